@@ -1,0 +1,44 @@
+"""Names of things: which ids are legal, how they compare, and what one run is called.
+
+Azure keeps the case of an id as given and compares without it: ``Abc`` and ``aBC`` are one job.
+Records are therefore held under `fold(id)`, and shown under the id that was given.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from batchlab.errors import invalid
+
+__all__ = ["RunId", "check_id", "fold"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class RunId(NamedTuple):
+    """One run of one command on one node.
+
+    `number` counts all runs of a lab, so that a late report of an earlier run, of an earlier task
+    of the same id even, never passes for the present one. The start task has no job: its `job_id`
+    is empty.
+    """
+
+    job_id: str
+    task_id: str
+    node_id: str
+    number: int
+
+
+def fold(value: str) -> str:
+    """The key under which an id is kept: ids are compared without case."""
+    return value.lower()
+
+
+def check_id(value: object, name: str = "id", owner: str = "") -> str:
+    """Return a legal id, or refuse it: 1 to 64 letters, digits, hyphens and underscores."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise invalid(
+        name, value, "an id is 1 to 64 letters, digits, hyphens and underscores", owner=owner
+    )

@@ -1,0 +1,230 @@
+"""Everything the core can be told: requests, which it may refuse, and reports, which are facts.
+
+A request is a verb of the SDK. It is checked completely before anything changes, and refused with
+a `BatchError`. A report says what happened on a node; it is never refused, only, when it speaks of
+a run or a boot that is no more, counted and dropped.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from batchlab.core.ids import RunId
+from batchlab.core.specs import (
+    AllTasksComplete,
+    Deallocation,
+    DisableTasks,
+    JobConstraints,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+)
+from batchlab.core.views import FailureInfo
+
+
+class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    """Base of requests and reports."""
+
+
+class Request(Input, frozen=True, kw_only=True):
+    """Something a user asks for."""
+
+
+class Report(Input, frozen=True, kw_only=True):
+    """Something that has happened."""
+
+
+# -- requests: pools and nodes ------------------------------------------------------------------
+
+
+class CreatePool(Request, frozen=True, kw_only=True):
+    spec: PoolSpec
+
+
+class UpdatePool(Request, frozen=True, kw_only=True):
+    """PATCH of a pool: the start task, which nodes take up when they next start."""
+
+    pool_id: str
+    start_task: StartTask | None = None
+
+
+class ResizePool(Request, frozen=True, kw_only=True):
+    pool_id: str
+    target_dedicated_nodes: int
+    resize_timeout: timedelta | None = None
+    node_deallocation_option: Deallocation = "requeue"
+
+
+class StopPoolResize(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
+class DeletePool(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
+class RemoveNodes(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_ids: tuple[str, ...]
+    resize_timeout: timedelta | None = None
+    node_deallocation_option: Deallocation = "requeue"
+
+
+class RebootNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_reboot_option: Deallocation = "requeue"
+
+
+class ReimageNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_reimage_option: Deallocation = "requeue"
+
+
+class DisableNodeScheduling(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_disable_scheduling_option: Deallocation = "requeue"
+
+
+class EnableNodeScheduling(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+
+
+# -- requests: jobs and tasks -------------------------------------------------------------------
+
+
+class CreateJob(Request, frozen=True, kw_only=True):
+    spec: JobSpec
+
+
+class UpdateJob(Request, frozen=True, kw_only=True):
+    """PATCH of a job: what is None stays."""
+
+    job_id: str
+    priority: int | None = None
+    constraints: JobConstraints | None = None
+    pool_info: PoolInfo | None = None
+    on_all_tasks_complete: AllTasksComplete | None = None
+
+
+class DisableJob(Request, frozen=True, kw_only=True):
+    job_id: str
+    disable_tasks: DisableTasks
+
+
+class EnableJob(Request, frozen=True, kw_only=True):
+    job_id: str
+
+
+class TerminateJob(Request, frozen=True, kw_only=True):
+    job_id: str
+    reason: str = "UserTerminate"
+
+
+class DeleteJob(Request, frozen=True, kw_only=True):
+    job_id: str
+
+
+class CreateTasks(Request, frozen=True, kw_only=True):
+    """Add tasks: all of them, or, when one is refused, none."""
+
+    job_id: str
+    specs: tuple[TaskSpec, ...]
+
+
+class UpdateTask(Request, frozen=True, kw_only=True):
+    """PUT of a task: only its constraints can change."""
+
+    job_id: str
+    task_id: str
+    constraints: TaskConstraints
+
+
+class TerminateTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+class ReactivateTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+class DeleteTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+# -- reports ------------------------------------------------------------------------------------
+
+
+class NodeAllocated(Report, frozen=True, kw_only=True):
+    """The machine of a node is there and begins to start."""
+
+    node_id: str
+    boot: int
+    ip_address: str
+
+
+class NodeStarted(Report, frozen=True, kw_only=True):
+    """The node's agent is ready to run what it is given."""
+
+    node_id: str
+    boot: int
+
+
+class NodeLost(Report, frozen=True, kw_only=True):
+    """Contact with the node ended, unasked: whatever ran there is gone, its files may not be."""
+
+    node_id: str
+    boot: int
+    reason: str = "contact with the node was lost"
+
+
+class NodeStopped(Report, frozen=True, kw_only=True):
+    """A node that was told to stop is gone."""
+
+    node_id: str
+
+
+class NodeStartFailed(Report, frozen=True, kw_only=True):
+    """The driver has no machine for this node: never got one, or cannot bring it back."""
+
+    node_id: str
+    boot: int
+    code: str = "AllocationFailed"
+    message: str = "no machine could be had for the node"
+
+
+class RunExited(Report, frozen=True, kw_only=True):
+    """A run is over: no process of it is left.
+
+    `exit_code` is None when the command was never launched (then `failure` says why). `failure`
+    may also stand beside an exit code: the run was killed because its time was over. `cancelled`
+    is True when the node ended the run, or did not begin it, because of `CancelRun`.
+    """
+
+    run_id: RunId
+    exit_code: int | None = None
+    failure: FailureInfo | None = None
+    cancelled: bool = False
+
+
+class LabClosing(Report, frozen=True, kw_only=True):
+    """The lab is about to be torn down: nothing that happens from now on is to be mended."""
+
+
+class DeadlineReached(Report, frozen=True, kw_only=True):
+    """Time has come to the core's next deadline."""
+
+
+REQUESTS: tuple[type[Request], ...] = tuple(Request.__subclasses__())
+REPORTS: tuple[type[Report], ...] = tuple(Report.__subclasses__())

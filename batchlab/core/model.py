@@ -1,0 +1,181 @@
+"""The base of everything a user writes down: frozen, checked on construction, Azure's errors.
+
+A `Model` is a `msgspec.Struct`, so that it is small, fast to make and knows how to become JSON or
+msgpack. Calling the class checks each keyword against its annotation and accepts the sugar that
+people type: ``"5m"`` for a span of time, a command line for a task, a mapping for environment
+settings. A model that exists is valid; rules that need the service's state live in the core.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+
+from batchlab.durations import parse_duration
+from batchlab.errors import InvalidRequest, invalid
+
+Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> checked value
+
+
+class _ModelMeta(type(msgspec.Struct)):  # type: ignore[misc]
+    def __call__(cls, *args: Any, **given: Any) -> Any:
+        owner = cls.__name__
+        if args:
+            raise InvalidRequest(
+                "InvalidRequestBody",
+                f"{owner} takes its properties by name: {owner}({_example(cls)}=...)",
+            )
+        readers = _readers(cls)
+        unknown = [name for name in given if name not in readers]
+        if unknown:
+            raise unsupported(unknown[0], given[unknown[0]], owner, readers)
+        missing = [name for name in _required(cls) if given.get(name) is None]
+        if missing:
+            raise InvalidRequest(
+                "MissingRequiredProperty",
+                f"{owner}.{missing[0]} is required: give {missing[0]}=...",
+                {"PropertyName": missing[0]},
+            )
+        checked = {name: readers[name](value, name, owner) for name, value in given.items()}
+        return super().__call__(**checked)
+
+
+class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True, omit_defaults=True):
+    """A description that a user writes: keyword only, immutable, checked when it is made."""
+
+    @classmethod
+    def from_sugar(cls, value: Any) -> Any:
+        """Read a shorthand (a command line, an id); None when the value is not one."""
+        return None
+
+
+def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> InvalidRequest:
+    """Build the refusal of a keyword that does not exist, naming its nearest neighbour."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    cure = f"did you mean {near[0]}?" if near else f"it may have {', '.join(names)}"
+    return invalid(name, value, f"there is no such property; {cure}", owner=owner,
+                   code="UnsupportedProperty")  # fmt: skip
+
+
+@cache
+def _readers(cls: type[Model]) -> dict[str, Reader]:
+    hints = typing.get_type_hints(cls)
+    return {name: _reader(hints[name]) for name in cls.__struct_fields__}
+
+
+@cache
+def _required(cls: type[Model]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(cls) if field.required)
+
+
+def _example(cls: type[Model]) -> str:
+    return (_required(cls) or cls.__struct_fields__)[0]
+
+
+def _reader(hint: Any) -> Reader:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        inner = _reader(next(arg for arg in args if arg is not type(None)))
+        return lambda value, name, owner: None if value is None else inner(value, name, owner)
+    if origin is Literal:
+        return _choice(args)
+    if origin is tuple:
+        return _sequence(_reader(args[0]))
+    if hint == dict[str, str]:
+        return _environment
+    if hint is timedelta:
+        return lambda value, name, owner: parse_duration(value, name=name, owner=owner)
+    if isinstance(hint, type) and issubclass(hint, Model):
+        return _nested(hint)
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    raise TypeError(f"no reader for {hint}")
+
+
+def _text(value: Any, name: str, owner: str) -> str:
+    if not isinstance(value, str):
+        raise invalid(name, value, f"must be text, not {_kind(value)}", owner=owner)
+    if "\0" in value:
+        raise invalid(name, value, "must not hold a NUL character", owner=owner)
+    return value
+
+
+def _whole(value: Any, name: str, owner: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise invalid(name, value, f"must be a whole number, not {_kind(value)}", owner=owner)
+    number = int(value.__index__())
+    if abs(number) > 2**31 - 1:
+        raise invalid(name, value, "must fit into 32 bits", owner=owner)
+    return number
+
+
+def _truth(value: Any, name: str, owner: str) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(name, value, f"must be True or False, not {_kind(value)}", owner=owner)
+    return value
+
+
+_SCALARS: dict[Any, Reader] = {str: _text, int: _whole, bool: _truth}
+
+
+def _choice(choices: tuple[str, ...]) -> Reader:
+    def read(value: Any, name: str, owner: str) -> str:
+        if isinstance(value, str) and value.lower() in choices:
+            return value.lower()
+        raise invalid(name, value, "must be one of " + ", ".join(map(repr, choices)), owner=owner)
+
+    return read
+
+
+def _sequence(inner: Reader) -> Reader:
+    def read(value: Any, name: str, owner: str) -> tuple[Any, ...]:
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+            raise invalid(name, value, f"must be a list, not {_kind(value)}", owner=owner)
+        return tuple(inner(item, f"{name}[{i}]", owner) for i, item in enumerate(value))
+
+    return read
+
+
+def _nested(model: type[Model]) -> Reader:
+    def read(value: Any, name: str, owner: str) -> Model:
+        if isinstance(value, model):
+            return value
+        sugar = model.from_sugar(value)
+        if sugar is not None:
+            return typing.cast(Model, sugar)
+        raise invalid(
+            name, value, f"must be a {model.__name__}, not {_kind(value)}", owner=owner
+        )
+
+    return read
+
+
+def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        pairs = [
+            (getattr(item, "name", None), getattr(item, "value", None)) for item in value
+        ]
+    else:
+        raise invalid(name, value, "must be a mapping of names to values", owner=owner)
+    for key, text in pairs:
+        if not isinstance(key, str) or not key or "=" in key or "\0" in key:
+            raise invalid(name, key, "each name must be text without '=' or NUL", owner=owner)
+        if not isinstance(text, str) or "\0" in text:
+            raise invalid(
+                f"{name}[{key!r}]", text, "each value must be text without NUL", owner=owner
+            )
+    return dict(pairs)
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__

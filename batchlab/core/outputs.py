@@ -1,0 +1,137 @@
+"""Everything the core can say: commands, which drivers must obey, and changes, to be watched."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from batchlab.core.ids import RunId
+from batchlab.core.specs import ResourceFile
+
+RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    """Base of what a driver is told to do."""
+
+
+class StartNode(Command, frozen=True, kw_only=True):
+    """Get a machine for a node, or bring a lost one back: answer `NodeAllocated`, `NodeStarted`.
+
+    A driver that cannot answers `NodeStartFailed`. `boot` counts the starts of a node; what the
+    node reports names it. The node's folders are kept from boot to boot.
+    """
+
+    pool_id: str
+    node_id: str
+    boot: int
+    vm_size: str
+    task_slots: int
+
+
+class RebootNode(Command, frozen=True, kw_only=True):
+    """Kill what runs on the node, start it anew; with `reimage`, empty its folders between."""
+
+    pool_id: str
+    node_id: str
+    boot: int
+    reimage: bool = False
+
+
+class StopNode(Command, frozen=True, kw_only=True):
+    """Kill what runs on the node, delete its folders, give its machine back: `NodeStopped`."""
+
+    pool_id: str
+    node_id: str
+
+
+class StartRun(Command, frozen=True, kw_only=True):
+    """Run a command on a node and answer `RunExited`, whatever happens.
+
+    `directory`, `preparation_directory` and what `DeleteFiles` names are relative to the node's
+    root. `environment` holds the user's settings; the node adds Azure's
+    (`batchlab.core.environment`). `time_limit_s` is in seconds of lab time. The first preparation
+    on a node carries the job's `release`, for clusters whose machines outlive their workers.
+    """
+
+    run_id: RunId
+    kind: RunKind
+    pool_id: str
+    command_line: str
+    directory: str
+    environment: dict[str, str] = {}
+    resource_files: tuple[ResourceFile, ...] = ()
+    time_limit_s: float | None = None
+    preparation_directory: str | None = None
+    release: StartRun | None = None
+
+
+class CancelRun(Command, frozen=True, kw_only=True):
+    """Kill all processes of a run, or do not begin it; `RunExited` follows all the same."""
+
+    run_id: RunId
+
+
+class ForgetJob(Command, frozen=True, kw_only=True):
+    """The job has ended on this node and has no release to run there: take its footprint away."""
+
+    job_id: str
+    node_id: str
+
+
+class DeleteFiles(Command, frozen=True, kw_only=True):
+    """Delete directories of a node: gone from sight at once, from the disk when there is time."""
+
+    node_id: str
+    directories: tuple[str, ...]
+
+
+# -- changes ------------------------------------------------------------------------------------
+
+
+class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    """Base of what watchers are told. `reason` says in Azure's words, or ours, why."""
+
+    at: float
+    reason: str = ""
+
+
+class PoolChanged(Change, frozen=True, kw_only=True):
+    pool_id: str
+    state: str
+    allocation_state: str
+
+
+class NodeChanged(Change, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    state: str
+
+
+class JobChanged(Change, frozen=True, kw_only=True):
+    job_id: str
+    state: str
+
+
+class TaskChanged(Change, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+    state: str
+    node_id: str = ""
+
+
+class HookChanged(Change, frozen=True, kw_only=True):
+    """A start, preparation or release task on a node began or ended."""
+
+    kind: RunKind
+    job_id: str
+    node_id: str
+    state: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What follows from one input."""
+
+    commands: list[Command]
+    changes: list[Change]

@@ -1,0 +1,153 @@
+"""What can be asked of the core without changing it: pictures, reasons, and conditions to wait for.
+
+`Core.ask(question)` answers with a view, `Core.met(condition)` with True or False. Both raise
+`NotFound` for what does not exist.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Question(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    """Base of questions; the docstring of each says what the answer is."""
+
+
+class ListPools(Question, frozen=True, kw_only=True):
+    """-> list of PoolView, in order of creation."""
+
+
+class GetPool(Question, frozen=True, kw_only=True):
+    """-> PoolView"""
+
+    pool_id: str
+
+
+class ListNodes(Question, frozen=True, kw_only=True):
+    """-> list of NodeView, in order of allocation."""
+
+    pool_id: str
+
+
+class GetNode(Question, frozen=True, kw_only=True):
+    """-> NodeView"""
+
+    pool_id: str
+    node_id: str
+
+
+class ListJobs(Question, frozen=True, kw_only=True):
+    """-> list of JobView, in order of creation."""
+
+
+class GetJob(Question, frozen=True, kw_only=True):
+    """-> JobView"""
+
+    job_id: str
+
+
+class ListTasks(Question, frozen=True, kw_only=True):
+    """-> list of TaskView, in order of creation: those in `states` (all if empty), one page."""
+
+    job_id: str
+    states: tuple[str, ...] = ()
+    skip: int = 0
+    limit: int = 1000
+
+
+class ListTaskIds(Question, frozen=True, kw_only=True):
+    """-> list of str, in order of creation."""
+
+    job_id: str
+
+
+class GetTask(Question, frozen=True, kw_only=True):
+    """-> TaskView"""
+
+    job_id: str
+    task_id: str
+
+
+class CountTasks(Question, frozen=True, kw_only=True):
+    """-> TaskCounts"""
+
+    job_id: str
+
+
+class ListPreparations(Question, frozen=True, kw_only=True):
+    """-> list of PreparationView, a row per node; Conflict if the job has no such tasks."""
+
+    job_id: str
+
+
+class ExplainTask(Question, frozen=True, kw_only=True):
+    """-> list of Reason: why the task does not run now; empty when it runs or is completed."""
+
+    job_id: str
+    task_id: str
+
+
+class LocateTask(Question, frozen=True, kw_only=True):
+    """-> Location of the task's directory.
+
+    Conflict: ``TaskFilesUnavailable`` (never started), ``TaskFilesCleanedup`` (retention over),
+    ``NodeNotReady``; NotFound: ``NodeNotFound`` (the node has left the pool).
+    """
+
+    job_id: str
+    task_id: str
+
+
+class LocateNode(Question, frozen=True, kw_only=True):
+    """-> Location of the node's root directory; Conflict ``NodeNotReady``."""
+
+    pool_id: str
+    node_id: str
+
+
+class Location(msgspec.Struct, frozen=True):
+    """A directory of a node, relative to the node's root ("" is the root)."""
+
+    pool_id: str
+    node_id: str
+    directory: str
+
+
+class Condition(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+    """Base of what can be waited for."""
+
+
+class PoolIs(Condition, frozen=True, kw_only=True):
+    """The pool's state or allocation state is `state`; ``deleted``: it is gone."""
+
+    pool_id: str
+    state: str
+
+
+class NodesAre(Condition, frozen=True, kw_only=True):
+    """The pool is steady and all its nodes (or those named) are in `state`."""
+
+    pool_id: str
+    state: str
+    node_ids: tuple[str, ...] = ()
+
+
+class JobIs(Condition, frozen=True, kw_only=True):
+    """The job's state is `state`; ``deleted``: it is gone."""
+
+    job_id: str
+    state: str
+
+
+class TaskIs(Condition, frozen=True, kw_only=True):
+    """The task's state is `state`; ``deleted``: it is gone."""
+
+    job_id: str
+    task_id: str
+    state: str
+
+
+class TasksCompleted(Condition, frozen=True, kw_only=True):
+    """Every task of the job is completed."""
+
+    job_id: str

@@ -1,0 +1,178 @@
+"""What can be seen: frozen pictures of pools, nodes, jobs and tasks, under the SDK's field names.
+
+Made from records by pure functions (`batchlab.core.queries`); looking never changes anything.
+Times are aware datetimes on the lab's clock, None is "not yet" or "without limit".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from batchlab.core.specs import (
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    PoolInfo,
+    ResourceFile,
+    StartTask,
+    TaskConstraints,
+    TaskSchedulingPolicy,
+)
+
+
+class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a task failed: `category` (``UserError`` or ``ServerError``), `code`, `message`.
+
+    `details` are pairs of name and value.
+    """
+
+    category: str
+    code: str
+    message: str = ""
+    details: dict[str, str] = {}
+
+
+class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a pool did not reach its target: `code` and `message`."""
+
+    code: str
+    message: str = ""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of all views."""
+
+
+class TaskCounts(View, frozen=True, kw_only=True):
+    """Tasks of a job by state; `running` includes preparing, `completed` = succeeded + failed."""
+
+    active: int = 0
+    running: int = 0
+    completed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+
+class PoolView(View, frozen=True, kw_only=True):
+    id: str
+    state: str
+    state_transition_time: datetime
+    creation_time: datetime
+    allocation_state: str
+    allocation_state_transition_time: datetime
+    vm_size: str
+    target_dedicated_nodes: int
+    current_dedicated_nodes: int
+    resize_timeout: timedelta
+    resize_errors: tuple[ResizeError, ...]
+    task_slots_per_node: int
+    task_scheduling_policy: TaskSchedulingPolicy
+    start_task: StartTask | None
+    node_counts: dict[str, int]
+    """Nodes by state."""
+
+
+class ExecutionInfo(View, frozen=True, kw_only=True):
+    """One start, preparation or release task on one node."""
+
+    state: str
+    start_time: datetime
+    end_time: datetime | None = None
+    exit_code: int | None = None
+    failure_info: FailureInfo | None = None
+    retry_count: int = 0
+    last_retry_time: datetime | None = None
+    result: str | None = None
+    task_root_directory: str = ""
+
+
+class NodeView(View, frozen=True, kw_only=True):
+    id: str
+    pool_id: str
+    state: str
+    state_transition_time: datetime
+    scheduling_state: str
+    allocation_time: datetime | None
+    last_boot_time: datetime | None
+    ip_address: str | None
+    vm_size: str
+    is_dedicated: bool
+    task_slots: int
+    running_tasks_count: int
+    running_task_slots_count: int
+    total_tasks_run: int
+    total_tasks_succeeded: int
+    start_task_info: ExecutionInfo | None
+    errors: tuple[ResizeError, ...]
+    running_tasks: tuple[tuple[str, str], ...]
+    """Job id and task id of what runs there now."""
+
+
+class JobView(View, frozen=True, kw_only=True):
+    id: str
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    creation_time: datetime
+    priority: int
+    constraints: JobConstraints
+    pool_info: PoolInfo
+    job_preparation_task: JobPreparationTask | None
+    job_release_task: JobReleaseTask | None
+    on_all_tasks_complete: str
+    start_time: datetime
+    end_time: datetime | None
+    terminate_reason: str | None
+    task_counts: TaskCounts
+
+
+class TaskView(View, frozen=True, kw_only=True):
+    id: str
+    job_id: str
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    creation_time: datetime
+    command_line: str
+    environment_settings: dict[str, str]
+    resource_files: tuple[ResourceFile, ...]
+    constraints: TaskConstraints
+    """With the values in force: the job's retries, the default retention."""
+    required_slots: int
+    node_id: str | None
+    pool_id: str | None
+    task_root_directory: str | None
+    start_time: datetime | None
+    end_time: datetime | None
+    exit_code: int | None
+    failure_info: FailureInfo | None
+    result: str | None
+    retry_count: int
+    last_retry_time: datetime | None
+    requeue_count: int
+    last_requeue_time: datetime | None
+
+
+class PreparationView(View, frozen=True, kw_only=True):
+    """The preparation and release of one job on one node: a row of the status list."""
+
+    pool_id: str
+    node_id: str
+    job_preparation_task_execution_info: ExecutionInfo
+    job_release_task_execution_info: ExecutionInfo | None = None
+
+
+class Reason(View, frozen=True, kw_only=True):
+    """One reason why something waits.
+
+    `code` is stable, `text` a sentence for people. `lasting` is True when nothing under way will
+    change it: somebody has to act.
+    """
+
+    code: str
+    text: str
+    lasting: bool = False

@@ -1,0 +1,116 @@
+"""The seams: between the engine and a world of nodes, and between a lab and its service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from batchlab.core.inputs import Request
+from batchlab.core.outputs import Command
+from batchlab.core.questions import Condition, Location, Question
+
+__all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
+
+MAX_READ = 4 * 2**20
+"""Bytes that one `NodeFiles.read` gives at most."""
+
+
+class Driver(Protocol):
+    """A world of nodes: obeys commands, answers with reports, keeps the time.
+
+    A driver never answers from inside `obey`: what it has to report goes to `Engine.report`,
+    which queues it behind what is being handled.
+    """
+
+    def now(self) -> float:
+        """The lab's clock, in seconds since 1970 (UTC)."""
+        ...
+
+    def obey(self, commands: Sequence[Command]) -> None:
+        """Do what the core decided; never raises."""
+        ...
+
+    def wake_at(self, when: float | None) -> None:
+        """Call `Engine.wake` at this lab time; a later call replaces an earlier one."""
+        ...
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or directory of a node; `name` is relative to the directory that was asked for."""
+
+    name: str
+    is_directory: bool
+    content_length: int | None = None
+    last_modified: datetime | None = None
+    file_mode: str | None = None
+
+
+class NodeFiles(Protocol):
+    """Files of nodes. Paths are relative to the location; nothing outside it can be reached.
+
+    All methods raise `NotFound` (``FileNotFound``, ``PathNotFound``), `Conflict`
+    (``NodeNotReady``) or `InvalidRequest` (a path that leads outside).
+    """
+
+    def list(
+        self, location: Location, path: str = "", *, recursive: bool = False
+    ) -> list[FileEntry]:
+        """Entries of a directory, sorted by name; names are relative to the location."""
+        ...
+
+    def stat(self, location: Location, path: str) -> FileEntry:
+        """One file or directory."""
+        ...
+
+    def read(
+        self, location: Location, path: str, start: int = 0, length: int = MAX_READ
+    ) -> bytes:
+        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        ...
+
+    def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` a directory."""
+        ...
+
+
+class Connection(Protocol):
+    """What a lab's handles talk to: one service, here or on a remote scheduler.
+
+    May be used from any thread.
+    """
+
+    @property
+    def files(self) -> NodeFiles: ...
+
+    def now(self) -> float:
+        """The lab's clock, in seconds since 1970 (UTC)."""
+        ...
+
+    def request(self, request: Request) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it."""
+        ...
+
+    def ask(self, question: Question) -> Any:
+        """Answer a question."""
+        ...
+
+    def wait(
+        self,
+        condition: Condition,
+        timeout: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        """Block until a condition holds.
+
+        `timeout` is in seconds of lab time. `watch` is called a few times a second meanwhile (on
+        a simulated lab: after each step), for progress displays. Raises `WaitTimeout`, and
+        `WaitNeverEnds` when nothing under way can make the condition true.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the service; end it if this connection started it. Harmless twice."""
+        ...

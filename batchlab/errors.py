@@ -1,0 +1,125 @@
+"""What goes wrong, told by whose fault it is.
+
+::
+
+    BatchError              anything the lab refuses or reports; carries Azure's `code`
+    ├─ InvalidRequest       400  what was asked is wrong in itself: a property, a value, an id
+    ├─ NotFound             404  there is no such pool, node, job, task or file
+    ├─ Conflict             409  well formed, but not in the state the thing is in now
+    ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
+    ├─ WaitNeverEnds             a wait for something that nothing under way will bring about
+    └─ LabFailed            500  a fault of batchlab's own, with the place of its journal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = [
+    "BatchError",
+    "Conflict",
+    "InvalidRequest",
+    "LabFailed",
+    "NotFound",
+    "WaitNeverEnds",
+    "WaitTimeout",
+]
+
+
+class BatchError(Exception):
+    """A request that the service refused, or a wait that could not be kept.
+
+    Parameters
+    ----------
+    code : str
+        Azure Batch's error code, such as ``"JobNotFound"``.
+    message : str
+        What is wrong, where, and what to do about it.
+    values : mapping of str to str, optional
+        Azure's details. A refused property has ``PropertyName``, ``PropertyValue`` and ``Reason``.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status that Azure answers with.
+    """
+
+    status = 500
+
+    def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.values: dict[str, str] = dict(values or {})
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., BatchError], tuple[str, str, dict[str, str]]]:
+        return type(self), (self.code, self.message, self.values)
+
+
+class InvalidRequest(BatchError):
+    """What was asked is wrong in itself (HTTP 400)."""
+
+    status = 400
+
+
+class NotFound(BatchError):
+    """There is no such pool, node, job, task or file (HTTP 404)."""
+
+    status = 404
+
+
+class Conflict(BatchError):
+    """The request is well formed but not possible in the present state (HTTP 409)."""
+
+    status = 409
+
+
+class WaitTimeout(BatchError, TimeoutError):
+    """A wait ran out of time; what was waited for may still happen."""
+
+    status = 408
+
+
+class WaitNeverEnds(BatchError):
+    """A wait for something that nothing under way will bring about; the message says why."""
+
+    status = 409
+
+
+class LabFailed(BatchError):
+    """A fault of batchlab's own; the message says where the journal of the lab is kept."""
+
+
+def invalid(
+    name: str, value: Any, reason: str, *, owner: str = "", code: str = "InvalidPropertyValue"
+) -> InvalidRequest:
+    """Build the refusal of a property, with Azure's details.
+
+    Parameters
+    ----------
+    name : str
+        The property, as the user spells it.
+    value : object
+        What was given for it.
+    reason : str
+        Why it is refused and what would be accepted.
+    owner : str, optional
+        The model or verb the property belongs to, for the message.
+    code : str, default "InvalidPropertyValue"
+        Azure's code.
+    """
+    shown = repr(value)
+    if len(shown) > 200:
+        shown = shown[:197] + "..."
+    where = f"{owner}.{name}" if owner else name
+    return InvalidRequest(
+        code,
+        f"{where} is {shown}: {reason}",
+        {"PropertyName": name, "PropertyValue": shown, "Reason": reason},
+    )
