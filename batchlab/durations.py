@@ -1,4 +1,4 @@
-"""Spans of time as people write them: ``"5m"``, ``"1h30m"``, ``timedelta``, ISO 8601 ``"PT5M"``."""
+"""Spans of time as people write them: ``"5m"``, ``"1h30m"``, `timedelta`, ISO 8601 ``"PT5M"``."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class RunId(NamedTuple):
 
 def fold(value: str) -> str:
     """The key under which an id is kept: ids are compared without case."""
-    return value.lower()
+    key = value.lower()
+    return value if key == value else key  # one string in memory, not two
 
 
 def check_id(value: object, name: str = "id", owner: str = "") -> str:

@@ -24,36 +24,43 @@ from batchlab.errors import InvalidRequest, invalid
 Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> checked value
 
 
-class _ModelMeta(type(msgspec.Struct)):  # type: ignore[misc]
-    def __call__(cls, *args: Any, **given: Any) -> Any:
+class _ModelMeta(msgspec.StructMeta):
+    def __call__(cls: Any, *args: Any, **given: Any) -> Any:
         owner = cls.__name__
         if args:
             raise InvalidRequest(
                 "InvalidRequestBody",
                 f"{owner} takes its properties by name: {owner}({_example(cls)}=...)",
             )
-        readers = _readers(cls)
-        unknown = [name for name in given if name not in readers]
-        if unknown:
-            raise unsupported(unknown[0], given[unknown[0]], owner, readers)
-        missing = [name for name in _required(cls) if given.get(name) is None]
-        if missing:
-            raise InvalidRequest(
-                "MissingRequiredProperty",
-                f"{owner}.{missing[0]} is required: give {missing[0]}=...",
-                {"PropertyName": missing[0]},
-            )
-        checked = {name: readers[name](value, name, owner) for name, value in given.items()}
-        return super().__call__(**checked)
+        return super().__call__(**checked(cls, given, owner))
 
 
 class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True, omit_defaults=True):
     """A description that a user writes: keyword only, immutable, checked when it is made."""
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         """Read a shorthand (a command line, an id); None when the value is not one."""
         return None
+
+
+def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Read the properties given for a struct, each by its annotation; refuse what does not fit.
+
+    `owner` is what the properties belong to in the eyes of the user, for the message.
+    """
+    readers = _readers(cls)
+    unknown = [name for name in given if name not in readers]
+    if unknown:
+        raise unsupported(unknown[0], given[unknown[0]], owner, readers)
+    missing = [name for name in _required(cls) if given.get(name) is None]
+    if missing:
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            f"{owner}.{missing[0]} is required: give {missing[0]}=...",
+            {"PropertyName": missing[0]},
+        )
+    return {name: readers[name](value, name, owner) for name, value in given.items()}
 
 
 def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> InvalidRequest:
@@ -66,17 +73,17 @@ def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> Inva
 
 
 @cache
-def _readers(cls: type[Model]) -> dict[str, Reader]:
+def _readers(cls: type[msgspec.Struct]) -> dict[str, Reader]:
     hints = typing.get_type_hints(cls)
     return {name: _reader(hints[name]) for name in cls.__struct_fields__}
 
 
 @cache
-def _required(cls: type[Model]) -> tuple[str, ...]:
+def _required(cls: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(field.name for field in msgspec.structs.fields(cls) if field.required)
 
 
-def _example(cls: type[Model]) -> str:
+def _example(cls: type[msgspec.Struct]) -> str:
     return (_required(cls) or cls.__struct_fields__)[0]
 
 
@@ -148,12 +155,10 @@ def _nested(model: type[Model]) -> Reader:
     def read(value: Any, name: str, owner: str) -> Model:
         if isinstance(value, model):
             return value
-        sugar = model.from_sugar(value)
+        sugar = model._from_sugar(value)
         if sugar is not None:
             return typing.cast(Model, sugar)
-        raise invalid(
-            name, value, f"must be a {model.__name__}, not {_kind(value)}", owner=owner
-        )
+        raise invalid(name, value, f"must be a {model.__name__}, not {_kind(value)}", owner=owner)
 
     return read
 
@@ -162,9 +167,7 @@ def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
     if isinstance(value, Mapping):
         pairs = list(value.items())
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        pairs = [
-            (getattr(item, "name", None), getattr(item, "value", None)) for item in value
-        ]
+        pairs = [(getattr(item, "name", None), getattr(item, "value", None)) for item in value]
     else:
         raise invalid(name, value, "must be a mapping of names to values", owner=owner)
     for key, text in pairs:

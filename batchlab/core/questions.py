@@ -1,4 +1,4 @@
-"""What can be asked of the core without changing it: pictures, reasons, and conditions to wait for.
+"""What can be asked of the core without changing it: pictures, reasons, conditions to wait for.
 
 `Core.ask(question)` answers with a view, `Core.met(condition)` with True or False. Both raise
 `NotFound` for what does not exist.

@@ -99,14 +99,14 @@ def _check_command(command_line: str, owner: str) -> None:
         )
 
 
-class EnvironmentSetting(Model, frozen=True, kw_only=True, omit_defaults=True):
+class EnvironmentSetting(Model, frozen=True, kw_only=True):
     """One environment variable of a task: `name` and `value`. A mapping says the same."""
 
     name: str
     value: str = ""
 
 
-class ResourceFile(Model, frozen=True, kw_only=True, omit_defaults=True):
+class ResourceFile(Model, frozen=True, kw_only=True):
     """A file put into the task's working directory before its command starts.
 
     Parameters
@@ -125,7 +125,7 @@ class ResourceFile(Model, frozen=True, kw_only=True, omit_defaults=True):
     file_mode: str = "0770"
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         return cls(http_url=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class ResourceFile(Model, frozen=True, kw_only=True, omit_defaults=True):
         return path if path is not None else self.http_url.split("?")[0].rpartition("/")[2]
 
 
-class TaskConstraints(Model, frozen=True, kw_only=True, omit_defaults=True):
+class TaskConstraints(Model, frozen=True, kw_only=True):
     """Limits of a task.
 
     Parameters
@@ -171,7 +171,7 @@ class TaskConstraints(Model, frozen=True, kw_only=True, omit_defaults=True):
         _check_limits(self.max_wall_clock_time, self.max_task_retry_count, "TaskConstraints")
 
 
-class JobConstraints(Model, frozen=True, kw_only=True, omit_defaults=True):
+class JobConstraints(Model, frozen=True, kw_only=True):
     """Limits of a job: its wall clock, counted from creation, and its tasks' default retries."""
 
     max_wall_clock_time: timedelta | None = None
@@ -181,7 +181,7 @@ class JobConstraints(Model, frozen=True, kw_only=True, omit_defaults=True):
         _check_limits(self.max_wall_clock_time, self.max_task_retry_count, "JobConstraints")
 
 
-class StartTask(Model, frozen=True, kw_only=True, omit_defaults=True):
+class StartTask(Model, frozen=True, kw_only=True):
     """A command that runs each time a node starts: joins, reboots, is reimaged or recovers.
 
     Parameters
@@ -202,7 +202,7 @@ class StartTask(Model, frozen=True, kw_only=True, omit_defaults=True):
     wait_for_success: bool = True
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
@@ -214,7 +214,7 @@ class StartTask(Model, frozen=True, kw_only=True, omit_defaults=True):
             )
 
 
-class JobPreparationTask(Model, frozen=True, kw_only=True, omit_defaults=True):
+class JobPreparationTask(Model, frozen=True, kw_only=True):
     """A command that runs once per node, before the first task of its job there.
 
     Parameters
@@ -238,7 +238,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True, omit_defaults=True):
     rerun_on_node_reboot_after_success: bool = True
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
@@ -246,7 +246,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True, omit_defaults=True):
         _check_command(self.command_line, "JobPreparationTask")
 
 
-class JobReleaseTask(Model, frozen=True, kw_only=True, omit_defaults=True):
+class JobReleaseTask(Model, frozen=True, kw_only=True):
     """A command that runs when the job ends, on each node where its preparation succeeded.
 
     Parameters
@@ -268,7 +268,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True, omit_defaults=True):
     retention_time: timedelta = RETENTION
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
@@ -283,7 +283,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True, omit_defaults=True):
             )
 
 
-class TaskSpec(Model, frozen=True, kw_only=True, omit_defaults=True):
+class TaskSpec(Model, frozen=True, kw_only=True):
     """A command line to run once, on any node of the job's pool.
 
     Parameters
@@ -316,13 +316,13 @@ class TaskSpec(Model, frozen=True, kw_only=True, omit_defaults=True):
                           owner="TaskSpec")  # fmt: skip
 
 
-class PoolInfo(Model, frozen=True, kw_only=True, omit_defaults=True):
+class PoolInfo(Model, frozen=True, kw_only=True):
     """The pool a job runs on. A pool, or its id, says the same."""
 
     pool_id: str
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
+    def _from_sugar(cls, value: Any) -> Any:
         pool_id = value if isinstance(value, str) else getattr(value, "id", None)
         return cls(pool_id=pool_id) if isinstance(pool_id, str) else None
 
@@ -330,17 +330,18 @@ class PoolInfo(Model, frozen=True, kw_only=True, omit_defaults=True):
         check_id(self.pool_id, "pool_id", "PoolInfo")
 
 
-class TaskSchedulingPolicy(Model, frozen=True, kw_only=True, omit_defaults=True):
+class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
     """How tasks fill the nodes of a pool: ``"spread"`` over all (default) or ``"pack"`` them."""
 
     node_fill_type: NodeFill = "spread"
 
     @classmethod
-    def from_sugar(cls, value: Any) -> Any:
-        return cls(node_fill_type=value) if isinstance(value, str) else None
+    def _from_sugar(cls, value: Any) -> Any:
+        fill: Any = value  # checked by the constructor
+        return cls(node_fill_type=fill) if isinstance(value, str) else None
 
 
-class PoolSpec(Model, frozen=True, kw_only=True, omit_defaults=True):
+class PoolSpec(Model, frozen=True, kw_only=True):
     """A set of nodes of one size.
 
     Parameters
@@ -384,7 +385,7 @@ class PoolSpec(Model, frozen=True, kw_only=True, omit_defaults=True):
             )
 
 
-class JobSpec(Model, frozen=True, kw_only=True, omit_defaults=True):
+class JobSpec(Model, frozen=True, kw_only=True):
     """A group of tasks on one pool, with what they share.
 
     Parameters

@@ -56,6 +56,8 @@ class TaskCounts(View, frozen=True, kw_only=True):
 
 
 class PoolView(View, frozen=True, kw_only=True):
+    """A pool."""
+
     id: str
     state: str
     state_transition_time: datetime
@@ -89,6 +91,8 @@ class ExecutionInfo(View, frozen=True, kw_only=True):
 
 
 class NodeView(View, frozen=True, kw_only=True):
+    """A node."""
+
     id: str
     pool_id: str
     state: str
@@ -111,6 +115,8 @@ class NodeView(View, frozen=True, kw_only=True):
 
 
 class JobView(View, frozen=True, kw_only=True):
+    """A job."""
+
     id: str
     state: str
     state_transition_time: datetime
@@ -130,6 +136,8 @@ class JobView(View, frozen=True, kw_only=True):
 
 
 class TaskView(View, frozen=True, kw_only=True):
+    """A task."""
+
     id: str
     job_id: str
     state: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Union
 
 import msgspec
 
@@ -28,7 +27,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
-    tuple[float, Union[REQUESTS + REPORTS]]  # type: ignore[valid-type]  # noqa: UP007
+    tuple[float, REQUESTS + REPORTS]  # type: ignore[misc]
 )
 
 
@@ -49,9 +48,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb")
         self._encode = msgspec.json.Encoder().encode
-        self._file.write(
-            self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n"
-        )
+        self._file.write(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
 
     def write(self, now: float, item: Input) -> None:
         """Add one input."""

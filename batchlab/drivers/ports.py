@@ -65,9 +65,7 @@ class NodeFiles(Protocol):
         """One file or directory."""
         ...
 
-    def read(
-        self, location: Location, path: str, start: int = 0, length: int = MAX_READ
-    ) -> bytes:
+    def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
         """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
         ...
 
@@ -83,7 +81,9 @@ class Connection(Protocol):
     """
 
     @property
-    def files(self) -> NodeFiles: ...
+    def files(self) -> NodeFiles:
+        """The files of the nodes."""
+        ...
 
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""

@@ -1,0 +1,181 @@
+"""Why a task is not running: sentences that a learner understands, with the numbers.
+
+Reasons are found from the outside in: the job, the pool, the nodes, then who is ahead. A reason
+is `lasting` when nothing under way will change it: somebody has to act.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core import hooks, phases
+from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
+from batchlab.core.views import Reason
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+_COMING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "unknown")
+_TAKING = ("idle", "running")
+
+
+def explain(core: Core, task: TaskRecord) -> list[Reason]:
+    """Why a task does not run now; empty when it runs or is completed."""
+    phase, job = task.phase, task.job
+    if isinstance(phase, phases.TaskPreparing):
+        preparation = job.spec.job_preparation_task
+        assert preparation is not None
+        hook = job.footprints[phase.node_id].preparation
+        tries = f" (retry {hook.retry_count})" if hook.retry_count else ""
+        text = (
+            f"It has a slot on node {phase.node_id} and waits for the job preparation task "
+            f"{preparation.id!r} there, which is running{tries}."
+        )
+        return [Reason(code="Preparing", text=text)]
+    if not isinstance(phase, phases.TaskActive):
+        return []
+    return explain_queued(core, job, task.spec.required_slots)
+
+
+def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
+    """Why a queued task of a job that needs so many slots does not run now."""
+    state = job.phase.state
+    if state in ("disabling", "disabled"):
+        text = f"Job {job.spec.id!r} is {state}: none of its tasks starts until it is enabled."
+        return [Reason(code="JobDisabled", text=text, lasting=True)]
+    if state != "active":
+        text = (
+            f"Job {job.spec.id!r} is {state}: a task that was still queued when its job ended "
+            "stays active and never runs."
+        )
+        return [Reason(code="JobEnded", text=text, lasting=True)]
+    pool_id = job.spec.pool_info.pool_id
+    pool = core.pools.get(pool_id.lower())
+    if pool is None:
+        text = f"There is no pool {pool_id!r}: the task waits until a pool of this id is created."
+        return [Reason(code="PoolNotFound", text=text, lasting=True)]
+    if isinstance(pool.phase, phases.PoolDeleting):
+        text = f"Pool {pool_id!r} is being deleted."
+        return [Reason(code="PoolBeingDeleted", text=text, lasting=True)]
+    have = pool.spec.task_slots_per_node
+    if slots > have:
+        text = (
+            f"It needs {slots} slots at once, but a node of pool {pool_id!r} has {have}: it can "
+            "never run there."
+        )
+        return [Reason(code="TooManySlots", text=text, lasting=True)]
+    if not pool.nodes:
+        return [_no_nodes(pool)]
+    return _nodes_reasons(pool, job, slots)
+
+
+def _no_nodes(pool: PoolRecord) -> Reason:
+    name = pool.spec.id
+    if pool.resize_errors:
+        error = pool.resize_errors[0]
+        text = f"Pool {name!r} has no nodes: its resize ended with {error.code}: {error.message}."
+        return Reason(code="ResizeFailed", text=text, lasting=True)
+    text = f"Pool {name!r} has no nodes, and its target is {pool.target}: resize it."
+    return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
+
+
+def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]:
+    """One reason for each group of nodes that does not take the task, largest group first."""
+    groups: dict[str, list[NodeRecord]] = {}
+    for node in pool.nodes.values():
+        groups.setdefault(_obstacle(node, job, slots), []).append(node)
+    hope = any(code in _HOPE for code in groups)
+    reasons = [
+        _group_reason(code, nodes, pool, job, slots, lasting=not hope)
+        for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
+    return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
+
+
+_HOPE = ("Coming", "Busy", "Room")
+
+
+def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
+    state = node.phase.state
+    if state in _COMING:
+        return "Coming"
+    if state == "leavingpool" or (node.drain and node.drain.purpose == "leave"):
+        return "Leaving"
+    if node.drain and node.drain.purpose != "disable":
+        return "Coming"
+    if state == "starttaskfailed":
+        return "StartTaskFailed"
+    if state == "unusable":
+        return "Unusable"
+    if node.scheduling == "disabled":
+        return "SchedulingDisabled"
+    if not hooks.accepts(job, node):
+        return "PreparationFailed"
+    return "Busy" if node.free < slots else "Room"
+
+
+def _group_reason(
+    code: str, nodes: list[NodeRecord], pool: PoolRecord, job: JobRecord, slots: int, *,
+    lasting: bool,
+) -> Reason:  # fmt: skip
+    count, total = len(nodes), len(pool.nodes)
+    which = f"node {nodes[0].id}" if count == 1 else f"{count} nodes"
+    of = f" of {total}" if total > count else ""
+    are = "is" if count == 1 else "are"
+    if code == "Busy":
+        free, have = max(node.free for node in nodes), pool.spec.task_slots_per_node
+        need = "1 slot" if slots == 1 else f"{slots} slots"
+        text = (
+            f"{which[0].upper()}{which[1:]}{of} {are} full: the task needs {need}, and at most "
+            f"{free} of {have} {'is' if free == 1 else 'are'} free."
+        )
+    elif code == "Coming":
+        states = sorted({node.phase.state for node in nodes})
+        text = f"{which[0].upper()}{which[1:]}{of} {are} not up yet ({', '.join(states)})."
+    elif code == "PreparationFailed":
+        everywhere = " That is every node of the pool." if count == total else ""
+        text = (
+            f"The job preparation task failed on {which}{of}: no task of job {job.spec.id!r} runs "
+            f"there until the node is reimaged.{everywhere} See job.preparations for exit codes."
+        )
+    else:
+        text = f"{which[0].upper()}{which[1:]}{of} {_SENTENCES[code].format(are=are)}"
+    return Reason(code=code, text=text, lasting=lasting)
+
+
+_SENTENCES = {
+    "Leaving": "{are} leaving the pool.",
+    "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
+    "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
+    "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
+    "Room": "{are} about to take it.",
+}
+
+
+def _ahead(pool: PoolRecord, job: JobRecord) -> list[Reason]:
+    """Who is served first: queued tasks of jobs with a higher, or the same, priority."""
+    reasons = []
+    mine = job.spec.priority
+    higher = [
+        other
+        for priority, ready in pool.ready.items()
+        if priority > mine
+        for other in ready.values()
+    ]
+    if higher:
+        waiting = sum(other.active for other in higher)
+        names = ", ".join(f"{other.spec.id!r} ({other.spec.priority})" for other in higher[:3])
+        more = f" and {len(higher) - 3} more" if len(higher) > 3 else ""
+        text = (
+            f"{waiting} queued tasks of jobs with a higher priority than {mine} go first: "
+            f"{names}{more}."
+        )
+        reasons.append(Reason(code="HigherPriority", text=text))
+    equal = [other for other in pool.ready.get(mine, {}).values() if other is not job]
+    if equal:
+        text = f"{len(equal)} other jobs of priority {mine} take turns with this one."
+        reasons.append(Reason(code="EqualPriority", text=text))
+    if job.active > 1:
+        text = f"{job.active} tasks of this job are queued; the longest waiting goes first."
+        reasons.append(Reason(code="Queue", text=text))
+    return reasons

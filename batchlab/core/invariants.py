@@ -1,0 +1,131 @@
+"""What must always hold, whatever happened. Tests check it after every input.
+
+Each function looks at one kind of record and yields a sentence for every breach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from batchlab.core import phases
+from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+
+def check(core: Core) -> None:
+    """Raise AssertionError with every breach of what must hold between two inputs."""
+    breaches = [breach for pool in core.pools.values() for breach in _pool(core, pool)]
+    breaches += [breach for node in core.nodes.values() for breach in _node(core, node)]
+    breaches += [breach for job in core.jobs.values() for breach in _job(core, job)]
+    breaches += _runs(core)
+    assert not breaches, "\n".join(breaches)
+
+
+def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
+    name = f"pool {pool.key}"
+    waits = bool(pool.creating or pool.leaving)
+    if (pool.allocation.state == "steady") == waits:
+        yield (
+            f"{name} is {pool.allocation.state} with {len(pool.creating)} creating and "
+            f"{len(pool.leaving)} leaving"
+        )
+    if pool.phase.state == "deleting" and not pool.leaving:
+        yield f"{name} is deleting and waits for nothing"
+    for node in pool.nodes.values():
+        if core.nodes.get(node.id) is not node:
+            yield f"{name} has node {node.id}, which the core does not know"
+        unborn = node.phase.state == "creating"
+        if (node.allocated is None) != unborn and node.phase.state != "leavingpool":
+            yield f"node {node.id} is {node.phase.state} with machine since {node.allocated}"
+    for free, bucket in enumerate(pool.buckets):
+        for node in bucket.values():
+            if node.bucket != free or node.free != free:
+                yield f"node {node.id} with {node.free} free slots is in bucket {free}"
+    if any(pool.buckets[1:]) and pool.phase.state == "active":
+        for priority, ready in pool.ready.items():
+            for job in ready.values():
+                if job.spec.priority != priority or job.phase.state != "active":
+                    yield f"job {job.key} ({job.phase.state}) is queued at priority {priority}"
+
+
+def _node(core: Core, node: NodeRecord) -> Iterator[str]:
+    name, slots = f"node {node.id}", node.pool.spec.task_slots_per_node
+    held = sum(run.task.spec.required_slots for run in node.runs.values() if run.task)
+    held += sum(
+        task.spec.required_slots
+        for footprint in node.footprints.values()
+        for task in footprint.waiting.values()
+    )
+    if node.free != slots - held or node.free < 0:
+        yield f"{name} has {node.free} of {slots} slots free while tasks hold {held}"
+    state = node.phase.state
+    if state == "running" and not held:
+        yield f"{name} is running without a task"
+    if state in ("idle", "offline") and held:
+        yield f"{name} is {state} with tasks"
+    stopped = isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
+    if (stopped or state in ("creating", "starting", "unknown", "unusable")) and node.runs:
+        yield f"{name} is {state} with runs {list(node.runs)}"
+    takes = node.drain is None and node.scheduling == "enabled" and state in ("idle", "running")
+    if takes != (node.bucket >= 0):
+        yield f"{name} ({state}, {node.scheduling}, {node.drain}) is in bucket {node.bucket}"
+    if (state == "leavingpool") != (node.id in node.pool.leaving):
+        yield f"{name} is {state}, leaving: {node.id in node.pool.leaving}"
+    if node.drain and not held and node.drain.option != "retaineddata":
+        yield f"{name} is empty and still drains for {node.drain.purpose}"
+
+
+def _job(core: Core, job: JobRecord) -> Iterator[str]:
+    name, state = f"job {job.key}", job.phase.state
+    counts = {"active": 0, "running": 0, "succeeded": 0, "failed": 0}
+    for task in job.tasks.values():
+        phase = task.phase
+        if isinstance(phase, phases.TaskCompleted):
+            counts["failed" if phase.failure else "succeeded"] += 1
+        else:
+            counts["active" if phase.state == "active" else "running"] += 1
+        if isinstance(phase, phases.TaskRunning) and phase.run_id not in core.runs:
+            yield f"{name}: task {task.spec.id} runs without a run"
+        if isinstance(phase, phases.TaskPreparing):
+            footprint = job.footprints[phase.node_id]
+            if task.spec.id.lower() not in footprint.waiting:
+                yield f"{name}: task {task.spec.id} prepares without waiting"
+            if not isinstance(footprint.preparation.phase, phases.HookRunning):
+                yield f"{name}: task {task.spec.id} waits for a preparation that does not run"
+    if counts != {key: getattr(job, key) for key in counts}:
+        yield f"{name} counts {job.counts} and has {counts}"
+    if state == "completed" and job.runs:
+        yield f"{name} is completed with runs {list(job.runs)}"
+    if state in ("terminating", "deleting") and not job.runs and not _awaits_node(core, job):
+        yield f"{name} is {state} and waits for nothing"
+    if any(run.kind == "jobrelease" for run in job.runs.values()) and (
+        state not in ("terminating", "deleting")
+        or any(run.kind != "jobrelease" for run in job.runs.values())
+    ):
+        yield f"{name} ({state}) releases beside {[run.kind for run in job.runs.values()]}"
+    if state == "disabling" and not job.running:
+        yield f"{name} is disabling with nothing running"
+
+
+def _awaits_node(core: Core, job: JobRecord) -> bool:
+    return any(
+        footprint.release is not None
+        and isinstance(footprint.release.phase, phases.HookPending)
+        and footprint.node.id in core.nodes
+        for footprint in job.footprints.values()
+    )
+
+
+def _runs(core: Core) -> Iterator[str]:
+    for run_id, run in core.runs.items():
+        if run.node.runs.get(run_id) is not run or run.node.id not in core.nodes:
+            yield f"run {run_id} is not on its node"
+        if run.job and run.job.runs.get(run_id) is not run:
+            yield f"run {run_id} is not in its job"
+        if run.task:
+            phase = run.task.phase
+            if not isinstance(phase, phases.TaskRunning) or phase.run_id != run_id:
+                yield f"run {run_id} belongs to a task that is {phase.state}"

@@ -1,0 +1,384 @@
+"""The core: a pure state machine that reproduces the Azure Batch service.
+
+``Core.handle(now, input) -> Step(commands, changes)`` is the only way in. There is no clock here,
+no I/O, no thread and no chance: time is an argument, and the driver asks `Core.next_deadline` when
+to come back. The same inputs give the same steps, on any machine.
+
+A request is checked completely before anything changes, and refused with a `BatchError`. A report
+is a fact: one that speaks of a run or a boot that is no more is counted in `dropped` and has no
+effect. After each input, what it made possible happens at once: jobs whose last run has ended go
+on ending, and waiting tasks take the slots that became free.
+
+Aggregates have a file each: `pools` (allocation and resize), `nodes` (boot, start task, drain,
+loss), `jobs`, `tasks`, `hooks` (preparation and release), with `placement` choosing nodes for
+tasks. When two rules apply, the end of the greater thing wins: lab, pool, node, job, task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from batchlab.core import inputs, jobs, nodes, pools, queries, tasks, waits
+from batchlab.core.deadlines import Deadlines
+from batchlab.core.ids import RunId, fold
+from batchlab.core.outputs import (
+    Change,
+    Command,
+    HookChanged,
+    JobChanged,
+    NodeChanged,
+    PoolChanged,
+    RunKind,
+    Step,
+    TaskChanged,
+)
+from batchlab.core.phases import MOVES, Phase, TaskCompleted
+from batchlab.core.placement import place
+from batchlab.core.questions import Condition, Question
+from batchlab.core.records import (
+    FootprintRecord,
+    HookPhase,
+    HookRecord,
+    JobRecord,
+    NodeRecord,
+    PoolRecord,
+    RunRecord,
+    TaskPhase,
+    TaskRecord,
+)
+from batchlab.core.views import Reason
+from batchlab.errors import Conflict, NotFound
+
+__all__ = ["Core", "Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a whole lab.
+
+    Parameters
+    ----------
+    account_name : str, default "batchlab"
+        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``.
+    account_url : str
+        What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
+    dedicated_core_quota : int, optional
+        Cores of all pools together; a resize beyond ends with ``AccountCoreQuotaReached``.
+    """
+
+    account_name: str = "batchlab"
+    account_url: str = "https://batchlab.local.batch.azure.com"
+    dedicated_core_quota: int | None = None
+
+
+class Core:
+    """The service's whole state, and what it does about each input.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+
+    Attributes
+    ----------
+    dropped : int
+        Reports that came too late to matter.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.now = 0.0
+        self.closing = False
+        self.dropped = 0
+        self.pools: dict[str, PoolRecord] = {}
+        self.nodes: dict[str, NodeRecord] = {}
+        self.jobs: dict[str, JobRecord] = {}
+        self.runs: dict[RunId, RunRecord] = {}
+        self.deadlines = Deadlines()
+        self._numbers = 0
+        self._commands: list[Command] = []
+        self._changes: list[Change] = []
+        self._unplaced: dict[str, PoolRecord] = {}
+        self._unsettled: dict[str, JobRecord] = {}
+        self._undrained: dict[str, NodeRecord] = {}
+
+    def handle(self, now: float, item: inputs.Input) -> Step:
+        """Take one input: a request or a report, at a time that never goes back.
+
+        Raises
+        ------
+        BatchError
+            A request that is refused; nothing has changed.
+        """
+        self.now = max(self.now, now)
+        self._commands, self._changes = [], []
+        if self.closing:
+            if isinstance(item, inputs.Request):
+                raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+            self.dropped += 1
+        else:
+            HANDLERS[type(item)](self, item)
+            self._settle()
+        return Step(self._commands, self._changes)
+
+    def next_deadline(self) -> float | None:
+        """When `DeadlineReached` is to be fed next; None if nothing is to come by itself."""
+        return None if self.closing else self.deadlines.next()
+
+    def ask(self, question: Question, now: float) -> Any:
+        """Answer a question about the present."""
+        return queries.answer(self, question, max(now, self.now))
+
+    def met(self, condition: Condition) -> bool:
+        """Whether a condition holds."""
+        return waits.met(self, condition)
+
+    def hopeless(self, condition: Condition) -> list[Reason]:
+        """Why a condition cannot come true unless somebody acts; empty while there is hope."""
+        return waits.hopeless(self, condition)
+
+    # -- for handlers: look up -------------------------------------------------------------------
+
+    def pool(self, pool_id: str) -> PoolRecord:
+        """The pool of this id, or `NotFound`."""
+        pool = self.pools.get(fold(pool_id))
+        if pool is None:
+            raise NotFound("PoolNotFound", f"there is no pool {pool_id!r}")
+        return pool
+
+    def node(self, pool_id: str, node_id: str) -> NodeRecord:
+        """The node of this id in the pool, or `NotFound`."""
+        node = self.pool(pool_id).nodes.get(fold(node_id))
+        if node is None:
+            raise NotFound("NodeNotFound", f"there is no node {node_id!r} in pool {pool_id!r}")
+        return node
+
+    def job(self, job_id: str) -> JobRecord:
+        """The job of this id, or `NotFound`."""
+        job = self.jobs.get(fold(job_id))
+        if job is None:
+            raise NotFound("JobNotFound", f"there is no job {job_id!r}")
+        return job
+
+    def task(self, job_id: str, task_id: str) -> TaskRecord:
+        """The task of this id in the job, or `NotFound`."""
+        task = self.job(job_id).tasks.get(fold(task_id))
+        if task is None:
+            raise NotFound("TaskNotFound", f"there is no task {task_id!r} in job {job_id!r}")
+        return task
+
+    # -- for handlers: mutate and emit -----------------------------------------------------------
+
+    def next_number(self) -> int:
+        """Count: for run ids and for the order of the queue."""
+        self._numbers += 1
+        return self._numbers
+
+    def command(self, command: Command) -> None:
+        """Tell the driver to do something."""
+        self._commands.append(command)
+
+    def new_run(
+        self, kind: RunKind, node: NodeRecord, job: JobRecord | None, name: str,
+        task: TaskRecord | None = None,
+    ) -> RunRecord:  # fmt: skip
+        """Enter a run that is about to be commanded."""
+        run_id = RunId(job.spec.id if job else "", name, node.id, self.next_number())
+        run = RunRecord(id=run_id, kind=kind, node=node, job=job, task=task, started=self.now)
+        self.runs[run_id] = node.runs[run_id] = run
+        if job:
+            job.runs[run_id] = run
+        return run
+
+    def end_run(self, run: RunRecord) -> None:
+        """Strike out a run; whatever is reported of it from now on is dropped."""
+        del self.runs[run.id], run.node.runs[run.id]
+        if run.job:
+            del run.job.runs[run.id]
+            self.touch_job(run.job)
+
+    def touch_pool(self, pool: PoolRecord) -> None:
+        """Slots or tasks have changed: place tasks before the step ends."""
+        self._unplaced[pool.key] = pool
+
+    def touch_node(self, node: NodeRecord) -> None:
+        """Tasks have left the node: look whether what it drains for can be done."""
+        self._undrained[node.id] = node
+
+    def touch_job(self, job: JobRecord) -> None:
+        """Runs or tasks have changed: look whether the job can go on ending."""
+        self._unsettled[job.key] = job
+
+    def move_task(self, task: TaskRecord, phase: TaskPhase, reason: str = "") -> None:
+        """Change the state of a task, keep the counts, tell the watchers."""
+        old, job = task.phase, task.job
+        _check("task", old, phase)
+        _count(job, old, -1)
+        _count(job, phase, 1)
+        task.previous, task.previous_since = old.state, old.since
+        task.phase = phase
+        node = task.node
+        self._changes.append(
+            TaskChanged(at=self.now, reason=reason, job_id=job.spec.id, task_id=task.spec.id,
+                        state=phase.state, node_id=node.id if node else "")
+        )  # fmt: skip
+
+    def drop_task(self, task: TaskRecord) -> None:
+        """Strike out a task: its counts, and the queue entry that may still name it."""
+        _count(task.job, task.phase, -1)
+        task.phase = TaskCompleted(self.now, None, None)
+
+    def move_node(self, node: NodeRecord, phase: Phase, reason: str = "") -> None:
+        """Change the state of a node, tell the watchers."""
+        _check("node", node.phase, phase)
+        node.phase = phase
+        self._changes.append(
+            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
+                        state=phase.state)
+        )  # fmt: skip
+
+    def move_job(self, job: JobRecord, phase: Phase, reason: str = "") -> None:
+        """Change the state of a job, tell the watchers.
+
+        The previous state never names one that only leads to another.
+        """
+        _check("job", job.phase, phase)
+        if job.phase.state in ("active", "disabled", "completed"):
+            job.previous, job.previous_since = job.phase.state, job.phase.since
+        job.phase = phase
+        self._changes.append(
+            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=phase.state)
+        )
+
+    def move_pool(
+        self, pool: PoolRecord, *, phase: Phase | None = None, allocation: Phase | None = None,
+        reason: str = "",
+    ) -> None:  # fmt: skip
+        """Change the state or the allocation state of a pool, tell the watchers."""
+        if phase is not None:
+            _check("pool", pool.phase, phase)
+            pool.phase = phase
+        if allocation is not None:
+            _check("allocation", pool.allocation, allocation)
+            pool.allocation = allocation
+        self.tell_pool(pool, pool.phase.state, reason)
+
+    def move_hook(
+        self,
+        hook: HookRecord,
+        phase: HookPhase,
+        node: NodeRecord,
+        footprint: FootprintRecord | None,
+    ) -> None:
+        """Change the state of a start, preparation or release task, tell the watchers."""
+        hook.phase = phase
+        job = footprint.job if footprint else None
+        kind: RunKind = "starttask"
+        if footprint:
+            kind = "jobrelease" if hook is footprint.release else "jobpreparation"
+        self._changes.append(
+            HookChanged(at=self.now, kind=kind, job_id=job.spec.id if job else "",
+                        node_id=node.id, state=phase.state)
+        )  # fmt: skip
+
+    def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
+        """Tell the watchers about a pool."""
+        self._changes.append(
+            PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
+                        allocation_state=pool.allocation.state)
+        )  # fmt: skip
+
+    def tell_job(self, job: JobRecord, state: str) -> None:
+        """Tell the watchers about a job that came or went."""
+        self._changes.append(JobChanged(at=self.now, job_id=job.spec.id, state=state))
+
+    def tell_task(self, task: TaskRecord, state: str) -> None:
+        """Tell the watchers about a task that came or went."""
+        self._changes.append(
+            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state)
+        )
+
+    # -- what follows by itself ------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        while self._undrained or self._unsettled or self._unplaced:
+            if self._unsettled:
+                jobs.settle(self, self._unsettled.popitem()[1])
+            elif self._unplaced:
+                place(self, self._unplaced.popitem()[1])
+            else:
+                nodes.settle(self, self._undrained.popitem()[1])
+
+
+def _check(kind: str, old: Phase, new: Phase) -> None:
+    if new.state not in MOVES[kind][old.state]:
+        raise RuntimeError(f"a {kind} cannot go from {old.state} to {new.state}")
+
+
+def _count(job: JobRecord, phase: TaskPhase, by: int) -> None:
+    state = phase.state
+    if state == "active":
+        job.active += by
+    elif state != "completed":
+        job.running += by
+    elif phase.failure is None:  # type: ignore[union-attr]
+        job.succeeded += by
+    else:
+        job.failed += by
+
+
+def _deadline_reached(core: Core, report: inputs.DeadlineReached) -> None:
+    while action := core.deadlines.due(core.now):
+        action()
+
+
+def _lab_closing(core: Core, report: inputs.LabClosing) -> None:
+    core.closing = True
+
+
+def _run_exited(core: Core, report: inputs.RunExited) -> None:
+    run = core.runs.get(report.run_id)
+    if run is None:
+        core.dropped += 1
+        return
+    core.end_run(run)
+    if run.kind == "task":
+        tasks.run_exited(core, run, report)
+    else:
+        nodes.hook_exited(core, run, report)
+    core.touch_node(run.node)
+
+
+HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
+    inputs.CreatePool: pools.create_pool,
+    inputs.UpdatePool: pools.update_pool,
+    inputs.ResizePool: pools.resize_pool,
+    inputs.StopPoolResize: pools.stop_resize,
+    inputs.DeletePool: pools.delete_pool,
+    inputs.RemoveNodes: pools.remove_nodes,
+    inputs.RebootNode: nodes.reboot_node,
+    inputs.ReimageNode: nodes.reimage_node,
+    inputs.DisableNodeScheduling: nodes.disable_scheduling,
+    inputs.EnableNodeScheduling: nodes.enable_scheduling,
+    inputs.CreateJob: jobs.create_job,
+    inputs.UpdateJob: jobs.update_job,
+    inputs.DisableJob: jobs.disable_job,
+    inputs.EnableJob: jobs.enable_job,
+    inputs.TerminateJob: jobs.terminate_job,
+    inputs.DeleteJob: jobs.delete_job,
+    inputs.CreateTasks: tasks.create_tasks,
+    inputs.UpdateTask: tasks.update_task,
+    inputs.TerminateTask: tasks.terminate_task,
+    inputs.ReactivateTask: tasks.reactivate_task,
+    inputs.DeleteTask: tasks.delete_task,
+    inputs.NodeAllocated: nodes.node_allocated,
+    inputs.NodeStarted: nodes.node_started,
+    inputs.NodeLost: nodes.node_lost,
+    inputs.NodeStopped: nodes.node_stopped,
+    inputs.NodeStartFailed: nodes.node_start_failed,
+    inputs.RunExited: _run_exited,
+    inputs.DeadlineReached: _deadline_reached,
+    inputs.LabClosing: _lab_closing,
+}
+"""What handles each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""

@@ -1,0 +1,258 @@
+"""Pools: created, resized, stopped, deleted.
+
+A pool has a target and nodes. It is ``resizing`` while nodes that it asked for have no machine
+yet (`creating`) or nodes that go have not gone (`leaving`), else ``steady``, whether or not it got
+what it wanted; then `resize_errors` says why. A machine that is there counts, whatever its state.
+
+A shrink takes broken nodes first, then those not yet up, then idle ones, then those with the least
+work; among equals the youngest. When the time of a resize is over, nodes without a machine are
+given up and nodes that still drain return to service (``AllocationTimedOut``); a stop does the
+same (``stopping``, ``ResizeStopped``). A pool that is deleted lets all nodes go with requeue; its
+jobs live on and wait for a pool of that id.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core import inputs, nodes, phases, placement
+from batchlab.core.ids import fold
+from batchlab.core.records import NodeRecord, PoolRecord
+from batchlab.core.specs import Deallocation, check_resize_timeout, check_target, vm_cores
+from batchlab.core.views import ResizeError
+from batchlab.errors import Conflict, NotFound, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def create_pool(core: Core, request: inputs.CreatePool) -> None:
+    """Add a pool and ask for its nodes."""
+    spec, key = request.spec, fold(request.spec.id)
+    if key in core.pools:
+        raise Conflict("PoolExists", f"there is already a pool {core.pools[key].spec.id!r}")
+    pool = PoolRecord(
+        key=key,
+        spec=spec,
+        created=core.now,
+        phase=phases.PoolActive(core.now),
+        allocation=phases.Steady(core.now),
+        target=spec.target_dedicated_nodes,
+        buckets=[{} for _ in range(spec.task_slots_per_node + 1)],
+    )
+    core.pools[key] = pool
+    core.tell_pool(pool, "active")
+    for job in core.jobs.values():
+        if fold(job.spec.pool_info.pool_id) == key:
+            placement.offer(core, job)
+    _resize(core, pool, pool.target, spec.resize_timeout, "requeue")
+
+
+def update_pool(core: Core, request: inputs.UpdatePool) -> None:
+    """Change the start task; nodes take it up when they next start."""
+    pool = core.pool(request.pool_id)
+    _refuse_deleting(pool)
+    if request.start_task is not None:
+        pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
+
+
+def resize_pool(core: Core, request: inputs.ResizePool) -> None:
+    """Change how many nodes the pool should have."""
+    pool = core.pool(request.pool_id)
+    check_target(request.target_dedicated_nodes, "resize")
+    timeout = _timeout(pool, request.resize_timeout)
+    _refuse_resizing(pool)
+    option = request.node_deallocation_option
+    _resize(core, pool, request.target_dedicated_nodes, timeout, option)
+
+
+def stop_resize(core: Core, request: inputs.StopPoolResize) -> None:
+    """Keep the nodes that are there now. Harmless when the pool is steady."""
+    pool = core.pool(request.pool_id)
+    _refuse_deleting(pool)
+    if isinstance(pool.allocation, phases.Resizing):
+        core.move_pool(pool, allocation=phases.Stopping(core.now), reason="stop requested")
+        _give_up(core, pool)
+        settle(core, pool)
+
+
+def delete_pool(core: Core, request: inputs.DeletePool) -> None:
+    """Let all nodes go, then forget the pool."""
+    pool = core.pool(request.pool_id)
+    _refuse_deleting(pool)
+    core.move_pool(pool, phase=phases.PoolDeleting(core.now))
+    for node in pool.leaving.values():
+        if node.drain:
+            nodes.drain(core, node, "leave", "requeue")
+    _resize(core, pool, 0, None, "requeue")
+
+
+def remove_nodes(core: Core, request: inputs.RemoveNodes) -> None:
+    """Let chosen nodes go, and lower the target by as many."""
+    pool = core.pool(request.pool_id)
+    ids = list(dict.fromkeys(fold(node_id) for node_id in request.node_ids))
+    if not 1 <= len(ids) <= 100:
+        raise invalid("node_ids", f"{len(ids)} ids", "name 1 to 100 nodes")
+    for node_id in ids:
+        if node_id not in pool.nodes:
+            raise NotFound(
+                "NodeNotFound", f"there is no node {node_id!r} in pool {pool.spec.id!r}"
+            )
+    timeout = _timeout(pool, request.resize_timeout)
+    _refuse_resizing(pool)
+    victims = [pool.nodes[node_id] for node_id in ids]
+    _begin(core, pool, timeout, request.node_deallocation_option)
+    pool.target = max(0, pool.target - len(victims))
+    _let_go(core, pool, victims, request.node_deallocation_option)
+    settle(core, pool)
+
+
+def _timeout(pool: PoolRecord, given: timedelta | None) -> timedelta:
+    if given is None:
+        return pool.spec.resize_timeout
+    check_resize_timeout(given, "resize")
+    return given
+
+
+def _refuse_deleting(pool: PoolRecord) -> None:
+    if isinstance(pool.phase, phases.PoolDeleting):
+        raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
+
+
+def _refuse_resizing(pool: PoolRecord) -> None:
+    _refuse_deleting(pool)
+    if not isinstance(pool.allocation, phases.Steady):
+        raise Conflict(
+            "PoolBeingResized",
+            f"pool {pool.spec.id!r} is {pool.allocation.state}: wait until it is steady, or stop "
+            "the resize",
+        )
+
+
+# -- resize -------------------------------------------------------------------------------------
+
+
+def _resize(
+    core: Core, pool: PoolRecord, target: int, timeout: timedelta | None, option: Deallocation
+) -> None:
+    _begin(core, pool, timeout, option)
+    pool.target = target
+    staying = [node for node in pool.nodes.values() if node.id not in pool.leaving]
+    if target > len(staying):
+        _ask(core, pool, target - len(staying))
+    elif target < len(staying):
+        victims = sorted(enumerate(staying), key=_least_missed)[: len(staying) - target]
+        _let_go(core, pool, [node for _, node in victims], option)
+    settle(core, pool)
+
+
+def _begin(core: Core, pool: PoolRecord, timeout: timedelta | None, option: Deallocation) -> None:
+    pool.resize_number += 1
+    pool.resize_errors = []
+    core.move_pool(pool, allocation=phases.Resizing(core.now, option))
+    if timeout is not None:
+        number = pool.resize_number
+        when = core.now + timeout.total_seconds()
+        core.deadlines.at(when, _time_over, core, pool, number)
+
+
+def _ask(core: Core, pool: PoolRecord, count: int) -> None:
+    """Ask for machines, as many as the quota of cores leaves."""
+    cores, quota = vm_cores(pool.spec.vm_size), core.settings.dedicated_core_quota
+    if quota is not None:
+        used = sum(vm_cores(node.pool.spec.vm_size) for node in core.nodes.values())
+        allowed = max(0, quota - used) // cores
+        if allowed < count:
+            message = (
+                f"the quota of {quota} dedicated cores leaves room for {allowed} of {count} nodes "
+                f"of {cores} cores"
+            )
+            add_error(pool, ResizeError(code="AccountCoreQuotaReached", message=message))
+            count = allowed
+    stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
+    for _ in range(count):
+        pool.node_count += 1
+        node_id = f"tvm-{zlib.crc32(pool.key.encode()):010d}_{pool.node_count}-{stamp}"
+        slots = pool.spec.task_slots_per_node
+        phase = phases.NodeCreating(core.now)
+        node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots)
+        pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
+        core.command(nodes.start_command(node))
+
+
+def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
+    index, node = entry
+    state = node.phase.state
+    if state in ("unusable", "starttaskfailed", "unknown"):
+        rank = 0
+    elif node.free < node.pool.spec.task_slots_per_node:
+        rank = 3
+    else:
+        rank = 2 if state in ("idle", "offline") else 1
+    return rank, -node.free, -index
+
+
+def _let_go(core: Core, pool: PoolRecord, victims: list[NodeRecord], option: Deallocation) -> None:
+    for node in victims:
+        pool.creating.pop(node.id, None)
+        pool.leaving[node.id] = node
+        if node.phase.state in ("idle", "running", "offline"):
+            nodes.drain(core, node, "leave", option)
+        else:
+            nodes.stop(core, node)
+
+
+def _time_over(core: Core, pool: PoolRecord, number: int) -> None:
+    if pool.resize_number != number or not isinstance(pool.allocation, phases.Resizing):
+        return
+    message = f"{len(pool.creating) + len(pool.leaving)} nodes were not ready when time was over"
+    add_error(pool, ResizeError(code="AllocationTimedOut", message=message))
+    _give_up(core, pool)
+    settle(core, pool)
+
+
+def _give_up(core: Core, pool: PoolRecord) -> None:
+    """End a resize early: no more machines, and nodes that still drain return to service."""
+    for node in list(pool.creating.values()):
+        del pool.creating[node.id]
+        pool.leaving[node.id] = node
+        nodes.stop(core, node)
+    for node in list(pool.leaving.values()):
+        if isinstance(node.phase, phases.NodeLeavingPool) and not node.phase.stopping:
+            del pool.leaving[node.id]
+            nodes.return_to_service(core, node)
+
+
+def add_error(pool: PoolRecord, error: ResizeError) -> None:
+    """Note why a resize falls short, each reason once."""
+    if all(known.code != error.code for known in pool.resize_errors):
+        pool.resize_errors.append(error)
+
+
+def remove(core: Core, node: NodeRecord) -> None:
+    """Strike out a node that has gone, or never came."""
+    pool = node.pool
+    del pool.nodes[node.id], core.nodes[node.id]
+    pool.creating.pop(node.id, None)
+    pool.leaving.pop(node.id, None)
+
+
+def settle(core: Core, pool: PoolRecord) -> None:
+    """If a resize has nothing left to wait for, end it; forget a deleted pool without nodes."""
+    if pool.creating or pool.leaving or isinstance(pool.allocation, phases.Steady):
+        return
+    if isinstance(pool.phase, phases.PoolDeleting):
+        del core.pools[pool.key]
+        core.tell_pool(pool, "deleted")
+        return
+    if isinstance(pool.allocation, phases.Stopping) and len(pool.nodes) != pool.target:
+        message = "Desired number of dedicated nodes could not be allocated due to a stop resize"
+        add_error(pool, ResizeError(code="ResizeStopped", message=message + " operation"))
+    core.move_pool(pool, allocation=phases.Steady(core.now))

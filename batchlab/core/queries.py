@@ -1,0 +1,281 @@
+"""Answers about the present: records in, frozen views out. Looking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchlab.core import phases, questions, views
+from batchlab.core.explain import explain
+from batchlab.core.records import (
+    FootprintRecord,
+    HookRecord,
+    JobRecord,
+    NodeRecord,
+    PoolRecord,
+    TaskRecord,
+)
+from batchlab.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+
+def answer(core: Core, question: questions.Question, now: float) -> Any:
+    """Answer a question; what each answers with is said at its class."""
+    return _ANSWERS[type(question)](core, question, now)
+
+
+def moment(seconds: float) -> datetime:
+    """A time of the lab's clock as an aware datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def maybe(seconds: float | None) -> datetime | None:
+    """The same for a time that may not have come."""
+    return None if seconds is None else moment(seconds)
+
+
+# -- pools and nodes ----------------------------------------------------------------------------
+
+
+def pool_view(pool: PoolRecord) -> views.PoolView:
+    """A picture of a pool."""
+    counts: dict[str, int] = {}
+    for node in pool.nodes.values():
+        counts[node.phase.state] = counts.get(node.phase.state, 0) + 1
+    steady = isinstance(pool.allocation, phases.Steady)
+    return views.PoolView(
+        id=pool.spec.id,
+        state=pool.phase.state,
+        state_transition_time=moment(pool.phase.since),
+        creation_time=moment(pool.created),
+        allocation_state=pool.allocation.state,
+        allocation_state_transition_time=moment(pool.allocation.since),
+        vm_size=pool.spec.vm_size,
+        target_dedicated_nodes=pool.target,
+        current_dedicated_nodes=sum(node.allocated is not None for node in pool.nodes.values()),
+        resize_timeout=pool.spec.resize_timeout,
+        resize_errors=tuple(pool.resize_errors) if steady else (),
+        task_slots_per_node=pool.spec.task_slots_per_node,
+        task_scheduling_policy=pool.spec.task_scheduling_policy,
+        start_task=pool.spec.start_task,
+        node_counts=counts,
+    )
+
+
+def node_view(node: NodeRecord) -> views.NodeView:
+    """A picture of a node."""
+    spec, phase = node.pool.spec, node.phase
+    errors: tuple[views.ResizeError, ...] = ()
+    if isinstance(phase, phases.NodeUnusable):
+        errors = (views.ResizeError(code=phase.code, message=phase.message),)
+    running = [run.task for run in node.runs.values() if run.task]
+    return views.NodeView(
+        id=node.id,
+        pool_id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        scheduling_state=node.scheduling,
+        allocation_time=maybe(node.allocated),
+        last_boot_time=maybe(node.booted),
+        ip_address=node.ip_address,
+        vm_size=spec.vm_size,
+        is_dedicated=True,
+        task_slots=spec.task_slots_per_node,
+        running_tasks_count=len(running),
+        running_task_slots_count=spec.task_slots_per_node - node.free,
+        total_tasks_run=node.tasks_run,
+        total_tasks_succeeded=node.tasks_succeeded,
+        start_task_info=_hook_view(node.start, "startup") if node.start else None,
+        errors=errors,
+        running_tasks=tuple((task.job.spec.id, task.spec.id) for task in running),
+    )
+
+
+def _hook_view(hook: HookRecord, directory: str) -> views.ExecutionInfo:
+    phase = hook.phase
+    common: dict[str, Any] = {
+        "state": phase.state,
+        "retry_count": hook.retry_count,
+        "last_retry_time": maybe(hook.last_retry),
+        "task_root_directory": directory,
+    }
+    if not isinstance(phase, phases.HookDone):
+        return views.ExecutionInfo(start_time=moment(phase.since), **common)
+    return views.ExecutionInfo(
+        start_time=moment(phase.started),
+        end_time=moment(phase.since),
+        exit_code=phase.exit_code,
+        failure_info=phase.failure,
+        result="failure" if phase.failure else "success",
+        **common,
+    )
+
+
+# -- jobs and tasks -----------------------------------------------------------------------------
+
+
+def job_view(job: JobRecord) -> views.JobView:
+    """A picture of a job."""
+    spec, phase = job.spec, job.phase
+    reason = None
+    if isinstance(phase, (phases.JobTerminating, phases.JobCompleted)):
+        reason = phase.reason
+    return views.JobView(
+        id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=job.previous,
+        previous_state_transition_time=maybe(job.previous_since),
+        creation_time=moment(job.created),
+        priority=spec.priority,
+        constraints=spec.constraints,
+        pool_info=spec.pool_info,
+        job_preparation_task=spec.job_preparation_task,
+        job_release_task=spec.job_release_task,
+        on_all_tasks_complete=spec.on_all_tasks_complete,
+        start_time=moment(job.created),
+        end_time=maybe(job.ended),
+        terminate_reason=reason,
+        task_counts=job.counts,
+    )
+
+
+def task_view(task: TaskRecord) -> views.TaskView:
+    """A picture of a task."""
+    spec, phase, node = task.spec, task.phase, task.node
+    done = phase if isinstance(phase, phases.TaskCompleted) else None
+    constraints = msgspec.structs.replace(
+        task.constraints, max_task_retry_count=task.retries, retention_time=task.retention
+    )
+    return views.TaskView(
+        id=spec.id,
+        job_id=task.job.spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=task.previous,
+        previous_state_transition_time=maybe(task.previous_since),
+        creation_time=moment(task.created),
+        command_line=spec.command_line,
+        environment_settings=spec.environment_settings,
+        resource_files=spec.resource_files,
+        constraints=constraints,
+        required_slots=spec.required_slots,
+        node_id=node.id if node else None,
+        pool_id=node.pool.spec.id if node else None,
+        task_root_directory=task.directory if node else None,
+        start_time=maybe(task.started),
+        end_time=moment(done.since) if done else None,
+        exit_code=done.exit_code if done else None,
+        failure_info=done.failure if done else None,
+        result=("failure" if done.failure else "success") if done else None,
+        retry_count=task.retry_count,
+        last_retry_time=maybe(task.last_retry),
+        requeue_count=task.requeue_count,
+        last_requeue_time=maybe(task.last_requeue),
+    )
+
+
+def preparation_views(job: JobRecord) -> list[views.PreparationView]:
+    """The status list: a row for each node where the preparation ran, gone ones too."""
+    spec = job.spec
+    if spec.job_preparation_task is None:
+        raise Conflict(
+            "JobPreparationTaskOrReleaseTaskNotSpecified",
+            "The specified job does not have either job preparation task or job release task.",
+        )
+    return [_preparation_view(footprint) for footprint in job.footprints.values()]
+
+
+def _preparation_view(footprint: FootprintRecord) -> views.PreparationView:
+    job, release = footprint.job, footprint.release
+    preparation, release_spec = job.spec.job_preparation_task, job.spec.job_release_task
+    assert preparation is not None
+    started = release and not isinstance(release.phase, phases.HookPending)
+    return views.PreparationView(
+        pool_id=footprint.node.pool.spec.id,
+        node_id=footprint.node.id,
+        job_preparation_task_execution_info=_hook_view(
+            footprint.preparation, f"{job.directory}/{preparation.id}"
+        ),
+        job_release_task_execution_info=_hook_view(release, f"{job.directory}/{release_spec.id}")
+        if release and release_spec and started
+        else None,
+    )
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def locate_task(core: Core, task: TaskRecord, now: float) -> questions.Location:
+    """Where a task's files are."""
+    name, node = task.spec.id, task.node
+    if node is None or task.started is None:
+        raise Conflict(
+            "TaskFilesUnavailable", f"task {name!r} has not run yet: it has no files to show"
+        )
+    phase = task.phase
+    if isinstance(phase, phases.TaskCompleted):
+        until = phase.since + task.retention.total_seconds()
+        if now >= until:
+            raise Conflict(
+                "TaskFilesCleanedup",
+                f"the files of task {name!r} were deleted at {moment(until):%Y-%m-%d %H:%M:%S}Z, "
+                "when its retention time was over",
+            )
+    if node.id not in core.nodes:
+        raise NotFound(
+            "NodeNotFound",
+            f"task {name!r} ran on node {node.id!r}, which has left its pool with all its files",
+        )
+    _refuse_away(node)
+    return questions.Location(node.pool.spec.id, node.id, task.directory)
+
+
+def locate_node(node: NodeRecord) -> questions.Location:
+    """The root of a node."""
+    _refuse_away(node)
+    return questions.Location(node.pool.spec.id, node.id, "")
+
+
+def _refuse_away(node: NodeRecord) -> None:
+    state = node.phase.state
+    if state in ("creating", "rebooting", "reimaging", "unknown", "unusable", "starting") or (
+        isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
+    ):
+        raise Conflict("NodeNotReady", f"node {node.id!r} is {state}: its files are out of reach")
+
+
+def _list_tasks(core: Core, q: questions.ListTasks, now: float) -> list[views.TaskView]:
+    tasks = core.job(q.job_id).tasks.values()
+    chosen = (task for task in tasks if not q.states or task.phase.state in q.states)
+    return [task_view(task) for task in islice(chosen, q.skip, q.skip + q.limit)]
+
+
+_ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
+    questions.ListPools: lambda core, q, now: [pool_view(pool) for pool in core.pools.values()],
+    questions.GetPool: lambda core, q, now: pool_view(core.pool(q.pool_id)),
+    questions.ListNodes: lambda core, q, now: [
+        node_view(node) for node in core.pool(q.pool_id).nodes.values()
+    ],
+    questions.GetNode: lambda core, q, now: node_view(core.node(q.pool_id, q.node_id)),
+    questions.ListJobs: lambda core, q, now: [job_view(job) for job in core.jobs.values()],
+    questions.GetJob: lambda core, q, now: job_view(core.job(q.job_id)),
+    questions.ListTasks: _list_tasks,
+    questions.ListTaskIds: lambda core, q, now: [
+        task.spec.id for task in core.job(q.job_id).tasks.values()
+    ],
+    questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
+    questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
+    questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
+    questions.ExplainTask: lambda core, q, now: explain(core, core.task(q.job_id, q.task_id)),
+    questions.LocateTask: lambda core, q, now: locate_task(
+        core, core.task(q.job_id, q.task_id), now
+    ),
+    questions.LocateNode: lambda core, q, now: locate_node(core.node(q.pool_id, q.node_id)),
+}

@@ -1,0 +1,190 @@
+"""What the core remembers: one mutable record per thing, changed only by the core's handlers.
+
+Records point at each other (a task at its job, a run at its node); users never see one. Every
+collection is a dict or a list, so that the same inputs give the same order on any machine.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from typing import TypeAlias
+
+import msgspec
+
+from batchlab.core import phases
+from batchlab.core.ids import RunId
+from batchlab.core.outputs import RunKind
+from batchlab.core.specs import RETENTION, JobSpec, PoolSpec, StartTask, TaskConstraints, TaskSpec
+from batchlab.core.views import ResizeError, TaskCounts
+
+HookPhase: TypeAlias = phases.HookPending | phases.HookRunning | phases.HookDone
+TaskPhase: TypeAlias = (
+    phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
+)
+
+
+class Record(msgspec.Struct, eq=False, kw_only=True):
+    """Base of records: compared by identity."""
+
+
+class HookRecord(Record, eq=False, kw_only=True):
+    """A start, preparation or release task on one node."""
+
+    phase: HookPhase
+    retry_count: int = 0
+    last_retry: float | None = None
+
+
+class FootprintRecord(Record, eq=False, kw_only=True):
+    """What one job leaves on one node: its preparation, the tasks waiting for it, its release.
+
+    Stays with the job, for the status list, when the node has left.
+    """
+
+    job: JobRecord
+    node: NodeRecord
+    preparation: HookRecord
+    release: HookRecord | None = None
+    waiting: dict[str, TaskRecord] = {}
+
+
+class RunRecord(Record, eq=False, kw_only=True):
+    """One run under way on a node. `ending` says what to do when it is over: ``terminate``,
+    ``requeue`` or ``delete``; empty while nobody has asked for its end."""
+
+    id: RunId
+    kind: RunKind
+    node: NodeRecord
+    job: JobRecord | None
+    task: TaskRecord | None
+    started: float
+    ending: str = ""
+
+
+class TaskRecord(Record, eq=False, kw_only=True):
+    """One task."""
+
+    spec: TaskSpec
+    job: JobRecord
+    created: float
+    phase: TaskPhase
+    constraints: TaskConstraints
+    previous: str | None = None
+    previous_since: float | None = None
+    node: NodeRecord | None = None
+    started: float | None = None
+    retry_count: int = 0
+    last_retry: float | None = None
+    requeue_count: int = 0
+    last_requeue: float | None = None
+    recoveries: int = 0
+
+    @property
+    def retention(self) -> timedelta:
+        """How long the task's directory is kept."""
+        value = self.constraints.retention_time
+        return RETENTION if value is None else value
+
+    @property
+    def retries(self) -> int:
+        """How many retries the task may have; -1 is without limit."""
+        own = self.constraints.max_task_retry_count
+        return self.job.spec.constraints.max_task_retry_count if own is None else own
+
+    @property
+    def directory(self) -> str:
+        """The task's directory, relative to a node's root."""
+        return f"{self.job.directory}/{self.spec.id}"
+
+
+class JobRecord(Record, eq=False, kw_only=True):
+    """One job.
+
+    `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
+    the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
+    the nodes that may hold files of it.
+    """
+
+    key: str
+    spec: JobSpec
+    created: float
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None
+    ended: float | None = None
+    tasks: dict[str, TaskRecord] = {}
+    queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
+    active: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    runs: dict[RunId, RunRecord] = {}
+    footprints: dict[str, FootprintRecord] = {}
+    refused_by: dict[str, NodeRecord] = {}
+    nodes: dict[str, NodeRecord] = {}
+
+    @property
+    def directory(self) -> str:
+        """The job's directory, relative to a node's root."""
+        return f"workitems/{self.spec.id}/job-1"
+
+    @property
+    def counts(self) -> TaskCounts:
+        """Tasks by state."""
+        return TaskCounts(
+            active=self.active,
+            running=self.running,
+            completed=self.succeeded + self.failed,
+            succeeded=self.succeeded,
+            failed=self.failed,
+        )
+
+
+class NodeRecord(Record, eq=False, kw_only=True):
+    """One node.
+
+    `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
+    slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
+    """
+
+    id: str
+    pool: PoolRecord
+    phase: phases.Phase
+    free: int
+    bucket: int = -1
+    boot: int = 1
+    image: int = 0
+    scheduling: str = "enabled"
+    drain: phases.Drain | None = None
+    ip_address: str | None = None
+    allocated: float | None = None
+    booted: float | None = None
+    start_task: StartTask | None = None
+    start: HookRecord | None = None
+    runs: dict[RunId, RunRecord] = {}
+    footprints: dict[str, FootprintRecord] = {}
+    retained_until: float = 0.0
+    tasks_run: int = 0
+    tasks_succeeded: int = 0
+
+
+class PoolRecord(Record, eq=False, kw_only=True):
+    """One pool. `buckets[n]` are the nodes with n free slots that take tasks, in the order they
+    came there; `ready` the active jobs with queued tasks, by priority, next in turn first.
+    `creating` and `leaving` are the nodes that a resize waits for."""
+
+    key: str
+    spec: PoolSpec
+    created: float
+    phase: phases.Phase
+    allocation: phases.Phase
+    target: int
+    resize_number: int = 0
+    resize_errors: list[ResizeError] = []
+    nodes: dict[str, NodeRecord] = {}
+    creating: dict[str, NodeRecord] = {}
+    leaving: dict[str, NodeRecord] = {}
+    node_count: int = 0
+    buckets: list[dict[str, NodeRecord]] = []
+    ready: dict[int, dict[str, JobRecord]] = {}

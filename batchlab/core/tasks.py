@@ -1,0 +1,336 @@
+"""Tasks: added, assigned, run, repeated, ended.
+
+A run that ends is judged once, here. Somebody may have asked for its end before (`ending`): to
+``terminate`` the task, to ``requeue`` it, or to ``delete`` it; the process may have ended by
+itself in the same moment, and then what it achieved counts, save for a deletion. Else: exit code 0
+is success; any other is retried while the task has retries left; what never started (a missing
+program or file) or was killed by the clock is final at once.
+
+A node that is lost takes nothing from the task's retries: the run is repeated elsewhere, up to
+`MAX_RECOVERIES` times. A task whose run is being ended stays ``running`` until the node says that
+no process of it is left, so that no two runs of a task ever overlap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core import hooks, inputs, phases, placement
+from batchlab.core.ids import fold
+from batchlab.core.outputs import CancelRun, DeleteFiles, StartRun
+from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
+from batchlab.core.specs import TaskSpec
+from batchlab.core.views import FailureInfo
+from batchlab.errors import Conflict
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+MAX_RECOVERIES = 10
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
+    """Add tasks: all of them, or none."""
+    job = core.job(request.job_id)
+    _refuse_ended(job)
+    new: dict[str, TaskSpec] = {}
+    hook_ids = {}
+    if job.spec.job_preparation_task:
+        hook_ids[fold(job.spec.job_preparation_task.id)] = "TaskIdSameAsJobPreparationTask"
+    if job.spec.job_release_task:
+        hook_ids[fold(job.spec.job_release_task.id)] = "TaskIdSameAsJobReleaseTask"
+    for spec in request.specs:
+        key = fold(spec.id)
+        if key in hook_ids:
+            raise Conflict(
+                hook_ids[key],
+                f"task id {spec.id!r} is taken by a hook of job {job.spec.id!r}: choose another",
+            )
+        if key in job.tasks or key in new:
+            raise Conflict(
+                "TaskExists",
+                f"job {job.spec.id!r} already has a task {spec.id!r} (ids are compared without "
+                "case); none of the tasks was added",
+            )
+        new[key] = spec
+    for key, spec in new.items():
+        active = phases.TaskActive(core.now)
+        task = TaskRecord(
+            spec=spec, job=job, created=core.now, phase=active, constraints=spec.constraints
+        )
+        job.tasks[key] = task
+        job.active += 1
+        core.tell_task(task, "active")
+        placement.enqueue(core, task)
+
+
+def update_task(core: Core, request: inputs.UpdateTask) -> None:
+    """Replace the constraints of a task that is not completed."""
+    task = core.task(request.job_id, request.task_id)
+    _refuse_deleting(task.job)
+    _refuse_completed(task)
+    task.constraints = request.constraints
+
+
+def terminate_task(core: Core, request: inputs.TerminateTask) -> None:
+    """End a task: at once if it does not run, else as soon as its processes are gone."""
+    task = core.task(request.job_id, request.task_id)
+    _refuse_deleting(task.job)
+    _refuse_completed(task)
+    end(core, task, "terminate")
+
+
+def reactivate_task(core: Core, request: inputs.ReactivateTask) -> None:
+    """Queue a failed task again, as if it had never run."""
+    task = core.task(request.job_id, request.task_id)
+    _refuse_ended(task.job)
+    phase = task.phase
+    if not isinstance(phase, phases.TaskCompleted):
+        raise Conflict(
+            "TaskNotCompleted",
+            f"task {task.spec.id!r} is {phase.state}: only a completed task can be reactivated",
+        )
+    if phase.failure is None:
+        raise Conflict(
+            "TaskSucceeded",
+            f"task {task.spec.id!r} succeeded: only a failed task can be reactivated",
+        )
+    task.retry_count = task.requeue_count = task.recoveries = 0
+    task.last_retry = task.last_requeue = task.started = None
+    activate(core, task, "reactivated")
+
+
+def delete_task(core: Core, request: inputs.DeleteTask) -> None:
+    """Delete a task and its files; a running one is ended first."""
+    task = core.task(request.job_id, request.task_id)
+    _refuse_deleting(task.job)
+    end(core, task, "delete")
+
+
+def _refuse_ended(job: JobRecord) -> None:
+    _refuse_deleting(job)
+    code = {"terminating": "JobBeingTerminated", "completed": "JobCompleted"}.get(job.phase.state)
+    if code:
+        raise Conflict(code, f"job {job.spec.id!r} is {job.phase.state}: create a new job")
+
+
+def _refuse_deleting(job: JobRecord) -> None:
+    if isinstance(job.phase, phases.JobDeleting):
+        raise Conflict("JobBeingDeleted", f"job {job.spec.id!r} is being deleted")
+
+
+def _refuse_completed(task: TaskRecord) -> None:
+    if isinstance(task.phase, phases.TaskCompleted):
+        raise Conflict("TaskCompleted", f"task {task.spec.id!r} is already completed")
+
+
+# -- from queue to node -------------------------------------------------------------------------
+
+
+def assign(core: Core, task: TaskRecord, node: NodeRecord) -> None:
+    """Give a queued task slots on a node, and run it there once the job is prepared."""
+    job, slots = task.job, task.spec.required_slots
+    former = task.node
+    if former is not None and former is not node and task.started is not None:
+        delete_files(core, task)
+    task.node = node
+    job.nodes[node.id] = node
+    node.free -= slots
+    if not isinstance(node.phase, phases.NodeRunning):
+        core.move_node(node, phases.NodeRunning(core.now))
+    placement.sort_node(core, node)
+    footprint = hooks.prepare(core, job, node)
+    if footprint is None or hooks.prepared(footprint):
+        start(core, task, node)
+    else:
+        footprint.waiting[fold(task.spec.id)] = task
+        core.move_task(task, phases.TaskPreparing(core.now, node.id))
+
+
+def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
+    """Run a task that holds its slots on a prepared node."""
+    job, spec = task.job, task.spec
+    run = core.new_run("task", node, job, spec.id, task)
+    limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
+    task.started = core.now
+    core.command(
+        StartRun(
+            run_id=run.id,
+            kind="task",
+            pool_id=node.pool.spec.id,
+            command_line=spec.command_line,
+            directory=task.directory,
+            environment=spec.environment_settings,
+            resource_files=spec.resource_files,
+            time_limit_s=limit.total_seconds() if limit else None,
+            preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
+        )
+    )
+    core.move_task(task, phases.TaskRunning(core.now, run.id))
+
+
+def start_waiting(core: Core, footprint: FootprintRecord) -> None:
+    """The preparation is over: run the tasks that waited for it."""
+    for task in _take_waiting(footprint):
+        start(core, task, footprint.node)
+
+
+def return_waiting(
+    core: Core, footprint: FootprintRecord, reason: str, *, ending: str = "requeue"
+) -> None:
+    """The preparation will not be had here: put the tasks that waited back, or end them."""
+    for task in _take_waiting(footprint):
+        vacate(core, footprint.node, task)
+        if ending == "terminate":
+            _complete(core, task, None, hooks.ENDED)
+        else:
+            activate(core, task, reason, first=True)
+
+
+def _take_waiting(footprint: FootprintRecord) -> list[TaskRecord]:
+    waiting = list(footprint.waiting.values())
+    footprint.waiting = {}
+    return waiting
+
+
+def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:
+    """Give the slots of a task back to its node."""
+    node.free += task.spec.required_slots
+    placement.sort_node(core, node)
+
+
+# -- from node to end ---------------------------------------------------------------------------
+
+
+def run_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:
+    """Judge a run that has ended."""
+    task, node = run.task, run.node
+    assert task is not None
+    vacate(core, node, task)
+    failure = hooks.failure_of(report)
+    node.tasks_run += 1
+    node.tasks_succeeded += failure is None
+    if run.ending == "delete":
+        _remove(core, task)
+    elif report.cancelled:
+        _cancelled(core, run, task, report)
+    elif _may_retry(run, task, report):
+        task.retry_count += 1
+        task.last_retry = core.now
+        activate(core, task, "retry")
+    else:
+        _complete(core, task, report.exit_code, failure)
+
+
+def _cancelled(core: Core, run: RunRecord, task: TaskRecord, report: inputs.RunExited) -> None:
+    if run.ending == "requeue":
+        task.requeue_count += 1
+        task.last_requeue = core.now
+        activate(core, task, "requeued", first=True)
+    else:
+        _complete(core, task, report.exit_code, hooks.ENDED)
+
+
+def _may_retry(run: RunRecord, task: TaskRecord, report: inputs.RunExited) -> bool:
+    if not report.exit_code or report.failure or run.ending == "terminate":
+        return False
+    return task.retries == -1 or task.retry_count < task.retries
+
+
+def run_lost(core: Core, run: RunRecord) -> None:
+    """The node of a run is gone: do what was asked for, or repeat the run elsewhere."""
+    task = run.task
+    assert task is not None
+    core.end_run(run)
+    vacate(core, run.node, task)
+    if run.ending == "delete":
+        _remove(core, task)
+    elif run.ending:
+        _cancelled(core, run, task, inputs.RunExited(run_id=run.id, cancelled=True))
+    elif task.recoveries >= MAX_RECOVERIES:
+        failure = FailureInfo(
+            category="UserError",
+            code="MaxInternalRetryCountReached",
+            message=f"its node was lost {MAX_RECOVERIES + 1} times while it ran",
+        )
+        _complete(core, task, None, failure)
+    else:
+        task.recoveries += 1
+        activate(core, task, "node lost", first=True)
+
+
+def end(core: Core, task: TaskRecord, ending: str) -> None:
+    """Have a task end: ``terminate``, ``requeue`` or ``delete`` it.
+
+    A stronger wish replaces a weaker one that is under way.
+    """
+    phase = task.phase
+    if isinstance(phase, phases.TaskRunning):
+        run = core.runs[phase.run_id]
+        if not run.ending:
+            core.command(CancelRun(run_id=run.id))
+        if _STRENGTH[ending] > _STRENGTH[run.ending]:
+            run.ending = ending
+        return
+    if isinstance(phase, phases.TaskPreparing):
+        assert task.node is not None
+        del task.job.footprints[task.node.id].waiting[fold(task.spec.id)]
+        vacate(core, task.node, task)
+        from_node = task.node
+    else:
+        from_node = None
+    if ending == "delete":
+        _remove(core, task)
+    elif ending == "terminate" and not isinstance(phase, phases.TaskCompleted):
+        _complete(core, task, None, hooks.ENDED)
+    elif ending == "requeue" and isinstance(phase, phases.TaskPreparing):
+        activate(core, task, "requeued", first=True)
+    if from_node is not None:
+        core.touch_node(from_node)
+
+
+_STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
+
+
+def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) -> None:
+    """Queue a task (again)."""
+    core.move_task(task, phases.TaskActive(core.now), reason)
+    placement.enqueue(core, task, first=first)
+
+
+def _complete(
+    core: Core, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    phase = phases.TaskCompleted(core.now, exit_code, failure)
+    core.move_task(task, phase, failure.code if failure else "")
+    core.touch_job(task.job)
+    node = task.node
+    if node is None:
+        return
+    until = core.now + task.retention.total_seconds()
+    node.retained_until = max(node.retained_until, until)
+
+    def delete() -> None:
+        if task.phase is phase:
+            delete_files(core, task)
+
+    core.deadlines.at(until, delete)
+
+
+def _remove(core: Core, task: TaskRecord) -> None:
+    job = task.job
+    del job.tasks[fold(task.spec.id)]
+    core.drop_task(task)
+    core.tell_task(task, "deleted")
+    delete_files(core, task)
+    core.touch_job(job)
+
+
+def delete_files(core: Core, task: TaskRecord) -> None:
+    """Delete a task's directory on the node where it ran last, if that is still there."""
+    node = task.node
+    if node is not None and node.id in core.nodes and node.phase.state != "creating":
+        core.command(DeleteFiles(node_id=node.id, directories=(task.directory,)))

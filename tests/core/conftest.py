@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+
+import pytest
+from world import World
+
+from batchlab.core import invariants
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world whose core must hold its invariants, and leave nothing said unheard."""
+    world = World()
+    yield world
+    invariants.check(world.core)
+    world.nothing_else()
