@@ -91,12 +91,13 @@ class Engine:
         """Handle all queued reports."""
         if self._turning:
             return
+        if not self._inbox:
+            return
         commands: list[Command] = []
         changes: list[Change] = []
         while self._inbox and self.failure is None:
             self._handle(self._inbox.popleft(), commands, changes)
-        if commands or changes:
-            self._conclude(commands, changes)
+        self._conclude(commands, changes)
 
     def _handle(self, item: Input, commands: list[Command], changes: list[Change]) -> None:
         now = self.driver.now()
@@ -120,8 +121,9 @@ class Engine:
             if commands:
                 self.driver.obey(commands)
             self.driver.wake_at(self.core.next_deadline())
-            for watcher in tuple(self.watchers):
-                watcher(changes)
+            if changes:
+                for watcher in tuple(self.watchers):
+                    watcher(changes)
         except Exception as error:
             self._fail(error, None)
         finally:

@@ -7,7 +7,10 @@ that is fed the same lines gives the same commands, whatever the machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,8 +29,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
 
 
+_ANY_INPUT: Any = reduce(or_, REQUESTS + REPORTS)
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
-    tuple[float, REQUESTS + REPORTS]  # type: ignore[misc]
+    tuple[float, _ANY_INPUT]
 )
 
 

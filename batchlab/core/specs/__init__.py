@@ -1,0 +1,57 @@
+"""What users describe: pools, jobs, tasks and their parts, under the SDK's field names.
+
+A spec is complete in itself: whatever can be said to be wrong about it without knowing the state
+of the service is refused when it is made. Times are `datetime.timedelta`; None is "without limit".
+"""
+
+from batchlab.core.specs.common import (
+    RETENTION,
+    Deallocation,
+    EnvironmentSetting,
+    ResourceFile,
+    TaskConstraints,
+)
+from batchlab.core.specs.jobs import (
+    AllTasksComplete,
+    DisableTasks,
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobSpec,
+    PoolInfo,
+    check_priority,
+)
+from batchlab.core.specs.pools import (
+    NodeFill,
+    PoolSpec,
+    StartTask,
+    TaskSchedulingPolicy,
+    check_resize_timeout,
+    check_target,
+    vm_cores,
+)
+from batchlab.core.specs.tasks import TaskSpec
+
+__all__ = [
+    "RETENTION",
+    "AllTasksComplete",
+    "Deallocation",
+    "DisableTasks",
+    "EnvironmentSetting",
+    "JobConstraints",
+    "JobPreparationTask",
+    "JobReleaseTask",
+    "JobSpec",
+    "NodeFill",
+    "PoolInfo",
+    "PoolSpec",
+    "ResourceFile",
+    "StartTask",
+    "TaskConstraints",
+    "TaskSchedulingPolicy",
+    "TaskSpec",
+    "check_priority",
+    "check_resize_timeout",
+    "check_target",
+    "vm_cores",
+]

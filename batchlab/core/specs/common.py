@@ -1,0 +1,104 @@
+"""What pools, jobs and tasks have in common: files to fetch, settings, limits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from batchlab.core.model import Model
+from batchlab.durations import format_duration
+from batchlab.errors import InvalidRequest, invalid
+
+Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
+RETENTION = timedelta(days=7)
+"""How long the directory of a task is kept unless it says otherwise."""
+
+
+def check_limits(wall_clock: timedelta | None, retries: int | None, owner: str) -> None:
+    if wall_clock is not None and wall_clock <= timedelta(0):
+        raise invalid("max_wall_clock_time", format_duration(wall_clock),
+                      "must be longer than nothing", owner=owner)  # fmt: skip
+    if retries is not None and retries < -1:
+        raise invalid("max_task_retry_count", retries, "must be -1 (no limit), 0 or more",
+                      owner=owner)  # fmt: skip
+
+
+def check_command(command_line: str, owner: str) -> None:
+    if not command_line.strip():
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            f"{owner}.command_line is empty: name a program to run",
+            {"PropertyName": "command_line"},
+        )
+
+
+class EnvironmentSetting(Model, frozen=True, kw_only=True):
+    """One environment variable of a task: `name` and `value`. A mapping says the same."""
+
+    name: str
+    value: str = ""
+
+
+class ResourceFile(Model, frozen=True, kw_only=True):
+    """A file put into the task's working directory before its command starts.
+
+    Parameters
+    ----------
+    http_url : str
+        Where it comes from: a local path or any URL that fsspec reads (``https://``, ``file://``,
+        ``memory://`` ...).
+    file_path : str, optional
+        Where it goes, relative to the working directory; the name in the URL if omitted.
+    file_mode : str, default "0770"
+        Permissions, as octal text.
+    """
+
+    http_url: str
+    file_path: str | None = None
+    file_mode: str = "0770"
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(http_url=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        if not self.http_url:
+            raise invalid("http_url", self.http_url, "name a path or a URL", owner="ResourceFile")
+        if not self.target or self.target.startswith("/") or ".." in self.target.split("/"):
+            raise invalid(
+                "file_path",
+                self.file_path,
+                "must be a path inside the task's working directory",
+                owner="ResourceFile",
+            )
+        digits = self.file_mode
+        if not 3 <= len(digits) <= 5 or any(digit not in "01234567" for digit in digits):
+            raise invalid("file_mode", digits, "must be octal, like '0770'", owner="ResourceFile")
+
+    @property
+    def target(self) -> str:
+        """Where the file goes, relative to the working directory."""
+        path = self.file_path
+        return path if path is not None else self.http_url.split("?")[0].rpartition("/")[2]
+
+
+class TaskConstraints(Model, frozen=True, kw_only=True):
+    """Limits of a task.
+
+    Parameters
+    ----------
+    max_wall_clock_time : duration, optional
+        How long one run may take; then it is killed and the task has failed. No limit if omitted.
+    max_task_retry_count : int, optional
+        How often a run that ended with a nonzero exit code is repeated: N retries are N+1 runs,
+        -1 is without limit. The job's value if omitted.
+    retention_time : duration, default 7 days
+        How long the task's directory is kept after the task completed.
+    """
+
+    max_wall_clock_time: timedelta | None = None
+    retention_time: timedelta | None = None
+    max_task_retry_count: int | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self.max_wall_clock_time, self.max_task_retry_count, "TaskConstraints")

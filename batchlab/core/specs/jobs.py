@@ -1,0 +1,162 @@
+"""Jobs: where they run, what prepares a node for them, and what they leave behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from batchlab.core.ids import check_id
+from batchlab.core.model import Model
+from batchlab.core.specs.common import (
+    RETENTION,
+    ResourceFile,
+    TaskConstraints,
+    check_command,
+    check_limits,
+)
+from batchlab.durations import format_duration
+from batchlab.errors import invalid
+
+DisableTasks = Literal["requeue", "terminate", "wait"]
+AllTasksComplete = Literal["noaction", "terminatejob"]
+RELEASE_LIMIT = timedelta(minutes=15)
+
+
+def check_priority(value: int, owner: str) -> None:
+    """Refuse a priority outside -1000 ... 1000."""
+    if not -1000 <= value <= 1000:
+        raise invalid("priority", value, "must be -1000 to 1000", owner=owner)
+
+
+class JobConstraints(Model, frozen=True, kw_only=True):
+    """Limits of a job: its wall clock, counted from creation, and its tasks' default retries."""
+
+    max_wall_clock_time: timedelta | None = None
+    max_task_retry_count: int = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self.max_wall_clock_time, self.max_task_retry_count, "JobConstraints")
+
+
+class JobPreparationTask(Model, frozen=True, kw_only=True):
+    """A command that runs once per node, before the first task of its job there.
+
+    Parameters
+    ----------
+    command_line : str
+    id : str, default "jobpreparation"
+    resource_files, environment_settings, constraints
+        As for a task.
+    wait_for_success : bool, default True
+        Whether the job's tasks wait for it; a node where it failed then takes none of them.
+    rerun_on_node_reboot_after_success : bool, default True
+        Whether it runs again when the node was rebooted.
+    """
+
+    command_line: str
+    id: str = "jobpreparation"
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    wait_for_success: bool = True
+    rerun_on_node_reboot_after_success: bool = True
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="JobPreparationTask")
+        check_command(self.command_line, "JobPreparationTask")
+
+
+class JobReleaseTask(Model, frozen=True, kw_only=True):
+    """A command that runs when the job ends, on each node where its preparation succeeded.
+
+    Parameters
+    ----------
+    command_line : str
+    id : str, default "jobrelease"
+    resource_files, environment_settings
+        As for a task.
+    max_wall_clock_time : duration, default 15 minutes
+        15 minutes is also the most.
+    retention_time : duration, default 7 days
+    """
+
+    command_line: str
+    id: str = "jobrelease"
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    max_wall_clock_time: timedelta = RELEASE_LIMIT
+    retention_time: timedelta = RETENTION
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="JobReleaseTask")
+        check_command(self.command_line, "JobReleaseTask")
+        if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
+            raise invalid(
+                "max_wall_clock_time",
+                format_duration(self.max_wall_clock_time),
+                "a release task may run for 15 minutes at most",
+                owner="JobReleaseTask",
+            )
+
+
+class PoolInfo(Model, frozen=True, kw_only=True):
+    """The pool a job runs on. A pool, or its id, says the same."""
+
+    pool_id: str
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        pool_id = value if isinstance(value, str) else getattr(value, "id", None)
+        return cls(pool_id=pool_id) if isinstance(pool_id, str) else None
+
+    def __post_init__(self) -> None:
+        check_id(self.pool_id, "pool_id", "PoolInfo")
+
+
+class JobSpec(Model, frozen=True, kw_only=True):
+    """A group of tasks on one pool, with what they share.
+
+    Parameters
+    ----------
+    id : str
+    pool_info : PoolInfo, Pool or str
+        The pool to run on; it need not exist yet.
+    priority : int, default 0
+        -1000 to 1000; counts among the jobs of one pool.
+    constraints : JobConstraints, optional
+    job_preparation_task : JobPreparationTask or str, optional
+    job_release_task : JobReleaseTask or str, optional
+        Needs a preparation task.
+    on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+    """
+
+    id: str
+    pool_info: PoolInfo
+    priority: int = 0
+    constraints: JobConstraints = JobConstraints()
+    job_preparation_task: JobPreparationTask | None = None
+    job_release_task: JobReleaseTask | None = None
+    on_all_tasks_complete: AllTasksComplete = "noaction"
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="JobSpec")
+        check_priority(self.priority, "JobSpec")
+        preparation, release = self.job_preparation_task, self.job_release_task
+        if release and not preparation:
+            raise invalid(
+                "job_release_task",
+                release.command_line,
+                "a job release task needs a job preparation task in the same job",
+                owner="JobSpec",
+            )
+        if release and preparation and release.id.lower() == preparation.id.lower():
+            raise invalid("job_release_task", release.id,
+                          "its id is the preparation task's", owner="JobSpec")  # fmt: skip

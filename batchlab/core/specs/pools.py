@@ -1,0 +1,136 @@
+"""Pools: how many nodes of what size, and what runs when they start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from batchlab.core.ids import check_id
+from batchlab.core.model import Model
+from batchlab.core.specs.common import ResourceFile, check_command, check_limits
+from batchlab.durations import format_duration
+from batchlab.errors import invalid
+
+NodeFill = Literal["spread", "pack"]
+RESIZE_TIMEOUT = timedelta(minutes=15)
+_SIZES = {"small": 2, "medium": 4, "large": 8}
+
+
+def vm_cores(vm_size: str) -> int:
+    """Cores of a node of this size: small 2, medium 4, large 8, else the number in Azure's name.
+
+    ``standard_d4s_v3`` has 4; a size without a number counts as 64, the most that matters here.
+    """
+    size = vm_size.lower()
+    if size in _SIZES:
+        return _SIZES[size]
+    digits = ""
+    for char in size.removeprefix("standard_").removeprefix("basic_"):
+        if char.isdigit():
+            digits += char
+        elif digits:
+            break
+    return max(1, int(digits[:4])) if digits else 64
+
+
+def check_target(value: int, owner: str) -> None:
+    """Refuse a number of nodes below zero or beyond reason."""
+    if not 0 <= value <= 100_000:
+        raise invalid("target_dedicated_nodes", value, "must be 0 to 100000", owner=owner)
+
+
+def check_resize_timeout(value: timedelta, owner: str) -> None:
+    """Refuse a resize timeout under 5 minutes."""
+    if value < timedelta(minutes=5):
+        raise invalid("resize_timeout", format_duration(value), "must be 5 minutes or more",
+                      owner=owner)  # fmt: skip
+
+
+class StartTask(Model, frozen=True, kw_only=True):
+    """A command that runs each time a node starts: joins, reboots, is reimaged or recovers.
+
+    Parameters
+    ----------
+    command_line : str
+    resource_files, environment_settings
+        As for a task.
+    max_task_retry_count : int, default 0
+        N retries are N+1 runs; -1 is without limit.
+    wait_for_success : bool, default True
+        Whether the node waits for it before it takes tasks.
+    """
+
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    max_task_retry_count: int = 0
+    wait_for_success: bool = True
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_command(self.command_line, "StartTask")
+        check_limits(None, self.max_task_retry_count, "StartTask")
+        if len(msgspec.json.encode(self)) > 32_768:
+            raise invalid(
+                "start_task", "...", "its description may have 32768 characters", owner="StartTask"
+            )
+
+
+class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
+    """How tasks fill the nodes of a pool: ``"spread"`` over all (default) or ``"pack"`` them."""
+
+    node_fill_type: NodeFill = "spread"
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        fill: Any = value  # checked by the constructor
+        return cls(node_fill_type=fill) if isinstance(value, str) else None
+
+
+class PoolSpec(Model, frozen=True, kw_only=True):
+    """A set of nodes of one size.
+
+    Parameters
+    ----------
+    id : str
+    vm_size : str, default "small"
+        ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+    target_dedicated_nodes : int, default 0
+        How many nodes the pool should have.
+    resize_timeout : duration, default 15 minutes
+        How long a resize may take; at least 5 minutes.
+    task_slots_per_node : int, default 1
+        How many slots a node has; at most 4 for each core, and 256.
+    task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
+    start_task : StartTask or str, optional
+    """
+
+    id: str
+    vm_size: str = "small"
+    target_dedicated_nodes: int = 0
+    resize_timeout: timedelta = RESIZE_TIMEOUT
+    task_slots_per_node: int = 1
+    task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
+    start_task: StartTask | None = None
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="PoolSpec")
+        if not self.vm_size.strip():
+            raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
+        msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
+        check_target(self.target_dedicated_nodes, "PoolSpec")
+        check_resize_timeout(self.resize_timeout, "PoolSpec")
+        most = min(4 * vm_cores(self.vm_size), 256)
+        if not 1 <= self.task_slots_per_node <= most:
+            raise invalid(
+                "task_slots_per_node",
+                self.task_slots_per_node,
+                f"must be 1 to {most}: 4 for each of the {vm_cores(self.vm_size)} cores of "
+                f"{self.vm_size!r}, 256 at most",
+                owner="PoolSpec",
+            )

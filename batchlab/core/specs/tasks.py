@@ -1,0 +1,41 @@
+"""Tasks: one command line, what it needs, and its limits."""
+
+from __future__ import annotations
+
+from batchlab.core.ids import check_id
+from batchlab.core.model import Model
+from batchlab.core.specs.common import ResourceFile, TaskConstraints, check_command
+from batchlab.errors import invalid
+
+
+class TaskSpec(Model, frozen=True, kw_only=True):
+    """A command line to run once, on any node of the job's pool.
+
+    Parameters
+    ----------
+    id : str
+        1 to 64 letters, digits, hyphens and underscores, unique in the job without regard to case.
+    command_line : str
+        Started without a shell: ``$VAR``, ``|`` and ``>`` mean something only inside
+        ``/bin/sh -c '...'``.
+    resource_files : list of ResourceFile or str, optional
+        Files to fetch into the working directory first.
+    environment_settings : mapping or list of EnvironmentSetting, optional
+    constraints : TaskConstraints, optional
+    required_slots : int, default 1
+        Slots of a node that a run takes.
+    """
+
+    id: str
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    required_slots: int = 1
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="TaskSpec")
+        check_command(self.command_line, "TaskSpec")
+        if not 1 <= self.required_slots <= 256:
+            raise invalid("required_slots", self.required_slots, "must be 1 to 256",
+                          owner="TaskSpec")  # fmt: skip
