@@ -25,7 +25,7 @@ Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> chec
 
 
 class _ModelMeta(msgspec.StructMeta):
-    def __call__(cls: Any, *args: Any, **given: Any) -> Any:
+    def __call__(cls: Any, *args: Any, **given: Any) -> Any:  # noqa: N805 - of a metaclass
         owner = cls.__name__
         if args:
             raise InvalidRequest(

@@ -15,6 +15,7 @@ RETENTION = timedelta(days=7)
 
 
 def check_limits(wall_clock: timedelta | None, retries: int | None, owner: str) -> None:
+    """Refuse a wall clock of nothing and retries below -1."""
     if wall_clock is not None and wall_clock <= timedelta(0):
         raise invalid("max_wall_clock_time", format_duration(wall_clock),
                       "must be longer than nothing", owner=owner)  # fmt: skip
@@ -24,6 +25,7 @@ def check_limits(wall_clock: timedelta | None, retries: int | None, owner: str) 
 
 
 def check_command(command_line: str, owner: str) -> None:
+    """Refuse an empty command line."""
     if not command_line.strip():
         raise InvalidRequest(
             "MissingRequiredProperty",
