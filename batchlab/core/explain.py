@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, phases
+from batchlab.core import dependencies, hooks, phases
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 from batchlab.core.views import Reason
 
@@ -34,7 +34,43 @@ def explain(core: Core, task: TaskRecord) -> list[Reason]:
         return [Reason(code="Preparing", text=text)]
     if not isinstance(phase, phases.TaskActive):
         return []
+    if task.unmet and job.phase.state == "active":
+        return [_dependencies(task)]
     return explain_queued(core, job, task.spec.required_slots)
+
+
+def _dependencies(task: TaskRecord) -> Reason:
+    names = dependencies.missing(task)
+    shown = ", ".join(_parent(task.job, name) for name in names[:5])
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    blocked = any(_blocks(task.job, name) for name in names)
+    return Reason(
+        code="Dependencies",
+        text=f"It waits for tasks it depends on: {shown}{more}.",
+        lasting=blocked,
+    )
+
+
+def _parent(job: JobRecord, name: str) -> str:
+    parent = job.tasks.get(name.lower())
+    if parent is None:
+        return f"{name!r} ({'numbers' if _is_number(name) else 'no such task yet'})"
+    if isinstance(parent.phase, phases.TaskCompleted):
+        return f"{name!r} (failed: it blocks what depends on it)"
+    return f"{name!r} ({parent.phase.state})"
+
+
+def _blocks(job: JobRecord, name: str) -> bool:
+    """Whether a parent will not satisfy unless somebody acts: it failed, or is not there."""
+    parent = job.tasks.get(name.lower())
+    if parent is None:
+        return not _is_number(name)
+    return isinstance(parent.phase, phases.TaskCompleted)
+
+
+def _is_number(name: str) -> bool:
+    """A number, or a range of them, may be had from a task under another spelling."""
+    return name.replace("-", "").isdecimal()
 
 
 def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
@@ -64,6 +100,10 @@ def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
             "never run there."
         )
         return [Reason(code="TooManySlots", text=text, lasting=True)]
+    most = job.spec.max_parallel_tasks
+    if most != -1 and job.running >= most:
+        text = f"Job {job.spec.id!r} runs {job.running} tasks, and may run {most} at a time."
+        return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
         return [_no_nodes(pool)]
     return _nodes_reasons(pool, job, slots)

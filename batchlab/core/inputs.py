@@ -113,6 +113,9 @@ class UpdateJob(Request, frozen=True, kw_only=True):
     constraints: JobConstraints | None = None
     pool_info: PoolInfo | None = None
     on_all_tasks_complete: AllTasksComplete | None = None
+    max_parallel_tasks: int | None = None
+    allow_task_preemption: bool | None = None
+    metadata: dict[str, str] | None = None
 
 
 class DisableJob(Request, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from batchlab.core import hooks, inputs, phases, placement, tasks
 from batchlab.core.ids import fold
 from batchlab.core.outputs import CancelRun, DeleteFiles
 from batchlab.core.records import JobRecord, TaskRecord
-from batchlab.core.specs import check_priority
+from batchlab.core.specs import DisableTasks, check_max_parallel_tasks, check_priority
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -46,8 +46,15 @@ def create_job(core: Core, request: inputs.CreateJob) -> None:
     pool = core.pools.get(fold(spec.pool_info.pool_id))
     if pool and isinstance(pool.phase, phases.PoolDeleting):
         raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
-    job = JobRecord(key=key, spec=spec, created=core.now, phase=phases.JobActive(core.now))
+    job = JobRecord(
+        key=key,
+        spec=spec,
+        number=core.next_number(),
+        created=core.now,
+        phase=phases.JobActive(core.now),
+    )
     core.jobs[key] = job
+    _note_preemptible(core, job)
     core.tell_job(job, "active")
     _set_clock(core, job)
     core.touch_job(job)
@@ -60,6 +67,8 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
     spec = job.spec
     if request.priority is not None:
         check_priority(request.priority, "update")
+    if request.max_parallel_tasks is not None:
+        check_max_parallel_tasks(request.max_parallel_tasks, "update")
     pool_info = request.pool_info
     if pool_info and fold(pool_info.pool_id) != fold(spec.pool_info.pool_id):
         if job.phase.state != "disabled":
@@ -78,9 +87,13 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
         "constraints": request.constraints,
         "pool_info": pool_info,
         "on_all_tasks_complete": complete,
+        "max_parallel_tasks": request.max_parallel_tasks,
+        "allow_task_preemption": request.allow_task_preemption,
+        "metadata": request.metadata,
     }
     given = {name: value for name, value in changes.items() if value is not None}
     job.spec = msgspec.structs.replace(spec, **given)
+    _note_preemptible(core, job)
     placement.offer(core, job)
     if request.constraints is not None:
         _set_clock(core, job)
@@ -92,12 +105,16 @@ def disable_job(core: Core, request: inputs.DisableJob) -> None:
     """Start no more tasks, and deal with the running ones as asked."""
     job = core.job(request.job_id)
     _refuse_unless(job, ("active", "disabling", "disabled"))
+    _disable(core, job, request.disable_tasks)
+
+
+def _disable(core: Core, job: JobRecord, disable_tasks: DisableTasks) -> None:
     placement.withdraw(core, job)
     if job.phase.state != "disabled":
-        core.move_job(job, phases.JobDisabling(core.now, request.disable_tasks))
-    if request.disable_tasks != "wait":
+        core.move_job(job, phases.JobDisabling(core.now, disable_tasks))
+    if disable_tasks != "wait":
         for task in _under_way(job):
-            tasks.end(core, task, request.disable_tasks)
+            tasks.end(core, task, disable_tasks)
     core.touch_job(job)
 
 
@@ -174,6 +191,11 @@ def _under_way(job: JobRecord) -> list[TaskRecord]:
 
 def settle(core: Core, job: JobRecord) -> None:
     """Do what the end of a run or a task has made possible."""
+    action, job.action = job.action, ""
+    if action == "terminate" and job.phase.state in _LIVE:
+        _terminate(core, job, "TaskFailed")
+    elif action == "disable" and job.phase.state in ("active", "disabling"):
+        _disable(core, job, "requeue")
     phase = job.phase
     if isinstance(phase, phases.JobActive):
         if job.spec.on_all_tasks_complete == "noaction" or job.active or job.running:
@@ -197,9 +219,17 @@ def settle(core: Core, job: JobRecord) -> None:
                 core.move_job(job, phases.JobCompleted(core.now, phase.reason), phase.reason)
 
 
+def _note_preemptible(core: Core, job: JobRecord) -> None:
+    if job.spec.allow_task_preemption:
+        core.preemptible[job.key] = job
+    else:
+        core.preemptible.pop(job.key, None)
+
+
 def _remove(core: Core, job: JobRecord) -> None:
     if core.jobs.pop(job.key, None) is None:
         return
+    core.preemptible.pop(job.key, None)
     for node in job.nodes.values():
         if node.id in core.nodes:
             core.command(DeleteFiles(node_id=node.id, directories=(job.directory,)))

@@ -95,6 +95,7 @@ class Core:
         self.nodes: dict[str, NodeRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.runs: dict[RunId, RunRecord] = {}
+        self.preemptible: dict[str, JobRecord] = {}
         self.deadlines = Deadlines()
         self._numbers = 0
         self._commands: list[Command] = []

@@ -1,14 +1,18 @@
 """Which task runs where, next.
 
 Jobs compare only with jobs of the same pool. The higher priority goes first whenever a slot
-frees; jobs of equal priority take turns; within a job the longest queued goes first, though a task
-that needs more slots than are free lets smaller ones pass, and a job that cannot run anywhere now
-does not hold up the others. Running tasks are never interrupted.
+frees; jobs of equal priority take turns, or, with ``job_default_order`` ``creationtime``, the
+older goes first; within a job the longest queued goes first, though a task that needs more slots
+than are free lets smaller ones pass, and a job that cannot run anywhere now, or runs as many tasks
+as it may, does not hold up the others.
+
+Running tasks are not interrupted, unless their job has ``allow_task_preemption``: then those of
+the lowest priority are requeued for queued tasks of a higher one (see `preemption`).
 
 A node takes tasks while its scheduling is enabled, it is idle or running, and nothing is draining
 it; of those with room, ``spread`` picks the one with most free slots and ``pack`` the one with
-fewest. A node where the job's preparation failed for good takes no task of that job until it is
-reimaged; it goes on serving others.
+fewest; the node that a task has an affinity to comes first. A node where the job's preparation
+failed for good takes no task of that job until it is reimaged; it goes on serving others.
 
 Nodes are held in buckets by free slots, tasks in queues by needed slots, so that placing one task
 costs the same however many there are.
@@ -17,9 +21,10 @@ costs the same however many there are.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, phases, tasks
+from batchlab.core import hooks, phases, preemption, tasks
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 
 if TYPE_CHECKING:
@@ -89,15 +94,17 @@ def place(core: Core, pool: PoolRecord) -> None:
     while pool.ready and any(pool.buckets[1:]):
         found = _pick(pool)
         if found is None:
-            return
+            break
         tasks.assign(core, *found)
+    if pool.ready and core.preemptible:
+        preemption.preempt(core, pool)
 
 
 def _pick(pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
     for priority in sorted(pool.ready, reverse=True):
         ready = pool.ready[priority]
         found, idle = None, []
-        for job in ready.values():
+        for job in in_order(pool, ready):
             found = _pick_from(pool, job)
             if found is not None:
                 break
@@ -112,9 +119,24 @@ def _pick(pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
     return None
 
 
+def in_order(pool: PoolRecord, ready: dict[str, JobRecord]) -> Iterable[JobRecord]:
+    """Jobs of one priority in the order in which they are served now."""
+    if len(ready) > 1 and pool.spec.task_scheduling_policy.job_default_order == "creationtime":
+        return sorted(ready.values(), key=lambda job: job.number)
+    return ready.values()
+
+
+def has_room(job: JobRecord) -> bool:
+    """Whether a job may run one more task."""
+    most = job.spec.max_parallel_tasks
+    return most == -1 or job.running < most
+
+
 def _pick_from(pool: PoolRecord, job: JobRecord) -> tuple[TaskRecord, NodeRecord] | None:
+    if not has_room(job):
+        return None
     for slots in _oldest_first(job):
-        node = _room(pool, job, slots)
+        node = _near(pool, job, slots) or _room(pool, job, slots)
         if node is not None:
             return job.queue[slots].popleft()[1], node
     return None
@@ -131,6 +153,13 @@ def _oldest_first(job: JobRecord) -> list[int]:
         else:
             del job.queue[slots]
     return [slots for _, slots in sorted(heads)] if len(heads) > 1 else [s for _, s in heads]
+
+
+def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
+    """The node that the oldest task has an affinity to, if it has room."""
+    hint = job.queue[slots][0][1].spec.affinity_info
+    node = pool.nodes.get(hint.affinity_id.removeprefix("TVM:").lower()) if hint else None
+    return node if node and node.bucket >= slots and hooks.accepts(job, node) else None
 
 
 def _room(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:

@@ -49,6 +49,23 @@ class FootprintRecord(Record, eq=False, kw_only=True):
     waiting: dict[str, TaskRecord] = {}
 
 
+class SpanRecord(Record, eq=False, kw_only=True):
+    """A long range of numbers that tasks wait for: how many are missing, and who waits."""
+
+    missing: int
+    waiting: list[TaskRecord] = []
+
+
+class DependenciesRecord(Record, eq=False, kw_only=True):
+    """Who waits for whom in one job: by id, by number, by long range; and what is satisfied."""
+
+    satisfied: dict[str, None] = {}
+    numbers: dict[int, None] = {}
+    by_id: dict[str, list[TaskRecord]] = {}
+    by_number: dict[int, list[TaskRecord]] = {}
+    spans: dict[tuple[int, int], SpanRecord] = {}
+
+
 class RunRecord(Record, eq=False, kw_only=True):
     """One run under way on a node. `ending` says what to do when it is over: ``terminate``,
     ``requeue`` or ``delete``; empty while nobody has asked for its end."""
@@ -79,6 +96,7 @@ class TaskRecord(Record, eq=False, kw_only=True):
     requeue_count: int = 0
     last_requeue: float | None = None
     recoveries: int = 0
+    unmet: int = 0
 
     @property
     def retention(self) -> timedelta:
@@ -103,11 +121,13 @@ class JobRecord(Record, eq=False, kw_only=True):
 
     `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
     the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it.
+    the nodes that may hold files of it. `action` is what a failed task's exit conditions have in
+    store for the job.
     """
 
     key: str
     spec: JobSpec
+    number: int
     created: float
     phase: phases.Phase
     previous: str | None = None
@@ -123,6 +143,8 @@ class JobRecord(Record, eq=False, kw_only=True):
     footprints: dict[str, FootprintRecord] = {}
     refused_by: dict[str, NodeRecord] = {}
     nodes: dict[str, NodeRecord] = {}
+    dependencies: DependenciesRecord = msgspec.field(default_factory=DependenciesRecord)
+    action: str = ""
 
     @property
     def directory(self) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, inputs, phases, placement
+from batchlab.core import dependencies, exits, hooks, inputs, phases, placement
 from batchlab.core.ids import fold
 from batchlab.core.outputs import CancelRun, DeleteFiles, StartRun
 from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
@@ -55,6 +55,8 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
                 f"job {job.spec.id!r} already has a task {spec.id!r} (ids are compared without "
                 "case); none of the tasks was added",
             )
+        dependencies.check(job, spec)
+        exits.check(job.spec, spec)
         new[key] = spec
     for key, spec in new.items():
         active = phases.TaskActive(core.now)
@@ -64,7 +66,9 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
         job.tasks[key] = task
         job.active += 1
         core.tell_task(task, "active")
-        placement.enqueue(core, task)
+        dependencies.hold(job, task)
+        if not task.unmet:
+            placement.enqueue(core, task)
 
 
 def update_task(core: Core, request: inputs.UpdateTask) -> None:
@@ -163,7 +167,7 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
             pool_id=node.pool.spec.id,
             command_line=spec.command_line,
             directory=task.directory,
-            environment=spec.environment_settings,
+            environment={**job.spec.common_environment_settings, **spec.environment_settings},
             resource_files=spec.resource_files,
             time_limit_s=limit.total_seconds() if limit else None,
             preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
@@ -200,6 +204,8 @@ def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:
     """Give the slots of a task back to its node."""
     node.free += task.spec.required_slots
     placement.sort_node(core, node)
+    if task.job.spec.max_parallel_tasks != -1:
+        placement.offer(core, task.job)
 
 
 # -- from node to end ---------------------------------------------------------------------------
@@ -298,7 +304,8 @@ _STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
 def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) -> None:
     """Queue a task (again)."""
     core.move_task(task, phases.TaskActive(core.now), reason)
-    placement.enqueue(core, task, first=first)
+    if not task.unmet:
+        placement.enqueue(core, task, first=first)
 
 
 def _complete(
@@ -306,6 +313,7 @@ def _complete(
 ) -> None:
     phase = phases.TaskCompleted(core.now, exit_code, failure)
     core.move_task(task, phase, failure.code if failure else "")
+    _follow(core, task, exit_code, failure)
     core.touch_job(task.job)
     node = task.node
     if node is None:
@@ -318,6 +326,19 @@ def _complete(
             delete_files(core, task)
 
     core.deadlines.at(until, delete)
+
+
+def _follow(
+    core: Core, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    """Do what the exit conditions say about this end."""
+    job = task.job
+    job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
+    if job.spec.uses_task_dependencies and dependency_action == "satisfy":
+        for child in dependencies.satisfy(job, task.spec.id):
+            placement.enqueue(core, child)
+    if job.spec.on_task_failure != "noaction" and job_action != "none":
+        job.action = job_action
 
 
 def _remove(core: Core, task: TaskRecord) -> None:

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from batchlab.core.specs import (
+    AffinityInfo,
+    ExitConditions,
     JobConstraints,
     JobPreparationTask,
     JobReleaseTask,
@@ -18,6 +20,7 @@ from batchlab.core.specs import (
     ResourceFile,
     StartTask,
     TaskConstraints,
+    TaskDependencies,
     TaskSchedulingPolicy,
 )
 
@@ -72,6 +75,8 @@ class PoolView(View, frozen=True, kw_only=True):
     task_slots_per_node: int
     task_scheduling_policy: TaskSchedulingPolicy
     start_task: StartTask | None
+    display_name: str | None
+    metadata: dict[str, str]
     node_counts: dict[str, int]
     """Nodes by state."""
 
@@ -101,6 +106,7 @@ class NodeView(View, frozen=True, kw_only=True):
     allocation_time: datetime | None
     last_boot_time: datetime | None
     ip_address: str | None
+    affinity_id: str
     vm_size: str
     is_dedicated: bool
     task_slots: int
@@ -129,6 +135,13 @@ class JobView(View, frozen=True, kw_only=True):
     job_preparation_task: JobPreparationTask | None
     job_release_task: JobReleaseTask | None
     on_all_tasks_complete: str
+    on_task_failure: str
+    uses_task_dependencies: bool
+    max_parallel_tasks: int
+    allow_task_preemption: bool
+    common_environment_settings: dict[str, str]
+    display_name: str | None
+    metadata: dict[str, str]
     start_time: datetime
     end_time: datetime | None
     terminate_reason: str | None
@@ -151,6 +164,10 @@ class TaskView(View, frozen=True, kw_only=True):
     constraints: TaskConstraints
     """With the values in force: the job's retries, the default retention."""
     required_slots: int
+    display_name: str | None
+    depends_on: TaskDependencies | None
+    exit_conditions: ExitConditions | None
+    affinity_info: AffinityInfo | None
     node_id: str | None
     pool_id: str | None
     task_root_directory: str | None

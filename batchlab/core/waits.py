@@ -152,7 +152,7 @@ def _tasks(core: Core, job: JobRecord) -> list[Reason]:
     sizes = {
         task.spec.required_slots: None
         for task in job.tasks.values()
-        if task.phase.state == "active"
+        if task.phase.state == "active" and not task.unmet
     }
     found: list[Reason] = []
     for slots in sizes:
@@ -160,4 +160,5 @@ def _tasks(core: Core, job: JobRecord) -> list[Reason]:
         if not all(reason.lasting for reason in reasons):
             return []
         found += [reason for reason in reasons if reason not in found]
-    return found
+    blocked = next((task for task in job.tasks.values() if task.unmet), None)
+    return found or (explain(core, blocked) if blocked else [])

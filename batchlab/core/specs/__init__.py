@@ -11,6 +11,15 @@ from batchlab.core.specs.common import (
     ResourceFile,
     TaskConstraints,
 )
+from batchlab.core.specs.conditions import (
+    AffinityInfo,
+    ExitCodeMapping,
+    ExitCodeRangeMapping,
+    ExitConditions,
+    ExitOptions,
+    TaskDependencies,
+    TaskIdRange,
+)
 from batchlab.core.specs.jobs import (
     AllTasksComplete,
     DisableTasks,
@@ -19,6 +28,8 @@ from batchlab.core.specs.jobs import (
     JobReleaseTask,
     JobSpec,
     PoolInfo,
+    TaskFailure,
+    check_max_parallel_tasks,
     check_priority,
 )
 from batchlab.core.specs.pools import (
@@ -34,10 +45,15 @@ from batchlab.core.specs.tasks import TaskSpec
 
 __all__ = [
     "RETENTION",
+    "AffinityInfo",
     "AllTasksComplete",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
+    "ExitCodeMapping",
+    "ExitCodeRangeMapping",
+    "ExitConditions",
+    "ExitOptions",
     "JobConstraints",
     "JobPreparationTask",
     "JobReleaseTask",
@@ -48,8 +64,12 @@ __all__ = [
     "ResourceFile",
     "StartTask",
     "TaskConstraints",
+    "TaskDependencies",
+    "TaskFailure",
+    "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "check_max_parallel_tasks",
     "check_priority",
     "check_resize_timeout",
     "check_target",

@@ -34,6 +34,12 @@ def check_command(command_line: str, owner: str) -> None:
         )
 
 
+def check_display_name(value: str | None, owner: str) -> None:
+    """Refuse a display name of more than 1024 characters."""
+    if value is not None and len(value) > 1024:
+        raise invalid("display_name", value, "may have 1024 characters", owner=owner)
+
+
 class EnvironmentSetting(Model, frozen=True, kw_only=True):
     """One environment variable of a task: `name` and `value`. A mapping says the same."""
 

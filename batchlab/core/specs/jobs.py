@@ -12,6 +12,7 @@ from batchlab.core.specs.common import (
     ResourceFile,
     TaskConstraints,
     check_command,
+    check_display_name,
     check_limits,
 )
 from batchlab.durations import format_duration
@@ -19,6 +20,7 @@ from batchlab.errors import invalid
 
 DisableTasks = Literal["requeue", "terminate", "wait"]
 AllTasksComplete = Literal["noaction", "terminatejob"]
+TaskFailure = Literal["noaction", "performexitoptionsjobaction"]
 RELEASE_LIMIT = timedelta(minutes=15)
 
 
@@ -26,6 +28,13 @@ def check_priority(value: int, owner: str) -> None:
     """Refuse a priority outside -1000 ... 1000."""
     if not -1000 <= value <= 1000:
         raise invalid("priority", value, "must be -1000 to 1000", owner=owner)
+
+
+def check_max_parallel_tasks(value: int, owner: str) -> None:
+    """Refuse a number of tasks that is neither -1 nor above 0."""
+    if value != -1 and value < 1:
+        raise invalid("max_parallel_tasks", value, "must be -1 (no limit) or above 0",
+                      owner=owner)  # fmt: skip
 
 
 class JobConstraints(Model, frozen=True, kw_only=True):
@@ -136,6 +145,20 @@ class JobSpec(Model, frozen=True, kw_only=True):
     job_release_task : JobReleaseTask or str, optional
         Needs a preparation task.
     on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+    on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
+        Whether the exit conditions of a failed task may end or disable the job.
+    uses_task_dependencies : bool, default False
+        Whether tasks may wait for each other.
+    max_parallel_tasks : int, default -1
+        How many of its tasks may run at a time; -1 is without limit.
+    allow_task_preemption : bool, default False
+        Whether running tasks make room for those of jobs with a higher priority.
+    common_environment_settings : mapping or list of EnvironmentSetting, optional
+        For all its tasks, preparation and release; a task's own setting of a name comes first.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    metadata : mapping, optional
+        Anything that is worth noting: the service only keeps it.
     """
 
     id: str
@@ -145,10 +168,19 @@ class JobSpec(Model, frozen=True, kw_only=True):
     job_preparation_task: JobPreparationTask | None = None
     job_release_task: JobReleaseTask | None = None
     on_all_tasks_complete: AllTasksComplete = "noaction"
+    on_task_failure: TaskFailure = "noaction"
+    uses_task_dependencies: bool = False
+    max_parallel_tasks: int = -1
+    allow_task_preemption: bool = False
+    common_environment_settings: dict[str, str] = {}
+    display_name: str | None = None
+    metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobSpec")
         check_priority(self.priority, "JobSpec")
+        check_max_parallel_tasks(self.max_parallel_tasks, "JobSpec")
+        check_display_name(self.display_name, "JobSpec")
         preparation, release = self.job_preparation_task, self.job_release_task
         if release and not preparation:
             raise invalid(

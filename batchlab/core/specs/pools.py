@@ -9,11 +9,17 @@ import msgspec
 
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
-from batchlab.core.specs.common import ResourceFile, check_command, check_limits
+from batchlab.core.specs.common import (
+    ResourceFile,
+    check_command,
+    check_display_name,
+    check_limits,
+)
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
 NodeFill = Literal["spread", "pack"]
+JobDefaultOrder = Literal["none", "creationtime"]
 RESIZE_TIMEOUT = timedelta(minutes=15)
 _SIZES = {"small": 2, "medium": 4, "large": 8}
 
@@ -82,9 +88,18 @@ class StartTask(Model, frozen=True, kw_only=True):
 
 
 class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
-    """How tasks fill the nodes of a pool: ``"spread"`` over all (default) or ``"pack"`` them."""
+    """How tasks fill the nodes of a pool.
+
+    Parameters
+    ----------
+    node_fill_type : {"spread", "pack"}, default "spread"
+        Over all nodes, or one after the other.
+    job_default_order : {"none", "creationtime"}, default "none"
+        Among jobs of equal priority: in turns, or the older first.
+    """
 
     node_fill_type: NodeFill = "spread"
+    job_default_order: JobDefaultOrder = "none"
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -108,6 +123,10 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         How many slots a node has; at most 4 for each core, and 256.
     task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
     start_task : StartTask or str, optional
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    metadata : mapping, optional
+        Anything that is worth noting: the service only keeps it.
     """
 
     id: str
@@ -117,9 +136,12 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     task_slots_per_node: int = 1
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
     start_task: StartTask | None = None
+    display_name: str | None = None
+    metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="PoolSpec")
+        check_display_name(self.display_name, "PoolSpec")
         if not self.vm_size.strip():
             raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
         msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
-from batchlab.core.specs.common import ResourceFile, TaskConstraints, check_command
+from batchlab.core.specs.common import (
+    ResourceFile,
+    TaskConstraints,
+    check_command,
+    check_display_name,
+)
+from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
 from batchlab.errors import invalid
 
 
@@ -24,6 +30,14 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     constraints : TaskConstraints, optional
     required_slots : int, default 1
         Slots of a node that a run takes.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    depends_on : TaskDependencies or list of str, optional
+        Tasks of the job that must end well first; needs a job with ``uses_task_dependencies``.
+    exit_conditions : ExitConditions, optional
+        What follows from how the task ends.
+    affinity_info : AffinityInfo or str, optional
+        The `affinity_id` of a node that it would like to run on.
     """
 
     id: str
@@ -32,10 +46,15 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     environment_settings: dict[str, str] = {}
     constraints: TaskConstraints = TaskConstraints()
     required_slots: int = 1
+    display_name: str | None = None
+    depends_on: TaskDependencies | None = None
+    exit_conditions: ExitConditions | None = None
+    affinity_info: AffinityInfo | None = None
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
+        check_display_name(self.display_name, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",
                           owner="TaskSpec")  # fmt: skip

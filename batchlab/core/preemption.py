@@ -1,0 +1,83 @@
+"""Making room: running tasks are requeued for queued ones of a job with a higher priority.
+
+Only tasks of jobs with ``allow_task_preemption`` make room; the lowest priority goes first, and
+of it the task that started last, which loses least. Slots that are coming free already count, so
+that no more is interrupted than is needed. A task that needs several slots gets them on one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from batchlab.core import hooks, placement, tasks
+from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, RunRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+
+def preempt(core: Core, pool: PoolRecord) -> None:
+    """Interrupt what has to make room for the queued tasks of a pool."""
+    victims = [
+        run
+        for job in core.preemptible.values()
+        for run in job.runs.values()
+        if run.task and run.node.pool is pool and run.node.bucket >= 0
+    ]
+    coming = sum(_slots(run) for run in victims if run.ending)
+    victims = [run for run in victims if not run.ending]
+    victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
+    for job, slots in _queued(pool):
+        if not victims or _priority(victims[0]) >= job.spec.priority:
+            return
+        if coming >= slots:
+            coming -= slots
+            continue
+        chosen = _cheapest(victims, job, slots)
+        for run in chosen:
+            assert run.task is not None
+            tasks.end(core, run.task, "requeue")
+            victims.remove(run)
+
+
+def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
+    """Queued tasks that may run, as (job, slots), those that are served first at the front."""
+    for priority in sorted(pool.ready, reverse=True):
+        for job in list(placement.in_order(pool, pool.ready[priority])):
+            most = job.spec.max_parallel_tasks
+            room = None if most == -1 else max(0, most - job.running)
+            waiting = (
+                (job, slots)
+                for slots, queue in list(job.queue.items())
+                for _, task, phase in queue
+                if task.phase is phase
+            )
+            yield from islice(waiting, room)
+
+
+def _cheapest(victims: list[RunRecord], job: JobRecord, slots: int) -> list[RunRecord]:
+    """The runs of one node whose end makes enough room; none if no node can give it."""
+    by_node: dict[str, list[RunRecord]] = {}
+    for run in victims:
+        node = run.node
+        if _priority(run) >= job.spec.priority or not hooks.accepts(job, node):
+            continue
+        chosen = by_node.setdefault(node.id, [])
+        chosen.append(run)
+        if _free(node, chosen) >= slots:
+            return chosen
+    return []
+
+
+def _free(node: NodeRecord, chosen: list[RunRecord]) -> int:
+    return node.free + sum(map(_slots, chosen))
+
+
+def _slots(run: RunRecord) -> int:
+    return run.task.spec.required_slots if run.task else 0
+
+
+def _priority(run: RunRecord) -> int:
+    return run.job.spec.priority if run.job else 0
