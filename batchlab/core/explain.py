@@ -85,7 +85,7 @@ def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
             "stays active and never runs."
         )
         return [Reason(code="JobEnded", text=text, lasting=True)]
-    pool_id = job.spec.pool_info.pool_id
+    pool_id = job.pool_id
     pool = core.pools.get(pool_id.lower())
     if pool is None:
         text = f"There is no pool {pool_id!r}: the task waits until a pool of this id is created."

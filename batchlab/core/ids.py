@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from batchlab.errors import invalid
 
-__all__ = ["RunId", "check_id", "fold"]
+__all__ = ["RunId", "check_id", "check_job_id", "fold"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCHEDULED = re.compile(r":job-[1-9][0-9]*")
 
 
 class RunId(NamedTuple):
@@ -43,3 +44,12 @@ def check_id(value: object, name: str = "id", owner: str = "") -> str:
     raise invalid(
         name, value, "an id is 1 to 64 letters, digits, hyphens and underscores", owner=owner
     )
+
+
+def check_job_id(value: str, owner: str = "") -> str:
+    """Return a legal id of a job; those of a schedule's jobs end in ``:job-N``."""
+    name, colon, rest = value.partition(":")
+    if not colon or not _SCHEDULED.fullmatch(colon + rest):
+        name = value
+    check_id(name, owner=owner)
+    return value

@@ -17,9 +17,11 @@ from batchlab.core.specs import (
     Deallocation,
     DisableTasks,
     JobConstraints,
+    JobScheduleSpec,
     JobSpec,
     PoolInfo,
     PoolSpec,
+    Schedule,
     StartTask,
     TaskConstraints,
     TaskSpec,
@@ -164,6 +166,38 @@ class ReactivateTask(Request, frozen=True, kw_only=True):
 class DeleteTask(Request, frozen=True, kw_only=True):
     job_id: str
     task_id: str
+
+
+# -- requests: job schedules --------------------------------------------------------------------
+
+
+class CreateJobSchedule(Request, frozen=True, kw_only=True):
+    spec: JobScheduleSpec
+
+
+class UpdateJobSchedule(Request, frozen=True, kw_only=True):
+    """PATCH of a job schedule: what is None stays; later jobs are made by it."""
+
+    job_schedule_id: str
+    schedule: Schedule | None = None
+    job_specification: JobSpec | None = None
+    metadata: dict[str, str] | None = None
+
+
+class DisableJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class EnableJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class TerminateJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class DeleteJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
 
 
 # -- reports ------------------------------------------------------------------------------------

@@ -53,11 +53,9 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
 
 def _node(core: Core, node: NodeRecord) -> Iterator[str]:
     name, slots = f"node {node.id}", node.pool.spec.task_slots_per_node
-    held = sum(run.task.spec.required_slots for run in node.runs.values() if run.task)
+    held = sum(run.task.slots for run in node.runs.values() if run.task)
     held += sum(
-        task.spec.required_slots
-        for footprint in node.footprints.values()
-        for task in footprint.waiting.values()
+        task.slots for footprint in node.footprints.values() for task in footprint.waiting.values()
     )
     if node.free != slots - held or node.free < 0:
         yield f"{name} has {node.free} of {slots} slots free while tasks hold {held}"

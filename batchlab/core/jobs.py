@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import hooks, inputs, phases, placement, tasks
-from batchlab.core.ids import fold
+from batchlab.core import autopools, hooks, inputs, phases, placement, schedules, tasks
+from batchlab.core.ids import check_id, fold
 from batchlab.core.outputs import CancelRun, DeleteFiles
-from batchlab.core.records import JobRecord, TaskRecord
-from batchlab.core.specs import DisableTasks, check_max_parallel_tasks, check_priority
-from batchlab.errors import Conflict, invalid
+from batchlab.core.records import JobRecord, ScheduleRecord, TaskRecord
+from batchlab.core.specs import DisableTasks, JobSpec, check_max_parallel_tasks, check_priority
+from batchlab.errors import Conflict, InvalidRequest, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -37,27 +37,73 @@ _LIVE = ("active", "disabling", "disabled", "enabling")
 def create_job(core: Core, request: inputs.CreateJob) -> None:
     """Add a job; its pool need not exist yet."""
     spec, key = request.spec, fold(request.spec.id)
+    if not spec.id:
+        raise InvalidRequest("MissingRequiredProperty", "JobSpec.id is required")
+    check_id(spec.id, owner="JobSpec")  # a colon is for the jobs of schedules
     if key in core.jobs:
         raise Conflict(
             "JobExists",
             f"there is already a job {core.jobs[key].spec.id!r} (ids are compared without case): "
             "choose another id, or delete it first",
         )
-    pool = core.pools.get(fold(spec.pool_info.pool_id))
+    if key in core.schedules:
+        raise Conflict(
+            "JobWithSameIdExists",
+            f"there is a job schedule {core.schedules[key].spec.id!r}: a job needs another id",
+        )
+    refuse_quota(core)
+    autopools.check(spec, scheduled=False)
+    _refuse_pool(core, spec)
+    add(core, spec)
+
+
+def refuse_quota(core: Core) -> None:
+    """Refuse one more active job or schedule than the account may have."""
+    quota = core.settings.active_job_and_job_schedule_quota
+    if quota is None:
+        return
+    count = sum(job.phase.state != "completed" for job in core.jobs.values())
+    count += sum(schedule.phase.state != "completed" for schedule in core.schedules.values())
+    if count >= quota:
+        raise Conflict(
+            "ActiveJobAndScheduleQuotaReached",
+            f"the account may have {quota} jobs and job schedules that are not completed: "
+            "terminate some, or set on_all_tasks_complete='terminatejob'",
+        )
+
+
+def _refuse_pool(core: Core, spec: JobSpec) -> None:
+    pool = core.pools.get(fold(spec.pool_info.pool_id or ""))
     if pool and isinstance(pool.phase, phases.PoolDeleting):
         raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
+
+
+def add(core: Core, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:
+    """Enter a job, with its auto pool and its job manager."""
     job = JobRecord(
-        key=key,
+        key=fold(spec.id),
         spec=spec,
         number=core.next_number(),
         created=core.now,
         phase=phases.JobActive(core.now),
+        pool_id=spec.pool_info.pool_id or "",
+        schedule=schedule,
     )
-    core.jobs[key] = job
+    core.jobs[job.key] = job
+    job.scheduling_error = autopools.provide(core, job)
+    if job.scheduling_error is not None:
+        job.phase = phases.JobCompleted(core.now, "")
+        job.ended = core.now
+        core.tell_job(job, "completed")
+        return job
     _note_preemptible(core, job)
     core.tell_job(job, "active")
     _set_clock(core, job)
+    if spec.job_manager_task:
+        manager = spec.job_manager_task.task_spec()
+        job.manager = tasks.add(core, job, fold(manager.id), manager)
     core.touch_job(job)
+    return job
 
 
 def update_job(core: Core, request: inputs.UpdateJob) -> None:
@@ -70,7 +116,10 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
     if request.max_parallel_tasks is not None:
         check_max_parallel_tasks(request.max_parallel_tasks, "update")
     pool_info = request.pool_info
-    if pool_info and fold(pool_info.pool_id) != fold(spec.pool_info.pool_id):
+    if pool_info and pool_info.pool_id is None:
+        reason = "a job cannot move to an auto pool: name a pool"
+        raise invalid("pool_info", pool_info.auto_pool_specification, reason, owner="update")
+    if pool_info and fold(pool_info.pool_id or "") != fold(job.pool_id):
         if job.phase.state != "disabled":
             raise Conflict(
                 "OperationInvalidForCurrentState",
@@ -93,6 +142,8 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
     }
     given = {name: value for name, value in changes.items() if value is not None}
     job.spec = msgspec.structs.replace(spec, **given)
+    if pool_info:
+        job.pool_id = pool_info.pool_id or ""
     _note_preemptible(core, job)
     placement.offer(core, job)
     if request.constraints is not None:
@@ -139,6 +190,19 @@ def delete_job(core: Core, request: inputs.DeleteJob) -> None:
     """End a job as `terminate_job` does, then remove it with its tasks and files."""
     job = core.job(request.job_id)
     _refuse_unless(job, (*_LIVE, "terminating", "completed"))
+    delete(core, job)
+
+
+def end(core: Core, job: JobRecord, reason: str) -> None:
+    """Terminate a job if it is live."""
+    if job.phase.state in _LIVE:
+        _terminate(core, job, reason)
+
+
+def delete(core: Core, job: JobRecord) -> None:
+    """Delete a job, unless that is under way."""
+    if isinstance(job.phase, phases.JobDeleting):
+        return
     released = job.phase.state == "completed"
     core.move_job(job, phases.JobDeleting(core.now))
     if released:
@@ -192,10 +256,10 @@ def _under_way(job: JobRecord) -> list[TaskRecord]:
 def settle(core: Core, job: JobRecord) -> None:
     """Do what the end of a run or a task has made possible."""
     action, job.action = job.action, ""
-    if action == "terminate" and job.phase.state in _LIVE:
-        _terminate(core, job, "TaskFailed")
-    elif action == "disable" and job.phase.state in ("active", "disabling"):
+    if action == "disable" and job.phase.state in ("active", "disabling"):
         _disable(core, job, "requeue")
+    elif action not in ("", "disable"):
+        end(core, job, action)
     phase = job.phase
     if isinstance(phase, phases.JobActive):
         if job.spec.on_all_tasks_complete == "noaction" or job.active or job.running:
@@ -217,6 +281,7 @@ def settle(core: Core, job: JobRecord) -> None:
             else:
                 job.ended = core.now
                 core.move_job(job, phases.JobCompleted(core.now, phase.reason), phase.reason)
+                _ended(core, job, gone=False)
 
 
 def _note_preemptible(core: Core, job: JobRecord) -> None:
@@ -229,11 +294,19 @@ def _note_preemptible(core: Core, job: JobRecord) -> None:
 def _remove(core: Core, job: JobRecord) -> None:
     if core.jobs.pop(job.key, None) is None:
         return
-    core.preemptible.pop(job.key, None)
+    _ended(core, job, gone=True)
     for node in job.nodes.values():
         if node.id in core.nodes:
             core.command(DeleteFiles(node_id=node.id, directories=(job.directory,)))
     core.tell_job(job, "deleted")
+
+
+def _ended(core: Core, job: JobRecord, *, gone: bool) -> None:
+    core.preemptible.pop(job.key, None)
+    core.restarting.pop(job.key, None)
+    autopools.job_ended(core, job)
+    if job.schedule is not None:
+        schedules.job_ended(core, job.schedule, job, gone=gone)
 
 
 # -- clocks -------------------------------------------------------------------------------------

@@ -16,19 +16,20 @@ tasks. When two rules apply, the end of the greater thing wins: lab, pool, node,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from batchlab.core import inputs, jobs, nodes, pools, queries, tasks, waits
+from batchlab.core import inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
+from batchlab.core.handlers import HANDLERS
 from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
     Change,
     Command,
     HookChanged,
     JobChanged,
+    JobScheduleChanged,
     NodeChanged,
     PoolChanged,
     RunKind,
@@ -46,6 +47,7 @@ from batchlab.core.records import (
     NodeRecord,
     PoolRecord,
     RunRecord,
+    ScheduleRecord,
     TaskPhase,
     TaskRecord,
 )
@@ -66,11 +68,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
     dedicated_core_quota : int, optional
         Cores of all pools together; a resize beyond ends with ``AccountCoreQuotaReached``.
+    pool_quota : int, optional
+        Pools; one more is refused with ``PoolQuotaReached``.
+    active_job_and_job_schedule_quota : int, optional
+        Jobs and job schedules that are not completed; one more is refused with
+        ``ActiveJobAndScheduleQuotaReached``.
     """
 
     account_name: str = "batchlab"
     account_url: str = "https://batchlab.local.batch.azure.com"
     dedicated_core_quota: int | None = None
+    pool_quota: int | None = None
+    active_job_and_job_schedule_quota: int | None = None
 
 
 class Core:
@@ -94,8 +103,10 @@ class Core:
         self.pools: dict[str, PoolRecord] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
+        self.schedules: dict[str, ScheduleRecord] = {}
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
+        self.restarting: dict[str, JobRecord] = {}
         self.deadlines = Deadlines()
         self._numbers = 0
         self._commands: list[Command] = []
@@ -103,6 +114,7 @@ class Core:
         self._unplaced: dict[str, PoolRecord] = {}
         self._unsettled: dict[str, JobRecord] = {}
         self._undrained: dict[str, NodeRecord] = {}
+        self._unscheduled: dict[str, ScheduleRecord] = {}
 
     def handle(self, now: float, item: inputs.Input) -> Step:
         """Take one input: a request or a report, at a time that never goes back.
@@ -162,6 +174,13 @@ class Core:
             raise NotFound("JobNotFound", f"there is no job {job_id!r}")
         return job
 
+    def schedule(self, job_schedule_id: str) -> ScheduleRecord:
+        """The job schedule of this id, or `NotFound`."""
+        schedule = self.schedules.get(fold(job_schedule_id))
+        if schedule is None:
+            raise NotFound("JobScheduleNotFound", f"there is no job schedule {job_schedule_id!r}")
+        return schedule
+
     def task(self, job_id: str, task_id: str) -> TaskRecord:
         """The task of this id in the job, or `NotFound`."""
         task = self.job(job_id).tasks.get(fold(task_id))
@@ -206,6 +225,10 @@ class Core:
     def touch_node(self, node: NodeRecord) -> None:
         """Tasks have left the node: look whether what it drains for can be done."""
         self._undrained[node.id] = node
+
+    def touch_schedule(self, schedule: ScheduleRecord) -> None:
+        """A time or the end of a job has come: look whether a job is to be made."""
+        self._unscheduled[schedule.key] = schedule
 
     def touch_job(self, job: JobRecord) -> None:
         """Runs or tasks have changed: look whether the job can go on ending."""
@@ -252,6 +275,17 @@ class Core:
             JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=phase.state)
         )
 
+    def move_schedule(self, schedule: ScheduleRecord, phase: Phase) -> None:
+        """Change the state of a job schedule, tell the watchers."""
+        _check("job schedule", schedule.phase, phase)
+        if schedule.phase.state in ("active", "disabled", "completed"):
+            schedule.previous, schedule.previous_since = (
+                schedule.phase.state,
+                schedule.phase.since,
+            )
+        schedule.phase = phase
+        self.tell_schedule(schedule, phase.state)
+
     def move_pool(
         self, pool: PoolRecord, *, phase: Phase | None = None, allocation: Phase | None = None,
         reason: str = "",
@@ -294,6 +328,12 @@ class Core:
         """Tell the watchers about a job that came or went."""
         self._changes.append(JobChanged(at=self.now, job_id=job.spec.id, state=state))
 
+    def tell_schedule(self, schedule: ScheduleRecord, state: str) -> None:
+        """Tell the watchers about a job schedule."""
+        self._changes.append(
+            JobScheduleChanged(at=self.now, job_schedule_id=schedule.spec.id, state=state)
+        )
+
     def tell_task(self, task: TaskRecord, state: str) -> None:
         """Tell the watchers about a task that came or went."""
         self._changes.append(
@@ -303,9 +343,11 @@ class Core:
     # -- what follows by itself ------------------------------------------------------------------
 
     def _settle(self) -> None:
-        while self._undrained or self._unsettled or self._unplaced:
+        while self._undrained or self._unsettled or self._unplaced or self._unscheduled:
             if self._unsettled:
                 jobs.settle(self, self._unsettled.popitem()[1])
+            elif self._unscheduled:
+                schedules.settle(self, self._unscheduled.popitem()[1])
             elif self._unplaced:
                 place(self, self._unplaced.popitem()[1])
             else:
@@ -327,59 +369,3 @@ def _count(job: JobRecord, phase: TaskPhase, by: int) -> None:
         job.succeeded += by
     else:
         job.failed += by
-
-
-def _deadline_reached(core: Core, report: inputs.DeadlineReached) -> None:
-    while action := core.deadlines.due(core.now):
-        action()
-
-
-def _lab_closing(core: Core, report: inputs.LabClosing) -> None:
-    core.closing = True
-
-
-def _run_exited(core: Core, report: inputs.RunExited) -> None:
-    run = core.runs.get(report.run_id)
-    if run is None:
-        core.dropped += 1
-        return
-    core.end_run(run)
-    if run.kind == "task":
-        tasks.run_exited(core, run, report)
-    else:
-        nodes.hook_exited(core, run, report)
-    core.touch_node(run.node)
-
-
-HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
-    inputs.CreatePool: pools.create_pool,
-    inputs.UpdatePool: pools.update_pool,
-    inputs.ResizePool: pools.resize_pool,
-    inputs.StopPoolResize: pools.stop_resize,
-    inputs.DeletePool: pools.delete_pool,
-    inputs.RemoveNodes: pools.remove_nodes,
-    inputs.RebootNode: nodes.reboot_node,
-    inputs.ReimageNode: nodes.reimage_node,
-    inputs.DisableNodeScheduling: nodes.disable_scheduling,
-    inputs.EnableNodeScheduling: nodes.enable_scheduling,
-    inputs.CreateJob: jobs.create_job,
-    inputs.UpdateJob: jobs.update_job,
-    inputs.DisableJob: jobs.disable_job,
-    inputs.EnableJob: jobs.enable_job,
-    inputs.TerminateJob: jobs.terminate_job,
-    inputs.DeleteJob: jobs.delete_job,
-    inputs.CreateTasks: tasks.create_tasks,
-    inputs.UpdateTask: tasks.update_task,
-    inputs.TerminateTask: tasks.terminate_task,
-    inputs.ReactivateTask: tasks.reactivate_task,
-    inputs.DeleteTask: tasks.delete_task,
-    inputs.NodeAllocated: nodes.node_allocated,
-    inputs.NodeStarted: nodes.node_started,
-    inputs.NodeLost: nodes.node_lost,
-    inputs.NodeStopped: nodes.node_stopped,
-    inputs.NodeStartFailed: nodes.node_start_failed,
-    inputs.RunExited: _run_exited,
-    inputs.DeadlineReached: _deadline_reached,
-    inputs.LabClosing: _lab_closing,
-}
-"""What handles each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
@@ -100,6 +100,8 @@ def _reader(hint: Any) -> Reader:
         return _environment
     if hint is timedelta:
         return lambda value, name, owner: parse_duration(value, name=name, owner=owner)
+    if hint is datetime:
+        return _moment
     if isinstance(hint, type) and issubclass(hint, Model):
         return _nested(hint)
     if hint in _SCALARS:
@@ -122,6 +124,20 @@ def _whole(value: Any, name: str, owner: str) -> int:
     if abs(number) > 2**31 - 1:
         raise invalid(name, value, "must fit into 32 bits", owner=owner)
     return number
+
+
+def _moment(value: Any, name: str, owner: str) -> datetime:
+    """Read a time: one without a zone is UTC, as everywhere in Azure Batch."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise invalid(
+                name, value, "must be a datetime, or like '2026-01-05T09:00Z'", owner=owner
+            ) from None
+    if not isinstance(value, datetime):
+        raise invalid(name, value, f"must be a datetime, not {_kind(value)}", owner=owner)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _truth(value: Any, name: str, owner: str) -> bool:

@@ -114,6 +114,11 @@ class JobChanged(Change, frozen=True, kw_only=True):
     state: str
 
 
+class JobScheduleChanged(Change, frozen=True, kw_only=True):
+    job_schedule_id: str
+    state: str
+
+
 class TaskChanged(Change, frozen=True, kw_only=True):
     job_id: str
     task_id: str

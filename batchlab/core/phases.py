@@ -171,6 +171,29 @@ class JobDeleting(Phase, frozen=True, eq=False):
     state = "deleting"
 
 
+# -- job schedules ------------------------------------------------------------------------------
+
+
+class ScheduleActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class ScheduleDisabled(Phase, frozen=True, eq=False):
+    state = "disabled"
+
+
+class ScheduleTerminating(Phase, frozen=True, eq=False):
+    state = "terminating"
+
+
+class ScheduleCompleted(Phase, frozen=True, eq=False):
+    state = "completed"
+
+
+class ScheduleDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
 # -- pools --------------------------------------------------------------------------------------
 
 
@@ -256,6 +279,13 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "disabling": frozenset({"disabling", "disabled", "enabling", "terminating", "deleting"}),
         "disabled": frozenset({"enabling", "terminating", "deleting"}),
         "enabling": frozenset({"active"}),
+        "terminating": frozenset({"completed", "deleting"}),
+        "completed": frozenset({"deleting"}),
+        "deleting": frozenset(),
+    },
+    "job schedule": {
+        "active": frozenset({"disabled", "terminating", "completed", "deleting"}),
+        "disabled": frozenset({"active", "terminating", "deleting"}),
         "terminating": frozenset({"completed", "deleting"}),
         "completed": frozenset({"deleting"}),
         "deleting": frozenset(),

@@ -4,7 +4,8 @@ Jobs compare only with jobs of the same pool. The higher priority goes first whe
 frees; jobs of equal priority take turns, or, with ``job_default_order`` ``creationtime``, the
 older goes first; within a job the longest queued goes first, though a task that needs more slots
 than are free lets smaller ones pass, and a job that cannot run anywhere now, or runs as many tasks
-as it may, does not hold up the others.
+as it may, does not hold up the others. A job manager goes before the other tasks of its job, which
+wait until it has a node, of its own if it runs exclusively.
 
 Running tasks are not interrupted, unless their job has ``allow_task_preemption``: then those of
 the lowest priority are requeued for queued tasks of a higher one (see `preemption`).
@@ -25,6 +26,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, phases, preemption, tasks
+from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def enqueue(core: Core, task: TaskRecord, *, first: bool = False) -> None:
 
 def offer(core: Core, job: JobRecord) -> None:
     """Let an active job with queued tasks take part in the placement of its pool."""
-    pool = core.pools.get(job.spec.pool_info.pool_id.lower())
+    pool = core.pools.get(fold(job.pool_id))
     if pool and job.queue and isinstance(job.phase, phases.JobActive):
         pool.ready.setdefault(job.spec.priority, {}).setdefault(job.key, job)
         core.touch_pool(pool)
@@ -56,7 +58,7 @@ def offer(core: Core, job: JobRecord) -> None:
 
 def withdraw(core: Core, job: JobRecord) -> None:
     """Take a job out of the placement: not active, of another priority, or on another pool."""
-    pool = core.pools.get(job.spec.pool_info.pool_id.lower())
+    pool = core.pools.get(fold(job.pool_id))
     if pool:
         _withdraw(pool, job)
 
@@ -96,7 +98,7 @@ def place(core: Core, pool: PoolRecord) -> None:
         if found is None:
             break
         tasks.assign(core, *found)
-    if pool.ready and core.preemptible:
+    if pool.ready and (core.preemptible or core.restarting):
         preemption.preempt(core, pool)
 
 
@@ -135,6 +137,10 @@ def has_room(job: JobRecord) -> bool:
 def _pick_from(pool: PoolRecord, job: JobRecord) -> tuple[TaskRecord, NodeRecord] | None:
     if not has_room(job):
         return None
+    manager = job.manager
+    if manager is not None and isinstance(manager.phase, phases.TaskActive):
+        node = _room_for_manager(pool, manager)
+        return (manager, node) if node else None  # the job's other tasks wait for it
     for slots in _oldest_first(job):
         node = _near(pool, job, slots) or _room(pool, job, slots)
         if node is not None:
@@ -153,6 +159,14 @@ def _oldest_first(job: JobRecord) -> list[int]:
         else:
             del job.queue[slots]
     return [slots for _, slots in sorted(heads)] if len(heads) > 1 else [s for _, s in heads]
+
+
+def _room_for_manager(pool: PoolRecord, manager: TaskRecord) -> NodeRecord | None:
+    spec = manager.job.spec.job_manager_task
+    all_slots = pool.spec.task_slots_per_node
+    slots = all_slots if spec and spec.run_exclusive else manager.spec.required_slots
+    manager.slots = slots
+    return _room(pool, manager.job, slots) if slots <= all_slots else None
 
 
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:

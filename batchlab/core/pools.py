@@ -5,10 +5,10 @@ yet (`creating`) or nodes that go have not gone (`leaving`), else ``steady``, wh
 what it wanted; then `resize_errors` says why. A machine that is there counts, whatever its state.
 
 A shrink takes broken nodes first, then those not yet up, then idle ones, then those with the least
-work; among equals the youngest. When the time of a resize is over, nodes without a machine are
-given up and nodes that still drain return to service (``AllocationTimedOut``); a stop does the
-same (``stopping``, ``ResizeStopped``). A pool that is deleted lets all nodes go with requeue; its
-jobs live on and wait for a pool of that id.
+work, and last of all those with a job manager; among equals the youngest. When the time of a
+resize is over, nodes without a machine are given up and nodes that still drain return to service
+(``AllocationTimedOut``); a stop does the same (``stopping``, ``ResizeStopped``). A pool that is
+deleted lets all nodes go with requeue; its jobs live on and wait for a pool of that id.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ import msgspec
 from batchlab.core import inputs, nodes, phases, placement
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
-from batchlab.core.specs import Deallocation, check_resize_timeout, check_target, vm_cores
+from batchlab.core.specs import (
+    Deallocation,
+    PoolSpec,
+    check_resize_timeout,
+    check_target,
+    vm_cores,
+)
 from batchlab.core.views import ResizeError
-from batchlab.errors import Conflict, NotFound, invalid
+from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -35,9 +41,29 @@ if TYPE_CHECKING:
 
 def create_pool(core: Core, request: inputs.CreatePool) -> None:
     """Add a pool and ask for its nodes."""
-    spec, key = request.spec, fold(request.spec.id)
-    if key in core.pools:
-        raise Conflict("PoolExists", f"there is already a pool {core.pools[key].spec.id!r}")
+    spec = request.spec
+    if not spec.id:
+        raise InvalidRequest("MissingRequiredProperty", "PoolSpec.id is required")
+    known = core.pools.get(fold(spec.id))
+    if known:
+        raise Conflict("PoolExists", f"there is already a pool {known.spec.id!r}")
+    if quota_reached(core):
+        raise Conflict(
+            "PoolQuotaReached",
+            f"the account may have {core.settings.pool_quota} pools: delete one first",
+        )
+    add(core, spec)
+
+
+def quota_reached(core: Core) -> bool:
+    """Whether the account may have no further pool."""
+    quota = core.settings.pool_quota
+    return quota is not None and len(core.pools) >= quota
+
+
+def add(core: Core, spec: PoolSpec) -> None:
+    """Enter a pool and ask for its nodes."""
+    key = fold(spec.id)
     pool = PoolRecord(
         key=key,
         spec=spec,
@@ -50,7 +76,7 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
     core.pools[key] = pool
     core.tell_pool(pool, "active")
     for job in core.jobs.values():
-        if fold(job.spec.pool_info.pool_id) == key:
+        if fold(job.pool_id) == key:
             placement.offer(core, job)
     _resize(core, pool, pool.target, spec.resize_timeout, "requeue")
 
@@ -87,6 +113,11 @@ def delete_pool(core: Core, request: inputs.DeletePool) -> None:
     """Let all nodes go, then forget the pool."""
     pool = core.pool(request.pool_id)
     _refuse_deleting(pool)
+    delete(core, pool)
+
+
+def delete(core: Core, pool: PoolRecord) -> None:
+    """Let all nodes of a pool go, then forget it."""
     core.move_pool(pool, phase=phases.PoolDeleting(core.now))
     for node in pool.leaving.values():
         if node.drain:
@@ -167,8 +198,7 @@ def _ask(core: Core, pool: PoolRecord, count: int) -> None:
     """Ask for machines, as many as the quota of cores leaves."""
     cores, quota = vm_cores(pool.spec.vm_size), core.settings.dedicated_core_quota
     if quota is not None:
-        used = sum(vm_cores(node.pool.spec.vm_size) for node in core.nodes.values())
-        allowed = max(0, quota - used) // cores
+        allowed = max(0, quota - cores_used(core)) // cores
         if allowed < count:
             message = (
                 f"the quota of {quota} dedicated cores leaves room for {allowed} of {count} nodes "
@@ -187,10 +217,17 @@ def _ask(core: Core, pool: PoolRecord, count: int) -> None:
         core.command(nodes.start_command(node))
 
 
+def cores_used(core: Core) -> int:
+    """The cores of all nodes of the account."""
+    return sum(vm_cores(node.pool.spec.vm_size) for node in core.nodes.values())
+
+
 def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
     index, node = entry
     state = node.phase.state
-    if state in ("unusable", "starttaskfailed", "unknown"):
+    if any(run.task and run.task is run.task.job.manager for run in node.runs.values()):
+        rank = 4
+    elif state in ("unusable", "starttaskfailed", "unknown"):
         rank = 0
     elif node.free < node.pool.spec.task_slots_per_node:
         rank = 3

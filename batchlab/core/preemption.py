@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def preempt(core: Core, pool: PoolRecord) -> None:
     """Interrupt what has to make room for the queued tasks of a pool."""
+    for job in list(core.restarting.values()):
+        _restart_manager(core, pool, job)
     victims = [
         run
         for job in core.preemptible.values()
@@ -35,11 +37,29 @@ def preempt(core: Core, pool: PoolRecord) -> None:
         if coming >= slots:
             coming -= slots
             continue
-        chosen = _cheapest(victims, job, slots)
+        chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
         for run in chosen:
             assert run.task is not None
             tasks.end(core, run.task, "requeue")
             victims.remove(run)
+
+
+def _restart_manager(core: Core, pool: PoolRecord, job: JobRecord) -> None:
+    """Make room for a job manager that has to start again.
+
+    It may take the place of any task, save of a job with a higher priority.
+    """
+    manager, ready = job.manager, pool.ready.get(job.spec.priority, {})
+    if manager is None or job.key not in ready or not placement.has_room(job):
+        return
+    runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
+    if any(run.ending == "requeue" for run in runs):
+        return  # room is being made
+    victims = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
+    victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
+    for run in _cheapest(victims, job, manager.slots, at_most=job.spec.priority):
+        assert run.task is not None
+        tasks.end(core, run.task, "requeue")
 
 
 def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
@@ -57,12 +77,14 @@ def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
             yield from islice(waiting, room)
 
 
-def _cheapest(victims: list[RunRecord], job: JobRecord, slots: int) -> list[RunRecord]:
+def _cheapest(
+    victims: list[RunRecord], job: JobRecord, slots: int, *, at_most: int
+) -> list[RunRecord]:
     """The runs of one node whose end makes enough room; none if no node can give it."""
     by_node: dict[str, list[RunRecord]] = {}
     for run in victims:
         node = run.node
-        if _priority(run) >= job.spec.priority or not hooks.accepts(job, node):
+        if _priority(run) > at_most or not hooks.accepts(job, node):
             continue
         chosen = by_node.setdefault(node.id, [])
         chosen.append(run)
@@ -76,7 +98,7 @@ def _free(node: NodeRecord, chosen: list[RunRecord]) -> int:
 
 
 def _slots(run: RunRecord) -> int:
-    return run.task.spec.required_slots if run.task else 0
+    return run.task.slots if run.task else 0
 
 
 def _priority(run: RunRecord) -> int:

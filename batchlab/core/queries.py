@@ -17,6 +17,7 @@ from batchlab.core.records import (
     JobRecord,
     NodeRecord,
     PoolRecord,
+    ScheduleRecord,
     TaskRecord,
 )
 from batchlab.errors import Conflict, NotFound
@@ -139,6 +140,7 @@ def job_view(job: JobRecord) -> views.JobView:
         priority=spec.priority,
         constraints=spec.constraints,
         pool_info=spec.pool_info,
+        job_manager_task=spec.job_manager_task,
         job_preparation_task=spec.job_preparation_task,
         job_release_task=spec.job_release_task,
         on_all_tasks_complete=spec.on_all_tasks_complete,
@@ -151,8 +153,44 @@ def job_view(job: JobRecord) -> views.JobView:
         metadata=spec.metadata,
         start_time=moment(job.created),
         end_time=maybe(job.ended),
+        pool_id=job.pool_id,
+        scheduling_error=_scheduling_error(job),
         terminate_reason=reason,
         task_counts=job.counts,
+    )
+
+
+def _scheduling_error(job: JobRecord) -> views.FailureInfo | None:
+    """Why a job could not start; while it ends, how many nodes it waits for."""
+    if job.phase.state != "terminating":
+        return job.scheduling_error
+    count = len({run.node.id for run in job.runs.values()})
+    return views.FailureInfo(
+        category="UserError",
+        code="JobTerminationAwaitingNodeProcessing",
+        message=f"The job waits for {count} nodes to end its tasks and to release it",
+        details={"NodeCount": str(count)},
+    )
+
+
+def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
+    """A picture of a job schedule."""
+    spec, phase = schedule.spec, schedule.phase
+    ending = phase.state in ("terminating", "completed", "deleting")
+    return views.JobScheduleView(
+        id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=schedule.previous,
+        previous_state_transition_time=maybe(schedule.previous_since),
+        creation_time=moment(schedule.created),
+        schedule=spec.schedule,
+        job_specification=spec.job_specification,
+        display_name=spec.display_name,
+        metadata=spec.metadata,
+        next_run_time=None if ending else maybe(schedule.due),
+        recent_job_id=schedule.recent,
+        end_time=maybe(schedule.ended),
     )
 
 
@@ -280,6 +318,10 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetNode: lambda core, q, now: node_view(core.node(q.pool_id, q.node_id)),
     questions.ListJobs: lambda core, q, now: [job_view(job) for job in core.jobs.values()],
     questions.GetJob: lambda core, q, now: job_view(core.job(q.job_id)),
+    questions.ListJobSchedules: lambda core, q, now: [
+        schedule_view(schedule) for schedule in core.schedules.values()
+    ],
+    questions.GetJobSchedule: lambda core, q, now: schedule_view(core.schedule(q.job_schedule_id)),
     questions.ListTasks: _list_tasks,
     questions.ListTaskIds: lambda core, q, now: [
         task.spec.id for task in core.job(q.job_id).tasks.values()

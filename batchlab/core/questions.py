@@ -46,6 +46,16 @@ class GetJob(Question, frozen=True, kw_only=True):
     job_id: str
 
 
+class ListJobSchedules(Question, frozen=True, kw_only=True):
+    """-> list of JobScheduleView, in order of creation."""
+
+
+class GetJobSchedule(Question, frozen=True, kw_only=True):
+    """-> JobScheduleView"""
+
+    job_schedule_id: str
+
+
 class ListTasks(Question, frozen=True, kw_only=True):
     """-> list of TaskView, in order of creation: those in `states` (all if empty), one page."""
 
@@ -136,6 +146,13 @@ class JobIs(Condition, frozen=True, kw_only=True):
     """The job's state is `state`; ``deleted``: it is gone."""
 
     job_id: str
+    state: str
+
+
+class JobScheduleIs(Condition, frozen=True, kw_only=True):
+    """The job schedule's state is `state`; ``deleted``: it is gone."""
+
+    job_schedule_id: str
     state: str
 
 

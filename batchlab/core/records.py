@@ -15,8 +15,16 @@ import msgspec
 from batchlab.core import phases
 from batchlab.core.ids import RunId
 from batchlab.core.outputs import RunKind
-from batchlab.core.specs import RETENTION, JobSpec, PoolSpec, StartTask, TaskConstraints, TaskSpec
-from batchlab.core.views import ResizeError, TaskCounts
+from batchlab.core.specs import (
+    RETENTION,
+    JobScheduleSpec,
+    JobSpec,
+    PoolSpec,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+)
+from batchlab.core.views import FailureInfo, ResizeError, TaskCounts
 
 HookPhase: TypeAlias = phases.HookPending | phases.HookRunning | phases.HookDone
 TaskPhase: TypeAlias = (
@@ -80,7 +88,7 @@ class RunRecord(Record, eq=False, kw_only=True):
 
 
 class TaskRecord(Record, eq=False, kw_only=True):
-    """One task."""
+    """One task. `slots` are what it takes of a node, `unmet` the dependencies that are missing."""
 
     spec: TaskSpec
     job: JobRecord
@@ -97,6 +105,7 @@ class TaskRecord(Record, eq=False, kw_only=True):
     last_requeue: float | None = None
     recoveries: int = 0
     unmet: int = 0
+    slots: int = 1
 
     @property
     def retention(self) -> timedelta:
@@ -121,8 +130,8 @@ class JobRecord(Record, eq=False, kw_only=True):
 
     `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
     the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it. `action` is what a failed task's exit conditions have in
-    store for the job.
+    the nodes that may hold files of it. `action` is what the end of a task has in store for
+    the job: ``disable``, or the reason of its termination.
     """
 
     key: str
@@ -133,6 +142,10 @@ class JobRecord(Record, eq=False, kw_only=True):
     previous: str | None = None
     previous_since: float | None = None
     ended: float | None = None
+    pool_id: str = ""
+    schedule: ScheduleRecord | None = None
+    manager: TaskRecord | None = None
+    scheduling_error: FailureInfo | None = None
     tasks: dict[str, TaskRecord] = {}
     queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
     active: int = 0
@@ -149,7 +162,8 @@ class JobRecord(Record, eq=False, kw_only=True):
     @property
     def directory(self) -> str:
         """The job's directory, relative to a node's root."""
-        return f"workitems/{self.spec.id}/job-1"
+        name, _, number = self.spec.id.partition(":")
+        return f"workitems/{name}/{number or 'job-1'}"
 
     @property
     def counts(self) -> TaskCounts:
@@ -161,6 +175,25 @@ class JobRecord(Record, eq=False, kw_only=True):
             succeeded=self.succeeded,
             failed=self.failed,
         )
+
+
+class ScheduleRecord(Record, eq=False, kw_only=True):
+    """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
+    that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share."""
+
+    key: str
+    spec: JobScheduleSpec
+    created: float
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None
+    ended: float | None = None
+    due: float | None
+    count: int = 0
+    recent: str | None = None
+    job: JobRecord | None = None
+    jobs: dict[str, JobRecord] = {}
+    pool_id: str = ""
 
 
 class NodeRecord(Record, eq=False, kw_only=True):

@@ -59,16 +59,27 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
         exits.check(job.spec, spec)
         new[key] = spec
     for key, spec in new.items():
-        active = phases.TaskActive(core.now)
-        task = TaskRecord(
-            spec=spec, job=job, created=core.now, phase=active, constraints=spec.constraints
-        )
-        job.tasks[key] = task
-        job.active += 1
-        core.tell_task(task, "active")
-        dependencies.hold(job, task)
-        if not task.unmet:
-            placement.enqueue(core, task)
+        add(core, job, key, spec)
+
+
+def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
+    """Enter a task, and queue it unless it has to wait for others."""
+    active = phases.TaskActive(core.now)
+    task = TaskRecord(
+        spec=spec,
+        job=job,
+        created=core.now,
+        phase=active,
+        constraints=spec.constraints,
+        slots=spec.required_slots,
+    )
+    job.tasks[key] = task
+    job.active += 1
+    core.tell_task(task, "active")
+    dependencies.hold(job, task)
+    if not task.unmet:
+        placement.enqueue(core, task)
+    return task
 
 
 def update_task(core: Core, request: inputs.UpdateTask) -> None:
@@ -136,13 +147,15 @@ def _refuse_completed(task: TaskRecord) -> None:
 
 def assign(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Give a queued task slots on a node, and run it there once the job is prepared."""
-    job, slots = task.job, task.spec.required_slots
+    job = task.job
     former = task.node
     if former is not None and former is not node and task.started is not None:
         delete_files(core, task)
     task.node = node
     job.nodes[node.id] = node
-    node.free -= slots
+    if task is job.manager:
+        core.restarting.pop(job.key, None)
+    node.free -= task.slots
     if not isinstance(node.phase, phases.NodeRunning):
         core.move_node(node, phases.NodeRunning(core.now))
     placement.sort_node(core, node)
@@ -202,7 +215,7 @@ def _take_waiting(footprint: FootprintRecord) -> list[TaskRecord]:
 
 def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:
     """Give the slots of a task back to its node."""
-    node.free += task.spec.required_slots
+    node.free += task.slots
     placement.sort_node(core, node)
     if task.job.spec.max_parallel_tasks != -1:
         placement.offer(core, task.job)
@@ -304,6 +317,8 @@ _STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
 def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) -> None:
     """Queue a task (again)."""
     core.move_task(task, phases.TaskActive(core.now), reason)
+    if task is task.job.manager and task.started is not None:
+        core.restarting[task.job.key] = task.job
     if not task.unmet:
         placement.enqueue(core, task, first=first)
 
@@ -338,7 +353,10 @@ def _follow(
         for child in dependencies.satisfy(job, task.spec.id):
             placement.enqueue(core, child)
     if job.spec.on_task_failure != "noaction" and job_action != "none":
-        job.action = job_action
+        job.action = "TaskFailed" if job_action == "terminate" else "disable"
+    manager = job.spec.job_manager_task
+    if task is job.manager and manager and manager.kill_job_on_completion:
+        job.action = "JMComplete"
 
 
 def _remove(core: Core, task: TaskRecord) -> None:

@@ -14,10 +14,13 @@ from batchlab.core.specs import (
     AffinityInfo,
     ExitConditions,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    JobSpec,
     PoolInfo,
     ResourceFile,
+    Schedule,
     StartTask,
     TaskConstraints,
     TaskDependencies,
@@ -132,6 +135,7 @@ class JobView(View, frozen=True, kw_only=True):
     priority: int
     constraints: JobConstraints
     pool_info: PoolInfo
+    job_manager_task: JobManagerTask | None
     job_preparation_task: JobPreparationTask | None
     job_release_task: JobReleaseTask | None
     on_all_tasks_complete: str
@@ -144,8 +148,29 @@ class JobView(View, frozen=True, kw_only=True):
     metadata: dict[str, str]
     start_time: datetime
     end_time: datetime | None
+    pool_id: str
+    """The pool it runs on: of an auto pool, the real one."""
+    scheduling_error: FailureInfo | None
     terminate_reason: str | None
     task_counts: TaskCounts
+
+
+class JobScheduleView(View, frozen=True, kw_only=True):
+    """A job schedule."""
+
+    id: str
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    creation_time: datetime
+    schedule: Schedule
+    job_specification: JobSpec
+    display_name: str | None
+    metadata: dict[str, str]
+    next_run_time: datetime | None
+    recent_job_id: str | None
+    end_time: datetime | None
 
 
 class TaskView(View, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from batchlab.core import phases, questions
 from batchlab.core.explain import explain, explain_queued
 from batchlab.core.ids import fold
-from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
+from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, ScheduleRecord
 from batchlab.core.views import Reason
 from batchlab.errors import invalid
 
@@ -25,6 +25,7 @@ _NODE = (
     "rebooting", "reimaging", "unusable", "unknown", "offline", "leavingpool",
 )  # fmt: skip
 _JOB = ("active", "disabling", "disabled", "terminating", "completed", "deleting", "deleted")
+_SCHEDULE = ("active", "disabled", "terminating", "completed", "deleting", "deleted")
 _TASK = ("active", "preparing", "running", "completed", "deleted")
 
 
@@ -54,6 +55,11 @@ def met(core: Core, condition: questions.Condition) -> bool:
                 job = core.jobs.get(fold(job_id))
                 return job is None or fold(task_id) not in job.tasks
             return core.task(job_id, task_id).phase.state == state
+        case questions.JobScheduleIs(job_schedule_id=job_schedule_id, state=state):
+            _check(state, _SCHEDULE)
+            if state == "deleted":
+                return fold(job_schedule_id) not in core.schedules
+            return core.schedule(job_schedule_id).phase.state == state
         case questions.TasksCompleted(job_id=job_id):
             job = core.job(job_id)
             return not job.active and not job.running
@@ -78,6 +84,8 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
                 return [_stays(f"Task {task_id!r}", task.phase.state, state)]
             reasons = explain(core, task)
             return reasons if reasons and all(reason.lasting for reason in reasons) else []
+        case questions.JobScheduleIs(job_schedule_id=job_schedule_id, state=state):
+            return _schedule(core.schedule(job_schedule_id), state)
         case questions.TasksCompleted(job_id=job_id):
             return _tasks(core, core.job(job_id))
     return []
@@ -143,6 +151,16 @@ def _ends_with_tasks(core: Core, job: JobRecord) -> bool:
     if job.spec.on_all_tasks_complete == "noaction" or job.phase.state != "active":
         return False
     return not _tasks(core, job)
+
+
+def _schedule(schedule: ScheduleRecord, wanted: str) -> list[Reason]:
+    state, plan = schedule.phase.state, schedule.spec.schedule
+    if state in ("terminating", "deleting"):
+        return []
+    ends = plan.recurrence_interval is None or plan.do_not_run_after is not None
+    if state == "active" and wanted == "completed" and ends:
+        return []
+    return [_stays(f"Job schedule {schedule.spec.id!r}", state, wanted)]
 
 
 def _tasks(core: Core, job: JobRecord) -> list[Reason]:

@@ -22,8 +22,10 @@ from batchlab.core.specs.conditions import (
 )
 from batchlab.core.specs.jobs import (
     AllTasksComplete,
+    AutoPoolSpecification,
     DisableTasks,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
     JobSpec,
@@ -41,12 +43,14 @@ from batchlab.core.specs.pools import (
     check_target,
     vm_cores,
 )
+from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.tasks import TaskSpec
 
 __all__ = [
     "RETENTION",
     "AffinityInfo",
     "AllTasksComplete",
+    "AutoPoolSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -55,13 +59,16 @@ __all__ = [
     "ExitConditions",
     "ExitOptions",
     "JobConstraints",
+    "JobManagerTask",
     "JobPreparationTask",
     "JobReleaseTask",
+    "JobScheduleSpec",
     "JobSpec",
     "NodeFill",
     "PoolInfo",
     "PoolSpec",
     "ResourceFile",
+    "Schedule",
     "StartTask",
     "TaskConstraints",
     "TaskDependencies",

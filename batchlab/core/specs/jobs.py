@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Literal
 
-from batchlab.core.ids import check_id
+from batchlab.core.ids import check_id, check_job_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
     RETENTION,
@@ -15,11 +15,14 @@ from batchlab.core.specs.common import (
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.pools import PoolSpec
+from batchlab.core.specs.tasks import TaskSpec
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
 DisableTasks = Literal["requeue", "terminate", "wait"]
 AllTasksComplete = Literal["noaction", "terminatejob"]
+PoolLifetime = Literal["job", "jobschedule"]
 TaskFailure = Literal["noaction", "performexitoptionsjobaction"]
 RELEASE_LIMIT = timedelta(minutes=15)
 
@@ -116,18 +119,104 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
             )
 
 
-class PoolInfo(Model, frozen=True, kw_only=True):
-    """The pool a job runs on. A pool, or its id, says the same."""
+class JobManagerTask(Model, frozen=True, kw_only=True):
+    """A task that is created with its job, runs first, and usually adds the other tasks.
 
-    pool_id: str
+    Parameters
+    ----------
+    id : str
+    command_line : str
+    resource_files, environment_settings, constraints, required_slots, display_name
+        As for a task.
+    kill_job_on_completion : bool, default True
+        Whether the job is terminated (``JMComplete``) when it completes, well or not.
+    run_exclusive : bool, default True
+        Whether nothing else runs on its node meanwhile.
+    allow_low_priority_node : bool, default True
+        Whether it may run on a spot node.
+    """
+
+    id: str
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    required_slots: int = 1
+    display_name: str | None = None
+    kill_job_on_completion: bool = True
+    run_exclusive: bool = True
+    allow_low_priority_node: bool = True
+
+    def task_spec(self) -> TaskSpec:
+        """The task that it is."""
+        return TaskSpec(
+            id=self.id,
+            command_line=self.command_line,
+            resource_files=self.resource_files,
+            environment_settings=self.environment_settings,
+            constraints=self.constraints,
+            required_slots=self.required_slots,
+            display_name=self.display_name,
+        )
+
+    def __post_init__(self) -> None:
+        self.task_spec()  # refuses what is wrong about it
+
+
+class AutoPoolSpecification(Model, frozen=True, kw_only=True):
+    """A pool that the service makes for a job, or for all jobs of a schedule.
+
+    Parameters
+    ----------
+    pool : PoolSpec
+        Without an id.
+    pool_lifetime_option : {"job", "jobschedule"}
+        Whose pool it is.
+    auto_pool_id_prefix : str, optional
+        How its id begins, at most 20 characters.
+    keep_alive : bool, default False
+        Whether it stays when its owner is completed.
+    """
+
+    pool: PoolSpec
+    pool_lifetime_option: PoolLifetime
+    auto_pool_id_prefix: str | None = None
+    keep_alive: bool = False
+
+    def __post_init__(self) -> None:
+        prefix = self.auto_pool_id_prefix
+        if prefix is not None:
+            check_id(prefix, "auto_pool_id_prefix", "AutoPoolSpecification")
+            if len(prefix) > 20:
+                raise invalid("auto_pool_id_prefix", prefix, "may have 20 characters",
+                              owner="AutoPoolSpecification")  # fmt: skip
+        if self.pool.id:
+            raise invalid("pool", self.pool.id, "the service names an auto pool: leave the id out",
+                          owner="AutoPoolSpecification")  # fmt: skip
+
+
+class PoolInfo(Model, frozen=True, kw_only=True):
+    """The pool a job runs on: one that has, or will have, an id, or one made for it.
+
+    A pool, its id, or an `AutoPoolSpecification` says the same.
+    """
+
+    pool_id: str | None = None
+    auto_pool_specification: AutoPoolSpecification | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
+        if isinstance(value, AutoPoolSpecification):
+            return cls(auto_pool_specification=value)
         pool_id = value if isinstance(value, str) else getattr(value, "id", None)
         return cls(pool_id=pool_id) if isinstance(pool_id, str) else None
 
     def __post_init__(self) -> None:
-        check_id(self.pool_id, "pool_id", "PoolInfo")
+        if (self.pool_id is None) == (self.auto_pool_specification is None):
+            reason = "give either pool_id or auto_pool_specification"
+            raise invalid("pool_id", self.pool_id, reason, owner="PoolInfo")
+        if self.pool_id is not None:
+            check_id(self.pool_id, "pool_id", "PoolInfo")
 
 
 class JobSpec(Model, frozen=True, kw_only=True):
@@ -136,8 +225,10 @@ class JobSpec(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     id : str
+        Left out in the specification of a job schedule, which names its jobs.
     pool_info : PoolInfo, Pool or str
         The pool to run on; it need not exist yet.
+    job_manager_task : JobManagerTask, optional
     priority : int, default 0
         -1000 to 1000; counts among the jobs of one pool.
     constraints : JobConstraints, optional
@@ -161,8 +252,9 @@ class JobSpec(Model, frozen=True, kw_only=True):
         Anything that is worth noting: the service only keeps it.
     """
 
-    id: str
     pool_info: PoolInfo
+    id: str = ""
+    job_manager_task: JobManagerTask | None = None
     priority: int = 0
     constraints: JobConstraints = JobConstraints()
     job_preparation_task: JobPreparationTask | None = None
@@ -177,7 +269,8 @@ class JobSpec(Model, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        check_id(self.id, owner="JobSpec")
+        if self.id:
+            check_job_id(self.id, owner="JobSpec")
         check_priority(self.priority, "JobSpec")
         check_max_parallel_tasks(self.max_parallel_tasks, "JobSpec")
         check_display_name(self.display_name, "JobSpec")
@@ -189,6 +282,7 @@ class JobSpec(Model, frozen=True, kw_only=True):
                 "a job release task needs a job preparation task in the same job",
                 owner="JobSpec",
             )
-        if release and preparation and release.id.lower() == preparation.id.lower():
-            raise invalid("job_release_task", release.id,
-                          "its id is the preparation task's", owner="JobSpec")  # fmt: skip
+        own = [hook for hook in (preparation, release, self.job_manager_task) if hook]
+        if len({hook.id.lower() for hook in own}) < len(own):
+            raise invalid("id", own[-1].id, "job manager, preparation and release need ids of "
+                          "their own", owner="JobSpec")  # fmt: skip

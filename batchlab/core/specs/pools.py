@@ -113,6 +113,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     id : str
+        Left out in the specification of an auto pool, which the service names.
     vm_size : str, default "small"
         ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
     target_dedicated_nodes : int, default 0
@@ -129,7 +130,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Anything that is worth noting: the service only keeps it.
     """
 
-    id: str
+    id: str = ""
     vm_size: str = "small"
     target_dedicated_nodes: int = 0
     resize_timeout: timedelta = RESIZE_TIMEOUT
@@ -140,7 +141,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        check_id(self.id, owner="PoolSpec")
+        if self.id:
+            check_id(self.id, owner="PoolSpec")
         check_display_name(self.display_name, "PoolSpec")
         if not self.vm_size.strip():
             raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")

@@ -1,0 +1,73 @@
+"""What each input is handled by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from batchlab.core import inputs, jobs, nodes, pools, schedules, tasks
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+
+def _deadline_reached(core: Core, report: inputs.DeadlineReached) -> None:
+    while action := core.deadlines.due(core.now):
+        action()
+
+
+def _lab_closing(core: Core, report: inputs.LabClosing) -> None:
+    core.closing = True
+
+
+def _run_exited(core: Core, report: inputs.RunExited) -> None:
+    run = core.runs.get(report.run_id)
+    if run is None:
+        core.dropped += 1
+        return
+    core.end_run(run)
+    if run.kind == "task":
+        tasks.run_exited(core, run, report)
+    else:
+        nodes.hook_exited(core, run, report)
+    core.touch_node(run.node)
+
+
+HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
+    inputs.CreatePool: pools.create_pool,
+    inputs.UpdatePool: pools.update_pool,
+    inputs.ResizePool: pools.resize_pool,
+    inputs.StopPoolResize: pools.stop_resize,
+    inputs.DeletePool: pools.delete_pool,
+    inputs.RemoveNodes: pools.remove_nodes,
+    inputs.RebootNode: nodes.reboot_node,
+    inputs.ReimageNode: nodes.reimage_node,
+    inputs.DisableNodeScheduling: nodes.disable_scheduling,
+    inputs.EnableNodeScheduling: nodes.enable_scheduling,
+    inputs.CreateJob: jobs.create_job,
+    inputs.UpdateJob: jobs.update_job,
+    inputs.DisableJob: jobs.disable_job,
+    inputs.EnableJob: jobs.enable_job,
+    inputs.TerminateJob: jobs.terminate_job,
+    inputs.DeleteJob: jobs.delete_job,
+    inputs.CreateJobSchedule: schedules.create_job_schedule,
+    inputs.UpdateJobSchedule: schedules.update_job_schedule,
+    inputs.DisableJobSchedule: schedules.disable_job_schedule,
+    inputs.EnableJobSchedule: schedules.enable_job_schedule,
+    inputs.TerminateJobSchedule: schedules.terminate_job_schedule,
+    inputs.DeleteJobSchedule: schedules.delete_job_schedule,
+    inputs.CreateTasks: tasks.create_tasks,
+    inputs.UpdateTask: tasks.update_task,
+    inputs.TerminateTask: tasks.terminate_task,
+    inputs.ReactivateTask: tasks.reactivate_task,
+    inputs.DeleteTask: tasks.delete_task,
+    inputs.NodeAllocated: nodes.node_allocated,
+    inputs.NodeStarted: nodes.node_started,
+    inputs.NodeLost: nodes.node_lost,
+    inputs.NodeStopped: nodes.node_stopped,
+    inputs.NodeStartFailed: nodes.node_start_failed,
+    inputs.RunExited: _run_exited,
+    inputs.DeadlineReached: _deadline_reached,
+    inputs.LabClosing: _lab_closing,
+}
+"""What handles each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""

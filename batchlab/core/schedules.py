@@ -1,0 +1,220 @@
+"""Job schedules: one job after the other, never two at a time.
+
+Occurrences are the first due time plus whole intervals. When one is due, a job is made, unless
+the job before has not ended: then it is made as soon as that ends, if that is within the start
+window, else the occurrence is skipped. However late it was, the next occurrence is the first that
+is still to come. Without an interval there is exactly one job.
+
+A schedule is ``completed`` when there will be no further job and the last has ended. A disabled
+one makes no jobs; it keeps its next time, and what became due meanwhile is made on enabling, if
+the start window allows. Terminating a schedule terminates its job (``TerminateJobSchedule``),
+deleting it deletes all its jobs.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core import autopools, inputs, jobs, phases
+from batchlab.core.ids import fold
+from batchlab.core.records import JobRecord, ScheduleRecord
+from batchlab.errors import Conflict, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+_LIVE = ("active", "disabled")
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def create_job_schedule(core: Core, request: inputs.CreateJobSchedule) -> None:
+    """Add a schedule, and make its first job if that is due."""
+    spec, key = request.spec, fold(request.spec.id)
+    if key in core.schedules:
+        raise Conflict("JobScheduleExists", f"there is already a job schedule {spec.id!r}")
+    if key in core.jobs:
+        raise Conflict("JobScheduleWithSameIdExists", f"there is a job {spec.id!r}: "
+                       "a job schedule needs an id of its own")  # fmt: skip
+    jobs.refuse_quota(core)
+    first = max(core.now, _seconds(spec.schedule.do_not_run_until, core.now))
+    after = spec.schedule.do_not_run_after
+    if after is not None and first >= after.timestamp():
+        raise invalid("do_not_run_after", after.isoformat(), "is over: nothing would ever run",
+                      owner="Schedule")  # fmt: skip
+    schedule = ScheduleRecord(
+        key=key, spec=spec, created=core.now, phase=phases.ScheduleActive(core.now), due=first
+    )
+    core.schedules[key] = schedule
+    core.tell_schedule(schedule, "active")
+    core.deadlines.at(first, core.touch_schedule, schedule)
+    settle(core, schedule)
+
+
+def update_job_schedule(core: Core, request: inputs.UpdateJobSchedule) -> None:
+    """Change what is given; only later jobs are made by it."""
+    schedule = core.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    given = {
+        name: value
+        for name in ("schedule", "job_specification", "metadata")
+        if (value := getattr(request, name)) is not None
+    }
+    schedule.spec = msgspec.structs.replace(schedule.spec, **given)
+    if request.schedule is not None:
+        _plan(core, schedule)
+
+
+def disable_job_schedule(core: Core, request: inputs.DisableJobSchedule) -> None:
+    """Make no further jobs."""
+    schedule = core.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    if isinstance(schedule.phase, phases.ScheduleActive):
+        core.move_schedule(schedule, phases.ScheduleDisabled(core.now))
+
+
+def enable_job_schedule(core: Core, request: inputs.EnableJobSchedule) -> None:
+    """Make jobs again."""
+    schedule = core.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    if isinstance(schedule.phase, phases.ScheduleDisabled):
+        core.move_schedule(schedule, phases.ScheduleActive(core.now))
+        settle(core, schedule)
+
+
+def terminate_job_schedule(core: Core, request: inputs.TerminateJobSchedule) -> None:
+    """End a schedule, and its job."""
+    schedule = core.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    core.move_schedule(schedule, phases.ScheduleTerminating(core.now))
+    if schedule.job is not None:
+        jobs.end(core, schedule.job, "TerminateJobSchedule")
+    settle(core, schedule)
+
+
+def delete_job_schedule(core: Core, request: inputs.DeleteJobSchedule) -> None:
+    """Delete a schedule with all its jobs, their tasks and files."""
+    schedule = core.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, (*_LIVE, "terminating", "completed"))
+    core.move_schedule(schedule, phases.ScheduleDeleting(core.now))
+    for job in list(schedule.jobs.values()):
+        jobs.delete(core, job)
+    settle(core, schedule)
+
+
+def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
+    state = schedule.phase.state
+    if state not in states:
+        code = {
+            "completed": "JobScheduleCompleted",
+            "terminating": "JobScheduleBeingTerminated",
+            "deleting": "JobScheduleBeingDeleted",
+        }[state]
+        raise Conflict(code, f"job schedule {schedule.spec.id!r} is {state}")
+
+
+# -- time ---------------------------------------------------------------------------------------
+
+
+def settle(core: Core, schedule: ScheduleRecord) -> None:
+    """Make the job that is due, or end with the last."""
+    phase = schedule.phase
+    if isinstance(phase, phases.ScheduleDeleting):
+        if not schedule.jobs and core.schedules.pop(schedule.key, None) is not None:
+            autopools.schedule_ended(core, schedule)
+            core.tell_schedule(schedule, "deleted")
+        return
+    if schedule.job is not None:
+        return
+    if isinstance(phase, phases.ScheduleTerminating):
+        _complete(core, schedule)
+    elif isinstance(phase, phases.ScheduleActive):
+        _skip_missed(core, schedule)
+        if schedule.due is None:
+            _complete(core, schedule)
+        elif schedule.due <= core.now:
+            _make_job(core, schedule)
+
+
+def _make_job(core: Core, schedule: ScheduleRecord) -> None:
+    schedule.count += 1
+    spec = schedule.spec.job_specification
+    job_id = f"{schedule.spec.id}:job-{schedule.count}"
+    _advance(core, schedule)
+    job = jobs.add(core, msgspec.structs.replace(spec, id=job_id), schedule)
+    schedule.jobs[job.key] = job
+    schedule.recent = job_id
+    if job.phase.state != "completed":
+        schedule.job = job
+
+
+def job_ended(core: Core, schedule: ScheduleRecord, job: JobRecord, *, gone: bool) -> None:
+    """A job of the schedule is completed, or gone."""
+    if schedule.job is job:
+        schedule.job = None
+    if gone:
+        schedule.jobs.pop(job.key, None)
+    core.touch_schedule(schedule)
+
+
+def _skip_missed(core: Core, schedule: ScheduleRecord) -> None:
+    """Pass over an occurrence whose start window is over."""
+    plan, due = schedule.spec.schedule, schedule.due
+    interval, window = plan.recurrence_interval, plan.start_window
+    if due is None or due > core.now or window is None:
+        return
+    unlimited = interval is not None and window > interval
+    if not unlimited and core.now > due + window.total_seconds():
+        _advance(core, schedule)
+
+
+def _advance(core: Core, schedule: ScheduleRecord) -> None:
+    """Set the next occurrence that is still to come."""
+    plan, due = schedule.spec.schedule, schedule.due
+    assert due is not None
+    interval = plan.recurrence_interval
+    if interval is None:
+        schedule.due = None
+        return
+    span = interval.total_seconds()
+    missed = max(0, math.floor((core.now - due) / span))
+    _set_due(core, schedule, due + (missed + 1) * span)
+
+
+def _plan(core: Core, schedule: ScheduleRecord) -> None:
+    """After a change: the first occurrence of the new plan, counted from creation, to come."""
+    plan = schedule.spec.schedule
+    first = max(schedule.created, _seconds(plan.do_not_run_until, schedule.created))
+    if schedule.count == 0:
+        _set_due(core, schedule, max(first, core.now))
+    elif plan.recurrence_interval is None:
+        schedule.due = None
+        core.touch_schedule(schedule)
+    else:
+        span = plan.recurrence_interval.total_seconds()
+        passed = max(1, math.ceil((core.now - first) / span))
+        _set_due(core, schedule, first + passed * span)
+
+
+def _set_due(core: Core, schedule: ScheduleRecord, due: float) -> None:
+    after = schedule.spec.schedule.do_not_run_after
+    schedule.due = None if after is not None and due >= after.timestamp() else due
+    if schedule.due is not None:
+        core.deadlines.at(due, core.touch_schedule, schedule)
+    core.touch_schedule(schedule)
+
+
+def _complete(core: Core, schedule: ScheduleRecord) -> None:
+    schedule.due = None
+    schedule.ended = core.now
+    autopools.schedule_ended(core, schedule)
+    core.move_schedule(schedule, phases.ScheduleCompleted(core.now))
+
+
+def _seconds(moment: datetime | None, default: float) -> float:
+    return default if moment is None else moment.timestamp()
