@@ -60,7 +60,7 @@ def _refusal(core: Core, auto: AutoPoolSpecification) -> str | None:
         return f"the account may have {core.settings.pool_quota} pools, and has them"
     quota, wanted = core.settings.dedicated_core_quota, auto.pool.target_dedicated_nodes
     if quota is not None and wanted:
-        left = quota - pools.cores_used(core)
+        left = quota - pools.cores_used(core, dedicated=True)
         if left < vm_cores(auto.pool.vm_size):
             return f"{max(0, left)} of {quota} dedicated cores are left: too few for a single node"
     return None

@@ -15,7 +15,15 @@ from batchlab.core.views import Reason
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
-_COMING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "unknown")
+_COMING = (
+    "creating",
+    "preempted",
+    "starting",
+    "waitingforstarttask",
+    "rebooting",
+    "reimaging",
+    "unknown",
+)
 _TAKING = ("idle", "running")
 
 

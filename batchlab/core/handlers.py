@@ -42,6 +42,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.RemoveNodes: pools.remove_nodes,
     inputs.RebootNode: nodes.reboot_node,
     inputs.ReimageNode: nodes.reimage_node,
+    inputs.PreemptNode: nodes.preempt_node,
     inputs.DisableNodeScheduling: nodes.disable_scheduling,
     inputs.EnableNodeScheduling: nodes.enable_scheduling,
     inputs.CreateJob: jobs.create_job,

@@ -57,7 +57,8 @@ class UpdatePool(Request, frozen=True, kw_only=True):
 
 class ResizePool(Request, frozen=True, kw_only=True):
     pool_id: str
-    target_dedicated_nodes: int
+    target_dedicated_nodes: int | None = None
+    target_low_priority_nodes: int | None = None
     resize_timeout: timedelta | None = None
     node_deallocation_option: Deallocation = "requeue"
 
@@ -87,6 +88,13 @@ class ReimageNode(Request, frozen=True, kw_only=True):
     pool_id: str
     node_id: str
     node_reimage_option: Deallocation = "requeue"
+
+
+class PreemptNode(Request, frozen=True, kw_only=True):
+    """Take a spot node away, as the cloud does when somebody pays more (only in a lab)."""
+
+    pool_id: str
+    node_id: str
 
 
 class DisableNodeScheduling(Request, frozen=True, kw_only=True):

@@ -37,8 +37,7 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
     for node in pool.nodes.values():
         if core.nodes.get(node.id) is not node:
             yield f"{name} has node {node.id}, which the core does not know"
-        unborn = node.phase.state == "creating"
-        if (node.allocated is None) != unborn and node.phase.state != "leavingpool":
+        if node.allocated is None and node.phase.state not in ("creating", "leavingpool"):
             yield f"node {node.id} is {node.phase.state} with machine since {node.allocated}"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():
@@ -65,7 +64,9 @@ def _node(core: Core, node: NodeRecord) -> Iterator[str]:
     if state in ("idle", "offline") and held:
         yield f"{name} is {state} with tasks"
     stopped = isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
-    if (stopped or state in ("creating", "starting", "unknown", "unusable")) and node.runs:
+    if (
+        stopped or state in ("creating", "preempted", "starting", "unknown", "unusable")
+    ) and node.runs:
         yield f"{name} is {state} with runs {list(node.runs)}"
     takes = node.drain is None and node.scheduling == "enabled" and state in ("idle", "running")
     if takes != (node.bucket >= 0):

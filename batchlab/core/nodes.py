@@ -12,7 +12,8 @@ of its tasks are no longer kept. A new purpose replaces an old one, save that a 
 does nothing else.
 
 A node that is lost gives its tasks back to their jobs and is started again under its id. Where
-that cannot be done it is ``unusable``, for somebody to reboot or remove.
+that cannot be done it is ``unusable``, for somebody to reboot or remove. A spot node that is
+preempted keeps its place and its id, loses all its files, and is asked for again after a while.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, inputs, phases, placement, pools, tasks
-from batchlab.core.outputs import RebootNode, StartNode, StartRun, StopNode
+from batchlab.core.outputs import EvictNode, RebootNode, StartNode, StartRun, StopNode
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.specs import Deallocation
 from batchlab.core.views import ResizeError
@@ -48,6 +49,42 @@ def reimage_node(core: Core, request: inputs.ReimageNode) -> None:
     node = core.node(request.pool_id, request.node_id)
     _refuse_unless(node, _REBOOTABLE, "reimaged")
     drain(core, node, "reimage", request.node_reimage_option)
+
+
+def preempt_node(core: Core, request: inputs.PreemptNode) -> None:
+    """Take a spot node away: it stays listed, loses its data, and comes back later."""
+    node = core.node(request.pool_id, request.node_id)
+    if node.dedicated:
+        raise Conflict(
+            "OperationNotValidOnNode",
+            f"node {node.id!r} is dedicated: only spot nodes (target_low_priority_nodes) are "
+            "taken away",
+        )
+    _refuse_unless(node, (*_REBOOTABLE, "starting", "waitingforstarttask"), "preempted")
+    _end_life(core, node, gone=False)
+    node.drain = None
+    _lose_data(core, node)
+    core.move_node(node, phases.NodePreempted(core.now), "preempted")
+    placement.sort_node(core, node)
+    core.command(EvictNode(node_id=node.id))
+    core.deadlines.at(core.now + core.settings.spot_return_s, _replace, core, node, node.boot)
+
+
+def _replace(core: Core, node: NodeRecord, boot: int) -> None:
+    """Ask for a preempted node again."""
+    if node.id in core.nodes and node.boot == boot and node.phase.state == "preempted":
+        node.boot += 1
+        core.move_node(node, phases.NodeCreating(core.now))
+        core.command(start_command(node))
+
+
+def _lose_data(core: Core, node: NodeRecord) -> None:
+    """The node begins a new life with empty folders: what jobs left there counts no more."""
+    node.image += 1
+    node.retained_until = 0.0
+    for footprint in node.footprints.values():
+        footprint.job.refused_by.pop(node.id, None)
+        core.touch_job(footprint.job)
 
 
 def disable_scheduling(core: Core, request: inputs.DisableNodeScheduling) -> None:
@@ -278,11 +315,7 @@ def _reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
     _end_life(core, node, gone=False)
     node.boot += 1
     if reimage:
-        node.image += 1
-        node.retained_until = 0.0
-        for footprint in node.footprints.values():
-            footprint.job.refused_by.pop(node.id, None)
-            core.touch_job(footprint.job)
+        _lose_data(core, node)
     _show_reboot(core, node, "reimage" if reimage else "reboot")
     placement.sort_node(core, node)
     core.command(
@@ -366,6 +399,7 @@ def start_command(node: NodeRecord) -> StartNode:
         boot=node.boot,
         vm_size=spec.vm_size,
         task_slots=spec.task_slots_per_node,
+        dedicated=node.dedicated,
     )
 
 

@@ -28,6 +28,7 @@ class StartNode(Command, frozen=True, kw_only=True):
     boot: int
     vm_size: str
     task_slots: int
+    dedicated: bool = True
 
 
 class RebootNode(Command, frozen=True, kw_only=True):
@@ -43,6 +44,12 @@ class StopNode(Command, frozen=True, kw_only=True):
     """Kill what runs on the node, delete its folders, give its machine back: `NodeStopped`."""
 
     pool_id: str
+    node_id: str
+
+
+class EvictNode(Command, frozen=True, kw_only=True):
+    """Kill what runs on the node and delete all its files; a `StartNode` may bring it back."""
+
     node_id: str
 
 

@@ -14,6 +14,7 @@ Nodes::
     creating ► starting ► waitingforstarttask ► idle ⇄ running        any ► leavingpool ► gone
                        │                     └► starttaskfailed       any ► unknown ► starting
                        └(no start task to wait for)► idle             unknown ► unusable
+    any spot node ─evicted► preempted ► creating
     idle|running|… ─reboot► rebooting ► starting          idle|running ─disabled► offline ► idle
 
 Jobs::
@@ -117,6 +118,12 @@ class NodeUnusable(Phase, frozen=True, eq=False):
     state = "unusable"
     code: str
     message: str
+
+
+class NodePreempted(Phase, frozen=True, eq=False):
+    """A spot node that was taken away; it is asked for again later."""
+
+    state = "preempted"
 
 
 class NodeOffline(Phase, frozen=True, eq=False):
@@ -253,25 +260,40 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
     "node": {
         "creating": frozenset({"starting", "leavingpool"}),
         "starting": frozenset(
-            {"waitingforstarttask", "idle", "offline", "unknown", "unusable", "leavingpool"}
+            {
+                "waitingforstarttask",
+                "idle",
+                "offline",
+                "unknown",
+                "unusable",
+                "leavingpool",
+                "preempted",
+            }
         ),
         "waitingforstarttask": frozenset(
-            {"idle", "offline", "starttaskfailed", "unknown", "leavingpool"}
+            {"idle", "offline", "starttaskfailed", "unknown", "leavingpool", "preempted"}
         ),
-        "starttaskfailed": frozenset({"rebooting", "reimaging", "unknown", "leavingpool"}),
+        "starttaskfailed": frozenset(
+            {"rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
+        ),
         "idle": frozenset(
-            {"running", "offline", "rebooting", "reimaging", "unknown", "leavingpool"}
+            {"running", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
         ),
         "running": frozenset(
-            {"idle", "offline", "rebooting", "reimaging", "unknown", "leavingpool"}
+            {"idle", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
         ),
         "offline": frozenset(
-            {"idle", "running", "rebooting", "reimaging", "unknown", "leavingpool"}
+            {"idle", "running", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
         ),
-        "rebooting": frozenset({"starting", "reimaging", "unknown", "unusable", "leavingpool"}),
-        "reimaging": frozenset({"starting", "rebooting", "unknown", "unusable", "leavingpool"}),
-        "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool"}),
-        "unusable": frozenset({"rebooting", "reimaging", "starting", "leavingpool"}),
+        "rebooting": frozenset(
+            {"starting", "reimaging", "unknown", "unusable", "leavingpool", "preempted"}
+        ),
+        "reimaging": frozenset(
+            {"starting", "rebooting", "unknown", "unusable", "leavingpool", "preempted"}
+        ),
+        "preempted": frozenset({"creating", "leavingpool"}),
+        "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool", "preempted"}),
+        "unusable": frozenset({"rebooting", "reimaging", "starting", "leavingpool", "preempted"}),
         "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
     },
     "job": {

@@ -166,7 +166,10 @@ def _room_for_manager(pool: PoolRecord, manager: TaskRecord) -> NodeRecord | Non
     all_slots = pool.spec.task_slots_per_node
     slots = all_slots if spec and spec.run_exclusive else manager.spec.required_slots
     manager.slots = slots
-    return _room(pool, manager.job, slots) if slots <= all_slots else None
+    if slots > all_slots:
+        return None
+    spot_too = spec is None or spec.allow_low_priority_node
+    return _room(pool, manager.job, slots, spot_too=spot_too)
 
 
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
@@ -176,13 +179,15 @@ def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
     return node if node and node.bucket >= slots and hooks.accepts(job, node) else None
 
 
-def _room(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
+def _room(
+    pool: PoolRecord, job: JobRecord, slots: int, *, spot_too: bool = True
+) -> NodeRecord | None:
     buckets = pool.buckets
     pack = pool.spec.task_scheduling_policy.node_fill_type == "pack"
     most = len(buckets) - 1
     order = range(slots, most + 1) if pack else range(most, slots - 1, -1)
     for free in order:
         for node in buckets[free].values():
-            if not job.refused_by or hooks.accepts(job, node):
+            if (not job.refused_by or hooks.accepts(job, node)) and (spot_too or node.dedicated):
                 return node
     return None

@@ -1,8 +1,9 @@
 """Pools: created, resized, stopped, deleted.
 
-A pool has a target and nodes. It is ``resizing`` while nodes that it asked for have no machine
-yet (`creating`) or nodes that go have not gone (`leaving`), else ``steady``, whether or not it got
-what it wanted; then `resize_errors` says why. A machine that is there counts, whatever its state.
+A pool has two targets, for dedicated and for spot nodes, and nodes. It is ``resizing`` while nodes
+that it asked for have no machine yet (`creating`) or nodes that go have not gone (`leaving`), else
+``steady``, whether or not it got what it wanted; then `resize_errors` says why. A machine that is
+there counts, whatever its state.
 
 A shrink takes broken nodes first, then those not yet up, then idle ones, then those with the least
 work, and last of all those with a job manager; among equals the youngest. When the time of a
@@ -71,6 +72,7 @@ def add(core: Core, spec: PoolSpec) -> None:
         phase=phases.PoolActive(core.now),
         allocation=phases.Steady(core.now),
         target=spec.target_dedicated_nodes,
+        target_spot=spec.target_low_priority_nodes,
         buckets=[{} for _ in range(spec.task_slots_per_node + 1)],
     )
     core.pools[key] = pool
@@ -78,7 +80,7 @@ def add(core: Core, spec: PoolSpec) -> None:
     for job in core.jobs.values():
         if fold(job.pool_id) == key:
             placement.offer(core, job)
-    _resize(core, pool, pool.target, spec.resize_timeout, "requeue")
+    _resize(core, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
 
 
 def update_pool(core: Core, request: inputs.UpdatePool) -> None:
@@ -90,13 +92,22 @@ def update_pool(core: Core, request: inputs.UpdatePool) -> None:
 
 
 def resize_pool(core: Core, request: inputs.ResizePool) -> None:
-    """Change how many nodes the pool should have."""
+    """Change how many nodes of each kind the pool should have; what is not given stays."""
     pool = core.pool(request.pool_id)
-    check_target(request.target_dedicated_nodes, "resize")
+    dedicated, spot = request.target_dedicated_nodes, request.target_low_priority_nodes
+    if dedicated is None and spot is None:
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            "resize needs target_dedicated_nodes, target_low_priority_nodes, or both",
+            {"PropertyName": "target_dedicated_nodes"},
+        )
+    dedicated = pool.target if dedicated is None else dedicated
+    spot = pool.target_spot if spot is None else spot
+    check_target(dedicated, "resize")
+    check_target(spot, "resize", "target_low_priority_nodes")
     timeout = _timeout(pool, request.resize_timeout)
     _refuse_resizing(pool)
-    option = request.node_deallocation_option
-    _resize(core, pool, request.target_dedicated_nodes, timeout, option)
+    _resize(core, pool, dedicated, spot, timeout, request.node_deallocation_option)
 
 
 def stop_resize(core: Core, request: inputs.StopPoolResize) -> None:
@@ -122,7 +133,7 @@ def delete(core: Core, pool: PoolRecord) -> None:
     for node in pool.leaving.values():
         if node.drain:
             nodes.drain(core, node, "leave", "requeue")
-    _resize(core, pool, 0, None, "requeue")
+    _resize(core, pool, 0, 0, None, "requeue")
 
 
 def remove_nodes(core: Core, request: inputs.RemoveNodes) -> None:
@@ -140,7 +151,9 @@ def remove_nodes(core: Core, request: inputs.RemoveNodes) -> None:
     _refuse_resizing(pool)
     victims = [pool.nodes[node_id] for node_id in ids]
     _begin(core, pool, timeout, request.node_deallocation_option)
-    pool.target = max(0, pool.target - len(victims))
+    gone = sum(node.dedicated for node in victims)
+    pool.target = max(0, pool.target - gone)
+    pool.target_spot = max(0, pool.target_spot - (len(victims) - gone))
     _let_go(core, pool, victims, request.node_deallocation_option)
     settle(core, pool)
 
@@ -171,17 +184,30 @@ def _refuse_resizing(pool: PoolRecord) -> None:
 
 
 def _resize(
-    core: Core, pool: PoolRecord, target: int, timeout: timedelta | None, option: Deallocation
-) -> None:
+    core: Core, pool: PoolRecord, dedicated: int, spot: int, timeout: timedelta | None,
+    option: Deallocation,
+) -> None:  # fmt: skip
     _begin(core, pool, timeout, option)
-    pool.target = target
-    staying = [node for node in pool.nodes.values() if node.id not in pool.leaving]
+    pool.target, pool.target_spot = dedicated, spot
+    _approach(core, pool, dedicated, option, dedicated=True)
+    _approach(core, pool, spot, option, dedicated=False)
+    settle(core, pool)
+
+
+def _approach(
+    core: Core, pool: PoolRecord, target: int, option: Deallocation, *, dedicated: bool
+) -> None:
+    """Ask for the nodes of one kind that are missing, or let go of those too many."""
+    staying = [
+        node
+        for node in pool.nodes.values()
+        if node.dedicated == dedicated and node.id not in pool.leaving
+    ]
     if target > len(staying):
-        _ask(core, pool, target - len(staying))
+        _ask(core, pool, target - len(staying), dedicated=dedicated)
     elif target < len(staying):
         victims = sorted(enumerate(staying), key=_least_missed)[: len(staying) - target]
         _let_go(core, pool, [node for _, node in victims], option)
-    settle(core, pool)
 
 
 def _begin(core: Core, pool: PoolRecord, timeout: timedelta | None, option: Deallocation) -> None:
@@ -194,17 +220,20 @@ def _begin(core: Core, pool: PoolRecord, timeout: timedelta | None, option: Deal
         core.deadlines.at(when, _time_over, core, pool, number)
 
 
-def _ask(core: Core, pool: PoolRecord, count: int) -> None:
+def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
     """Ask for machines, as many as the quota of cores leaves."""
-    cores, quota = vm_cores(pool.spec.vm_size), core.settings.dedicated_core_quota
+    cores, settings = vm_cores(pool.spec.vm_size), core.settings
+    quota = settings.dedicated_core_quota if dedicated else settings.low_priority_core_quota
     if quota is not None:
-        allowed = max(0, quota - cores_used(core)) // cores
+        allowed = max(0, quota - cores_used(core, dedicated=dedicated)) // cores
         if allowed < count:
+            kind = "dedicated" if dedicated else "low-priority"
             message = (
-                f"the quota of {quota} dedicated cores leaves room for {allowed} of {count} nodes "
+                f"the quota of {quota} {kind} cores leaves room for {allowed} of {count} nodes "
                 f"of {cores} cores"
             )
-            add_error(pool, ResizeError(code="AccountCoreQuotaReached", message=message))
+            code = f"Account{'' if dedicated else 'LowPriority'}CoreQuotaReached"
+            add_error(pool, ResizeError(code=code, message=message))
             count = allowed
     stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
@@ -212,14 +241,15 @@ def _ask(core: Core, pool: PoolRecord, count: int) -> None:
         node_id = f"tvm-{zlib.crc32(pool.key.encode()):010d}_{pool.node_count}-{stamp}"
         slots = pool.spec.task_slots_per_node
         phase = phases.NodeCreating(core.now)
-        node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots)
+        node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
         core.command(nodes.start_command(node))
 
 
-def cores_used(core: Core) -> int:
-    """The cores of all nodes of the account."""
-    return sum(vm_cores(node.pool.spec.vm_size) for node in core.nodes.values())
+def cores_used(core: Core, *, dedicated: bool) -> int:
+    """The cores of all nodes of one kind of the account."""
+    nodes_of_kind = (node for node in core.nodes.values() if node.dedicated == dedicated)
+    return sum(vm_cores(node.pool.spec.vm_size) for node in nodes_of_kind)
 
 
 def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
@@ -289,7 +319,21 @@ def settle(core: Core, pool: PoolRecord) -> None:
         del core.pools[pool.key]
         core.tell_pool(pool, "deleted")
         return
-    if isinstance(pool.allocation, phases.Stopping) and len(pool.nodes) != pool.target:
-        message = "Desired number of dedicated nodes could not be allocated due to a stop resize"
-        add_error(pool, ResizeError(code="ResizeStopped", message=message + " operation"))
+    if isinstance(pool.allocation, phases.Stopping):
+        _note_stop(pool)
     core.move_pool(pool, allocation=phases.Steady(core.now))
+
+
+def _note_stop(pool: PoolRecord) -> None:
+    """A stopped resize that fell short says so; a stopped shrink may have got there."""
+    dedicated = sum(node.dedicated for node in pool.nodes.values())
+    for kind, have, target in (
+        ("dedicated", dedicated, pool.target),
+        ("low priority", len(pool.nodes) - dedicated, pool.target_spot),
+    ):
+        if have != target:
+            message = (
+                f"Desired number of {kind} nodes could not be allocated due to a stop resize "
+                "operation"
+            )
+            add_error(pool, ResizeError(code="ResizeStopped", message=message))

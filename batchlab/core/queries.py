@@ -49,6 +49,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
     counts: dict[str, int] = {}
     for node in pool.nodes.values():
         counts[node.phase.state] = counts.get(node.phase.state, 0) + 1
+    had = [node for node in pool.nodes.values() if node.allocated is not None]
     steady = isinstance(pool.allocation, phases.Steady)
     return views.PoolView(
         id=pool.spec.id,
@@ -59,7 +60,9 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         allocation_state_transition_time=moment(pool.allocation.since),
         vm_size=pool.spec.vm_size,
         target_dedicated_nodes=pool.target,
-        current_dedicated_nodes=sum(node.allocated is not None for node in pool.nodes.values()),
+        target_low_priority_nodes=pool.target_spot,
+        current_dedicated_nodes=sum(node.dedicated for node in had),
+        current_low_priority_nodes=sum(not node.dedicated for node in had),
         resize_timeout=pool.spec.resize_timeout,
         resize_errors=tuple(pool.resize_errors) if steady else (),
         task_slots_per_node=pool.spec.task_slots_per_node,
@@ -89,7 +92,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         ip_address=node.ip_address,
         affinity_id=f"TVM:{node.id}",
         vm_size=spec.vm_size,
-        is_dedicated=True,
+        is_dedicated=node.dedicated,
         task_slots=spec.task_slots_per_node,
         running_tasks_count=len(running),
         running_task_slots_count=spec.task_slots_per_node - node.free,
@@ -297,9 +300,15 @@ def locate_node(node: NodeRecord) -> questions.Location:
 
 def _refuse_away(node: NodeRecord) -> None:
     state = node.phase.state
-    if state in ("creating", "rebooting", "reimaging", "unknown", "unusable", "starting") or (
-        isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
-    ):
+    if state in (
+        "creating",
+        "preempted",
+        "rebooting",
+        "reimaging",
+        "unknown",
+        "unusable",
+        "starting",
+    ) or (isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping):
         raise Conflict("NodeNotReady", f"node {node.id!r} is {state}: its files are out of reach")
 
 

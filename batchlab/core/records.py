@@ -208,6 +208,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     phase: phases.Phase
     free: int
     bucket: int = -1
+    dedicated: bool = True
     boot: int = 1
     image: int = 0
     scheduling: str = "enabled"
@@ -235,6 +236,7 @@ class PoolRecord(Record, eq=False, kw_only=True):
     phase: phases.Phase
     allocation: phases.Phase
     target: int
+    target_spot: int
     resize_number: int = 0
     resize_errors: list[ResizeError] = []
     nodes: dict[str, NodeRecord] = {}

@@ -73,6 +73,8 @@ class PoolView(View, frozen=True, kw_only=True):
     vm_size: str
     target_dedicated_nodes: int
     current_dedicated_nodes: int
+    target_low_priority_nodes: int
+    current_low_priority_nodes: int
     resize_timeout: timedelta
     resize_errors: tuple[ResizeError, ...]
     task_slots_per_node: int

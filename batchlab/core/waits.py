@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _POOL = ("active", "deleting", "deleted", "steady", "resizing", "stopping")
 _NODE = (
     "creating", "starting", "waitingforstarttask", "starttaskfailed", "idle", "running",
-    "rebooting", "reimaging", "unusable", "unknown", "offline", "leavingpool",
+    "preempted", "rebooting", "reimaging", "unusable", "unknown", "offline", "leavingpool",
 )  # fmt: skip
 _JOB = ("active", "disabling", "disabled", "terminating", "completed", "deleting", "deleted")
 _SCHEDULE = ("active", "disabled", "terminating", "completed", "deleting", "deleted")

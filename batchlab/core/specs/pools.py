@@ -41,10 +41,10 @@ def vm_cores(vm_size: str) -> int:
     return max(1, int(digits[:4])) if digits else 64
 
 
-def check_target(value: int, owner: str) -> None:
+def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
     """Refuse a number of nodes below zero or beyond reason."""
     if not 0 <= value <= 100_000:
-        raise invalid("target_dedicated_nodes", value, "must be 0 to 100000", owner=owner)
+        raise invalid(name, value, "must be 0 to 100000", owner=owner)
 
 
 def check_resize_timeout(value: timedelta, owner: str) -> None:
@@ -118,6 +118,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
     target_dedicated_nodes : int, default 0
         How many nodes the pool should have.
+    target_low_priority_nodes : int, default 0
+        How many spot nodes it should have beside: cheaper, and taken away at any time.
     resize_timeout : duration, default 15 minutes
         How long a resize may take; at least 5 minutes.
     task_slots_per_node : int, default 1
@@ -133,6 +135,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     id: str = ""
     vm_size: str = "small"
     target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
     resize_timeout: timedelta = RESIZE_TIMEOUT
     task_slots_per_node: int = 1
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
@@ -148,6 +151,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
             raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
         msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
         check_target(self.target_dedicated_nodes, "PoolSpec")
+        check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
         check_resize_timeout(self.resize_timeout, "PoolSpec")
         most = min(4 * vm_cores(self.vm_size), 256)
         if not 1 <= self.task_slots_per_node <= most:
