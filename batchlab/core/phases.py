@@ -248,7 +248,7 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "rebooting": frozenset({"starting", "reimaging", "unknown", "unusable", "leavingpool"}),
         "reimaging": frozenset({"starting", "rebooting", "unknown", "unusable", "leavingpool"}),
         "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool"}),
-        "unusable": frozenset({"rebooting", "reimaging", "starting", "leavingpool"}),
+        "unusable": frozenset({"rebooting", "reimaging", "leavingpool"}),
         "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
     },
     "job": {
