@@ -140,15 +140,15 @@ def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]
     return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
 
 
-_HOPE = ("Coming", "Busy", "Room")
+_HOPE = ("Coming", "Busy", "Room", "Draining")
 
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
     state = node.phase.state
     if state in _COMING:
         return "Coming"
-    if state == "leavingpool" or (node.drain and node.drain.purpose == "leave"):
-        return "Leaving"
+    if isinstance(node.phase, phases.NodeLeavingPool):
+        return "Leaving" if node.phase.stopping else "Draining"
     if node.drain and node.drain.purpose != "disable":
         return "Coming"
     if state == "starttaskfailed":
@@ -193,6 +193,7 @@ def _group_reason(
 
 _SENTENCES = {
     "Leaving": "{are} leaving the pool.",
+    "Draining": "{are} to leave the pool when the tasks there are done.",
     "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
     "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",

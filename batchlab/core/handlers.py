@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core import inputs, jobs, nodes, pools, schedules, tasks
+from batchlab.core import boots, inputs, jobs, nodes, pools, schedules, tasks
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -29,7 +29,7 @@ def _run_exited(core: Core, report: inputs.RunExited) -> None:
     if run.kind == "task":
         tasks.run_exited(core, run, report)
     else:
-        nodes.hook_exited(core, run, report)
+        boots.hook_exited(core, run, report)
     core.touch_node(run.node)
 
 
@@ -62,11 +62,11 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.TerminateTask: tasks.terminate_task,
     inputs.ReactivateTask: tasks.reactivate_task,
     inputs.DeleteTask: tasks.delete_task,
-    inputs.NodeAllocated: nodes.node_allocated,
-    inputs.NodeStarted: nodes.node_started,
-    inputs.NodeLost: nodes.node_lost,
-    inputs.NodeStopped: nodes.node_stopped,
-    inputs.NodeStartFailed: nodes.node_start_failed,
+    inputs.NodeAllocated: boots.node_allocated,
+    inputs.NodeStarted: boots.node_started,
+    inputs.NodeLost: boots.node_lost,
+    inputs.NodeStopped: boots.node_stopped,
+    inputs.NodeStartFailed: boots.node_start_failed,
     inputs.RunExited: _run_exited,
     inputs.DeadlineReached: _deadline_reached,
     inputs.LabClosing: _lab_closing,

@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.core import autopools, hooks, inputs, phases, placement, schedules, tasks
 from batchlab.core.ids import check_id, fold
-from batchlab.core.outputs import CancelRun, DeleteFiles
+from batchlab.core.outputs import CancelRun
 from batchlab.core.records import JobRecord, ScheduleRecord, TaskRecord
 from batchlab.core.specs import DisableTasks, JobSpec, check_max_parallel_tasks, check_priority
 from batchlab.errors import Conflict, InvalidRequest, invalid
@@ -296,8 +296,7 @@ def _remove(core: Core, job: JobRecord) -> None:
         return
     _ended(core, job, gone=True)
     for node in job.nodes.values():
-        if node.id in core.nodes:
-            core.command(DeleteFiles(node_id=node.id, directories=(job.directory,)))
+        core.delete_files(node, job.directory)
     core.tell_job(job, "deleted")
 
 

@@ -1,9 +1,4 @@
-"""Nodes: they start, run the start task, take tasks, are emptied, rebooted, lost and found.
-
-A node counts its starts (`boot`) and its reimages (`image`); a report that names an earlier boot
-is dropped. At each start the pool's start task, as it is then, runs first. With
-``wait_for_success`` the node waits for it and, when it failed for good, takes no task until it is
-rebooted; without, it takes tasks at once, whatever the start task does.
+"""Nodes: what they are told to do, and how they are emptied for it.
 
 A node is emptied (`drain`) for a purpose: to leave, to reboot, to be reimaged, to be disabled. It
 takes no new task meanwhile. What runs there is dealt with as the option says: ``requeue`` and
@@ -11,20 +6,24 @@ takes no new task meanwhile. What runs there is dealt with as the option says: `
 of its tasks are no longer kept. A new purpose replaces an old one, save that a node which leaves
 does nothing else.
 
-A node that is lost gives its tasks back to their jobs and is started again under its id. Where
-that cannot be done it is ``unusable``, for somebody to reboot or remove. A spot node that is
-preempted keeps its place and its id, loses all its files, and is asked for again after a while.
+A reboot ends what runs and begins a new `boot`; a reimage also deletes all files, which begins a
+new `image`. A spot node that is preempted keeps its place and its id, loses all its files too, and
+is asked for again after a while. What nodes tell of themselves is in `boots`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, inputs, phases, placement, pools, tasks
-from batchlab.core.outputs import EvictNode, RebootNode, StartNode, StartRun, StopNode
-from batchlab.core.records import HookRecord, NodeRecord, RunRecord
+from batchlab.core import hooks, inputs, phases, placement, tasks
+from batchlab.core.outputs import (
+    EvictNode,
+    RebootNode,
+    StartNode,
+    StopNode,
+)
+from batchlab.core.records import NodeRecord
 from batchlab.core.specs import Deallocation
-from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def preempt_node(core: Core, request: inputs.PreemptNode) -> None:
             "taken away",
         )
     _refuse_unless(node, (*_REBOOTABLE, "starting", "waitingforstarttask"), "preempted")
-    _end_life(core, node, gone=False)
+    end_life(core, node, gone=False)
     node.drain = None
     _lose_data(core, node)
     core.move_node(node, phases.NodePreempted(core.now), "preempted")
@@ -82,6 +81,7 @@ def _lose_data(core: Core, node: NodeRecord) -> None:
     """The node begins a new life with empty folders: what jobs left there counts no more."""
     node.image += 1
     node.retained_until = 0.0
+    node.trash = []
     for footprint in node.footprints.values():
         footprint.job.refused_by.pop(node.id, None)
         core.touch_job(footprint.job)
@@ -108,7 +108,8 @@ def enable_scheduling(core: Core, request: inputs.EnableNodeScheduling) -> None:
     node.scheduling = "enabled"
     if node.drain and node.drain.purpose == "disable":
         node.drain = None
-    _rest(core, node)
+    if node.phase.state in _TAKING:
+        rest(core, node)
 
 
 def _refuse_scheduling(node: NodeRecord, target: str) -> None:
@@ -139,119 +140,6 @@ def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None
         )
 
 
-# -- start --------------------------------------------------------------------------------------
-
-
-def node_allocated(core: Core, report: inputs.NodeAllocated) -> None:
-    """A node has its machine."""
-    node = _present(core, report.node_id, report.boot)
-    if node is None or node.phase.state in ("leavingpool", "starting"):
-        return
-    if node.allocated is None:
-        node.allocated = core.now
-    node.ip_address = report.ip_address
-    node.pool.creating.pop(node.id, None)
-    core.move_node(node, phases.NodeStarting(core.now))
-    pools.settle(core, node.pool)
-
-
-def node_started(core: Core, report: inputs.NodeStarted) -> None:
-    """A node is up: run the start task, or let it take tasks."""
-    node = _present(core, report.node_id, report.boot)
-    if node is None or node.phase.state != "starting":
-        return
-    node.booted = core.now
-    node.start_task = spec = node.pool.spec.start_task
-    node.start = None
-    if spec is not None:
-        node.start = HookRecord(phase=phases.HookPending(core.now))
-        _run_start_task(core, node)
-        if spec.wait_for_success:
-            core.move_node(node, phases.NodeWaitingForStartTask(core.now))
-            return
-    _rest(core, node)
-    _wake_jobs(core, node)
-
-
-def _run_start_task(core: Core, node: NodeRecord) -> None:
-    spec, hook = node.start_task, node.start
-    assert spec is not None
-    assert hook is not None
-    run = core.new_run("starttask", node, None, "starttask")
-    core.command(
-        StartRun(
-            run_id=run.id,
-            kind="starttask",
-            pool_id=node.pool.spec.id,
-            command_line=spec.command_line,
-            directory="startup",
-            environment=spec.environment_settings,
-            resource_files=spec.resource_files,
-        )
-    )
-    core.move_hook(hook, phases.HookRunning(core.now, run.id), node, None)
-
-
-def hook_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:
-    """A start, preparation or release task has ended."""
-    node = run.node
-    if run.kind == "starttask":
-        _start_task_exited(core, run, report)
-    elif run.kind == "jobrelease":
-        hooks.release_exited(core, run, report)
-    else:
-        may_start = hooks.preparation_exited(core, run, report)
-        assert run.job is not None
-        footprint = run.job.footprints[node.id]
-        if may_start:
-            tasks.start_waiting(core, footprint)
-        elif may_start is not None:
-            tasks.return_waiting(core, footprint, "preparation failed")
-
-
-def _start_task_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:
-    node, spec = run.node, run.node.start_task
-    hook = node.start
-    assert spec is not None
-    assert hook is not None
-    if hooks.retry_hook(core, run, hook, report, spec.max_task_retry_count):
-        _run_start_task(core, node)
-        return
-    done = hooks.done(core, run, report)
-    core.move_hook(hook, done, node, None)
-    if node.phase.state != "waitingforstarttask":
-        return
-    if done.failure is None:
-        _rest(core, node)
-    else:
-        core.move_node(node, phases.NodeStartTaskFailed(core.now), done.failure.code)
-    _wake_jobs(core, node)
-
-
-def _rest(core: Core, node: NodeRecord) -> None:
-    """Let a node be what its tasks make it: running, or idle, or, disabled, offline."""
-    if node.drain is None and node.phase.state not in (
-        "starttaskfailed", "unusable", "unknown", "creating", "rebooting", "reimaging",
-    ):  # fmt: skip
-        busy = node.free < node.pool.spec.task_slots_per_node
-        phase: phases.Phase
-        if busy:
-            phase = phases.NodeRunning(core.now)
-        elif node.scheduling == "disabled":
-            phase = phases.NodeOffline(core.now)
-        else:
-            phase = phases.NodeIdle(core.now)
-        if phase.state != node.phase.state:
-            core.move_node(node, phase)
-    placement.sort_node(core, node)
-
-
-def _wake_jobs(core: Core, node: NodeRecord) -> None:
-    """Jobs that end may have waited for this node to be up."""
-    for footprint in node.footprints.values():
-        core.touch_job(footprint.job)
-
-
 # -- empty --------------------------------------------------------------------------------------
 
 
@@ -277,11 +165,9 @@ def settle(core: Core, node: NodeRecord) -> None:
     """If a node is empty, do what it was emptied for; else let it rest or run."""
     if node.id not in core.nodes:
         return
-    if node.drain is None:
-        if node.phase.state in _TAKING:
-            _rest(core, node)
-        return
-    if node.free < node.pool.spec.task_slots_per_node:
+    if node.phase.state in _TAKING:
+        rest(core, node)
+    if node.drain is None or node.free < node.pool.spec.task_slots_per_node:
         return
     purpose = node.drain.purpose
     if node.drain.option == "retaineddata" and node.retained_until > core.now:
@@ -290,16 +176,14 @@ def settle(core: Core, node: NodeRecord) -> None:
     node.drain = None
     if purpose == "leave":
         stop(core, node)
-    elif purpose == "disable":
-        _rest(core, node)
-    else:
+    elif purpose != "disable":
         _reboot(core, node, reimage=purpose == "reimage")
 
 
 def return_to_service(core: Core, node: NodeRecord) -> None:
     """A node that was to leave stays after all."""
     node.drain = None
-    _rest(core, node)
+    rest(core, node)
 
 
 def stop(core: Core, node: NodeRecord) -> None:
@@ -307,12 +191,12 @@ def stop(core: Core, node: NodeRecord) -> None:
     node.drain = None
     core.move_node(node, phases.NodeLeavingPool(core.now, True))
     placement.sort_node(core, node)
-    _end_life(core, node, gone=True)
+    end_life(core, node, gone=True)
     core.command(StopNode(pool_id=node.pool.spec.id, node_id=node.id))
 
 
 def _reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
-    _end_life(core, node, gone=False)
+    end_life(core, node, gone=False)
     node.boot += 1
     if reimage:
         _lose_data(core, node)
@@ -330,9 +214,9 @@ def _show_reboot(core: Core, node: NodeRecord, purpose: str) -> None:
         core.move_node(node, phase)
 
 
-def _end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
+def end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
     """Nothing runs on the node any more: strike out its runs, give tasks and hooks back."""
-    for run in list(node.runs.values()):
+    for run in reversed(list(node.runs.values())):  # the oldest is to be first again
         if run.task:
             tasks.run_lost(core, run)
     for footprint in list(node.footprints.values()):
@@ -342,52 +226,27 @@ def _end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
         core.end_run(run)  # the start task
 
 
-# -- lose ---------------------------------------------------------------------------------------
+# -- helpers ----------------------------------------------------------------------------------
 
 
-def node_lost(core: Core, report: inputs.NodeLost) -> None:
-    """Contact with a node ended, unasked: give its tasks back, start it again."""
-    node = _present(core, report.node_id, report.boot)
-    if node is None or _stopping(node):
-        return
-    _end_life(core, node, gone=False)
-    if node.drain and node.drain.purpose == "leave":
-        stop(core, node)
-        return
-    node.drain = None
-    node.boot += 1
-    if node.phase.state != "creating":
-        core.move_node(node, phases.NodeUnknown(core.now), report.reason)
-    placement.sort_node(core, node)
-    core.command(start_command(node))
-
-
-def node_start_failed(core: Core, report: inputs.NodeStartFailed) -> None:
-    """There is no machine for a node: it never joins, or cannot be brought back."""
-    node = _present(core, report.node_id, report.boot)
-    if node is None or _stopping(node):
-        return
-    error = ResizeError(code=report.code, message=report.message)
-    if node.allocated is None:
-        pools.remove(core, node)
-        pools.add_error(node.pool, error)
-        pools.settle(core, node.pool)
+def rest(core: Core, node: NodeRecord) -> None:
+    """Let a node be what its tasks make it: running, or idle, or, disabled, offline."""
+    phase: phases.Phase
+    if node.free < node.pool.spec.task_slots_per_node:
+        phase = phases.NodeRunning(core.now)
+    elif node.scheduling == "disabled":
+        phase = phases.NodeOffline(core.now)
     else:
-        phase = phases.NodeUnusable(core.now, report.code, report.message)
-        core.move_node(node, phase, report.message)
-        _wake_jobs(core, node)
+        phase = phases.NodeIdle(core.now)
+    if phase.state != node.phase.state:
+        core.move_node(node, phase)
+    placement.sort_node(core, node)
 
 
-def node_stopped(core: Core, report: inputs.NodeStopped) -> None:
-    """A node that was told to go has gone."""
-    node = core.nodes.get(report.node_id)
-    if node is None or not _stopping(node):
-        core.dropped += 1
-        return
-    pools.remove(core, node)
+def wake_jobs(core: Core, node: NodeRecord) -> None:
+    """Jobs that end may have waited for this node to be up."""
     for footprint in node.footprints.values():
         core.touch_job(footprint.job)
-    pools.settle(core, node.pool)
 
 
 def start_command(node: NodeRecord) -> StartNode:
@@ -403,13 +262,6 @@ def start_command(node: NodeRecord) -> StartNode:
     )
 
 
-def _stopping(node: NodeRecord) -> bool:
+def stopping(node: NodeRecord) -> bool:
+    """Whether a node has been told to go."""
     return isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
-
-
-def _present(core: Core, node_id: str, boot: int) -> NodeRecord | None:
-    node = core.nodes.get(node_id)
-    if node is None or node.boot != boot:
-        core.dropped += 1
-        return None
-    return node

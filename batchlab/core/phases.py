@@ -293,7 +293,7 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         ),
         "preempted": frozenset({"creating", "leavingpool"}),
         "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool", "preempted"}),
-        "unusable": frozenset({"rebooting", "reimaging", "starting", "leavingpool", "preempted"}),
+        "unusable": frozenset({"rebooting", "reimaging", "leavingpool", "preempted"}),
         "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
     },
     "job": {

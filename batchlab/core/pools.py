@@ -68,6 +68,7 @@ def add(core: Core, spec: PoolSpec) -> None:
     pool = PoolRecord(
         key=key,
         spec=spec,
+        number=zlib.crc32(f"{key} {core.next_number()}".encode()),
         created=core.now,
         phase=phases.PoolActive(core.now),
         allocation=phases.Steady(core.now),
@@ -238,7 +239,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
     stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
         pool.node_count += 1
-        node_id = f"tvm-{zlib.crc32(pool.key.encode()):010d}_{pool.node_count}-{stamp}"
+        node_id = f"tvm-{pool.number:010d}_{pool.node_count}-{stamp}"
         slots = pool.spec.task_slots_per_node
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)

@@ -31,6 +31,8 @@ TaskPhase: TypeAlias = (
     phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
 )
 
+_UP = ("idle", "running", "offline", "waitingforstarttask", "starttaskfailed")
+
 
 class Record(msgspec.Struct, eq=False, kw_only=True):
     """Base of records: compared by identity."""
@@ -201,6 +203,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
 
     `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
     slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
+    `trash` are directories to delete when it is up again.
     """
 
     id: str
@@ -221,16 +224,31 @@ class NodeRecord(Record, eq=False, kw_only=True):
     runs: dict[RunId, RunRecord] = {}
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
+    trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
 
+    @property
+    def up(self) -> bool:
+        """Whether its agent is there, and stays for now, to be told things."""
+        phase = self.phase
+        if isinstance(phase, phases.NodeLeavingPool):
+            return not phase.stopping
+        return phase.state in _UP
+
 
 class PoolRecord(Record, eq=False, kw_only=True):
-    """One pool. `buckets[n]` are the nodes with n free slots that take tasks, in the order they
-    came there; `ready` the active jobs with queued tasks, by priority, next in turn first.
-    `creating` and `leaving` are the nodes that a resize waits for."""
+    """One pool.
+
+    `number` is part of its nodes' ids, and not that of an earlier pool of the same id: a late
+    report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
+    slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
+    by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
+    for.
+    """
 
     key: str
+    number: int
     spec: PoolSpec
     created: float
     phase: phases.Phase
