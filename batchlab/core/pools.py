@@ -14,6 +14,7 @@ jobs live on and wait for a pool of that id.
 from __future__ import annotations
 
 import zlib
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
         phase=phases.PoolActive(core.now),
         allocation=phases.Steady(core.now),
         target=spec.target_dedicated_nodes,
-        buckets=[{} for _ in range(spec.task_slots_per_node + 1)],
+        buckets=[OrderedDict() for _ in range(spec.task_slots_per_node + 1)],
     )
     core.pools[key] = pool
     core.tell_pool(pool, "active")
