@@ -13,16 +13,27 @@
 """
 
 from batchlab.core.specs import (
+    AffinityInfo,
+    AutoPoolSpecification,
     EnvironmentSetting,
+    ExitCodeMapping,
+    ExitCodeRangeMapping,
+    ExitConditions,
+    ExitOptions,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    JobScheduleSpec,
     JobSpec,
     PoolInfo,
     PoolSpec,
     ResourceFile,
+    Schedule,
     StartTask,
     TaskConstraints,
+    TaskDependencies,
+    TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
 )
@@ -38,6 +49,7 @@ from batchlab.errors import (
 )
 from batchlab.handles.files import Files
 from batchlab.handles.job import Job
+from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
@@ -46,16 +58,25 @@ from batchlab.lab import Lab, SimulatedLab
 __version__ = "0.1.0"
 
 __all__ = [
+    "AffinityInfo",
+    "AutoPoolSpecification",
     "BatchError",
     "Behavior",
     "Conflict",
     "EnvironmentSetting",
+    "ExitCodeMapping",
+    "ExitCodeRangeMapping",
+    "ExitConditions",
+    "ExitOptions",
     "Files",
     "InvalidRequest",
     "Job",
     "JobConstraints",
+    "JobManagerTask",
     "JobPreparationTask",
     "JobReleaseTask",
+    "JobSchedule",
+    "JobScheduleSpec",
     "JobSpec",
     "Lab",
     "LabFailed",
@@ -65,10 +86,13 @@ __all__ = [
     "PoolInfo",
     "PoolSpec",
     "ResourceFile",
+    "Schedule",
     "SimulatedLab",
     "StartTask",
     "Task",
     "TaskConstraints",
+    "TaskDependencies",
+    "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
     "WaitNeverEnds",

@@ -8,8 +8,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,8 +95,11 @@ def demo(
     from batchlab.demo import Demo  # noqa: PLC0415
 
     try:
-        with _lab(scheduler, processes=processes, simulated=simulated) as lab:
-            showing = Demo(lab, console, confirm)
+        with (
+            _remembered_interrupt() as check,
+            _lab(scheduler, processes=processes, simulated=simulated) as lab,
+        ):
+            showing = Demo(lab, console, confirm, check)
             try:
                 good = showing.run(nodes, tasks)
             except (BatchError, KeyboardInterrupt):
@@ -113,6 +120,29 @@ def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:
     if simulated:
         return batchlab.SimulatedLab()
     return batchlab.Lab(scheduler) if scheduler else batchlab.Lab(processes=processes)
+
+
+@contextmanager
+def _remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """Raise on Ctrl-C, and again at the next `check` if that was lost.
+
+    Dask hooks into the garbage collector, and Python drops what is raised in such a hook.
+    """
+    pressed = threading.Event()
+
+    def press(number: int, frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _confirm(console: Console, question: str, yes: bool) -> bool:

@@ -41,12 +41,21 @@ class Demo:
         Where to tell it; a terminal gets a progress bar.
     confirm : callable
         Answers a question such as ``"Delete job?"`` with True or False.
+    check : callable, optional
+        Called at every step, and a few times a second while waiting; may raise.
     """
 
-    def __init__(self, lab: BaseLab, console: Console, confirm: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        lab: BaseLab,
+        console: Console,
+        confirm: Callable[[str], bool],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.lab = lab
         self.console = console
         self.confirm = confirm
+        self.check = check
         self._made: list[Pool | Job] = []
 
     def run(self, nodes: int, tasks: int) -> bool:
@@ -61,7 +70,7 @@ class Demo:
         for question, thing in (("Delete job?", job), ("Delete pool?", pool)):
             if self.confirm(question):
                 thing.delete()
-                thing.wait("deleted")
+                thing.wait("deleted", watch=self.check)
         return good
 
     def clean_up(self) -> None:
@@ -74,6 +83,7 @@ class Demo:
 
     def say(self, text: str = "") -> None:
         """Print a line."""
+        self.check()
         self.console.print(text)
 
     def _pool(self, nodes: int) -> Pool:
@@ -85,12 +95,12 @@ class Demo:
                 raise
             self.say(f"The pool {POOL_ID} existed already when we tried to create it")
             pool = self.lab.pools[POOL_ID]
-            pool.wait("steady")
+            pool.wait("steady", watch=self.check)
         else:
             self._made.append(pool)
-            pool.wait("steady")
+            pool.wait("steady", watch=self.check)
             if pool.current_dedicated_nodes:
-                pool.nodes.wait("idle")
+                pool.nodes.wait("idle", watch=self.check)
         view = pool.view()
         for problem in view.resize_errors:
             self.say(f"{problem.code}: {problem.message}")
@@ -125,9 +135,14 @@ class Demo:
         if self.console.is_terminal:
             with Progress(*columns, console=self.console, transient=True) as progress:
                 bar = progress.add_task("tasks", total=count)
-                job.tasks.wait(watch=lambda: progress.update(bar, completed=job.counts.completed))
+
+                def show() -> None:
+                    self.check()
+                    progress.update(bar, completed=job.counts.completed)
+
+                job.tasks.wait(watch=show)
         else:
-            job.tasks.wait()
+            job.tasks.wait(watch=self.check)
         counts = job.counts
         if not counts.failed:
             self.say("All tasks completed.")
@@ -154,7 +169,7 @@ class Demo:
         self.say()
         self.say(f"Waiting for job {JOB_ID} to reach state completed...")
         job.terminate()
-        job.wait("completed")
+        job.wait("completed", watch=self.check)
         rows = {row.node_id: row for row in job.preparations}
         for node_id in dict.fromkeys([*pool.nodes, *rows]):
             self.say()

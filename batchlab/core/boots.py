@@ -128,6 +128,9 @@ def node_lost(core: Core, report: inputs.NodeLost) -> None:
         nodes.stop(core, node)
         return
     node.drain = None
+    if node.phase.state == "reimaging":
+        nodes.reboot(core, node, reimage=True)  # what was begun is not to be forgotten
+        return
     if node.phase.state != "creating":
         core.move_node(node, phases.NodeUnknown(core.now), report.reason)
     placement.sort_node(core, node)

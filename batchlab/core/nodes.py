@@ -177,7 +177,7 @@ def settle(core: Core, node: NodeRecord) -> None:
     if purpose == "leave":
         stop(core, node)
     elif purpose != "disable":
-        _reboot(core, node, reimage=purpose == "reimage")
+        reboot(core, node, reimage=purpose == "reimage")
 
 
 def return_to_service(core: Core, node: NodeRecord) -> None:
@@ -195,7 +195,8 @@ def stop(core: Core, node: NodeRecord) -> None:
     core.command(StopNode(pool_id=node.pool.spec.id, node_id=node.id))
 
 
-def _reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
+def reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
+    """Begin a new boot of an empty node."""
     end_life(core, node, gone=False)
     node.boot += 1
     if reimage:

@@ -15,6 +15,7 @@ deleted lets all nodes go with requeue; its jobs live on and wait for a pool of 
 from __future__ import annotations
 
 import zlib
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def add(core: Core, spec: PoolSpec) -> None:
         allocation=phases.Steady(core.now),
         target=spec.target_dedicated_nodes,
         target_spot=spec.target_low_priority_nodes,
-        buckets=[{} for _ in range(spec.task_slots_per_node + 1)],
+        buckets=[OrderedDict() for _ in range(spec.task_slots_per_node + 1)],
     )
     core.pools[key] = pool
     core.tell_pool(pool, "active")

@@ -49,8 +49,8 @@ def _restart_manager(core: Core, pool: PoolRecord, job: JobRecord) -> None:
 
     It may take the place of any task, save of a job with a higher priority.
     """
-    manager, ready = job.manager, pool.ready.get(job.spec.priority, {})
-    if manager is None or job.key not in ready or not placement.has_room(job):
+    manager, ready = job.manager, pool.ready.get(job.spec.priority)
+    if manager is None or ready is None or job.key not in ready or not placement.has_room(job):
         return
     runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
     if any(run.ending == "requeue" for run in runs):

@@ -6,7 +6,7 @@ collection is a dict or a list, so that the same inputs give the same order on a
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -261,5 +261,5 @@ class PoolRecord(Record, eq=False, kw_only=True):
     creating: dict[str, NodeRecord] = {}
     leaving: dict[str, NodeRecord] = {}
     node_count: int = 0
-    buckets: list[dict[str, NodeRecord]] = []
-    ready: dict[int, dict[str, JobRecord]] = {}
+    buckets: list[OrderedDict[str, NodeRecord]] = []
+    ready: dict[int, OrderedDict[str, JobRecord]] = {}

@@ -332,17 +332,17 @@ def _complete(
     core.move_task(task, phase, failure.code if failure else "")
     _follow(core, task, exit_code, failure)
     core.touch_job(task.job)
-    node, job = task.node, task.job
+    node = task.node
     if node is None or task.started is None:
         return
     until = core.now + task.retention.total_seconds()
     node.retained_until = max(node.retained_until, until)
+    core.deadlines.at(until, _retention_over, core, task, phase)
 
-    def delete() -> None:
-        if task.phase is phase and core.jobs.get(job.key) is job:
-            delete_files(core, task)
 
-    core.deadlines.at(until, delete)
+def _retention_over(core: Core, task: TaskRecord, phase: phases.TaskCompleted) -> None:
+    if task.phase is phase and core.jobs.get(task.job.key) is task.job:
+        delete_files(core, task)
 
 
 def _follow(

@@ -21,18 +21,22 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPreparations
 from batchlab.core.specs import (
+    AffinityInfo,
     AllTasksComplete,
     DisableTasks,
     EnvironmentSetting,
+    ExitConditions,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
     PoolInfo,
     ResourceFile,
     TaskConstraints,
+    TaskDependencies,
     TaskSpec,
 )
-from batchlab.core.views import ExecutionInfo, JobView, PreparationView, TaskCounts
+from batchlab.core.views import ExecutionInfo, FailureInfo, JobView, PreparationView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.pool import Pool
@@ -85,6 +89,18 @@ class Job(Handle):
     priority = Seen[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
     constraints = Seen[JobConstraints]("Its wall clock, and its tasks' default retries.")
     pool_info = Seen[PoolInfo]("The pool it runs on.")
+    on_task_failure = Seen[str]("``noaction`` or ``performexitoptionsjobaction``.")
+    uses_task_dependencies = Seen[bool]("Whether its tasks may wait for each other.")
+    max_parallel_tasks = Seen[int]("How many of its tasks may run at a time; -1: any number.")
+    allow_task_preemption = Seen[bool]("Whether its tasks make room for higher priorities.")
+    common_environment_settings = Seen[dict[str, str]]("Settings of all its tasks.")
+    display_name = Seen[str | None]("A name for people.")
+    metadata = Seen[dict[str, str]]("What its user noted.")
+    pool_id = Seen[str]("The pool it runs on: of an auto pool, the one that was made.")
+    scheduling_error = Seen[FailureInfo | None](
+        "Why it could not start; while it ends, how many nodes it waits for."
+    )
+    job_manager_task = Seen[JobManagerTask | None]("The task that was created with it.")
     job_preparation_task = Seen[JobPreparationTask | None](
         "What runs on a node before the first task of the job there."
     )
@@ -131,6 +147,10 @@ class Job(Handle):
         environment_settings: dict[str, str] | Sequence[EnvironmentSetting] | None = None,
         constraints: TaskConstraints | None = None,
         required_slots: int | None = None,
+        display_name: str | None = None,
+        depends_on: TaskDependencies | Sequence[str] | None = None,
+        exit_conditions: ExitConditions | None = None,
+        affinity_info: AffinityInfo | str | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -143,7 +163,8 @@ class Job(Handle):
         spec = TaskSpec(**given(
             id=id, command_line=command_line, resource_files=resource_files,
             environment_settings=environment_settings, constraints=constraints,
-            required_slots=required_slots,
+            required_slots=required_slots, display_name=display_name, depends_on=depends_on,
+            exit_conditions=exit_conditions, affinity_info=affinity_info,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 
@@ -190,6 +211,9 @@ class Job(Handle):
         constraints: JobConstraints | None = None,
         pool_info: PoolInfo | Pool | str | None = None,
         on_all_tasks_complete: AllTasksComplete | None = None,
+        max_parallel_tasks: int | None = None,
+        allow_task_preemption: bool | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> None:
         """Change what is given, keep the rest.
 
@@ -201,9 +225,14 @@ class Job(Handle):
         pool_info : PoolInfo, Pool or str, optional
             Only while the job is disabled.
         on_all_tasks_complete : {"noaction", "terminatejob"}, optional
+        max_parallel_tasks : int, optional
+        allow_task_preemption : bool, optional
+        metadata : mapping, optional
         """
         ask_for(self._connection, UpdateJob, "Job.update", job_id=self._id, priority=priority,
                 constraints=constraints, on_all_tasks_complete=on_all_tasks_complete,
+                max_parallel_tasks=max_parallel_tasks,
+                allow_task_preemption=allow_task_preemption, metadata=metadata,
                 pool_info=None if pool_info is None else as_pool_info(pool_info, "Job.update"),
                 )  # fmt: skip
 

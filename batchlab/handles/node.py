@@ -8,6 +8,7 @@ from batchlab.core.ids import fold
 from batchlab.core.inputs import (
     DisableNodeScheduling,
     EnableNodeScheduling,
+    PreemptNode,
     RebootNode,
     ReimageNode,
 )
@@ -36,6 +37,7 @@ class Node(Handle):
     allocation_time = Seen[datetime | None]("When the pool got it.")
     last_boot_time = Seen[datetime | None]("When it last started.")
     ip_address = Seen[str | None]("Its address in the pool.")
+    affinity_id = Seen[str]("What a task's `affinity_info` names it by.")
     vm_size = Seen[str]("Its size.")
     is_dedicated = Seen[bool]("Whether it is a dedicated node.")
     task_slots = Seen[int]("How many slots it has.")
@@ -93,6 +95,21 @@ class Node(Handle):
         """Start it anew with empty folders; the options are those of `reboot`."""
         ask_for(self._connection, ReimageNode, "Node.reimage", pool_id=self._pool_id,
                 node_id=self._id, node_reimage_option=node_reimage_option)  # fmt: skip
+
+    @verb
+    def preempt(self) -> None:
+        """Take a spot node away, as the cloud may at any time; there is no such verb in Azure.
+
+        Its tasks are queued again; it stays listed as ``preempted``, loses all its files, and
+        comes back under its id after a while.
+
+        Raises
+        ------
+        Conflict
+            ``OperationNotValidOnNode``: it is dedicated.
+        """
+        ask_for(self._connection, PreemptNode, "Node.preempt", pool_id=self._pool_id,
+                node_id=self._id)  # fmt: skip
 
     @verb
     def disable_scheduling(self, node_disable_scheduling_option: Deallocation = "requeue") -> None:

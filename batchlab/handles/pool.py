@@ -35,13 +35,17 @@ class Pool(Handle):
     allocation_state = Seen[str]("``steady``, ``resizing`` or ``stopping``.")
     allocation_state_transition_time = Seen[datetime]("When that began.")
     vm_size = Seen[str]("The size of its nodes.")
-    target_dedicated_nodes = Seen[int]("How many nodes it should have.")
-    current_dedicated_nodes = Seen[int]("How many nodes it has, in whatever state.")
+    target_dedicated_nodes = Seen[int]("How many dedicated nodes it should have.")
+    current_dedicated_nodes = Seen[int]("How many it has, in whatever state.")
+    target_low_priority_nodes = Seen[int]("How many spot nodes it should have.")
+    current_low_priority_nodes = Seen[int]("How many it has, preempted ones among them.")
     resize_timeout = Seen[timedelta]("How long a resize may take.")
     resize_errors = Seen[tuple[ResizeError, ...]]("Why the last resize fell short, if it did.")
     task_slots_per_node = Seen[int]("How many slots each node has.")
     task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
     start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    display_name = Seen[str | None]("A name for people.")
+    metadata = Seen[dict[str, str]]("What its user noted.")
     node_counts = Seen[dict[str, int]]("How many nodes are in which state.")
 
     def view(self) -> PoolView:
@@ -57,8 +61,9 @@ class Pool(Handle):
     @verb
     def resize(
         self,
-        target_dedicated_nodes: int,
+        target_dedicated_nodes: int | None = None,
         *,
+        target_low_priority_nodes: int | None = None,
         resize_timeout: Duration = None,
         node_deallocation_option: Deallocation = "requeue",
     ) -> None:
@@ -66,7 +71,8 @@ class Pool(Handle):
 
         Parameters
         ----------
-        target_dedicated_nodes : int
+        target_dedicated_nodes, target_low_priority_nodes : int, optional
+            At least one of them; the other stays.
         resize_timeout : duration, default 15 minutes
             After that the pool stays with what it got; at least 5 minutes.
         node_deallocation_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
@@ -79,7 +85,9 @@ class Pool(Handle):
             ``PoolBeingResized``, ``PoolBeingDeleted``.
         """
         ask_for(self._connection, ResizePool, "Pool.resize", pool_id=self._id,
-                target_dedicated_nodes=target_dedicated_nodes, resize_timeout=resize_timeout,
+                target_dedicated_nodes=target_dedicated_nodes,
+                target_low_priority_nodes=target_low_priority_nodes,
+                resize_timeout=resize_timeout,
                 node_deallocation_option=node_deallocation_option)  # fmt: skip
 
     @verb

@@ -17,7 +17,13 @@ from batchlab.core.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.specs import ResourceFile, TaskConstraints
+from batchlab.core.specs import (
+    AffinityInfo,
+    ExitConditions,
+    ResourceFile,
+    TaskConstraints,
+    TaskDependencies,
+)
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen, Shown
@@ -44,6 +50,10 @@ class Task(Handle):
     resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
     constraints = Seen[TaskConstraints]("Its limits, with the values in force.")
     required_slots = Seen[int]("How many slots of a node a run takes.")
+    display_name = Seen[str | None]("A name for people.")
+    depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
+    exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
+    affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
     node_id = Seen[str | None]("The node it runs or last ran on.")
     pool_id = Seen[str | None]("The pool of that node.")
     task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")

@@ -30,6 +30,7 @@ STATES: dict[str, tuple[str, ...]] = {
     "pool": (*MOVES["pool"], *MOVES["allocation"], "deleted"),
     "node": tuple(MOVES["node"]),
     "job": (*MOVES["job"], "deleted"),
+    "job schedule": (*MOVES["job schedule"], "deleted"),
     "task": (*MOVES["task"], "deleted"),
 }
 """What can be waited for, for each kind of thing."""

@@ -11,11 +11,21 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
-from batchlab.core.views import ExecutionInfo, JobView, NodeView, PoolView, TaskCounts, TaskView
+from batchlab.core.views import (
+    ExecutionInfo,
+    JobScheduleView,
+    JobView,
+    NodeView,
+    PoolView,
+    TaskCounts,
+    TaskView,
+)
+from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle, Shown
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs, Preparations
+from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.task import Explanation, Task, Tasks, count_text
@@ -96,7 +106,7 @@ def _job(job: Job) -> Html:
     preparation, release = view.job_preparation_task, view.job_release_task
     pairs = [
         ("State", state(view.state)),
-        ("Pool", view.pool_info.pool_id),
+        ("Pool", view.pool_id),
         ("Tasks", _counts_line(view.task_counts)),
         ("Priority", str(view.priority)),
         ("Preparation", code(preparation.command_line) if preparation else ""),
@@ -107,6 +117,27 @@ def _job(job: Job) -> Html:
     if preparation and (rows := job.preparations):
         more.append(details("Preparation and release", _preparation_table(rows)))
     return card("Job", view.id, pairs, *more, colour="#e69f00")
+
+
+@draw.register
+def _job_schedule(schedule: JobSchedule) -> Html:
+    view = schedule.view()
+    plan = view.schedule
+    pairs = [
+        ("State", state(view.state)),
+        (
+            "Every",
+            format_duration(plan.recurrence_interval) if plan.recurrence_interval else "once",
+        ),
+        ("Next job", _time(view.next_run_time)),
+        ("Last job", view.recent_job_id or ""),
+    ]
+    return card("Job schedule", view.id, pairs, colour="#e69f00")
+
+
+@draw.register
+def _job_schedules(schedules: JobSchedules) -> Html:
+    return card("Job schedules", "", [], _schedule_table(schedules.views()), colour="#e69f00")
 
 
 @draw.register
@@ -206,7 +237,7 @@ def _job_table(views: Sequence[JobView]) -> Html:
         (
             view.id,
             state(view.state),
-            view.pool_info.pool_id,
+            view.pool_id,
             str(view.priority),
             _counts_line(view.task_counts),
         )
@@ -214,6 +245,15 @@ def _job_table(views: Sequence[JobView]) -> Html:
     ]
     columns = ("job", "state", "pool", "priority", "tasks")
     return table("Jobs", columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
+
+
+def _schedule_table(views: Sequence[JobScheduleView]) -> Html:
+    rows = [
+        (view.id, state(view.state), view.recent_job_id or "", _time(view.next_run_time))
+        for view in views[:ROWS]
+    ]
+    columns = ("job schedule", "state", "last job", "next job")
+    return table("Job schedules", columns, rows, left_out=len(views) - len(rows))
 
 
 def _node_row(view: NodeView) -> tuple[str, ...]:

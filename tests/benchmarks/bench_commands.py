@@ -26,12 +26,12 @@ def spawn(directory: str) -> int:
     """What a node does for a task, without a service around it."""
     wd = f"{directory}/wd"
     Path(wd).mkdir(parents=True)
-    with Path(f"{directory}/stdout.txt").open("wb") as out:
-        with Path(f"{directory}/stderr.txt").open("wb") as err:
-            return subprocess.Popen(
-                ["/bin/true"], stdout=out, stderr=err, cwd=wd, env=ENVIRONMENT, close_fds=False,
-                start_new_session=True,
-            ).wait()  # fmt: skip
+    out, err = Path(f"{directory}/stdout.txt"), Path(f"{directory}/stderr.txt")
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        return subprocess.Popen(
+            ["/bin/true"], stdout=stdout, stderr=stderr, cwd=wd, env=ENVIRONMENT,
+            close_fds=False, start_new_session=True,
+        ).wait()  # fmt: skip
 
 
 def threads() -> float:

@@ -36,11 +36,10 @@ def alternate(
 def report(
     title: str, results: Mapping[str, list[float]], unit: str, base: str, goal: str = ""
 ) -> None:
-    """Print the median of each contender, its range, and its ratio to the base (by rounds)."""
+    """Print the median of each contender, its range, and its ratio to the base."""
     print(f"\n{title}" + (f"   (goal: {goal})" if goal else ""))
     for name, values in results.items():
         ratios = [mine / other for mine, other in zip(values, results[base], strict=True)]
-        print(
-            f"  {name:34s} {statistics.median(values):10.4g} {unit:9s} "
-            f"[{min(values):.4g} … {max(values):.4g}]   x {statistics.median(ratios):.2f} of {base}"
-        )
+        spread = f"[{min(values):.4g} … {max(values):.4g}]"
+        ratio = f"x {statistics.median(ratios):.2f} of {base}"
+        print(f"  {name:34s} {statistics.median(values):10.4g} {unit:9s} {spread}   {ratio}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import batchlab as bl
-from batchlab.cli import app
+from batchlab.cli import _remembered_interrupt, app
 from batchlab.demo import JOB_ID, POOL_ID, Demo
 
 NODE = r"tvm-\d+_\d+-\w+"
@@ -107,10 +109,12 @@ def test_demo_without_its_scheduler_says_so() -> None:
     assert result.stderr.startswith("batchlab: InvalidUri: 'nonsense'")
 
 
-def showing(lab: bl.SimulatedLab, answer: bool = True) -> tuple[Demo, Callable[[], str]]:
+def showing(
+    lab: bl.SimulatedLab, answer: bool = True, check: Callable[[], None] = lambda: None
+) -> tuple[Demo, Callable[[], str]]:
     text = StringIO()
     console = Console(file=text, width=200, highlight=False)
-    return Demo(lab, console, lambda question: answer), text.getvalue
+    return Demo(lab, console, lambda question: answer, check), text.getvalue
 
 
 def test_demo_goes_on_with_a_pool_that_is_there() -> None:
@@ -185,12 +189,27 @@ def in_terminal() -> Iterator[Terminal]:
 def read_until(terminal: int, words: str, seconds: float = 60.0) -> str:
     text, deadline = "", time.monotonic() + seconds
     while words not in text:
-        assert time.monotonic() < deadline, f"{words!r} did not come:\n{text}"
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"{words!r} did not come:\n{text}"
         try:
             text += os.read(terminal, 65536).decode(errors="replace")
         except OSError:
             pytest.fail(f"the command ended without {words!r}:\n{text}")
     return text
+
+
+def test_interrupt_that_was_lost_in_a_hook_is_raised_at_the_next_step() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with _remembered_interrupt() as check:
+        check()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with bl.SimulatedLab() as lab:
+            demo, text = showing(lab, check=check)
+            with pytest.raises(KeyboardInterrupt):
+                demo.run(1, 1)
+        assert text() == ""
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_demo_on_a_terminal_shows_progress_and_asks(in_terminal: Terminal) -> None:

@@ -55,7 +55,8 @@ class Machines:
                     assert self.stages.get(node_id) in (None, "lost"), self._said(command)
                     self._begin(node_id, boot)
                 case RebootNode(node_id=node_id, boot=boot):
-                    assert self.stages[node_id] in ("up", "failed"), self._said(command)
+                    lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
+                    assert lost or self.stages[node_id] in ("up", "failed"), self._said(command)
                     self._begin(node_id, boot)
                     if command.reimage:
                         self._forget(node_id)

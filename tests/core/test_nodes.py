@@ -6,6 +6,7 @@ import pytest
 from world import World
 
 from batchlab.core import inputs, questions
+from batchlab.core.outputs import RebootNode
 from batchlab.core.specs import PoolSpec, StartTask, TaskConstraints
 from batchlab.core.views import FailureInfo
 
@@ -383,3 +384,15 @@ def test_node_view_counts_what_ran_there(world: World) -> None:
     view = world.nodes()[0]
     assert (view.total_tasks_run, view.total_tasks_succeeded) == (2, 1)
     assert (view.id, view.ip_address, view.is_dedicated) == (node, "127.0.1.1", True)
+
+
+def test_node_lost_while_it_is_reimaged_is_reimaged_again(world: World) -> None:
+    (node,) = world.pool()
+    world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
+    world.said()
+    world.lost(node, 2)
+    assert world.said() == [RebootNode(pool_id="p", node_id=node, boot=3, reimage=True)]
+    assert world.nodes()[0].state == "reimaging"
+    world.allocated(node, 3)
+    world.started(node, 3)
+    assert world.nodes()[0].state == "idle"

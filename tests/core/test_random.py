@@ -1,28 +1,32 @@
-"""A random life of a lab: any request, any report, any order.
-
-After every input the invariants hold, the machines accept what they are told, and a refused
-request has changed nothing. Then faults and requests stop, everything that is owed is answered and
-time passes: now everything must drain (*liveness*), and what was called hopeless must stay so.
-"""
+"""A random life of a lab: any request, any report, any order; what must hold is in `lived`."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 import pytest
-from digest import digest
+from drawn import (
+    COMPLETE,
+    HOW,
+    JOB_LIMITS,
+    JOBS,
+    OPTIONS,
+    POOLS,
+    PREPARATIONS,
+    START_TASKS,
+    TASK_LIMITS,
+    TASKS,
+    WHICH,
+)
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_random
-from machines import Machines
+from lived import Lived
 
-from batchlab.core import inputs, invariants
-from batchlab.core import questions as q
+from batchlab.core import inputs
 from batchlab.core.machine import Core, Settings
-from batchlab.core.outputs import Step
 from batchlab.core.specs import (
     JobConstraints,
     JobPreparationTask,
@@ -33,50 +37,10 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.errors import BatchError
-
-POOLS = st.sampled_from(["p", "P2"])
-JOBS = st.sampled_from(["a", "b", "c"])
-TASKS = st.sampled_from(["t1", "t2", "t3", "T4", "t5"])
-RETRIES = st.sampled_from([0, 0, 1, -1])
-OPTIONS = st.sampled_from(["requeue", "terminate", "taskcompletion", "retaineddata"])
-WHICH = st.integers(0, 7)
-HOW = st.sampled_from(["", "", "", "1", "1", "overdue", "missing", "natural"])
-RETENTION = st.sampled_from([None, timedelta(0), timedelta(seconds=20)])
-START_TASKS = st.none() | st.builds(
-    StartTask, command_line=st.just("s"), wait_for_success=st.booleans(),
-    max_task_retry_count=RETRIES,
-)  # fmt: skip
-PREPARATIONS = st.builds(
-    JobPreparationTask,
-    command_line=st.just("prep"),
-    wait_for_success=st.booleans(),
-    rerun_on_node_reboot_after_success=st.booleans(),
-    constraints=st.builds(TaskConstraints, max_task_retry_count=RETRIES, retention_time=RETENTION),
-)
-JOB_LIMITS = st.builds(
-    JobConstraints,
-    max_wall_clock_time=st.sampled_from([None, None, timedelta(seconds=60)]),
-    max_task_retry_count=RETRIES,
-)
-TASK_LIMITS = st.builds(
-    TaskConstraints, max_task_retry_count=st.none() | RETRIES, retention_time=RETENTION
-)
-COMPLETE = st.sampled_from([None, "noaction", "terminatejob"])
-ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
-_decode = msgspec.json.Decoder(tuple[float, ANY_INPUT]).decode
 
 
-class Life(RuleBasedStateMachine):
-    """A core, machines that answer it, and whoever asks for things."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.core = Core()
-        self.machines = Machines()
-        self.now = 1_000_000.0
-        self.history: list[tuple[bytes, Step | None]] = []
-        self.sound = True
+class Life(Lived):
+    """What can be asked for and what can happen, in any order."""
 
     @initialize(
         quota=st.sampled_from([None, None, 6]),
@@ -91,30 +55,6 @@ class Life(RuleBasedStateMachine):
         for _ in range(2 * nodes if up else 0):
             self.answer_one()
         self.create_job("a", "p", 0, preparation, True, JobConstraints(), None, 4)
-
-    def feed(self, item: inputs.Input) -> None:
-        written = msgspec.json.encode((self.now, item))
-        self.sound = False
-        before = digest(self.core) if isinstance(item, inputs.Request) else None
-        try:
-            step = self.core.handle(self.now, item)
-        except BatchError as refusal:
-            if before is None:
-                raise AssertionError(f"the report {item} was refused") from refusal
-            assert digest(self.core) == before, f"{item} was refused, and changed something"
-            self.history.append((written, None))
-        else:
-            self.history.append((written, step))
-            invariants.check(self.core)
-            self.machines.obey(step.commands)
-        self.sound = True
-
-    def some_node(self, which: int) -> tuple[str, str]:
-        nodes = list(self.core.nodes.values())
-        if not nodes:
-            return "p", "nowhere"
-        node = nodes[which % len(nodes)]
-        return node.pool.spec.id, node.id
 
     # -- requests: pools and nodes ---------------------------------------------------------------
 
@@ -263,12 +203,6 @@ class Life(RuleBasedStateMachine):
 
     # -- reports ---------------------------------------------------------------------------------
 
-    def answer_one(self) -> bool:
-        report = self.machines.answer()
-        if report is not None:
-            self.feed(report)
-        return report is not None
-
     @rule(count=st.integers(1, 6))
     def answer_some(self, count: int) -> None:
         for _ in range(count):
@@ -342,15 +276,6 @@ class Life(RuleBasedStateMachine):
         elif kind == "lost" and self.machines.stages[node] == "failed":
             self.feed(inputs.NodeLost(node_id=node, boot=boot))
 
-    def dropped(self, report: inputs.Report) -> None:
-        """Feed a report that must have no effect."""
-        before = digest(self.core)
-        dropped = self.core.dropped
-        self.feed(report)
-        assert self.core.dropped >= dropped
-        self.core.dropped = dropped
-        assert digest(self.core) == before, f"{report} came too late, and changed something"
-
     # -- time ------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 25, 31, 400, 1000, 700_000]), punctual=st.booleans())
@@ -362,119 +287,21 @@ class Life(RuleBasedStateMachine):
             self.feed(inputs.DeadlineReached())
         self.now = end
 
-    # -- liveness --------------------------------------------------------------------------------
-
-    def teardown(self) -> None:
-        if not self.sound:
-            return  # something has failed already
-        self.drain()
-        self.at_rest()
-        self.leave_nothing()
-        self.replay()
-
-    def drain(self) -> None:
-        """Answer all that is owed, let all deadlines pass; nobody asks for anything."""
-        hopeless = [c for c in self.conditions() if self.core.hopeless(c)]
-        for _ in range(20_000):
-            if not self.answer_one():
-                due = self.core.next_deadline()
-                if due is None:
-                    return
-                self.now = max(self.now, due)
-                self.feed(inputs.DeadlineReached())
-            for condition in list(hopeless):
-                if not self.exists(condition):
-                    hopeless.remove(condition)
-                else:
-                    assert not self.core.met(condition), f"{condition} was hopeless, and is met"
-        raise AssertionError("the lab never comes to rest")
-
-    def conditions(self) -> list[q.Condition]:
-        found: list[q.Condition] = []
-        for job in self.core.jobs.values():
-            found.append(q.TasksCompleted(job_id=job.key))
-            found.append(q.JobIs(job_id=job.key, state="completed"))
-            found += [
-                q.TaskIs(job_id=job.key, task_id=key, state="completed") for key in job.tasks
-            ]
-        found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.pools]
-        found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.pools]
-        return found
-
-    def exists(self, condition: Any) -> bool:
-        if isinstance(condition, q.PoolIs):
-            return condition.state == "deleted" or condition.pool_id in self.core.pools
-        job = self.core.jobs.get(condition.job_id)
-        return job is not None and getattr(condition, "task_id", None) in (None, *job.tasks)
-
-    def at_rest(self) -> None:
-        """Nothing is on its way, and whatever waits can say what it waits for."""
-        for pool in self.core.pools.values():
-            assert (pool.phase.state, pool.allocation.state) == ("active", "steady"), pool.key
-        for node in self.core.nodes.values():
-            assert node.phase.state in ("idle", "offline", "starttaskfailed", "unusable"), node.id
-            assert node.drain is None, f"{node.id} still drains for {node.drain}"
-        assert not self.core.runs
-        for job in self.core.jobs.values():
-            assert job.phase.state in ("active", "disabled", "completed"), job.key
-            for task in job.tasks.values():
-                question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
-                reasons = self.core.ask(question, self.now)
-                if task.phase.state == "active":
-                    lasting = bool(reasons) and all(reason.lasting for reason in reasons)
-                    assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"
-                else:
-                    assert task.phase.state == "completed"
-                    assert reasons == []
-        for condition in self.conditions():
-            never = self.core.hopeless(condition)
-            assert self.core.met(condition) or never, f"there is still hope for {condition}"
-
-    def leave_nothing(self) -> None:
-        """What is deleted goes, and takes everything with it."""
-        for job in list(self.core.jobs.values()):
-            self.feed(inputs.DeleteJob(job_id=job.spec.id))
-        self.drain()
-        assert not self.core.jobs
-        for node in self.core.nodes.values():
-            assert not node.footprints
-            assert node.free == node.pool.spec.task_slots_per_node
-        for pool in list(self.core.pools.values()):
-            self.feed(inputs.DeletePool(pool_id=pool.spec.id))
-        self.drain()
-        assert not self.core.pools
-        assert not self.core.nodes
-        assert not self.machines.stages
-
-    def replay(self) -> None:
-        """The same inputs, written down and read again, lead to the same steps."""
-        again = Core(self.core.settings)
-        for written, step in self.history:
-            now, item = _decode(written)
-            try:
-                assert again.handle(now, item) == step
-            except BatchError:
-                assert step is None
-
 
 SMALL = settings(
-    max_examples=120,
+    max_examples=150,
     stateful_step_count=40,
+    phases=[Phase.generate, Phase.shrink],
     deadline=None,
     derandomize=True,
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-SOAK = settings(
-    SMALL,
-    max_examples=5_000,
-    stateful_step_count=120,
-    derandomize=False,
-    phases=[Phase.generate, Phase.shrink],
-)
+SOAK = settings(SMALL, max_examples=5_000, stateful_step_count=100, derandomize=False)
 
 
+@pytest.mark.timeout(600)  # finding the smallest life that fails takes its time
 def test_core_random_life_holds_invariants_and_drains() -> None:
     run_random(Life, settings=SMALL)
 

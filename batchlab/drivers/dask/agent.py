@@ -251,7 +251,7 @@ class NodeAgent(WorkerPlugin):
             return messages.answer_error(
                 Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
             )
-        files = Files(os.path.join(self.folders.root, call.directory))  # noqa: PTH118
+        files = Files(os.path.join(self.folders.root, call.directory))
         method = getattr(files, call.method)
         return await threads.call(messages.answer, lambda: method(call.path, **call.options))
 

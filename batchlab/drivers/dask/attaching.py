@@ -39,12 +39,10 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
     ----------
     cluster : cluster, distributed.Client or str
     """
+    if getattr(cluster, "asynchronous", False):
+        reason = "it is asynchronous, which a lab cannot use; give the scheduler's address"
+        raise invalid("cluster", cluster, reason, owner="Lab")
     if isinstance(cluster, Client):
-        if cluster.asynchronous:
-            raise invalid(
-                "cluster", cluster, "an asynchronous client cannot be used; give its cluster or "
-                "its scheduler's address", owner="Lab",
-            )  # fmt: skip
         if cluster.status != "running":
             raise invalid("cluster", cluster, f"this client is {cluster.status}", owner="Lab")
         return cluster, False

@@ -310,13 +310,10 @@ class _OwnCluster:
         self.loop = self._runner.loop
         self.host = BatchHost(config)
         try:
-            self._sync(self._start())
+            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
         except BaseException:
             self.close()
             raise
-
-    def _sync(self, work: Coroutine[Any, Any, Result], timeout: float | None = None) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self.loop.asyncio_loop).result(timeout)
 
     async def _start(self) -> None:
         where: dict[str, Any] = {"protocol": "inproc://"}
@@ -333,10 +330,18 @@ class _OwnCluster:
         )
 
     def close(self) -> None:
-        """End the lab and the cluster; what does not end in time is left to the watchdog."""
+        """End the lab and the cluster; what does not end in time is left to the watchdog.
+
+        The first interrupt only ends the wait when the end has come, the second at once.
+        """
+        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
         try:
             with contextlib.suppress(concurrent.futures.TimeoutError):
-                self._sync(self._end(), CLOSE_S)
+                try:
+                    ending.result(CLOSE_S)
+                except KeyboardInterrupt:
+                    ending.result(CLOSE_S)
+                    raise
         finally:
             self._runner.stop()
             _silence(-1)

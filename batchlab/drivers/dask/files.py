@@ -34,14 +34,14 @@ class Files:
     def list(self, path: str = "", *, recursive: bool = False) -> list[FileEntry]:
         """Entries of a directory, sorted by name; names are relative to `directory`."""
         real = self._find(path, "PathNotFound")
-        if not os.path.isdir(real):  # noqa: PTH112
+        if not os.path.isdir(real):
             raise NotFound("PathNotFound", f"{path!r} is not a directory")
         prefix = "/".join(_parts(path))
         return sorted(_walk(real, prefix, recursive), key=lambda entry: entry.name)
 
     def stat(self, path: str) -> FileEntry:
         """One file or directory."""
-        return _entry("/".join(_parts(path)), os.stat(self._find(path)))  # noqa: PTH116
+        return _entry("/".join(_parts(path)), os.stat(self._find(path)))
 
     def read(self, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
         """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
@@ -72,8 +72,8 @@ class Files:
         target = f"{parent}/{parts[-1]}"
         if not os.path.lexists(target):
             raise _missing(path)
-        if os.path.islink(target) or not os.path.isdir(target):  # noqa: PTH112, PTH114
-            os.unlink(target)  # noqa: PTH108
+        if os.path.islink(target) or not os.path.isdir(target):
+            os.unlink(target)
         elif recursive:
             remove_tree(target)
         else:

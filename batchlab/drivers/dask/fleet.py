@@ -47,6 +47,7 @@ class _Node:
         self.boot = command.boot
         self.address: str | None = None
         self.ready = False
+        self.allocated = False  # ever: the core knows no node that never had a machine
         self.expected = False  # that the worker goes away: we make it
         self.stopping = False
         self.step: asyncio.Task[None] | None = None
@@ -168,6 +169,8 @@ class Fleet:
         try:
             address = await self._move_in(node, boot, get)
         except NoMachine as error:
+            if not node.allocated:
+                self._nodes.pop(node.id, None)
             self._tell(node, boot, NodeStartFailed(node_id=node.id, boot=boot, message=str(error)))
             return
         if address is not None and node.address == address:
@@ -200,6 +203,7 @@ class Fleet:
                 raise NoMachine(failure)
 
     def _tell_allocated(self, node: _Node, boot: int, address: str) -> None:
+        node.allocated = True
         ip_address = self._supply.ip_address(node.id, address)
         self._tell(node, boot, NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address))
 

@@ -31,7 +31,7 @@ LAYOUT = ("shared", "startup/wd", "workitems", "volatile", "fsmounts", "applicat
 def lab_folder(lab_id: str, root: str | None = None) -> str:
     """The folder of a lab on this machine, whether it exists or not."""
     parent = os.path.realpath(root or tempfile.gettempdir())
-    return os.path.join(parent, f"batchlab-{lab_id}")  # noqa: PTH118
+    return os.path.join(parent, f"batchlab-{lab_id}")
 
 
 class NodeFolders:
@@ -52,17 +52,17 @@ class NodeFolders:
 
     def make(self) -> bool:
         """Make what is not there; True if the node had been here before."""
-        os.makedirs(self.lab, mode=0o700, exist_ok=True)  # noqa: PTH103
-        before = os.path.isdir(self.root)  # noqa: PTH112
+        os.makedirs(self.lab, mode=0o700, exist_ok=True)
+        before = os.path.isdir(self.root)
         for name in LAYOUT:
-            os.makedirs(f"{self.root}/{name}", exist_ok=True)  # noqa: PTH103
+            os.makedirs(f"{self.root}/{name}", exist_ok=True)
         with contextlib.suppress(OSError):
-            self._thrown = len(os.listdir(self.trash))  # noqa: PTH208
+            self._thrown = len(os.listdir(self.trash))
         return before
 
     def own(self, owner: str) -> None:
         """Write down who these folders belong to."""
-        with open(owner_file(self.root), "w", encoding="utf-8") as file:  # noqa: PTH123
+        with open(owner_file(self.root), "w", encoding="utf-8") as file:
             file.write(owner)
 
     def throw_away(self, directory: str) -> None:
@@ -70,14 +70,14 @@ class NodeFolders:
         path = os.path.normpath(f"{self.root}/{directory}")
         if not path.startswith(self.root + "/"):
             return
-        os.makedirs(self.trash, mode=0o700, exist_ok=True)  # noqa: PTH103
+        os.makedirs(self.trash, mode=0o700, exist_ok=True)
         while True:
             self._thrown += 1
             target = f"{self.trash}/{self._thrown}"
             if not os.path.lexists(target):
                 break
         with contextlib.suppress(FileNotFoundError):
-            os.rename(path, target)  # noqa: PTH104
+            os.rename(path, target)
 
     def empty_trash(self) -> None:
         """Delete for good what was thrown away."""
@@ -94,6 +94,6 @@ class NodeFolders:
         remove_tree(self.root)
         self.empty_trash()
         with contextlib.suppress(OSError):
-            os.unlink(owner_file(self.root))  # noqa: PTH108
+            os.unlink(owner_file(self.root))
         with contextlib.suppress(OSError):
-            os.rmdir(self.lab)  # noqa: PTH106
+            os.rmdir(self.lab)

@@ -83,7 +83,7 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
 def _live_session(pid: int) -> int:
     """The session of a process that is not just waiting to be reaped; else 0."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = (file.read() or b"").rpartition(b")")[2].split()
     except OSError:
         return 0
@@ -94,14 +94,14 @@ def _environments() -> Iterator[tuple[int, bytes]]:
     """The processes whose environment we may see, and it, each variable between two NULs."""
     own = os.getpid()
     try:
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         yield from _environments_by_ps()
         return
     for pid in pids:
         if pid != own:
             try:
-                with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123
+                with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
                     yield pid, b"\0" + (file.read() or b"") + b"\0"
             except OSError:
                 continue
@@ -124,17 +124,17 @@ def remove_tree(path: str) -> None:
     def unlock(function: Callable[[str], None], name: str, _: object) -> None:
         """A task may have taken its own permissions away: give them back and try again."""
         with contextlib.suppress(OSError):
-            for place in (os.path.dirname(name), name):  # noqa: PTH120
-                if not os.path.islink(place):  # noqa: PTH114
-                    os.chmod(place, stat.S_IRWXU)  # noqa: PTH101
+            for place in (os.path.dirname(name), name):
+                if not os.path.islink(place):
+                    os.chmod(place, stat.S_IRWXU)
             if function in (os.unlink, os.rmdir):
                 function(name)
             else:
                 shutil.rmtree(name, ignore_errors=True)
 
-    if os.path.islink(path):  # noqa: PTH114
+    if os.path.islink(path):
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)
         return
     shutil.rmtree(path, onerror=unlock)
 
@@ -191,7 +191,7 @@ def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
         What the owner file says as long as the folder is ours.
     """
     with _lock:
-        if folder in _guarded or os.path.dirname(folder) in _guarded:  # noqa: PTH120
+        if folder in _guarded or os.path.dirname(folder) in _guarded:
             return
         _guarded.add(folder)
         _tell(f"guard {GRACE_S if grace else 0} {owner or '-'} {os.fsencode(folder).hex()}")
@@ -330,11 +330,11 @@ def _remove(folder: str) -> None:
             break
         time.sleep(0.05)
     with contextlib.suppress(OSError):
-        os.unlink(owner_file(folder))  # noqa: PTH108
-    lab = os.path.dirname(folder)  # noqa: PTH120
-    if os.path.basename(lab).startswith("batchlab-"):  # noqa: PTH119
+        os.unlink(owner_file(folder))
+    lab = os.path.dirname(folder)
+    if os.path.basename(lab).startswith("batchlab-"):
         with contextlib.suppress(OSError):  # other nodes of the lab are still here
-            os.rmdir(lab)  # noqa: PTH106
+            os.rmdir(lab)
 
 
 if __name__ == "__main__":

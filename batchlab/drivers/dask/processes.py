@@ -173,7 +173,7 @@ def _open_stream(path: str, opened: contextlib.ExitStack) -> int:
 def _not_launched(words: list[str], directory: str, error: Exception) -> LaunchFailed:
     program = words[0] if words else ""
     if isinstance(error, FileNotFoundError):
-        if os.path.isdir(directory):  # noqa: PTH112
+        if os.path.isdir(directory):
             return LaunchFailed(
                 "CommandProgramNotFound",
                 f"there is no program {program!r} on the node (nor, if it is a script, its "

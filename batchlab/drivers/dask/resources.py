@@ -71,8 +71,8 @@ def fetch(
 
 def _open_source(url: str) -> IO[bytes]:
     if "://" not in url and "::" not in url:
-        return open(os.path.expanduser(url), "rb")  # noqa: PTH111, PTH123
-    import fsspec  # type: ignore[import-untyped] # noqa: PLC0415 - slow to import, and most runs have no such file
+        return open(os.path.expanduser(url), "rb")
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
 
     source: IO[bytes] = fsspec.open(url, "rb").open()
     return source
@@ -80,15 +80,15 @@ def _open_source(url: str) -> IO[bytes]:
 
 def _open_target(file: ResourceFile, directory: str) -> IO[bytes]:
     inside = os.path.realpath(directory)
-    path = os.path.join(inside, file.target)  # noqa: PTH118
-    parent = os.path.dirname(path)  # noqa: PTH120
+    path = os.path.join(inside, file.target)
+    parent = os.path.dirname(path)
     if not _is_inside(os.path.realpath(parent), inside):
         raise DownloadFailed(
             file, "BlobDownloadMiscError", f"{file.target} leads out of the working directory"
         )
-    os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-    if os.path.islink(path):  # noqa: PTH114
-        os.unlink(path)  # noqa: PTH108
+    os.makedirs(parent, exist_ok=True)
+    if os.path.islink(path):
+        os.unlink(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     number = os.open(path, flags, 0o600)
     os.fchmod(number, int(file.file_mode, 8) & 0o7777)

@@ -141,16 +141,16 @@ class Run:
 def _make_directories(directory: str, working: str, certificates: str) -> None:
     """Make what a run needs; what an earlier run has written to its streams goes."""
     try:
-        os.mkdir(directory)  # noqa: PTH102
+        os.mkdir(directory)
     except FileNotFoundError:
-        os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+        os.makedirs(directory, exist_ok=True)
     except FileExistsError:
         for name in ("stdout.txt", "stderr.txt"):
             with contextlib.suppress(OSError):
-                os.unlink(f"{directory}/{name}")  # noqa: PTH108
+                os.unlink(f"{directory}/{name}")
     for path in (working, certificates):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(path)  # noqa: PTH102
+            os.mkdir(path)
 
 
 def _node_failure(error: OSError) -> FailureInfo:

@@ -120,6 +120,7 @@ class SimulatedWorld:
             outputs.StartNode: self._start_node,
             outputs.RebootNode: self._reboot_node,
             outputs.StopNode: self._stop_node,
+            outputs.EvictNode: self._evict_node,
             outputs.StartRun: self._start_run,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
@@ -279,6 +280,12 @@ class SimulatedWorld:
         if node is not None:
             self._halt(node)
         self._arrange(self._now + _STOP * self._boot_s, self._stopped, command.node_id)
+
+    def _evict_node(self, command: outputs.EvictNode) -> None:
+        node = self._nodes.get(command.node_id)
+        if node is not None:
+            self._halt(node)
+            node.disk.wipe()
 
     def _stopped(self, node_id: str) -> inputs.Report:
         self._nodes.pop(node_id, None)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import time
+from pathlib import Path
 
 from distributed import Worker
 
@@ -103,5 +104,4 @@ class Node:
             await asyncio.sleep(0.005)
 
     def read(self, path):
-        with open(f"{self.root}/{path}", "rb") as file:
-            return file.read()
+        return Path(self.root, path).read_bytes()

@@ -129,8 +129,8 @@ def test_resource_file_from_a_local_path_arrives_with_its_mode(tmp_path, prefix)
     wd = tmp_path / "wd"
     wd.mkdir()
     url = f"{prefix}{source(tmp_path)}"
-    fetch([ResourceFile(http_url=url), ResourceFile(http_url=url, file_path="a/b", file_mode="400")],
-          str(wd))  # fmt: skip
+    again = ResourceFile(http_url=url, file_path="a/b", file_mode="400")
+    fetch([ResourceFile(http_url=url), again], str(wd))
     assert (wd / "source.txt").read_text() == "data"
     assert stat.S_IMODE((wd / "source.txt").stat().st_mode) == 0o770
     assert stat.S_IMODE((wd / "a" / "b").stat().st_mode) == 0o400

@@ -1,18 +1,20 @@
 import asyncio
+import os
 
 from dask_help import Node, sleepers, until
 
 from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 
-LOG = "/bin/sh -c 'echo {} >> $AZ_BATCH_NODE_SHARED_DIR/log'"
+PREPARE = "/bin/sh -c 'echo prepared >> $AZ_BATCH_NODE_SHARED_DIR/log'"
+RELEASE = PREPARE.replace("prepared", "released")
 
 
-def prepare(node, command=LOG.format("prepared"), **options):
+def prepare(node, command=PREPARE, **options):
     return node.run(command, "jobpreparation", "jobpreparation", **options)
 
 
-def release(node, command=LOG.format("released"), **options):
+def release(node, command=RELEASE, **options):
     return node.run(command, "jobrelease", "jobrelease", **options)
 
 
@@ -106,7 +108,7 @@ def test_footprint_forgotten_is_taken_away_without_release(tmp_path):
     asyncio.run(story())
 
 
-def log_after_leaving(tmp_path, *, on_leave, command=LOG.format("prepared")):
+def log_after_leaving(tmp_path, *, on_leave, command=PREPARE):
     """What stands in the log once a node has left whose job lives on."""
     kept = tmp_path / "kept"
 
@@ -199,11 +201,12 @@ def test_commands_that_cannot_be_read_leave_the_node_working(tmp_path):
 def test_node_put_on_a_worker_kills_what_an_earlier_boot_left(tmp_path):
     async def story():
         async with Node(tmp_path) as node:
-            await node.report(
-                node.run(
-                    "/bin/sh -c 'setsid sleep 7015 & until pgrep -x sleep >/dev/null; do :; done; sleep 0.1'"
-                )
-            )
+            order = node.run("/bin/sh -c 'setsid sleep 7015 & until test -e go; do :; done'")
+            async with asyncio.timeout(10):
+                while not any(os.getsid(pid) == pid for pid in sleepers(7015)):
+                    await asyncio.sleep(0.01)
+            (tmp_path / "batchlab-test/node/workitems/j/job-1/t1/wd/go").touch()
+            await node.report(order)
             assert sleepers(7015)
             agent = node.worker.plugins.pop(PLUGIN_NAME)
             await node.worker.plugin_add(NodeAgent(node.config), name=PLUGIN_NAME)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from dask_help import sleepers, until
@@ -33,7 +34,7 @@ def lab(request, tmp_path):
     connection = DaskConnection.start(processes=request.param == "processes", root=tmp_path)
     yield connection
     connection.close()
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def light(tmp_path):
     connection = DaskConnection.start(root=tmp_path)
     yield connection
     connection.close()
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def make_pool(lab, nodes=1, slots=1, **options):
@@ -126,7 +127,7 @@ def test_pool_shrunk_leaves_neither_processes_nor_folders(lab, tmp_path):
     lab.wait(questions.PoolIs(pool_id="p", state="steady"), WAIT_S)
     assert not sleepers(7022)
     (folder,) = tmp_path.glob("batchlab-*")
-    assert not {node.id for node in nodes} & set(os.listdir(folder))
+    assert not {node.id for node in nodes} & {path.name for path in folder.iterdir()}
 
 
 def test_lab_closed_with_running_tasks_leaves_nothing(lab):
@@ -257,19 +258,22 @@ def test_worker_killed_in_the_middle_of_tasks_is_the_same_node_again(tmp_path):
         assert [(t.requeue_count, t.retry_count) for t in tasks] == [(0, 0), (0, 0)]
     finally:
         lab.close()
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def worker_process(pids):
     """The worker process above some processes: the one below this test's own."""
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True)
-    parent = dict(map(int, line.split()) for line in listing.stdout.splitlines())
-    for pid in pids:
-        while parent.get(pid, 1) > 1:
-            if parent[pid] == os.getpid():
-                return pid
-            pid = parent[pid]
-    raise AssertionError("no worker process")
+    parent = dict(map(int, line.split()) for line in processes("pid=,ppid=").splitlines())
+    while os.getpid() not in (above := {parent.get(pid, 0) for pid in pids}):
+        assert above != {0}, "no worker process"
+        pids = above
+    return next(pid for pid in pids if parent.get(pid) == os.getpid())
+
+
+def processes(columns):
+    return subprocess.run(
+        ["ps", "-axo", columns], capture_output=True, text=True, check=True
+    ).stdout
 
 
 SCRIPT = """
@@ -304,9 +308,8 @@ def run_script(tmp_path, *arguments):
 
 def nothing_is_left(tmp_path):
     until(lambda: not sleepers(7027))
-    until(lambda: not os.listdir(tmp_path / "root"))
-    listing = subprocess.run(["ps", "-axo", "args="], capture_output=True, text=True).stdout
-    assert str(tmp_path) not in listing
+    until(lambda: not list((tmp_path / "root").iterdir()))
+    assert str(tmp_path) not in processes("args=")
 
 
 @pytest.mark.parametrize("nodes", ["light", "processes"])
@@ -423,7 +426,7 @@ def test_cluster_closed_under_a_lab_leaves_nothing(tmp_path):
         add_tasks(lab, *["sh -c 'setsid sleep 7028 & sleep 7028'"] * 2)
         until(lambda: len(sleepers(7028)) == 4)
     until(lambda: not sleepers(7028))
-    until(lambda: not os.listdir(tmp_path))
+    until(lambda: not list(tmp_path.iterdir()))
     lab.close()
 
 
@@ -449,11 +452,11 @@ def test_fault_in_the_core_is_told_with_the_place_of_its_journal(tmp_path, monke
         raise RuntimeError("broken")
 
     monkeypatch.setitem(machine.HANDLERS, inputs.RunExited, break_down)
-    with pytest.raises(LabFailed, match="broken.*journal") as failed:
+    with pytest.raises(LabFailed, match=r"broken.*journal") as failed:
         finish(lab)
     with pytest.raises(LabFailed):
         lab.ask(questions.ListPools())
     lab.close()
-    journal = failed.value.message.rpartition(" ")[2]
-    assert '"RunExited"' in open(journal).read()
+    journal = Path(failed.value.message.rpartition(" ")[2])
+    assert '"RunExited"' in journal.read_text()
     assert not sleepers(0.3)

@@ -1,0 +1,149 @@
+"""Job schedules, the work items of 2015: one job after the other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from batchlab.core.inputs import (
+    DeleteJobSchedule,
+    DisableJobSchedule,
+    EnableJobSchedule,
+    TerminateJobSchedule,
+    UpdateJobSchedule,
+)
+from batchlab.core.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
+from batchlab.core.specs import JobSpec, Schedule
+from batchlab.core.views import JobScheduleView
+from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.job import Job
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+__all__ = ["JobSchedule", "JobSchedules"]
+
+
+class JobSchedule(Handle):
+    """A job that is made again and again, never two at a time.
+
+    Every property asks anew; `view` gives all of one moment.
+    """
+
+    __slots__ = ()
+
+    state = Seen[str]("``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``.")
+    state_transition_time = Seen[datetime]("When it came into this state.")
+    previous_state = Seen[str | None]("The lasting state before.")
+    previous_state_transition_time = Seen[datetime | None]("When that one began.")
+    creation_time = Seen[datetime]("When it was created.")
+    schedule = Seen[Schedule]("When jobs are made.")
+    job_specification = Seen[JobSpec]("What they are.")
+    display_name = Seen[str | None]("A name for people.")
+    metadata = Seen[dict[str, str]]("What its user noted.")
+    next_run_time = Seen[datetime | None]("When the next job is due.")
+    recent_job_id = Seen[str | None]("The id of the last job that was made.")
+    end_time = Seen[datetime | None]("When it was completed.")
+
+    def view(self) -> JobScheduleView:
+        """All properties at one moment, as a frozen picture."""
+        question = GetJobSchedule(job_schedule_id=self._id)
+        view: JobScheduleView = self._connection.ask(question)
+        return view
+
+    @property
+    def recent_job(self) -> Job | None:
+        """The last job that was made; None if none was."""
+        recent = self.recent_job_id
+        return None if recent is None else Job(self._connection, recent)
+
+    @verb
+    def update(
+        self,
+        *,
+        schedule: Schedule | Duration = None,
+        job_specification: JobSpec | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """Change what is given, keep the rest; jobs made from now on follow it.
+
+        Parameters
+        ----------
+        schedule : Schedule or duration, optional
+        job_specification : JobSpec, optional
+        metadata : mapping, optional
+        """
+        ask_for(self._connection, UpdateJobSchedule, "JobSchedule.update",
+                job_schedule_id=self._id, schedule=schedule,
+                job_specification=job_specification, metadata=metadata)  # fmt: skip
+
+    @verb
+    def disable(self) -> None:
+        """Make no further jobs; the present one goes on."""
+        ask_for(self._connection, DisableJobSchedule, "JobSchedule.disable",
+                job_schedule_id=self._id)  # fmt: skip
+
+    @verb
+    def enable(self) -> None:
+        """Make jobs again."""
+        ask_for(self._connection, EnableJobSchedule, "JobSchedule.enable",
+                job_schedule_id=self._id)  # fmt: skip
+
+    @verb
+    def terminate(self) -> None:
+        """End it, and its job with the reason ``TerminateJobSchedule``."""
+        ask_for(self._connection, TerminateJobSchedule, "JobSchedule.terminate",
+                job_schedule_id=self._id)  # fmt: skip
+
+    @verb
+    def delete(self) -> None:
+        """Delete it with all its jobs, their tasks and files."""
+        ask_for(self._connection, DeleteJobSchedule, "JobSchedule.delete",
+                job_schedule_id=self._id)  # fmt: skip
+
+    @verb
+    def wait(
+        self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until it is in a state.
+
+        Parameters
+        ----------
+        state : str, default "completed"
+            A state, or ``"deleted"``.
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+
+        Raises
+        ------
+        WaitTimeout
+            Time is over.
+        WaitNeverEnds
+            Nothing under way will bring it into that state; the message says why.
+        """
+        owner = "JobSchedule.wait"
+        goal = JobScheduleIs(
+            job_schedule_id=self._id, state=check_state("job schedule", state, owner)
+        )
+        self._connection.wait(goal, seconds(timeout, owner), watch)
+
+
+class JobSchedules(Handles[JobSchedule]):
+    """The job schedules of a lab by id, in order of creation."""
+
+    __slots__ = ()
+
+    def ids(self) -> list[str]:
+        """All ids, in order of creation."""
+        return [view.id for view in self.views()]
+
+    def views(self) -> list[JobScheduleView]:
+        """A frozen picture of each job schedule, all of one moment."""
+        views: list[JobScheduleView] = self._connection.ask(ListJobSchedules())
+        return views
+
+    def _handle(self, id: str) -> JobSchedule:  # noqa: A002
+        return JobSchedule(self._connection, id)
+
+    def _summary(self) -> str:
+        lines = [f"{v.id}  {v.state}, last job {v.recent_job_id or '-'}" for v in self.views()]
+        return "\n".join(lines) or "no job schedules"
