@@ -45,7 +45,7 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise _misfit(function, signature, kwargs, error) from None
+            raise _misfit(function, signature, args, kwargs, error) from None
         return function(*args, **kwargs)
 
     return checking
@@ -54,14 +54,29 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
 def _misfit(
     function: Callable[..., Any],
     signature: inspect.Signature,
+    args: tuple[Any, ...],
     given: dict[str, Any],
     error: TypeError,
 ) -> InvalidRequest:
     owner = function.__qualname__.removesuffix(".__init__")
+    if args:  # the class that the user knows, not the one where the verb is written
+        owner = f"{type(args[0]).__name__}.{function.__name__}".removesuffix(".__init__")
     known = [name for name in signature.parameters if name != "self"]
     for name, value in given.items():
         if name not in known:
             return unsupported(name, value, owner, known)
+    required = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.default is parameter.empty and name != "self"
+    ]
+    for name in required[max(0, len(args) - 1) :]:
+        if name not in given:
+            return InvalidRequest(
+                "MissingRequiredProperty",
+                f"{owner} needs {name}: {owner}({', '.join(f'{name}=...' for name in required)})",
+                {"PropertyName": name},
+            )
     return InvalidRequest(
         "InvalidRequestBody", f"{owner}({', '.join(known)}) was called wrongly: {error}"
     )

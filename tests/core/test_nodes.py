@@ -129,7 +129,7 @@ def test_reboot_taskcompletion_waits_and_takes_no_new_task(world: World) -> None
     world.feed(reboot(node, "taskcompletion"))
     world.nothing_else()
     assert node_state(world) == "running"
-    assert world.reasons("c") == ["Coming"]
+    assert world.reasons("c") == ["Restarting"]
     world.exit(first)
     world.nothing_else()
     world.exit(second)

@@ -137,3 +137,18 @@ def test_journal_that_is_kept_can_be_read_while_it_is_written(tmp_path):
         kept = lab._connection.engine.journal.keep()
         core, _ = journal.replay(kept)
         assert list(core.pools) == ["p"]
+
+
+def test_journal_cut_in_its_last_line_is_read_up_to_there(tmp_path):
+    path = tmp_path / "journal"
+    with bl.SimulatedLab(journal=path) as lab:
+        lab.create_pool("p", target_dedicated_nodes=2).wait("steady")
+    _, whole = journal.read(path)
+    path.write_bytes(path.read_bytes()[:-7])
+    _, cut = journal.read(path)
+    assert cut == whole[:-1]
+
+
+def test_journal_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(BatchError, match="FileNotFound"):
+        journal.read(tmp_path / "none")
