@@ -15,6 +15,7 @@ from batchlab.core import inputs, questions, specs, views
 from batchlab.core.views import Reason, TaskCounts
 from batchlab.handles.base import Handle, Seen
 from batchlab.handles.job import Job
+from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Explanation, Task
@@ -61,6 +62,7 @@ def task(connection: FakeConnection) -> Task:
         (Node, views.NodeView),
         (Job, views.JobView),
         (Task, views.TaskView),
+        (JobSchedule, views.JobScheduleView),
     ],
 )
 def test_handle_has_each_property_of_its_view(handle: type[Handle], view: Any) -> None:
@@ -76,6 +78,7 @@ def test_handle_has_each_property_of_its_view(handle: type[Handle], view: Any) -
     [
         (BaseLab.create_pool, specs.PoolSpec, {}),
         (BaseLab.create_job, specs.JobSpec, {"pool": "pool_info"}),
+        (BaseLab.create_job_schedule, specs.JobScheduleSpec, {}),
         (Job.create_task, specs.TaskSpec, {}),
     ],
 )
@@ -180,6 +183,18 @@ def test_create_job_asks_for_the_job(lab: BaseLab, pool: Pool, connection: FakeC
     ]
 
 
+def test_create_job_schedule_asks_for_it(lab: BaseLab, connection: FakeConnection) -> None:
+    made = bl.JobSpec(pool_info="render")
+    schedule = lab.create_job_schedule("nightly", schedule="1h", job_specification=made)
+    spec = specs.JobScheduleSpec(
+        id="nightly",
+        schedule=specs.Schedule(recurrence_interval="1h"),
+        job_specification=made,
+    )
+    assert connection.requests == [inputs.CreateJobSchedule(spec=spec)]
+    assert schedule == JobSchedule(connection, "nightly")
+
+
 VERBS: list[tuple[Any, inputs.Request]] = [
     (
         lambda t: t["pool"].resize(5, node_deallocation_option="TaskCompletion"),
@@ -258,6 +273,25 @@ VERBS: list[tuple[Any, inputs.Request]] = [
     (lambda t: t["task"].terminate(), inputs.TerminateTask(job_id="frames", task_id="t1")),
     (lambda t: t["task"].reactivate(), inputs.ReactivateTask(job_id="frames", task_id="t1")),
     (lambda t: t["task"].delete(), inputs.DeleteTask(job_id="frames", task_id="t1")),
+    (
+        lambda t: t["pool"].resize(target_low_priority_nodes=2),
+        inputs.ResizePool(pool_id="render", target_low_priority_nodes=2),
+    ),
+    (lambda t: t["node"].preempt(), inputs.PreemptNode(pool_id="render", node_id="n1")),
+    (
+        lambda t: t["job"].update(max_parallel_tasks=4, metadata={"a": "b"}),
+        inputs.UpdateJob(job_id="frames", max_parallel_tasks=4, metadata={"a": "b"}),
+    ),
+    (
+        lambda t: t["schedule"].update(schedule="5m"),
+        inputs.UpdateJobSchedule(
+            job_schedule_id="nightly", schedule=specs.Schedule(recurrence_interval="5m")
+        ),
+    ),
+    (lambda t: t["schedule"].disable(), inputs.DisableJobSchedule(job_schedule_id="nightly")),
+    (lambda t: t["schedule"].enable(), inputs.EnableJobSchedule(job_schedule_id="nightly")),
+    (lambda t: t["schedule"].terminate(), inputs.TerminateJobSchedule(job_schedule_id="nightly")),
+    (lambda t: t["schedule"].delete(), inputs.DeleteJobSchedule(job_schedule_id="nightly")),
 ]
 
 
@@ -273,13 +307,15 @@ def test_verb_makes_its_request(
     job: Job,
     task: Task,
 ) -> None:
-    act({"pool": pool, "node": node, "job": job, "task": task})
+    schedule = JobSchedule(connection, "nightly")
+    act({"pool": pool, "node": node, "job": job, "task": task, "schedule": schedule})
     assert connection.requests == [request_]
 
 
 def test_every_request_of_the_core_can_be_made_through_a_handle() -> None:
     made = {type(request) for _, request in VERBS}
-    assert made | {inputs.CreatePool, inputs.CreateJob, inputs.CreateTasks} == set(inputs.REQUESTS)
+    created = {inputs.CreatePool, inputs.CreateJob, inputs.CreateTasks, inputs.CreateJobSchedule}
+    assert made | created == set(inputs.REQUESTS)
 
 
 def test_waits_name_their_condition_and_read_their_timeout(

@@ -57,8 +57,8 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
 
 def _refusal(core: Core, auto: AutoPoolSpecification) -> str | None:
     if pools.quota_reached(core):
-        return f"the account may have {core.settings.pool_quota} pools, and has them"
-    quota, wanted = core.settings.dedicated_core_quota, auto.pool.target_dedicated_nodes
+        return f"the account may have {core.settings.quotas.pool_quota} pools, and has them"
+    quota, wanted = core.settings.quotas.dedicated_core_quota, auto.pool.target_dedicated_nodes
     if quota is not None and wanted:
         left = quota - pools.cores_used(core, dedicated=True)
         if left < vm_cores(auto.pool.vm_size):

@@ -38,7 +38,11 @@ def create_job(core: Core, request: inputs.CreateJob) -> None:
     """Add a job; its pool need not exist yet."""
     spec, key = request.spec, fold(request.spec.id)
     if not spec.id:
-        raise InvalidRequest("MissingRequiredProperty", "JobSpec.id is required")
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            "JobSpec.id is required: give id=...",
+            {"PropertyName": "id"},
+        )
     check_id(spec.id, owner="JobSpec")  # a colon is for the jobs of schedules
     if key in core.jobs:
         raise Conflict(
@@ -59,7 +63,7 @@ def create_job(core: Core, request: inputs.CreateJob) -> None:
 
 def refuse_quota(core: Core) -> None:
     """Refuse one more active job or schedule than the account may have."""
-    quota = core.settings.active_job_and_job_schedule_quota
+    quota = core.settings.quotas.active_job_and_job_schedule_quota
     if quota is None:
         return
     count = sum(job.phase.state != "completed" for job in core.jobs.values())

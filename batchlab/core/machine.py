@@ -52,6 +52,7 @@ from batchlab.core.records import (
     TaskPhase,
     TaskRecord,
 )
+from batchlab.core.specs import Quotas
 from batchlab.core.views import Reason
 from batchlab.errors import Conflict, NotFound
 
@@ -67,26 +68,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What tasks see as ``AZ_BATCH_ACCOUNT_NAME``.
     account_url : str
         What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
-    dedicated_core_quota : int, optional
-        Cores of all pools together; a resize beyond ends with ``AccountCoreQuotaReached``.
-    low_priority_core_quota : int, optional
-        The same for spot nodes: ``AccountLowPriorityCoreQuotaReached``.
-    pool_quota : int, optional
-        Pools; one more is refused with ``PoolQuotaReached``.
-    active_job_and_job_schedule_quota : int, optional
-        Jobs and job schedules that are not completed; one more is refused with
-        ``ActiveJobAndScheduleQuotaReached``.
+    quotas : Quotas
+        What the account may have at a time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
     """
 
     account_name: str = "batchlab"
     account_url: str = "https://batchlab.local.batch.azure.com"
-    dedicated_core_quota: int | None = None
-    low_priority_core_quota: int | None = None
-    pool_quota: int | None = None
+    quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
-    active_job_and_job_schedule_quota: int | None = None
 
 
 class Core:

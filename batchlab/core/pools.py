@@ -45,21 +45,25 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
     """Add a pool and ask for its nodes."""
     spec = request.spec
     if not spec.id:
-        raise InvalidRequest("MissingRequiredProperty", "PoolSpec.id is required")
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            "PoolSpec.id is required: give id=...",
+            {"PropertyName": "id"},
+        )
     known = core.pools.get(fold(spec.id))
     if known:
         raise Conflict("PoolExists", f"there is already a pool {known.spec.id!r}")
     if quota_reached(core):
         raise Conflict(
             "PoolQuotaReached",
-            f"the account may have {core.settings.pool_quota} pools: delete one first",
+            f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
     add(core, spec)
 
 
 def quota_reached(core: Core) -> bool:
     """Whether the account may have no further pool."""
-    quota = core.settings.pool_quota
+    quota = core.settings.quotas.pool_quota
     return quota is not None and len(core.pools) >= quota
 
 
@@ -224,8 +228,9 @@ def _begin(core: Core, pool: PoolRecord, timeout: timedelta | None, option: Deal
 
 def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
     """Ask for machines, as many as the quota of cores leaves."""
-    cores, settings = vm_cores(pool.spec.vm_size), core.settings
-    quota = settings.dedicated_core_quota if dedicated else settings.low_priority_core_quota
+    cores = vm_cores(pool.spec.vm_size)
+    quotas = core.settings.quotas
+    quota = quotas.dedicated_core_quota if dedicated else quotas.low_priority_core_quota
     if quota is not None:
         allowed = max(0, quota - cores_used(core, dedicated=dedicated)) // cores
         if allowed < count:

@@ -26,10 +26,10 @@ from batchlab.handles.base import Handle, Shown
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs, Preparations
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
+from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.task import Explanation, Task, Tasks, count_text
-from batchlab.lab import BaseLab
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 
 __all__ = ["mimebundle"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,16 +15,27 @@ from hypothesis import strategies as st
 from batchlab.core import specs
 from batchlab.core.model import Model
 from batchlab.core.specs import (
+    AffinityInfo,
+    AutoPoolSpecification,
     EnvironmentSetting,
+    ExitCodeMapping,
+    ExitCodeRangeMapping,
+    ExitConditions,
+    ExitOptions,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    JobScheduleSpec,
     JobSpec,
     PoolInfo,
     PoolSpec,
     ResourceFile,
+    Schedule,
     StartTask,
     TaskConstraints,
+    TaskDependencies,
+    TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
     vm_cores,
@@ -47,7 +58,25 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     TaskSchedulingPolicy: {},
     PoolSpec: {"id": "p"},
     JobSpec: {"id": "j", "pool_info": "p"},
-}
+    AffinityInfo: {"affinity_id": "n"},
+    TaskIdRange: {"start": 1, "end": 2},
+    TaskDependencies: {},
+    ExitOptions: {},
+    ExitCodeMapping: {"code": 1, "exit_options": ExitOptions()},
+    ExitCodeRangeMapping: {"start": 1, "end": 2, "exit_options": ExitOptions()},
+    ExitConditions: {},
+    AutoPoolSpecification: {"pool": PoolSpec(), "pool_lifetime_option": "job"},
+    JobManagerTask: {"id": "m", "command_line": "m"},
+    Schedule: {},
+    JobScheduleSpec: {
+        "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
+    },
+}  # fmt: skip
+OPTIONAL = [(PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id")]
+NIGHTLY = Schedule(
+    do_not_run_until=datetime(2026, 1, 5, 9), do_not_run_after="2026-02-01T00:00+02:00",
+    start_window="1m", recurrence_interval="P1D",
+)  # fmt: skip
 FULL: list[Model] = [
     EnvironmentSetting(name="X", value="1"),
     ResourceFile(http_url="https://h/a?sig=1", file_path="d/a", file_mode="0644"),
@@ -77,7 +106,39 @@ FULL: list[Model] = [
         job_release_task=JobReleaseTask(
             id="rel", command_line="r", max_wall_clock_time="30s", retention_time=0
         ),
-        on_all_tasks_complete="terminatejob",
+        on_all_tasks_complete="terminatejob", on_task_failure="performexitoptionsjobaction",
+        uses_task_dependencies=True, max_parallel_tasks=1, allow_task_preemption=True,
+        common_environment_settings={"X": "1"}, display_name="Ä" * 1024, metadata={"a": "b"},
+    ),
+    TaskSpec(
+        id="b", command_line="x", display_name="", affinity_info="TVM:tvm-1",
+        depends_on=TaskDependencies(
+            task_ids=["a", "a"], task_id_ranges=[TaskIdRange(start=0, end=2**31 - 1)]
+        ),
+        exit_conditions=ExitConditions(
+            exit_codes=[ExitCodeMapping(code=-1, exit_options=ExitOptions(job_action="disable"))],
+            exit_code_ranges=[
+                ExitCodeRangeMapping(
+                    start=2, end=2, exit_options=ExitOptions(dependency_action="satisfy")
+                )
+            ],
+            pre_processing_error=ExitOptions(job_action="none", dependency_action="block"),
+            file_upload_error=ExitOptions(), default=ExitOptions(job_action="terminate"),
+        ),
+    ),
+    JobManagerTask(
+        id="m", command_line="m", required_slots=2, kill_job_on_completion=False,
+        run_exclusive=False, allow_low_priority_node=False, display_name="boss",
+    ),
+    JobScheduleSpec(
+        id="s", schedule=NIGHTLY, display_name="nightly", metadata={"a": ""},
+        job_specification=JobSpec(
+            pool_info=AutoPoolSpecification(
+                pool=PoolSpec(target_low_priority_nodes=1), pool_lifetime_option="JobSchedule",
+                auto_pool_id_prefix="x" * 20, keep_alive=True,
+            ),
+            job_manager_task=JobManagerTask(id="m", command_line="m"),
+        ),
     ),
 ]  # fmt: skip
 
@@ -96,10 +157,10 @@ def fields() -> list[tuple[type[Model], str, str]]:
             if name == "__match_args__" or hasattr(Model, name):
                 continue
             text = str(hint)
-            kinds = [
-                kind for kind in ("bool", "int", "timedelta", "dict", "tuple") if kind in text
-            ]
+            known = ("bool", "int", "timedelta", "datetime.datetime", "dict", "tuple")
+            kinds = [kind for kind in known if kind in text]
             kind = kinds[0] if kinds else "model" if "specs" in text else "text"
+            kind = "list" if hint == TaskDependencies | None else kind  # a list says the same
             found.append((model, name, "choice" if "Literal" in text else kind))
     return found
 
@@ -109,10 +170,12 @@ WRONG: dict[str, list[Any]] = {
     "bool": [1, "yes", None, []],
     "int": ["3", 1.0, True, 10**5000, -(2**31), float("nan"), [], object()],
     "timedelta": ["soon", -1, True, [], object(), float("inf"), 10**5000],
+    "datetime.datetime": ["soon", "2026-13-01", 7, 1.5, b"x", True, [], timedelta(1), object()],
     "dict": [7, "X=1", [1], {1: "x"}, {"X": 1}, {"": "x"}, {"A=B": "x"}, {"X": "\0"},
              {"X": None}, {"X": "\udfff"}],
     "tuple": [7, "abc", {"a": 1}, [7], [None], object()],
     "model": [7, [], {}, object(), True],
+    "list": [7, "a", b"a", {"a": 1}, [7], [None], ["a b"], object(), True],
     "choice": ["sideways", 7, None, []],
 }  # fmt: skip
 
@@ -131,7 +194,9 @@ def test_property_of_a_wrong_type_is_refused_by_name(
     error = refusal(model, **{name: wrong})
     assert error.status == 400
     assert error.code in ("InvalidPropertyValue", "MissingRequiredProperty")
-    assert error.values["PropertyName"].startswith((name, "http_url", "id", "pool_id"))
+    assert error.values["PropertyName"].startswith(
+        (name, "http_url", "id", "pool_id", "task_ids")
+    )
     assert len(error.message) < 700
 
 
@@ -154,6 +219,8 @@ def test_unknown_keyword_is_refused_with_its_nearest_neighbour(model: type[Model
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_required_property_left_out_is_named(model: type[Model]) -> None:
     for name in MINIMAL[model]:
+        if (model, name) in OPTIONAL:
+            continue
         given = {key: value for key, value in MINIMAL[model].items() if key != name}
         for nothing in ({}, {name: None}):
             with pytest.raises(InvalidRequest) as caught:
@@ -179,7 +246,7 @@ def test_properties_by_position_are_refused() -> None:
         (TaskSpec, {"required_slots": 257}),
         (TaskSpec, {"id": "<script>alert(1)</script>"}),
         (TaskSpec, {"id": "x" * 65}),
-        (PoolSpec, {"id": ""}),
+        (PoolSpec, {"id": "p:job-1"}),
         (PoolSpec, {"vm_size": " "}),
         (PoolSpec, {"target_dedicated_nodes": -1}),
         (PoolSpec, {"target_dedicated_nodes": 100_001}),
@@ -200,6 +267,31 @@ def test_properties_by_position_are_refused() -> None:
         (JobPreparationTask, {"id": "a b"}),
         (JobReleaseTask, {"id": "../x"}),
         (PoolInfo, {"pool_id": "a/b"}),
+        (PoolInfo, {"pool_id": None}),
+        (JobSpec, {"id": "a:job-0"}),
+        (JobSpec, {"id": "a:job-1x"}),
+        (JobSpec, {"id": "x" * 65 + ":job-1"}),
+        (JobSpec, {"max_parallel_tasks": 0}),
+        (JobSpec, {"max_parallel_tasks": -2}),
+        (JobSpec, {"display_name": "x" * 1025}),
+        (TaskSpec, {"display_name": "x" * 1025}),
+        (PoolSpec, {"display_name": "x" * 1025}),
+        (PoolSpec, {"target_low_priority_nodes": -1}),
+        (JobManagerTask, {"id": "a b"}),
+        (JobManagerTask, {"required_slots": 257}),
+        (TaskDependencies, {"task_ids": ["ok", "not ok"]}),
+        (TaskIdRange, {"start": 3}),
+        (TaskIdRange, {"start": -1}),
+        (ExitCodeRangeMapping, {"start": 3}),
+        (AutoPoolSpecification, {"auto_pool_id_prefix": "x" * 21}),
+        (AutoPoolSpecification, {"auto_pool_id_prefix": "a b"}),
+        (AutoPoolSpecification, {"pool": PoolSpec(id="mine")}),
+        (Schedule, {"start_window": "59s"}),
+        (Schedule, {"recurrence_interval": "59s"}),
+        (Schedule, {"do_not_run_after": "2026-01-05", "do_not_run_until": "2026-01-05"}),
+        (JobScheduleSpec, {"id": "a b"}),
+        (JobScheduleSpec, {"job_specification": JobSpec(id="j", pool_info="p")}),
+        (JobScheduleSpec, {"display_name": "x" * 1025}),
         (ResourceFile, {"file_path": "/etc/passwd"}),
         (ResourceFile, {"file_path": "../x"}),
         (ResourceFile, {"file_path": "a/../../x"}),
@@ -235,13 +327,31 @@ def test_command_line_that_is_empty_is_missing(model: type[Model], command: str)
     )  # fmt: skip
 
 
-def test_hooks_of_one_job_have_ids_of_their_own() -> None:
-    error = refusal(
-        JobSpec,
-        job_preparation_task=JobPreparationTask(id="Hook", command_line="p"),
-        job_release_task=JobReleaseTask(id="hook", command_line="r"),
-    )
-    assert error.values["PropertyName"] == "job_release_task"
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"job_release_task": JobReleaseTask(id="hook", command_line="r")},
+        {"job_manager_task": JobManagerTask(id="hook", command_line="m")},
+    ],
+)
+def test_hooks_and_manager_of_one_job_have_ids_of_their_own(other: dict[str, Any]) -> None:
+    preparation = JobPreparationTask(id="Hook", command_line="p")
+    error = refusal(JobSpec, job_preparation_task=preparation, **other)
+    assert error.values["PropertyName"] == "id"
+    assert "ids of their own" in error.message
+
+
+def test_pool_info_with_a_pool_and_an_auto_pool_is_refused() -> None:
+    auto = AutoPoolSpecification(pool=PoolSpec(), pool_lifetime_option="job")
+    error = refusal(PoolInfo, auto_pool_specification=auto)
+    assert (error.code, error.values["PropertyName"]) == ("InvalidPropertyValue", "pool_id")
+    assert PoolInfo(auto_pool_specification=auto).pool_id is None
+
+
+def test_dependencies_of_more_than_64000_characters_are_refused() -> None:
+    assert TaskDependencies(task_ids=["x" * 64] * 1000)
+    error = refusal(TaskDependencies, task_ids=["x" * 64] * 1000 + ["y"])
+    assert error.code == "TaskDependencyListTooLong"
 
 
 def test_start_task_may_have_32768_characters() -> None:
@@ -289,6 +399,29 @@ def test_sugar_makes_the_same_models() -> None:
     assert PoolSpec(id="p", vm_size="Standard_D2").vm_size == "standard_d2"
 
 
+def test_sugar_of_conditions_and_schedules_makes_the_same_models() -> None:
+    task = TaskSpec(id="a", command_line="x", depends_on=["b"], affinity_info="TVM:n")
+    assert task.depends_on == TaskDependencies(task_ids=["b"])
+    assert task.affinity_info == AffinityInfo(affinity_id="TVM:n")
+    auto = AutoPoolSpecification(pool=PoolSpec(), pool_lifetime_option="job")
+    assert JobSpec(id="j", pool_info=auto).pool_info == PoolInfo(auto_pool_specification=auto)
+    assert JobSpec(id="S:job-12", pool_info="p").id == "S:job-12"
+    schedule = JobScheduleSpec(**MINIMAL[JobScheduleSpec]).schedule
+    assert schedule == Schedule(recurrence_interval=timedelta(minutes=10))
+
+
+def test_moment_without_a_zone_is_utc() -> None:
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    written: list[Any] = [
+        noon, datetime(2026, 1, 5, 12), "2026-01-05T12:00", "2026-01-05T12:00Z",
+        "2026-01-05T14:00+02:00", noon.astimezone(timezone(timedelta(hours=-5))),
+    ]  # fmt: skip
+    for value in written:
+        moment = Schedule(do_not_run_until=value).do_not_run_until
+        assert moment == noon
+        assert moment.tzinfo is not None
+
+
 def test_spec_does_not_change_with_what_it_was_made_of() -> None:
     settings = {"X": "1"}
     files = [ResourceFile(http_url="/a")]
@@ -320,7 +453,7 @@ def test_minimal_spec_survives_json(model: type[Model]) -> None:
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
-    | st.timedeltas() | st.sampled_from(FULL),
+    | st.timedeltas() | st.datetimes() | st.sampled_from(FULL),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )  # fmt: skip

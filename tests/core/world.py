@@ -20,7 +20,7 @@ from batchlab.core.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.specs import JobSpec, PoolSpec, Quotas, TaskSpec
 from batchlab.core.views import FailureInfo
 from batchlab.errors import BatchError
 
@@ -33,7 +33,8 @@ class World:
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.core = Core(Settings(**settings))
+        quotas = {name: settings.pop(name) for name in list(settings) if name.endswith("_quota")}
+        self.core = Core(Settings(quotas=Quotas(**quotas), **settings))
         self.now = 1_000_000.0
         self.unseen: list[Command] = []
 

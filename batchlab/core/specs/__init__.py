@@ -43,6 +43,7 @@ from batchlab.core.specs.pools import (
     check_target,
     vm_cores,
 )
+from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.tasks import TaskSpec
 
@@ -67,6 +68,7 @@ __all__ = [
     "NodeFill",
     "PoolInfo",
     "PoolSpec",
+    "Quotas",
     "ResourceFile",
     "Schedule",
     "StartTask",

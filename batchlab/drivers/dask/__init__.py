@@ -4,7 +4,7 @@
 
     connection   a lab's side: starts a cluster or attaches to one, asks, waits, closes
     host         the scheduler's side: the engine, its clock, its RPC handlers
-    fleet        the life of each node: brought up, rebooted, lost, stopped
+    fleet        the life of each node: brought up, rebooted, lost, evicted, stopped
     supply       workers of our own behind the nodes, in this process or in their own
     cluster      workers of a cluster that somebody else started
     attaching    getting the host into such a cluster

@@ -69,6 +69,7 @@ class NodeAgent(WorkerPlugin):
             account_url=config.account_url,
             node_id=config.node_id,
             root_directory=self.folders.root,
+            is_dedicated=config.is_dedicated,
         )
         self._inherited = _inherited(worker)
         self._runs: dict[RunId, _Entry] = {}

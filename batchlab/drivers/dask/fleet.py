@@ -1,4 +1,4 @@
-"""The life of each node, as the core commands it: brought up, rebooted, lost, stopped.
+"""The life of each node, as the core commands it: brought up, rebooted, lost, evicted, stopped.
 
 What is done about one node is done in order, each step after the one before it has ended, so that
 a stop never races with a start. A step reports as the boot it was begun for; when the worker has
@@ -24,7 +24,7 @@ from batchlab.core.inputs import (
     NodeStopped,
     Report,
 )
-from batchlab.core.outputs import Command, RebootNode, StartNode, StopNode
+from batchlab.core.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
@@ -43,14 +43,18 @@ class _Node:
 
     def __init__(self, command: StartNode) -> None:
         self.id = command.node_id
-        self.pool_id = command.pool_id
-        self.boot = command.boot
+        self.start = command
+        self.boot: int | None = command.boot  # the one that is wanted; None while evicted
         self.address: str | None = None
         self.ready = False
         self.allocated = False  # ever: the core knows no node that never had a machine
         self.expected = False  # that the worker goes away: we make it
         self.stopping = False
         self.step: asyncio.Task[None] | None = None
+
+    def wants(self, boot: int) -> bool:
+        """Whether what is done for this boot is not yet overtaken by a later command."""
+        return self.boot == boot and not self.stopping
 
 
 class Fleet:
@@ -61,7 +65,7 @@ class Fleet:
     scheduler : Scheduler
     supply : Supply
     configure : callable
-        Makes the `NodeConfig` of a pool id, node id and boot.
+        Makes the `NodeConfig` of a node, given its first `StartNode`, and a boot.
     report : callable
         Takes a report.
     patience_s : float
@@ -72,7 +76,7 @@ class Fleet:
         self,
         scheduler: Scheduler,
         supply: Supply,
-        configure: Callable[[str, str, int], messages.NodeConfig],
+        configure: Callable[[StartNode, int], messages.NodeConfig],
         report: Callable[[Report], None],
         patience_s: float = 3 * END_S,
     ) -> None:
@@ -111,6 +115,16 @@ class Fleet:
         self._supply.give_up(node.id)
         self._next(node, self._stop(node))
 
+    def evict(self, command: EvictNode) -> None:
+        """Take a node's machine and folders away; `start` brings it back under its id."""
+        node = self._nodes.get(command.node_id)
+        if node is None:
+            return
+        node.boot = None
+        node.ready = False
+        node.expected = True
+        self._next(node, self._evict(node))
+
     def send(self, node_id: str, commands: list[Command]) -> None:
         """Give commands to a node; one that is lost gets none, its loss is reported."""
         node = self._nodes.get(node_id)
@@ -142,7 +156,7 @@ class Fleet:
             return
         node.address = None
         node.ready = False
-        if not node.expected and not self._closing:
+        if node.boot is not None and not node.expected and not self._closing:
             self._report(NodeLost(node_id=node.id, boot=node.boot))
 
     # -- steps ----------------------------------------------------------------------------------
@@ -174,7 +188,7 @@ class Fleet:
             self._tell(node, boot, NodeStartFailed(node_id=node.id, boot=boot, message=str(error)))
             return
         if address is not None and node.address == address:
-            node.ready = not node.stopping
+            node.ready = node.wants(boot)
             self._tell(node, boot, NodeStarted(node_id=node.id, boot=boot))
 
     async def _move_in(
@@ -186,7 +200,7 @@ class Fleet:
             if address not in self._scheduler.workers:
                 raise NoMachine("the worker left as soon as it had come")
             self._by_address[address] = node
-            node.address, node.expected = address, node.stopping
+            node.address, node.expected = address, not node.wants(boot)
             if self._supply.own:
                 self._tell_allocated(node, boot, address)
             failure = await self._install(node, address, boot)
@@ -214,7 +228,7 @@ class Fleet:
     async def _install(self, node: _Node, address: str, boot: int) -> str | None:
         """Put the node's agent on a worker; why not, if it cannot be."""
         self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
-        agent = NodeAgent(self._configure(node.pool_id, node.id, boot))
+        agent = NodeAgent(self._configure(node.start, boot))
         try:
             result = await getattr(self._scheduler.rpc(address), "plugin-add")(
                 plugin=pickle.dumps(agent), name=PLUGIN_NAME
@@ -257,7 +271,19 @@ class Fleet:
                 rpc = self._scheduler.rpc(node.address)
                 await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
+    async def _evict(self, node: _Node) -> None:
+        node.expected = True
+        await self._let_go(node)
+
     async def _stop(self, node: _Node) -> None:
+        await self._let_go(node)
+        if self._nodes.get(node.id) is node:
+            del self._nodes[node.id]
+        if not self._closing:
+            self._report(NodeStopped(node_id=node.id))
+
+    async def _let_go(self, node: _Node) -> None:
+        """Part from the worker of a node, and from the node's folders."""
         await self._leave(node, keep=False)
         await self._uninstall(node)
         if node.address is not None:
@@ -266,13 +292,9 @@ class Fleet:
         await self._supply.give_back(node.id)
         if self._supply.own:
             await threads.call(self._folders(node).remove)
-        if self._nodes.get(node.id) is node:
-            del self._nodes[node.id]
-        if not self._closing:
-            self._report(NodeStopped(node_id=node.id))
 
     def _folders(self, node: _Node) -> NodeFolders:
-        config = self._configure(node.pool_id, node.id, node.boot)
+        config = self._configure(node.start, node.start.boot)
         return NodeFolders(lab_folder(config.lab_id, config.root), node.id)
 
     async def close(self) -> None:

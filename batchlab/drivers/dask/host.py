@@ -27,6 +27,7 @@ from batchlab.core.outputs import (
     Change,
     Command,
     DeleteFiles,
+    EvictNode,
     ForgetJob,
     RebootNode,
     StartNode,
@@ -134,13 +135,14 @@ class BatchHost(SchedulerPlugin):
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
 
-    def _configure(self, pool_id: str, node_id: str, boot: int) -> messages.NodeConfig:
+    def _configure(self, start: StartNode, boot: int) -> messages.NodeConfig:
         config = self.config
         return messages.NodeConfig(
             lab_id=config.lab_id,
-            pool_id=pool_id,
-            node_id=node_id,
+            pool_id=start.pool_id,
+            node_id=start.node_id,
             boot=boot,
+            is_dedicated=start.dedicated,
             account_name=config.settings.account_name,
             account_url=config.settings.account_url,
             speed=config.speed,
@@ -169,6 +171,8 @@ class BatchHost(SchedulerPlugin):
                     self.fleet.reboot(command)
                 case StopNode():
                     self.fleet.stop(command)
+                case EvictNode():
+                    self.fleet.evict(command)
                 case _:
                     raise TypeError(f"no way to obey {command}")
         for node_id, group in for_nodes.items():

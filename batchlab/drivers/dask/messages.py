@@ -48,6 +48,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     pool_id, node_id, boot
         Which start of which node it is.
     account_name, account_url : str
+    is_dedicated : bool
+        False for a spot node.
     speed : float
         Seconds of lab time in a second of wall clock.
     root : str, optional
@@ -62,6 +64,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     boot: int
     account_name: str
     account_url: str
+    is_dedicated: bool = True
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False

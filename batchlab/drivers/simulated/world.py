@@ -44,11 +44,12 @@ Happening = Callable[[Any], inputs.Report | None]
 
 
 class _Node:
-    __slots__ = ("boot", "broken", "disk", "id", "ip_address", "runs", "up")
+    __slots__ = ("boot", "broken", "dedicated", "disk", "id", "ip_address", "runs", "up")
 
-    def __init__(self, node_id: str, ip_address: str) -> None:
+    def __init__(self, node_id: str, ip_address: str, dedicated: bool) -> None:
         self.id = node_id
         self.ip_address = ip_address
+        self.dedicated = dedicated
         self.boot = 0
         self.up = False
         self.broken = False
@@ -232,7 +233,8 @@ class SimulatedWorld:
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            node = self._nodes[command.node_id] = _Node(command.node_id, address)
+            node = _Node(command.node_id, address, command.dedicated)
+            self._nodes[node.id] = node
         if node.broken:
             message = "the machine of the node is broken: reboot the node, or remove it"
             self._refuse_node(command, message)
@@ -285,6 +287,7 @@ class SimulatedWorld:
         node = self._nodes.get(command.node_id)
         if node is not None:
             self._halt(node)
+            node.broken = False  # it comes back on another machine
             node.disk.wipe()
 
     def _stopped(self, node_id: str) -> inputs.Report:
@@ -384,6 +387,7 @@ class SimulatedWorld:
             account_url=self.settings.account_url,
             node_id=node.id,
             root_directory=ROOT,
+            is_dedicated=node.dedicated,
         )
 
 

@@ -1,7 +1,8 @@
 """Stories told once, lived in three worlds: simulated, light nodes, nodes that are processes.
 
 A story uses the public names only, and command lines that every world understands. It is told to
-the simulation and to light nodes; with the mark ``processes`` to process nodes too.
+the simulation and to light nodes; with the mark ``processes`` to process nodes too. The mark
+``settings`` gives the lab keywords of its own.
 """
 
 import pytest
@@ -13,6 +14,7 @@ WORLDS = ("simulated", "light")
 def pytest_configure(config):
     config.addinivalue_line("markers", "processes: a story that process nodes live too")
     config.addinivalue_line("markers", "worlds(*names): the worlds that live this story")
+    config.addinivalue_line("markers", "settings(**keywords): what the lab is made with")
 
 
 def pytest_generate_tests(metafunc):
@@ -26,7 +28,8 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def world(request):
-    world = World(request.param)
+    settings = request.node.get_closest_marker("settings")
+    world = World(request.param, **(settings.kwargs if settings else {}))
     yield world
     world.end()
 

@@ -23,19 +23,22 @@ SPEED = 10
 class World:
     """One of the worlds, and the lab that a story is about."""
 
-    def __init__(self, name):
+    def __init__(self, name, *, speed=SPEED, **settings):
         self.name = name
+        self.speed = speed
+        self.settings = settings
 
     @cached_property
     def lab(self):
         """A lab of which a second of lab time is short."""
         if self.name == "simulated":
-            return bl.SimulatedLab(seed=1, boot="3s", workload=bl.Workload("5s"))
-        return bl.Lab(speed=SPEED, processes=self.name == "processes")
+            workload = bl.Workload("5s")
+            return bl.SimulatedLab(seed=1, boot="3s", workload=workload, **self.settings)
+        return bl.Lab(speed=self.speed, processes=self.name == "processes", **self.settings)
 
     def sleep(self, seconds):
         """A command that takes so many seconds of lab time."""
-        return f"sleep {seconds if self.name == 'simulated' else seconds / SPEED}"
+        return f"sleep {seconds if self.name == 'simulated' else seconds / self.speed}"
 
     def until(self, seen):
         """Let time pass until something is seen that no state tells of."""
@@ -103,6 +106,12 @@ def start(job, *commands):
     for task in tasks:
         task.wait("running", timeout=SOON)
     return tasks
+
+
+def spot_of(lab, nodes=1, dedicated=0, **settings):
+    """A pool of spot nodes, which are idle, and those nodes."""
+    pool = pool_of(lab, dedicated, target_low_priority_nodes=nodes, **settings)
+    return pool, [node for node in pool.nodes.values() if not node.is_dedicated]
 
 
 def end(job):

@@ -1,0 +1,235 @@
+"""What both kinds of lab can do: make pools, jobs and job schedules, and list them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from batchlab.core.inputs import CreateJob, CreateJobSchedule, CreatePool
+from batchlab.core.specs import (
+    AllTasksComplete,
+    AutoPoolSpecification,
+    JobConstraints,
+    JobManagerTask,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobScheduleSpec,
+    JobSpec,
+    NodeFill,
+    PoolInfo,
+    PoolSpec,
+    Schedule,
+    StartTask,
+    TaskFailure,
+    TaskSchedulingPolicy,
+)
+from batchlab.drivers.ports import Connection
+from batchlab.handles.base import Shown
+from batchlab.handles.job import Job, Jobs, as_pool_info, given
+from batchlab.handles.job_schedule import JobSchedule, JobSchedules
+from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.verbs import Duration, verb
+
+__all__ = ["BaseLab"]
+
+
+class BaseLab(Shown):
+    """What both kinds of lab can do."""
+
+    __slots__ = ("_connection", "_description")
+
+    def __init__(self, connection: Connection, description: str) -> None:
+        self._connection = connection
+        self._description = description
+
+    @property
+    def now(self) -> datetime:
+        """The time on the lab's clock, in UTC."""
+        return datetime.fromtimestamp(self._connection.now(), UTC)
+
+    @property
+    def pools(self) -> Pools:
+        """The pools, by id."""
+        return Pools(self._connection)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs, by id."""
+        return Jobs(self._connection)
+
+    @property
+    def job_schedules(self) -> JobSchedules:
+        """The job schedules, by id."""
+        return JobSchedules(self._connection)
+
+    @verb
+    def create_pool(
+        self,
+        id: str,  # noqa: A002
+        *,
+        vm_size: str | None = None,
+        target_dedicated_nodes: int | None = None,
+        resize_timeout: Duration = None,
+        task_slots_per_node: int | None = None,
+        task_scheduling_policy: TaskSchedulingPolicy | NodeFill | None = None,
+        start_task: StartTask | str | None = None,
+        target_low_priority_nodes: int | None = None,
+        display_name: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> Pool:
+        """Create a pool and begin to give it nodes; the parameters are those of `PoolSpec`.
+
+        Parameters
+        ----------
+        id : str
+        vm_size : str, default "small"
+            ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+        target_dedicated_nodes : int, default 0
+        resize_timeout : duration, default 15 minutes
+        task_slots_per_node : int, default 1
+        task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
+        start_task : StartTask or str, optional
+        target_low_priority_nodes : int, default 0
+            Spot nodes beside the dedicated ones.
+        display_name : str, optional
+        metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``PoolExists``, ``PoolQuotaReached``, ``PoolBeingDeleted``.
+        InvalidRequest
+            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+        """
+        spec = PoolSpec(**given(
+            id=id, vm_size=vm_size, target_dedicated_nodes=target_dedicated_nodes,
+            resize_timeout=resize_timeout, task_slots_per_node=task_slots_per_node,
+            task_scheduling_policy=task_scheduling_policy, start_task=start_task,
+            target_low_priority_nodes=target_low_priority_nodes, display_name=display_name,
+            metadata=metadata,
+        ))  # fmt: skip
+        self._connection.request(CreatePool(spec=spec))
+        return Pool(self._connection, spec.id)
+
+    @verb
+    def create_job(
+        self,
+        id: str,  # noqa: A002
+        pool: Pool | PoolInfo | AutoPoolSpecification | str,
+        *,
+        priority: int | None = None,
+        constraints: JobConstraints | None = None,
+        job_preparation_task: JobPreparationTask | str | None = None,
+        job_release_task: JobReleaseTask | str | None = None,
+        on_all_tasks_complete: AllTasksComplete | None = None,
+        on_task_failure: TaskFailure | None = None,
+        job_manager_task: JobManagerTask | None = None,
+        uses_task_dependencies: bool | None = None,
+        max_parallel_tasks: int | None = None,
+        allow_task_preemption: bool | None = None,
+        common_environment_settings: dict[str, str] | None = None,
+        display_name: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> Job:
+        """Create a job; the parameters are those of `JobSpec`.
+
+        Parameters
+        ----------
+        id : str
+        pool : Pool, PoolInfo, AutoPoolSpecification or str
+            Where it runs; the pool need not exist yet, or is made for the job.
+        priority : int, default 0
+            -1000 to 1000.
+        constraints : JobConstraints, optional
+        job_preparation_task : JobPreparationTask or str, optional
+            Runs on a node before the first task of the job there.
+        job_release_task : JobReleaseTask or str, optional
+            Runs there when the job ends; needs a preparation task.
+        on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+        on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
+        job_manager_task : JobManagerTask, optional
+            A task that is created with the job and runs first.
+        uses_task_dependencies : bool, default False
+        max_parallel_tasks : int, default -1
+        allow_task_preemption : bool, default False
+        common_environment_settings : mapping or list of EnvironmentSetting, optional
+        display_name : str, optional
+        metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``JobExists``, ``JobWithSameIdExists``, ``ActiveJobAndScheduleQuotaReached``,
+            ``JobBeingDeleted``.
+        InvalidRequest
+            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+        """
+        spec = JobSpec(**given(
+            id=id, pool_info=as_pool_info(pool, "create_job"), priority=priority,
+            constraints=constraints, job_preparation_task=job_preparation_task,
+            job_release_task=job_release_task, on_all_tasks_complete=on_all_tasks_complete,
+            on_task_failure=on_task_failure, job_manager_task=job_manager_task,
+            uses_task_dependencies=uses_task_dependencies, max_parallel_tasks=max_parallel_tasks,
+            allow_task_preemption=allow_task_preemption,
+            common_environment_settings=common_environment_settings, display_name=display_name,
+            metadata=metadata,
+        ))  # fmt: skip
+        self._connection.request(CreateJob(spec=spec))
+        return Job(self._connection, spec.id)
+
+    @verb
+    def create_job_schedule(
+        self,
+        id: str,  # noqa: A002
+        *,
+        schedule: Schedule | Duration,
+        job_specification: JobSpec,
+        display_name: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> JobSchedule:
+        """Create a job schedule; its jobs are ``id:job-1``, ``id:job-2`` ...
+
+        Parameters
+        ----------
+        id : str
+        schedule : Schedule or duration
+            When; a span of time is a recurrence interval.
+        job_specification : JobSpec
+            What; without an id.
+        display_name : str, optional
+        metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``JobScheduleExists``, ``JobScheduleWithSameIdExists``,
+            ``ActiveJobAndScheduleQuotaReached``.
+        """
+        spec = JobScheduleSpec(**given(
+            id=id, schedule=schedule, job_specification=job_specification,
+            display_name=display_name, metadata=metadata,
+        ))  # fmt: skip
+        self._connection.request(CreateJobSchedule(spec=spec))
+        return JobSchedule(self._connection, spec.id)
+
+    def close(self) -> None:
+        """End what this lab started, or only let go of a cluster that was there before.
+
+        Harmless when done twice.
+        """
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return self._description
