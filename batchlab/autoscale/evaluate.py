@@ -41,6 +41,7 @@ from batchlab.autoscale.results import (
     AutoScaleRun,
     AutoScaleRunError,
     Branch,
+    PythonValue,
     SampleCall,
     StatementValue,
     Targets,
@@ -126,6 +127,7 @@ class Evaluation:
         self._left = MAX_ELEMENTS
         self._user: dict[str, Value] = {}
         self._set: dict[str, Value] = {}
+        self._python: dict[str | None, PythonValue] = {}
         self._seen: dict[str, Visible] = {}
         self._statements: list[StatementValue] = []
         self._samples: list[SampleCall] = []
@@ -152,9 +154,8 @@ class Evaluation:
         place = statement.place
         line, _ = self._source.line_and_column(place.start)
         text = self._source.text[place.start : place.end]
-        self._statements.append(
-            StatementValue(text, line, target, type_name(value), as_python(value))
-        )
+        told = self._python[target] = as_python(value)
+        self._statements.append(StatementValue(text, line, target, type_name(value), told))
 
     def _assign(self, statement: syntax.Statement, target: str, value: Value) -> None:
         if not is_service(target):
@@ -367,12 +368,11 @@ class Evaluation:
         return AutoScaleRun(
             timestamp=self.now.moment(),
             results=result_string(targets, shown),
-            old_results=result_string(targets, shown, old=True),
             error=error,
             target_dedicated_nodes=targets.dedicated,
             target_low_priority_nodes=targets.low_priority,
             node_deallocation_option=targets.deallocation,
-            variables={name: as_python(value) for name, value in variables.items()},
+            variables={name: self._python[name] for name in variables},
             statements=tuple(self._statements),
             samples=tuple(self._samples),
             branches=tuple(self._branches),

@@ -47,7 +47,7 @@ class Formula:
     '$TargetDedicatedNodes=25;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue'
     """
 
-    __slots__ = ("_program", "text")
+    __slots__ = ("_program", "_source", "text")
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -56,7 +56,8 @@ class Formula:
         from batchlab.autoscale.parse import parse  # noqa: PLC0415
 
         self.text = text
-        self._program = parse(text)
+        self._source = Source(text)
+        self._program = parse(self._source)
 
     @property
     def program(self) -> Program:
@@ -82,7 +83,7 @@ class Formula:
 
     def lint(self) -> tuple[Finding, ...]:
         """Say what will fail or is probably not meant, before anything is evaluated."""
-        return lint(self._program, Source(self.text))
+        return lint(self._program, self._source)
 
     def evaluate(
         self,
@@ -133,7 +134,7 @@ class Formula:
             seed = moment.ticks
         elif isinstance(seed, bool) or not isinstance(seed, int):
             raise invalid("seed", seed, "a whole number", owner="evaluate")
-        evaluation = Evaluation(Source(self.text), histories, moment, current, seed)
+        evaluation = Evaluation(self._source, histories, moment, current, seed)
         return evaluation.run(self._program)
 
     def _moment(

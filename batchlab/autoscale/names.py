@@ -74,6 +74,8 @@ _CANONICAL = {
     for name in (*SETTABLE, *SAMPLED, *OLD_NAMES, *INTERVALS, *DEALLOCATION_WORDS)
 }
 
+_SERVICE = frozenset(_CANONICAL.values())
+
 
 def canonical(name: str) -> str:
     """Spell a service name as the service does; leave the name of a user variable alone."""
@@ -82,7 +84,7 @@ def canonical(name: str) -> str:
 
 def is_service(name: str) -> bool:
     """Whether a name, in canonical spelling, is the service's own."""
-    return _CANONICAL.get(name.lower()) == name
+    return name in _SERVICE
 
 
 def nearest(name: str, others: Iterable[str] = ()) -> str:

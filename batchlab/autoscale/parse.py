@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from lark import Lark, Token
@@ -19,7 +20,7 @@ from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import canonical
 from batchlab.autoscale.problems import FormulaError, Source, formula_error
 from batchlab.autoscale.sampling import METHODS
-from batchlab.autoscale.syntax import Expression, Place, Program, Statement
+from batchlab.autoscale.syntax import LEVEL_OF, Expression, Place, Program, Statement
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_STATEMENTS", "parse"]
 
@@ -66,15 +67,7 @@ class _Builder:
         return syntax.Unary(str(sign), operand, place=place, depth=_depth(place, operand))
 
     def chain(self, children: list[Any]) -> Expression:
-        operands, symbols = children[::2], children[1::2]
-        place = Place(operands[0].place.start, operands[-1].place.end, symbols[0].start_pos)
-        return syntax.Chain(
-            operands[0],
-            tuple(zip(map(str, symbols), operands[1:], strict=True)),
-            tuple(symbol.start_pos for symbol in symbols),
-            place=place,
-            depth=_depth(place, *operands),
-        )
+        return _grouped(children[::2], children[1::2])
 
     def choice(self, children: list[Any]) -> Expression:
         condition, mark, then, otherwise = children
@@ -114,6 +107,28 @@ class _Builder:
         return inner  # type: ignore[no-any-return]
 
 
+def _grouped(operands: list[Any], symbols: list[Token]) -> Expression:
+    """Split a flat chain at its loosest operators; at most as deep as there are levels."""
+    if not symbols:
+        return operands[0]  # type: ignore[no-any-return]
+    levels = [LEVEL_OF[symbol] for symbol in symbols]
+    loosest = min(levels)
+    cuts = [index for index, level in enumerate(levels) if level == loosest]
+    bounds = [-1, *cuts, len(symbols)]
+    parts = [
+        _grouped(operands[left + 1 : right + 1], symbols[left + 1 : right])
+        for left, right in pairwise(bounds)
+    ]
+    place = Place(parts[0].place.start, parts[-1].place.end, symbols[cuts[0]].start_pos or 0)
+    return syntax.Chain(
+        parts[0],
+        tuple([(str(symbols[cut]), part) for cut, part in zip(cuts, parts[1:], strict=True)]),
+        tuple([symbols[cut].start_pos or 0 for cut in cuts]),
+        place=place,
+        depth=_depth(place, *parts),
+    )
+
+
 def _depth(place: Place, *children: Any) -> int:
     depth = 1 + max((child.depth for child in children), default=0)
     if depth > MAX_DEPTH:
@@ -132,14 +147,14 @@ def _parser() -> Callable[[str], Program]:
         __package__,
         "grammar.lark",
         parser="lalr",
-        lexer="contextual",
+        lexer="basic",
         transformer=_Builder(),
         maybe_placeholders=True,
     )
     return lark.parse  # type: ignore[return-value]
 
 
-def parse(text: str) -> Program:
+def parse(source: Source) -> Program:
     """Read a formula.
 
     Raises
@@ -148,7 +163,7 @@ def parse(text: str) -> Program:
         ``AutoScalingFormulaTooLong``: more than 8192 characters or 100 statements;
         ``AutoScalingFormulaSyntaxError``: not a formula, or nested too deep.
     """
-    source = Source(text)
+    text = source.text
     if len(text) > MAX_CHARACTERS:
         raise _too_long(
             source, MAX_CHARACTERS, f"a formula has at most {MAX_CHARACTERS} characters, "
@@ -202,7 +217,7 @@ def _unexpected(
     source: Source, error: UnexpectedInput, start: int, end: int, message: str
 ) -> FormulaError:
     # What the parser could go on with; the sets that the errors carry themselves are wider.
-    accepted = error.interactive_parser.accepts()  # type: ignore[attr-defined]
+    accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
     return formula_error(
         source,
         Place(start, end, start),

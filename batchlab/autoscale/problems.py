@@ -6,9 +6,9 @@ hint are ours and follow on lines of their own.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterable
-
-import msgspec
 
 from batchlab.autoscale.syntax import Place
 from batchlab.errors import InvalidRequest
@@ -51,15 +51,19 @@ class FormulaError(InvalidRequest):
         return self.values.get("Hint", "")
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source:
     """The text of a formula, able to say where an offset is."""
 
-    text: str
+    __slots__ = ("_starts", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """Count lines and columns from 1, as Azure does."""
-        start = self.text.rfind("\n", 0, offset) + 1
-        return self.text.count("\n", 0, offset) + 1, offset - start + 1
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
     def said(self, place: Place, message: str) -> str:
         """Put the place before a message, in Azure's form."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -135,8 +135,6 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
         Each look at samples, those that were refused included.
     branches : tuple of Branch
         Each decision of ``?:``.
-    old_results : str
-        The result string as API versions before 2017 wrote it.
     """
 
     timestamp: datetime
@@ -149,31 +147,22 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[StatementValue, ...] = ()
     samples: tuple[SampleCall, ...] = ()
     branches: tuple[Branch, ...] = ()
-    old_results: str = ""
+
+    @property
+    def old_results(self) -> str:
+        """The result string as API versions before 2017 wrote it: one kind of node."""
+        _, _, rest = self.results.split(";", 2)
+        return f"$TargetDedicated={self.target_dedicated_nodes};{rest}"
 
     def __str__(self) -> str:
         return self.results if self.error is None else f"{self.results}\n{self.error}"
 
 
-def result_string(targets: Targets, shown: Mapping[str, str], *, old: bool = False) -> str:
-    """Write a result string.
-
-    Parameters
-    ----------
-    targets : Targets
-        The decision.
-    shown : mapping of str to str
-        The user's variables and their values, already written.
-    old : bool, default False
-        As API versions before 2017 wrote it: one kind of node, under its old name.
-    """
+def result_string(targets: Targets, shown: Mapping[str, str]) -> str:
+    """Write a result string: the decision, then the user's variables, sorted by name."""
     first = (
-        [f"$TargetDedicated={targets.dedicated}"]
-        if old
-        else [
-            f"$TargetDedicatedNodes={targets.dedicated}",
-            f"$TargetLowPriorityNodes={targets.low_priority}",
-        ]
+        f"$TargetDedicatedNodes={targets.dedicated}",
+        f"$TargetLowPriorityNodes={targets.low_priority}",
+        f"$NodeDeallocationOption={targets.deallocation}",
     )
-    rest: Iterable[str] = (f"{name}={shown[name]}" for name in sorted(shown))
-    return ";".join([*first, f"$NodeDeallocationOption={targets.deallocation}", *rest])
+    return ";".join([*first, *[f"{name}={shown[name]}" for name in sorted(shown)]])

@@ -15,8 +15,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from math import isfinite, trunc
+from operator import le
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,6 +37,7 @@ __all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_metho
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = 30 * SECOND
+_PAIRS = "give pairs of a datetime with a time zone and a number, oldest first"
 
 
 class SampleHistory:
@@ -65,14 +66,15 @@ class SampleHistory:
     ) -> None:
         self.name = name
         given = _listed(pairs, name)
-        self.times: list[datetime] = [pair[0] for pair in given]
         try:
-            self.values: list[float] = [float(pair[1]) for pair in given]
-            finite = all(map(isfinite, self.values))
-            ordered = all(a <= b for a, b in pairwise(self.times))
+            times, numbers = zip(*given, strict=True) if given else ((), ())
+            self.times: list[datetime] = list(times)
+            self.values: list[float] = list(map(float, numbers))
+            sound = all(map(isfinite, self.values)) and all(map(le, times, times[1:]))
         except (TypeError, ValueError, OverflowError):
-            finite = ordered = False
-        if not (finite and ordered) or not all(map(_is_aware, self.times[:1])):
+            sound = False
+        # Moments with and without a zone cannot be compared, so that the first speaks for all.
+        if not (sound and all(map(_is_aware, self.times[:1]))):
             raise _first_fault(given, name)
 
     def __len__(self) -> int:
@@ -92,14 +94,10 @@ class SampleHistory:
 
 
 def _listed(pairs: Any, name: str) -> list[Any]:
-    hint = "give pairs of an aware datetime and a number, oldest first"
     try:
-        given = list(pairs)
-        if all(len(pair) == 2 and not isinstance(pair, str) for pair in given):
-            return given
+        return list(pairs)
     except TypeError:
-        pass
-    raise invalid(name, pairs, hint, owner="samples")
+        raise invalid(name, pairs, _PAIRS, owner="samples") from None
 
 
 def _is_aware(moment: Any) -> bool:
@@ -109,7 +107,10 @@ def _is_aware(moment: Any) -> bool:
 def _first_fault(given: list[Any], name: str) -> InvalidRequest:
     previous: datetime | None = None
     for pair in given:
-        when, value = pair
+        try:
+            when, value = pair
+        except (TypeError, ValueError):
+            return invalid(name, pair, _PAIRS, owner="samples")
         if not _is_aware(when):
             return invalid(name, when, "a sample's moment is a datetime with a time zone, such as "
                            "datetime(2024, 5, 6, 9, tzinfo=UTC)", owner="samples")  # fmt: skip

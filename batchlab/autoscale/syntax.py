@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 __all__ = [
     "Call",
@@ -33,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Offsets into the text: where a node begins and ends, and the point a message names."""
 
     start: int = 0
@@ -171,6 +171,9 @@ def walk(node: Expression) -> Iterator[Expression]:
 LEVELS = ({"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/"})
 """Operators by precedence, the loosest first."""
 
+LEVEL_OF = {symbol: level for level, symbols in enumerate(LEVELS, 1) for symbol in symbols}
+"""How tightly each binary operator binds, from 1."""
+
 _CHOICE, _UNARY, _POSTFIX = 0, len(LEVELS) + 1, len(LEVELS) + 2
 
 
@@ -179,8 +182,7 @@ def _level(node: Expression) -> int:
     if isinstance(node, Choice):
         return _CHOICE
     if isinstance(node, Chain):
-        symbol = node.rest[0][0]
-        return next(level for level, symbols in enumerate(LEVELS, 1) if symbol in symbols)
+        return LEVEL_OF[node.rest[0][0]]
     return _UNARY if isinstance(node, Unary) else _POSTFIX
 
 
