@@ -77,8 +77,6 @@ def hint_for(text: str, start: int, found: str) -> str:
     before, after = text[:start].rstrip(), text[start:]
     previous = re.search(r"[A-Za-z_]\w*$", before[-32:])
     number = re.search(r"[0-9]$", before)
-    if found == "=":
-        return _about_equals(text, before, after)
     if number and re.match(r"[eE][0-9]", after) and before == text[:start]:
         return "numbers have no exponent: write 1000 for 1e3"
     if after.startswith("/*"):
@@ -87,12 +85,14 @@ def hint_for(text: str, start: int, found: str) -> str:
     for said in (found, previous and previous[0], opening and opening[1]):
         if said and said.lower() in _WORDS:
             return _WORDS[said.lower()]
+    if found == "=":
+        return _about_equals(before, after)
     if re.match(r"[$A-Za-z_]", found) and _value_ends(before):
         return "a semicolon is missing before this statement"
     return _CHARACTERS.get(found[:1], "")
 
 
-def _about_equals(text: str, before: str, after: str) -> str:
+def _about_equals(before: str, after: str) -> str:
     if _COMPOUND.search(before):
         return "there is no += or -=: write x = x + 1"
     if before.endswith("=") or after.startswith("=="):

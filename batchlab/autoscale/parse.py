@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 from lark import Lark, Token
@@ -30,10 +31,14 @@ MAX_DEPTH = 100
 """How deep brackets, calls, signs and choices may be nested, our choice."""
 
 
-class _TooDeep(Exception):
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
+class _NotBuilt(Exception):
+    """The grammar accepts it, the builder does not."""
+
+    def __init__(self, place: Place, message: str, hint: str = "") -> None:
+        super().__init__(message)
         self.place = place
+        self.message = message
+        self.hint = hint
 
 
 class _Builder:
@@ -53,7 +58,10 @@ class _Builder:
         return Statement(None, value, place=value.place, depth=value.depth)
 
     def number(self, children: list[Token]) -> Expression:
-        return syntax.Number(float(children[0]), place=_token_place(children[0]))
+        (token,) = children
+        if not isfinite(value := float(token)):
+            raise _NotBuilt(_token_place(token), "the number is too large for a double")
+        return syntax.Number(value, place=_token_place(token))
 
     def text(self, children: list[Token]) -> Expression:
         return syntax.Text(str(children[0])[1:-1], place=_token_place(children[0]))
@@ -132,7 +140,8 @@ def _grouped(operands: list[Any], symbols: list[Token]) -> Expression:
 def _depth(place: Place, *children: Any) -> int:
     depth = 1 + max((child.depth for child in children), default=0)
     if depth > MAX_DEPTH:
-        raise _TooDeep(place)
+        raise _NotBuilt(place, f"nested more than {MAX_DEPTH} levels deep",
+                        "give parts of it names of their own: a = ...; b = a + ...")  # fmt: skip
     return depth
 
 
@@ -171,11 +180,8 @@ def parse(source: Source) -> Program:
         )  # fmt: skip
     try:
         program = _parser()(text)
-    except _TooDeep as error:
-        raise formula_error(
-            source, error.place, f"nested more than {MAX_DEPTH} levels deep",
-            hint="give parts of it names of their own: a = ...; b = a + ...",
-        ) from None  # fmt: skip
+    except _NotBuilt as error:
+        raise formula_error(source, error.place, error.message, hint=error.hint) from None
     except UnexpectedToken as error:
         raise _unexpected_token(source, error) from None
     except UnexpectedCharacters as error:

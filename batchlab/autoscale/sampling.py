@@ -201,7 +201,7 @@ class Visible:
 
 
 def _percent(value: float) -> str:
-    return show_number(round(value, 2))
+    return show_number(float(round(value, 2)))
 
 
 def _share(received: int, expected: int) -> float:
