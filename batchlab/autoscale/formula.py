@@ -9,12 +9,12 @@ from typing import Any
 from batchlab.autoscale.checks import SAMPLED_NAMES
 from batchlab.autoscale.evaluate import Evaluation
 from batchlab.autoscale.lint import Finding, lint
-from batchlab.autoscale.names import SAMPLED, canonical, nearest
+from batchlab.autoscale.names import SAMPLED, canonical, is_service, nearest
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import AutoScaleRun, Targets
 from batchlab.autoscale.sampling import SampleHistory
 from batchlab.autoscale.syntax import Call, Program, print_program, walk
-from batchlab.autoscale.values import Timestamp, as_timestamp
+from batchlab.autoscale.values import Timestamp, as_timestamp, in_utc
 from batchlab.errors import InvalidRequest, invalid
 
 __all__ = ["Formula", "Samples"]
@@ -99,12 +99,12 @@ class Formula:
         Parameters
         ----------
         samples : mapping of str to samples, optional
-            By sampled variable: pairs of an aware datetime and a number, oldest first, or a
+            By sampled variable: pairs of a datetime and a number, oldest first, or a
             `SampleHistory`. What is given is what the formula sees: leave the newest minute out
             to see what Azure would.
         now : datetime, optional
-            The moment of the evaluation, aware. By default that of the newest sample; without
-            samples it is needed only by a formula that looks at the clock.
+            The moment of the evaluation, in UTC if it has no time zone. By default that of the
+            newest sample; without samples it is needed only by a formula that looks at the clock.
         current_dedicated, current_low_priority : int, default 0
             The present targets: the result where the formula sets none. They are also what
             ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` read as where `samples`
@@ -150,10 +150,10 @@ class Formula:
                     {"PropertyName": "now"},
                 )
             now = max(newest, default=_NO_MOMENT)
-        elif not isinstance(now, datetime) or now.utcoffset() is None:
-            raise invalid("now", now, "give a datetime with a time zone, such as "
+        elif not isinstance(now, datetime):
+            raise invalid("now", now, "give a datetime, such as "
                           "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
-        return as_timestamp(now)
+        return as_timestamp(in_utc(now))
 
     def _reads_clock(self) -> bool:
         return any(
@@ -176,11 +176,16 @@ def _by_canonical_name(samples: Any) -> dict[str, Any]:
     for name, history in samples.items():
         known = SAMPLED_NAMES.get(canonical(name)) if isinstance(name, str) else None
         if known is None:
-            hint = nearest(name, ()) if isinstance(name, str) else ""
-            raise invalid("samples", name, hint or f"there is no such sampled variable; there are "
-                          f"{', '.join(SAMPLED)}", owner="evaluate")  # fmt: skip
+            raise invalid("samples", name, _unknown_name(name), owner="evaluate")
         given[known] = history
     return given
+
+
+def _unknown_name(name: Any) -> str:
+    hint = ""
+    if isinstance(name, str) and not is_service(canonical(name)):
+        hint = nearest(name)
+    return hint or f"there is no such sampled variable; there are {', '.join(SAMPLED)}"
 
 
 def _histories(given: dict[str, Any]) -> _Histories:

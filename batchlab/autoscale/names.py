@@ -21,6 +21,7 @@ __all__ = [
     "SETTABLE",
     "WITHDRAWN",
     "canonical",
+    "is_service",
     "nearest",
 ]
 

@@ -12,7 +12,7 @@ Where Azure is silent: without a percentage any window that is not empty is good
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from math import isfinite, trunc
@@ -29,6 +29,7 @@ from batchlab.autoscale.values import (
     Timestamp,
     Value,
     as_timestamp,
+    in_utc,
     show_number,
 )
 from batchlab.errors import InvalidRequest, invalid
@@ -37,7 +38,7 @@ __all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_metho
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = 30 * SECOND
-_PAIRS = "give pairs of a datetime with a time zone and a number, oldest first"
+_PAIRS = "give pairs of a datetime and a number, oldest first"
 
 
 class SampleHistory:
@@ -49,7 +50,8 @@ class SampleHistory:
     Parameters
     ----------
     pairs : iterable of (datetime, float), optional
-        Samples to begin with. The moments are aware and do not go back; the numbers are finite.
+        Samples to begin with. The moments do not go back, and mean UTC where they have no time
+        zone; the numbers are finite.
     name : str, default "samples"
         The variable, for messages.
 
@@ -66,15 +68,18 @@ class SampleHistory:
     ) -> None:
         self.name = name
         given = _listed(pairs, name)
+        self.times: list[datetime] = []
+        self.values: list[float] = []
         try:
             times, numbers = zip(*given, strict=True) if given else ((), ())
-            self.times: list[datetime] = list(times)
-            self.values: list[float] = list(map(float, numbers))
-            sound = all(map(isfinite, self.values)) and all(map(le, times, times[1:]))
-        except (TypeError, ValueError, OverflowError):
+            # Moments with and without a zone cannot be compared: the first speaks for all.
+            naive = times and isinstance(times[0], datetime) and times[0].utcoffset() is None
+            self.times += map(in_utc, times) if naive else times
+            self.values += map(float, numbers)
+            sound = all(map(isfinite, self.values)) and all(map(le, self.times, self.times[1:]))
+        except (AttributeError, TypeError, ValueError, OverflowError):
             sound = False
-        # Moments with and without a zone cannot be compared, so that the first speaks for all.
-        if not (sound and all(map(_is_aware, self.times[:1]))):
+        if not sound or not all(isinstance(when, datetime) for when in self.times[:1]):
             raise _first_fault(given, name)
 
     def __len__(self) -> int:
@@ -89,7 +94,7 @@ class SampleHistory:
 
     def forget(self, before: datetime) -> None:
         """Drop the samples that are older than a moment."""
-        count = bisect_right(self.times, before - timedelta(microseconds=1))
+        count = bisect_left(self.times, in_utc(before))
         del self.times[:count], self.values[:count]
 
 
@@ -100,20 +105,21 @@ def _listed(pairs: Any, name: str) -> list[Any]:
         raise invalid(name, pairs, _PAIRS, owner="samples") from None
 
 
-def _is_aware(moment: Any) -> bool:
-    return isinstance(moment, datetime) and moment.utcoffset() is not None
-
-
 def _first_fault(given: list[Any], name: str) -> InvalidRequest:
     previous: datetime | None = None
+    zoned: bool | None = None
     for pair in given:
         try:
             when, value = pair
         except (TypeError, ValueError):
             return invalid(name, pair, _PAIRS, owner="samples")
-        if not _is_aware(when):
-            return invalid(name, when, "a sample's moment is a datetime with a time zone, such as "
-                           "datetime(2024, 5, 6, 9, tzinfo=UTC)", owner="samples")  # fmt: skip
+        if not isinstance(when, datetime):
+            return invalid(name, when, "the moment of a sample is a datetime", owner="samples")
+        aware = when.utcoffset() is not None
+        if zoned is not None and aware is not zoned:
+            return invalid(name, when, "give all samples a time zone, or none (which means UTC)",
+                           owner="samples")  # fmt: skip
+        zoned = aware
         try:
             if not isfinite(float(value)):
                 raise ValueError(value)

@@ -33,6 +33,7 @@ __all__ = [
     "Word",
     "as_python",
     "as_timestamp",
+    "in_utc",
     "show",
     "type_name",
 ]
@@ -135,6 +136,11 @@ INTERVALS = {
 def type_name(value: Value) -> str:
     """Azure's name of the type of a value."""
     return TYPE_NAMES[type(value)]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Take a moment without a time zone as UTC, which every timestamp of a formula is in."""
+    return moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
 
 
 def as_timestamp(moment: datetime) -> Timestamp:
