@@ -12,6 +12,7 @@ given reads as the present count where it is ``$CurrentDedicatedNodes`` or its l
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import trunc
 from typing import Any
 
@@ -26,7 +27,7 @@ from batchlab.autoscale.checks import (
     undefined,
     undefined_function,
 )
-from batchlab.autoscale.functions import FUNCTIONS, call
+from batchlab.autoscale.functions import FUNCTIONS, Dice, call
 from batchlab.autoscale.names import (
     DEALLOCATION,
     DEDICATED,
@@ -74,7 +75,6 @@ MAX_ELEMENTS = 250_000
 """How many values of vectors one evaluation may read and make, our choice."""
 
 _SORT_WEIGHT = 4
-_MASK = 2**64 - 1
 _CONSTANTS: dict[str, Value] = {**INTERVALS, **DEALLOCATION_WORDS}
 _MESSAGES = {
     "InsufficientSampleData": "Autoscale evaluation failed due to insufficient sample data",
@@ -123,10 +123,11 @@ class Evaluation:
         self._source = source
         self._histories = histories
         self._current = current
-        self._random = seed & _MASK
+        self.random = Dice(seed).random
         self._left = MAX_ELEMENTS
         self._user: dict[str, Value] = {}
         self._set: dict[str, Value] = {}
+        self._places: dict[str, Place] = {}
         self._python: dict[str | None, PythonValue] = {}
         self._seen: dict[str, Visible] = {}
         self._statements: list[StatementValue] = []
@@ -136,13 +137,12 @@ class Evaluation:
     def run(self, program: syntax.Program) -> AutoScaleRun:
         """Run all statements; what fails becomes the error of the outcome."""
         try:
-            for statement in program.statements:
-                self._run_statement(statement)
-        except _Stopped:
-            pass
+            with suppress(_Stopped):
+                for statement in program.statements:
+                    self._run_statement(statement)
+            return self._outcome(self._targets(), self._user, None)
         except _Failed as failed:
             return self._outcome(self._current, {}, self._error(failed))
-        return self._outcome(self._targets(), self._user, None)
 
     # ── statements ──────────────────────────────────────────────────────────────────────
 
@@ -163,10 +163,10 @@ class Evaluation:
             return
         try:
             check_assignment(target, type(value))
-            check_target(target, value)
         except Refused as refused:
             raise _Failed(refused, statement.target_place) from None
         self._set[target] = value
+        self._places[target] = statement.target_place
 
     def _targets(self) -> Targets:
         option = self._set.get(DEALLOCATION, DEALLOCATION_WORDS["requeue"])
@@ -174,17 +174,30 @@ class Evaluation:
         return Targets(self._target(DEDICATED), self._target(LOW_PRIORITY), option.name)
 
     def _target(self, name: str) -> int:
+        spelling = self._spelling(name)
         value = self._read_target(name)
         assert isinstance(value, float)
+        if spelling is not None:
+            # Only what a target is in the end matters; a formula may bound it in two steps.
+            try:
+                check_target(spelling, value)
+            except Refused as refused:
+                raise _Failed(refused, self._places[spelling]) from None
         return trunc(value)
 
     def _read_target(self, name: str) -> Value:
-        full = OLD_NAMES.get(name, name)
-        for spelling in (name, full, full.removesuffix("Nodes")):
-            if spelling in self._set:
-                return self._set[spelling]
+        spelling = self._spelling(name)
+        if spelling is not None:
+            return self._set[spelling]
         current = self._current
-        return float(current.dedicated if full == DEDICATED else current.low_priority)
+        dedicated = OLD_NAMES.get(name, name) == DEDICATED
+        return float(current.dedicated if dedicated else current.low_priority)
+
+    def _spelling(self, name: str) -> str | None:
+        """Find under which of its names a target was set, the given one first."""
+        full = OLD_NAMES.get(name, name)
+        spellings = (name, full, full.removesuffix("Nodes"))
+        return next((spelling for spelling in spellings if spelling in self._set), None)
 
     # ── expressions ─────────────────────────────────────────────────────────────────────
 
@@ -341,13 +354,6 @@ class Evaluation:
                 f"the formula computes with more than {MAX_ELEMENTS} values of samples",
                 "look back less far, and keep what is used twice in a variable",
             )
-
-    def random(self) -> float:
-        """Give the next number of rand(): splitmix64, from the seed."""
-        self._random = mixed = (self._random + 0x9E3779B97F4A7C15) & _MASK
-        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-        return ((mixed ^ (mixed >> 31)) >> 11) / 2**53
 
     # ── outcome ─────────────────────────────────────────────────────────────────────────
 

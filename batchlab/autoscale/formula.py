@@ -14,7 +14,7 @@ from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import AutoScaleRun, Targets
 from batchlab.autoscale.sampling import SampleHistory
 from batchlab.autoscale.syntax import Call, Program, print_program, walk
-from batchlab.autoscale.values import Timestamp, as_timestamp, in_utc
+from batchlab.autoscale.values import Refused, Timestamp, as_timestamp, in_utc
 from batchlab.errors import InvalidRequest, invalid
 
 __all__ = ["Formula", "Samples"]
@@ -153,7 +153,10 @@ class Formula:
         elif not isinstance(now, datetime):
             raise invalid("now", now, "give a datetime, such as "
                           "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
-        return as_timestamp(in_utc(now))
+        try:
+            return as_timestamp(in_utc(now))
+        except Refused as refused:
+            raise invalid("now", now, refused.message, owner="evaluate") from None
 
     def _reads_clock(self) -> bool:
         return any(

@@ -22,7 +22,7 @@ from batchlab.autoscale.operators import finite
 from batchlab.autoscale.timestamps import parse_timestamp
 from batchlab.autoscale.values import TYPE_NAMES, Refused, Timestamp, Value
 
-__all__ = ["FUNCTIONS", "Function", "World", "call", "resolve"]
+__all__ = ["FUNCTIONS", "Dice", "Function", "World", "call", "resolve"]
 
 Vector = tuple[float, ...]
 
@@ -34,6 +34,24 @@ class World(Protocol):
 
     def random(self) -> float:
         """Give the next number of the sequence, at least 0 and below 1."""
+
+
+class Dice:
+    """The numbers of rand(): splitmix64, so that a seed gives the same ones everywhere."""
+
+    __slots__ = ("_state",)
+    _MASK = 2**64 - 1
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed & self._MASK
+
+    def random(self) -> float:
+        """Give the next number, at least 0 and below 1."""
+        mask = self._MASK
+        self._state = mixed = (self._state + 0x9E3779B97F4A7C15) & mask
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & mask
+        return ((mixed ^ (mixed >> 31)) >> 11) / 2**53
 
 
 Overloads = dict[tuple[type, ...], tuple[Callable[..., Value], type]]

@@ -141,7 +141,8 @@ class _Check:
             return Word
         if name in SAMPLED_NAMES or name in SETTABLE:
             return float
-        self._note(node.place, undefined(name, self._types))
+        if len(self.found) < MAX_FINDINGS:  # looking for the nearest name is slow
+            self._note(node.place, undefined(name, self._types))
         return None
 
     def _unary(self, node: syntax.Unary) -> type | None:
@@ -192,7 +193,8 @@ class _Check:
         types = self._arguments(node.arguments)
         function = FUNCTIONS.get(node.name)
         if function is None:
-            self._note(node.place, undefined_function(node.name))
+            if len(self.found) < MAX_FINDINGS:
+                self._note(node.place, undefined_function(node.name))
             return None
         if types is None:
             return None

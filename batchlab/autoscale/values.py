@@ -144,9 +144,9 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def as_timestamp(moment: datetime) -> Timestamp:
-    """Read an aware `datetime`."""
+    """Read an aware `datetime`; raises `Refused` outside of the years 1 to 9999 of UTC."""
     delta = moment - _ORIGIN
-    return Timestamp((delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 10)
+    return Timestamp.of((delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 10)
 
 
 def as_python(value: Value) -> float | tuple[float, ...] | str | datetime | timedelta:

@@ -68,6 +68,11 @@ def test_evaluate_moment_in_another_zone_is_told_in_utc() -> None:
     ("given", "named", "reason"),
     [
         ({"now": "2024-05-06"}, "now", "give a datetime"),
+        (
+            {"now": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))},
+            "now",
+            "years 1 to 9999",
+        ),
         ({"samples": [1, 2]}, "samples", "give a mapping"),
         ({"samples": {"$PendingTask": []}}, "samples", "did you mean $PendingTasks?"),
         ({"samples": {"$Whatever": []}}, "samples", "$CPUPercent"),
@@ -256,6 +261,15 @@ def test_history_grows_and_forgets() -> None:
     assert len(history) == len(history.times) == 3
     run = Formula("v = $PendingTasks.GetSample(9);").evaluate({"$PendingTasks": history}, now=NOW)
     assert run.variables == {"v": (4.0, 3.0, 2.0)}
+
+
+def test_history_that_begins_before_the_year_1_is_an_error_of_the_evaluation() -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    run = Formula("x = $PendingTasks.HistoryBeginTime();").evaluate(
+        {"$PendingTasks": [(early, 1.0)]}, now=NOW
+    )
+    assert run.error is not None
+    assert "years 1 to 9999" in run.error.values["Message"]
 
 
 def test_history_refuses_an_older_sample_and_stays_as_it_was() -> None:
