@@ -246,12 +246,12 @@ class Evaluation:
             raise _Failed(refused, node.place) from None
 
     def _chain(self, node: syntax.Chain) -> Value:
-        left = self._value(node.first)
+        left = _VISIT[type(node.first)](self, node.first)
         symbol = node.rest[0][0]
         if symbol in ("&&", "||"):
             return self._logic(node, left)
         for index, (symbol, operand) in enumerate(node.rest):
-            right = self._value(operand)
+            right = _VISIT[type(operand)](self, operand)
             try:
                 if type(left) is tuple:
                     self._spend(len(left))
@@ -294,7 +294,7 @@ class Evaluation:
         function = FUNCTIONS.get(node.name)
         if function is None:
             raise _Failed(undefined_function(node.name), node.place)
-        arguments = [self._value(argument) for argument in node.arguments]
+        arguments = [_VISIT[type(each)](self, each) for each in node.arguments]
         try:
             if node.name == "stop" and not arguments:
                 raise _Stopped
@@ -319,7 +319,7 @@ class Evaluation:
         if name is None or method is None:
             raise _Failed(no_method(node), node.place)
         seen = self._visible(name) or Visible(name, SampleHistory(), self.now)
-        arguments = [self._value(argument) for argument in node.arguments]
+        arguments = [_VISIT[type(each)](self, each) for each in node.arguments]
         try:
             look_at, _ = resolve_method(method, [type(value) for value in arguments])
             value, look = look_at(seen, *arguments)

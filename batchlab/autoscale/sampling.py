@@ -76,7 +76,9 @@ class SampleHistory:
             naive = times and isinstance(times[0], datetime) and times[0].utcoffset() is None
             self.times += map(in_utc, times) if naive else times
             self.values += map(float, numbers)
-            sound = all(map(isfinite, self.values)) and all(map(le, self.times, self.times[1:]))
+            # The sum is not finite where a value is not; where it only overflows, look closer.
+            finite = isfinite(sum(self.values)) or all(map(isfinite, self.values))
+            sound = finite and all(map(le, self.times, self.times[1:]))
         except (AttributeError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound or not all(isinstance(when, datetime) for when in self.times[:1]):

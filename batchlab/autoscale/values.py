@@ -104,7 +104,6 @@ class Word(msgspec.Struct, frozen=True, gc=False):
 
 
 Value = float | tuple[float, ...] | str | Timestamp | Interval | Word
-Kind = type[float] | type[tuple[float, ...]] | type[str] | type[Timestamp] | type[Interval]
 
 TYPE_NAMES: dict[type, str] = {
     float: "double",
@@ -151,11 +150,11 @@ def as_timestamp(moment: datetime) -> Timestamp:
 
 def as_python(value: Value) -> float | tuple[float, ...] | str | datetime | timedelta:
     """Give a value as what Python users expect: float, tuple, str, datetime or timedelta."""
+    if isinstance(value, (float, tuple, str)):
+        return value
     if isinstance(value, Timestamp):
         return value.moment()
-    if isinstance(value, Interval):
-        return value.span()
-    return value.name if isinstance(value, Word) else value
+    return value.span() if isinstance(value, Interval) else value.name
 
 
 def show(value: Value) -> str:
