@@ -1,0 +1,78 @@
+"""Azure Batch, in your notebook: pools, nodes, jobs and tasks on a Dask cluster.
+
+::
+
+    import batchlab as bl
+
+    with bl.Lab() as lab:
+        pool = lab.create_pool("render", target_dedicated_nodes=2)
+        job = lab.create_job("frames", pool)
+        task = job.create_task("hello", "/bin/sh -c 'echo hello from $AZ_BATCH_NODE_ID'")
+        task.wait()
+        print(task.stdout)
+"""
+
+from batchlab.core.specs import (
+    EnvironmentSetting,
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    ResourceFile,
+    StartTask,
+    TaskConstraints,
+    TaskSchedulingPolicy,
+    TaskSpec,
+)
+from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.errors import (
+    BatchError,
+    Conflict,
+    InvalidRequest,
+    LabFailed,
+    NotFound,
+    WaitNeverEnds,
+    WaitTimeout,
+)
+from batchlab.handles.files import Files
+from batchlab.handles.job import Job
+from batchlab.handles.node import Node
+from batchlab.handles.pool import Pool
+from batchlab.handles.task import Task
+from batchlab.lab import Lab, SimulatedLab
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BatchError",
+    "Behavior",
+    "Conflict",
+    "EnvironmentSetting",
+    "Files",
+    "InvalidRequest",
+    "Job",
+    "JobConstraints",
+    "JobPreparationTask",
+    "JobReleaseTask",
+    "JobSpec",
+    "Lab",
+    "LabFailed",
+    "Node",
+    "NotFound",
+    "Pool",
+    "PoolInfo",
+    "PoolSpec",
+    "ResourceFile",
+    "SimulatedLab",
+    "StartTask",
+    "Task",
+    "TaskConstraints",
+    "TaskSchedulingPolicy",
+    "TaskSpec",
+    "WaitNeverEnds",
+    "WaitTimeout",
+    "Workload",
+    "__version__",
+]

@@ -114,7 +114,10 @@ def invalid(
     code : str, default "InvalidPropertyValue"
         Azure's code.
     """
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # a whole number of 5000 digits has none
+        shown = f"<{type(value).__name__}>"
     if len(shown) > 200:
         shown = shown[:197] + "..."
     where = f"{owner}.{name}" if owner else name

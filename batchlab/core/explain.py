@@ -92,17 +92,17 @@ def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]
     return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
 
 
-_HOPE = ("Coming", "Busy", "Room")
+_HOPE = ("Coming", "Busy", "Room", "Draining", "Restarting")
 
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
     state = node.phase.state
     if state in _COMING:
         return "Coming"
-    if state == "leavingpool" or (node.drain and node.drain.purpose == "leave"):
-        return "Leaving"
+    if isinstance(node.phase, phases.NodeLeavingPool):
+        return "Leaving" if node.phase.stopping else "Draining"
     if node.drain and node.drain.purpose != "disable":
-        return "Coming"
+        return "Restarting"
     if state == "starttaskfailed":
         return "StartTaskFailed"
     if state == "unusable":
@@ -145,6 +145,8 @@ def _group_reason(
 
 _SENTENCES = {
     "Leaving": "{are} leaving the pool.",
+    "Draining": "{are} to leave the pool when the tasks there are done.",
+    "Restarting": "{are} to be restarted when the tasks there, and their files, are done with.",
     "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
     "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from batchlab.core import phases
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import DeleteFiles, ForgetJob, StartRun
+from batchlab.core.outputs import ForgetJob, StartRun
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -132,7 +132,7 @@ def preparation_exited(core: Core, run: RunRecord, report: RunExited) -> bool | 
     phase = done(core, run, report)
     core.move_hook(hook, phase, node, footprint)
     retention = spec.constraints.retention_time or RETENTION
-    _retain(core, node, f"{run.job.directory}/{spec.id}", hook, retention.total_seconds())
+    _retain(core, footprint, spec.id, hook, retention.total_seconds())
     if phase.failure and spec.wait_for_success and not report.cancelled:
         run.job.refused_by[node.id] = node
     return phase.failure is None or not spec.wait_for_success
@@ -147,6 +147,9 @@ def release(core: Core, job: JobRecord) -> bool:
     finished = True
     for footprint in job.footprints.values() if spec else ():
         node = footprint.node
+        if footprint.release and isinstance(footprint.release.phase, phases.HookRunning):
+            finished = False  # whatever the node is about to do
+            continue
         if not _releasable(core, footprint):
             continue
         if footprint.release is None:
@@ -154,7 +157,7 @@ def release(core: Core, job: JobRecord) -> bool:
         if isinstance(footprint.release.phase, phases.HookDone):
             continue
         finished = False
-        if isinstance(footprint.release.phase, phases.HookPending) and node.phase.state in _UP:
+        if node.phase.state in _UP:
             assert spec is not None
             run = core.new_run("jobrelease", node, job, spec.id)
             core.command(_release_order(footprint, run.id))
@@ -170,7 +173,7 @@ def forget(core: Core, job: JobRecord) -> None:
         node.footprints.pop(job.key, None)
         if footprint.release and not isinstance(footprint.release.phase, phases.HookDone):
             footprint.release = None
-        if footprint.release is None and node.id in core.nodes:
+        if footprint.release is None and node.up:
             core.command(ForgetJob(job_id=job.spec.id, node_id=node.id))
 
 
@@ -209,8 +212,7 @@ def release_exited(core: Core, run: RunRecord, report: RunExited) -> None:
     assert hook is not None
     assert spec is not None
     core.move_hook(hook, done(core, run, report), run.node, footprint)
-    directory = f"{run.job.directory}/{spec.id}"
-    _retain(core, run.node, directory, hook, spec.retention_time.total_seconds())
+    _retain(core, footprint, spec.id, hook, spec.retention_time.total_seconds())
 
 
 # -- both ---------------------------------------------------------------------------------------
@@ -243,7 +245,9 @@ def failure_of(report: RunExited) -> FailureInfo | None:
     if report.cancelled:
         return ENDED
     code = report.exit_code
-    if not code:
+    if code is None:
+        return FailureInfo(category="ServerError", code="Unknown", message="no exit code is known")
+    if code == 0:
         return None
     return FailureInfo(
         category="UserError",
@@ -289,12 +293,12 @@ def interrupt(core: Core, node: NodeRecord, *, gone: bool) -> None:
 
 
 def _retain(
-    core: Core, node: NodeRecord, directory: str, hook: HookRecord, seconds: float
+    core: Core, footprint: FootprintRecord, name: str, hook: HookRecord, seconds: float
 ) -> None:
-    phase = hook.phase
+    phase, job, node = hook.phase, footprint.job, footprint.node
 
     def delete() -> None:
-        if hook.phase is phase and node.id in core.nodes:
-            core.command(DeleteFiles(node_id=node.id, directories=(directory,)))
+        if core.jobs.get(job.key) is job and hook.phase is phase:
+            core.delete_files(node, f"{job.directory}/{name}")
 
     core.deadlines.at(core.now + seconds, delete)

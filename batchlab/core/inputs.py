@@ -27,7 +27,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo
 
 
-class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of requests and reports."""
 
 

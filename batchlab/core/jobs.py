@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.core import hooks, inputs, phases, placement, tasks
 from batchlab.core.ids import fold
-from batchlab.core.outputs import CancelRun, DeleteFiles
+from batchlab.core.outputs import CancelRun
 from batchlab.core.records import JobRecord, TaskRecord
 from batchlab.core.specs import check_priority
 from batchlab.errors import Conflict, invalid
@@ -201,8 +201,7 @@ def _remove(core: Core, job: JobRecord) -> None:
     if core.jobs.pop(job.key, None) is None:
         return
     for node in job.nodes.values():
-        if node.id in core.nodes:
-            core.command(DeleteFiles(node_id=node.id, directories=(job.directory,)))
+        core.delete_files(node, job.directory)
     core.tell_job(job, "deleted")
 
 

@@ -27,6 +27,7 @@ from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
     Change,
     Command,
+    DeleteFiles,
     HookChanged,
     JobChanged,
     NodeChanged,
@@ -298,6 +299,13 @@ class Core:
         self._changes.append(
             TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state)
         )
+
+    def delete_files(self, node: NodeRecord, directory: str) -> None:
+        """Delete a directory of a node: now, or, while the node is away, when it is up again."""
+        if node.up:
+            self.command(DeleteFiles(node_id=node.id, directories=(directory,)))
+        elif node.id in self.nodes:
+            node.trash.append(directory)
 
     # -- what follows by itself ------------------------------------------------------------------
 

@@ -35,7 +35,14 @@ class _ModelMeta(msgspec.StructMeta):
         return super().__call__(**checked(cls, given, owner))
 
 
-class Model(msgspec.Struct, metaclass=_ModelMeta, frozen=True, kw_only=True, omit_defaults=True):
+class Model(
+    msgspec.Struct,
+    metaclass=_ModelMeta,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    gc=False,  # made of plain values only: no cycles to look for
+):
     """A description that a user writes: keyword only, immutable, checked when it is made."""
 
     @classmethod
@@ -112,7 +119,20 @@ def _text(value: Any, name: str, owner: str) -> str:
         raise invalid(name, value, f"must be text, not {_kind(value)}", owner=owner)
     if "\0" in value:
         raise invalid(name, value, "must not hold a NUL character", owner=owner)
+    if not _is_unicode(value):
+        raise invalid(name, value, "must not hold half of a surrogate pair", owner=owner)
     return value
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether text can be written down: a lone surrogate has no place in JSON."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(value: Any, name: str, owner: str) -> int:
@@ -171,12 +191,10 @@ def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
     else:
         raise invalid(name, value, "must be a mapping of names to values", owner=owner)
     for key, text in pairs:
-        if not isinstance(key, str) or not key or "=" in key or "\0" in key:
-            raise invalid(name, key, "each name must be text without '=' or NUL", owner=owner)
-        if not isinstance(text, str) or "\0" in text:
-            raise invalid(
-                f"{name}[{key!r}]", text, "each value must be text without NUL", owner=owner
-            )
+        if not isinstance(key, str) or not key or "=" in key:
+            raise invalid(name, key, "each name must be text without '='", owner=owner)
+        _text(key, name, owner)
+        _text(text, f"{name}[{key!r}]", owner)
     return dict(pairs)
 
 

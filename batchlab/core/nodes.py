@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, inputs, phases, placement, pools, tasks
-from batchlab.core.outputs import RebootNode, StartNode, StartRun, StopNode
+from batchlab.core.outputs import DeleteFiles, RebootNode, StartNode, StartRun, StopNode
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.specs import Deallocation
 from batchlab.core.views import ResizeError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _TAKING = ("idle", "running", "offline")
 _REBOOTABLE = (*_TAKING, "starttaskfailed", "unusable")
+_AWAITED = ("creating", "rebooting", "reimaging", "unknown")
 
 
 # -- requests -----------------------------------------------------------------------------------
@@ -71,7 +72,8 @@ def enable_scheduling(core: Core, request: inputs.EnableNodeScheduling) -> None:
     node.scheduling = "enabled"
     if node.drain and node.drain.purpose == "disable":
         node.drain = None
-    _rest(core, node)
+    if node.phase.state in _TAKING:
+        _rest(core, node)
 
 
 def _refuse_scheduling(node: NodeRecord, target: str) -> None:
@@ -108,7 +110,7 @@ def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None
 def node_allocated(core: Core, report: inputs.NodeAllocated) -> None:
     """A node has its machine."""
     node = _present(core, report.node_id, report.boot)
-    if node is None or node.phase.state in ("leavingpool", "starting"):
+    if node is None or not _awaited(node):
         return
     if node.allocated is None:
         node.allocated = core.now
@@ -124,6 +126,9 @@ def node_started(core: Core, report: inputs.NodeStarted) -> None:
     if node is None or node.phase.state != "starting":
         return
     node.booted = core.now
+    trash, node.trash = tuple(node.trash), []
+    if trash:
+        core.command(DeleteFiles(node_id=node.id, directories=trash))
     node.start_task = spec = node.pool.spec.start_task
     node.start = None
     if spec is not None:
@@ -193,19 +198,15 @@ def _start_task_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> 
 
 def _rest(core: Core, node: NodeRecord) -> None:
     """Let a node be what its tasks make it: running, or idle, or, disabled, offline."""
-    if node.drain is None and node.phase.state not in (
-        "starttaskfailed", "unusable", "unknown", "creating", "rebooting", "reimaging",
-    ):  # fmt: skip
-        busy = node.free < node.pool.spec.task_slots_per_node
-        phase: phases.Phase
-        if busy:
-            phase = phases.NodeRunning(core.now)
-        elif node.scheduling == "disabled":
-            phase = phases.NodeOffline(core.now)
-        else:
-            phase = phases.NodeIdle(core.now)
-        if phase.state != node.phase.state:
-            core.move_node(node, phase)
+    phase: phases.Phase
+    if node.free < node.pool.spec.task_slots_per_node:
+        phase = phases.NodeRunning(core.now)
+    elif node.scheduling == "disabled":
+        phase = phases.NodeOffline(core.now)
+    else:
+        phase = phases.NodeIdle(core.now)
+    if phase.state != node.phase.state:
+        core.move_node(node, phase)
     placement.sort_node(core, node)
 
 
@@ -240,11 +241,9 @@ def settle(core: Core, node: NodeRecord) -> None:
     """If a node is empty, do what it was emptied for; else let it rest or run."""
     if node.id not in core.nodes:
         return
-    if node.drain is None:
-        if node.phase.state in _TAKING:
-            _rest(core, node)
-        return
-    if node.free < node.pool.spec.task_slots_per_node:
+    if node.phase.state in _TAKING:
+        _rest(core, node)
+    if node.drain is None or node.free < node.pool.spec.task_slots_per_node:
         return
     purpose = node.drain.purpose
     if node.drain.option == "retaineddata" and node.retained_until > core.now:
@@ -253,9 +252,7 @@ def settle(core: Core, node: NodeRecord) -> None:
     node.drain = None
     if purpose == "leave":
         stop(core, node)
-    elif purpose == "disable":
-        _rest(core, node)
-    else:
+    elif purpose != "disable":
         _reboot(core, node, reimage=purpose == "reimage")
 
 
@@ -280,6 +277,7 @@ def _reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
     if reimage:
         node.image += 1
         node.retained_until = 0.0
+        node.trash = []
         for footprint in node.footprints.values():
             footprint.job.refused_by.pop(node.id, None)
             core.touch_job(footprint.job)
@@ -299,7 +297,7 @@ def _show_reboot(core: Core, node: NodeRecord, purpose: str) -> None:
 
 def _end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
     """Nothing runs on the node any more: strike out its runs, give tasks and hooks back."""
-    for run in list(node.runs.values()):
+    for run in reversed(list(node.runs.values())):  # the oldest is to be first again
         if run.task:
             tasks.run_lost(core, run)
     for footprint in list(node.footprints.values()):
@@ -315,24 +313,27 @@ def _end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
 def node_lost(core: Core, report: inputs.NodeLost) -> None:
     """Contact with a node ended, unasked: give its tasks back, start it again."""
     node = _present(core, report.node_id, report.boot)
-    if node is None or _stopping(node):
+    if node is None or _stopping(node) or node.phase.state == "unusable":
         return
-    _end_life(core, node, gone=False)
     if node.drain and node.drain.purpose == "leave":
         stop(core, node)
         return
     node.drain = None
-    node.boot += 1
+    if node.phase.state == "reimaging":
+        _reboot(core, node, reimage=True)  # what was begun is not to be forgotten
+        return
     if node.phase.state != "creating":
         core.move_node(node, phases.NodeUnknown(core.now), report.reason)
     placement.sort_node(core, node)
+    _end_life(core, node, gone=False)
+    node.boot += 1
     core.command(start_command(node))
 
 
 def node_start_failed(core: Core, report: inputs.NodeStartFailed) -> None:
     """There is no machine for a node: it never joins, or cannot be brought back."""
     node = _present(core, report.node_id, report.boot)
-    if node is None or _stopping(node):
+    if node is None or not (_awaited(node) or node.phase.state == "starting"):
         return
     error = ResizeError(code=report.code, message=report.message)
     if node.allocated is None:
@@ -367,6 +368,11 @@ def start_command(node: NodeRecord) -> StartNode:
         vm_size=spec.vm_size,
         task_slots=spec.task_slots_per_node,
     )
+
+
+def _awaited(node: NodeRecord) -> bool:
+    """Whether the driver owes the node a machine."""
+    return node.drain is None and node.phase.state in _AWAITED
 
 
 def _stopping(node: NodeRecord) -> bool:

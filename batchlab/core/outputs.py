@@ -12,7 +12,7 @@ from batchlab.core.specs import ResourceFile
 RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of what a driver is told to do."""
 
 
@@ -90,7 +90,7 @@ class DeleteFiles(Command, frozen=True, kw_only=True):
 # -- changes ------------------------------------------------------------------------------------
 
 
-class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of what watchers are told. `reason` says in Azure's words, or ours, why."""
 
     at: float

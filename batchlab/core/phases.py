@@ -36,8 +36,11 @@ from batchlab.core.specs import Deallocation, DisableTasks
 from batchlab.core.views import FailureInfo
 
 
-class Phase(msgspec.Struct, frozen=True, eq=False):
-    """Base of all phases; `since` is when it began, in seconds since 1970."""
+class Phase(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Base of all phases; `since` is when it began, in seconds since 1970.
+
+    Without `gc`, as phases are made of plain values: Python need not look for cycles in them.
+    """
 
     state: ClassVar[str]
     since: float
@@ -248,7 +251,7 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "rebooting": frozenset({"starting", "reimaging", "unknown", "unusable", "leavingpool"}),
         "reimaging": frozenset({"starting", "rebooting", "unknown", "unusable", "leavingpool"}),
         "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool"}),
-        "unusable": frozenset({"rebooting", "reimaging", "starting", "leavingpool"}),
+        "unusable": frozenset({"rebooting", "reimaging", "leavingpool"}),
         "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
     },
     "job": {

@@ -11,12 +11,13 @@ fewest. A node where the job's preparation failed for good takes no task of that
 reimaged; it goes on serving others.
 
 Nodes are held in buckets by free slots, tasks in queues by needed slots, so that placing one task
-costs the same however many there are.
+costs the same however many there are. What is taken from the front again and again is an
+`OrderedDict`: a plain dict looks at all the places that were emptied before.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, phases, tasks
@@ -45,8 +46,15 @@ def offer(core: Core, job: JobRecord) -> None:
     """Let an active job with queued tasks take part in the placement of its pool."""
     pool = core.pools.get(job.spec.pool_info.pool_id.lower())
     if pool and job.queue and isinstance(job.phase, phases.JobActive):
-        pool.ready.setdefault(job.spec.priority, {}).setdefault(job.key, job)
+        _ready(pool, job.spec.priority).setdefault(job.key, job)
         core.touch_pool(pool)
+
+
+def _ready(pool: PoolRecord, priority: int) -> OrderedDict[str, JobRecord]:
+    ready = pool.ready.get(priority)
+    if ready is None:
+        ready = pool.ready[priority] = OrderedDict()
+    return ready
 
 
 def withdraw(core: Core, job: JobRecord) -> None:
@@ -104,7 +112,7 @@ def _pick(pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
             if not job.queue:
                 idle.append(job)
         if found is not None and len(ready) > 1:
-            ready[job.key] = ready.pop(job.key)  # its turn is over
+            ready.move_to_end(job.key)  # its turn is over
         for job in idle:
             _withdraw(pool, job)
         if found is not None:

@@ -14,6 +14,7 @@ jobs live on and wait for a pool of that id.
 from __future__ import annotations
 
 import zlib
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,12 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
     pool = PoolRecord(
         key=key,
         spec=spec,
+        number=zlib.crc32(f"{key} {core.next_number()}".encode()),
         created=core.now,
         phase=phases.PoolActive(core.now),
         allocation=phases.Steady(core.now),
         target=spec.target_dedicated_nodes,
-        buckets=[{} for _ in range(spec.task_slots_per_node + 1)],
+        buckets=[OrderedDict() for _ in range(spec.task_slots_per_node + 1)],
     )
     core.pools[key] = pool
     core.tell_pool(pool, "active")
@@ -179,7 +181,7 @@ def _ask(core: Core, pool: PoolRecord, count: int) -> None:
     stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
         pool.node_count += 1
-        node_id = f"tvm-{zlib.crc32(pool.key.encode()):010d}_{pool.node_count}-{stamp}"
+        node_id = f"tvm-{pool.number:010d}_{pool.node_count}-{stamp}"
         slots = pool.spec.task_slots_per_node
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots)

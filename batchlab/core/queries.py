@@ -19,7 +19,7 @@ from batchlab.core.records import (
     PoolRecord,
     TaskRecord,
 )
-from batchlab.errors import Conflict, NotFound
+from batchlab.errors import Conflict, NotFound, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -252,6 +252,8 @@ def _refuse_away(node: NodeRecord) -> None:
 
 
 def _list_tasks(core: Core, q: questions.ListTasks, now: float) -> list[views.TaskView]:
+    if q.skip < 0 or q.limit < 0:
+        raise invalid("skip, limit", (q.skip, q.limit), "a page cannot be negative")
     tasks = core.job(q.job_id).tasks.values()
     chosen = (task for task in tasks if not q.states or task.phase.state in q.states)
     return [task_view(task) for task in islice(chosen, q.skip, q.skip + q.limit)]

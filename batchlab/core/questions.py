@@ -114,7 +114,7 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
-    """Base of what can be waited for."""
+    """Base of what can be waited for; as text, a statement."""
 
 
 class PoolIs(Condition, frozen=True, kw_only=True):
@@ -122,6 +122,9 @@ class PoolIs(Condition, frozen=True, kw_only=True):
 
     pool_id: str
     state: str
+
+    def __str__(self) -> str:
+        return f"pool {self.pool_id!r} is {self.state}"
 
 
 class NodesAre(Condition, frozen=True, kw_only=True):
@@ -131,12 +134,20 @@ class NodesAre(Condition, frozen=True, kw_only=True):
     state: str
     node_ids: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        if self.node_ids:
+            return f"node {', '.join(self.node_ids)} is {self.state}"
+        return f"all nodes of pool {self.pool_id!r} are {self.state}"
+
 
 class JobIs(Condition, frozen=True, kw_only=True):
     """The job's state is `state`; ``deleted``: it is gone."""
 
     job_id: str
     state: str
+
+    def __str__(self) -> str:
+        return f"job {self.job_id!r} is {self.state}"
 
 
 class TaskIs(Condition, frozen=True, kw_only=True):
@@ -146,8 +157,14 @@ class TaskIs(Condition, frozen=True, kw_only=True):
     task_id: str
     state: str
 
+    def __str__(self) -> str:
+        return f"task {self.task_id!r} of job {self.job_id!r} is {self.state}"
+
 
 class TasksCompleted(Condition, frozen=True, kw_only=True):
     """Every task of the job is completed."""
 
     job_id: str
+
+    def __str__(self) -> str:
+        return f"all tasks of job {self.job_id!r} are completed"

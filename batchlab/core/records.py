@@ -6,7 +6,7 @@ collection is a dict or a list, so that the same inputs give the same order on a
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -22,6 +22,8 @@ HookPhase: TypeAlias = phases.HookPending | phases.HookRunning | phases.HookDone
 TaskPhase: TypeAlias = (
     phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
 )
+
+_UP = ("idle", "running", "offline", "waitingforstarttask", "starttaskfailed")
 
 
 class Record(msgspec.Struct, eq=False, kw_only=True):
@@ -146,6 +148,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
 
     `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
     slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
+    `trash` are directories to delete when it is up again.
     """
 
     id: str
@@ -165,16 +168,31 @@ class NodeRecord(Record, eq=False, kw_only=True):
     runs: dict[RunId, RunRecord] = {}
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
+    trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
 
+    @property
+    def up(self) -> bool:
+        """Whether its agent is there, and stays for now, to be told things."""
+        phase = self.phase
+        if isinstance(phase, phases.NodeLeavingPool):
+            return not phase.stopping
+        return phase.state in _UP
+
 
 class PoolRecord(Record, eq=False, kw_only=True):
-    """One pool. `buckets[n]` are the nodes with n free slots that take tasks, in the order they
-    came there; `ready` the active jobs with queued tasks, by priority, next in turn first.
-    `creating` and `leaving` are the nodes that a resize waits for."""
+    """One pool.
+
+    `number` is part of its nodes' ids, and not that of an earlier pool of the same id: a late
+    report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
+    slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
+    by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
+    for.
+    """
 
     key: str
+    number: int
     spec: PoolSpec
     created: float
     phase: phases.Phase
@@ -186,5 +204,5 @@ class PoolRecord(Record, eq=False, kw_only=True):
     creating: dict[str, NodeRecord] = {}
     leaving: dict[str, NodeRecord] = {}
     node_count: int = 0
-    buckets: list[dict[str, NodeRecord]] = []
-    ready: dict[int, dict[str, JobRecord]] = {}
+    buckets: list[OrderedDict[str, NodeRecord]] = []
+    ready: dict[int, OrderedDict[str, JobRecord]] = {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, inputs, phases, placement
 from batchlab.core.ids import fold
-from batchlab.core.outputs import CancelRun, DeleteFiles, StartRun
+from batchlab.core.outputs import CancelRun, StartRun
 from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
 from batchlab.core.specs import TaskSpec
 from batchlab.core.views import FailureInfo
@@ -98,6 +98,7 @@ def reactivate_task(core: Core, request: inputs.ReactivateTask) -> None:
             "TaskSucceeded",
             f"task {task.spec.id!r} succeeded: only a failed task can be reactivated",
         )
+    delete_files(core, task)
     task.retry_count = task.requeue_count = task.recoveries = 0
     task.last_retry = task.last_requeue = task.started = None
     activate(core, task, "reactivated")
@@ -134,7 +135,7 @@ def assign(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Give a queued task slots on a node, and run it there once the job is prepared."""
     job, slots = task.job, task.spec.required_slots
     former = task.node
-    if former is not None and former is not node and task.started is not None:
+    if former is not node:
         delete_files(core, task)
     task.node = node
     job.nodes[node.id] = node
@@ -182,7 +183,7 @@ def return_waiting(
     core: Core, footprint: FootprintRecord, reason: str, *, ending: str = "requeue"
 ) -> None:
     """The preparation will not be had here: put the tasks that waited back, or end them."""
-    for task in _take_waiting(footprint):
+    for task in reversed(_take_waiting(footprint)):  # the oldest is to be first again
         vacate(core, footprint.node, task)
         if ending == "terminate":
             _complete(core, task, None, hooks.ENDED)
@@ -298,6 +299,7 @@ _STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
 def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) -> None:
     """Queue a task (again)."""
     core.move_task(task, phases.TaskActive(core.now), reason)
+    core.touch_job(task.job)
     placement.enqueue(core, task, first=first)
 
 
@@ -308,16 +310,16 @@ def _complete(
     core.move_task(task, phase, failure.code if failure else "")
     core.touch_job(task.job)
     node = task.node
-    if node is None:
+    if node is None or task.started is None:
         return
     until = core.now + task.retention.total_seconds()
     node.retained_until = max(node.retained_until, until)
+    core.deadlines.at(until, _retention_over, core, task, phase)
 
-    def delete() -> None:
-        if task.phase is phase:
-            delete_files(core, task)
 
-    core.deadlines.at(until, delete)
+def _retention_over(core: Core, task: TaskRecord, phase: phases.TaskCompleted) -> None:
+    if task.phase is phase and core.jobs.get(task.job.key) is task.job:
+        delete_files(core, task)
 
 
 def _remove(core: Core, task: TaskRecord) -> None:
@@ -332,5 +334,5 @@ def _remove(core: Core, task: TaskRecord) -> None:
 def delete_files(core: Core, task: TaskRecord) -> None:
     """Delete a task's directory on the node where it ran last, if that is still there."""
     node = task.node
-    if node is not None and node.id in core.nodes and node.phase.state != "creating":
-        core.command(DeleteFiles(node_id=node.id, directories=(task.directory,)))
+    if node is not None and task.started is not None:
+        core.delete_files(node, task.directory)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from batchlab.core import phases, questions
 from batchlab.core.explain import explain, explain_queued
 from batchlab.core.ids import fold
-from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
+from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 from batchlab.core.views import Reason
 from batchlab.errors import invalid
 
@@ -74,6 +74,8 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
             return _job(core, core.job(job_id), state)
         case questions.TaskIs(job_id=job_id, task_id=task_id, state=state):
             task = core.task(job_id, task_id)
+            if state == "deleted" and _is_going(core, task):
+                return []
             if isinstance(task.phase, phases.TaskCompleted) or state == "deleted":
                 return [_stays(f"Task {task_id!r}", task.phase.state, state)]
             reasons = explain(core, task)
@@ -93,6 +95,14 @@ def _nodes(core: Core, condition: questions.NodesAre) -> tuple[PoolRecord, list[
     if condition.node_ids:
         return pool, [core.node(condition.pool_id, node_id) for node_id in condition.node_ids]
     return pool, list(pool.nodes.values())
+
+
+def _is_going(core: Core, task: TaskRecord) -> bool:
+    """Whether a task is about to be deleted: by itself, or with its job."""
+    phase = task.phase
+    if isinstance(phase, phases.TaskRunning) and core.runs[phase.run_id].ending == "delete":
+        return True
+    return isinstance(task.job.phase, phases.JobDeleting)
 
 
 def _stays(what: str, state: str, wanted: str) -> Reason:

@@ -91,6 +91,8 @@ class Engine:
         """Handle all queued reports."""
         if self._turning:
             return
+        if self.failure is not None:
+            self._inbox.clear()
         if not self._inbox:
             return
         commands: list[Command] = []

@@ -6,7 +6,6 @@ that is fed the same lines gives the same commands, whatever the machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -17,7 +16,7 @@ import msgspec
 from batchlab.core.inputs import REPORTS, REQUESTS, Input, Request
 from batchlab.core.machine import Core, Settings
 from batchlab.core.outputs import Step
-from batchlab.errors import BatchError, InvalidRequest
+from batchlab.errors import BatchError, InvalidRequest, NotFound
 
 __all__ = ["Journal", "read", "replay"]
 
@@ -71,34 +70,36 @@ class Journal:
         self._file.close()
 
 
-def read(path: Path) -> tuple[Settings, Iterator[tuple[float, Input]]]:
+def read(path: Path) -> tuple[Settings, list[tuple[float, Input]]]:
     """Read a journal: the core's settings, and each input with its time.
+
+    A last line that was cut, because its lab was killed while it wrote, is left out.
 
     Raises
     ------
+    NotFound
+        ``FileNotFound``.
     InvalidRequest
-        ``InvalidInput``: not a journal, or of another version.
+        ``InvalidInput``: not a journal, of another version, or damaged.
     """
-    file = path.open("rb")
     try:
-        header = msgspec.json.decode(file.readline(), type=Header)
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise NotFound("FileNotFound", f"{path} cannot be read: {error.strerror}") from None
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    try:
+        header = msgspec.json.decode(lines[0] if lines else b"", type=Header)
+        inputs = [_decoder.decode(line) for line in lines[1:]]
     except msgspec.MsgspecError as error:
-        file.close()
         raise InvalidRequest("InvalidInput", f"{path} is not a journal: {error}") from None
     if header.batchlab_journal != VERSION:
-        file.close()
         raise InvalidRequest(
             "InvalidInput",
             f"{path} is a journal of version {header.batchlab_journal}; this batchlab reads "
             f"version {VERSION}",
         )
-
-    def inputs() -> Iterator[tuple[float, Input]]:
-        with file:
-            for line in file:
-                yield _decoder.decode(line)
-
-    return header.settings, inputs()
+    return header.settings, inputs
 
 
 def replay(path: Path) -> tuple[Core, list[Step]]:

@@ -1,10 +1,15 @@
 """Job preparation and release: once per job and node, lazily, and nothing left undone."""
 
+from datetime import timedelta
+
+import pytest
 from world import World
 
 from batchlab.core import inputs
-from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, RebootNode, StartRun, StopNode
-from batchlab.core.specs import JobPreparationTask, TaskConstraints
+from batchlab.core.outputs import CancelRun, ForgetJob
+from batchlab.core.specs import JobPreparationTask, JobReleaseTask, TaskConstraints
+from batchlab.core.views import FailureInfo
+from batchlab.errors import Conflict
 
 PREP, REL = "prep", "rel"
 
@@ -35,28 +40,6 @@ def test_preparation_first_task_runs_it_once_and_task_waits(world: World) -> Non
     assert second.kind == "task"
     world.exit(second)
     assert world.state("b") == "completed"
-
-
-def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> None:
-    hooked(world, nodes=2)
-    world.tasks("a")
-    world.exit(world.run())
-    world.exit(world.run())
-    world.feed(inputs.TerminateJob(job_id="j"))
-    release = world.run()
-    assert release.kind == "jobrelease"
-    assert release.time_limit_s == 900
-    assert world.job_view().state == "terminating"
-    assert world.job_view().terminate_reason == "UserTerminate"
-    world.exit(release, 1)  # row 9: failure changes nothing
-    assert world.job_view().state == "completed"
-    (row,) = world.rows()
-    assert row.job_preparation_task_execution_info.exit_code == 0
-    assert row.job_release_task_execution_info.result == "failure"
-    world.feed(inputs.DeleteJob(job_id="j"))  # row 23: not a second time
-    (files,) = world.said()
-    assert isinstance(files, DeleteFiles)
-    assert files.directories == ("workitems/j/job-1",)
 
 
 def test_terminate_while_preparing_ends_preparation_before_job(world: World) -> None:
@@ -157,52 +140,130 @@ def test_reboot_reruns_preparation_unless_told_not_to(world: World) -> None:
     world.exit(world.run())
 
 
-def test_node_lost_during_release_runs_it_again(world: World) -> None:
-    (node,) = hooked(world)
+def finish(world: World, *tasks: str) -> None:
+    """Run tasks of job j, and their preparations, to their end."""
+    world.tasks(*tasks)
+    while runs := world.runs():
+        for run in runs:
+            world.exit(run)
+
+
+def test_eight_tasks_on_two_nodes_prepare_once_on_each(world: World) -> None:
+    first, second = hooked(world, nodes=2)  # row 34
+    world.tasks(*(f"task00{i}" for i in range(1, 9)))
+    order = []
+    under_way = world.runs()
+    while under_way:
+        run = under_way.pop(0)
+        order.append((run.kind, run.run_id.node_id))
+        world.exit(run)
+        under_way += world.runs()
+    for node in (first, second):
+        kinds = [kind for kind, where in order if where == node]
+        assert kinds == ["jobpreparation"] + ["task"] * 4
+    assert [row.node_id for row in world.rows()] == [first, second]
+
+
+def test_status_list_without_hooks_is_refused_and_without_tasks_is_empty(world: World) -> None:
+    world.job("bare")  # rows 25 and 26
+    with pytest.raises(Conflict) as caught:
+        world.rows("bare")
+    assert caught.value.code == "JobPreparationTaskOrReleaseTaskNotSpecified"
+    hooked(world)
+    assert world.rows() == []
+
+
+def test_preparation_waits_for_no_second_task_of_the_node(world: World) -> None:
+    world.pool(task_slots_per_node=2)
+    world.job(job_preparation_task=PREP)
+    world.tasks("a", "b")
+    preparation = world.run()  # one, although two tasks wait
+    assert [world.state("a"), world.state("b")] == ["preparing", "preparing"]
+    world.exit(preparation)
+    assert [run.run_id.task_id for run in world.runs()] == ["a", "b"]
+
+
+def test_preparation_cut_short_by_a_reboot_runs_again(world: World) -> None:
+    keep = JobPreparationTask(command_line=PREP, rerun_on_node_reboot_after_success=False)
+    (node,) = hooked(world, prep=keep)
     world.tasks("a")
-    world.exit(world.run())
-    world.exit(world.run())
-    world.feed(inputs.TerminateJob(job_id="j"))
-    lost = world.run()
-    world.lost(node)
-    world.boot()
-    again = world.run()
-    assert again.kind == "jobrelease"
-    world.exit(lost)  # late
-    assert world.core.dropped == 1
-    assert world.job_view().state == "terminating"
-    world.exit(again)
-    assert world.job_view().state == "completed"
-
-
-def test_node_removed_row_stays_without_release(world: World) -> None:
-    (node,) = hooked(world)
-    world.tasks("a")
-    world.exit(world.run())
-    world.exit(world.run())
-    world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=0))
-    assert world.said() == [StopNode(pool_id="p", node_id=node)]
-    world.gone(node)
-    world.feed(inputs.TerminateJob(job_id="j"))
-    assert world.job_view().state == "completed"
-    (row,) = world.rows()
-    assert row.job_preparation_task_execution_info.exit_code == 0
-    assert row.job_release_task_execution_info is None
-
-
-def test_release_waits_for_node_that_reboots(world: World) -> None:
-    (node,) = hooked(world)
-    world.tasks("a")
-    world.exit(world.run())
-    world.exit(world.run())
+    first = world.run()
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
-    (reboot,) = world.said()
-    assert isinstance(reboot, RebootNode)
-    world.feed(inputs.TerminateJob(job_id="j"))
-    assert world.job_view().state == "terminating"
+    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.state("a") == "active"
     world.allocated(node, 2)
     world.started(node, 2)
-    release = world.run()
-    assert isinstance(release, StartRun)
-    world.exit(release)
+    second = world.run()
+    assert second.kind == "jobpreparation"
+    world.exit(first)  # late
+    assert world.state("a") == "preparing"
+    world.exit(second)
+    world.exit(world.run())
+    assert world.state("a") == "completed"
+
+
+def test_preparation_lost_with_its_node_is_not_a_failure(world: World) -> None:
+    first, second = hooked(world, nodes=2)
+    world.tasks("a")
+    world.run()
+    world.lost(first)
+    assert world.told() == [
+        ("StartNode", first, 2), ("jobpreparation", "j", "jobpreparation", second),
+    ]  # fmt: skip
+    assert world.task("a").retry_count == 0
+    assert world.reasons("a") == ["Preparing"]
+    world.allocated(first, 2)
+    world.started(first, 2)
+
+
+def test_preparation_that_never_launched_is_not_retried(world: World) -> None:
+    prep = JobPreparationTask(
+        command_line=PREP, constraints=TaskConstraints(max_task_retry_count=-1)
+    )
+    (node,) = hooked(world, prep=prep)
+    world.tasks("a")
+    missing = FailureInfo(category="UserError", code="CommandProgramNotFound")
+    world.exit(world.run(), None, failure=missing)
+    world.nothing_else()
+    view = world.task("a")
+    assert (view.state, view.failure_info) == ("active", None)  # row 2: only the list shows it
+    (row,) = world.rows()
+    assert row.job_preparation_task_execution_info.failure_info == missing
+    world.feed(inputs.TerminateJob(job_id="j"))
+    assert world.told() == [("ForgetJob", "j", node)]  # nothing was prepared to be released
     assert world.job_view().state == "completed"
+
+
+def test_preparation_limits_and_names_reach_the_node(world: World) -> None:
+    prep = JobPreparationTask(
+        id="ready",
+        command_line=PREP,
+        environment_settings={"X": "1"},
+        constraints=TaskConstraints(max_wall_clock_time=timedelta(seconds=9)),
+    )
+    (node,) = hooked(world, prep=prep)
+    world.tasks("jobpreparation")  # row 35: a task may have the id that is not taken
+    run = world.run()
+    assert run.run_id[:3] == ("j", "ready", node)
+    assert (run.directory, run.environment, run.time_limit_s) == (
+        "workitems/j/job-1/ready", {"X": "1"}, 9.0,
+    )  # fmt: skip
+    assert run.release is not None
+    assert (run.release.kind, run.release.preparation_directory) == ("jobrelease", run.directory)
+
+
+def test_retention_of_hooks_deletes_their_directories_once(world: World) -> None:
+    day = timedelta(days=1)
+    prep = JobPreparationTask(command_line=PREP, constraints=TaskConstraints(retention_time=day))
+    (node,) = world.pool()
+    release = JobReleaseTask(command_line=REL, retention_time=2 * day)
+    world.job(job_preparation_task=prep, job_release_task=release)
+    finish(world, "a")
+    world.feed(inputs.TerminateJob(job_id="j"))
+    world.exit(world.run())
+    world.later(86_400)
+    assert world.told() == [("DeleteFiles", node, "workitems/j/job-1/jobpreparation")]
+    world.later(86_400)
+    assert world.told() == [("DeleteFiles", node, "workitems/j/job-1/jobrelease")]
+    world.later(1e7)
+    assert world.told() == [("DeleteFiles", node, "workitems/j/job-1/a")]

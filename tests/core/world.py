@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from digest import digest
+
 from batchlab.core import inputs, invariants, questions
 from batchlab.core.ids import RunId
 from batchlab.core.machine import Core, Settings
-from batchlab.core.outputs import Command, RebootNode, StartNode, StartRun, StopNode
+from batchlab.core.outputs import (
+    CancelRun,
+    Command,
+    DeleteFiles,
+    ForgetJob,
+    RebootNode,
+    StartNode,
+    StartRun,
+    StopNode,
+)
 from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
 from batchlab.core.views import FailureInfo
+from batchlab.errors import BatchError
 
 
 class World:
@@ -33,6 +46,18 @@ class World:
     def said(self) -> list[Command]:
         commands, self.unseen = self.unseen, []
         return commands
+
+    def told(self) -> list[tuple[Any, ...]]:
+        """All commands since the last look, each in short."""
+        return [_short(command) for command in self.said()]
+
+    def refused(self, item: inputs.Request) -> BatchError:
+        """Feed a request that must be refused, and must leave everything as it is."""
+        before = digest(self.core)
+        with pytest.raises(BatchError) as caught:
+            self.core.handle(self.now, item)
+        assert digest(self.core) == before
+        return caught.value
 
     def nothing_else(self) -> None:
         assert self.said() == []
@@ -129,6 +154,25 @@ class World:
 
     def ask(self, question: questions.Question) -> Any:
         return self.core.ask(question, self.now)
+
+
+def _short(command: Command) -> tuple[Any, ...]:
+    match command:
+        case StartNode(node_id=node_id, boot=boot):
+            return "StartNode", node_id, boot
+        case RebootNode(node_id=node_id, boot=boot, reimage=reimage):
+            return "RebootNode", node_id, boot, reimage
+        case StopNode(node_id=node_id):
+            return "StopNode", node_id
+        case StartRun(run_id=run_id, kind=kind):
+            return kind, run_id.job_id, run_id.task_id, run_id.node_id
+        case CancelRun(run_id=run_id):
+            return "CancelRun", run_id.task_id, run_id.node_id
+        case ForgetJob(job_id=job_id, node_id=node_id):
+            return "ForgetJob", job_id, node_id
+        case DeleteFiles(node_id=node_id, directories=directories):
+            return "DeleteFiles", node_id, *directories
+    raise TypeError(command)
 
 
 __all__ = ["StopNode", "World"]

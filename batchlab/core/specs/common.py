@@ -66,7 +66,8 @@ class ResourceFile(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.http_url:
             raise invalid("http_url", self.http_url, "name a path or a URL", owner="ResourceFile")
-        if not self.target or self.target.startswith("/") or ".." in self.target.split("/"):
+        parts = self.target.split("/")
+        if ".." in parts or parts[0] == "" or parts[-1] in ("", "."):
             raise invalid(
                 "file_path",
                 self.file_path,

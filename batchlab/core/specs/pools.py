@@ -28,7 +28,7 @@ def vm_cores(vm_size: str) -> int:
         return _SIZES[size]
     digits = ""
     for char in size.removeprefix("standard_").removeprefix("basic_"):
-        if char.isdigit():
+        if char.isdecimal():
             digits += char
         elif digits:
             break

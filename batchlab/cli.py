@@ -1,0 +1,199 @@
+"""The command line: `batchlab demo` and `batchlab lab`.
+
+Light to start: Dask and the rest are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+import batchlab
+from batchlab.errors import BatchError
+
+if TYPE_CHECKING:
+    from batchlab.lab import BaseLab
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended."""
+EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    help="Azure Batch, in your notebook.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="batchlab")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"batchlab {batchlab.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    nodes: Annotated[int, typer.Option(min=1, max=1000, help="Nodes of the pool.")] = 2,
+    tasks: Annotated[int, typer.Option(min=1, max=100_000, help="Tasks of the job.")] = 8,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Run each node in a process of its own.")
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
+        ),
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
+) -> None:
+    """Run the job preparation and release sample.
+
+    A job's preparation task writes the node's id into a file of the node, each task appends its
+    own id, and the release task deletes the file when the job ends.
+    """
+    if (simulated and (processes or scheduler)) or (processes and scheduler):
+        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def confirm(question: str) -> bool:
+        return _confirm(console, question, yes)
+
+    from batchlab.demo import Demo  # noqa: PLC0415
+
+    try:
+        with (
+            _remembered_interrupt() as check,
+            _lab(scheduler, processes=processes, simulated=simulated) as lab,
+        ):
+            showing = Demo(lab, console, confirm, check)
+            try:
+                good = showing.run(nodes, tasks)
+            except (BatchError, KeyboardInterrupt):
+                showing.clean_up()
+                raise
+    except BatchError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        console.print("Interrupted: the job and the pool of this demo are deleted.")
+        raise typer.Exit(INTERRUPTED) from None
+    if good:
+        console.print("Sample complete.")
+    else:
+        _fail("a task of the sample failed, see above")
+
+
+def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:
+    if simulated:
+        return batchlab.SimulatedLab()
+    return batchlab.Lab(scheduler) if scheduler else batchlab.Lab(processes=processes)
+
+
+@contextmanager
+def _remembered_interrupt() -> Iterator[Callable[[], None]]:
+    """Raise on Ctrl-C, and again at the next `check` if that was lost.
+
+    Dask hooks into the garbage collector, and Python drops what is raised in such a hook.
+    """
+    pressed = threading.Event()
+
+    def press(number: int, frame: object) -> None:
+        pressed.set()
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _confirm(console: Console, question: str, yes: bool) -> bool:
+    console.print(f"{question} [yes] no ", end="")
+    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        console.print("yes")
+        return True
+    try:
+        return not input().strip().lower().startswith("n")
+    except EOFError:
+        console.print("yes")
+        return True
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"batchlab: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@app.command(context_settings=EXTRA)
+def lab(context: typer.Context) -> None:
+    """Open the lessons in JupyterLab.
+
+    Further arguments go to `jupyter lab`, such as --port 9000 or --no-browser.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
+    lesson = min(_lessons().glob("*.ipynb"))
+    typer.echo(f"Lessons: {lesson.parent}")
+    command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
+    with subprocess.Popen(command) as jupyter:
+        while True:
+            try:
+                raise typer.Exit(jupyter.wait())
+            except KeyboardInterrupt:
+                continue  # JupyterLab has got it too, and asks what it means
+
+
+def _lessons() -> Path:
+    """Where the lessons are: of a checkout its own, else a copy that may be written to."""
+    checkout = Path(batchlab.__file__).parent.parent / "notebooks"
+    if any(checkout.glob("*.ipynb")):
+        return checkout
+    installed = Path(sys.prefix) / "share" / "batchlab" / "notebooks"
+    if not any(installed.glob("*.ipynb")):
+        _fail(f"the lessons are not installed: {installed} is missing; reinstall batchlab")
+    copy = Path.cwd() / "batchlab-notebooks"
+    if copy.exists():
+        return copy
+    try:
+        shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("*.py", "*.cfg", "__pyc*"))
+    except OSError as error:
+        _fail(f"cannot copy the lessons to {copy}: {os.strerror(error.errno or 0)}")
+    return copy

@@ -1,0 +1,17 @@
+"""Real nodes: processes and folders on the workers of a Dask cluster.
+
+::
+
+    connection   a lab's side: starts a cluster or attaches to one, asks, waits, closes
+    host         the scheduler's side: the engine, its clock, its RPC handlers
+    fleet        the life of each node: brought up, rebooted, lost, stopped
+    supply       workers of our own behind the nodes, in this process or in their own
+    cluster      workers of a cluster that somebody else started
+    attaching    getting the host into such a cluster
+    agent        a node: takes commands, runs them, reports
+    footprint    what a job leaves on a node: preparation is its setup, release its teardown
+    runs         one run: folders, resource files, process, outcome
+    processes, folders, files, resources, threads, janitor    what these stand on
+
+Only modules in this package speak to Dask, and only here a node is called a worker.
+"""

@@ -1,0 +1,307 @@
+"""A node: a worker plugin that takes commands, runs them, and reports.
+
+Commands come in lists over the worker's stream from the scheduler, and reports go back in lists,
+all that have gathered since the loop's last turn. What blocks is done in threads (`runs`), so the
+loop that Dask shares with us stays free.
+
+A node may be put on a worker where an earlier boot of it, killed without warning, has left
+processes: they are killed before the node is ready. A node leaves when it is told to (`leave`), or
+because its worker closes. Then its folders go as well, unless a nanny is there: it may bring the
+worker back under the same name, so the watchdog of `janitor` decides later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import uuid
+from typing import Any
+
+from distributed import WorkerPlugin
+
+from batchlab.core.environment import SYSTEM_NAMES, NodeFacts
+from batchlab.core.ids import RunId
+from batchlab.core.inputs import RunExited
+from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, StartRun
+from batchlab.drivers.dask import janitor, messages, threads
+from batchlab.drivers.dask.files import Files
+from batchlab.drivers.dask.folders import NodeFolders, lab_folder
+from batchlab.drivers.dask.footprint import Footprints, Pending
+from batchlab.drivers.dask.runs import Run
+from batchlab.errors import Conflict
+
+__all__ = ["PLUGIN_NAME", "NodeAgent"]
+
+logger = logging.getLogger("batchlab")
+
+PLUGIN_NAME = "batchlab-node"
+IDLE_S = 2.0
+"""How long nothing must have run on a node before its trash is emptied."""
+END_S = 10.0
+"""How long a node that leaves waits for the processes it has killed."""
+
+
+class NodeAgent(WorkerPlugin):
+    """One boot of one node, on the worker that it is added to.
+
+    Parameters
+    ----------
+    config : NodeConfig
+    """
+
+    name = PLUGIN_NAME
+
+    def __init__(self, config: messages.NodeConfig) -> None:
+        self.config = config
+
+    # -- coming and going -----------------------------------------------------------------------
+
+    async def setup(self, worker: Any) -> None:
+        """Make the node ready: folders made, old processes killed, handlers in place."""
+        config = self.config
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
+        self._facts = NodeFacts(
+            account_name=config.account_name,
+            account_url=config.account_url,
+            node_id=config.node_id,
+            root_directory=self.folders.root,
+        )
+        self._inherited = _inherited(worker)
+        self._runs: dict[RunId, _Entry] = {}
+        self._outbox: list[tuple[Run, RunExited]] = []
+        self._flushing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._left = self._gone = False
+        self._has_run = False
+        self._trash = False
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._quiet: asyncio.Future[None] | None = None
+        self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
+        await threads.call(self._arrive)
+        worker.stream_handlers["batchlab-commands"] = self._take
+        worker.handlers["batchlab_files"] = self._files
+        worker.handlers["batchlab_leave"] = self._leave_rpc
+
+    def _arrive(self) -> None:
+        owner = uuid.uuid4().hex
+        if self.folders.make():
+            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+        self.folders.own(owner)
+        janitor.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+
+    async def teardown(self, worker: Any) -> None:
+        """The plugin is taken away: the worker closes, or has been told to let go of the node."""
+        await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
+        worker.stream_handlers["batchlab-commands"] = _ignore
+        worker.handlers.pop("batchlab_files", None)
+        worker.handlers.pop("batchlab_leave", None)
+
+    async def _leave_rpc(self, keep: bool, reimage: bool = False) -> str:
+        await self.leave(keep=keep, reimage=reimage)
+        await self._footprints.take_away()
+        return "OK"
+
+    async def leave(self, *, keep: bool, reimage: bool = False, dismiss: bool = True) -> None:
+        """End all that runs here and let go of the folders; only the first call has an effect.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether the folders stay.
+        reimage : bool, default False
+            Whether they are emptied before.
+        dismiss : bool, default True
+            Whether the watchdog may forget the folders.
+        """
+        if self._gone:
+            return
+        self._gone = True
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        await self._end_runs()
+        await self._footprints.leave()
+        await threads.call(self._clear, keep, reimage, dismiss)
+
+    async def _end_runs(self) -> None:
+        """End what runs now; whoever calls this first does it for all."""
+        if self._quiet is None:
+            self._left = True
+            for entry in list(self._runs.values()):
+                entry.run.end("cancelled")
+            self._quiet = asyncio.ensure_future(self._wait_for_runs())
+        await asyncio.shield(self._quiet)
+
+    async def _wait_for_runs(self) -> None:
+        waiting = [entry.exited for entry in self._runs.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=END_S)
+
+    def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
+        if self._has_run:
+            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+        if reimage:
+            self.folders.reimage()
+        elif not keep:
+            self.folders.remove()
+        if dismiss:
+            janitor.dismiss(self.folders.root)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def _take(self, commands: bytes, **_: Any) -> None:
+        """Take a list of commands; an error in here would cost the worker its scheduler."""
+        try:
+            for command in messages.decode_commands(commands):
+                if not self._left:
+                    self._obey(command)
+        except Exception:
+            logger.exception("node %s could not obey", self.config.node_id)
+
+    def _obey(self, command: Any) -> None:
+        match command:
+            case StartRun(kind="jobpreparation"):
+                self._spawn(self._footprints.prepare(command))
+            case StartRun(kind="jobrelease"):
+                self._spawn(self._footprints.release(command))
+            case StartRun():
+                self._begin(self._register(command, True))
+            case CancelRun():
+                entry = self._runs.get(command.run_id)
+                if entry is not None:
+                    entry.run.end("cancelled")
+            case ForgetJob():
+                self._spawn(self._footprints.forget(command.job_id))
+            case DeleteFiles():
+                self._delete(command.directories)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _register(self, order: StartRun, reported: bool) -> _Entry:
+        run = Run(order, self._facts, self._inherited, self._done)
+        entry = _Entry(run, self._loop.create_future(), reported)
+        self._runs[order.run_id] = entry
+        self._has_run = True
+        return entry
+
+    def _begin(self, entry: _Entry) -> None:
+        limit = entry.run.order.time_limit_s
+        if limit is not None and not entry.exited.done():
+            entry.timer = self._loop.call_later(
+                limit / self.config.speed, entry.run.end, "expired"
+            )
+        threads.run(entry.run.execute)
+
+    def _pend(self, order: StartRun, reported: bool) -> Pending:
+        entry = self._register(order, reported)
+
+        async def perform() -> RunExited:
+            self._begin(entry)
+            return await entry.exited
+
+        return perform
+
+    # -- reports --------------------------------------------------------------------------------
+
+    def _done(self, run: Run, report: RunExited) -> None:
+        """A run is over; on any thread. One call wakes the loop for all that gather until then."""
+        self._outbox.append((run, report))
+        if not self._flushing:
+            self._flushing = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        done, self._outbox = self._outbox, []
+        reports = []
+        for run, report in done:
+            entry = self._runs.pop(run.order.run_id)
+            if entry.timer is not None:
+                entry.timer.cancel()
+            entry.exited.set_result(report)
+            if entry.reported:
+                reports.append(report)
+        if reports and not self._left:
+            self._send(reports)
+        if self._trash and not self._runs:
+            self._empty_trash_later()
+
+    def _send(self, reports: list[RunExited]) -> None:
+        with contextlib.suppress(OSError):  # the scheduler is gone; so is who would want to know
+            self._worker.batched_stream.send(
+                {
+                    "op": "batchlab-reports",
+                    "node_id": self.config.node_id,
+                    "reports": messages.encode_reports(reports),
+                }
+            )
+
+    # -- files ----------------------------------------------------------------------------------
+
+    async def _files(self, payload: bytes) -> bytes:
+        call = messages.unpack(payload)
+        if self._left:
+            return messages.answer_error(
+                Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
+            )
+        files = Files(os.path.join(self.folders.root, call.directory))
+        method = getattr(files, call.method)
+        return await threads.call(messages.answer, lambda: method(call.path, **call.options))
+
+    def _delete(self, directories: tuple[str, ...]) -> None:
+        self._trash = True
+        for directory in directories:
+            try:
+                self.folders.throw_away(directory)
+            except OSError:
+                logger.exception("node %s could not delete %s", self.config.node_id, directory)
+        if not self._runs:
+            self._empty_trash_later()
+
+    def _empty_trash_later(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._idle_timer = self._loop.call_later(IDLE_S, self._empty_trash)
+
+    def _empty_trash(self) -> None:
+        self._idle_timer = None
+        if not self._runs and not self._left:
+            self._trash = False
+            threads.run(self.folders.empty_trash)
+
+
+class _Entry:
+    """A run that the node knows: the future tells the loop that it is over."""
+
+    __slots__ = ("exited", "reported", "run", "timer")
+
+    def __init__(self, run: Run, exited: asyncio.Future[RunExited], reported: bool) -> None:
+        self.run = run
+        self.exited = exited
+        self.reported = reported
+        self.timer: asyncio.TimerHandle | None = None
+
+
+def _ignore(**_: Any) -> None:
+    """A command on its way to a node that has left."""
+
+
+def _inherited(worker: Any) -> dict[str, str]:
+    """What tasks see of the worker's environment: all that is not ours, a shell's or Dask's."""
+    dropped = SYSTEM_NAMES | {"PWD", "OLDPWD"}
+    values = {name: value for name, value in os.environ.items() if name not in dropped}
+    if worker.nanny is not None:
+        import dask.config  # noqa: PLC0415
+
+        given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+        for name, value in {"PYTHONHASHSEED": "6640", **given}.items():
+            if values.get(name) == str(value):
+                del values[name]
+    return values

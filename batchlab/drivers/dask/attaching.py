@@ -1,0 +1,107 @@
+"""Getting into a cluster that somebody else started: find it, see that it can, put the host there.
+
+A plugin travels as a pickle, so a scheduler or worker without batchlab would answer with an error
+about unpickling, or, worse, a worker could fail to join. Both are asked first, with a function of
+the standard library, which any Python can unpickle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pydoc
+from typing import Any
+
+from distributed import Client
+from distributed.core import Status
+
+import batchlab
+from batchlab.drivers.dask import messages
+from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
+
+__all__ = ["find_client", "install_host", "scale_when_asked"]
+
+CONNECT_S = 10.0
+SCALE_POLL_S = 1.0
+
+_CURE = (
+    "Install the same batchlab there: client.register_plugin(PipInstall(['batchlab=={version}'])) "
+    "or UploadDirectory for the workers, and in the scheduler's own environment (both plugins are "
+    "in dask.distributed); then attach again"
+)
+
+
+def find_client(cluster: Any) -> tuple[Any, bool]:
+    """A client of a cluster, and whether we made it.
+
+    Parameters
+    ----------
+    cluster : cluster, distributed.Client or str
+    """
+    if getattr(cluster, "asynchronous", False):
+        reason = "it is asynchronous, which a lab cannot use; give the scheduler's address"
+        raise invalid("cluster", cluster, reason, owner="Lab")
+    if isinstance(cluster, Client):
+        if cluster.status != "running":
+            raise invalid("cluster", cluster, f"this client is {cluster.status}", owner="Lab")
+        return cluster, False
+    if isinstance(cluster, str):
+        if ":" not in cluster:
+            raise InvalidRequest(
+                "InvalidUri", f"{cluster!r} is no address of a scheduler, such as tcp://host:8786"
+            )
+    elif not hasattr(cluster, "scheduler_address"):
+        raise invalid(
+            "cluster", cluster, "must be a Dask cluster, a Client or a scheduler's address",
+            owner="Lab",
+        )  # fmt: skip
+    try:
+        make: Any = Client  # untyped
+        return make(cluster, set_as_default=False, timeout=CONNECT_S), True
+    except (OSError, TimeoutError) as error:
+        raise NotFound(
+            "ResourceNotFound", f"no Dask scheduler answers at {cluster}: {error}"
+        ) from None
+    except ValueError as error:
+        raise InvalidRequest("InvalidUri", f"{cluster!r} is no address: {error}") from None
+
+
+def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
+    """Put the host into the scheduler unless it is there; what the lab is, and its clock."""
+    _check_versions(client)
+    client.register_plugin(host, name=PLUGIN_NAME)
+    answer: tuple[HostConfig, float] = messages.unpack(
+        client.sync(client.scheduler.batchlab_hello)
+    )
+    return answer
+
+
+def _check_versions(client: Any) -> None:
+    name = "batchlab.__version__"
+    found = {"the scheduler": client.run_on_scheduler(pydoc.locate, name)}
+    workers = client.run(pydoc.locate, name, on_error="return")
+    found |= {f"the worker at {address}": value for address, value in workers.items()}
+    for place, version in found.items():
+        if version != batchlab.__version__:
+            has = f"batchlab {version}" if isinstance(version, str) else "no batchlab"
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"{place} has {has}, this is batchlab {batchlab.__version__}. "
+                + _CURE.format(version=batchlab.__version__),
+            )
+
+
+async def scale_when_asked(cluster: Any, scheduler: Any) -> None:
+    """As long as the connection is open, scale the cluster when the host lacks workers."""
+    while cluster.status == Status.running:
+        try:
+            wanted = await scheduler.batchlab_scale(seconds=SCALE_POLL_S)
+        except OSError:
+            return
+        if wanted and cluster.status == Status.running:
+            with contextlib.suppress(NotImplementedError):
+                result = cluster.scale(wanted)
+                if asyncio.iscoroutine(result):
+                    await result
+            await asyncio.sleep(SCALE_POLL_S)

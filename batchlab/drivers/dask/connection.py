@@ -1,0 +1,396 @@
+"""A lab's side: starts a cluster of its own, or attaches to one; asks, waits, closes.
+
+A cluster of its own has a scheduler, nothing else, in a thread of this process; nodes are added by
+the host that lives in it. It listens in this process only, or, for nodes in processes of their
+own, on loopback only. On any other cluster the host is registered once, by the first client that
+comes; whoever comes later finds it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import logging
+import multiprocessing
+import pickle
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dask
+from distributed.core import ConnectionPool
+from distributed.utils import LoopRunner
+
+from batchlab.core.inputs import Request
+from batchlab.core.machine import Settings
+from batchlab.core.questions import Condition, Location, Question
+from batchlab.drivers.dask import messages
+from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
+from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
+
+__all__ = ["DaskConnection"]
+
+Result = TypeVar("Result")
+
+POLL_S = 1.0
+"""How long the host holds a question for a condition that does not hold yet."""
+WATCH_S = 0.2
+CLOSE_S = 60.0
+
+_open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
+
+
+class DaskConnection:
+    """A connection to a lab in a Dask scheduler. Made by `start` and `attach`.
+
+    Parameters
+    ----------
+    loop : tornado.ioloop.IOLoop
+        Runs Dask's side.
+    rpc : object
+        Calls the scheduler's handlers.
+    config : HostConfig
+        What the lab is.
+    now : float
+        The lab's clock as it is called.
+    close : callable
+        Lets go of the cluster, or ends it; called once.
+    """
+
+    def __init__(
+        self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
+    ) -> None:
+        self.config = config
+        self.files = _Files(self)
+        self._loop = loop.asyncio_loop
+        self._rpc = rpc
+        self._epoch, self._began = now, time.monotonic()
+        self._close = close
+        self._closing = threading.Lock()
+        self.closed = False
+        _open.add(self)
+
+    # -- making -----------------------------------------------------------------------------------
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        processes: bool = False,
+        speed: float = 1.0,
+        settings: Settings | None = None,
+        root: str | Path | None = None,
+        release_on_leave: bool = False,
+        journal: str | Path | None = None,
+    ) -> DaskConnection:
+        """Start a cluster on this machine, and a lab on it.
+
+        Parameters
+        ----------
+        processes : bool, default False
+            Whether each node is a process of its own, instead of a part of this one.
+        speed : float, default 1.0
+            Seconds of lab time in a second of wall clock.
+        settings : Settings, optional
+        root : path, optional
+            Where the lab's folder is made; the directory for temporary files if omitted.
+        release_on_leave : bool, default False
+            Whether a node that leaves while jobs live on runs their release.
+        journal : path, optional
+            Where the journal is kept; if omitted it goes with the lab's folder.
+
+        Raises
+        ------
+        Conflict
+            ``OperationInvalidForCurrentState``: called while a script is imported by a worker
+            process.
+        """
+        if processes and getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                "a lab with processes=True starts processes that import this script again: put "
+                "what it does under  if __name__ == '__main__':",
+            )
+        config = HostConfig(
+            lab_id=uuid.uuid4().hex[:12],
+            nodes="processes" if processes else "light",
+            settings=settings or Settings(),
+            speed=_check_speed(speed),
+            root=str(Path(root).resolve()) if root is not None else None,
+            release_on_leave=release_on_leave,
+            journal=str(Path(journal).resolve()) if journal is not None else None,
+        )
+        cluster = _OwnCluster(config)
+        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+
+    @classmethod
+    def attach(
+        cls,
+        cluster: Any,
+        *,
+        speed: float | None = None,
+        settings: Settings | None = None,
+        root: str | Path | None = None,
+        release_on_leave: bool = False,
+    ) -> DaskConnection:
+        """Attach to the lab on a cluster that somebody else started; begin it if there is none.
+
+        Parameters
+        ----------
+        cluster : cluster, distributed.Client or str
+            A Dask cluster, a client of one, or its scheduler's address.
+        speed, settings, root, release_on_leave
+            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a cluster, an asynchronous client, another speed than
+            the lab's; ``InvalidUri``: not an address.
+        NotFound
+            ``ResourceNotFound``: no scheduler answers.
+        Conflict
+            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version.
+        """
+        config = HostConfig(
+            lab_id=uuid.uuid4().hex[:12],
+            nodes="cluster",
+            settings=settings or Settings(),
+            speed=_check_speed(1.0 if speed is None else speed),
+            root=str(root) if root is not None else None,
+            release_on_leave=release_on_leave,
+        )
+        client, ours = find_client(cluster)
+        scaler: concurrent.futures.Future[None] | None = None
+
+        def close() -> None:
+            if scaler is not None:
+                scaler.cancel()
+            if ours:
+                client.close()
+
+        try:
+            there, now = install_host(client, BatchHost(config))
+            if speed is not None and there.speed != speed:
+                raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+        except BaseException:
+            close()
+            raise
+        able = cluster if hasattr(cluster, "scale") else client.cluster
+        if hasattr(able, "scale") and there.nodes == "cluster":
+            scaler = asyncio.run_coroutine_threadsafe(
+                scale_when_asked(able, client.scheduler), client.loop.asyncio_loop
+            )
+        return cls(client.loop, client.scheduler, there, now, close)
+
+    # -- talking ----------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The lab's clock, in seconds since 1970 (UTC)."""
+        return self._epoch + (time.monotonic() - self._began) * self.config.speed
+
+    def request(self, request: Request) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it."""
+        self.call(self._rpc.batchlab_request, payload=pickle.dumps(request))
+
+    def ask(self, question: Question) -> Any:
+        """Answer a question."""
+        return self.call(self._rpc.batchlab_ask, payload=pickle.dumps(question))
+
+    def wait(
+        self,
+        condition: Condition,
+        timeout: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        """Block until a condition holds; see `batchlab.drivers.ports.Connection`."""
+        payload = pickle.dumps(condition)
+        deadline = None if timeout is None else self.now() + timeout
+        while True:
+            seconds = POLL_S
+            if deadline is not None:
+                left = (deadline - self.now()) / self.config.speed
+                seconds = max(0.0, min(POLL_S, left))
+            answer = self.call(self._rpc.batchlab_wait, watch, payload=payload, seconds=seconds)
+            if answer is True:
+                return
+            if answer:
+                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
+            if deadline is not None and self.now() >= deadline:
+                raise WaitTimeout(
+                    "OperationTimedOut",
+                    f"{timeout:g} s of lab time are over, and still not: {condition}",
+                )
+
+    def call(
+        self,
+        method: Callable[..., Coroutine[Any, Any, bytes]],
+        watch: Callable[[], None] | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+        if self.closed:
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+        future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
+        try:
+            answer = _result(future, watch)
+        except OSError as error:
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"the lab's scheduler is gone or cannot be reached: {error}",
+            ) from None
+        finally:
+            future.cancel()
+        return messages.unpack(answer)
+
+    def close(self) -> None:
+        """Let go of the lab; end it if this connection started it. Harmless twice."""
+        with self._closing:
+            if not self.closed:
+                self.closed = True
+                _open.discard(self)
+                self._close()
+
+
+async def _unwrapped(
+    method: Callable[..., Coroutine[Any, Any, bytes]], arguments: dict[str, Any]
+) -> bytes:
+    return await method(**arguments)
+
+
+def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None] | None) -> Result:
+    while watch is not None:
+        try:
+            return future.result(WATCH_S)
+        except concurrent.futures.TimeoutError:
+            if future.done():
+                raise
+            watch()
+    return future.result()
+
+
+def _check_speed(speed: Any) -> float:
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
+        raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
+    return float(speed)
+
+
+_silence_lock = threading.Lock()
+_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
+
+
+def _silence(by: int) -> None:
+    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
+    logger = logging.getLogger("distributed")
+    with _silence_lock:
+        if not _silenced[0]:
+            _silenced[1] = logger.level
+        _silenced[0] += by
+        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
+
+
+class _OwnCluster:
+    """A scheduler of ours, in a thread of this process, with the lab in it."""
+
+    def __init__(self, config: HostConfig) -> None:
+        self._config = config
+        _silence(1)
+        make_runner: Any = LoopRunner  # untyped
+        self._runner = make_runner(asynchronous=False)
+        self._runner.start()
+        self.loop = self._runner.loop
+        self.host = BatchHost(config)
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
+        except BaseException:
+            self.close()
+            raise
+
+    async def _start(self) -> None:
+        where: dict[str, Any] = {"protocol": "inproc://"}
+        if self._config.nodes == "processes":
+            where = {"host": "tcp://127.0.0.1", "port": 0}
+        with dask.config.set(QUIET):
+            self._scheduler = QuietScheduler(dashboard=False, **where)
+        await self._scheduler
+        self._pool = ConnectionPool()
+        await self._pool.start()
+        self.rpc = self._pool(self._scheduler.address)
+        await self._scheduler.register_scheduler_plugin(
+            self.host, name=PLUGIN_NAME, idempotent=True
+        )
+
+    def close(self) -> None:
+        """End the lab and the cluster; what does not end in time is left to the watchdog.
+
+        The first interrupt only ends the wait when the end has come, the second at once.
+        """
+        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
+        try:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                try:
+                    ending.result(CLOSE_S)
+                except KeyboardInterrupt:
+                    ending.result(CLOSE_S)
+                    raise
+        finally:
+            self._runner.stop()
+            _silence(-1)
+
+    async def _end(self) -> None:
+        await self.host.end()
+        if hasattr(self, "_pool"):
+            await self._pool.close()
+            await self._scheduler.close(reason="the lab is closed")
+
+
+class _Files:
+    """Files of nodes, asked for through the host."""
+
+    def __init__(self, connection: DaskConnection) -> None:
+        self._connection = connection
+
+    def list(
+        self, location: Location, path: str = "", *, recursive: bool = False
+    ) -> list[FileEntry]:
+        """Entries of a directory, sorted by name; names are relative to the location."""
+        entries: list[FileEntry] = self._call("list", location, path, recursive=recursive)
+        return entries
+
+    def stat(self, location: Location, path: str) -> FileEntry:
+        """One file or directory."""
+        entry: FileEntry = self._call("stat", location, path)
+        return entry
+
+    def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
+        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        data: bytes = self._call("read", location, path, start=start, length=length)
+        return data
+
+    def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` a directory."""
+        self._call("delete", location, path, recursive=recursive)
+
+    def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
+        call = messages.FileCall(method, location.directory, path, options)
+        connection = self._connection
+        return connection.call(
+            connection._rpc.batchlab_files, payload=pickle.dumps((location, call))
+        )
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what is open, before Dask's own finalizers, which were registered earlier."""
+    for connection in list(_open):
+        with contextlib.suppress(Exception):
+            connection.close()

@@ -1,0 +1,99 @@
+"""A node's folders: the layout of Azure's nodes, and what is thrown away.
+
+::
+
+    <temporary files>/batchlab-<lab>/<node>/     the node's root
+        shared  startup/wd  workitems  volatile  fsmounts  applications
+    <temporary files>/batchlab-<lab>/.<node>.trash/
+    <temporary files>/batchlab-<lab>/.<node>.owner
+
+They lie outside Dask's scratch space, because a node's folders outlive its worker: it reboots, or
+is killed and comes back under the same name.
+
+Throwing away is renaming. On ext4, making files is many times slower for minutes after a few
+thousand were deleted (the file system avoids inodes deleted lately), so the trash is emptied in
+bulk, when nothing runs on the node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+
+from batchlab.drivers.dask.janitor import owner_file, remove_tree
+
+__all__ = ["NodeFolders", "lab_folder"]
+
+LAYOUT = ("shared", "startup/wd", "workitems", "volatile", "fsmounts", "applications")
+
+
+def lab_folder(lab_id: str, root: str | None = None) -> str:
+    """The folder of a lab on this machine, whether it exists or not."""
+    parent = os.path.realpath(root or tempfile.gettempdir())
+    return os.path.join(parent, f"batchlab-{lab_id}")
+
+
+class NodeFolders:
+    """The folders of one node.
+
+    Parameters
+    ----------
+    lab : str
+        The lab's folder.
+    node_id : str
+    """
+
+    def __init__(self, lab: str, node_id: str) -> None:
+        self.lab = lab
+        self.root = f"{lab}/{node_id}"
+        self.trash = f"{lab}/.{node_id}.trash"
+        self._thrown = 0
+
+    def make(self) -> bool:
+        """Make what is not there; True if the node had been here before."""
+        os.makedirs(self.lab, mode=0o700, exist_ok=True)
+        before = os.path.isdir(self.root)
+        for name in LAYOUT:
+            os.makedirs(f"{self.root}/{name}", exist_ok=True)
+        with contextlib.suppress(OSError):
+            self._thrown = len(os.listdir(self.trash))
+        return before
+
+    def own(self, owner: str) -> None:
+        """Write down who these folders belong to."""
+        with open(owner_file(self.root), "w", encoding="utf-8") as file:
+            file.write(owner)
+
+    def throw_away(self, directory: str) -> None:
+        """Take a directory, relative to the root, out of sight."""
+        path = os.path.normpath(f"{self.root}/{directory}")
+        if not path.startswith(self.root + "/"):
+            return
+        os.makedirs(self.trash, mode=0o700, exist_ok=True)
+        while True:
+            self._thrown += 1
+            target = f"{self.trash}/{self._thrown}"
+            if not os.path.lexists(target):
+                break
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, target)
+
+    def empty_trash(self) -> None:
+        """Delete for good what was thrown away."""
+        remove_tree(self.trash)
+
+    def reimage(self) -> None:
+        """Empty all folders."""
+        remove_tree(self.root)
+        self.empty_trash()
+        self.make()
+
+    def remove(self) -> None:
+        """Delete all folders, and the lab's when they were its last."""
+        remove_tree(self.root)
+        self.empty_trash()
+        with contextlib.suppress(OSError):
+            os.unlink(owner_file(self.root))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.lab)

@@ -1,0 +1,313 @@
+"""The scheduler's side: the engine, living in a plugin of Dask's scheduler.
+
+So a lab lives as long as its cluster: clients come and go, and speak to it over Dask's own RPC
+(``batchlab_request``, ``_ask``, ``_wait``, ``_files`` ...). Everything here runs on the
+scheduler's loop. What enters from Dask is guarded: an error in a stream handler would cost a
+worker its place in the cluster, so it is logged and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from distributed import Scheduler, SchedulerPlugin
+
+from batchlab.core.inputs import LabClosing, Report
+from batchlab.core.machine import Core, Settings
+from batchlab.core.outputs import (
+    CancelRun,
+    Change,
+    Command,
+    DeleteFiles,
+    ForgetJob,
+    RebootNode,
+    StartNode,
+    StartRun,
+    StopNode,
+)
+from batchlab.core.questions import Condition, Location
+from batchlab.core.specs.jobs import RELEASE_LIMIT
+from batchlab.drivers.dask import janitor, messages, threads
+from batchlab.drivers.dask.agent import END_S
+from batchlab.drivers.dask.cluster import ClusterSupply
+from batchlab.drivers.dask.fleet import Fleet
+from batchlab.drivers.dask.folders import lab_folder
+from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
+from batchlab.drivers.engine import Engine
+from batchlab.drivers.journal import Journal
+from batchlab.errors import BatchError, Conflict
+
+__all__ = ["PLUGIN_NAME", "BatchHost", "HostConfig"]
+
+logger = logging.getLogger("batchlab")
+
+PLUGIN_NAME = "batchlab"
+
+
+class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lab is, as the client that began it says.
+
+    Parameters
+    ----------
+    lab_id : str
+    nodes : {"light", "processes", "cluster"}
+        Where nodes come from: this process, processes of their own, workers that are there.
+    settings : Settings
+    speed : float
+        Seconds of lab time in a second of wall clock.
+    root : str, optional
+        Where the lab's folder is made on each machine; its temporary directory if omitted.
+    release_on_leave : bool
+        Whether a node that leaves while jobs live on runs their release.
+    journal : str, optional
+        Where the journal is kept for good; in the lab's folder, and deleted with it, if omitted.
+    """
+
+    lab_id: str
+    nodes: Literal["light", "processes", "cluster"]
+    settings: Settings
+    speed: float = 1.0
+    root: str | None = None
+    release_on_leave: bool = False
+    journal: str | None = None
+
+
+class BatchHost(SchedulerPlugin):
+    """A lab in a scheduler.
+
+    Parameters
+    ----------
+    config : HostConfig
+    """
+
+    name = PLUGIN_NAME
+    idempotent = True
+
+    def __init__(self, config: HostConfig) -> None:
+        self.config = config
+        self._closed: asyncio.Future[None] | None = None
+        self._begun = False
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Begin the lab."""
+        config = self.config
+        self._scheduler = scheduler
+        self._loop = asyncio.get_running_loop()
+        self._epoch, self._started = time.time(), time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: dict[asyncio.Future[None], Condition] = {}
+        self.folder = lab_folder(config.lab_id, config.root)
+        path = Path(config.journal or f"{self.folder}/journal.jsonl")
+        self.journal = await threads.call(self._open, path)
+        self.engine = Engine(Core(config.settings), self, self.journal)
+        self.engine.watchers.append(self._watch)
+        self.fleet = Fleet(
+            scheduler, self._make_supply(), self._configure, self._feed,
+            3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
+        )  # fmt: skip
+        handlers: dict[str, Any] = {
+            "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
+            "files": self._files, "scale": self._scale, "close": self._close_rpc,
+        }  # fmt: skip
+        scheduler.handlers.update({f"batchlab_{name}": do for name, do in handlers.items()})
+        scheduler.stream_handlers["batchlab-reports"] = self._take_reports
+        self._begun = True
+
+    def _open(self, path: Path) -> Journal:
+        Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        janitor.guard(self.folder)
+        return Journal(path, self.config.settings)
+
+    def _make_supply(self) -> Supply:
+        self._cluster: ClusterSupply | None = None
+        if self.config.nodes == "cluster":
+            self._cluster = ClusterSupply(self._scheduler)
+            return self._cluster
+        supply = LightSupply if self.config.nodes == "light" else ProcessSupply
+        return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
+
+    def _configure(self, pool_id: str, node_id: str, boot: int) -> messages.NodeConfig:
+        config = self.config
+        return messages.NodeConfig(
+            lab_id=config.lab_id,
+            pool_id=pool_id,
+            node_id=node_id,
+            boot=boot,
+            account_name=config.settings.account_name,
+            account_url=config.settings.account_url,
+            speed=config.speed,
+            root=config.root,
+            release_on_leave=config.release_on_leave,
+        )
+
+    # -- the driver port --------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The lab's clock, in seconds since 1970 (UTC)."""
+        return self._epoch + (time.monotonic() - self._started) * self.config.speed
+
+    def obey(self, commands: Sequence[Command]) -> None:
+        """Do what the core decided: nodes' own commands go out in one list for each node."""
+        for_nodes: dict[str, list[Command]] = {}
+        for command in commands:
+            match command:
+                case StartRun() | CancelRun():
+                    for_nodes.setdefault(command.run_id.node_id, []).append(command)
+                case DeleteFiles() | ForgetJob():
+                    for_nodes.setdefault(command.node_id, []).append(command)
+                case StartNode():
+                    self.fleet.start(command)
+                case RebootNode():
+                    self.fleet.reboot(command)
+                case StopNode():
+                    self.fleet.stop(command)
+                case _:
+                    raise TypeError(f"no way to obey {command}")
+        for node_id, group in for_nodes.items():
+            self.fleet.send(node_id, group)
+
+    def wake_at(self, when: float | None) -> None:
+        """Call `Engine.wake` at this lab time; a later call replaces an earlier one."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if when is not None:
+            delay = max(0.0, (when - self.now()) / self.config.speed)
+            self._timer = self._loop.call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.engine.wake()
+
+    # -- what Dask tells --------------------------------------------------------------------------
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        """A worker has joined the cluster."""
+        state = scheduler.workers.get(worker)
+        if state is not None:
+            self.fleet.worker_joined(worker, state.name)
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:
+        """A worker has left the cluster."""
+        self.fleet.worker_left(worker)
+
+    def _take_reports(self, worker: str = "", reports: bytes = b"", **_: Any) -> None:
+        try:
+            self.engine.report(*messages.decode_reports(reports))
+        except Exception:
+            logger.exception("a report from %s cannot be used", worker)
+
+    def _feed(self, report: Report) -> None:
+        self.engine.report(report)
+
+    # -- what clients ask -------------------------------------------------------------------------
+
+    def _hello(self) -> bytes:
+        return pickle.dumps((True, (self.config, self.now())))
+
+    def _request(self, payload: bytes) -> bytes:
+        return messages.answer(lambda: self.engine.request(pickle.loads(payload)))
+
+    def _ask(self, payload: bytes) -> bytes:
+        return messages.answer(lambda: self.engine.ask(pickle.loads(payload)))
+
+    async def _wait(self, payload: bytes, seconds: float) -> bytes:
+        """Answer True as soon as a condition holds, a list of reasons when it cannot, or False."""
+        try:
+            condition = pickle.loads(payload)
+            if self.engine.met(condition):
+                return messages.answer(lambda: True)
+            reasons = self.engine.hopeless(condition)
+            if reasons:
+                return messages.answer(lambda: reasons)
+            return await self._wait_for(condition, seconds)
+        except Exception as error:
+            return messages.answer_error(error)
+
+    async def _wait_for(self, condition: Condition, seconds: float) -> bytes:
+        future = self._loop.create_future()
+        self._waiters[future] = condition
+        try:
+            await asyncio.wait([future], timeout=seconds)
+            return messages.answer(lambda: self.engine.met(condition))
+        finally:
+            self._waiters.pop(future, None)
+
+    def _watch(self, changes: Sequence[Change]) -> None:
+        for future, condition in list(self._waiters.items()):
+            if future.done():
+                continue
+            try:
+                met = self.engine.met(condition)
+            except BatchError:
+                met = True  # the waiter finds out why
+            if met:
+                future.set_result(None)
+
+    async def _files(self, payload: bytes) -> bytes:
+        """Pass a call of `NodeFiles` on to the node it is about."""
+        location, call = pickle.loads(payload)
+        address = self.fleet.address(location.node_id)
+        if address is None:
+            return messages.answer_error(_not_ready(location))
+        try:
+            answer: bytes = await self._scheduler.rpc(address).batchlab_files(
+                payload=pickle.dumps((True, call))
+            )
+        except Exception:
+            return messages.answer_error(_not_ready(location))
+        return answer
+
+    async def _scale(self, seconds: float) -> int:
+        """How many workers a client that can scale should see to; 0 while there are enough."""
+        if self._cluster is None:
+            return 0
+        self._cluster.scaler_seen()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._cluster.wanted.wait(), seconds)
+        self._cluster.scaler_seen()
+        missing = self._cluster.worker_count() - len(self._scheduler.workers)
+        return self._cluster.worker_count() if missing > 0 else 0
+
+    # -- the end --------------------------------------------------------------------------------
+
+    async def _close_rpc(self) -> str:
+        await self.end()
+        return "OK"
+
+    async def before_close(self) -> None:
+        """The scheduler is about to close: nothing that happens from now on is to be mended."""
+        await self.end()
+
+    async def end(self) -> None:
+        """End the lab: let go of all nodes and delete the lab's folder. Harmless when repeated."""
+        if self._closed is None and self._begun:
+            self._closed = asyncio.ensure_future(self._end())
+        if self._closed is not None:
+            await asyncio.shield(self._closed)
+
+    async def _end(self) -> None:
+        self.engine.report(LabClosing())
+        self.wake_at(None)
+        await self.fleet.close()
+        self.journal.close()
+        await threads.call(self._clear)
+
+    def _clear(self) -> None:
+        if not self.journal.kept:
+            janitor.remove_tree(self.folder)
+        janitor.dismiss(self.folder)
+
+
+def _not_ready(location: Location) -> Conflict:
+    return Conflict(
+        "NodeNotReady", f"node {location.node_id!r} is not up: its files cannot be reached now"
+    )

@@ -1,0 +1,344 @@
+"""Nothing is left behind, however a process that hosts nodes may die.
+
+Every process of a run carries its node's root directory in its environment
+(``AZ_BATCH_NODE_ROOT_DIR``, which no user can set), so it can be found wherever it went: into
+another session, or to init. A process that hosts nodes keeps one *watchdog*: this very file, run
+as a program of its own, in its own session, holding the end of a pipe. When the pipe closes, its
+parent is dead, by whatever signal. It then kills what carries the mark of a guarded folder, and
+deletes the folder: at once, or, when someone else may bring the node back under the same name,
+after a grace, unless the folder's `owner` file tells that this has happened.
+
+A command that clears its environment (``env -i``) loses the mark, but not its session. The
+sessions of running commands stand in a table in memory that both processes share, so writing one
+down costs nothing.
+
+As the watchdog has to start fast and must not depend on anything, this file imports nothing but
+the standard library, and nothing of batchlab.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import mmap
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+__all__ = ["dismiss", "enter_session", "guard", "kill_marked", "owner_file", "remove_tree"]
+
+ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
+GRACE_S = 30.0
+"""How long the folder of a node outlives its process, for a node that may come back."""
+
+_POLL_S = 0.2
+_ROUNDS = 200
+_TABLE_BYTES = 4 * 4096
+
+
+# -- what both sides use ------------------------------------------------------------------------
+
+
+def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] = ()) -> int:
+    """Kill every process with a variable in its environment, until a look finds none.
+
+    Parameters
+    ----------
+    mark : bytes
+        ``NAME=value``; with `below`, any value that begins like this and goes on with a slash.
+    sessions : collection of int, optional
+        Sessions whose processes are killed as well: they may have cleared their environment.
+
+    Returns
+    -------
+    int
+        How many were killed.
+    """
+    needle = b"\0" + mark + (b"/" if below else b"\0")
+    killed: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = [
+            pid
+            for pid, environ in _environments()
+            if needle in environ or (sessions and _live_session(pid) in sessions)
+        ]
+        if not found:
+            break
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(found)
+        time.sleep(0.002)
+    return len(killed)
+
+
+def _live_session(pid: int) -> int:
+    """The session of a process that is not just waiting to be reaped; else 0."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = (file.read() or b"").rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return 0 if len(fields) < 4 or fields[0] in b"ZX" else int(fields[3])
+
+
+def _environments() -> Iterator[tuple[int, bytes]]:
+    """The processes whose environment we may see, and it, each variable between two NULs."""
+    own = os.getpid()
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        yield from _environments_by_ps()
+        return
+    for pid in pids:
+        if pid != own:
+            try:
+                with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                    yield pid, b"\0" + (file.read() or b"") + b"\0"
+            except OSError:
+                continue
+
+
+def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
+    listing = subprocess.run(
+        ["ps", "-axww", "-E", "-o", "pid=,command="],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    for line in listing.stdout.splitlines():
+        pid, _, rest = line.strip().partition(b" ")
+        if pid.isdigit() and int(pid) != os.getpid():
+            yield int(pid), b"\0" + rest.replace(b" ", b"\0") + b"\0"
+
+
+def remove_tree(path: str) -> None:
+    """Delete a directory with all that is in it, as far as that can be done; never raises."""
+
+    def unlock(function: Callable[[str], None], name: str, _: object) -> None:
+        """A task may have taken its own permissions away: give them back and try again."""
+        with contextlib.suppress(OSError):
+            for place in (os.path.dirname(name), name):
+                if not os.path.islink(place):
+                    os.chmod(place, stat.S_IRWXU)
+            if function in (os.unlink, os.rmdir):
+                function(name)
+            else:
+                shutil.rmtree(name, ignore_errors=True)
+
+    if os.path.islink(path):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        return
+    shutil.rmtree(path, onerror=unlock)
+
+
+def owner_file(folder: str) -> str:
+    """The file that says which process a node's folder belongs to."""
+    parent, name = os.path.split(folder)
+    return f"{parent}/.{name}.owner"
+
+
+# -- the side of the process that hosts nodes ---------------------------------------------------
+
+
+class _Table:
+    """Numbers of running sessions, in memory shared with the watchdog."""
+
+    def __init__(self, file: int) -> None:
+        os.truncate(file, _TABLE_BYTES)
+        self._map = mmap.mmap(file, _TABLE_BYTES)
+        self._places = memoryview(self._map).cast("i")
+        self._free = list(range(len(self._places)))
+
+    def enter(self, session: int) -> Callable[[], None]:
+        """Write a session down; the result strikes it out."""
+        try:
+            place = self._free.pop()
+        except IndexError:  # more than the table holds: the mark has to do
+            return lambda: None
+        self._places[place] = session
+
+        def strike() -> None:
+            self._places[place] = 0
+            self._free.append(place)
+
+        return strike
+
+
+_lock = threading.Lock()
+_guarded: set[str] = set()
+_watchdog: subprocess.Popen[bytes] | None = None
+_sessions: _Table | None = None
+
+
+def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
+    """Have a folder, and all processes of the nodes in it, swept away when this process dies.
+
+    Parameters
+    ----------
+    folder : str
+        A lab's folder or a node's root.
+    grace : bool, default False
+        Leave the folder for `GRACE_S` seconds, and for good when its `owner_file` has changed.
+    owner : str
+        What the owner file says as long as the folder is ours.
+    """
+    with _lock:
+        if folder in _guarded or os.path.dirname(folder) in _guarded:
+            return
+        _guarded.add(folder)
+        _tell(f"guard {GRACE_S if grace else 0} {owner or '-'} {os.fsencode(folder).hex()}")
+
+
+def dismiss(folder: str) -> None:
+    """End the watch over a folder. Harmless when there is none."""
+    with _lock:
+        if folder in _guarded:
+            _guarded.discard(folder)
+            if _guarded:
+                _tell(f"dismiss 0 - {os.fsencode(folder).hex()}")
+            else:
+                _end()
+
+
+def enter_session(session: int) -> Callable[[], None]:
+    """Write down that a session runs, for the watchdog; call the result before it is reaped."""
+    table = _sessions
+    return table.enter(session) if table is not None else lambda: None
+
+
+def _tell(line: str) -> None:
+    global _watchdog, _sessions  # noqa: PLW0603
+    if _watchdog is None:
+        with tempfile.TemporaryFile() as file:
+            number = file.fileno()
+            _sessions = _Table(number)
+            _watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__, str(number)], pass_fds=[number],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True, cwd="/",
+            )  # fmt: skip
+    assert _watchdog.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        _watchdog.stdin.write(line.encode() + b"\n")
+        _watchdog.stdin.flush()
+
+
+def _end() -> None:
+    global _watchdog, _sessions
+    watchdog, _watchdog, _sessions = _watchdog, None, None
+    if watchdog is not None and watchdog.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            watchdog.stdin.write(b"end 0 - 00\n")
+            watchdog.stdin.close()
+        try:
+            watchdog.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            watchdog.kill()
+            watchdog.wait()
+
+
+def _forget() -> None:
+    """A forked child has a copy of the pipe, which would hide its parent's death."""
+    global _watchdog, _lock, _sessions
+    watchdog, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
+    _guarded.clear()
+    if watchdog is not None and watchdog.stdin is not None:
+        watchdog.stdin.close()
+        watchdog.returncode = 0  # it is the parent's to wait for
+
+
+def _leave() -> None:
+    """An ordinary exit is for the watchdog as any other; Python need not complain about it."""
+    if _watchdog is not None and _watchdog.stdin is not None:
+        _watchdog.returncode = 0
+        with contextlib.suppress(OSError):
+            _watchdog.stdin.close()
+
+
+# -- the watchdog -------------------------------------------------------------------------------
+
+
+def _watch() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    folders: dict[str, tuple[float, str]] = {}
+    for line in sys.stdin.buffer:
+        verb, grace, owner, name = line.decode().split()
+        folder = os.fsdecode(bytes.fromhex(name))
+        if verb == "guard":
+            folders[folder] = (float(grace), owner)
+        elif verb == "dismiss":
+            folders.pop(folder, None)
+        else:
+            return
+    _sweep(folders)
+
+
+def _sweep(folders: dict[str, tuple[float, str]]) -> None:
+    died = time.monotonic()
+    _kill_sessions()
+    for folder in folders:
+        _kill_nodes(folder)
+    while folders:
+        for folder, (grace, owner) in list(folders.items()):
+            if grace and _owner(folder) != owner:
+                del folders[folder]
+            elif time.monotonic() - died >= grace:
+                del folders[folder]
+                _remove(folder)
+        if folders:
+            time.sleep(_POLL_S)
+
+
+def _kill_sessions() -> None:
+    with mmap.mmap(int(sys.argv[1]), _TABLE_BYTES, access=mmap.ACCESS_READ) as table:
+        sessions = {number for number in memoryview(table).cast("i").tolist() if number}
+    for session in sessions:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(session, signal.SIGKILL)
+    if sessions:
+        kill_marked(b"=", sessions=sessions)
+
+
+def _kill_nodes(folder: str) -> None:
+    mark = ROOT_MARK + os.fsencode(folder)
+    kill_marked(mark, below=True)
+    kill_marked(mark)
+
+
+def _owner(folder: str) -> str:
+    try:
+        return Path(owner_file(folder)).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _remove(folder: str) -> None:
+    """Delete a folder although a worker process that is about to die may still write to it."""
+    for _ in range(20):
+        remove_tree(folder)
+        _kill_nodes(folder)
+        if not os.path.lexists(folder):
+            break
+        time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        os.unlink(owner_file(folder))
+    lab = os.path.dirname(folder)
+    if os.path.basename(lab).startswith("batchlab-"):
+        with contextlib.suppress(OSError):  # other nodes of the lab are still here
+            os.rmdir(lab)
+
+
+if __name__ == "__main__":
+    _watch()
+else:
+    os.register_at_fork(after_in_child=_forget)
+    atexit.register(_leave)

@@ -1,0 +1,119 @@
+"""What travels over Dask's comms: lists, as one block of bytes each.
+
+Commands and reports are msgpack, which costs a few microseconds each; requests, questions and
+their answers are pickles, as everything between the parts of a Dask cluster. A refusal is an
+answer like any other: an exception inside a handler would be Dask's to log, and inside a stream
+handler would cost the node its place in the cluster.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any, Union
+
+import msgspec
+
+from batchlab.core.inputs import RunExited
+from batchlab.core.outputs import CancelRun, Command, DeleteFiles, ForgetJob, StartRun
+from batchlab.errors import BatchError, LabFailed
+
+__all__ = [
+    "FileCall",
+    "NodeConfig",
+    "answer",
+    "answer_error",
+    "decode_commands",
+    "decode_reports",
+    "encode_commands",
+    "encode_reports",
+    "unpack",
+]
+
+NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles]  # noqa: UP007
+"""Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
+
+_encoder = msgspec.msgpack.Encoder()
+_commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
+_reports: msgspec.msgpack.Decoder[list[RunExited]] = msgspec.msgpack.Decoder(list[RunExited])
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node's agent is told when it is put on a worker.
+
+    Parameters
+    ----------
+    lab_id : str
+        Names the lab's folders apart from those of other labs.
+    pool_id, node_id, boot
+        Which start of which node it is.
+    account_name, account_url : str
+    speed : float
+        Seconds of lab time in a second of wall clock.
+    root : str, optional
+        Where the lab's folder is made; the worker's directory for temporary files if omitted.
+    release_on_leave : bool
+        Whether a node that leaves while jobs live on runs their release.
+    """
+
+    lab_id: str
+    pool_id: str
+    node_id: str
+    boot: int
+    account_name: str
+    account_url: str
+    speed: float = 1.0
+    root: str | None = None
+    release_on_leave: bool = False
+
+
+class FileCall(msgspec.Struct, frozen=True):
+    """One call of `NodeFiles` on its way to a node: method, directory, path and options."""
+
+    method: str
+    directory: str
+    path: str
+    options: dict[str, Any] = {}
+
+
+def encode_commands(commands: Sequence[Command]) -> bytes:
+    """Pack commands for one node."""
+    return _encoder.encode(commands)
+
+
+def decode_commands(data: bytes) -> list[Any]:
+    """Unpack what `encode_commands` packed; raises `msgspec.MsgspecError`."""
+    return _commands.decode(data)
+
+
+def encode_reports(reports: Sequence[RunExited]) -> bytes:
+    """Pack the reports of one node."""
+    return _encoder.encode(reports)
+
+
+def decode_reports(data: bytes) -> list[RunExited]:
+    """Unpack what `encode_reports` packed; raises `msgspec.MsgspecError`."""
+    return _reports.decode(data)
+
+
+def answer(work: Callable[[], Any]) -> bytes:
+    """Do something and pack what came of it, be it a result or a refusal."""
+    try:
+        return pickle.dumps((True, work()))
+    except Exception as error:
+        return answer_error(error)
+
+
+def answer_error(error: Exception) -> bytes:
+    """Pack a refusal."""
+    if not isinstance(error, BatchError):
+        error = LabFailed("InternalError", f"{type(error).__name__}: {error}")
+    return pickle.dumps((False, error))
+
+
+def unpack(data: bytes) -> Any:
+    """Give the result that was packed, or raise the `BatchError`."""
+    good, value = pickle.loads(data)
+    if good:
+        return value
+    raise value

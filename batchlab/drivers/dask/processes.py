@@ -1,0 +1,192 @@
+"""Spawning a command, waiting for it, and leaving no process of it behind.
+
+A command line is split into words as a POSIX shell would, but no shell is involved: ``$VAR`` and
+``>`` mean nothing. Each command leads a session and process group of its own. After its exit it is
+left unreaped until the rest of its group is killed: only so can the group's number not belong to
+somebody else by then. Processes that moved to another group or session are found by their session
+or by a variable of their environment, which takes milliseconds and is done only for a command
+that is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from functools import cache
+
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.dask.janitor import enter_session, kill_marked
+
+__all__ = ["LaunchFailed", "Process", "split_command"]
+
+_PLAIN = re.compile(r"[ !#-&(-\[\]-~]*")  # printable, without quotes and backslash
+
+
+class LaunchFailed(Exception):
+    """A command never ran; `failure` says why, in Azure's words."""
+
+    def __init__(self, code: str, message: str, *, server: bool = False) -> None:
+        super().__init__(message)
+        self.failure = FailureInfo(
+            category="ServerError" if server else "UserError",
+            code=code,
+            message=_MESSAGES.get(code, message),
+            details={"Message": message},
+        )
+
+
+_MESSAGES = {
+    "CommandProgramNotFound": "The specified command program is not found",
+    "CommandLaunchFailed": "Failed to launch the specified command line",
+}
+
+
+def split_command(command_line: str) -> list[str]:
+    """Split a command line into words; raises `LaunchFailed` when its quotes do not match."""
+    if _PLAIN.fullmatch(command_line):
+        return command_line.split()  # the same, ten times as fast
+    try:
+        return shlex.split(command_line)
+    except ValueError as error:
+        raise LaunchFailed(
+            "CommandLaunchFailed", f"the command line {command_line!r} cannot be read: {error}"
+        ) from None
+
+
+@cache
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+class Process:
+    """A command that has been spawned.
+
+    Parameters
+    ----------
+    words : list of str
+        The program, looked up on the ``PATH`` of `environment` or relative to `directory`, and
+        its arguments.
+    directory : str
+        Where it runs.
+    environment : mapping
+    stdout, stderr : str
+        Files that are written anew.
+
+    Raises
+    ------
+    LaunchFailed
+        ``CommandProgramNotFound`` or ``CommandLaunchFailed``.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        directory: str,
+        environment: Mapping[str, str],
+        stdout: str,
+        stderr: str,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._reaped = False
+        self._killed = False
+        self._environment = environment
+        with contextlib.ExitStack() as opened:
+            out = _open_stream(stdout, opened)
+            err = _open_stream(stderr, opened)
+            try:
+                self._popen = subprocess.Popen(
+                    words, cwd=directory, env=environment, stdin=_nothing(), stdout=out,
+                    stderr=err, start_new_session=True, close_fds=False,
+                )  # fmt: skip
+            except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+                raise _not_launched(words, directory, error) from None
+        self._strike = enter_session(self.pid)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process, of its group and of its session."""
+        return self._popen.pid
+
+    def kill(self) -> bool:
+        """Kill the process and its group; False when it had already ended. Does not wait."""
+        with self._lock:
+            if self._reaped or self._ended():
+                return False
+            self._killed = True
+            _kill_group(self.pid)
+            return True
+
+    def wait(self) -> int:
+        """Wait until no process of the command is left; its exit code, or 128 + signal."""
+        if hasattr(os, "waitid"):
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:  # macOS before Python 3.13
+            self._popen.wait()
+        with self._lock:
+            _kill_group(self.pid)
+            code = self._popen.wait()
+            self._reaped = True
+        if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
+            kill_marked(
+                b"AZ_BATCH_TASK_DIR=" + os.fsencode(self._environment["AZ_BATCH_TASK_DIR"])
+            )
+        return 128 - code if code < 0 else code
+
+    def _ended(self) -> bool:
+        """Whether the exit code is settled already, without reaping it."""
+        if not hasattr(os, "waitid"):
+            return self._popen.poll() is not None
+        try:
+            flags = os.WEXITED | os.WNOWAIT | os.WNOHANG
+            return os.waitid(os.P_PID, self.pid, flags) is not None
+        except ChildProcessError:
+            return True
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _open_stream(path: str, opened: contextlib.ExitStack) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        number = os.open(path, flags, 0o644)
+    except OSError as error:
+        raise LaunchFailed(
+            "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed",
+            f"{path} cannot be written: {error.strerror}",
+            server=True,
+        ) from None
+    opened.callback(os.close, number)
+    return number
+
+
+def _not_launched(words: list[str], directory: str, error: Exception) -> LaunchFailed:
+    program = words[0] if words else ""
+    if isinstance(error, FileNotFoundError):
+        if os.path.isdir(directory):
+            return LaunchFailed(
+                "CommandProgramNotFound",
+                f"there is no program {program!r} on the node (nor, if it is a script, its "
+                "interpreter)",
+            )
+        return LaunchFailed(
+            "CommandLaunchFailed", f"the working directory {directory} is gone", server=True
+        )
+    if isinstance(error, PermissionError):
+        reason = "it is a directory or not executable"
+    else:
+        reason = getattr(error, "strerror", None) or str(error)
+    server = getattr(error, "errno", None) in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE)
+    return LaunchFailed(
+        "CommandLaunchFailed", f"{program!r} cannot be started: {reason}", server=server
+    )

@@ -1,0 +1,163 @@
+"""One run on a node: its folders, its resource files, its process, and how it ended.
+
+A run is carried out by a thread that blocks wherever there is something to wait for. The node's
+loop may end it meanwhile, because it was cancelled or its time is over: then its process is
+killed with all its descendants, and the thread goes on as after any exit. Before there is a
+process, there is nothing to kill, so the run is over at once, and the thread finds itself
+unwanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal
+
+from batchlab.core.environment import NodeFacts, environment
+from batchlab.core.inputs import RunExited
+from batchlab.core.outputs import StartRun
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
+from batchlab.drivers.dask.resources import DownloadFailed, fetch
+from batchlab.durations import format_duration
+
+__all__ = ["Run"]
+
+Ending = Literal["cancelled", "expired"]
+
+
+class Run:
+    """A run on its way.
+
+    Parameters
+    ----------
+    order : StartRun
+    node : NodeFacts
+    inherited : dict of str
+        The environment that the node's process gives on.
+    done : callable
+        Called once, from any thread, with the `RunExited`.
+    """
+
+    def __init__(
+        self,
+        order: StartRun,
+        node: NodeFacts,
+        inherited: dict[str, str],
+        done: Callable[[Run, RunExited], None],
+    ) -> None:
+        self.order = order
+        self._node = node
+        self._inherited = inherited
+        self._done = done
+        self._lock = threading.Lock()
+        self._over = False
+        self._ending: Ending | None = None
+        self._process: Process | None = None
+
+    def execute(self) -> None:
+        """Carry the run out; blocks until it is over."""
+        if self._over:
+            return
+        try:
+            words, directory, variables = self._prepare()
+            process = self._launch(words, directory, variables)
+            if process is not None:
+                code = process.wait()
+                with self._lock:
+                    ending = self._ending
+                self._exited(code, None, ending)
+        except (LaunchFailed, DownloadFailed) as error:
+            self._exited(None, error.failure, None)
+        except OSError as error:
+            self._exited(None, _node_failure(error), None)
+
+    def end(self, why: Ending) -> None:
+        """Kill the run, or do not begin it. Does not block."""
+        with self._lock:
+            if self._over or self._ending is not None:
+                return
+            if self._process is not None:
+                if self._process.kill():
+                    self._ending = why
+                return
+            self._ending = why
+        self._exited(None, None, why)
+
+    def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
+        order = self.order
+        words = split_command(order.command_line)
+        variables = environment(order, self._node, self._inherited)
+        directory = variables["AZ_BATCH_TASK_DIR"]
+        working = variables["AZ_BATCH_TASK_WORKING_DIR"]
+        _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"])
+        if order.resource_files:
+            fetch(order.resource_files, working, lambda: self._ending is None)
+        return words, directory, variables
+
+    def _launch(
+        self, words: list[str], directory: str, variables: dict[str, str]
+    ) -> Process | None:
+        with self._lock:
+            if self._ending is None:
+                self._process = Process(
+                    words, f"{directory}/wd", variables,
+                    f"{directory}/stdout.txt", f"{directory}/stderr.txt",
+                )  # fmt: skip
+            return self._process
+
+    def _exited(
+        self, code: int | None, failure: FailureInfo | None, ending: Ending | None
+    ) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+        if ending == "expired":
+            failure = self._expiry()
+        self._done(
+            self,
+            RunExited(
+                run_id=self.order.run_id,
+                exit_code=code,
+                failure=failure,
+                cancelled=ending == "cancelled",
+            ),
+        )
+
+    def _expiry(self) -> FailureInfo:
+        limit = format_duration(timedelta(seconds=self.order.time_limit_s or 0))
+        return FailureInfo(
+            category="ServerError",
+            code="TaskEnded",
+            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
+        )
+
+
+def _make_directories(directory: str, working: str, certificates: str) -> None:
+    """Make what a run needs; what an earlier run has written to its streams goes."""
+    try:
+        os.mkdir(directory)
+    except FileNotFoundError:
+        os.makedirs(directory, exist_ok=True)
+    except FileExistsError:
+        for name in ("stdout.txt", "stderr.txt"):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{directory}/{name}")
+    for path in (working, certificates):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+
+
+def _node_failure(error: OSError) -> FailureInfo:
+    code = "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed"
+    return FailureInfo(
+        category="ServerError",
+        code=code,
+        message=f"the node could not prepare the run: {error.strerror or error}",
+        details={"Message": str(error)},
+    )

@@ -1,0 +1,71 @@
+"""Threads for work that blocks: as many as there is to wait for at once, kept for the next.
+
+They are daemon threads, so that a command that still runs never holds up the end of the
+interpreter, and they are not an executor of `concurrent.futures`, so that they still work while
+the interpreter is shutting down and labs are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+__all__ = ["call", "run"]
+
+logger = logging.getLogger("batchlab")
+Result = TypeVar("Result")
+
+_IDLE_S = 10.0
+_work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+_free = threading.Semaphore(0)  # threads that wait for work and are not promised any
+
+
+def run(work: Callable[[], None]) -> None:
+    """Do something in another thread, at once."""
+    if _free.acquire(blocking=False):
+        _work.put(work)
+    else:
+        threading.Thread(target=_live, args=(work,), name="batchlab", daemon=True).start()
+
+
+async def call(work: Callable[..., Result], *args: Any) -> Result:
+    """Do something that blocks in another thread and await its result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(setter: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            setter(value)
+
+    def body() -> None:
+        try:
+            result = work(*args)
+        except BaseException as error:
+            outcome: tuple[Callable[[Any], None], Any] = (future.set_exception, error)
+        else:
+            outcome = (future.set_result, result)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    run(body)
+    return await future
+
+
+def _live(work: Callable[[], None]) -> None:
+    while True:
+        try:
+            work()
+        except BaseException:
+            logger.exception("a thread of batchlab failed")
+        del work
+        _free.release()
+        try:
+            work = _work.get(timeout=_IDLE_S)
+        except queue.Empty:
+            if _free.acquire(blocking=False):
+                return
+            work = _work.get()  # promised between the time-out and now

@@ -1,0 +1,199 @@
+"""The connection of a simulated lab: everything happens on the thread that asks.
+
+Virtual time stands still until somebody waits or advances it. A wait goes from moment to moment
+until its condition holds; before it leaps to a time at which nothing but the core has something
+to do, and now and then on the way, it asks the core whether there is hope left.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from batchlab.core.inputs import LabClosing, Request
+from batchlab.core.machine import Core
+from batchlab.core.questions import Condition, Question
+from batchlab.drivers.engine import Engine
+from batchlab.drivers.journal import Journal
+from batchlab.drivers.simulated.files import SimulatedFiles
+from batchlab.drivers.simulated.world import SimulatedWorld
+from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
+
+__all__ = ["LONGEST_WAIT_S", "SimulatedConnection"]
+
+LONGEST_WAIT_S = 180 * 86400.0
+"""Virtual seconds that a wait without a timeout may take: as long as a task may live in Azure."""
+
+
+class SimulatedConnection:
+    """A service in a simulated world; a `Connection`.
+
+    Parameters
+    ----------
+    world : SimulatedWorld
+        The nodes and the clock; it belongs to this connection from now on.
+    journal : Path, optional
+        A file to write every input to.
+    """
+
+    def __init__(self, world: SimulatedWorld, *, journal: Path | None = None) -> None:
+        self.world = world
+        self._journal = Journal(journal, world.settings) if journal else None
+        self.engine = Engine(Core(world.settings), world, self._journal)
+        world.engine = self.engine
+        self._files = SimulatedFiles(world.disk)
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @property
+    def files(self) -> SimulatedFiles:
+        """The files of the nodes."""
+        return self._files
+
+    def now(self) -> float:
+        """The virtual time, in seconds since 1970 (UTC)."""
+        return self.world.now()
+
+    def request(self, request: Request) -> None:
+        """Carry out a request with all that it brings about at once, or raise its refusal."""
+        with _undisturbed(), self._lock:
+            self._refuse_closed()
+            self.engine.request(request)
+            self.world.settle()
+
+    def ask(self, question: Question) -> Any:
+        """Answer a question."""
+        with self._lock:
+            self._refuse_closed()
+            return self.engine.ask(question)
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        with _undisturbed() as check:
+            end = self.now() + seconds
+            while True:
+                check()
+                with self._lock:
+                    self._refuse_closed()
+                    moment = self.world.next_moment()
+                    if moment is None or moment > end:
+                        self.world.advance_to(end)
+                        return
+                    self._step()
+
+    def wait(
+        self,
+        condition: Condition,
+        timeout: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        """Let virtual time pass until a condition holds.
+
+        Parameters
+        ----------
+        condition : Condition
+        timeout : float, optional
+            In virtual seconds; 180 days if omitted.
+        watch : callable, optional
+            Called after each step.
+
+        Raises
+        ------
+        WaitNeverEnds
+            Nothing under way can make the condition true. Time has not passed in vain.
+        WaitTimeout
+            ``OperationTimedOut``.
+        """
+        limit = LONGEST_WAIT_S if timeout is None else timeout
+        end, steps, next_doubt = self.now() + limit, 0, 0
+        with _undisturbed() as check:
+            while True:
+                check()
+                with self._lock:
+                    self._refuse_closed()
+                    if self.engine.met(condition):
+                        return
+                    if steps >= next_doubt or self.world.next_event() is None:
+                        next_doubt = max(64, 2 * steps)
+                        self._refuse_hopeless(condition)
+                    moment = self.world.next_moment()
+                    if moment is None or moment > end:
+                        self.world.advance_to(end)
+                        raise WaitTimeout(
+                            "OperationTimedOut",
+                            f"{limit:g} s of lab time are over, and still not: {condition}",
+                        )
+                    self._step()
+                steps += 1
+                if watch is not None:
+                    watch()
+
+    def close(self) -> None:
+        """End the lab. Harmless twice."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self.engine.report(LabClosing())
+                if self._journal is not None:
+                    self._journal.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+
+    def _step(self) -> None:
+        self.world.step()
+        if self.engine.failure is not None:
+            raise self.engine.failure
+
+    def _refuse_hopeless(self, condition: Condition) -> None:
+        reasons = self.engine.hopeless(condition)
+        if reasons or self.world.next_moment() is None:
+            why = (
+                "; ".join(reason.text for reason in reasons)
+                or "nothing is under way that could end this wait"
+            )
+            code = reasons[0].code if reasons else "NothingUnderWay"
+            raise WaitNeverEnds(code, why)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[Callable[[], None]]:
+    """Hold back what would come in the middle of a step.
+
+    Ctrl-C waits for `check`: a core that is interrupted would be left half changed. The garbage
+    collector waits for the end: steps leave no cycles, and looking for some among a hundred
+    thousand tasks takes a fifth of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with _interrupts_held() as check:
+            yield check
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    held: list[int] = []
+
+    def check() -> None:
+        if held:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield check
+        check()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)

@@ -1,0 +1,176 @@
+"""The disk of a simulated node: a tree of folders and files from ``/``, with times.
+
+What a real node keeps under its root is under `ROOT` here, in the service's layout. A run's
+directory is first only noted, and becomes a folder with ``wd``, ``certs`` and empty streams when
+somebody looks or writes: a hundred thousand runs that print nothing cost little. Errors are the
+operating system's (`OSError`), so that a simulated shell can say what a real one says.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+__all__ = ["ROOT", "Disk", "File", "Folder"]
+
+ROOT = "/mnt/batch/tasks"
+_LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile", "workitems")
+
+
+class File:
+    """Contents, time of the last change (seconds since 1970) and permissions."""
+
+    __slots__ = ("data", "mode", "modified")
+
+    def __init__(self, data: bytes, modified: float, mode: int = 0o644) -> None:
+        self.data = bytearray(data)
+        self.modified = modified
+        self.mode = mode
+
+
+class Folder(dict[str, "File | Folder"]):
+    """A directory: its entries by name."""
+
+
+def parts_of(path: str) -> list[str]:
+    """The names on the way to an absolute path; ``.`` and ``..`` are resolved."""
+    names: list[str] = []
+    for name in path.split("/"):
+        if name == "..":
+            del names[-1:]
+        elif name not in {"", "."}:
+            names.append(name)
+    return names
+
+
+def _fault(kind: int, path: str) -> OSError:
+    return OSError(kind, os.strerror(kind), path)
+
+
+class Disk:
+    """The file system of one node. Paths are absolute."""
+
+    def __init__(self) -> None:
+        self._tree = Folder()
+        self._noted: dict[str, float] = {}
+
+    def wipe(self) -> None:
+        """Empty it: the node was reimaged."""
+        self._tree = Folder()
+        self._noted.clear()
+
+    def note_run(self, directory: str, now: float) -> None:
+        """A run begins in this directory (relative to `ROOT`): its streams are new and empty."""
+        self._noted[directory] = now
+
+    def find(self, path: str) -> File | Folder:
+        """What is at a path; raises `OSError`."""
+        here: File | Folder = self._settled()
+        for name in parts_of(path):
+            if not isinstance(here, Folder):
+                raise _fault(errno.ENOTDIR, path)
+            if name not in here:
+                raise _fault(errno.ENOENT, path)
+            here = here[name]
+        return here
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at a path."""
+        try:
+            self.find(path)
+        except OSError:
+            return False
+        return True
+
+    def read(self, path: str) -> bytes:
+        """The contents of a file."""
+        found = self.find(path)
+        if isinstance(found, Folder):
+            raise _fault(errno.EISDIR, path)
+        return bytes(found.data)
+
+    def write(self, path: str, data: bytes, now: float, *, append: bool = True) -> None:
+        """Add to a file, or replace it; its folder must be there."""
+        folder, name = self._parent(path)
+        found = folder.get(name)
+        if isinstance(found, Folder):
+            raise _fault(errno.EISDIR, path)
+        if found is None:
+            folder[name] = File(data, now)
+            return
+        if not append:
+            found.data.clear()
+        found.data += data
+        found.modified = now
+
+    def set_mode(self, path: str, mode: int) -> None:
+        """Change the permissions of a file; a folder has none."""
+        found = self.find(path)
+        if isinstance(found, File):
+            found.mode = mode
+
+    def make_folder(self, path: str, *, parents: bool = False) -> None:
+        """Make a folder; with `parents` also those above it, and an existing one is welcome."""
+        if parents:
+            self._make(self._settled(), path)
+            return
+        folder, name = self._parent(path)
+        if name in folder:
+            raise _fault(errno.EEXIST, path)
+        folder[name] = Folder()
+
+    def remove(self, path: str, *, recursive: bool = False) -> None:
+        """Remove a file, or with `recursive` a folder."""
+        folder, name = self._parent(path)
+        if name not in folder:
+            raise _fault(errno.ENOENT, path)
+        if isinstance(folder[name], Folder) and not recursive:
+            raise _fault(errno.EISDIR, path)
+        del folder[name]
+
+    def walk(self, path: str) -> Iterator[tuple[str, File | Folder]]:
+        """Everything below a folder, with paths relative to it."""
+        found = self.find(path)
+        if not isinstance(found, Folder):
+            raise _fault(errno.ENOTDIR, path)
+        for name, entry in found.items():
+            yield name, entry
+            if isinstance(entry, Folder):
+                for below, inner in self.walk(f"{path}/{name}"):
+                    yield f"{name}/{below}", inner
+
+    def _parent(self, path: str) -> tuple[Folder, str]:
+        names = parts_of(path)
+        if not names:
+            raise _fault(errno.EISDIR, path)
+        folder = self.find("/" + "/".join(names[:-1]))
+        if not isinstance(folder, Folder):
+            raise _fault(errno.ENOTDIR, path)
+        return folder, names[-1]
+
+    def _settled(self) -> Folder:
+        """The tree, with all that was only noted."""
+        tree = self._tree
+        if not tree:
+            tree["tmp"] = Folder()
+            for name in _LAYOUT:
+                self._make(tree, f"{ROOT}/{name}")
+        if self._noted:
+            for directory, begun in self._noted.items():
+                folder = self._make(tree, f"{ROOT}/{directory}")
+                folder.setdefault("wd", Folder())
+                folder.setdefault("certs", Folder())
+                folder["stdout.txt"] = File(b"", begun)
+                folder["stderr.txt"] = File(b"", begun)
+            self._noted.clear()
+        return tree
+
+    @staticmethod
+    def _make(folder: Folder, path: str) -> Folder:
+        for name in parts_of(path):
+            below = folder.setdefault(name, Folder())
+            if not isinstance(below, Folder):
+                raise _fault(errno.EEXIST, path)
+            folder = below
+        return folder

@@ -1,0 +1,257 @@
+"""The programs that simulated nodes have: a dozen that learners' command lines use.
+
+Each gets the process it runs in and its arguments, and answers with an exit code. An `OSError` is
+printed as the real program prints it; `NotUnderstood` (an option that is not known here) leaves
+the command to the workload.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from batchlab.drivers.simulated.disk import Disk, Folder
+from batchlab.drivers.simulated.script import NotUnderstood
+
+__all__ = ["PROGRAMS", "Host"]
+
+
+class Host(Protocol):
+    """What a program sees of the process it runs in."""
+
+    disk: Disk
+    environment: dict[str, str]
+    cwd: str
+
+    def now(self) -> float:
+        """Virtual seconds since 1970."""
+        ...
+
+    def path(self, name: str) -> str:
+        """The absolute path of a name."""
+        ...
+
+    def stdin(self) -> bytes:
+        """All that is to be read."""
+        ...
+
+    def say(self, data: str | bytes) -> None:
+        """Print to stdout."""
+        ...
+
+    def complain(self, text: str) -> None:
+        """Print a line to stderr."""
+        ...
+
+
+Program = Callable[[Host, Sequence[str]], int]
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r"}
+
+
+def _options(args: Sequence[str], known: str) -> tuple[set[str], list[str]]:
+    options: set[str] = set()
+    names = list(args)
+    while names and names[0].startswith("-") and len(names[0]) > 1:
+        option = names.pop(0)
+        if option == "--":
+            break
+        options |= set(option[1:])
+    if options - set(known):
+        raise NotUnderstood(" ".join(args))
+    return options, names
+
+
+def _each(host: Host, program: str, names: Sequence[str], act: Callable[[str], None]) -> int:
+    status = 0
+    for name in names:
+        try:
+            act(name)
+        except OSError as error:
+            host.complain(f"{program}: {name}: {error.strerror}")
+            status = 1
+    return status
+
+
+def _echo(host: Host, args: Sequence[str]) -> int:
+    words, end = list(args), "\n"
+    if words[:1] == ["-n"]:
+        words, end = words[1:], ""
+    elif words and words[0] in {"-e", "-E"}:
+        raise NotUnderstood(words[0])
+    host.say(" ".join(words) + end)
+    return 0
+
+
+def _printf(host: Host, args: Sequence[str]) -> int:
+    if not args or args[0].startswith("-"):
+        raise NotUnderstood("printf")
+    rest = list(args[1:])
+
+    def fill(match: re.Match[str]) -> str:
+        sign = match.group()
+        if sign in {"%s", "%d"}:
+            return rest.pop(0) if rest else ("" if sign == "%s" else "0")
+        if sign == "%%":
+            return "%"
+        if sign[0] == "\\" and sign[1] in _ESCAPES:
+            return _ESCAPES[sign[1]]
+        raise NotUnderstood(sign)
+
+    while True:  # the format is used again until no argument is left
+        before = len(rest)
+        host.say(re.sub(r"%.?|\\.", fill, args[0]))
+        if not rest or len(rest) == before:
+            return 0
+
+
+def _cat(host: Host, args: Sequence[str]) -> int:
+    _, names = _options(args, "")
+    if not names:
+        host.say(host.stdin())
+    return _each(host, "cat", names, lambda name: host.say(host.disk.read(host.path(name))))
+
+
+def _rm(host: Host, args: Sequence[str]) -> int:
+    options, names = _options(args, "rRf")
+    if "f" in options:
+        names = [name for name in names if host.disk.exists(host.path(name))]
+    deep = bool(options & {"r", "R"})
+    return _each(host, "rm", names, lambda name: host.disk.remove(host.path(name), recursive=deep))
+
+
+def _mkdir(host: Host, args: Sequence[str]) -> int:
+    options, names = _options(args, "p")
+    parents = "p" in options
+    return _each(
+        host, "mkdir", names, lambda name: host.disk.make_folder(host.path(name), parents=parents)
+    )
+
+
+def _touch(host: Host, args: Sequence[str]) -> int:
+    _, names = _options(args, "")
+    now = host.now()
+    return _each(host, "touch", names, lambda name: host.disk.write(host.path(name), b"", now))
+
+
+def _ls(host: Host, args: Sequence[str]) -> int:
+    _, names = _options(args, "1")
+    if len(names) > 1:
+        raise NotUnderstood("ls")
+    name = names[0] if names else "."
+    found = host.disk.find(host.path(name))
+    shown = sorted(found) if isinstance(found, Folder) else [name]
+    host.say("".join(f"{entry}\n" for entry in shown if not entry.startswith(".")))
+    return 0
+
+
+def _copy(host: Host, args: Sequence[str]) -> int:
+    _, names = _options(args, "")
+    if len(names) != 2:
+        raise NotUnderstood("cp")
+    source, target = (host.path(name) for name in names)
+    if host.disk.exists(target) and isinstance(host.disk.find(target), Folder):
+        target = f"{target}/{source.rpartition('/')[2]}"
+    host.disk.write(target, host.disk.read(source), host.now(), append=False)
+    return 0
+
+
+def _move(host: Host, args: Sequence[str]) -> int:
+    _copy(host, args)
+    host.disk.remove(host.path(args[-2]))
+    return 0
+
+
+def _env(host: Host, args: Sequence[str]) -> int:
+    if args:
+        raise NotUnderstood("env")
+    host.say("".join(f"{name}={value}\n" for name, value in host.environment.items()))
+    return 0
+
+
+def _printenv(host: Host, args: Sequence[str]) -> int:
+    _, names = _options(args, "")
+    if not names:
+        return _env(host, ())
+    known = [host.environment[name] for name in names if name in host.environment]
+    host.say("".join(f"{value}\n" for value in known))
+    return int(len(known) < len(names))
+
+
+def _test(host: Host, args: Sequence[str]) -> int:
+    words = list(args)
+    if words[:1] == ["!"] and len(words) > 1:
+        return 1 - _test(host, words[1:])
+    if len(words) <= 1:
+        return int(not (words and words[0]))
+    if len(words) == 2 and words[0] in _UNARY:
+        return int(not _UNARY[words[0]](host, words[1]))
+    if len(words) == 3 and words[1] in _BINARY:
+        try:
+            return int(not _BINARY[words[1]](words[0], words[2]))
+        except ValueError:
+            host.complain(f"test: {words[0]}: integer expression expected")
+            return 2
+    raise NotUnderstood("test")
+
+
+def _bracket(host: Host, args: Sequence[str]) -> int:
+    if args[-1:] != ["]"]:
+        host.complain("[: missing ]")
+        return 2
+    return _test(host, args[:-1])
+
+
+def _is_folder(host: Host, name: str) -> bool:
+    path = host.path(name)
+    return host.disk.exists(path) and isinstance(host.disk.find(path), Folder)
+
+
+def _is_file(host: Host, name: str) -> bool:
+    return host.disk.exists(host.path(name)) and not _is_folder(host, name)
+
+
+_UNARY: dict[str, Callable[[Host, str], bool]] = {
+    "-e": lambda host, name: host.disk.exists(host.path(name)),
+    "-f": _is_file,
+    "-d": _is_folder,
+    "-s": lambda host, name: _is_file(host, name) and bool(host.disk.read(host.path(name))),
+    "-n": lambda host, text: bool(text),
+    "-z": lambda host, text: not text,
+}
+_BINARY: dict[str, Callable[[str, str], bool]] = {
+    "=": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "-eq": lambda left, right: int(left) == int(right),
+    "-ne": lambda left, right: int(left) != int(right),
+    "-lt": lambda left, right: int(left) < int(right),
+    "-le": lambda left, right: int(left) <= int(right),
+    "-gt": lambda left, right: int(left) > int(right),
+    "-ge": lambda left, right: int(left) >= int(right),
+}
+
+
+def _pwd(host: Host, args: Sequence[str]) -> int:
+    host.say(f"{host.cwd}\n")
+    return 0
+
+
+PROGRAMS: dict[str, Program] = {
+    "true": lambda host, args: 0,
+    "false": lambda host, args: 1,
+    "echo": _echo,
+    "printf": _printf,
+    "cat": _cat,
+    "rm": _rm,
+    "mkdir": _mkdir,
+    "touch": _touch,
+    "ls": _ls,
+    "cp": _copy,
+    "mv": _move,
+    "env": _env,
+    "printenv": _printenv,
+    "pwd": _pwd,
+    "test": _test,
+    "[": _bracket,
+}
+"""By name; also found under ``/bin`` and ``/usr/bin``."""

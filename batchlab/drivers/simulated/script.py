@@ -1,0 +1,205 @@
+"""Reads the part of the shell's language that simulated nodes understand.
+
+::
+
+    script   = chain { (";" | newline) chain }        chain = command { ("&&" | "||") command }
+    command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
+    word     = parts, each literal or $NAME, quoted or not
+
+Everything else (pipes, ``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
+the whole script is then left to the workload. `shlex` is not enough here: it forgets which quotes
+a word had, and ``'$A'`` is not ``"$A"``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = ["Chain", "Command", "NotUnderstood", "Part", "Redirect", "Word", "parse"]
+
+
+class NotUnderstood(Exception):
+    """Not among the few things that a simulated node can interpret."""
+
+
+class Part(NamedTuple):
+    """A piece of a word: literal text, or with `variable` the name of one."""
+
+    text: str
+    variable: bool = False
+    quoted: bool = False
+
+
+Word = tuple[Part, ...]
+
+
+class Redirect(NamedTuple):
+    """``2>>file``: descriptor 2, ``>>``, file; in ``2>&1`` the target is the digit."""
+
+    descriptor: int
+    operator: str
+    target: Word
+
+
+class Command(NamedTuple):
+    """Assignments before the command, its words and where its streams go."""
+
+    assignments: tuple[tuple[str, Word], ...]
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...]
+
+
+class Chain(NamedTuple):
+    """Commands joined by ``&&`` and ``||``; the operator stands before its command."""
+
+    links: tuple[tuple[str, Command], ...]
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
+      | (?P<redirect>[0-9]?(?:>>|>&|>|<))
+      | (?P<operator>&&|\|\||;|\n)
+      | (?P<word>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|<>()`])+)""",
+    re.VERBOSE | re.DOTALL,
+)
+_PART = re.compile(
+    r"""'(?P<single>[^']*)' | "(?P<double>(?:\\.|[^"\\])*)" | \\(?P<escaped>.)
+      | (?P<plain>[^'"\\$]+) | (?P<variable>\$(?:\w+|\{\w+\}|\?)) | (?P<dollar>\$)""",
+    re.VERBOSE | re.DOTALL,
+)
+_INNER = re.compile(
+    r"""\\(?P<escaped>[$`"\\\n]) | (?P<plain>[^\\$`]+|\\)
+      | (?P<variable>\$(?:\w+|\{\w+\}|\?)) | (?P<dollar>\$(?![({$@#!*-]))""",
+    re.VERBOSE | re.DOTALL,
+)
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
+_PATTERN = re.compile(r"^~|[*?]|\[.")
+_KEYWORD = re.compile(
+    "if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|select|time|!|{|}"
+)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> tuple[Chain, ...]:
+    """Read a script; raises `NotUnderstood`."""
+    chains: list[Chain] = []
+    links: list[tuple[str, Command]] = []
+    tokens: list[tuple[str, str]] = []
+    joint = ""
+
+    def close_command() -> None:
+        if tokens:
+            links.append((joint, _command(tokens)))
+            tokens.clear()
+        elif joint:
+            raise NotUnderstood(f"nothing after {joint}")
+
+    for kind, token in _tokens(text):
+        if kind != "operator":
+            tokens.append((kind, token))
+        elif token in {"&&", "||"}:
+            if not tokens:
+                raise NotUnderstood(f"nothing before {token}")
+            close_command()
+            joint = token
+        elif token == "\n" and joint and not tokens:
+            continue  # a line may end after && and ||
+        else:
+            close_command()
+            joint = ""
+            if links:
+                chains.append(Chain(tuple(links)))
+                links.clear()
+    close_command()
+    if links:
+        chains.append(Chain(tuple(links)))
+    return tuple(chains)
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise NotUnderstood(text[at : at + 20])
+        at = match.end()
+        kind = match.lastgroup or ""
+        if kind != "space":
+            found.append((kind, match.group()))
+    return found
+
+
+def _command(tokens: list[tuple[str, str]]) -> Command:
+    assignments: list[tuple[str, Word]] = []
+    words: list[Word] = []
+    redirects: list[Redirect] = []
+    pending: str | None = None
+    for kind, token in tokens:
+        if kind == "redirect":
+            if pending is not None:
+                raise NotUnderstood(token)
+            pending = token
+        elif pending is not None:
+            redirects.append(_redirect(pending, _word(token)))
+            pending = None
+        elif not words and (match := _ASSIGNMENT.match(token)):
+            assignments.append((match[1], _word(token[match.end() :])))
+        elif not words and _KEYWORD.fullmatch(token):
+            raise NotUnderstood(token)
+        else:
+            words.append(_word(token))
+    if pending is not None:
+        raise NotUnderstood(pending)
+    return Command(tuple(assignments), tuple(words), tuple(redirects))
+
+
+def _redirect(operator: str, target: Word) -> Redirect:
+    number, sign = (operator[0], operator[1:]) if operator[0].isdigit() else ("", operator)
+    descriptor = int(number) if number else int(sign[0] == ">")
+    if descriptor > 2 or (descriptor == 0) != (sign == "<"):
+        raise NotUnderstood(operator)
+    if sign == ">&" and "".join(part.text for part in target) not in {"1", "2"}:
+        raise NotUnderstood(operator)
+    return Redirect(descriptor, sign, target)
+
+
+def _word(token: str) -> Word:
+    parts: list[Part] = []
+    for match in _PART.finditer(token):
+        kind, text = match.lastgroup or "", match[match.lastgroup or 0]
+        if kind == "single":
+            parts.append(Part(text, quoted=True))
+        elif kind == "double":
+            parts += _quoted(text)
+        elif kind == "escaped":
+            parts += [Part(text, quoted=True)] if text != "\n" else []
+        elif kind == "variable":
+            parts.append(_variable(text, quoted=False))
+        elif kind == "dollar" or _PATTERN.search(text):
+            raise NotUnderstood(token)
+        else:
+            parts.append(Part(text))
+    return tuple(parts)
+
+
+def _quoted(text: str) -> list[Part]:
+    parts, at = [Part("", quoted=True)], 0
+    while at < len(text):
+        match = _INNER.match(text, at)
+        if match is None:
+            raise NotUnderstood(text[at:])
+        at = match.end()
+        if match.lastgroup == "variable":
+            parts.append(_variable(match.group(), quoted=True))
+        elif match.group() != "\\\n":
+            parts.append(Part(match[match.lastgroup or 0], quoted=True))
+    return parts
+
+
+def _variable(text: str, *, quoted: bool) -> Part:
+    name = text.strip("${}")
+    if name[0].isdigit():
+        raise NotUnderstood(text)
+    return Part(name, variable=True, quoted=quoted)

@@ -1,0 +1,359 @@
+"""A very small shell, so that the same command lines work on simulated nodes.
+
+A run is a generator: it yields the virtual seconds to wait for, and returns its exit code. What
+it reads and writes happens when its time has come, so that runs that share a folder see each
+other as real ones do. As on real nodes there is no shell around a command line: its words are
+literal unless it says ``/bin/sh -c '...'``.
+
+What is understood: the programs of `batchlab.drivers.simulated.programs`, ``sleep``, the shell's
+``cd exec exit export set :``, and the language of `batchlab.drivers.simulated.script`. All else
+is left to the workload, a script that is not understood as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from random import Random
+
+from batchlab.core.outputs import StartRun
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
+from batchlab.drivers.simulated.programs import PROGRAMS
+from batchlab.drivers.simulated.script import Command, NotUnderstood, Word, parse
+from batchlab.drivers.simulated.workload import Behavior, Workload
+
+__all__ = ["LaunchFailed", "Shell", "Steps"]
+
+Steps = Generator[float, None, int]
+_FAILED = "Failed to launch the specified command line"
+_SHELLS = {"sh", "bash", "dash"}
+_BUILTINS = {":", "cd", "exec", "exit", "export", "set"}
+_UNDERSTOOD = {"sleep", *_SHELLS, *PROGRAMS}
+_QUOTING = re.compile(r"['\"\\]")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)")
+
+
+class LaunchFailed(Exception):
+    """The command was not launched; `failure` says why."""
+
+    def __init__(self, failure: FailureInfo) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+class _Exit(Exception):
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+class Shell:
+    """What runs share on one simulated lab: the workload, the clock, and chance."""
+
+    def __init__(self, workload: Workload, clock: Callable[[], float], random: Random) -> None:
+        self.workload = workload
+        self.now = clock
+        self.random = random
+
+    def launch(
+        self, run: StartRun, disk: Disk, environment: Callable[[], dict[str, str]]
+    ) -> Steps:
+        """Begin a run: raises `LaunchFailed` at once or from the steps."""
+        try:
+            behavior = self.workload.of_run(run)
+        except Exception as error:  # the user's own function
+            reason = f"the rules of the workload failed: {type(error).__name__}: {error}"
+            raise _not_launched("CommandLaunchFailed", _FAILED, reason) from None
+        words: list[str] = []
+        if behavior is None:
+            words = _split(run.command_line)
+            program = _program(words[0])
+            if program in _BUILTINS:
+                raise _not_found(program)
+            if program not in _UNDERSTOOD:
+                behavior = self.workload.default
+        if behavior is not None and behavior.is_silent:
+            return self._idle(behavior)
+        process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
+        return (
+            process.run(words, top=True)
+            if behavior is None
+            else process.behave(behavior, top=True)
+        )
+
+    def _idle(self, behavior: Behavior) -> Steps:
+        yield self.workload.seconds(behavior, self.random)
+        return behavior.exit_code
+
+
+class Process:
+    """A process and what it hands down: its folder, its variables, its streams."""
+
+    def __init__(
+        self, shell: Shell, disk: Disk, directory: str, environment: Callable[[], dict[str, str]]
+    ) -> None:
+        self._shell = shell
+        self.disk = disk
+        self.now = shell.now
+        self.cwd = f"{directory}/wd"
+        self.streams: list[str | None] = [
+            None,
+            f"{directory}/stdout.txt",
+            f"{directory}/stderr.txt",
+        ]
+        self._make_environment = environment
+        self._environment: dict[str, str] | None = None
+        self._variables: dict[str, str] = {}
+        self._status = 0
+        self._strict = False
+
+    # -- what programs use -----------------------------------------------------------------------
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The exported variables, made when first asked for."""
+        if self._environment is None:
+            self._environment = self._make_environment()
+        return self._environment
+
+    @environment.setter
+    def environment(self, value: dict[str, str]) -> None:
+        self._environment = value
+
+    def path(self, name: str) -> str:
+        """The absolute path of a name."""
+        return name if name.startswith("/") else f"{self.cwd}/{name}"
+
+    def stdin(self) -> bytes:
+        """All that is to be read."""
+        source = self.streams[0]
+        return b"" if source is None else self.disk.read(source)
+
+    def say(self, data: str | bytes) -> None:
+        """Print to stdout."""
+        self._emit(1, data)
+
+    def complain(self, text: str) -> None:
+        """Print a line to stderr."""
+        self._emit(2, f"{text}\n")
+
+    def _emit(self, descriptor: int, data: str | bytes) -> None:
+        target = self.streams[descriptor]
+        data = data.encode() if isinstance(data, str) else data
+        if target is not None and data:
+            with suppress(OSError):  # its folder was deleted under an open descriptor
+                self.disk.write(target, data, self.now())
+
+    # -- what a process does ---------------------------------------------------------------------
+
+    def behave(self, behavior: Behavior, *, top: bool = False) -> Steps:
+        """Do what the workload says."""
+        failure = behavior.failure_info
+        if failure is not None:
+            if top:
+                raise LaunchFailed(failure)
+            self.complain(f"sh: {failure.code}")
+            return 127
+        yield self._shell.workload.seconds(behavior, self._shell.random)
+        self._emit(1, behavior.stdout)
+        self._emit(2, behavior.stderr)
+        for name, text in behavior.files.items():
+            folder, _, _ = self.path(name).rpartition("/")
+            self.disk.make_folder(folder, parents=True)
+            self.disk.write(self.path(name), text.encode(), self.now(), append=False)
+        return behavior.exit_code
+
+    def run(self, words: Sequence[str], *, top: bool = False) -> Steps:
+        """Run a program with arguments."""
+        name, args = _program(words[0]), list(words[1:])
+        try:
+            if name == "sleep":
+                yield _seconds(args)
+                return 0
+            if name in _SHELLS:
+                return (yield from self._subshell(args))
+            if name in PROGRAMS:
+                return PROGRAMS[name](self, args)
+        except NotUnderstood:
+            pass
+        except OSError as error:
+            self.complain(f"{name}: {error.filename}: {error.strerror}")
+            return 1
+        return (yield from self.behave(self._shell.workload.default, top=top))
+
+    def _subshell(self, args: list[str]) -> Steps:
+        strict, inline = False, False
+        while args and args[0].startswith("-"):
+            letters = set(args.pop(0)[1:])
+            if letters - set("ceu"):
+                raise NotUnderstood("sh")
+            strict, inline = strict or "e" in letters, inline or "c" in letters
+        if not args or len(args) > 1:
+            raise NotUnderstood("sh")
+        text = args[0] if inline else self.disk.read(self.path(args[0])).decode(errors="replace")
+        child = Process(self._shell, self.disk, "", lambda: dict(self.environment))
+        child.cwd, child.streams, child._strict = self.cwd, list(self.streams), strict
+        return (yield from child._script(text))
+
+    def _script(self, text: str) -> Steps:
+        try:
+            for chain in parse(text):
+                yield from self._chain(chain.links)
+        except _Exit as ended:
+            return ended.status
+        return self._status
+
+    def _chain(self, links: Sequence[tuple[str, Command]]) -> Generator[float, None, None]:
+        last = links[-1][1]
+        for joint, command in links:
+            if (joint == "&&" and self._status) or (joint == "||" and not self._status):
+                continue
+            self._status = yield from self._simple(command)
+            if self._status and self._strict and command is last:
+                raise _Exit(self._status)
+
+    def _simple(self, command: Command) -> Steps:
+        kept = list(self.streams)
+        try:
+            words = [field for word in command.words for field in self._fields(word)]
+            settings = {name: self._text(word) for name, word in command.assignments}
+            for redirect in command.redirects:
+                self._redirect(redirect.descriptor, redirect.operator, redirect.target)
+        except OSError as error:
+            self.streams = kept
+            self.complain(f"sh: cannot open {error.filename}: {error.strerror}")
+            return 2
+        try:
+            if not words:
+                for name, value in settings.items():
+                    self._assign(name, value)
+                return 0
+            return (yield from self._with(settings, words))
+        finally:
+            self.streams = kept
+
+    def _with(self, settings: dict[str, str], words: list[str]) -> Steps:
+        if words[0] in _BUILTINS:
+            return (yield from self._builtin(words[0], words[1:]))
+        rule = self._shell.workload.of_command(" ".join(words))
+        if rule is not None:
+            return (yield from self.behave(rule))
+        if not settings:
+            return (yield from self.run(words))
+        before = self.environment
+        self.environment = {**before, **settings}
+        try:
+            return (yield from self.run(words))
+        finally:
+            self.environment = before
+
+    def _builtin(self, name: str, args: list[str]) -> Steps:
+        if name == "exit":
+            raise _Exit(_exit_code(args, self._status))
+        if name == "exec" and args:
+            raise _Exit((yield from self._with({}, args)))
+        if name == "cd":
+            path = self.path(args[0] if args else "/")
+            if not self.disk.exists(path):
+                self.complain(f"sh: cd: can't cd to {args[0]}")
+                return 2
+            self.cwd = "/" + "/".join(parts_of(path))
+        elif name == "export":
+            for setting in args:
+                variable, sign, value = setting.partition("=")
+                self.environment[variable] = value if sign else self._value(variable)
+        elif name == "set" and args in (["-e"], ["-eu"], ["-ue"]):
+            self._strict = True
+        return 0
+
+    def _redirect(self, descriptor: int, operator: str, target: Word) -> None:
+        name = self._text(target)
+        if operator == ">&":
+            self.streams[descriptor] = self.streams[int(name)]
+        elif name == "/dev/null":
+            self.streams[descriptor] = None
+        elif name in {"/dev/stdout", "/dev/stderr"}:
+            self.streams[descriptor] = self.streams[1 if name == "/dev/stdout" else 2]
+        elif operator == "<":
+            self.disk.read(self.path(name))
+            self.streams[descriptor] = self.path(name)
+        else:
+            self.disk.write(self.path(name), b"", self.now(), append=operator == ">>")
+            self.streams[descriptor] = self.path(name)
+
+    # -- variables -------------------------------------------------------------------------------
+
+    def _assign(self, name: str, value: str) -> None:
+        (self.environment if name in self.environment else self._variables)[name] = value
+
+    def _value(self, name: str) -> str:
+        if name == "?":
+            return str(self._status)
+        return self._variables.get(name) or self.environment.get(name, "")
+
+    def _text(self, word: Word) -> str:
+        return "".join(self._value(part.text) if part.variable else part.text for part in word)
+
+    def _fields(self, word: Word) -> list[str]:
+        """The word with its variables filled in: unquoted ones fall apart at blanks."""
+        whole = "".join(
+            re.sub(r"\s+", "\0", self._value(part.text))
+            if part.variable and not part.quoted
+            else self._text((part,))
+            for part in word
+        )
+        fields = [field for field in whole.split("\0") if field]
+        return fields or [""] * any(part.quoted for part in word)
+
+
+def _program(word: str) -> str:
+    """The name of a program that is called by it, or by its path in the system's folders."""
+    return word.removeprefix("/usr").removeprefix("/bin/") if word[:1] == "/" else word
+
+
+def _split(command_line: str) -> list[str]:
+    """The words of a command line, with quotes but without any other meaning."""
+    if not _QUOTING.search(command_line):
+        return command_line.split()
+    try:
+        return shlex.split(command_line)
+    except ValueError as error:
+        raise _not_launched(
+            "CommandLaunchFailed",
+            _FAILED,
+            f"the command line {command_line!r} cannot be read: {error}",
+        ) from None
+
+
+def _not_found(program: str) -> LaunchFailed:
+    return _not_launched(
+        "CommandProgramNotFound",
+        "The specified command program is not found",
+        f"{program!r} is a word of the shell, not a program: write /bin/sh -c '...' around it",
+    )
+
+
+def _not_launched(code: str, message: str, reason: str) -> LaunchFailed:
+    details = {"Message": reason}
+    return LaunchFailed(
+        FailureInfo(category="UserError", code=code, message=message, details=details)
+    )
+
+
+def _seconds(args: list[str]) -> float:
+    spans = [_SPAN.fullmatch(arg) for arg in args]
+    if args == ["infinity"]:
+        return float("inf")
+    found = [float(span[1]) * _UNITS[span[2]] for span in spans if span]
+    if not found or len(found) < len(spans):
+        raise NotUnderstood("sleep")
+    return sum(found)
+
+
+def _exit_code(args: list[str], status: int) -> int:
+    if not args:
+        return status
+    return int(args[0]) % 256 if args[0].isdigit() else 2

@@ -1,0 +1,205 @@
+"""What the commands of a simulated lab do: how long they take, what they print, how they end.
+
+A node interprets a little of the shell (`batchlab.drivers.simulated.shell`): ``sleep 30`` takes
+30 virtual seconds and ``exit 1`` fails. Every other program does what the workload says: the
+first rule whose pattern matches the task's id or its command line, else the default. A rule also
+wins over what the node could have interpreted.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from batchlab.core.model import Model
+from batchlab.core.outputs import StartRun
+from batchlab.core.views import FailureInfo
+from batchlab.durations import parse_duration
+from batchlab.errors import invalid
+
+__all__ = ["Behavior", "Workload"]
+
+_SERVER_CODES = (
+    "BlobDownloadMiscError",
+    "BlobDownloadTimedOut",
+    "DiskFull",
+    "ResourceDirectoryCreateFailed",
+    "ResourceFileCreateFailed",
+    "ResourceFileWriteFailed",
+    "Unknown",
+)
+_USER_CODES = (
+    "BlobAccessDenied",
+    "BlobNotFound",
+    "CommandLaunchFailed",
+    "CommandProgramNotFound",
+)
+
+
+class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What one command of a simulated lab does. A span of time says the same as `duration`.
+
+    Parameters
+    ----------
+    duration : duration, optional
+        How long it takes; as long as the workload's default (40 s) if omitted.
+    exit_code : int, default 0
+        0 to 255.
+    stdout, stderr : str, default ""
+        What it has printed when it ends.
+    files : mapping of str to str, optional
+        Files it has written when it ends: text by path, relative to its working directory.
+    failure : str, optional
+        Azure's code of a command that never gets launched, such as ``"CommandProgramNotFound"``
+        or ``"BlobNotFound"``. It then takes no time and has no exit code.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``, ``UnsupportedProperty``.
+    """
+
+    duration: timedelta | None = None
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    files: dict[str, str] = {}
+    failure: str | None = None
+
+    @classmethod
+    def from_sugar(cls, value: Any) -> Any:
+        """A span of time is a behavior of that duration."""
+        if isinstance(value, (str, int, float, timedelta)) and not isinstance(value, bool):
+            return cls(duration=parse_duration(value, owner="Behavior"))
+        return None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.exit_code <= 255:
+            raise invalid("exit_code", self.exit_code, "must be 0 to 255", owner="Behavior")
+        for path in self.files:
+            if path.startswith("/") or ".." in path.split("/"):
+                raise invalid("files", path, "must be a path inside the working directory",
+                              owner="Behavior")  # fmt: skip
+        codes = _USER_CODES + _SERVER_CODES
+        if self.failure is not None and self.failure not in codes:
+            raise invalid("failure", self.failure, "must be one of " + ", ".join(codes),
+                          owner="Behavior")  # fmt: skip
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the command takes its time and leaves nothing but its exit code."""
+        return not (self.failure or self.stdout or self.stderr or self.files)
+
+    @property
+    def failure_info(self) -> FailureInfo | None:
+        """Why the command was not launched; None when it is."""
+        if self.failure is None:
+            return None
+        return FailureInfo(
+            category="ServerError" if self.failure in _SERVER_CODES else "UserError",
+            code=self.failure,
+            message="The command was not launched",
+            details={"Message": "the workload of this simulated lab says so"},
+        )
+
+
+Rules = Mapping[str, Any] | Callable[[StartRun], Any]
+
+
+class Workload:
+    """What the commands of a simulated lab do.
+
+    Parameters
+    ----------
+    default : Behavior or duration, default "40s"
+        What a command does that nothing else is known of.
+    rules : mapping of pattern to Behavior or duration, or callable, optional
+        Patterns as of `fnmatch`, matched with a task's id (without regard to case) and with a
+        command line; the first that matches counts. A callable gets the run that starts
+        (``run.run_id.task_id``, ``run.command_line`` ...) and answers with a behavior, a
+        duration, or None.
+    jitter : float, default 0
+        How much durations vary: 0.2 is 20 % more or less, drawn with the lab's seed.
+
+    Examples
+    --------
+    >>> Workload(default="40s", rules={"task00*": Behavior(duration="10s", exit_code=1)})
+    Workload(default=40s, rules=1, jitter=0)
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: not a behavior, not a span of time.
+    """
+
+    def __init__(
+        self, default: Any = "40s", *, rules: Rules | None = None, jitter: float = 0
+    ) -> None:
+        self.default = _behavior(default, "default")
+        if isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not 0 <= jitter < 1:
+            raise invalid("jitter", jitter, "must be a number from 0 to less than 1",
+                          owner="Workload")  # fmt: skip
+        self.jitter = jitter
+        self._rules: list[tuple[re.Pattern[str], re.Pattern[str], Behavior]] = []
+        self._ask: Callable[[StartRun], Any] | None = None
+        if callable(rules):
+            self._ask = rules
+        elif isinstance(rules, Mapping):
+            self._rules = [_rule(pattern, value) for pattern, value in rules.items()]
+        elif rules is not None:
+            raise invalid("rules", rules, "must be a mapping of patterns, or a callable",
+                          owner="Workload")  # fmt: skip
+
+    def __repr__(self) -> str:
+        rules = "callable" if self._ask else len(self._rules)
+        return f"Workload(default={self._default_s():g}s, rules={rules}, jitter={self.jitter:g})"
+
+    def of_run(self, run: StartRun) -> Behavior | None:
+        """What the rules say about a run; None if nothing."""
+        if self._ask is not None:
+            answer = self._ask(run)
+            return None if answer is None else _behavior(answer, "rules(run)")
+        for id_pattern, command_pattern, behavior in self._rules:
+            if id_pattern.match(run.run_id.task_id) or command_pattern.match(run.command_line):
+                return behavior
+        return None
+
+    def of_command(self, command: str) -> Behavior | None:
+        """What the rules say about a command inside a script; None if nothing."""
+        for _, command_pattern, behavior in self._rules:
+            if command_pattern.match(command):
+                return behavior
+        return None
+
+    def seconds(self, behavior: Behavior, random: Random) -> float:
+        """How long a command with this behavior takes now."""
+        span = behavior.duration
+        seconds = self._default_s() if span is None else span.total_seconds()
+        return (
+            seconds * random.uniform(1 - self.jitter, 1 + self.jitter) if self.jitter else seconds
+        )
+
+    def _default_s(self) -> float:
+        span = self.default.duration
+        return 40.0 if span is None else span.total_seconds()
+
+
+def _behavior(value: Any, name: str) -> Behavior:
+    if isinstance(value, Behavior):
+        return value
+    found = Behavior.from_sugar(value)
+    if not isinstance(found, Behavior):
+        raise invalid(name, value, "must be a Behavior or a span of time", owner="Workload")
+    return found
+
+
+def _rule(pattern: object, value: Any) -> tuple[re.Pattern[str], re.Pattern[str], Behavior]:
+    if not isinstance(pattern, str):
+        raise invalid("rules", pattern, "each pattern must be text", owner="Workload")
+    regex = fnmatch.translate(pattern)
+    behavior = _behavior(value, f"rules[{pattern!r}]")
+    return re.compile(regex, re.IGNORECASE), re.compile(regex), behavior

@@ -1,0 +1,384 @@
+"""A world of nodes on a virtual clock: thousands of them, a day in a second.
+
+All that is to happen stands in one heap, ordered by time and then by the order in which it was
+arranged. The world goes from moment to moment: what happens at one moment is reported together,
+and what the core then commands is arranged anew, some of it for the same moment. Nothing depends
+on the machine; chance (only the workload's jitter asks for it) is drawn from one seed.
+
+A run that an end of its node cuts short is reported by nobody, as in the real world. Every run
+takes `SHORTEST_S` at least, so that a command which fails at once and is repeated for ever cannot
+stop the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from batchlab.core import inputs, outputs
+from batchlab.core.environment import NodeFacts, environment
+from batchlab.core.ids import RunId
+from batchlab.core.machine import Settings
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.engine import Engine
+from batchlab.drivers.simulated.disk import ROOT, Disk
+from batchlab.drivers.simulated.resources import place
+from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
+from batchlab.drivers.simulated.workload import Workload
+from batchlab.durations import format_duration
+from batchlab.errors import NotFound
+
+__all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
+
+START = 1767603600.0
+"""When virtual time begins: Monday, 2026-01-05 09:00 UTC."""
+SHORTEST_S = 0.01
+KILL_S = 0.1
+_ALLOCATION = 2 / 3  # of the time a node takes to boot
+_STOP = 1 / 10
+
+Happening = Callable[[Any], inputs.Report | None]
+
+
+class _Node:
+    __slots__ = ("boot", "broken", "disk", "id", "ip_address", "runs", "up")
+
+    def __init__(self, node_id: str, ip_address: str) -> None:
+        self.id = node_id
+        self.ip_address = ip_address
+        self.boot = 0
+        self.up = False
+        self.broken = False
+        self.disk = Disk()
+        self.runs: dict[RunId, _Run] = {}
+
+
+class _Run:
+    __slots__ = ("begun", "id", "limit", "node", "result", "steps")
+
+    def __init__(self, run_id: RunId, node: _Node, begun: float, limit: float) -> None:
+        self.id = run_id
+        self.node = node
+        self.begun = begun
+        self.limit = limit
+        self.steps: Steps | None = None
+        self.result: inputs.RunExited | None = None
+
+
+class SimulatedWorld:
+    """Obeys a core's commands on a virtual clock; a `Driver`.
+
+    Parameters
+    ----------
+    workload : Workload, optional
+        What commands do.
+    seed : int, default 0
+        For the workload's jitter.
+    boot_s : float, default 90
+        Seconds from asking for a node until it can run something.
+    max_nodes : int, optional
+        How many nodes can be had at a time; more fail with ``AllocationFailed``.
+    start : float, default `START`
+        When virtual time begins, in seconds since 1970.
+    settings : Settings, optional
+        The core's: what runs see as their account.
+
+    Attributes
+    ----------
+    engine : Engine
+        To be set before anything happens.
+    max_nodes : int or None
+        May be changed at any time.
+    """
+
+    engine: Engine
+
+    def __init__(
+        self,
+        workload: Workload | None = None,
+        *,
+        seed: int = 0,
+        boot_s: float = 90.0,
+        max_nodes: int | None = None,
+        start: float = START,
+        settings: Settings | None = None,
+    ) -> None:
+        self.max_nodes = max_nodes
+        self.settings = settings or Settings()
+        self._boot_s = boot_s
+        self._now = start
+        self._wake: float | None = None
+        self._heap: list[tuple[float, int, Happening, Any]] = []
+        self._arranged = 0
+        self._machines = 0
+        self._nodes: dict[str, _Node] = {}
+        self._shell = Shell(workload or Workload(), self.now, Random(seed))
+        self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
+            outputs.StartNode: self._start_node,
+            outputs.RebootNode: self._reboot_node,
+            outputs.StopNode: self._stop_node,
+            outputs.StartRun: self._start_run,
+            outputs.CancelRun: self._cancel_run,
+            outputs.DeleteFiles: self._delete_files,
+            outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
+        }
+
+    # -- the driver's port -----------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The virtual time, in seconds since 1970 (UTC)."""
+        return self._now
+
+    def obey(self, commands: Sequence[outputs.Command]) -> None:
+        """Arrange what the commands bring about."""
+        obedience = self._obedience
+        for command in commands:
+            obedience[type(command)](command)
+
+    def wake_at(self, when: float | None) -> None:
+        """Wake the engine at this time; a later call replaces an earlier one."""
+        self._wake = when
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def next_event(self) -> float | None:
+        """When something happens next among the nodes; None if nothing is arranged."""
+        return self._heap[0][0] if self._heap else None
+
+    def next_moment(self) -> float | None:
+        """When something happens next, among the nodes or in the core; None if never."""
+        event, wake = self.next_event(), self._wake
+        if wake is None:
+            return event
+        moment = wake if event is None else min(wake, event)
+        return max(moment, self._now)
+
+    def step(self) -> bool:
+        """Go to the next moment and let happen what happens then; False if there is none."""
+        moment = self.next_moment()
+        if moment is None:
+            return False
+        self._now = moment
+        heap, reports = self._heap, []
+        while heap and heap[0][0] <= moment:
+            _, _, happen, subject = heappop(heap)
+            report = happen(subject)
+            if report is not None:
+                reports.append(report)
+        if reports:
+            self.engine.report(*reports)
+        if self._wake is not None and self._wake <= moment:
+            self._wake = None
+            self.engine.wake()
+        return True
+
+    def settle(self) -> None:
+        """Let everything happen that happens now."""
+        while (moment := self.next_moment()) is not None and moment <= self._now:
+            self.step()
+
+    def advance_to(self, when: float) -> None:
+        """Let everything happen up to a time, and go there."""
+        while (moment := self.next_moment()) is not None and moment <= when:
+            self.step()
+        self._now = max(self._now, when)
+
+    def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
+        self._arranged += 1
+        heappush(self._heap, (when, self._arranged, happen, subject))
+
+    # -- faults ----------------------------------------------------------------------------------
+
+    def lose_node(self, node_id: str, *, for_good: bool = False) -> None:
+        """Let a node die: what runs there is gone, its files are not.
+
+        Parameters
+        ----------
+        node_id : str
+        for_good : bool, default False
+            Whether it does not come back by itself: it is then unusable until it is rebooted.
+
+        Raises
+        ------
+        NotFound
+            ``NodeNotFound``: there is no such node, or it is not up.
+        """
+        node = self._nodes.get(node_id)
+        if node is None or not node.up:
+            raise NotFound("NodeNotFound", f"there is no node {node_id!r} that is up")
+        boot, node.broken = node.boot, for_good
+        self._halt(node)
+        self.engine.report(inputs.NodeLost(node_id=node_id, boot=boot))
+
+    # -- nodes -----------------------------------------------------------------------------------
+
+    def disk(self, node_id: str) -> Disk | None:
+        """The disk of a node; None while the node is not up."""
+        node = self._nodes.get(node_id)
+        return node.disk if node is not None and node.up else None
+
+    def _start_node(self, command: outputs.StartNode) -> None:
+        node = self._nodes.get(command.node_id)
+        if node is None:
+            limit = self.max_nodes
+            if limit is not None and len(self._nodes) >= limit:
+                message = f"no more than {limit} nodes are to be had in this simulated lab"
+                self._refuse_node(command, message)
+                return
+            self._machines += 1
+            number = self._machines + 3  # as in Azure, the first address of a network is .4
+            address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+            node = self._nodes[command.node_id] = _Node(command.node_id, address)
+        if node.broken:
+            message = "the machine of the node is broken: reboot the node, or remove it"
+            self._refuse_node(command, message)
+            return
+        self._boot(node, command.boot, allocation_s=_ALLOCATION * self._boot_s)
+
+    def _refuse_node(self, command: outputs.StartNode, message: str) -> None:
+        refusal = inputs.NodeStartFailed(
+            node_id=command.node_id, boot=command.boot, message=message
+        )
+        self._arrange(self._now + _ALLOCATION * self._boot_s, _fact, refusal)
+
+    def _reboot_node(self, command: outputs.RebootNode) -> None:
+        node = self._nodes.get(command.node_id)
+        if node is not None:
+            self._halt(node)
+            node.broken = False
+            if command.reimage:
+                node.disk.wipe()
+            allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
+            self._boot(node, command.boot, allocation_s=allocation_s)
+
+    def _boot(self, node: _Node, boot: int, *, allocation_s: float) -> None:
+        node.boot = boot
+        allocated = self._now + allocation_s
+        self._arrange(allocated, self._allocated, (node, boot))
+        started = allocated + (1 - _ALLOCATION) * self._boot_s
+        self._arrange(started, self._started, (node, boot))
+
+    def _allocated(self, start: tuple[_Node, int]) -> inputs.Report | None:
+        node, boot = start
+        if node.boot != boot:
+            return None
+        return inputs.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
+
+    def _started(self, start: tuple[_Node, int]) -> inputs.Report | None:
+        node, boot = start
+        if node.boot != boot:
+            return None
+        node.up = True
+        return inputs.NodeStarted(node_id=node.id, boot=boot)
+
+    def _stop_node(self, command: outputs.StopNode) -> None:
+        node = self._nodes.get(command.node_id)
+        if node is not None:
+            self._halt(node)
+        self._arrange(self._now + _STOP * self._boot_s, self._stopped, command.node_id)
+
+    def _stopped(self, node_id: str) -> inputs.Report:
+        self._nodes.pop(node_id, None)
+        return inputs.NodeStopped(node_id=node_id)
+
+    def _halt(self, node: _Node) -> None:
+        node.up = False
+        node.boot = -1
+        for run in node.runs.values():
+            run.steps = None
+        node.runs.clear()
+
+    # -- runs ------------------------------------------------------------------------------------
+
+    def _start_run(self, command: outputs.StartRun) -> None:
+        run_id, now = command.run_id, self._now
+        node = self._nodes.get(run_id.node_id)
+        if node is None or not node.up:
+            lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
+            self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
+            return
+        limit = command.time_limit_s
+        run = _Run(run_id, node, now, float("inf") if limit is None else now + limit)
+        node.runs[run_id] = run
+        node.disk.note_run(command.directory, now)
+        try:
+            if command.resource_files:
+                place(command, node.disk, now)
+            run.steps = self._shell.launch(
+                command, node.disk, lambda: environment(command, self._facts(node))
+            )
+        except LaunchFailed as error:
+            self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
+        else:
+            self._go_on(run)
+
+    def _go_on(self, run: _Run) -> inputs.RunExited | None:
+        """Let a run do what it does now, up to where it next waits or ends."""
+        if run.steps is None:
+            return None
+        try:
+            when = self._now + next(run.steps)
+        except StopIteration as ended:
+            return self._end(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
+        except LaunchFailed as error:
+            return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
+        if when > run.limit:
+            self._arrange(run.limit, self._time_over, run)
+        elif when != float("inf"):
+            self._arrange(when, self._go_on, run)
+        return None
+
+    def _end(self, run: _Run, result: inputs.RunExited) -> inputs.RunExited | None:
+        """End a run now, or, if it has only begun, in a moment."""
+        run.steps, run.result = None, result
+        soonest = run.begun + SHORTEST_S
+        if self._now >= soonest:
+            return self._exited(run)
+        self._arrange(soonest, self._exited, run)
+        return None
+
+    def _time_over(self, run: _Run) -> inputs.RunExited | None:
+        if run.steps is None:
+            return None
+        limit = format_duration(timedelta(seconds=run.limit - run.begun))
+        failure = FailureInfo(
+            category="ServerError",
+            code="TaskEnded",
+            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
+        )
+        return self._end(run, inputs.RunExited(run_id=run.id, exit_code=137, failure=failure))
+
+    def _exited(self, run: _Run) -> inputs.RunExited | None:
+        if run.node.runs.pop(run.id, None) is None:
+            return None  # its node ended first
+        return run.result
+
+    def _cancel_run(self, command: outputs.CancelRun) -> None:
+        node = self._nodes.get(command.run_id.node_id)
+        run = node.runs.get(command.run_id) if node else None
+        if run is None or run.steps is None:
+            return  # it has just ended by itself
+        result = inputs.RunExited(run_id=run.id, exit_code=137, cancelled=True)
+        run.steps, run.result = None, result
+        self._arrange(self._now + KILL_S, self._exited, run)
+
+    def _delete_files(self, command: outputs.DeleteFiles) -> None:
+        node = self._nodes.get(command.node_id)
+        for directory in command.directories if node else ():
+            if node and node.disk.exists(f"{ROOT}/{directory}"):
+                node.disk.remove(f"{ROOT}/{directory}", recursive=True)
+
+    def _facts(self, node: _Node) -> NodeFacts:
+        return NodeFacts(
+            account_name=self.settings.account_name,
+            account_url=self.settings.account_url,
+            node_id=node.id,
+            root_directory=ROOT,
+        )
+
+
+def _fact(report: inputs.Report) -> inputs.Report:
+    return report

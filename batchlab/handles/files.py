@@ -1,0 +1,219 @@
+"""Files of tasks and nodes: listed, read, followed, downloaded and deleted where they are.
+
+Nothing here ever holds more than `LARGEST_READ` bytes: a greater file is read in parts, followed,
+or streamed to disk. Paths are relative to the task's directory, or to the node's root.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from batchlab.core.questions import LocateNode, LocateTask, Location
+from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
+from batchlab.errors import InvalidRequest, invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.following import follow as pieces
+from batchlab.handles.following import tail
+from batchlab.handles.verbs import verb
+
+__all__ = ["LARGEST_READ", "LARGEST_STREAM", "FileList", "Files"]
+
+LARGEST_READ = 64 * 2**20
+"""Bytes that one `Files.read` gives at most."""
+LARGEST_STREAM = 2**20
+"""Bytes that ``task.stdout`` and ``task.stderr`` show at most: the last of them."""
+
+
+class FileList(list[FileEntry], Shown):
+    """Entries of a directory: each has `name`, `is_directory`, `content_length`, ..."""
+
+    def __repr__(self) -> str:
+        return "\n".join(entry.name + "/" * entry.is_directory for entry in self) or "(empty)"
+
+
+class Files(Shown):
+    """The files of one task or of one node.
+
+    Every method raises `NotFound` (``FileNotFound``, ``PathNotFound``, ``NodeNotFound``), or
+    `Conflict`: ``TaskFilesUnavailable`` (not started yet), ``TaskFilesCleanedup`` (the retention
+    time is over), ``NodeNotReady``. A path that leads outside is refused.
+    """
+
+    __slots__ = ("_connection", "_place", "_title")
+
+    def __init__(self, connection: Connection, place: LocateTask | LocateNode, title: str) -> None:
+        self._connection = connection
+        self._place = place
+        self._title = title
+
+    def __repr__(self) -> str:
+        return f"Files of {self._title}"
+
+    @verb
+    def list(self, path: str = "", *, recursive: bool = False) -> FileList:
+        """Entries of a directory, sorted by name, or with `recursive` everything below it."""
+        where = self._locate()
+        if not isinstance(recursive, bool):
+            raise invalid("recursive", recursive, "must be True or False", owner="Files.list")
+        entries = self._connection.files.list(where, as_path(path), recursive=recursive)
+        return FileList(entries)
+
+    @verb
+    def stat(self, path: str) -> FileEntry:
+        """One entry: name, size, time of the last change, permissions."""
+        return self._connection.files.stat(self._locate(), as_path(path))
+
+    @verb
+    def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file.
+
+        Parameters
+        ----------
+        path : str
+        start : int, default 0
+            Where to begin; a negative number counts from the end.
+        length : int, optional
+            How many bytes; all that follow if omitted.
+
+        Raises
+        ------
+        InvalidRequest
+            ``OutOfRangeInput``: more than 64 MiB at once; read a part, or download the file.
+        """
+        where, name = self._locate(), as_path(path)
+        first = _whole("start", start)
+        size = self._size(where, name)
+        first = max(0, size + first) if first < 0 else first
+        rest = max(0, size - first)
+        wanted = rest if length is None else min(rest, max(0, _whole("length", length)))
+        if wanted > LARGEST_READ:
+            raise InvalidRequest(
+                "OutOfRangeInput",
+                f"{name} has {wanted:,} bytes from there, a read gives {LARGEST_READ:,} at most: "
+                f"read a part with start= and length=, or use files.download({name!r}, to)",
+            )
+        return b"".join(self._blocks(where, name, first, wanted))
+
+    @verb
+    def text(self, path: str) -> str:
+        """A whole file as text: UTF-8, with U+FFFD for what is none; the limit is `read`'s."""
+        return self.read(path).decode(errors="replace")
+
+    @overload
+    def tail(self, path: str, lines: int = 10, *, follow: Literal[False] = False) -> str: ...
+    @overload
+    def tail(self, path: str, lines: int = 10, *, follow: Literal[True]) -> Iterator[str]: ...
+    @verb
+    def tail(self, path: str, lines: int = 10, *, follow: bool = False) -> str | Iterator[str]:
+        """The last lines of a file; with `follow`, what is added to it until its task completes.
+
+        Parameters
+        ----------
+        path : str
+        lines : int, default 10
+            How many of the lines that are there already.
+        follow : bool, default False
+            Give an iterator of pieces of text instead, as they are written. It waits for a task
+            that has not started, goes on when a retry begins the file anew, and ends when the
+            task is completed. Only for files of a task.
+        """
+        name, count = as_path(path), _whole("lines", lines)
+        if not follow:
+            return tail(self._connection.files, self._locate(), name, count)
+        if isinstance(self._place, LocateNode):
+            reason = "only a task's files have an end to wait for: use task.files"
+            raise invalid("follow", follow, reason, owner="Files.tail")
+        return pieces(self._connection, self._place, name, count)
+
+    @verb
+    def download(self, path: str, to: str | os.PathLike[str] = ".") -> Path:
+        """Copy a file to this machine, in blocks, and return where it is.
+
+        Parameters
+        ----------
+        path : str
+        to : path, default "."
+            A file to write, or a directory to put it into. Until the copy is complete it has
+            another name, so that a half copied file is never taken for a whole one.
+        """
+        where, name = self._locate(), as_path(path)
+        size = self._size(where, name)
+        target = _target(to, name)
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            with part.open("xb") as file:
+                for block in self._blocks(where, name, 0, size):
+                    file.write(block)
+            part.replace(target)
+        except OSError as error:
+            raise invalid("to", str(to), error.strerror or str(error),
+                          owner="Files.download") from None  # fmt: skip
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    @verb
+    def delete(self, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` a directory with everything below it."""
+        where, name = self._locate(), as_path(path)
+        self._connection.files.delete(where, name, recursive=bool(recursive))
+
+    def stream(self, path: str) -> str:
+        """A file as text, or the end of it with a first line that says what is left out."""
+        where = self._locate()
+        size = self._size(where, path)
+        start = max(0, size - LARGEST_STREAM)
+        data = b"".join(self._blocks(where, path, start, size - start))
+        if not start:
+            return data.decode(errors="replace")
+        note = f"[{start:,} bytes before this are left out; files.download({path!r}) has them]\n"
+        return note + data.lstrip(_CONTINUATION).decode(errors="replace")
+
+    def _locate(self) -> Location:
+        location: Location = self._connection.ask(self._place)
+        return location
+
+    def _size(self, where: Location, path: str) -> int:
+        entry = self._connection.files.stat(where, path)
+        if entry.is_directory:
+            reason = "is a directory; list it instead"
+            raise invalid("path", path, reason, owner="Files")
+        return entry.content_length or 0
+
+    def _blocks(self, where: Location, path: str, start: int, count: int) -> Iterator[bytes]:
+        while count > 0:
+            block = self._connection.files.read(where, path, start, min(count, MAX_READ))
+            if not block:
+                return  # it became shorter meanwhile
+            yield block
+            start, count = start + len(block), count - len(block)
+
+
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def as_path(path: Any) -> str:
+    """Return a path inside a task's or node's directory as text, or refuse what is none."""
+    if isinstance(path, os.PathLike):
+        path = os.fspath(path)
+    if isinstance(path, str) and "\0" not in path:
+        return path
+    raise invalid("path", path, "must be a path, like 'wd/result.txt'", owner="Files")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise invalid(name, value, "must be a whole number", owner="Files")
+    return int(value.__index__())
+
+
+def _target(to: Any, path: str) -> Path:
+    try:
+        target = Path(to).expanduser()
+    except TypeError:
+        raise invalid("to", to, "must be a path on this machine", owner="Files") from None
+    return target / Path(path).name if target.is_dir() else target

@@ -1,0 +1,87 @@
+"""The end of a file, and what is added to it: read in blocks, whatever its size."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+
+from batchlab.core.questions import GetTask, LocateTask, Location, TaskIs
+from batchlab.drivers.ports import Connection, NodeFiles
+from batchlab.errors import Conflict, NotFound, WaitTimeout
+
+__all__ = ["follow", "tail"]
+
+BLOCK = 2**16
+LONGEST_TAIL = 2**20
+"""Bytes that are searched for lines from the end."""
+PAUSE_S = 0.25
+"""Lab time between two looks at a file that is followed."""
+
+
+def tail(files: NodeFiles, where: Location, path: str, lines: int) -> str:
+    """The last lines of a file, or less when they are longer than 1 MiB."""
+    size = files.stat(where, path).content_length or 0
+    start = _last_lines(files, where, path, size, lines)
+    blocks = []
+    while start < size and (block := files.read(where, path, start, size - start)):
+        blocks.append(block)
+        start += len(block)
+    return b"".join(blocks).decode(errors="replace")
+
+
+def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: int) -> int:
+    """Where the last so many lines of a file begin."""
+    if lines <= 0:
+        return size
+    start, missing = size, lines
+    while start > max(0, size - LONGEST_TAIL):
+        first = max(0, start - BLOCK)
+        block = files.read(where, path, first, start - first)
+        end = len(block)
+        if start == size and block.endswith(b"\n"):
+            end -= 1  # it ends the last line, it does not begin another
+        while (at := block.rfind(b"\n", 0, end)) >= 0:
+            missing -= 1
+            if missing == 0:
+                return first + at + 1
+            end = at
+        start = first
+    return start
+
+
+def follow(connection: Connection, place: LocateTask, path: str, lines: int) -> Iterator[str]:
+    """The last lines of a task's file, then what is added, until the task is completed."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    files, known, position = connection.files, None, 0
+    task = GetTask(job_id=place.job_id, task_id=place.task_id)
+    while True:
+        # Asked before reading, so that nothing written before the end is missed.
+        over = connection.ask(task).state == "completed"
+        try:
+            where = connection.ask(place)
+            size = files.stat(where, path).content_length or 0
+            if known is None:
+                position = _last_lines(files, where, path, size, lines)
+            elif where != known or size < position:
+                position = 0  # a new run of the task began the file anew
+            known = where
+            while position < size and (block := files.read(where, path, position)):
+                position += len(block)
+                if text := decoder.decode(block):
+                    yield text
+        except (Conflict, NotFound):
+            if over and known is None:
+                raise  # there is no such file, and there will be none
+        if over:
+            if rest := decoder.decode(b"", final=True):
+                yield rest
+            return
+        _pause(connection, place)
+
+
+def _pause(connection: Connection, place: LocateTask) -> None:
+    end = TaskIs(job_id=place.job_id, task_id=place.task_id, state="completed")
+    try:
+        connection.wait(end, PAUSE_S)
+    except WaitTimeout:
+        return

@@ -1,0 +1,303 @@
+"""Jobs: their tasks, their preparation and release on each node, and how they end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from batchlab.core.ids import fold
+from batchlab.core.inputs import (
+    CreateTasks,
+    DeleteJob,
+    DisableJob,
+    EnableJob,
+    TerminateJob,
+    UpdateJob,
+)
+from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPreparations
+from batchlab.core.specs import (
+    AllTasksComplete,
+    DisableTasks,
+    EnvironmentSetting,
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    PoolInfo,
+    ResourceFile,
+    TaskConstraints,
+    TaskSpec,
+)
+from batchlab.core.views import ExecutionInfo, JobView, PreparationView, TaskCounts
+from batchlab.errors import invalid
+from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.pool import Pool
+from batchlab.handles.task import Task, Tasks, count_text
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+__all__ = ["Counts", "Job", "Jobs", "Preparations"]
+
+
+class Counts(TaskCounts, Shown, frozen=True, kw_only=True):
+    """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
+
+
+class Preparations(list[PreparationView], Shown):
+    """The preparation and release of a job: a row for each node that ran its preparation."""
+
+    def __repr__(self) -> str:
+        # Without node ids, so that the text of a lesson is the same on every machine.
+        rows = [("node", "preparation", "exit code", "release", "exit code")]
+        for number, row in enumerate(self, 1):
+            preparation = _cells(row.job_preparation_task_execution_info)
+            release = _cells(row.job_release_task_execution_info)
+            rows.append((str(number), *preparation, *release))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+
+
+def _cells(info: ExecutionInfo | None) -> tuple[str, str]:
+    if info is None:
+        return "-", "-"
+    return info.result or info.state, "-" if info.exit_code is None else str(info.exit_code)
+
+
+class Job(Handle):
+    """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
+
+    __slots__ = ()
+
+    state = Seen[str](
+        "``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or "
+        "``deleting``."
+    )
+    state_transition_time = Seen[datetime]("When it came into this state.")
+    previous_state = Seen[str | None]("The lasting state before.")
+    previous_state_transition_time = Seen[datetime | None]("When that one began.")
+    creation_time = Seen[datetime]("When it was created.")
+    priority = Seen[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
+    constraints = Seen[JobConstraints]("Its wall clock, and its tasks' default retries.")
+    pool_info = Seen[PoolInfo]("The pool it runs on.")
+    job_preparation_task = Seen[JobPreparationTask | None](
+        "What runs on a node before the first task of the job there."
+    )
+    job_release_task = Seen[JobReleaseTask | None]("What runs there when the job ends.")
+    on_all_tasks_complete = Seen[str]("``noaction`` or ``terminatejob``.")
+    start_time = Seen[datetime]("When it began.")
+    end_time = Seen[datetime | None]("When it was completed.")
+    terminate_reason = Seen[str | None](
+        "Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ..."
+    )
+    task_counts = Seen[TaskCounts]("How many tasks are in which state; `counts` with a display.")
+
+    def view(self) -> JobView:
+        """All properties at one moment, as a frozen picture."""
+        view: JobView = self._connection.ask(GetJob(job_id=self._id))
+        return view
+
+    @property
+    def tasks(self) -> Tasks:
+        """Its tasks, by id."""
+        return Tasks(self._connection, self._id)
+
+    @property
+    def counts(self) -> Counts:
+        """How many tasks are in which state."""
+        counts = self._connection.ask(CountTasks(job_id=self._id))
+        return Counts(**msgspec.structs.asdict(counts))
+
+    @property
+    def preparations(self) -> Preparations:
+        """The preparation and release, one row per node that ran the preparation.
+
+        `Conflict` ``JobPreparationTaskOrReleaseTaskNotSpecified`` for a job that has neither.
+        """
+        return Preparations(self._connection.ask(ListPreparations(job_id=self._id)))
+
+    @verb
+    def create_task(
+        self,
+        id: str,  # noqa: A002
+        command_line: str,
+        *,
+        resource_files: Sequence[ResourceFile | str] | None = None,
+        environment_settings: dict[str, str] | Sequence[EnvironmentSetting] | None = None,
+        constraints: TaskConstraints | None = None,
+        required_slots: int | None = None,
+    ) -> Task:
+        """Add a task; the parameters are those of `TaskSpec`.
+
+        Raises
+        ------
+        Conflict
+            ``TaskExists``, ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``,
+            ``TaskIdSameAsJobPreparationTask``, ``TaskIdSameAsJobReleaseTask``.
+        """
+        spec = TaskSpec(**given(
+            id=id, command_line=command_line, resource_files=resource_files,
+            environment_settings=environment_settings, constraints=constraints,
+            required_slots=required_slots,
+        ))  # fmt: skip
+        return self.create_tasks([spec])[0]
+
+    @verb
+    def create_tasks(self, tasks: Iterable[TaskSpec | str]) -> list[Task]:
+        """Add many tasks: all of them or, when one is refused, none.
+
+        Parameters
+        ----------
+        tasks : list of TaskSpec or str
+            A string is the command line of a task named ``task001``, ``task002`` ..., counting on
+            from the highest such number in the job.
+        """
+        specs = self._specs(tasks)
+        if specs:
+            self._connection.request(CreateTasks(job_id=self._id, specs=specs))
+        return [Task(self._connection, self._id, spec.id) for spec in specs]
+
+    def _specs(self, tasks: Any) -> tuple[TaskSpec, ...]:
+        owner = "Job.create_tasks"
+        if isinstance(tasks, (str, TaskSpec)) or not isinstance(tasks, Iterable):
+            reason = "must be a list of TaskSpec or command lines"
+            raise invalid("tasks", tasks, reason, owner=owner)
+        items = list(tasks)
+        for index, item in enumerate(items):
+            if not isinstance(item, (str, TaskSpec)):
+                reason = f"must be a TaskSpec or a command line, not {type(item).__name__}"
+                raise invalid(f"tasks[{index}]", item, reason, owner=owner)
+        if not any(isinstance(item, str) for item in items):
+            return tuple(items)
+        taken = {fold(item.id) for item in items if isinstance(item, TaskSpec)}
+        taken.update(map(fold, self.tasks.ids()))
+        ids = _free_ids(taken)
+        return tuple(
+            TaskSpec(id=next(ids), command_line=item) if isinstance(item, str) else item
+            for item in items
+        )
+
+    @verb
+    def update(
+        self,
+        *,
+        priority: int | None = None,
+        constraints: JobConstraints | None = None,
+        pool_info: PoolInfo | Pool | str | None = None,
+        on_all_tasks_complete: AllTasksComplete | None = None,
+    ) -> None:
+        """Change what is given, keep the rest.
+
+        Parameters
+        ----------
+        priority : int, optional
+            Holds for what is placed from now on.
+        constraints : JobConstraints, optional
+        pool_info : PoolInfo, Pool or str, optional
+            Only while the job is disabled.
+        on_all_tasks_complete : {"noaction", "terminatejob"}, optional
+        """
+        ask_for(self._connection, UpdateJob, "Job.update", job_id=self._id, priority=priority,
+                constraints=constraints, on_all_tasks_complete=on_all_tasks_complete,
+                pool_info=None if pool_info is None else as_pool_info(pool_info, "Job.update"),
+                )  # fmt: skip
+
+    @verb
+    def disable(self, disable_tasks: DisableTasks) -> None:
+        """Start none of its tasks any more.
+
+        Parameters
+        ----------
+        disable_tasks : {"requeue", "terminate", "wait"}
+            What becomes of those that run: queue them again, end them, or let them finish.
+        """
+        ask_for(self._connection, DisableJob, "Job.disable", job_id=self._id,
+                disable_tasks=disable_tasks)  # fmt: skip
+
+    @verb
+    def enable(self) -> None:
+        """Go on after `disable`."""
+        ask_for(self._connection, EnableJob, "Job.enable", job_id=self._id)
+
+    @verb
+    def terminate(self, reason: str = "UserTerminate") -> None:
+        """End it: running tasks are ended, then the release runs, then it is completed.
+
+        Tasks that never ran stay ``active``, as in Azure.
+        """
+        ask_for(self._connection, TerminateJob, "Job.terminate", job_id=self._id,
+                reason=reason)  # fmt: skip
+
+    @verb
+    def delete(self) -> None:
+        """End it if it is active (with its release), and delete it with its tasks and files."""
+        ask_for(self._connection, DeleteJob, "Job.delete", job_id=self._id)
+
+    @verb
+    def wait(
+        self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until it is in a state; a job whose tasks are done is still active in Azure.
+
+        Parameters
+        ----------
+        state : str, default "completed"
+            A state, or ``"deleted"``.
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+
+        Raises
+        ------
+        WaitTimeout
+            Time is over.
+        WaitNeverEnds
+            Nothing under way will bring it into that state; the message says why.
+        """
+        goal = JobIs(job_id=self._id, state=check_state("job", state, "Job.wait"))
+        self._connection.wait(goal, seconds(timeout, "Job.wait"), watch)
+
+
+class Jobs(Handles[Job]):
+    """The jobs of a lab by id, in order of creation."""
+
+    __slots__ = ()
+
+    def ids(self) -> list[str]:
+        """All ids, in order of creation."""
+        return [view.id for view in self.views()]
+
+    def views(self) -> list[JobView]:
+        """A frozen picture of each job, all of one moment."""
+        views: list[JobView] = self._connection.ask(ListJobs())
+        return views
+
+    def _handle(self, id: str) -> Job:  # noqa: A002
+        return Job(self._connection, id)
+
+    def _summary(self) -> str:
+        lines = [f"{v.id}  {v.state}, {count_text(v.task_counts)}" for v in self.views()]
+        return "\n".join(lines) or "no jobs"
+
+
+def given(**properties: Any) -> dict[str, Any]:
+    """What of these was given: None is as if it were not."""
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def as_pool_info(pool: Any, owner: str) -> Any:
+    """Read what names a pool; another kind of handle has an id too, but names none."""
+    if isinstance(pool, Handle) and not isinstance(pool, Pool):
+        raise invalid("pool", pool, "must be a pool or its id", owner=owner)
+    return pool
+
+
+def _free_ids(taken: set[str]) -> Iterator[str]:
+    numbers = [int(name[4:]) for name in taken if re.fullmatch(r"task\d{1,9}", name)]
+    return (f"task{number:03d}" for number in count(max(numbers, default=0) + 1))

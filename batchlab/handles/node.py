@@ -1,0 +1,183 @@
+"""Compute nodes: what each is doing, its files, and the verbs that empty or restart it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from batchlab.core.ids import fold
+from batchlab.core.inputs import (
+    DisableNodeScheduling,
+    EnableNodeScheduling,
+    RebootNode,
+    ReimageNode,
+)
+from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
+from batchlab.core.specs import Deallocation
+from batchlab.core.views import ExecutionInfo, NodeView, ResizeError
+from batchlab.drivers.ports import Connection
+from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.files import Files
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+__all__ = ["Node", "Nodes"]
+
+
+class Node(Handle):
+    """One machine of a pool. Every property asks anew; `view` gives all of one moment."""
+
+    __slots__ = ("_pool_id",)
+
+    state = Seen[str](
+        "``idle``, ``running``, ``starting``, ``waitingforstarttask``, ``starttaskfailed``, "
+        "``offline``, ``rebooting``, ``leavingpool``, ``unknown`` ..."
+    )
+    state_transition_time = Seen[datetime]("When it came into this state.")
+    scheduling_state = Seen[str]("``enabled`` or ``disabled``: whether it is given tasks.")
+    allocation_time = Seen[datetime | None]("When the pool got it.")
+    last_boot_time = Seen[datetime | None]("When it last started.")
+    ip_address = Seen[str | None]("Its address in the pool.")
+    vm_size = Seen[str]("Its size.")
+    is_dedicated = Seen[bool]("Whether it is a dedicated node.")
+    task_slots = Seen[int]("How many slots it has.")
+    running_tasks_count = Seen[int]("How many tasks run there now.")
+    running_task_slots_count = Seen[int]("How many slots they take.")
+    total_tasks_run = Seen[int]("How many runs of tasks it has had.")
+    total_tasks_succeeded = Seen[int]("How many of them succeeded.")
+    start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
+    errors = Seen[tuple[ResizeError, ...]]("What is wrong with it.")
+    running_tasks = Seen[tuple[tuple[str, str], ...]]("Job id and task id of what runs there.")
+
+    def __init__(self, connection: Connection, pool_id: str, id: str) -> None:  # noqa: A002
+        super().__init__(connection, id)
+        self._pool_id = pool_id
+
+    @property
+    def pool_id(self) -> str:
+        """The id of its pool."""
+        return self._pool_id
+
+    def _key(self) -> tuple[str, ...]:
+        return fold(self._pool_id), fold(self._id)
+
+    def view(self) -> NodeView:
+        """All properties at one moment, as a frozen picture."""
+        view: NodeView = self._connection.ask(GetNode(pool_id=self._pool_id, node_id=self._id))
+        return view
+
+    @property
+    def files(self) -> Files:
+        """Its files, from its root: ``shared``, ``startup``, ``workitems``."""
+        place = LocateNode(pool_id=self._pool_id, node_id=self._id)
+        return Files(self._connection, place, f"node {self._id!r}")
+
+    @verb
+    def reboot(self, node_reboot_option: Deallocation = "requeue") -> None:
+        """Start it anew; its start task runs again, its files stay.
+
+        Parameters
+        ----------
+        node_reboot_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
+            What becomes of the tasks that run there: queue them again, end them, or wait for them
+            (with the last also until their retention time is over).
+
+        Raises
+        ------
+        Conflict
+            ``NodeBeingRebooted``, ``NodeBeingReimaged``, ``OperationInvalidForCurrentState``.
+        """
+        ask_for(self._connection, RebootNode, "Node.reboot", pool_id=self._pool_id,
+                node_id=self._id, node_reboot_option=node_reboot_option)  # fmt: skip
+
+    @verb
+    def reimage(self, node_reimage_option: Deallocation = "requeue") -> None:
+        """Start it anew with empty folders; the options are those of `reboot`."""
+        ask_for(self._connection, ReimageNode, "Node.reimage", pool_id=self._pool_id,
+                node_id=self._id, node_reimage_option=node_reimage_option)  # fmt: skip
+
+    @verb
+    def disable_scheduling(self, node_disable_scheduling_option: Deallocation = "requeue") -> None:
+        """Give it no more tasks; the options are those of `reboot`.
+
+        Raises
+        ------
+        Conflict
+            ``NodeAlreadyInTargetSchedulingState``.
+        """
+        ask_for(self._connection, DisableNodeScheduling, "Node.disable_scheduling",
+                pool_id=self._pool_id, node_id=self._id,
+                node_disable_scheduling_option=node_disable_scheduling_option)  # fmt: skip
+
+    @verb
+    def enable_scheduling(self) -> None:
+        """Give it tasks again.
+
+        Raises
+        ------
+        Conflict
+            ``NodeAlreadyInTargetSchedulingState``.
+        """
+        ask_for(self._connection, EnableNodeScheduling, "Node.enable_scheduling",
+                pool_id=self._pool_id, node_id=self._id)  # fmt: skip
+
+    @verb
+    def wait(
+        self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until it is in a state.
+
+        Parameters
+        ----------
+        state : str, default "idle"
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+
+        Raises
+        ------
+        WaitTimeout
+            Time is over.
+        WaitNeverEnds
+            Nothing under way will bring it into that state; the message says why.
+        """
+        known = check_state("node", state, "Node.wait")
+        goal = NodesAre(pool_id=self._pool_id, state=known, node_ids=(self._id,))
+        self._connection.wait(goal, seconds(timeout, "Node.wait"), watch)
+
+
+class Nodes(Handles[Node]):
+    """The nodes of a pool by id, in order of allocation."""
+
+    __slots__ = ("_pool_id",)
+
+    def __init__(self, connection: Connection, pool_id: str) -> None:
+        super().__init__(connection)
+        self._pool_id = pool_id
+
+    def ids(self) -> list[str]:
+        """All ids, in order of allocation."""
+        return [view.id for view in self.views()]
+
+    def views(self) -> list[NodeView]:
+        """A frozen picture of each node, all of one moment."""
+        views: list[NodeView] = self._connection.ask(ListNodes(pool_id=self._pool_id))
+        return views
+
+    @verb
+    def wait(
+        self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until the pool is steady and all its nodes are in a state, as `Node.wait`."""
+        known = check_state("node", state, "Nodes.wait")
+        goal = NodesAre(pool_id=self._pool_id, state=known)
+        self._connection.wait(goal, seconds(timeout, "Nodes.wait"), watch)
+
+    def _handle(self, id: str) -> Node:  # noqa: A002
+        return Node(self._connection, self._pool_id, id)
+
+    def _summary(self) -> str:
+        views = self.views()
+        states = dict.fromkeys(view.state for view in views)
+        counts = {state: sum(view.state == state for view in views) for state in states}
+        parts = ", ".join(f"{count} {state}" for state, count in counts.items())
+        return f"{len(views)} node{'s' * (len(views) != 1)}" + f": {parts}" * bool(parts)

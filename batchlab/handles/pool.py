@@ -1,0 +1,182 @@
+"""Pools: how many nodes there are, how many there should be, and how that is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from batchlab.core.inputs import (
+    DeletePool,
+    RemoveNodes,
+    ResizePool,
+    StopPoolResize,
+    UpdatePool,
+)
+from batchlab.core.questions import GetPool, ListPools, PoolIs
+from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy
+from batchlab.core.views import PoolView, ResizeError
+from batchlab.errors import invalid
+from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.node import Node, Nodes
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+__all__ = ["Pool", "Pools"]
+
+
+class Pool(Handle):
+    """A set of nodes. Every property asks anew; `view` gives all of one moment."""
+
+    __slots__ = ()
+
+    state = Seen[str]("``active`` or ``deleting``.")
+    state_transition_time = Seen[datetime]("When it came into this state.")
+    creation_time = Seen[datetime]("When it was created.")
+    allocation_state = Seen[str]("``steady``, ``resizing`` or ``stopping``.")
+    allocation_state_transition_time = Seen[datetime]("When that began.")
+    vm_size = Seen[str]("The size of its nodes.")
+    target_dedicated_nodes = Seen[int]("How many nodes it should have.")
+    current_dedicated_nodes = Seen[int]("How many nodes it has, in whatever state.")
+    resize_timeout = Seen[timedelta]("How long a resize may take.")
+    resize_errors = Seen[tuple[ResizeError, ...]]("Why the last resize fell short, if it did.")
+    task_slots_per_node = Seen[int]("How many slots each node has.")
+    task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
+    start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    node_counts = Seen[dict[str, int]]("How many nodes are in which state.")
+
+    def view(self) -> PoolView:
+        """All properties at one moment, as a frozen picture."""
+        view: PoolView = self._connection.ask(GetPool(pool_id=self._id))
+        return view
+
+    @property
+    def nodes(self) -> Nodes:
+        """Its nodes, by id."""
+        return Nodes(self._connection, self._id)
+
+    @verb
+    def resize(
+        self,
+        target_dedicated_nodes: int,
+        *,
+        resize_timeout: Duration = None,
+        node_deallocation_option: Deallocation = "requeue",
+    ) -> None:
+        """Change the number of nodes.
+
+        Parameters
+        ----------
+        target_dedicated_nodes : int
+        resize_timeout : duration, default 15 minutes
+            After that the pool stays with what it got; at least 5 minutes.
+        node_deallocation_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
+            What becomes of the tasks on nodes that are to go: queue them again, end them, or wait
+            for them (with the last also until their retention time is over).
+
+        Raises
+        ------
+        Conflict
+            ``PoolBeingResized``, ``PoolBeingDeleted``.
+        """
+        ask_for(self._connection, ResizePool, "Pool.resize", pool_id=self._id,
+                target_dedicated_nodes=target_dedicated_nodes, resize_timeout=resize_timeout,
+                node_deallocation_option=node_deallocation_option)  # fmt: skip
+
+    @verb
+    def stop_resize(self) -> None:
+        """Stay with the nodes there are; `resize_errors` then has ``ResizeStopped``."""
+        ask_for(self._connection, StopPoolResize, "Pool.stop_resize", pool_id=self._id)
+
+    @verb
+    def remove_nodes(
+        self,
+        node_list: Iterable[Node | str],
+        *,
+        resize_timeout: Duration = None,
+        node_deallocation_option: Deallocation = "requeue",
+    ) -> None:
+        """Remove chosen nodes; the target shrinks by as many.
+
+        Parameters
+        ----------
+        node_list : list of Node or str
+            At most 100.
+        resize_timeout, node_deallocation_option
+            As for `resize`.
+        """
+        ask_for(self._connection, RemoveNodes, "Pool.remove_nodes", pool_id=self._id,
+                node_ids=_node_ids(node_list), resize_timeout=resize_timeout,
+                node_deallocation_option=node_deallocation_option)  # fmt: skip
+
+    @verb
+    def update(self, *, start_task: StartTask | str) -> None:
+        """Change the start task; a node takes the new one up when it next starts."""
+        ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
+                start_task=start_task)  # fmt: skip
+
+    @verb
+    def delete(self) -> None:
+        """Delete it and its nodes; tasks that run there are queued again."""
+        ask_for(self._connection, DeletePool, "Pool.delete", pool_id=self._id)
+
+    @verb
+    def wait(
+        self, state: str = "steady", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until it is in a state.
+
+        Parameters
+        ----------
+        state : str, default "steady"
+            A state, an allocation state, or ``"deleted"``.
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+
+        Raises
+        ------
+        WaitTimeout
+            Time is over.
+        WaitNeverEnds
+            Nothing under way will bring it into that state; the message says why.
+        """
+        goal = PoolIs(pool_id=self._id, state=check_state("pool", state, "Pool.wait"))
+        self._connection.wait(goal, seconds(timeout, "Pool.wait"), watch)
+
+
+class Pools(Handles[Pool]):
+    """The pools of a lab by id, in order of creation."""
+
+    __slots__ = ()
+
+    def ids(self) -> list[str]:
+        """All ids, in order of creation."""
+        return [view.id for view in self.views()]
+
+    def views(self) -> list[PoolView]:
+        """A frozen picture of each pool, all of one moment."""
+        views: list[PoolView] = self._connection.ask(ListPools())
+        return views
+
+    def _handle(self, id: str) -> Pool:  # noqa: A002
+        return Pool(self._connection, id)
+
+    def _summary(self) -> str:
+        return "\n".join(
+            f"{view.id}  {view.state}, {view.allocation_state}, "
+            f"{view.current_dedicated_nodes} of {view.target_dedicated_nodes} nodes"
+            for view in self.views()
+        ) or "no pools"  # fmt: skip
+
+
+def _node_ids(node_list: Any) -> list[str]:
+    if isinstance(node_list, (str, Node)) or not isinstance(node_list, Iterable):
+        reason = "must be a list of nodes or of their ids"
+        raise invalid("node_list", node_list, reason, owner="Pool.remove_nodes")
+    items = list(node_list)
+    for index, item in enumerate(items):
+        if not isinstance(item, (str, Node)):
+            reason = "must be a node or its id"
+            raise invalid(f"node_list[{index}]", item, reason, owner="Pool.remove_nodes")
+    return [item.id if isinstance(item, Node) else item for item in items]

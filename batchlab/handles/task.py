@@ -1,0 +1,249 @@
+"""Tasks: how each went or why it waits, its output, and the verbs that end or repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from batchlab.core.ids import fold
+from batchlab.core.inputs import DeleteTask, ReactivateTask, TerminateTask, UpdateTask
+from batchlab.core.questions import (
+    CountTasks,
+    ExplainTask,
+    GetTask,
+    ListTaskIds,
+    ListTasks,
+    LocateTask,
+    TaskIs,
+    TasksCompleted,
+)
+from batchlab.core.specs import ResourceFile, TaskConstraints
+from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
+from batchlab.drivers.ports import Connection
+from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.files import Files
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+__all__ = ["Explanation", "Task", "Tasks"]
+
+PAGE = 1000
+
+
+class Task(Handle):
+    """A command line that runs once. Every property asks anew; `view` gives all of one moment."""
+
+    __slots__ = ("_job_id",)
+
+    state = Seen[str]("``active``, ``preparing``, ``running`` or ``completed``.")
+    state_transition_time = Seen[datetime]("When it came into this state.")
+    previous_state = Seen[str | None]("The state before.")
+    previous_state_transition_time = Seen[datetime | None]("When that one began.")
+    creation_time = Seen[datetime]("When it was created.")
+    command_line = Seen[str]("What it runs.")
+    environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
+    resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
+    constraints = Seen[TaskConstraints]("Its limits, with the values in force.")
+    required_slots = Seen[int]("How many slots of a node a run takes.")
+    node_id = Seen[str | None]("The node it runs or last ran on.")
+    pool_id = Seen[str | None]("The pool of that node.")
+    task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")
+    start_time = Seen[datetime | None]("When the present or last run began.")
+    end_time = Seen[datetime | None]("When it was completed.")
+    exit_code = Seen[int | None]("Exit code of the last run; None if none was launched yet.")
+    failure_info = Seen[FailureInfo | None]("Why it failed: `category`, `code`, `message`.")
+    result = Seen[str | None]("``success`` or ``failure``, once completed.")
+    retry_count = Seen[int]("How often it was repeated because its exit code was not zero.")
+    last_retry_time = Seen[datetime | None]("When it was last repeated.")
+    requeue_count = Seen[int]("How often it was queued again because its node went.")
+    last_requeue_time = Seen[datetime | None]("When it was last queued again.")
+
+    def __init__(self, connection: Connection, job_id: str, id: str) -> None:  # noqa: A002
+        super().__init__(connection, id)
+        self._job_id = job_id
+
+    @property
+    def job_id(self) -> str:
+        """The id of its job."""
+        return self._job_id
+
+    def _key(self) -> tuple[str, ...]:
+        return fold(self._job_id), fold(self._id)
+
+    def view(self) -> TaskView:
+        """All properties at one moment, as a frozen picture."""
+        view: TaskView = self._connection.ask(GetTask(job_id=self._job_id, task_id=self._id))
+        return view
+
+    @property
+    def files(self) -> Files:
+        """Its files: ``stdout.txt``, ``stderr.txt`` and the working directory ``wd``."""
+        place = LocateTask(job_id=self._job_id, task_id=self._id)
+        return Files(self._connection, place, f"task {self._id!r}")
+
+    @property
+    def stdout(self) -> str:
+        """What it has written to standard output; of more than 1 MiB the last, with a note."""
+        return self.files.stream("stdout.txt")
+
+    @property
+    def stderr(self) -> str:
+        """What it has written to standard error; of more than 1 MiB the last, with a note."""
+        return self.files.stream("stderr.txt")
+
+    @verb
+    def explain(self) -> Explanation:
+        """Why it does not run now, as sentences."""
+        question = ExplainTask(job_id=self._job_id, task_id=self._id)
+        return Explanation(self._connection.ask(question), self.view().state)
+
+    @verb
+    def update(self, *, constraints: TaskConstraints) -> None:
+        """Replace its constraints, the only thing of a task that can change."""
+        ask_for(self._connection, UpdateTask, "Task.update", job_id=self._job_id,
+                task_id=self._id, constraints=constraints)  # fmt: skip
+
+    @verb
+    def terminate(self) -> None:
+        """End it: it is completed, and failed with ``TaskEnded``.
+
+        Raises
+        ------
+        Conflict
+            ``TaskCompleted``.
+        """
+        ask_for(self._connection, TerminateTask, "Task.terminate", job_id=self._job_id,
+                task_id=self._id)  # fmt: skip
+
+    @verb
+    def reactivate(self) -> None:
+        """Queue a failed task again, with its retries counted anew.
+
+        Raises
+        ------
+        Conflict
+            ``TaskNotCompleted``, ``TaskSucceeded``, ``JobCompleted``.
+        """
+        ask_for(self._connection, ReactivateTask, "Task.reactivate", job_id=self._job_id,
+                task_id=self._id)  # fmt: skip
+
+    @verb
+    def delete(self) -> None:
+        """End it if it runs, and delete it with its files."""
+        ask_for(self._connection, DeleteTask, "Task.delete", job_id=self._job_id,
+                task_id=self._id)  # fmt: skip
+
+    @verb
+    def wait(
+        self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None
+    ) -> None:
+        """Block until it is in a state.
+
+        Parameters
+        ----------
+        state : str, default "completed"
+            A state, or ``"deleted"``.
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+
+        Raises
+        ------
+        WaitTimeout
+            Time is over.
+        WaitNeverEnds
+            Nothing under way will bring it into that state; the message says why.
+        """
+        known = check_state("task", state, "Task.wait")
+        goal = TaskIs(job_id=self._job_id, task_id=self._id, state=known)
+        self._connection.wait(goal, seconds(timeout, "Task.wait"), watch)
+
+
+class Tasks(Handles[Task]):
+    """The tasks of a job by id, in order of creation."""
+
+    __slots__ = ("_job_id",)
+
+    def __init__(self, connection: Connection, job_id: str) -> None:
+        super().__init__(connection)
+        self._job_id = job_id
+
+    def ids(self) -> list[str]:
+        """All ids, in order of creation."""
+        ids: list[str] = self._connection.ask(ListTaskIds(job_id=self._job_id))
+        return ids
+
+    def views(self, *states: str) -> Iterator[TaskView]:
+        """A frozen picture of each task (in one of the states), a page of them at a time."""
+        chosen = tuple(check_state("task", state, "Tasks.views") for state in states)
+        skip = 0
+        while page := self.page(skip, PAGE, chosen):
+            yield from page
+            skip += len(page)
+
+    def page(self, skip: int, limit: int, states: tuple[str, ...] = ()) -> list[TaskView]:
+        """A frozen picture of some tasks, all of one moment."""
+        question = ListTasks(job_id=self._job_id, states=states, skip=skip, limit=limit)
+        page: list[TaskView] = self._connection.ask(question)
+        return page
+
+    @verb
+    def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
+        """Block until every task of the job is completed; the job itself stays active.
+
+        Raises
+        ------
+        WaitTimeout
+            Time (lab time) is over.
+        WaitNeverEnds
+            Nothing under way will complete them all; the message says why.
+        """
+        goal = TasksCompleted(job_id=self._job_id)
+        self._connection.wait(goal, seconds(timeout, "Tasks.wait"), watch)
+
+    def _handle(self, id: str) -> Task:  # noqa: A002
+        return Task(self._connection, self._job_id, id)
+
+    def _counts(self) -> TaskCounts:
+        counts: TaskCounts = self._connection.ask(CountTasks(job_id=self._job_id))
+        return counts
+
+    def __len__(self) -> int:
+        counts = self._counts()
+        return counts.active + counts.running + counts.completed
+
+    def _summary(self) -> str:
+        return count_text(self._counts())
+
+
+def count_text(counts: TaskCounts) -> str:
+    """Counts as a line: ``8 tasks: 2 running, 6 completed (1 failed)``."""
+    total = counts.active + counts.running + counts.completed
+    states = ("active", "running", "completed")
+    parts = [f"{n} {state}" for state in states if (n := getattr(counts, state))]
+    if counts.failed:
+        parts[-1] += f" ({counts.failed} failed)"
+    return f"{total} task{'s' * (total != 1)}" + f": {', '.join(parts)}" * bool(parts)
+
+
+class Explanation(list[str], Shown):
+    """Why a task waits: a list of sentences, the greatest reason first.
+
+    Attributes
+    ----------
+    reasons : list of Reason
+        Each has `code`, `text`, and `lasting`: whether somebody has to act.
+    """
+
+    def __init__(self, reasons: Iterable[Reason], state: str) -> None:
+        self.reasons = list(reasons)
+        self.state = state
+        super().__init__(reason.text for reason in self.reasons)
+
+    @property
+    def codes(self) -> list[str]:
+        """The code of each sentence."""
+        return [reason.code for reason in self.reasons]
+
+    def __repr__(self) -> str:
+        return "\n".join(self) or f"nothing holds it back: the task is {self.state}"

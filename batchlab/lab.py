@@ -1,0 +1,341 @@
+"""A lab: the Batch service, to make pools and jobs on.
+
+`Lab` runs commands for real, on the workers of a Dask cluster; `SimulatedLab` has the same verbs
+on a virtual clock. Both are a `Connection` to a service and the verbs that make things; what is
+made is held by handles (`batchlab.handles`). Dask is imported when the first `Lab` is made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from batchlab.core.inputs import CreateJob, CreatePool
+from batchlab.core.specs import (
+    AllTasksComplete,
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobSpec,
+    NodeFill,
+    PoolInfo,
+    PoolSpec,
+    StartTask,
+    TaskSchedulingPolicy,
+)
+from batchlab.drivers.ports import Connection
+from batchlab.durations import parse_duration
+from batchlab.errors import Conflict, invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.job import Job, Jobs, as_pool_info, given
+from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.verbs import Duration, verb
+
+if TYPE_CHECKING:
+    from batchlab.drivers.simulated.connection import SimulatedConnection
+    from batchlab.drivers.simulated.workload import Workload
+
+__all__ = ["BaseLab", "Lab", "SimulatedLab"]
+
+NEEDS_POSIX = (
+    "batchlab's nodes need POSIX (Linux, macOS, or Windows' WSL): on this system only "
+    "SimulatedLab works"
+)
+if os.name != "posix":
+    warnings.warn(NEEDS_POSIX, RuntimeWarning, stacklevel=2)
+
+
+class BaseLab(Shown):
+    """What both kinds of lab can do."""
+
+    __slots__ = ("_connection", "_description")
+
+    def __init__(self, connection: Connection, description: str) -> None:
+        self._connection = connection
+        self._description = description
+
+    @property
+    def now(self) -> datetime:
+        """The time on the lab's clock, in UTC."""
+        return datetime.fromtimestamp(self._connection.now(), UTC)
+
+    @property
+    def pools(self) -> Pools:
+        """The pools, by id."""
+        return Pools(self._connection)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs, by id."""
+        return Jobs(self._connection)
+
+    @verb
+    def create_pool(
+        self,
+        id: str,  # noqa: A002
+        *,
+        vm_size: str | None = None,
+        target_dedicated_nodes: int | None = None,
+        resize_timeout: Duration = None,
+        task_slots_per_node: int | None = None,
+        task_scheduling_policy: TaskSchedulingPolicy | NodeFill | None = None,
+        start_task: StartTask | str | None = None,
+    ) -> Pool:
+        """Create a pool and begin to give it nodes; the parameters are those of `PoolSpec`.
+
+        Parameters
+        ----------
+        id : str
+        vm_size : str, default "small"
+            ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+        target_dedicated_nodes : int, default 0
+        resize_timeout : duration, default 15 minutes
+        task_slots_per_node : int, default 1
+        task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
+        start_task : StartTask or str, optional
+
+        Raises
+        ------
+        Conflict
+            ``PoolExists``, ``PoolBeingDeleted``.
+        InvalidRequest
+            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+        """
+        spec = PoolSpec(**given(
+            id=id, vm_size=vm_size, target_dedicated_nodes=target_dedicated_nodes,
+            resize_timeout=resize_timeout, task_slots_per_node=task_slots_per_node,
+            task_scheduling_policy=task_scheduling_policy, start_task=start_task,
+        ))  # fmt: skip
+        self._connection.request(CreatePool(spec=spec))
+        return Pool(self._connection, spec.id)
+
+    @verb
+    def create_job(
+        self,
+        id: str,  # noqa: A002
+        pool: Pool | PoolInfo | str,
+        *,
+        priority: int | None = None,
+        constraints: JobConstraints | None = None,
+        job_preparation_task: JobPreparationTask | str | None = None,
+        job_release_task: JobReleaseTask | str | None = None,
+        on_all_tasks_complete: AllTasksComplete | None = None,
+    ) -> Job:
+        """Create a job; the parameters are those of `JobSpec`.
+
+        Parameters
+        ----------
+        id : str
+        pool : Pool, PoolInfo or str
+            Where it runs; the pool need not exist yet.
+        priority : int, default 0
+            -1000 to 1000.
+        constraints : JobConstraints, optional
+        job_preparation_task : JobPreparationTask or str, optional
+            Runs on a node before the first task of the job there.
+        job_release_task : JobReleaseTask or str, optional
+            Runs there when the job ends; needs a preparation task.
+        on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+
+        Raises
+        ------
+        Conflict
+            ``JobExists``, ``JobBeingDeleted``.
+        InvalidRequest
+            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+        """
+        spec = JobSpec(**given(
+            id=id, pool_info=as_pool_info(pool, "create_job"), priority=priority,
+            constraints=constraints, job_preparation_task=job_preparation_task,
+            job_release_task=job_release_task, on_all_tasks_complete=on_all_tasks_complete,
+        ))  # fmt: skip
+        self._connection.request(CreateJob(spec=spec))
+        return Job(self._connection, spec.id)
+
+    def close(self) -> None:
+        """End what this lab started, or only let go of a cluster that was there before.
+
+        Harmless when done twice.
+        """
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return self._description
+
+
+class Lab(BaseLab):
+    """The Batch service on a Dask cluster: commands run for real.
+
+    Parameters
+    ----------
+    cluster : Cluster, Client or str, optional
+        A Dask cluster to use, a client of one, or the address of its scheduler
+        (``"tcp://...:8786"``). Another notebook may use it at the same time: whoever attaches to
+        the address finds the same pools and jobs. A cluster on this machine is started if
+        omitted, and ended by `close`.
+    speed : float, default 1
+        How many times faster than the wall clock lab time runs.
+    processes : bool, default False
+        Whether each node is a process of its own; else nodes are light and live in this process.
+        The commands of tasks are processes of their own either way.
+    release_on_leave : bool, default False
+        Whether a node that leaves while its jobs go on runs their release tasks. Azure does not;
+        a cluster whose machines outlive its workers may want it.
+    root : path, optional
+        Where the folders of the nodes are made; the directory for temporary files if omitted.
+    journal : path, optional
+        Where every input of the service is written down, to be replayed. If omitted the journal
+        goes with the lab, unless a fault of batchlab's own ends it. Not for a cluster that was
+        there before.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: what was given is no cluster, or a setting is wrong.
+    """
+
+    __slots__ = ()
+
+    @verb
+    def __init__(
+        self,
+        cluster: Any = None,
+        *,
+        speed: float | None = None,
+        processes: bool | None = None,
+        release_on_leave: bool = False,
+        root: str | os.PathLike[str] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if os.name != "posix":
+            raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
+        own = given(
+            processes=_truth("processes", processes), journal=_path("journal", journal, "Lab")
+        )
+        settings = given(
+            speed=_positive("speed", speed),
+            release_on_leave=_truth("release_on_leave", release_on_leave),
+            root=_path("root", root, "Lab"),
+        )
+        for name, value in own.items() if cluster is not None else ():
+            reason = "only for a cluster that this lab starts; this one is there already"
+            raise invalid(name, value, reason, owner="Lab")
+        # Dask takes a second to import: only those who run nodes pay for it.
+        from batchlab.drivers.dask.connection import DaskConnection  # noqa: PLC0415
+
+        connection: Connection
+        if cluster is None:
+            connection = DaskConnection.start(**settings, **own)
+        else:
+            connection = DaskConnection.attach(cluster, **settings)
+        super().__init__(connection, _describe("Lab", cluster is not None, speed, processes))
+
+
+class SimulatedLab(BaseLab):
+    """The Batch service on a virtual clock: the same verbs, and a day takes a second.
+
+    A wait moves the clock as far as it needs; `advance` moves it by hand. The same seed and the
+    same verbs give the same history.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        For the workload's chance.
+    boot : duration, default "90s"
+        How long a node takes to start.
+    workload : Workload, optional
+        How long commands take and how they end. A little of ``/bin/sh -c`` is understood without:
+        ``echo``, ``cat``, ``rm``, ``sleep``, ``exit``, ``>``, ``$VARIABLES`` ...
+    max_nodes : int, optional
+        How many nodes can be had at a time; a resize beyond ends with ``AllocationFailed``.
+    journal : path, optional
+        Where every input of the service is written down, to be replayed.
+    """
+
+    __slots__ = ()
+    _connection: SimulatedConnection
+
+    @verb
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        boot: Duration = "90s",
+        workload: Workload | None = None,
+        max_nodes: int | None = None,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> None:
+        from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
+        from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
+        from batchlab.drivers.simulated.world import SimulatedWorld  # noqa: PLC0415
+
+        owner = "SimulatedLab"
+        if workload is not None and not isinstance(workload, Workload):
+            raise invalid("workload", workload, "must be a Workload", owner=owner)
+        world = SimulatedWorld(
+            workload,
+            seed=_whole("seed", seed),
+            boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
+            max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
+        )
+        connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
+        super().__init__(connection, f"SimulatedLab(seed={seed})")
+
+    @verb
+    def advance(self, span: Duration) -> None:
+        """Move the clock on by a span of lab time, with all that happens in it."""
+        length = parse_duration(span, name="span", owner="SimulatedLab.advance")
+        self._connection.advance(length.total_seconds())
+
+
+def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:
+    parts: Sequence[str] = [
+        *(["cluster"] if attached else []),
+        *([f"speed={speed:g}"] if speed is not None else []),
+        *([f"processes={processes}"] if processes is not None else []),
+    ]
+    return f"{name}({', '.join(parts)})"
+
+
+def _positive(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 < value <= 1_000_000:
+        raise invalid(name, value, "must be a number above 0", owner="Lab")
+    return float(value)
+
+
+def _truth(name: str, value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise invalid(name, value, "must be True or False", owner="Lab")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise invalid(name, value, "must be a whole number, 0 or more", owner="SimulatedLab")
+
+
+def _path(name: str, value: Any, owner: str) -> Path | None:
+    if value is None or isinstance(value, (str, os.PathLike)):
+        return None if value is None else Path(value)
+    raise invalid(name, value, "must be a path", owner=owner)

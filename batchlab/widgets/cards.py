@@ -1,0 +1,305 @@
+"""What each thing of a lab looks like: one function per kind, from views to HTML.
+
+`mimebundle` is what Jupyter asks for. Looking never fails: a thing that is gone, or a lab that is
+closed, shows the service's answer instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from batchlab.core.views import ExecutionInfo, JobView, NodeView, PoolView, TaskCounts, TaskView
+from batchlab.errors import BatchError
+from batchlab.handles.base import Handle, Shown
+from batchlab.handles.files import FileList, Files
+from batchlab.handles.job import Counts, Job, Jobs, Preparations
+from batchlab.handles.node import Node, Nodes
+from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.task import Explanation, Task, Tasks, count_text
+from batchlab.lab import BaseLab
+from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
+
+__all__ = ["mimebundle"]
+
+ROWS = 20
+"""Rows that a table shows at most."""
+
+
+def mimebundle(thing: Shown) -> dict[str, Any]:
+    """Text and HTML of a thing."""
+    try:
+        html = draw(thing)
+    except BatchError as error:
+        name = thing.id if isinstance(thing, Handle) else ""
+        html = card(type(thing).__name__, name, [], tag("p", str(error)), colour="#999999")
+    return {"text/plain": repr(thing), "text/html": str(html)}
+
+
+@singledispatch
+def draw(thing: object) -> Html:
+    """HTML of a thing."""
+    return tag("pre", repr(thing))
+
+
+@draw.register
+def _lab(lab: BaseLab) -> Html:
+    pools, jobs = lab.pools.views(), lab.jobs.views()
+    pairs = [
+        ("Clock", _time(lab.now)),
+        ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
+    ]
+    return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), colour="#56b4e9")
+
+
+@draw.register
+def _pool(pool: Pool) -> Html:
+    view = pool.view()
+    slots = view.task_slots_per_node
+    errors = [code(f"{error.code}: {error.message}") for error in view.resize_errors]
+    pairs = [
+        ("State", state(view.state)),
+        ("Allocation", state(view.allocation_state)),
+        ("Nodes", _of(view.current_dedicated_nodes, view.target_dedicated_nodes)),
+        ("Size", f"{view.vm_size}, {slots} task slot{'s' * (slots != 1)} each"),
+        ("Nodes by state", _by_state(view.node_counts)),
+        ("Start task", code(view.start_task.command_line) if view.start_task else ""),
+        ("Resize errors", join(errors, " ")),
+    ]
+    return card("Pool", view.id, pairs)
+
+
+@draw.register
+def _node(node: Node) -> Html:
+    view = node.view()
+    running = [f"{job} / {task}" for job, task in view.running_tasks[:10]]
+    start = view.start_task_info
+    pairs = [
+        ("State", state(view.state)),
+        ("Scheduling", view.scheduling_state),
+        ("Pool", view.pool_id),
+        ("Address", view.ip_address or ""),
+        ("Slots in use", _of(view.running_task_slots_count, view.task_slots)),
+        ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
+        ("Runs now", ", ".join(running)),
+        ("Start task", join(_outcome(start), " ") if start else ""),
+        ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
+    ]
+    return card("Node", view.id, pairs, colour="#009e73")
+
+
+@draw.register
+def _job(job: Job) -> Html:
+    view = job.view()
+    preparation, release = view.job_preparation_task, view.job_release_task
+    pairs = [
+        ("State", state(view.state)),
+        ("Pool", view.pool_info.pool_id),
+        ("Tasks", _counts_line(view.task_counts)),
+        ("Priority", str(view.priority)),
+        ("Preparation", code(preparation.command_line) if preparation else ""),
+        ("Release", code(release.command_line) if release else ""),
+        ("Ended because", view.terminate_reason or ""),
+    ]
+    more = []
+    if preparation and (rows := job.preparations):
+        more.append(details("Preparation and release", _preparation_table(rows)))
+    return card("Job", view.id, pairs, *more, colour="#e69f00")
+
+
+@draw.register
+def _task(task: Task) -> Html:
+    view = task.view()
+    failure = view.failure_info
+    pairs = [
+        ("State", state(view.state)),
+        ("Exit code", "" if view.exit_code is None else str(view.exit_code)),
+        ("Job", view.job_id),
+        ("Node", view.node_id or ""),
+        ("Command line", code(view.command_line)),
+        ("Failure", f"{failure.code}: {failure.message}" if failure else ""),
+        ("Started", _time(view.start_time)),
+        ("Ended", _time(view.end_time)),
+        ("Retries", str(view.retry_count or "")),
+        ("Queued again", str(view.requeue_count or "")),
+    ]
+    more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
+    return card("Task", view.id, pairs, *more, colour="#cc79a7")
+
+
+@draw.register
+def _pools(pools: Pools) -> Html:
+    return card("Pools", "", [], _pool_table(pools.views()))
+
+
+@draw.register
+def _jobs(jobs: Jobs) -> Html:
+    return card("Jobs", "", [], _job_table(jobs.views()), colour="#e69f00")
+
+
+@draw.register
+def _nodes(nodes: Nodes) -> Html:
+    views = nodes.views()
+    rows = [_node_row(view) for view in views[:ROWS]]
+    columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
+    grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[4:])
+    return card("Nodes", repr(nodes), [], grid, colour="#009e73")
+
+
+@draw.register
+def _tasks(tasks: Tasks) -> Html:
+    counts = tasks._counts()
+    rows = [_task_row(view) for view in tasks.page(0, ROWS)]
+    columns = ("id", "state", "exit code", "node", "command line")
+    grid = table("", columns, rows, left_out=_total(counts) - len(rows), numbers=("exit code",))
+    return card("Tasks", "", [("All", _counts_line(counts))], grid, colour="#cc79a7")
+
+
+@draw.register
+def _counts(counts: Counts) -> Html:
+    return card("Task counts", "", [("Tasks", _counts_line(counts))], colour="#cc79a7")
+
+
+@draw.register
+def _preparations(rows: Preparations) -> Html:
+    return card("Preparation and release", "", [], _preparation_table(rows), colour="#e69f00")
+
+
+@draw.register
+def _explanation(explanation: Explanation) -> Html:
+    return card("Why it waits", "", [], _sentences(explanation), colour="#cc79a7")
+
+
+@draw.register
+def _files(files: Files) -> Html:
+    return card(repr(files), "", [], _file_table(files.list()), colour="#999999")
+
+
+@draw.register
+def _file_list(entries: FileList) -> Html:
+    return card("Files", "", [], _file_table(entries), colour="#999999")
+
+
+def _pool_table(views: Sequence[PoolView]) -> Html:
+    if not views:
+        return tag("p", "no pools", cls="bl-muted")
+    rows = [
+        (
+            view.id,
+            state(view.state),
+            state(view.allocation_state),
+            _of(view.current_dedicated_nodes, view.target_dedicated_nodes),
+            _by_state(view.node_counts),
+        )
+        for view in views[:ROWS]
+    ]
+    columns = ("pool", "state", "allocation", "nodes", "by state")
+    return table("Pools", columns, rows, left_out=len(views) - len(rows))
+
+
+def _job_table(views: Sequence[JobView]) -> Html:
+    if not views:
+        return tag("p", "no jobs", cls="bl-muted")
+    rows = [
+        (
+            view.id,
+            state(view.state),
+            view.pool_info.pool_id,
+            str(view.priority),
+            _counts_line(view.task_counts),
+        )
+        for view in views[:ROWS]
+    ]
+    columns = ("job", "state", "pool", "priority", "tasks")
+    return table("Jobs", columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
+
+
+def _node_row(view: NodeView) -> tuple[str, ...]:
+    return (
+        view.id,
+        state(view.state),
+        view.scheduling_state,
+        view.ip_address or "",
+        _of(view.running_task_slots_count, view.task_slots),
+        str(view.total_tasks_run),
+    )
+
+
+def _task_row(view: TaskView) -> tuple[str, ...]:
+    failed = view.result == "failure"
+    return (
+        view.id,
+        state("failed" if failed else view.state),
+        "" if view.exit_code is None else str(view.exit_code),
+        view.node_id or "",
+        code(view.command_line),
+    )
+
+
+def _preparation_table(rows: Preparations) -> Html:
+    cells = [
+        (
+            row.node_id,
+            *_outcome(row.job_preparation_task_execution_info),
+            *_outcome(row.job_release_task_execution_info),
+        )
+        for row in rows[:ROWS]
+    ]
+    columns = ("node", "preparation", "exit code", "release", "its exit code")
+    return table("", columns, cells, left_out=len(rows) - len(cells), numbers=columns[2::2])
+
+
+def _file_table(entries: FileList) -> Html:
+    rows = [
+        (
+            entry.name + "/" * entry.is_directory,
+            "" if entry.content_length is None else f"{entry.content_length:,}",
+            _time(entry.last_modified),
+        )
+        for entry in entries[:ROWS]
+    ]
+    columns = ("name", "bytes", "changed")
+    return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
+
+
+def _sentences(explanation: Explanation) -> Html:
+    if not explanation:
+        return tag("p", repr(explanation))
+    items = [tag("li", reason.text, " ", muted(reason.code)) for reason in explanation.reasons]
+    return tag("ul", *items)
+
+
+def _outcome(info: ExecutionInfo | None) -> tuple[Html, str]:
+    if info is None:
+        return muted("none"), ""
+    return state(info.result or info.state), "" if info.exit_code is None else str(info.exit_code)
+
+
+def _counts_line(counts: TaskCounts) -> Html:
+    if not _total(counts):
+        return muted("no tasks")
+    parts = [
+        ("success", counts.succeeded),
+        ("failed", counts.failed),
+        ("preparing", counts.running),
+        ("active", counts.active),
+    ]
+    return join([bar(parts), count_text(counts)])
+
+
+def _total(counts: TaskCounts) -> int:
+    return counts.active + counts.running + counts.completed
+
+
+def _by_state(counts: dict[str, int]) -> Html:
+    return join([join([str(count), " ", state(name)]) for name, count in counts.items()], ", ")
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole}"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

@@ -1,0 +1,71 @@
+"""A simulated day: 1,000 nodes x 4 slots, 100,000 tasks of about 15 minutes.
+
+Beside it the least that any simulator does: a bare `heapq` loop with the same starts and ends.
+Goal: the day in at most 10 s.
+"""
+
+from __future__ import annotations
+
+import heapq
+import statistics
+import sys
+import time
+from random import Random
+
+from compare import alternate, report
+
+import batchlab as bl
+
+NODES, SLOTS, TASKS = 1000, 4, 100_000
+JITTER = 0.2
+
+
+cpu: list[float] = []
+"""CPU seconds of each simulated day: what is left of the wall clock where others work too."""
+
+
+def simulated() -> float:
+    """Seconds from the first task to the last with the façade; also checks what came out."""
+    lab = bl.SimulatedLab(seed=7, workload=bl.Workload("15m", jitter=JITTER))
+    pool = lab.create_pool("p", target_dedicated_nodes=NODES, task_slots_per_node=SLOTS)
+    job = lab.create_job("j", pool)
+    specs = [bl.TaskSpec(id=f"t{n:06}", command_line=f"render {n}") for n in range(TASKS)]
+    begin, begin_cpu = time.perf_counter(), time.process_time()
+    job.create_tasks(specs)
+    job.tasks.wait()
+    seconds = time.perf_counter() - begin
+    cpu.append(time.process_time() - begin_cpu)
+    assert job.counts.succeeded == TASKS
+    lab.close()
+    return seconds
+
+
+def bare() -> float:
+    """Seconds for a heap of the same events."""
+    random = Random(7)
+    waiting = list(range(TASKS))[::-1]
+    heap: list[tuple[float, int, int]] = []
+    done: list[int] = []
+    begin = time.perf_counter()
+    now, free, count = 0.0, NODES * SLOTS, 0
+    while waiting or heap:
+        while free and waiting:
+            free -= 1
+            count += 1
+            length = 900 * random.uniform(1 - JITTER, 1 + JITTER)
+            heapq.heappush(heap, (now + length, count, waiting.pop()))
+        now, _, task = heapq.heappop(heap)
+        done.append(task)
+        free += 1
+    seconds = time.perf_counter() - begin
+    assert len(done) == TASKS
+    return seconds
+
+
+if __name__ == "__main__":
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    results = alternate({"simulated lab": simulated, "bare heapq loop": bare}, rounds)
+    report("A simulated day", results, "s", "bare heapq loop", "10 s")
+    median = statistics.median(results["simulated lab"])
+    print(f"  {TASKS / median:,.0f} tasks/s, {1e6 * median / TASKS:.0f} µs per task")
+    print(f"  CPU alone: {statistics.median(cpu):.3g} s")

@@ -1,0 +1,180 @@
+"""A lab whose life is checked: at every input, when it comes to rest, and lived again.
+
+After every input the invariants hold, the machines accept what they are told, no slot is idle that
+a queued task could take, and a refused request has changed nothing. At the end faults and requests
+stop, everything that is owed is answered and time passes: now everything must drain (*liveness*),
+and what was called hopeless must stay so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+from digest import digest
+from hypothesis.stateful import RuleBasedStateMachine
+from machines import Machines
+
+from batchlab.core import inputs, invariants
+from batchlab.core import questions as q
+from batchlab.core.machine import Core
+from batchlab.core.outputs import Step
+from batchlab.errors import BatchError
+
+ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+_decode = msgspec.json.Decoder(tuple[float, ANY_INPUT]).decode
+
+
+class Lived(RuleBasedStateMachine):
+    """A core, the machines that answer it, and what must be true of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.core = Core()
+        self.machines = Machines()
+        self.now = 1_000_000.0
+        self.history: list[tuple[bytes, Step | None]] = []
+        self.sound = True
+
+    def feed(self, item: inputs.Input) -> None:
+        written = msgspec.json.encode((self.now, item))
+        self.sound = False
+        before = digest(self.core) if isinstance(item, inputs.Request) else None
+        try:
+            step = self.core.handle(self.now, item)
+        except BatchError as refusal:
+            if before is None:
+                raise AssertionError(f"the report {item} was refused") from refusal
+            assert digest(self.core) == before, f"{item} was refused, and changed something"
+            self.history.append((written, None))
+        else:
+            self.history.append((written, step))
+            invariants.check(self.core)
+            self.machines.obey(step.commands)
+            self.nothing_idle()
+        self.sound = True
+
+    def nothing_idle(self) -> None:
+        """No queued task could run now: there is always something in its way."""
+        for job in self.core.jobs.values():
+            for task in job.tasks.values() if job.active else ():
+                question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
+                codes = [reason.code for reason in self.core.ask(question, self.now)]
+                assert "Room" not in codes, f"{job.key}/{task.spec.id} could run: {codes}"
+                assert codes or task.phase.state != "active", f"{task.spec.id} waits for nothing"
+
+    def some_node(self, which: int) -> tuple[str, str]:
+        nodes = list(self.core.nodes.values())
+        if not nodes:
+            return "p", "nowhere"
+        node = nodes[which % len(nodes)]
+        return node.pool.spec.id, node.id
+
+    def answer_one(self) -> bool:
+        report = self.machines.answer()
+        if report is not None:
+            self.feed(report)
+        return report is not None
+
+    def dropped(self, report: inputs.Report) -> None:
+        """Feed a report that must have no effect."""
+        before = digest(self.core)
+        dropped = self.core.dropped
+        self.feed(report)
+        assert self.core.dropped >= dropped
+        self.core.dropped = dropped
+        assert digest(self.core) == before, f"{report} came too late, and changed something"
+
+    # -- liveness --------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not self.sound:
+            return  # something has failed already
+        self.drain()
+        self.at_rest()
+        self.leave_nothing()
+        self.replay()
+
+    def drain(self) -> None:
+        """Answer all that is owed, let all deadlines pass; nobody asks for anything."""
+        hopeless = [c for c in self.conditions() if self.core.hopeless(c)]
+        for _ in range(20_000):
+            if not self.answer_one():
+                due = self.core.next_deadline()
+                if due is None:
+                    return
+                self.now = max(self.now, due)
+                self.feed(inputs.DeadlineReached())
+            for condition in list(hopeless):
+                if not self.exists(condition):
+                    hopeless.remove(condition)
+                else:
+                    assert not self.core.met(condition), f"{condition} was hopeless, and is met"
+        raise AssertionError("the lab never comes to rest")
+
+    def conditions(self) -> list[q.Condition]:
+        found: list[q.Condition] = []
+        for job in self.core.jobs.values():
+            found.append(q.TasksCompleted(job_id=job.key))
+            found.append(q.JobIs(job_id=job.key, state="completed"))
+            found += [
+                q.TaskIs(job_id=job.key, task_id=key, state="completed") for key in job.tasks
+            ]
+        found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.pools]
+        found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.pools]
+        return found
+
+    def exists(self, condition: Any) -> bool:
+        if isinstance(condition, q.PoolIs):
+            return condition.state == "deleted" or condition.pool_id in self.core.pools
+        job = self.core.jobs.get(condition.job_id)
+        return job is not None and getattr(condition, "task_id", None) in (None, *job.tasks)
+
+    def at_rest(self) -> None:
+        """Nothing is on its way, and whatever waits can say what it waits for."""
+        for pool in self.core.pools.values():
+            assert (pool.phase.state, pool.allocation.state) == ("active", "steady"), pool.key
+        for node in self.core.nodes.values():
+            assert node.phase.state in ("idle", "offline", "starttaskfailed", "unusable"), node.id
+            assert node.drain is None, f"{node.id} still drains for {node.drain}"
+        assert not self.core.runs
+        for job in self.core.jobs.values():
+            assert job.phase.state in ("active", "disabled", "completed"), job.key
+            for task in job.tasks.values():
+                question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
+                reasons = self.core.ask(question, self.now)
+                if task.phase.state == "active":
+                    lasting = bool(reasons) and all(reason.lasting for reason in reasons)
+                    assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"
+                else:
+                    assert task.phase.state == "completed"
+                    assert reasons == []
+        for condition in self.conditions():
+            never = self.core.hopeless(condition)
+            assert self.core.met(condition) or never, f"there is still hope for {condition}"
+
+    def leave_nothing(self) -> None:
+        """What is deleted goes, and takes everything with it."""
+        for job in list(self.core.jobs.values()):
+            self.feed(inputs.DeleteJob(job_id=job.spec.id))
+        self.drain()
+        assert not self.core.jobs
+        for node in self.core.nodes.values():
+            assert not node.footprints
+            assert node.free == node.pool.spec.task_slots_per_node
+        for pool in list(self.core.pools.values()):
+            self.feed(inputs.DeletePool(pool_id=pool.spec.id))
+        self.drain()
+        assert not self.core.pools
+        assert not self.core.nodes
+        assert not self.machines.stages
+
+    def replay(self) -> None:
+        """The same inputs, written down and read again, lead to the same steps."""
+        again = Core(self.core.settings)
+        for written, step in self.history:
+            now, item = _decode(written)
+            try:
+                assert again.handle(now, item) == step
+            except BatchError:
+                assert step is None

@@ -1,0 +1,203 @@
+"""Machines that answer: what a world of nodes owes a core, and what it can be told at all.
+
+`Machines.obey` takes the commands of a step and notes what is owed for them: a node that was to
+start must say so, or fail; a run must exit; a node that was to stop must be gone. It holds the
+core to the world's own rules (nothing is told to a machine that is not there, no two runs of a
+task overlap, a task does not start before its preparation), which are looked at from outside and
+share nothing with the core's invariants. The other methods build the reports that pay a debt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batchlab.core import inputs
+from batchlab.core.ids import RunId
+from batchlab.core.outputs import (
+    CancelRun,
+    Command,
+    DeleteFiles,
+    ForgetJob,
+    RebootNode,
+    StartNode,
+    StartRun,
+    StopNode,
+)
+from batchlab.core.views import FailureInfo
+
+OVERDUE = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")
+MISSING = FailureInfo(category="UserError", code="CommandProgramNotFound", message="not found")
+
+
+class Machines:
+    """The nodes of a lab, as the core's commands have made them.
+
+    `stages` of a node: ``asked`` (a machine is owed), ``allocated``, ``up``, ``failed``,
+    ``stopping``. `ghosts` are runs that died with their node, whose exits may still be reported.
+    """
+
+    def __init__(self) -> None:
+        self.boots: dict[str, int] = {}
+        self.stages: dict[str, str] = {}
+        self.had: dict[str, None] = {}
+        self.runs: dict[RunId, StartRun] = {}
+        self.cancelled: dict[RunId, None] = {}
+        self.ghosts: list[RunId] = []
+        self.prepared: dict[tuple[str, str], None] = {}
+
+    # -- what the core says ----------------------------------------------------------------------
+
+    def obey(self, commands: Iterable[Command]) -> None:
+        """Note what is owed for each command; refuse what no machine could do."""
+        for command in commands:
+            match command:
+                case StartNode(node_id=node_id, boot=boot):
+                    assert self.stages.get(node_id) in (None, "lost"), self._said(command)
+                    self._begin(node_id, boot)
+                case RebootNode(node_id=node_id, boot=boot):
+                    lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
+                    assert lost or self.stages[node_id] in ("up", "failed"), self._said(command)
+                    self._begin(node_id, boot)
+                    if command.reimage:
+                        self._forget(node_id)
+                case StopNode(node_id=node_id):
+                    assert self.stages[node_id] != "stopping", self._said(command)
+                    self._kill(node_id)
+                    self.stages[node_id] = "stopping"
+                case StartRun():
+                    self._start(command)
+                case CancelRun(run_id=run_id):
+                    assert run_id in self.runs, self._said(command)
+                    assert run_id not in self.cancelled, self._said(command)
+                    self.cancelled[run_id] = None
+                case ForgetJob(job_id=job_id, node_id=node_id):
+                    assert self.stages[node_id] == "up", self._said(command)
+                    assert not self._of(job_id, node_id), self._said(command)
+                case DeleteFiles(node_id=node_id, directories=directories):
+                    assert self.stages[node_id] == "up", self._said(command)
+                    self._delete(node_id, directories)
+
+    def _begin(self, node_id: str, boot: int) -> None:
+        assert boot > self.boots.get(node_id, 0)
+        self._kill(node_id)
+        self.boots[node_id] = boot
+        self.stages[node_id] = "asked"
+
+    def _start(self, run: StartRun) -> None:
+        job_id, task_id, node_id, _ = run.run_id
+        assert self.stages.get(node_id) == "up", self._said(run)
+        assert run.run_id not in self.runs
+        same = [r for r in self.runs if (r.job_id, r.task_id) == (job_id, task_id)]
+        if run.kind == "task":
+            assert not same, f"{run.run_id} overlaps {same}"
+            if run.preparation_directory:
+                assert (job_id, node_id) in self.prepared, f"{run.run_id} runs unprepared"
+        else:
+            assert all(other.node_id != node_id for other in same), f"{run.run_id} and {same}"
+        if run.kind == "jobpreparation":
+            self.prepared[job_id, node_id] = None
+        if run.kind == "jobrelease":
+            others = [r for r in self.runs.values() if r.run_id.job_id == job_id]
+            assert all(r.kind == "jobrelease" for r in others), f"{run.run_id} beside {others}"
+            assert (job_id, node_id) in self.prepared, f"{run.run_id} releases nothing"
+        self.runs[run.run_id] = run
+
+    def _delete(self, node_id: str, directories: tuple[str, ...]) -> None:
+        for directory in directories:
+            parts = directory.split("/")
+            assert parts[0] == "workitems", directory
+            for run in self.runs.values():
+                at_work = run.run_id.node_id == node_id
+                assert not (at_work and run.directory.startswith(directory)), f"{run} loses files"
+            if len(parts) == 3:
+                self.prepared.pop((parts[1], node_id), None)
+
+    def _kill(self, node_id: str) -> None:
+        for run_id in [r for r in self.runs if r.node_id == node_id]:
+            del self.runs[run_id]
+            self.cancelled.pop(run_id, None)
+            self.ghosts.append(run_id)
+
+    def _forget(self, node_id: str) -> None:
+        for key in [key for key in self.prepared if key[1] == node_id]:
+            del self.prepared[key]
+
+    def _of(self, job_id: str, node_id: str) -> list[RunId]:
+        return [r for r in self.runs if (r.job_id, r.node_id) == (job_id, node_id)]
+
+    def _said(self, command: Command) -> str:
+        return f"{command} while the machines are {self.stages}, the runs {list(self.runs)}"
+
+    # -- what happens to nodes -------------------------------------------------------------------
+
+    def at(self, *stages: str) -> list[str]:
+        """The nodes at these stages."""
+        return [node_id for node_id, stage in self.stages.items() if stage in stages]
+
+    def allocate(self, node_id: str) -> inputs.Report:
+        """Give a node its machine."""
+        self.stages[node_id] = "allocated"
+        self.had[node_id] = None
+        return inputs.NodeAllocated(
+            node_id=node_id, boot=self.boots[node_id], ip_address="127.0.1.1"
+        )
+
+    def start(self, node_id: str) -> inputs.Report:
+        """Have a node's agent come up."""
+        self.stages[node_id] = "up"
+        return inputs.NodeStarted(node_id=node_id, boot=self.boots[node_id])
+
+    def lose(self, node_id: str) -> inputs.Report:
+        """Lose a node with all that runs there."""
+        self._kill(node_id)
+        self.stages[node_id] = "lost"
+        return inputs.NodeLost(node_id=node_id, boot=self.boots[node_id])
+
+    def fail(self, node_id: str) -> inputs.Report:
+        """Have no machine for a node."""
+        report = inputs.NodeStartFailed(node_id=node_id, boot=self.boots[node_id])
+        if node_id in self.had:
+            self.stages[node_id] = "failed"
+        else:
+            del self.stages[node_id]
+        return report
+
+    def stop(self, node_id: str) -> inputs.Report:
+        """Take a node away that was told to stop."""
+        del self.stages[node_id]
+        self._forget(node_id)
+        return inputs.NodeStopped(node_id=node_id)
+
+    # -- what happens to runs --------------------------------------------------------------------
+
+    def exit(self, run_id: RunId, how: str = "") -> inputs.Report:
+        """End a run: as ``how`` says, else as a well-behaved command would.
+
+        ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
+        ``natural``: by itself, although it was to be cancelled.
+        """
+        del self.runs[run_id]
+        asked = run_id in self.cancelled
+        self.cancelled.pop(run_id, None)
+        if how == "missing":
+            return inputs.RunExited(run_id=run_id, failure=MISSING)
+        if how == "overdue":
+            return inputs.RunExited(run_id=run_id, exit_code=137, failure=OVERDUE)
+        if how == "1":
+            return inputs.RunExited(run_id=run_id, exit_code=1)
+        if asked and how != "natural":
+            return inputs.RunExited(run_id=run_id, exit_code=137, cancelled=True)
+        return inputs.RunExited(run_id=run_id, exit_code=0)
+
+    def answer(self) -> inputs.Report | None:
+        """Pay one debt in the way that all go well; None when nothing is owed."""
+        for node_id, stage in self.stages.items():
+            if stage == "asked":
+                return self.allocate(node_id)
+            if stage == "allocated":
+                return self.start(node_id)
+            if stage == "stopping":
+                return self.stop(node_id)
+        for run_id in self.runs:
+            return self.exit(run_id)
+        return None

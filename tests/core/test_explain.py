@@ -1,0 +1,136 @@
+"""Why a task does not run: a reason for each thing that can be in its way."""
+
+from world import World
+
+from batchlab.core import inputs, questions
+from batchlab.core.outputs import StartRun
+from batchlab.core.specs import JobPreparationTask, TaskConstraints
+from batchlab.core.views import Reason
+
+
+def explain(world: World, task: str = "a", job: str = "j") -> list[Reason]:
+    return world.ask(questions.ExplainTask(job_id=job, task_id=task))
+
+
+def the_one(world: World, code: str, *, lasting: bool) -> str:
+    (reason,) = explain(world)
+    assert (reason.code, reason.lasting) == (code, lasting)
+    return reason.text
+
+
+def queued(world: World, nodes: int = 1, **kw: object) -> list[str]:
+    ids = world.pool(nodes=nodes, **kw)
+    world.job()
+    world.tasks("a")
+    return ids
+
+
+def test_explain_running_or_completed_task_has_no_reason(world: World) -> None:
+    queued(world)
+    assert explain(world) == []
+    world.exit(world.run())
+    assert explain(world) == []
+
+
+def test_explain_no_pool(world: World) -> None:
+    world.job(pool="Render")
+    world.tasks("a")
+    assert "'Render'" in the_one(world, "PoolNotFound", lasting=True)
+
+
+def test_explain_pool_without_nodes(world: World) -> None:
+    queued(world, nodes=0)
+    assert "target is 0" in the_one(world, "NoNodes", lasting=True)
+
+
+def test_explain_resize_that_failed_names_its_error() -> None:
+    world = World(dedicated_core_quota=1)
+    queued(world)
+    assert "AccountCoreQuotaReached" in the_one(world, "ResizeFailed", lasting=True)
+
+
+def test_explain_nodes_that_are_coming(world: World) -> None:
+    (node,) = queued(world)
+    world.run()
+    world.lost(node)
+    world.said()
+    assert f"{node} is not up yet (unknown)" in the_one(world, "Coming", lasting=False)
+
+
+def test_explain_deleted_pool(world: World) -> None:
+    (node,) = queued(world)
+    world.exit(world.run())
+    world.tasks("b", "c")
+    world.run()
+    world.feed(inputs.DeletePool(pool_id="p"))
+    world.said()
+    assert [reason.code for reason in explain(world, "c")] == ["PoolBeingDeleted"]
+    assert world.nodes()[0].id == node
+
+
+def test_explain_full_nodes_says_who_is_ahead(world: World) -> None:
+    world.pool(task_slots_per_node=2)
+    world.job("high", priority=9)
+    world.job("peer")
+    world.job()
+    for job in ("high", "peer"):
+        world.tasks("x", "y", "z", job=job)
+    world.tasks("a", "b")
+    world.runs()
+    full, higher, equal, queue = explain(world)
+    assert (full.code, full.lasting) == ("Busy", False)
+    assert "needs 1 slot, and at most 0 of 2 are free" in full.text
+    assert (higher.code, higher.text) == (
+        "HigherPriority",
+        "1 queued tasks of jobs with a higher priority than 0 go first: 'high' (9).",
+    )
+    assert equal.code == "EqualPriority"
+    assert queue.text.startswith("2 tasks of this job are queued")
+
+
+def test_explain_preparing_names_the_node_and_the_retries(world: World) -> None:
+    (node,) = world.pool()
+    limits = TaskConstraints(max_task_retry_count=1)
+    world.job(job_preparation_task=JobPreparationTask(command_line="p", constraints=limits))
+    world.tasks("a")
+    assert node in the_one(world, "Preparing", lasting=False)
+    world.exit(world.run(), 1)
+    assert "(retry 1)" in the_one(world, "Preparing", lasting=False)
+    world.run()
+
+
+def test_explain_preparation_failed_everywhere(world: World) -> None:
+    world.pool(nodes=2)
+    world.job(job_preparation_task="p")
+    world.tasks("a")
+    for _ in range(2):
+        world.exit(world.run(), 1)
+    assert "every node of the pool" in the_one(world, "PreparationFailed", lasting=True)
+
+
+def test_explain_preparation_failed_here_and_the_rest_full_is_not_lasting(world: World) -> None:
+    world.pool(nodes=2)
+    world.job("other")
+    world.tasks("x", job="other")
+    blocker = world.run()
+    world.job(job_preparation_task="p")
+    world.tasks("a")
+    world.exit(world.run(), 1)
+    reasons = explain(world)
+    assert {reason.code for reason in reasons} == {"PreparationFailed", "Busy"}
+    assert not any(reason.lasting for reason in reasons)
+    assert isinstance(blocker, StartRun)
+
+
+def test_explain_task_of_an_ended_job(world: World) -> None:
+    world.job()
+    world.tasks("a")
+    world.feed(inputs.TerminateJob(job_id="j"))
+    assert "never runs" in the_one(world, "JobEnded", lasting=True)
+
+
+def test_explain_task_that_a_deleted_job_leaves_is_gone(world: World) -> None:
+    world.job()
+    world.tasks("a")
+    world.feed(inputs.DeleteJob(job_id="j"))
+    assert not world.core.jobs

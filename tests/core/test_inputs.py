@@ -1,0 +1,85 @@
+"""Inputs are written down in the journal, and read again as what they were."""
+
+import typing
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from batchlab.core import inputs
+from batchlab.core.ids import RunId
+from batchlab.core.model import checked
+from batchlab.core.specs import (
+    JobConstraints,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+)
+from batchlab.core.views import FailureInfo
+from batchlab.errors import InvalidRequest
+
+POOL, JOB, TASK = {"pool_id": "p"}, {"job_id": "j"}, {"job_id": "j", "task_id": "a"}
+NODE = {"pool_id": "p", "node_id": "n"}
+BOOT = {"node_id": "n", "boot": 3}
+INPUTS: list[inputs.Input] = [
+    inputs.CreatePool(spec=PoolSpec(id="p", start_task="s")),
+    inputs.UpdatePool(**POOL, start_task=StartTask(command_line="s")),
+    inputs.ResizePool(
+        **POOL, target_dedicated_nodes=3, resize_timeout=timedelta.max,
+        node_deallocation_option="terminate",
+    ),
+    inputs.StopPoolResize(**POOL),
+    inputs.DeletePool(**POOL),
+    inputs.RemoveNodes(**POOL, node_ids=("n", "m"), resize_timeout=timedelta(minutes=5)),
+    inputs.RebootNode(**NODE, node_reboot_option="retaineddata"),
+    inputs.ReimageNode(**NODE),
+    inputs.DisableNodeScheduling(**NODE, node_disable_scheduling_option="taskcompletion"),
+    inputs.EnableNodeScheduling(**NODE),
+    inputs.CreateJob(spec=JobSpec(id="j", pool_info="p", job_preparation_task="x")),
+    inputs.UpdateJob(
+        **JOB, priority=1, constraints=JobConstraints(), pool_info=PoolInfo(pool_id="q"),
+        on_all_tasks_complete="noaction",
+    ),
+    inputs.DisableJob(**JOB, disable_tasks="wait"),
+    inputs.EnableJob(**JOB),
+    inputs.TerminateJob(**JOB, reason="enough <b>"),
+    inputs.DeleteJob(**JOB),
+    inputs.CreateTasks(**JOB, specs=tuple(TaskSpec(id=i, command_line="x") for i in "ab")),
+    inputs.UpdateTask(**TASK, constraints=TaskConstraints(max_task_retry_count=1)),
+    inputs.TerminateTask(**TASK),
+    inputs.ReactivateTask(**TASK),
+    inputs.DeleteTask(**TASK),
+    inputs.NodeAllocated(**BOOT, ip_address="10.0.0.4"),
+    inputs.NodeStarted(**BOOT),
+    inputs.NodeLost(**BOOT, reason="killed"),
+    inputs.NodeStopped(node_id="n"),
+    inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    inputs.RunExited(
+        run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,
+        failure=FailureInfo(category="UserError", code="X", message="m", details={"a": "b"}),
+    ),
+    inputs.LabClosing(),
+    inputs.DeadlineReached(),
+]  # fmt: skip
+ANY_INPUT: Any = typing.Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+
+
+@pytest.mark.parametrize("value", INPUTS, ids=lambda value: type(value).__name__)
+def test_input_survives_json(value: inputs.Input) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(value), type=ANY_INPUT) == value
+
+
+def test_every_input_is_tested() -> None:
+    assert {type(value) for value in INPUTS} == {*inputs.REQUESTS, *inputs.REPORTS}
+
+
+def test_checked_reads_the_properties_of_a_request() -> None:
+    given = {"pool_id": "p", "target_dedicated_nodes": 3, "resize_timeout": "6m"}
+    read = checked(inputs.ResizePool, given, "resize")
+    assert read["resize_timeout"] == timedelta(minutes=6)
+    with pytest.raises(InvalidRequest, match=r"resize\.node_dealocation_option .* did you mean"):
+        checked(inputs.ResizePool, {**given, "node_dealocation_option": "requeue"}, "resize")

@@ -1,0 +1,156 @@
+"""The core as a whole: complete, deterministic, closed to nothing it should hear."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Union
+
+import busy_life
+import msgspec
+import pytest
+from digest import digest
+from world import World
+
+from batchlab.core import inputs, invariants, phases
+from batchlab.core.machine import HANDLERS, Core
+from batchlab.core.outputs import StartRun
+from batchlab.core.phases import MOVES
+from batchlab.core.specs import PoolSpec, TaskSpec
+from batchlab.errors import BatchError, Conflict
+
+ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+
+
+def test_every_input_has_a_handler() -> None:
+    assert set(HANDLERS) == {*inputs.REQUESTS, *inputs.REPORTS}
+    assert len(inputs.REQUESTS) == 21
+    assert len(inputs.REPORTS) == 8
+
+
+def test_every_state_is_in_the_table_of_moves() -> None:
+    states = {kind: set(table) for kind, table in MOVES.items()}
+    for kind, table in MOVES.items():
+        for following in table.values():
+            assert following <= states[kind]
+    known = {phase.state for phase in phases.Phase.__subclasses__()}
+    assert set().union(*states.values()) == known
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_life_lived_again_from_its_journal_takes_the_same_steps(seed: int) -> None:
+    again = Core()
+    decode = msgspec.json.Decoder(tuple[float, ANY_INPUT]).decode
+    commands = 0
+    for now, item, step in busy_life.live(seed):
+        read_now, read = decode(msgspec.json.encode((now, item)))
+        try:
+            assert again.handle(read_now, read) == step
+        except BatchError:
+            assert step is None
+        invariants.check(again)
+        commands += len(step.commands) if step else 0
+    assert commands > 300
+
+
+def test_life_does_not_depend_on_the_hash_seed() -> None:
+    script = Path(busy_life.__file__)
+    prints = [
+        subprocess.Popen(
+            [sys.executable, script, "7"],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("0", "1", "4711")
+    ]
+    said = {process.communicate()[0] for process in prints}
+    assert said == {busy_life.fingerprint(7) + "\n"}
+
+
+def test_time_never_goes_back(world: World) -> None:
+    world.pool()
+    world.now -= 1000
+    world.job()
+    assert world.job_view().creation_time == world.pool_view().creation_time
+
+
+def test_refused_request_takes_no_time_back_and_gives_no_command(world: World) -> None:
+    world.pool()
+    before = digest(world.core)
+    for request in (
+        inputs.CreatePool(spec=PoolSpec(id="P")),
+        inputs.CreateTasks(job_id="none", specs=(TaskSpec(id="a", command_line="x"),)),
+        inputs.DeletePool(pool_id="q"),
+    ):
+        world.refused(request)
+    assert digest(world.core) == before
+
+
+def test_deadline_too_early_does_nothing(world: World) -> None:
+    world.pool(nodes=0)
+    due = world.core.next_deadline()
+    assert due == world.now + 900
+    world.feed(inputs.DeadlineReached())
+    world.nothing_else()
+    assert world.core.next_deadline() == due
+
+
+def test_inputs_that_overtake_a_deadline_do_no_harm(world: World) -> None:
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+    ((_, node, _),) = world.told()
+    world.now += 10_000  # the timer is late
+    world.allocated(node)
+    assert world.pool_view().resize_errors == ()
+    world.feed(inputs.DeadlineReached())
+    world.nothing_else()
+    assert world.pool_view().allocation_state == "steady"
+
+
+def test_report_of_what_the_core_does_not_know_is_dropped(world: World) -> None:
+    world.pool()
+    world.job()
+    world.tasks("a")
+    run = world.run()
+    before = digest(world.core)
+    reports = (
+        inputs.NodeAllocated(node_id="x", boot=1, ip_address="1.2.3.4"),
+        inputs.NodeStarted(node_id="x", boot=1),
+        inputs.NodeLost(node_id=run.run_id.node_id, boot=9),
+        inputs.NodeStopped(node_id=run.run_id.node_id),
+        inputs.NodeStartFailed(node_id="x", boot=1),
+        inputs.RunExited(run_id=run.run_id._replace(number=99), exit_code=0),
+    )
+    for report in reports:
+        assert world.feed(report) == []
+    assert world.core.dropped == len(reports)
+    world.core.dropped = 0
+    assert digest(world.core) == before
+
+
+def test_run_that_exits_twice_counts_once(world: World) -> None:
+    world.pool()
+    world.job()
+    world.tasks("a")
+    run = world.run()
+    world.exit(run)
+    world.exit(run, 1)
+    assert world.core.dropped == 1
+    assert world.task("a").result == "success"
+
+
+def test_closing_lab_mends_nothing_and_refuses_everything(world: World) -> None:
+    (node,) = world.pool()
+    world.job()
+    world.tasks("a")
+    run = world.run()
+    assert isinstance(run, StartRun)
+    world.feed(inputs.LabClosing())
+    world.lost(node)
+    world.exit(run)
+    world.feed(inputs.LabClosing())
+    world.nothing_else()
+    assert world.core.next_deadline() is None
+    assert world.core.dropped == 3
+    with pytest.raises(Conflict, match="closed"):
+        world.feed(inputs.EnableJob(job_id="j"))

@@ -1,0 +1,312 @@
+"""A random life of a lab: any request, any report, any order; what must hold is in `lived`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from drawn import (
+    COMPLETE,
+    HOW,
+    JOB_LIMITS,
+    JOBS,
+    OPTIONS,
+    POOLS,
+    PREPARATIONS,
+    START_TASKS,
+    TASK_LIMITS,
+    TASKS,
+    WHICH,
+)
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_random
+from lived import Lived
+
+from batchlab.core import inputs
+from batchlab.core.machine import Core, Settings
+from batchlab.core.specs import (
+    JobConstraints,
+    JobPreparationTask,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+)
+
+
+class Life(Lived):
+    """What can be asked for and what can happen, in any order."""
+
+    @initialize(
+        quota=st.sampled_from([None, None, 6]),
+        nodes=st.integers(1, 3),
+        slots=st.integers(1, 2),
+        preparation=st.none() | PREPARATIONS,
+        up=st.booleans(),
+    )
+    def begin(self, quota: int | None, nodes: int, slots: int, preparation: Any, up: bool) -> None:
+        self.core = Core(Settings(dedicated_core_quota=quota))
+        self.create_pool("p", nodes, slots, "spread", None)
+        for _ in range(2 * nodes if up else 0):
+            self.answer_one()
+        self.create_job("a", "p", 0, preparation, True, JobConstraints(), None, 4)
+
+    # -- requests: pools and nodes ---------------------------------------------------------------
+
+    @rule(pool=POOLS, nodes=st.integers(0, 3), slots=st.integers(1, 2),
+          fill=st.sampled_from(["spread", "pack"]), start=START_TASKS)  # fmt: skip
+    def create_pool(
+        self, pool: str, nodes: int, slots: int, fill: str, start: StartTask | None
+    ) -> None:
+        spec = PoolSpec(
+            id=pool, target_dedicated_nodes=nodes, task_slots_per_node=slots,
+            task_scheduling_policy=fill, start_task=start,
+        )  # fmt: skip
+        self.feed(inputs.CreatePool(spec=spec))
+
+    @rule(pool=POOLS, start=START_TASKS)
+    def update_pool(self, pool: str, start: StartTask | None) -> None:
+        self.feed(inputs.UpdatePool(pool_id=pool, start_task=start))
+
+    @rule(pool=POOLS, count=st.integers(-1, 3), option=OPTIONS)
+    def resize(self, pool: str, count: int, option: Any) -> None:
+        self.feed(
+            inputs.ResizePool(
+                pool_id=pool, target_dedicated_nodes=count, node_deallocation_option=option
+            )
+        )
+
+    @rule(pool=POOLS)
+    def stop_resize(self, pool: str) -> None:
+        self.feed(inputs.StopPoolResize(pool_id=pool))
+
+    @rule(pool=POOLS)
+    def delete_pool(self, pool: str) -> None:
+        self.feed(inputs.DeletePool(pool_id=pool))
+
+    @rule(picks=st.lists(WHICH, min_size=0, max_size=3), option=OPTIONS)
+    def remove_nodes(self, picks: list[int], option: Any) -> None:
+        pool = self.some_node(picks[0] if picks else 0)[0]
+        ids = tuple(self.some_node(which)[1] for which in picks)
+        self.feed(inputs.RemoveNodes(pool_id=pool, node_ids=ids, node_deallocation_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def reboot(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.RebootNode(pool_id=pool, node_id=node, node_reboot_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def reimage(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.ReimageNode(pool_id=pool, node_id=node, node_reimage_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def disable_node(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(
+            inputs.DisableNodeScheduling(
+                pool_id=pool, node_id=node, node_disable_scheduling_option=option
+            )
+        )
+
+    @rule(which=WHICH)
+    def enable_node(self, which: int) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.EnableNodeScheduling(pool_id=pool, node_id=node))
+
+    # -- requests: jobs and tasks ----------------------------------------------------------------
+
+    @rule(
+        job=JOBS,
+        pool=POOLS,
+        priority=st.integers(-1, 1),
+        preparation=st.none() | PREPARATIONS,
+        release=st.booleans(),
+        limits=JOB_LIMITS,
+        complete=COMPLETE,
+        tasks=st.integers(0, 4),
+    )
+    def create_job(
+        self, job: str, pool: str, priority: int, preparation: JobPreparationTask | None,
+        release: bool, limits: JobConstraints, complete: str | None, tasks: int,
+    ) -> None:  # fmt: skip
+        spec = JobSpec(
+            id=job, pool_info=pool, priority=priority, constraints=limits,
+            job_preparation_task=preparation,
+            job_release_task="rel" if preparation and release else None,
+            on_all_tasks_complete=complete or "noaction",
+        )  # fmt: skip
+        self.feed(inputs.CreateJob(spec=spec))
+        ids = ["t1", "t2", "t3", "T4"][:tasks]
+        specs = tuple(TaskSpec(id=i, command_line="x") for i in ids)
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, priority=st.none() | st.integers(-1, 1), limits=st.none() | JOB_LIMITS,
+          pool=st.none() | POOLS, complete=COMPLETE)  # fmt: skip
+    def update_job(
+        self, job: str, priority: int | None, limits: JobConstraints | None, pool: str | None,
+        complete: Any,
+    ) -> None:  # fmt: skip
+        self.feed(
+            inputs.UpdateJob(
+                job_id=job,
+                priority=priority,
+                constraints=limits,
+                pool_info=PoolInfo(pool_id=pool) if pool else None,
+                on_all_tasks_complete=complete,
+            )
+        )
+
+    @rule(job=JOBS, how=st.sampled_from(["requeue", "terminate", "wait"]))
+    def disable_job(self, job: str, how: Any) -> None:
+        self.feed(inputs.DisableJob(job_id=job, disable_tasks=how))
+
+    @rule(job=JOBS)
+    def enable_job(self, job: str) -> None:
+        self.feed(inputs.EnableJob(job_id=job))
+
+    @rule(job=JOBS)
+    def terminate_job(self, job: str) -> None:
+        self.feed(inputs.TerminateJob(job_id=job))
+
+    @rule(job=JOBS)
+    def delete_job(self, job: str) -> None:
+        self.feed(inputs.DeleteJob(job_id=job))
+
+    @rule(job=JOBS, ids=st.lists(TASKS, max_size=3), slots=st.integers(1, 3), limits=TASK_LIMITS)
+    def create_tasks(self, job: str, ids: list[str], slots: int, limits: TaskConstraints) -> None:
+        specs = tuple(
+            TaskSpec(id=i, command_line="x", required_slots=slots, constraints=limits) for i in ids
+        )
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, task=TASKS, limits=TASK_LIMITS)
+    def update_task(self, job: str, task: str, limits: TaskConstraints) -> None:
+        self.feed(inputs.UpdateTask(job_id=job, task_id=task, constraints=limits))
+
+    @rule(job=JOBS, task=TASKS)
+    def terminate_task(self, job: str, task: str) -> None:
+        self.feed(inputs.TerminateTask(job_id=job, task_id=task))
+
+    @rule(job=JOBS, task=TASKS)
+    def reactivate_task(self, job: str, task: str) -> None:
+        self.feed(inputs.ReactivateTask(job_id=job, task_id=task))
+
+    @rule(job=JOBS, task=TASKS)
+    def delete_task(self, job: str, task: str) -> None:
+        self.feed(inputs.DeleteTask(job_id=job, task_id=task))
+
+    # -- reports ---------------------------------------------------------------------------------
+
+    @rule(count=st.integers(1, 6))
+    def answer_some(self, count: int) -> None:
+        for _ in range(count):
+            self.answer_one()
+
+    @precondition(lambda self: self.machines.runs)
+    @rule(which=WHICH, how=HOW, again=st.booleans())
+    def exit(self, which: int, how: str, again: bool) -> None:
+        runs = list(self.machines.runs)
+        report = self.machines.exit(runs[which % len(runs)], how)
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.at("asked", "allocated"))
+    @rule(which=WHICH, well=st.booleans(), again=st.booleans())
+    def boot(self, which: int, well: bool, again: bool) -> None:
+        nodes = self.machines.at("asked", "allocated")
+        node = nodes[which % len(nodes)]
+        boots = self.machines.boots[node]
+        if not well:
+            report = self.machines.fail(node)
+        elif self.machines.stages[node] == "asked":
+            report = self.machines.allocate(node)
+        else:
+            report = self.machines.start(node)
+        self.feed(report)
+        if again:
+            self.feed(report)
+        if boots > 1:
+            self.dropped(msgspec.structs.replace(report, boot=boots - 1))
+
+    @precondition(lambda self: self.machines.at("asked", "allocated", "up"))
+    @rule(which=WHICH, again=st.booleans())
+    def lose(self, which: int, again: bool) -> None:
+        nodes = self.machines.at("asked", "allocated", "up")
+        report = self.machines.lose(nodes[which % len(nodes)])
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.at("stopping"))
+    @rule(which=WHICH, again=st.booleans())
+    def stop(self, which: int, again: bool) -> None:
+        nodes = self.machines.at("stopping")
+        report = self.machines.stop(nodes[which % len(nodes)])
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.ghosts)
+    @rule(which=WHICH, cancelled=st.booleans())
+    def late(self, which: int, cancelled: bool) -> None:
+        ghosts = self.machines.ghosts
+        run_id = ghosts.pop(which % len(ghosts))
+        self.dropped(inputs.RunExited(run_id=run_id, exit_code=0, cancelled=cancelled))
+
+    @precondition(lambda self: self.machines.at("up", "failed"))
+    @rule(which=WHICH, kind=st.sampled_from(["allocated", "started", "failed", "lost"]))
+    def out_of_turn(self, which: int, kind: str) -> None:
+        """A report that repeats itself, or overtakes another, long after."""
+        nodes = self.machines.at("up", "failed")
+        node = nodes[which % len(nodes)]
+        boot = self.machines.boots[node]
+        if kind == "allocated" and self.machines.stages[node] == "up":
+            self.feed(inputs.NodeAllocated(node_id=node, boot=boot, ip_address="127.0.1.1"))
+        elif kind == "started":
+            self.feed(inputs.NodeStarted(node_id=node, boot=boot))
+        elif kind == "failed" and self.machines.stages[node] == "failed":
+            self.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
+        elif kind == "lost" and self.machines.stages[node] == "failed":
+            self.feed(inputs.NodeLost(node_id=node, boot=boot))
+
+    # -- time ------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 25, 31, 400, 1000, 700_000]), punctual=st.booleans())
+    def later(self, seconds: float, punctual: bool) -> None:
+        """Time passes; not punctual: the timer has not fired yet when the next input comes."""
+        end = self.now + seconds
+        while punctual and (due := self.core.next_deadline()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.feed(inputs.DeadlineReached())
+        self.now = end
+
+
+SMALL = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    phases=[Phase.generate, Phase.shrink],
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+SOAK = settings(SMALL, max_examples=5_000, stateful_step_count=100, derandomize=False)
+
+
+@pytest.mark.timeout(600)  # finding the smallest life that fails takes its time
+def test_core_random_life_holds_invariants_and_drains() -> None:
+    run_random(Life, settings=SMALL)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_core_long_random_life_holds_invariants_and_drains() -> None:
+    run_random(Life, settings=SOAK)

@@ -1,0 +1,340 @@
+"""Specs: every property takes what it should and refuses the rest, with code, name and cure."""
+
+from __future__ import annotations
+
+import typing
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchlab.core import specs
+from batchlab.core.model import Model
+from batchlab.core.specs import (
+    EnvironmentSetting,
+    JobConstraints,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    ResourceFile,
+    StartTask,
+    TaskConstraints,
+    TaskSchedulingPolicy,
+    TaskSpec,
+    vm_cores,
+)
+from batchlab.errors import BatchError, InvalidRequest
+
+MODELS: list[type[Model]] = [
+    value for value in vars(specs).values() if isinstance(value, type) and issubclass(value, Model)
+]
+MINIMAL: dict[type[Model], dict[str, Any]] = {
+    EnvironmentSetting: {"name": "X"},
+    ResourceFile: {"http_url": "/data/in.txt"},
+    TaskConstraints: {},
+    JobConstraints: {},
+    StartTask: {"command_line": "s"},
+    JobPreparationTask: {"command_line": "p"},
+    JobReleaseTask: {"command_line": "r"},
+    TaskSpec: {"id": "a", "command_line": "x"},
+    PoolInfo: {"pool_id": "p"},
+    TaskSchedulingPolicy: {},
+    PoolSpec: {"id": "p"},
+    JobSpec: {"id": "j", "pool_info": "p"},
+}
+FULL: list[Model] = [
+    EnvironmentSetting(name="X", value="1"),
+    ResourceFile(http_url="https://h/a?sig=1", file_path="d/a", file_mode="0644"),
+    StartTask(
+        command_line="s", resource_files=["/d/f"], environment_settings={"X": "1"},
+        max_task_retry_count=-1, wait_for_success=False,
+    ),
+    PoolSpec(
+        id="P-1_x", vm_size="Standard_D4s_v3", target_dedicated_nodes=3, resize_timeout="20m",
+        task_slots_per_node=16, task_scheduling_policy="pack", start_task="s",
+    ),
+    TaskSpec(
+        id="a", command_line="grep 'ä' \n", resource_files=[ResourceFile(http_url="memory://f")],
+        environment_settings={"X": "=", "Y": ""}, required_slots=256,
+        constraints=TaskConstraints(
+            max_wall_clock_time="1ms", retention_time=timedelta(days=999), max_task_retry_count=0
+        ),
+    ),
+    JobSpec(
+        id="j", pool_info=PoolInfo(pool_id="p"), priority=-1000,
+        constraints=JobConstraints(max_wall_clock_time="1w", max_task_retry_count=-1),
+        job_preparation_task=JobPreparationTask(
+            id="prep", command_line="p", wait_for_success=False,
+            rerun_on_node_reboot_after_success=False,
+            constraints=TaskConstraints(max_task_retry_count=3),
+        ),
+        job_release_task=JobReleaseTask(
+            id="rel", command_line="r", max_wall_clock_time="30s", retention_time=0
+        ),
+        on_all_tasks_complete="terminatejob",
+    ),
+]  # fmt: skip
+
+
+def refusal(model: type[Model], **given: Any) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as caught:
+        model(**MINIMAL[model] | given)
+    return caught.value
+
+
+def fields() -> list[tuple[type[Model], str, str]]:
+    """Every property of every model, with what kind of value it takes."""
+    found = []
+    for model in MODELS:
+        for name, hint in typing.get_type_hints(model).items():
+            if name == "__match_args__" or hasattr(Model, name):
+                continue
+            text = str(hint)
+            kinds = [
+                kind for kind in ("bool", "int", "timedelta", "dict", "tuple") if kind in text
+            ]
+            kind = kinds[0] if kinds else "model" if "specs" in text else "text"
+            found.append((model, name, "choice" if "Literal" in text else kind))
+    return found
+
+
+WRONG: dict[str, list[Any]] = {
+    "text": [7, b"x", ["x"], {}, object(), True, "a\0b", "\ud800"],
+    "bool": [1, "yes", None, []],
+    "int": ["3", 1.0, True, 10**5000, -(2**31), float("nan"), [], object()],
+    "timedelta": ["soon", -1, True, [], object(), float("inf"), 10**5000],
+    "dict": [7, "X=1", [1], {1: "x"}, {"X": 1}, {"": "x"}, {"A=B": "x"}, {"X": "\0"},
+             {"X": None}, {"X": "\udfff"}],
+    "tuple": [7, "abc", {"a": 1}, [7], [None], object()],
+    "model": [7, [], {}, object(), True],
+    "choice": ["sideways", 7, None, []],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "wrong"),
+    [
+        pytest.param(model, name, wrong, id=f"{model.__name__}.{name}-{kind}{number}")
+        for model, name, kind in fields()
+        for number, wrong in enumerate(WRONG[kind])
+    ],
+)
+def test_property_of_a_wrong_type_is_refused_by_name(
+    model: type[Model], name: str, wrong: Any
+) -> None:
+    error = refusal(model, **{name: wrong})
+    assert error.status == 400
+    assert error.code in ("InvalidPropertyValue", "MissingRequiredProperty")
+    assert error.values["PropertyName"].startswith((name, "http_url", "id", "pool_id"))
+    assert len(error.message) < 700
+
+
+def test_every_model_is_tested() -> None:
+    assert set(MINIMAL) == set(MODELS)
+    assert {name for model, name, _ in fields() if model is PoolSpec} == set(
+        PoolSpec.__struct_fields__
+    )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_unknown_keyword_is_refused_with_its_nearest_neighbour(model: type[Model]) -> None:
+    known = model.__struct_fields__[-1]
+    error = refusal(model, **{known + "s": 1})
+    assert error.code == "UnsupportedProperty"
+    assert f"did you mean {known}?" in error.message
+    assert "it may have" in refusal(model, zzzzzzzz=1).message
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_required_property_left_out_is_named(model: type[Model]) -> None:
+    for name in MINIMAL[model]:
+        given = {key: value for key, value in MINIMAL[model].items() if key != name}
+        for nothing in ({}, {name: None}):
+            with pytest.raises(InvalidRequest) as caught:
+                model(**given, **nothing)
+            assert caught.value.code == "MissingRequiredProperty"
+            assert caught.value.values == {"PropertyName": name}
+
+
+def test_properties_by_position_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        PoolSpec("p", 3)  # type: ignore[call-arg]
+    assert caught.value.code == "InvalidRequestBody"
+    assert "PoolSpec(id=...)" in caught.value.message
+
+
+# -- edges --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        (TaskSpec, {"required_slots": 0}),
+        (TaskSpec, {"required_slots": 257}),
+        (TaskSpec, {"id": "<script>alert(1)</script>"}),
+        (TaskSpec, {"id": "x" * 65}),
+        (PoolSpec, {"id": ""}),
+        (PoolSpec, {"vm_size": " "}),
+        (PoolSpec, {"target_dedicated_nodes": -1}),
+        (PoolSpec, {"target_dedicated_nodes": 100_001}),
+        (PoolSpec, {"resize_timeout": "PT4M"}),  # row 43
+        (PoolSpec, {"task_slots_per_node": 0}),
+        (PoolSpec, {"task_slots_per_node": 9}),  # small has 2 cores
+        (PoolSpec, {"task_slots_per_node": 257, "vm_size": "standard_m128"}),
+        (JobSpec, {"priority": -1001}),
+        (JobSpec, {"priority": 1001}),
+        (JobSpec, {"job_release_task": "r"}),  # row 27
+        (TaskConstraints, {"max_task_retry_count": -2}),
+        (TaskConstraints, {"max_wall_clock_time": 0}),
+        (JobConstraints, {"max_task_retry_count": -2}),
+        (JobConstraints, {"max_wall_clock_time": "0s"}),
+        (StartTask, {"max_task_retry_count": -2}),
+        (JobReleaseTask, {"max_wall_clock_time": "PT16M"}),  # row 28
+        (JobReleaseTask, {"max_wall_clock_time": 0}),
+        (JobPreparationTask, {"id": "a b"}),
+        (JobReleaseTask, {"id": "../x"}),
+        (PoolInfo, {"pool_id": "a/b"}),
+        (ResourceFile, {"file_path": "/etc/passwd"}),
+        (ResourceFile, {"file_path": "../x"}),
+        (ResourceFile, {"file_path": "a/../../x"}),
+        (ResourceFile, {"file_path": ""}),
+        (ResourceFile, {"file_path": "."}),
+        (ResourceFile, {"file_path": "a/"}),
+        (ResourceFile, {"file_path": "a/."}),
+        (ResourceFile, {"file_mode": "0888"}),
+        (ResourceFile, {"file_mode": "77"}),
+        (ResourceFile, {"file_mode": "rwx"}),
+    ],
+)
+def test_value_out_of_range_is_refused_with_its_name(
+    model: type[Model], given: dict[str, Any]
+) -> None:
+    error = refusal(model, **given)
+    assert error.code == "InvalidPropertyValue"
+    assert error.values["PropertyName"] == next(iter(given))
+    assert error.values["Reason"]
+
+
+@pytest.mark.parametrize("url", ["", "https://host/dir/", "a/..", "?x"])
+def test_resource_file_without_a_name_is_refused(url: str) -> None:
+    assert refusal(ResourceFile, http_url=url).code == "InvalidPropertyValue"
+
+
+@pytest.mark.parametrize("model", [StartTask, JobPreparationTask, JobReleaseTask, TaskSpec])
+@pytest.mark.parametrize("command", ["", " ", "\t\n"])
+def test_command_line_that_is_empty_is_missing(model: type[Model], command: str) -> None:
+    error = refusal(model, command_line=command)
+    assert (error.code, error.values["PropertyName"]) == (
+        "MissingRequiredProperty", "command_line",
+    )  # fmt: skip
+
+
+def test_hooks_of_one_job_have_ids_of_their_own() -> None:
+    error = refusal(
+        JobSpec,
+        job_preparation_task=JobPreparationTask(id="Hook", command_line="p"),
+        job_release_task=JobReleaseTask(id="hook", command_line="r"),
+    )
+    assert error.values["PropertyName"] == "job_release_task"
+
+
+def test_start_task_may_have_32768_characters() -> None:
+    assert StartTask(command_line="x" * 32_000)
+    assert refusal(StartTask, command_line="x" * 32_768).values["PropertyName"] == "start_task"
+
+
+@pytest.mark.parametrize(
+    ("size", "cores"),
+    [
+        ("small", 2), ("Medium", 4), ("LARGE", 8), ("standard_d4s_v3", 4), ("Basic_A1", 1),
+        ("standard_a0", 1), ("whatever", 64), ("d²", 64), ("x99999999", 9999),
+    ],
+)  # fmt: skip
+def test_vm_size_tells_its_cores(size: str, cores: int) -> None:
+    assert vm_cores(size) == cores
+
+
+def test_message_of_a_huge_value_is_short() -> None:
+    error = refusal(TaskSpec, id="x" * 100_000)
+    assert len(error.message) < 400
+    assert len(error.values["PropertyValue"]) <= 200
+
+
+# -- sugar --------------------------------------------------------------------------------------
+
+
+def test_sugar_makes_the_same_models() -> None:
+    job = JobSpec(
+        id="j", pool_info=SimpleNamespace(id="p"), job_preparation_task="p", job_release_task="r",
+        constraints=JobConstraints(max_wall_clock_time="PT1H"),
+        on_all_tasks_complete="TerminateJob",
+    )  # fmt: skip
+    assert job.pool_info == PoolInfo(pool_id="p")
+    assert job.job_preparation_task == JobPreparationTask(command_line="p")
+    assert job.job_release_task == JobReleaseTask(command_line="r")
+    assert job.constraints.max_wall_clock_time == timedelta(hours=1)
+    assert job.on_all_tasks_complete == "terminatejob"
+    task = TaskSpec(
+        id="a", command_line="x", resource_files=["https://h/d/f.txt?sig=s/t"],
+        environment_settings=[EnvironmentSetting(name="X", value="1")],
+    )  # fmt: skip
+    assert task.resource_files[0].target == "f.txt"
+    assert task.environment_settings == {"X": "1"}
+    assert PoolSpec(id="p", vm_size="Standard_D2").vm_size == "standard_d2"
+
+
+def test_spec_does_not_change_with_what_it_was_made_of() -> None:
+    settings = {"X": "1"}
+    files = [ResourceFile(http_url="/a")]
+    task = TaskSpec(id="a", command_line="x", environment_settings=settings, resource_files=files)
+    settings["X"] = "2"
+    files.clear()
+    assert task.environment_settings == {"X": "1"}
+    assert len(task.resource_files) == 1
+    with pytest.raises(AttributeError):
+        task.id = "b"  # type: ignore[misc]
+
+
+# -- written down and read again ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", FULL, ids=lambda value: type(value).__name__)
+def test_spec_survives_json_and_msgpack(value: Model) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value)) == value
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_minimal_spec_survives_json(model: type[Model]) -> None:
+    value = model(**MINIMAL[model])
+    assert msgspec.json.decode(msgspec.json.encode(value), type=model) == value
+
+
+# -- anything at all ----------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
+    | st.timedeltas() | st.sampled_from(FULL),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@given(st.sampled_from(MODELS), st.data())
+def test_any_value_makes_a_spec_that_can_be_written_down_or_a_refusal(
+    model: type[Model], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(model.__struct_fields__))
+    given = MINIMAL[model] | {name: data.draw(ANYTHING)}
+    try:
+        value = model(**given)
+    except BatchError as refused:
+        assert refused.status == 400  # noqa: PT017
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(value), type=model) == value

@@ -1,0 +1,36 @@
+"""Stories told once, lived in three worlds: simulated, light nodes, nodes that are processes.
+
+A story uses the public names only, and command lines that every world understands. It is told to
+the simulation and to light nodes; with the mark ``processes`` to process nodes too.
+"""
+
+import pytest
+from stories import World
+
+WORLDS = ("simulated", "light")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "processes: a story that process nodes live too")
+    config.addinivalue_line("markers", "worlds(*names): the worlds that live this story")
+
+
+def pytest_generate_tests(metafunc):
+    if "world" in metafunc.fixturenames:
+        chosen = metafunc.definition.get_closest_marker("worlds")
+        names = chosen.args if chosen else WORLDS
+        if metafunc.definition.get_closest_marker("processes"):
+            names = (*names, "processes")
+        metafunc.parametrize("world", names, indirect=True)
+
+
+@pytest.fixture
+def world(request):
+    world = World(request.param)
+    yield world
+    world.end()
+
+
+@pytest.fixture
+def lab(world):
+    return world.lab

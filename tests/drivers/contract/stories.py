@@ -1,0 +1,126 @@
+"""What stories need: a world with a lab in it, and short ways to say what is expected."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+
+import pytest
+
+import batchlab as bl
+from batchlab.core.invariants import check
+
+SHARED = "$AZ_BATCH_NODE_SHARED_DIR"
+LONG = "sleep 500"
+"""Something that is still running when it is looked at, in every world."""
+SOON = "5m"
+"""Lab time in which everything that is under way must have happened."""
+SPEED = 10
+
+
+class World:
+    """One of the worlds, and the lab that a story is about."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @cached_property
+    def lab(self):
+        """A lab of which a second of lab time is short."""
+        if self.name == "simulated":
+            return bl.SimulatedLab(seed=1, boot="3s", workload=bl.Workload("5s"))
+        return bl.Lab(speed=SPEED, processes=self.name == "processes")
+
+    def sleep(self, seconds):
+        """A command that takes so many seconds of lab time."""
+        return f"sleep {seconds if self.name == 'simulated' else seconds / SPEED}"
+
+    def until(self, seen):
+        """Let time pass until something is seen that no state tells of."""
+        deadline = self.lab.now + timedelta(minutes=5)
+        while not _sees(seen):
+            assert self.lab.now < deadline, "it was not seen in time"
+            if self.name == "simulated":
+                self.lab.advance("1s")
+            else:
+                time.sleep(0.01)
+
+    def kill(self, node):
+        """Kill a node without a word."""
+        if self.name == "simulated":
+            self.lab._connection.world.lose_node(node.id)
+            return
+        assert self.name == "processes"
+        job = self.lab.create_job("who", node.pool_id, priority=1000)
+        for task in job.create_tasks([sh("echo $AZ_BATCH_NODE_ID $PPID")] * 4):
+            task.wait(timeout=SOON)
+            node_id, pid = task.stdout.split()
+            if node_id == node.id:
+                os.kill(int(pid), signal.SIGKILL)
+                return
+        pytest.fail(f"no task ran on {node.id}")
+
+    def end(self):
+        """Close the lab, and see that all that must hold holds."""
+        if "lab" in vars(self):
+            if self.name == "simulated":
+                check(self.lab._connection.engine.core)
+            self.lab.close()
+
+
+def _sees(seen):
+    try:
+        return seen()
+    except (bl.NotFound, bl.Conflict):
+        return False  # a file that is not there yet, a node that is not up
+
+
+def sh(script):
+    """A command line for a shell."""
+    assert "'" not in script
+    return f"/bin/sh -c '{script}'"
+
+
+def pool_of(lab, nodes=1, id="p", **settings):  # noqa: A002
+    """A pool whose nodes are idle."""
+    pool = lab.create_pool(id, target_dedicated_nodes=nodes, **settings)
+    pool.nodes.wait("idle", timeout=SOON)
+    return pool
+
+
+def run(job, *commands):
+    """Run commands as tasks of a job, to their end; the tasks."""
+    tasks = job.create_tasks(list(commands))
+    job.tasks.wait(timeout=SOON)
+    return tasks
+
+
+def start(job, *commands):
+    """Have commands run as tasks of a job; the tasks."""
+    tasks = job.create_tasks(list(commands))
+    for task in tasks:
+        task.wait("running", timeout=SOON)
+    return tasks
+
+
+def end(job):
+    """Terminate a job and wait until it is completed."""
+    job.terminate()
+    job.wait("completed", timeout=SOON)
+
+
+def only(items):
+    """The one item."""
+    (item,) = items
+    return item
+
+
+@contextmanager
+def refused(code):
+    """Expect a refusal with this code, that says something."""
+    with pytest.raises(bl.BatchError) as caught:
+        yield caught
+    assert caught.value.code == code
+    assert len(caught.value.message) > 10

@@ -1,0 +1,107 @@
+"""What the tests of real nodes share: polling with a deadline, and a node on a worker."""
+
+import asyncio
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from distributed import Worker
+
+from batchlab.core.ids import RunId
+from batchlab.core.outputs import StartRun
+from batchlab.drivers.dask import messages
+from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
+from batchlab.drivers.dask.supply import LightWorker, QuietScheduler
+
+PATIENCE_S = 20.0
+
+
+def until(condition, timeout=PATIENCE_S):
+    """Poll until a condition holds; its value. Fails when time is over."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{condition} did not come true"
+        time.sleep(0.01)
+
+
+def sleepers(seconds):
+    """Processes, zombies aside, that run ``sleep`` for this number of seconds."""
+    listing = subprocess.run(
+        ["ps", "-axo", "pid=,stat=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return [
+        int(pid) for pid, state, command in rows
+        if command == f"sleep {seconds}" and not state.startswith("Z")
+    ]  # fmt: skip
+
+
+class Node:
+    """One node on a light worker, and what it reported to a scheduler that has no host."""
+
+    def __init__(self, root, **config):
+        self.config = messages.NodeConfig(
+            lab_id="test", pool_id="pool", node_id="node", boot=1, account_name="account",
+            account_url="https://account", root=str(root), **config,
+        )  # fmt: skip
+        self.reports = []
+        self._number = 0
+
+    @property
+    def root(self):
+        return os.path.realpath(f"{self.config.root}/batchlab-test/node")
+
+    async def __aenter__(self):
+        self.scheduler = await QuietScheduler(protocol="inproc://", dashboard=False)
+        self.scheduler.stream_handlers["batchlab-reports"] = self._take
+        await self.join()
+        return self
+
+    async def join(self):
+        """Put the node on a new worker."""
+        self.worker = await LightWorker(
+            self.scheduler.address, nthreads=1, name="node", memory_limit=0,
+            local_directory=self.config.root,
+        )  # fmt: skip
+        assert isinstance(self.worker, Worker)
+        result = await self.worker.plugin_add(NodeAgent(self.config), name=PLUGIN_NAME)
+        assert result == {"status": "OK"}
+
+    async def __aexit__(self, *_):
+        await self.worker.close()
+        await self.scheduler.close()
+
+    def _take(self, reports=b"", **_):
+        self.reports += messages.decode_reports(reports)
+
+    def run(self, command_line, kind="task", name="t1", job_id="j", **options):
+        """Order a run; the order."""
+        self._number += 1
+        order = StartRun(
+            run_id=RunId(job_id, name, "node", self._number), kind=kind, pool_id="pool",
+            command_line=command_line, directory=f"workitems/{job_id}/job-1/{name}", **options,
+        )  # fmt: skip
+        self.send(order)
+        return order
+
+    def send(self, *commands):
+        """Give the node commands."""
+        comm = self.scheduler.stream_comms[self.worker.address]
+        comm.send({"op": "batchlab-commands", "commands": messages.encode_commands(commands)})
+
+    async def report(self, order):
+        """Wait for the report of a run."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            for report in self.reports:
+                if report.run_id == order.run_id:
+                    return report
+            assert time.monotonic() < deadline, f"no report of {order.command_line}"
+            await asyncio.sleep(0.005)
+
+    def read(self, path):
+        return Path(self.root, path).read_bytes()

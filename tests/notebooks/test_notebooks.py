@@ -1,0 +1,71 @@
+"""Every lesson runs from top to bottom and shows exactly the text that is stored in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+HEADINGS = [
+    "## What you'll do",
+    "## What you'll learn",
+    "## What you'll need",
+    "## Your turn",
+    "## In practice",
+    "## Further reading",
+]
+
+lessons = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+
+
+def read(lesson: Path) -> Any:
+    return nbformat.read(lesson, as_version=4)
+
+
+@lessons
+def test_lesson_shows_what_is_stored_in_it(lesson: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default",
+         "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "100",
+         "--nbval-sanitize-with", "notebooks/sanitize.cfg", str(lesson)],
+        cwd=ROOT, capture_output=True, text=True, timeout=110, check=False,
+        env={**os.environ, "BATCHLAB_STATIC": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+@lessons
+def test_lesson_has_the_parts_of_a_lesson_in_their_order(lesson: Path) -> None:
+    notebook = read(lesson)
+    lines = [
+        line
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+    ]
+    assert lines[0].startswith("# ")
+    assert [line for line in lines if line in HEADINGS] == HEADINGS
+
+
+@lessons
+def test_lesson_is_stored_as_it_was_run_and_without_errors(lesson: Path) -> None:
+    notebook = read(lesson)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert not any(output.output_type == "error" for output in cell.outputs)
+        assert "execution" not in cell.metadata
+    assert "widgets" not in notebook.metadata
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_there_are_lessons() -> None:
+    assert LESSONS

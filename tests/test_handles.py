@@ -1,0 +1,400 @@
+"""Handles against a service that answers what the test says: what is asked for, and how."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from fake_connection import FakeConnection
+
+import batchlab as bl
+from batchlab.core import inputs, questions, specs, views
+from batchlab.core.views import Reason, TaskCounts
+from batchlab.handles.base import Handle, Seen
+from batchlab.handles.job import Job
+from batchlab.handles.node import Node
+from batchlab.handles.pool import Pool
+from batchlab.handles.task import Explanation, Task
+from batchlab.lab import BaseLab
+
+
+@pytest.fixture
+def connection() -> FakeConnection:
+    return FakeConnection(ListTaskIds=[])
+
+
+@pytest.fixture
+def lab(connection: FakeConnection) -> BaseLab:
+    return BaseLab(connection, "Lab()")
+
+
+@pytest.fixture
+def pool(connection: FakeConnection) -> Pool:
+    return Pool(connection, "render")
+
+
+@pytest.fixture
+def node(connection: FakeConnection) -> Node:
+    return Node(connection, "render", "n1")
+
+
+@pytest.fixture
+def job(connection: FakeConnection) -> Job:
+    return Job(connection, "frames")
+
+
+@pytest.fixture
+def task(connection: FakeConnection) -> Task:
+    return Task(connection, "frames", "t1")
+
+
+# -- the signatures are the models' -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handle", "view"),
+    [
+        (Pool, views.PoolView),
+        (Node, views.NodeView),
+        (Job, views.JobView),
+        (Task, views.TaskView),
+    ],
+)
+def test_handle_has_each_property_of_its_view(handle: type[Handle], view: Any) -> None:
+    fields = set(view.__struct_fields__)
+    seen = {name for name, value in vars(handle).items() if isinstance(value, Seen)}
+    assert seen | {name for name in ("id", "pool_id", "job_id") if hasattr(handle, name)} >= fields
+    assert seen <= fields
+    assert all(inspect.getdoc(getattr(handle, name)) for name in fields)
+
+
+@pytest.mark.parametrize(
+    ("verb", "spec", "renamed"),
+    [
+        (BaseLab.create_pool, specs.PoolSpec, {}),
+        (BaseLab.create_job, specs.JobSpec, {"pool": "pool_info"}),
+        (Job.create_task, specs.TaskSpec, {}),
+    ],
+)
+def test_verb_of_creation_takes_each_property_of_its_spec(
+    verb: Any, spec: Any, renamed: dict[str, str]
+) -> None:
+    taken = [renamed.get(name, name) for name in inspect.signature(verb).parameters]
+    assert set(taken) - {"self"} == set(spec.__struct_fields__)
+
+
+# -- identity -----------------------------------------------------------------------------------
+
+
+def test_handles_of_one_thing_are_equal_without_regard_to_case(
+    connection: FakeConnection, job: Job, task: Task
+) -> None:
+    assert job == Job(connection, "FRAMES")
+    assert hash(job) == hash(Job(connection, "FRAMES"))
+    assert task == Task(connection, "Frames", "T1")
+    assert {task: 1}[Task(connection, "frames", "T1")] == 1
+
+
+def test_handles_of_different_things_differ(connection: FakeConnection, job: Job) -> None:
+    assert job != Job(connection, "other")
+    assert job != Job(FakeConnection(), "frames")
+    assert Pool(connection, "x") != Job(connection, "x")
+    assert Task(connection, "a", "t") != Task(connection, "b", "t")
+    assert job != "frames"
+
+
+def test_property_asks_each_time(connection: FakeConnection, job: Job) -> None:
+    states = iter(["active", "completed"])
+    connection.answers["GetJob"] = lambda question: _Any(state=next(states))
+    assert [job.state, job.state] == ["active", "completed"]
+
+
+def test_property_cannot_be_assigned(pool: Pool) -> None:
+    with pytest.raises(AttributeError, match="what the service says"):
+        pool.state = "steady"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        pool.sate = "steady"  # type: ignore[attr-defined]
+
+
+def test_repr_of_a_handle_asks_nothing(pool: Pool, node: Node, job: Job, task: Task) -> None:
+    assert [repr(thing) for thing in (pool, node, job, task)] == [
+        "Pool('render')",
+        "Node('n1')",
+        "Job('frames')",
+        "Task('t1')",
+    ]
+
+
+class _Any:
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+
+# -- verbs ask for exactly this -----------------------------------------------------------------
+
+
+def test_create_pool_asks_for_the_pool(lab: BaseLab, connection: FakeConnection) -> None:
+    pool = lab.create_pool(
+        "render",
+        vm_size="LARGE",
+        target_dedicated_nodes=3,
+        task_slots_per_node=2,
+        task_scheduling_policy="pack",
+        resize_timeout="10m",
+        start_task="/bin/true",
+    )
+    spec = specs.PoolSpec(
+        id="render",
+        vm_size="large",
+        target_dedicated_nodes=3,
+        task_slots_per_node=2,
+        task_scheduling_policy=specs.TaskSchedulingPolicy(node_fill_type="pack"),
+        resize_timeout=timedelta(minutes=10),
+        start_task=specs.StartTask(command_line="/bin/true"),
+    )
+    assert connection.requests == [inputs.CreatePool(spec=spec)]
+    assert pool == Pool(connection, "render")
+
+
+def test_create_job_asks_for_the_job(lab: BaseLab, pool: Pool, connection: FakeConnection) -> None:
+    lab.create_job("frames", pool, priority=-5, job_preparation_task="a", job_release_task="b")
+    lab.create_job("frames2", "later", on_all_tasks_complete="terminatejob")
+    assert connection.requests == [
+        inputs.CreateJob(
+            spec=specs.JobSpec(
+                id="frames",
+                pool_info=specs.PoolInfo(pool_id="render"),
+                priority=-5,
+                job_preparation_task=specs.JobPreparationTask(command_line="a"),
+                job_release_task=specs.JobReleaseTask(command_line="b"),
+            )
+        ),
+        inputs.CreateJob(
+            spec=specs.JobSpec(
+                id="frames2", pool_info="later", on_all_tasks_complete="terminatejob"
+            )
+        ),
+    ]
+
+
+VERBS: list[tuple[Any, inputs.Request]] = [
+    (
+        lambda t: t["pool"].resize(5, node_deallocation_option="TaskCompletion"),
+        inputs.ResizePool(
+            pool_id="render", target_dedicated_nodes=5, node_deallocation_option="taskcompletion"
+        ),
+    ),
+    (
+        lambda t: t["pool"].resize(0, resize_timeout="6m"),
+        inputs.ResizePool(
+            pool_id="render", target_dedicated_nodes=0, resize_timeout=timedelta(minutes=6)
+        ),
+    ),
+    (lambda t: t["pool"].stop_resize(), inputs.StopPoolResize(pool_id="render")),
+    (
+        lambda t: t["pool"].remove_nodes([t["node"], "n2"], node_deallocation_option="terminate"),
+        inputs.RemoveNodes(
+            pool_id="render", node_ids=("n1", "n2"), node_deallocation_option="terminate"
+        ),
+    ),
+    (
+        lambda t: t["pool"].update(start_task="/bin/true"),
+        inputs.UpdatePool(pool_id="render", start_task=specs.StartTask(command_line="/bin/true")),
+    ),
+    (lambda t: t["pool"].delete(), inputs.DeletePool(pool_id="render")),
+    (lambda t: t["node"].reboot(), inputs.RebootNode(pool_id="render", node_id="n1")),
+    (
+        lambda t: t["node"].reboot("terminate"),
+        inputs.RebootNode(pool_id="render", node_id="n1", node_reboot_option="terminate"),
+    ),
+    (
+        lambda t: t["node"].reimage("requeue"),
+        inputs.ReimageNode(pool_id="render", node_id="n1"),
+    ),
+    (
+        lambda t: t["node"].disable_scheduling("taskcompletion"),
+        inputs.DisableNodeScheduling(
+            pool_id="render", node_id="n1", node_disable_scheduling_option="taskcompletion"
+        ),
+    ),
+    (
+        lambda t: t["node"].enable_scheduling(),
+        inputs.EnableNodeScheduling(pool_id="render", node_id="n1"),
+    ),
+    (
+        lambda t: t["job"].update(priority=500),
+        inputs.UpdateJob(job_id="frames", priority=500),
+    ),
+    (
+        lambda t: t["job"].update(pool_info=t["pool"], on_all_tasks_complete="terminatejob"),
+        inputs.UpdateJob(
+            job_id="frames",
+            pool_info=specs.PoolInfo(pool_id="render"),
+            on_all_tasks_complete="terminatejob",
+        ),
+    ),
+    (
+        lambda t: t["job"].disable("requeue"),
+        inputs.DisableJob(job_id="frames", disable_tasks="requeue"),
+    ),
+    (lambda t: t["job"].enable(), inputs.EnableJob(job_id="frames")),
+    (lambda t: t["job"].terminate(), inputs.TerminateJob(job_id="frames")),
+    (
+        lambda t: t["job"].terminate("seen enough"),
+        inputs.TerminateJob(job_id="frames", reason="seen enough"),
+    ),
+    (lambda t: t["job"].delete(), inputs.DeleteJob(job_id="frames")),
+    (
+        lambda t: t["task"].update(constraints=bl.TaskConstraints(max_task_retry_count=2)),
+        inputs.UpdateTask(
+            job_id="frames",
+            task_id="t1",
+            constraints=specs.TaskConstraints(max_task_retry_count=2),
+        ),
+    ),
+    (lambda t: t["task"].terminate(), inputs.TerminateTask(job_id="frames", task_id="t1")),
+    (lambda t: t["task"].reactivate(), inputs.ReactivateTask(job_id="frames", task_id="t1")),
+    (lambda t: t["task"].delete(), inputs.DeleteTask(job_id="frames", task_id="t1")),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "request_"), VERBS, ids=[f"{type(r).__name__}-{i}" for i, (_, r) in enumerate(VERBS)]
+)
+def test_verb_makes_its_request(
+    act: Any,
+    request_: inputs.Request,
+    connection: FakeConnection,
+    pool: Pool,
+    node: Node,
+    job: Job,
+    task: Task,
+) -> None:
+    act({"pool": pool, "node": node, "job": job, "task": task})
+    assert connection.requests == [request_]
+
+
+def test_every_request_of_the_core_can_be_made_through_a_handle() -> None:
+    made = {type(request) for _, request in VERBS}
+    assert made | {inputs.CreatePool, inputs.CreateJob, inputs.CreateTasks} == set(inputs.REQUESTS)
+
+
+def test_waits_name_their_condition_and_read_their_timeout(
+    connection: FakeConnection, pool: Pool, node: Node, job: Job, task: Task
+) -> None:
+    pool.wait()
+    pool.wait("DELETED", timeout="5m")
+    pool.nodes.wait(timeout=3)
+    node.wait("offline")
+    job.wait(timeout="PT1M")
+    job.tasks.wait()
+    task.wait("running", timeout=timedelta(seconds=2))
+    assert connection.waits == [
+        (questions.PoolIs(pool_id="render", state="steady"), None),
+        (questions.PoolIs(pool_id="render", state="deleted"), 300.0),
+        (questions.NodesAre(pool_id="render", state="idle"), 3.0),
+        (questions.NodesAre(pool_id="render", state="offline", node_ids=("n1",)), None),
+        (questions.JobIs(job_id="frames", state="completed"), 60.0),
+        (questions.TasksCompleted(job_id="frames"), None),
+        (questions.TaskIs(job_id="frames", task_id="t1", state="running"), 2.0),
+    ]
+
+
+# -- create_tasks -------------------------------------------------------------------------------
+
+
+def created(connection: FakeConnection) -> list[tuple[str, str]]:
+    request = connection.requests[-1]
+    assert isinstance(request, inputs.CreateTasks)
+    return [(spec.id, spec.command_line) for spec in request.specs]
+
+
+def test_create_tasks_counts_on_for_command_lines(connection: FakeConnection, job: Job) -> None:
+    connection.answers["ListTaskIds"] = ["task002", "TASK0041", "other", "task", "taskx7"]
+    handles = job.create_tasks(["a", bl.TaskSpec(id="mine", command_line="b"), "c"])
+    assert created(connection) == [("task042", "a"), ("mine", "b"), ("task043", "c")]
+    assert [handle.id for handle in handles] == ["task042", "mine", "task043"]
+
+
+def test_create_tasks_passes_by_ids_of_the_same_call(connection: FakeConnection, job: Job) -> None:
+    job.create_tasks(["a", bl.TaskSpec(id="Task001", command_line="b")])
+    assert created(connection) == [("task002", "a"), ("Task001", "b")]
+
+
+def test_create_tasks_of_nothing_asks_for_nothing(connection: FakeConnection, job: Job) -> None:
+    assert job.create_tasks([]) == []
+    assert connection.requests == []
+
+
+def test_create_tasks_takes_any_iterable(connection: FakeConnection, job: Job) -> None:
+    job.create_tasks(f"run {number}" for number in range(3))
+    assert created(connection) == [
+        ("task001", "run 0"),
+        ("task002", "run 1"),
+        ("task003", "run 2"),
+    ]
+
+
+# -- mappings -----------------------------------------------------------------------------------
+
+
+def test_mapping_lists_without_asking_for_each(connection: FakeConnection, job: Job) -> None:
+    connection.answers |= {"ListTaskIds": ["b", "a"], "CountTasks": TaskCounts(active=2)}
+    assert list(job.tasks) == ["b", "a"]
+    assert [handle.id for handle in job.tasks.values()] == ["b", "a"]
+    assert [(id_, handle.id) for id_, handle in job.tasks.items()] == [("b", "b"), ("a", "a")]
+
+
+def test_mapping_counts_without_listing(connection: FakeConnection, job: Job) -> None:
+    connection.answers["CountTasks"] = TaskCounts(active=5, running=2, completed=3, failed=1)
+    assert len(job.tasks) == 10
+    assert repr(job.tasks) == "10 tasks: 5 active, 2 running, 3 completed (1 failed)"
+
+
+def test_mapping_shows_the_id_that_was_given(connection: FakeConnection, job: Job) -> None:
+    connection.answers["GetTask"] = _Any(id="Abc")
+    assert job.tasks["aBC"].id == "Abc"
+
+
+def test_mapping_without_the_id_says_so(connection: FakeConnection, job: Job) -> None:
+    connection.answers["GetTask"] = bl.NotFound("TaskNotFound", "there is no task 'x'")
+    with pytest.raises(bl.NotFound) as caught:
+        job.tasks["x"]
+    assert caught.value.code == "TaskNotFound"
+    assert "x" not in job.tasks
+    assert job.tasks.get("x") is None
+    assert 5 not in job.tasks
+    with pytest.raises(bl.InvalidRequest, match=r"list\(things.values\(\)\)"):
+        job.tasks[0]  # type: ignore[index]
+
+
+def test_views_of_many_tasks_come_in_pages(connection: FakeConnection, job: Job) -> None:
+    def page(question: questions.ListTasks) -> list[Any]:
+        ids = [f"t{number}" for number in range(2500)]
+        return [_Any(id=id_) for id_ in ids[question.skip : question.skip + question.limit]]
+
+    connection.answers["ListTasks"] = page
+    assert len(list(job.tasks.views("completed"))) == 2500
+
+
+# -- explanations and rows ----------------------------------------------------------------------
+
+
+def test_explanation_is_a_list_of_sentences_with_codes() -> None:
+    reasons = [Reason(code="Busy", text="All are busy."), Reason(code="Queue", text="You wait.")]
+    explanation = Explanation(reasons, "active")
+    assert explanation == ["All are busy.", "You wait."]
+    assert explanation.codes == ["Busy", "Queue"]
+    assert str(explanation) == "All are busy.\nYou wait."
+    assert str(Explanation([], "running")) == "nothing holds it back: the task is running"
+
+
+def test_counts_are_the_core_s(connection: FakeConnection, job: Job) -> None:
+    connection.answers["CountTasks"] = TaskCounts(active=5, completed=3, succeeded=3)
+    counts = job.counts
+    assert msgspec.structs.asdict(counts) == {
+        "active": 5, "running": 0, "completed": 3, "succeeded": 3, "failed": 0
+    }  # fmt: skip

@@ -1,0 +1,184 @@
+"""Who may import whom: each line of the layout only itself and the lines above it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import batchlab
+from batchlab.handles.verbs import STATES
+
+PACKAGE = Path(batchlab.__file__).parent
+
+# From the bottom up. A module belongs to the longest name that it begins with.
+LINES = [
+    {"batchlab.errors", "batchlab.durations"},
+    {"batchlab.autoscale"},
+    {"batchlab.core"},
+    {"batchlab.drivers.ports", "batchlab.drivers.engine", "batchlab.drivers.journal"},
+    {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
+    {"batchlab.storage"},
+    {"batchlab.handles", "batchlab.lab"},
+    {"batchlab"},
+    {"batchlab.watching"},
+    {"batchlab.widgets"},
+    {"batchlab.lessons"},
+    {"batchlab.rest"},
+    {"batchlab.notebooks", "batchlab.demo", "batchlab.cli", "batchlab.__main__"},
+]
+EXCEPTIONS = {
+    # A handle looks its display up when a notebook asks for it, and not before.
+    ("batchlab.handles.base", "batchlab.widgets"),
+    # Both ends of a connection must be of one version.
+    ("batchlab.drivers.dask.attaching", "batchlab"),
+}
+IMPURE = {
+    "asyncio", "dask", "datetime.datetime.now", "distributed", "io", "ipywidgets", "logging", "os",
+    "pathlib", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time",
+    "tornado", "uuid",
+}  # fmt: skip
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imported(name: str, path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in the file it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            origin = node.module or ""
+            for alias in node.names:
+                inner = f"{origin}.{alias.name}"
+                yield (
+                    inner
+                    if (PACKAGE.parent / inner.replace(".", "/")).exists()
+                    or (PACKAGE.parent / (inner.replace(".", "/") + ".py")).exists()
+                    else origin
+                )
+
+
+def line(name: str) -> int:
+    best = max(
+        (prefix for names in LINES for prefix in names
+         if name == prefix or (name.startswith(prefix + ".") and prefix != "batchlab")),
+        key=len, default=None,
+    )  # fmt: skip
+    assert best is not None, f"{name} has no line in the layout"
+    return next(number for number, names in enumerate(LINES) if best in names)
+
+
+NAMES = dict(modules())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_of_a_line_imports_only_from_its_line_or_below(name: str) -> None:
+    if name == "batchlab.drivers":
+        return  # the package itself is empty
+    for other in set(imported(name, NAMES[name])):
+        if other.partition(".")[0] != "batchlab" or other == "batchlab.drivers":
+            continue
+        allowed = (name, other) in EXCEPTIONS or line(other) <= line(name)
+        assert allowed, f"{name} imports {other}, which is built on it"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("batchlab.core")])
+def test_core_imports_nothing_that_has_effects(name: str) -> None:
+    roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
+    assert not roots & IMPURE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dask_is_spoken_to_in_one_place(name: str) -> None:
+    roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
+    if not name.startswith("batchlab.drivers.dask"):
+        assert not roots & {"dask", "distributed", "tornado"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_two_worlds_do_not_know_each_other(name: str) -> None:
+    others = set(imported(name, NAMES[name]))
+    if name.startswith("batchlab.drivers.simulated"):
+        assert not any(other.startswith("batchlab.drivers.dask") for other in others)
+    if name.startswith("batchlab.drivers.dask"):
+        assert not any(other.startswith("batchlab.drivers.simulated") for other in others)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_says_what_it_is(name: str) -> None:
+    text = NAMES[name].read_text()
+    assert not text or ast.get_docstring(ast.parse(text)), "a module opens with its theory"
+
+
+def test_all_of_each_module_exists() -> None:
+    for info in pkgutil.walk_packages(batchlab.__path__, "batchlab."):
+        if info.name == "batchlab.__main__" or info.name.startswith("batchlab.drivers.dask"):
+            continue  # Dask's half is imported by its own tests
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", ()):
+            assert hasattr(module, name), f"{info.name}.__all__ names {name}"
+
+
+def test_exports_of_the_package_are_exact_and_sorted() -> None:
+    public = {
+        name
+        for name, value in vars(batchlab).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert batchlab.__all__ == sorted(batchlab.__all__)
+    assert public | {"__version__"} == set(batchlab.__all__)
+
+
+def test_public_things_say_what_they_are() -> None:
+    silent = []
+    for name in batchlab.__all__:
+        thing = getattr(batchlab, name)
+        if inspect.isclass(thing):
+            silent += [name] if not thing.__doc__ else []
+            silent += [
+                f"{name}.{member}"
+                for member, value in vars(thing).items()
+                if not member.startswith("_") and not inspect.getdoc(value)
+                and member not in getattr(thing, "__struct_fields__", ())
+            ]  # fmt: skip
+    assert not silent
+
+
+def test_import_of_the_package_is_light() -> None:
+    heavy = ["distributed", "dask", "ipywidgets", "tornado", "fsspec", "IPython", "rich", "typer"]
+    code = f"import sys, batchlab; print([n for n in {heavy} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_import_of_the_package_takes_less_than_a_third_of_a_second() -> None:
+    code = (
+        "import time; begin = time.perf_counter(); import batchlab; "
+        "print(time.perf_counter() - begin)"
+    )
+    # The best of some: what else the machine does is not the package's fault.
+    seconds = min(
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(5)
+    )
+    assert seconds < 0.3
+
+
+def test_states_that_can_be_waited_for_are_the_core_s() -> None:
+    assert {"steady", "resizing", "active", "deleted"} <= set(STATES["pool"])
+    assert {"idle", "starttaskfailed", "offline"} <= set(STATES["node"])
+    assert "preparing" in STATES["task"]
+    assert "completed" in STATES["job"]
