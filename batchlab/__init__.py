@@ -12,6 +12,7 @@
         print(task.stdout)
 """
 
+from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
 from batchlab.core.specs import (
     EnvironmentSetting,
     JobConstraints,
@@ -46,11 +47,14 @@ from batchlab.lab import Lab, SimulatedLab
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoScaleRun",
     "BatchError",
     "Behavior",
     "Conflict",
     "EnvironmentSetting",
     "Files",
+    "Formula",
+    "FormulaError",
     "InvalidRequest",
     "Job",
     "JobConstraints",

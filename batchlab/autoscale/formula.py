@@ -47,7 +47,7 @@ class Formula:
     '$TargetDedicatedNodes=25;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue'
     """
 
-    __slots__ = ("_program", "_source", "text")
+    __slots__ = ("_program", "_source", "_text")
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -55,9 +55,14 @@ class Formula:
         # Reading needs lark, and `import batchlab` should not.
         from batchlab.autoscale.parse import parse  # noqa: PLC0415
 
-        self.text = text
+        self._text = text
         self._source = Source(text)
         self._program = parse(self._source)
+
+    @property
+    def text(self) -> str:
+        """The formula as it was given."""
+        return self._text
 
     @property
     def program(self) -> Program:
@@ -99,7 +104,7 @@ class Formula:
         Parameters
         ----------
         samples : mapping of str to samples, optional
-            By sampled variable: pairs of a datetime and a number, oldest first, or a
+            By sampled variable: pairs of a datetime and a number, in any order, or a
             `SampleHistory`. What is given is what the formula sees: leave the newest minute out
             to see what Azure would.
         now : datetime, optional

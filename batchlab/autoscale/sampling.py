@@ -38,7 +38,7 @@ __all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_metho
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = 30 * SECOND
-_PAIRS = "give pairs of a datetime and a number, oldest first"
+_PAIRS = "give pairs of a datetime and a number"
 
 
 class SampleHistory:
@@ -50,15 +50,15 @@ class SampleHistory:
     Parameters
     ----------
     pairs : iterable of (datetime, float), optional
-        Samples to begin with. The moments do not go back, and mean UTC where they have no time
-        zone; the numbers are finite.
+        Samples to begin with, in any order. The moments mean UTC where they have no time zone;
+        the numbers are finite.
     name : str, default "samples"
         The variable, for messages.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: something is not a sample, or stands before an older one.
+        ``InvalidPropertyValue``: something is not a sample.
     """
 
     __slots__ = ("name", "times", "values")
@@ -78,7 +78,11 @@ class SampleHistory:
             self.values += map(float, numbers)
             # The sum is not finite where a value is not; where it only overflows, look closer.
             finite = isfinite(sum(self.values)) or all(map(isfinite, self.values))
-            sound = finite and all(map(le, self.times, self.times[1:]))
+            if not all(map(le, self.times, self.times[1:])):
+                order = sorted(range(len(self.times)), key=self.times.__getitem__)
+                self.times = [self.times[index] for index in order]
+                self.values = [self.values[index] for index in order]
+            sound = finite
         except (AttributeError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound or not all(isinstance(when, datetime) for when in self.times[:1]):
@@ -89,10 +93,13 @@ class SampleHistory:
 
     def add(self, when: datetime, value: float) -> None:
         """Append a sample that is not older than the newest one."""
-        previous = [(self.times[-1], self.values[-1])] if self.times else []
-        checked = SampleHistory([*previous, (when, value)], self.name)
-        self.times.append(checked.times[-1])
-        self.values.append(checked.values[-1])
+        checked = SampleHistory([(when, value)], self.name)
+        (moment,), (number,) = checked.times, checked.values
+        if self.times and moment < self.times[-1]:
+            reason = f"is older than the newest sample, of {self.times[-1].isoformat()}"
+            raise invalid(self.name, when, reason, owner="samples")
+        self.times.append(moment)
+        self.values.append(number)
 
     def forget(self, before: datetime) -> None:
         """Drop the samples that are older than a moment."""
@@ -108,7 +115,6 @@ def _listed(pairs: Any, name: str) -> list[Any]:
 
 
 def _first_fault(given: list[Any], name: str) -> InvalidRequest:
-    previous: datetime | None = None
     zoned: bool | None = None
     for pair in given:
         try:
@@ -129,9 +135,6 @@ def _first_fault(given: list[Any], name: str) -> InvalidRequest:
             return invalid(
                 name, value, "the value of a sample is a finite number", owner="samples"
             )
-        if previous is not None and when < previous:
-            return invalid(name, when, "samples stand oldest first: sort them", owner="samples")
-        previous = when
     raise AssertionError("a history is refused for a reason")
 
 

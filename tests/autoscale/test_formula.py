@@ -91,11 +91,6 @@ def test_evaluate_moment_in_another_zone_is_told_in_utc() -> None:
             "$PendingTasks",
             "time zone",
         ),
-        (
-            {"samples": {"$PendingTasks": [(NOW, 1.0), (NOW - timedelta(1), 1.0)]}},
-            "$PendingTasks",
-            "oldest first",
-        ),
         ({"current_dedicated": -1}, "current_dedicated", "0 or more"),
         ({"current_dedicated": 1.5}, "current_dedicated", "whole number"),
         ({"current_low_priority": True}, "current_low_priority", "whole number"),
@@ -272,9 +267,15 @@ def test_history_that_begins_before_the_year_1_is_an_error_of_the_evaluation() -
     assert "years 1 to 9999" in run.error.values["Message"]
 
 
+def test_samples_in_any_order_are_seen_newest_first() -> None:
+    pairs = [(NOW - timedelta(seconds=seconds), float(seconds)) for seconds in (90, 30, 60)]
+    run = Formula("v = $PendingTasks.GetSample(9);").evaluate({"$PendingTasks": pairs}, now=NOW)
+    assert run.variables == {"v": (30.0, 60.0, 90.0)}
+
+
 def test_history_refuses_an_older_sample_and_stays_as_it_was() -> None:
     history = SampleHistory(half_minutes(3, 2))
-    with pytest.raises(InvalidRequest, match="oldest first"):
+    with pytest.raises(InvalidRequest, match="older than the newest"):
         history.add(NOW - timedelta(hours=1), 4)
     assert history.values == [2.0, 3.0]
 
