@@ -12,6 +12,7 @@
         print(task.stdout)
 """
 
+from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
@@ -61,6 +62,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AffinityInfo",
     "AutoPoolSpecification",
+    "AutoScaleRun",
     "BatchError",
     "Behavior",
     "Conflict",
@@ -70,6 +72,8 @@ __all__ = [
     "ExitConditions",
     "ExitOptions",
     "Files",
+    "Formula",
+    "FormulaError",
     "InvalidRequest",
     "Job",
     "JobConstraints",

@@ -1,0 +1,125 @@
+"""Rules that an evaluation enforces and that lint foretells: the same words in both.
+
+Each says what is refused as a `Refused`, from the types alone where that is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import trunc
+
+from batchlab.autoscale import syntax
+from batchlab.autoscale.functions import FUNCTIONS
+from batchlab.autoscale.names import DEALLOCATION, OLD_NAMES, SAMPLED, SETTABLE, nearest
+from batchlab.autoscale.sampling import METHODS
+from batchlab.autoscale.values import TYPE_NAMES, Refused, Timestamp, Value, Word, show
+
+__all__ = [
+    "MEMBERS",
+    "SAMPLED_NAMES",
+    "check_assignment",
+    "check_target",
+    "find_member",
+    "no_method",
+    "sampled_name",
+    "undefined",
+    "undefined_function",
+]
+
+_LARGEST_TARGET = 2**31 - 1
+
+MEMBERS: dict[str, Callable[[Timestamp], int]] = {
+    "year": lambda stamp: stamp.moment().year,
+    "month": lambda stamp: stamp.moment().month,
+    "day": lambda stamp: stamp.moment().day,
+    "weekday": lambda stamp: stamp.moment().isoweekday(),
+    "hour": lambda stamp: stamp.moment().hour,
+    "minute": lambda stamp: stamp.moment().minute,
+    "second": lambda stamp: stamp.moment().second,
+}
+"""The members of a timestamp; Monday is weekday 1."""
+
+SAMPLED_NAMES = {name: name for name in SAMPLED} | {
+    old: new for old, new in OLD_NAMES.items() if new in SAMPLED
+}
+"""Every spelling of a sampled variable, and the present one."""
+
+
+def undefined(name: str, others: Iterable[str]) -> Refused:
+    """Refuse a name that nothing has."""
+    shown = name if len(name) <= 80 else name[:77] + "..."
+    if name.lower() in FUNCTIONS:
+        return Refused(f"Undefined symbol: {shown}", f"a function is called: {name.lower()}()")
+    return Refused(f"Undefined symbol: {shown}", nearest(name, others))
+
+
+def undefined_function(name: str) -> Refused:
+    """Refuse a call of something that is no function."""
+    shown = name if len(name) <= 80 else name[:77] + "..."
+    if name.lower() in METHODS:
+        hint = (
+            f"it is a method of a sampled variable: $PendingTasks.{METHODS[name.lower()].name}()"
+        )
+    else:
+        hint = nearest(name, FUNCTIONS)
+    return Refused(f"Undefined symbol: {shown}", hint)
+
+
+def check_assignment(target: str, kind: type) -> None:
+    """Refuse what a service variable cannot be set to; raises `Refused`."""
+    if target not in SETTABLE:
+        what = "is sampled" if target in SAMPLED_NAMES else "is a constant of the service"
+        settable = ", ".join(name for name in SETTABLE if name not in OLD_NAMES)
+        raise Refused(f"{target} {what} and cannot be set", f"a formula sets {settable}")
+    wanted = Word if target == DEALLOCATION else float
+    if kind is wanted:
+        return
+    hint = ""
+    if target == DEALLOCATION:
+        hint = "write the bare word: requeue, terminate, taskcompletion or retaineddata"
+    elif kind is tuple:
+        hint = "reduce the vector to one number, as in avg(v), max(v) or val(v, 0)"
+    what = "a deallocation option" if wanted is Word else "a double"
+    raise Refused(f"{target} takes {what}, not a {TYPE_NAMES[kind]}", hint)
+
+
+def check_target(target: str, value: Value) -> None:
+    """Refuse a number of nodes that cannot be; raises `Refused`."""
+    if isinstance(value, float) and not 0 <= trunc(value) <= _LARGEST_TARGET:
+        reason = "cannot be negative" if value < 0 else f"is at most {_LARGEST_TARGET}"
+        raise Refused(
+            f"{target} {reason}, it was set to {show(value)}",
+            f"bound it: {target} = max(0, min(100, x))",
+        )
+
+
+def find_member(name: str, kind: type) -> Callable[[Timestamp], int]:
+    """Find a member of a value by the value's type; raises `Refused`."""
+    if kind is not Timestamp:
+        hint = "methods are called: write ()" if name in METHODS else ""
+        raise Refused(f"a {TYPE_NAMES[kind]} has no member {name}", hint)
+    member = MEMBERS.get(name)
+    if member is None:
+        raise Refused(f"a timestamp has no member {name}", f"it has {', '.join(MEMBERS)}")
+    return member
+
+
+def sampled_name(node: syntax.Expression) -> str | None:
+    """Give the sampled variable that an expression names, None for anything else."""
+    return SAMPLED_NAMES.get(node.name) if isinstance(node, syntax.Name) else None
+
+
+def no_method(node: syntax.Method) -> Refused:
+    """Refuse a method that does not exist, or stands on what has no methods."""
+    name = node.name if len(node.name) <= 80 else node.name[:77] + "..."
+    if node.name.lower() not in METHODS:
+        names = ", ".join(method.name for method in METHODS.values())
+        if node.name.lower() in MEMBERS:
+            return Refused(f"{node.name} is not a method", f"write .{node.name.lower()} alone")
+        return Refused(f"there is no method {name}", f"sampled variables have {names}")
+    if isinstance(node.target, syntax.Name):
+        what = node.target.name if len(node.target.name) <= 80 else "this name"
+        return Refused(
+            f"{what} is not a sampled variable and has no {name}", nearest(node.target.name)
+        )
+    return Refused(f"only a sampled variable has {name}")

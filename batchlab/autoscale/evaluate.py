@@ -1,0 +1,398 @@
+"""Walking the tree: statements in order, values by the tables, everything counted.
+
+A formula has no loops, so each node is computed at most once and only vectors can make an
+evaluation long. Every value of a vector that is read or made is charged to a budget; a formula
+that goes beyond it is refused like any other that cannot be computed.
+
+Where Azure is silent: ``&&`` and ``||`` stop as soon as the outcome is known; a target keeps its
+fraction while the formula runs and is cut at the end; a sampled variable without any samples
+given reads as the present count where it is ``$CurrentDedicatedNodes`` or its low-priority twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from math import trunc
+from typing import Any
+
+from batchlab.autoscale import syntax
+from batchlab.autoscale.checks import (
+    SAMPLED_NAMES,
+    check_assignment,
+    check_target,
+    find_member,
+    no_method,
+    sampled_name,
+    undefined,
+    undefined_function,
+)
+from batchlab.autoscale.functions import FUNCTIONS, Dice, call
+from batchlab.autoscale.names import (
+    DEALLOCATION,
+    DEDICATED,
+    LOW_PRIORITY,
+    OLD_NAMES,
+    SETTABLE,
+    is_service,
+)
+from batchlab.autoscale.operators import binary, truth, unary
+from batchlab.autoscale.problems import Source
+from batchlab.autoscale.results import (
+    AutoScaleRun,
+    AutoScaleRunError,
+    Branch,
+    PythonValue,
+    SampleCall,
+    StatementValue,
+    Targets,
+    result_string,
+)
+from batchlab.autoscale.sampling import (
+    METHODS,
+    Insufficient,
+    Look,
+    SampleHistory,
+    Visible,
+    resolve_method,
+)
+from batchlab.autoscale.syntax import Expression, Place
+from batchlab.autoscale.values import (
+    DEALLOCATION_WORDS,
+    INTERVALS,
+    Refused,
+    Timestamp,
+    Value,
+    Word,
+    as_python,
+    show,
+    type_name,
+)
+
+__all__ = ["MAX_ELEMENTS", "Evaluation"]
+
+MAX_ELEMENTS = 250_000
+"""How many values of vectors one evaluation may read and make, our choice."""
+
+_SORT_WEIGHT = 4
+_CONSTANTS: dict[str, Value] = {**INTERVALS, **DEALLOCATION_WORDS}
+_MESSAGES = {
+    "InsufficientSampleData": "Autoscale evaluation failed due to insufficient sample data",
+    "AutoScalingFormulaEvaluationError": "Autoscale evaluation failed due to an error in the "
+    "formula",
+}
+
+
+class _Failed(Exception):
+    def __init__(self, refused: Refused, place: Place) -> None:
+        super().__init__(refused.message)
+        self.refused = refused
+        self.place = place
+
+
+class _Stopped(Exception):
+    """The formula called stop()."""
+
+
+class Evaluation:
+    """One run of a program over samples at a moment.
+
+    Parameters
+    ----------
+    source : Source
+        The text the program was read from.
+    histories : callable
+        Gives the samples of a variable, None where there are none.
+    now : Timestamp
+        What time() is.
+    current : Targets
+        The present targets of the pool.
+    seed : int
+        What rand() begins from.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        histories: Callable[[str], SampleHistory | None],
+        now: Timestamp,
+        current: Targets,
+        seed: int,
+    ) -> None:
+        self.now = now
+        self._source = source
+        self._histories = histories
+        self._current = current
+        self.random = Dice(seed).random
+        self._left = MAX_ELEMENTS
+        self._user: dict[str, Value] = {}
+        self._set: dict[str, Value] = {}
+        self._places: dict[str, Place] = {}
+        self._python: dict[str | None, PythonValue] = {}
+        self._seen: dict[str, Visible] = {}
+        self._statements: list[StatementValue] = []
+        self._samples: list[SampleCall] = []
+        self._branches: list[Branch] = []
+
+    def run(self, program: syntax.Program) -> AutoScaleRun:
+        """Run all statements; what fails becomes the error of the outcome."""
+        try:
+            with suppress(_Stopped):
+                for statement in program.statements:
+                    self._run_statement(statement)
+            return self._outcome(self._targets(), self._user, None)
+        except _Failed as failed:
+            return self._outcome(self._current, {}, self._error(failed))
+
+    # ── statements ──────────────────────────────────────────────────────────────────────
+
+    def _run_statement(self, statement: syntax.Statement) -> None:
+        value = self._value(statement.value)
+        target = statement.target
+        if target is not None:
+            self._assign(statement, target, value)
+        place = statement.place
+        line, _ = self._source.line_and_column(place.start)
+        text = self._source.text[place.start : place.end]
+        told = self._python[target] = as_python(value)
+        self._statements.append(StatementValue(text, line, target, type_name(value), told))
+
+    def _assign(self, statement: syntax.Statement, target: str, value: Value) -> None:
+        if not is_service(target):
+            self._user[target] = value
+            return
+        try:
+            check_assignment(target, type(value))
+        except Refused as refused:
+            raise _Failed(refused, statement.target_place) from None
+        self._set[target] = value
+        self._places[target] = statement.target_place
+
+    def _targets(self) -> Targets:
+        option = self._set.get(DEALLOCATION, DEALLOCATION_WORDS["requeue"])
+        assert isinstance(option, Word)
+        return Targets(self._target(DEDICATED), self._target(LOW_PRIORITY), option.name)
+
+    def _target(self, name: str) -> int:
+        spelling = self._spelling(name)
+        value = self._read_target(name)
+        assert isinstance(value, float)
+        if spelling is not None:
+            # Only what a target is in the end matters; a formula may bound it in two steps.
+            try:
+                check_target(spelling, value)
+            except Refused as refused:
+                raise _Failed(refused, self._places[spelling]) from None
+        return trunc(value)
+
+    def _read_target(self, name: str) -> Value:
+        spelling = self._spelling(name)
+        if spelling is not None:
+            return self._set[spelling]
+        current = self._current
+        dedicated = OLD_NAMES.get(name, name) == DEDICATED
+        return float(current.dedicated if dedicated else current.low_priority)
+
+    def _spelling(self, name: str) -> str | None:
+        """Find under which of its names a target was set, the given one first."""
+        full = OLD_NAMES.get(name, name)
+        spellings = (name, full, full.removesuffix("Nodes"))
+        return next((spelling for spelling in spellings if spelling in self._set), None)
+
+    # ── expressions ─────────────────────────────────────────────────────────────────────
+
+    def _value(self, node: Expression) -> Value:
+        return _VISIT[type(node)](self, node)
+
+    def _literal(self, node: syntax.Number | syntax.Text) -> Value:
+        return node.value
+
+    def _name(self, node: syntax.Name) -> Value:
+        name = node.name
+        value = self._user.get(name)
+        if value is None:
+            value = _CONSTANTS.get(name)
+        if value is not None:
+            return value
+        if name in SAMPLED_NAMES:
+            return self._latest(node)
+        if name == DEALLOCATION:
+            return self._set.get(name, DEALLOCATION_WORDS["requeue"])
+        if name in SETTABLE:
+            return self._read_target(name)
+        raise _Failed(undefined(name, self._user), node.place)
+
+    def _latest(self, node: syntax.Name) -> float:
+        name = SAMPLED_NAMES[node.name]
+        seen = self._visible(name)
+        if seen is None:
+            current = {
+                "$CurrentDedicatedNodes": self._current.dedicated,
+                "$CurrentLowPriorityNodes": self._current.low_priority,
+            }.get(name)
+            if current is not None:
+                return float(current)
+            seen = Visible(name, SampleHistory(), self.now)
+        try:
+            return seen.latest()
+        except Refused as refused:
+            raise _Failed(refused, node.place) from None
+
+    def _unary(self, node: syntax.Unary) -> Value:
+        operand = self._value(node.operand)
+        try:
+            return unary(node.symbol, operand)
+        except Refused as refused:
+            raise _Failed(refused, node.place) from None
+
+    def _chain(self, node: syntax.Chain) -> Value:
+        left = _VISIT[type(node.first)](self, node.first)
+        symbol = node.rest[0][0]
+        if symbol in ("&&", "||"):
+            return self._logic(node, left)
+        for index, (symbol, operand) in enumerate(node.rest):
+            right = _VISIT[type(operand)](self, operand)
+            try:
+                if type(left) is tuple:
+                    self._spend(len(left))
+                left = binary(symbol, left, right)
+            except Refused as refused:
+                place = Place(node.place.start, operand.place.end, node.points[index])
+                raise _Failed(refused, place) from None
+        return left
+
+    def _logic(self, node: syntax.Chain, left: Value) -> Value:
+        outcome = left
+        known = node.first.place
+        for symbol, operand in node.rest:
+            if self._truth(outcome, f"what {symbol} joins", known) is (symbol == "||"):
+                return float(symbol == "||")
+            outcome, known = self._value(operand), operand.place
+        return float(self._truth(outcome, f"what {symbol} joins", known))
+
+    def _choice(self, node: syntax.Choice) -> Value:
+        condition = self._value(node.condition)
+        holds = self._truth(condition, "the condition of ?:", node.condition.place)
+        chosen = node.then if holds else node.otherwise
+        line, column = self._source.line_and_column(node.place.at)
+        assert isinstance(condition, float)
+        self._branches.append(
+            Branch(self._text(node.condition), condition, self._text(chosen), line, column)
+        )
+        return self._value(chosen)
+
+    def _truth(self, value: Value, what: str, place: Place) -> bool:
+        try:
+            return truth(value, what)
+        except Refused as refused:
+            raise _Failed(refused, place) from None
+
+    def _text(self, node: Expression) -> str:
+        return self._source.text[node.place.start : node.place.end]
+
+    def _call(self, node: syntax.Call) -> Value:
+        function = FUNCTIONS.get(node.name)
+        if function is None:
+            raise _Failed(undefined_function(node.name), node.place)
+        arguments = [_VISIT[type(each)](self, each) for each in node.arguments]
+        try:
+            if node.name == "stop" and not arguments:
+                raise _Stopped
+            size = sum([len(value) for value in arguments if type(value) is tuple])
+            self._spend(size * _SORT_WEIGHT if node.name == "percentile" else size)
+            return call(function, arguments, self)
+        except Refused as refused:
+            raise _Failed(refused, node.place) from None
+
+    def _member(self, node: syntax.Member) -> Value:
+        target = self._value(node.target)
+        try:
+            member = find_member(node.name, type(target))
+        except Refused as refused:
+            raise _Failed(refused, node.place) from None
+        assert isinstance(target, Timestamp)
+        return float(member(target))
+
+    def _method(self, node: syntax.Method) -> Value:
+        name = sampled_name(node.target)
+        method = METHODS.get(node.name.lower())
+        if name is None or method is None:
+            raise _Failed(no_method(node), node.place)
+        seen = self._visible(name) or Visible(name, SampleHistory(), self.now)
+        arguments = [_VISIT[type(each)](self, each) for each in node.arguments]
+        try:
+            look_at, _ = resolve_method(method, [type(value) for value in arguments])
+            value, look = look_at(seen, *arguments)
+            if type(value) is tuple:
+                self._spend(len(value))
+        except Insufficient as refused:
+            self._record(node, name, refused.look)
+            raise _Failed(refused, node.place) from None
+        except Refused as refused:
+            raise _Failed(refused, node.place) from None
+        if look is not None:
+            self._record(node, name, look)
+        return value
+
+    def _record(self, node: syntax.Method, name: str, look: Look) -> None:
+        line, column = self._source.line_and_column(node.place.at)
+        self._samples.append(SampleCall(name, node.name, *look, line, column))
+
+    def _visible(self, name: str) -> Visible | None:
+        seen = self._seen.get(name)
+        if seen is None:
+            history = self._histories(name)
+            if history is None:
+                return None
+            seen = self._seen[name] = Visible(name, history, self.now)
+        return seen
+
+    def _spend(self, elements: int) -> None:
+        self._left -= elements
+        if self._left < 0:
+            raise Refused(
+                f"the formula computes with more than {MAX_ELEMENTS} values of samples",
+                "look back less far, and keep what is used twice in a variable",
+            )
+
+    # ── outcome ─────────────────────────────────────────────────────────────────────────
+
+    def _error(self, failed: _Failed) -> AutoScaleRunError:
+        missing = isinstance(failed.refused, Insufficient)
+        code = "InsufficientSampleData" if missing else "AutoScalingFormulaEvaluationError"
+        line, column = self._source.line_and_column(failed.place.at)
+        said = self._source.said(failed.place, failed.refused.message)
+        return AutoScaleRunError(
+            code=code, message=_MESSAGES[code], values={"Message": said}, line=line, column=column,
+            excerpt=self._source.excerpt(failed.place), hint=failed.refused.hint,
+        )  # fmt: skip
+
+    def _outcome(
+        self, targets: Targets, variables: dict[str, Value], error: AutoScaleRunError | None
+    ) -> AutoScaleRun:
+        shown = {name: show(value) for name, value in variables.items()}
+        return AutoScaleRun(
+            timestamp=self.now.moment(),
+            results=result_string(targets, shown),
+            error=error,
+            target_dedicated_nodes=targets.dedicated,
+            target_low_priority_nodes=targets.low_priority,
+            node_deallocation_option=targets.deallocation,
+            variables={name: self._python[name] for name in variables},
+            statements=tuple(self._statements),
+            samples=tuple(self._samples),
+            branches=tuple(self._branches),
+        )
+
+
+_VISIT: dict[type, Callable[[Evaluation, Any], Value]] = {
+    syntax.Number: Evaluation._literal,
+    syntax.Text: Evaluation._literal,
+    syntax.Name: Evaluation._name,
+    syntax.Unary: Evaluation._unary,
+    syntax.Chain: Evaluation._chain,
+    syntax.Choice: Evaluation._choice,
+    syntax.Call: Evaluation._call,
+    syntax.Member: Evaluation._member,
+    syntax.Method: Evaluation._method,
+}

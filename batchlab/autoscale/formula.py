@@ -1,0 +1,215 @@
+"""`Formula`: a text that was read once and can be printed, examined and evaluated anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from batchlab.autoscale.checks import SAMPLED_NAMES
+from batchlab.autoscale.evaluate import Evaluation
+from batchlab.autoscale.lint import Finding, lint
+from batchlab.autoscale.names import SAMPLED, canonical, is_service, nearest
+from batchlab.autoscale.problems import Source
+from batchlab.autoscale.results import AutoScaleRun, Targets
+from batchlab.autoscale.sampling import SampleHistory
+from batchlab.autoscale.syntax import Call, Program, print_program, walk
+from batchlab.autoscale.values import Refused, Timestamp, as_timestamp, in_utc
+from batchlab.errors import InvalidRequest, invalid
+
+__all__ = ["Formula", "Samples"]
+
+Samples = Mapping[str, SampleHistory | Iterable[tuple[datetime, float]]]
+
+_LARGEST_COUNT = 2**31 - 1
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Formula:
+    """An autoscale formula.
+
+    Parameters
+    ----------
+    text : str
+        Statements separated by ``;``: at most 8192 characters and 100 statements.
+
+    Raises
+    ------
+    FormulaError
+        ``AutoScalingFormulaSyntaxError`` or ``AutoScalingFormulaTooLong``, with the line, the
+        column, what was expected and a hint.
+
+    Examples
+    --------
+    >>> formula = Formula("$TargetDedicatedNodes = min(25, $PendingTasks);")
+    >>> run = formula.evaluate(samples={"$PendingTasks": [(moment, 40.0)]}, now=moment)
+    >>> run.results
+    '$TargetDedicatedNodes=25;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue'
+    """
+
+    __slots__ = ("_program", "_source", "_text")
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise invalid("formula", text, "a formula is a text", owner="Formula")
+        # Reading needs lark, and `import batchlab` should not.
+        from batchlab.autoscale.parse import parse  # noqa: PLC0415
+
+        self._text = text
+        self._source = Source(text)
+        self._program = parse(self._source)
+
+    @property
+    def text(self) -> str:
+        """The formula as it was given."""
+        return self._text
+
+    @property
+    def program(self) -> Program:
+        """The tree."""
+        return self._program
+
+    def __str__(self) -> str:
+        """Write the formula with one statement a line, in canonical spelling."""
+        return print_program(self._program)
+
+    def __repr__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        return f"Formula({shown!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self._program == other._program
+
+    def __hash__(self) -> int:
+        return hash(self._program)
+
+    def __reduce__(self) -> tuple[type[Formula], tuple[str]]:
+        return Formula, (self.text,)
+
+    def lint(self) -> tuple[Finding, ...]:
+        """Say what will fail or is probably not meant, before anything is evaluated."""
+        return lint(self._program, self._source)
+
+    def evaluate(
+        self,
+        samples: Samples | None = None,
+        *,
+        now: datetime | None = None,
+        current_dedicated: int = 0,
+        current_low_priority: int = 0,
+        seed: int | None = None,
+    ) -> AutoScaleRun:
+        """Evaluate the formula; what it does wrong becomes the `error` of the result.
+
+        Parameters
+        ----------
+        samples : mapping of str to samples, optional
+            By sampled variable: pairs of a datetime and a number, in any order, or a
+            `SampleHistory`. What is given is what the formula sees: leave the newest minute out
+            to see what Azure would.
+        now : datetime, optional
+            The moment of the evaluation, in UTC if it has no time zone. By default that of the
+            newest sample; without samples it is needed only by a formula that looks at the clock.
+        current_dedicated, current_low_priority : int, default 0
+            The present targets: the result where the formula sets none. They are also what
+            ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` read as where `samples`
+            says nothing about these.
+        seed : int, optional
+            Where ``rand()`` begins; by default it follows from `now`. The same arguments always
+            give the same result.
+
+        Returns
+        -------
+        AutoScaleRun
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: an argument is not what it should be;
+            ``MissingRequiredProperty``: the formula looks at the clock and `now` is not given.
+        """
+        given = _by_canonical_name(samples)
+        current = Targets(
+            _count("current_dedicated", current_dedicated),
+            _count("current_low_priority", current_low_priority),
+        )
+        histories = _histories(given)
+        moment = self._moment(now, given, histories)
+        if seed is None:
+            seed = moment.ticks
+        elif isinstance(seed, bool) or not isinstance(seed, int):
+            raise invalid("seed", seed, "a whole number", owner="evaluate")
+        evaluation = Evaluation(self._source, histories, moment, current, seed)
+        return evaluation.run(self._program)
+
+    def _moment(
+        self, now: datetime | None, given: Iterable[str], histories: _Histories
+    ) -> Timestamp:
+        if now is None:
+            known = [history for name in given if (history := histories(name)) is not None]
+            newest = [history.times[-1] for history in known if history.times]
+            if not newest and self._reads_clock():
+                raise InvalidRequest(
+                    "MissingRequiredProperty",
+                    "evaluate.now is required, as the formula calls time(): give now=...",
+                    {"PropertyName": "now"},
+                )
+            now = max(newest, default=_NO_MOMENT)
+        elif not isinstance(now, datetime):
+            raise invalid("now", now, "give a datetime, such as "
+                          "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
+        try:
+            return as_timestamp(in_utc(now))
+        except Refused as refused:
+            raise invalid("now", now, refused.message, owner="evaluate") from None
+
+    def _reads_clock(self) -> bool:
+        return any(
+            isinstance(node, Call) and node.name == "time" and not node.arguments
+            for statement in self._program.statements
+            for node in walk(statement.value)
+        )
+
+
+_Histories = Callable[[str], SampleHistory | None]
+
+
+def _by_canonical_name(samples: Any) -> dict[str, Any]:
+    if samples is None:
+        return {}
+    if not isinstance(samples, Mapping):
+        raise invalid("samples", samples, "give a mapping: "
+                      '{"$PendingTasks": [(moment, 4.0), ...]}', owner="evaluate")  # fmt: skip
+    given: dict[str, Any] = {}
+    for name, history in samples.items():
+        known = SAMPLED_NAMES.get(canonical(name)) if isinstance(name, str) else None
+        if known is None:
+            raise invalid("samples", name, _unknown_name(name), owner="evaluate")
+        given[known] = history
+    return given
+
+
+def _unknown_name(name: Any) -> str:
+    hint = ""
+    if isinstance(name, str) and not is_service(canonical(name)):
+        hint = nearest(name)
+    return hint or f"there is no such sampled variable; there are {', '.join(SAMPLED)}"
+
+
+def _histories(given: dict[str, Any]) -> _Histories:
+    """Give histories on demand: reading what a formula does not look at would be wasted."""
+
+    def history_of(name: str) -> SampleHistory | None:
+        history = given.get(name)
+        if history is None or isinstance(history, SampleHistory):
+            return history
+        history = given[name] = SampleHistory(history, name)
+        return history
+
+    return history_of
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
+        raise invalid(name, value, "give a whole number of nodes, 0 or more", owner="evaluate")
+    return value

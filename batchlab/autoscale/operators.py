@@ -1,0 +1,182 @@
+"""The operator table: which two types an operator joins, and what comes out.
+
+`BINARY` and `UNARY` are the whole law. A pair that is not in them is an evaluation error, even
+where a meaning suggests itself (``timestamp - timeinterval``): Azure documents what it accepts,
+and a formula that works here has to work there. ``&&``, ``||`` and ``?:`` take doubles and
+evaluate only what they need, so that ``x != 0 && 1 / x > 2`` is safe; they are `choose`'s.
+
+No operation makes an infinity or a "not a number": division by zero and overflow are errors.
+That is our choice, as Azure does not say what happens.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from math import isfinite
+from typing import Any
+
+from batchlab.autoscale.values import TYPE_NAMES, Interval, Refused, Timestamp, Value, type_name
+
+__all__ = ["BINARY", "UNARY", "binary", "explain_binary", "explain_unary", "truth", "unary"]
+
+Vector = tuple[float, ...]
+
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_COMPARISON: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "!=": operator.ne,
+}
+
+
+def finite(value: float) -> float:
+    """Refuse a result that is too large for a double."""
+    if not isfinite(value):
+        raise Refused("the result is too large for a double")
+    return value
+
+
+def _finite_vector(values: Iterable[float]) -> Vector:
+    vector = tuple(values)
+    if not all(map(isfinite, vector)):
+        raise Refused("a value of the resulting doubleVec is too large for a double")
+    return vector
+
+
+def _numbers(compute: Callable[[float, float], float]) -> Callable[[float, float], float]:
+    return lambda left, right: finite(compute(left, right))
+
+
+def _vector_number(compute: Callable[[float, float], float]) -> Callable[[Vector, float], Vector]:
+    return lambda left, right: _finite_vector(compute(value, right) for value in left)
+
+
+def _vectors(compute: Callable[[float, float], float]) -> Callable[[Vector, Vector], Vector]:
+    def combine(left: Vector, right: Vector) -> Vector:
+        if len(left) != len(right):
+            raise Refused(
+                f"the two vectors have {len(left)} and {len(right)} values",
+                "vectors are combined value by value and must be of the same length; "
+                "reduce them first, as in avg(v)",
+            )
+        return _finite_vector(map(compute, left, right))
+
+    return combine
+
+
+def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], float]:
+    return lambda left, right: 1.0 if compare(left, right) else 0.0
+
+
+def _stretch(span: Interval, factor: float) -> Interval:
+    # Whole factors stay exact: a double has 53 bits, an interval 63.
+    return Interval.of(span.ticks * (int(factor) if factor.is_integer() else factor))
+
+
+Table = dict[tuple[str, type, type], tuple[Callable[[Any, Any], Value], type]]
+
+BINARY: Table = {
+    ("*", float, Interval): (lambda number, span: _stretch(span, number), Interval),
+    ("*", Interval, float): (_stretch, Interval),
+    ("/", Interval, float): (lambda span, number: Interval.of(span.ticks / number), Interval),
+    ("+", Interval, Interval): (lambda a, b: Interval.of(a.ticks + b.ticks), Interval),
+    ("-", Interval, Interval): (lambda a, b: Interval.of(a.ticks - b.ticks), Interval),
+    ("+", Interval, Timestamp): (lambda a, b: Timestamp.of(a.ticks + b.ticks), Timestamp),
+    ("+", Timestamp, Interval): (lambda a, b: Timestamp.of(a.ticks + b.ticks), Timestamp),
+    ("-", Timestamp, Timestamp): (lambda a, b: Interval.of(a.ticks - b.ticks), Interval),
+}
+for _symbol, _compute in _ARITHMETIC.items():
+    BINARY[_symbol, float, float] = (_numbers(_compute), float)
+    BINARY[_symbol, tuple, float] = (_vector_number(_compute), tuple)
+    BINARY[_symbol, tuple, tuple] = (_vectors(_compute), tuple)
+for _symbol, _compare in _COMPARISON.items():
+    for _type in (float, str, Timestamp, Interval):
+        BINARY[_symbol, _type, _type] = (_comparison(_compare), float)
+
+UNARY: dict[tuple[str, type], tuple[Callable[[Any], Value], type]] = {
+    ("-", float): (operator.neg, float),
+    ("!", float): (lambda number: 1.0 if number == 0 else 0.0, float),
+    ("-", Interval): (lambda span: Interval(-span.ticks), Interval),
+}
+
+_CURES: dict[tuple[str, type, type], str] = {
+    ("-", Timestamp, Interval): "write ts + (-1) * ti",
+    ("/", Interval, Interval): "compare the two intervals, or divide by a number",
+    ("+", str, str): "strings can only be compared",
+    ("+", float, tuple): "put the vector first: v + 2",
+    ("*", float, tuple): "put the vector first: v * 2",
+    ("-", float, tuple): "put the vector first: v * (-1) + 2",
+    ("-", float, Interval): "give the number a unit: 5 * TimeInterval_Minute",
+    ("-", Interval, float): "give the number a unit: 5 * TimeInterval_Minute",
+    ("+", float, Interval): "give the number a unit: 5 * TimeInterval_Minute",
+    ("+", Interval, float): "give the number a unit: 5 * TimeInterval_Minute",
+    ("-", Timestamp, float): "give the number a unit: ts + (-5) * TimeInterval_Minute",
+    ("+", Timestamp, float): "give the number a unit: ts + 5 * TimeInterval_Minute",
+}
+
+
+def binary(symbol: str, left: Value, right: Value) -> Value:
+    """Apply an operator of the table.
+
+    Raises
+    ------
+    Refused
+        The table does not join the two types, or the result would not be finite.
+    """
+    entry = BINARY.get((symbol, type(left), type(right)))
+    if entry is None:
+        raise explain_binary(symbol, type(left), type(right))
+    try:
+        return entry[0](left, right)
+    except ZeroDivisionError:
+        raise Refused("division by zero", "guard it with ?:, as in x != 0 ? y / x : 0") from None
+    except OverflowError:
+        raise Refused("the result is too large for a double") from None
+
+
+def unary(symbol: str, operand: Value) -> Value:
+    """Apply ``-`` or ``!``; raises `Refused` for a type that the table does not have."""
+    entry = UNARY.get((symbol, type(operand)))
+    if entry is None:
+        raise explain_unary(symbol, type(operand))
+    return entry[0](operand)
+
+
+def truth(value: Value, what: str) -> bool:
+    """Read a condition: a double, true unless it is zero. `what` names it in the error."""
+    if type(value) is not float:
+        hint = "reduce a vector first, as in max(v) > 0" if isinstance(value, tuple) else ""
+        raise Refused(f"{what} must be a double, not a {type_name(value)}", hint)
+    return value != 0
+
+
+def explain_binary(symbol: str, left: type, right: type) -> Refused:
+    """Say why an operator does not join two types, and how to write what was meant."""
+    return Refused(
+        f"operator {symbol} does not join {TYPE_NAMES[left]} and {TYPE_NAMES[right]}",
+        _CURES.get((symbol, left, right)) or _generic_cure(symbol, left, right),
+    )
+
+
+def _generic_cure(symbol: str, left: type, right: type) -> str:
+    if symbol in _COMPARISON and tuple in (left, right):
+        return "reduce the vector first, as in avg(v) or max(v)"
+    if symbol in _COMPARISON:
+        return "both sides of a comparison must be of one type"
+    partners = [TYPE_NAMES[pair[2]] for pair in BINARY if pair[:2] == (symbol, left)]
+    return f"after a {TYPE_NAMES[left]} it takes {' or '.join(partners)}" if partners else ""
+
+
+def explain_unary(symbol: str, operand: type) -> Refused:
+    """Say why an operator does not apply to a type."""
+    hint = "multiply instead: v * (-1)" if (symbol, operand) == ("-", tuple) else ""
+    return Refused(f"operator {symbol} does not apply to a {TYPE_NAMES[operand]}", hint)

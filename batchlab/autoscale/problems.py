@@ -1,0 +1,115 @@
+"""What is wrong with a formula, and where: the error, its place and the line with a mark under it.
+
+The words in front are Azure's (``Line 15, Col 44: ...``); the mark, what was expected and the
+hint are ours and follow on lines of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from batchlab.autoscale.syntax import Place
+from batchlab.errors import InvalidRequest
+
+__all__ = ["FormulaError", "Source", "formula_error"]
+
+_WIDTH = 96
+
+
+class FormulaError(InvalidRequest):
+    """The text is not a formula (HTTP 400).
+
+    ``code`` is ``AutoScalingFormulaSyntaxError`` or ``AutoScalingFormulaTooLong``. The details
+    stand in `values` too, so that they survive a journey as plain data.
+    """
+
+    @property
+    def line(self) -> int:
+        """The line, counted from 1."""
+        return int(self.values.get("Line", "1"))
+
+    @property
+    def column(self) -> int:
+        """The column, counted from 1."""
+        return int(self.values.get("Column", "1"))
+
+    @property
+    def excerpt(self) -> str:
+        """The line of the formula with a mark under the place."""
+        return self.values.get("Excerpt", "")
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """What could have stood there."""
+        return tuple(filter(None, self.values.get("Expected", "").split("\n")))
+
+    @property
+    def hint(self) -> str:
+        """The cure, where the mistake is a known one."""
+        return self.values.get("Hint", "")
+
+
+class Source:
+    """The text of a formula, able to say where an offset is."""
+
+    __slots__ = ("_starts", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """Count lines and columns from 1, as Azure does."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def said(self, place: Place, message: str) -> str:
+        """Put the place before a message, in Azure's form."""
+        line, column = self.line_and_column(place.at)
+        return f"Line {line}, Col {column}: {message}"
+
+    def excerpt(self, place: Place) -> str:
+        """Show the line of a place, ``~`` under what it covers and ``^`` under the point."""
+        begin = self.text.rfind("\n", 0, place.at) + 1
+        finish = self.text.find("\n", place.at)
+        finish = len(self.text) if finish < 0 else finish
+        left = max(begin, place.at - _WIDTH // 2)
+        right = min(finish, left + _WIDTH)
+        first, last = max(left, place.start), min(right, max(place.end, place.at + 1))
+        mark = "".join(
+            "^" if offset == place.at else "~" if first <= offset < last else " "
+            for offset in range(left, max(last, place.at + 1))
+        )
+        shown = self.text[left:right].replace("\t", " ").replace("\r", " ")
+        cut_left, cut_right = "... " * (left > begin), " ..." * (right < finish)
+        return f"  {cut_left}{shown}{cut_right}\n  {' ' * len(cut_left)}{mark}"
+
+
+def formula_error(
+    source: Source,
+    place: Place,
+    message: str,
+    *,
+    expected: Iterable[str] = (),
+    hint: str = "",
+    code: str = "AutoScalingFormulaSyntaxError",
+) -> FormulaError:
+    """Build the refusal of a text, with its place."""
+    said, excerpt = source.said(place, message), source.excerpt(place)
+    line, column = source.line_and_column(place.at)
+    choices = tuple(expected)
+    lines = [said, excerpt]
+    lines += [f"  expected {' or '.join(choices)}"] if choices else []
+    lines += [f"  hint: {hint}"] if hint else []
+    details = {
+        "Message": said,
+        "Line": str(line),
+        "Column": str(column),
+        "Excerpt": excerpt,
+        "Expected": "\n".join(choices),
+        "Hint": hint,
+    }
+    values = {name: value for name, value in details.items() if value}
+    return FormulaError(code, "\n".join(lines), values)

@@ -1,0 +1,168 @@
+"""What an evaluation leaves: the result string, every value, and how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+__all__ = [
+    "AutoScaleRun",
+    "AutoScaleRunError",
+    "Branch",
+    "PythonValue",
+    "SampleCall",
+    "StatementValue",
+    "Targets",
+    "result_string",
+]
+
+PythonValue = float | tuple[float, ...] | str | datetime | timedelta
+
+
+class SampleCall(msgspec.Struct, frozen=True):
+    """One look at samples.
+
+    Attributes
+    ----------
+    variable, method : str
+        Such as ``$PendingTasks`` and ``GetSample``.
+    start, end : datetime
+        The window; for ``GetSample(n)`` the moments of the oldest and newest sample given.
+    wanted, received : int
+        How many samples the window should hold, and how many it holds.
+    percent : float
+        The share received, 0 to 100.
+    required_percent : float or None
+        The share that the formula insisted on.
+    line, column : int
+        Where it stands.
+    """
+
+    variable: str
+    method: str
+    start: datetime
+    end: datetime
+    wanted: int
+    received: int
+    percent: float
+    required_percent: float | None
+    line: int = 0
+    column: int = 0
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """One decision of ``?:``: the condition as written, its value, and what was chosen."""
+
+    condition: str
+    value: float
+    chosen: str
+    line: int
+    column: int
+
+
+class StatementValue(msgspec.Struct, frozen=True):
+    """One statement that ran: its text, line, target (None without one), type and value."""
+
+    source: str
+    line: int
+    target: str | None
+    type: str
+    value: PythonValue
+
+
+class AutoScaleRunError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an evaluation failed.
+
+    Attributes
+    ----------
+    code : str
+        ``InsufficientSampleData`` or ``AutoScalingFormulaEvaluationError``.
+    message : str
+        What happened, in general.
+    values : dict
+        Azure's details: ``Message`` says the place and the reason.
+    line, column : int
+        The place, counted from 1.
+    excerpt : str
+        The line of the formula with a mark under the place.
+    hint : str
+        The cure, where there is one.
+    """
+
+    code: str
+    message: str
+    values: dict[str, str]
+    line: int
+    column: int
+    excerpt: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        hint = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{self.code}: {self.values['Message']}\n{self.excerpt}{hint}"
+
+
+class Targets(msgspec.Struct, frozen=True):
+    """What a formula decides about a pool."""
+
+    dedicated: int
+    low_priority: int
+    deallocation: str = "requeue"
+
+
+class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one evaluation of a formula.
+
+    Attributes
+    ----------
+    timestamp : datetime
+        The moment it was evaluated for.
+    results : str
+        Azure's result string: targets, deallocation option, user variables by name.
+    error : AutoScaleRunError or None
+        Why it failed; then the targets are the present ones.
+    target_dedicated_nodes, target_low_priority_nodes : int
+        The targets, cut to whole numbers.
+    node_deallocation_option : str
+        ``requeue``, ``terminate``, ``taskcompletion`` or ``retaineddata``.
+    variables : dict
+        Values of the user's variables as float, tuple, str, datetime or timedelta.
+    statements : tuple of StatementValue
+        Each statement that ran, in order; the last ones are missing after an error or stop().
+    samples : tuple of SampleCall
+        Each look at samples, those that were refused included.
+    branches : tuple of Branch
+        Each decision of ``?:``.
+    """
+
+    timestamp: datetime
+    results: str
+    error: AutoScaleRunError | None = None
+    target_dedicated_nodes: int
+    target_low_priority_nodes: int
+    node_deallocation_option: str = "requeue"
+    variables: dict[str, PythonValue] = {}
+    statements: tuple[StatementValue, ...] = ()
+    samples: tuple[SampleCall, ...] = ()
+    branches: tuple[Branch, ...] = ()
+
+    @property
+    def old_results(self) -> str:
+        """The result string as API versions before 2017 wrote it: one kind of node."""
+        _, _, rest = self.results.split(";", 2)
+        return f"$TargetDedicated={self.target_dedicated_nodes};{rest}"
+
+    def __str__(self) -> str:
+        return self.results if self.error is None else f"{self.results}\n{self.error}"
+
+
+def result_string(targets: Targets, shown: Mapping[str, str]) -> str:
+    """Write a result string: the decision, then the user's variables, sorted by name."""
+    first = (
+        f"$TargetDedicatedNodes={targets.dedicated}",
+        f"$TargetLowPriorityNodes={targets.low_priority}",
+        f"$NodeDeallocationOption={targets.deallocation}",
+    )
+    return ";".join([*first, *[f"{name}={shown[name]}" for name in sorted(shown)]])

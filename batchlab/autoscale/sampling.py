@@ -1,0 +1,317 @@
+"""The samples of a pool and the methods that look at them.
+
+A sample is a moment and a number; one is expected every 30 seconds. What a caller gives is what
+is visible: that Azure shows a sample only about a minute after it was taken is the caller's to
+imitate by leaving the newest out. Samples later than the moment of the evaluation are not seen.
+
+A window holds the samples *after* its beginning and *up to* its end, so a full window of ten
+minutes holds twenty, and ``GetSample(1 minute, 6 minutes)`` ten. Vectors begin with the newest.
+Where Azure is silent: without a percentage any window that is not empty is good enough, as is
+``GetSample(n)`` when fewer than n exist; a window shorter than 30 seconds expects one sample.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from math import isfinite, trunc
+from operator import le
+from typing import Any, NamedTuple
+
+import msgspec
+
+from batchlab.autoscale.values import (
+    SECOND,
+    TYPE_NAMES,
+    Interval,
+    Refused,
+    Timestamp,
+    Value,
+    as_timestamp,
+    in_utc,
+    show_number,
+)
+from batchlab.errors import InvalidRequest, invalid
+
+__all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_method"]
+
+SAMPLE_PERIOD = timedelta(seconds=30)
+_PERIOD_TICKS = 30 * SECOND
+_PAIRS = "give pairs of a datetime and a number"
+
+
+class SampleHistory:
+    """Samples of one variable, oldest first.
+
+    `Formula.evaluate` takes plain pairs as well. A history is for whoever evaluates again and
+    again over samples that grow: they are checked once, when they are added.
+
+    Parameters
+    ----------
+    pairs : iterable of (datetime, float), optional
+        Samples to begin with, in any order. The moments mean UTC where they have no time zone;
+        the numbers are finite.
+    name : str, default "samples"
+        The variable, for messages.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: something is not a sample.
+    """
+
+    __slots__ = ("name", "times", "values")
+
+    def __init__(
+        self, pairs: Iterable[tuple[datetime, float]] = (), name: str = "samples"
+    ) -> None:
+        self.name = name
+        given = _listed(pairs, name)
+        self.times: list[datetime] = []
+        self.values: list[float] = []
+        try:
+            times, numbers = zip(*given, strict=True) if given else ((), ())
+            # Moments with and without a zone cannot be compared: the first speaks for all.
+            naive = times and isinstance(times[0], datetime) and times[0].utcoffset() is None
+            self.times += map(in_utc, times) if naive else times
+            self.values += map(float, numbers)
+            # The sum is not finite where a value is not; where it only overflows, look closer.
+            finite = isfinite(sum(self.values)) or all(map(isfinite, self.values))
+            if not all(map(le, self.times, self.times[1:])):
+                order = sorted(range(len(self.times)), key=self.times.__getitem__)
+                self.times = [self.times[index] for index in order]
+                self.values = [self.values[index] for index in order]
+            sound = finite
+        except (AttributeError, TypeError, ValueError, OverflowError):
+            sound = False
+        if not sound or not all(isinstance(when, datetime) for when in self.times[:1]):
+            raise _first_fault(given, name)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def add(self, when: datetime, value: float) -> None:
+        """Append a sample that is not older than the newest one."""
+        checked = SampleHistory([(when, value)], self.name)
+        (moment,), (number,) = checked.times, checked.values
+        if self.times and moment < self.times[-1]:
+            reason = f"is older than the newest sample, of {self.times[-1].isoformat()}"
+            raise invalid(self.name, when, reason, owner="samples")
+        self.times.append(moment)
+        self.values.append(number)
+
+    def forget(self, before: datetime) -> None:
+        """Drop the samples that are older than a moment."""
+        count = bisect_left(self.times, in_utc(before))
+        del self.times[:count], self.values[:count]
+
+
+def _listed(pairs: Any, name: str) -> list[Any]:
+    try:
+        return list(pairs)
+    except TypeError:
+        raise invalid(name, pairs, _PAIRS, owner="samples") from None
+
+
+def _first_fault(given: list[Any], name: str) -> InvalidRequest:
+    zoned: bool | None = None
+    for pair in given:
+        try:
+            when, value = pair
+        except (TypeError, ValueError):
+            return invalid(name, pair, _PAIRS, owner="samples")
+        if not isinstance(when, datetime):
+            return invalid(name, when, "the moment of a sample is a datetime", owner="samples")
+        aware = when.utcoffset() is not None
+        if zoned is not None and aware is not zoned:
+            return invalid(name, when, "give all samples a time zone, or none (which means UTC)",
+                           owner="samples")  # fmt: skip
+        zoned = aware
+        try:
+            if not isfinite(float(value)):
+                raise ValueError(value)
+        except (TypeError, ValueError, OverflowError):
+            return invalid(
+                name, value, "the value of a sample is a finite number", owner="samples"
+            )
+    raise AssertionError("a history is refused for a reason")
+
+
+class Look(NamedTuple):
+    """What one look at samples wanted and got; `SampleCall` explains the fields."""
+
+    start: datetime
+    end: datetime
+    wanted: int
+    received: int
+    percent: float
+    required_percent: float | None = None
+
+
+class Insufficient(Refused):
+    """Samples are missing, which has an error code of its own; `look` says which."""
+
+    def __init__(self, name: str, wanted: float, look: Look) -> None:
+        super().__init__(
+            f"Insufficient data from data set: {name} wanted {_percent(wanted)}%, "
+            f"received {_percent(look.percent)}%",
+            f"guard it: {name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))",
+        )
+        self.look = look
+
+
+class Visible:
+    """What one evaluation sees of a history."""
+
+    __slots__ = ("count", "name", "now", "times", "values")
+
+    def __init__(self, name: str, history: SampleHistory, now: Timestamp) -> None:
+        self.name = name
+        self.now = now
+        self.times = history.times
+        self.values = history.values
+        moment = now.moment()
+        newest = self.times[-1:]
+        all_visible = not newest or newest[0] <= moment
+        self.count = len(self.times) if all_visible else bisect_right(self.times, moment)
+
+    def latest(self) -> float:
+        """Give the newest sample: what the variable means where a double is wanted."""
+        if not self.count:
+            raise self.nothing(1)
+        return self.values[self.count - 1]
+
+    def nothing(self, wanted: int) -> Insufficient:
+        """Build the refusal where there is no sample at all."""
+        moment = self.now.moment()
+        return Insufficient(self.name, 100, Look(moment, moment, wanted, 0, 0.0))
+
+    def window(
+        self, one: Value, other: Value | None, required: float | None = None
+    ) -> tuple[Look, int, int]:
+        """Look at the samples between two moments; also their first and last position."""
+        ends = sorted((self._moment(one), self.now if other is None else self._moment(other)))
+        start, end = ends[0].moment(), ends[1].moment()
+        wanted = max(1, (ends[1].ticks - ends[0].ticks) // _PERIOD_TICKS)
+        first = bisect_right(self.times, start, 0, self.count)
+        last = bisect_right(self.times, end, first, self.count)
+        received = last - first
+        look = Look(start, end, wanted, received, _share(received, wanted), required)
+        return look, first, last
+
+    def _moment(self, value: Value) -> Timestamp:
+        if isinstance(value, Interval):
+            return Timestamp.of(self.now.ticks - value.ticks)
+        assert isinstance(value, Timestamp)
+        return value
+
+    def vector(self, first: int, last: int) -> tuple[float, ...]:
+        """Give samples by position, newest first."""
+        return tuple(self.values[first:last][::-1])
+
+
+def _percent(value: float) -> str:
+    return show_number(float(round(value, 2)))
+
+
+def _share(received: int, expected: int) -> float:
+    return min(100.0, received * 100 / expected)
+
+
+Outcome = tuple[Value, Look | None]
+
+
+def _newest(seen: Visible, count: float) -> Outcome:
+    wanted = trunc(count)
+    if wanted < 1:
+        raise Refused("GetSample takes a count of at least 1", "GetSample(1) is the newest sample")
+    received = min(wanted, seen.count)
+    if not received:
+        raise seen.nothing(wanted)
+    first = seen.count - received
+    look = Look(
+        seen.times[first], seen.times[seen.count - 1], wanted, received, _share(received, wanted)
+    )
+    return seen.vector(first, seen.count), look
+
+
+def _between(
+    seen: Visible, one: Value, other: Value | None = None, required: float | None = None
+) -> Outcome:
+    if required is not None and not 0 <= required <= 100:
+        raise Refused("the percentage of GetSample must be between 0 and 100",
+                      "write 70 for seventy percent")  # fmt: skip
+    look, first, last = seen.window(one, other, required)
+    # Without samples there is no vector, whatever percentage would have been enough.
+    if look.percent < (required or 0) or not look.received:
+        raise Insufficient(seen.name, 100 if required is None else required, look)
+    return seen.vector(first, last), look
+
+
+def _since(seen: Visible, start: Value, required: float | None = None) -> Outcome:
+    return _between(seen, start, None, required)
+
+
+def _percentage(seen: Visible, one: Value, other: Value | None = None) -> Outcome:
+    look, _, _ = seen.window(one, other)
+    return look.percent, look
+
+
+def _begin(seen: Visible) -> Outcome:
+    if not seen.count:
+        raise seen.nothing(1)
+    return as_timestamp(seen.times[0]), None
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One method: its spelling, how it is written, its overloads by argument types."""
+
+    name: str
+    usage: str
+    overloads: dict[tuple[type, ...], tuple[Callable[..., Outcome], type]]
+
+
+_MOMENTS = (Timestamp, Interval)
+_TABLE = (
+    Method(
+        "GetSample",
+        "GetSample(count), GetSample(start [, percent]) or GetSample(start, end [, percent])",
+        {
+            (float,): (_newest, tuple),
+            **{(a,): (_since, tuple) for a in _MOMENTS},
+            **{(a, float): (_since, tuple) for a in _MOMENTS},
+            **{(a, b): (_between, tuple) for a in _MOMENTS for b in _MOMENTS},
+            **{(a, b, float): (_between, tuple) for a in _MOMENTS for b in _MOMENTS},
+        },
+    ),
+    Method(
+        "GetSamplePercent",
+        "GetSamplePercent(start [, end])",
+        {
+            **{(a,): (_percentage, float) for a in _MOMENTS},
+            **{(a, b): (_percentage, float) for a in _MOMENTS for b in _MOMENTS},
+        },
+    ),
+    Method("GetSamplePeriod", "GetSamplePeriod()",
+           {(): (lambda _: (Interval(_PERIOD_TICKS), None), Interval)}),
+    Method("HistoryBeginTime", "HistoryBeginTime()", {(): (_begin, Timestamp)}),
+    Method("Count", "Count()", {(): (lambda seen: (float(seen.count), None), float)}),
+)  # fmt: skip
+
+METHODS = {method.name.lower(): method for method in _TABLE}
+"""The methods of sampled variables, by name in lower case."""
+
+
+def resolve_method(method: Method, types: list[type]) -> tuple[Callable[..., Outcome], type]:
+    """Find the overload for some argument types; raises `Refused`."""
+    entry = method.overloads.get(tuple(types))
+    if entry is None:
+        given = ", ".join(TYPE_NAMES[t] for t in types[:8])
+        hint = (
+            "a window is a timeinterval: 5 * TimeInterval_Minute"
+            if types[:1] == [float] and (len(types) > 1 or method.name == "GetSamplePercent")
+            else ""
+        )
+        raise Refused(f"{method.name}({given}) does not exist: write {method.usage}", hint)
+    return entry

@@ -1,0 +1,197 @@
+"""Formulas that run and probably do not do what was meant: one function for each suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from batchlab.autoscale.checks import SAMPLED_NAMES, sampled_name
+from batchlab.autoscale.names import OLD_NAMES, SETTABLE, WITHDRAWN, canonical
+from batchlab.autoscale.syntax import (
+    Call,
+    Chain,
+    Expression,
+    Method,
+    Name,
+    Number,
+    Place,
+    Program,
+    walk,
+)
+
+__all__ = ["Warn", "warnings_of"]
+
+_COMPARISONS = {"<", "<=", "==", "!=", ">=", ">"}
+
+
+class Warn(NamedTuple):
+    """A suspicion and its place."""
+
+    place: Place
+    message: str
+    hint: str = ""
+
+
+class _View(NamedTuple):
+    """A formula and all its nodes."""
+
+    program: Program
+    nodes: list[Expression]
+
+    def names(self) -> set[str]:
+        return {node.name for node in self.nodes if isinstance(node, Name)}
+
+    def methods(self, name: str) -> list[Method]:
+        return [each for each in self.nodes if isinstance(each, Method) and each.name == name]
+
+
+def warnings_of(program: Program) -> Iterator[Warn]:
+    """Go through all suspicions."""
+    nodes = [node for statement in program.statements for node in walk(statement.value)]
+    view = _View(program, nodes)
+    for suspicion in _SUSPICIONS:
+        yield from suspicion(view)
+
+
+def _fraction(node: Expression) -> bool:
+    return isinstance(node, Number) and 0 < node.value <= 1
+
+
+def _percent_as_fraction(view: _View) -> Iterator[Warn]:
+    holding = {
+        statement.target
+        for statement in view.program.statements
+        if isinstance(statement.value, Method) and statement.value.name == "GetSamplePercent"
+    }
+
+    def is_percent(node: Expression) -> bool:
+        if isinstance(node, Name):
+            return node.name in holding
+        return isinstance(node, Method) and node.name == "GetSamplePercent"
+
+    for chain in view.nodes:
+        if not isinstance(chain, Chain):
+            continue
+        left = chain.first
+        for (symbol, right), point in zip(chain.rest, chain.points, strict=True):
+            pairs = ((left, right), (right, left))
+            if symbol in _COMPARISONS and any(is_percent(a) and _fraction(b) for a, b in pairs):
+                yield Warn(
+                    Place(left.place.start, right.place.end, point),
+                    "GetSamplePercent gives 0 to 100, not a fraction",
+                    "write 70 for seventy percent",
+                )
+            left = right
+
+
+def _required_as_fraction(view: _View) -> Iterator[Warn]:
+    for method in view.methods("GetSample"):
+        if len(method.arguments) > 1 and _fraction(method.arguments[-1]):
+            yield Warn(
+                method.arguments[-1].place,
+                "the percentage of GetSample is 0 to 100, not a fraction",
+                "write 70 for seventy percent",
+            )
+
+
+def _active_alone(view: _View) -> Iterator[Warn]:
+    names = view.names()
+    if "$ActiveTasks" in names and not names & {"$RunningTasks", "$PendingTasks"}:
+        first = next(n for n in view.nodes if isinstance(n, Name) and n.name == "$ActiveTasks")
+        yield Warn(
+            first.place,
+            "$ActiveTasks counts the tasks that wait, not those that run: a busy pool with an "
+            "empty queue would shrink",
+            "use $PendingTasks, which is $ActiveTasks and $RunningTasks together",
+        )
+
+
+def _unguarded(view: _View) -> Iterator[Warn]:
+    guarded = {sampled_name(method.target) for method in view.methods("GetSamplePercent")}
+    counted = {sampled_name(method.target) for method in view.methods("Count")}
+    warned: set[str | None] = set()
+    for method in view.methods("GetSample"):
+        name = sampled_name(method.target)
+        if name is None or name in guarded | counted | warned:
+            continue
+        warned.add(name)
+        yield Warn(
+            method.place,
+            f"nothing makes sure that there are samples of {name}: on a new pool the whole "
+            "evaluation fails",
+            f"{name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))",
+        )
+
+
+def _no_effect(view: _View) -> Iterator[Warn]:
+    for statement in view.program.statements:
+        value = statement.value
+        if statement.target is not None or (isinstance(value, Call) and value.name == "stop"):
+            continue
+        compared = isinstance(value, Chain) and value.rest[0][0] == "=="
+        yield Warn(
+            value.place,
+            "the statement assigns nothing and has no effect",
+            "assign with a single =" if compared else "write x = ...",
+        )
+
+
+def _no_target(view: _View) -> Iterator[Warn]:
+    targets = [statement.target for statement in view.program.statements]
+    if not any(target in SETTABLE[:4] for target in targets):
+        place = view.program.statements[-1].place if targets else Place()
+        yield Warn(
+            place,
+            "the formula sets no target, so the pool keeps its size",
+            "assign to $TargetDedicatedNodes or $TargetLowPriorityNodes",
+        )
+
+
+def _dollar_forgotten(view: _View) -> Iterator[Warn]:
+    for statement in view.program.statements:
+        target = statement.target or ""
+        meant = canonical("$" + target)
+        if not target.startswith("$") and meant in SETTABLE:
+            yield Warn(
+                statement.target_place,
+                f"{target} is a variable of your own and sets nothing",
+                f"write {meant}",
+            )
+
+
+def _both_names(view: _View) -> Iterator[Warn]:
+    targets = {statement.target for statement in view.program.statements}
+    for statement in view.program.statements:
+        new = OLD_NAMES.get(statement.target or "")
+        if new in targets:
+            yield Warn(
+                statement.target_place, f"{new} is set too and wins", f"remove {statement.target}"
+            )
+
+
+def _out_of_use(view: _View) -> Iterator[Warn]:
+    seen: set[str] = set()
+    for node in view.nodes:
+        if not isinstance(node, Name) or node.name in seen:
+            continue
+        seen.add(node.name)
+        if SAMPLED_NAMES.get(node.name) in WITHDRAWN:
+            yield Warn(
+                node.place,
+                f"Azure withdrew {node.name} on 31 March 2024",
+                "it works here; use the task counts or $CPUPercent in a formula for Azure",
+            )
+
+
+_SUSPICIONS: tuple[Callable[[_View], Iterator[Warn]], ...] = (
+    _percent_as_fraction,
+    _required_as_fraction,
+    _active_alone,
+    _unguarded,
+    _no_effect,
+    _no_target,
+    _dollar_forgotten,
+    _both_names,
+    _out_of_use,
+)
+"""All suspicions; a new one is a function and a line here."""
