@@ -46,6 +46,7 @@ from batchlab.errors import (
     InvalidRequest,
     LabFailed,
     NotFound,
+    ServerBusy,
     WaitNeverEnds,
     WaitTimeout,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "Quotas",
     "ResourceFile",
     "Schedule",
+    "ServerBusy",
     "SimulatedLab",
     "StartTask",
     "Task",

@@ -6,6 +6,7 @@
     ├─ InvalidRequest       400  what was asked is wrong in itself: a property, a value, an id
     ├─ NotFound             404  there is no such pool, node, job, task or file
     ├─ Conflict             409  well formed, but not in the state the thing is in now
+    ├─ ServerBusy           503  asked too often: the same request may succeed later
     ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
     ├─ WaitNeverEnds             a wait for something that nothing under way will bring about
     └─ LabFailed            500  a fault of batchlab's own, with the place of its journal
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidRequest",
     "LabFailed",
     "NotFound",
+    "ServerBusy",
     "WaitNeverEnds",
     "WaitTimeout",
 ]
@@ -78,6 +80,12 @@ class Conflict(BatchError):
     """The request is well formed but not possible in the present state (HTTP 409)."""
 
     status = 409
+
+
+class ServerBusy(BatchError):
+    """Asked too often; the same request may succeed later (HTTP 503)."""
+
+    status = 503
 
 
 class WaitTimeout(BatchError, TimeoutError):

@@ -101,6 +101,13 @@ class SampleHistory:
         self.times.append(moment)
         self.values.append(number)
 
+    def until(self, when: datetime) -> SampleHistory:
+        """The samples that were taken at a moment or before."""
+        count = bisect_right(self.times, in_utc(when))
+        part = SampleHistory(name=self.name)
+        part.times, part.values = self.times[:count], self.values[:count]
+        return part
+
     def forget(self, before: datetime) -> None:
         """Drop the samples that are older than a moment."""
         count = bisect_left(self.times, in_utc(before))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import phases, pools
+from batchlab.autoscale import FormulaError
+from batchlab.core import autoscaling, phases, pools
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, ScheduleRecord
 from batchlab.core.specs import AutoPoolSpecification, JobSpec, vm_cores
@@ -46,6 +47,12 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
     if refusal is not None:
         return FailureInfo(
             category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
+        )
+    try:
+        autoscaling.check_spec(auto.pool)
+    except FormulaError as error:
+        return FailureInfo(
+            category="UserError", code="InvalidAutoScaleFormulaInAutoPool", message=error.message
         )
     prefix = f"{auto.auto_pool_id_prefix}_" if auto.auto_pool_id_prefix else ""
     job.pool_id = f"{prefix}autopool_{core.next_number()}"

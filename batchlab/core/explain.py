@@ -123,6 +123,9 @@ def _no_nodes(pool: PoolRecord) -> Reason:
         error = pool.resize_errors[0]
         text = f"Pool {name!r} has no nodes: its resize ended with {error.code}: {error.message}."
         return Reason(code="ResizeFailed", text=text, lasting=True)
+    if pool.auto_scale is not None:
+        text = f"Pool {name!r} has no nodes: so its formula decided at its last evaluation."
+        return Reason(code="NoNodes", text=text)
     text = f"Pool {name!r} has no nodes, and its target is {pool.target}: resize it."
     return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
 
@@ -132,7 +135,7 @@ def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
         groups.setdefault(_obstacle(node, job, slots), []).append(node)
-    hope = any(code in _HOPE for code in groups)
+    hope = pool.auto_scale is not None or any(code in _HOPE for code in groups)
     reasons = [
         _group_reason(code, nodes, pool, job, slots, lasting=not hope)
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))

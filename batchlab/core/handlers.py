@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core import boots, inputs, jobs, nodes, pools, schedules, tasks
+from batchlab.core import autoscaling, boots, inputs, jobs, nodes, pools, schedules, tasks
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -37,6 +37,8 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.CreatePool: pools.create_pool,
     inputs.UpdatePool: pools.update_pool,
     inputs.ResizePool: pools.resize_pool,
+    inputs.EnableAutoScale: autoscaling.enable_auto_scale,
+    inputs.DisableAutoScale: autoscaling.disable_auto_scale,
     inputs.StopPoolResize: pools.stop_resize,
     inputs.DeletePool: pools.delete_pool,
     inputs.RemoveNodes: pools.remove_nodes,

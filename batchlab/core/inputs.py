@@ -63,6 +63,18 @@ class ResizePool(Request, frozen=True, kw_only=True):
     node_deallocation_option: Deallocation = "requeue"
 
 
+class EnableAutoScale(Request, frozen=True, kw_only=True):
+    """Have a pool follow a formula; what is None stays."""
+
+    pool_id: str
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: timedelta | None = None
+
+
+class DisableAutoScale(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
 class StopPoolResize(Request, frozen=True, kw_only=True):
     pool_id: str
 

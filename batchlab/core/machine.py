@@ -20,11 +20,13 @@ from typing import Any
 
 import msgspec
 
+from batchlab.autoscale import AutoScaleRun
 from batchlab.core import inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
 from batchlab.core.handlers import HANDLERS
 from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
+    AutoScaleEvaluated,
     Change,
     Command,
     DeleteFiles,
@@ -321,6 +323,13 @@ class Core:
             PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
                         allocation_state=pool.allocation.state)
         )  # fmt: skip
+
+    def tell_auto_scale(self, pool: PoolRecord, run: AutoScaleRun) -> None:
+        """Tell the watchers what a formula decided."""
+        error = run.error.code if run.error else ""
+        self._changes.append(
+            AutoScaleEvaluated(at=self.now, pool_id=pool.spec.id, results=run.results, error=error)
+        )
 
     def tell_job(self, job: JobRecord, state: str) -> None:
         """Tell the watchers about a job that came or went."""

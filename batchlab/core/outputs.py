@@ -110,6 +110,12 @@ class PoolChanged(Change, frozen=True, kw_only=True):
     allocation_state: str
 
 
+class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
+    pool_id: str
+    results: str
+    error: str = ""
+
+
 class NodeChanged(Change, frozen=True, kw_only=True):
     pool_id: str
     node_id: str

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import inputs, nodes, phases, placement
+from batchlab.core import autoscaling, inputs, nodes, phases, placement
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
 from batchlab.core.specs import (
@@ -31,6 +31,7 @@ from batchlab.core.specs import (
     check_target,
     vm_cores,
 )
+from batchlab.core.specs.pools import EVALUATION_INTERVAL
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
@@ -58,6 +59,7 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
+    autoscaling.check_spec(spec)
     add(core, spec)
 
 
@@ -86,13 +88,17 @@ def add(core: Core, spec: PoolSpec) -> None:
     for job in core.jobs.values():
         if fold(job.pool_id) == key:
             placement.offer(core, job)
-    _resize(core, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
+    resize(core, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
+    formula = autoscaling.check_spec(spec)
+    if formula is not None:
+        interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL
+        autoscaling.begin(core, pool, formula, interval)
 
 
 def update_pool(core: Core, request: inputs.UpdatePool) -> None:
     """Change the start task; nodes take it up when they next start."""
     pool = core.pool(request.pool_id)
-    _refuse_deleting(pool)
+    refuse_deleting(pool)
     if request.start_task is not None:
         pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
 
@@ -112,24 +118,34 @@ def resize_pool(core: Core, request: inputs.ResizePool) -> None:
     check_target(dedicated, "resize")
     check_target(spot, "resize", "target_low_priority_nodes")
     timeout = _timeout(pool, request.resize_timeout)
-    _refuse_resizing(pool)
-    _resize(core, pool, dedicated, spot, timeout, request.node_deallocation_option)
+    refuse_resizing(pool)
+    if pool.auto_scale is not None:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"pool {pool.spec.id!r} follows a formula: disable autoscale before a resize",
+        )
+    resize(core, pool, dedicated, spot, timeout, request.node_deallocation_option)
 
 
 def stop_resize(core: Core, request: inputs.StopPoolResize) -> None:
     """Keep the nodes that are there now. Harmless when the pool is steady."""
     pool = core.pool(request.pool_id)
-    _refuse_deleting(pool)
+    refuse_deleting(pool)
     if isinstance(pool.allocation, phases.Resizing):
-        core.move_pool(pool, allocation=phases.Stopping(core.now), reason="stop requested")
-        _give_up(core, pool)
-        settle(core, pool)
+        stop(core, pool, "stop requested")
+
+
+def stop(core: Core, pool: PoolRecord, reason: str) -> None:
+    """Stop a resize where it is."""
+    core.move_pool(pool, allocation=phases.Stopping(core.now), reason=reason)
+    _give_up(core, pool)
+    settle(core, pool)
 
 
 def delete_pool(core: Core, request: inputs.DeletePool) -> None:
     """Let all nodes go, then forget the pool."""
     pool = core.pool(request.pool_id)
-    _refuse_deleting(pool)
+    refuse_deleting(pool)
     delete(core, pool)
 
 
@@ -139,7 +155,7 @@ def delete(core: Core, pool: PoolRecord) -> None:
     for node in pool.leaving.values():
         if node.drain:
             nodes.drain(core, node, "leave", "requeue")
-    _resize(core, pool, 0, 0, None, "requeue")
+    resize(core, pool, 0, 0, None, "requeue")
 
 
 def remove_nodes(core: Core, request: inputs.RemoveNodes) -> None:
@@ -154,7 +170,7 @@ def remove_nodes(core: Core, request: inputs.RemoveNodes) -> None:
                 "NodeNotFound", f"there is no node {node_id!r} in pool {pool.spec.id!r}"
             )
     timeout = _timeout(pool, request.resize_timeout)
-    _refuse_resizing(pool)
+    refuse_resizing(pool)
     victims = [pool.nodes[node_id] for node_id in ids]
     _begin(core, pool, timeout, request.node_deallocation_option)
     gone = sum(node.dedicated for node in victims)
@@ -171,13 +187,15 @@ def _timeout(pool: PoolRecord, given: timedelta | None) -> timedelta:
     return given
 
 
-def _refuse_deleting(pool: PoolRecord) -> None:
+def refuse_deleting(pool: PoolRecord) -> None:
+    """Refuse what a pool that is being deleted cannot do."""
     if isinstance(pool.phase, phases.PoolDeleting):
         raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
 
 
-def _refuse_resizing(pool: PoolRecord) -> None:
-    _refuse_deleting(pool)
+def refuse_resizing(pool: PoolRecord) -> None:
+    """Refuse what needs a steady pool."""
+    refuse_deleting(pool)
     if not isinstance(pool.allocation, phases.Steady):
         raise Conflict(
             "PoolBeingResized",
@@ -189,10 +207,11 @@ def _refuse_resizing(pool: PoolRecord) -> None:
 # -- resize -------------------------------------------------------------------------------------
 
 
-def _resize(
+def resize(
     core: Core, pool: PoolRecord, dedicated: int, spot: int, timeout: timedelta | None,
     option: Deallocation,
 ) -> None:  # fmt: skip
+    """Set both targets and begin to approach them."""
     _begin(core, pool, timeout, option)
     pool.target, pool.target_spot = dedicated, spot
     _approach(core, pool, dedicated, option, dedicated=True)

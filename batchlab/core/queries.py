@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchlab.core import phases, questions, views
+from batchlab.autoscale import AutoScaleRun
+from batchlab.core import autoscaling, phases, questions, views
 from batchlab.core.explain import explain
 from batchlab.core.records import (
     FootprintRecord,
@@ -50,6 +51,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
     for node in pool.nodes.values():
         counts[node.phase.state] = counts.get(node.phase.state, 0) + 1
     had = [node for node in pool.nodes.values() if node.allocated is not None]
+    auto = pool.auto_scale
     steady = isinstance(pool.allocation, phases.Steady)
     return views.PoolView(
         id=pool.spec.id,
@@ -68,10 +70,18 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         task_slots_per_node=pool.spec.task_slots_per_node,
         task_scheduling_policy=pool.spec.task_scheduling_policy,
         start_task=pool.spec.start_task,
+        enable_auto_scale=auto is not None,
+        auto_scale_formula=auto.formula.text if auto else None,
+        auto_scale_evaluation_interval=auto.interval if auto else None,
+        auto_scale_run=auto.runs[-1] if auto and auto.runs else None,
         display_name=pool.spec.display_name,
         metadata=pool.spec.metadata,
         node_counts=counts,
     )
+
+
+def _auto_scale_runs(pool: PoolRecord) -> list[AutoScaleRun]:
+    return list(pool.auto_scale.runs) if pool.auto_scale else []
 
 
 def node_view(node: NodeRecord) -> views.NodeView:
@@ -323,6 +333,10 @@ def _list_tasks(core: Core, q: questions.ListTasks, now: float) -> list[views.Ta
 _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.ListPools: lambda core, q, now: [pool_view(pool) for pool in core.pools.values()],
     questions.GetPool: lambda core, q, now: pool_view(core.pool(q.pool_id)),
+    questions.EvaluateAutoScale: lambda core, q, now: autoscaling.evaluate(
+        core, core.pool(q.pool_id), q.auto_scale_formula, now
+    ),
+    questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],

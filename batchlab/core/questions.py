@@ -23,6 +23,19 @@ class GetPool(Question, frozen=True, kw_only=True):
     pool_id: str
 
 
+class EvaluateAutoScale(Question, frozen=True, kw_only=True):
+    """-> AutoScaleRun: what a formula would decide for the pool now; `FormulaError`."""
+
+    pool_id: str
+    auto_scale_formula: str
+
+
+class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
+    """-> list of AutoScaleRun: past evaluations, the oldest first, 1000 at most."""
+
+    pool_id: str
+
+
 class ListNodes(Question, frozen=True, kw_only=True):
     """-> list of NodeView, in order of allocation."""
 

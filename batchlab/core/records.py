@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
 from batchlab.core import phases
 from batchlab.core.ids import RunId
 from batchlab.core.outputs import RunKind
@@ -237,6 +238,16 @@ class NodeRecord(Record, eq=False, kw_only=True):
         return phase.state in _UP
 
 
+class AutoScaleRecord(Record, eq=False, kw_only=True):
+    """What a pool follows: the formula, its samples by variable, its past evaluations."""
+
+    formula: Formula
+    interval: timedelta
+    enabled: float
+    samples: dict[str, SampleHistory]
+    runs: list[AutoScaleRun]
+
+
 class PoolRecord(Record, eq=False, kw_only=True):
     """One pool.
 
@@ -258,6 +269,7 @@ class PoolRecord(Record, eq=False, kw_only=True):
     resize_number: int = 0
     resize_errors: list[ResizeError] = []
     nodes: dict[str, NodeRecord] = {}
+    auto_scale: AutoScaleRecord | None = None
     creating: dict[str, NodeRecord] = {}
     leaving: dict[str, NodeRecord] = {}
     node_count: int = 0

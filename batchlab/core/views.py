@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from batchlab.autoscale import AutoScaleRun
 from batchlab.core.specs import (
     AffinityInfo,
     ExitConditions,
@@ -80,6 +81,10 @@ class PoolView(View, frozen=True, kw_only=True):
     task_slots_per_node: int
     task_scheduling_policy: TaskSchedulingPolicy
     start_task: StartTask | None
+    enable_auto_scale: bool
+    auto_scale_formula: str | None
+    auto_scale_evaluation_interval: timedelta | None
+    auto_scale_run: AutoScaleRun | None
     display_name: str | None
     metadata: dict[str, str]
     node_counts: dict[str, int]

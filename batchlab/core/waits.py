@@ -127,6 +127,8 @@ def _stays(what: str, state: str, wanted: str) -> Reason:
 def _pool(pool: PoolRecord, wanted: str) -> list[Reason]:
     if pool.allocation.state != "steady" or pool.phase.state == "deleting":
         return []
+    if pool.auto_scale is not None and wanted in ("resizing", "stopping"):
+        return []
     return [_stays(f"Pool {pool.spec.id!r}", "active and steady", wanted)]
 
 

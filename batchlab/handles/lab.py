@@ -75,6 +75,9 @@ class BaseLab(Shown):
         task_scheduling_policy: TaskSchedulingPolicy | NodeFill | None = None,
         start_task: StartTask | str | None = None,
         target_low_priority_nodes: int | None = None,
+        enable_auto_scale: bool | None = None,
+        auto_scale_formula: str | None = None,
+        auto_scale_evaluation_interval: Duration = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
@@ -92,6 +95,10 @@ class BaseLab(Shown):
         start_task : StartTask or str, optional
         target_low_priority_nodes : int, default 0
             Spot nodes beside the dedicated ones.
+        enable_auto_scale : bool, default False
+            Whether the pool follows a formula instead of targets.
+        auto_scale_formula : str, optional
+        auto_scale_evaluation_interval : duration, default 15 minutes
         display_name : str, optional
         metadata : mapping, optional
 
@@ -106,7 +113,10 @@ class BaseLab(Shown):
             id=id, vm_size=vm_size, target_dedicated_nodes=target_dedicated_nodes,
             resize_timeout=resize_timeout, task_slots_per_node=task_slots_per_node,
             task_scheduling_policy=task_scheduling_policy, start_task=start_task,
-            target_low_priority_nodes=target_low_priority_nodes, display_name=display_name,
+            target_low_priority_nodes=target_low_priority_nodes,
+            enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
+            auto_scale_evaluation_interval=auto_scale_evaluation_interval,
+            display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip
         self._connection.request(CreatePool(spec=spec))

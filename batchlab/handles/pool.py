@@ -6,14 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from batchlab.autoscale import AutoScaleRun, Formula
 from batchlab.core.inputs import (
     DeletePool,
+    DisableAutoScale,
+    EnableAutoScale,
     RemoveNodes,
     ResizePool,
     StopPoolResize,
     UpdatePool,
 )
-from batchlab.core.questions import GetPool, ListPools, PoolIs
+from batchlab.core.questions import (
+    EvaluateAutoScale,
+    GetPool,
+    ListAutoScaleRuns,
+    ListPools,
+    PoolIs,
+)
 from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
@@ -44,6 +53,9 @@ class Pool(Handle):
     task_slots_per_node = Seen[int]("How many slots each node has.")
     task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
     start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
+    auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
+    auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
     display_name = Seen[str | None]("A name for people.")
     metadata = Seen[dict[str, str]]("What its user noted.")
     node_counts = Seen[dict[str, int]]("How many nodes are in which state.")
@@ -89,6 +101,66 @@ class Pool(Handle):
                 target_low_priority_nodes=target_low_priority_nodes,
                 resize_timeout=resize_timeout,
                 node_deallocation_option=node_deallocation_option)  # fmt: skip
+
+    @verb
+    def enable_auto_scale(
+        self,
+        auto_scale_formula: Formula | str | None = None,
+        *,
+        auto_scale_evaluation_interval: Duration = None,
+    ) -> None:
+        """Have it follow a formula; the first evaluation comes at once.
+
+        Parameters
+        ----------
+        auto_scale_formula : Formula or str, optional
+            The present one, where there is one, if omitted.
+        auto_scale_evaluation_interval : duration, default 15 minutes
+            5 minutes to 168 hours; it begins anew.
+
+        Raises
+        ------
+        FormulaError
+            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
+        Conflict
+            ``PoolBeingResized``, ``PoolBeingDeleted``.
+        ServerBusy
+            ``TooManyEnableAutoScaleRequests``: less than 30 s after the last time.
+        """
+        ask_for(self._connection, EnableAutoScale, "Pool.enable_auto_scale", pool_id=self._id,
+                auto_scale_formula=_formula(auto_scale_formula),
+                auto_scale_evaluation_interval=auto_scale_evaluation_interval)  # fmt: skip
+
+    @verb
+    def disable_auto_scale(self) -> None:
+        """Stop following the formula; the targets stay."""
+        ask_for(self._connection, DisableAutoScale, "Pool.disable_auto_scale",
+                pool_id=self._id)  # fmt: skip
+
+    @verb
+    def evaluate_auto_scale(self, auto_scale_formula: Formula | str) -> AutoScaleRun:
+        """What a formula would decide now, with the samples there are; nothing changes.
+
+        Samples are taken while autoscale is enabled.
+
+        Raises
+        ------
+        FormulaError
+            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
+        """
+        text = _formula(auto_scale_formula)
+        if not isinstance(text, str):
+            raise invalid("auto_scale_formula", text, "must be a Formula or text",
+                          owner="Pool.evaluate_auto_scale")  # fmt: skip
+        question = EvaluateAutoScale(pool_id=self._id, auto_scale_formula=text)
+        run: AutoScaleRun = self._connection.ask(question)
+        return run
+
+    @property
+    def auto_scale_history(self) -> list[AutoScaleRun]:
+        """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
+        runs: list[AutoScaleRun] = self._connection.ask(ListAutoScaleRuns(pool_id=self._id))
+        return runs
 
     @verb
     def stop_resize(self) -> None:
@@ -188,3 +260,7 @@ def _node_ids(node_list: Any) -> list[str]:
             reason = "must be a node or its id"
             raise invalid(f"node_list[{index}]", item, reason, owner="Pool.remove_nodes")
     return [item.id if isinstance(item, Node) else item for item in items]
+
+
+def _formula(formula: Any) -> Any:
+    return formula.text if isinstance(formula, Formula) else formula

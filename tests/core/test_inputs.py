@@ -37,6 +37,8 @@ INPUTS: list[inputs.Input] = [
         node_deallocation_option="terminate",
     ),
     inputs.StopPoolResize(**POOL),
+    inputs.EnableAutoScale(**POOL, auto_scale_formula="x = 1;"),
+    inputs.DisableAutoScale(**POOL),
     inputs.DeletePool(**POOL),
     inputs.RemoveNodes(**POOL, node_ids=("n", "m"), resize_timeout=timedelta(minutes=5)),
     inputs.RebootNode(**NODE, node_reboot_option="retaineddata"),

@@ -194,9 +194,7 @@ def test_property_of_a_wrong_type_is_refused_by_name(
     error = refusal(model, **{name: wrong})
     assert error.status == 400
     assert error.code in ("InvalidPropertyValue", "MissingRequiredProperty")
-    assert error.values["PropertyName"].startswith(
-        (name, "http_url", "id", "pool_id", "task_ids")
-    )
+    assert error.values["PropertyName"].startswith((name, "http_url", "id", "pool_id", "task_ids"))
     assert len(error.message) < 700
 
 

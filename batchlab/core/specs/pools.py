@@ -16,10 +16,11 @@ from batchlab.core.specs.common import (
     check_limits,
 )
 from batchlab.durations import format_duration
-from batchlab.errors import invalid
+from batchlab.errors import InvalidRequest, invalid
 
 NodeFill = Literal["spread", "pack"]
 JobDefaultOrder = Literal["none", "creationtime"]
+EVALUATION_INTERVAL = timedelta(minutes=15)
 RESIZE_TIMEOUT = timedelta(minutes=15)
 _SIZES = {"small": 2, "medium": 4, "large": 8}
 
@@ -52,6 +53,13 @@ def check_resize_timeout(value: timedelta, owner: str) -> None:
     if value < timedelta(minutes=5):
         raise invalid("resize_timeout", format_duration(value), "must be 5 minutes or more",
                       owner=owner)  # fmt: skip
+
+
+def check_interval(value: timedelta, owner: str) -> None:
+    """Refuse an evaluation interval below 5 minutes or above 168 hours."""
+    if not timedelta(minutes=5) <= value <= timedelta(hours=168):
+        raise invalid("auto_scale_evaluation_interval", format_duration(value),
+                      "must be 5 minutes to 168 hours", owner=owner)  # fmt: skip
 
 
 class StartTask(Model, frozen=True, kw_only=True):
@@ -126,6 +134,12 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         How many slots a node has; at most 4 for each core, and 256.
     task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
     start_task : StartTask or str, optional
+    enable_auto_scale : bool, default False
+        Whether the pool follows a formula, instead of targets.
+    auto_scale_formula : str, optional
+        Required, and only allowed, with `enable_auto_scale`.
+    auto_scale_evaluation_interval : duration, default 15 minutes
+        5 minutes to 168 hours.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
@@ -140,6 +154,9 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     task_slots_per_node: int = 1
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
     start_task: StartTask | None = None
+    enable_auto_scale: bool = False
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: timedelta | None = None
     display_name: str | None = None
     metadata: dict[str, str] = {}
 
@@ -153,6 +170,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         check_target(self.target_dedicated_nodes, "PoolSpec")
         check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
         check_resize_timeout(self.resize_timeout, "PoolSpec")
+        self._check_auto_scale()
         most = min(4 * vm_cores(self.vm_size), 256)
         if not 1 <= self.task_slots_per_node <= most:
             raise invalid(
@@ -162,3 +180,24 @@ class PoolSpec(Model, frozen=True, kw_only=True):
                 f"{self.vm_size!r}, 256 at most",
                 owner="PoolSpec",
             )
+
+    def _check_auto_scale(self) -> None:
+        code = "InvalidAutoScalingSettings"
+        formula, interval = self.auto_scale_formula, self.auto_scale_evaluation_interval
+        if self.enable_auto_scale and formula is None:
+            raise InvalidRequest(
+                "MissingRequiredProperty",
+                "PoolSpec.auto_scale_formula is required with enable_auto_scale",
+                {"PropertyName": "auto_scale_formula"},
+            )
+        if not self.enable_auto_scale:
+            for name in ("auto_scale_formula", "auto_scale_evaluation_interval"):
+                if getattr(self, name) is not None:
+                    raise invalid(name, getattr(self, name), "needs enable_auto_scale=True",
+                                  owner="PoolSpec", code=code)  # fmt: skip
+        elif self.target_dedicated_nodes or self.target_low_priority_nodes:
+            raise invalid("target_dedicated_nodes", self.target_dedicated_nodes,
+                          "the formula sets the targets: leave them out", owner="PoolSpec",
+                          code=code)  # fmt: skip
+        if interval is not None:
+            check_interval(interval, "PoolSpec")

@@ -111,7 +111,9 @@ def answer_error(error: Exception) -> bytes:
     """Pack a refusal."""
     if not isinstance(error, BatchError):
         error = LabFailed("InternalError", f"{type(error).__name__}: {error}")
-    return pickle.dumps((False, error))
+    # Made anew: with Dask, an exception is pickled with all that led to it, which may be anything.
+    kind, arguments = error.__reduce__()
+    return pickle.dumps((False, kind(*arguments)))
 
 
 def unpack(data: bytes) -> Any:

@@ -1,0 +1,53 @@
+"""Pools that follow a formula, in both worlds: they grow with what waits, and shrink without."""
+
+import pytest
+
+import batchlab as bl
+
+FORMULA = """
+share = $PendingTasks.GetSamplePercent(2 * TimeInterval_Minute);
+waiting = share < 50 ? 0 : $PendingTasks.GetSample(1);
+$TargetDedicatedNodes = min(2, waiting);
+$NodeDeallocationOption = taskcompletion;
+"""
+
+
+@pytest.fixture(params=["simulated", "light"])
+def lab(request):
+    fast = bl.SimulatedLab(boot="30s") if request.param == "simulated" else bl.Lab(speed=300)
+    with fast as lab:
+        yield lab
+
+
+def test_pool_follows_its_formula_up_and_down(lab):
+    pool = lab.create_pool(
+        "p",
+        enable_auto_scale=True,
+        auto_scale_formula=FORMULA,
+        auto_scale_evaluation_interval="5m",
+    )
+    assert pool.target_dedicated_nodes == 0
+    job = lab.create_job("j", pool)
+    job.create_tasks(["/bin/true"] * 3)
+    job.tasks.wait(timeout="30m")
+    assert job.counts.succeeded == 3
+    assert len({task.node_id for task in job.tasks.values()}) <= 2
+    while pool.current_dedicated_nodes:  # it shrinks once the samples show no tasks any more
+        pool.wait("resizing", timeout="30m")
+        pool.wait("steady", timeout="30m")
+    assert pool.current_dedicated_nodes == 0
+    targets = [run.target_dedicated_nodes for run in pool.auto_scale_history]
+    assert targets[0] == 0
+    assert max(targets) == 2
+    assert targets[-1] == 0
+
+
+def test_formula_is_tried_without_changing_the_pool(lab):
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    pool.wait("steady", timeout="10m")
+    run = pool.evaluate_auto_scale("$TargetDedicatedNodes = $CurrentDedicatedNodes + 2;")
+    assert run.target_dedicated_nodes == 3
+    assert pool.target_dedicated_nodes == 1
+    with pytest.raises(bl.FormulaError) as refused:
+        pool.evaluate_auto_scale("$TargetDedicatedNodes = ")
+    assert refused.value.line == 1
