@@ -40,7 +40,8 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
     if auto is None:
         return None
     shared = schedule if auto.pool_lifetime_option == "jobschedule" else None
-    if shared and shared.pool_id and fold(shared.pool_id) in core.pools:
+    known = core.pools.get(fold(shared.pool_id)) if shared else None
+    if shared and known and isinstance(known.phase, phases.PoolActive):
         job.pool_id = shared.pool_id
         return None
     refusal = _refusal(core, auto)
@@ -85,6 +86,22 @@ def schedule_ended(core: Core, schedule: ScheduleRecord) -> None:
     auto = schedule.spec.job_specification.pool_info.auto_pool_specification
     if auto and schedule.pool_id and not auto.keep_alive:
         _retire(core, schedule.pool_id)
+
+
+def owners(core: Core, pool_id: str) -> list[JobRecord | ScheduleRecord]:
+    """The jobs and schedules whose end deletes a pool."""
+    key, found = fold(pool_id), list[JobRecord | ScheduleRecord]()
+    for job in core.jobs.values():
+        auto = job.spec.pool_info.auto_pool_specification
+        mine = auto and auto.pool_lifetime_option == "job" and not auto.keep_alive
+        if mine and fold(job.pool_id) == key and job.phase.state != "completed":
+            found.append(job)
+    for schedule in core.schedules.values():
+        auto = schedule.spec.job_specification.pool_info.auto_pool_specification
+        mine = auto and not auto.keep_alive and schedule.phase.state != "completed"
+        if mine and fold(schedule.pool_id) == key:
+            found.append(schedule)
+    return found
 
 
 def _retire(core: Core, pool_id: str) -> None:

@@ -115,6 +115,42 @@ def missing(task: TaskRecord) -> list[str]:
     return names
 
 
+def parents(task: TaskRecord) -> list[TaskRecord] | None:
+    """The tasks that a task still waits for; None when one of them failed or does not exist.
+
+    Where several tasks stand for one number none of them is named: any may do.
+    """
+    wanted, job = task.spec.depends_on, task.job
+    assert wanted is not None
+    found = []
+    for key in map(fold, wanted.task_ids):
+        if key not in job.dependencies.satisfied:
+            parent = job.tasks.get(key)
+            if parent is None or isinstance(parent.phase, phases.TaskCompleted):
+                return None
+            found.append(parent)
+    live = _live_numbers(job) if wanted.task_id_ranges else {}
+    for span in wanted.task_id_ranges:
+        inside = [number for number in live if span.start <= number <= span.end]
+        have = sum(span.start <= number <= span.end for number in job.dependencies.numbers)
+        if have + len(inside) <= span.end - span.start:
+            return None
+        found += [live[number][0] for number in inside if len(live[number]) == 1]
+    return found
+
+
+def _live_numbers(job: JobRecord) -> dict[int, list[TaskRecord]]:
+    """The tasks that may still satisfy a number."""
+    live: dict[int, list[TaskRecord]] = {}
+    for task in job.tasks.values():
+        number = number_of(task.spec.id)
+        if number is None or number in job.dependencies.numbers:
+            continue
+        if not isinstance(task.phase, phases.TaskCompleted):
+            live.setdefault(number, []).append(task)
+    return live
+
+
 def _short(start: int, end: int) -> bool:
     return end - start < SHORT
 

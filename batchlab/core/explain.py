@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, hooks, phases
+from batchlab.core import dependencies, hooks, phases, placement
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 from batchlab.core.views import Reason
 
@@ -43,20 +43,46 @@ def explain(core: Core, task: TaskRecord) -> list[Reason]:
     if not isinstance(phase, phases.TaskActive):
         return []
     if task.unmet and job.phase.state == "active":
-        return [_dependencies(task)]
-    return explain_queued(core, job, task.spec.required_slots)
+        return [_dependencies(core, task)]
+    return explain_queued(core, job, task.spec.required_slots, manager=task is job.manager)
 
 
-def _dependencies(task: TaskRecord) -> Reason:
+def _dependencies(core: Core, task: TaskRecord) -> Reason:
     names = dependencies.missing(task)
     shown = ", ".join(_parent(task.job, name) for name in names[:5])
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    blocked = any(_blocks(task.job, name) for name in names)
     return Reason(
         code="Dependencies",
         text=f"It waits for tasks it depends on: {shown}{more}.",
-        lasting=blocked,
+        lasting=_blocked(core, task),
     )
+
+
+def _blocked(core: Core, task: TaskRecord) -> bool:
+    """Whether what a task waits for will not come unless somebody acts.
+
+    That is so as soon as one task on the way back has failed, does not exist or cannot run, and
+    when tasks wait for each other in a circle.
+    """
+    moving, seen, todo = False, {id(task): None}, [task]
+    while todo:
+        one = todo.pop()
+        if one.phase.state != "active":
+            moving = True
+        elif not one.unmet:
+            reasons = explain(core, one)
+            if reasons and all(reason.lasting for reason in reasons):
+                return True
+            moving = True
+        else:
+            parents = dependencies.parents(one)
+            if parents is None:
+                return True
+            for parent in parents:
+                if id(parent) not in seen:
+                    seen[id(parent)] = None
+                    todo.append(parent)
+    return not moving
 
 
 def _parent(job: JobRecord, name: str) -> str:
@@ -68,20 +94,14 @@ def _parent(job: JobRecord, name: str) -> str:
     return f"{name!r} ({parent.phase.state})"
 
 
-def _blocks(job: JobRecord, name: str) -> bool:
-    """Whether a parent will not satisfy unless somebody acts: it failed, or is not there."""
-    parent = job.tasks.get(name.lower())
-    if parent is None:
-        return not _is_number(name)
-    return isinstance(parent.phase, phases.TaskCompleted)
-
-
 def _is_number(name: str) -> bool:
     """A number, or a range of them, may be had from a task under another spelling."""
     return name.replace("-", "").isdecimal()
 
 
-def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
+def explain_queued(
+    core: Core, job: JobRecord, slots: int, *, manager: bool = False
+) -> list[Reason]:
     """Why a queued task of a job that needs so many slots does not run now."""
     state = job.phase.state
     if state in ("disabling", "disabled"):
@@ -102,6 +122,13 @@ def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
         text = f"Pool {pool_id!r} is being deleted."
         return [Reason(code="PoolBeingDeleted", text=text, lasting=True)]
     have = pool.spec.task_slots_per_node
+    spec = job.spec.job_manager_task
+    if manager and spec and spec.run_exclusive:
+        slots = max(slots, have)
+    elif job.manager and not manager and isinstance(job.manager.phase, phases.TaskActive):
+        lasting = all(reason.lasting for reason in explain(core, job.manager))
+        text = f"It waits until the job manager {job.manager.spec.id!r} of its job has a node."
+        return [Reason(code="JobManager", text=text, lasting=lasting)]
     if slots > have:
         text = (
             f"It needs {slots} slots at once, but a node of pool {pool_id!r} has {have}: it can "
@@ -114,7 +141,7 @@ def explain_queued(core: Core, job: JobRecord, slots: int) -> list[Reason]:
         return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
         return [_no_nodes(pool)]
-    return _nodes_reasons(pool, job, slots)
+    return _nodes_reasons(pool, job, slots, manager=manager)
 
 
 def _no_nodes(pool: PoolRecord) -> Reason:
@@ -130,11 +157,13 @@ def _no_nodes(pool: PoolRecord) -> Reason:
     return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
 
 
-def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]:
+def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int, *, manager: bool) -> list[Reason]:
     """One reason for each group of nodes that does not take the task, largest group first."""
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
-        groups.setdefault(_obstacle(node, job, slots), []).append(node)
+        unfit = manager and not placement.manager_may_use(job, node)
+        code = "SpotNode" if unfit else _obstacle(node, job, slots)
+        groups.setdefault(code, []).append(node)
     hope = pool.auto_scale is not None or any(code in _HOPE for code in groups)
     reasons = [
         _group_reason(code, nodes, pool, job, slots, lasting=not hope)
@@ -143,7 +172,7 @@ def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int) -> list[Reason]
     return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
 
 
-_HOPE = ("Coming", "Busy", "Room", "Draining", "Restarting")
+_HOPE = ("Coming", "Busy", "Held", "Room", "Draining", "Restarting")
 
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
@@ -162,6 +191,8 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
         return "SchedulingDisabled"
     if not hooks.accepts(job, node):
         return "PreparationFailed"
+    if node.free >= slots and not placement.open_to(job, node):
+        return "Held"
     return "Busy" if node.free < slots else "Room"
 
 
@@ -195,12 +226,14 @@ def _group_reason(
 
 
 _SENTENCES = {
+    "SpotNode": "{are} spot nodes, which this job manager must not use.",
     "Leaving": "{are} leaving the pool.",
     "Draining": "{are} to leave the pool when the tasks there are done.",
     "Restarting": "{are} to be restarted when the tasks there, and their files, are done with.",
     "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
     "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
+    "Held": "{are} being cleared for a job that goes first.",
     "Room": "{are} about to take it.",
 }
 

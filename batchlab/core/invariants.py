@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from batchlab.core import phases
+from batchlab.core import dependencies, phases
+from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def check(core: Core) -> None:
     breaches = [breach for pool in core.pools.values() for breach in _pool(core, pool)]
     breaches += [breach for node in core.nodes.values() for breach in _node(core, node)]
     breaches += [breach for job in core.jobs.values() for breach in _job(core, job)]
-    breaches += _runs(core)
+    breaches += [breach for job in core.jobs.values() for breach in _dependencies(job)]
+    breaches += [breach for key in core.schedules for breach in _schedule(core, key)]
+    breaches += [*_runs(core), *_books(core)]
     assert not breaches, "\n".join(breaches)
 
 
@@ -39,6 +42,10 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
             yield f"{name} has node {node.id}, which the core does not know"
         if node.allocated is None and node.phase.state not in ("creating", "leavingpool"):
             yield f"node {node.id} is {node.phase.state} with machine since {node.allocated}"
+    for node_id in pool.held:
+        held = pool.nodes.get(node_id)
+        if held and held.bucket >= 0 and not any(run.ending for run in held.runs.values()):
+            yield f"node {node_id} is held, and nothing there makes room"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():
             if node.bucket != free or node.free != free:
@@ -107,6 +114,58 @@ def _job(core: Core, job: JobRecord) -> Iterator[str]:
         yield f"{name} ({state}) releases beside {[run.kind for run in job.runs.values()]}"
     if state == "disabling" and not job.running:
         yield f"{name} is disabling with nothing running"
+
+
+def _dependencies(job: JobRecord) -> Iterator[str]:
+    for task in job.tasks.values():
+        name = f"task {job.key}/{task.spec.id}"
+        missing, wanted = dependencies.missing(task), task.spec.depends_on
+        ids = {fold(text) for text in wanted.task_ids} if wanted else set()
+        by_id = ids - set(job.dependencies.satisfied)
+        others = missing[sum(fold(text) in by_id for text in wanted.task_ids) :] if wanted else []
+        if task.unmet != len(by_id) + len(set(others)):
+            yield f"{name} waits for {task.unmet}, and {missing} are missing"
+        if task.unmet and task.phase.state not in ("active", "completed"):
+            yield f"{name} is {task.phase.state}, and {missing} are missing"
+    for queue in job.queue.values():
+        for _, task, phase in queue:
+            if task.phase is phase and task.unmet:
+                yield f"task {job.key}/{task.spec.id} is queued, and {task.unmet} are missing"
+
+
+def _schedule(core: Core, key: str) -> Iterator[str]:
+    schedule = core.schedules[key]
+    name, state = f"schedule {key}", schedule.phase.state
+    live = [job for job in schedule.jobs.values() if job.phase.state != "completed"]
+    current = [job for job in live if job.phase.state != "deleting"]
+    if len(current) > 1 or any(job is not schedule.job for job in current):
+        yield f"{name} has the live jobs {[job.key for job in live]}"
+    if schedule.job is not None and schedule.job not in live:
+        yield f"{name} waits for {schedule.job.key}, which has ended"
+    for job in schedule.jobs.values():
+        if core.jobs.get(job.key) is not job or job.schedule is not schedule:
+            yield f"{name} has a job {job.key} that is not its own"
+    if state == "completed" and (live or schedule.due is not None):
+        yield f"{name} is completed with {[job.key for job in live]}, due {schedule.due}"
+    if state == "terminating" and schedule.job is None:
+        yield f"{name} is terminating and waits for nothing"
+    if state == "deleting" and not schedule.jobs:
+        yield f"{name} is deleting and waits for nothing"
+    if state == "active" and schedule.due is None and schedule.job is None:
+        yield f"{name} is active, has no job and will have none"
+
+
+def _books(core: Core) -> Iterator[str]:
+    for book in (core.preemptible, core.restarting):
+        for key, job in book.items():
+            if core.jobs.get(key) is not job or job.phase.state == "completed":
+                yield f"job {key} has ended and is still looked at"
+    for job in core.jobs.values():
+        live = job.phase.state != "completed"
+        if live and job.spec.allow_task_preemption != (job.key in core.preemptible):
+            yield f"job {job.key} is preemptible: {job.key in core.preemptible}"
+        if job.schedule and core.schedules.get(job.schedule.key) is not job.schedule:
+            yield f"job {job.key} has outlived its schedule"
 
 
 def _awaits_node(core: Core, job: JobRecord) -> bool:

@@ -145,6 +145,8 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
         "metadata": request.metadata,
     }
     given = {name: value for name, value in changes.items() if value is not None}
+    if pool_info:
+        autopools.job_ended(core, job)  # its auto pool has lost its owner
     job.spec = msgspec.structs.replace(spec, **given)
     if pool_info:
         job.pool_id = pool_info.pool_id or ""

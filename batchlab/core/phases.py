@@ -261,7 +261,7 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "completed": frozenset({"active"}),
     },
     "node": {
-        "creating": frozenset({"starting", "leavingpool"}),
+        "creating": frozenset({"starting", "unusable", "leavingpool"}),
         "starting": frozenset(
             {
                 "waitingforstarttask",

@@ -101,13 +101,33 @@ def sort_node(core: Core, node: NodeRecord) -> None:
 
 def place(core: Core, pool: PoolRecord) -> None:
     """Give free slots to waiting tasks until no waiting task fits anywhere."""
+    _fill(core, pool)
+    over = [node_id for node_id in pool.held if not _being_cleared(pool, node_id)]
+    if over:
+        for node_id in over:
+            del pool.held[node_id]
+        _fill(core, pool)
+    if pool.ready and (core.preemptible or core.restarting):
+        preemption.preempt(core, pool)
+
+
+def _fill(core: Core, pool: PoolRecord) -> None:
     while pool.ready and any(pool.buckets[1:]):
         found = _pick(pool)
         if found is None:
             break
         tasks.assign(core, *found)
-    if pool.ready and (core.preemptible or core.restarting):
-        preemption.preempt(core, pool)
+
+
+def _being_cleared(pool: PoolRecord, node_id: str) -> bool:
+    node = pool.nodes.get(node_id)
+    return node is not None and any(run.ending for run in node.runs.values())
+
+
+def open_to(job: JobRecord, node: NodeRecord) -> bool:
+    """Whether a job may use the slots of a node: one being cleared is held for who preempts."""
+    holder = node.pool.held.get(node.id)
+    return holder is None or holder is job or job.spec.priority > holder.spec.priority
 
 
 def _pick(pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
@@ -171,20 +191,34 @@ def _oldest_first(job: JobRecord) -> list[int]:
 
 def _room_for_manager(pool: PoolRecord, manager: TaskRecord) -> NodeRecord | None:
     spec = manager.job.spec.job_manager_task
-    all_slots = pool.spec.task_slots_per_node
-    slots = all_slots if spec and spec.run_exclusive else manager.spec.required_slots
-    manager.slots = slots
-    if slots > all_slots:
+    slots = manager_slots(pool, manager)
+    if slots > pool.spec.task_slots_per_node:
         return None
+    manager.slots = slots
     spot_too = spec is None or spec.allow_low_priority_node
     return _room(pool, manager.job, slots, spot_too=spot_too)
+
+
+def manager_slots(pool: PoolRecord, manager: TaskRecord) -> int:
+    """The slots that a job manager takes: all of a node if it runs exclusively."""
+    spec, slots = manager.job.spec.job_manager_task, manager.spec.required_slots
+    exclusive = spec is not None and spec.run_exclusive
+    return max(slots, pool.spec.task_slots_per_node) if exclusive else slots
+
+
+def manager_may_use(job: JobRecord, node: NodeRecord) -> bool:
+    """Whether the job manager may run on a node of this kind."""
+    spec = job.spec.job_manager_task
+    return node.dedicated or spec is None or spec.allow_low_priority_node
 
 
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
     """The node that the oldest task has an affinity to, if it has room."""
     hint = job.queue[slots][0][1].spec.affinity_info
     node = pool.nodes.get(hint.affinity_id.removeprefix("TVM:").lower()) if hint else None
-    return node if node and node.bucket >= slots and hooks.accepts(job, node) else None
+    if node is None or node.bucket < slots or not open_to(job, node):
+        return None
+    return node if hooks.accepts(job, node) else None
 
 
 def _room(
@@ -196,6 +230,8 @@ def _room(
     order = range(slots, most + 1) if pack else range(most, slots - 1, -1)
     for free in order:
         for node in buckets[free].values():
+            if pool.held and not open_to(job, node):
+                continue
             if (not job.refused_by or hooks.accepts(job, node)) and (spot_too or node.dedicated):
                 return node
     return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, placement, tasks
+from batchlab.core import hooks, phases, placement, tasks
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def preempt(core: Core, pool: PoolRecord) -> None:
             continue
         chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
         for run in chosen:
-            assert run.task is not None
-            tasks.end(core, run.task, "requeue")
+            _interrupt(core, job, run)
             victims.remove(run)
 
 
@@ -50,16 +49,26 @@ def _restart_manager(core: Core, pool: PoolRecord, job: JobRecord) -> None:
     It may take the place of any task, save of a job with a higher priority.
     """
     manager, ready = job.manager, pool.ready.get(job.spec.priority)
-    if manager is None or ready is None or job.key not in ready or not placement.has_room(job):
+    if manager is None or not isinstance(manager.phase, phases.TaskActive):
+        core.restarting.pop(job.key, None)  # ended, or gone, before it had a node again
+        return
+    if ready is None or job.key not in ready or not placement.has_room(job):
         return
     runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
     if any(run.ending == "requeue" for run in runs):
         return  # room is being made
     victims = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
     victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
-    for run in _cheapest(victims, job, manager.slots, at_most=job.spec.priority):
-        assert run.task is not None
-        tasks.end(core, run.task, "requeue")
+    slots = placement.manager_slots(pool, manager)
+    for run in _cheapest(victims, job, slots, at_most=job.spec.priority):
+        _interrupt(core, job, run)
+
+
+def _interrupt(core: Core, job: JobRecord, run: RunRecord) -> None:
+    """Have a run make room, and hold its node: others are not to take the slots meanwhile."""
+    assert run.task is not None
+    run.node.pool.held[run.node.id] = job
+    tasks.end(core, run.task, "requeue")
 
 
 def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
@@ -68,6 +77,10 @@ def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
         for job in list(placement.in_order(pool, pool.ready[priority])):
             most = job.spec.max_parallel_tasks
             room = None if most == -1 else max(0, most - job.running)
+            if job.manager and isinstance(job.manager.phase, phases.TaskActive):
+                if room != 0:  # the others wait for it
+                    yield job, placement.manager_slots(pool, job.manager)
+                continue
             waiting = (
                 (job, slots)
                 for slots, queue in list(job.queue.items())
@@ -85,6 +98,9 @@ def _cheapest(
     for run in victims:
         node = run.node
         if _priority(run) > at_most or not hooks.accepts(job, node):
+            continue
+        waits = job.manager and isinstance(job.manager.phase, phases.TaskActive)
+        if waits and not placement.manager_may_use(job, node):
             continue
         chosen = by_node.setdefault(node.id, [])
         chosen.append(run)

@@ -255,7 +255,7 @@ class PoolRecord(Record, eq=False, kw_only=True):
     report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
     slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for.
+    for, `held` those where tasks are being preempted, with the job they make room for.
     """
 
     key: str
@@ -275,3 +275,4 @@ class PoolRecord(Record, eq=False, kw_only=True):
     node_count: int = 0
     buckets: list[OrderedDict[str, NodeRecord]] = []
     ready: dict[int, OrderedDict[str, JobRecord]] = {}
+    held: dict[str, JobRecord] = {}

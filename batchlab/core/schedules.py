@@ -124,8 +124,11 @@ def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
 def settle(core: Core, schedule: ScheduleRecord) -> None:
     """Make the job that is due, or end with the last."""
     phase = schedule.phase
+    if core.schedules.get(schedule.key) is not schedule:
+        return  # a deadline of one that is gone; another may have its id
     if isinstance(phase, phases.ScheduleDeleting):
-        if not schedule.jobs and core.schedules.pop(schedule.key, None) is not None:
+        if not schedule.jobs:
+            del core.schedules[schedule.key]
             autopools.schedule_ended(core, schedule)
             core.tell_schedule(schedule, "deleted")
         return
@@ -151,6 +154,8 @@ def _make_job(core: Core, schedule: ScheduleRecord) -> None:
     schedule.recent = job_id
     if job.phase.state != "completed":
         schedule.job = job
+    else:
+        core.touch_schedule(schedule)  # it had no pool: this may have been the last
 
 
 def job_ended(core: Core, schedule: ScheduleRecord, job: JobRecord, *, gone: bool) -> None:
@@ -197,7 +202,7 @@ def _plan(core: Core, schedule: ScheduleRecord) -> None:
         core.touch_schedule(schedule)
     else:
         span = plan.recurrence_interval.total_seconds()
-        passed = max(1, math.ceil((core.now - first) / span))
+        passed = 0 if first > core.now else math.floor((core.now - first) / span) + 1
         _set_due(core, schedule, first + passed * span)
 
 

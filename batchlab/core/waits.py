@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import phases, questions
+from batchlab.core import autopools, phases, questions
 from batchlab.core.explain import explain, explain_queued
 from batchlab.core.ids import fold
 from batchlab.core.records import (
@@ -78,7 +78,7 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
         return []
     match condition:
         case questions.PoolIs(pool_id=pool_id, state=state):
-            return _pool(core.pool(pool_id), state)
+            return _pool(core, core.pool(pool_id), state)
         case questions.NodesAre(state=state):
             pool, nodes = _nodes(core, condition)
             return _node_states(pool, nodes, state)
@@ -93,7 +93,7 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
             reasons = explain(core, task)
             return reasons if reasons and all(reason.lasting for reason in reasons) else []
         case questions.JobScheduleIs(job_schedule_id=job_schedule_id, state=state):
-            return _schedule(core.schedule(job_schedule_id), state)
+            return _schedule(core, core.schedule(job_schedule_id), state)
         case questions.TasksCompleted(job_id=job_id):
             return _tasks(core, core.job(job_id))
     return []
@@ -124,11 +124,19 @@ def _stays(what: str, state: str, wanted: str) -> Reason:
     return Reason(code="NothingUnderWay", text=text, lasting=True)
 
 
-def _pool(pool: PoolRecord, wanted: str) -> list[Reason]:
+def _pool(core: Core, pool: PoolRecord, wanted: str) -> list[Reason]:
     if pool.allocation.state != "steady" or pool.phase.state == "deleting":
         return []
     if pool.auto_scale is not None and wanted in ("resizing", "stopping"):
         return []
+    if wanted in ("deleting", "deleted", "resizing"):
+        for owner in autopools.owners(core, pool.key):
+            if isinstance(owner, JobRecord):
+                never = _job(core, owner, "completed")
+            else:
+                never = _schedule(core, owner, "completed")
+            if not never:
+                return []
     return [_stays(f"Pool {pool.spec.id!r}", "active and steady", wanted)]
 
 
@@ -151,7 +159,10 @@ def _job(core: Core, job: JobRecord, wanted: str) -> list[Reason]:
     if state in ("disabling", "terminating", "deleting"):
         return []
     ends = job.spec.constraints.max_wall_clock_time is not None and state != "completed"
-    if wanted in ("terminating", "completed") and (ends or _ends_with_tasks(core, job)):
+    by_tasks = _ends_with_tasks(core, job) or _may_be_ended(core, job)
+    if wanted in ("terminating", "completed") and (ends or by_tasks):
+        return []
+    if wanted in ("disabling", "disabled") and _may_take_action(core, job):
         return []
     if wanted == "completed" and state == "active":
         text = (
@@ -171,13 +182,32 @@ def _ends_with_tasks(core: Core, job: JobRecord) -> bool:
     return not _tasks(core, job)
 
 
-def _schedule(schedule: ScheduleRecord, wanted: str) -> list[Reason]:
+def _may_be_ended(core: Core, job: JobRecord) -> bool:
+    """Whether the end of a task that may still run can end the job."""
+    if job.phase.state != "active":
+        return False
+    spec, manager = job.spec.job_manager_task, job.manager
+    if spec and spec.kill_job_on_completion and manager and manager.phase.state != "completed":
+        reasons = explain(core, manager)
+        if not reasons or not all(reason.lasting for reason in reasons):
+            return True
+    return _may_take_action(core, job)
+
+
+def _may_take_action(core: Core, job: JobRecord) -> bool:
+    """Whether the exit conditions of a task that may still run have a say in the job's state."""
+    if job.phase.state != "active" or job.spec.on_task_failure == "noaction":
+        return False
+    return bool(job.active or job.running) and not _tasks(core, job)
+
+
+def _schedule(core: Core, schedule: ScheduleRecord, wanted: str) -> list[Reason]:
     state, plan = schedule.phase.state, schedule.spec.schedule
     if state in ("terminating", "deleting"):
         return []
     ends = plan.recurrence_interval is None or plan.do_not_run_after is not None
     if state == "active" and wanted == "completed" and ends:
-        return []
+        return _job(core, schedule.job, "completed") if schedule.job else []
     return [_stays(f"Job schedule {schedule.spec.id!r}", state, wanted)]
 
 
@@ -185,6 +215,10 @@ def _tasks(core: Core, job: JobRecord) -> list[Reason]:
     """Why the queued tasks of a job will never all complete; empty while they may."""
     if job.running or not job.active:
         return []
+    manager = job.manager
+    if manager and isinstance(manager.phase, phases.TaskActive):
+        reasons = explain(core, manager)
+        return reasons if all(reason.lasting for reason in reasons) else []
     sizes = {
         task.spec.required_slots: None
         for task in job.tasks.values()
@@ -196,5 +230,5 @@ def _tasks(core: Core, job: JobRecord) -> list[Reason]:
         if not all(reason.lasting for reason in reasons):
             return []
         found += [reason for reason in reasons if reason not in found]
-    blocked = next((task for task in job.tasks.values() if task.unmet), None)
+    blocked = next((t for t in job.tasks.values() if t.unmet and t.phase.state == "active"), None)
     return found or (explain(core, blocked) if blocked else [])

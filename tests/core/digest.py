@@ -12,11 +12,15 @@ from batchlab.errors import BatchError
 def digest(core: Core) -> list[Any]:
     """All views, and what no view shows."""
     now = core.now
-    found: list[Any] = [core.ask(q.ListPools(), now), core.ask(q.ListJobs(), now)]
+    found: list[Any] = [
+        core.ask(question, now) for question in (q.ListPools(), q.ListJobs(), q.ListJobSchedules())
+    ]
+    found += [list(core.preemptible), list(core.restarting)]
     for pool in core.pools.values():
         found += [
             core.ask(q.ListNodes(pool_id=pool.spec.id), now),
             pool.resize_number, pool.node_count, list(pool.creating), list(pool.leaving),
+            {node_id: job.key for node_id, job in pool.held.items()},
             [list(bucket) for bucket in pool.buckets],
             {priority: list(ready) for priority, ready in pool.ready.items()},
         ]  # fmt: skip
@@ -24,11 +28,15 @@ def digest(core: Core) -> list[Any]:
         found += [
             core.ask(q.ListTasks(job_id=job.spec.id), now), list(job.runs), list(job.refused_by),
             {slots: len(queue) for slots, queue in job.queue.items()}, list(job.nodes),
+            [(task.unmet, task.slots) for task in job.tasks.values()], job.action, job.pool_id,
         ]  # fmt: skip
         try:
             found.append(core.ask(q.ListPreparations(job_id=job.spec.id), now))
         except BatchError as refusal:
             found.append(refusal.code)
+    for schedule in core.schedules.values():
+        running = schedule.job and schedule.job.key
+        found.append((schedule.due, schedule.count, running, list(schedule.jobs)))
     for node in core.nodes.values():
         drain = node.drain and (node.drain.purpose, node.drain.option)
         found.append((node.id, drain, node.boot, node.image, list(node.footprints)))

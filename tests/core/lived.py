@@ -39,6 +39,7 @@ class Lived(RuleBasedStateMachine):
     def feed(self, item: inputs.Input) -> None:
         written = msgspec.json.encode((self.now, item))
         self.sound = False
+        running = {id(job): job.running for job in self.core.jobs.values()}
         before = digest(self.core) if isinstance(item, inputs.Request) else None
         try:
             step = self.core.handle(self.now, item)
@@ -52,7 +53,15 @@ class Lived(RuleBasedStateMachine):
             invariants.check(self.core)
             self.machines.obey(step.commands)
             self.nothing_idle()
+            self.not_too_many(running)
         self.sound = True
+
+    def not_too_many(self, before: dict[int, int]) -> None:
+        """A job starts no more tasks than it may run; what ran when it was limited goes on."""
+        for job in self.core.jobs.values():
+            most = job.spec.max_parallel_tasks
+            allowed = max(most, before.get(id(job), 0))
+            assert most == -1 or job.running <= allowed, f"{job.key} runs {job.running} of {most}"
 
     def nothing_idle(self) -> None:
         """No queued task could run now: there is always something in its way."""
@@ -110,7 +119,8 @@ class Lived(RuleBasedStateMachine):
                     hopeless.remove(condition)
                 else:
                     assert not self.core.met(condition), f"{condition} was hopeless, and is met"
-        raise AssertionError("the lab never comes to rest")
+        last = [item for item, _ in self.history[-6:]]
+        raise AssertionError(f"the lab never comes to rest: {last}")
 
     def conditions(self) -> list[q.Condition]:
         found: list[q.Condition] = []
@@ -120,6 +130,11 @@ class Lived(RuleBasedStateMachine):
             found += [
                 q.TaskIs(job_id=job.key, task_id=key, state="completed") for key in job.tasks
             ]
+        for key in self.core.schedules:
+            found += [
+                q.JobScheduleIs(job_schedule_id=key, state=state)
+                for state in ("completed", "deleted")
+            ]
         found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.pools]
         found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.pools]
         return found
@@ -127,6 +142,8 @@ class Lived(RuleBasedStateMachine):
     def exists(self, condition: Any) -> bool:
         if isinstance(condition, q.PoolIs):
             return condition.state == "deleted" or condition.pool_id in self.core.pools
+        if isinstance(condition, q.JobScheduleIs):
+            return condition.job_schedule_id in self.core.schedules
         job = self.core.jobs.get(condition.job_id)
         return job is not None and getattr(condition, "task_id", None) in (None, *job.tasks)
 
@@ -149,16 +166,25 @@ class Lived(RuleBasedStateMachine):
                 else:
                     assert task.phase.state == "completed"
                     assert reasons == []
+        for schedule in self.core.schedules.values():
+            assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
+            assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
         for condition in self.conditions():
             never = self.core.hopeless(condition)
             assert self.core.met(condition) or never, f"there is still hope for {condition}"
 
     def leave_nothing(self) -> None:
         """What is deleted goes, and takes everything with it."""
+        for schedule in list(self.core.schedules.values()):
+            self.feed(inputs.DeleteJobSchedule(job_schedule_id=schedule.spec.id))
+        self.drain()
+        assert not self.core.schedules
         for job in list(self.core.jobs.values()):
             self.feed(inputs.DeleteJob(job_id=job.spec.id))
         self.drain()
         assert not self.core.jobs
+        assert not self.core.preemptible
+        assert not self.core.restarting
         for node in self.core.nodes.values():
             assert not node.footprints
             assert node.free == node.pool.spec.task_slots_per_node

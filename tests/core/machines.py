@@ -17,6 +17,7 @@ from batchlab.core.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
+    EvictNode,
     ForgetJob,
     RebootNode,
     StartNode,
@@ -33,7 +34,8 @@ class Machines:
     """The nodes of a lab, as the core's commands have made them.
 
     `stages` of a node: ``asked`` (a machine is owed), ``allocated``, ``up``, ``failed``,
-    ``stopping``. `ghosts` are runs that died with their node, whose exits may still be reported.
+    ``stopping``, ``lost``, ``evicted``. `ghosts` are runs that died with their node,
+    whose exits may still be reported.
     """
 
     def __init__(self) -> None:
@@ -52,7 +54,9 @@ class Machines:
         for command in commands:
             match command:
                 case StartNode(node_id=node_id, boot=boot):
-                    assert self.stages.get(node_id) in (None, "lost"), self._said(command)
+                    assert self.stages.get(node_id) in (None, "lost", "evicted"), self._said(
+                        command
+                    )
                     self._begin(node_id, boot)
                 case RebootNode(node_id=node_id, boot=boot):
                     lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
@@ -64,6 +68,13 @@ class Machines:
                     assert self.stages[node_id] != "stopping", self._said(command)
                     self._kill(node_id)
                     self.stages[node_id] = "stopping"
+                case EvictNode(node_id=node_id):
+                    assert self.stages[node_id] in ("up", "failed", "allocated"), self._said(
+                        command
+                    )
+                    self._kill(node_id)
+                    self._forget(node_id)
+                    self.stages[node_id] = "evicted"
                 case StartRun():
                     self._start(command)
                 case CancelRun(run_id=run_id):

@@ -4,7 +4,7 @@ import pytest
 from world import World
 
 from batchlab.core import inputs
-from batchlab.core.questions import TasksCompleted
+from batchlab.core.questions import TaskIs, TasksCompleted
 from batchlab.core.specs import (
     ExitCodeMapping,
     ExitConditions,
@@ -137,3 +137,23 @@ def test_ranges_upside_down_and_too_many_ids_are_refused() -> None:
     with pytest.raises(InvalidRequest) as refused:
         TaskSpec(id="x", command_line="x", depends_on=["a" * 64] * 1001)
     assert refused.value.code == "TaskDependencyListTooLong"
+
+
+def test_wait_for_a_chain_that_begins_with_a_failure_is_hopeless(world: World) -> None:
+    world.pool()
+    world.job(uses_task_dependencies=True)
+    world.tasks("a")
+    world.tasks("b", depends_on=["a"])
+    world.tasks("c", depends_on=["b"])
+    never = TaskIs(job_id="j", task_id="c", state="completed")
+    assert world.core.hopeless(never) == []
+    world.exit(world.run(), 1)
+    assert [reason.code for reason in world.core.hopeless(never)] == ["Dependencies"]
+
+
+def test_wait_for_tasks_that_wait_for_each_other_is_hopeless(world: World) -> None:
+    world.pool()
+    world.job(uses_task_dependencies=True)
+    world.tasks("a", depends_on=["b"])
+    world.tasks("b", depends_on=["a"])
+    assert world.core.hopeless(TasksCompleted(job_id="j"))

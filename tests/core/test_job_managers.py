@@ -110,3 +110,13 @@ def test_manager_id_of_a_task_is_taken(world: World) -> None:
     manager = JobManagerTask(id="jobpreparation", command_line="x")
     with pytest.raises(InvalidRequest):
         world.job("k", job_manager_task=manager, job_preparation_task="x")
+
+
+def test_exclusive_manager_that_needs_more_slots_than_a_node_has_never_runs(world: World) -> None:
+    world.pool(task_slots_per_node=1)
+    manager = JobManagerTask(id="m", command_line="m", required_slots=2)
+    world.job(job_manager_task=manager)
+    world.tasks("a")
+    world.nothing_else()
+    assert world.reasons("m") == ["TooManySlots"]
+    assert world.reasons("a") == ["JobManager"]

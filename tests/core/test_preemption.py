@@ -4,7 +4,7 @@ from world import World
 
 from batchlab.core import inputs
 from batchlab.core.outputs import CancelRun, StartRun
-from batchlab.core.specs import TaskSchedulingPolicy
+from batchlab.core.specs import JobManagerTask, TaskSchedulingPolicy
 
 
 def test_preemptible_task_is_requeued_for_a_higher_priority(world: World) -> None:
@@ -90,3 +90,30 @@ def test_equal_jobs_take_turns(world: World) -> None:
 def test_equal_jobs_by_creation_time_older_goes_first(world: World) -> None:
     filled(world, TaskSchedulingPolicy(job_default_order="creationtime"))
     assert drain(world) == ["old"] * 3 + ["new"] * 3
+
+
+def test_task_that_needs_several_slots_gets_them_when_all_are_free(world: World) -> None:
+    (node,) = world.pool(task_slots_per_node=2)
+    world.job("low", allow_task_preemption=True)
+    world.tasks("a", "b", job="low")
+    first, second = world.runs()
+    world.job("high", priority=5)
+    world.tasks("big", job="high", required_slots=2)
+    assert world.told() == [("CancelRun", "b", node), ("CancelRun", "a", node)]
+    world.exit(second, 137, cancelled=True)
+    world.nothing_else()  # the slot is held: nobody who must make room takes it again
+    assert "Held" in world.reasons("b", "low")
+    world.exit(first, 137, cancelled=True)
+    assert world.told() == [("task", "high", "big", node)]
+
+
+def test_manager_that_cannot_use_a_node_has_nothing_preempted_there(world: World) -> None:
+    world.pool(nodes=0, target_low_priority_nodes=1)
+    world.job("low", allow_task_preemption=True)
+    world.tasks("a", job="low")
+    world.run()
+    manager = JobManagerTask(id="m", command_line="m", allow_low_priority_node=False)
+    world.job("high", priority=5, job_manager_task=manager)
+    world.tasks("x", job="high")
+    world.nothing_else()
+    assert world.reasons("m", "high") == ["SpotNode"]

@@ -7,13 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 from drawn import (
+    AUTO_POOLS,
     COMPLETE,
+    CONDITIONS,
+    FAILURE,
     HOW,
     JOB_LIMITS,
     JOBS,
+    MANAGERS,
+    NEW_JOBS,
     OPTIONS,
+    ORDERS,
+    PARALLEL,
+    PARENTS,
+    POOL_INFOS,
     POOLS,
     PREPARATIONS,
+    QUOTAS,
     START_TASKS,
     TASK_LIMITS,
     TASKS,
@@ -23,49 +33,64 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_random
-from lived import Lived
+from scheduled import Scheduled
 
-from batchlab.core import inputs
+from batchlab.core import dependencies, inputs
 from batchlab.core.machine import Core, Settings
 from batchlab.core.specs import (
+    ExitConditions,
     JobConstraints,
+    JobManagerTask,
     JobPreparationTask,
     JobSpec,
     PoolInfo,
     PoolSpec,
+    Quotas,
     StartTask,
     TaskConstraints,
+    TaskDependencies,
+    TaskSchedulingPolicy,
     TaskSpec,
 )
 
 
-class Life(Lived):
+class Life(Scheduled):
     """What can be asked for and what can happen, in any order."""
 
     @initialize(
-        quota=st.sampled_from([None, None, 6]),
+        quotas=QUOTAS,
         nodes=st.integers(1, 3),
+        spot=st.integers(0, 2),
         slots=st.integers(1, 2),
         preparation=st.none() | PREPARATIONS,
         up=st.booleans(),
     )
-    def begin(self, quota: int | None, nodes: int, slots: int, preparation: Any, up: bool) -> None:
-        self.core = Core(Settings(dedicated_core_quota=quota))
-        self.create_pool("p", nodes, slots, "spread", None)
-        for _ in range(2 * nodes if up else 0):
+    def begin(
+        self, quotas: Quotas | None, nodes: int, spot: int, slots: int, preparation: Any, up: bool
+    ) -> None:
+        self.core = Core(Settings(quotas=quotas or Quotas()))
+        self.create_pool("p", nodes, spot, slots, "spread", "none", None)
+        for _ in range(2 * (nodes + spot) if up else 0):
             self.answer_one()
-        self.create_job("a", "p", 0, preparation, True, JobConstraints(), None, 4)
+        self.create_job(
+            "a", PoolInfo(pool_id="p"), 0, preparation, True, JobConstraints(), None, 4, None,
+            -1, True, "noaction",
+        )  # fmt: skip
 
     # -- requests: pools and nodes ---------------------------------------------------------------
 
-    @rule(pool=POOLS, nodes=st.integers(0, 3), slots=st.integers(1, 2),
-          fill=st.sampled_from(["spread", "pack"]), start=START_TASKS)  # fmt: skip
+    @rule(pool=POOLS, nodes=st.integers(0, 3), spot=st.integers(0, 2), slots=st.integers(1, 2),
+          fill=st.sampled_from(["spread", "pack"]), order=ORDERS, start=START_TASKS)  # fmt: skip
     def create_pool(
-        self, pool: str, nodes: int, slots: int, fill: str, start: StartTask | None
-    ) -> None:
+        self, pool: str, nodes: int, spot: int, slots: int, fill: Any, order: Any,
+        start: StartTask | None,
+    ) -> None:  # fmt: skip
         spec = PoolSpec(
-            id=pool, target_dedicated_nodes=nodes, task_slots_per_node=slots,
-            task_scheduling_policy=fill, start_task=start,
+            id=pool, target_dedicated_nodes=nodes, target_low_priority_nodes=spot,
+            task_slots_per_node=slots, start_task=start,
+            task_scheduling_policy=TaskSchedulingPolicy(
+                node_fill_type=fill, job_default_order=order
+            ),
         )  # fmt: skip
         self.feed(inputs.CreatePool(spec=spec))
 
@@ -73,13 +98,22 @@ class Life(Lived):
     def update_pool(self, pool: str, start: StartTask | None) -> None:
         self.feed(inputs.UpdatePool(pool_id=pool, start_task=start))
 
-    @rule(pool=POOLS, count=st.integers(-1, 3), option=OPTIONS)
-    def resize(self, pool: str, count: int, option: Any) -> None:
+    @rule(pool=POOLS, count=st.none() | st.integers(-1, 3), spot=st.none() | st.integers(-1, 2),
+          option=OPTIONS)  # fmt: skip
+    def resize(self, pool: str, count: int | None, spot: int | None, option: Any) -> None:
         self.feed(
             inputs.ResizePool(
-                pool_id=pool, target_dedicated_nodes=count, node_deallocation_option=option
+                pool_id=pool, target_dedicated_nodes=count, target_low_priority_nodes=spot,
+                node_deallocation_option=option,
             )
-        )
+        )  # fmt: skip
+
+    @rule(which=WHICH)
+    def preempt(self, which: int) -> None:
+        spot = [node for node in self.core.nodes.values() if not node.dedicated]
+        node = spot[which % len(spot)] if spot else None
+        pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
+        self.feed(inputs.PreemptNode(pool_id=pool, node_id=name))
 
     @rule(pool=POOLS)
     def stop_resize(self, pool: str) -> None:
@@ -122,24 +156,31 @@ class Life(Lived):
     # -- requests: jobs and tasks ----------------------------------------------------------------
 
     @rule(
-        job=JOBS,
-        pool=POOLS,
+        job=NEW_JOBS,
+        pool=POOL_INFOS | POOL_INFOS | AUTO_POOLS,
         priority=st.integers(-1, 1),
         preparation=st.none() | PREPARATIONS,
         release=st.booleans(),
         limits=JOB_LIMITS,
         complete=COMPLETE,
         tasks=st.integers(0, 4),
+        manager=st.none() | MANAGERS,
+        parallel=PARALLEL,
+        preempted=st.booleans(),
+        failure=FAILURE,
     )
     def create_job(
-        self, job: str, pool: str, priority: int, preparation: JobPreparationTask | None,
+        self, job: str, pool: PoolInfo, priority: int, preparation: JobPreparationTask | None,
         release: bool, limits: JobConstraints, complete: str | None, tasks: int,
+        manager: JobManagerTask | None, parallel: int, preempted: bool, failure: Any,
     ) -> None:  # fmt: skip
         spec = JobSpec(
             id=job, pool_info=pool, priority=priority, constraints=limits,
             job_preparation_task=preparation,
             job_release_task="rel" if preparation and release else None,
-            on_all_tasks_complete=complete or "noaction",
+            on_all_tasks_complete=complete or "noaction", job_manager_task=manager,
+            max_parallel_tasks=parallel, allow_task_preemption=preempted,
+            on_task_failure=failure, uses_task_dependencies=True,
         )  # fmt: skip
         self.feed(inputs.CreateJob(spec=spec))
         ids = ["t1", "t2", "t3", "T4"][:tasks]
@@ -147,10 +188,11 @@ class Life(Lived):
         self.feed(inputs.CreateTasks(job_id=job, specs=specs))
 
     @rule(job=JOBS, priority=st.none() | st.integers(-1, 1), limits=st.none() | JOB_LIMITS,
-          pool=st.none() | POOLS, complete=COMPLETE)  # fmt: skip
+          pool=st.none() | POOLS, complete=COMPLETE, parallel=st.none() | PARALLEL,
+          preempted=st.none() | st.booleans())  # fmt: skip
     def update_job(
         self, job: str, priority: int | None, limits: JobConstraints | None, pool: str | None,
-        complete: Any,
+        complete: Any, parallel: int | None, preempted: bool | None,
     ) -> None:  # fmt: skip
         self.feed(
             inputs.UpdateJob(
@@ -159,6 +201,8 @@ class Life(Lived):
                 constraints=limits,
                 pool_info=PoolInfo(pool_id=pool) if pool else None,
                 on_all_tasks_complete=complete,
+                max_parallel_tasks=parallel,
+                allow_task_preemption=preempted,
             )
         )
 
@@ -178,11 +222,20 @@ class Life(Lived):
     def delete_job(self, job: str) -> None:
         self.feed(inputs.DeleteJob(job_id=job))
 
-    @rule(job=JOBS, ids=st.lists(TASKS, max_size=3), slots=st.integers(1, 3), limits=TASK_LIMITS)
-    def create_tasks(self, job: str, ids: list[str], slots: int, limits: TaskConstraints) -> None:
+    @rule(job=JOBS, ids=st.lists(TASKS, max_size=3), slots=st.integers(1, 3), limits=TASK_LIMITS,
+          parents=PARENTS, conditions=CONDITIONS, near=st.none() | WHICH)  # fmt: skip
+    def create_tasks(
+        self, job: str, ids: list[str], slots: int, limits: TaskConstraints,
+        parents: TaskDependencies | None, conditions: ExitConditions | None, near: int | None,
+    ) -> None:  # fmt: skip
+        hint = None if near is None else f"TVM:{self.some_node(near)[1]}"
         specs = tuple(
-            TaskSpec(id=i, command_line="x", required_slots=slots, constraints=limits) for i in ids
-        )
+            TaskSpec(
+                id=i, command_line="x", required_slots=slots, constraints=limits,
+                depends_on=parents, exit_conditions=conditions, affinity_info=hint,
+            )
+            for i in ids
+        )  # fmt: skip
         self.feed(inputs.CreateTasks(job_id=job, specs=specs))
 
     @rule(job=JOBS, task=TASKS, limits=TASK_LIMITS)
@@ -301,12 +354,20 @@ SMALL = settings(
 SOAK = settings(SMALL, max_examples=5_000, stateful_step_count=100, derandomize=False)
 
 
+@pytest.fixture
+def short_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of three numbers are long ones: both kinds occur."""
+    monkeypatch.setattr(dependencies, "SHORT", 2)
+
+
 @pytest.mark.timeout(600)  # finding the smallest life that fails takes its time
+@pytest.mark.usefixtures("short_ranges")
 def test_core_random_life_holds_invariants_and_drains() -> None:
     run_random(Life, settings=SMALL)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
+@pytest.mark.usefixtures("short_ranges")
 def test_core_long_random_life_holds_invariants_and_drains() -> None:
     run_random(Life, settings=SOAK)

@@ -13,6 +13,7 @@ from batchlab.core.specs import (
     AutoPoolSpecification,
     JobScheduleSpec,
     JobSpec,
+    PoolInfo,
     PoolSpec,
     Schedule,
 )
@@ -261,3 +262,33 @@ def test_quota_of_active_jobs_counts_what_is_not_completed() -> None:
     world.feed(inputs.TerminateJob(job_id="a"))
     world.job("b")
     world.nothing_else()
+
+
+def test_deadline_of_a_deleted_schedule_leaves_its_namesake_alone(world: World) -> None:
+    spec = JobScheduleSpec(id="s", schedule="10m", job_specification=JobSpec(pool_info="p"))
+    world.feed(inputs.CreateJobSchedule(spec=spec))
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    world.later(300)
+    world.feed(inputs.CreateJobSchedule(spec=spec))
+    world.later(301)  # when the second job of the first schedule was due
+    assert world.core.schedule("s").phase.state == "active"
+
+
+def test_schedule_whose_only_job_had_no_pool_is_completed() -> None:
+    world = World(pool_quota=0)
+    auto = AutoPoolSpecification(pool=PoolSpec(), pool_lifetime_option="job")
+    spec = JobScheduleSpec(id="s", schedule=Schedule(), job_specification=JobSpec(pool_info=auto))
+    world.feed(inputs.CreateJobSchedule(spec=spec))
+    assert world.core.schedule("s").phase.state == "completed"
+
+
+def test_auto_pool_of_a_job_that_moves_is_deleted(world: World) -> None:
+    world.pool("other", nodes=0)
+    world.job(pool=auto())
+    (node,) = world.boot()
+    world.feed(inputs.DisableJob(job_id="j", disable_tasks="wait"))
+    world.feed(inputs.UpdateJob(job_id="j", pool_info=PoolInfo(pool_id="other")))
+    (stop,) = world.said()
+    assert stop.node_id == node
+    world.gone(node)
+    assert pools(world) == ["other"]

@@ -101,3 +101,13 @@ def test_quota_of_spot_cores_is_its_own() -> None:
     view = world.pool_view()
     assert (view.current_dedicated_nodes, view.current_low_priority_nodes) == (2, 1)
     assert [error.code for error in view.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]
+
+
+def test_preempted_node_that_cannot_be_had_again_is_unusable(world: World) -> None:
+    (node,) = world.pool(nodes=0, target_low_priority_nodes=1)
+    world.feed(inputs.PreemptNode(pool_id="p", node_id=node))
+    world.said()
+    world.later(301)
+    world.said()
+    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    assert [view.state for view in world.nodes()] == ["unusable"]

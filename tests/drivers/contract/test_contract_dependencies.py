@@ -136,7 +136,8 @@ def test_task_that_was_never_launched_has_a_condition_of_its_own(lab):
     job = dependent(lab, pool)
     satisfy = bl.ExitOptions(dependency_action="satisfy")
     conditions = bl.ExitConditions(pre_processing_error=satisfy)
-    parent = job.create_task("parent", "no-such-program", exit_conditions=conditions)
+    parent = job.create_task("parent", "true", exit_conditions=conditions,
+                             resource_files=["/no/such/file"])  # fmt: skip
     child = job.create_task("child", "true", depends_on=after("parent"))
     child.wait(timeout=SOON)
     assert (parent.exit_code, parent.result) == (None, "failure")

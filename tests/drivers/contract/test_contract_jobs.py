@@ -96,7 +96,7 @@ def test_job_disabled_with_terminate_ends_its_tasks(lab):
     task = only(start(job, LONG))
     with refused("InvalidPropertyValue"):
         job.disable("gently")
-    with refused("InvalidRequestBody"):
+    with refused("MissingRequiredProperty"):
         job.disable()
     job.disable("terminate")
     job.wait("disabled", timeout=SOON)
@@ -189,7 +189,9 @@ def test_job_retries_are_the_default_of_its_tasks(lab):
         ({"priority": 1001}, "InvalidPropertyValue"),
         ({"priority": True}, "InvalidPropertyValue"),
         ({"on_all_tasks_complete": "explode"}, "InvalidPropertyValue"),
-        ({"job_manager_task": "true"}, "UnsupportedProperty"),
+        ({"job_manager_task": "true"}, "InvalidPropertyValue"),
+        ({"max_parallel_tasks": 0}, "InvalidPropertyValue"),
+        ({"network_configuration": "x"}, "UnsupportedProperty"),
     ],
 )
 @pytest.mark.worlds("simulated")

@@ -87,7 +87,7 @@ def test_manager_keeps_its_node_when_the_pool_shrinks(lab):
 
 def test_manager_that_needs_a_dedicated_node_waits_for_one(lab):
     pool, nodes = spot_of(lab, 1)
-    job, manager = managed(lab, pool, LONG, allow_low_priority_node=False)
+    _, manager = managed(lab, pool, LONG, allow_low_priority_node=False)
     assert (manager.state, only(nodes).state) == ("active", "idle")
     pool.resize(1)
     manager.wait("running", timeout=SOON)
@@ -96,7 +96,7 @@ def test_manager_that_needs_a_dedicated_node_waits_for_one(lab):
 
 def test_manager_cannot_be_made_twice(lab):
     pool = pool_of(lab)
-    job, manager = managed(lab, pool, LONG)
+    job, _ = managed(lab, pool, LONG)
     with refused("TaskExists"):
         job.create_task("MANAGER", "true")
     assert job.job_manager_task.command_line == LONG

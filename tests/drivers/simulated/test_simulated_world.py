@@ -14,6 +14,7 @@ from batchlab.core.inputs import (
 from batchlab.core.outputs import (
     CancelRun,
     DeleteFiles,
+    EvictNode,
     RebootNode,
     StartNode,
     StartRun,
@@ -102,6 +103,37 @@ def test_start_node_beyond_the_limit_fails_until_one_has_gone():
         (260, NodeAllocated),
         (290, NodeStarted),
     ]
+
+
+def test_evict_node_says_nothing_and_it_comes_back_empty_as_itself():
+    world, notes = make(boot_s=90, max_nodes=1)
+    world.obey([start_node()])
+    world.advance_to(START + 100)
+    ((_, allocated), _) = notes.take()
+    world.obey([start_run("/bin/sh -c 'echo x > $AZ_BATCH_NODE_SHARED_DIR/x; sleep 9'")])
+    world.obey([EvictNode(node_id="n")])
+    world.advance_to(START + 200)
+    assert (notes.take(), world.disk("n")) == ([], None)
+    world.obey([start_node(boot=2)])
+    world.advance_to(START + 300)
+    assert notes.take() == [
+        (260, NodeAllocated(node_id="n", boot=2, ip_address=allocated.ip_address)),
+        (290, NodeStarted(node_id="n", boot=2)),
+    ]
+    assert list(world.disk("n").walk(f"{ROOT}/shared")) == []
+
+
+def test_evict_node_that_boots_or_is_broken_lets_it_come_back_whole():
+    world, notes = make(boot_s=90)
+    world.obey([start_node(), EvictNode(node_id="n")])
+    world.advance_to(START + 100)
+    assert notes.take() == []
+    world.obey([start_node(boot=2)])
+    world.advance_to(START + 200)
+    world.lose_node("n", for_good=True)
+    world.obey([EvictNode(node_id="n"), start_node(boot=3)])
+    world.advance_to(START + 300)
+    assert notes.take()[-1] == (290, NodeStarted(node_id="n", boot=3))
 
 
 def test_stop_node_while_it_boots_reports_only_that_it_stopped():
