@@ -12,7 +12,8 @@
         print(task.stdout)
 """
 
-from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
+import typing as _typing
+
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
@@ -57,6 +58,9 @@ from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
+
+if _typing.TYPE_CHECKING:
+    from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
 
 __version__ = "0.1.0"
 
@@ -108,3 +112,12 @@ __all__ = [
     "Workload",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Load the formula language when it is first used."""
+    if name in ("AutoScaleRun", "Formula", "FormulaError"):
+        from batchlab import autoscale  # noqa: PLC0415
+
+        return getattr(autoscale, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

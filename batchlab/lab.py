@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchlab.core.machine import Settings
+from batchlab.core.settings import Settings
 from batchlab.core.specs import Quotas
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration

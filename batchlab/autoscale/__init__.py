@@ -3,21 +3,25 @@
 `parse` (``grammar.lark``) makes the tree of `syntax`; `evaluate` walks it by the tables of
 `operators`, `functions` and `sampling`, over the kinds of value in `values`; `lint` walks it
 before. All of it is pure: the moment, the samples, the present targets and the seed of rand()
-are arguments.
+are arguments. The names below are loaded when they are first used.
 """
 
-from batchlab.autoscale.formula import Formula
-from batchlab.autoscale.lint import Finding
-from batchlab.autoscale.names import SAMPLED
-from batchlab.autoscale.problems import FormulaError
-from batchlab.autoscale.results import (
-    AutoScaleRun,
-    AutoScaleRunError,
-    Branch,
-    SampleCall,
-    StatementValue,
-)
-from batchlab.autoscale.sampling import SAMPLE_PERIOD, SampleHistory
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batchlab.autoscale.formula import Formula
+    from batchlab.autoscale.lint import Finding
+    from batchlab.autoscale.names import SAMPLED
+    from batchlab.autoscale.problems import FormulaError
+    from batchlab.autoscale.results import (
+        AutoScaleRun,
+        AutoScaleRunError,
+        Branch,
+        SampleCall,
+        StatementValue,
+    )
+    from batchlab.autoscale.sampling import SAMPLE_PERIOD, SampleHistory
 
 __all__ = [
     "SAMPLED",
@@ -32,3 +36,19 @@ __all__ = [
     "SampleHistory",
     "StatementValue",
 ]
+
+_HOMES = {
+    "formula": ("Formula",),
+    "lint": ("Finding",),
+    "names": ("SAMPLED",),
+    "problems": ("FormulaError",),
+    "results": ("AutoScaleRun", "AutoScaleRunError", "Branch", "SampleCall", "StatementValue"),
+    "sampling": ("SAMPLE_PERIOD", "SampleHistory"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -178,16 +178,22 @@ def parse(source: Source) -> Program:
             source, MAX_CHARACTERS, f"a formula has at most {MAX_CHARACTERS} characters, "
             f"this one has {len(text)}",
         )  # fmt: skip
-    try:
-        program = _parser()(text)
-    except _NotBuilt as error:
-        raise formula_error(source, error.place, error.message, hint=error.hint) from None
-    except UnexpectedToken as error:
-        raise _unexpected_token(source, error) from None
-    except UnexpectedCharacters as error:
-        raise _unexpected_character(source, error) from None
+    program = _read(source)
+    if isinstance(program, FormulaError):
+        raise program  # out here, so that it does not drag the parser's own error along
     _check(source, program)
     return program
+
+
+def _read(source: Source) -> Program | FormulaError:
+    try:
+        return _parser()(source.text)
+    except _NotBuilt as error:
+        return formula_error(source, error.place, error.message, hint=error.hint)
+    except UnexpectedToken as error:
+        return _unexpected_token(source, error)
+    except UnexpectedCharacters as error:
+        return _unexpected_character(source, error)
 
 
 def _check(source: Source, program: Program) -> None:

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from batchlab.autoscale import AutoScaleRun
 from batchlab.core import inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
@@ -54,32 +52,11 @@ from batchlab.core.records import (
     TaskPhase,
     TaskRecord,
 )
-from batchlab.core.specs import Quotas
+from batchlab.core.settings import Settings
 from batchlab.core.views import Reason
 from batchlab.errors import Conflict, NotFound
 
 __all__ = ["Core", "Settings"]
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a whole lab.
-
-    Parameters
-    ----------
-    account_name : str, default "batchlab"
-        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``.
-    account_url : str
-        What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
-    quotas : Quotas
-        What the account may have at a time.
-    spot_return_s : float, default 300
-        How long a preempted node stays away, in seconds of lab time.
-    """
-
-    account_name: str = "batchlab"
-    account_url: str = "https://batchlab.local.batch.azure.com"
-    quotas: Quotas = Quotas()
-    spot_return_s: float = 300.0
 
 
 class Core:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from batchlab.autoscale import AutoScaleRun
+from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.specs import (
     AffinityInfo,
     ExitConditions,

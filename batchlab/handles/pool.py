@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from batchlab.autoscale import AutoScaleRun, Formula
+from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.inputs import (
     DeletePool,
     DisableAutoScale,
@@ -29,6 +29,9 @@ from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+if TYPE_CHECKING:
+    from batchlab.autoscale import Formula
 
 __all__ = ["Pool", "Pools"]
 
@@ -263,4 +266,8 @@ def _node_ids(node_list: Any) -> list[str]:
 
 
 def _formula(formula: Any) -> Any:
+    if formula is None or isinstance(formula, str):
+        return formula
+    from batchlab.autoscale import Formula  # noqa: PLC0415 - only for those who have one
+
     return formula.text if isinstance(formula, Formula) else formula

@@ -1,0 +1,30 @@
+"""What holds for a whole lab."""
+
+from __future__ import annotations
+
+import msgspec
+
+from batchlab.core.specs import Quotas
+
+__all__ = ["Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a whole lab.
+
+    Parameters
+    ----------
+    account_name : str, default "batchlab"
+        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``.
+    account_url : str
+        What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
+    quotas : Quotas
+        What the account may have at a time.
+    spot_return_s : float, default 300
+        How long a preempted node stays away, in seconds of lab time.
+    """
+
+    account_name: str = "batchlab"
+    account_url: str = "https://batchlab.local.batch.azure.com"
+    quotas: Quotas = Quotas()
+    spot_return_s: float = 300.0
