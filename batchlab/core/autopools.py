@@ -50,7 +50,7 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
             category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
         )
     try:
-        autoscaling.check_spec(auto.pool)
+        formula = autoscaling.read_formula(auto.pool)
     except FormulaError as error:
         return FailureInfo(
             category="UserError", code="InvalidAutoScaleFormulaInAutoPool", message=error.message
@@ -59,7 +59,7 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
     job.pool_id = f"{prefix}autopool_{core.next_number()}"
     if shared:
         shared.pool_id = job.pool_id
-    pools.add(core, msgspec.structs.replace(auto.pool, id=job.pool_id))
+    pools.add(core, msgspec.structs.replace(auto.pool, id=job.pool_id), formula)
     return None
 
 

@@ -38,7 +38,7 @@ THROTTLE_S = 30.0
 # -- requests -----------------------------------------------------------------------------------
 
 
-def check_spec(spec: PoolSpec) -> Formula | None:
+def read_formula(spec: PoolSpec) -> Formula | None:
     """The formula of a pool that is about to be created; refuses one that cannot be read."""
     return Formula(spec.auto_scale_formula) if spec.auto_scale_formula is not None else None
 
@@ -99,7 +99,7 @@ def disable_auto_scale(core: Core, request: inputs.DisableAutoScale) -> None:
         pools.stop(core, pool, "autoscale disabled")
 
 
-def evaluate(core: Core, pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
+def evaluate(pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
     """What a formula would decide now; nothing changes."""
     formula = Formula(text)
     return _decide(pool, pool.auto_scale, formula, now)

@@ -36,6 +36,7 @@ from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
 if TYPE_CHECKING:
+    from batchlab.autoscale import Formula
     from batchlab.core.machine import Core
 
 
@@ -59,8 +60,7 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
-    autoscaling.check_spec(spec)
-    add(core, spec)
+    add(core, spec, autoscaling.read_formula(spec))
 
 
 def quota_reached(core: Core) -> bool:
@@ -69,7 +69,7 @@ def quota_reached(core: Core) -> bool:
     return quota is not None and len(core.pools) >= quota
 
 
-def add(core: Core, spec: PoolSpec) -> None:
+def add(core: Core, spec: PoolSpec, formula: Formula | None) -> None:
     """Enter a pool and ask for its nodes."""
     key = fold(spec.id)
     pool = PoolRecord(
@@ -89,7 +89,6 @@ def add(core: Core, spec: PoolSpec) -> None:
         if fold(job.pool_id) == key:
             placement.offer(core, job)
     resize(core, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
-    formula = autoscaling.check_spec(spec)
     if formula is not None:
         interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL
         autoscaling.begin(core, pool, formula, interval)

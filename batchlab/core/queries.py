@@ -334,7 +334,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.ListPools: lambda core, q, now: [pool_view(pool) for pool in core.pools.values()],
     questions.GetPool: lambda core, q, now: pool_view(core.pool(q.pool_id)),
     questions.EvaluateAutoScale: lambda core, q, now: autoscaling.evaluate(
-        core, core.pool(q.pool_id), q.auto_scale_formula, now
+        core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
     questions.ListNodes: lambda core, q, now: [

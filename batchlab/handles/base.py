@@ -7,6 +7,7 @@ all properties of one moment at once.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
@@ -59,7 +60,7 @@ class Seen(Generic[T]):
         raise AttributeError(f"{self.name} cannot be assigned: it is what the service says")
 
 
-class Handle(Shown):
+class Handle(Shown, ABC):
     """One thing of a service: equal to every other handle of it, hashable, without state."""
 
     __slots__ = ("_connection", "_id")
@@ -73,9 +74,9 @@ class Handle(Shown):
         """Its id, as it was given."""
         return self._id
 
+    @abstractmethod
     def view(self) -> View:
         """All properties at one moment, as a frozen picture."""
-        raise NotImplementedError
 
     def _key(self) -> tuple[str, ...]:
         return (fold(self._id),)
@@ -104,15 +105,15 @@ class Handles(Shown, Mapping[str, H]):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @abstractmethod
     def ids(self) -> list[str]:
         """All ids, in order of creation."""
-        raise NotImplementedError
 
-    def _handle(self, id: str) -> H:  # noqa: A002
-        raise NotImplementedError
+    @abstractmethod
+    def _handle(self, id: str) -> H: ...  # noqa: A002
 
-    def _summary(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _summary(self) -> str: ...
 
     def __getitem__(self, key: str) -> H:
         if not isinstance(key, str):
