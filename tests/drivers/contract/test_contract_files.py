@@ -141,11 +141,11 @@ def test_stdout_of_a_repeated_task_is_that_of_the_last_run(lab):
     assert task.stdout == "second\n"
 
 
-def test_files_of_a_node_have_the_layout_of_the_service(lab):
+def test_files_of_a_node_have_the_layout_of_the_service(world, lab):
     pool = pool_of(lab)
     start(lab.create_job("j", pool), LONG)
     node = only(pool.nodes.values())
     assert [entry.name for entry in node.files.list()] == [
         "applications", "fsmounts", "shared", "startup", "volatile", "workitems",
     ]  # fmt: skip
-    assert node.files.stat("workitems/j/job-1/task001/wd").is_directory
+    world.until(lambda: node.files.stat("workitems/j/job-1/task001/wd").is_directory)
