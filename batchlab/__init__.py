@@ -39,6 +39,7 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    VmSize,
 )
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.errors import (
@@ -107,6 +108,7 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "VmSize",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

@@ -42,14 +42,15 @@ from batchlab.core.specs.pools import (
     check_interval,
     check_resize_timeout,
     check_target,
-    vm_cores,
 )
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
+from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
 from batchlab.core.specs.tasks import TaskSpec
 
 __all__ = [
     "RETENTION",
+    "VM_SIZES",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
@@ -79,10 +80,12 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "VmSize",
     "check_interval",
     "check_max_parallel_tasks",
     "check_priority",
     "check_resize_timeout",
     "check_target",
+    "price_per_hour",
     "vm_cores",
 ]
