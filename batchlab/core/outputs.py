@@ -105,9 +105,14 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 
 
 class PoolChanged(Change, frozen=True, kw_only=True):
+    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`."""
+
     pool_id: str
     state: str
     allocation_state: str
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    task_slots_per_node: int = 1
 
 
 class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
@@ -117,14 +122,20 @@ class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
 
 
 class NodeChanged(Change, frozen=True, kw_only=True):
+    """The first is ``creating``; the last, when it is no longer listed, ``deleted``."""
+
     pool_id: str
     node_id: str
     state: str
+    dedicated: bool = True
 
 
 class JobChanged(Change, frozen=True, kw_only=True):
+    """A job that is no longer listed is ``deleted``."""
+
     job_id: str
     state: str
+    pool_id: str = ""
 
 
 class JobScheduleChanged(Change, frozen=True, kw_only=True):
@@ -133,14 +144,25 @@ class JobScheduleChanged(Change, frozen=True, kw_only=True):
 
 
 class TaskChanged(Change, frozen=True, kw_only=True):
+    """`node_id` is where it runs or ran last, `slots` what it takes there.
+
+    The reason of a ``completed`` task is the code of its failure, empty for success; of one that
+    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``.
+    """
+
     job_id: str
     task_id: str
     state: str
     node_id: str = ""
+    slots: int = 1
 
 
 class HookChanged(Change, frozen=True, kw_only=True):
-    """A start, preparation or release task on a node began or ended."""
+    """A start, preparation or release task on a node began or ended.
+
+    The reason of a ``completed`` one is the code of its failure, empty for success. ``pending``
+    is one that was cut short with its node, to be run again.
+    """
 
     kind: RunKind
     job_id: str

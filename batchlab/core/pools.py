@@ -211,8 +211,8 @@ def resize(
     option: Deallocation,
 ) -> None:  # fmt: skip
     """Set both targets and begin to approach them."""
-    _begin(core, pool, timeout, option)
     pool.target, pool.target_spot = dedicated, spot
+    _begin(core, pool, timeout, option)
     _approach(core, pool, dedicated, option, dedicated=True)
     _approach(core, pool, spot, option, dedicated=False)
     settle(core, pool)
@@ -268,6 +268,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
+        core.tell_node(node, "creating")
         core.command(nodes.start_command(node))
 
 
@@ -334,6 +335,7 @@ def remove(core: Core, node: NodeRecord) -> None:
     del pool.nodes[node.id], core.nodes[node.id]
     pool.creating.pop(node.id, None)
     pool.leaving.pop(node.id, None)
+    core.tell_node(node, "deleted")
 
 
 def settle(core: Core, pool: PoolRecord) -> None:
