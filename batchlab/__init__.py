@@ -17,6 +17,7 @@ import typing as _typing
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
+    AutoUserSpecification,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -39,6 +40,8 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    UserAccount,
+    UserIdentity,
 )
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.errors import (
@@ -68,6 +71,7 @@ __all__ = [
     "AffinityInfo",
     "AutoPoolSpecification",
     "AutoScaleRun",
+    "AutoUserSpecification",
     "BatchError",
     "Behavior",
     "Conflict",
@@ -107,6 +111,8 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

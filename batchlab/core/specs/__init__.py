@@ -47,12 +47,18 @@ from batchlab.core.specs.pools import (
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -79,6 +85,8 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
     "check_interval",
     "check_max_parallel_tasks",
     "check_priority",
