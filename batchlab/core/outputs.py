@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.ids import RunId
-from batchlab.core.specs import ResourceFile
+from batchlab.core.specs import OutputFile, ResourceFile
 from batchlab.core.specs.users import AutoUserScope, ElevationLevel
 from batchlab.core.views import FailureInfo
 
@@ -72,6 +72,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     on a node carries the job's `release`, for clusters whose machines outlive their workers.
     `user` is who it runs as, None for the pool's auto user without elevation. A run with a
     `failure` is not to be begun: it answers with that.
+    `output_files` are uploaded by the node when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -81,6 +82,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     directory: str
     environment: dict[str, str] = {}
     resource_files: tuple[ResourceFile, ...] = ()
+    output_files: tuple[OutputFile, ...] = ()
     time_limit_s: float | None = None
     preparation_directory: str | None = None
     release: StartRun | None = None

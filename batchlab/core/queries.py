@@ -226,6 +226,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         command_line=spec.command_line,
         environment_settings=spec.environment_settings,
         resource_files=spec.resource_files,
+        output_files=spec.output_files,
         constraints=constraints,
         required_slots=spec.required_slots,
         display_name=spec.display_name,

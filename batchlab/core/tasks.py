@@ -184,6 +184,7 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
         directory=task.directory,
         environment={**job.spec.common_environment_settings, **spec.environment_settings},
         resource_files=spec.resource_files,
+        output_files=spec.output_files,
         time_limit_s=limit.total_seconds() if limit else None,
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
     )

@@ -31,6 +31,7 @@ from batchlab.core.specs import (
     JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    OutputFile,
     PoolInfo,
     ResourceFile,
     TaskConstraints,
@@ -146,6 +147,7 @@ class Job(Handle):
         command_line: str,
         *,
         resource_files: Sequence[ResourceFile | str] | None = None,
+        output_files: Sequence[OutputFile] | None = None,
         environment_settings: dict[str, str] | Sequence[EnvironmentSetting] | None = None,
         constraints: TaskConstraints | None = None,
         required_slots: int | None = None,
@@ -165,6 +167,7 @@ class Job(Handle):
         """
         spec = TaskSpec(**given(
             id=id, command_line=command_line, resource_files=resource_files,
+            output_files=output_files,
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,

@@ -20,6 +20,7 @@ from batchlab.core.questions import (
 from batchlab.core.specs import (
     AffinityInfo,
     ExitConditions,
+    OutputFile,
     ResourceFile,
     TaskConstraints,
     TaskDependencies,
@@ -49,6 +50,7 @@ class Task(Handle):
     command_line = Seen[str]("What it runs.")
     environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
     resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
+    output_files = Seen[tuple[OutputFile, ...]]("Files uploaded when it has run.")
     constraints = Seen[TaskConstraints]("Its limits, with the values in force.")
     required_slots = Seen[int]("How many slots of a node a run takes.")
     display_name = Seen[str | None]("A name for people.")

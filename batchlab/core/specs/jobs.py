@@ -9,12 +9,12 @@ from batchlab.core.ids import check_id, check_job_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
     RETENTION,
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
 from batchlab.core.specs.pools import PoolSpec
 from batchlab.core.specs.tasks import TaskSpec
 from batchlab.core.specs.users import UserIdentity
@@ -82,6 +82,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobPreparationTask")
         check_command(self.command_line, "JobPreparationTask")
+        check_files(self.resource_files, "JobPreparationTask")
 
 
 class JobReleaseTask(Model, frozen=True, kw_only=True):
@@ -113,6 +114,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobReleaseTask")
         check_command(self.command_line, "JobReleaseTask")
+        check_files(self.resource_files, "JobReleaseTask")
         if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
             raise invalid(
                 "max_wall_clock_time",
@@ -129,7 +131,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     ----------
     id : str
     command_line : str
-    resource_files, environment_settings, constraints, required_slots, display_name,
+    resource_files, output_files, environment_settings, constraints, required_slots, display_name,
     user_identity
         As for a task.
     kill_job_on_completion : bool, default True
@@ -151,6 +153,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
     user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
@@ -163,6 +166,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             required_slots=self.required_slots,
             display_name=self.display_name,
             user_identity=self.user_identity,
+            output_files=self.output_files,
         )
 
     def __post_init__(self) -> None:

@@ -10,11 +10,11 @@ import msgspec
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
-    ResourceFile,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import ResourceFile
 from batchlab.core.specs.users import UserAccount, UserIdentity, check_accounts, check_known
 from batchlab.durations import format_duration
 from batchlab.errors import InvalidRequest, invalid
