@@ -12,6 +12,7 @@ import msgspec
 from batchlab.autoscale import AutoScaleRun
 from batchlab.core import autoscaling, phases, questions, users, views
 from batchlab.core.explain import explain
+from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -355,6 +356,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     ],
     questions.GetJobSchedule: lambda core, q, now: schedule_view(core.schedule(q.job_schedule_id)),
     questions.ListTasks: _list_tasks,
+    questions.PageTasks: lambda core, q, now: page_tasks(core.job(q.job_id), q, task_view),
     questions.ListTaskIds: lambda core, q, now: [
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],

@@ -67,7 +67,9 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
 def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
     """Enter a task, and queue it unless it has to wait for others."""
     active = phases.TaskActive(core.now)
+    job.added += 1
     task = TaskRecord(
+        number=job.added,
         spec=spec,
         job=job,
         created=core.now,

@@ -16,6 +16,7 @@ from batchlab.core.inputs import (
     StopPoolResize,
     UpdatePool,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import (
     EvaluateAutoScale,
     GetPool,
@@ -233,15 +234,13 @@ class Pools(Handles[Pool]):
     """The pools of a lab by id, in order of creation."""
 
     __slots__ = ()
-
-    def ids(self) -> list[str]:
-        """All ids, in order of creation."""
-        return [view.id for view in self.views()]
+    _kind = "pool"
+    _view_type = PoolView
 
     def views(self) -> list[PoolView]:
         """A frozen picture of each pool, all of one moment."""
         views: list[PoolView] = self._connection.ask(ListPools())
-        return views
+        return matching(views, self._where)
 
     def _handle(self, id: str) -> Pool:  # noqa: A002
         return Pool(self._connection, id)
