@@ -17,6 +17,7 @@ import typing as _typing
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
+    AutoUserSpecification,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -43,6 +44,8 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    UserAccount,
+    UserIdentity,
 )
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.errors import (
@@ -72,6 +75,7 @@ __all__ = [
     "AffinityInfo",
     "AutoPoolSpecification",
     "AutoScaleRun",
+    "AutoUserSpecification",
     "BatchError",
     "Behavior",
     "Conflict",
@@ -115,6 +119,8 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

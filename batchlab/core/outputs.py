@@ -8,6 +8,8 @@ import msgspec
 
 from batchlab.core.ids import RunId
 from batchlab.core.specs import OutputFile, ResourceFile
+from batchlab.core.specs.users import AutoUserScope, ElevationLevel
+from batchlab.core.views import FailureInfo
 
 RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
@@ -53,6 +55,14 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Who a run runs as; `name` is empty for the auto user of this scope."""
+
+    name: str = ""
+    scope: AutoUserScope = "pool"
+    elevation_level: ElevationLevel = "nonadmin"
+
+
 class StartRun(Command, frozen=True, kw_only=True):
     """Run a command on a node and answer `RunExited`, whatever happens.
 
@@ -60,6 +70,8 @@ class StartRun(Command, frozen=True, kw_only=True):
     root. `environment` holds the user's settings; the node adds Azure's
     (`batchlab.core.environment`). `time_limit_s` is in seconds of lab time. The first preparation
     on a node carries the job's `release`, for clusters whose machines outlive their workers.
+    `user` is who it runs as, None for the pool's auto user without elevation. A run with a
+    `failure` is not to be begun: it answers with that.
     `output_files` are uploaded by the node when the process has ended, before `RunExited`.
     """
 
@@ -74,6 +86,8 @@ class StartRun(Command, frozen=True, kw_only=True):
     time_limit_s: float | None = None
     preparation_directory: str | None = None
     release: StartRun | None = None
+    user: RunUser | None = None
+    failure: FailureInfo | None = None
 
 
 class CancelRun(Command, frozen=True, kw_only=True):

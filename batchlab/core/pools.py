@@ -32,6 +32,7 @@ from batchlab.core.specs import (
     vm_cores,
 )
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
+from batchlab.core.specs.users import check_known
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
@@ -99,6 +100,8 @@ def update_pool(core: Core, request: inputs.UpdatePool) -> None:
     pool = core.pool(request.pool_id)
     refuse_deleting(pool)
     if request.start_task is not None:
+        if request.start_task.user_identity:
+            check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
         pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
 
 

@@ -55,12 +55,18 @@ from batchlab.core.specs.pools import (
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -91,6 +97,8 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
     "check_blob_name",
     "check_container_name",
     "check_interval",
