@@ -24,6 +24,7 @@ from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPre
 from batchlab.core.specs import (
     AffinityInfo,
     AllTasksComplete,
+    AutoUserSpecification,
     DisableTasks,
     EnvironmentSetting,
     ExitConditions,
@@ -37,6 +38,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskSpec,
+    UserIdentity,
 )
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
@@ -132,6 +134,7 @@ class Job(Handle):
         depends_on: TaskDependencies | Sequence[str] | None = None,
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
+        user_identity: UserIdentity | AutoUserSpecification | str | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -147,6 +150,7 @@ class Job(Handle):
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
+            user_identity=user_identity,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 

@@ -25,7 +25,7 @@ from batchlab.core.questions import (
     ListPools,
     PoolIs,
 )
-from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy
+from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, UserAccount
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen
@@ -59,6 +59,7 @@ class Pool(Handle):
     task_slots_per_node = Seen[int]("How many slots each node has.")
     task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
     start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    user_accounts = Seen[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
     auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")

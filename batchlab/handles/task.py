@@ -27,6 +27,7 @@ from batchlab.core.specs import (
     ResourceFile,
     TaskConstraints,
     TaskDependencies,
+    UserIdentity,
 )
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
@@ -63,6 +64,7 @@ class Task(Handle):
     depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
     exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
     affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
+    user_identity = Seen[UserIdentity | None]("Who it runs as.")
     node_id = Seen[str | None]("The node it runs or last ran on.")
     pool_id = Seen[str | None]("The pool of that node.")
     task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")

@@ -55,6 +55,11 @@ from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
@@ -62,6 +67,7 @@ __all__ = [
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -92,6 +98,8 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
     "VmSize",
     "check_blob_name",
     "check_container_name",
