@@ -66,7 +66,7 @@ class Lived(RuleBasedStateMachine):
                 if change.state == "starting":
                     self.paid.setdefault(change.node_id, change.at)
                 elif change.state == "preempted":
-                    self.paid_s += change.at - self.paid.pop(change.node_id)
+                    self.paid_s += change.at - self.paid.pop(change.node_id, change.at)
         for node_id in [node_id for node_id in self.paid if node_id not in self.core.nodes]:
             self.paid_s += self.now - self.paid.pop(node_id)
 
