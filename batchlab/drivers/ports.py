@@ -86,6 +86,11 @@ class Connection(Protocol):
         """The files of the nodes."""
         ...
 
+    @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        ...
+
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...

@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,8 +32,14 @@ from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
 from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask import messages
-from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
-from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.drivers.dask.attaching import (
+    AccountRpc,
+    find_client,
+    install_host,
+    refuse_other,
+    scale_when_asked,
+)
+from batchlab.drivers.dask.host import BatchHost, HostConfig
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 from batchlab.drivers.history import Batch, decode_changes
@@ -74,7 +80,7 @@ class DaskConnection:
         self.config = config
         self.files = RemoteFiles(self.call, rpc)
         self._loop = loop.asyncio_loop
-        self._rpc = rpc
+        self._rpc = AccountRpc(rpc, config.settings.account_name)
         self._epoch, self._began = now, time.monotonic()
         self._close = close
         self._before_close: list[Callable[[], None]] = []
@@ -140,37 +146,44 @@ class DaskConnection:
         cls,
         cluster: Any,
         *,
+        settings: Mapping[str, Any],
         speed: float | None = None,
-        settings: Settings | None = None,
         root: str | Path | None = None,
-        release_on_leave: bool = False,
+        release_on_leave: bool | None = None,
     ) -> DaskConnection:
-        """Attach to the lab on a cluster that somebody else started; begin it if there is none.
+        """Attach to the lab of an account on a cluster that somebody else started.
+
+        The first who comes begins the lab. Whoever comes later finds it as it is: what he says
+        about it has to agree with that.
 
         Parameters
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave
-            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+        settings : mapping
+            Fields of `Settings`, of which ``account_name`` says whose lab is meant.
+        speed, root, release_on_leave
+            As for `start`.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a cluster, an asynchronous client, another speed than
-            the lab's; ``InvalidUri``: not an address.
+            ``InvalidPropertyValue``: not a cluster, an asynchronous client, something else than
+            the lab that is there has; ``InvalidUri``: not an address.
         NotFound
             ``ResourceNotFound``: no scheduler answers.
         Conflict
-            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version.
+            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version,
+            or belongs to the lab of another account alone.
         """
+        asked: dict[str, Any] = {
+            "speed": None if speed is None else _check_speed(speed),
+            "root": None if root is None else str(root),
+            "release_on_leave": release_on_leave,
+        }
+        asked = {name: value for name, value in asked.items() if value is not None}
         config = HostConfig(
-            lab_id=uuid.uuid4().hex[:12],
-            nodes="cluster",
-            settings=settings or Settings(),
-            speed=_check_speed(1.0 if speed is None else speed),
-            root=str(root) if root is not None else None,
-            release_on_leave=release_on_leave,
+            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=Settings(**settings), **asked
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -183,19 +196,30 @@ class DaskConnection:
 
         try:
             there, now = install_host(client, BatchHost(config))
-            if speed is not None and there.speed != speed:
-                raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+            refuse_other(there, asked | dict(settings))
         except BaseException:
             close()
             raise
         able = cluster if hasattr(cluster, "scale") else client.cluster
         if hasattr(able, "scale") and there.nodes == "cluster":
             scaler = asyncio.run_coroutine_threadsafe(
-                scale_when_asked(able, client.scheduler), client.loop.asyncio_loop
+                scale_when_asked(able, AccountRpc(client.scheduler, config.settings.account_name)),
+                client.loop.asyncio_loop,
             )
         return cls(client.loop, client.scheduler, there, now, close)
 
+    def shutdown(self) -> None:
+        """End the account's lab for all its clients; a cluster that was there before goes on."""
+        if not self.closed:
+            self.call(self._rpc.batchlab_close)
+        self.close()
+
     # -- talking ----------------------------------------------------------------------------------
+
+    @property
+    def account(self) -> str:
+        """The name of the account whose lab it is."""
+        return self.config.settings.account_name
 
     @property
     def speed(self) -> float:
@@ -351,7 +375,7 @@ class _OwnCluster:
         await self._pool.start()
         self.rpc = self._pool(self._scheduler.address)
         await self._scheduler.register_scheduler_plugin(
-            self.host, name=PLUGIN_NAME, idempotent=True
+            self.host, name=self.host.name, idempotent=True
         )
 
     def close(self) -> None:

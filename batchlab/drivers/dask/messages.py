@@ -23,10 +23,12 @@ __all__ = [
     "NodeConfig",
     "answer",
     "answer_error",
+    "commands_op",
     "decode_commands",
     "decode_reports",
     "encode_commands",
     "encode_reports",
+    "reports_op",
     "unpack",
 ]
 
@@ -77,6 +79,16 @@ class FileCall(msgspec.Struct, frozen=True):
     directory: str
     path: str
     options: dict[str, Any] = {}
+
+
+def commands_op(lab_id: str) -> str:
+    """The stream on which a lab's commands reach a worker, which may be another lab's by then."""
+    return f"batchlab-commands@{lab_id}"
+
+
+def reports_op(account: str) -> str:
+    """The stream on which the reports of an account's nodes reach the scheduler."""
+    return f"batchlab-reports@{account}"
 
 
 def encode_commands(commands: Sequence[Command]) -> bytes:

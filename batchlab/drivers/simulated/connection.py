@@ -61,6 +61,11 @@ class SimulatedConnection:
         """The files of the nodes."""
         return self._files
 
+    @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        return self.world.settings.account_name
+
     def now(self) -> float:
         """The virtual time, in seconds since 1970 (UTC)."""
         return self.world.now()
