@@ -40,7 +40,7 @@ from batchlab.core.specs import (
     TaskSchedulingPolicy,
     TaskSpec,
 )
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
@@ -90,6 +90,7 @@ __all__ = [
     "JobSpec",
     "Lab",
     "LabFailed",
+    "Load",
     "Node",
     "NotFound",
     "Pool",

@@ -53,6 +53,12 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class MeasureNodes(Command, frozen=True, kw_only=True):
+    """Measure what nodes use and answer `NodesMeasured`; a node that is gone says nothing."""
+
+    node_ids: tuple[str, ...]
+
+
 class StartRun(Command, frozen=True, kw_only=True):
     """Run a command on a node and answer `RunExited`, whatever happens.
 

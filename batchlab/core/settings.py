@@ -22,9 +22,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What the account may have at a time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
+    sample_delay_s : float, default 60
+        How old a sample is when an autoscale formula first sees it, in seconds of lab time.
     """
 
     account_name: str = "batchlab"
     account_url: str = "https://batchlab.local.batch.azure.com"
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
+    sample_delay_s: float = 60.0
