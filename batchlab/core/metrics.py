@@ -133,9 +133,9 @@ def nodes_measured(core: Core, report: inputs.NodesMeasured) -> None:
         node = core.nodes.get(node_id)
         if node is not None and node.up:
             known = True
-            # Where a pool follows no formula, or a sample is late, counts add up until one comes.
+            # Counts add up until a sample has them in.
             node.usage = _added(node.usage, usage) if node.unsampled and node.usage else usage
-            node.unsampled = True
+            node.unsampled = node.pool.auto_scale is not None
     core.dropped += not known
 
 

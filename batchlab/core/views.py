@@ -19,6 +19,7 @@ from batchlab.core.specs import (
     JobPreparationTask,
     JobReleaseTask,
     JobSpec,
+    OutputFile,
     PoolInfo,
     ResourceFile,
     Schedule,
@@ -26,6 +27,8 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskSchedulingPolicy,
+    UserAccount,
+    UserIdentity,
 )
 
 
@@ -81,6 +84,7 @@ class PoolView(View, frozen=True, kw_only=True):
     task_slots_per_node: int
     task_scheduling_policy: TaskSchedulingPolicy
     start_task: StartTask | None
+    user_accounts: tuple[UserAccount, ...]
     enable_auto_scale: bool
     auto_scale_formula: str | None
     auto_scale_evaluation_interval: timedelta | None
@@ -216,6 +220,7 @@ class TaskView(View, frozen=True, kw_only=True):
     command_line: str
     environment_settings: dict[str, str]
     resource_files: tuple[ResourceFile, ...]
+    output_files: tuple[OutputFile, ...]
     constraints: TaskConstraints
     """With the values in force: the job's retries, the default retention."""
     required_slots: int
@@ -223,6 +228,7 @@ class TaskView(View, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
+    user_identity: UserIdentity | None
     node_id: str | None
     pool_id: str | None
     task_root_directory: str | None

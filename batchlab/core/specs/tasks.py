@@ -5,12 +5,13 @@ from __future__ import annotations
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
 )
 from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
+from batchlab.core.specs.users import UserIdentity
 from batchlab.errors import invalid
 
 
@@ -38,6 +39,10 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
+    output_files : list of OutputFile, optional
+        Files to upload when its process has ended.
     """
 
     id: str
@@ -50,11 +55,14 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
+    user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
         check_display_name(self.display_name, "TaskSpec")
+        check_files(self.resource_files, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",
                           owner="TaskSpec")  # fmt: skip
