@@ -46,6 +46,7 @@ from batchlab.core.specs import (
     TaskSpec,
     UserAccount,
     UserIdentity,
+    VmSize,
 )
 from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
@@ -122,6 +123,7 @@ __all__ = [
     "TaskSpec",
     "UserAccount",
     "UserIdentity",
+    "VmSize",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

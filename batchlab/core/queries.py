@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, phases, questions, users, views
+from batchlab.core import autoscaling, costs, phases, questions, users, views
 from batchlab.core.explain import explain
 from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
@@ -346,6 +346,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         core, core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],

@@ -20,6 +20,7 @@ from batchlab.core.inputs import (
 from batchlab.core.pages import matching
 from batchlab.core.questions import (
     EvaluateAutoScale,
+    GetCost,
     GetPool,
     ListAutoScaleRuns,
     ListPools,
@@ -29,6 +30,7 @@ from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, U
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -75,6 +77,11 @@ class Pool(Handle):
     def nodes(self) -> Nodes:
         """Its nodes, by id."""
         return Nodes(self._connection, self._id)
+
+    @property
+    def cost(self) -> Cost:
+        """What its nodes did until now, those that left too, and what it would have cost."""
+        return Cost(self._connection.ask(GetCost(pool_id=self._id)))
 
     @verb
     def resize(
