@@ -22,7 +22,7 @@ def lab():
 
 
 def test_load_of_a_run_is_what_the_workload_says(lab):
-    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="small")
+    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="medium")
     job = lab.create_job("j", pool)
     assert measured(lab, pool).cpu_percent == 0
     job.create_task("heavy", "render")
@@ -36,7 +36,7 @@ def test_load_of_a_run_is_what_the_workload_says(lab):
 
 
 def test_run_that_ended_counts_for_as_long_as_it_ran(lab):
-    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="small")
+    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="medium")
     job = lab.create_job("j", pool)
     measured(lab, pool)
     job.create_task("t", "render")  # a minute of one core
@@ -48,7 +48,7 @@ def test_run_that_ended_counts_for_as_long_as_it_ran(lab):
 
 
 def test_runs_side_by_side_add_up_to_all_cores_at_most(lab):
-    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="small", task_slots_per_node=4)
+    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="medium", task_slots_per_node=4)
     job = lab.create_job("j", pool)
     job.create_tasks(["render"] * 4)
     usage = measured(lab, pool)  # the first time: how busy it is at this moment
