@@ -77,6 +77,9 @@ class Lab(BaseLab):
         beyond it, who sees no file of other accounts, nor, with scope ``task``, of other tasks;
         an elevated one as root. If False all run as the lab's own user, and `Task.explain` says
         so of those that ask for something else.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Lab(BaseLab):
         quotas: Quotas | None = None,
         spot_return: Duration = None,
         isolate_users: bool | None = None,
+        sample_delay: Duration = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -116,9 +120,9 @@ class Lab(BaseLab):
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
         )
-        choices = _settings("Lab", account, quotas, spot_return) | given(
-            isolate_users=_truth("isolate_users", isolate_users)
-        )
+        choices = _settings(
+            "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
+        ) | given(isolate_users=_truth("isolate_users", isolate_users))
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
             raise invalid(name, value, reason, owner="Lab")
@@ -169,6 +173,9 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
     """
 
     __slots__ = ()
@@ -186,6 +193,7 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        sample_delay: Duration = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
@@ -199,7 +207,11 @@ class SimulatedLab(BaseLab):
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
-            settings=Settings(**_settings(owner, account, quotas, spot_return)),
+            settings=Settings(
+                **_settings(
+                    owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
+                )
+            ),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
@@ -211,22 +223,22 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(owner: str, account: Any, quotas: Any, spot_return: Duration) -> dict[str, Any]:
+def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[str, Any]:
     """The fields of `Settings` that were given, and the account."""
     name = Settings().account_name if account is None else account
     plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
     if not plain or len(name) > 24:
         reason = "must have 1 to 24 lower-case letters and digits"
         raise invalid("account", account, reason, owner=owner)
-    fields: dict[str, Any] = {"account_name": name, "account_url": ACCOUNT_URL.format(name)}
-    if quotas is not None:
-        if not isinstance(quotas, Quotas):
-            raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
-        fields["quotas"] = quotas
-    if spot_return is not None:
-        span = parse_duration(spot_return, name="spot_return", owner=owner)
-        fields["spot_return_s"] = span.total_seconds()
-    return fields
+    if quotas is not None and not isinstance(quotas, Quotas):
+        raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
+    named = {"account_name": name, "account_url": ACCOUNT_URL.format(name)}
+    given_s = {
+        f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
+        for name, span in spans.items()
+        if span is not None
+    }
+    return given(quotas=quotas) | named | given_s
 
 
 def _describe(name: str, attached: bool, account: Any, speed: Any, processes: Any) -> str:

@@ -12,7 +12,6 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import logging
 import multiprocessing
 import pickle
 import threading
@@ -23,10 +22,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import dask
 import msgspec
-from distributed.core import ConnectionPool
-from distributed.utils import LoopRunner
 
 from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
@@ -40,8 +36,8 @@ from batchlab.drivers.dask.attaching import (
     scale_when_asked,
 )
 from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.own import OwnCluster
 from batchlab.drivers.dask.remote_files import RemoteFiles
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 from batchlab.drivers.history import Batch, decode_changes
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
 
@@ -52,7 +48,6 @@ Result = TypeVar("Result")
 POLL_S = 1.0
 """How long the host holds a question for a condition that does not hold yet."""
 WATCH_S = 0.2
-CLOSE_S = 60.0
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
@@ -78,9 +73,9 @@ class DaskConnection:
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
         self.config = config
+        self._rpc = rpc = AccountRpc(rpc, config.settings.account_name)
         self.files = RemoteFiles(self.call, rpc)
         self._loop = loop.asyncio_loop
-        self._rpc = AccountRpc(rpc, config.settings.account_name)
         self._epoch, self._began = now, time.monotonic()
         self._close = close
         self._before_close: list[Callable[[], None]] = []
@@ -138,7 +133,7 @@ class DaskConnection:
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
         )
-        cluster = _OwnCluster(config)
+        cluster = OwnCluster(config)
         return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
 
     @classmethod
@@ -146,7 +141,7 @@ class DaskConnection:
         cls,
         cluster: Any,
         *,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, Any] | None = None,
         speed: float | None = None,
         root: str | Path | None = None,
         release_on_leave: bool | None = None,
@@ -160,7 +155,7 @@ class DaskConnection:
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        settings : mapping
+        settings : mapping, optional
             Fields of `Settings`, of which ``account_name`` says whose lab is meant.
         speed, root, release_on_leave
             As for `start`.
@@ -182,8 +177,9 @@ class DaskConnection:
             "release_on_leave": release_on_leave,
         }
         asked = {name: value for name, value in asked.items() if value is not None}
+        chosen = Settings(**(settings or {}))
         config = HostConfig(
-            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=Settings(**settings), **asked
+            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -196,7 +192,7 @@ class DaskConnection:
 
         try:
             there, now = install_host(client, BatchHost(config))
-            refuse_other(there, asked | dict(settings))
+            refuse_other(there, asked | dict(settings or {}))
         except BaseException:
             close()
             raise
@@ -331,75 +327,6 @@ def _check_speed(speed: Any) -> float:
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
         raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
     return float(speed)
-
-
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def _silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
-
-
-class _OwnCluster:
-    """A scheduler of ours, in a thread of this process, with the lab in it."""
-
-    def __init__(self, config: HostConfig) -> None:
-        self._config = config
-        _silence(1)
-        make_runner: Any = LoopRunner  # untyped
-        self._runner = make_runner(asynchronous=False)
-        self._runner.start()
-        self.loop = self._runner.loop
-        self.host = BatchHost(config)
-        try:
-            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
-        except BaseException:
-            self.close()
-            raise
-
-    async def _start(self) -> None:
-        where: dict[str, Any] = {"protocol": "inproc://"}
-        if self._config.nodes == "processes":
-            where = {"host": "tcp://127.0.0.1", "port": 0}
-        with dask.config.set(QUIET):
-            self._scheduler = QuietScheduler(dashboard=False, **where)
-        await self._scheduler
-        self._pool = ConnectionPool()
-        await self._pool.start()
-        self.rpc = self._pool(self._scheduler.address)
-        await self._scheduler.register_scheduler_plugin(
-            self.host, name=self.host.name, idempotent=True
-        )
-
-    def close(self) -> None:
-        """End the lab and the cluster; what does not end in time is left to the watchdog.
-
-        The first interrupt only ends the wait when the end has come, the second at once.
-        """
-        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
-        try:
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                try:
-                    ending.result(CLOSE_S)
-                except KeyboardInterrupt:
-                    ending.result(CLOSE_S)
-                    raise
-        finally:
-            self._runner.stop()
-            _silence(-1)
-
-    async def _end(self) -> None:
-        await self.host.end()
-        if hasattr(self, "_pool"):
-            await self._pool.close()
-            await self._scheduler.close(reason="the lab is closed")
 
 
 @atexit.register

@@ -1,0 +1,93 @@
+"""A cluster that a lab starts for itself: a scheduler and the lab, in a thread of this process.
+
+Nodes are added by the host that lives in it. It listens in this process only, or, for nodes in
+processes of their own, on loopback only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import threading
+from typing import Any
+
+import dask
+from distributed.core import ConnectionPool
+from distributed.utils import LoopRunner
+
+from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+
+__all__ = ["OwnCluster"]
+
+CLOSE_S = 60.0
+
+_silence_lock = threading.Lock()
+_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
+
+
+def _silence(by: int) -> None:
+    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
+    logger = logging.getLogger("distributed")
+    with _silence_lock:
+        if not _silenced[0]:
+            _silenced[1] = logger.level
+        _silenced[0] += by
+        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
+
+
+class OwnCluster:
+    """A scheduler of ours, in a thread of this process, with the lab in it."""
+
+    def __init__(self, config: HostConfig) -> None:
+        self._config = config
+        _silence(1)
+        make_runner: Any = LoopRunner  # untyped
+        self._runner = make_runner(asynchronous=False)
+        self._runner.start()
+        self.loop = self._runner.loop
+        self.host = BatchHost(config)
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
+        except BaseException:
+            self.close()
+            raise
+
+    async def _start(self) -> None:
+        where: dict[str, Any] = {"protocol": "inproc://"}
+        if self._config.nodes == "processes":
+            where = {"host": "tcp://127.0.0.1", "port": 0}
+        with dask.config.set(QUIET):
+            self._scheduler = QuietScheduler(dashboard=False, **where)
+        await self._scheduler
+        self._pool = ConnectionPool()
+        await self._pool.start()
+        self.rpc = self._pool(self._scheduler.address)
+        await self._scheduler.register_scheduler_plugin(
+            self.host, name=self.host.name, idempotent=True
+        )
+
+    def close(self) -> None:
+        """End the lab and the cluster; what does not end in time is left to the watchdog.
+
+        The first interrupt only ends the wait when the end has come, the second at once.
+        """
+        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
+        try:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                try:
+                    ending.result(CLOSE_S)
+                except KeyboardInterrupt:
+                    ending.result(CLOSE_S)
+                    raise
+        finally:
+            self._runner.stop()
+            _silence(-1)
+
+    async def _end(self) -> None:
+        await self.host.end()
+        if hasattr(self, "_pool"):
+            await self._pool.close()
+            await self._scheduler.close(reason="the lab is closed")
