@@ -46,8 +46,9 @@ from batchlab.core.specs import (
     TaskSpec,
     UserAccount,
     UserIdentity,
+    VmSize,
 )
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
@@ -98,6 +99,7 @@ __all__ = [
     "JobSpec",
     "Lab",
     "LabFailed",
+    "Load",
     "Node",
     "NotFound",
     "OutputFile",
@@ -121,6 +123,7 @@ __all__ = [
     "TaskSpec",
     "UserAccount",
     "UserIdentity",
+    "VmSize",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

@@ -26,7 +26,14 @@ def address_of(lab, pool=None):
     pool = pool or lab.create_pool("p", target_dedicated_nodes=1)
     task = lab.create_job("j", pool).create_task("show", SHOW)
     task.wait("running", timeout="30s")
-    return until(lambda: task.files.text("stdout.txt").strip())
+
+    def shown():
+        try:
+            return task.stdout.strip()
+        except bl.NotFound:
+            return ""  # its folder comes a moment after its state
+
+    return until(shown)
 
 
 @pytest.fixture
