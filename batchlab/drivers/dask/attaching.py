@@ -21,7 +21,7 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.host import BatchHost, HostConfig
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
-__all__ = ["AccountRpc", "find_client", "install_host", "scale_when_asked"]
+__all__ = ["find_client", "install_host", "refuse_other", "scale_when_asked"]
 
 CONNECT_S = 10.0
 SCALE_POLL_S = 1.0
@@ -73,27 +73,9 @@ def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
     _check_versions(client)
     _check_labs(client, host.account)
     client.register_plugin(host, name=host.name)
-    hello = AccountRpc(client.scheduler, host.account).batchlab_hello
+    hello = messages.AccountRpc(client.scheduler, host.account).batchlab_hello
     answer: tuple[HostConfig, float] = messages.unpack(client.sync(hello))
     return answer
-
-
-class AccountRpc:
-    """Calls the handlers of one account's lab in a scheduler.
-
-    Parameters
-    ----------
-    rpc : object
-        Calls any of the scheduler's handlers.
-    account : str
-    """
-
-    def __init__(self, rpc: Any, account: str) -> None:
-        self._rpc = rpc
-        self._account = account
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._rpc, f"{name}@{self._account}")
 
 
 def _check_labs(client: Any, account: str) -> None:

@@ -26,6 +26,7 @@ from batchlab.core.outputs import (
 from batchlab.errors import BatchError, LabFailed
 
 __all__ = [
+    "AccountRpc",
     "FileCall",
     "NodeConfig",
     "answer",
@@ -41,6 +42,9 @@ __all__ = [
 
 NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
+
+LENGTH_BYTES = 8
+"""How many bytes say how long a message of a gateway is."""
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
@@ -92,6 +96,24 @@ class FileCall(msgspec.Struct, frozen=True):
     directory: str
     path: str
     options: dict[str, Any] = {}
+
+
+class AccountRpc:
+    """Calls the handlers of one account's lab in a scheduler.
+
+    Parameters
+    ----------
+    rpc : object
+        Calls any of the scheduler's handlers.
+    account : str
+    """
+
+    def __init__(self, rpc: Any, account: str) -> None:
+        self._rpc = rpc
+        self._account = account
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rpc, f"{name}@{self._account}")
 
 
 def commands_op(lab_id: str) -> str:

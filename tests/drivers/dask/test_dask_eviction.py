@@ -129,7 +129,9 @@ def test_cluster_keeps_the_worker_of_an_evicted_node_for_others(tmp_path, proces
                       dashboard_address=None) as cluster, \
             Client(cluster, set_as_default=False) as client:  # fmt: skip
         # By its address, so that nobody can scale it.
-        lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path, settings={"spot_return_s": 3600.0})
+        lab = DaskConnection.attach(
+            cluster.scheduler_address, root=tmp_path, settings={"spot_return_s": 3600.0}
+        )
         (node,) = spot_pool(lab)
         workers = set(client.scheduler_info(n_workers=-1)["workers"])
         add_task(lab, "sh -c 'setsid sleep 7034 & sleep 7034'")
