@@ -36,6 +36,8 @@ from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
@@ -71,6 +73,8 @@ class DaskConnection:
     ) -> None:
         self.config = config
         self.files = _Files(self)
+        assert config.storage is not None  # the host sees to that
+        self.storage = BlobStore(config.storage)
         self._loop = loop.asyncio_loop
         self._rpc = rpc
         self._epoch, self._began = now, time.monotonic()
@@ -91,6 +95,7 @@ class DaskConnection:
         root: str | Path | None = None,
         release_on_leave: bool = False,
         journal: str | Path | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
 
@@ -107,6 +112,8 @@ class DaskConnection:
             Whether a node that leaves while jobs live on runs their release.
         journal : path, optional
             Where the journal is kept; if omitted it goes with the lab's folder.
+        storage : StorageLocation, optional
+            Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
@@ -128,9 +135,11 @@ class DaskConnection:
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
+            storage=storage,
         )
         cluster = _OwnCluster(config)
-        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+        host = cluster.host
+        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -141,6 +150,7 @@ class DaskConnection:
         settings: Settings | None = None,
         root: str | Path | None = None,
         release_on_leave: bool = False,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Attach to the lab on a cluster that somebody else started; begin it if there is none.
 
@@ -148,8 +158,9 @@ class DaskConnection:
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave
-            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+        speed, settings, root, release_on_leave, storage
+            As for `start`, for a lab that is begun. Speed and storage of one that is there must
+            agree.
 
         Raises
         ------
@@ -168,6 +179,7 @@ class DaskConnection:
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
+            storage=storage,
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -182,6 +194,9 @@ class DaskConnection:
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+            if storage is not None and there.storage != storage:
+                reason = f"the lab on this cluster has another, {there.storage}"
+                raise invalid("storage", storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
