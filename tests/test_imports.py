@@ -25,7 +25,12 @@ LINES = [
     {"batchlab.autoscale"},
     {"batchlab.core"},
     {"batchlab.storage"},
-    {"batchlab.drivers.ports", "batchlab.drivers.engine", "batchlab.drivers.journal"},
+    {
+        "batchlab.drivers.ports",
+        "batchlab.drivers.engine",
+        "batchlab.drivers.history",
+        "batchlab.drivers.journal",
+    },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
     {"batchlab.handles", "batchlab.lab"},
     {"batchlab"},

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, phases, questions, views
+from batchlab.core import autoscaling, costs, phases, questions, users, views
 from batchlab.core.explain import explain
+from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -70,6 +71,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         task_slots_per_node=pool.spec.task_slots_per_node,
         task_scheduling_policy=pool.spec.task_scheduling_policy,
         start_task=pool.spec.start_task,
+        user_accounts=pool.spec.user_accounts,
         enable_auto_scale=auto is not None,
         auto_scale_formula=auto.formula.text if auto else None,
         auto_scale_evaluation_interval=auto.interval if auto else None,
@@ -232,6 +234,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         depends_on=spec.depends_on,
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
+        user_identity=spec.user_identity,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
         task_root_directory=task.directory if node else None,
@@ -245,6 +248,10 @@ def task_view(task: TaskRecord) -> views.TaskView:
         requeue_count=task.requeue_count,
         last_requeue_time=maybe(task.last_requeue),
     )
+
+
+def _explain(core: Core, task: TaskRecord) -> list[views.Reason]:
+    return explain(core, task) + users.explain(core, task)
 
 
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
@@ -338,6 +345,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],
@@ -349,13 +357,14 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     ],
     questions.GetJobSchedule: lambda core, q, now: schedule_view(core.schedule(q.job_schedule_id)),
     questions.ListTasks: _list_tasks,
+    questions.PageTasks: lambda core, q, now: page_tasks(core.job(q.job_id), q, task_view),
     questions.ListTaskIds: lambda core, q, now: [
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
-    questions.ExplainTask: lambda core, q, now: explain(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locate_task(
         core, core.task(q.job_id, q.task_id), now
     ),

@@ -91,8 +91,13 @@ class RunRecord(Record, eq=False, kw_only=True):
 
 
 class TaskRecord(Record, eq=False, kw_only=True):
-    """One task. `slots` are what it takes of a node, `unmet` the dependencies that are missing."""
+    """One task.
 
+    `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
+    the dependencies that are missing.
+    """
+
+    number: int
     spec: TaskSpec
     job: JobRecord
     created: float
@@ -133,8 +138,8 @@ class JobRecord(Record, eq=False, kw_only=True):
 
     `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
     the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it. `action` is what the end of a task has in store for
-    the job: ``disable``, or the reason of its termination.
+    the nodes that may hold files of it, `added` is how many tasks it was ever given. `action` is
+    what the end of a task has in store for the job: ``disable``, or the reason of its termination.
     """
 
     key: str
@@ -150,6 +155,7 @@ class JobRecord(Record, eq=False, kw_only=True):
     manager: TaskRecord | None = None
     scheduling_error: FailureInfo | None = None
     tasks: dict[str, TaskRecord] = {}
+    added: int = 0
     queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
     active: int = 0
     running: int = 0
@@ -199,12 +205,20 @@ class ScheduleRecord(Record, eq=False, kw_only=True):
     pool_id: str = ""
 
 
+class BillRecord(Record, eq=False, kw_only=True):
+    """What nodes of one size and kind did: machines that were had, seconds by activity."""
+
+    machines: int = 0
+    seconds: dict[str, float] = {}
+
+
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
     `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
     slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
-    `trash` are directories to delete when it is up again.
+    `trash` are directories to delete when it is up again. `activity` is what it does since
+    `since` (see `costs`), `hook_count` how many of its runs are not tasks.
     """
 
     id: str
@@ -223,6 +237,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     start_task: StartTask | None = None
     start: HookRecord | None = None
     runs: dict[RunId, RunRecord] = {}
+    hook_count: int = 0
+    activity: str = ""
+    since: float = 0.0
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
     trash: list[str] = []
@@ -255,7 +272,8 @@ class PoolRecord(Record, eq=False, kw_only=True):
     report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
     slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for, `held` those where tasks are being preempted, with the job they make room for.
+    for, `held` those where tasks are being preempted, with the job they make room for. `bills` are
+    what its dedicated nodes (True) and its spot nodes did.
     """
 
     key: str
@@ -276,3 +294,4 @@ class PoolRecord(Record, eq=False, kw_only=True):
     buckets: list[OrderedDict[str, NodeRecord]] = []
     ready: dict[int, OrderedDict[str, JobRecord]] = {}
     held: dict[str, JobRecord] = {}
+    bills: dict[bool, BillRecord] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from batchlab.core.inputs import CreateJob, CreateJobSchedule, CreatePool
+from batchlab.core.questions import GetCost
 from batchlab.core.specs import (
     AllTasksComplete,
     AutoPoolSpecification,
@@ -23,9 +25,11 @@ from batchlab.core.specs import (
     StartTask,
     TaskFailure,
     TaskSchedulingPolicy,
+    UserAccount,
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Shown
+from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import Pool, Pools
@@ -63,6 +67,20 @@ class BaseLab(Shown):
         """The job schedules, by id."""
         return JobSchedules(self._connection)
 
+    @property
+    def vm_sizes(self) -> VmSizes:
+        """The sizes a node can have, with cores, memory, disk and price."""
+        return VmSizes()
+
+    @property
+    def cost(self) -> Cost:
+        """What all nodes did until now, those of deleted pools too, and what it would have cost.
+
+        A node is paid for while it has a machine, whatever its state, as in Azure. Prices are
+        list prices, as an illustration.
+        """
+        return Cost(self._connection.ask(GetCost()))
+
     @verb
     def create_pool(
         self,
@@ -78,6 +96,7 @@ class BaseLab(Shown):
         enable_auto_scale: bool | None = None,
         auto_scale_formula: str | None = None,
         auto_scale_evaluation_interval: Duration = None,
+        user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
@@ -87,7 +106,8 @@ class BaseLab(Shown):
         ----------
         id : str
         vm_size : str, default "small"
-            ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+            ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+            Azure's, such as ``standard_d4s_v3``; `vm_sizes` has those with a known price.
         target_dedicated_nodes : int, default 0
         resize_timeout : duration, default 15 minutes
         task_slots_per_node : int, default 1
@@ -99,6 +119,7 @@ class BaseLab(Shown):
             Whether the pool follows a formula instead of targets.
         auto_scale_formula : str, optional
         auto_scale_evaluation_interval : duration, default 15 minutes
+        user_accounts : list of UserAccount, optional
         display_name : str, optional
         metadata : mapping, optional
 
@@ -116,7 +137,7 @@ class BaseLab(Shown):
             target_low_priority_nodes=target_low_priority_nodes,
             enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
-            display_name=display_name,
+            user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip
         self._connection.request(CreatePool(spec=spec))

@@ -54,8 +54,10 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
     def of_account(self, account: str) -> StorageLocation:
         """Return the part of another account."""
         if account != self.account and self.is_bare:
-            raise invalid("storage", self.url, f"account {account!r} needs a part of its own: "
-                          "name a bucket or container too, like s3://bucket", owner="Lab")  # fmt: skip
+            reason = (
+                f"account {account!r} needs a part of its own: name a bucket, like s3://bucket"
+            )
+            raise invalid("storage", self.url, reason, owner="Lab")
         return msgspec.structs.replace(self, account=account)
 
     @property

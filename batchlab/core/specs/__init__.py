@@ -50,17 +50,24 @@ from batchlab.core.specs.pools import (
     check_interval,
     check_resize_timeout,
     check_target,
-    vm_cores,
 )
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
+from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
+    "VM_SIZES",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -91,6 +98,9 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
+    "VmSize",
     "check_blob_name",
     "check_container_name",
     "check_interval",
@@ -98,5 +108,6 @@ __all__ = [
     "check_priority",
     "check_resize_timeout",
     "check_target",
+    "price_per_hour",
     "vm_cores",
 ]

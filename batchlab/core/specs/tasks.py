@@ -11,6 +11,7 @@ from batchlab.core.specs.common import (
 )
 from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
 from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
+from batchlab.core.specs.users import UserIdentity
 from batchlab.errors import invalid
 
 
@@ -38,6 +39,8 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
     output_files : list of OutputFile, optional
         Files to upload when its process has ended.
     """
@@ -52,6 +55,7 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
+    user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from batchlab.core.environment import NodeFacts
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
-from batchlab.drivers.simulated.disk import Disk
+from batchlab.core.settings import Settings
+from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
 
 __all__ = ["Node", "Run"]
@@ -25,6 +27,16 @@ class Node:
         self.broken = False
         self.disk = Disk()
         self.runs: dict[RunId, Run] = {}
+
+    def facts(self, settings: Settings) -> NodeFacts:
+        """Return what the environment of a run needs to know."""
+        return NodeFacts(
+            account_name=settings.account_name,
+            account_url=settings.account_url,
+            node_id=self.id,
+            root_directory=ROOT,
+            is_dedicated=self.dedicated,
+        )
 
 
 class Run:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from batchlab.core import inputs, outputs
-from batchlab.core.environment import NodeFacts, environment
+from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
@@ -303,11 +303,14 @@ class SimulatedWorld:
         run = Run(command, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
+        if command.failure is not None:
+            self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
+            return
         try:
             if command.resource_files:
                 place(command, node.disk, now, self.store)
             run.steps = self._shell.launch(
-                command, node.disk, lambda: environment(command, self._facts(node))
+                command, node.disk, lambda: environment(command, node.facts(self.settings))
             )
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
@@ -345,7 +348,7 @@ class SimulatedWorld:
         run, wanted = work
         if run.steps is None or run.result is None:
             return None  # it was cancelled meanwhile
-        variables = environment(run.order, self._facts(run.node))
+        variables = environment(run.order, run.node.facts(self.settings))
         failure = upload(wanted, run.order, run.node.disk, self._now, self.store, variables)
         result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
         return self._end(run, result)
@@ -391,15 +394,6 @@ class SimulatedWorld:
         for directory in command.directories if node else ():
             if node and node.disk.exists(f"{ROOT}/{directory}"):
                 node.disk.remove(f"{ROOT}/{directory}", recursive=True)
-
-    def _facts(self, node: Node) -> NodeFacts:
-        return NodeFacts(
-            account_name=self.settings.account_name,
-            account_url=self.settings.account_url,
-            node_id=node.id,
-            root_directory=ROOT,
-            is_dedicated=node.dedicated,
-        )
 
 
 def _fact(report: inputs.Report) -> inputs.Report:
