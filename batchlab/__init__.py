@@ -52,6 +52,7 @@ from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     LabFailed,
     NotFound,
@@ -64,6 +65,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
+from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
 
@@ -80,12 +82,14 @@ __all__ = [
     "BatchError",
     "Behavior",
     "Conflict",
+    "Container",
     "EnvironmentSetting",
     "ExitCodeMapping",
     "ExitCodeRangeMapping",
     "ExitConditions",
     "ExitOptions",
     "Files",
+    "Forbidden",
     "Formula",
     "FormulaError",
     "InvalidRequest",
@@ -114,6 +118,7 @@ __all__ = [
     "ServerBusy",
     "SimulatedLab",
     "StartTask",
+    "Storage",
     "Task",
     "TaskConstraints",
     "TaskDependencies",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ from batchlab.errors import Conflict, invalid
 from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, verb
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed
+from batchlab.storage.locations import StorageLocation, read_location
 
 if TYPE_CHECKING:
     from batchlab.drivers.simulated.connection import SimulatedConnection
@@ -68,6 +71,13 @@ class Lab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). If omitted a folder on the scheduler's machine, which goes with
+        the lab; nodes on other machines cannot reach that one.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
 
     Raises
     ------
@@ -89,6 +99,8 @@ class Lab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -100,6 +112,7 @@ class Lab(BaseLab):
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
             settings=_settings(quotas, spot_return, "Lab"),
+            storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
         )
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
@@ -138,6 +151,12 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). In memory if omitted, and gone with the lab.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
     """
 
     __slots__ = ()
@@ -154,6 +173,8 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
@@ -168,6 +189,7 @@ class SimulatedLab(BaseLab):
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
             settings=_settings(quotas, spot_return, owner),
+            storage=_storage(storage, storage_options, owner),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
@@ -187,6 +209,24 @@ def _settings(quotas: Any, spot_return: Duration, owner: str) -> Settings:
         return settings
     span = parse_duration(spot_return, name="spot_return", owner=owner)
     return msgspec.structs.replace(settings, spot_return_s=span.total_seconds())
+
+
+def _storage(
+    storage: Any, options: Any, owner: str, *, shared: Any = False
+) -> StorageLocation | None:
+    if storage is None:
+        if options is not None:
+            raise invalid("storage_options", "...", "needs storage=...", owner=owner)
+        return None
+    location = read_location(storage, options, owner=owner)
+    if shared and location.url.startswith("memory://"):
+        reason = "nodes in other processes cannot see the memory of this one"
+        raise invalid("storage", location.url, reason, owner=owner)
+    try:
+        BlobStore(location).prepare()
+    except StorageFailed as error:
+        raise invalid("storage", location.url, f"cannot be used: {error}", owner=owner) from None
+    return location
 
 
 def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:

@@ -122,6 +122,13 @@ class BlobContainer:
                 key=lambda blob: blob.name,
             )
 
+    def stat(self, blob: str) -> Blob:
+        """Return what is known of one blob."""
+        with self._missing_told():
+            fs = self._open_fs()
+            fs.invalidate_cache()
+            return self._blob(blob, fs.info(f"{self._path()}/{blob}"))
+
     def _blob(self, name: str, facts: dict[str, Any]) -> Blob:
         changed = (
             facts.get("mtime")

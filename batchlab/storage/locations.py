@@ -74,9 +74,9 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
         return f"StorageLocation({self.base!r})"
 
 
-def in_memory(account: str) -> StorageLocation:
+def in_memory() -> StorageLocation:
     """Return a place in the memory of this process that nobody has used."""
-    return StorageLocation(url=f"memory://batchlab-{next(_numbers)}", account=account)
+    return StorageLocation(url=f"memory://batchlab-{next(_numbers)}")
 
 
 def protocol_of(url: str) -> str:

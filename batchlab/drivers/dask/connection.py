@@ -137,7 +137,7 @@ class DaskConnection:
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
-            storage=storage,
+            storage=_part(storage, settings),
         )
         cluster = _OwnCluster(config)
         host = cluster.host
@@ -181,7 +181,7 @@ class DaskConnection:
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
-            storage=storage,
+            storage=_part(storage, settings),
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -196,9 +196,9 @@ class DaskConnection:
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
-            if storage is not None and there.storage != storage:
+            if storage is not None and there.storage != config.storage:
                 reason = f"the lab on this cluster has another, {there.storage}"
-                raise invalid("storage", storage, reason, owner="Lab")
+                raise invalid("storage", config.storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
@@ -315,6 +315,11 @@ def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None]
                 raise
             watch()
     return future.result()
+
+
+def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
+    """Return the part of a location that belongs to the account."""
+    return storage and storage.of_account((settings or Settings()).account_name)
 
 
 def _check_speed(speed: Any) -> float:

@@ -92,7 +92,7 @@ class SimulatedWorld:
         self.max_nodes = max_nodes
         self.settings = settings or Settings()
         self._own_store = storage is None
-        self.store = BlobStore(storage or in_memory(self.settings.account_name))
+        self.store = BlobStore((storage or in_memory()).of_account(self.settings.account_name))
         self._boot_s = boot_s
         self._now = start
         self._wake: float | None = None
