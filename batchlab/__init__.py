@@ -48,7 +48,7 @@ from batchlab.core.specs import (
     UserIdentity,
     VmSize,
 )
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
@@ -103,6 +103,7 @@ __all__ = [
     "JobSpec",
     "Lab",
     "LabFailed",
+    "Load",
     "Node",
     "NotFound",
     "OutputFile",

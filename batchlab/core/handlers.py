@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core import autoscaling, boots, inputs, jobs, nodes, pools, schedules, tasks
+from batchlab.core import autoscaling, boots, inputs, jobs, metrics, nodes, pools, schedules, tasks
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -45,6 +45,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.RebootNode: nodes.reboot_node,
     inputs.ReimageNode: nodes.reimage_node,
     inputs.PreemptNode: nodes.preempt_node,
+    inputs.MeasurePool: metrics.measure_pool,
     inputs.DisableNodeScheduling: nodes.disable_scheduling,
     inputs.EnableNodeScheduling: nodes.enable_scheduling,
     inputs.CreateJob: jobs.create_job,
@@ -69,6 +70,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.NodeLost: boots.node_lost,
     inputs.NodeStopped: boots.node_stopped,
     inputs.NodeStartFailed: boots.node_start_failed,
+    inputs.NodesMeasured: metrics.nodes_measured,
     inputs.RunExited: _run_exited,
     inputs.DeadlineReached: _deadline_reached,
     inputs.LabClosing: _lab_closing,

@@ -55,6 +55,12 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class MeasureNodes(Command, frozen=True, kw_only=True):
+    """Measure what nodes use and answer `NodesMeasured`; a node that is gone says nothing."""
+
+    node_ids: tuple[str, ...]
+
+
 class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who a run runs as; `name` is empty for the auto user of this scope."""
 

@@ -25,7 +25,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo, ResizeError, TaskCounts
+from batchlab.core.views import FailureInfo, NodeUsage, ResizeError, TaskCounts
 
 HookPhase: TypeAlias = phases.HookPending | phases.HookRunning | phases.HookDone
 TaskPhase: TypeAlias = (
@@ -218,7 +218,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
     slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
     `trash` are directories to delete when it is up again. `activity` is what it does since
-    `since` (see `costs`), `hook_count` how many of its runs are not tasks.
+    `since` (see `costs`), `hook_count` how many of its runs are not tasks. `usage` was measured
+    last; `unsampled` while no sample of the pool has it in yet.
     """
 
     id: str
@@ -245,6 +246,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
+    usage: NodeUsage | None = None
+    unsampled: bool = False
 
     @property
     def up(self) -> bool:

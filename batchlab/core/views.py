@@ -155,6 +155,27 @@ class ExecutionInfo(View, frozen=True, kw_only=True):
     task_root_directory: str = ""
 
 
+class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the tasks of a node used; counts are since the measurement before.
+
+    None where the machine does not tell. The names are those of the formula language
+    (``$CPUPercent``, ``$MemoryBytes`` in MB, ``$DiskBytes`` in GB ...).
+    """
+
+    cpu_percent: float = 0.0
+    """Of the node's cores, 0 to 100."""
+    wall_clock_seconds: float = 0.0
+    """Seconds of lab time that runs took, those side by side added up."""
+    memory_megabytes: float | None = None
+    disk_gigabytes: float | None = None
+    disk_read_bytes: float | None = None
+    disk_write_bytes: float | None = None
+    disk_read_ops: float | None = None
+    disk_write_ops: float | None = None
+    network_in_bytes: float | None = None
+    network_out_bytes: float | None = None
+
+
 class NodeView(View, frozen=True, kw_only=True):
     """A node."""
 
@@ -176,6 +197,8 @@ class NodeView(View, frozen=True, kw_only=True):
     total_tasks_succeeded: int
     start_task_info: ExecutionInfo | None
     errors: tuple[ResizeError, ...]
+    usage: NodeUsage | None
+    """What was last measured there; None before anybody asked."""
     running_tasks: tuple[tuple[str, str], ...]
     """Job id and task id of what runs there now."""
 

@@ -11,6 +11,7 @@ from batchlab.core.inputs import (
     DeletePool,
     DisableAutoScale,
     EnableAutoScale,
+    MeasurePool,
     RemoveNodes,
     ResizePool,
     StopPoolResize,
@@ -173,6 +174,14 @@ class Pool(Handle):
         """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
         runs: list[AutoScaleRun] = self._connection.ask(ListAutoScaleRuns(pool_id=self._id))
         return runs
+
+    @verb
+    def measure(self) -> None:
+        """Have its nodes measure what they use; each `Node.usage` shows it a moment later.
+
+        Not needed while the pool follows a formula: then they do each 30 s of lab time.
+        """
+        ask_for(self._connection, MeasurePool, "Pool.measure", pool_id=self._id)
 
     @verb
     def stop_resize(self) -> None:

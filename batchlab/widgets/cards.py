@@ -15,6 +15,7 @@ from batchlab.core.views import (
     ExecutionInfo,
     JobScheduleView,
     JobView,
+    NodeUsage,
     NodeView,
     PoolView,
     TaskCounts,
@@ -100,6 +101,7 @@ def _node(node: Node) -> Html:
         ("Slots in use", _of(view.running_task_slots_count, view.task_slots)),
         ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
         ("Runs now", ", ".join(running)),
+        ("Uses", _usage(view.usage)),
         ("Start task", join(_outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]
@@ -382,6 +384,13 @@ def _filter(things: Handles[Any]) -> str:
 
 def _by_state(counts: dict[str, int]) -> Html:
     return join([join([str(count), " ", state(name)]) for name, count in counts.items()], ", ")
+
+
+def _usage(usage: NodeUsage | None) -> str:
+    if usage is None:
+        return ""
+    memory = usage.memory_megabytes
+    return f"{usage.cpu_percent:.0f} % CPU" + (f", {memory:,.0f} MB" if memory else "")
 
 
 def _of(part: int, whole: int) -> str:

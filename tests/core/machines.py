@@ -19,6 +19,7 @@ from batchlab.core.outputs import (
     DeleteFiles,
     EvictNode,
     ForgetJob,
+    MeasureNodes,
     RebootNode,
     StartNode,
     StartRun,
@@ -75,6 +76,9 @@ class Machines:
                     self._kill(node_id)
                     self._forget(node_id)
                     self.stages[node_id] = "evicted"
+                case MeasureNodes(node_ids=node_ids):
+                    assert node_ids, self._said(command)
+                    assert all(self.stages[name] == "up" for name in node_ids), self._said(command)
                 case StartRun():
                     self._start(command)
                 case CancelRun(run_id=run_id):

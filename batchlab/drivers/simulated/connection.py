@@ -161,7 +161,7 @@ class SimulatedConnection:
             if not self._closed:
                 self._closed = True
                 self.engine.report(LabClosing())
-                self.world.close()
+                self.world.store.close()
                 if self._journal is not None:
                     self._journal.close()
 
