@@ -43,6 +43,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.pool import Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
@@ -94,6 +95,12 @@ class Job(Handle):
         "Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ..."
     )
     task_counts = Seen[TaskCounts]("How many tasks are in which state; `counts` with a display.")
+
+    @classmethod
+    def current(cls) -> Job:
+        """The job that this process belongs to; see `Lab.current`."""
+        connection = current_connection("Job.current")
+        return cls(connection, current_name("AZ_BATCH_JOB_ID", "Job.current"))
 
     def view(self) -> JobView:
         """All properties at one moment, as a frozen picture."""

@@ -32,6 +32,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -81,6 +82,13 @@ class Task(Handle):
     def __init__(self, connection: Connection, job_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)
         self._job_id = job_id
+
+    @classmethod
+    def current(cls) -> Task:
+        """The task that this process belongs to; see `Lab.current`."""
+        connection = current_connection("Task.current")
+        job_id = current_name("AZ_BATCH_JOB_ID", "Task.current")
+        return cls(connection, job_id, current_name("AZ_BATCH_TASK_ID", "Task.current"))
 
     @property
     def job_id(self) -> str:
