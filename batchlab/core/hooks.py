@@ -112,6 +112,7 @@ def _start_preparation(core: Core, footprint: FootprintRecord) -> None:
             resource_files=spec.resource_files,
             time_limit_s=limit.total_seconds() if limit else None,
             release=release or None,
+            port_range=node.port_range,
         )
     )
     phase = phases.HookRunning(core.now, run.id)
@@ -201,6 +202,7 @@ def _release_order(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         resource_files=spec.resource_files,
         time_limit_s=spec.max_wall_clock_time.total_seconds(),
         preparation_directory=f"{job.directory}/{_preparation(job).id}",
+        port_range=node.port_range,
     )
 
 

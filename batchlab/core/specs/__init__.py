@@ -46,7 +46,7 @@ from batchlab.core.specs.pools import (
 )
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
-from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.tasks import MultiInstanceSettings, TaskSpec
 
 __all__ = [
     "RETENTION",
@@ -66,6 +66,7 @@ __all__ = [
     "JobReleaseTask",
     "JobScheduleSpec",
     "JobSpec",
+    "MultiInstanceSettings",
     "NodeFill",
     "PoolInfo",
     "PoolSpec",

@@ -140,6 +140,10 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Required, and only allowed, with `enable_auto_scale`.
     auto_scale_evaluation_interval : duration, default 15 minutes
         5 minutes to 168 hours.
+    enable_inter_node_communication : bool, default False
+        Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
+        nodes at most; its tasks see ports that are the node's own as ``WATASK_PORTRANGE_LOW``
+        and ``WATASK_PORTRANGE_HIGH``, both included.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
@@ -157,6 +161,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: timedelta | None = None
+    enable_inter_node_communication: bool = False
     display_name: str | None = None
     metadata: dict[str, str] = {}
 
