@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import hooks, inputs, phases, placement, tasks
+from batchlab.core import hooks, inputs, orders, phases, placement, tasks
 from batchlab.core.ids import fold
 from batchlab.core.outputs import CancelRun, Coordination, StartApplication, StartRun
 from batchlab.core.records import (
@@ -68,7 +68,7 @@ def pick(core: Core, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
 
 
 def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[NodeRecord]:
-    """Free nodes that a task may have, as many as the task needs if there are; the one it has an affinity to first."""
+    """Free nodes that a task may have, no more than it needs, first the one it would like."""
     job, hint = task.job, task.spec.affinity_info
     free = (
         node
@@ -169,7 +169,7 @@ def _start(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         run = core.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, core.now
-        core.command(_order(tasks.order(task, run), task, group, subtask))
+        core.command(_order(orders.of_task(task, run), task, group, subtask))
         _move(core, subtask, phases.TaskRunning(core.now, run.id))
     primary = group.live[0]
     core.move_task(task, phases.TaskRunning(core.now, primary.id))
@@ -195,6 +195,7 @@ def _order(
         order,
         directory=f"{order.directory}/{subtask.number}",
         resource_files=order.resource_files if primary else (),
+        output_files=order.output_files if primary else (),
         time_limit_s=order.time_limit_s if primary else None,
         coordination=coordination,
     )

@@ -54,8 +54,8 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
             yield f"node {node_id} is held, and nothing there makes room"
     gatherer = pool.gatherer
     if gatherer is not None:
-        ready = pool.ready.get(gatherer.job.spec.priority, {})
-        if gatherer.phase.state != "active" or gatherer.job.key not in ready:
+        ready = pool.ready.get(gatherer.job.spec.priority)
+        if gatherer.phase.state != "active" or not ready or gatherer.job.key not in ready:
             yield f"{name} holds nodes for {gatherer.spec.id}, which is {gatherer.phase.state}"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():

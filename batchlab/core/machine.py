@@ -37,7 +37,7 @@ from batchlab.core.outputs import (
     Step,
     TaskChanged,
 )
-from batchlab.core.phases import MOVES, Phase, TaskCompleted
+from batchlab.core.phases import MOVES, HookDone, HookPending, Phase, TaskCompleted
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
 from batchlab.core.records import (
@@ -222,7 +222,7 @@ class Core:
         node = task.node
         self._changes.append(
             TaskChanged(at=self.now, reason=reason, job_id=job.spec.id, task_id=task.spec.id,
-                        state=phase.state, node_id=node.id if node else "")
+                        state=phase.state, node_id=node.id if node else "", slots=task.slots)
         )  # fmt: skip
 
     def drop_task(self, task: TaskRecord) -> None:
@@ -234,10 +234,7 @@ class Core:
         """Change the state of a node, tell the watchers."""
         _check("node", node.phase, phase)
         node.phase = phase
-        self._changes.append(
-            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
-                        state=phase.state)
-        )  # fmt: skip
+        self.tell_node(node, phase.state, reason)
 
     def move_job(self, job: JobRecord, phase: Phase, reason: str = "") -> None:
         """Change the state of a job, tell the watchers.
@@ -248,9 +245,7 @@ class Core:
         if job.phase.state in ("active", "disabled", "completed"):
             job.previous, job.previous_since = job.phase.state, job.phase.since
         job.phase = phase
-        self._changes.append(
-            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=phase.state)
-        )
+        self.tell_job(job, phase.state, reason)
 
     def move_schedule(self, schedule: ScheduleRecord, phase: Phase) -> None:
         """Change the state of a job schedule, tell the watchers."""
@@ -289,16 +284,31 @@ class Core:
         kind: RunKind = "starttask"
         if footprint:
             kind = "jobrelease" if hook is footprint.release else "jobpreparation"
+        state, failure = phase.state, None
+        if isinstance(phase, HookPending):
+            state = "pending"
+        elif isinstance(phase, HookDone):
+            failure = phase.failure
         self._changes.append(
-            HookChanged(at=self.now, kind=kind, job_id=job.spec.id if job else "",
-                        node_id=node.id, state=phase.state)
+            HookChanged(at=self.now, reason=failure.code if failure else "", kind=kind,
+                        job_id=job.spec.id if job else "", node_id=node.id, state=state)
         )  # fmt: skip
 
     def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
         """Tell the watchers about a pool."""
         self._changes.append(
             PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
-                        allocation_state=pool.allocation.state)
+                        allocation_state=pool.allocation.state,
+                        target_dedicated_nodes=pool.target,
+                        target_low_priority_nodes=pool.target_spot,
+                        task_slots_per_node=pool.spec.task_slots_per_node)
+        )  # fmt: skip
+
+    def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:
+        """Tell the watchers about a node."""
+        self._changes.append(
+            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
+                        state=state, dedicated=node.dedicated)
         )  # fmt: skip
 
     def tell_auto_scale(self, pool: PoolRecord, run: AutoScaleRun) -> None:
@@ -308,9 +318,12 @@ class Core:
             AutoScaleEvaluated(at=self.now, pool_id=pool.spec.id, results=run.results, error=error)
         )
 
-    def tell_job(self, job: JobRecord, state: str) -> None:
-        """Tell the watchers about a job that came or went."""
-        self._changes.append(JobChanged(at=self.now, job_id=job.spec.id, state=state))
+    def tell_job(self, job: JobRecord, state: str, reason: str = "") -> None:
+        """Tell the watchers about a job."""
+        self._changes.append(
+            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=state,
+                       pool_id=job.pool_id)
+        )  # fmt: skip
 
     def tell_schedule(self, schedule: ScheduleRecord, state: str) -> None:
         """Tell the watchers about a job schedule."""
@@ -321,8 +334,9 @@ class Core:
     def tell_task(self, task: TaskRecord, state: str) -> None:
         """Tell the watchers about a task that came or went."""
         self._changes.append(
-            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state)
-        )
+            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state,
+                        slots=task.slots)
+        )  # fmt: skip
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:
         """Delete a directory of a node: now, or, while the node is away, when it is up again."""

@@ -7,7 +7,9 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.ids import RunId
-from batchlab.core.specs import ResourceFile
+from batchlab.core.specs import OutputFile, ResourceFile
+from batchlab.core.specs.users import AutoUserScope, ElevationLevel
+from batchlab.core.views import FailureInfo
 
 RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
@@ -70,6 +72,14 @@ class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     resource_files: tuple[ResourceFile, ...] = ()
 
 
+class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Who a run runs as; `name` is empty for the auto user of this scope."""
+
+    name: str = ""
+    scope: AutoUserScope = "pool"
+    elevation_level: ElevationLevel = "nonadmin"
+
+
 class StartRun(Command, frozen=True, kw_only=True):
     """Run a command on a node and answer `RunExited`, whatever happens.
 
@@ -81,6 +91,10 @@ class StartRun(Command, frozen=True, kw_only=True):
     A run with a `coordination` answers `RunCoordinated` when its coordination command has
     returned 0, and then lives on, with what that command has left running, until it is told to
     start its application (which ends it) or is cancelled.
+
+    `user` is who it runs as, None for the pool's auto user without elevation. A run with a
+    `failure` is not to be begun: it answers with that.
+    `output_files` are uploaded by the node when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -90,9 +104,12 @@ class StartRun(Command, frozen=True, kw_only=True):
     directory: str
     environment: dict[str, str] = {}
     resource_files: tuple[ResourceFile, ...] = ()
+    output_files: tuple[OutputFile, ...] = ()
     time_limit_s: float | None = None
     preparation_directory: str | None = None
     release: StartRun | None = None
+    user: RunUser | None = None
+    failure: FailureInfo | None = None
     port_range: tuple[int, int] | None = None
     coordination: Coordination | None = None
 
@@ -134,9 +151,14 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 
 
 class PoolChanged(Change, frozen=True, kw_only=True):
+    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`."""
+
     pool_id: str
     state: str
     allocation_state: str
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    task_slots_per_node: int = 1
 
 
 class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
@@ -146,14 +168,20 @@ class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
 
 
 class NodeChanged(Change, frozen=True, kw_only=True):
+    """The first is ``creating``; the last, when it is no longer listed, ``deleted``."""
+
     pool_id: str
     node_id: str
     state: str
+    dedicated: bool = True
 
 
 class JobChanged(Change, frozen=True, kw_only=True):
+    """A job that is no longer listed is ``deleted``."""
+
     job_id: str
     state: str
+    pool_id: str = ""
 
 
 class JobScheduleChanged(Change, frozen=True, kw_only=True):
@@ -162,14 +190,25 @@ class JobScheduleChanged(Change, frozen=True, kw_only=True):
 
 
 class TaskChanged(Change, frozen=True, kw_only=True):
+    """`node_id` is where it runs or ran last, `slots` what it takes there.
+
+    The reason of a ``completed`` task is the code of its failure, empty for success; of one that
+    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``.
+    """
+
     job_id: str
     task_id: str
     state: str
     node_id: str = ""
+    slots: int = 1
 
 
 class HookChanged(Change, frozen=True, kw_only=True):
-    """A start, preparation or release task on a node began or ended."""
+    """A start, preparation or release task on a node began or ended.
+
+    The reason of a ``completed`` one is the code of its failure, empty for success. ``pending``
+    is one that was cut short with its node, to be run again.
+    """
 
     kind: RunKind
     job_id: str

@@ -32,6 +32,7 @@ from batchlab.core.specs import (
     vm_cores,
 )
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
+from batchlab.core.specs.users import check_known
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
@@ -102,6 +103,8 @@ def update_pool(core: Core, request: inputs.UpdatePool) -> None:
     pool = core.pool(request.pool_id)
     refuse_deleting(pool)
     if request.start_task is not None:
+        if request.start_task.user_identity:
+            check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
         pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
 
 
@@ -214,8 +217,8 @@ def resize(
     option: Deallocation,
 ) -> None:  # fmt: skip
     """Set both targets and begin to approach them."""
-    _begin(core, pool, timeout, option)
     pool.target, pool.target_spot = dedicated, spot
+    _begin(core, pool, timeout, option)
     _approach(core, pool, dedicated, option, dedicated=True)
     _approach(core, pool, spot, option, dedicated=False)
     settle(core, pool)
@@ -276,6 +279,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
+        core.tell_node(node, "creating")
         core.command(nodes.start_command(node))
 
 
@@ -342,6 +346,7 @@ def remove(core: Core, node: NodeRecord) -> None:
     del pool.nodes[node.id], core.nodes[node.id]
     pool.creating.pop(node.id, None)
     pool.leaving.pop(node.id, None)
+    core.tell_node(node, "deleted")
 
 
 def settle(core: Core, pool: PoolRecord) -> None:

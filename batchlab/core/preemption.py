@@ -40,11 +40,10 @@ def preempt(core: Core, pool: PoolRecord) -> None:
     coming = sum(_slots(run) for run in victims if run.ending)
     victims = [run for run in victims if not run.ending]
     victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
-    for job, slots, task in _queued(pool):
+    for job, size, task in _queued(pool):
         if not victims or _priority(victims[0]) >= job.spec.priority:
             return
-        if task.instances is not None:
-            slots = _missing(core, pool, task, task.instances)
+        slots = size if task.instances is None else _missing(core, pool, task, task.instances)
         if coming >= slots:
             coming -= slots
             continue
@@ -52,11 +51,13 @@ def preempt(core: Core, pool: PoolRecord) -> None:
             chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
         else:
             chosen = _one_each(victims, job, slots - coming)
-            coming -= min(coming, slots) if chosen else 0
+            coming -= slots if chosen else 0
         for run in chosen:
             _interrupt(core, job, run)
-        others = [run for run in victims if run.ending and run not in chosen]
-        coming += sum(map(_slots, others))  # subtasks end together
+        ending = [run for run in victims if run.ending]  # subtasks end together
+        coming += sum(map(_slots, ending))
+        if task.instances is None:
+            coming -= sum(map(_slots, chosen))
         victims = [run for run in victims if not run.ending]
 
 

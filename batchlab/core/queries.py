@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, locations, phases, questions, views
+from batchlab.core import autoscaling, locations, phases, questions, users, views
 from batchlab.core.explain import explain
 from batchlab.core.moments import maybe, moment
+from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -22,7 +23,7 @@ from batchlab.core.records import (
     SubtaskRecord,
     TaskRecord,
 )
-from batchlab.errors import Conflict, NotFound, invalid
+from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -61,6 +62,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         task_slots_per_node=pool.spec.task_slots_per_node,
         task_scheduling_policy=pool.spec.task_scheduling_policy,
         start_task=pool.spec.start_task,
+        user_accounts=pool.spec.user_accounts,
         enable_auto_scale=auto is not None,
         auto_scale_formula=auto.formula.text if auto else None,
         auto_scale_evaluation_interval=auto.interval if auto else None,
@@ -217,6 +219,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         command_line=spec.command_line,
         environment_settings=spec.environment_settings,
         resource_files=spec.resource_files,
+        output_files=spec.output_files,
         constraints=constraints,
         required_slots=spec.required_slots,
         display_name=spec.display_name,
@@ -224,6 +227,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
         multi_instance_settings=spec.multi_instance_settings,
+        user_identity=spec.user_identity,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
         task_root_directory=task.root if node else None,
@@ -266,6 +270,10 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
         failure_info=done.failure if done else None,
         result=("failure" if done.failure else "success") if done else None,
     )
+
+
+def _explain(core: Core, task: TaskRecord) -> list[views.Reason]:
+    return explain(core, task) + users.explain(core, task)
 
 
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
@@ -322,13 +330,14 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     ],
     questions.GetJobSchedule: lambda core, q, now: schedule_view(core.schedule(q.job_schedule_id)),
     questions.ListTasks: _list_tasks,
+    questions.PageTasks: lambda core, q, now: page_tasks(core.job(q.job_id), q, task_view),
     questions.ListTaskIds: lambda core, q, now: [
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
-    questions.ExplainTask: lambda core, q, now: explain(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
     questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locations.locate_task(
         core, core.task(q.job_id, q.task_id), now, q.subtask_id

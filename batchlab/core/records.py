@@ -138,9 +138,14 @@ class InstancesRecord(Record, eq=False, kw_only=True):
 
 
 class TaskRecord(Record, eq=False, kw_only=True):
-    """One task. `slots` are what it takes of a node, `unmet` the dependencies that are missing,
-    `instances` what a multi-instance task has beside, None for any other."""
+    """One task.
 
+    `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
+    the dependencies that are missing. `instances` is what a multi-instance task has beside, None
+    for any other.
+    """
+
+    number: int
     spec: TaskSpec
     job: JobRecord
     created: float
@@ -194,9 +199,9 @@ class JobRecord(Record, eq=False, kw_only=True):
 
     `queue` holds the active tasks by the slots they need, multi-instance tasks by minus the nodes
     they need, oldest first; an entry counts only while the task is still in the very phase it was
-    queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it. `action` is what the end of a task has in store for
-    the job: ``disable``, or the reason of its termination.
+    queued with. `runs` are all runs of the job, `nodes` the nodes that may hold files of it,
+    `added` is how many tasks it was ever given. `action` is what the end of a task has in store
+    for the job: ``disable``, or the reason of its termination.
     """
 
     key: str
@@ -212,6 +217,7 @@ class JobRecord(Record, eq=False, kw_only=True):
     manager: TaskRecord | None = None
     scheduling_error: FailureInfo | None = None
     tasks: dict[str, TaskRecord] = {}
+    added: int = 0
     queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
     active: int = 0
     running: int = 0

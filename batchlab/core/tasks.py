@@ -15,9 +15,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, exits, hooks, inputs, instances, phases, placement
+from batchlab.core import (
+    dependencies,
+    exits,
+    hooks,
+    inputs,
+    instances,
+    orders,
+    phases,
+    placement,
+    users,
+)
 from batchlab.core.ids import fold
-from batchlab.core.outputs import CancelRun, StartRun
+from batchlab.core.outputs import CancelRun
 from batchlab.core.records import (
     InstancesRecord,
     JobRecord,
@@ -63,6 +73,8 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
             )
         dependencies.check(job, spec)
         exits.check(job.spec, spec)
+        if spec.user_identity:
+            users.check_task(core, job, spec.user_identity)
         new[key] = spec
     for key, spec in new.items():
         add(core, job, key, spec)
@@ -71,7 +83,9 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
 def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
     """Enter a task, and queue it unless it has to wait for others."""
     active = phases.TaskActive(core.now)
+    job.added += 1
     task = TaskRecord(
+        number=job.added,
         spec=spec,
         job=job,
         created=core.now,
@@ -183,26 +197,8 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that holds its slots on a prepared node."""
     run = core.new_run("task", node, task.job, task.spec.id, task)
     task.started = core.now
-    core.command(order(task, run))
+    core.command(orders.of_task(task, run))
     core.move_task(task, phases.TaskRunning(core.now, run.id))
-
-
-def order(task: TaskRecord, run: RunRecord) -> StartRun:
-    """The command that starts a run of a task."""
-    job, spec, node = task.job, task.spec, run.node
-    limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
-    return StartRun(
-        run_id=run.id,
-        kind="task",
-        pool_id=node.pool.spec.id,
-        command_line=spec.command_line,
-        directory=task.directory,
-        environment={**job.spec.common_environment_settings, **spec.environment_settings},
-        resource_files=spec.resource_files,
-        time_limit_s=limit.total_seconds() if limit else None,
-        preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
-        port_range=node.port_range,
-    )
 
 
 def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:

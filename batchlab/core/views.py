@@ -20,6 +20,7 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobSpec,
     MultiInstanceSettings,
+    OutputFile,
     PoolInfo,
     ResourceFile,
     Schedule,
@@ -27,6 +28,8 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskSchedulingPolicy,
+    UserAccount,
+    UserIdentity,
 )
 
 
@@ -82,6 +85,7 @@ class PoolView(View, frozen=True, kw_only=True):
     task_slots_per_node: int
     task_scheduling_policy: TaskSchedulingPolicy
     start_task: StartTask | None
+    user_accounts: tuple[UserAccount, ...]
     enable_auto_scale: bool
     auto_scale_formula: str | None
     auto_scale_evaluation_interval: timedelta | None
@@ -195,6 +199,7 @@ class TaskView(View, frozen=True, kw_only=True):
     command_line: str
     environment_settings: dict[str, str]
     resource_files: tuple[ResourceFile, ...]
+    output_files: tuple[OutputFile, ...]
     constraints: TaskConstraints
     """With the values in force: the job's retries, the default retention."""
     required_slots: int
@@ -203,6 +208,7 @@ class TaskView(View, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
     multi_instance_settings: MultiInstanceSettings | None
+    user_identity: UserIdentity | None
     node_id: str | None
     pool_id: str | None
     task_root_directory: str | None

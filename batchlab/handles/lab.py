@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from batchlab.core.specs import (
     StartTask,
     TaskFailure,
     TaskSchedulingPolicy,
+    UserAccount,
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Shown
@@ -78,6 +80,7 @@ class BaseLab(Shown):
         enable_auto_scale: bool | None = None,
         auto_scale_formula: str | None = None,
         auto_scale_evaluation_interval: Duration = None,
+        user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
@@ -99,6 +102,7 @@ class BaseLab(Shown):
             Whether the pool follows a formula instead of targets.
         auto_scale_formula : str, optional
         auto_scale_evaluation_interval : duration, default 15 minutes
+        user_accounts : list of UserAccount, optional
         display_name : str, optional
         metadata : mapping, optional
 
@@ -116,7 +120,7 @@ class BaseLab(Shown):
             target_low_priority_nodes=target_low_priority_nodes,
             enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
-            display_name=display_name,
+            user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip
         self._connection.request(CreatePool(spec=spec))

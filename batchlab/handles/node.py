@@ -12,6 +12,7 @@ from batchlab.core.inputs import (
     RebootNode,
     ReimageNode,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
 from batchlab.core.specs import Deallocation
 from batchlab.core.views import ExecutionInfo, NodeView, ResizeError
@@ -166,19 +167,17 @@ class Nodes(Handles[Node]):
     """The nodes of a pool by id, in order of allocation."""
 
     __slots__ = ("_pool_id",)
+    _kind = "node"
+    _view_type = NodeView
 
     def __init__(self, connection: Connection, pool_id: str) -> None:
         super().__init__(connection)
         self._pool_id = pool_id
 
-    def ids(self) -> list[str]:
-        """All ids, in order of allocation."""
-        return [view.id for view in self.views()]
-
     def views(self) -> list[NodeView]:
         """A frozen picture of each node, all of one moment."""
         views: list[NodeView] = self._connection.ask(ListNodes(pool_id=self._pool_id))
-        return views
+        return matching(views, self._where)
 
     @verb
     def wait(

@@ -16,6 +16,7 @@ from batchlab.core.inputs import (
     StopPoolResize,
     UpdatePool,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import (
     EvaluateAutoScale,
     GetPool,
@@ -23,7 +24,7 @@ from batchlab.core.questions import (
     ListPools,
     PoolIs,
 )
-from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy
+from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, UserAccount
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen
@@ -56,6 +57,7 @@ class Pool(Handle):
     task_slots_per_node = Seen[int]("How many slots each node has.")
     task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
     start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    user_accounts = Seen[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
     auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
@@ -232,15 +234,13 @@ class Pools(Handles[Pool]):
     """The pools of a lab by id, in order of creation."""
 
     __slots__ = ()
-
-    def ids(self) -> list[str]:
-        """All ids, in order of creation."""
-        return [view.id for view in self.views()]
+    _kind = "pool"
+    _view_type = PoolView
 
     def views(self) -> list[PoolView]:
         """A frozen picture of each pool, all of one moment."""
         views: list[PoolView] = self._connection.ask(ListPools())
-        return views
+        return matching(views, self._where)
 
     def _handle(self, id: str) -> Pool:  # noqa: A002
         return Pool(self._connection, id)

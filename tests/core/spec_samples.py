@@ -10,6 +10,7 @@ from batchlab.core.model import Model
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
+    AutoUserSpecification,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -21,6 +22,11 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    MultiInstanceSettings,
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
     PoolInfo,
     PoolSpec,
     Quotas,
@@ -32,6 +38,8 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    UserAccount,
+    UserIdentity,
 )
 
 MODELS: list[type[Model]] = [
@@ -40,6 +48,10 @@ MODELS: list[type[Model]] = [
 MINIMAL: dict[type[Model], dict[str, Any]] = {
     EnvironmentSetting: {"name": "X"},
     ResourceFile: {"http_url": "/data/in.txt"},
+    OutputFileBlobContainerDestination: {"container_url": "results"},
+    OutputFileDestination: {"container": "results"},
+    OutputFileUploadConfiguration: {},
+    OutputFile: {"file_pattern": "*", "destination": "results"},
     TaskConstraints: {},
     JobConstraints: {},
     StartTask: {"command_line": "s"},
@@ -61,11 +73,18 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     AutoPoolSpecification: {"pool": PoolSpec(), "pool_lifetime_option": "job"},
     JobManagerTask: {"id": "m", "command_line": "m"},
     Schedule: {},
+    AutoUserSpecification: {},
+    UserIdentity: {"username": "ann"},
+    UserAccount: {"name": "ann", "password": "secret"},
+    MultiInstanceSettings: {"coordination_command_line": "c"},
     JobScheduleSpec: {
         "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
     },
 }  # fmt: skip
-OPTIONAL = [(PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id")]
+OPTIONAL = [
+    (PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id"), (ResourceFile, "http_url"),
+    (UserIdentity, "username"),
+]  # fmt: skip
 NIGHTLY = Schedule(
     do_not_run_until=datetime(2026, 1, 5, 9), do_not_run_after="2026-02-01T00:00+02:00",
     start_window="1m", recurrence_interval="P1D",
@@ -73,13 +92,35 @@ NIGHTLY = Schedule(
 FULL: list[Model] = [
     EnvironmentSetting(name="X", value="1"),
     ResourceFile(http_url="https://h/a?sig=1", file_path="d/a", file_mode="0644"),
+    ResourceFile(storage_container_url="s3://b/c", blob_prefix="a/", file_path="d/"),
+    ResourceFile(auto_storage_container_name="abc-1", file_path=""),
+    OutputFile(
+        file_pattern="../std*.txt", upload_options="TaskFailure",
+        destination=OutputFileBlobContainerDestination(container_url="/data/out", path="a/b"),
+    ),
+    TaskSpec(
+        id="o", command_line="x",
+        output_files=[OutputFile(file_pattern="**/*", destination="memory://x/y")],
+    ),
+    MultiInstanceSettings(
+        coordination_command_line="c", number_of_instances=3, common_resource_files=["/d/f"],
+    ),
+    JobManagerTask(
+        id="m", command_line="m",
+        output_files=[OutputFile(file_pattern="a", destination="results")],
+    ),
     StartTask(
         command_line="s", resource_files=["/d/f"], environment_settings={"X": "1"},
         max_task_retry_count=-1, wait_for_success=False,
     ),
     PoolSpec(
         id="P-1_x", vm_size="Standard_D4s_v3", target_dedicated_nodes=3, resize_timeout="20m",
-        task_slots_per_node=16, task_scheduling_policy="pack", start_task="s",
+        task_slots_per_node=16, task_scheduling_policy="pack",
+        start_task=StartTask(command_line="s", user_identity="ann"),
+        user_accounts=[
+            UserAccount(name="Ann", password="x", elevation_level="Admin"),
+            UserAccount(name="bob", password="y"),
+        ],
     ),
     TaskSpec(
         id="a", command_line="grep 'ä' \n", resource_files=[ResourceFile(http_url="memory://f")],
@@ -105,6 +146,7 @@ FULL: list[Model] = [
     ),
     TaskSpec(
         id="b", command_line="x", display_name="", affinity_info="TVM:tvm-1",
+        user_identity=AutoUserSpecification(scope="Task", elevation_level="admin"),
         depends_on=TaskDependencies(
             task_ids=["a", "a"], task_id_ranges=[TaskIdRange(start=0, end=2**31 - 1)]
         ),

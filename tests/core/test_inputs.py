@@ -78,6 +78,7 @@ INPUTS: list[inputs.Input] = [
     inputs.NodeLost(**BOOT, reason="killed"),
     inputs.NodeStopped(node_id="n"),
     inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    inputs.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
     inputs.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,
         failure=FailureInfo(category="UserError", code="X", message="m", details={"a": "b"}),

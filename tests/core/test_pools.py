@@ -290,5 +290,11 @@ def test_changes_say_what_happened_to_a_node(world: World) -> None:
     changes = world.core.handle(world.now, report).changes
     assert changes == [
         NodeChanged(at=world.now, pool_id="p", node_id=node, state="starting"),
-        PoolChanged(at=world.now, pool_id="p", state="active", allocation_state="steady"),
+        PoolChanged(
+            at=world.now,
+            pool_id="p",
+            state="active",
+            allocation_state="steady",
+            target_dedicated_nodes=1,
+        ),
     ]

@@ -8,7 +8,6 @@ from batchlab.core.specs.common import (
     RETENTION,
     Deallocation,
     EnvironmentSetting,
-    ResourceFile,
     TaskConstraints,
 )
 from batchlab.core.specs.conditions import (
@@ -19,6 +18,15 @@ from batchlab.core.specs.conditions import (
     ExitOptions,
     TaskDependencies,
     TaskIdRange,
+)
+from batchlab.core.specs.files import (
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
+    ResourceFile,
+    check_blob_name,
+    check_container_name,
 )
 from batchlab.core.specs.jobs import (
     AllTasksComplete,
@@ -47,12 +55,18 @@ from batchlab.core.specs.pools import (
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.tasks import MultiInstanceSettings, TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -68,6 +82,10 @@ __all__ = [
     "JobSpec",
     "MultiInstanceSettings",
     "NodeFill",
+    "OutputFile",
+    "OutputFileBlobContainerDestination",
+    "OutputFileDestination",
+    "OutputFileUploadConfiguration",
     "PoolInfo",
     "PoolSpec",
     "Quotas",
@@ -80,6 +98,10 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
+    "check_blob_name",
+    "check_container_name",
     "check_interval",
     "check_max_parallel_tasks",
     "check_priority",

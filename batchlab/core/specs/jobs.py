@@ -9,14 +9,15 @@ from batchlab.core.ids import check_id, check_job_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
     RETENTION,
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
 from batchlab.core.specs.pools import PoolSpec
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import UserIdentity
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
@@ -57,7 +58,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     ----------
     command_line : str
     id : str, default "jobpreparation"
-    resource_files, environment_settings, constraints
+    resource_files, environment_settings, constraints, user_identity
         As for a task.
     wait_for_success : bool, default True
         Whether the job's tasks wait for it; a node where it failed then takes none of them.
@@ -72,6 +73,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     constraints: TaskConstraints = TaskConstraints()
     wait_for_success: bool = True
     rerun_on_node_reboot_after_success: bool = True
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -80,6 +82,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobPreparationTask")
         check_command(self.command_line, "JobPreparationTask")
+        check_files(self.resource_files, "JobPreparationTask")
 
 
 class JobReleaseTask(Model, frozen=True, kw_only=True):
@@ -89,7 +92,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     ----------
     command_line : str
     id : str, default "jobrelease"
-    resource_files, environment_settings
+    resource_files, environment_settings, user_identity
         As for a task.
     max_wall_clock_time : duration, default 15 minutes
         15 minutes is also the most.
@@ -102,6 +105,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     environment_settings: dict[str, str] = {}
     max_wall_clock_time: timedelta = RELEASE_LIMIT
     retention_time: timedelta = RETENTION
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -110,6 +114,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobReleaseTask")
         check_command(self.command_line, "JobReleaseTask")
+        check_files(self.resource_files, "JobReleaseTask")
         if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
             raise invalid(
                 "max_wall_clock_time",
@@ -126,7 +131,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     ----------
     id : str
     command_line : str
-    resource_files, environment_settings, constraints, required_slots, display_name
+    resource_files, output_files, environment_settings, constraints, required_slots, display_name,
+    user_identity
         As for a task.
     kill_job_on_completion : bool, default True
         Whether the job is terminated (``JMComplete``) when it completes, well or not.
@@ -146,6 +152,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     kill_job_on_completion: bool = True
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
+    user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
@@ -157,6 +165,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             constraints=self.constraints,
             required_slots=self.required_slots,
             display_name=self.display_name,
+            user_identity=self.user_identity,
+            output_files=self.output_files,
         )
 
     def __post_init__(self) -> None:

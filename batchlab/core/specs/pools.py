@@ -10,11 +10,12 @@ import msgspec
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
-    ResourceFile,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import ResourceFile
+from batchlab.core.specs.users import UserAccount, UserIdentity, check_accounts, check_known
 from batchlab.durations import format_duration
 from batchlab.errors import InvalidRequest, invalid
 
@@ -68,7 +69,7 @@ class StartTask(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     command_line : str
-    resource_files, environment_settings
+    resource_files, environment_settings, user_identity
         As for a task.
     max_task_retry_count : int, default 0
         N retries are N+1 runs; -1 is without limit.
@@ -81,6 +82,7 @@ class StartTask(Model, frozen=True, kw_only=True):
     environment_settings: dict[str, str] = {}
     max_task_retry_count: int = 0
     wait_for_success: bool = True
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -144,6 +146,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
         nodes at most; its tasks see ports that are the node's own as ``WATASK_PORTRANGE_LOW``
         and ``WATASK_PORTRANGE_HIGH``, both included.
+    user_accounts : list of UserAccount, optional
+        Users that each node has, for tasks to run as.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
@@ -162,6 +166,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: timedelta | None = None
     enable_inter_node_communication: bool = False
+    user_accounts: tuple[UserAccount, ...] = ()
     display_name: str | None = None
     metadata: dict[str, str] = {}
 
@@ -176,6 +181,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
         check_resize_timeout(self.resize_timeout, "PoolSpec")
         self._check_auto_scale()
+        self._check_users()
         most = min(4 * vm_cores(self.vm_size), 256)
         if not 1 <= self.task_slots_per_node <= most:
             raise invalid(
@@ -185,6 +191,12 @@ class PoolSpec(Model, frozen=True, kw_only=True):
                 f"{self.vm_size!r}, 256 at most",
                 owner="PoolSpec",
             )
+
+    def _check_users(self) -> None:
+        check_accounts(self.user_accounts, "PoolSpec")
+        identity = self.start_task.user_identity if self.start_task else None
+        if identity and identity.username is not None:
+            check_known(identity, self.user_accounts, "StartTask")
 
     def _check_auto_scale(self) -> None:
         code = "InvalidAutoScalingSettings"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
 from batchlab.core.specs.common import (
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
 )
 from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
+from batchlab.core.specs.users import UserIdentity
 from batchlab.errors import invalid
 
 
@@ -73,6 +74,10 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         Runs the task on several nodes at once. It needs a pool with
         ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
         elsewhere it is accepted, and stays ``active``.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
+    output_files : list of OutputFile, optional
+        Files to upload when its process has ended.
     """
 
     id: str
@@ -86,11 +91,14 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
     multi_instance_settings: MultiInstanceSettings | None = None
+    user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
         check_display_name(self.display_name, "TaskSpec")
+        check_files(self.resource_files, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",
                           owner="TaskSpec")  # fmt: skip
