@@ -47,8 +47,9 @@ from batchlab.core.specs import (
     TaskSpec,
     UserAccount,
     UserIdentity,
+    VmSize,
 )
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
@@ -99,6 +100,7 @@ __all__ = [
     "JobSpec",
     "Lab",
     "LabFailed",
+    "Load",
     "MultiInstanceSettings",
     "Node",
     "NotFound",
@@ -123,6 +125,7 @@ __all__ = [
     "TaskSpec",
     "UserAccount",
     "UserIdentity",
+    "VmSize",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

@@ -68,6 +68,9 @@ class Lab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class Lab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        sample_delay: Duration = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -99,7 +103,7 @@ class Lab(BaseLab):
             speed=_positive("speed", speed),
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
-            settings=_settings(quotas, spot_return, "Lab"),
+            settings=_settings(quotas, spot_return, sample_delay, "Lab"),
         )
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
@@ -138,6 +142,9 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
     """
 
     __slots__ = ()
@@ -154,6 +161,7 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        sample_delay: Duration = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
@@ -167,7 +175,7 @@ class SimulatedLab(BaseLab):
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
-            settings=_settings(quotas, spot_return, owner),
+            settings=_settings(quotas, spot_return, sample_delay, owner),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
@@ -179,14 +187,17 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(quotas: Any, spot_return: Duration, owner: str) -> Settings:
+def _settings(quotas: Any, spot_return: Duration, sample_delay: Duration, owner: str) -> Settings:
     if quotas is not None and not isinstance(quotas, Quotas):
         raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
     settings = Settings(quotas=quotas or Quotas())
-    if spot_return is None:
-        return settings
-    span = parse_duration(spot_return, name="spot_return", owner=owner)
-    return msgspec.structs.replace(settings, spot_return_s=span.total_seconds())
+    spans = {"spot_return": spot_return, "sample_delay": sample_delay}
+    given_s = {
+        f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
+        for name, span in spans.items()
+        if span is not None
+    }
+    return msgspec.structs.replace(settings, **given_s)
 
 
 def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:

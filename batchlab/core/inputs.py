@@ -26,7 +26,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.views import FailureInfo, NodeUsage
 
 
 class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
@@ -107,6 +107,12 @@ class PreemptNode(Request, frozen=True, kw_only=True):
 
     pool_id: str
     node_id: str
+
+
+class MeasurePool(Request, frozen=True, kw_only=True):
+    """Have the nodes of a pool measured now, as happens by itself while it follows a formula."""
+
+    pool_id: str
 
 
 class DisableNodeScheduling(Request, frozen=True, kw_only=True):
@@ -267,6 +273,12 @@ class RunCoordinated(Report, frozen=True, kw_only=True):
     """The coordination command of a subtask has returned 0; what it has started lives on."""
 
     run_id: RunId
+
+
+class NodesMeasured(Report, frozen=True, kw_only=True):
+    """What nodes used since they last said so, by node id."""
+
+    usages: dict[str, NodeUsage]
 
 
 class RunExited(Report, frozen=True, kw_only=True):

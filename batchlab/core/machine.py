@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import inputs, jobs, nodes, queries, schedules, waits
+from batchlab.core import costs, inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
 from batchlab.core.handlers import HANDLERS
 from batchlab.core.ids import RunId, fold
@@ -41,6 +41,7 @@ from batchlab.core.phases import MOVES, HookDone, HookPending, Phase, TaskComple
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
 from batchlab.core.records import (
+    BillRecord,
     FootprintRecord,
     HookPhase,
     HookRecord,
@@ -84,6 +85,7 @@ class Core:
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
+        self.bills: dict[tuple[str, bool], BillRecord] = {}
         self.deadlines = Deadlines()
         self._numbers = 0
         self._commands: list[Command] = []
@@ -186,11 +188,19 @@ class Core:
         self.runs[run_id] = node.runs[run_id] = run
         if job:
             job.runs[run_id] = run
+        if task is None:
+            node.hook_count += 1
+        if node.hook_count:
+            costs.charge(self, node)
         return run
 
     def end_run(self, run: RunRecord) -> None:
         """Strike out a run; whatever is reported of it from now on is dropped."""
-        del self.runs[run.id], run.node.runs[run.id]
+        node = run.node
+        del self.runs[run.id], node.runs[run.id]
+        if node.hook_count:
+            node.hook_count -= run.task is None
+            costs.charge(self, node)
         if run.job:
             del run.job.runs[run.id]
             self.touch_job(run.job)
@@ -234,6 +244,7 @@ class Core:
         """Change the state of a node, tell the watchers."""
         _check("node", node.phase, phase)
         node.phase = phase
+        costs.charge(self, node)
         self.tell_node(node, phase.state, reason)
 
     def move_job(self, job: JobRecord, phase: Phase, reason: str = "") -> None:

@@ -72,6 +72,12 @@ class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     resource_files: tuple[ResourceFile, ...] = ()
 
 
+class MeasureNodes(Command, frozen=True, kw_only=True):
+    """Measure what nodes use and answer `NodesMeasured`; a node that is gone says nothing."""
+
+    node_ids: tuple[str, ...]
+
+
 class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who a run runs as; `name` is empty for the auto user of this scope."""
 

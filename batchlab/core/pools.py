@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autoscaling, inputs, nodes, phases, placement
+from batchlab.core import autoscaling, costs, inputs, nodes, phases, placement
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
 from batchlab.core.specs import (
@@ -343,6 +343,7 @@ def add_error(pool: PoolRecord, error: ResizeError) -> None:
 def remove(core: Core, node: NodeRecord) -> None:
     """Strike out a node that has gone, or never came."""
     pool = node.pool
+    costs.leave(core, node)
     del pool.nodes[node.id], core.nodes[node.id]
     pool.creating.pop(node.id, None)
     pool.leaving.pop(node.id, None)
@@ -355,6 +356,7 @@ def settle(core: Core, pool: PoolRecord) -> None:
         return
     if isinstance(pool.phase, phases.PoolDeleting):
         del core.pools[pool.key]
+        costs.close(core, pool)
         core.tell_pool(pool, "deleted")
         return
     if isinstance(pool.allocation, phases.Stopping):

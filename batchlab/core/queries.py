@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, locations, phases, questions, users, views
+from batchlab.core import autoscaling, costs, locations, phases, questions, users, views
 from batchlab.core.explain import explain
 from batchlab.core.moments import maybe, moment
 from batchlab.core.pages import page_tasks
@@ -104,6 +104,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         total_tasks_succeeded=node.tasks_succeeded,
         start_task_info=_hook_view(node.start, "startup") if node.start else None,
         errors=errors,
+        usage=node.usage,
         running_tasks=tuple((task.job.spec.id, task.spec.id) for task in running),
     )
 
@@ -316,9 +317,10 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.ListPools: lambda core, q, now: [pool_view(pool) for pool in core.pools.values()],
     questions.GetPool: lambda core, q, now: pool_view(core.pool(q.pool_id)),
     questions.EvaluateAutoScale: lambda core, q, now: autoscaling.evaluate(
-        core.pool(q.pool_id), q.auto_scale_formula, now
+        core, core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],

@@ -26,7 +26,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo, ResizeError, TaskCounts
+from batchlab.core.views import FailureInfo, NodeUsage, ResizeError, TaskCounts
 
 HookPhase: TypeAlias = phases.HookPending | phases.HookRunning | phases.HookDone
 TaskPhase: TypeAlias = (
@@ -267,13 +267,22 @@ class ScheduleRecord(Record, eq=False, kw_only=True):
     pool_id: str = ""
 
 
+class BillRecord(Record, eq=False, kw_only=True):
+    """What nodes of one size and kind did: machines that were had, seconds by activity."""
+
+    machines: int = 0
+    seconds: dict[str, float] = {}
+
+
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
     `port_range` is set in pools whose nodes communicate. `free` are the slots that no task holds;
     `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
     `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
-    up again.
+    up again. `activity` is what it does since `since` (see `costs`), `hook_count` how many of its
+    runs are not tasks. `usage` was measured last; `unsampled` while no sample of the pool has it
+    in yet.
     """
 
     id: str
@@ -293,11 +302,16 @@ class NodeRecord(Record, eq=False, kw_only=True):
     start_task: StartTask | None = None
     start: HookRecord | None = None
     runs: dict[RunId, RunRecord] = {}
+    hook_count: int = 0
+    activity: str = ""
+    since: float = 0.0
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
     trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
+    usage: NodeUsage | None = None
+    unsampled: bool = False
 
     @property
     def up(self) -> bool:
@@ -326,7 +340,8 @@ class PoolRecord(Record, eq=False, kw_only=True):
     slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
     for, `held` those where tasks are being preempted, with the job they make room for. For the
-    multi-instance task `gatherer` free nodes are held.
+    multi-instance task `gatherer` free nodes are held. `bills` are what its dedicated nodes
+    (True) and its spot nodes did.
     """
 
     key: str
@@ -348,3 +363,4 @@ class PoolRecord(Record, eq=False, kw_only=True):
     ready: dict[int, OrderedDict[str, JobRecord]] = {}
     held: dict[str, JobRecord] = {}
     gatherer: TaskRecord | None = None
+    bills: dict[bool, BillRecord] = {}

@@ -97,6 +97,52 @@ class PoolView(View, frozen=True, kw_only=True):
     """Nodes by state."""
 
 
+class CostView(View, frozen=True, kw_only=True):
+    """What nodes of one size and kind did with their time, in node-hours, and its price.
+
+    The hours add up: at any moment a node does one thing. `machines` counts those that were had;
+    a spot node that came back after it was preempted counts again.
+    """
+
+    vm_size: str
+    is_dedicated: bool
+    machines: int
+    task_hours: float
+    """A task held its slots."""
+    preparation_hours: float
+    """No task ran, but a job preparation task."""
+    release_hours: float
+    """No task ran, but a job release task."""
+    start_task_hours: float
+    """It ran its start task and took no task yet."""
+    idle_hours: float
+    """It could have run tasks and had none, or was offline."""
+    boot_hours: float
+    """It started, rebooted, was reimaged, or went."""
+    down_hours: float
+    """It was unusable or unknown, or its start task had failed."""
+    price_per_hour: float | None
+    """In US dollars, a list price as an illustration; None for a size without a known price."""
+
+    @property
+    def node_hours(self) -> float:
+        """All hours that a machine was there."""
+        return (
+            self.task_hours
+            + self.preparation_hours
+            + self.release_hours
+            + self.start_task_hours
+            + self.idle_hours
+            + self.boot_hours
+            + self.down_hours
+        )
+
+    @property
+    def cost(self) -> float | None:
+        """What all of them would have cost, in US dollars; None without a known price."""
+        return None if self.price_per_hour is None else self.node_hours * self.price_per_hour
+
+
 class ExecutionInfo(View, frozen=True, kw_only=True):
     """One start, preparation or release task on one node."""
 
@@ -109,6 +155,27 @@ class ExecutionInfo(View, frozen=True, kw_only=True):
     last_retry_time: datetime | None = None
     result: str | None = None
     task_root_directory: str = ""
+
+
+class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the tasks of a node used; counts are since the measurement before.
+
+    None where the machine does not tell. The names are those of the formula language
+    (``$CPUPercent``, ``$MemoryBytes`` in MB, ``$DiskBytes`` in GB ...).
+    """
+
+    cpu_percent: float = 0.0
+    """Of the node's cores, 0 to 100."""
+    wall_clock_seconds: float = 0.0
+    """Seconds of lab time that runs took, those side by side added up."""
+    memory_megabytes: float | None = None
+    disk_gigabytes: float | None = None
+    disk_read_bytes: float | None = None
+    disk_write_bytes: float | None = None
+    disk_read_ops: float | None = None
+    disk_write_ops: float | None = None
+    network_in_bytes: float | None = None
+    network_out_bytes: float | None = None
 
 
 class NodeView(View, frozen=True, kw_only=True):
@@ -132,6 +199,8 @@ class NodeView(View, frozen=True, kw_only=True):
     total_tasks_succeeded: int
     start_task_info: ExecutionInfo | None
     errors: tuple[ResizeError, ...]
+    usage: NodeUsage | None
+    """What was last measured there; None before anybody asked."""
     running_tasks: tuple[tuple[str, str], ...]
     """Job id and task id of what runs there now."""
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from batchlab.core.inputs import CreateJob, CreateJobSchedule, CreatePool
+from batchlab.core.questions import GetCost
 from batchlab.core.specs import (
     AllTasksComplete,
     AutoPoolSpecification,
@@ -28,6 +29,7 @@ from batchlab.core.specs import (
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Shown
+from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import Pool, Pools
@@ -65,6 +67,20 @@ class BaseLab(Shown):
         """The job schedules, by id."""
         return JobSchedules(self._connection)
 
+    @property
+    def vm_sizes(self) -> VmSizes:
+        """The sizes a node can have, with cores, memory, disk and price."""
+        return VmSizes()
+
+    @property
+    def cost(self) -> Cost:
+        """What all nodes did until now, those of deleted pools too, and what it would have cost.
+
+        A node is paid for while it has a machine, whatever its state, as in Azure. Prices are
+        list prices, as an illustration.
+        """
+        return Cost(self._connection.ask(GetCost()))
+
     @verb
     def create_pool(
         self,
@@ -90,7 +106,8 @@ class BaseLab(Shown):
         ----------
         id : str
         vm_size : str, default "small"
-            ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+            ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+            Azure's, such as ``standard_d4s_v3``; `vm_sizes` has those with a known price.
         target_dedicated_nodes : int, default 0
         resize_timeout : duration, default 15 minutes
         task_slots_per_node : int, default 1

@@ -11,6 +11,7 @@ from batchlab.core.inputs import (
     DeletePool,
     DisableAutoScale,
     EnableAutoScale,
+    MeasurePool,
     RemoveNodes,
     ResizePool,
     StopPoolResize,
@@ -19,6 +20,7 @@ from batchlab.core.inputs import (
 from batchlab.core.pages import matching
 from batchlab.core.questions import (
     EvaluateAutoScale,
+    GetCost,
     GetPool,
     ListAutoScaleRuns,
     ListPools,
@@ -28,6 +30,7 @@ from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, U
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -74,6 +77,11 @@ class Pool(Handle):
     def nodes(self) -> Nodes:
         """Its nodes, by id."""
         return Nodes(self._connection, self._id)
+
+    @property
+    def cost(self) -> Cost:
+        """What its nodes did until now, those that left too, and what it would have cost."""
+        return Cost(self._connection.ask(GetCost(pool_id=self._id)))
 
     @verb
     def resize(
@@ -166,6 +174,14 @@ class Pool(Handle):
         """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
         runs: list[AutoScaleRun] = self._connection.ask(ListAutoScaleRuns(pool_id=self._id))
         return runs
+
+    @verb
+    def measure(self) -> None:
+        """Have its nodes measure what they use; each `Node.usage` shows it a moment later.
+
+        Not needed while the pool follows a formula: then they do each 30 s of lab time.
+        """
+        ask_for(self._connection, MeasurePool, "Pool.measure", pool_id=self._id)
 
     @verb
     def stop_resize(self) -> None:

@@ -58,8 +58,8 @@ TASK_LIMITS = st.builds(
 )
 QUOTAS = st.none() | st.builds(
     Quotas,
-    dedicated_core_quota=st.sampled_from([None, 6]),
-    low_priority_core_quota=st.sampled_from([None, 2]),
+    dedicated_core_quota=st.sampled_from([None, 3]),
+    low_priority_core_quota=st.sampled_from([None, 1]),
     pool_quota=st.sampled_from([None, 2]),
     active_job_and_job_schedule_quota=st.sampled_from([None, 3]),
 )

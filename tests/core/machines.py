@@ -19,6 +19,7 @@ from batchlab.core.outputs import (
     DeleteFiles,
     EvictNode,
     ForgetJob,
+    MeasureNodes,
     RebootNode,
     StartApplication,
     StartNode,
@@ -78,6 +79,9 @@ class Machines:
                     self._kill(node_id)
                     self._forget(node_id)
                     self.stages[node_id] = "evicted"
+                case MeasureNodes(node_ids=node_ids):
+                    assert node_ids, self._said(command)
+                    assert all(self.stages[name] == "up" for name in node_ids), self._said(command)
                 case StartRun():
                     self._start(command)
                 case StartApplication(run_id=run_id):

@@ -52,6 +52,7 @@ from batchlab.core.specs import (
     TaskSchedulingPolicy,
     TaskSpec,
 )
+from batchlab.core.views import NodeUsage
 
 
 class Life(Scheduled):
@@ -114,6 +115,15 @@ class Life(Scheduled):
         node = spot[which % len(spot)] if spot else None
         pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
         self.feed(inputs.PreemptNode(pool_id=pool, node_id=name))
+
+    @rule(pool=POOLS)
+    def measure_pool(self, pool: str) -> None:
+        self.feed(inputs.MeasurePool(pool_id=pool))
+
+    @rule(which=WHICH, used=st.floats(0, 100))
+    def measured(self, which: int, used: float) -> None:
+        usage = NodeUsage(cpu_percent=used, disk_read_bytes=used)
+        self.feed(inputs.NodesMeasured(usages={self.some_node(which)[1]: usage}))
 
     @rule(pool=POOLS)
     def stop_resize(self, pool: str) -> None:

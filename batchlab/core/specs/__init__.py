@@ -50,10 +50,10 @@ from batchlab.core.specs.pools import (
     check_interval,
     check_resize_timeout,
     check_target,
-    vm_cores,
 )
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
+from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
 from batchlab.core.specs.tasks import MultiInstanceSettings, TaskSpec
 from batchlab.core.specs.users import (
     AutoUserSpecification,
@@ -63,6 +63,7 @@ from batchlab.core.specs.users import (
 
 __all__ = [
     "RETENTION",
+    "VM_SIZES",
     "AffinityInfo",
     "AllTasksComplete",
     "AutoPoolSpecification",
@@ -100,6 +101,7 @@ __all__ = [
     "TaskSpec",
     "UserAccount",
     "UserIdentity",
+    "VmSize",
     "check_blob_name",
     "check_container_name",
     "check_interval",
@@ -107,5 +109,6 @@ __all__ = [
     "check_priority",
     "check_resize_timeout",
     "check_target",
+    "price_per_hour",
     "vm_cores",
 ]

@@ -15,6 +15,7 @@ from batchlab.core.specs.common import (
     check_limits,
 )
 from batchlab.core.specs.files import ResourceFile
+from batchlab.core.specs.sizes import vm_cores
 from batchlab.core.specs.users import UserAccount, UserIdentity, check_accounts, check_known
 from batchlab.durations import format_duration
 from batchlab.errors import InvalidRequest, invalid
@@ -23,24 +24,6 @@ NodeFill = Literal["spread", "pack"]
 JobDefaultOrder = Literal["none", "creationtime"]
 EVALUATION_INTERVAL = timedelta(minutes=15)
 RESIZE_TIMEOUT = timedelta(minutes=15)
-_SIZES = {"small": 2, "medium": 4, "large": 8}
-
-
-def vm_cores(vm_size: str) -> int:
-    """Cores of a node of this size: small 2, medium 4, large 8, else the number in Azure's name.
-
-    ``standard_d4s_v3`` has 4; a size without a number counts as 64, the most that matters here.
-    """
-    size = vm_size.lower()
-    if size in _SIZES:
-        return _SIZES[size]
-    digits = ""
-    for char in size.removeprefix("standard_").removeprefix("basic_"):
-        if char.isdecimal():
-            digits += char
-        elif digits:
-            break
-    return max(1, int(digits[:4])) if digits else 64
 
 
 def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
@@ -125,7 +108,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     id : str
         Left out in the specification of an auto pool, which the service names.
     vm_size : str, default "small"
-        ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+        ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+        Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a known price.
     target_dedicated_nodes : int, default 0
         How many nodes the pool should have.
     target_low_priority_nodes : int, default 0

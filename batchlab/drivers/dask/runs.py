@@ -13,6 +13,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
@@ -21,6 +22,7 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.durations import format_duration
@@ -41,6 +43,15 @@ class Run:
         The environment that the node's process gives on.
     done : callable
         Called once, from any thread, with the `RunExited`.
+    meter : Meter
+        Keeps book of what runs use.
+
+    Attributes
+    ----------
+    process_id : int or None
+        The run's process, which leads a session of that number, while there is one.
+    began : float
+        When it was spawned, on the monotonic clock.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class Run:
         node: NodeFacts,
         inherited: dict[str, str],
         done: Callable[[Run, RunExited], None],
+        meter: Meter,
     ) -> None:
         self.order = order
         self._node = node
@@ -58,6 +70,9 @@ class Run:
         self._over = False
         self._ending: Ending | None = None
         self._process: Process | None = None
+        self._meter = meter
+        self.process_id: int | None = None
+        self.began = 0.0
 
     def execute(self) -> None:
         """Carry the run out; blocks until it is over."""
@@ -70,7 +85,8 @@ class Run:
             words, directory, variables = self._prepare()
             process = self._launch(words, directory, variables)
             if process is not None:
-                code = process.wait()
+                self.began, self.process_id = time.monotonic(), process.pid
+                code = process.wait(self._last_look)
                 with self._lock:
                     ending = self._ending
                 self._exited(code, None, ending)
@@ -78,6 +94,10 @@ class Run:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
+
+    def _last_look(self, pid: int) -> None:
+        self._meter.ended(pid, self.began)
+        self.process_id = None
 
     def end(self, why: Ending) -> None:
         """Kill the run, or do not begin it. Does not block."""

@@ -20,13 +20,14 @@ from typing import Any
 
 from batchlab.core import inputs, outputs
 from batchlab.core.environment import NodeFacts, environment
-from batchlab.core.ids import RunId
 from batchlab.core.machine import Settings
+from batchlab.core.specs import vm_cores
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import ROOT, Disk
+from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import place
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
+from batchlab.drivers.simulated.shell import LaunchFailed, Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
@@ -41,32 +42,6 @@ _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
 Happening = Callable[[Any], inputs.Report | None]
-
-
-class _Node:
-    __slots__ = ("boot", "broken", "dedicated", "disk", "id", "ip_address", "runs", "up")
-
-    def __init__(self, node_id: str, ip_address: str, dedicated: bool) -> None:
-        self.id = node_id
-        self.ip_address = ip_address
-        self.dedicated = dedicated
-        self.boot = 0
-        self.up = False
-        self.broken = False
-        self.disk = Disk()
-        self.runs: dict[RunId, _Run] = {}
-
-
-class _Run:
-    __slots__ = ("begun", "id", "limit", "node", "result", "steps")
-
-    def __init__(self, run_id: RunId, node: _Node, begun: float, limit: float) -> None:
-        self.id = run_id
-        self.node = node
-        self.begun = begun
-        self.limit = limit
-        self.steps: Steps | None = None
-        self.result: inputs.RunExited | None = None
 
 
 class SimulatedWorld:
@@ -115,13 +90,14 @@ class SimulatedWorld:
         self._heap: list[tuple[float, int, Happening, Any]] = []
         self._arranged = 0
         self._machines = 0
-        self._nodes: dict[str, _Node] = {}
+        self._nodes: dict[str, Machine] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
             outputs.RebootNode: self._reboot_node,
             outputs.StopNode: self._stop_node,
             outputs.EvictNode: self._evict_node,
+            outputs.MeasureNodes: self._measure_nodes,
             outputs.StartRun: self._start_run,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
@@ -212,7 +188,7 @@ class SimulatedWorld:
         if node is None or not node.up:
             raise NotFound("NodeNotFound", f"there is no node {node_id!r} that is up")
         boot, node.broken = node.boot, for_good
-        self._halt(node)
+        node.halt()
         self.engine.report(inputs.NodeLost(node_id=node_id, boot=boot))
 
     # -- nodes -----------------------------------------------------------------------------------
@@ -233,7 +209,8 @@ class SimulatedWorld:
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            node = _Node(command.node_id, address, command.dedicated)
+            cores = vm_cores(command.vm_size)
+            node = Machine(command.node_id, address, command.dedicated, cores)
             self._nodes[node.id] = node
         if node.broken:
             message = "the machine of the node is broken: reboot the node, or remove it"
@@ -250,27 +227,27 @@ class SimulatedWorld:
     def _reboot_node(self, command: outputs.RebootNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
             node.broken = False
             if command.reimage:
                 node.disk.wipe()
             allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
             self._boot(node, command.boot, allocation_s=allocation_s)
 
-    def _boot(self, node: _Node, boot: int, *, allocation_s: float) -> None:
+    def _boot(self, node: Machine, boot: int, *, allocation_s: float) -> None:
         node.boot = boot
         allocated = self._now + allocation_s
         self._arrange(allocated, self._allocated, (node, boot))
         started = allocated + (1 - _ALLOCATION) * self._boot_s
         self._arrange(started, self._started, (node, boot))
 
-    def _allocated(self, start: tuple[_Node, int]) -> inputs.Report | None:
+    def _allocated(self, start: tuple[Machine, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
         return inputs.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
 
-    def _started(self, start: tuple[_Node, int]) -> inputs.Report | None:
+    def _started(self, start: tuple[Machine, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
@@ -280,13 +257,13 @@ class SimulatedWorld:
     def _stop_node(self, command: outputs.StopNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
         self._arrange(self._now + _STOP * self._boot_s, self._stopped, command.node_id)
 
     def _evict_node(self, command: outputs.EvictNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
             node.broken = False  # it comes back on another machine
             node.disk.wipe()
 
@@ -294,12 +271,14 @@ class SimulatedWorld:
         self._nodes.pop(node_id, None)
         return inputs.NodeStopped(node_id=node_id)
 
-    def _halt(self, node: _Node) -> None:
-        node.up = False
-        node.boot = -1
-        for run in node.runs.values():
-            run.steps = None
-        node.runs.clear()
+    def _measure_nodes(self, command: outputs.MeasureNodes) -> None:
+        self._arrange(self._now, self._measured, command.node_ids)
+
+    def _measured(self, node_ids: tuple[str, ...]) -> inputs.Report:
+        found = [self._nodes.get(node_id) for node_id in node_ids]
+        return inputs.NodesMeasured(
+            usages={node.id: node.usage(self._now) for node in found if node and node.up}
+        )
 
     # -- runs ------------------------------------------------------------------------------------
 
@@ -311,7 +290,7 @@ class SimulatedWorld:
             self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = command.time_limit_s
-        run = _Run(run_id, node, now, float("inf") if limit is None else now + limit)
+        run = SimulatedRun(run_id, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
         if command.failure is not None:
@@ -320,7 +299,7 @@ class SimulatedWorld:
         try:
             if command.resource_files:
                 place(command, node.disk, now)
-            run.steps = self._shell.launch(
+            run.steps, run.load = self._shell.launch(
                 command, node.disk, lambda: environment(command, self._facts(node))
             )
         except LaunchFailed as error:
@@ -328,7 +307,7 @@ class SimulatedWorld:
         else:
             self._go_on(run)
 
-    def _go_on(self, run: _Run) -> inputs.RunExited | None:
+    def _go_on(self, run: SimulatedRun) -> inputs.RunExited | None:
         """Let a run do what it does now, up to where it next waits or ends."""
         if run.steps is None:
             return None
@@ -344,7 +323,7 @@ class SimulatedWorld:
             self._arrange(when, self._go_on, run)
         return None
 
-    def _end(self, run: _Run, result: inputs.RunExited) -> inputs.RunExited | None:
+    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> inputs.RunExited | None:
         """End a run now, or, if it has only begun, in a moment."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
@@ -353,7 +332,7 @@ class SimulatedWorld:
         self._arrange(soonest, self._exited, run)
         return None
 
-    def _time_over(self, run: _Run) -> inputs.RunExited | None:
+    def _time_over(self, run: SimulatedRun) -> inputs.RunExited | None:
         if run.steps is None:
             return None
         limit = format_duration(timedelta(seconds=run.limit - run.begun))
@@ -364,10 +343,8 @@ class SimulatedWorld:
         )
         return self._end(run, inputs.RunExited(run_id=run.id, exit_code=137, failure=failure))
 
-    def _exited(self, run: _Run) -> inputs.RunExited | None:
-        if run.node.runs.pop(run.id, None) is None:
-            return None  # its node ended first
-        return run.result
+    def _exited(self, run: SimulatedRun) -> inputs.RunExited | None:
+        return run.result if run.node.ended(run, self._now) else None
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
         node = self._nodes.get(command.run_id.node_id)
@@ -384,7 +361,7 @@ class SimulatedWorld:
             if node and node.disk.exists(f"{ROOT}/{directory}"):
                 node.disk.remove(f"{ROOT}/{directory}", recursive=True)
 
-    def _facts(self, node: _Node) -> NodeFacts:
+    def _facts(self, node: Machine) -> NodeFacts:
         return NodeFacts(
             account_name=self.settings.account_name,
             account_url=self.settings.account_url,

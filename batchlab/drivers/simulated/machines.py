@@ -1,0 +1,116 @@
+"""Simulated machines and what runs on them; what they use, once somebody has asked.
+
+A machine keeps no book until it is measured for the first time. From then on each run that ends
+is entered, and a measurement adds what still runs: loads are even, so it is seconds times rates.
+"""
+
+from __future__ import annotations
+
+from batchlab.core import inputs
+from batchlab.core.ids import RunId
+from batchlab.core.views import NodeUsage
+from batchlab.drivers.simulated.disk import Disk
+from batchlab.drivers.simulated.shell import Steps
+from batchlab.drivers.simulated.workload import PLAIN, Load
+
+__all__ = ["Machine", "SimulatedRun"]
+
+_RATES = (
+    "cpu",
+    "disk_read_bytes",
+    "disk_write_bytes",
+    "disk_read_ops",
+    "disk_write_ops",
+    "network_in_bytes",
+    "network_out_bytes",
+)
+_IDLE = NodeUsage(
+    memory_megabytes=0.0, disk_gigabytes=0.0, disk_read_bytes=0.0, disk_write_bytes=0.0,
+    disk_read_ops=0.0, disk_write_ops=0.0, network_in_bytes=0.0, network_out_bytes=0.0,
+)  # fmt: skip
+
+
+class SimulatedRun:
+    """A run under way: what is left of it to do, or how it ended."""
+
+    __slots__ = ("begun", "id", "limit", "load", "node", "result", "steps")
+
+    def __init__(self, run_id: RunId, node: Machine, begun: float, limit: float) -> None:
+        self.id = run_id
+        self.node = node
+        self.begun = begun
+        self.limit = limit
+        self.load: Load | None = None
+        self.steps: Steps | None = None
+        self.result: inputs.RunExited | None = None
+
+
+class Machine:
+    """What stands behind a node."""
+
+    __slots__ = ("_measured", "_used", "boot", "broken", "cores", "dedicated", "disk", "id",
+                 "ip_address", "runs", "up")  # fmt: skip
+
+    def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
+        self.id = node_id
+        self.ip_address = ip_address
+        self.dedicated = dedicated
+        self.cores = cores
+        self.boot = 0
+        self.up = False
+        self.broken = False
+        self.disk = Disk()
+        self.runs: dict[RunId, SimulatedRun] = {}
+        self._measured: float | None = None
+        self._used: dict[str, float] = {}
+
+    def ended(self, run: SimulatedRun, now: float) -> bool:
+        """A run is over; False when its node ended first."""
+        if self.runs.pop(run.id, None) is None:
+            return False
+        if self._measured is not None:
+            self._enter(run, self._measured, now)
+        return True
+
+    def halt(self) -> None:
+        """Everything that runs here is gone, and so is the book of what it used."""
+        self.up = False
+        self.boot = -1
+        for run in self.runs.values():
+            run.steps = None
+        self.runs.clear()
+        self._measured = None
+        self._used = {}
+
+    def usage(self, now: float) -> NodeUsage:
+        """What was used since the last time; the first time, how busy it is at this moment."""
+        since, self._measured = self._measured, now
+        if not self.runs and not self._used:
+            return _IDLE
+        for run in self.runs.values():
+            self._enter(run, now if since is None else since, now)
+        used, self._used = self._used, {}
+        span = 0.0 if since is None else now - since
+        loads = [run.load for run in self.runs.values() if run.load is not None]
+        cores = used.get("cpu", 0.0) / span if span else sum([load.cpu for load in loads])
+        return NodeUsage(
+            cpu_percent=min(100.0, 100 * cores / self.cores),
+            wall_clock_seconds=used.get("seconds", 0.0),
+            memory_megabytes=sum([load.memory_megabytes for load in loads]),
+            disk_gigabytes=sum([load.disk_gigabytes for load in loads]),
+            disk_read_bytes=used.get("disk_read_bytes", 0.0),
+            disk_write_bytes=used.get("disk_write_bytes", 0.0),
+            disk_read_ops=used.get("disk_read_ops", 0.0),
+            disk_write_ops=used.get("disk_write_ops", 0.0),
+            network_in_bytes=used.get("network_in_bytes", 0.0),
+            network_out_bytes=used.get("network_out_bytes", 0.0),
+        )
+
+    def _enter(self, run: SimulatedRun, since: float, now: float) -> None:
+        load, used = run.load, self._used
+        if load is None:
+            return
+        seconds = now - max(run.begun, since)
+        used["seconds"] = used.get("seconds", 0.0) + seconds
+        for name in _RATES if load is not PLAIN else _RATES[:1]:
+            used[name] = used.get(name, 0.0) + seconds * getattr(load, name)
