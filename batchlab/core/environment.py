@@ -15,7 +15,10 @@ import msgspec
 
 from batchlab.core.outputs import Coordination, StartRun
 
-__all__ = ["NodeFacts", "environment"]
+__all__ = ["SERVICE", "NodeFacts", "environment"]
+
+SERVICE = "BATCHLAB_SERVICE"
+"""How a task reaches the service it runs in; it has no counterpart in Azure."""
 
 RESERVED_DISK_BYTES = "1000000000"
 
@@ -32,7 +35,7 @@ _OLD_NAMES = ("ACCOUNT_NAME", "WORKITEM_NAME", "JOB_NAME", "TASK_NAME", "POOL_NA
 SYSTEM_NAMES = frozenset(
     [f"AZ_BATCH_{name}" for name in _NODE_NAMES + _JOB_NAMES + _INSTANCES_NAMES]
     + [f"WATASK_{name}" for name in _OLD_NAMES]
-    + ["CCP_NODES"]
+    + ["CCP_NODES", SERVICE]
 )
 
 
@@ -46,6 +49,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
         The node's root, as an absolute path.
     is_dedicated : bool, default True
         False for a Spot node.
+    service : str, default ""
+        How a task reaches the service; empty where it cannot.
     """
 
     account_name: str
@@ -53,6 +58,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str
     root_directory: str
     is_dedicated: bool = True
+    service: str = ""
 
 
 def environment(
@@ -93,6 +99,8 @@ def environment(
         "WATASK_TVM_NAME": node.node_id,
         "WATASK_TVM_ROOT_DIR": root,
     }
+    if node.service:
+        values[SERVICE] = node.service
     if run.kind != "starttask":
         values |= _of_job(run, root)
     if run.port_range is not None:
