@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ from batchlab.handles.current import current_connection
 from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, verb
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed
+from batchlab.storage.locations import StorageLocation, read_location
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.connection import DaskConnection
@@ -79,6 +82,13 @@ class Lab(BaseLab):
         beyond it, who sees no file of other accounts, nor, with scope ``task``, of other tasks;
         an elevated one as root. If False all run as the lab's own user, and `Task.explain` says
         so of those that ask for something else.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). If omitted a folder on the scheduler's machine, which goes with
+        the lab; nodes on other machines cannot reach that one.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
     sample_delay : duration, default 1 minute
         How old a sample is when an autoscale formula first sees it. Azure's newest minute is
         missing; with 0 nothing is.
@@ -110,6 +120,8 @@ class Lab(BaseLab):
         quotas: Quotas | None = None,
         spot_return: Duration = None,
         isolate_users: bool | None = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
     ) -> None:
         if os.name != "posix":
@@ -121,6 +133,7 @@ class Lab(BaseLab):
             speed=_positive("speed", speed),
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
+            storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
         )
         choices = _settings(
             "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
@@ -203,6 +216,12 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). In memory if omitted, and gone with the lab.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
     sample_delay : duration, default 1 minute
         How old a sample is when an autoscale formula first sees it. Azure's newest minute is
         missing; with 0 nothing is.
@@ -223,6 +242,8 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
@@ -237,6 +258,7 @@ class SimulatedLab(BaseLab):
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
+            storage=_storage(storage, storage_options, owner),
             settings=Settings(
                 **_settings(
                     owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
@@ -269,6 +291,24 @@ def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[
         if span is not None
     }
     return given(quotas=quotas) | named | given_s
+
+
+def _storage(
+    storage: Any, options: Any, owner: str, *, shared: Any = False
+) -> StorageLocation | None:
+    if storage is None:
+        if options is not None:
+            raise invalid("storage_options", "...", "needs storage=...", owner=owner)
+        return None
+    location = read_location(storage, options, owner=owner)
+    if shared and location.url.startswith("memory://"):
+        reason = "nodes in other processes cannot see the memory of this one"
+        raise invalid("storage", location.url, reason, owner=owner)
+    try:
+        BlobStore(location).prepare()
+    except StorageFailed as error:
+        raise invalid("storage", location.url, f"cannot be used: {error}", owner=owner) from None
+    return location
 
 
 def _describe(name: str, attached: bool, account: Any, speed: Any, processes: Any) -> str:

@@ -32,6 +32,7 @@ from batchlab.drivers.dask.host import BatchHost, HostConfig
 from batchlab.drivers.dask.own import OwnCluster
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.errors import Conflict, invalid
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
@@ -61,7 +62,8 @@ class DaskConnection(RemoteConnection):
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
-        super().__init__(now, config.speed, config.settings.account_name)
+        assert config.storage is not None  # the host sees to that
+        super().__init__(now, config.speed, config.storage)
         self.config = config
         self._loop = loop.asyncio_loop
         self._rpc = messages.AccountRpc(rpc, config.settings.account_name)
@@ -81,6 +83,7 @@ class DaskConnection(RemoteConnection):
         root: str | Path | None = None,
         release_on_leave: bool = False,
         journal: str | Path | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
 
@@ -97,6 +100,8 @@ class DaskConnection(RemoteConnection):
             Whether a node that leaves while jobs live on runs their release.
         journal : path, optional
             Where the journal is kept; if omitted it goes with the lab's folder.
+        storage : StorageLocation, optional
+            Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
@@ -118,9 +123,11 @@ class DaskConnection(RemoteConnection):
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
+            storage=_part(storage, settings),
         )
         cluster = OwnCluster(config)
-        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+        host = cluster.host
+        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -131,6 +138,7 @@ class DaskConnection(RemoteConnection):
         speed: float | None = None,
         root: str | Path | None = None,
         release_on_leave: bool | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Attach to the lab of an account on a cluster that somebody else started.
 
@@ -143,7 +151,7 @@ class DaskConnection(RemoteConnection):
             A Dask cluster, a client of one, or its scheduler's address.
         settings : mapping, optional
             Fields of `Settings`, of which ``account_name`` says whose lab is meant.
-        speed, root, release_on_leave
+        speed, root, release_on_leave, storage
             As for `start`.
 
         Raises
@@ -157,13 +165,14 @@ class DaskConnection(RemoteConnection):
             ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version,
             or belongs to the lab of another account alone.
         """
+        chosen = Settings(**(settings or {}))
         asked: dict[str, Any] = {
             "speed": None if speed is None else _check_speed(speed),
             "root": None if root is None else str(root),
             "release_on_leave": release_on_leave,
+            "storage": _part(storage, chosen),
         }
         asked = {name: value for name, value in asked.items() if value is not None}
-        chosen = Settings(**(settings or {}))
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
         )
@@ -239,6 +248,11 @@ def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None]
                 raise
             watch()
     return future.result()
+
+
+def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
+    """Return the part of a location that belongs to the account."""
+    return storage and storage.of_account((settings or Settings()).account_name)
 
 
 def _check_speed(speed: Any) -> float:

@@ -122,7 +122,7 @@ class Gateway:
             host = messages.AccountRpc(self._worker.scheduler, self._account)
             if handler == "hello":
                 config, now = messages.unpack(await host.batchlab_hello())
-                return messages.answer(lambda: (now, config.speed, self._account))
+                return messages.answer(lambda: (now, config.speed, config.storage))
             if handler not in HANDLERS:
                 raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
             answer: bytes = await getattr(host, f"batchlab_{handler}")(**arguments)

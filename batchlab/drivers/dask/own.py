@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import logging
-import threading
 from typing import Any
 
 import dask
@@ -18,24 +16,11 @@ from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
 from batchlab.drivers.dask.host import BatchHost, HostConfig
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
 
 __all__ = ["OwnCluster"]
 
 CLOSE_S = 60.0
-
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def _silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
 
 
 class OwnCluster:
@@ -43,7 +28,7 @@ class OwnCluster:
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        _silence(1)
+        silence(1)
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
@@ -84,7 +69,7 @@ class OwnCluster:
                     raise
         finally:
             self._runner.stop()
-            _silence(-1)
+            silence(-1)
 
     async def _end(self) -> None:
         await self.host.end()
