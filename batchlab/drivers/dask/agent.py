@@ -18,7 +18,7 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
@@ -35,6 +35,9 @@ from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers
 
 __all__ = ["PLUGIN_NAME", "NodeAgent"]
 
@@ -79,6 +82,7 @@ class NodeAgent(WorkerPlugin):
         )
         self._inherited = _inherited(worker)
         self._store = BlobStore(config.storage) if config.storage is not None else None
+        self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -99,9 +103,28 @@ class NodeAgent(WorkerPlugin):
     def _arrive(self) -> None:
         owner = uuid.uuid4().hex
         if self.folders.make():
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
+            if self.config.reimage:
+                self.folders.reimage()
         self.folders.own(owner)
+        if self.config.isolate_users:
+            self._users = self._make_users()
         janitor.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+
+    def _make_users(self) -> NodeUsers:
+        from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
+
+        reason = obstacle(self.folders.lab)
+        if reason is not None:
+            raise PermissionError(f"isolate_users cannot be had: {reason}")
+        users = NodeUsers(self.folders.root)
+        users.open_folders()
+        return users
+
+    def _kill_all(self) -> None:
+        """Kill what the node's runs, or those of an earlier boot, have left."""
+        janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+        janitor.kill_users(janitor.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
@@ -153,7 +176,7 @@ class NodeAgent(WorkerPlugin):
 
     def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
         if self._has_run:
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
         if reimage:
             self.folders.reimage()
         elif not keep:
@@ -209,7 +232,9 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._meter, self._store)
+        run = Run(
+            order, self._facts, self._inherited, self._done, self._meter, self._store, self._users
+        )  # fmt: skip
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True

@@ -25,6 +25,8 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import (
     find_client,
     install_host,
+    obstacle_here,
+    refuse_isolation,
     refuse_other,
     scale_when_asked,
 )
@@ -125,6 +127,8 @@ class DaskConnection(RemoteConnection):
             journal=str(Path(journal).resolve()) if journal is not None else None,
             storage=_part(storage, settings),
         )
+        if config.settings.isolate_users:
+            refuse_isolation({"this process": obstacle_here(config)})
         cluster = OwnCluster(config)
         host = cluster.host
         return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)

@@ -17,7 +17,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
@@ -30,6 +32,9 @@ from batchlab.drivers.dask.uploads import upload
 from batchlab.durations import format_duration
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.uploads import ERR, OUT
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers, Owner
 
 __all__ = ["Run"]
 
@@ -51,6 +56,8 @@ class Run:
         Keeps book of what runs use.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
+    users : NodeUsers, optional
+        The users of the node, where runs really run as somebody.
 
     Attributes
     ----------
@@ -68,12 +75,15 @@ class Run:
         done: Callable[[Run, RunExited], None],
         meter: Meter,
         store: BlobStore | None = None,
+        users: NodeUsers | None = None,
     ) -> None:
         self.order = order
         self._node = node
         self._inherited = inherited
         self._done = done
         self._store = store
+        self._users = users
+        self._owner: Owner | None = None
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
@@ -131,13 +141,24 @@ class Run:
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
         words = split_command(order.command_line)
-        variables = environment(order, self._node, self._inherited)
-        directory = variables["AZ_BATCH_TASK_DIR"]
+        node, inherited = self._node, self._inherited
+        directory = f"{node.root_directory}/{order.directory}"
+        if self._users is not None:
+            self._owner = self._users.make_directory(directory, order.user)
+            inherited = self._owner.environment(inherited, f"{directory}/wd")
+            if not self._owner.is_root:
+                node = msgspec.structs.replace(node, service="")
+        variables = environment(order, node, inherited)
         working = variables["AZ_BATCH_TASK_WORKING_DIR"]
         logs = (OUT, ERR) if order.output_files else ()
         _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"], logs)
+        if self._owner is not None:
+            self._owner.give(working, 0o750)
         if order.resource_files:
-            fetch(order.resource_files, working, lambda: self._ending is None, self._store)
+            fetch(
+                order.resource_files, working, lambda: self._ending is None, self._store,
+                self._owner,
+            )  # fmt: skip
         return words, directory, variables
 
     def _launch(
@@ -147,7 +168,7 @@ class Run:
             if self._ending is None:
                 self._process = Process(
                     words, f"{directory}/wd", variables,
-                    f"{directory}/stdout.txt", f"{directory}/stderr.txt",
+                    f"{directory}/stdout.txt", f"{directory}/stderr.txt", self._owner,
                 )  # fmt: skip
             return self._process
 
@@ -158,7 +179,10 @@ class Run:
                 return None
             self._code = code
         root = self._node.root_directory
-        return upload(outputs, self._store, root, variables, lambda: self._ending != "cancelled")
+        return upload(
+            outputs, self._store, root, variables, lambda: self._ending != "cancelled",
+            self._owner,
+        )  # fmt: skip
 
     def _exited(
         self, code: int | None, failure: FailureInfo | None, ending: Ending | None
