@@ -21,6 +21,7 @@ from batchlab.core.specs import Quotas
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
+from batchlab.handles.current import current_connection
 from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, verb
@@ -117,6 +118,34 @@ class Lab(BaseLab):
         else:
             connection = DaskConnection.attach(cluster, **settings)
         super().__init__(connection, _describe("Lab", cluster is not None, speed, processes))
+
+    @classmethod
+    def current(cls) -> Lab:
+        """The lab that runs this process: for the commands of tasks, job managers above all.
+
+        Nothing needs to be configured: each run finds in its environment how to reach the service
+        through its node. It is the whole account, as for whoever made the lab, because tasks run
+        as the same user; `close` only lets go of it. `Job.current` and `Task.current` are the job
+        and the task themselves. A task that was started again finds what it did before, so a job
+        manager adds only the tasks that are not there.
+
+        Raises
+        ------
+        Conflict
+            ``OperationInvalidForCurrentState``: no task has started this process.
+        NotFound
+            ``ResourceNotFound``: the node that started it is gone.
+
+        Examples
+        --------
+        >>> job = Job.current()  # doctest: +SKIP
+        >>> wanted = {f"frame{n}": f"render {n}" for n in range(100)}
+        >>> missing = wanted.keys() - set(job.tasks)
+        >>> job.create_tasks([TaskSpec(id=id, command_line=wanted[id]) for id in missing])
+        """
+        lab = cls.__new__(cls)
+        BaseLab.__init__(lab, current_connection("Lab.current"), "Lab.current()")
+        return lab
 
 
 class SimulatedLab(BaseLab):

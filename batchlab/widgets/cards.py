@@ -32,9 +32,11 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
+from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
+from batchlab.widgets.subtasks import subtask_card, subtask_table
 
 __all__ = ["mimebundle"]
 
@@ -170,6 +172,8 @@ def _task(task: Task) -> Html:
         ("Queued again", str(view.requeue_count or "")),
     ]
     more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
+    if view.multi_instance_settings is not None:
+        more.append(subtask_table(task.subtasks))
     return card("Task", view.id, pairs, *more, colour="#cc79a7")
 
 
@@ -217,6 +221,7 @@ def _explanation(explanation: Explanation) -> Html:
 
 
 draw.register(Cost, cost_card)
+draw.register(Subtasks, subtask_card)
 draw.register(VmSizes, sizes_card)
 
 

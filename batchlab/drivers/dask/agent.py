@@ -30,6 +30,7 @@ from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
+from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
@@ -66,12 +67,14 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
+        self._gateway = Gateway(worker, self.folders.root)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
             node_id=config.node_id,
             root_directory=self.folders.root,
             is_dedicated=config.is_dedicated,
+            service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
         self._runs: dict[RunId, _Entry] = {}
@@ -129,6 +132,7 @@ class NodeAgent(WorkerPlugin):
             self._idle_timer.cancel()
         await self._end_runs()
         await self._footprints.leave()
+        await self._gateway.close()
         await threads.call(self._clear, keep, reimage, dismiss)
 
     async def _end_runs(self) -> None:
@@ -207,6 +211,7 @@ class NodeAgent(WorkerPlugin):
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
+        self._gateway.open()
         return entry
 
     def _begin(self, entry: _Entry) -> None:

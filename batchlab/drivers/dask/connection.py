@@ -14,9 +14,7 @@ import concurrent.futures
 import contextlib
 import logging
 import multiprocessing
-import pickle
 import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine
@@ -24,34 +22,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dask
-import msgspec
 from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
-from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
-from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
-from batchlab.drivers.dask.remote_files import RemoteFiles
+from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
-from batchlab.drivers.history import Batch, decode_changes
-from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
+from batchlab.errors import Conflict, invalid
 
 __all__ = ["DaskConnection"]
 
 Result = TypeVar("Result")
 
-POLL_S = 1.0
-"""How long the host holds a question for a condition that does not hold yet."""
-WATCH_S = 0.2
 CLOSE_S = 60.0
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
 
-class DaskConnection:
+class DaskConnection(RemoteConnection):
     """A connection to a lab in a Dask scheduler. Made by `start` and `attach`.
 
     Parameters
@@ -71,15 +62,12 @@ class DaskConnection:
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
+        super().__init__(now, config.speed)
         self.config = config
-        self.files = RemoteFiles(self.call, rpc)
         self._loop = loop.asyncio_loop
         self._rpc = rpc
-        self._epoch, self._began = now, time.monotonic()
         self._close = close
-        self._before_close: list[Callable[[], None]] = []
         self._closing = threading.Lock()
-        self.closed = False
         _open.add(self)
 
     # -- making -----------------------------------------------------------------------------------
@@ -197,68 +185,10 @@ class DaskConnection:
 
     # -- talking ----------------------------------------------------------------------------------
 
-    @property
-    def speed(self) -> float:
-        """Seconds of lab time in a second of wall clock."""
-        return self.config.speed
-
-    def now(self) -> float:
-        """The lab's clock, in seconds since 1970 (UTC)."""
-        return self._epoch + (time.monotonic() - self._began) * self.config.speed
-
-    def request(self, request: Request) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call(self._rpc.batchlab_request, payload=pickle.dumps(request))
-
-    def ask(self, question: Question) -> Any:
-        """Answer a question."""
-        return self.call(self._rpc.batchlab_ask, payload=pickle.dumps(question))
-
-    def wait(
-        self,
-        condition: Condition,
-        timeout: float | None = None,
-        watch: Callable[[], None] | None = None,
-    ) -> None:
-        """Block until a condition holds; see `batchlab.drivers.ports.Connection`."""
-        payload = pickle.dumps(condition)
-        deadline = None if timeout is None else self.now() + timeout
-        while True:
-            seconds = POLL_S
-            if deadline is not None:
-                left = (deadline - self.now()) / self.config.speed
-                seconds = max(0.0, min(POLL_S, left))
-            answer = self.call(self._rpc.batchlab_wait, watch, payload=payload, seconds=seconds)
-            if answer is True:
-                return
-            if answer:
-                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
-            if deadline is not None and self.now() >= deadline:
-                raise WaitTimeout(
-                    "OperationTimedOut",
-                    f"{timeout:g} s of lab time are over, and still not: {condition}",
-                )
-
-    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; see `Connection`."""
-        batch, packed = self.call(
-            self._rpc.batchlab_changes, self._refuse_closed, since=since, seconds=seconds
-        )
-        done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
-        return done
-
-    def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the connection is about to close."""
-        self._before_close.append(callback)
-
-    def call(
-        self,
-        method: Callable[..., Coroutine[Any, Any, bytes]],
-        watch: Callable[[], None] | None = None,
-        **arguments: Any,
-    ) -> Any:
+    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""
         self._refuse_closed()
+        method = getattr(self._rpc, f"batchlab_{handler}")
         future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
         try:
             answer = _result(future, watch)
@@ -271,14 +201,7 @@ class DaskConnection:
             future.cancel()
         return messages.unpack(answer)
 
-    def _refuse_closed(self) -> None:
-        if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
-
-    def close(self) -> None:
-        """Let go of the lab; end it if this connection started it. Harmless twice."""
-        while self._before_close:
-            self._before_close.pop()()
+    def _end(self) -> None:
         with self._closing:
             if not self.closed:
                 self.closed = True

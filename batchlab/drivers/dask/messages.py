@@ -40,6 +40,9 @@ __all__ = [
 NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
 
+LENGTH_BYTES = 8
+"""How many bytes say how long a message of a gateway is."""
+
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
 NodeReport = Union[RunExited, NodesMeasured]  # noqa: UP007
