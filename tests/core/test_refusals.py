@@ -95,3 +95,11 @@ def test_resource_files_too_many_are_refused() -> None:
     with pytest.raises(BatchError) as caught:
         TaskSpec(id="t", command_line="x", resource_files=[file] * 5000)
     assert caught.value.code == "RequestEntityTooLarge"
+
+
+def test_pool_whose_nodes_communicate_has_a_hundred_at_most(world: World) -> None:
+    world.pool(nodes=101, enable_inter_node_communication=True)
+    view = world.pool_view()
+    assert (view.allocation_state, view.current_dedicated_nodes) == ("steady", 100)
+    (error,) = view.resize_errors
+    assert error.code == "CommunicationEnabledPoolReachedMaxVMCount"
