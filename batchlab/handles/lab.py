@@ -33,6 +33,7 @@ from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, verb
 
 __all__ = ["BaseLab"]
@@ -80,6 +81,11 @@ class BaseLab(Shown):
         list prices, as an illustration.
         """
         return Cost(self._connection.ask(GetCost()))
+
+    @property
+    def storage(self) -> Storage:
+        """Its data: containers of blobs, by name."""
+        return Storage(self._connection)
 
     @verb
     def create_pool(
