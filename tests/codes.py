@@ -147,6 +147,18 @@ FAILURES: dict[str, str] = {
     "DiskFull": (
         "drivers/dask/test_dask_processes.py::test_disk_that_is_full_is_a_failure_of_the_node"
     ),
+    "FileUploadAccessDenied": (
+        "test_failures.py::test_upload_that_the_store_refuses_says_what_it_was"
+    ),
+    "FileUploadContainerNotFound": (
+        f"{STORIES}storage.py::test_upload_that_fails_keeps_the_exit_code_and_fails_the_task"
+    ),
+    "FileUploadMiscError": (
+        f"{STORIES}storage.py::test_output_beyond_the_node_s_root_is_not_uploaded"
+    ),
+    "FileUploadTimedOut": (
+        "test_failures.py::test_upload_that_the_store_refuses_says_what_it_was"
+    ),
     "FailureExitCode": f"{STORIES}tasks.py::test_task_tells_how_it_went",
     "MaxInternalRetryCountReached": (
         "core/test_nodes.py::test_node_lost_again_and_again_the_task_fails_in_the_end"
@@ -192,6 +204,14 @@ SCHEDULING_ERRORS: dict[str, str] = {
         "core/test_refusals.py::test_job_that_ends_says_how_many_nodes_it_waits_for"
     ),
 }
+
+STORAGE: dict[str, str] = {
+    "ContainerNotFound": f"{STORIES}storage.py::test_containers_are_made_listed_and_deleted",
+    "ContainerAlreadyExists": f"{STORIES}storage.py::test_containers_are_made_listed_and_deleted",
+    "BlobNotFound": "test_failures.py::test_refusal_of_the_store_is_told_in_azures_words",
+    "AuthorizationFailure": "test_failures.py::test_refusal_of_the_store_is_told_in_azures_words",
+}
+"""Codes of Azure Storage, for the containers of a lab."""
 
 WAITS: dict[str, str] = {
     "NothingUnderWay": (
@@ -248,9 +268,5 @@ NOT_YET: dict[str, str] = {
     "CertificateStateActive": "certificates",
     "InvalidCertificateReferences": "certificates",
     "InvalidCertificatesInAutoPool": "certificates",
-    "FileUploadAccessDenied": "output files",
-    "FileUploadContainerNotFound": "output files",
-    "FileUploadMiscError": "output files",
-    "FileUploadTimedOut": "output files",
 }
 """Codes of what is not there yet."""

@@ -18,12 +18,12 @@ PROVOKED = (
     codes.FAILURES,
     codes.RESIZE_ERRORS,
     codes.SCHEDULING_ERRORS,
+    codes.STORAGE,
     codes.WAITS,
 )
 TESTED = {code: test for table in PROVOKED for code, test in table.items()}
 ABSENT = {*codes.WIRE, *codes.NOT_HERE, *codes.NOT_YET}
-RAISED = ("BatchError", "InvalidRequest", "NotFound", "Conflict", "ServerBusy", "WaitTimeout",
-          "WaitNeverEnds", "LabFailed")  # fmt: skip
+RAISED = [name for name in errors.__all__ if name[0].isupper()]
 
 
 def sources() -> list[Path]:
