@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 from batchlab.core import inputs, machine, questions
 from batchlab.core.questions import Location
 from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.errors import (
     BatchError,
@@ -205,9 +206,9 @@ def test_report_that_is_garbage_leaves_the_node_where_it_is(light):
 
         for worker in Worker._instances:
             if worker.name == node.id and worker.status == Status.running:
-                worker.batched_stream.send({"op": "batchlab-reports", "reports": b"\xff"})
-                worker.batched_stream.send({"op": "batchlab-reports", "what": None})
-                worker.batched_stream.send({"op": "batchlab-reports", "reports": 5})
+                op = messages.reports_op("batchlab")
+                for wrong in ({"reports": b"\xff"}, {"what": None}, {"reports": 5}):
+                    worker.batched_stream.send({"op": op, **wrong})
 
     asyncio.run_coroutine_threadsafe(send_garbage(), light._loop).result()
     add_tasks(light, "true")
