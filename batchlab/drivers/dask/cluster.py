@@ -13,6 +13,7 @@ from typing import Any
 from distributed import Scheduler
 from distributed.comm.addressing import get_address_host
 
+from batchlab.drivers.dask.addresses import Addresses
 from batchlab.drivers.dask.supply import RETURN_S, NoMachine
 
 __all__ = ["ClusterSupply"]
@@ -31,6 +32,7 @@ class ClusterSupply:
     Parameters
     ----------
     scheduler : Scheduler
+    lab_id : str
 
     Attributes
     ----------
@@ -40,8 +42,9 @@ class ClusterSupply:
 
     own = False
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, lab_id: str) -> None:
         self._scheduler = scheduler
+        self._addresses = Addresses(lab_id)
         self._nodes: dict[str, str] = {}  # address -> node id
         self._names: dict[str, Any] = {}  # node id -> name of its worker
         self._nannies: dict[str, bool] = {}  # node id -> whether its worker had a nanny
@@ -159,6 +162,7 @@ class ClusterSupply:
             self._offer(address)
         self._names.pop(node_id, None)
         self._nannies.pop(node_id, None)
+        self._addresses.give_back(node_id)
 
     def _offer(self, address: str) -> None:
         state = self._scheduler.workers.get(address)
@@ -167,7 +171,11 @@ class ClusterSupply:
 
     def ip_address(self, node_id: str, address: str) -> str:
         """See `Supply`."""
-        return str(get_address_host(address))
+        return self._addresses.ip_address(node_id, get_address_host(address))
+
+    def port_range(self, node_id: str, address: str) -> tuple[int, int]:
+        """See `Supply`."""
+        return self._addresses.port_range(node_id, get_address_host(address))
 
     async def close(self) -> None:
         """The workers are not ours."""

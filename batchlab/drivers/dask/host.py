@@ -31,6 +31,7 @@ from batchlab.core.outputs import (
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    StartApplication,
     StartNode,
     StartRun,
     StopNode,
@@ -136,7 +137,7 @@ class BatchHost(SchedulerPlugin):
     def _make_supply(self) -> Supply:
         self._cluster: ClusterSupply | None = None
         if self.config.nodes == "cluster":
-            self._cluster = ClusterSupply(self._scheduler)
+            self._cluster = ClusterSupply(self._scheduler, self.config.lab_id)
             return self._cluster
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
@@ -168,7 +169,7 @@ class BatchHost(SchedulerPlugin):
         for_nodes: dict[str, list[Command]] = {}
         for command in commands:
             match command:
-                case StartRun() | CancelRun():
+                case StartRun() | StartApplication() | CancelRun():
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
                 case DeleteFiles() | ForgetJob():
                     for_nodes.setdefault(command.node_id, []).append(command)

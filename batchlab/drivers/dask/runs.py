@@ -14,7 +14,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -27,7 +27,7 @@ from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.durations import format_duration
 
-__all__ = ["Run"]
+__all__ = ["Ending", "Run", "make_directories"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -82,18 +82,24 @@ class Run:
             self._exited(None, self.order.failure, None)
             return
         try:
-            words, directory, variables = self._prepare()
-            process = self._launch(words, directory, variables)
-            if process is not None:
-                self.began, self.process_id = time.monotonic(), process.pid
-                code = process.wait(self._last_look)
-                with self._lock:
-                    ending = self._ending
-                self._exited(code, None, ending)
+            self._perform()
         except (LaunchFailed, DownloadFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
+
+    def _perform(self) -> None:
+        words, directory, variables = self._prepare()
+        process = self._launch(words, directory, variables)
+        if process is not None:
+            self._note(process)
+            code = process.wait(self._last_look)
+            with self._lock:
+                ending = self._ending
+            self._exited(code, None, ending)
+
+    def _note(self, process: Process) -> None:
+        self.began, self.process_id = time.monotonic(), process.pid
 
     def _last_look(self, pid: int) -> None:
         self._meter.ended(pid, self.began)
@@ -115,12 +121,13 @@ class Run:
         order = self.order
         words = split_command(order.command_line)
         variables = environment(order, self._node, self._inherited)
-        directory = variables["AZ_BATCH_TASK_DIR"]
-        working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-        _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"])
+        make_directories(variables)
         if order.resource_files:
-            fetch(order.resource_files, working, lambda: self._ending is None)
-        return words, directory, variables
+            fetch(order.resource_files, variables["AZ_BATCH_TASK_WORKING_DIR"], self._wanted)
+        return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _wanted(self) -> bool:
+        return self._ending is None
 
     def _launch(
         self, words: list[str], directory: str, variables: dict[str, str]
@@ -161,8 +168,9 @@ class Run:
         )
 
 
-def _make_directories(directory: str, working: str, certificates: str) -> None:
+def make_directories(variables: Mapping[str, str]) -> None:
     """Make what a run needs; what an earlier run has written to its streams goes."""
+    directory = variables["AZ_BATCH_TASK_DIR"]
     try:
         os.mkdir(directory)
     except FileNotFoundError:
@@ -171,9 +179,9 @@ def _make_directories(directory: str, working: str, certificates: str) -> None:
         for name in ("stdout.txt", "stderr.txt"):
             with contextlib.suppress(OSError):
                 os.unlink(f"{directory}/{name}")
-    for path in (working, certificates):
+    for name in ("AZ_BATCH_TASK_WORKING_DIR", "AZ_BATCH_CERTIFICATES_DIR"):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(path)
+            os.mkdir(variables[name])
 
 
 def _node_failure(error: OSError) -> FailureInfo:

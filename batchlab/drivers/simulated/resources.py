@@ -6,6 +6,7 @@ simulation does not go to the network: what any other URL names is taken to be t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,9 +20,19 @@ __all__ = ["place"]
 
 
 def place(run: StartRun, disk: Disk, now: float) -> None:
-    """Put a run's resource files into its working directory; raises `LaunchFailed`."""
-    for resource in run.resource_files:
-        path = f"{ROOT}/{run.directory}/wd/{resource.target}"
+    """Put a run's resource files into its working directory; raises `LaunchFailed`.
+
+    Those that the subtasks of its task have in common go into the task's shared directory.
+    """
+    _place(run.resource_files, f"{ROOT}/{run.directory}/wd", disk, now)
+    if run.coordination is not None:
+        shared = f"{ROOT}/{run.coordination.directory}"
+        _place(run.coordination.resource_files, shared, disk, now)
+
+
+def _place(files: Iterable[ResourceFile], directory: str, disk: Disk, now: float) -> None:
+    for resource in files:
+        path = f"{directory}/{resource.target}"
         disk.make_folder(path.rpartition("/")[0], parents=True)
         disk.write(path, _contents(resource), now, append=False)
         disk.set_mode(path, int(resource.file_mode, 8))

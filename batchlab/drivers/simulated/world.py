@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -27,7 +28,8 @@ from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import place
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell
+from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
+from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
@@ -99,6 +101,7 @@ class SimulatedWorld:
             outputs.EvictNode: self._evict_node,
             outputs.MeasureNodes: self._measure_nodes,
             outputs.StartRun: self._start_run,
+            outputs.StartApplication: self._start_application,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
             outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
@@ -297,15 +300,37 @@ class SimulatedWorld:
             self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
             return
         try:
-            if command.resource_files:
+            if command.resource_files or command.coordination:
                 place(command, node.disk, now)
-            run.steps, run.load = self._shell.launch(
-                command, node.disk, lambda: environment(command, self._facts(node))
-            )
+            if command.coordination is None:
+                run.steps = self._launch(run, command, command)
+            else:
+                launch = partial(self._launch, run, command)
+                run.steps = subtask_steps(command, launch, lambda: self._coordinated(run))
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
+
+    def _launch(
+        self, run: SimulatedRun, command: outputs.StartRun, part: outputs.StartRun
+    ) -> Steps:
+        """Begin what a run was commanded to do, or a part of it."""
+        node = run.node
+        steps, run.load = self._shell.launch(
+            part, node.disk, lambda: environment(command, self._facts(node))
+        )
+        return steps
+
+    def _coordinated(self, run: SimulatedRun) -> None:
+        report = inputs.RunCoordinated(run_id=run.id)
+        self._arrange(max(self._now, run.begun + SHORTEST_S), _fact, report)
+
+    def _start_application(self, command: outputs.StartApplication) -> None:
+        node = self._nodes.get(command.run_id.node_id)
+        run = node.runs.get(command.run_id) if node else None
+        if run is not None:
+            self._arrange(self._now, self._go_on, run)
 
     def _go_on(self, run: SimulatedRun) -> inputs.RunExited | None:
         """Let a run do what it does now, up to where it next waits or ends."""
