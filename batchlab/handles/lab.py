@@ -33,6 +33,7 @@ from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, verb
 
 __all__ = ["BaseLab"]
@@ -46,6 +47,11 @@ class BaseLab(Shown):
     def __init__(self, connection: Connection, description: str) -> None:
         self._connection = connection
         self._description = description
+
+    @property
+    def account(self) -> str:
+        """The name of the account whose pools and jobs these are."""
+        return self._connection.account
 
     @property
     def now(self) -> datetime:
@@ -80,6 +86,11 @@ class BaseLab(Shown):
         list prices, as an illustration.
         """
         return Cost(self._connection.ask(GetCost()))
+
+    @property
+    def storage(self) -> Storage:
+        """Its data: containers of blobs, by name."""
+        return Storage(self._connection)
 
     @verb
     def create_pool(

@@ -32,6 +32,7 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
+from batchlab.handles.storage import BlobList, Container, Storage
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
@@ -231,6 +232,27 @@ def _files(files: Files) -> Html:
 
 
 @draw.register
+def _storage(storage: Storage) -> Html:
+    names = list(storage)
+    rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
+    grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
+    more = grid if names else tag("p", "no containers", cls="bl-muted")
+    return card("Storage", "", [("Kept in", code(storage.url))], more, colour="#999999")
+
+
+@draw.register
+def _container(container: Container) -> Html:
+    pairs = [("URL", code(container.url))]
+    grid = _blob_table(container.list())
+    return card("Container", container.name, pairs, grid, colour="#999999")
+
+
+@draw.register
+def _blob_list(blobs: BlobList) -> Html:
+    return card("Blobs", "", [], _blob_table(blobs), colour="#999999")
+
+
+@draw.register
 def _file_list(entries: FileList) -> Html:
     return card("Files", "", [], _file_table(entries), colour="#999999")
 
@@ -324,6 +346,16 @@ def _file_table(entries: FileList) -> Html:
     ]
     columns = ("name", "bytes", "changed")
     return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
+
+
+def _blob_table(blobs: BlobList) -> Html:
+    if not blobs:
+        return tag("p", "no blobs", cls="bl-muted")
+    rows = [
+        (blob.name, f"{blob.content_length:,}", _time(blob.last_modified)) for blob in blobs[:ROWS]
+    ]
+    columns = ("name", "bytes", "changed")
+    return table("", columns, rows, left_out=len(blobs) - len(rows), numbers=("bytes",))
 
 
 def _sentences(explanation: Explanation) -> Html:

@@ -18,6 +18,7 @@ from batchlab.core.outputs import Coordination
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import fetch
 from batchlab.drivers.dask.runs import Ending, Run, make_directories
+from batchlab.storage.uploads import ERR, OUT
 
 __all__ = ["SubtaskRun"]
 
@@ -51,30 +52,23 @@ class SubtaskRun(Run):
         """All subtasks are coordinated: start the application command. Does not block."""
         self._go_on.set()
 
-    def end(self, why: Ending) -> None:
-        """See `Run.end`."""
-        with self._lock:
-            if self._over or self._ending is not None:
-                return
-            if self._process is not None:
-                if self._process.kill():
-                    self._ending = why
-                return
+    def _ends_now(self, why: Ending) -> bool:
+        if self._service is None or self._process is not None or self._code is not None:
+            return super()._ends_now(why)
+        if not self._over and self._ending is None:
             self._ending = why
-            if self._service is not None:
-                self._killed = self._service.kill()
-                self._go_on.set()
-                return
-        self._exited(None, None, why)
+            self._killed = self._service.kill()
+            self._go_on.set()
+        return False
 
     def _perform(self) -> None:
         coordination, order = self._coordination, self.order
         words = split_command(coordination.command_line)
         variables = environment(order, self._node, self._inherited)
         directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
-        make_directories(variables)
-        fetch(coordination.resource_files, shared, self._wanted)
-        fetch(order.resource_files, f"{directory}/wd", self._wanted)
+        make_directories(variables, (OUT, ERR) if order.output_files else ())
+        fetch(coordination.resource_files, shared, self._wanted, self._store)
+        fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store)
         streams = f"{directory}/" if coordination.subtask else f"{directory}/coordination-"
         with self._lock:
             if self._ending is not None:
@@ -93,10 +87,11 @@ class SubtaskRun(Run):
         finally:
             self.process_id = None
             self._service.clear(lambda pid: self._meter.ended(pid, began))
+        failure = self._upload(code, variables) if order.output_files else None
         with self._lock:
             # A command that failed by itself has done so, whatever was asked for since.
             ending = None if failed else self._ending
-        self._exited(code, None, ending)
+        self._exited(code, failure, ending)
 
     def _apply(self, directory: str, variables: dict[str, str]) -> int:
         """Wait for what comes, and run the application if it is that; its exit code."""

@@ -13,40 +13,32 @@ stop the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
 from batchlab.core import inputs, outputs
-from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.machine import Settings
 from batchlab.core.specs import vm_cores
-from batchlab.core.views import FailureInfo
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.machines import Machine, SimulatedRun
-from batchlab.drivers.simulated.resources import place
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
-from batchlab.drivers.simulated.subtasks import subtask_steps
+from batchlab.drivers.simulated.disk import Disk
+from batchlab.drivers.simulated.machines import Machine
+from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner
+from batchlab.drivers.simulated.shell import Shell
 from batchlab.drivers.simulated.workload import Workload
-from batchlab.durations import format_duration
 from batchlab.errors import NotFound
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation, in_memory
 
 __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
 START = 1767603600.0
 """When virtual time begins: Monday, 2026-01-05 09:00 UTC."""
-SHORTEST_S = 0.01
-KILL_S = 0.1
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
-Happening = Callable[[Any], inputs.Report | None]
 
-
-class SimulatedWorld:
+class SimulatedWorld(Runner):
     """Obeys a core's commands on a virtual clock; a `Driver`.
 
     Parameters
@@ -63,6 +55,8 @@ class SimulatedWorld:
         When virtual time begins, in seconds since 1970.
     settings : Settings, optional
         The core's: what runs see as their account.
+    storage : StorageLocation, optional
+        Where the lab's data is kept; in memory if omitted.
 
     Attributes
     ----------
@@ -83,9 +77,11 @@ class SimulatedWorld:
         max_nodes: int | None = None,
         start: float = START,
         settings: Settings | None = None,
+        storage: StorageLocation | None = None,
     ) -> None:
         self.max_nodes = max_nodes
         self.settings = settings or Settings()
+        self.store = BlobStore((storage or in_memory()).of_account(self.settings.account_name))
         self._boot_s = boot_s
         self._now = start
         self._wake: float | None = None
@@ -283,117 +279,10 @@ class SimulatedWorld:
             usages={node.id: node.usage(self._now) for node in found if node and node.up}
         )
 
-    # -- runs ------------------------------------------------------------------------------------
-
-    def _start_run(self, command: outputs.StartRun) -> None:
-        run_id, now = command.run_id, self._now
-        node = self._nodes.get(run_id.node_id)
-        if node is None or not node.up:
-            lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
-            self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
-            return
-        limit = command.time_limit_s
-        run = SimulatedRun(run_id, node, now, float("inf") if limit is None else now + limit)
-        node.runs[run_id] = run
-        node.disk.note_run(command.directory, now)
-        if command.failure is not None:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
-            return
-        try:
-            if command.resource_files or command.coordination:
-                place(command, node.disk, now)
-            if command.coordination is None:
-                run.steps = self._launch(run, command, command)
-            else:
-                launch = partial(self._launch, run, command)
-                run.steps = subtask_steps(command, launch, lambda: self._coordinated(run))
-        except LaunchFailed as error:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
-        else:
-            self._go_on(run)
-
-    def _launch(
-        self, run: SimulatedRun, command: outputs.StartRun, part: outputs.StartRun
-    ) -> Steps:
-        """Begin what a run was commanded to do, or a part of it."""
-        node = run.node
-        steps, run.load = self._shell.launch(
-            part, node.disk, lambda: environment(command, self._facts(node))
-        )
-        return steps
-
-    def _coordinated(self, run: SimulatedRun) -> None:
-        report = inputs.RunCoordinated(run_id=run.id)
-        self._arrange(max(self._now, run.begun + SHORTEST_S), _fact, report)
-
-    def _start_application(self, command: outputs.StartApplication) -> None:
-        node = self._nodes.get(command.run_id.node_id)
-        run = node.runs.get(command.run_id) if node else None
-        if run is not None:
-            self._arrange(self._now, self._go_on, run)
-
-    def _go_on(self, run: SimulatedRun) -> inputs.RunExited | None:
-        """Let a run do what it does now, up to where it next waits or ends."""
-        if run.steps is None:
-            return None
-        try:
-            when = self._now + next(run.steps)
-        except StopIteration as ended:
-            return self._end(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
-        except LaunchFailed as error:
-            return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
-        if when > run.limit:
-            self._arrange(run.limit, self._time_over, run)
-        elif when != float("inf"):
-            self._arrange(when, self._go_on, run)
-        return None
-
-    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> inputs.RunExited | None:
-        """End a run now, or, if it has only begun, in a moment."""
-        run.steps, run.result = None, result
-        soonest = run.begun + SHORTEST_S
-        if self._now >= soonest:
-            return self._exited(run)
-        self._arrange(soonest, self._exited, run)
-        return None
-
-    def _time_over(self, run: SimulatedRun) -> inputs.RunExited | None:
-        if run.steps is None:
-            return None
-        limit = format_duration(timedelta(seconds=run.limit - run.begun))
-        failure = FailureInfo(
-            category="ServerError",
-            code="TaskEnded",
-            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
-        )
-        return self._end(run, inputs.RunExited(run_id=run.id, exit_code=137, failure=failure))
-
-    def _exited(self, run: SimulatedRun) -> inputs.RunExited | None:
-        return run.result if run.node.ended(run, self._now) else None
-
-    def _cancel_run(self, command: outputs.CancelRun) -> None:
-        node = self._nodes.get(command.run_id.node_id)
-        run = node.runs.get(command.run_id) if node else None
-        if run is None or run.steps is None:
-            return  # it has just ended by itself
-        result = inputs.RunExited(run_id=run.id, exit_code=137, cancelled=True)
-        run.steps, run.result = None, result
-        self._arrange(self._now + KILL_S, self._exited, run)
-
     def _delete_files(self, command: outputs.DeleteFiles) -> None:
         node = self._nodes.get(command.node_id)
-        for directory in command.directories if node else ():
-            if node and node.disk.exists(f"{ROOT}/{directory}"):
-                node.disk.remove(f"{ROOT}/{directory}", recursive=True)
-
-    def _facts(self, node: Machine) -> NodeFacts:
-        return NodeFacts(
-            account_name=self.settings.account_name,
-            account_url=self.settings.account_url,
-            node_id=node.id,
-            root_directory=ROOT,
-            is_dedicated=node.dedicated,
-        )
+        if node is not None:
+            node.disk.discard(command.directories)
 
 
 def _fact(report: inputs.Report) -> inputs.Report:
