@@ -43,6 +43,7 @@ LINES = [
 EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
+    ("batchlab.autoscale.results", "batchlab.widgets"),
     # Both ends of a connection must be of one version.
     ("batchlab.drivers.dask.attaching", "batchlab"),
 }

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
+from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.views import (
     ExecutionInfo,
     JobScheduleView,
@@ -23,16 +24,17 @@ from batchlab.core.views import (
 )
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
-from batchlab.handles.base import Handle, Handles, Shown
+from batchlab.handles.base import Handle, Handles
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
-from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.pool import AutoScaleHistory, Pool, Pools
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
+from batchlab.widgets.autoscaling import history_card, run_card, run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 
@@ -42,7 +44,7 @@ ROWS = 20
 """Rows that a table shows at most."""
 
 
-def mimebundle(thing: Shown) -> dict[str, Any]:
+def mimebundle(thing: object) -> dict[str, Any]:
     """Text and HTML of a thing."""
     try:
         html = draw(thing)
@@ -82,9 +84,14 @@ def _pool(pool: Pool) -> Html:
         ("Nodes by state", _by_state(view.node_counts)),
         ("Start task", code(view.start_task.command_line) if view.start_task else ""),
         ("Cost", cost_line(pool.cost)),
+        ("Autoscale", run_line(view.auto_scale_run)),
         ("Resize errors", join(errors, " ")),
     ]
     return card("Pool", view.id, pairs)
+
+
+draw.register(AutoScaleRun, run_card)
+draw.register(AutoScaleHistory, history_card)
 
 
 @draw.register
