@@ -143,12 +143,8 @@ def _consequence(run: AutoScaleRun) -> list[str]:
         case "unchanged":
             return [f"The pool had {had} as its target already: nothing changes."]
         case "resizing":
-            return [
-                (
-                    f"It wants {wants} where the target is {had}, but the pool was still resizing: "
-                    "nothing changes now, and the next evaluation decides anew."
-                )
-            ]
+            wish = f"It wants {wants} where the target is {had}, but the pool was still resizing"
+            return [f"{wish}: nothing changes now, and the next evaluation decides anew."]
         case "resized":
             return [f"The target was {had} and is now {wants}: a resize began.", *_leaving(run)]
         case "tried":
@@ -165,13 +161,9 @@ def _leaving(run: AutoScaleRun) -> list[str]:
     if not any(gone):
         return []
     option = run.node_deallocation_option
-    return [
-        (
-            f"{_count(sum(gone), 'node')} {'leaves' if sum(gone) == 1 else 'leave'} with the option "
-            f"{option}: {_OPTIONS[option]}."
-        ),
-        _RELEASES,
-    ]
+    leave = "leaves" if sum(gone) == 1 else "leave"
+    told = f"{_count(sum(gone), 'node')} {leave} with the option {option}: {_OPTIONS[option]}."
+    return [told, _RELEASES]
 
 
 def _targets(run: AutoScaleRun, *, before: bool) -> str:

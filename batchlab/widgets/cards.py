@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
-from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.views import (
     ExecutionInfo,
     JobScheduleView,
@@ -31,14 +30,14 @@ from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
-from batchlab.handles.pool import AutoScaleHistory, Pool, Pools
+from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
-from batchlab.widgets.autoscaling import history_card, run_card, run_line
+from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 
-__all__ = ["mimebundle"]
+__all__ = ["draw", "mimebundle"]
 
 ROWS = 20
 """Rows that a table shows at most."""
@@ -88,10 +87,6 @@ def _pool(pool: Pool) -> Html:
         ("Resize errors", join(errors, " ")),
     ]
     return card("Pool", view.id, pairs)
-
-
-draw.register(AutoScaleRun, run_card)
-draw.register(AutoScaleHistory, history_card)
 
 
 @draw.register

@@ -26,8 +26,8 @@ $TargetDedicatedNodes = min(4, tasks);
 $NodeDeallocationOption = taskcompletion;"""
     assert explained(text, "resized", samples=samples(8)) == [
         (
-            "Line 1: of the 10 samples that $PendingTasks should have between 08:55:00 and 09:00:00 "
-            "there are 8, which is 80 %."
+            "Line 1: of the 10 samples that $PendingTasks should have between 08:55:00 and "
+            "09:00:00 there are 8, which is 80 %."
         ),
         (
             "Line 2: `share < 70` is false, so it took "
