@@ -30,9 +30,11 @@ from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
+from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
+from batchlab.storage.containers import BlobStore
 
 __all__ = ["PLUGIN_NAME", "NodeAgent"]
 
@@ -66,14 +68,17 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
+        self._gateway = Gateway(worker, self.folders.root)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
             node_id=config.node_id,
             root_directory=self.folders.root,
             is_dedicated=config.is_dedicated,
+            service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
+        self._store = BlobStore(config.storage) if config.storage is not None else None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -129,6 +134,7 @@ class NodeAgent(WorkerPlugin):
             self._idle_timer.cancel()
         await self._end_runs()
         await self._footprints.leave()
+        await self._gateway.close()
         await threads.call(self._clear, keep, reimage, dismiss)
 
     async def _end_runs(self) -> None:
@@ -203,10 +209,11 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._meter)
+        run = Run(order, self._facts, self._inherited, self._done, self._meter, self._store)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
+        self._gateway.open()
         return entry
 
     def _begin(self, entry: _Entry) -> None:

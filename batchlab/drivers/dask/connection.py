@@ -12,11 +12,8 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import logging
 import multiprocessing
-import pickle
 import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine
@@ -24,34 +21,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dask
-import msgspec
 from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
-from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
-from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
-from batchlab.drivers.dask.remote_files import RemoteFiles
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler
-from batchlab.drivers.history import Batch, decode_changes
-from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
+from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
+from batchlab.errors import Conflict, invalid
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
 Result = TypeVar("Result")
 
-POLL_S = 1.0
-"""How long the host holds a question for a condition that does not hold yet."""
-WATCH_S = 0.2
 CLOSE_S = 60.0
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
 
-class DaskConnection:
+class DaskConnection(RemoteConnection):
     """A connection to a lab in a Dask scheduler. Made by `start` and `attach`.
 
     Parameters
@@ -71,15 +62,13 @@ class DaskConnection:
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
+        assert config.storage is not None  # the host sees to that
+        super().__init__(now, config.speed, config.storage)
         self.config = config
-        self.files = RemoteFiles(self.call, rpc)
         self._loop = loop.asyncio_loop
         self._rpc = rpc
-        self._epoch, self._began = now, time.monotonic()
         self._close = close
-        self._before_close: list[Callable[[], None]] = []
         self._closing = threading.Lock()
-        self.closed = False
         _open.add(self)
 
     # -- making -----------------------------------------------------------------------------------
@@ -94,6 +83,7 @@ class DaskConnection:
         root: str | Path | None = None,
         release_on_leave: bool = False,
         journal: str | Path | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
 
@@ -110,6 +100,8 @@ class DaskConnection:
             Whether a node that leaves while jobs live on runs their release.
         journal : path, optional
             Where the journal is kept; if omitted it goes with the lab's folder.
+        storage : StorageLocation, optional
+            Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
@@ -131,9 +123,11 @@ class DaskConnection:
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
+            storage=_part(storage, settings),
         )
         cluster = _OwnCluster(config)
-        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+        host = cluster.host
+        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -144,6 +138,7 @@ class DaskConnection:
         settings: Settings | None = None,
         root: str | Path | None = None,
         release_on_leave: bool = False,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Attach to the lab on a cluster that somebody else started; begin it if there is none.
 
@@ -151,8 +146,9 @@ class DaskConnection:
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave
-            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+        speed, settings, root, release_on_leave, storage
+            As for `start`, for a lab that is begun. Speed and storage of one that is there must
+            agree.
 
         Raises
         ------
@@ -171,6 +167,7 @@ class DaskConnection:
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
+            storage=_part(storage, settings),
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -185,6 +182,9 @@ class DaskConnection:
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+            if storage is not None and there.storage != config.storage:
+                reason = f"the lab on this cluster has another, {there.storage}"
+                raise invalid("storage", config.storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
@@ -197,68 +197,10 @@ class DaskConnection:
 
     # -- talking ----------------------------------------------------------------------------------
 
-    @property
-    def speed(self) -> float:
-        """Seconds of lab time in a second of wall clock."""
-        return self.config.speed
-
-    def now(self) -> float:
-        """The lab's clock, in seconds since 1970 (UTC)."""
-        return self._epoch + (time.monotonic() - self._began) * self.config.speed
-
-    def request(self, request: Request) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call(self._rpc.batchlab_request, payload=pickle.dumps(request))
-
-    def ask(self, question: Question) -> Any:
-        """Answer a question."""
-        return self.call(self._rpc.batchlab_ask, payload=pickle.dumps(question))
-
-    def wait(
-        self,
-        condition: Condition,
-        timeout: float | None = None,
-        watch: Callable[[], None] | None = None,
-    ) -> None:
-        """Block until a condition holds; see `batchlab.drivers.ports.Connection`."""
-        payload = pickle.dumps(condition)
-        deadline = None if timeout is None else self.now() + timeout
-        while True:
-            seconds = POLL_S
-            if deadline is not None:
-                left = (deadline - self.now()) / self.config.speed
-                seconds = max(0.0, min(POLL_S, left))
-            answer = self.call(self._rpc.batchlab_wait, watch, payload=payload, seconds=seconds)
-            if answer is True:
-                return
-            if answer:
-                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
-            if deadline is not None and self.now() >= deadline:
-                raise WaitTimeout(
-                    "OperationTimedOut",
-                    f"{timeout:g} s of lab time are over, and still not: {condition}",
-                )
-
-    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; see `Connection`."""
-        batch, packed = self.call(
-            self._rpc.batchlab_changes, self._refuse_closed, since=since, seconds=seconds
-        )
-        done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
-        return done
-
-    def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the connection is about to close."""
-        self._before_close.append(callback)
-
-    def call(
-        self,
-        method: Callable[..., Coroutine[Any, Any, bytes]],
-        watch: Callable[[], None] | None = None,
-        **arguments: Any,
-    ) -> Any:
+    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""
         self._refuse_closed()
+        method = getattr(self._rpc, f"batchlab_{handler}")
         future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
         try:
             answer = _result(future, watch)
@@ -271,14 +213,7 @@ class DaskConnection:
             future.cancel()
         return messages.unpack(answer)
 
-    def _refuse_closed(self) -> None:
-        if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
-
-    def close(self) -> None:
-        """Let go of the lab; end it if this connection started it. Harmless twice."""
-        while self._before_close:
-            self._before_close.pop()()
+    def _end(self) -> None:
         with self._closing:
             if not self.closed:
                 self.closed = True
@@ -303,24 +238,15 @@ def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None]
     return future.result()
 
 
+def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
+    """Return the part of a location that belongs to the account."""
+    return storage and storage.of_account((settings or Settings()).account_name)
+
+
 def _check_speed(speed: Any) -> float:
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
         raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
     return float(speed)
-
-
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def _silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
 
 
 class _OwnCluster:
@@ -328,7 +254,7 @@ class _OwnCluster:
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        _silence(1)
+        silence(1)
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
@@ -369,7 +295,7 @@ class _OwnCluster:
                     raise
         finally:
             self._runner.stop()
-            _silence(-1)
+            silence(-1)
 
     async def _end(self) -> None:
         await self.host.end()

@@ -24,6 +24,7 @@ from batchlab.core.outputs import (
     StartRun,
 )
 from batchlab.errors import BatchError, LabFailed
+from batchlab.storage.locations import StorageLocation
 
 __all__ = [
     "FileCall",
@@ -39,6 +40,9 @@ __all__ = [
 
 NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
+
+LENGTH_BYTES = 8
+"""How many bytes say how long a message of a gateway is."""
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
@@ -68,6 +72,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Where the lab's folder is made; the worker's directory for temporary files if omitted.
     release_on_leave : bool
         Whether a node that leaves while jobs live on runs their release.
+    storage : StorageLocation, optional
+        The account's part of the lab's storage.
     """
 
     lab_id: str
@@ -81,6 +87,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
+    storage: StorageLocation | None = None
 
 
 class FileCall(msgspec.Struct, frozen=True):
