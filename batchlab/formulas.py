@@ -139,7 +139,7 @@ def slots(per_node: int = 4, most: int = 25, *, least: int = 0, minutes: int = 3
 
 
 def slow_decay(most: int = 20, *, minutes: int = 15) -> Formula:
-    """Grows with the tasks at once, and gives back half of the nodes at a time.
+    """Grows with the tasks at once, and gives back no more than half of the nodes at a time.
 
     **Good** for bursts that follow each other: the nodes of the last one are still there for the
     next, and nobody waits for them to start.
@@ -150,11 +150,11 @@ def slow_decay(most: int = 20, *, minutes: int = 15) -> Formula:
     most : int, default 20
         Nodes at most.
     minutes : int, default 15
-        The window in which there must have been no task for nodes to go.
+        The window that is averaged.
     """
     return Formula(
-        _pending(minutes) + f"$target = $tasks > 0 ? $tasks : $TargetDedicatedNodes / 2;\n"
-        f"$TargetDedicatedNodes = max(0, min({_count('most', most)}, $target));\n{OPTION}"
+        _pending(minutes) + f"$half = $TargetDedicatedNodes / 2;\n"
+        f"$TargetDedicatedNodes = min({_count('most', most)}, max($tasks, $half));\n{OPTION}"
     )
 
 

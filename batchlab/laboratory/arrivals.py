@@ -367,8 +367,8 @@ def _recorded(path: Path) -> Iterator[Arrival]:
         for command in step.commands:
             if isinstance(command, StartRun) and command.kind == "task":
                 began[command.run_id] = now
-        run_id = getattr(item, "run_id", None)
-        if run_id in began:
+        run_id: Any = getattr(item, "run_id", None)
+        if run_id is not None and run_id in began:
             code = getattr(item, "exit_code", 0) or 0
             took[run_id.job_id.lower(), run_id.task_id.lower()] = Behavior(
                 duration=timedelta(seconds=now - began.pop(run_id)), exit_code=min(255, abs(code))

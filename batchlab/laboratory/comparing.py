@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchlab.autoscale import Formula
 from batchlab.errors import NotFound, invalid
@@ -13,10 +13,6 @@ from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
 from batchlab.laboratory.play import as_formula, read_conditions
 from batchlab.laboratory.results import Simulation, format_wait, missing, spark
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import plotly.graph_objects as go
 
 __all__ = ["Comparison", "compare"]
 
@@ -49,7 +45,7 @@ class Comparison(Shown, Mapping[str, Simulation]):
     def __len__(self) -> int:
         return len(self._simulations)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Any:
         """A row of figures for each formula, as a pandas frame.
 
         Raises
@@ -58,13 +54,13 @@ class Comparison(Shown, Mapping[str, Simulation]):
             pandas is not installed.
         """
         try:
-            import pandas as pd  # noqa: PLC0415 - only for those who want a frame
+            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
         except ModuleNotFoundError:
             raise missing("pandas", "a frame") from None
         rows = [simulation.numbers() for simulation in self.values()]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="formula"))
 
-    def figure(self) -> go.Figure:
+    def figure(self) -> Any:
         """Nodes and waiting tasks of all formulas over time, as one plotly figure.
 
         Raises

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchlab.laboratory.results import Simulation, missing
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["comparison_figure", "simulation_figure"]
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a900")
 
 
-def simulation_figure(simulation: Simulation) -> go.Figure:
+def simulation_figure(simulation: Simulation) -> Any:
     """Nodes by kind with their target, and tasks that wait and run."""
     figure = _empty("nodes", "tasks")
     line = simulation.timeline
@@ -40,7 +37,7 @@ def simulation_figure(simulation: Simulation) -> go.Figure:
     return figure
 
 
-def comparison_figure(simulations: Mapping[str, Simulation]) -> go.Figure:
+def comparison_figure(simulations: Mapping[str, Simulation]) -> Any:
     """Nodes, and tasks that wait, a line for each formula."""
     figure = _empty("nodes", "waiting tasks")
     for index, (name, simulation) in enumerate(simulations.items()):
@@ -52,12 +49,12 @@ def comparison_figure(simulations: Mapping[str, Simulation]) -> go.Figure:
     return figure
 
 
-def _empty(above: str, below: str) -> go.Figure:
+def _empty(above: str, below: str) -> Any:
     try:
-        from plotly.subplots import make_subplots  # noqa: PLC0415 - for those who want a figure
+        import plotly.subplots as plotly  # type: ignore[import-untyped]  # noqa: PLC0415
     except ModuleNotFoundError:
         raise missing("plotly", "a figure") from None
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     figure.update_yaxes(title_text=above, rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text=below, rangemode="tozero", row=2, col=1)
     figure.update_layout(
@@ -68,7 +65,7 @@ def _empty(above: str, below: str) -> go.Figure:
 
 
 def _add(
-    figure: go.Figure, row: int, times: list[datetime], values: list[float], name: str,
+    figure: Any, row: int, times: list[datetime], values: list[float], name: str,
     colour: str, *, stack: str | None = None, dash: str | None = None, group: str | None = None,
     legend: bool = True,
 ) -> None:  # fmt: skip

@@ -8,6 +8,7 @@ an interpreter, or cannot be handed over, all of it is.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import subprocess
@@ -64,7 +65,7 @@ def _begin(formulas: list[str], conditions: Conditions) -> subprocess.Popen[byte
         stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert process.stdin is not None
-    with process.stdin as pipe:
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pickle.dump((formulas, conditions), pipe)
     return process
 

@@ -23,7 +23,7 @@ from batchlab.core.metrics import RESOURCES
 from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
 from batchlab.core.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.settings import Settings
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
 from batchlab.drivers.simulated.connection import SimulatedConnection, undisturbed
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.drivers.simulated.world import SimulatedWorld
@@ -159,8 +159,9 @@ def read_conditions(
     }  # fmt: skip
     if spans.get("preempted_each") == 0:
         raise invalid("preempted_each", preempted_each, "must be longer than nothing", owner=owner)
-    settings = Settings(
-        **{f"{name}_s": spans[name] for name in ("spot_return", "sample_delay") if name in spans}
+    settings = msgspec.structs.replace(
+        Settings(),
+        **{f"{name}_s": spans[name] for name in ("spot_return", "sample_delay") if name in spans},
     )
     return Conditions(
         as_arrivals(workload, owner), spec, settings, spans.get("boot", 90.0), float(days), seed,
@@ -233,7 +234,7 @@ class _Stage:
             **self.conditions.spec,
         )  # fmt: skip
         self.engine.request(CreatePool(spec=spec))
-        self.engine.request(CreateJob(spec=JobSpec(id="job", pool_info="pool")))
+        self.engine.request(CreateJob(spec=JobSpec(id="job", pool_info=PoolInfo(pool_id="pool"))))
         world, heap = self.world, self.heap
         while True:
             check()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.views import CostView
@@ -20,10 +20,6 @@ from batchlab.errors import invalid
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import Cost
 from batchlab.handles.pool import AutoScaleHistory
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import plotly.graph_objects as go
 
 __all__ = ["COLUMNS", "Simulation", "missing", "spark"]
 
@@ -165,7 +161,7 @@ class Simulation(Shown):
 
     # -- pictures --------------------------------------------------------------------------------
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> Any:
         """The timeline as a pandas frame, indexed by the time of each minute.
 
         Raises
@@ -174,7 +170,7 @@ class Simulation(Shown):
             pandas is not installed.
         """
         try:
-            import pandas as pd  # noqa: PLC0415 - only for those who want a frame
+            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
         except ModuleNotFoundError:
             raise missing("pandas", "a frame") from None
         frame = pd.DataFrame({name: self.timeline[name] for name in COLUMNS[1:]}).astype(int)
@@ -182,7 +178,7 @@ class Simulation(Shown):
         frame.index = pd.DatetimeIndex(pd.Timestamp(self.begin) + seconds, name="time")
         return frame
 
-    def figure(self) -> go.Figure:
+    def figure(self) -> Any:
         """Nodes and tasks over time, as one plotly figure.
 
         Raises
