@@ -8,12 +8,9 @@ parent is dead, by whatever signal. It then kills what carries the mark of a gua
 deletes the folder: at once, or, when someone else may bring the node back under the same name,
 after a grace, unless the folder's `owner` file tells that this has happened.
 
-A user that has been made for a node has no process but the node's, so all of them can be killed,
-also where root may not look into their environments.
-
-A command that clears its environment (``env -i``) loses the mark, but not its session. The
-sessions of running commands stand in a table in memory that both processes share, so writing one
-down costs nothing.
+A command that clears its environment (``env -i``) loses the mark, but not its session, and not
+its user, where that was made for the node (see `users`). The sessions of running commands stand
+in a table in memory that both processes share, so writing one down costs nothing.
 
 As the watchdog has to start fast and must not depend on anything, this file imports nothing but
 the standard library, and nothing of batchlab.

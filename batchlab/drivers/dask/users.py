@@ -34,6 +34,8 @@ from batchlab.drivers.dask import janitor
 __all__ = ["NodeUsers", "Owner", "obstacle"]
 
 GROUP = "group:"
+SHARED = 0o3770
+"""Mode of what a whole group may write to, where each removes only its own."""
 AUTO_USER = "_azbatch"
 RANGES = ((1_900_000_000, 1_900_999_999), (40_000, 59_999))
 """Where numbers are taken from: the second where a container has only the first 65536."""
@@ -122,6 +124,11 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
         os.chown(path, self.uid, self.gid, follow_symlinks=False)
         os.chmod(path, mode)
 
+    def share(self, directory: str) -> None:
+        """Let this user, and whoever is of its group, write to a directory of root's."""
+        os.chown(directory, 0, self.gid)
+        os.chmod(directory, SHARED)
+
     @contextlib.contextmanager
     def acting(self) -> Iterator[None]:
         """Have this thread, and no other, reach files with the rights of this user only."""
@@ -162,7 +169,7 @@ class NodeUsers:
             os.chown(self._root + name, 0, self.group)
             os.chmod(self._root + name, 0o750)
         os.chown(f"{self._root}/shared", 0, self.group)
-        os.chmod(f"{self._root}/shared", 0o3770)  # all may write; each removes only its own
+        os.chmod(f"{self._root}/shared", SHARED)
         os.chmod(f"{self._root}/volatile", 0o700)
 
     def owner(self, user: RunUser | None, directory: str) -> Owner:
@@ -189,11 +196,6 @@ class NodeUsers:
         owner = self.owner(user, directory)
         os.chown(directory, 0, owner.gid)
         return owner
-
-    @property
-    def numbers(self) -> set[int]:
-        """The numbers of all its users."""
-        return janitor.users_below(self._root)
 
 
 # -- the table of numbers ---------------------------------------------------------------------

@@ -437,6 +437,11 @@ def test_attach_to_what_is_no_cluster_is_refused(what):
         DaskConnection.attach(what)
 
 
+def test_attach_to_what_is_no_address_is_refused():
+    with pytest.raises(InvalidRequest, match="InvalidUri: 'nowhere' is no address"):
+        DaskConnection.attach("nowhere")
+
+
 def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
     monkeypatch.setattr("batchlab.drivers.dask.attaching.CONNECT_S", 0.5)
     with pytest.raises(BatchError) as refused:
@@ -459,5 +464,6 @@ def test_fault_in_the_core_is_told_with_the_place_of_its_journal(tmp_path, monke
         lab.ask(questions.ListPools())
     lab.close()
     journal = Path(failed.value.message.rpartition(" ")[2])
+    assert failed.value.code == "InternalError"
     assert '"RunExited"' in journal.read_text()
     assert not sleepers(0.3)

@@ -220,6 +220,22 @@ def test_tasks_share_what_is_shared_and_hide_what_is_private(lab):
 
 
 @as_root
+@pytest.mark.parametrize("identity", [None, OWN])
+def test_multi_instance_task_shares_its_directory_with_its_user(lab, identity):
+    pool = pool_of(lab, enable_inter_node_communication=True)
+    settings = bl.MultiInstanceSettings(
+        number_of_instances=1,
+        coordination_command_line=sh("id -u > $AZ_BATCH_TASK_SHARED_DIR/who; echo up"),
+    )
+    job = lab.create_job("j", pool)
+    command = sh("id -u; cat $AZ_BATCH_TASK_SHARED_DIR/who; echo x > f")
+    (task,) = done(job, (command, identity, {"multi_instance_settings": settings}))
+    first, second = task.stdout.split()
+    assert (task.exit_code, first) == (0, second)
+    assert int(first) > 0
+
+
+@as_root
 def test_account_reads_nothing_of_another_account(place):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False,
                       dashboard_address=None) as cluster:  # fmt: skip
