@@ -1,5 +1,5 @@
 """Displays of what a lab holds: views in, pixels out."""
 
-from batchlab.widgets.cards import mimebundle
+from batchlab.widgets.show import mimebundle, page, watch
 
-__all__ = ["mimebundle"]
+__all__ = ["mimebundle", "page", "watch"]

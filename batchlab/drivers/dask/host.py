@@ -31,11 +31,12 @@ from batchlab.core.outputs import (
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    RunKind,
     StartNode,
     StartRun,
     StopNode,
 )
-from batchlab.core.questions import Condition, Location
+from batchlab.core.questions import Condition, LocateNode, Location
 from batchlab.core.specs import vm_cores
 from batchlab.core.specs.jobs import RELEASE_LIMIT
 from batchlab.drivers.dask import janitor, messages, threads
@@ -122,7 +123,7 @@ class BatchHost(SchedulerPlugin):
         handlers: dict[str, Any] = {
             "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
             "files": self._files, "scale": self._scale, "close": self._close_rpc,
-            "changes": self._changes,
+            "changes": self._changes, "lose": self._lose, "fail_next": self._fail_next,
         }  # fmt: skip
         scheduler.handlers.update({f"batchlab_{name}": do for name, do in handlers.items()})
         scheduler.stream_handlers["batchlab-reports"] = self._take_reports
@@ -265,6 +266,21 @@ class BatchHost(SchedulerPlugin):
         batch = self.history.since(since, self.now())
         packed = msgspec.structs.replace(batch, changes=[])
         return pickle.dumps((True, (packed, encode_changes(batch.changes))))
+
+    async def _lose(self, pool_id: str, node_id: str) -> bytes:
+        """Take a node's worker out of the cluster, unasked by the core: its node is lost."""
+        try:
+            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            address = self.fleet.address(node_id)
+            if address is None:
+                raise _not_ready(Location(pool_id, node_id, ""))
+            await self._scheduler.remove_worker(address, stimulus_id="batchlab-trial")
+        except Exception as error:
+            return messages.answer_error(error)
+        return messages.answer(lambda: None)
+
+    def _fail_next(self, kind: RunKind) -> bytes:
+        return messages.answer(lambda: self.engine.fail_next(kind))
 
     def _watch(self, changes: Sequence[Change]) -> None:
         if self._news is not None:
