@@ -223,11 +223,10 @@ def _refuse_unless(job: JobRecord, states: tuple[str, ...]) -> None:
     if state not in states:
         code = {
             "active": "OperationInvalidForCurrentState",
-            "disabled": "JobDisabled",
             "terminating": "JobBeingTerminated",
             "completed": "JobCompleted",
             "deleting": "JobBeingDeleted",
-        }.get(state, "JobNotActive")
+        }[state]
         raise Conflict(
             code, f"job {job.spec.id!r} is {state}: this needs it to be {' or '.join(states)}"
         )
@@ -254,10 +253,10 @@ def _end_all(core: Core, job: JobRecord) -> None:
 
 def _under_way(job: JobRecord) -> list[TaskRecord]:
     """The tasks of a job that are on a node: running or waiting for its preparation."""
-    found = [run.task for run in job.runs.values() if run.task]
+    found = {id(run.task): run.task for run in job.runs.values() if run.task}
     for footprint in job.footprints.values():
-        found += footprint.waiting.values()
-    return found
+        found.update((id(task), task) for task in footprint.waiting.values())
+    return list(found.values())
 
 
 def settle(core: Core, job: JobRecord) -> None:

@@ -73,10 +73,10 @@ class InsideConnection(RemoteConnection):
         self._free: dict[int, list[socket.socket]] = {}  # by process: a fork shares no socket
         self.closed = False
         try:
-            now, speed = self.call("hello")
+            now, speed, storage = self.call("hello")
         except Conflict as error:
             raise NotFound("ResourceNotFound", error.message) from None
-        super().__init__(now, speed)
+        super().__init__(now, speed, storage)
 
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""
@@ -105,6 +105,13 @@ class InsideConnection(RemoteConnection):
             raise
         free.append(link)
         return messages.unpack(answer)
+
+    def shutdown(self) -> None:
+        """Refuse: the lab is not this task's to end."""
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            "a task cannot end the lab that it runs in: terminate its job instead",
+        )
 
     def _end(self) -> None:
         self.closed = True

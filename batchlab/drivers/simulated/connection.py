@@ -25,8 +25,9 @@ from batchlab.drivers.journal import Journal
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
+from batchlab.storage.containers import BlobStore
 
-__all__ = ["LONGEST_WAIT_S", "SimulatedConnection"]
+__all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
 LONGEST_WAIT_S = 180 * 86400.0
 """Virtual seconds that a wait without a timeout may take: as long as a task may live in Azure."""
@@ -62,13 +63,23 @@ class SimulatedConnection:
         """The files of the nodes."""
         return self._files
 
+    @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        return self.world.settings.account_name
+
+    @property
+    def storage(self) -> BlobStore:
+        """The lab's storage."""
+        return self.world.store
+
     def now(self) -> float:
         """The virtual time, in seconds since 1970 (UTC)."""
         return self.world.now()
 
     def request(self, request: Request) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
-        with _undisturbed(), self._lock:
+        with undisturbed(), self._lock:
             self._refuse_closed()
             self.engine.request(request)
             self.world.settle()
@@ -81,7 +92,7 @@ class SimulatedConnection:
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass."""
-        with _undisturbed() as check:
+        with undisturbed() as check:
             end = self.now() + seconds
             while True:
                 check()
@@ -118,7 +129,7 @@ class SimulatedConnection:
         """
         limit = LONGEST_WAIT_S if timeout is None else timeout
         end, steps, next_doubt = self.now() + limit, 0, 0
-        with _undisturbed() as check:
+        with undisturbed() as check:
             while True:
                 check()
                 with self._lock:
@@ -170,6 +181,7 @@ class SimulatedConnection:
             if not self._closed:
                 self._closed = True
                 self.engine.report(LabClosing())
+                self.world.store.close()
                 if self._journal is not None:
                     self._journal.close()
 
@@ -194,7 +206,7 @@ class SimulatedConnection:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[Callable[[], None]]:
+def undisturbed() -> Iterator[Callable[[], None]]:
     """Hold back what would come in the middle of a step.
 
     Ctrl-C waits for `check`: a core that is interrupted would be left half changed. The garbage
