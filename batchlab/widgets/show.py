@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from batchlab.errors import BatchError
-from batchlab.handles.base import Handle, Shown
+from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node
@@ -31,7 +31,7 @@ PICTURED = ("lab", "pool", "job")
 """What a stored notebook has a picture of."""
 
 
-def mimebundle(thing: Shown) -> dict[str, Any]:
+def mimebundle(thing: object) -> dict[str, Any]:
     """What Jupyter asks for: text, and the best display that can be had here."""
     if _static():
         return _picture(thing) or cards.mimebundle(thing)
@@ -42,13 +42,13 @@ def mimebundle(thing: Shown) -> dict[str, Any]:
     return bundle
 
 
-def page(thing: Shown) -> str | None:
+def page(thing: object) -> str | None:
     """HTML of a thing; None where a picture stands for it."""
     pictured = _static() and (_subject(thing) or ("",))[0] in PICTURED
     return None if pictured else str(cards.mimebundle(thing)["text/html"])
 
 
-def watch(thing: Shown) -> Any:
+def watch(thing: object) -> Any:
     """A live display to hold on to; the thing itself where there is nobody to look."""
     return thing if _static() else _view(thing) or thing
 
@@ -64,7 +64,7 @@ def _live() -> bool:
     return getattr(shell, "kernel", None) is not None and find_spec("anywidget") is not None
 
 
-def _view(thing: Shown) -> View | None:
+def _view(thing: object) -> View | None:
     subject = _subject(thing)
     if subject is None or not _live():
         return None
@@ -75,7 +75,7 @@ def _view(thing: Shown) -> View | None:
     return View(thing._connection, kind, target, repr(thing))  # type: ignore[attr-defined]
 
 
-def _picture(thing: Shown) -> dict[str, Any] | None:
+def _picture(thing: object) -> dict[str, Any] | None:
     subject = _subject(thing)
     if subject is None or subject[0] not in PICTURED:
         return None
@@ -86,7 +86,7 @@ def _picture(thing: Shown) -> dict[str, Any] | None:
     return {"text/plain": repr(thing), "image/png": b64encode(png).decode()}
 
 
-def _subject(thing: Shown) -> tuple[str, dict[str, str]] | None:
+def _subject(thing: object) -> tuple[str, dict[str, str]] | None:
     """What kind of display a thing has, and the ids that say what it shows."""
     if isinstance(thing, BaseLab):
         return "lab", {}

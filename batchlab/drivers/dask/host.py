@@ -315,10 +315,10 @@ class BatchHost(SchedulerPlugin):
             address = self.fleet.address(node_id)
             if address is None:
                 raise _not_ready(Location(pool_id, node_id, ""))
-            await self._scheduler.remove_worker(address, stimulus_id="batchlab-trial")
+            await self.fleet.break_node(address)
+            return messages.answer(lambda: None)
         except Exception as error:
             return messages.answer_error(error)
-        return messages.answer(lambda: None)
 
     def _fail_next(self, kind: RunKind) -> bytes:
         return messages.answer(lambda: self.engine.fail_next(kind))

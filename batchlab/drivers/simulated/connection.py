@@ -157,7 +157,7 @@ class SimulatedConnection:
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Let a node be lost, as when its machine breaks."""
-        with _undisturbed(), self._lock:
+        with undisturbed(), self._lock:
             self._refuse_closed()
             self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
             self.world.lose_node(node_id)
