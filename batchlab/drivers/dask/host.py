@@ -17,13 +17,13 @@ import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
 from batchlab.core.inputs import LabClosing, Report
-from batchlab.core.machine import Core, Settings
+from batchlab.core.machine import Core
 from batchlab.core.outputs import (
     CancelRun,
     Change,
@@ -34,6 +34,7 @@ from batchlab.core.outputs import (
     MeasureNodes,
     RebootNode,
     RunKind,
+    StartApplication,
     StartNode,
     StartRun,
     StopNode,
@@ -44,6 +45,7 @@ from batchlab.core.specs.jobs import RELEASE_LIMIT
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
+from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
@@ -63,37 +65,6 @@ _EXTENSION = "batchlab-beginning"
 def plugin_name(account: str) -> str:
     """What the scheduler knows the lab of an account as."""
     return f"batchlab@{account}"
-
-
-class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a lab is, as the client that began it says.
-
-    Parameters
-    ----------
-    lab_id : str
-    nodes : {"light", "processes", "cluster"}
-        Where nodes come from: this process, processes of their own, workers that are there.
-    settings : Settings
-    speed : float
-        Seconds of lab time in a second of wall clock.
-    root : str, optional
-        Where the lab's folder is made on each machine; its temporary directory if omitted.
-    release_on_leave : bool
-        Whether a node that leaves while jobs live on runs their release.
-    journal : str, optional
-        Where the journal is kept for good; in the lab's folder, and deleted with it, if omitted.
-    storage : StorageLocation, optional
-        Where the lab's data is kept; in the lab's folder on the scheduler's machine if omitted.
-    """
-
-    lab_id: str
-    nodes: Literal["light", "processes", "cluster"]
-    settings: Settings
-    speed: float = 1.0
-    root: str | None = None
-    release_on_leave: bool = False
-    journal: str | None = None
-    storage: StorageLocation | None = None
 
 
 class BatchHost(SchedulerPlugin):
@@ -201,7 +172,7 @@ class BatchHost(SchedulerPlugin):
         for_nodes: dict[str, list[Command]] = {}
         for command in commands:
             match command:
-                case StartRun() | CancelRun():
+                case StartRun() | StartApplication() | CancelRun():
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
                 case DeleteFiles() | ForgetJob():
                     for_nodes.setdefault(command.node_id, []).append(command)
