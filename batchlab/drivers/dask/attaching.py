@@ -18,8 +18,9 @@ from distributed.core import Status
 
 import batchlab
 from batchlab.drivers.dask import messages
+from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.folders import lab_folder
-from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
 __all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other",

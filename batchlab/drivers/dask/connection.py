@@ -30,7 +30,8 @@ from batchlab.drivers.dask.attaching import (
     refuse_other,
     scale_when_asked,
 )
-from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.own import OwnCluster
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.errors import Conflict, invalid
