@@ -24,7 +24,12 @@ LINES = [
     {"batchlab.errors", "batchlab.durations"},
     {"batchlab.autoscale"},
     {"batchlab.core"},
-    {"batchlab.drivers.ports", "batchlab.drivers.engine", "batchlab.drivers.journal"},
+    {
+        "batchlab.drivers.ports",
+        "batchlab.drivers.engine",
+        "batchlab.drivers.journal",
+        "batchlab.drivers.vault",
+    },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
     {"batchlab.storage"},
     {"batchlab.handles", "batchlab.lab"},

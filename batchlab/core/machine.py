@@ -25,6 +25,7 @@ from batchlab.core.handlers import HANDLERS
 from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
     AutoScaleEvaluated,
+    CertificateChanged,
     Change,
     Command,
     DeleteFiles,
@@ -41,6 +42,8 @@ from batchlab.core.phases import MOVES, Phase, TaskCompleted
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
 from batchlab.core.records import (
+    ApplicationRecord,
+    CertificateRecord,
     FootprintRecord,
     HookPhase,
     HookRecord,
@@ -81,6 +84,8 @@ class Core:
         self.nodes: dict[str, NodeRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.schedules: dict[str, ScheduleRecord] = {}
+        self.applications: dict[str, ApplicationRecord] = {}
+        self.certificates: dict[str, CertificateRecord] = {}
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
@@ -263,6 +268,16 @@ class Core:
         schedule.phase = phase
         self.tell_schedule(schedule, phase.state)
 
+    def move_certificate(self, certificate: CertificateRecord, phase: Phase) -> None:
+        """Change the state of a certificate, tell the watchers."""
+        _check("certificate", certificate.phase, phase)
+        certificate.previous = certificate.phase.state
+        certificate.previous_since = certificate.phase.since
+        certificate.phase = phase
+        self.tell(
+            CertificateChanged(at=self.now, thumbprint=certificate.thumbprint, state=phase.state)
+        )
+
     def move_pool(
         self, pool: PoolRecord, *, phase: Phase | None = None, allocation: Phase | None = None,
         reason: str = "",
@@ -293,6 +308,10 @@ class Core:
             HookChanged(at=self.now, kind=kind, job_id=job.spec.id if job else "",
                         node_id=node.id, state=phase.state)
         )  # fmt: skip
+
+    def tell(self, change: Change) -> None:
+        """Tell the watchers."""
+        self._changes.append(change)
 
     def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
         """Tell the watchers about a pool."""

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autoscaling, inputs, nodes, phases, placement
+from batchlab.core import (
+    applications,
+    autoscaling,
+    certificates,
+    inputs,
+    nodes,
+    phases,
+    placement,
+)
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
 from batchlab.core.specs import (
@@ -31,6 +39,8 @@ from batchlab.core.specs import (
     check_target,
     vm_cores,
 )
+from batchlab.core.specs.applications import check_package_references
+from batchlab.core.specs.certificates import check_certificate_references
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
@@ -60,7 +70,14 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
+    check_references(core, spec)
     add(core, spec, autoscaling.read_formula(spec))
+
+
+def check_references(core: Core, spec: PoolSpec) -> None:
+    """Refuse references to application packages and certificates that are not there."""
+    applications.check_references(core, spec.application_package_references)
+    certificates.check_references(core, spec.certificate_references)
 
 
 def quota_reached(core: Core) -> bool:
@@ -95,11 +112,19 @@ def add(core: Core, spec: PoolSpec, formula: Formula | None) -> None:
 
 
 def update_pool(core: Core, request: inputs.UpdatePool) -> None:
-    """Change the start task; nodes take it up when they next start."""
+    """Change what is given; nodes take it up when they next start."""
     pool = core.pool(request.pool_id)
     refuse_deleting(pool)
-    if request.start_task is not None:
-        pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
+    given = {
+        name: value
+        for name in ("start_task", "application_package_references", "certificate_references")
+        if (value := getattr(request, name)) is not None
+    }
+    check_package_references(given.get("application_package_references", ()), "Pool.update")
+    applications.check_references(core, given.get("application_package_references", ()))
+    check_certificate_references(given.get("certificate_references", ()), "Pool.update")
+    certificates.check_references(core, given.get("certificate_references", ()))
+    pool.spec = msgspec.structs.replace(pool.spec, **given)
 
 
 def resize_pool(core: Core, request: inputs.ResizePool) -> None:
@@ -268,7 +293,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
-        core.command(nodes.start_command(node))
+        nodes.command_start(core, node)
 
 
 def cores_used(core: Core, *, dedicated: bool) -> int:

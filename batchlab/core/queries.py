@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, phases, questions, views
+from batchlab.core import (
+    applications,
+    autoscaling,
+    certificates,
+    phases,
+    questions,
+    views,
+)
 from batchlab.core.explain import explain
 from batchlab.core.records import (
     FootprintRecord,
@@ -21,6 +27,7 @@ from batchlab.core.records import (
     ScheduleRecord,
     TaskRecord,
 )
+from batchlab.core.views import maybe, moment
 from batchlab.errors import Conflict, NotFound, invalid
 
 if TYPE_CHECKING:
@@ -30,16 +37,6 @@ if TYPE_CHECKING:
 def answer(core: Core, question: questions.Question, now: float) -> Any:
     """Answer a question; what each answers with is said at its class."""
     return _ANSWERS[type(question)](core, question, now)
-
-
-def moment(seconds: float) -> datetime:
-    """A time of the lab's clock as an aware datetime."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def maybe(seconds: float | None) -> datetime | None:
-    """The same for a time that may not have come."""
-    return None if seconds is None else moment(seconds)
 
 
 # -- pools and nodes ----------------------------------------------------------------------------
@@ -70,6 +67,8 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         task_slots_per_node=pool.spec.task_slots_per_node,
         task_scheduling_policy=pool.spec.task_scheduling_policy,
         start_task=pool.spec.start_task,
+        application_package_references=pool.spec.application_package_references,
+        certificate_references=pool.spec.certificate_references,
         enable_auto_scale=auto is not None,
         auto_scale_formula=auto.formula.text if auto else None,
         auto_scale_evaluation_interval=auto.interval if auto else None,
@@ -109,6 +108,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         total_tasks_run=node.tasks_run,
         total_tasks_succeeded=node.tasks_succeeded,
         start_task_info=_hook_view(node.start, "startup") if node.start else None,
+        certificate_references=node.certificate_references,
         errors=errors,
         running_tasks=tuple((task.job.spec.id, task.spec.id) for task in running),
     )
@@ -231,6 +231,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         depends_on=spec.depends_on,
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
+        application_package_references=spec.application_package_references,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
         task_root_directory=task.directory if node else None,
@@ -355,6 +356,25 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
     questions.ExplainTask: lambda core, q, now: explain(core, core.task(q.job_id, q.task_id)),
+    questions.ListApplications: lambda core, q, now: [
+        applications.view(application) for application in core.applications.values()
+    ],
+    questions.GetApplication: lambda core, q, now: applications.view(
+        applications.find(core, q.application_id)
+    ),
+    questions.ListApplicationPackages: lambda core, q, now: [
+        applications.package_view(package)
+        for package in applications.find(core, q.application_id).packages.values()
+    ],
+    questions.GetApplicationPackage: lambda core, q, now: applications.package_view(
+        applications.find_package(core, q.application_id, q.version)
+    ),
+    questions.ListCertificates: lambda core, q, now: [
+        certificates.view(certificate) for certificate in core.certificates.values()
+    ],
+    questions.GetCertificate: lambda core, q, now: certificates.view(
+        certificates.find(core, q.thumbprint)
+    ),
     questions.LocateTask: lambda core, q, now: locate_task(
         core, core.task(q.job_id, q.task_id), now
     ),

@@ -18,6 +18,7 @@ from batchlab.core.ids import RunId
 from batchlab.core.outputs import RunKind
 from batchlab.core.specs import (
     RETENTION,
+    CertificateReference,
     JobScheduleSpec,
     JobSpec,
     PoolSpec,
@@ -199,6 +200,40 @@ class ScheduleRecord(Record, eq=False, kw_only=True):
     pool_id: str = ""
 
 
+class ApplicationRecord(Record, eq=False, kw_only=True):
+    """One application, its packages by version, and the one that is meant without a version."""
+
+    key: str
+    id: str
+    display_name: str | None
+    allow_updates: bool
+    packages: dict[str, PackageRecord] = {}
+    default: PackageRecord | None = None
+
+
+class PackageRecord(Record, eq=False, kw_only=True):
+    """One version of an application."""
+
+    application: ApplicationRecord
+    version: str
+    location: str
+    digest: str
+    content_length: int
+    activated: float
+
+
+class CertificateRecord(Record, eq=False, kw_only=True):
+    """One certificate, as far as it is public."""
+
+    thumbprint: str
+    thumbprint_algorithm: str
+    certificate_format: str
+    public_data: str
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None
+
+
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
@@ -222,6 +257,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     booted: float | None = None
     start_task: StartTask | None = None
     start: HookRecord | None = None
+    certificate_references: tuple[CertificateReference, ...] = ()
     runs: dict[RunId, RunRecord] = {}
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0

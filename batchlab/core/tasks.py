@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, exits, hooks, inputs, phases, placement
+from batchlab.core import applications, dependencies, exits, hooks, inputs, phases, placement
 from batchlab.core.ids import fold
 from batchlab.core.outputs import CancelRun, StartRun
 from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
@@ -185,6 +185,9 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
             resource_files=spec.resource_files,
             time_limit_s=limit.total_seconds() if limit else None,
             preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
+            application_packages=applications.wanted(core, spec.application_package_references)
+            if spec.application_package_references
+            else (),
         )
     )
     core.move_task(task, phases.TaskRunning(core.now, run.id))

@@ -11,6 +11,7 @@ import msgspec
 from batchlab.core.inputs import Request
 from batchlab.core.outputs import Command
 from batchlab.core.questions import Condition, Location, Question
+from batchlab.drivers.vault import CertificateContents
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
 
@@ -89,8 +90,11 @@ class Connection(Protocol):
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...
 
-    def request(self, request: Request) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it.
+
+        `secret` goes beside a `CreateCertificate`, past the core, to the nodes that need it.
+        """
         ...
 
     def ask(self, question: Question) -> Any:

@@ -9,7 +9,9 @@ from batchlab.core import specs
 from batchlab.core.model import Model
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     AutoPoolSpecification,
+    CertificateReference,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -51,6 +53,8 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     PoolSpec: {"id": "p"},
     JobSpec: {"id": "j", "pool_info": "p"},
     Quotas: {},
+    ApplicationPackageReference: {"application_id": "app"},
+    CertificateReference: {"thumbprint": "0" * 40},
     AffinityInfo: {"affinity_id": "n"},
     TaskIdRange: {"start": 1, "end": 2},
     TaskDependencies: {},
@@ -80,6 +84,16 @@ FULL: list[Model] = [
     PoolSpec(
         id="P-1_x", vm_size="Standard_D4s_v3", target_dedicated_nodes=3, resize_timeout="20m",
         task_slots_per_node=16, task_scheduling_policy="pack", start_task="s",
+        application_package_references=[
+            ApplicationPackageReference(application_id="/a/Applications/B-_1", version="-1.0"),
+            "plain",
+        ],
+        certificate_references=[
+            CertificateReference(
+                thumbprint="AB:" * 19 + " aB", store_location="LocalMachine", store_name="Root",
+                visibility=["task"],
+            )
+        ],
     ),
     TaskSpec(
         id="a", command_line="grep 'ä' \n", resource_files=[ResourceFile(http_url="memory://f")],

@@ -24,7 +24,7 @@ ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
 
 def test_every_input_has_a_handler() -> None:
     assert set(HANDLERS) == {*inputs.REQUESTS, *inputs.REPORTS}
-    assert len(inputs.REQUESTS) == 30
+    assert len(inputs.REQUESTS) == 38
     assert len(inputs.REPORTS) == 8
 
 

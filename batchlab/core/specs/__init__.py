@@ -4,6 +4,17 @@ A spec is complete in itself: whatever can be said to be wrong about it without 
 of the service is refused when it is made. Times are `datetime.timedelta`; None is "without limit".
 """
 
+from batchlab.core.specs.applications import (
+    ApplicationPackageReference,
+    check_application_id,
+    check_version,
+)
+from batchlab.core.specs.certificates import (
+    CertificateFormat,
+    CertificateReference,
+    ThumbprintAlgorithm,
+    read_thumbprint,
+)
 from batchlab.core.specs.common import (
     RETENTION,
     Deallocation,
@@ -52,7 +63,10 @@ __all__ = [
     "RETENTION",
     "AffinityInfo",
     "AllTasksComplete",
+    "ApplicationPackageReference",
     "AutoPoolSpecification",
+    "CertificateFormat",
+    "CertificateReference",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -79,10 +93,14 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "ThumbprintAlgorithm",
+    "check_application_id",
     "check_interval",
     "check_max_parallel_tasks",
     "check_priority",
     "check_resize_timeout",
     "check_target",
+    "check_version",
+    "read_thumbprint",
     "vm_cores",
 ]

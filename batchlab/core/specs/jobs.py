@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from batchlab.core.ids import check_id, check_job_id
 from batchlab.core.model import Model
+from batchlab.core.specs.applications import ApplicationPackageReference
 from batchlab.core.specs.common import (
     RETENTION,
     ResourceFile,
@@ -128,6 +129,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     command_line : str
     resource_files, environment_settings, constraints, required_slots, display_name
         As for a task.
+    application_package_references
+        As for a task.
     kill_job_on_completion : bool, default True
         Whether the job is terminated (``JMComplete``) when it completes, well or not.
     run_exclusive : bool, default True
@@ -146,6 +149,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     kill_job_on_completion: bool = True
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
@@ -157,6 +161,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             constraints=self.constraints,
             required_slots=self.required_slots,
             display_name=self.display_name,
+            application_package_references=self.application_package_references,
         )
 
     def __post_init__(self) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
+from batchlab.core.specs.applications import (
+    ApplicationPackageReference,
+    check_package_references,
+)
 from batchlab.core.specs.common import (
     ResourceFile,
     TaskConstraints,
@@ -38,6 +42,8 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on the node first, unless it is there already; at most 10.
     """
 
     id: str
@@ -50,11 +56,13 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
         check_display_name(self.display_name, "TaskSpec")
+        check_package_references(self.application_package_references, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",
                           owner="TaskSpec")  # fmt: skip

@@ -35,6 +35,7 @@ from batchlab.drivers.dask.attaching import find_client, install_host, scale_whe
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
 
 __all__ = ["DaskConnection"]
@@ -198,9 +199,9 @@ class DaskConnection:
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._began) * self.config.speed
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call(self._rpc.batchlab_request, payload=pickle.dumps(request))
+        self.call(self._rpc.batchlab_request, payload=pickle.dumps((request, secret)))
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""

@@ -28,6 +28,7 @@ from batchlab.core.outputs import (
     Command,
     DeleteFiles,
     EvictNode,
+    ForgetCertificate,
     ForgetJob,
     RebootNode,
     StartNode,
@@ -44,6 +45,7 @@ from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.journal import Journal
+from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 
 __all__ = ["PLUGIN_NAME", "BatchHost", "HostConfig"]
@@ -96,6 +98,7 @@ class BatchHost(SchedulerPlugin):
         self.config = config
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
+        self.vault = Vault()
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin the lab."""
@@ -173,6 +176,8 @@ class BatchHost(SchedulerPlugin):
                     self.fleet.stop(command)
                 case EvictNode():
                     self.fleet.evict(command)
+                case ForgetCertificate():
+                    self.vault.forget(command.thumbprint)
                 case _:
                     raise TypeError(f"no way to obey {command}")
         for node_id, group in for_nodes.items():
@@ -218,7 +223,7 @@ class BatchHost(SchedulerPlugin):
         return pickle.dumps((True, (self.config, self.now())))
 
     def _request(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self.engine.request(pickle.loads(payload)))
+        return messages.answer(lambda: self.vault.request(self.engine, *pickle.loads(payload)))
 
     def _ask(self, payload: bytes) -> bytes:
         return messages.answer(lambda: self.engine.ask(pickle.loads(payload)))

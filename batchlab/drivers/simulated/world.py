@@ -28,6 +28,7 @@ from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.resources import place
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
 from batchlab.drivers.simulated.workload import Workload
+from batchlab.drivers.vault import Vault
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
 
@@ -116,6 +117,7 @@ class SimulatedWorld:
         self._arranged = 0
         self._machines = 0
         self._nodes: dict[str, _Node] = {}
+        self.vault = Vault()
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
@@ -125,6 +127,7 @@ class SimulatedWorld:
             outputs.StartRun: self._start_run,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
+            outputs.ForgetCertificate: lambda command: self.vault.forget(command.thumbprint),
             outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
         }
 
