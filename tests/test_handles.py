@@ -414,16 +414,18 @@ def test_mapping_without_the_id_says_so(connection: FakeConnection, job: Job) ->
     assert "x" not in job.tasks
     assert job.tasks.get("x") is None
     assert 5 not in job.tasks
-    with pytest.raises(bl.InvalidRequest, match=r"list\(things.values\(\)\)"):
+    with pytest.raises(bl.InvalidRequest, match=r"things\[:10\]"):
         job.tasks[0]  # type: ignore[index]
 
 
 def test_views_of_many_tasks_come_in_pages(connection: FakeConnection, job: Job) -> None:
-    def page(question: questions.ListTasks) -> list[Any]:
-        ids = [f"t{number}" for number in range(2500)]
-        return [_Any(id=id_) for id_ in ids[question.skip : question.skip + question.limit]]
+    def page(question: questions.PageTasks) -> questions.TaskPage:
+        assert question.where == (("state", ("completed",)),)
+        end = min(question.after + question.limit, 2500)
+        views = [_Any(id=f"t{number}") for number in range(question.after, end)]
+        return questions.TaskPage(views, end if end < 2500 else None)
 
-    connection.answers["ListTasks"] = page
+    connection.answers["PageTasks"] = page
     assert len(list(job.tasks.views("completed"))) == 2500
 
 

@@ -328,8 +328,9 @@ class RunExited(Report, frozen=True, kw_only=True):
     """A run is over: no process of it is left.
 
     `exit_code` is None when the command was never launched (then `failure` says why). `failure`
-    may also stand beside an exit code: the run was killed because its time was over. `cancelled`
-    is True when the node ended the run, or did not begin it, because of `CancelRun`.
+    may also stand beside an exit code: the run was killed because its time was over, or its output
+    files could not be uploaded. `cancelled` is True when the node ended the run, or did not begin
+    it, because of `CancelRun`.
     """
 
     run_id: RunId

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.ids import RunId
-from batchlab.core.specs import CertificateReference, ResourceFile
+from batchlab.core.specs import CertificateReference, OutputFile, ResourceFile
 
 RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
@@ -80,6 +80,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     root. `environment` holds the user's settings; the node adds Azure's
     (`batchlab.core.environment`). `time_limit_s` is in seconds of lab time. The first preparation
     on a node carries the job's `release`, for clusters whose machines outlive their workers.
+    `output_files` are uploaded by the node when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -89,6 +90,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     directory: str
     environment: dict[str, str] = {}
     resource_files: tuple[ResourceFile, ...] = ()
+    output_files: tuple[OutputFile, ...] = ()
     time_limit_s: float | None = None
     preparation_directory: str | None = None
     release: StartRun | None = None

@@ -18,6 +18,7 @@ from batchlab.core import (
     views,
 )
 from batchlab.core.explain import explain
+from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -225,6 +226,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         command_line=spec.command_line,
         environment_settings=spec.environment_settings,
         resource_files=spec.resource_files,
+        output_files=spec.output_files,
         constraints=constraints,
         required_slots=spec.required_slots,
         display_name=spec.display_name,
@@ -349,6 +351,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     ],
     questions.GetJobSchedule: lambda core, q, now: schedule_view(core.schedule(q.job_schedule_id)),
     questions.ListTasks: _list_tasks,
+    questions.PageTasks: lambda core, q, now: page_tasks(core.job(q.job_id), q, task_view),
     questions.ListTaskIds: lambda core, q, now: [
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],

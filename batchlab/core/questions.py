@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -76,6 +78,28 @@ class ListTasks(Question, frozen=True, kw_only=True):
     states: tuple[str, ...] = ()
     skip: int = 0
     limit: int = 1000
+
+
+class PageTasks(Question, frozen=True, kw_only=True):
+    """-> TaskPage: the next tasks after number `after`, in order of creation.
+
+    `where` are pairs of a field of the view and the values it may have; of an id also patterns
+    with ``*`` and ``?``. With `only_ids` the items are ids. A page may be short, or empty, and
+    still not be the last: nobody is held up by a search.
+    """
+
+    job_id: str
+    where: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    after: int = 0
+    limit: int = 1000
+    only_ids: bool = False
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last."""
+
+    items: list[Any]
+    next: int | None
 
 
 class ListTaskIds(Question, frozen=True, kw_only=True):

@@ -92,8 +92,13 @@ class RunRecord(Record, eq=False, kw_only=True):
 
 
 class TaskRecord(Record, eq=False, kw_only=True):
-    """One task. `slots` are what it takes of a node, `unmet` the dependencies that are missing."""
+    """One task.
 
+    `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
+    the dependencies that are missing.
+    """
+
+    number: int
     spec: TaskSpec
     job: JobRecord
     created: float
@@ -134,8 +139,8 @@ class JobRecord(Record, eq=False, kw_only=True):
 
     `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
     the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it. `action` is what the end of a task has in store for
-    the job: ``disable``, or the reason of its termination.
+    the nodes that may hold files of it, `added` is how many tasks it was ever given. `action` is
+    what the end of a task has in store for the job: ``disable``, or the reason of its termination.
     """
 
     key: str
@@ -151,6 +156,7 @@ class JobRecord(Record, eq=False, kw_only=True):
     manager: TaskRecord | None = None
     scheduling_error: FailureInfo | None = None
     tasks: dict[str, TaskRecord] = {}
+    added: int = 0
     queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
     active: int = 0
     running: int = 0

@@ -65,7 +65,9 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
 def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
     """Enter a task, and queue it unless it has to wait for others."""
     active = phases.TaskActive(core.now)
+    job.added += 1
     task = TaskRecord(
+        number=job.added,
         spec=spec,
         job=job,
         created=core.now,
@@ -183,6 +185,7 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
             directory=task.directory,
             environment={**job.spec.common_environment_settings, **spec.environment_settings},
             resource_files=spec.resource_files,
+            output_files=spec.output_files,
             time_limit_s=limit.total_seconds() if limit else None,
             preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
             application_packages=applications.wanted(core, spec.application_package_references)

@@ -21,6 +21,7 @@ from batchlab.core.specs import (
     JobPreparationTask,
     JobReleaseTask,
     JobSpec,
+    OutputFile,
     PoolInfo,
     ResourceFile,
     Schedule,
@@ -209,6 +210,7 @@ class TaskView(View, frozen=True, kw_only=True):
     command_line: str
     environment_settings: dict[str, str]
     resource_files: tuple[ResourceFile, ...]
+    output_files: tuple[OutputFile, ...]
     constraints: TaskConstraints
     """With the values in force: the job's retries, the default retention."""
     required_slots: int

@@ -8,13 +8,16 @@ all properties of one moment at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from typing import Any, Generic, NoReturn, Self, TypeVar, overload
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from copy import copy
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
 from batchlab.core.ids import fold
+from batchlab.core.pages import Where, matching
 from batchlab.core.views import View
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
+from batchlab.handles.filtering import as_where, where_text
 
 __all__ = ["Handle", "Handles", "Seen", "Shown"]
 
@@ -97,17 +100,78 @@ class Handle(Shown, ABC):
 class Handles(Shown, Mapping[str, H]):
     """The handles of all things of one kind, in order of creation, by id without regard to case.
 
-    ``things["id"]`` raises `NotFound` with Azure's code for what is not there.
+    ``things["id"]`` raises `NotFound` with Azure's code for what is not there, ``things[:10]``
+    are the handles of the first ten. Nothing is held: each look asks the service anew.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_where")
+    _kind: ClassVar[str]
+    _view_type: ClassVar[type[View]]
+    _name: ClassVar[str] = "id"
+    """The property that things are looked up by."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._where: Where = ()
 
-    @abstractmethod
     def ids(self) -> list[str]:
         """All ids, in order of creation."""
+        return [getattr(view, self._name) for view in self.views()]
+
+    @abstractmethod
+    def views(self) -> Iterable[View]:
+        """A frozen picture of each thing."""
+
+    def filter(self, **where: Any) -> Self:
+        """Only the things whose properties are as given; what they are is asked at each look.
+
+        Parameters
+        ----------
+        **where
+            Properties that are text, whole numbers or truths, such as ``state``, and the value
+            that each must have, or a list of those that it may have. An id may be a pattern with
+            ``*`` and ``?``; ids are compared without case. None is "has none".
+
+        Raises
+        ------
+        InvalidRequest
+            ``UnsupportedProperty``, ``InvalidPropertyValue``: there is no such property, or it
+            never has this value.
+
+        Examples
+        --------
+        >>> job.tasks.filter(state="completed", result="failure")  # doctest: +SKIP
+        3 tasks with state='completed', result='failure'
+        """
+        narrowed = copy(self)
+        owner = f"{type(self).__name__}.filter"
+        narrowed._where = (*self._where, *as_where(where, self._view_type, self._kind, owner))
+        return narrowed
+
+    @property
+    def narrowed(self) -> str:
+        """The filter that it was narrowed by, as text; empty without one."""
+        return where_text(self._where)
+
+    def to_frame(self, columns: Sequence[str] | None = None) -> Any:
+        """A pandas frame of one moment: a row for each thing, by id, and a column per property.
+
+        What a property consists of has columns of its own: ``failure_info.code``.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            Which columns; all if omitted.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed: ``pip install "batchlab[pandas]"``.
+        """
+        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+
+        owner = f"{type(self).__name__}.to_frame"
+        return frame(self._view_type, self.views(), columns, owner, index=self._name)
 
     @abstractmethod
     def _handle(self, id: str) -> H: ...  # noqa: A002
@@ -115,12 +179,27 @@ class Handles(Shown, Mapping[str, H]):
     @abstractmethod
     def _summary(self) -> str: ...
 
-    def __getitem__(self, key: str) -> H:
+    @overload
+    def __getitem__(self, key: str) -> H: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[H]: ...
+    def __getitem__(self, key: str | slice) -> H | list[H]:
+        if isinstance(key, slice):
+            return [self._handle(id) for id in self._sliced(key)]  # noqa: A001
         if not isinstance(key, str):
-            reason = "things are looked up by id; list(things.values()) has them in order"
+            reason = "things are looked up by id; things[:10] are the first ten"
             raise invalid("id", key, reason, owner=type(self).__name__)
-        handle = self._handle(key)
-        return self._handle(str(handle.view().id))  # type: ignore[attr-defined]
+        view = self._handle(key).view()
+        if not matching([view], self._where):
+            code = self._kind.title().replace(" ", "") + "NotFound"
+            raise NotFound(code, f"{self._kind} {key!r} is none with {where_text(self._where)}")
+        return self._handle(getattr(view, self._name))
+
+    def _sliced(self, key: slice) -> list[str]:
+        try:
+            return self.ids()[key]
+        except (TypeError, ValueError) as error:
+            raise invalid("id", key, str(error), owner=type(self).__name__) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids())

@@ -19,6 +19,7 @@ from batchlab.core.inputs import (
     TerminateJob,
     UpdateJob,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPreparations
 from batchlab.core.specs import (
     AffinityInfo,
@@ -30,47 +31,26 @@ from batchlab.core.specs import (
     JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    OutputFile,
     PoolInfo,
     ResourceFile,
     TaskConstraints,
     TaskDependencies,
     TaskSpec,
 )
-from batchlab.core.views import ExecutionInfo, FailureInfo, JobView, PreparationView, TaskCounts
+from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
-from batchlab.handles.pool import Pool
+from batchlab.handles.pool import PackageReferences, Pool
+from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
-__all__ = ["Counts", "Job", "Jobs", "Preparations"]
+__all__ = ["Counts", "Job", "Jobs"]
 
 
 class Counts(TaskCounts, Shown, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
-
-
-class Preparations(list[PreparationView], Shown):
-    """The preparation and release of a job: a row for each node that ran its preparation."""
-
-    def __repr__(self) -> str:
-        # Without node ids, so that the text of a lesson is the same on every machine.
-        rows = [("node", "preparation", "exit code", "release", "exit code")]
-        for number, row in enumerate(self, 1):
-            preparation = _cells(row.job_preparation_task_execution_info)
-            release = _cells(row.job_release_task_execution_info)
-            rows.append((str(number), *preparation, *release))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-
-
-def _cells(info: ExecutionInfo | None) -> tuple[str, str]:
-    if info is None:
-        return "-", "-"
-    return info.result or info.state, "-" if info.exit_code is None else str(info.exit_code)
 
 
 class Job(Handle):
@@ -144,6 +124,7 @@ class Job(Handle):
         command_line: str,
         *,
         resource_files: Sequence[ResourceFile | str] | None = None,
+        output_files: Sequence[OutputFile] | None = None,
         environment_settings: dict[str, str] | Sequence[EnvironmentSetting] | None = None,
         constraints: TaskConstraints | None = None,
         required_slots: int | None = None,
@@ -151,6 +132,7 @@ class Job(Handle):
         depends_on: TaskDependencies | Sequence[str] | None = None,
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
+        application_package_references: PackageReferences | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -162,9 +144,11 @@ class Job(Handle):
         """
         spec = TaskSpec(**given(
             id=id, command_line=command_line, resource_files=resource_files,
+            output_files=output_files,
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
+            application_package_references=application_package_references,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 
@@ -297,15 +281,13 @@ class Jobs(Handles[Job]):
     """The jobs of a lab by id, in order of creation."""
 
     __slots__ = ()
-
-    def ids(self) -> list[str]:
-        """All ids, in order of creation."""
-        return [view.id for view in self.views()]
+    _kind = "job"
+    _view_type = JobView
 
     def views(self) -> list[JobView]:
         """A frozen picture of each job, all of one moment."""
         views: list[JobView] = self._connection.ask(ListJobs())
-        return views
+        return matching(views, self._where)
 
     def _handle(self, id: str) -> Job:  # noqa: A002
         return Job(self._connection, id)

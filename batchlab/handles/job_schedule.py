@@ -11,6 +11,7 @@ from batchlab.core.inputs import (
     TerminateJobSchedule,
     UpdateJobSchedule,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
 from batchlab.core.specs import JobSpec, Schedule
 from batchlab.core.views import JobScheduleView
@@ -131,15 +132,13 @@ class JobSchedules(Handles[JobSchedule]):
     """The job schedules of a lab by id, in order of creation."""
 
     __slots__ = ()
-
-    def ids(self) -> list[str]:
-        """All ids, in order of creation."""
-        return [view.id for view in self.views()]
+    _kind = "job schedule"
+    _view_type = JobScheduleView
 
     def views(self) -> list[JobScheduleView]:
         """A frozen picture of each job schedule, all of one moment."""
         views: list[JobScheduleView] = self._connection.ask(ListJobSchedules())
-        return views
+        return matching(views, self._where)
 
     def _handle(self, id: str) -> JobSchedule:  # noqa: A002
         return JobSchedule(self._connection, id)

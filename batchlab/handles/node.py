@@ -12,8 +12,9 @@ from batchlab.core.inputs import (
     RebootNode,
     ReimageNode,
 )
+from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.specs import Deallocation
+from batchlab.core.specs import CertificateReference, Deallocation
 from batchlab.core.views import ExecutionInfo, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen
@@ -46,6 +47,9 @@ class Node(Handle):
     total_tasks_run = Seen[int]("How many runs of tasks it has had.")
     total_tasks_succeeded = Seen[int]("How many of them succeeded.")
     start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
+    certificate_references = Seen[tuple[CertificateReference, ...]](
+        "The certificates it has had since its last start."
+    )
     errors = Seen[tuple[ResizeError, ...]]("What is wrong with it.")
     running_tasks = Seen[tuple[tuple[str, str], ...]]("Job id and task id of what runs there.")
 
@@ -166,19 +170,17 @@ class Nodes(Handles[Node]):
     """The nodes of a pool by id, in order of allocation."""
 
     __slots__ = ("_pool_id",)
+    _kind = "node"
+    _view_type = NodeView
 
     def __init__(self, connection: Connection, pool_id: str) -> None:
         super().__init__(connection)
         self._pool_id = pool_id
 
-    def ids(self) -> list[str]:
-        """All ids, in order of allocation."""
-        return [view.id for view in self.views()]
-
     def views(self) -> list[NodeView]:
         """A frozen picture of each node, all of one moment."""
         views: list[NodeView] = self._connection.ask(ListNodes(pool_id=self._pool_id))
-        return views
+        return matching(views, self._where)
 
     @verb
     def wait(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from batchlab.core.ids import fold
 from batchlab.core.inputs import DeleteTask, ReactivateTask, TerminateTask, UpdateTask
@@ -12,14 +14,17 @@ from batchlab.core.questions import (
     ExplainTask,
     GetTask,
     ListTaskIds,
-    ListTasks,
     LocateTask,
+    PageTasks,
     TaskIs,
+    TaskPage,
     TasksCompleted,
 )
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     ExitConditions,
+    OutputFile,
     ResourceFile,
     TaskConstraints,
     TaskDependencies,
@@ -28,11 +33,15 @@ from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.files import Files
+from batchlab.handles.filtering import where_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Explanation", "Task", "Tasks"]
 
-PAGE = 1000
+PAGE = 500
+"""Views that are asked for at a time: some milliseconds of the service's time."""
+MANY = 10_000
+"""Ids that are asked for at a time."""
 
 
 class Task(Handle):
@@ -48,12 +57,16 @@ class Task(Handle):
     command_line = Seen[str]("What it runs.")
     environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
     resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
+    output_files = Seen[tuple[OutputFile, ...]]("Files uploaded when it has run.")
     constraints = Seen[TaskConstraints]("Its limits, with the values in force.")
     required_slots = Seen[int]("How many slots of a node a run takes.")
     display_name = Seen[str | None]("A name for people.")
     depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
     exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
     affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
+    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+        "What is unpacked on its node first."
+    )
     node_id = Seen[str | None]("The node it runs or last ran on.")
     pool_id = Seen[str | None]("The pool of that node.")
     task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")
@@ -170,9 +183,14 @@ class Task(Handle):
 
 
 class Tasks(Handles[Task]):
-    """The tasks of a job by id, in order of creation."""
+    """The tasks of a job by id, in order of creation.
+
+    However many there are, views come in pages, so that nobody who looks holds up the service.
+    """
 
     __slots__ = ("_job_id",)
+    _kind = "task"
+    _view_type = TaskView
 
     def __init__(self, connection: Connection, job_id: str) -> None:
         super().__init__(connection)
@@ -180,22 +198,27 @@ class Tasks(Handles[Task]):
 
     def ids(self) -> list[str]:
         """All ids, in order of creation."""
+        if self._where:
+            return list(self._pages(only_ids=True))
         ids: list[str] = self._connection.ask(ListTaskIds(job_id=self._job_id))
         return ids
 
     def views(self, *states: str) -> Iterator[TaskView]:
         """A frozen picture of each task (in one of the states), a page of them at a time."""
-        chosen = tuple(check_state("task", state, "Tasks.views") for state in states)
-        skip = 0
-        while page := self.page(skip, PAGE, chosen):
-            yield from page
-            skip += len(page)
+        return (self.filter(state=states) if states else self)._pages()
 
-    def page(self, skip: int, limit: int, states: tuple[str, ...] = ()) -> list[TaskView]:
-        """A frozen picture of some tasks, all of one moment."""
-        question = ListTasks(job_id=self._job_id, states=states, skip=skip, limit=limit)
-        page: list[TaskView] = self._connection.ask(question)
-        return page
+    def first(self, count: int) -> list[TaskView]:
+        """A frozen picture of the first tasks."""
+        return list(islice(self._pages(limit=count), count))
+
+    def _pages(self, limit: int = PAGE, *, only_ids: bool = False) -> Iterator[Any]:
+        after: int | None = 0
+        while after is not None:
+            question = PageTasks(job_id=self._job_id, where=self._where, after=after,
+                                 limit=MANY if only_ids else limit, only_ids=only_ids)  # fmt: skip
+            page: TaskPage = self._connection.ask(question)
+            yield from page.items
+            after = page.next
 
     @verb
     def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
@@ -219,21 +242,28 @@ class Tasks(Handles[Task]):
         return counts
 
     def __len__(self) -> int:
-        counts = self._counts()
-        return counts.active + counts.running + counts.completed
+        return len(self.ids()) if self._where else total(self._counts())
 
     def _summary(self) -> str:
-        return count_text(self._counts())
+        if not self._where:
+            return count_text(self._counts())
+        count = len(self)
+        return f"{count} task{'s' * (count != 1)} with {where_text(self._where)}"
+
+
+def total(counts: TaskCounts) -> int:
+    """How many tasks there are in all."""
+    return counts.active + counts.running + counts.completed
 
 
 def count_text(counts: TaskCounts) -> str:
     """Counts as a line: ``8 tasks: 2 running, 6 completed (1 failed)``."""
-    total = counts.active + counts.running + counts.completed
+    count = total(counts)
     states = ("active", "running", "completed")
     parts = [f"{n} {state}" for state in states if (n := getattr(counts, state))]
     if counts.failed:
         parts[-1] += f" ({counts.failed} failed)"
-    return f"{total} task{'s' * (total != 1)}" + f": {', '.join(parts)}" * bool(parts)
+    return f"{count} task{'s' * (count != 1)}" + f": {', '.join(parts)}" * bool(parts)
 
 
 class Explanation(list[str], Shown):

@@ -22,14 +22,15 @@ from batchlab.core.views import (
 )
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
-from batchlab.handles.base import Handle, Shown
+from batchlab.handles.base import Handle, Handles, Shown
 from batchlab.handles.files import FileList, Files
-from batchlab.handles.job import Counts, Job, Jobs, Preparations
+from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
-from batchlab.handles.task import Explanation, Task, Tasks, count_text
+from batchlab.handles.preparations import Preparations
+from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 
 __all__ = ["mimebundle"]
@@ -137,7 +138,13 @@ def _job_schedule(schedule: JobSchedule) -> Html:
 
 @draw.register
 def _job_schedules(schedules: JobSchedules) -> Html:
-    return card("Job schedules", "", [], _schedule_table(schedules.views()), colour="#e69f00")
+    return card(
+        "Job schedules",
+        _filter(schedules),
+        [],
+        _schedule_table(schedules.views()),
+        colour="#e69f00",
+    )
 
 
 @draw.register
@@ -162,12 +169,12 @@ def _task(task: Task) -> Html:
 
 @draw.register
 def _pools(pools: Pools) -> Html:
-    return card("Pools", "", [], _pool_table(pools.views()))
+    return card("Pools", _filter(pools), [], _pool_table(pools.views()))
 
 
 @draw.register
 def _jobs(jobs: Jobs) -> Html:
-    return card("Jobs", "", [], _job_table(jobs.views()), colour="#e69f00")
+    return card("Jobs", _filter(jobs), [], _job_table(jobs.views()), colour="#e69f00")
 
 
 @draw.register
@@ -176,16 +183,16 @@ def _nodes(nodes: Nodes) -> Html:
     rows = [_node_row(view) for view in views[:ROWS]]
     columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
     grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[4:])
-    return card("Nodes", repr(nodes), [], grid, colour="#009e73")
+    return card("Nodes", _filter(nodes) or repr(nodes), [], grid, colour="#009e73")
 
 
 @draw.register
 def _tasks(tasks: Tasks) -> Html:
-    counts = tasks._counts()
-    rows = [_task_row(view) for view in tasks.page(0, ROWS)]
+    rows = [_task_row(view) for view in tasks.first(ROWS)]
     columns = ("id", "state", "exit code", "node", "command line")
-    grid = table("", columns, rows, left_out=_total(counts) - len(rows), numbers=("exit code",))
-    return card("Tasks", "", [("All", _counts_line(counts))], grid, colour="#cc79a7")
+    pairs = [] if tasks.narrowed else [("All", _counts_line(tasks._counts()))]
+    grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
+    return card("Tasks", _filter(tasks), pairs, grid, colour="#cc79a7")
 
 
 @draw.register
@@ -318,7 +325,7 @@ def _outcome(info: ExecutionInfo | None) -> tuple[Html, str]:
 
 
 def _counts_line(counts: TaskCounts) -> Html:
-    if not _total(counts):
+    if not total(counts):
         return muted("no tasks")
     parts = [
         ("success", counts.succeeded),
@@ -329,8 +336,8 @@ def _counts_line(counts: TaskCounts) -> Html:
     return join([bar(parts), count_text(counts)])
 
 
-def _total(counts: TaskCounts) -> int:
-    return counts.active + counts.running + counts.completed
+def _filter(things: Handles[Any]) -> str:
+    return f"with {things.narrowed}" if things.narrowed else ""
 
 
 def _by_state(counts: dict[str, int]) -> Html:

@@ -23,6 +23,10 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
     PoolInfo,
     PoolSpec,
     Quotas,
@@ -42,6 +46,10 @@ MODELS: list[type[Model]] = [
 MINIMAL: dict[type[Model], dict[str, Any]] = {
     EnvironmentSetting: {"name": "X"},
     ResourceFile: {"http_url": "/data/in.txt"},
+    OutputFileBlobContainerDestination: {"container_url": "results"},
+    OutputFileDestination: {"container": "results"},
+    OutputFileUploadConfiguration: {},
+    OutputFile: {"file_pattern": "*", "destination": "results"},
     TaskConstraints: {},
     JobConstraints: {},
     StartTask: {"command_line": "s"},
@@ -69,7 +77,9 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
         "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
     },
 }  # fmt: skip
-OPTIONAL = [(PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id")]
+OPTIONAL = [
+    (PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id"), (ResourceFile, "http_url")
+]  # fmt: skip
 NIGHTLY = Schedule(
     do_not_run_until=datetime(2026, 1, 5, 9), do_not_run_after="2026-02-01T00:00+02:00",
     start_window="1m", recurrence_interval="P1D",
@@ -77,6 +87,20 @@ NIGHTLY = Schedule(
 FULL: list[Model] = [
     EnvironmentSetting(name="X", value="1"),
     ResourceFile(http_url="https://h/a?sig=1", file_path="d/a", file_mode="0644"),
+    ResourceFile(storage_container_url="s3://b/c", blob_prefix="a/", file_path="d/"),
+    ResourceFile(auto_storage_container_name="abc-1", file_path=""),
+    OutputFile(
+        file_pattern="../std*.txt", upload_options="TaskFailure",
+        destination=OutputFileBlobContainerDestination(container_url="/data/out", path="a/b"),
+    ),
+    TaskSpec(
+        id="o", command_line="x",
+        output_files=[OutputFile(file_pattern="**/*", destination="memory://x/y")],
+    ),
+    JobManagerTask(
+        id="m", command_line="m",
+        output_files=[OutputFile(file_pattern="a", destination="results")],
+    ),
     StartTask(
         command_line="s", resource_files=["/d/f"], environment_settings={"X": "1"},
         max_task_retry_count=-1, wait_for_success=False,

@@ -19,7 +19,6 @@ from batchlab.core.specs.common import (
     RETENTION,
     Deallocation,
     EnvironmentSetting,
-    ResourceFile,
     TaskConstraints,
 )
 from batchlab.core.specs.conditions import (
@@ -30,6 +29,15 @@ from batchlab.core.specs.conditions import (
     ExitOptions,
     TaskDependencies,
     TaskIdRange,
+)
+from batchlab.core.specs.files import (
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
+    ResourceFile,
+    check_blob_name,
+    check_container_name,
 )
 from batchlab.core.specs.jobs import (
     AllTasksComplete,
@@ -81,6 +89,10 @@ __all__ = [
     "JobScheduleSpec",
     "JobSpec",
     "NodeFill",
+    "OutputFile",
+    "OutputFileBlobContainerDestination",
+    "OutputFileDestination",
+    "OutputFileUploadConfiguration",
     "PoolInfo",
     "PoolSpec",
     "Quotas",
@@ -95,6 +107,8 @@ __all__ = [
     "TaskSpec",
     "ThumbprintAlgorithm",
     "check_application_id",
+    "check_blob_name",
+    "check_container_name",
     "check_interval",
     "check_max_parallel_tasks",
     "check_priority",

@@ -1,9 +1,9 @@
-"""What pools, jobs and tasks have in common: files to fetch, settings, limits."""
+"""What pools, jobs and tasks have in common: settings and limits."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from batchlab.core.model import Model
 from batchlab.durations import format_duration
@@ -45,50 +45,6 @@ class EnvironmentSetting(Model, frozen=True, kw_only=True):
 
     name: str
     value: str = ""
-
-
-class ResourceFile(Model, frozen=True, kw_only=True):
-    """A file put into the task's working directory before its command starts.
-
-    Parameters
-    ----------
-    http_url : str
-        Where it comes from: a local path or any URL that fsspec reads (``https://``, ``file://``,
-        ``memory://`` ...).
-    file_path : str, optional
-        Where it goes, relative to the working directory; the name in the URL if omitted.
-    file_mode : str, default "0770"
-        Permissions, as octal text.
-    """
-
-    http_url: str
-    file_path: str | None = None
-    file_mode: str = "0770"
-
-    @classmethod
-    def _from_sugar(cls, value: Any) -> Any:
-        return cls(http_url=value) if isinstance(value, str) else None
-
-    def __post_init__(self) -> None:
-        if not self.http_url:
-            raise invalid("http_url", self.http_url, "name a path or a URL", owner="ResourceFile")
-        parts = self.target.split("/")
-        if ".." in parts or parts[0] == "" or parts[-1] in ("", "."):
-            raise invalid(
-                "file_path",
-                self.file_path,
-                "must be a path inside the task's working directory",
-                owner="ResourceFile",
-            )
-        digits = self.file_mode
-        if not 3 <= len(digits) <= 5 or any(digit not in "01234567" for digit in digits):
-            raise invalid("file_mode", digits, "must be octal, like '0770'", owner="ResourceFile")
-
-    @property
-    def target(self) -> str:
-        """Where the file goes, relative to the working directory."""
-        path = self.file_path
-        return path if path is not None else self.http_url.split("?")[0].rpartition("/")[2]
 
 
 class TaskConstraints(Model, frozen=True, kw_only=True):

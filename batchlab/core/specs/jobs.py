@@ -10,12 +10,12 @@ from batchlab.core.model import Model
 from batchlab.core.specs.applications import ApplicationPackageReference
 from batchlab.core.specs.common import (
     RETENTION,
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
 from batchlab.core.specs.pools import PoolSpec
 from batchlab.core.specs.tasks import TaskSpec
 from batchlab.durations import format_duration
@@ -81,6 +81,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobPreparationTask")
         check_command(self.command_line, "JobPreparationTask")
+        check_files(self.resource_files, "JobPreparationTask")
 
 
 class JobReleaseTask(Model, frozen=True, kw_only=True):
@@ -111,6 +112,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_id(self.id, owner="JobReleaseTask")
         check_command(self.command_line, "JobReleaseTask")
+        check_files(self.resource_files, "JobReleaseTask")
         if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
             raise invalid(
                 "max_wall_clock_time",
@@ -127,7 +129,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     ----------
     id : str
     command_line : str
-    resource_files, environment_settings, constraints, required_slots, display_name
+    resource_files, output_files, environment_settings, constraints, required_slots, display_name
         As for a task.
     application_package_references
         As for a task.
@@ -150,6 +152,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
     application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    output_files: tuple[OutputFile, ...] = ()
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
@@ -162,6 +165,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             required_slots=self.required_slots,
             display_name=self.display_name,
             application_package_references=self.application_package_references,
+            output_files=self.output_files,
         )
 
     def __post_init__(self) -> None:

@@ -15,11 +15,11 @@ from batchlab.core.specs.applications import (
 )
 from batchlab.core.specs.certificates import CertificateReference, check_certificate_references
 from batchlab.core.specs.common import (
-    ResourceFile,
     check_command,
     check_display_name,
     check_limits,
 )
+from batchlab.core.specs.files import ResourceFile
 from batchlab.durations import format_duration
 from batchlab.errors import InvalidRequest, invalid
 

@@ -9,12 +9,12 @@ from batchlab.core.specs.applications import (
     check_package_references,
 )
 from batchlab.core.specs.common import (
-    ResourceFile,
     TaskConstraints,
     check_command,
     check_display_name,
 )
 from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
 from batchlab.errors import invalid
 
 
@@ -44,6 +44,8 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         The `affinity_id` of a node that it would like to run on.
     application_package_references : list of ApplicationPackageReference, optional
         What is unpacked on the node first, unless it is there already; at most 10.
+    output_files : list of OutputFile, optional
+        Files to upload when its process has ended.
     """
 
     id: str
@@ -57,12 +59,14 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
     application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    output_files: tuple[OutputFile, ...] = ()
 
     def __post_init__(self) -> None:
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
         check_display_name(self.display_name, "TaskSpec")
         check_package_references(self.application_package_references, "TaskSpec")
+        check_files(self.resource_files, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",
                           owner="TaskSpec")  # fmt: skip

@@ -34,7 +34,7 @@ class DownloadFailed(Exception):
             category="UserError",
             code=code,
             message=_MESSAGES[code],
-            details={"HttpUrl": file.http_url, "FilePath": file.target, "Message": reason},
+            details={**file.source, "FilePath": file.target, "Message": reason},
         )
 
 
@@ -60,7 +60,8 @@ def fetch(
         if not wanted():
             return
         try:
-            with _open_source(file.http_url) as source, _open_target(file, directory) as target:
+            url = file.http_url or ""
+            with _open_source(url) as source, _open_target(file, directory) as target:
                 while wanted() and (chunk := source.read(_CHUNK)):
                     target.write(chunk)
         except DownloadFailed:

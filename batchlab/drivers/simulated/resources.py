@@ -28,10 +28,11 @@ def place(run: StartRun, disk: Disk, now: float) -> None:
 
 
 def _contents(resource: ResourceFile) -> bytes:
-    url = urlsplit(resource.http_url)
+    source = resource.http_url or ""
+    url = urlsplit(source)
     if url.scheme not in {"", "file"}:
         return b""
-    path = Path(unquote(url.path) if url.scheme else resource.http_url)
+    path = Path(unquote(url.path) if url.scheme else source)
     try:
         return path.expanduser().read_bytes()
     except OSError as error:
@@ -41,7 +42,7 @@ def _contents(resource: ResourceFile) -> bytes:
                 code="BlobNotFound",
                 message="One of the specified resource files does not exist",
                 details={
-                    "HttpUrl": resource.http_url,
+                    **resource.source,
                     "FilePath": resource.target,
                     "Message": error.strerror or str(error),
                 },

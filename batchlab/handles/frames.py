@@ -1,0 +1,121 @@
+"""Frames: views as a table of pandas, with a column for each property.
+
+What columns there are, and of which type, follows from the type of the views, not from what is in
+them, so that an empty list has the columns of a full one. A property that consists of plain ones
+(`failure_info`, `constraints`) is spread over columns with a dot in their names; what is deeper
+stays as it is.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from batchlab.core.views import View
+from batchlab.errors import invalid
+from batchlab.handles.filtering import unwrapped
+
+__all__ = ["frame"]
+
+_PLAIN: dict[Any, str] = {
+    str: "string",
+    int: "Int64",
+    float: "Float64",
+    bool: "boolean",
+    datetime: "datetime64[us, UTC]",
+    timedelta: "timedelta64[us]",
+}
+
+
+def frame(
+    view: type[View],
+    views: Iterable[View],
+    columns: Sequence[str] | None,
+    owner: str,
+    index: str = "id",
+) -> Any:
+    """Make a frame of views; see `batchlab.handles.base.Handles.to_frame`."""
+    known = {name: (get, kind) for name, get, kind in _columns(view)}
+    chosen = _chosen(columns, known, owner)
+    try:
+        import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
+    except ImportError:
+        raise ImportError('to_frame() needs pandas: pip install "batchlab[pandas]"') from None
+
+    getters = [known[name][0] for name in [index, *chosen]]
+    cells: list[list[Any]] = [[] for _ in getters]
+    takers = [(get, column.append) for get, column in zip(getters, cells, strict=True)]
+    for one in views:
+        for get, take in takers:
+            take(get(one))
+    keys, *rest = cells
+    data = {
+        name: pd.Series(column, dtype=known[name][1], index=range(len(keys)))
+        for name, column in zip(chosen, rest, strict=True)
+    }
+    table = pd.DataFrame(data, columns=list(chosen), index=range(len(keys)))
+    table.index = pd.Index(keys, name=index, dtype="object")
+    return table
+
+
+def _chosen(columns: Any, known: Iterable[str], owner: str) -> list[str]:
+    names = list(known)[1:]  # the first is the index
+    if columns is None:
+        return names
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise invalid("columns", columns, "must be a list of columns", owner=owner)
+    wanted = list(columns)
+    for name in wanted:
+        if name not in names:
+            reason = f"there is no such column; there are {', '.join(names)}"
+            raise invalid("columns", name, reason, owner=owner)
+    return wanted
+
+
+Column = tuple[str, Callable[[Any], Any], str]
+
+
+@cache
+def _columns(view: type[View]) -> list[Column]:
+    columns = list(_spread(view, "", lambda whole: whole))
+    key = "id" if "id" in view.__struct_fields__ else "node_id"
+    return sorted(columns, key=lambda column: column[0] != key)
+
+
+def _spread(
+    struct: type[msgspec.Struct], prefix: str, get_whole: Callable[[Any], Any]
+) -> Iterator[Column]:
+    hints = typing.get_type_hints(struct)
+    for name in struct.__struct_fields__:
+        kind = unwrapped(hints[name])
+        get = _getter(get_whole, name) if prefix else attrgetter(name)
+        if _is_flat(kind):
+            yield from _spread(kind, f"{prefix}{name}.", get)
+        else:
+            yield f"{prefix}{name}", get, _PLAIN.get(kind, "object")
+
+
+def _getter(get_whole: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
+    def get(view: Any) -> Any:
+        whole = get_whole(view)
+        return None if whole is None else getattr(whole, name)
+
+    return get
+
+
+def _is_flat(kind: Any) -> bool:
+    """Whether a struct consists of plain properties, or of structs that do."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return False
+    hints = typing.get_type_hints(kind)
+    kinds = [unwrapped(hints[name]) for name in kind.__struct_fields__]
+    return all(
+        part in _PLAIN or typing.get_origin(part) in (dict, typing.Literal) or _is_flat(part)
+        for part in kinds
+    )

@@ -1,0 +1,95 @@
+"""The status table of a job: its preparation and its release, on each node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from batchlab.core.ids import fold
+from batchlab.core.views import ExecutionInfo, PreparationView
+from batchlab.errors import invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.verbs import verb
+
+__all__ = ["Preparations"]
+
+_OUTCOMES = ("success", "failure", "running", "completed", "-")
+
+
+class Preparations(list[PreparationView], Shown):
+    """The preparation and release of a job: a row for each node that ran its preparation."""
+
+    @verb
+    def filter(
+        self,
+        *,
+        node_id: str | Sequence[str] | None = None,
+        preparation: str | Sequence[str] | None = None,
+        release: str | Sequence[str] | None = None,
+    ) -> Preparations:
+        """Only some of the rows.
+
+        Parameters
+        ----------
+        node_id : str or list of str, optional
+        preparation, release : str or list of str, optional
+            As the table shows them: ``success``, ``failure``, ``running``; a release that has not
+            begun is ``-``.
+        """
+        nodes = _choices("node_id", node_id, None)
+        preparations = _choices("preparation", preparation, _OUTCOMES)
+        releases = _choices("release", release, _OUTCOMES)
+        return Preparations(
+            row
+            for row in self
+            if (nodes is None or fold(row.node_id) in nodes)
+            and (
+                preparations is None
+                or _outcome(row.job_preparation_task_execution_info) in preparations
+            )
+            and (releases is None or _outcome(row.job_release_task_execution_info) in releases)
+        )
+
+    def to_frame(self, columns: Sequence[str] | None = None) -> Any:
+        """A pandas frame with a row for each node; see `job.tasks.to_frame`."""
+        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+
+        return frame(PreparationView, self, columns, "Preparations.to_frame", index="node_id")
+
+    def __repr__(self) -> str:
+        # Without node ids, so that the text of a lesson is the same on every machine.
+        rows = [("node", "preparation", "exit code", "release", "exit code")]
+        for number, row in enumerate(self, 1):
+            preparation = _cells(row.job_preparation_task_execution_info)
+            release = _cells(row.job_release_task_execution_info)
+            rows.append((str(number), *preparation, *release))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+
+
+def _choices(name: str, given: Any, known: tuple[str, ...] | None) -> list[str] | None:
+    """What a row may have, folded; None is anything."""
+    if given is None:
+        return None
+    values = [given] if isinstance(given, str) else given
+    if not isinstance(values, Iterable):
+        raise invalid(name, given, "must be text or a list of texts", owner="Preparations.filter")
+    found = []
+    for value in values:
+        if not isinstance(value, str) or (known and value.lower() not in known):
+            reason = f"must be one of {', '.join(known)}" if known else "must be the id of a node"
+            raise invalid(name, value, reason, owner="Preparations.filter")
+        found.append(fold(value))
+    return found
+
+
+def _outcome(info: ExecutionInfo | None) -> str:
+    return "-" if info is None else info.result or info.state
+
+
+def _cells(info: ExecutionInfo | None) -> tuple[str, str]:
+    code = info.exit_code if info else None
+    return _outcome(info), "-" if code is None else str(code)
