@@ -17,6 +17,7 @@ import typing as _typing
 from batchlab.core.specs import (
     AffinityInfo,
     AutoPoolSpecification,
+    AutoUserSpecification,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -43,6 +44,9 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    UserAccount,
+    UserIdentity,
+    VmSize,
 )
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.errors import (
@@ -72,6 +76,7 @@ __all__ = [
     "AffinityInfo",
     "AutoPoolSpecification",
     "AutoScaleRun",
+    "AutoUserSpecification",
     "BatchError",
     "Behavior",
     "Conflict",
@@ -115,6 +120,9 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
+    "VmSize",
     "WaitNeverEnds",
     "WaitTimeout",
     "Workload",

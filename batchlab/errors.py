@@ -123,7 +123,7 @@ def invalid(
         Azure's code.
     """
     try:
-        shown = repr(value)
+        shown = repr(value) if name != "password" else "(not shown)"
     except Exception:  # a whole number of 5000 digits has none
         shown = f"<{type(value).__name__}>"
     if len(shown) > 200:

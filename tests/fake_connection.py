@@ -7,6 +7,7 @@ from typing import Any
 
 from batchlab.core.inputs import Request
 from batchlab.core.questions import Condition, LocateTask, Location, Question
+from batchlab.drivers.history import Batch
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.errors import NotFound
 
@@ -65,6 +66,14 @@ class FakeConnection:
     def wait(self, condition: Condition, timeout: float | None = None, watch: Any = None) -> None:
         self.waits.append((condition, timeout))
         self.on_wait()
+
+    speed = 1.0
+
+    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
+        return Batch(changes=[], next=since, now=0.0)
+
+    def before_close(self, callback: Callable[[], None]) -> None:
+        pass
 
     def close(self) -> None:
         self.requests.append("close")  # type: ignore[arg-type]

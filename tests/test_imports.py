@@ -29,6 +29,7 @@ LINES = [
         "batchlab.drivers.engine",
         "batchlab.drivers.journal",
         "batchlab.drivers.vault",
+        "batchlab.drivers.history",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
     {"batchlab.storage"},

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, inputs, nodes, phases, placement, pools, tasks
+from batchlab.core import hooks, inputs, nodes, phases, placement, pools, tasks, users
 from batchlab.core.outputs import DeleteFiles, StartRun
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.views import ResizeError
@@ -66,17 +66,18 @@ def _run_start_task(core: Core, node: NodeRecord) -> None:
     assert spec is not None
     assert hook is not None
     run = core.new_run("starttask", node, None, "starttask")
-    core.command(
-        StartRun(
-            run_id=run.id,
-            kind="starttask",
-            pool_id=node.pool.spec.id,
-            command_line=spec.command_line,
-            directory="startup",
-            environment=spec.environment_settings,
-            resource_files=spec.resource_files,
-        )
+    order = StartRun(
+        run_id=run.id,
+        kind="starttask",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory="startup",
+        environment=spec.environment_settings,
+        resource_files=spec.resource_files,
     )
+    if spec.user_identity:
+        order = users.run_as(order, node.pool, spec.user_identity)
+    core.command(order)
     core.move_hook(hook, phases.HookRunning(core.now, run.id), node, None)
 
 

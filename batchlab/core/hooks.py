@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import phases
+from batchlab.core import phases, users
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import ForgetJob, StartRun
@@ -101,19 +101,20 @@ def _start_preparation(core: Core, footprint: FootprintRecord) -> None:
     release = job.spec.job_release_task and _release_order(
         footprint, RunId(job.spec.id, job.spec.job_release_task.id, node.id, 0)
     )
-    core.command(
-        StartRun(
-            run_id=run.id,
-            kind="jobpreparation",
-            pool_id=node.pool.spec.id,
-            command_line=spec.command_line,
-            directory=f"{job.directory}/{spec.id}",
-            environment={**job.spec.common_environment_settings, **spec.environment_settings},
-            resource_files=spec.resource_files,
-            time_limit_s=limit.total_seconds() if limit else None,
-            release=release or None,
-        )
+    order = StartRun(
+        run_id=run.id,
+        kind="jobpreparation",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory=f"{job.directory}/{spec.id}",
+        environment={**job.spec.common_environment_settings, **spec.environment_settings},
+        resource_files=spec.resource_files,
+        time_limit_s=limit.total_seconds() if limit else None,
+        release=release or None,
     )
+    if spec.user_identity:
+        order = users.run_as(order, node.pool, spec.user_identity)
+    core.command(order)
     phase = phases.HookRunning(core.now, run.id)
     core.move_hook(footprint.preparation, phase, node, footprint)
 
@@ -191,7 +192,7 @@ def _release_order(footprint: FootprintRecord, run_id: RunId) -> StartRun:
     job, node = footprint.job, footprint.node
     spec = job.spec.job_release_task
     assert spec is not None
-    return StartRun(
+    order = StartRun(
         run_id=run_id,
         kind="jobrelease",
         pool_id=node.pool.spec.id,
@@ -202,6 +203,7 @@ def _release_order(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         time_limit_s=spec.max_wall_clock_time.total_seconds(),
         preparation_directory=f"{job.directory}/{_preparation(job).id}",
     )
+    return users.run_as(order, node.pool, spec.user_identity) if spec.user_identity else order
 
 
 def release_exited(core: Core, run: RunRecord, report: RunExited) -> None:

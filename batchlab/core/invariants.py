@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, phases
+from batchlab.core import costs, dependencies, phases
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
 
@@ -80,6 +80,11 @@ def _node(core: Core, node: NodeRecord) -> Iterator[str]:
         yield f"{name} ({state}, {node.scheduling}, {node.drain}) is in bucket {node.bucket}"
     if (state == "leavingpool") != (node.id in node.pool.leaving):
         yield f"{name} is {state}, leaving: {node.id in node.pool.leaving}"
+    if node.activity != costs.activity(node):
+        yield f"{name} ({state}) is charged for {node.activity}, and does {costs.activity(node)}"
+    hooks = sum(run.task is None for run in node.runs.values())
+    if node.hook_count != hooks:
+        yield f"{name} counts {node.hook_count} hooks and runs {hooks}"
     if node.drain and not held and node.drain.option != "retaineddata":
         yield f"{name} is empty and still drains for {node.drain.purpose}"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autopools, hooks, inputs, phases, placement, schedules, tasks
+from batchlab.core import autopools, hooks, inputs, phases, placement, schedules, tasks, users
 from batchlab.core.ids import check_id, fold
 from batchlab.core.outputs import CancelRun
 from batchlab.core.records import JobRecord, ScheduleRecord, TaskRecord
@@ -58,6 +58,7 @@ def create_job(core: Core, request: inputs.CreateJob) -> None:
     refuse_quota(core)
     autopools.check(spec, scheduled=False)
     _refuse_pool(core, spec)
+    users.check_job(core, spec)
     add(core, spec)
 
 

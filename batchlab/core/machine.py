@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import inputs, jobs, nodes, queries, schedules, waits
+from batchlab.core import costs, inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
 from batchlab.core.handlers import HANDLERS
 from batchlab.core.ids import RunId, fold
@@ -38,11 +38,12 @@ from batchlab.core.outputs import (
     Step,
     TaskChanged,
 )
-from batchlab.core.phases import MOVES, Phase, TaskCompleted
+from batchlab.core.phases import MOVES, HookDone, HookPending, Phase, TaskCompleted
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
 from batchlab.core.records import (
     ApplicationRecord,
+    BillRecord,
     CertificateRecord,
     FootprintRecord,
     HookPhase,
@@ -89,6 +90,7 @@ class Core:
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
+        self.bills: dict[tuple[str, bool], BillRecord] = {}
         self.deadlines = Deadlines()
         self._numbers = 0
         self._commands: list[Command] = []
@@ -191,11 +193,19 @@ class Core:
         self.runs[run_id] = node.runs[run_id] = run
         if job:
             job.runs[run_id] = run
+        if task is None:
+            node.hook_count += 1
+        if node.hook_count:
+            costs.charge(self, node)
         return run
 
     def end_run(self, run: RunRecord) -> None:
         """Strike out a run; whatever is reported of it from now on is dropped."""
-        del self.runs[run.id], run.node.runs[run.id]
+        node = run.node
+        del self.runs[run.id], node.runs[run.id]
+        if node.hook_count:
+            node.hook_count -= run.task is None
+            costs.charge(self, node)
         if run.job:
             del run.job.runs[run.id]
             self.touch_job(run.job)
@@ -220,29 +230,27 @@ class Core:
         """Change the state of a task, keep the counts, tell the watchers."""
         old, job = task.phase, task.job
         _check("task", old, phase)
-        _count(job, old, -1)
-        _count(job, phase, 1)
+        job.count(old, -1)
+        job.count(phase, 1)
         task.previous, task.previous_since = old.state, old.since
         task.phase = phase
         node = task.node
         self._changes.append(
             TaskChanged(at=self.now, reason=reason, job_id=job.spec.id, task_id=task.spec.id,
-                        state=phase.state, node_id=node.id if node else "")
+                        state=phase.state, node_id=node.id if node else "", slots=task.slots)
         )  # fmt: skip
 
     def drop_task(self, task: TaskRecord) -> None:
         """Strike out a task: its counts, and the queue entry that may still name it."""
-        _count(task.job, task.phase, -1)
+        task.job.count(task.phase, -1)
         task.phase = TaskCompleted(self.now, None, None)
 
     def move_node(self, node: NodeRecord, phase: Phase, reason: str = "") -> None:
         """Change the state of a node, tell the watchers."""
         _check("node", node.phase, phase)
         node.phase = phase
-        self._changes.append(
-            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
-                        state=phase.state)
-        )  # fmt: skip
+        costs.charge(self, node)
+        self.tell_node(node, phase.state, reason)
 
     def move_job(self, job: JobRecord, phase: Phase, reason: str = "") -> None:
         """Change the state of a job, tell the watchers.
@@ -253,9 +261,7 @@ class Core:
         if job.phase.state in ("active", "disabled", "completed"):
             job.previous, job.previous_since = job.phase.state, job.phase.since
         job.phase = phase
-        self._changes.append(
-            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=phase.state)
-        )
+        self.tell_job(job, phase.state, reason)
 
     def move_schedule(self, schedule: ScheduleRecord, phase: Phase) -> None:
         """Change the state of a job schedule, tell the watchers."""
@@ -304,9 +310,14 @@ class Core:
         kind: RunKind = "starttask"
         if footprint:
             kind = "jobrelease" if hook is footprint.release else "jobpreparation"
+        state, failure = phase.state, None
+        if isinstance(phase, HookPending):
+            state = "pending"
+        elif isinstance(phase, HookDone):
+            failure = phase.failure
         self._changes.append(
-            HookChanged(at=self.now, kind=kind, job_id=job.spec.id if job else "",
-                        node_id=node.id, state=phase.state)
+            HookChanged(at=self.now, reason=failure.code if failure else "", kind=kind,
+                        job_id=job.spec.id if job else "", node_id=node.id, state=state)
         )  # fmt: skip
 
     def tell(self, change: Change) -> None:
@@ -317,7 +328,17 @@ class Core:
         """Tell the watchers about a pool."""
         self._changes.append(
             PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
-                        allocation_state=pool.allocation.state)
+                        allocation_state=pool.allocation.state,
+                        target_dedicated_nodes=pool.target,
+                        target_low_priority_nodes=pool.target_spot,
+                        task_slots_per_node=pool.spec.task_slots_per_node)
+        )  # fmt: skip
+
+    def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:
+        """Tell the watchers about a node."""
+        self._changes.append(
+            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
+                        state=state, dedicated=node.dedicated)
         )  # fmt: skip
 
     def tell_auto_scale(self, pool: PoolRecord, run: AutoScaleRun) -> None:
@@ -327,9 +348,12 @@ class Core:
             AutoScaleEvaluated(at=self.now, pool_id=pool.spec.id, results=run.results, error=error)
         )
 
-    def tell_job(self, job: JobRecord, state: str) -> None:
-        """Tell the watchers about a job that came or went."""
-        self._changes.append(JobChanged(at=self.now, job_id=job.spec.id, state=state))
+    def tell_job(self, job: JobRecord, state: str, reason: str = "") -> None:
+        """Tell the watchers about a job."""
+        self._changes.append(
+            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=state,
+                       pool_id=job.pool_id)
+        )  # fmt: skip
 
     def tell_schedule(self, schedule: ScheduleRecord, state: str) -> None:
         """Tell the watchers about a job schedule."""
@@ -340,8 +364,9 @@ class Core:
     def tell_task(self, task: TaskRecord, state: str) -> None:
         """Tell the watchers about a task that came or went."""
         self._changes.append(
-            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state)
-        )
+            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state,
+                        slots=task.slots)
+        )  # fmt: skip
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:
         """Delete a directory of a node: now, or, while the node is away, when it is up again."""
@@ -367,15 +392,3 @@ class Core:
 def _check(kind: str, old: Phase, new: Phase) -> None:
     if new.state not in MOVES[kind][old.state]:
         raise RuntimeError(f"a {kind} cannot go from {old.state} to {new.state}")
-
-
-def _count(job: JobRecord, phase: TaskPhase, by: int) -> None:
-    state = phase.state
-    if state == "active":
-        job.active += by
-    elif state != "completed":
-        job.running += by
-    elif phase.failure is None:  # type: ignore[union-attr]
-        job.succeeded += by
-    else:
-        job.failed += by

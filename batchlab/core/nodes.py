@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import applications, hooks, inputs, phases, placement, tasks
+from batchlab.core import applications, costs, hooks, inputs, phases, placement, tasks
 from batchlab.core.outputs import (
     EvictNode,
     RebootNode,
@@ -173,6 +173,7 @@ def settle(core: Core, node: NodeRecord) -> None:
     purpose = node.drain.purpose
     if node.drain.option == "retaineddata" and node.retained_until > core.now:
         core.deadlines.at(node.retained_until, core.touch_node, node)
+        costs.charge(core, node)  # it is empty, and only waits
         return
     node.drain = None
     if purpose == "leave":

@@ -8,6 +8,8 @@ import msgspec
 
 from batchlab.core.ids import RunId
 from batchlab.core.specs import CertificateReference, OutputFile, ResourceFile
+from batchlab.core.specs.users import AutoUserScope, ElevationLevel
+from batchlab.core.views import FailureInfo
 
 RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
@@ -73,6 +75,14 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Who a run runs as; `name` is empty for the auto user of this scope."""
+
+    name: str = ""
+    scope: AutoUserScope = "pool"
+    elevation_level: ElevationLevel = "nonadmin"
+
+
 class StartRun(Command, frozen=True, kw_only=True):
     """Run a command on a node and answer `RunExited`, whatever happens.
 
@@ -80,6 +90,8 @@ class StartRun(Command, frozen=True, kw_only=True):
     root. `environment` holds the user's settings; the node adds Azure's
     (`batchlab.core.environment`). `time_limit_s` is in seconds of lab time. The first preparation
     on a node carries the job's `release`, for clusters whose machines outlive their workers.
+    `user` is who it runs as, None for the pool's auto user without elevation. A run with a
+    `failure` is not to be begun: it answers with that.
     `output_files` are uploaded by the node when the process has ended, before `RunExited`.
     """
 
@@ -95,6 +107,8 @@ class StartRun(Command, frozen=True, kw_only=True):
     preparation_directory: str | None = None
     release: StartRun | None = None
     application_packages: tuple[PackageToInstall, ...] = ()
+    user: RunUser | None = None
+    failure: FailureInfo | None = None
 
 
 class CancelRun(Command, frozen=True, kw_only=True):
@@ -134,9 +148,14 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 
 
 class PoolChanged(Change, frozen=True, kw_only=True):
+    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`."""
+
     pool_id: str
     state: str
     allocation_state: str
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    task_slots_per_node: int = 1
 
 
 class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
@@ -146,14 +165,20 @@ class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
 
 
 class NodeChanged(Change, frozen=True, kw_only=True):
+    """The first is ``creating``; the last, when it is no longer listed, ``deleted``."""
+
     pool_id: str
     node_id: str
     state: str
+    dedicated: bool = True
 
 
 class JobChanged(Change, frozen=True, kw_only=True):
+    """A job that is no longer listed is ``deleted``."""
+
     job_id: str
     state: str
+    pool_id: str = ""
 
 
 class JobScheduleChanged(Change, frozen=True, kw_only=True):
@@ -162,10 +187,17 @@ class JobScheduleChanged(Change, frozen=True, kw_only=True):
 
 
 class TaskChanged(Change, frozen=True, kw_only=True):
+    """`node_id` is where it runs or ran last, `slots` what it takes there.
+
+    The reason of a ``completed`` task is the code of its failure, empty for success; of one that
+    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``.
+    """
+
     job_id: str
     task_id: str
     state: str
     node_id: str = ""
+    slots: int = 1
 
 
 class ApplicationChanged(Change, frozen=True, kw_only=True):
@@ -182,7 +214,11 @@ class CertificateChanged(Change, frozen=True, kw_only=True):
 
 
 class HookChanged(Change, frozen=True, kw_only=True):
-    """A start, preparation or release task on a node began or ended."""
+    """A start, preparation or release task on a node began or ended.
+
+    The reason of a ``completed`` one is the code of its failure, empty for success. ``pending``
+    is one that was cut short with its node, to be run again.
+    """
 
     kind: RunKind
     job_id: str

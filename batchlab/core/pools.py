@@ -25,6 +25,7 @@ from batchlab.core import (
     applications,
     autoscaling,
     certificates,
+    costs,
     inputs,
     nodes,
     phases,
@@ -42,6 +43,7 @@ from batchlab.core.specs import (
 from batchlab.core.specs.applications import check_package_references
 from batchlab.core.specs.certificates import check_certificate_references
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
+from batchlab.core.specs.users import check_known
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
@@ -124,6 +126,8 @@ def update_pool(core: Core, request: inputs.UpdatePool) -> None:
     applications.check_references(core, given.get("application_package_references", ()))
     check_certificate_references(given.get("certificate_references", ()), "Pool.update")
     certificates.check_references(core, given.get("certificate_references", ()))
+    if request.start_task and request.start_task.user_identity:
+        check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
     pool.spec = msgspec.structs.replace(pool.spec, **given)
 
 
@@ -236,8 +240,8 @@ def resize(
     option: Deallocation,
 ) -> None:  # fmt: skip
     """Set both targets and begin to approach them."""
-    _begin(core, pool, timeout, option)
     pool.target, pool.target_spot = dedicated, spot
+    _begin(core, pool, timeout, option)
     _approach(core, pool, dedicated, option, dedicated=True)
     _approach(core, pool, spot, option, dedicated=False)
     settle(core, pool)
@@ -293,6 +297,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         phase = phases.NodeCreating(core.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
+        core.tell_node(node, "creating")
         nodes.command_start(core, node)
 
 
@@ -356,9 +361,11 @@ def add_error(pool: PoolRecord, error: ResizeError) -> None:
 def remove(core: Core, node: NodeRecord) -> None:
     """Strike out a node that has gone, or never came."""
     pool = node.pool
+    costs.leave(core, node)
     del pool.nodes[node.id], core.nodes[node.id]
     pool.creating.pop(node.id, None)
     pool.leaving.pop(node.id, None)
+    core.tell_node(node, "deleted")
 
 
 def settle(core: Core, pool: PoolRecord) -> None:
@@ -367,6 +374,7 @@ def settle(core: Core, pool: PoolRecord) -> None:
         return
     if isinstance(pool.phase, phases.PoolDeleting):
         del core.pools[pool.key]
+        costs.close(core, pool)
         core.tell_pool(pool, "deleted")
         return
     if isinstance(pool.allocation, phases.Stopping):

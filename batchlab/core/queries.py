@@ -13,8 +13,10 @@ from batchlab.core import (
     applications,
     autoscaling,
     certificates,
+    costs,
     phases,
     questions,
+    users,
     views,
 )
 from batchlab.core.explain import explain
@@ -70,6 +72,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         start_task=pool.spec.start_task,
         application_package_references=pool.spec.application_package_references,
         certificate_references=pool.spec.certificate_references,
+        user_accounts=pool.spec.user_accounts,
         enable_auto_scale=auto is not None,
         auto_scale_formula=auto.formula.text if auto else None,
         auto_scale_evaluation_interval=auto.interval if auto else None,
@@ -234,6 +237,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
         application_package_references=spec.application_package_references,
+        user_identity=spec.user_identity,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
         task_root_directory=task.directory if node else None,
@@ -247,6 +251,10 @@ def task_view(task: TaskRecord) -> views.TaskView:
         requeue_count=task.requeue_count,
         last_requeue_time=maybe(task.last_requeue),
     )
+
+
+def _explain(core: Core, task: TaskRecord) -> list[views.Reason]:
+    return explain(core, task) + users.explain(core, task)
 
 
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
@@ -340,6 +348,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],
@@ -358,7 +367,6 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
-    questions.ExplainTask: lambda core, q, now: explain(core, core.task(q.job_id, q.task_id)),
     questions.ListApplications: lambda core, q, now: [
         applications.view(application) for application in core.applications.values()
     ],
@@ -378,6 +386,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetCertificate: lambda core, q, now: certificates.view(
         certificates.find(core, q.thumbprint)
     ),
+    questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locate_task(
         core, core.task(q.job_id, q.task_id), now
     ),

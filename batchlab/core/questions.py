@@ -38,6 +38,12 @@ class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
     pool_id: str
 
 
+class GetCost(Question, frozen=True, kw_only=True):
+    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were."""
+
+    pool_id: str = ""
+
+
 class ListNodes(Question, frozen=True, kw_only=True):
     """-> list of NodeView, in order of allocation."""
 

@@ -186,6 +186,18 @@ class JobRecord(Record, eq=False, kw_only=True):
             failed=self.failed,
         )
 
+    def count(self, phase: TaskPhase, by: int) -> None:
+        """Count a task that comes into a phase, or leaves it."""
+        state = phase.state
+        if state == "active":
+            self.active += by
+        elif state != "completed":
+            self.running += by
+        elif phase.failure is None:  # type: ignore[union-attr]
+            self.succeeded += by
+        else:
+            self.failed += by
+
 
 class ScheduleRecord(Record, eq=False, kw_only=True):
     """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
@@ -240,12 +252,20 @@ class CertificateRecord(Record, eq=False, kw_only=True):
     previous_since: float | None = None
 
 
+class BillRecord(Record, eq=False, kw_only=True):
+    """What nodes of one size and kind did: machines that were had, seconds by activity."""
+
+    machines: int = 0
+    seconds: dict[str, float] = {}
+
+
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
     `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
     slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
-    `trash` are directories to delete when it is up again.
+    `trash` are directories to delete when it is up again. `activity` is what it does since
+    `since` (see `costs`), `hook_count` how many of its runs are not tasks.
     """
 
     id: str
@@ -265,6 +285,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     start: HookRecord | None = None
     certificate_references: tuple[CertificateReference, ...] = ()
     runs: dict[RunId, RunRecord] = {}
+    hook_count: int = 0
+    activity: str = ""
+    since: float = 0.0
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
     trash: list[str] = []
@@ -297,7 +320,8 @@ class PoolRecord(Record, eq=False, kw_only=True):
     report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
     slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for, `held` those where tasks are being preempted, with the job they make room for.
+    for, `held` those where tasks are being preempted, with the job they make room for. `bills` are
+    what its dedicated nodes (True) and its spot nodes did.
     """
 
     key: str
@@ -318,3 +342,4 @@ class PoolRecord(Record, eq=False, kw_only=True):
     buckets: list[OrderedDict[str, NodeRecord]] = []
     ready: dict[int, OrderedDict[str, JobRecord]] = {}
     held: dict[str, JobRecord] = {}
+    bills: dict[bool, BillRecord] = {}

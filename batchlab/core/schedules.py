@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autopools, inputs, jobs, phases
+from batchlab.core import autopools, inputs, jobs, phases, users
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, ScheduleRecord
 from batchlab.errors import Conflict, invalid
@@ -42,6 +42,7 @@ def create_job_schedule(core: Core, request: inputs.CreateJobSchedule) -> None:
         raise Conflict("JobScheduleWithSameIdExists", f"there is a job {spec.id!r}: "
                        "a job schedule needs an id of its own")  # fmt: skip
     jobs.refuse_quota(core)
+    users.check_job(core, spec.job_specification)
     first = max(core.now, _seconds(spec.schedule.do_not_run_until, core.now))
     after = spec.schedule.do_not_run_after
     if after is not None and first >= after.timestamp():
@@ -60,6 +61,8 @@ def update_job_schedule(core: Core, request: inputs.UpdateJobSchedule) -> None:
     """Change what is given; only later jobs are made by it."""
     schedule = core.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
+    if request.job_specification is not None:
+        users.check_job(core, request.job_specification)
     given = {
         name: value
         for name in ("schedule", "job_specification", "metadata")

@@ -22,9 +22,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What the account may have at a time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
+    isolate_users : bool, default False
+        Whether runs really run as the users they name; else who they would be is only recorded.
     """
 
     account_name: str = "batchlab"
     account_url: str = "https://batchlab.local.batch.azure.com"
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
+    isolate_users: bool = False

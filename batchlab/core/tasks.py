@@ -15,7 +15,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import applications, dependencies, exits, hooks, inputs, phases, placement
+import msgspec
+
+from batchlab.core import (
+    applications,
+    dependencies,
+    exits,
+    hooks,
+    inputs,
+    phases,
+    placement,
+    users,
+)
 from batchlab.core.ids import fold
 from batchlab.core.outputs import CancelRun, StartRun
 from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
@@ -57,6 +68,8 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
             )
         dependencies.check(job, spec)
         exits.check(job.spec, spec)
+        if spec.user_identity:
+            users.check_task(core, job, spec.user_identity)
         new[key] = spec
     for key, spec in new.items():
         add(core, job, key, spec)
@@ -176,23 +189,24 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     run = core.new_run("task", node, job, spec.id, task)
     limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
     task.started = core.now
-    core.command(
-        StartRun(
-            run_id=run.id,
-            kind="task",
-            pool_id=node.pool.spec.id,
-            command_line=spec.command_line,
-            directory=task.directory,
-            environment={**job.spec.common_environment_settings, **spec.environment_settings},
-            resource_files=spec.resource_files,
-            output_files=spec.output_files,
-            time_limit_s=limit.total_seconds() if limit else None,
-            preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
-            application_packages=applications.wanted(core, spec.application_package_references)
-            if spec.application_package_references
-            else (),
-        )
+    order = StartRun(
+        run_id=run.id,
+        kind="task",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory=task.directory,
+        environment={**job.spec.common_environment_settings, **spec.environment_settings},
+        resource_files=spec.resource_files,
+        output_files=spec.output_files,
+        time_limit_s=limit.total_seconds() if limit else None,
+        preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
     )
+    if spec.application_package_references:
+        packages = applications.wanted(core, spec.application_package_references)
+        order = msgspec.structs.replace(order, application_packages=packages)
+    if spec.user_identity:
+        order = users.run_as(order, node.pool, spec.user_identity)
+    core.command(order)
     core.move_task(task, phases.TaskRunning(core.now, run.id))
 
 

@@ -29,6 +29,8 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskSchedulingPolicy,
+    UserAccount,
+    UserIdentity,
 )
 
 
@@ -96,6 +98,7 @@ class PoolView(View, frozen=True, kw_only=True):
     start_task: StartTask | None
     application_package_references: tuple[ApplicationPackageReference, ...]
     certificate_references: tuple[CertificateReference, ...]
+    user_accounts: tuple[UserAccount, ...]
     enable_auto_scale: bool
     auto_scale_formula: str | None
     auto_scale_evaluation_interval: timedelta | None
@@ -104,6 +107,52 @@ class PoolView(View, frozen=True, kw_only=True):
     metadata: dict[str, str]
     node_counts: dict[str, int]
     """Nodes by state."""
+
+
+class CostView(View, frozen=True, kw_only=True):
+    """What nodes of one size and kind did with their time, in node-hours, and its price.
+
+    The hours add up: at any moment a node does one thing. `machines` counts those that were had;
+    a spot node that came back after it was preempted counts again.
+    """
+
+    vm_size: str
+    is_dedicated: bool
+    machines: int
+    task_hours: float
+    """A task held its slots."""
+    preparation_hours: float
+    """No task ran, but a job preparation task."""
+    release_hours: float
+    """No task ran, but a job release task."""
+    start_task_hours: float
+    """It ran its start task and took no task yet."""
+    idle_hours: float
+    """It could have run tasks and had none, or was offline."""
+    boot_hours: float
+    """It started, rebooted, was reimaged, or went."""
+    down_hours: float
+    """It was unusable or unknown, or its start task had failed."""
+    price_per_hour: float | None
+    """In US dollars, a list price as an illustration; None for a size without a known price."""
+
+    @property
+    def node_hours(self) -> float:
+        """All hours that a machine was there."""
+        return (
+            self.task_hours
+            + self.preparation_hours
+            + self.release_hours
+            + self.start_task_hours
+            + self.idle_hours
+            + self.boot_hours
+            + self.down_hours
+        )
+
+    @property
+    def cost(self) -> float | None:
+        """What all of them would have cost, in US dollars; None without a known price."""
+        return None if self.price_per_hour is None else self.node_hours * self.price_per_hour
 
 
 class ExecutionInfo(View, frozen=True, kw_only=True):
@@ -219,6 +268,7 @@ class TaskView(View, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
     application_package_references: tuple[ApplicationPackageReference, ...]
+    user_identity: UserIdentity | None
     node_id: str | None
     pool_id: str | None
     task_root_directory: str | None

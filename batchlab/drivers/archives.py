@@ -27,6 +27,7 @@ FREE_BYTES = 64 * 2**20
 MOST_GROWTH = 200
 """How many times its own size a larger archive may grow to; honest ones stay far below."""
 _CHUNK = 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class PackageFailed(Exception):
@@ -118,7 +119,5 @@ class Archive:
             with self._zip.open(entry.info) as source:
                 while chunk := source.read(_CHUNK):
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as (
-            error
-        ):
+        except _DAMAGED as error:
             self._refuse(f"its entry {entry.info.filename!r} is damaged: {error}")

@@ -11,6 +11,7 @@ import msgspec
 from batchlab.core.inputs import Request
 from batchlab.core.outputs import Command
 from batchlab.core.questions import Condition, Location, Question
+from batchlab.drivers.history import Batch
 from batchlab.drivers.vault import CertificateContents
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
@@ -113,6 +114,23 @@ class Connection(Protocol):
         a simulated lab: after each step), for progress displays. Raises `WaitTimeout`, and
         `WaitNeverEnds` when nothing under way can make the condition true.
         """
+        ...
+
+    @property
+    def speed(self) -> float:
+        """Seconds of lab time in a second of wall clock; 0 where time stands until it is moved."""
+        ...
+
+    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
+        """What has happened from change number `since` on.
+
+        Where others may make things happen, an answer is held for up to so many `seconds` of wall
+        clock while there is nothing new.
+        """
+        ...
+
+    def before_close(self, callback: Callable[[], None]) -> None:
+        """Have something called once, when the connection is about to close."""
         ...
 
     def close(self) -> None:

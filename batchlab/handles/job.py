@@ -24,6 +24,7 @@ from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPre
 from batchlab.core.specs import (
     AffinityInfo,
     AllTasksComplete,
+    AutoUserSpecification,
     DisableTasks,
     EnvironmentSetting,
     ExitConditions,
@@ -37,6 +38,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskSpec,
+    UserIdentity,
 )
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
@@ -133,6 +135,7 @@ class Job(Handle):
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
         application_package_references: PackageReferences | None = None,
+        user_identity: UserIdentity | AutoUserSpecification | str | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -149,6 +152,7 @@ class Job(Handle):
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
             application_package_references=application_package_references,
+            user_identity=user_identity,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 

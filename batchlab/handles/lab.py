@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
+from batchlab.core.questions import GetCost
 from batchlab.core.specs import (
     AllTasksComplete,
     AutoPoolSpecification,
@@ -24,11 +26,13 @@ from batchlab.core.specs import (
     StartTask,
     TaskFailure,
     TaskSchedulingPolicy,
+    UserAccount,
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application, Applications
 from batchlab.handles.base import Shown
 from batchlab.handles.certificates import Certificate, Certificates, read_certificate
+from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
@@ -76,6 +80,19 @@ class BaseLab(Shown):
         """The certificates, by thumbprint."""
         return Certificates(self._connection)
 
+    def vm_sizes(self) -> VmSizes:
+        """The sizes a node can have, with cores, memory, disk and price."""
+        return VmSizes()
+
+    @property
+    def cost(self) -> Cost:
+        """What all nodes did until now, those of deleted pools too, and what it would have cost.
+
+        A node is paid for while it has a machine, whatever its state, as in Azure. Prices are
+        list prices, as an illustration.
+        """
+        return Cost(self._connection.ask(GetCost()))
+
     @verb
     def create_pool(
         self,
@@ -93,6 +110,7 @@ class BaseLab(Shown):
         auto_scale_evaluation_interval: Duration = None,
         application_package_references: PackageReferences | None = None,
         certificate_references: CertificateReferences | None = None,
+        user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
@@ -102,7 +120,8 @@ class BaseLab(Shown):
         ----------
         id : str
         vm_size : str, default "small"
-            ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+            ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+            Azure's, such as ``standard_d4s_v3``; `vm_sizes` has those with a known price.
         target_dedicated_nodes : int, default 0
         resize_timeout : duration, default 15 minutes
         task_slots_per_node : int, default 1
@@ -118,6 +137,7 @@ class BaseLab(Shown):
             What each node unpacks when it starts; applications, packages and ids say the same.
         certificate_references : list of CertificateReference, optional
             What each node has from its start; certificates and thumbprints say the same.
+        user_accounts : list of UserAccount, optional
         display_name : str, optional
         metadata : mapping, optional
 
@@ -138,7 +158,7 @@ class BaseLab(Shown):
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
             application_package_references=application_package_references,
             certificate_references=certificate_references,
-            display_name=display_name,
+            user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip
         self._connection.request(CreatePool(spec=spec))

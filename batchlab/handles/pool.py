@@ -19,6 +19,7 @@ from batchlab.core.inputs import (
 from batchlab.core.pages import matching
 from batchlab.core.questions import (
     EvaluateAutoScale,
+    GetCost,
     GetPool,
     ListAutoScaleRuns,
     ListPools,
@@ -30,12 +31,14 @@ from batchlab.core.specs import (
     Deallocation,
     StartTask,
     TaskSchedulingPolicy,
+    UserAccount,
 )
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.certificates import Certificate
+from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -74,6 +77,7 @@ class Pool(Handle):
     certificate_references = Seen[tuple[CertificateReference, ...]](
         "The certificates that each node has from its start."
     )
+    user_accounts = Seen[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
     auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
@@ -90,6 +94,11 @@ class Pool(Handle):
     def nodes(self) -> Nodes:
         """Its nodes, by id."""
         return Nodes(self._connection, self._id)
+
+    @property
+    def cost(self) -> Cost:
+        """What its nodes did until now, those that left too, and what it would have cost."""
+        return Cost(self._connection.ask(GetCost(pool_id=self._id)))
 
     @verb
     def resize(

@@ -28,6 +28,7 @@ from batchlab.core.specs import (
     ResourceFile,
     TaskConstraints,
     TaskDependencies,
+    UserIdentity,
 )
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
@@ -67,6 +68,7 @@ class Task(Handle):
     application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
         "What is unpacked on its node first."
     )
+    user_identity = Seen[UserIdentity | None]("Who it runs as.")
     node_id = Seen[str | None]("The node it runs or last ran on.")
     pool_id = Seen[str | None]("The pool of that node.")
     task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")

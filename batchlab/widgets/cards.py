@@ -23,6 +23,7 @@ from batchlab.core.views import (
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle, Handles, Shown
+from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
@@ -31,6 +32,7 @@ from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
+from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 
 __all__ = ["mimebundle"]
@@ -61,6 +63,7 @@ def _lab(lab: BaseLab) -> Html:
     pairs = [
         ("Clock", _time(lab.now)),
         ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
+        ("Cost", cost_line(lab.cost)),
     ]
     return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), colour="#56b4e9")
 
@@ -77,6 +80,7 @@ def _pool(pool: Pool) -> Html:
         ("Size", f"{view.vm_size}, {slots} task slot{'s' * (slots != 1)} each"),
         ("Nodes by state", _by_state(view.node_counts)),
         ("Start task", code(view.start_task.command_line) if view.start_task else ""),
+        ("Cost", cost_line(pool.cost)),
         ("Resize errors", join(errors, " ")),
     ]
     return card("Pool", view.id, pairs)
@@ -208,6 +212,10 @@ def _preparations(rows: Preparations) -> Html:
 @draw.register
 def _explanation(explanation: Explanation) -> Html:
     return card("Why it waits", "", [], _sentences(explanation), colour="#cc79a7")
+
+
+draw.register(Cost, cost_card)
+draw.register(VmSizes, sizes_card)
 
 
 @draw.register

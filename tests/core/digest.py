@@ -6,6 +6,7 @@ from typing import Any
 
 from batchlab.core import questions as q
 from batchlab.core.machine import Core
+from batchlab.core.records import BillRecord
 from batchlab.errors import BatchError
 
 
@@ -31,7 +32,7 @@ def digest(core: Core) -> list[Any]:
             core.ask(q.ListNodes(pool_id=pool.spec.id), now),
             pool.resize_number, pool.node_count, list(pool.creating), list(pool.leaving),
             {node_id: job.key for node_id, job in pool.held.items()},
-            [list(bucket) for bucket in pool.buckets],
+            [list(bucket) for bucket in pool.buckets], _bills(pool.bills),
             {priority: list(ready) for priority, ready in pool.ready.items()},
         ]  # fmt: skip
     for job in core.jobs.values():
@@ -50,6 +51,11 @@ def digest(core: Core) -> list[Any]:
     for node in core.nodes.values():
         drain = node.drain and (node.drain.purpose, node.drain.option)
         found.append((node.id, drain, node.boot, node.image, list(node.footprints)))
+        found.append((node.activity, node.since, node.hook_count))
     found += [[(run.id, run.ending) for run in core.runs.values()], core.next_deadline()]
-    found += [len(core.deadlines._heap), core.dropped, core._numbers]
+    found += [_bills(core.bills), len(core.deadlines._heap), core.dropped, core._numbers]
     return found
+
+
+def _bills(bills: dict[Any, BillRecord]) -> list[Any]:
+    return [(key, bill.machines, dict(bill.seconds)) for key, bill in bills.items()]

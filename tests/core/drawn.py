@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from batchlab.core.specs import (
     AutoPoolSpecification,
+    AutoUserSpecification,
     ExitCodeMapping,
     ExitConditions,
     ExitOptions,
@@ -19,6 +20,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskDependencies,
     TaskIdRange,
+    UserIdentity,
 )
 
 POOLS = st.sampled_from(["p", "P2"])
@@ -31,6 +33,10 @@ OPTIONS = st.sampled_from(["requeue", "terminate", "taskcompletion", "retainedda
 WHICH = st.integers(0, 7)
 HOW = st.sampled_from(["", "", "", "1", "1", "overdue", "missing", "natural"])
 RETENTION = st.sampled_from([None, timedelta(0), timedelta(seconds=20)])
+IDENTITIES = st.sampled_from([
+    None, None, UserIdentity(username="ann"),
+    UserIdentity(auto_user=AutoUserSpecification(scope="task", elevation_level="admin")),
+])  # fmt: skip
 START_TASKS = st.none() | st.builds(
     StartTask, command_line=st.just("s"), wait_for_success=st.booleans(),
     max_task_retry_count=RETRIES,
@@ -52,8 +58,8 @@ TASK_LIMITS = st.builds(
 )
 QUOTAS = st.none() | st.builds(
     Quotas,
-    dedicated_core_quota=st.sampled_from([None, 6]),
-    low_priority_core_quota=st.sampled_from([None, 2]),
+    dedicated_core_quota=st.sampled_from([None, 3]),
+    low_priority_core_quota=st.sampled_from([None, 1]),
     pool_quota=st.sampled_from([None, 2]),
     active_job_and_job_schedule_quota=st.sampled_from([None, 3]),
 )
@@ -65,6 +71,7 @@ MANAGERS = st.builds(
     required_slots=st.sampled_from([1, 1, 2]), run_exclusive=st.booleans(),
     kill_job_on_completion=st.booleans(), allow_low_priority_node=st.booleans(),
     constraints=st.builds(TaskConstraints, max_task_retry_count=RETRIES),
+    user_identity=IDENTITIES,
 )  # fmt: skip
 OUTCOMES = st.builds(
     ExitOptions,

@@ -18,7 +18,7 @@ from machines import Machines
 from batchlab.core import inputs, invariants
 from batchlab.core import questions as q
 from batchlab.core.machine import Core
-from batchlab.core.outputs import Step
+from batchlab.core.outputs import NodeChanged, Step
 from batchlab.errors import BatchError
 
 ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
@@ -33,6 +33,8 @@ class Lived(RuleBasedStateMachine):
         self.core = Core()
         self.machines = Machines()
         self.now = 1_000_000.0
+        self.paid: dict[str, float] = {}
+        self.paid_s = 0.0
         self.history: list[tuple[bytes, Step | None]] = []
         self.sound = True
 
@@ -52,9 +54,21 @@ class Lived(RuleBasedStateMachine):
             self.history.append((written, step))
             invariants.check(self.core)
             self.machines.obey(step.commands)
+            self.pay(step)
             self.nothing_idle()
             self.not_too_many(running)
         self.sound = True
+
+    def pay(self, step: Step) -> None:
+        """Count for ourselves how long machines were there: what is charged must agree."""
+        for change in step.changes:
+            if isinstance(change, NodeChanged):
+                if change.state == "starting":
+                    self.paid.setdefault(change.node_id, change.at)
+                elif change.state == "preempted":
+                    self.paid_s += change.at - self.paid.pop(change.node_id, change.at)
+        for node_id in [node_id for node_id in self.paid if node_id not in self.core.nodes]:
+            self.paid_s += self.now - self.paid.pop(node_id)
 
     def not_too_many(self, before: dict[int, int]) -> None:
         """A job starts no more tasks than it may run; what ran when it was limited goes on."""
@@ -162,11 +176,15 @@ class Lived(RuleBasedStateMachine):
             assert node.phase.state in ("idle", "offline", "starttaskfailed", "unusable"), node.id
             assert node.drain is None, f"{node.id} still drains for {node.drain}"
         assert not self.core.runs
+        until_now = sum(self.now - since for since in self.paid.values())
+        charged = sum(row.node_hours for row in self.core.ask(q.GetCost(), self.now))
+        assert abs(charged * 3600 - self.paid_s - until_now) < 1e-3
         for job in self.core.jobs.values():
             assert job.phase.state in ("active", "disabled", "completed"), job.key
             for task in job.tasks.values():
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
-                reasons = self.core.ask(question, self.now)
+                asked = self.core.ask(question, self.now)
+                reasons = [reason for reason in asked if reason.code != "UserIdentity"]
                 if task.phase.state == "active":
                     lasting = bool(reasons) and all(reason.lasting for reason in reasons)
                     assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"

@@ -187,9 +187,11 @@ class Machines:
         ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
         ``natural``: by itself, although it was to be cancelled.
         """
-        del self.runs[run_id]
+        failure = self.runs.pop(run_id).failure
         asked = run_id in self.cancelled
         self.cancelled.pop(run_id, None)
+        if failure is not None:  # never begun, as the core said
+            return inputs.RunExited(run_id=run_id, failure=failure)
         if how == "missing":
             return inputs.RunExited(run_id=run_id, failure=MISSING)
         if how == "overdue":

@@ -11,6 +11,7 @@ from batchlab.core.specs import (
     AffinityInfo,
     ApplicationPackageReference,
     AutoPoolSpecification,
+    AutoUserSpecification,
     CertificateReference,
     EnvironmentSetting,
     ExitCodeMapping,
@@ -38,6 +39,8 @@ from batchlab.core.specs import (
     TaskIdRange,
     TaskSchedulingPolicy,
     TaskSpec,
+    UserAccount,
+    UserIdentity,
 )
 
 MODELS: list[type[Model]] = [
@@ -73,12 +76,16 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     AutoPoolSpecification: {"pool": PoolSpec(), "pool_lifetime_option": "job"},
     JobManagerTask: {"id": "m", "command_line": "m"},
     Schedule: {},
+    AutoUserSpecification: {},
+    UserIdentity: {"username": "ann"},
+    UserAccount: {"name": "ann", "password": "secret"},
     JobScheduleSpec: {
         "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
     },
 }  # fmt: skip
 OPTIONAL = [
-    (PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id"), (ResourceFile, "http_url")
+    (PoolSpec, "id"), (JobSpec, "id"), (PoolInfo, "pool_id"), (ResourceFile, "http_url"),
+    (UserIdentity, "username"),
 ]  # fmt: skip
 NIGHTLY = Schedule(
     do_not_run_until=datetime(2026, 1, 5, 9), do_not_run_after="2026-02-01T00:00+02:00",
@@ -107,7 +114,6 @@ FULL: list[Model] = [
     ),
     PoolSpec(
         id="P-1_x", vm_size="Standard_D4s_v3", target_dedicated_nodes=3, resize_timeout="20m",
-        task_slots_per_node=16, task_scheduling_policy="pack", start_task="s",
         application_package_references=[
             ApplicationPackageReference(application_id="/a/Applications/B-_1", version="-1.0"),
             "plain",
@@ -117,6 +123,12 @@ FULL: list[Model] = [
                 thumbprint="AB:" * 19 + " aB", store_location="LocalMachine", store_name="Root",
                 visibility=["task"],
             )
+        ],
+        task_slots_per_node=16, task_scheduling_policy="pack",
+        start_task=StartTask(command_line="s", user_identity="ann"),
+        user_accounts=[
+            UserAccount(name="Ann", password="x", elevation_level="Admin"),
+            UserAccount(name="bob", password="y"),
         ],
     ),
     TaskSpec(
@@ -143,6 +155,7 @@ FULL: list[Model] = [
     ),
     TaskSpec(
         id="b", command_line="x", display_name="", affinity_info="TVM:tvm-1",
+        user_identity=AutoUserSpecification(scope="Task", elevation_level="admin"),
         depends_on=TaskDependencies(
             task_ids=["a", "a"], task_id_ranges=[TaskIdRange(start=0, end=2**31 - 1)]
         ),

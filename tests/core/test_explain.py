@@ -44,7 +44,7 @@ def test_explain_pool_without_nodes(world: World) -> None:
 
 
 def test_explain_resize_that_failed_names_its_error() -> None:
-    world = World(dedicated_core_quota=1)
+    world = World(dedicated_core_quota=0)
     queued(world)
     assert "AccountCoreQuotaReached" in the_one(world, "ResizeFailed", lasting=True)
 

@@ -275,7 +275,7 @@ def test_machine_that_cannot_be_had_ends_the_resize_with_its_error(world: World)
 
 def test_quota_pool_gets_what_fits_and_says_so() -> None:
     world = World(dedicated_core_quota=6)  # row 44: 3 nodes of 2 cores
-    world.pool(nodes=5)
+    world.pool(nodes=5, vm_size="medium")
     assert state(world) == ("steady", 5, 3, ["AccountCoreQuotaReached"])
     world.pool("other", nodes=1)
     assert world.pool_view("other").current_dedicated_nodes == 0
@@ -290,5 +290,11 @@ def test_changes_say_what_happened_to_a_node(world: World) -> None:
     changes = world.core.handle(world.now, report).changes
     assert changes == [
         NodeChanged(at=world.now, pool_id="p", node_id=node, state="starting"),
-        PoolChanged(at=world.now, pool_id="p", state="active", allocation_state="steady"),
+        PoolChanged(
+            at=world.now,
+            pool_id="p",
+            state="active",
+            allocation_state="steady",
+            target_dedicated_nodes=1,
+        ),
     ]

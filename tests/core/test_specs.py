@@ -147,7 +147,7 @@ def test_properties_by_position_are_refused() -> None:
         (PoolSpec, {"target_dedicated_nodes": 100_001}),
         (PoolSpec, {"resize_timeout": "PT4M"}),  # row 43
         (PoolSpec, {"task_slots_per_node": 0}),
-        (PoolSpec, {"task_slots_per_node": 9}),  # small has 2 cores
+        (PoolSpec, {"task_slots_per_node": 5}),  # small has 1 core
         (PoolSpec, {"task_slots_per_node": 257, "vm_size": "standard_m128"}),
         (JobSpec, {"priority": -1001}),
         (JobSpec, {"priority": 1001}),
@@ -257,7 +257,8 @@ def test_start_task_may_have_32768_characters() -> None:
 @pytest.mark.parametrize(
     ("size", "cores"),
     [
-        ("small", 2), ("Medium", 4), ("LARGE", 8), ("standard_d4s_v3", 4), ("Basic_A1", 1),
+        ("small", 1), ("Medium", 2), ("LARGE", 4), ("ExtraLarge", 8), ("standard_d4s_v3", 4),
+        ("standard_d64s_v3", 64), ("Standard_NC4as_T4_v3", 4), ("Basic_A1", 1),
         ("standard_a0", 1), ("whatever", 64), ("d²", 64), ("x99999999", 9999),
     ],
 )  # fmt: skip

@@ -97,7 +97,7 @@ def test_resize_without_a_target_is_refused(world: World) -> None:
 
 def test_quota_of_spot_cores_is_its_own() -> None:
     world = World(low_priority_core_quota=2, dedicated_core_quota=4)
-    world.pool(nodes=2, target_low_priority_nodes=2)
+    world.pool(nodes=2, vm_size="medium", target_low_priority_nodes=2)
     view = world.pool_view()
     assert (view.current_dedicated_nodes, view.current_low_priority_nodes) == (2, 1)
     assert [error.code for error in view.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]

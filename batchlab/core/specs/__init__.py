@@ -61,18 +61,25 @@ from batchlab.core.specs.pools import (
     check_interval,
     check_resize_timeout,
     check_target,
-    vm_cores,
 )
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
+from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import (
+    AutoUserSpecification,
+    UserAccount,
+    UserIdentity,
+)
 
 __all__ = [
     "RETENTION",
+    "VM_SIZES",
     "AffinityInfo",
     "AllTasksComplete",
     "ApplicationPackageReference",
     "AutoPoolSpecification",
+    "AutoUserSpecification",
     "CertificateFormat",
     "CertificateReference",
     "Deallocation",
@@ -106,6 +113,9 @@ __all__ = [
     "TaskSchedulingPolicy",
     "TaskSpec",
     "ThumbprintAlgorithm",
+    "UserAccount",
+    "UserIdentity",
+    "VmSize",
     "check_application_id",
     "check_blob_name",
     "check_container_name",
@@ -115,6 +125,7 @@ __all__ = [
     "check_resize_timeout",
     "check_target",
     "check_version",
+    "price_per_hour",
     "read_thumbprint",
     "vm_cores",
 ]

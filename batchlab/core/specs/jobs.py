@@ -18,6 +18,7 @@ from batchlab.core.specs.common import (
 from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
 from batchlab.core.specs.pools import PoolSpec
 from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.users import UserIdentity
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
@@ -58,7 +59,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     ----------
     command_line : str
     id : str, default "jobpreparation"
-    resource_files, environment_settings, constraints
+    resource_files, environment_settings, constraints, user_identity
         As for a task.
     wait_for_success : bool, default True
         Whether the job's tasks wait for it; a node where it failed then takes none of them.
@@ -73,6 +74,7 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     constraints: TaskConstraints = TaskConstraints()
     wait_for_success: bool = True
     rerun_on_node_reboot_after_success: bool = True
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -91,7 +93,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     ----------
     command_line : str
     id : str, default "jobrelease"
-    resource_files, environment_settings
+    resource_files, environment_settings, user_identity
         As for a task.
     max_wall_clock_time : duration, default 15 minutes
         15 minutes is also the most.
@@ -104,6 +106,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     environment_settings: dict[str, str] = {}
     max_wall_clock_time: timedelta = RELEASE_LIMIT
     retention_time: timedelta = RETENTION
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -129,7 +132,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     ----------
     id : str
     command_line : str
-    resource_files, output_files, environment_settings, constraints, required_slots, display_name
+    resource_files, output_files, environment_settings, constraints, required_slots, display_name,
+    user_identity
         As for a task.
     application_package_references
         As for a task.
@@ -152,6 +156,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
     application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
 
     def task_spec(self) -> TaskSpec:
@@ -165,6 +170,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             required_slots=self.required_slots,
             display_name=self.display_name,
             application_package_references=self.application_package_references,
+            user_identity=self.user_identity,
             output_files=self.output_files,
         )
 

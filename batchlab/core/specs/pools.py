@@ -20,6 +20,8 @@ from batchlab.core.specs.common import (
     check_limits,
 )
 from batchlab.core.specs.files import ResourceFile
+from batchlab.core.specs.sizes import vm_cores
+from batchlab.core.specs.users import UserAccount, UserIdentity, check_accounts, check_known
 from batchlab.durations import format_duration
 from batchlab.errors import InvalidRequest, invalid
 
@@ -27,24 +29,6 @@ NodeFill = Literal["spread", "pack"]
 JobDefaultOrder = Literal["none", "creationtime"]
 EVALUATION_INTERVAL = timedelta(minutes=15)
 RESIZE_TIMEOUT = timedelta(minutes=15)
-_SIZES = {"small": 2, "medium": 4, "large": 8}
-
-
-def vm_cores(vm_size: str) -> int:
-    """Cores of a node of this size: small 2, medium 4, large 8, else the number in Azure's name.
-
-    ``standard_d4s_v3`` has 4; a size without a number counts as 64, the most that matters here.
-    """
-    size = vm_size.lower()
-    if size in _SIZES:
-        return _SIZES[size]
-    digits = ""
-    for char in size.removeprefix("standard_").removeprefix("basic_"):
-        if char.isdecimal():
-            digits += char
-        elif digits:
-            break
-    return max(1, int(digits[:4])) if digits else 64
 
 
 def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
@@ -73,7 +57,7 @@ class StartTask(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     command_line : str
-    resource_files, environment_settings
+    resource_files, environment_settings, user_identity
         As for a task.
     max_task_retry_count : int, default 0
         N retries are N+1 runs; -1 is without limit.
@@ -86,6 +70,7 @@ class StartTask(Model, frozen=True, kw_only=True):
     environment_settings: dict[str, str] = {}
     max_task_retry_count: int = 0
     wait_for_success: bool = True
+    user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -128,7 +113,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     id : str
         Left out in the specification of an auto pool, which the service names.
     vm_size : str, default "small"
-        ``small`` (2 cores), ``medium`` (4), ``large`` (8), or a size of Azure's.
+        ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+        Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a known price.
     target_dedicated_nodes : int, default 0
         How many nodes the pool should have.
     target_low_priority_nodes : int, default 0
@@ -149,6 +135,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Required, and only allowed, with `enable_auto_scale`.
     auto_scale_evaluation_interval : duration, default 15 minutes
         5 minutes to 168 hours.
+    user_accounts : list of UserAccount, optional
+        Users that each node has, for tasks to run as.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
@@ -168,6 +156,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: timedelta | None = None
+    user_accounts: tuple[UserAccount, ...] = ()
     display_name: str | None = None
     metadata: dict[str, str] = {}
 
@@ -184,6 +173,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         check_package_references(self.application_package_references, "PoolSpec")
         check_certificate_references(self.certificate_references, "PoolSpec")
         self._check_auto_scale()
+        self._check_users()
         most = min(4 * vm_cores(self.vm_size), 256)
         if not 1 <= self.task_slots_per_node <= most:
             raise invalid(
@@ -193,6 +183,12 @@ class PoolSpec(Model, frozen=True, kw_only=True):
                 f"{self.vm_size!r}, 256 at most",
                 owner="PoolSpec",
             )
+
+    def _check_users(self) -> None:
+        check_accounts(self.user_accounts, "PoolSpec")
+        identity = self.start_task.user_identity if self.start_task else None
+        if identity and identity.username is not None:
+            check_known(identity, self.user_accounts, "StartTask")
 
     def _check_auto_scale(self) -> None:
         code = "InvalidAutoScalingSettings"

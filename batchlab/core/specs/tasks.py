@@ -15,6 +15,7 @@ from batchlab.core.specs.common import (
 )
 from batchlab.core.specs.conditions import AffinityInfo, ExitConditions, TaskDependencies
 from batchlab.core.specs.files import OutputFile, ResourceFile, check_files
+from batchlab.core.specs.users import UserIdentity
 from batchlab.errors import invalid
 
 
@@ -44,6 +45,8 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         The `affinity_id` of a node that it would like to run on.
     application_package_references : list of ApplicationPackageReference, optional
         What is unpacked on the node first, unless it is there already; at most 10.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
     output_files : list of OutputFile, optional
         Files to upload when its process has ended.
     """
@@ -59,6 +62,7 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
     application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
 
     def __post_init__(self) -> None:

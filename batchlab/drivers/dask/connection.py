@@ -24,17 +24,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dask
+import msgspec
 from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
 from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
-from batchlab.core.questions import Condition, Location, Question
+from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
-from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.history import Batch, decode_changes
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
 
@@ -71,11 +73,12 @@ class DaskConnection:
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
         self.config = config
-        self.files = _Files(self)
+        self.files = RemoteFiles(self.call, rpc)
         self._loop = loop.asyncio_loop
         self._rpc = rpc
         self._epoch, self._began = now, time.monotonic()
         self._close = close
+        self._before_close: list[Callable[[], None]] = []
         self._closing = threading.Lock()
         self.closed = False
         _open.add(self)
@@ -195,6 +198,11 @@ class DaskConnection:
 
     # -- talking ----------------------------------------------------------------------------------
 
+    @property
+    def speed(self) -> float:
+        """Seconds of lab time in a second of wall clock."""
+        return self.config.speed
+
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._began) * self.config.speed
@@ -232,6 +240,18 @@ class DaskConnection:
                     f"{timeout:g} s of lab time are over, and still not: {condition}",
                 )
 
+    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
+        """What has happened from change number `since` on; see `Connection`."""
+        batch, packed = self.call(
+            self._rpc.batchlab_changes, self._refuse_closed, since=since, seconds=seconds
+        )
+        done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
+        return done
+
+    def before_close(self, callback: Callable[[], None]) -> None:
+        """Have something called once, when the connection is about to close."""
+        self._before_close.append(callback)
+
     def call(
         self,
         method: Callable[..., Coroutine[Any, Any, bytes]],
@@ -239,8 +259,7 @@ class DaskConnection:
         **arguments: Any,
     ) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""
-        if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+        self._refuse_closed()
         future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
         try:
             answer = _result(future, watch)
@@ -253,8 +272,14 @@ class DaskConnection:
             future.cancel()
         return messages.unpack(answer)
 
+    def _refuse_closed(self) -> None:
+        if self.closed:
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+
     def close(self) -> None:
         """Let go of the lab; end it if this connection started it. Harmless twice."""
+        while self._before_close:
+            self._before_close.pop()()
         with self._closing:
             if not self.closed:
                 self.closed = True
@@ -352,41 +377,6 @@ class _OwnCluster:
         if hasattr(self, "_pool"):
             await self._pool.close()
             await self._scheduler.close(reason="the lab is closed")
-
-
-class _Files:
-    """Files of nodes, asked for through the host."""
-
-    def __init__(self, connection: DaskConnection) -> None:
-        self._connection = connection
-
-    def list(
-        self, location: Location, path: str = "", *, recursive: bool = False
-    ) -> list[FileEntry]:
-        """Entries of a directory, sorted by name; names are relative to the location."""
-        entries: list[FileEntry] = self._call("list", location, path, recursive=recursive)
-        return entries
-
-    def stat(self, location: Location, path: str) -> FileEntry:
-        """One file or directory."""
-        entry: FileEntry = self._call("stat", location, path)
-        return entry
-
-    def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
-        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
-        data: bytes = self._call("read", location, path, start=start, length=length)
-        return data
-
-    def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
-        """Delete a file, or with `recursive` a directory."""
-        self._call("delete", location, path, recursive=recursive)
-
-    def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
-        call = messages.FileCall(method, location.directory, path, options)
-        connection = self._connection
-        return connection.call(
-            connection._rpc.batchlab_files, payload=pickle.dumps((location, call))
-        )
 
 
 @atexit.register

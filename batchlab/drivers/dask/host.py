@@ -44,6 +44,7 @@ from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
+from batchlab.drivers.history import History, encode_changes
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
@@ -112,7 +113,9 @@ class BatchHost(SchedulerPlugin):
         path = Path(config.journal or f"{self.folder}/journal.jsonl")
         self.journal = await threads.call(self._open, path)
         self.engine = Engine(Core(config.settings), self, self.journal)
-        self.engine.watchers.append(self._watch)
+        self.history = History()
+        self._news: asyncio.Event | None = None
+        self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
             scheduler, self._make_supply(), self._configure, self._feed,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
@@ -120,6 +123,7 @@ class BatchHost(SchedulerPlugin):
         handlers: dict[str, Any] = {
             "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
             "files": self._files, "scale": self._scale, "close": self._close_rpc,
+            "changes": self._changes,
         }  # fmt: skip
         scheduler.handlers.update({f"batchlab_{name}": do for name, do in handlers.items()})
         scheduler.stream_handlers["batchlab-reports"] = self._take_reports
@@ -250,7 +254,20 @@ class BatchHost(SchedulerPlugin):
         finally:
             self._waiters.pop(future, None)
 
+    async def _changes(self, since: int, seconds: float) -> bytes:
+        """Answer with what has happened since, as soon as there is something."""
+        if since >= self.history.end and seconds > 0 and self._closed is None:
+            self._news = self._news or asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), seconds)
+        batch = self.history.since(since, self.now())
+        packed = msgspec.structs.replace(batch, changes=[])
+        return pickle.dumps((True, (packed, encode_changes(batch.changes))))
+
     def _watch(self, changes: Sequence[Change]) -> None:
+        if self._news is not None:
+            self._news.set()
+            self._news = None
         for future, condition in list(self._waiters.items()):
             if future.done():
                 continue
@@ -305,6 +322,7 @@ class BatchHost(SchedulerPlugin):
 
     async def _end(self) -> None:
         self.engine.report(LabClosing())
+        self._watch(())
         self.wake_at(None)
         await self.fleet.close()
         self.journal.close()

@@ -63,6 +63,9 @@ class Run:
         """Carry the run out; blocks until it is over."""
         if self._over:
             return
+        if self.order.failure is not None:
+            self._exited(None, self.order.failure, None)
+            return
         try:
             words, directory, variables = self._prepare()
             process = self._launch(words, directory, variables)

@@ -19,6 +19,7 @@ from batchlab.core.inputs import LabClosing, Request
 from batchlab.core.machine import Core
 from batchlab.core.questions import Condition, Question
 from batchlab.drivers.engine import Engine
+from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
@@ -42,11 +43,16 @@ class SimulatedConnection:
         A file to write every input to.
     """
 
+    speed = 0.0
+
     def __init__(self, world: SimulatedWorld, *, journal: Path | None = None) -> None:
         self.world = world
         self._journal = Journal(journal, world.settings) if journal else None
         self.engine = Engine(Core(world.settings), world, self._journal)
         world.engine = self.engine
+        self._history = History()
+        self.engine.watchers.append(self._history.add)
+        self._before_close: list[Callable[[], None]] = []
         self._files = SimulatedFiles(world.disk)
         self._lock = threading.RLock()
         self._closed = False
@@ -134,8 +140,18 @@ class SimulatedConnection:
                 if watch is not None:
                     watch()
 
+    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
+        """What has happened from change number `since` on; answers at once, even if closed."""
+        return self._history.since(since, self.now())
+
+    def before_close(self, callback: Callable[[], None]) -> None:
+        """Have something called once, when the lab is about to close."""
+        self._before_close.append(callback)
+
     def close(self) -> None:
         """End the lab. Harmless twice."""
+        while self._before_close:
+            self._before_close.pop()()
         with self._lock:
             if not self._closed:
                 self._closed = True

@@ -317,6 +317,9 @@ class SimulatedWorld:
         run = _Run(run_id, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
+        if command.failure is not None:
+            self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
+            return
         try:
             if command.resource_files:
                 place(command, node.disk, now)

@@ -117,7 +117,9 @@ def test_dedicated_node_is_not_taken_away(lab):
 
 @pytest.mark.settings(quotas=bl.Quotas(low_priority_core_quota=2, dedicated_core_quota=4))
 def test_quota_of_spot_cores_is_its_own(lab):
-    pool = lab.create_pool("p", target_dedicated_nodes=2, target_low_priority_nodes=2)
+    pool = lab.create_pool(
+        "p", vm_size="medium", target_dedicated_nodes=2, target_low_priority_nodes=2
+    )
     pool.wait("steady", timeout=SOON)
     assert (pool.current_dedicated_nodes, pool.current_low_priority_nodes) == (2, 1)
     assert [error.code for error in pool.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]

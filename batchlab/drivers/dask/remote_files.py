@@ -1,0 +1,53 @@
+"""Files of nodes, as a lab reaches them: each call travels to the node by way of the host."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from batchlab.core.questions import Location
+from batchlab.drivers.dask import messages
+from batchlab.drivers.ports import MAX_READ, FileEntry
+
+__all__ = ["RemoteFiles"]
+
+
+class RemoteFiles:
+    """Files of nodes, asked for through the host; a `NodeFiles`.
+
+    Parameters
+    ----------
+    call : callable
+        Calls a handler of the host, and unpacks what it answers.
+    rpc : object
+        The handlers of the scheduler.
+    """
+
+    def __init__(self, call: Callable[..., Any], rpc: Any) -> None:
+        self._call_host, self._rpc = call, rpc
+
+    def list(
+        self, location: Location, path: str = "", *, recursive: bool = False
+    ) -> list[FileEntry]:
+        """Entries of a directory, sorted by name; names are relative to the location."""
+        entries: list[FileEntry] = self._call("list", location, path, recursive=recursive)
+        return entries
+
+    def stat(self, location: Location, path: str) -> FileEntry:
+        """One file or directory."""
+        entry: FileEntry = self._call("stat", location, path)
+        return entry
+
+    def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
+        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        data: bytes = self._call("read", location, path, start=start, length=length)
+        return data
+
+    def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` a directory."""
+        self._call("delete", location, path, recursive=recursive)
+
+    def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
+        call = messages.FileCall(method, location.directory, path, options)
+        return self._call_host(self._rpc.batchlab_files, payload=pickle.dumps((location, call)))

@@ -1,0 +1,116 @@
+"""What nodes cost, and the sizes that they can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
+
+from batchlab.core.specs import VM_SIZES, VmSize
+from batchlab.core.views import CostView
+from batchlab.errors import NotFound, invalid
+from batchlab.handles.base import Shown
+
+__all__ = ["Cost", "VmSizes"]
+
+
+class Cost(Shown, Sequence[CostView]):
+    """What nodes did until a moment and what it would have cost: a row for each size and kind.
+
+    A picture of the moment in which it was asked for. Prices are list prices, as an illustration.
+    """
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Sequence[CostView]) -> None:
+        self._rows = list(rows)
+
+    @overload
+    def __getitem__(self, index: int) -> CostView: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[CostView]: ...
+    def __getitem__(self, index: int | slice) -> CostView | list[CostView]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def node_hours(self) -> float:
+        """Hours that machines were there, whatever they did."""
+        return sum(row.node_hours for row in self._rows)
+
+    @property
+    def task_hours(self) -> float:
+        """Those in which a task held slots of the node."""
+        return sum(row.task_hours for row in self._rows)
+
+    @property
+    def idle_hours(self) -> float:
+        """Those in which the node could have run tasks, and had none."""
+        return sum(row.idle_hours for row in self._rows)
+
+    @property
+    def cost(self) -> float:
+        """What it would have cost, in US dollars; sizes without a known price are left out."""
+        return sum(row.cost or 0.0 for row in self._rows)
+
+    @property
+    def idle_cost(self) -> float:
+        """What the idle hours are of that."""
+        return sum(row.idle_hours * (row.price_per_hour or 0.0) for row in self._rows)
+
+    @property
+    def unpriced(self) -> list[str]:
+        """The sizes without a known price."""
+        sizes = [row.vm_size for row in self._rows if row.price_per_hour is None]
+        return list(dict.fromkeys(sizes))
+
+    def __repr__(self) -> str:
+        if not self._rows:
+            return "no node has had a machine yet"
+        text = (
+            f"{self.node_hours:,.2f} node-hours: {self.task_hours:,.2f} ran tasks, "
+            f"{self.idle_hours:,.2f} idled; ${self.cost:,.2f} at list prices, "
+            f"${self.idle_cost:,.2f} of it for idling"
+        )
+        return text + "".join(f" ({size}: no price is known)" for size in self.unpriced)
+
+
+class VmSizes(Shown, Mapping[str, VmSize]):
+    """The sizes with a known price, by name without regard to case.
+
+    A pool may have any other of Azure's sizes too: its cores are read in its name.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> VmSize:
+        if not isinstance(name, str):
+            raise invalid("name", name, "sizes are looked up by name", owner="VmSizes")
+        size = VM_SIZES.get(name.lower())
+        if size is None:
+            raise NotFound(
+                "ResourceNotFound",
+                f"nothing is known of the size {name!r}: these are {', '.join(VM_SIZES)}",
+            )
+        return size
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in VM_SIZES
+
+    def get(self, name: str, default: VmSize | None = None) -> VmSize | None:  # type: ignore[override]
+        """Return the size of a name, or `default` when nothing is known of it."""
+        return self[name] if name in self else default  # noqa: SIM401
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(VM_SIZES)
+
+    def __len__(self) -> int:
+        return len(VM_SIZES)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{size.name}  {size.cores} core{'s' * (size.cores != 1)}, {size.memory_gb:g} GB, "
+            f"disk {size.disk_gb:g} GB, ${size.price_per_hour:g} an hour"
+            for size in VM_SIZES.values()
+        )

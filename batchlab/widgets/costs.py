@@ -1,0 +1,63 @@
+"""What costs and sizes look like."""
+
+from __future__ import annotations
+
+from batchlab.core.views import CostView
+from batchlab.handles.costs import Cost, VmSizes
+from batchlab.widgets.html import Html, card, muted, table
+
+__all__ = ["cost_card", "cost_line", "sizes_card"]
+
+_NOTE = "List prices in US dollars of 2025 (small … extralarge: of 2015), as an illustration."
+_ROWS = 20
+
+
+def cost_card(cost: Cost) -> Html:
+    """A table of what nodes did, by size and kind."""
+    shown = cost[:_ROWS]
+    columns = (
+        "size", "kind", "machines", "node-hours", "tasks", "preparation", "release", "start task",
+        "idle", "boot", "down", "an hour", "cost",
+    )  # fmt: skip
+    grid = table("", columns, [_cost_row(row) for row in shown], left_out=len(cost) - len(shown),
+                 numbers=columns[2:])  # fmt: skip
+    return card("Cost", "", [("All", cost_line(cost))], grid, muted(_NOTE))
+
+
+def sizes_card(sizes: VmSizes) -> Html:
+    """A table of the sizes with a known price."""
+    columns = ("size", "cores", "memory", "disk", "GPUs", "most slots", "an hour", "spot")
+    rows = [
+        (
+            size.name, str(size.cores), f"{size.memory_gb:g} GB", f"{size.disk_gb:g} GB",
+            str(size.gpus or ""), str(size.most_task_slots), f"${size.price_per_hour:.3f}",
+            f"${size.spot_price_per_hour:.3f}",
+        )
+        for size in sizes.values()
+    ]  # fmt: skip
+    grid = table("", columns, rows, numbers=columns[1:])
+    return card("VM sizes", "", [], grid, muted(_NOTE))
+
+
+def cost_line(cost: Cost) -> str:
+    """All of it in one line; empty while there is nothing."""
+    if not cost:
+        return ""
+    share = f", {cost.idle_hours / cost.node_hours:.0%} idle" if cost.node_hours else ""
+    return f"${cost.cost:,.2f} for {cost.node_hours:,.2f} node-hours{share}"
+
+
+def _cost_row(row: CostView) -> tuple[str, ...]:
+    hours = (
+        row.node_hours, row.task_hours, row.preparation_hours, row.release_hours,
+        row.start_task_hours, row.idle_hours, row.boot_hours, row.down_hours,
+    )  # fmt: skip
+    price, cost = row.price_per_hour, row.cost
+    return (
+        row.vm_size,
+        "dedicated" if row.is_dedicated else "spot",
+        str(row.machines),
+        *(f"{span:,.2f}" if span else "" for span in hours),
+        "not known" if price is None else f"${price:.3f}",
+        "not known" if cost is None else f"${cost:,.2f}",
+    )

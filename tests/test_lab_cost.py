@@ -1,0 +1,88 @@
+"""`lab.cost`, `pool.cost` and `lab.vm_sizes`, as a person meets them."""
+
+from __future__ import annotations
+
+import pytest
+
+import batchlab as bl
+
+
+@pytest.fixture
+def day() -> bl.SimulatedLab:
+    """A lab with an hour of work and an hour of idling behind it."""
+    lab = bl.SimulatedLab(boot="12m")
+    pool = lab.create_pool("p", vm_size="Large", target_dedicated_nodes=2)
+    pool.nodes.wait()
+    lab.create_job("j", pool).create_task("t", "sleep 3600").wait()
+    return lab
+
+
+def test_cost_says_what_ran_and_what_idled(day: bl.SimulatedLab) -> None:
+    cost = day.cost
+    assert cost.node_hours == pytest.approx(2.133, abs=0.01)
+    assert cost.task_hours == pytest.approx(1, abs=0.01)
+    assert cost.idle_hours == pytest.approx(1, abs=0.01)
+    assert cost.cost == pytest.approx(0.683, abs=0.01)
+    assert cost.idle_cost == pytest.approx(0.32, abs=0.01)
+    assert [row.vm_size for row in cost] == ["large"]
+    assert "$0.68 at list prices" in repr(cost)
+    assert "47% idle" in day.pools["p"]._repr_html_()
+
+
+def test_cost_is_a_picture_and_does_not_move(day: bl.SimulatedLab) -> None:
+    cost = day.cost
+    day.advance("1h")
+    assert cost.node_hours == pytest.approx(2.133, abs=0.01)
+    assert day.cost.node_hours == pytest.approx(4.133, abs=0.01)
+
+
+def test_cost_of_a_deleted_pool_stays_with_the_lab(day: bl.SimulatedLab) -> None:
+    pool = day.pools["p"]
+    pool.delete()
+    pool.wait("deleted")
+    before = day.cost.cost
+    assert before > 0.6
+    day.advance("10h")
+    assert day.cost.cost == before
+    with pytest.raises(bl.NotFound, match="PoolNotFound"):
+        _ = pool.cost
+
+
+def test_cost_without_a_price_says_so() -> None:
+    with bl.SimulatedLab(boot="0s") as lab:
+        lab.create_pool("p", vm_size="standard_m128", target_dedicated_nodes=1).nodes.wait()
+        lab.advance("1h")
+        assert lab.cost.unpriced == ["standard_m128"]
+        assert lab.cost.cost == 0
+        assert "no price is known" in repr(lab.cost)
+        assert "not known" in lab.cost._repr_html_()
+
+
+def test_cost_of_an_empty_lab_is_nothing() -> None:
+    with bl.SimulatedLab() as lab:
+        assert (len(lab.cost), lab.cost.cost, lab.cost.node_hours) == (0, 0, 0)
+        assert repr(lab.cost) == "no node has had a machine yet"
+
+
+def test_sizes_are_found_without_regard_to_case() -> None:
+    with bl.SimulatedLab() as lab:
+        sizes = lab.vm_sizes
+        assert sizes["SMALL"] == bl.VmSize("small", 1, 1.75, 225, 0.08)
+        assert "Standard_D4s_v3" in sizes
+        assert sizes.get("standard_d4s_v3").cores == 4
+        assert sizes.get("huge") is None
+        assert len(sizes) == len(list(sizes)) == len(repr(sizes).splitlines())
+        assert sizes["small"].most_task_slots == 4
+        with pytest.raises(bl.NotFound, match="nothing is known of the size 'huge'"):
+            sizes["huge"]
+        with pytest.raises(bl.InvalidRequest, match="by name"):
+            sizes[0]
+
+
+def test_slots_of_a_size_are_limited_by_its_cores() -> None:
+    with bl.SimulatedLab() as lab:
+        for name, size in lab.vm_sizes.items():
+            most = size.most_task_slots
+            assert lab.create_pool(name, vm_size=name, task_slots_per_node=most)
+            with pytest.raises(bl.InvalidRequest, match=f"must be 1 to {most}"):
+                lab.create_pool("q", vm_size=name, task_slots_per_node=most + 1)
