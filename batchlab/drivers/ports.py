@@ -13,6 +13,7 @@ from batchlab.core.outputs import Command
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
 from batchlab.drivers.vault import CertificateContents
+from batchlab.storage.containers import BlobStore
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
 
@@ -85,6 +86,11 @@ class Connection(Protocol):
     @property
     def files(self) -> NodeFiles:
         """The files of the nodes."""
+        ...
+
+    @property
+    def storage(self) -> BlobStore:
+        """The lab's storage; data goes there directly."""
         ...
 
     def now(self) -> float:

@@ -12,7 +12,6 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import logging
 import multiprocessing
 import pickle
 import threading
@@ -35,10 +34,12 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
 from batchlab.drivers.dask.remote_files import RemoteFiles
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
 from batchlab.drivers.history import Batch, decode_changes
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
@@ -74,6 +75,8 @@ class DaskConnection:
     ) -> None:
         self.config = config
         self.files = RemoteFiles(self.call, rpc)
+        assert config.storage is not None  # the host sees to that
+        self.storage = BlobStore(config.storage)
         self._loop = loop.asyncio_loop
         self._rpc = rpc
         self._epoch, self._began = now, time.monotonic()
@@ -95,6 +98,7 @@ class DaskConnection:
         root: str | Path | None = None,
         release_on_leave: bool = False,
         journal: str | Path | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
 
@@ -111,6 +115,8 @@ class DaskConnection:
             Whether a node that leaves while jobs live on runs their release.
         journal : path, optional
             Where the journal is kept; if omitted it goes with the lab's folder.
+        storage : StorageLocation, optional
+            Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
@@ -132,9 +138,11 @@ class DaskConnection:
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
+            storage=storage,
         )
         cluster = _OwnCluster(config)
-        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+        host = cluster.host
+        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -145,6 +153,7 @@ class DaskConnection:
         settings: Settings | None = None,
         root: str | Path | None = None,
         release_on_leave: bool = False,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Attach to the lab on a cluster that somebody else started; begin it if there is none.
 
@@ -152,8 +161,9 @@ class DaskConnection:
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave
-            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+        speed, settings, root, release_on_leave, storage
+            As for `start`, for a lab that is begun. Speed and storage of one that is there must
+            agree.
 
         Raises
         ------
@@ -172,6 +182,7 @@ class DaskConnection:
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
+            storage=storage,
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -186,6 +197,9 @@ class DaskConnection:
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+            if storage is not None and there.storage != storage:
+                reason = f"the lab on this cluster has another, {there.storage}"
+                raise invalid("storage", storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
@@ -310,26 +324,12 @@ def _check_speed(speed: Any) -> float:
     return float(speed)
 
 
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def _silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
-
-
 class _OwnCluster:
     """A scheduler of ours, in a thread of this process, with the lab in it."""
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        _silence(1)
+        silence(1)
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
@@ -370,7 +370,7 @@ class _OwnCluster:
                     raise
         finally:
             self._runner.stop()
-            _silence(-1)
+            silence(-1)
 
     async def _end(self) -> None:
         await self.host.end()

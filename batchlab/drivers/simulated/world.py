@@ -18,19 +18,24 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+import msgspec
+
 from batchlab.core import inputs, outputs
-from batchlab.core.environment import NodeFacts, environment
-from batchlab.core.ids import RunId
+from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
+from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.resources import place
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
+from batchlab.drivers.simulated.machines import Node, Run
+from batchlab.drivers.simulated.resources import place, upload, upload_seconds
+from batchlab.drivers.simulated.shell import LaunchFailed, Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.drivers.vault import Vault
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation, in_memory
 
 __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
@@ -42,32 +47,6 @@ _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
 Happening = Callable[[Any], inputs.Report | None]
-
-
-class _Node:
-    __slots__ = ("boot", "broken", "dedicated", "disk", "id", "ip_address", "runs", "up")
-
-    def __init__(self, node_id: str, ip_address: str, dedicated: bool) -> None:
-        self.id = node_id
-        self.ip_address = ip_address
-        self.dedicated = dedicated
-        self.boot = 0
-        self.up = False
-        self.broken = False
-        self.disk = Disk()
-        self.runs: dict[RunId, _Run] = {}
-
-
-class _Run:
-    __slots__ = ("begun", "id", "limit", "node", "result", "steps")
-
-    def __init__(self, run_id: RunId, node: _Node, begun: float, limit: float) -> None:
-        self.id = run_id
-        self.node = node
-        self.begun = begun
-        self.limit = limit
-        self.steps: Steps | None = None
-        self.result: inputs.RunExited | None = None
 
 
 class SimulatedWorld:
@@ -87,6 +66,8 @@ class SimulatedWorld:
         When virtual time begins, in seconds since 1970.
     settings : Settings, optional
         The core's: what runs see as their account.
+    storage : StorageLocation, optional
+        Where the lab's data is kept; in memory if omitted.
 
     Attributes
     ----------
@@ -107,17 +88,20 @@ class SimulatedWorld:
         max_nodes: int | None = None,
         start: float = START,
         settings: Settings | None = None,
+        storage: StorageLocation | None = None,
     ) -> None:
         self.max_nodes = max_nodes
         self.settings = settings or Settings()
+        self._own_store = storage is None
+        self.store = BlobStore(storage or in_memory(self.settings.account_name))
         self._boot_s = boot_s
         self._now = start
         self._wake: float | None = None
         self._heap: list[tuple[float, int, Happening, Any]] = []
         self._arranged = 0
         self._machines = 0
-        self._nodes: dict[str, _Node] = {}
         self.vault = Vault()
+        self._nodes: dict[str, Node] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
@@ -191,6 +175,11 @@ class SimulatedWorld:
             self.step()
         self._now = max(self._now, when)
 
+    def close(self) -> None:
+        """Forget the data that was kept in memory."""
+        if self._own_store:
+            self.store.forget()
+
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
         self._arranged += 1
         heappush(self._heap, (when, self._arranged, happen, subject))
@@ -236,7 +225,7 @@ class SimulatedWorld:
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            node = _Node(command.node_id, address, command.dedicated)
+            node = Node(command.node_id, address, command.dedicated)
             self._nodes[node.id] = node
         if node.broken:
             message = "the machine of the node is broken: reboot the node, or remove it"
@@ -260,20 +249,20 @@ class SimulatedWorld:
             allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
             self._boot(node, command.boot, allocation_s=allocation_s)
 
-    def _boot(self, node: _Node, boot: int, *, allocation_s: float) -> None:
+    def _boot(self, node: Node, boot: int, *, allocation_s: float) -> None:
         node.boot = boot
         allocated = self._now + allocation_s
         self._arrange(allocated, self._allocated, (node, boot))
         started = allocated + (1 - _ALLOCATION) * self._boot_s
         self._arrange(started, self._started, (node, boot))
 
-    def _allocated(self, start: tuple[_Node, int]) -> inputs.Report | None:
+    def _allocated(self, start: tuple[Node, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
         return inputs.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
 
-    def _started(self, start: tuple[_Node, int]) -> inputs.Report | None:
+    def _started(self, start: tuple[Node, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
@@ -297,7 +286,7 @@ class SimulatedWorld:
         self._nodes.pop(node_id, None)
         return inputs.NodeStopped(node_id=node_id)
 
-    def _halt(self, node: _Node) -> None:
+    def _halt(self, node: Node) -> None:
         node.up = False
         node.boot = -1
         for run in node.runs.values():
@@ -314,7 +303,7 @@ class SimulatedWorld:
             self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = command.time_limit_s
-        run = _Run(run_id, node, now, float("inf") if limit is None else now + limit)
+        run = Run(command, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
         if command.failure is not None:
@@ -322,23 +311,23 @@ class SimulatedWorld:
             return
         try:
             if command.resource_files:
-                place(command, node.disk, now)
+                place(command, node.disk, now, self.store)
             run.steps = self._shell.launch(
-                command, node.disk, lambda: environment(command, self._facts(node))
+                command, node.disk, lambda: environment(command, node.facts(self.settings))
             )
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
 
-    def _go_on(self, run: _Run) -> inputs.RunExited | None:
+    def _go_on(self, run: Run) -> inputs.RunExited | None:
         """Let a run do what it does now, up to where it next waits or ends."""
         if run.steps is None:
             return None
         try:
             when = self._now + next(run.steps)
         except StopIteration as ended:
-            return self._end(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
+            return self._process_ended(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
         except LaunchFailed as error:
             return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
         if when > run.limit:
@@ -347,7 +336,27 @@ class SimulatedWorld:
             self._arrange(when, self._go_on, run)
         return None
 
-    def _end(self, run: _Run, result: inputs.RunExited) -> inputs.RunExited | None:
+    def _process_ended(self, run: Run, result: inputs.RunExited) -> inputs.RunExited | None:
+        """End a run whose process has ended, when its output files have been uploaded."""
+        code = result.exit_code or 0
+        wanted = [output for output in run.order.output_files if output.wanted(code)]
+        if not wanted:
+            return self._end(run, result)
+        run.result = result
+        when = self._now + upload_seconds(run.node.disk, run.order.directory)
+        self._arrange(when, self._uploaded, (run, wanted))
+        return None
+
+    def _uploaded(self, work: tuple[Run, list[OutputFile]]) -> inputs.RunExited | None:
+        run, wanted = work
+        if run.steps is None or run.result is None:
+            return None  # it was cancelled meanwhile
+        variables = environment(run.order, run.node.facts(self.settings))
+        failure = upload(wanted, run.order, run.node.disk, self._now, self.store, variables)
+        result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
+        return self._end(run, result)
+
+    def _end(self, run: Run, result: inputs.RunExited) -> inputs.RunExited | None:
         """End a run now, or, if it has only begun, in a moment."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
@@ -356,7 +365,7 @@ class SimulatedWorld:
         self._arrange(soonest, self._exited, run)
         return None
 
-    def _time_over(self, run: _Run) -> inputs.RunExited | None:
+    def _time_over(self, run: Run) -> inputs.RunExited | None:
         if run.steps is None:
             return None
         limit = format_duration(timedelta(seconds=run.limit - run.begun))
@@ -365,9 +374,10 @@ class SimulatedWorld:
             code="TaskEnded",
             message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
         )
-        return self._end(run, inputs.RunExited(run_id=run.id, exit_code=137, failure=failure))
+        result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
+        return self._process_ended(run, result)
 
-    def _exited(self, run: _Run) -> inputs.RunExited | None:
+    def _exited(self, run: Run) -> inputs.RunExited | None:
         if run.node.runs.pop(run.id, None) is None:
             return None  # its node ended first
         return run.result
@@ -377,7 +387,8 @@ class SimulatedWorld:
         run = node.runs.get(command.run_id) if node else None
         if run is None or run.steps is None:
             return  # it has just ended by itself
-        result = inputs.RunExited(run_id=run.id, exit_code=137, cancelled=True)
+        code = run.result.exit_code if run.result else 137  # it has ended, but for its upload
+        result = inputs.RunExited(run_id=run.id, exit_code=code, cancelled=True)
         run.steps, run.result = None, result
         self._arrange(self._now + KILL_S, self._exited, run)
 
@@ -386,15 +397,6 @@ class SimulatedWorld:
         for directory in command.directories if node else ():
             if node and node.disk.exists(f"{ROOT}/{directory}"):
                 node.disk.remove(f"{ROOT}/{directory}", recursive=True)
-
-    def _facts(self, node: _Node) -> NodeFacts:
-        return NodeFacts(
-            account_name=self.settings.account_name,
-            account_url=self.settings.account_url,
-            node_id=node.id,
-            root_directory=ROOT,
-            is_dedicated=node.dedicated,
-        )
 
 
 def _fact(report: inputs.Report) -> inputs.Report:
