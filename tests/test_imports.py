@@ -29,6 +29,7 @@ LINES = [
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
         "batchlab.drivers.journal",
+        "batchlab.drivers.archives",
         "batchlab.drivers.vault",
         "batchlab.drivers.history",
     },

@@ -32,6 +32,11 @@ class PackageToInstall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     digest: str = ""
     by_default: bool = False
 
+    @property
+    def directory(self) -> str:
+        """Where it is unpacked, relative to the node's root."""
+        return f"applications/{self.application_id}/{self.version}"
+
 
 class StartNode(Command, frozen=True, kw_only=True):
     """Get a machine for a node, or bring a lost one back: answer `NodeAllocated`, `NodeStarted`.

@@ -14,10 +14,11 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
+from batchlab.core.inputs import NodeStartFailed
 from batchlab.core.outputs import PackageToInstall
 from batchlab.core.views import FailureInfo
 
-__all__ = ["Archive", "Entry", "PackageFailed", "package_directory"]
+__all__ = ["Archive", "Entry", "PackageFailed", "absence", "start_failed"]
 
 MOST_BYTES = 16 * 2**30
 """What an archive may unpack to."""
@@ -44,6 +45,12 @@ class PackageFailed(Exception):
         )
 
 
+def start_failed(node_id: str, boot: int, failure: FailureInfo) -> NodeStartFailed:
+    """What a node says that lacks a package of its pool."""
+    message = ": ".join((failure.message, *failure.details.values()))
+    return NodeStartFailed(node_id=node_id, boot=boot, code=failure.code, message=message)
+
+
 class Entry(NamedTuple):
     """A file or folder of an archive: its path inside, permissions, and where it is found."""
 
@@ -53,9 +60,14 @@ class Entry(NamedTuple):
     info: zipfile.ZipInfo
 
 
-def package_directory(package: PackageToInstall) -> str:
-    """Where a package is unpacked, relative to the node's root."""
-    return f"applications/{package.application_id}/{package.version}"
+def absence(package: PackageToInstall) -> str:
+    """What there is to say of a package that does not exist."""
+    if not package.by_default:
+        return f"application {package.application_id!r} has no version {package.version!r}"
+    return (
+        f"the reference to application {package.application_id!r} names no version, and there is "
+        "no such application, or it has no default version"
+    )
 
 
 class Archive:

@@ -90,4 +90,5 @@ class Vault:
         return tuple(
             NodeCertificate(reference=reference, contents=self._contents[reference.thumbprint])
             for reference in references
+            if reference.thumbprint in self._contents
         )

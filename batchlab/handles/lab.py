@@ -80,6 +80,7 @@ class BaseLab(Shown):
         """The certificates, by thumbprint."""
         return Certificates(self._connection)
 
+    @property
     def vm_sizes(self) -> VmSizes:
         """The sizes a node can have, with cores, memory, disk and price."""
         return VmSizes()

@@ -21,14 +21,17 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.environment import SYSTEM_NAMES, NodeFacts
+from batchlab.core.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, StartRun
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
+from batchlab.drivers.dask.packages import Equipment
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
@@ -71,9 +74,11 @@ class NodeAgent(WorkerPlugin):
             node_id=config.node_id,
             root_directory=self.folders.root,
             is_dedicated=config.is_dedicated,
+            packages=config.application_packages,
         )
         self._inherited = _inherited(worker)
         self._store = BlobStore(config.storage) if config.storage is not None else None
+        self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -88,6 +93,7 @@ class NodeAgent(WorkerPlugin):
         worker.stream_handlers["batchlab-commands"] = self._take
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
+        worker.handlers["batchlab_install"] = self._install
 
     def _arrive(self) -> None:
         owner = uuid.uuid4().hex
@@ -102,6 +108,18 @@ class NodeAgent(WorkerPlugin):
         worker.stream_handlers["batchlab-commands"] = _ignore
         worker.handlers.pop("batchlab_files", None)
         worker.handlers.pop("batchlab_leave", None)
+        worker.handlers.pop("batchlab_install", None)
+
+    async def _install(self) -> bytes:
+        """Unpack the pool's application packages; answer why not, or None."""
+        return await threads.call(messages.answer, self._install_packages)
+
+    def _install_packages(self) -> FailureInfo | None:
+        try:
+            self._equipment.install(self.config.application_packages, lambda: not self._left)
+        except PackageFailed as error:
+            return error.failure
+        return None
 
     async def _leave_rpc(self, keep: bool, reimage: bool = False) -> str:
         await self.leave(keep=keep, reimage=reimage)
@@ -187,7 +205,7 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._store)
+        run = Run(order, self._facts, self._inherited, self._done, self._store, self._equipment)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
@@ -299,7 +317,11 @@ def _ignore(**_: Any) -> None:
 def _inherited(worker: Any) -> dict[str, str]:
     """What tasks see of the worker's environment: all that is not ours, a shell's or Dask's."""
     dropped = SYSTEM_NAMES | {"PWD", "OLDPWD"}
-    values = {name: value for name, value in os.environ.items() if name not in dropped}
+    values = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in dropped and not name.startswith(PACKAGE_PREFIX)
+    }
     if worker.nanny is not None:
         import dask.config  # noqa: PLC0415
 

@@ -165,6 +165,8 @@ class BatchHost(SchedulerPlugin):
             root=config.root,
             release_on_leave=config.release_on_leave,
             storage=config.storage,
+            application_packages=start.application_packages,
+            certificates=self.vault.of(start.certificate_references),
         )
 
     # -- the driver port --------------------------------------------------------------------------

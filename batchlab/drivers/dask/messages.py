@@ -15,7 +15,15 @@ from typing import Any, Union
 import msgspec
 
 from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import CancelRun, Command, DeleteFiles, ForgetJob, StartRun
+from batchlab.core.outputs import (
+    CancelRun,
+    Command,
+    DeleteFiles,
+    ForgetJob,
+    PackageToInstall,
+    StartRun,
+)
+from batchlab.drivers.vault import NodeCertificate
 from batchlab.errors import BatchError, LabFailed
 from batchlab.storage.locations import StorageLocation
 
@@ -59,6 +67,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Whether a node that leaves while jobs live on runs their release.
     storage : StorageLocation, optional
         The account's part of the lab's storage.
+    application_packages : tuple of PackageToInstall
+        What is unpacked before it takes tasks.
+    certificates : tuple of NodeCertificate
+        What it holds for its runs.
     """
 
     lab_id: str
@@ -72,6 +84,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     release_on_leave: bool = False
     storage: StorageLocation | None = None
+    application_packages: tuple[PackageToInstall, ...] = ()
+    certificates: tuple[NodeCertificate, ...] = ()
 
 
 class FileCall(msgspec.Struct, frozen=True):

@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
 from batchlab.core.outputs import PackageToInstall, RunKind
-from batchlab.drivers.archives import Archive, Entry, PackageFailed, package_directory
+from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed, faults
 
 __all__ = ["Equipment"]
 
 Wanted = Callable[[], bool]
-Opener = Callable[[str], IO[bytes]]
 
 
 class Equipment:
@@ -35,16 +36,16 @@ class Equipment:
     root : str
         The node's root.
     certificates : sequence of NodeCertificate
-    open_blob : callable
-        Opens what lies at a location; raises OSError.
+    store : BlobStore, optional
+        Where the contents of packages lie.
     """
 
     def __init__(
-        self, root: str, certificates: Sequence[NodeCertificate], open_blob: Opener
+        self, root: str, certificates: Sequence[NodeCertificate], store: BlobStore | None
     ) -> None:
         self._root = root
         self._certificates = certificates
-        self._open_blob = open_blob
+        self._store = store
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._installed: dict[str, None] = {}
@@ -75,7 +76,7 @@ class Equipment:
             ``ApplicationPackageError``: there is no such package, or it cannot be unpacked.
         """
         for package in packages:
-            directory = package_directory(package)
+            directory = package.directory
             with self._lock:
                 lock = self._locks.setdefault(directory, threading.Lock())
             with lock:
@@ -84,11 +85,13 @@ class Equipment:
 
     def _install(self, package: PackageToInstall, directory: str, wanted: Wanted) -> None:
         if not package.location:
-            raise PackageFailed(package, _absence(package))
+            raise PackageFailed(package, absence(package))
         mark = f"{self._root}/{directory}.digest"
         if _read(mark) != package.digest:
             try:
                 self._unpack(package, f"{self._root}/{directory}", wanted)
+            except StorageFailed as error:
+                raise PackageFailed(package, error.reason) from None
             except OSError as error:
                 full = error.errno == errno.ENOSPC
                 raise PackageFailed(package, error.strerror or str(error), server=full) from None
@@ -119,18 +122,11 @@ class Equipment:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _fetch(self, package: PackageToInstall, file: IO[bytes], wanted: Wanted) -> None:
-        with self._open_blob(package.location) as source:
+        if self._store is None:
+            raise StorageFailed("other", "the lab has no storage")
+        with self._store.open_blob(package.location) as source, faults():
             while wanted() and (chunk := source.read(2**20)):
                 file.write(chunk)
-
-
-def _absence(package: PackageToInstall) -> str:
-    if package.version:
-        return f"application {package.application_id!r} has no version {package.version!r}"
-    return (
-        f"the reference to application {package.application_id!r} names no version, and there is "
-        "no such application, or it has no default version"
-    )
 
 
 def _read(path: str) -> str | None:

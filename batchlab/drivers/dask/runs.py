@@ -22,6 +22,8 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.dask.packages import Equipment
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.dask.uploads import upload
@@ -47,6 +49,8 @@ class Run:
         Called once, from any thread, with the `RunExited`.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
+    equipment : Equipment, optional
+        The node's application packages and certificates.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Run:
         inherited: dict[str, str],
         done: Callable[[Run, RunExited], None],
         store: BlobStore | None = None,
+        equipment: Equipment | None = None,
     ) -> None:
         self.order = order
         self._node = node
         self._inherited = inherited
         self._done = done
         self._store = store
+        self._equipment = equipment
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
@@ -86,7 +92,7 @@ class Run:
                 with self._lock:
                     ending = self._ending
                 self._exited(code, failure, ending)
-        except (LaunchFailed, DownloadFailed) as error:
+        except (LaunchFailed, DownloadFailed, PackageFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
@@ -116,6 +122,10 @@ class Run:
         working = variables["AZ_BATCH_TASK_WORKING_DIR"]
         logs = (OUT, ERR) if order.output_files else ()
         _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"], logs)
+        if self._equipment is not None:
+            self._equipment.place_certificates(order.kind, variables["AZ_BATCH_CERTIFICATES_DIR"])
+            if order.application_packages:
+                self._equipment.install(order.application_packages, lambda: self._ending is None)
         if order.resource_files:
             fetch(order.resource_files, working, lambda: self._ending is None, self._store)
         return words, directory, variables

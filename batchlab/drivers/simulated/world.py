@@ -25,9 +25,11 @@ from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed, start_failed
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.machines import Node, Run
+from batchlab.drivers.simulated.packages import Packages, place_certificates
 from batchlab.drivers.simulated.resources import place, upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell
 from batchlab.drivers.simulated.workload import Workload
@@ -101,6 +103,7 @@ class SimulatedWorld:
         self._arranged = 0
         self._machines = 0
         self.vault = Vault()
+        self._packages = Packages(self.store)
         self._nodes: dict[str, Node] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
@@ -231,7 +234,7 @@ class SimulatedWorld:
             message = "the machine of the node is broken: reboot the node, or remove it"
             self._refuse_node(command, message)
             return
-        self._boot(node, command.boot, allocation_s=_ALLOCATION * self._boot_s)
+        self._boot(node, command, allocation_s=_ALLOCATION * self._boot_s)
 
     def _refuse_node(self, command: outputs.StartNode, message: str) -> None:
         refusal = inputs.NodeStartFailed(
@@ -245,12 +248,19 @@ class SimulatedWorld:
             self._halt(node)
             node.broken = False
             if command.reimage:
-                node.disk.wipe()
+                node.wipe()
             allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
-            self._boot(node, command.boot, allocation_s=allocation_s)
+            self._boot(node, command, allocation_s=allocation_s)
 
-    def _boot(self, node: Node, boot: int, *, allocation_s: float) -> None:
-        node.boot = boot
+    def _boot(
+        self,
+        node: Node,
+        command: outputs.StartNode | outputs.RebootNode,
+        *,
+        allocation_s: float,
+    ) -> None:
+        node.boot = boot = command.boot
+        node.equip(command.application_packages, self.vault.of(command.certificate_references))
         allocated = self._now + allocation_s
         self._arrange(allocated, self._allocated, (node, boot))
         started = allocated + (1 - _ALLOCATION) * self._boot_s
@@ -266,6 +276,11 @@ class SimulatedWorld:
         node, boot = start
         if node.boot != boot:
             return None
+        if node.packages:
+            try:
+                self._packages.install(node, node.packages, self._now)
+            except PackageFailed as error:
+                return start_failed(node.id, boot, error.failure)
         node.up = True
         return inputs.NodeStarted(node_id=node.id, boot=boot)
 
@@ -280,7 +295,7 @@ class SimulatedWorld:
         if node is not None:
             self._halt(node)
             node.broken = False  # it comes back on another machine
-            node.disk.wipe()
+            node.wipe()
 
     def _stopped(self, node_id: str) -> inputs.Report:
         self._nodes.pop(node_id, None)
@@ -310,12 +325,16 @@ class SimulatedWorld:
             self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
             return
         try:
+            if node.certificates:
+                place_certificates(node, command, now)
+            if command.application_packages:
+                self._packages.install(node, command.application_packages, now)
             if command.resource_files:
                 place(command, node.disk, now, self.store)
             run.steps = self._shell.launch(
                 command, node.disk, lambda: environment(command, node.facts(self.settings))
             )
-        except LaunchFailed as error:
+        except (LaunchFailed, PackageFailed) as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
