@@ -31,6 +31,7 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     OutputFileBlobContainerDestination,
     OutputFileDestination,
@@ -50,10 +51,11 @@ from batchlab.core.specs import (
     UserIdentity,
     VmSize,
 )
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     LabFailed,
     NotFound,
@@ -68,6 +70,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
+from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
 
@@ -89,12 +92,14 @@ __all__ = [
     "Certificate",
     "CertificateReference",
     "Conflict",
+    "Container",
     "EnvironmentSetting",
     "ExitCodeMapping",
     "ExitCodeRangeMapping",
     "ExitConditions",
     "ExitOptions",
     "Files",
+    "Forbidden",
     "Formula",
     "FormulaError",
     "InvalidRequest",
@@ -108,6 +113,8 @@ __all__ = [
     "JobSpec",
     "Lab",
     "LabFailed",
+    "Load",
+    "MultiInstanceSettings",
     "Node",
     "NotFound",
     "OutputFile",
@@ -123,6 +130,7 @@ __all__ = [
     "ServerBusy",
     "SimulatedLab",
     "StartTask",
+    "Storage",
     "Task",
     "TaskConstraints",
     "TaskDependencies",

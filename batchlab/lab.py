@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,13 @@ from batchlab.core.specs import Quotas
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
+from batchlab.handles.current import current_connection
 from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, verb
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed
+from batchlab.storage.locations import StorageLocation, read_location
 
 if TYPE_CHECKING:
     from batchlab.drivers.simulated.connection import SimulatedConnection
@@ -68,6 +72,16 @@ class Lab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). If omitted a folder on the scheduler's machine, which goes with
+        the lab; nodes on other machines cannot reach that one.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
 
     Raises
     ------
@@ -89,6 +103,9 @@ class Lab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        sample_delay: Duration = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -99,7 +116,8 @@ class Lab(BaseLab):
             speed=_positive("speed", speed),
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
-            settings=_settings(quotas, spot_return, "Lab"),
+            storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
+            settings=_settings(quotas, spot_return, sample_delay, "Lab"),
         )
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
@@ -113,6 +131,34 @@ class Lab(BaseLab):
         else:
             connection = DaskConnection.attach(cluster, **settings)
         super().__init__(connection, _describe("Lab", cluster is not None, speed, processes))
+
+    @classmethod
+    def current(cls) -> Lab:
+        """The lab that runs this process: for the commands of tasks, job managers above all.
+
+        Nothing needs to be configured: each run finds in its environment how to reach the service
+        through its node. It is the whole account, as for whoever made the lab, because tasks run
+        as the same user; `close` only lets go of it. `Job.current` and `Task.current` are the job
+        and the task themselves. A task that was started again finds what it did before, so a job
+        manager adds only the tasks that are not there.
+
+        Raises
+        ------
+        Conflict
+            ``OperationInvalidForCurrentState``: no task has started this process.
+        NotFound
+            ``ResourceNotFound``: the node that started it is gone.
+
+        Examples
+        --------
+        >>> job = Job.current()  # doctest: +SKIP
+        >>> wanted = {f"frame{n}": f"render {n}" for n in range(100)}
+        >>> missing = wanted.keys() - set(job.tasks)
+        >>> job.create_tasks([TaskSpec(id=id, command_line=wanted[id]) for id in missing])
+        """
+        lab = cls.__new__(cls)
+        BaseLab.__init__(lab, current_connection("Lab.current"), "Lab.current()")
+        return lab
 
 
 class SimulatedLab(BaseLab):
@@ -138,6 +184,15 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). In memory if omitted, and gone with the lab.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
+    sample_delay : duration, default 1 minute
+        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
+        missing; with 0 nothing is.
     """
 
     __slots__ = ()
@@ -154,6 +209,9 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        sample_delay: Duration = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
@@ -167,7 +225,8 @@ class SimulatedLab(BaseLab):
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
-            settings=_settings(quotas, spot_return, owner),
+            storage=_storage(storage, storage_options, owner),
+            settings=_settings(quotas, spot_return, sample_delay, owner),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
@@ -179,14 +238,35 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(quotas: Any, spot_return: Duration, owner: str) -> Settings:
+def _settings(quotas: Any, spot_return: Duration, sample_delay: Duration, owner: str) -> Settings:
     if quotas is not None and not isinstance(quotas, Quotas):
         raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
     settings = Settings(quotas=quotas or Quotas())
-    if spot_return is None:
-        return settings
-    span = parse_duration(spot_return, name="spot_return", owner=owner)
-    return msgspec.structs.replace(settings, spot_return_s=span.total_seconds())
+    spans = {"spot_return": spot_return, "sample_delay": sample_delay}
+    given_s = {
+        f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
+        for name, span in spans.items()
+        if span is not None
+    }
+    return msgspec.structs.replace(settings, **given_s)
+
+
+def _storage(
+    storage: Any, options: Any, owner: str, *, shared: Any = False
+) -> StorageLocation | None:
+    if storage is None:
+        if options is not None:
+            raise invalid("storage_options", "...", "needs storage=...", owner=owner)
+        return None
+    location = read_location(storage, options, owner=owner)
+    if shared and location.url.startswith("memory://"):
+        reason = "nodes in other processes cannot see the memory of this one"
+        raise invalid("storage", location.url, reason, owner=owner)
+    try:
+        BlobStore(location).prepare()
+    except StorageFailed as error:
+        raise invalid("storage", location.url, f"cannot be used: {error}", owner=owner) from None
+    return location
 
 
 def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:

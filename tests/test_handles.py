@@ -209,6 +209,7 @@ VERBS: list[tuple[Any, inputs.Request]] = [
         ),
     ),
     (lambda t: t["pool"].stop_resize(), inputs.StopPoolResize(pool_id="render")),
+    (lambda t: t["pool"].measure(), inputs.MeasurePool(pool_id="render")),
     (
         lambda t: t["pool"].remove_nodes([t["node"], "n2"], node_deallocation_option="terminate"),
         inputs.RemoveNodes(

@@ -29,6 +29,15 @@ def test_cost_says_what_ran_and_what_idled(day: bl.SimulatedLab) -> None:
     assert "47% idle" in day.pools["p"]._repr_html_()
 
 
+def test_cost_as_a_frame_has_a_row_for_each_size_and_kind(day: bl.SimulatedLab) -> None:
+    day.create_pool("q", target_low_priority_nodes=1).nodes.wait()
+    frame = day.cost.to_frame()
+    assert list(frame.index) == ["large", "small"]
+    assert list(frame["is_dedicated"]) == [True, False]
+    assert frame["task_hours"]["large"] == pytest.approx(1, abs=0.01)
+    assert list(day.cost.to_frame(["machines"]).columns) == ["machines"]
+
+
 def test_cost_is_a_picture_and_does_not_move(day: bl.SimulatedLab) -> None:
     cost = day.cost
     day.advance("1h")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         AutoScaleRun,
         AutoScaleRunError,
         Branch,
+        Clamp,
+        Outcome,
         SampleCall,
         StatementValue,
     )
@@ -29,9 +31,11 @@ __all__ = [
     "AutoScaleRun",
     "AutoScaleRunError",
     "Branch",
+    "Clamp",
     "Finding",
     "Formula",
     "FormulaError",
+    "Outcome",
     "SampleCall",
     "SampleHistory",
     "StatementValue",
@@ -42,7 +46,15 @@ _HOMES = {
     "lint": ("Finding",),
     "names": ("SAMPLED",),
     "problems": ("FormulaError",),
-    "results": ("AutoScaleRun", "AutoScaleRunError", "Branch", "SampleCall", "StatementValue"),
+    "results": (
+        "AutoScaleRun",
+        "AutoScaleRunError",
+        "Branch",
+        "Clamp",
+        "Outcome",
+        "SampleCall",
+        "StatementValue",
+    ),
     "sampling": ("SAMPLE_PERIOD", "SampleHistory"),
 }
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import trunc
 from typing import Any
 
@@ -41,9 +42,7 @@ from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import (
     AutoScaleRun,
     AutoScaleRunError,
-    Branch,
     PythonValue,
-    SampleCall,
     StatementValue,
     Targets,
     result_string,
@@ -51,12 +50,12 @@ from batchlab.autoscale.results import (
 from batchlab.autoscale.sampling import (
     METHODS,
     Insufficient,
-    Look,
     SampleHistory,
     Visible,
     resolve_method,
 )
 from batchlab.autoscale.syntax import Expression, Place
+from batchlab.autoscale.trace import BOUNDS, Trace
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
     INTERVALS,
@@ -109,6 +108,8 @@ class Evaluation:
         The present targets of the pool.
     seed : int
         What rand() begins from.
+    seen_until : datetime, optional
+        Samples later than this are not seen, nor those later than `now`.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class Evaluation:
         now: Timestamp,
         current: Targets,
         seed: int,
+        seen_until: datetime | None = None,
     ) -> None:
         self.now = now
+        self._seen_until = seen_until
         self._source = source
         self._histories = histories
         self._current = current
@@ -131,8 +134,7 @@ class Evaluation:
         self._python: dict[str | None, PythonValue] = {}
         self._seen: dict[str, Visible] = {}
         self._statements: list[StatementValue] = []
-        self._samples: list[SampleCall] = []
-        self._branches: list[Branch] = []
+        self._trace = Trace(source)
 
     def run(self, program: syntax.Program) -> AutoScaleRun:
         """Run all statements; what fails becomes the error of the outcome."""
@@ -274,11 +276,8 @@ class Evaluation:
         condition = self._value(node.condition)
         holds = self._truth(condition, "the condition of ?:", node.condition.place)
         chosen = node.then if holds else node.otherwise
-        line, column = self._source.line_and_column(node.place.at)
         assert isinstance(condition, float)
-        self._branches.append(
-            Branch(self._text(node.condition), condition, self._text(chosen), line, column)
-        )
+        self._trace.branch(node, condition, chosen)
         return self._value(chosen)
 
     def _truth(self, value: Value, what: str, place: Place) -> bool:
@@ -286,9 +285,6 @@ class Evaluation:
             return truth(value, what)
         except Refused as refused:
             raise _Failed(refused, place) from None
-
-    def _text(self, node: Expression) -> str:
-        return self._source.text[node.place.start : node.place.end]
 
     def _call(self, node: syntax.Call) -> Value:
         function = FUNCTIONS.get(node.name)
@@ -300,9 +296,13 @@ class Evaluation:
                 raise _Stopped
             size = sum([len(value) for value in arguments if type(value) is tuple])
             self._spend(size * _SORT_WEIGHT if node.name == "percentile" else size)
-            return call(function, arguments, self)
+            value = call(function, arguments, self)
         except Refused as refused:
             raise _Failed(refused, node.place) from None
+        if len(arguments) > 1 and node.name in BOUNDS:
+            assert isinstance(value, float)
+            self._trace.bound(node, value, arguments)
+        return value
 
     def _member(self, node: syntax.Member) -> Value:
         target = self._value(node.target)
@@ -326,17 +326,13 @@ class Evaluation:
             if type(value) is tuple:
                 self._spend(len(value))
         except Insufficient as refused:
-            self._record(node, name, refused.look)
+            self._trace.look(node, name, refused.look)
             raise _Failed(refused, node.place) from None
         except Refused as refused:
             raise _Failed(refused, node.place) from None
         if look is not None:
-            self._record(node, name, look)
+            self._trace.look(node, name, look)
         return value
-
-    def _record(self, node: syntax.Method, name: str, look: Look) -> None:
-        line, column = self._source.line_and_column(node.place.at)
-        self._samples.append(SampleCall(name, node.name, *look, line, column))
 
     def _visible(self, name: str) -> Visible | None:
         seen = self._seen.get(name)
@@ -344,7 +340,8 @@ class Evaluation:
             history = self._histories(name)
             if history is None:
                 return None
-            seen = self._seen[name] = Visible(name, history, self.now)
+            seen = Visible(name, history, self.now, self._seen_until)
+            self._seen[name] = seen
         return seen
 
     def _spend(self, elements: int) -> None:
@@ -380,8 +377,11 @@ class Evaluation:
             node_deallocation_option=targets.deallocation,
             variables={name: self._python[name] for name in variables},
             statements=tuple(self._statements),
-            samples=tuple(self._samples),
-            branches=tuple(self._branches),
+            samples=tuple(self._trace.samples),
+            branches=tuple(self._trace.branches),
+            clamps=tuple(self._trace.clamps),
+            current_dedicated_nodes=self._current.dedicated,
+            current_low_priority_nodes=self._current.low_priority,
         )
 
 

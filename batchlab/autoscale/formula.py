@@ -95,6 +95,7 @@ class Formula:
         samples: Samples | None = None,
         *,
         now: datetime | None = None,
+        seen_until: datetime | None = None,
         current_dedicated: int = 0,
         current_low_priority: int = 0,
         seed: int | None = None,
@@ -110,6 +111,9 @@ class Formula:
         now : datetime, optional
             The moment of the evaluation, in UTC if it has no time zone. By default that of the
             newest sample; without samples it is needed only by a formula that looks at the clock.
+        seen_until : datetime, optional
+            Samples later than this are not seen; `now` if omitted. Azure shows a sample a minute
+            after it was taken.
         current_dedicated, current_low_priority : int, default 0
             The present targets: the result where the formula sets none. They are also what
             ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` read as where `samples`
@@ -139,7 +143,8 @@ class Formula:
             seed = moment.ticks
         elif isinstance(seed, bool) or not isinstance(seed, int):
             raise invalid("seed", seed, "a whole number", owner="evaluate")
-        evaluation = Evaluation(self._source, histories, moment, current, seed)
+        seen = None if seen_until is None else _read_moment("seen_until", seen_until).moment()
+        evaluation = Evaluation(self._source, histories, moment, current, seed, seen)
         return evaluation.run(self._program)
 
     def _moment(
@@ -155,13 +160,7 @@ class Formula:
                     {"PropertyName": "now"},
                 )
             now = max(newest, default=_NO_MOMENT)
-        elif not isinstance(now, datetime):
-            raise invalid("now", now, "give a datetime, such as "
-                          "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
-        try:
-            return as_timestamp(in_utc(now))
-        except Refused as refused:
-            raise invalid("now", now, refused.message, owner="evaluate") from None
+        return _read_moment("now", now)
 
     def _reads_clock(self) -> bool:
         return any(
@@ -169,6 +168,16 @@ class Formula:
             for statement in self._program.statements
             for node in walk(statement.value)
         )
+
+
+def _read_moment(name: str, value: Any) -> Timestamp:
+    if not isinstance(value, datetime):
+        raise invalid(name, value, "give a datetime, such as "
+                      "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
+    try:
+        return as_timestamp(in_utc(value))
+    except Refused as refused:
+        raise invalid(name, value, refused.message, owner="evaluate") from None
 
 
 _Histories = Callable[[str], SampleHistory | None]

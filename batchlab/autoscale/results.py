@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +12,8 @@ __all__ = [
     "AutoScaleRun",
     "AutoScaleRunError",
     "Branch",
+    "Clamp",
+    "Outcome",
     "PythonValue",
     "SampleCall",
     "StatementValue",
@@ -19,6 +22,9 @@ __all__ = [
 ]
 
 PythonValue = float | tuple[float, ...] | str | datetime | timedelta
+Outcome = Literal["", "tried", "resized", "unchanged", "resizing", "failed"]
+"""What became of a decision: nobody followed it, it was a trial, it started a resize, it was what
+the pool had, the pool was still resizing, it could not be made."""
 
 
 class SampleCall(msgspec.Struct, frozen=True):
@@ -58,6 +64,20 @@ class Branch(msgspec.Struct, frozen=True):
     condition: str
     value: float
     chosen: str
+    line: int
+    column: int
+
+
+class Clamp(msgspec.Struct, frozen=True):
+    """One min() or max() of several things: its text, its value, what each argument was worth.
+
+    An argument that is a vector stands for its own least or greatest element.
+    """
+
+    source: str
+    function: str
+    value: float
+    arguments: tuple[tuple[str, float], ...]
     line: int
     column: int
 
@@ -135,6 +155,13 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
         Each look at samples, those that were refused included.
     branches : tuple of Branch
         Each decision of ``?:``.
+    clamps : tuple of Clamp
+        Each min() or max() of several things.
+    current_dedicated_nodes, current_low_priority_nodes : int
+        The targets that the pool had before.
+    outcome : str
+        What became of the decision: ``resized``, ``unchanged``, ``resizing`` (the pool was still
+        busy with the resize before), ``failed``, ``tried`` (by `evaluate_auto_scale`), or empty.
     """
 
     timestamp: datetime
@@ -147,6 +174,10 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[StatementValue, ...] = ()
     samples: tuple[SampleCall, ...] = ()
     branches: tuple[Branch, ...] = ()
+    clamps: tuple[Clamp, ...] = ()
+    current_dedicated_nodes: int = 0
+    current_low_priority_nodes: int = 0
+    outcome: Outcome = ""
 
     @property
     def old_results(self) -> str:

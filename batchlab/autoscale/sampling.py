@@ -101,13 +101,6 @@ class SampleHistory:
         self.times.append(moment)
         self.values.append(number)
 
-    def until(self, when: datetime) -> SampleHistory:
-        """The samples that were taken at a moment or before."""
-        count = bisect_right(self.times, in_utc(when))
-        part = SampleHistory(name=self.name)
-        part.times, part.values = self.times[:count], self.values[:count]
-        return part
-
     def forget(self, before: datetime) -> None:
         """Drop the samples that are older than a moment."""
         count = bisect_left(self.times, in_utc(before))
@@ -173,12 +166,18 @@ class Visible:
 
     __slots__ = ("count", "name", "now", "times", "values")
 
-    def __init__(self, name: str, history: SampleHistory, now: Timestamp) -> None:
+    def __init__(
+        self,
+        name: str,
+        history: SampleHistory,
+        now: Timestamp,
+        until: datetime | None = None,
+    ) -> None:
         self.name = name
         self.now = now
         self.times = history.times
         self.values = history.values
-        moment = now.moment()
+        moment = now.moment() if until is None else min(until, now.moment())
         newest = self.times[-1:]
         all_visible = not newest or newest[0] <= moment
         self.count = len(self.times) if all_visible else bisect_right(self.times, moment)

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchlab.core import inputs, views
+from batchlab.core.holdings import ApplicationRecord, PackageRecord
 from batchlab.core.ids import fold
+from batchlab.core.moments import moment
 from batchlab.core.outputs import ApplicationChanged, PackageToInstall
-from batchlab.core.records import ApplicationRecord, PackageRecord
 from batchlab.core.specs import (
     ApplicationPackageReference,
     check_application_id,
@@ -239,6 +240,6 @@ def package_view(package: PackageRecord) -> views.ApplicationPackageView:
         state="active",
         format="zip",
         content_length=package.content_length,
-        last_activation_time=views.moment(package.activated),
+        last_activation_time=moment(package.activated),
         storage_url=package.location,
     )

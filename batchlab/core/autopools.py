@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.autoscale import FormulaError
-from batchlab.core import applications, autoscaling, certificates, phases, pools
+from batchlab.core import autoscaling, phases, pools, references
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, ScheduleRecord
 from batchlab.core.specs import AutoPoolSpecification, JobSpec, vm_cores
@@ -57,8 +57,10 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
             category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
         )
     try:
-        applications.check_references(core, auto.pool.application_package_references)
-        certificates.check_references(core, auto.pool.certificate_references)
+        pool = auto.pool
+        references.check(
+            core, pool.application_package_references, pool.certificate_references, "PoolSpec"
+        )
     except Conflict as error:
         return FailureInfo(
             category="UserError", code=_INVALID_REFERENCES[error.code], message=error.message

@@ -1,10 +1,10 @@
-"""Pools that follow a formula: samples are taken, the formula is evaluated, the pool is resized.
+"""Pools that follow a formula: it is evaluated over the pool's samples, and the pool is resized.
 
-While autoscale is enabled, a sample of every variable is taken each 30 s of lab time. A formula
-sees a sample a minute after it was taken, as in Azure, where the newest minute is missing. The
-first evaluation comes at once, the next after each interval, which a change of the interval
-begins anew. Only a changed target starts a resize; while the pool is still resizing the decision
-is noted and waits for the next evaluation. A failed evaluation leaves the pool as it is.
+A formula sees a sample (`metrics`) a minute after it was taken, as in Azure, where the newest
+minute is missing, unless `Settings.sample_delay_s` says otherwise. The first evaluation comes at
+once, the next after each interval, which a change of the interval begins anew. Only a changed
+target starts a resize; while the pool is still resizing the decision is noted and waits for the
+next evaluation. A failed evaluation leaves the pool as it is.
 
 Start, preparation and release tasks are in no task counter, so a formula may take a node away
 before its release task has run.
@@ -12,13 +12,14 @@ before its release task has run.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
-from batchlab.core import inputs, phases, pools
-from batchlab.core.ids import fold
-from batchlab.core.records import AutoScaleRecord, JobRecord, PoolRecord
+import msgspec
+
+from batchlab.autoscale import AutoScaleRun, Formula, Outcome
+from batchlab.core import inputs, metrics, phases, pools
+from batchlab.core.records import AutoScaleRecord, PoolRecord
 from batchlab.core.specs import PoolSpec, check_interval
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
 from batchlab.errors import Conflict, InvalidRequest, ServerBusy
@@ -26,12 +27,8 @@ from batchlab.errors import Conflict, InvalidRequest, ServerBusy
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
-PERIOD_S = 30.0
-DELAY_S = 60.0
-"""How old a sample is when a formula first sees it."""
-KEPT = timedelta(days=8)
-"""How long samples are kept: longer than the longest interval, 168 hours."""
 RUNS_KEPT = 1000
+LARGEST_TARGET = 100_000
 THROTTLE_S = 30.0
 
 
@@ -54,7 +51,7 @@ def begin(core: Core, pool: PoolRecord, formula: Formula, interval: timedelta) -
         runs=former.runs if former else [],
     )
     pool.auto_scale = record
-    _sample(core, pool, record)
+    metrics.sample(core, pool, record)
     _evaluate(core, pool, record)
 
 
@@ -99,63 +96,13 @@ def disable_auto_scale(core: Core, request: inputs.DisableAutoScale) -> None:
         pools.stop(core, pool, "autoscale disabled")
 
 
-def evaluate(pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
+def evaluate(core: Core, pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
     """What a formula would decide now; nothing changes."""
-    formula = Formula(text)
-    return _decide(pool, pool.auto_scale, formula, now)
+    run = _decide(core, pool, pool.auto_scale, Formula(text), now)
+    return msgspec.structs.replace(run, outcome="tried")
 
 
 # -- time ---------------------------------------------------------------------------------------
-
-
-def _sample(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
-    if pool.auto_scale is not record or core.pools.get(pool.key) is not pool:
-        return
-    moment = _moment(core.now)
-    for name, value in measure(core, pool).items():
-        history = record.samples.get(name)
-        if history is None:
-            history = record.samples[name] = SampleHistory(name=name)
-        if not history.times or history.times[-1] < moment:
-            history.add(moment, value)
-            if moment - history.times[0] > KEPT + timedelta(hours=1):
-                history.forget(moment - KEPT)
-    core.deadlines.at(core.now + PERIOD_S, _sample, core, pool, record)
-
-
-def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
-    """The present value of each variable that the service itself knows."""
-    jobs = [job for job in core.jobs.values() if fold(job.pool_id) == pool.key]
-    active = float(sum(_ready(job) for job in jobs))
-    running = float(sum(job.running for job in jobs))
-    had = [node for node in pool.nodes.values() if node.allocated is not None]
-    states = [node.phase.state for node in had]
-    usable = sum(state in ("idle", "running") for state in states)
-    return {
-        "$ActiveTasks": active,
-        "$RunningTasks": running,
-        "$PendingTasks": active + running,
-        "$SucceededTasks": float(sum(job.succeeded for job in jobs)),
-        "$FailedTasks": float(sum(job.failed for job in jobs)),
-        "$TaskSlotsPerNode": float(pool.spec.task_slots_per_node),
-        "$CurrentDedicatedNodes": float(sum(node.dedicated for node in had)),
-        "$CurrentLowPriorityNodes": float(sum(not node.dedicated for node in had)),
-        "$PreemptedNodeCount": float(states.count("preempted")),
-        "$UsableNodeCount": float(usable),
-        "$SampleNodeCount": float(usable),
-    }
-
-
-def _ready(job: JobRecord) -> int:
-    """Queued tasks that could run: not those that wait for others, nor those of ended jobs."""
-    if job.phase.state not in ("active", "enabling"):
-        return 0
-    if not job.spec.uses_task_dependencies:
-        return job.active
-    waiting = sum(
-        task.unmet > 0 for task in job.tasks.values() if isinstance(task.phase, phases.TaskActive)
-    )
-    return job.active - waiting
 
 
 def _evaluate(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
@@ -164,34 +111,42 @@ def _evaluate(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
     if isinstance(pool.phase, phases.PoolDeleting):
         return
     core.deadlines.at(core.now + record.interval.total_seconds(), _evaluate, core, pool, record)
-    run = _decide(pool, record, record.formula, core.now)
+    run = _decide(core, pool, record, record.formula, core.now)
+    outcome = _outcome(pool, run)
+    run = msgspec.structs.replace(run, outcome=outcome)
     record.runs.append(run)
     del record.runs[:-RUNS_KEPT]
     core.tell_auto_scale(pool, run)
-    if run.error is None:
-        _follow(core, pool, run)
+    if outcome == "resized":
+        option: Any = run.node_deallocation_option
+        pools.resize(core, pool, *_targets(run), None, option)
 
 
 def _decide(
-    pool: PoolRecord, record: AutoScaleRecord | None, formula: Formula, now: float
+    core: Core, pool: PoolRecord, record: AutoScaleRecord | None, formula: Formula, now: float
 ) -> AutoScaleRun:
-    visible = _moment(now - DELAY_S)
+    seen_until = metrics.moment(now - core.settings.sample_delay_s)
     samples = record.samples if record else {}
     return formula.evaluate(
-        {name: history.until(visible) for name, history in samples.items()},
-        now=_moment(now),
+        # A variable without a sample yet is left out: for counts of nodes there is the target.
+        {name: seen for name, seen in samples.items() if seen.times[0] <= seen_until},
+        now=metrics.moment(now),
+        seen_until=seen_until,
         current_dedicated=pool.target,
         current_low_priority=pool.target_spot,
     )
 
 
-def _follow(core: Core, pool: PoolRecord, run: AutoScaleRun) -> None:
-    dedicated, spot = run.target_dedicated_nodes, run.target_low_priority_nodes
-    changed = (dedicated, spot) != (pool.target, pool.target_spot)
-    if changed and isinstance(pool.allocation, phases.Steady):
-        option: Any = run.node_deallocation_option
-        pools.resize(core, pool, min(dedicated, 100_000), min(spot, 100_000), None, option)
+def _outcome(pool: PoolRecord, run: AutoScaleRun) -> Outcome:
+    if run.error is not None:
+        return "failed"
+    if _targets(run) == (pool.target, pool.target_spot):
+        return "unchanged"
+    return "resized" if isinstance(pool.allocation, phases.Steady) else "resizing"
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _targets(run: AutoScaleRun) -> tuple[int, int]:
+    return (
+        min(run.target_dedicated_nodes, LARGEST_TARGET),
+        min(run.target_low_priority_nodes, LARGEST_TARGET),
+    )

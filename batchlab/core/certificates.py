@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchlab.core import inputs, phases, views
+from batchlab.core.holdings import CertificateRecord
+from batchlab.core.moments import maybe, moment
 from batchlab.core.outputs import CertificateChanged, ForgetCertificate
-from batchlab.core.records import CertificateRecord
 from batchlab.core.specs import CertificateReference, read_thumbprint
 from batchlab.errors import Conflict, NotFound
 
@@ -147,9 +148,9 @@ def view(certificate: CertificateRecord) -> views.CertificateView:
         thumbprint_algorithm=certificate.thumbprint_algorithm,
         certificate_format=certificate.certificate_format,
         state=phase.state,
-        state_transition_time=views.moment(phase.since),
+        state_transition_time=moment(phase.since),
         previous_state=certificate.previous,
-        previous_state_transition_time=views.maybe(certificate.previous_since),
+        previous_state_transition_time=maybe(certificate.previous_since),
         public_data=certificate.public_data,
         delete_certificate_error=phase.error
         if isinstance(phase, phases.CertificateDeleteFailed)

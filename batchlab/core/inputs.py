@@ -30,7 +30,7 @@ from batchlab.core.specs import (
     TaskSpec,
     ThumbprintAlgorithm,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.views import FailureInfo, NodeUsage
 
 
 class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
@@ -113,6 +113,12 @@ class PreemptNode(Request, frozen=True, kw_only=True):
 
     pool_id: str
     node_id: str
+
+
+class MeasurePool(Request, frozen=True, kw_only=True):
+    """Have the nodes of a pool measured now, as happens by itself while it follows a formula."""
+
+    pool_id: str
 
 
 class DisableNodeScheduling(Request, frozen=True, kw_only=True):
@@ -289,6 +295,8 @@ class NodeAllocated(Report, frozen=True, kw_only=True):
     node_id: str
     boot: int
     ip_address: str
+    port_range: tuple[int, int] = (20000, 20099)
+    """The first and the last of the ports that are the node's own at that address."""
 
 
 class NodeStarted(Report, frozen=True, kw_only=True):
@@ -322,6 +330,18 @@ class NodeStartFailed(Report, frozen=True, kw_only=True):
     boot: int
     code: str = "AllocationFailed"
     message: str = "no machine could be had for the node"
+
+
+class RunCoordinated(Report, frozen=True, kw_only=True):
+    """The coordination command of a subtask has returned 0; what it has started lives on."""
+
+    run_id: RunId
+
+
+class NodesMeasured(Report, frozen=True, kw_only=True):
+    """What nodes used since they last said so, by node id."""
+
+    usages: dict[str, NodeUsage]
 
 
 class RunExited(Report, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from batchlab.autoscale import AutoScaleRun
 from batchlab.core import costs, inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
 from batchlab.core.handlers import HANDLERS
+from batchlab.core.holdings import ApplicationRecord, CertificateRecord
 from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
     AutoScaleEvaluated,
@@ -42,9 +43,7 @@ from batchlab.core.phases import MOVES, HookDone, HookPending, Phase, TaskComple
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
 from batchlab.core.records import (
-    ApplicationRecord,
     BillRecord,
-    CertificateRecord,
     FootprintRecord,
     HookPhase,
     HookRecord,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
+from math import isfinite
 from typing import Any, Literal
 
 import msgspec
@@ -168,7 +169,16 @@ def _truth(value: Any, name: str, owner: str) -> bool:
     return value
 
 
-_SCALARS: dict[Any, Reader] = {str: _text, int: _whole, bool: _truth}
+def _number(value: Any, name: str, owner: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise invalid(name, value, f"must be a number, not {_kind(value)}", owner=owner)
+    number = float(value)
+    if not isfinite(number):
+        raise invalid(name, value, "must be a finite number", owner=owner)
+    return number
+
+
+_SCALARS: dict[Any, Reader] = {str: _text, int: _whole, float: _number, bool: _truth}
 
 
 def _choice(choices: tuple[str, ...]) -> Reader:

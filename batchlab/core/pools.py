@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core import (
-    applications,
     autoscaling,
-    certificates,
     costs,
     inputs,
     nodes,
     phases,
     placement,
+    references,
 )
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
@@ -40,8 +39,6 @@ from batchlab.core.specs import (
     check_target,
     vm_cores,
 )
-from batchlab.core.specs.applications import check_package_references
-from batchlab.core.specs.certificates import check_certificate_references
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
 from batchlab.core.specs.users import check_known
 from batchlab.core.views import ResizeError
@@ -50,6 +47,9 @@ from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
     from batchlab.core.machine import Core
+
+MOST = 100
+"""The nodes of a pool with inter-node communication."""
 
 
 # -- requests -----------------------------------------------------------------------------------
@@ -72,14 +72,10 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
-    check_references(core, spec)
+    references.check(
+        core, spec.application_package_references, spec.certificate_references, "PoolSpec"
+    )
     add(core, spec, autoscaling.read_formula(spec))
-
-
-def check_references(core: Core, spec: PoolSpec) -> None:
-    """Refuse references to application packages and certificates that are not there."""
-    applications.check_references(core, spec.application_package_references)
-    certificates.check_references(core, spec.certificate_references)
 
 
 def quota_reached(core: Core) -> bool:
@@ -122,10 +118,8 @@ def update_pool(core: Core, request: inputs.UpdatePool) -> None:
         for name in ("start_task", "application_package_references", "certificate_references")
         if (value := getattr(request, name)) is not None
     }
-    check_package_references(given.get("application_package_references", ()), "Pool.update")
-    applications.check_references(core, given.get("application_package_references", ()))
-    check_certificate_references(given.get("certificate_references", ()), "Pool.update")
-    certificates.check_references(core, given.get("certificate_references", ()))
+    packages, certs = request.application_package_references, request.certificate_references
+    references.check(core, packages, certs, "Pool.update")
     if request.start_task and request.start_task.user_identity:
         check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
     pool.spec = msgspec.structs.replace(pool.spec, **given)
@@ -289,6 +283,11 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
             code = f"Account{'' if dedicated else 'LowPriority'}CoreQuotaReached"
             add_error(pool, ResizeError(code=code, message=message))
             count = allowed
+    if pool.spec.enable_inter_node_communication and count > MOST - len(pool.nodes):
+        message = f"a pool whose nodes communicate may have {MOST} nodes"
+        code = "CommunicationEnabledPoolReachedMaxVMCount"
+        add_error(pool, ResizeError(code=code, message=message))
+        count = max(0, MOST - len(pool.nodes))
     stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
         pool.node_count += 1

@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What the account may have at a time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
+    sample_delay_s : float, default 60
+        How old a sample is when an autoscale formula first sees it, in seconds of lab time.
     isolate_users : bool, default False
         Whether runs really run as the users they name; else who they would be is only recorded.
     """
@@ -30,4 +32,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account_url: str = "https://batchlab.local.batch.azure.com"
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
+    sample_delay_s: float = 60.0
     isolate_users: bool = False

@@ -6,7 +6,7 @@ Times are aware datetimes on the lab's clock, None is "not yet" or "without limi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,7 @@ from batchlab.core.specs import (
     JobPreparationTask,
     JobReleaseTask,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     PoolInfo,
     ResourceFile,
@@ -32,16 +33,6 @@ from batchlab.core.specs import (
     UserAccount,
     UserIdentity,
 )
-
-
-def moment(seconds: float) -> datetime:
-    """A time of the lab's clock as an aware datetime."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def maybe(seconds: float | None) -> datetime | None:
-    """The same for a time that may not have come."""
-    return None if seconds is None else moment(seconds)
 
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,6 +94,7 @@ class PoolView(View, frozen=True, kw_only=True):
     auto_scale_formula: str | None
     auto_scale_evaluation_interval: timedelta | None
     auto_scale_run: AutoScaleRun | None
+    enable_inter_node_communication: bool
     display_name: str | None
     metadata: dict[str, str]
     node_counts: dict[str, int]
@@ -169,6 +161,27 @@ class ExecutionInfo(View, frozen=True, kw_only=True):
     task_root_directory: str = ""
 
 
+class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the tasks of a node used; counts are since the measurement before.
+
+    None where the machine does not tell. The names are those of the formula language
+    (``$CPUPercent``, ``$MemoryBytes`` in MB, ``$DiskBytes`` in GB ...).
+    """
+
+    cpu_percent: float = 0.0
+    """Of the node's cores, 0 to 100."""
+    wall_clock_seconds: float = 0.0
+    """Seconds of lab time that runs took, those side by side added up."""
+    memory_megabytes: float | None = None
+    disk_gigabytes: float | None = None
+    disk_read_bytes: float | None = None
+    disk_write_bytes: float | None = None
+    disk_read_ops: float | None = None
+    disk_write_ops: float | None = None
+    network_in_bytes: float | None = None
+    network_out_bytes: float | None = None
+
+
 class NodeView(View, frozen=True, kw_only=True):
     """A node."""
 
@@ -192,6 +205,8 @@ class NodeView(View, frozen=True, kw_only=True):
     certificate_references: tuple[CertificateReference, ...]
     """Those it has had since its last start."""
     errors: tuple[ResizeError, ...]
+    usage: NodeUsage | None
+    """What was last measured there; None before anybody asked."""
     running_tasks: tuple[tuple[str, str], ...]
     """Job id and task id of what runs there now."""
 
@@ -268,6 +283,7 @@ class TaskView(View, frozen=True, kw_only=True):
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
     application_package_references: tuple[ApplicationPackageReference, ...]
+    multi_instance_settings: MultiInstanceSettings | None
     user_identity: UserIdentity | None
     node_id: str | None
     pool_id: str | None
@@ -281,6 +297,28 @@ class TaskView(View, frozen=True, kw_only=True):
     last_retry_time: datetime | None
     requeue_count: int
     last_requeue_time: datetime | None
+
+
+class SubtaskView(View, frozen=True, kw_only=True):
+    """A subtask of a multi-instance task: its coordination command on one node.
+
+    `state` is ``preparing``, ``running`` (also while what the command has started lives on) or
+    ``completed``.
+    """
+
+    id: int
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    node_id: str
+    pool_id: str
+    task_root_directory: str
+    start_time: datetime | None
+    end_time: datetime | None
+    exit_code: int | None
+    failure_info: FailureInfo | None
+    result: str | None
 
 
 class PreparationView(View, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from typing import Any, overload
 
 from batchlab.core.specs import VM_SIZES, VmSize
 from batchlab.core.views import CostView
@@ -64,6 +64,12 @@ class Cost(Shown, Sequence[CostView]):
         """The sizes without a known price."""
         sizes = [row.vm_size for row in self._rows if row.price_per_hour is None]
         return list(dict.fromkeys(sizes))
+
+    def to_frame(self, columns: Sequence[str] | None = None) -> Any:
+        """A pandas frame with a row for each size and kind; see `job.tasks.to_frame`."""
+        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+
+        return frame(CostView, self, columns, "Cost.to_frame", index="vm_size")
 
     def __repr__(self) -> str:
         if not self._rows:

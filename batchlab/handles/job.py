@@ -32,6 +32,7 @@ from batchlab.core.specs import (
     JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    MultiInstanceSettings,
     OutputFile,
     PoolInfo,
     ResourceFile,
@@ -43,6 +44,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
@@ -95,6 +97,12 @@ class Job(Handle):
     )
     task_counts = Seen[TaskCounts]("How many tasks are in which state; `counts` with a display.")
 
+    @classmethod
+    def current(cls) -> Job:
+        """The job that this process belongs to; see `Lab.current`."""
+        connection = current_connection("Job.current")
+        return cls(connection, current_name("AZ_BATCH_JOB_ID", "Job.current"))
+
     def view(self) -> JobView:
         """All properties at one moment, as a frozen picture."""
         view: JobView = self._connection.ask(GetJob(job_id=self._id))
@@ -136,6 +144,7 @@ class Job(Handle):
         affinity_info: AffinityInfo | str | None = None,
         application_package_references: PackageReferences | None = None,
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
+        multi_instance_settings: MultiInstanceSettings | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -152,7 +161,7 @@ class Job(Handle):
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
             application_package_references=application_package_references,
-            user_identity=user_identity,
+            user_identity=user_identity, multi_instance_settings=multi_instance_settings,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 

@@ -36,6 +36,7 @@ from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
+from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, ask_for, verb
 
 __all__ = ["BaseLab"]
@@ -94,6 +95,11 @@ class BaseLab(Shown):
         """
         return Cost(self._connection.ask(GetCost()))
 
+    @property
+    def storage(self) -> Storage:
+        """Its data: containers of blobs, by name."""
+        return Storage(self._connection)
+
     @verb
     def create_pool(
         self,
@@ -111,6 +117,7 @@ class BaseLab(Shown):
         auto_scale_evaluation_interval: Duration = None,
         application_package_references: PackageReferences | None = None,
         certificate_references: CertificateReferences | None = None,
+        enable_inter_node_communication: bool | None = None,
         user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
@@ -138,6 +145,8 @@ class BaseLab(Shown):
             What each node unpacks when it starts; applications, packages and ids say the same.
         certificate_references : list of CertificateReference, optional
             What each node has from its start; certificates and thumbprints say the same.
+        enable_inter_node_communication : bool, default False
+            Whether nodes talk to each other; needed for multi-instance tasks.
         user_accounts : list of UserAccount, optional
         display_name : str, optional
         metadata : mapping, optional
@@ -159,6 +168,7 @@ class BaseLab(Shown):
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
             application_package_references=application_package_references,
             certificate_references=certificate_references,
+            enable_inter_node_communication=enable_inter_node_communication,
             user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip

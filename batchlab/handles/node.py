@@ -15,7 +15,7 @@ from batchlab.core.inputs import (
 from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
 from batchlab.core.specs import CertificateReference, Deallocation
-from batchlab.core.views import ExecutionInfo, NodeView, ResizeError
+from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.files import Files
@@ -51,6 +51,10 @@ class Node(Handle):
         "The certificates it has had since its last start."
     )
     errors = Seen[tuple[ResizeError, ...]]("What is wrong with it.")
+    usage = Seen[NodeUsage | None](
+        "What was last measured there: each 30 s while its pool follows a formula, or when "
+        "`Pool.measure` asked; None before."
+    )
     running_tasks = Seen[tuple[tuple[str, str], ...]]("Job id and task id of what runs there.")
 
     def __init__(self, connection: Connection, pool_id: str, id: str) -> None:  # noqa: A002

@@ -11,6 +11,7 @@ from batchlab.core.inputs import (
     DeletePool,
     DisableAutoScale,
     EnableAutoScale,
+    MeasurePool,
     RemoveNodes,
     ResizePool,
     StopPoolResize,
@@ -81,6 +82,7 @@ class Pool(Handle):
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
     auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
+    enable_inter_node_communication = Seen[bool]("Whether its nodes talk to each other.")
     display_name = Seen[str | None]("A name for people.")
     metadata = Seen[dict[str, str]]("What its user noted.")
     node_counts = Seen[dict[str, int]]("How many nodes are in which state.")
@@ -191,6 +193,14 @@ class Pool(Handle):
         """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
         runs: list[AutoScaleRun] = self._connection.ask(ListAutoScaleRuns(pool_id=self._id))
         return runs
+
+    @verb
+    def measure(self) -> None:
+        """Have its nodes measure what they use; each `Node.usage` shows it a moment later.
+
+        Not needed while the pool follows a formula: then they do each 30 s of lab time.
+        """
+        ask_for(self._connection, MeasurePool, "Pool.measure", pool_id=self._id)
 
     @verb
     def stop_resize(self) -> None:

@@ -8,15 +8,12 @@ written under another name first where the store would show half of it.
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -122,6 +119,13 @@ class BlobContainer:
                 key=lambda blob: blob.name,
             )
 
+    def stat(self, blob: str) -> Blob:
+        """Return what is known of one blob."""
+        with self._missing_told():
+            fs = self._open_fs()
+            fs.invalidate_cache()
+            return self._blob(blob, fs.info(f"{self._path()}/{blob}"))
+
     def _blob(self, name: str, facts: dict[str, Any]) -> Blob:
         changed = (
             facts.get("mtime")
@@ -162,7 +166,8 @@ class BlobContainer:
                     target.write(source)
                 else:
                     with open(source, "rb") as file:
-                        shutil.copyfileobj(file, target, 2**20)
+                        while chunk := file.read(2**20):
+                            target.write(chunk)
             parents = path[len(base) + 1 :].split("/")[:-1]
             for count in range(len(parents)):  # one by one: the container is not to be made anew
                 folder = "/".join((base, *parents[: count + 1]))
@@ -221,7 +226,7 @@ class BlobContainer:
         return self._protocol == "file"
 
     def _here(self) -> str:
-        return f" on {socket.gethostname()}" if self._is_local else ""
+        return f" on {os.uname().nodename}" if self._is_local else ""
 
     def _path(self) -> str:
         if self._is_local:
@@ -274,9 +279,9 @@ class BlobStore:
                 if not self._open().exists(bucket):
                     raise StorageFailed("container", f"there is no bucket or container {bucket}")
 
-    def forget(self) -> None:
-        """Delete the whole location; nothing happens when it was never used."""
-        if self._fs is None:
+    def close(self) -> None:
+        """Forget what was only kept for as long as the lab is open."""
+        if self._fs is None or not self.location.fleeting:
             return
         with faults():
             fs = self._open()
@@ -382,9 +387,13 @@ def _missing_library(protocol: str, error: ImportError) -> str:
 
 def _azure_url(url: str) -> tuple[str, dict[str, Any]] | None:
     """Read the address of a container at Azure, with its shared access signature if it has one."""
+    if not url.startswith("https://"):
+        return None
+    from urllib.parse import urlsplit  # noqa: PLC0415 - slow, and few runs need it
+
     parts = urlsplit(url)
     account, dot, service = (parts.hostname or "").partition(".")
-    if parts.scheme != "https" or not dot or not service.startswith("blob.core."):
+    if not dot or not service.startswith("blob.core."):
         return None
     options: dict[str, Any] = {"account_name": account, "account_host": parts.netloc}
     options |= {"sas_token": parts.query} if parts.query else {"anon": True}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-__all__ = ["StorageFailed", "failed", "faults"]
+__all__ = ["Kind", "StorageFailed", "failed", "faults"]
 
 Kind = Literal["container", "blob", "denied", "timeout", "other"]
 

@@ -45,11 +45,14 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
         For fsspec, such as credentials; plain values, never shown.
     account : str
         Whose part of the location it is.
+    fleeting : bool
+        Whether it goes when the lab is closed.
     """
 
     url: str
     options: dict[str, Any] = {}
     account: str = Settings().account_name
+    fleeting: bool = False
 
     def of_account(self, account: str) -> StorageLocation:
         """Return the part of another account."""
@@ -74,9 +77,9 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
         return f"StorageLocation({self.base!r})"
 
 
-def in_memory(account: str) -> StorageLocation:
+def in_memory() -> StorageLocation:
     """Return a place in the memory of this process that nobody has used."""
-    return StorageLocation(url=f"memory://batchlab-{next(_numbers)}", account=account)
+    return StorageLocation(url=f"memory://batchlab-{next(_numbers)}", fleeting=True)
 
 
 def protocol_of(url: str) -> str:

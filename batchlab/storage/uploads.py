@@ -133,7 +133,9 @@ class Upload:
                     break
             else:
                 self._note(OUT, f"{pattern.base}/{found} -> {url}/{blob}")
-        self._note(OUT, f"{output.file_pattern}: {count} files uploaded to {url}")
+        self._note(
+            OUT, f"{output.file_pattern}: {count} file{'s' * (count != 1)} uploaded to {url}"
+        )
         if first is not None:
             raise first
 

@@ -24,6 +24,7 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     OutputFileBlobContainerDestination,
     OutputFileDestination,
@@ -79,6 +80,7 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     AutoUserSpecification: {},
     UserIdentity: {"username": "ann"},
     UserAccount: {"name": "ann", "password": "secret"},
+    MultiInstanceSettings: {"coordination_command_line": "c"},
     JobScheduleSpec: {
         "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
     },
@@ -103,6 +105,9 @@ FULL: list[Model] = [
     TaskSpec(
         id="o", command_line="x",
         output_files=[OutputFile(file_pattern="**/*", destination="memory://x/y")],
+    ),
+    MultiInstanceSettings(
+        coordination_command_line="c", number_of_instances=3, common_resource_files=["/d/f"],
     ),
     JobManagerTask(
         id="m", command_line="m",

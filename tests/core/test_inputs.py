@@ -22,7 +22,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.views import FailureInfo, NodeUsage
 from batchlab.errors import InvalidRequest
 
 POOL, JOB, TASK = {"pool_id": "p"}, {"job_id": "j"}, {"job_id": "j", "task_id": "a"}
@@ -45,6 +45,7 @@ INPUTS: list[inputs.Input] = [
     inputs.RebootNode(**NODE, node_reboot_option="retaineddata"),
     inputs.ReimageNode(**NODE),
     inputs.PreemptNode(**NODE),
+    inputs.MeasurePool(**POOL),
     inputs.DisableNodeScheduling(**NODE, node_disable_scheduling_option="taskcompletion"),
     inputs.EnableNodeScheduling(**NODE),
     inputs.CreateJob(spec=JobSpec(id="j", pool_info="p", job_preparation_task="x")),
@@ -89,6 +90,8 @@ INPUTS: list[inputs.Input] = [
     inputs.NodeLost(**BOOT, reason="killed"),
     inputs.NodeStopped(node_id="n"),
     inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    inputs.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
+    inputs.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
     inputs.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,
         failure=FailureInfo(category="UserError", code="X", message="m", details={"a": "b"}),

@@ -16,6 +16,7 @@ from batchlab.core.outputs import (
     DeleteFiles,
     ForgetCertificate,
     ForgetJob,
+    MeasureNodes,
     RebootNode,
     StartNode,
     StartRun,
@@ -31,6 +32,7 @@ class World:
 
     `do` feeds a request, `tell` a report; both check the invariants. `said()` returns the commands
     since the last look and forgets them; a test that ends with unlooked-at commands fails.
+    `MeasureNodes`, which come with every sample of a pool, are kept apart in `measurements`.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -38,11 +40,14 @@ class World:
         self.core = Core(Settings(quotas=Quotas(**quotas), **settings))
         self.now = 1_000_000.0
         self.unseen: list[Command] = []
+        self.measurements: list[Command] = []
 
     def feed(self, item: inputs.Input) -> list[Command]:
         step = self.core.handle(self.now, item)
         invariants.check(self.core)
-        self.unseen += step.commands
+        for command in step.commands:
+            kept = self.measurements if isinstance(command, MeasureNodes) else self.unseen
+            kept.append(command)
         return step.commands
 
     def said(self) -> list[Command]:

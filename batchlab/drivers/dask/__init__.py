@@ -3,12 +3,15 @@
 ::
 
     connection   a lab's side: starts a cluster or attaches to one, asks, waits, closes
+    remote       what every connection says to the host
+    inside       a lab's side inside a task, through the gateway of its node
     host         the scheduler's side: the engine, its clock, its RPC handlers
     fleet        the life of each node: brought up, rebooted, lost, evicted, stopped
     supply       workers of our own behind the nodes, in this process or in their own
     cluster      workers of a cluster that somebody else started
     attaching    getting the host into such a cluster
     agent        a node: takes commands, runs them, reports
+    gateway      the way from a task back to the service
     footprint    what a job leaves on a node: preparation is its setup, release its teardown
     runs         one run: folders, resource files, process, outcome
     processes, folders, files, resources, threads, janitor    what these stand on

@@ -17,20 +17,23 @@ import contextlib
 import logging
 import os
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from distributed import WorkerPlugin
 
 from batchlab.core.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
 from batchlab.core.ids import RunId
-from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, StartRun
+from batchlab.core.inputs import NodesMeasured, Report, RunExited
+from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, MeasureNodes, StartRun
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
+from batchlab.drivers.dask.gateway import Gateway
+from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.packages import Equipment
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
@@ -68,6 +71,7 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
+        self._gateway = Gateway(worker, self.folders.root)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
@@ -75,6 +79,7 @@ class NodeAgent(WorkerPlugin):
             root_directory=self.folders.root,
             is_dedicated=config.is_dedicated,
             packages=config.application_packages,
+            service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
         self._store = BlobStore(config.storage) if config.storage is not None else None
@@ -88,6 +93,8 @@ class NodeAgent(WorkerPlugin):
         self._trash = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Future[None] | None = None
+        self._meter = Meter(config.cores, self.folders.root, config.speed)
+        self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
         await threads.call(self._arrive)
         worker.stream_handlers["batchlab-commands"] = self._take
@@ -145,6 +152,7 @@ class NodeAgent(WorkerPlugin):
             self._idle_timer.cancel()
         await self._end_runs()
         await self._footprints.leave()
+        await self._gateway.close()
         await threads.call(self._clear, keep, reimage, dismiss)
 
     async def _end_runs(self) -> None:
@@ -196,8 +204,22 @@ class NodeAgent(WorkerPlugin):
                     entry.run.end("cancelled")
             case ForgetJob():
                 self._spawn(self._footprints.forget(command.job_id))
+            case MeasureNodes():
+                if self._measuring is None or self._measuring.done():
+                    self._measuring = asyncio.ensure_future(self._measure())
             case DeleteFiles():
                 self._delete(command.directories)
+
+    async def _measure(self) -> None:
+        """Say what was used; while that is being found out, nobody need ask again."""
+        runs = {
+            entry.run.process_id: entry.run.began
+            for entry in self._runs.values()
+            if entry.run.process_id is not None
+        }
+        usage = await threads.call(self._meter.measure, runs)
+        if not self._left:
+            self._send([NodesMeasured(usages={self.config.node_id: usage})])
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -205,10 +227,14 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._store, self._equipment)
+        run = Run(
+            order, self._facts, self._inherited, self._done, self._meter, self._store,
+            self._equipment,
+        )  # fmt: skip
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
+        self._gateway.open()
         return entry
 
     def _begin(self, entry: _Entry) -> None:
@@ -254,7 +280,7 @@ class NodeAgent(WorkerPlugin):
         if self._trash and not self._runs:
             self._empty_trash_later()
 
-    def _send(self, reports: list[RunExited]) -> None:
+    def _send(self, reports: Sequence[Report]) -> None:
         with contextlib.suppress(OSError):  # the scheduler is gone; so is who would want to know
             self._worker.batched_stream.send(
                 {

@@ -13,9 +13,7 @@ import atexit
 import concurrent.futures
 import contextlib
 import multiprocessing
-import pickle
 import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine
@@ -23,37 +21,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dask
-import msgspec
 from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
-from batchlab.core.inputs import Request
 from batchlab.core.machine import Settings
-from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
-from batchlab.drivers.dask.remote_files import RemoteFiles
+from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
-from batchlab.drivers.history import Batch, decode_changes
-from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout, invalid
-from batchlab.storage.containers import BlobStore
+from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
 Result = TypeVar("Result")
 
-POLL_S = 1.0
-"""How long the host holds a question for a condition that does not hold yet."""
-WATCH_S = 0.2
 CLOSE_S = 60.0
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
 
-class DaskConnection:
+class DaskConnection(RemoteConnection):
     """A connection to a lab in a Dask scheduler. Made by `start` and `attach`.
 
     Parameters
@@ -73,17 +62,13 @@ class DaskConnection:
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
-        self.config = config
-        self.files = RemoteFiles(self.call, rpc)
         assert config.storage is not None  # the host sees to that
-        self.storage = BlobStore(config.storage)
+        super().__init__(now, config.speed, config.storage)
+        self.config = config
         self._loop = loop.asyncio_loop
         self._rpc = rpc
-        self._epoch, self._began = now, time.monotonic()
         self._close = close
-        self._before_close: list[Callable[[], None]] = []
         self._closing = threading.Lock()
-        self.closed = False
         _open.add(self)
 
     # -- making -----------------------------------------------------------------------------------
@@ -138,7 +123,7 @@ class DaskConnection:
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
-            storage=storage,
+            storage=_part(storage, settings),
         )
         cluster = _OwnCluster(config)
         host = cluster.host
@@ -182,7 +167,7 @@ class DaskConnection:
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
-            storage=storage,
+            storage=_part(storage, settings),
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -197,9 +182,9 @@ class DaskConnection:
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
-            if storage is not None and there.storage != storage:
+            if storage is not None and there.storage != config.storage:
                 reason = f"the lab on this cluster has another, {there.storage}"
-                raise invalid("storage", storage, reason, owner="Lab")
+                raise invalid("storage", config.storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
@@ -212,68 +197,10 @@ class DaskConnection:
 
     # -- talking ----------------------------------------------------------------------------------
 
-    @property
-    def speed(self) -> float:
-        """Seconds of lab time in a second of wall clock."""
-        return self.config.speed
-
-    def now(self) -> float:
-        """The lab's clock, in seconds since 1970 (UTC)."""
-        return self._epoch + (time.monotonic() - self._began) * self.config.speed
-
-    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call(self._rpc.batchlab_request, payload=pickle.dumps((request, secret)))
-
-    def ask(self, question: Question) -> Any:
-        """Answer a question."""
-        return self.call(self._rpc.batchlab_ask, payload=pickle.dumps(question))
-
-    def wait(
-        self,
-        condition: Condition,
-        timeout: float | None = None,
-        watch: Callable[[], None] | None = None,
-    ) -> None:
-        """Block until a condition holds; see `batchlab.drivers.ports.Connection`."""
-        payload = pickle.dumps(condition)
-        deadline = None if timeout is None else self.now() + timeout
-        while True:
-            seconds = POLL_S
-            if deadline is not None:
-                left = (deadline - self.now()) / self.config.speed
-                seconds = max(0.0, min(POLL_S, left))
-            answer = self.call(self._rpc.batchlab_wait, watch, payload=payload, seconds=seconds)
-            if answer is True:
-                return
-            if answer:
-                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
-            if deadline is not None and self.now() >= deadline:
-                raise WaitTimeout(
-                    "OperationTimedOut",
-                    f"{timeout:g} s of lab time are over, and still not: {condition}",
-                )
-
-    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; see `Connection`."""
-        batch, packed = self.call(
-            self._rpc.batchlab_changes, self._refuse_closed, since=since, seconds=seconds
-        )
-        done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
-        return done
-
-    def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the connection is about to close."""
-        self._before_close.append(callback)
-
-    def call(
-        self,
-        method: Callable[..., Coroutine[Any, Any, bytes]],
-        watch: Callable[[], None] | None = None,
-        **arguments: Any,
-    ) -> Any:
+    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""
         self._refuse_closed()
+        method = getattr(self._rpc, f"batchlab_{handler}")
         future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
         try:
             answer = _result(future, watch)
@@ -286,14 +213,7 @@ class DaskConnection:
             future.cancel()
         return messages.unpack(answer)
 
-    def _refuse_closed(self) -> None:
-        if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
-
-    def close(self) -> None:
-        """Let go of the lab; end it if this connection started it. Harmless twice."""
-        while self._before_close:
-            self._before_close.pop()()
+    def _end(self) -> None:
         with self._closing:
             if not self.closed:
                 self.closed = True
@@ -316,6 +236,11 @@ def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None]
                 raise
             watch()
     return future.result()
+
+
+def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
+    """Return the part of a location that belongs to the account."""
+    return storage and storage.of_account((settings or Settings()).account_name)
 
 
 def _check_speed(speed: Any) -> float:

@@ -6,6 +6,7 @@
         shared  startup/wd  workitems  volatile  fsmounts  applications
     <temporary files>/batchlab-<lab>/.<node>.trash/
     <temporary files>/batchlab-<lab>/.<node>.owner
+    <temporary files>/batchlab-<lab>/.<node>.sock
 
 They lie outside Dask's scratch space, because a node's folders outlive its worker: it reboots, or
 is killed and comes back under the same name.

@@ -30,12 +30,14 @@ from batchlab.core.outputs import (
     EvictNode,
     ForgetCertificate,
     ForgetJob,
+    MeasureNodes,
     RebootNode,
     StartNode,
     StartRun,
     StopNode,
 )
 from batchlab.core.questions import Condition, Location
+from batchlab.core.specs import vm_cores
 from batchlab.core.specs.jobs import RELEASE_LIMIT
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.agent import END_S
@@ -159,6 +161,7 @@ class BatchHost(SchedulerPlugin):
             node_id=start.node_id,
             boot=boot,
             is_dedicated=start.dedicated,
+            cores=vm_cores(start.vm_size),
             account_name=config.settings.account_name,
             account_url=config.settings.account_url,
             speed=config.speed,
@@ -184,6 +187,10 @@ class BatchHost(SchedulerPlugin):
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
                 case DeleteFiles() | ForgetJob():
                     for_nodes.setdefault(command.node_id, []).append(command)
+                case MeasureNodes():
+                    for node_id in command.node_ids:
+                        measure = MeasureNodes(node_ids=(node_id,))
+                        for_nodes.setdefault(node_id, []).append(measure)
                 case StartNode():
                     self.fleet.start(command)
                 case RebootNode():

@@ -33,7 +33,8 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-__all__ = ["dismiss", "enter_session", "guard", "kill_marked", "owner_file", "remove_tree"]
+__all__ = ["dismiss", "enter_session", "guard", "kill_marked", "owner_file", "remove_tree",
+           "socket_file"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
 GRACE_S = 30.0
@@ -143,6 +144,12 @@ def owner_file(folder: str) -> str:
     """The file that says which process a node's folder belongs to."""
     parent, name = os.path.split(folder)
     return f"{parent}/.{name}.owner"
+
+
+def socket_file(folder: str) -> str:
+    """The Unix socket through which the tasks of a node reach their service."""
+    parent, name = os.path.split(folder)
+    return f"{parent}/.{name}.sock"
 
 
 # -- the side of the process that hosts nodes ---------------------------------------------------
@@ -329,8 +336,9 @@ def _remove(folder: str) -> None:
         if not os.path.lexists(folder):
             break
         time.sleep(0.05)
-    with contextlib.suppress(OSError):
-        os.unlink(owner_file(folder))
+    for path in (owner_file(folder), socket_file(folder)):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
     lab = os.path.dirname(folder)
     if os.path.basename(lab).startswith("batchlab-"):
         with contextlib.suppress(OSError):  # other nodes of the lab are still here

@@ -14,12 +14,13 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.inputs import RunExited
+from batchlab.core.inputs import NodesMeasured, Report, RunExited
 from batchlab.core.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
     ForgetJob,
+    MeasureNodes,
     PackageToInstall,
     StartRun,
 )
@@ -39,12 +40,18 @@ __all__ = [
     "unpack",
 ]
 
-NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles]  # noqa: UP007
+NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
+
+LENGTH_BYTES = 8
+"""How many bytes say how long a message of a gateway is."""
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
-_reports: msgspec.msgpack.Decoder[list[RunExited]] = msgspec.msgpack.Decoder(list[RunExited])
+NodeReport = Union[RunExited, NodesMeasured]  # noqa: UP007
+"""Reports that a node's agent makes; the others come from whoever keeps the nodes."""
+
+_reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +66,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     account_name, account_url : str
     is_dedicated : bool
         False for a spot node.
+    cores : int
+        What its size promises.
     speed : float
         Seconds of lab time in a second of wall clock.
     root : str, optional
@@ -80,6 +89,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     account_name: str
     account_url: str
     is_dedicated: bool = True
+    cores: int = 1
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
@@ -107,12 +117,12 @@ def decode_commands(data: bytes) -> list[Any]:
     return _commands.decode(data)
 
 
-def encode_reports(reports: Sequence[RunExited]) -> bytes:
+def encode_reports(reports: Sequence[Report]) -> bytes:
     """Pack the reports of one node."""
     return _encoder.encode(reports)
 
 
-def decode_reports(data: bytes) -> list[RunExited]:
+def decode_reports(data: bytes) -> list[Any]:
     """Unpack what `encode_reports` packed; raises `msgspec.MsgspecError`."""
     return _reports.decode(data)
 

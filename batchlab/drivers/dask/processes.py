@@ -18,7 +18,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from batchlab.core.views import FailureInfo
@@ -123,13 +123,18 @@ class Process:
             _kill_group(self.pid)
             return True
 
-    def wait(self) -> int:
-        """Wait until no process of the command is left; its exit code, or 128 + signal."""
+    def wait(self, last_look: Callable[[int], None] | None = None) -> int:
+        """Wait until no process of the command is left; its exit code, or 128 + signal.
+
+        `last_look` gets the number of the process that has ended, before it is free for another.
+        """
         if hasattr(os, "waitid"):
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         else:  # macOS before Python 3.13
             self._popen.wait()
+        if last_look is not None:
+            last_look(self.pid)
         with self._lock:
             _kill_group(self.pid)
             code = self._popen.wait()

@@ -20,12 +20,10 @@ class RemoteFiles:
     ----------
     call : callable
         Calls a handler of the host, and unpacks what it answers.
-    rpc : object
-        The handlers of the scheduler.
     """
 
-    def __init__(self, call: Callable[..., Any], rpc: Any) -> None:
-        self._call_host, self._rpc = call, rpc
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call_host = call
 
     def list(
         self, location: Location, path: str = "", *, recursive: bool = False
@@ -50,4 +48,4 @@ class RemoteFiles:
 
     def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
         call = messages.FileCall(method, location.directory, path, options)
-        return self._call_host(self._rpc.batchlab_files, payload=pickle.dumps((location, call)))
+        return self._call_host("files", payload=pickle.dumps((location, call)))

@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
@@ -23,6 +24,7 @@ from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.packages import Equipment
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
@@ -47,10 +49,19 @@ class Run:
         The environment that the node's process gives on.
     done : callable
         Called once, from any thread, with the `RunExited`.
+    meter : Meter
+        Keeps book of what runs use.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
     equipment : Equipment, optional
         The node's application packages and certificates.
+
+    Attributes
+    ----------
+    process_id : int or None
+        The run's process, which leads a session of that number, while there is one.
+    began : float
+        When it was spawned, on the monotonic clock.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Run:
         node: NodeFacts,
         inherited: dict[str, str],
         done: Callable[[Run, RunExited], None],
+        meter: Meter,
         store: BlobStore | None = None,
         equipment: Equipment | None = None,
     ) -> None:
@@ -73,6 +85,9 @@ class Run:
         self._ending: Ending | None = None
         self._process: Process | None = None
         self._code: int | None = None
+        self._meter = meter
+        self.process_id: int | None = None
+        self.began = 0.0
 
     def execute(self) -> None:
         """Carry the run out; blocks until it is over."""
@@ -85,7 +100,8 @@ class Run:
             words, directory, variables = self._prepare()
             process = self._launch(words, directory, variables)
             if process is not None:
-                code = process.wait()
+                self.began, self.process_id = time.monotonic(), process.pid
+                code = process.wait(self._last_look)
                 failure = None
                 if self.order.output_files:
                     failure = self._upload(code, variables)
@@ -96,6 +112,10 @@ class Run:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
+
+    def _last_look(self, pid: int) -> None:
+        self._meter.ended(pid, self.began)
+        self.process_id = None
 
     def end(self, why: Ending) -> None:
         """Kill the run, or do not begin it. Does not block."""

@@ -76,7 +76,7 @@ class SimulatedConnection:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
         with _undisturbed(), self._lock:
             self._refuse_closed()
-            self.world.vault.request(self.engine, request, secret)
+            self.world.equipment.vault.request(self.engine, request, secret)
             self.world.settle()
 
     def ask(self, question: Question) -> Any:
@@ -162,7 +162,7 @@ class SimulatedConnection:
             if not self._closed:
                 self._closed = True
                 self.engine.report(LabClosing())
-                self.world.close()
+                self.world.store.close()
                 if self._journal is not None:
                     self._journal.close()
 

@@ -1,31 +1,67 @@
-"""What a simulated world keeps of its nodes and of what runs there."""
+"""Simulated machines and what runs on them; what they use, once somebody has asked.
+
+A machine keeps no book until it is measured for the first time. From then on each run that ends
+is entered, and a measurement adds what still runs: loads are even, so it is seconds times rates.
+"""
 
 from __future__ import annotations
 
+from batchlab.core import inputs
 from batchlab.core.environment import NodeFacts
 from batchlab.core.ids import RunId
-from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import PackageToInstall, StartRun
 from batchlab.core.settings import Settings
+from batchlab.core.views import NodeUsage
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
+from batchlab.drivers.simulated.workload import PLAIN, Load
 from batchlab.drivers.vault import NodeCertificate
 
-__all__ = ["Node", "Run"]
+__all__ = ["Machine", "SimulatedRun"]
+
+_RATES = (
+    "cpu",
+    "disk_read_bytes",
+    "disk_write_bytes",
+    "disk_read_ops",
+    "disk_write_ops",
+    "network_in_bytes",
+    "network_out_bytes",
+)
+_IDLE = NodeUsage(
+    memory_megabytes=0.0, disk_gigabytes=0.0, disk_read_bytes=0.0, disk_write_bytes=0.0,
+    disk_read_ops=0.0, disk_write_ops=0.0, network_in_bytes=0.0, network_out_bytes=0.0,
+)  # fmt: skip
 
 
-class Node:
-    """A machine: its disk, and what runs on it."""
+class SimulatedRun:
+    """A run under way: what is left of it to do, or how it ended."""
 
-    __slots__ = (
-        "boot", "broken", "certificates", "dedicated", "digests", "disk", "id", "installed",
-        "ip_address", "packages", "runs", "up",
-    )  # fmt: skip
+    __slots__ = ("begun", "id", "limit", "load", "node", "order", "result", "steps")
 
-    def __init__(self, node_id: str, ip_address: str, dedicated: bool) -> None:
+    def __init__(self, order: StartRun, node: Machine, begun: float, limit: float) -> None:
+        self.id = order.run_id
+        self.order = order
+        self.node = node
+        self.begun = begun
+        self.limit = limit
+        self.load: Load | None = None
+        self.steps: Steps | None = None
+        self.result: inputs.RunExited | None = None
+
+
+class Machine:
+    """What stands behind a node."""
+
+    __slots__ = ("_measured", "_used", "boot", "broken", "certificates", "cores", "dedicated",
+                 "digests", "disk", "id", "installed", "ip_address", "packages", "runs",
+                 "up")  # fmt: skip
+
+    def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
         self.ip_address = ip_address
         self.dedicated = dedicated
+        self.cores = cores
         self.boot = 0
         self.up = False
         self.broken = False
@@ -34,14 +70,9 @@ class Node:
         self.certificates: tuple[NodeCertificate, ...] = ()
         self.installed: dict[str, None] = {}  # in this boot
         self.digests: dict[str, str] = {}  # what lies on the disk
-        self.runs: dict[RunId, Run] = {}
-
-    def equip(
-        self, packages: tuple[PackageToInstall, ...], certificates: tuple[NodeCertificate, ...]
-    ) -> None:
-        """Begin a boot with what the pool references."""
-        self.packages, self.certificates = packages, certificates
-        self.installed = {}
+        self.runs: dict[RunId, SimulatedRun] = {}
+        self._measured: float | None = None
+        self._used: dict[str, float] = {}
 
     def wipe(self) -> None:
         """Empty the disk."""
@@ -49,7 +80,7 @@ class Node:
         self.digests = {}
 
     def facts(self, settings: Settings) -> NodeFacts:
-        """Return what the environment of a run needs to know."""
+        """What the environment of a run needs to know of its node."""
         return NodeFacts(
             account_name=settings.account_name,
             account_url=settings.account_url,
@@ -59,17 +90,53 @@ class Node:
             packages=self.packages,
         )
 
+    def ended(self, run: SimulatedRun, now: float) -> bool:
+        """A run is over; False when its node ended first."""
+        if self.runs.pop(run.id, None) is None:
+            return False
+        if self._measured is not None:
+            self._enter(run, self._measured, now)
+        return True
 
-class Run:
-    """A run: `steps` until it has ended or was ended, `result` when it is known."""
+    def halt(self) -> None:
+        """Everything that runs here is gone, and so is the book of what it used."""
+        self.up = False
+        self.boot = -1
+        for run in self.runs.values():
+            run.steps = None
+        self.runs.clear()
+        self._measured = None
+        self._used = {}
 
-    __slots__ = ("begun", "id", "limit", "node", "order", "result", "steps")
+    def usage(self, now: float) -> NodeUsage:
+        """What was used since the last time; the first time, how busy it is at this moment."""
+        since, self._measured = self._measured, now
+        if not self.runs and not self._used:
+            return _IDLE
+        for run in self.runs.values():
+            self._enter(run, now if since is None else since, now)
+        used, self._used = self._used, {}
+        span = 0.0 if since is None else now - since
+        loads = [run.load for run in self.runs.values() if run.load is not None]
+        cores = used.get("cpu", 0.0) / span if span else sum([load.cpu for load in loads])
+        return NodeUsage(
+            cpu_percent=min(100.0, 100 * cores / self.cores),
+            wall_clock_seconds=used.get("seconds", 0.0),
+            memory_megabytes=sum([load.memory_megabytes for load in loads]),
+            disk_gigabytes=sum([load.disk_gigabytes for load in loads]),
+            disk_read_bytes=used.get("disk_read_bytes", 0.0),
+            disk_write_bytes=used.get("disk_write_bytes", 0.0),
+            disk_read_ops=used.get("disk_read_ops", 0.0),
+            disk_write_ops=used.get("disk_write_ops", 0.0),
+            network_in_bytes=used.get("network_in_bytes", 0.0),
+            network_out_bytes=used.get("network_out_bytes", 0.0),
+        )
 
-    def __init__(self, order: StartRun, node: Node, begun: float, limit: float) -> None:
-        self.id = order.run_id
-        self.order = order
-        self.node = node
-        self.begun = begun
-        self.limit = limit
-        self.steps: Steps | None = None
-        self.result: RunExited | None = None
+    def _enter(self, run: SimulatedRun, since: float, now: float) -> None:
+        load, used = run.load, self._used
+        if load is None:
+            return
+        seconds = now - max(run.begun, since)
+        used["seconds"] = used.get("seconds", 0.0) + seconds
+        for name in _RATES if load is not PLAIN else _RATES[:1]:
+            used[name] = used.get(name, 0.0) + seconds * getattr(load, name)

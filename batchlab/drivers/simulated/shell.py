@@ -23,7 +23,7 @@ from batchlab.core.views import FailureInfo
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import Command, NotUnderstood, Word, parse
-from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 
 __all__ = ["LaunchFailed", "Shell", "Steps"]
 
@@ -60,8 +60,11 @@ class Shell:
 
     def launch(
         self, run: StartRun, disk: Disk, environment: Callable[[], dict[str, str]]
-    ) -> Steps:
-        """Begin a run: raises `LaunchFailed` at once or from the steps."""
+    ) -> tuple[Steps, Load]:
+        """Begin a run, and say how it loads its node.
+
+        Raises `LaunchFailed`, at once or from the steps.
+        """
         try:
             behavior = self.workload.of_run(run)
         except Exception as error:  # the user's own function
@@ -75,14 +78,16 @@ class Shell:
                 raise _not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
+        load = (behavior or self.workload.default).load
         if behavior is not None and behavior.is_silent:
-            return self._idle(behavior)
+            return self._idle(behavior), load
         process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
-        return (
+        steps = (
             process.run(words, top=True)
             if behavior is None
             else process.behave(behavior, top=True)
         )
+        return steps, load
 
     def _idle(self, behavior: Behavior) -> Steps:
         yield self.workload.seconds(behavior, self.random)

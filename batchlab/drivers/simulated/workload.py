@@ -21,7 +21,7 @@ from batchlab.core.views import FailureInfo
 from batchlab.durations import parse_duration
 from batchlab.errors import invalid
 
-__all__ = ["Behavior", "Workload"]
+__all__ = ["Behavior", "Load", "Workload"]
 
 _SERVER_CODES = (
     "BlobDownloadMiscError",
@@ -40,6 +40,48 @@ _USER_CODES = (
 )
 
 
+class Load(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What a command of a simulated lab uses while it runs: what formulas see of it.
+
+    Parameters
+    ----------
+    cpu : float, default 1
+        Cores that it keeps busy.
+    memory_megabytes : float, default 100
+    disk_gigabytes : float, default 0
+        What it occupies.
+    disk_read_bytes, disk_write_bytes : float, default 0
+        Bytes in a second.
+    disk_read_ops, disk_write_ops : float, default 0
+        Operations in a second.
+    network_in_bytes, network_out_bytes : float, default 0
+        Bytes in a second.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: not a number, or below zero.
+    """
+
+    cpu: float = 1.0
+    memory_megabytes: float = 100.0
+    disk_gigabytes: float = 0.0
+    disk_read_bytes: float = 0.0
+    disk_write_bytes: float = 0.0
+    disk_read_ops: float = 0.0
+    disk_write_ops: float = 0.0
+    network_in_bytes: float = 0.0
+    network_out_bytes: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if getattr(self, name) < 0:
+                raise invalid(name, getattr(self, name), "must be 0 or more", owner="Load")
+
+
+PLAIN = Load()
+
+
 class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
     """What one command of a simulated lab does. A span of time says the same as `duration`.
 
@@ -56,6 +98,8 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
     failure : str, optional
         Azure's code of a command that never gets launched, such as ``"CommandProgramNotFound"``
         or ``"BlobNotFound"``. It then takes no time and has no exit code.
+    load : Load, default one core and 100 MB
+        What it uses of its node meanwhile.
 
     Raises
     ------
@@ -69,6 +113,7 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
     stderr: str = ""
     files: dict[str, str] = {}
     failure: str | None = None
+    load: Load = PLAIN
 
     @classmethod
     def from_sugar(cls, value: Any) -> Any:

@@ -23,17 +23,15 @@ import msgspec
 from batchlab.core import inputs, outputs
 from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
-from batchlab.core.specs import OutputFile
+from batchlab.core.specs import OutputFile, vm_cores
 from batchlab.core.views import FailureInfo
-from batchlab.drivers.archives import PackageFailed, start_failed
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.machines import Node, Run
-from batchlab.drivers.simulated.packages import Packages, place_certificates
-from batchlab.drivers.simulated.resources import place, upload, upload_seconds
+from batchlab.drivers.simulated.disk import Disk
+from batchlab.drivers.simulated.equipment import Equipment
+from batchlab.drivers.simulated.machines import Machine, SimulatedRun
+from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell
 from batchlab.drivers.simulated.workload import Workload
-from batchlab.drivers.vault import Vault
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
 from batchlab.storage.containers import BlobStore
@@ -48,7 +46,9 @@ KILL_S = 0.1
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
+Boot = outputs.StartNode | outputs.RebootNode
 Happening = Callable[[Any], inputs.Report | None]
+Exited = inputs.RunExited | None
 
 
 class SimulatedWorld:
@@ -94,27 +94,26 @@ class SimulatedWorld:
     ) -> None:
         self.max_nodes = max_nodes
         self.settings = settings or Settings()
-        self._own_store = storage is None
-        self.store = BlobStore(storage or in_memory(self.settings.account_name))
+        self.store = BlobStore((storage or in_memory()).of_account(self.settings.account_name))
         self._boot_s = boot_s
         self._now = start
         self._wake: float | None = None
         self._heap: list[tuple[float, int, Happening, Any]] = []
         self._arranged = 0
         self._machines = 0
-        self.vault = Vault()
-        self._packages = Packages(self.store)
-        self._nodes: dict[str, Node] = {}
+        self.equipment = Equipment(self.store)
+        self._nodes: dict[str, Machine] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
             outputs.RebootNode: self._reboot_node,
             outputs.StopNode: self._stop_node,
             outputs.EvictNode: self._evict_node,
+            outputs.MeasureNodes: self._measure_nodes,
             outputs.StartRun: self._start_run,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
-            outputs.ForgetCertificate: lambda command: self.vault.forget(command.thumbprint),
+            outputs.ForgetCertificate: self.equipment.forget,
             outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
         }
 
@@ -178,11 +177,6 @@ class SimulatedWorld:
             self.step()
         self._now = max(self._now, when)
 
-    def close(self) -> None:
-        """Forget the data that was kept in memory."""
-        if self._own_store:
-            self.store.forget()
-
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
         self._arranged += 1
         heappush(self._heap, (when, self._arranged, happen, subject))
@@ -207,7 +201,7 @@ class SimulatedWorld:
         if node is None or not node.up:
             raise NotFound("NodeNotFound", f"there is no node {node_id!r} that is up")
         boot, node.broken = node.boot, for_good
-        self._halt(node)
+        node.halt()
         self.engine.report(inputs.NodeLost(node_id=node_id, boot=boot))
 
     # -- nodes -----------------------------------------------------------------------------------
@@ -228,7 +222,8 @@ class SimulatedWorld:
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            node = Node(command.node_id, address, command.dedicated)
+            cores = vm_cores(command.vm_size)
+            node = Machine(command.node_id, address, command.dedicated, cores)
             self._nodes[node.id] = node
         if node.broken:
             message = "the machine of the node is broken: reboot the node, or remove it"
@@ -245,55 +240,45 @@ class SimulatedWorld:
     def _reboot_node(self, command: outputs.RebootNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
             node.broken = False
             if command.reimage:
                 node.wipe()
             allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
             self._boot(node, command, allocation_s=allocation_s)
 
-    def _boot(
-        self,
-        node: Node,
-        command: outputs.StartNode | outputs.RebootNode,
-        *,
-        allocation_s: float,
-    ) -> None:
+    def _boot(self, node: Machine, command: Boot, *, allocation_s: float) -> None:
         node.boot = boot = command.boot
-        node.equip(command.application_packages, self.vault.of(command.certificate_references))
+        self.equipment.boot(node, command)
         allocated = self._now + allocation_s
         self._arrange(allocated, self._allocated, (node, boot))
         started = allocated + (1 - _ALLOCATION) * self._boot_s
         self._arrange(started, self._started, (node, boot))
 
-    def _allocated(self, start: tuple[Node, int]) -> inputs.Report | None:
+    def _allocated(self, start: tuple[Machine, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
         return inputs.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
 
-    def _started(self, start: tuple[Node, int]) -> inputs.Report | None:
+    def _started(self, start: tuple[Machine, int]) -> inputs.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
-        if node.packages:
-            try:
-                self._packages.install(node, node.packages, self._now)
-            except PackageFailed as error:
-                return start_failed(node.id, boot, error.failure)
-        node.up = True
-        return inputs.NodeStarted(node_id=node.id, boot=boot)
+        failure = self.equipment.start(node, self._now)
+        node.up = failure is None
+        return failure or inputs.NodeStarted(node_id=node.id, boot=boot)
 
     def _stop_node(self, command: outputs.StopNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
         self._arrange(self._now + _STOP * self._boot_s, self._stopped, command.node_id)
 
     def _evict_node(self, command: outputs.EvictNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
-            self._halt(node)
+            node.halt()
             node.broken = False  # it comes back on another machine
             node.wipe()
 
@@ -301,12 +286,14 @@ class SimulatedWorld:
         self._nodes.pop(node_id, None)
         return inputs.NodeStopped(node_id=node_id)
 
-    def _halt(self, node: Node) -> None:
-        node.up = False
-        node.boot = -1
-        for run in node.runs.values():
-            run.steps = None
-        node.runs.clear()
+    def _measure_nodes(self, command: outputs.MeasureNodes) -> None:
+        self._arrange(self._now, self._measured, command.node_ids)
+
+    def _measured(self, node_ids: tuple[str, ...]) -> inputs.Report:
+        found = [self._nodes.get(node_id) for node_id in node_ids]
+        return inputs.NodesMeasured(
+            usages={node.id: node.usage(self._now) for node in found if node and node.up}
+        )
 
     # -- runs ------------------------------------------------------------------------------------
 
@@ -318,28 +305,23 @@ class SimulatedWorld:
             self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = command.time_limit_s
-        run = Run(command, node, now, float("inf") if limit is None else now + limit)
+        run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
         if command.failure is not None:
             self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
             return
         try:
-            if node.certificates:
-                place_certificates(node, command, now)
-            if command.application_packages:
-                self._packages.install(node, command.application_packages, now)
-            if command.resource_files:
-                place(command, node.disk, now, self.store)
-            run.steps = self._shell.launch(
+            self.equipment.provide(node, command, now)
+            run.steps, run.load = self._shell.launch(
                 command, node.disk, lambda: environment(command, node.facts(self.settings))
             )
-        except (LaunchFailed, PackageFailed) as error:
+        except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
 
-    def _go_on(self, run: Run) -> inputs.RunExited | None:
+    def _go_on(self, run: SimulatedRun) -> Exited:
         """Let a run do what it does now, up to where it next waits or ends."""
         if run.steps is None:
             return None
@@ -355,18 +337,18 @@ class SimulatedWorld:
             self._arrange(when, self._go_on, run)
         return None
 
-    def _process_ended(self, run: Run, result: inputs.RunExited) -> inputs.RunExited | None:
+    def _process_ended(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
         """End a run whose process has ended, when its output files have been uploaded."""
-        code = result.exit_code or 0
-        wanted = [output for output in run.order.output_files if output.wanted(code)]
+        files, code = run.order.output_files, result.exit_code or 0
+        wanted = [output for output in files if output.wanted(code)]
         if not wanted:
             return self._end(run, result)
         run.result = result
-        when = self._now + upload_seconds(run.node.disk, run.order.directory)
-        self._arrange(when, self._uploaded, (run, wanted))
+        seconds = upload_seconds(run.node.disk, run.order.directory)
+        self._arrange(self._now + seconds, self._uploaded, (run, wanted))
         return None
 
-    def _uploaded(self, work: tuple[Run, list[OutputFile]]) -> inputs.RunExited | None:
+    def _uploaded(self, work: tuple[SimulatedRun, list[OutputFile]]) -> Exited:
         run, wanted = work
         if run.steps is None or run.result is None:
             return None  # it was cancelled meanwhile
@@ -375,7 +357,7 @@ class SimulatedWorld:
         result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
         return self._end(run, result)
 
-    def _end(self, run: Run, result: inputs.RunExited) -> inputs.RunExited | None:
+    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
         """End a run now, or, if it has only begun, in a moment."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
@@ -384,7 +366,7 @@ class SimulatedWorld:
         self._arrange(soonest, self._exited, run)
         return None
 
-    def _time_over(self, run: Run) -> inputs.RunExited | None:
+    def _time_over(self, run: SimulatedRun) -> Exited:
         if run.steps is None:
             return None
         limit = format_duration(timedelta(seconds=run.limit - run.begun))
@@ -396,10 +378,8 @@ class SimulatedWorld:
         result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
         return self._process_ended(run, result)
 
-    def _exited(self, run: Run) -> inputs.RunExited | None:
-        if run.node.runs.pop(run.id, None) is None:
-            return None  # its node ended first
-        return run.result
+    def _exited(self, run: SimulatedRun) -> Exited:
+        return run.result if run.node.ended(run, self._now) else None
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
         node = self._nodes.get(command.run_id.node_id)
@@ -413,9 +393,8 @@ class SimulatedWorld:
 
     def _delete_files(self, command: outputs.DeleteFiles) -> None:
         node = self._nodes.get(command.node_id)
-        for directory in command.directories if node else ():
-            if node and node.disk.exists(f"{ROOT}/{directory}"):
-                node.disk.remove(f"{ROOT}/{directory}", recursive=True)
+        if node is not None:
+            node.disk.discard(command.directories)
 
 
 def _fact(report: inputs.Report) -> inputs.Report:

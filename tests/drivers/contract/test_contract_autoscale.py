@@ -51,3 +51,17 @@ def test_formula_is_tried_without_changing_the_pool(lab):
     with pytest.raises(bl.FormulaError) as refused:
         pool.evaluate_auto_scale("$TargetDedicatedNodes = ")
     assert refused.value.line == 1
+
+
+def test_pool_with_a_formula_is_not_resized_by_hand(lab):
+    pool = lab.create_pool(
+        "p", enable_auto_scale=True, auto_scale_formula="$TargetDedicatedNodes = 1;"
+    )
+    pool.wait("steady", timeout="10m")
+    with pytest.raises(bl.Conflict, match="disable autoscale"):
+        pool.resize(2)
+    assert (pool.target_dedicated_nodes, pool.allocation_state) == (1, "steady")
+    pool.disable_auto_scale()
+    pool.resize(0)
+    pool.wait("steady", timeout="10m")
+    assert (pool.current_dedicated_nodes, pool.auto_scale_formula) == (0, None)

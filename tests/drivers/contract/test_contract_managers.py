@@ -101,3 +101,34 @@ def test_manager_cannot_be_made_twice(lab):
         job.create_task("MANAGER", "true")
     assert job.job_manager_task.command_line == LONG
     assert job.tasks.ids() == ["manager"]
+
+
+def two_spot_nodes(lab):
+    """A pool with a job manager on one of two spot nodes, and the other node."""
+    pool, nodes = spot_of(lab, 2)
+    job, manager = managed(lab, pool, LONG)
+    manager.wait("running", timeout=SOON)
+    other = only(node for node in nodes if node.id != manager.node_id)
+    return pool, job, manager, other
+
+
+@pytest.mark.processes
+@pytest.mark.settings(spot_return="1h")
+def test_manager_that_lost_its_node_takes_the_place_of_a_task(lab):
+    pool, job, manager, other = two_spot_nodes(lab)
+    task = only(start(job, LONG))
+    pool.nodes[manager.node_id].preempt()
+    manager.wait("running", timeout=SOON)
+    assert (manager.node_id, manager.requeue_count) == (other.id, 0)
+    assert (task.state, task.requeue_count, task.retry_count) == ("active", 1, 0)
+
+
+@pytest.mark.settings(spot_return="1h")
+def test_manager_that_lost_its_node_waits_for_a_higher_priority(lab):
+    pool, _, manager, other = two_spot_nodes(lab)
+    high = only(start(lab.create_job("high", pool, priority=1), LONG))
+    pool.nodes[manager.node_id].preempt()
+    assert (manager.state, high.state, high.node_id) == ("active", "running", other.id)
+    high.terminate()
+    manager.wait("running", timeout=SOON)
+    assert (manager.node_id, high.requeue_count) == (other.id, 0)

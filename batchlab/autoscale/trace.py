@@ -1,0 +1,59 @@
+"""How an evaluation came about: each look at samples, each branch, each bound, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from batchlab.autoscale import syntax
+from batchlab.autoscale.problems import Source
+from batchlab.autoscale.results import Branch, Clamp, SampleCall
+from batchlab.autoscale.sampling import Look
+from batchlab.autoscale.syntax import Expression
+from batchlab.autoscale.values import Value
+
+__all__ = ["BOUNDS", "Trace"]
+
+BOUNDS: dict[str, Callable[[tuple[float, ...]], float]] = {"min": min, "max": max}
+"""The functions that bound a value when they get several."""
+
+
+class Trace:
+    """What one evaluation did, noted while it runs."""
+
+    __slots__ = ("_source", "branches", "clamps", "samples")
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.samples: list[SampleCall] = []
+        self.branches: list[Branch] = []
+        self.clamps: list[Clamp] = []
+
+    def text(self, node: Expression) -> str:
+        """What the formula says at a node."""
+        return self._source.text[node.place.start : node.place.end]
+
+    def look(self, node: syntax.Method, variable: str, look: Look) -> None:
+        """Note a look at samples."""
+        line, column = self._source.line_and_column(node.place.at)
+        self.samples.append(SampleCall(variable, node.name, *look, line, column))
+
+    def branch(self, node: syntax.Choice, condition: float, chosen: Expression) -> None:
+        """Note a decision of ``?:``."""
+        line, column = self._source.line_and_column(node.place.at)
+        self.branches.append(
+            Branch(self.text(node.condition), condition, self.text(chosen), line, column)
+        )
+
+    def bound(self, node: syntax.Call, value: float, arguments: list[Value]) -> None:
+        """Note a min() or max() of several things."""
+        line, column = self._source.line_and_column(node.place.at)
+        extreme = BOUNDS[node.name]
+        worth = tuple(
+            [
+                (self.text(each), cast(float, extreme(one) if isinstance(one, tuple) else one))
+                for each, one in zip(node.arguments, arguments, strict=True)
+                if one != ()
+            ]
+        )
+        self.clamps.append(Clamp(self.text(node), node.name, value, worth, line, column))

@@ -1,0 +1,158 @@
+"""What a pool's formula looks at: a sample of every variable, each 30 s while it follows one.
+
+Counts of tasks and nodes are the core's own. What nodes use, they say themselves: with each sample
+the nodes that are up are told to measure, and what they answer is in the next one, 30 s later.
+Over the nodes that answered, such variables are means, as in Azure. Counts of bytes and operations
+are those since the sample before; of seconds, those that runs took.
+
+Start, preparation and release tasks are in no task counter; what they use is measured.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from batchlab.autoscale import SampleHistory
+from batchlab.core import inputs, phases, pools
+from batchlab.core.ids import fold
+from batchlab.core.outputs import MeasureNodes
+from batchlab.core.records import AutoScaleRecord, JobRecord, PoolRecord
+from batchlab.core.views import NodeUsage
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+PERIOD_S = 30.0
+KEPT = timedelta(days=8)
+"""How long samples are kept: longer than the longest interval, 168 hours."""
+RESOURCES = {
+    "$CPUPercent": "cpu_percent",
+    "$WallClockSeconds": "wall_clock_seconds",
+    "$MemoryBytes": "memory_megabytes",
+    "$DiskBytes": "disk_gigabytes",
+    "$DiskReadBytes": "disk_read_bytes",
+    "$DiskWriteBytes": "disk_write_bytes",
+    "$DiskReadOps": "disk_read_ops",
+    "$DiskWriteOps": "disk_write_ops",
+    "$NetworkInBytes": "network_in_bytes",
+    "$NetworkOutBytes": "network_out_bytes",
+}
+"""The property of `NodeUsage` behind each variable that nodes measure."""
+
+
+def sample(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
+    """Take a sample now, and each 30 s from now on while the pool follows this formula."""
+    if pool.auto_scale is not record or core.pools.get(pool.key) is not pool:
+        return
+    now = moment(core.now)
+    samples = record.samples
+    forget = None
+    for name, value in measure(core, pool).items():
+        history = samples.get(name)
+        if history is None:
+            history = samples[name] = SampleHistory(name=name)
+        times = history.times
+        if not times or times[-1] < now:
+            times.append(now)
+            history.values.append(value)
+            if forget is None:
+                forget = now - times[0] > KEPT + timedelta(hours=1)
+            if forget:
+                history.forget(now - KEPT)
+    _tell_to_measure(core, pool)
+    core.deadlines.at(core.now + PERIOD_S, sample, core, pool, record)
+
+
+def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
+    """The present value of each variable that has one."""
+    jobs = [job for job in core.jobs.values() if fold(job.pool_id) == pool.key]
+    active = float(sum([_ready(job) for job in jobs]))
+    running = float(sum([job.running for job in jobs]))
+    had = [node for node in pool.nodes.values() if node.allocated is not None]
+    states = [node.phase.state for node in had]
+    dedicated = sum([node.dedicated for node in had])
+    usages = []
+    for node in had:
+        if node.unsampled:
+            node.unsampled = False
+            usages.append(node.usage)
+    values = {
+        "$ActiveTasks": active,
+        "$RunningTasks": running,
+        "$PendingTasks": active + running,
+        "$SucceededTasks": float(sum([job.succeeded for job in jobs])),
+        "$FailedTasks": float(sum([job.failed for job in jobs])),
+        "$TaskSlotsPerNode": float(pool.spec.task_slots_per_node),
+        "$CurrentDedicatedNodes": float(dedicated),
+        "$CurrentLowPriorityNodes": float(len(had) - dedicated),
+        "$PreemptedNodeCount": float(states.count("preempted")),
+        "$UsableNodeCount": float(states.count("idle") + states.count("running")),
+        "$SampleNodeCount": float(len(usages)),
+    }
+    if usages:
+        for name, field in RESOURCES.items():
+            told = [value for usage in usages if (value := getattr(usage, field)) is not None]
+            if told:
+                values[name] = sum(told) / len(told)
+    return values
+
+
+def _ready(job: JobRecord) -> int:
+    """Queued tasks that could run: not those that wait for others, nor those of ended jobs."""
+    if job.phase.state not in ("active", "enabling"):
+        return 0
+    if not job.spec.uses_task_dependencies:
+        return job.active
+    waiting = sum(
+        task.unmet > 0 for task in job.tasks.values() if isinstance(task.phase, phases.TaskActive)
+    )
+    return job.active - waiting
+
+
+# -- what nodes use -----------------------------------------------------------------------------
+
+
+def measure_pool(core: Core, request: inputs.MeasurePool) -> None:
+    """Tell the nodes of a pool to measure now."""
+    pool = core.pool(request.pool_id)
+    pools.refuse_deleting(pool)
+    _tell_to_measure(core, pool)
+
+
+def _tell_to_measure(core: Core, pool: PoolRecord) -> None:
+    node_ids = tuple([node.id for node in pool.nodes.values() if node.up])
+    if node_ids:
+        core.command(MeasureNodes(node_ids=node_ids))
+
+
+def nodes_measured(core: Core, report: inputs.NodesMeasured) -> None:
+    """Note what nodes say they used."""
+    known = False
+    for node_id, usage in report.usages.items():
+        node = core.nodes.get(node_id)
+        if node is not None and node.up:
+            known = True
+            # Counts add up until a sample has them in.
+            node.usage = _added(node.usage, usage) if node.unsampled and node.usage else usage
+            node.unsampled = node.pool.auto_scale is not None
+    core.dropped += not known
+
+
+def _added(before: NodeUsage, usage: NodeUsage) -> NodeUsage:
+    """One usage for two measurements: the counts of both, and the newer state."""
+    values = {name: getattr(usage, name) for name in usage.__struct_fields__}
+    for name in _COUNTS:
+        earlier = getattr(before, name)
+        if earlier is not None and values[name] is not None:
+            values[name] += earlier
+    return NodeUsage(**values)
+
+
+_COUNTS = ("wall_clock_seconds", "disk_read_bytes", "disk_write_bytes", "disk_read_ops",
+           "disk_write_ops", "network_in_bytes", "network_out_bytes")  # fmt: skip
+
+
+def moment(seconds: float) -> datetime:
+    """A time on the lab's clock."""
+    return datetime.fromtimestamp(seconds, UTC)

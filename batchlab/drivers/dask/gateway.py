@@ -1,0 +1,133 @@
+"""A node's gateway: the way back from a task to the service it runs in.
+
+The command of a task finds in ``BATCHLAB_SERVICE`` a Unix socket and a secret. What it asks there
+the node passes on to the scheduler over the connection that it has itself, so that light nodes,
+where nothing listens, nodes in processes, and clusters with certificates are all alike, and a
+task needs neither Dask nor an address. The socket lies in the lab's folder, which only its user
+can enter; the secret is for the case that others can. Nothing is unpickled before the secret was
+right, and nothing on the node at all but the scheduler's own answers.
+
+The socket is opened with the first run, so a node that only waits costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from typing import Any
+
+import msgspec
+
+from batchlab.drivers.dask import janitor, messages
+from batchlab.errors import Conflict
+
+__all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
+
+logger = logging.getLogger("batchlab")
+
+HANDLERS = ("request", "ask", "wait", "files", "changes")
+"""Handlers of the host that a task may call."""
+SECRET_BYTES = 32  # as text
+LONGEST_PATH = 100
+"""Bytes of the path of a Unix socket: 107 on Linux, 103 on macOS."""
+
+
+class Gateway:
+    """The gateway of one boot of one node.
+
+    Parameters
+    ----------
+    worker : distributed.Worker
+    root : str
+        The node's folder.
+
+    Attributes
+    ----------
+    address : str
+        What a task finds in its environment.
+    """
+
+    def __init__(self, worker: Any, root: str) -> None:
+        self._worker = worker
+        self._folder: str | None = None
+        self._path = janitor.socket_file(root)
+        if len(os.fsencode(self._path)) > LONGEST_PATH:
+            self._folder = tempfile.mkdtemp(prefix="batchlab-", dir="/tmp")
+            janitor.guard(self._folder)
+            self._path = f"{self._folder}/sock"
+        self._secret = secrets.token_hex(SECRET_BYTES // 2)
+        self._server: asyncio.Future[asyncio.Server] | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
+        self.address = f"{self._path}#{self._secret}"
+
+    def open(self) -> None:
+        """Listen; harmless when it does already."""
+        if self._server is not None:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)  # of a boot that was killed
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(self._path)
+            os.chmod(self._path, 0o600)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            logger.exception("tasks cannot reach the lab from %s", self._path)
+            return
+        self._server = asyncio.ensure_future(asyncio.start_unix_server(self._serve, sock=listener))
+
+    async def close(self) -> None:
+        """Stop listening, and let go of all who are connected."""
+        if self._server is not None:
+            server = await self._server
+            server.close()
+            for client in self._clients:
+                client.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            janitor.dismiss(self._folder)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        try:
+            secret = await reader.readexactly(SECRET_BYTES)
+            if hmac.compare_digest(secret, self._secret.encode()):
+                while True:
+                    size = int.from_bytes(await reader.readexactly(messages.LENGTH_BYTES))
+                    answer = await self._answer(await reader.readexactly(size))
+                    writer.write(len(answer).to_bytes(messages.LENGTH_BYTES) + answer)
+                    await writer.drain()
+        except (EOFError, OSError):
+            pass  # the task has ended, or has gone its way
+        finally:
+            self._clients.discard(writer)
+            writer.close()
+
+    async def _answer(self, call: bytes) -> bytes:
+        try:
+            handler, arguments = msgspec.msgpack.decode(call, type=tuple[str, dict[str, Any]])
+            scheduler = self._worker.scheduler
+            if handler == "hello":
+                config, now = messages.unpack(await scheduler.batchlab_hello())
+                return messages.answer(lambda: (now, config.speed, config.storage))
+            if handler not in HANDLERS:
+                raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
+            answer: bytes = await getattr(scheduler, f"batchlab_{handler}")(**arguments)
+        except Conflict as error:
+            return messages.answer_error(error)
+        except OSError as error:
+            reason = f"the lab's scheduler is gone or cannot be reached: {error}"
+            return messages.answer_error(Conflict("OperationInvalidForCurrentState", reason))
+        except Exception as error:
+            return messages.answer_error(error)
+        return answer

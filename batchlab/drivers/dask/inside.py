@@ -1,0 +1,138 @@
+"""A lab's side inside a task: speaks to the node's gateway, without Dask.
+
+A command that was started by a task, or whatever that has started in turn, is connected to the
+service that runs it as soon as it asks. All handles of a process share one connection, so that
+those of one thing are equal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from batchlab.core.environment import SERVICE
+from batchlab.drivers.dask import messages
+from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
+from batchlab.errors import Conflict, NotFound
+
+__all__ = ["InsideConnection", "current"]
+
+_lock = threading.Lock()
+_current: InsideConnection | None = None
+
+
+def current(owner: str) -> InsideConnection:
+    """The connection to the service that runs this process.
+
+    Parameters
+    ----------
+    owner : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    Conflict
+        ``OperationInvalidForCurrentState``: no task of a lab has started this process.
+    NotFound
+        ``ResourceNotFound``: the node that started it is gone.
+    """
+    global _current  # noqa: PLW0603
+    address = os.environ.get(SERVICE)
+    if not address:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"{owner}() is for the commands of tasks, and this process belongs to none: "
+            f"{SERVICE} is not set. Elsewhere make a lab with Lab(), or attach to one with "
+            'Lab("tcp://scheduler:8786")',
+        )
+    with _lock:
+        if _current is None or _current.closed or _current.address != address:
+            _current = InsideConnection(address)
+        return _current
+
+
+class InsideConnection(RemoteConnection):
+    """A connection to the service by way of a node's gateway; a `Connection`.
+
+    Parameters
+    ----------
+    address : str
+        As in ``BATCHLAB_SERVICE``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._path, _, self._secret = address.rpartition("#")
+        self._free: dict[int, list[socket.socket]] = {}  # by process: a fork shares no socket
+        self.closed = False
+        try:
+            now, speed, storage = self.call("hello")
+        except Conflict as error:
+            raise NotFound("ResourceNotFound", error.message) from None
+        super().__init__(now, speed, storage)
+
+    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
+        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+        self._refuse_closed()
+        free = self._free.setdefault(os.getpid(), [])
+        link: socket.socket | None = None
+        try:
+            try:
+                link = free.pop()
+            except IndexError:
+                link = self._connect()
+            call = msgspec.msgpack.encode((handler, arguments))
+            link.sendall(len(call).to_bytes(messages.LENGTH_BYTES) + call)
+            while watch is not None and not select.select([link], [], [], WATCH_S)[0]:
+                watch()
+            size = int.from_bytes(_receive(link, messages.LENGTH_BYTES))
+            answer = _receive(link, size)
+        except OSError as error:
+            _drop(link)
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"the node that runs this task cannot be reached: {error}",
+            ) from None
+        except BaseException:
+            _drop(link)  # an answer may still come over it
+            raise
+        free.append(link)
+        return messages.unpack(answer)
+
+    def _end(self) -> None:
+        self.closed = True
+        for link in self._free.pop(os.getpid(), []):
+            link.close()
+
+    def _connect(self) -> socket.socket:
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            link.connect(self._path)
+            link.sendall(self._secret.encode())
+        except OSError:
+            link.close()
+            raise
+        return link
+
+
+def _receive(link: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = link.recv(min(size - len(parts), 2**20))
+        if not part:
+            raise ConnectionError("it has closed the connection")
+        parts += part
+    return bytes(parts)
+
+
+def _drop(link: socket.socket | None) -> None:
+    if link is not None:
+        with contextlib.suppress(OSError):
+            link.close()

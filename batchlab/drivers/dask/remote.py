@@ -1,0 +1,117 @@
+"""What a lab says to its host, wherever it says it from: requests, questions, waits, files.
+
+How a call travels is left to the two kinds of connection: `connection` over Dask's RPC, `inside`
+through the gateway of a node. Nothing here needs Dask.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from batchlab.core.inputs import Request
+from batchlab.core.questions import Condition, Question
+from batchlab.drivers.dask.remote_files import RemoteFiles
+from batchlab.drivers.history import Batch, decode_changes
+from batchlab.drivers.vault import CertificateContents
+from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation
+
+__all__ = ["WATCH_S", "RemoteConnection"]
+
+POLL_S = 1.0
+"""How long the host holds a question for a condition that does not hold yet."""
+WATCH_S = 0.2
+
+
+class RemoteConnection(ABC):
+    """A connection to a lab that is somewhere else.
+
+    Parameters
+    ----------
+    now : float
+        The lab's clock as it is called.
+    speed : float
+        Seconds of lab time in a second of wall clock.
+    storage : StorageLocation
+        Where the lab's data is kept.
+    """
+
+    def __init__(self, now: float, speed: float, storage: StorageLocation) -> None:
+        self.speed = speed
+        self.storage = BlobStore(storage)
+        self.files = RemoteFiles(self.call)
+        self._epoch, self._began = now, time.monotonic()
+        self._before_close: list[Callable[[], None]] = []
+        self.closed = False
+
+    @abstractmethod
+    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
+        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+
+    def now(self) -> float:
+        """The lab's clock, in seconds since 1970 (UTC)."""
+        return self._epoch + (time.monotonic() - self._began) * self.speed
+
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it."""
+        self.call("request", payload=pickle.dumps((request, secret)))
+
+    def ask(self, question: Question) -> Any:
+        """Answer a question."""
+        return self.call("ask", payload=pickle.dumps(question))
+
+    def wait(
+        self,
+        condition: Condition,
+        timeout: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        """Block until a condition holds; see `batchlab.drivers.ports.Connection`."""
+        payload = pickle.dumps(condition)
+        deadline = None if timeout is None else self.now() + timeout
+        while True:
+            seconds = POLL_S
+            if deadline is not None:
+                left = (deadline - self.now()) / self.speed
+                seconds = max(0.0, min(POLL_S, left))
+            answer = self.call("wait", watch, payload=payload, seconds=seconds)
+            if answer is True:
+                return
+            if answer:
+                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
+            if deadline is not None and self.now() >= deadline:
+                raise WaitTimeout(
+                    "OperationTimedOut",
+                    f"{timeout:g} s of lab time are over, and still not: {condition}",
+                )
+
+    def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
+        """What has happened from change number `since` on; see `Connection`."""
+        batch, packed = self.call("changes", self._refuse_closed, since=since, seconds=seconds)
+        done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
+        return done
+
+    def before_close(self, callback: Callable[[], None]) -> None:
+        """Have something called once, when the connection is about to close."""
+        self._before_close.append(callback)
+
+    def close(self) -> None:
+        """Let go of the lab; end it if this connection started it. Harmless twice."""
+        while self._before_close:
+            self._before_close.pop()()
+        self._end()
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Let go of the lab, if that has not been done."""
+
+    def _refuse_closed(self) -> None:
+        if self.closed:
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
