@@ -25,7 +25,9 @@ from batchlab.drivers.vault import Vault
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
 
-__all__ = ["Equipment"]
+__all__ = ["Boot", "Equipment"]
+
+Boot = StartNode | RebootNode
 
 
 class Equipment:
@@ -51,7 +53,7 @@ class Equipment:
         """Let go of a certificate that was deleted."""
         self.vault.forget(command.thumbprint)
 
-    def boot(self, node: Machine, command: StartNode | RebootNode) -> None:
+    def boot(self, node: Machine, command: Boot) -> None:
         """Begin a boot with what the pool references."""
         node.packages = command.application_packages
         node.certificates = self.vault.of(command.certificate_references)

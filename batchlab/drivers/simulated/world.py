@@ -27,7 +27,7 @@ from batchlab.core.specs import OutputFile, vm_cores
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
-from batchlab.drivers.simulated.equipment import Equipment
+from batchlab.drivers.simulated.equipment import Boot, Equipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell
@@ -46,7 +46,6 @@ KILL_S = 0.1
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
-Boot = outputs.StartNode | outputs.RebootNode
 Happening = Callable[[Any], inputs.Report | None]
 Exited = inputs.RunExited | None
 
