@@ -6,7 +6,9 @@ import msgspec
 
 from batchlab.core.specs import Quotas
 
-__all__ = ["Settings"]
+__all__ = ["ACCOUNT_URL", "Settings"]
+
+ACCOUNT_URL = "https://{}.local.batch.azure.com"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     account_name: str = "batchlab"
-    account_url: str = "https://batchlab.local.batch.azure.com"
+    account_url: str = ACCOUNT_URL.format("batchlab")
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
     sample_delay_s: float = 60.0

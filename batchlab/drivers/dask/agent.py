@@ -71,7 +71,7 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
-        self._gateway = Gateway(worker, self.folders.root)
+        self._gateway = Gateway(worker, self.folders.root, config.account_name)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
@@ -97,7 +97,7 @@ class NodeAgent(WorkerPlugin):
         self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
         await threads.call(self._arrive)
-        worker.stream_handlers["batchlab-commands"] = self._take
+        worker.stream_handlers[messages.commands_op(config.lab_id)] = self._take
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
         worker.handlers["batchlab_install"] = self._install
@@ -112,7 +112,7 @@ class NodeAgent(WorkerPlugin):
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
         await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
-        worker.stream_handlers["batchlab-commands"] = _ignore
+        worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
         worker.handlers.pop("batchlab_files", None)
         worker.handlers.pop("batchlab_leave", None)
         worker.handlers.pop("batchlab_install", None)
@@ -284,7 +284,7 @@ class NodeAgent(WorkerPlugin):
         with contextlib.suppress(OSError):  # the scheduler is gone; so is who would want to know
             self._worker.batched_stream.send(
                 {
-                    "op": "batchlab-reports",
+                    "op": messages.reports_op(self.config.account_name),
                     "node_id": self.config.node_id,
                     "reports": messages.encode_reports(reports),
                 }
@@ -292,9 +292,9 @@ class NodeAgent(WorkerPlugin):
 
     # -- files ----------------------------------------------------------------------------------
 
-    async def _files(self, payload: bytes) -> bytes:
+    async def _files(self, payload: bytes, lab_id: str) -> bytes:
         call = messages.unpack(payload)
-        if self._left:
+        if self._left or lab_id != self.config.lab_id:  # the worker is another's by now
             return messages.answer_error(
                 Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
             )

@@ -64,6 +64,11 @@ class SimulatedConnection:
         return self._files
 
     @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        return self.world.settings.account_name
+
+    @property
     def storage(self) -> BlobStore:
         """The lab's storage."""
         return self.world.store
