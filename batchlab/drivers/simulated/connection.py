@@ -27,7 +27,7 @@ from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 
-__all__ = ["LONGEST_WAIT_S", "SimulatedConnection"]
+__all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
 LONGEST_WAIT_S = 180 * 86400.0
 """Virtual seconds that a wait without a timeout may take: as long as a task may live in Azure."""
@@ -79,7 +79,7 @@ class SimulatedConnection:
 
     def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
-        with _undisturbed(), self._lock:
+        with undisturbed(), self._lock:
             self._refuse_closed()
             self.world.equipment.vault.request(self.engine, request, secret)
             self.world.settle()
@@ -92,7 +92,7 @@ class SimulatedConnection:
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass."""
-        with _undisturbed() as check:
+        with undisturbed() as check:
             end = self.now() + seconds
             while True:
                 check()
@@ -129,7 +129,7 @@ class SimulatedConnection:
         """
         limit = LONGEST_WAIT_S if timeout is None else timeout
         end, steps, next_doubt = self.now() + limit, 0, 0
-        with _undisturbed() as check:
+        with undisturbed() as check:
             while True:
                 check()
                 with self._lock:
@@ -192,7 +192,7 @@ class SimulatedConnection:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[Callable[[], None]]:
+def undisturbed() -> Iterator[Callable[[], None]]:
     """Hold back what would come in the middle of a step.
 
     Ctrl-C waits for `check`: a core that is interrupted would be left half changed. The garbage
