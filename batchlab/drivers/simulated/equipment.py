@@ -78,7 +78,7 @@ class Equipment:
                 self._install(node, run.application_packages, now)
             except PackageFailed as error:
                 raise LaunchFailed(error.failure) from None
-        if run.resource_files:
+        if run.resource_files or run.coordination:
             place(run, node.disk, now, self._store)
 
     def _install(self, node: Machine, packages: Iterable[PackageToInstall], now: float) -> None:

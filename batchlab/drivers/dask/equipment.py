@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
 from batchlab.core.outputs import PackageToInstall, RunKind
+from batchlab.core.views import FailureInfo
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
 from batchlab.storage.containers import BlobStore
@@ -60,6 +61,14 @@ class Equipment:
                     _write_private(f"{directory}/{name}", data)
 
     # -- packages -------------------------------------------------------------------------------
+
+    def failure(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> FailureInfo | None:
+        """Have packages on the node; why not, if they cannot be."""
+        try:
+            self.install(packages, wanted)
+        except PackageFailed as error:
+            return error.failure
+        return None
 
     def install(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> None:
         """Have packages on the node.
