@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
@@ -30,7 +30,7 @@ from batchlab.core.specs import (
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application, Applications
-from batchlab.handles.base import Shown
+from batchlab.handles.base import Shown, watched
 from batchlab.handles.certificates import Certificate, Certificates, read_certificate
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
@@ -350,6 +350,12 @@ class BaseLab(Shown):
         )
         self._connection.request(request, secret)
         return Certificate(self._connection, request.thumbprint)
+
+    def watch(self) -> Any:
+        """A live display of everything: nodes, what runs on them, why tasks wait, and any moment
+        of the past. In a notebook, end a cell with it; elsewhere it is the lab itself.
+        """
+        return watched(self)
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.
