@@ -25,6 +25,8 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
@@ -56,6 +58,8 @@ class Run:
         Keeps book of what runs use.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
+    equipment : Equipment, optional
+        The node's application packages and certificates.
     users : NodeUsers, optional
         The users of the node, where runs really run as somebody.
 
@@ -75,6 +79,7 @@ class Run:
         done: Callable[[Run, RunExited], None],
         meter: Meter,
         store: BlobStore | None = None,
+        equipment: Equipment | None = None,
         users: NodeUsers | None = None,
     ) -> None:
         self.order = order
@@ -82,6 +87,7 @@ class Run:
         self._inherited = inherited
         self._done = done
         self._store = store
+        self._equipment = equipment
         self._users = users
         self._owner: Owner | None = None
         self._lock = threading.Lock()
@@ -102,7 +108,7 @@ class Run:
             return
         try:
             self._perform()
-        except (LaunchFailed, DownloadFailed) as error:
+        except (LaunchFailed, DownloadFailed, PackageFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
@@ -154,10 +160,22 @@ class Run:
         order = self.order
         words = split_command(order.command_line)
         variables = self._make_ready()
+        self._equip(variables)
         if order.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
             fetch(order.resource_files, working, self._wanted, self._store, self._owner)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _equip(self, variables: dict[str, str]) -> None:
+        """Put what the run needs of the node's certificates and of packages in place."""
+        equipment, order = self._equipment, self.order
+        if equipment is not None:
+            certificates = variables["AZ_BATCH_CERTIFICATES_DIR"]
+            equipment.place_certificates(order.kind, certificates)
+            if self._owner is not None:
+                self._owner.give_all(certificates)
+            if order.application_packages:
+                equipment.install(order.application_packages, self._wanted)
 
     def _make_ready(self) -> dict[str, str]:
         """Make the folders of the run, for who runs it; its variables."""

@@ -64,6 +64,7 @@ class SubtaskRun(Run):
         words = split_command(coordination.command_line)
         variables = self._make_ready()
         directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
+        self._equip(variables)
         if self._owner is not None:
             self._owner.share(shared)
         fetch(coordination.resource_files, shared, self._wanted, self._store, self._owner)

@@ -124,6 +124,11 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
         os.chown(path, self.uid, self.gid, follow_symlinks=False)
         os.chmod(path, mode)
 
+    def give_all(self, directory: str) -> None:
+        """Give the files in a directory of root's to this user alone."""
+        for name in os.listdir(directory):
+            self.give(f"{directory}/{name}", 0o600)
+
     def share(self, directory: str) -> None:
         """Let this user, and whoever is of its group, write to a directory of root's."""
         os.chown(directory, 0, self.gid)

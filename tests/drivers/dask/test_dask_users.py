@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,27 @@ def test_files_are_fetched_and_uploaded_with_the_rights_of_the_user(lab, place):
     assert linked.failure_info is not None
     assert [blob.name for blob in lab.storage["results"].list()] == ["a.out"]
     assert closed.failure_info.code == "BlobAccessDenied"
+
+
+@as_root
+def test_packages_are_for_all_users_and_certificates_for_the_runs_own(lab, tmp_path):
+    archive = tmp_path / "tool.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        entry = zipfile.ZipInfo("bin/tool")
+        entry.external_attr = 0o100700 << 16
+        file.writestr(entry, "#!/bin/sh\nid -u\n")
+    lab.create_application("tool").create_package("1", archive)
+    reference = bl.ApplicationPackageReference(application_id="tool", version="1")
+    job = lab.create_job("j", pool_of(lab))
+    command = sh("$AZ_BATCH_APP_PACKAGE_tool_1/bin/tool; stat -c %u $AZ_BATCH_CERTIFICATES_DIR")
+    options = {"application_package_references": [reference]}
+    first, second = done(job, (command, None, options), (command, OWN, options))
+    for task in (first, second):
+        assert task.exit_code == 0, task.stderr
+        uid, certificates = task.stdout.split()
+        assert int(uid) > 0
+        assert certificates == "0"
+    assert first.stdout != second.stdout
 
 
 @as_root
