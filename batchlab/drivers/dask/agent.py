@@ -24,8 +24,15 @@ from distributed import WorkerPlugin
 
 from batchlab.core.environment import SYSTEM_NAMES, NodeFacts
 from batchlab.core.ids import RunId
-from batchlab.core.inputs import NodesMeasured, Report, RunExited
-from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, MeasureNodes, StartRun
+from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.outputs import (
+    CancelRun,
+    DeleteFiles,
+    ForgetJob,
+    MeasureNodes,
+    StartApplication,
+    StartRun,
+)
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
@@ -33,6 +40,7 @@ from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
+from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
 
@@ -180,6 +188,10 @@ class NodeAgent(WorkerPlugin):
                 self._spawn(self._footprints.release(command))
             case StartRun():
                 self._begin(self._register(command, True))
+            case StartApplication():
+                entry = self._runs.get(command.run_id)
+                if entry is not None and isinstance(entry.run, SubtaskRun):
+                    entry.run.begin_application()
             case CancelRun():
                 entry = self._runs.get(command.run_id)
                 if entry is not None:
@@ -209,7 +221,11 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._meter, self._store)
+        parts = order, self._facts, self._inherited, self._done, self._meter, self._store
+        if order.coordination is None:
+            run = Run(*parts)
+        else:
+            run = SubtaskRun(order.coordination, self._coordinated, *parts)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
@@ -242,6 +258,15 @@ class NodeAgent(WorkerPlugin):
             self._flushing = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._flush)
+
+    def _coordinated(self, report: RunCoordinated) -> None:
+        """The coordination command of a subtask has returned; on any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._tell, report)
+
+    def _tell(self, report: Report) -> None:
+        if not self._left:
+            self._send([report])
 
     def _flush(self) -> None:
         self._flushing = False

@@ -16,6 +16,7 @@ from typing import Any
 from distributed import Scheduler
 from distributed.comm.addressing import get_address_host
 
+from batchlab.drivers.dask.addresses import Addresses
 from batchlab.drivers.dask.supply import RETURN_S, NoMachine
 
 __all__ = ["ClusterSupply", "ClusterWorkers"]
@@ -52,10 +53,13 @@ class ClusterWorkers:
         By address, the account and the id of the node that a worker is.
     wanted : asyncio.Event
         Set while nodes wait for workers that are not there.
+    addresses : Addresses
+        Of all nodes on the cluster.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        self.addresses = Addresses(str(scheduler.id))
         self.nodes: dict[str, _Key] = {}
         self._names: dict[_Key, Any] = {}  # of the worker that a node is, or was
         self._nannies: dict[_Key, bool] = {}  # whether that worker had a nanny
@@ -236,10 +240,20 @@ class ClusterSupply:
     async def give_back(self, node_id: str) -> None:
         """See `Supply`."""
         self.shared.give_back((self._account, node_id))
+        self.shared.addresses.give_back(self._name(node_id))
 
     def ip_address(self, node_id: str, address: str) -> str:
         """See `Supply`."""
-        return str(get_address_host(address))
+        host = get_address_host(address)
+        return self.shared.addresses.ip_address(self._name(node_id), host)
+
+    def port_range(self, node_id: str, address: str) -> tuple[int, int]:
+        """See `Supply`."""
+        host = get_address_host(address)
+        return self.shared.addresses.port_range(self._name(node_id), host)
+
+    def _name(self, node_id: str) -> str:
+        return f"{self._account}/{node_id}"
 
     async def close(self) -> None:
         """The workers are not ours."""

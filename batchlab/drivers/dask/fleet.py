@@ -220,7 +220,9 @@ class Fleet:
     def _tell_allocated(self, node: _Node, boot: int, address: str) -> None:
         node.allocated = True
         ip_address = self._supply.ip_address(node.id, address)
-        self._tell(node, boot, NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address))
+        ports = self._supply.port_range(node.id, address)
+        report = NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address, port_range=ports)
+        self._tell(node, boot, report)
 
     def _tell(self, node: _Node, boot: int, report: Report) -> None:
         if node.boot == boot and not self._closing:

@@ -33,6 +33,7 @@ from batchlab.core.outputs import (
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    StartApplication,
     StartNode,
     StartRun,
     StopNode,
@@ -200,7 +201,7 @@ class BatchHost(SchedulerPlugin):
         for_nodes: dict[str, list[Command]] = {}
         for command in commands:
             match command:
-                case StartRun() | CancelRun():
+                case StartRun() | StartApplication() | CancelRun():
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
                 case DeleteFiles() | ForgetJob():
                     for_nodes.setdefault(command.node_id, []).append(command)

@@ -14,13 +14,14 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.inputs import NodesMeasured, Report, RunExited
+from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
 from batchlab.core.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
     ForgetJob,
     MeasureNodes,
+    StartApplication,
     StartRun,
 )
 from batchlab.errors import BatchError, LabFailed
@@ -41,7 +42,7 @@ __all__ = [
     "unpack",
 ]
 
-NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
+NodeCommand = Union[StartRun, StartApplication, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
 
 LENGTH_BYTES = 8
@@ -49,7 +50,7 @@ LENGTH_BYTES = 8
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
-NodeReport = Union[RunExited, NodesMeasured]  # noqa: UP007
+NodeReport = Union[RunExited, RunCoordinated, NodesMeasured]  # noqa: UP007
 """Reports that a node's agent makes; the others come from whoever keeps the nodes."""
 
 _reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])
