@@ -51,9 +51,8 @@ def main() -> None:
             cpus.append(time.process_time() - begin_cpu)
         assert result.task_count > 4_800
         assert result.evaluation_count == 289
-        print(
-            f"a day, {name:14} {min(walls):6.2f} s, CPU {min(cpus):5.2f} s {min(cpus) / unit:6.1f}x"
-        )
+        cpu = min(cpus)
+        print(f"a day, {name:14} {min(walls):6.2f} s, CPU {cpu:5.2f} s {cpu / unit:6.1f}x")
     walls = []
     for _ in range(rounds):
         begin = time.perf_counter()
