@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from batchlab.core.inputs import Request
-from batchlab.core.outputs import Command
+from batchlab.core.outputs import Command, RunKind
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
 from batchlab.storage.containers import BlobStore
@@ -134,6 +134,14 @@ class Connection(Protocol):
         Where others may make things happen, an answer is held for up to so many `seconds` of wall
         clock while there is nothing new.
         """
+        ...
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        """Let a node be lost, as when its machine breaks: a trial. Raises `BatchError`."""
+        ...
+
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command: a trial."""
         ...
 
     def before_close(self, callback: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.filtering import as_where, where_text
 
-__all__ = ["Handle", "Handles", "Seen", "Shown"]
+__all__ = ["Handle", "Handles", "Seen", "Shown", "watched"]
 
 T = TypeVar("T")
 H = TypeVar("H", bound="Handle")
@@ -36,8 +36,17 @@ class Shown:
 
         return mimebundle(self)
 
-    def _repr_html_(self) -> str:
-        return str(self._repr_mimebundle_()["text/html"])
+    def _repr_html_(self) -> str | None:
+        from batchlab.widgets import page  # noqa: PLC0415 - as above
+
+        return page(self)
+
+
+def watched(thing: Shown) -> Any:
+    """A live display of a thing; the thing itself where there is nobody to look."""
+    from batchlab.widgets import watch  # noqa: PLC0415 - as above
+
+    return watch(thing)
 
 
 class Seen(Generic[T]):

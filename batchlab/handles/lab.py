@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from batchlab.core.inputs import CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
@@ -28,7 +28,7 @@ from batchlab.core.specs import (
     UserAccount,
 )
 from batchlab.drivers.ports import Connection
-from batchlab.handles.base import Shown
+from batchlab.handles.base import Shown, watched
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
@@ -258,6 +258,12 @@ class BaseLab(Shown):
         ))  # fmt: skip
         self._connection.request(CreateJobSchedule(spec=spec))
         return JobSchedule(self._connection, spec.id)
+
+    def watch(self) -> Any:
+        """A live display of everything: nodes, what runs on them, why tasks wait, and any moment
+        of the past. In a notebook, end a cell with it; elsewhere it is the lab itself.
+        """
+        return watched(self)
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.

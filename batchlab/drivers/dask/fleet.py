@@ -38,6 +38,10 @@ SEND_INTERVAL_S = 0.001
 """How long Dask may hold commands back for others to share their message (its default is 5 ms)."""
 
 
+BREAK_S = 30.0
+"""How long a worker's nanny may take to begin it anew, when it is lost as a trial."""
+
+
 class _Node:
     """What the driver knows of a node; `address` only while a worker stands behind it."""
 
@@ -142,6 +146,14 @@ class Fleet:
         """The worker behind a node that is up."""
         node = self._nodes.get(node_id)
         return node.address if node is not None and node.ready else None
+
+    async def break_node(self, address: str) -> None:
+        """End a worker without a word; one in a process of its own is begun anew by its nanny."""
+        state = self._scheduler.workers.get(address)
+        if state is not None and state.nanny:
+            await self._scheduler.rpc(state.nanny).restart(timeout=BREAK_S, reason="a trial")
+        else:
+            await self._scheduler.remove_worker(address, stimulus_id="batchlab-trial")
 
     # -- what the scheduler tells -----------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from batchlab.core.inputs import LabClosing, Request
 from batchlab.core.machine import Core
-from batchlab.core.questions import Condition, Question
+from batchlab.core.outputs import RunKind
+from batchlab.core.questions import Condition, LocateNode, Question
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
@@ -153,6 +154,20 @@ class SimulatedConnection:
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
         """What has happened from change number `since` on; answers at once, even if closed."""
         return self._history.since(since, self.now())
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        """Let a node be lost, as when its machine breaks."""
+        with undisturbed(), self._lock:
+            self._refuse_closed()
+            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            self.world.lose_node(node_id)
+            self.world.settle()
+
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command."""
+        with self._lock:
+            self._refuse_closed()
+            self.engine.fail_next(kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the lab is about to close."""
