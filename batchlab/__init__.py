@@ -29,6 +29,7 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     OutputFileBlobContainerDestination,
     OutputFileDestination,
@@ -52,6 +53,7 @@ from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     LabFailed,
     NotFound,
@@ -64,6 +66,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
+from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
 
@@ -80,12 +83,14 @@ __all__ = [
     "BatchError",
     "Behavior",
     "Conflict",
+    "Container",
     "EnvironmentSetting",
     "ExitCodeMapping",
     "ExitCodeRangeMapping",
     "ExitConditions",
     "ExitOptions",
     "Files",
+    "Forbidden",
     "Formula",
     "FormulaError",
     "InvalidRequest",
@@ -100,6 +105,7 @@ __all__ = [
     "Lab",
     "LabFailed",
     "Load",
+    "MultiInstanceSettings",
     "Node",
     "NotFound",
     "OutputFile",
@@ -115,6 +121,7 @@ __all__ = [
     "ServerBusy",
     "SimulatedLab",
     "StartTask",
+    "Storage",
     "Task",
     "TaskConstraints",
     "TaskDependencies",

@@ -20,6 +20,7 @@ from typing import Any
 __all__ = [
     "BatchError",
     "Conflict",
+    "Forbidden",
     "InvalidRequest",
     "LabFailed",
     "NotFound",
@@ -68,6 +69,12 @@ class InvalidRequest(BatchError):
     """What was asked is wrong in itself (HTTP 400)."""
 
     status = 400
+
+
+class Forbidden(BatchError):
+    """What was asked is not allowed to whoever asks (HTTP 403)."""
+
+    status = 403
 
 
 class NotFound(BatchError):

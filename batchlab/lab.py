@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ from batchlab.handles.current import current_connection
 from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, verb
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed
+from batchlab.storage.locations import StorageLocation, read_location
 
 if TYPE_CHECKING:
     from batchlab.drivers.simulated.connection import SimulatedConnection
@@ -69,6 +72,13 @@ class Lab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). If omitted a folder on the scheduler's machine, which goes with
+        the lab; nodes on other machines cannot reach that one.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
     sample_delay : duration, default 1 minute
         How old a sample is when an autoscale formula first sees it. Azure's newest minute is
         missing; with 0 nothing is.
@@ -93,6 +103,8 @@ class Lab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
     ) -> None:
         if os.name != "posix":
@@ -104,6 +116,7 @@ class Lab(BaseLab):
             speed=_positive("speed", speed),
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
+            storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
             settings=_settings(quotas, spot_return, sample_delay, "Lab"),
         )
         for name, value in own.items() if cluster is not None else ():
@@ -171,6 +184,12 @@ class SimulatedLab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
+    storage : str or path, optional
+        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
+        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). In memory if omitted, and gone with the lab.
+    storage_options : mapping, optional
+        For fsspec: credentials and the like, as plain values. They go to the nodes.
     sample_delay : duration, default 1 minute
         How old a sample is when an autoscale formula first sees it. Azure's newest minute is
         missing; with 0 nothing is.
@@ -190,6 +209,8 @@ class SimulatedLab(BaseLab):
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        storage: str | os.PathLike[str] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
@@ -204,6 +225,7 @@ class SimulatedLab(BaseLab):
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
+            storage=_storage(storage, storage_options, owner),
             settings=_settings(quotas, spot_return, sample_delay, owner),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
@@ -227,6 +249,24 @@ def _settings(quotas: Any, spot_return: Duration, sample_delay: Duration, owner:
         if span is not None
     }
     return msgspec.structs.replace(settings, **given_s)
+
+
+def _storage(
+    storage: Any, options: Any, owner: str, *, shared: Any = False
+) -> StorageLocation | None:
+    if storage is None:
+        if options is not None:
+            raise invalid("storage_options", "...", "needs storage=...", owner=owner)
+        return None
+    location = read_location(storage, options, owner=owner)
+    if shared and location.url.startswith("memory://"):
+        reason = "nodes in other processes cannot see the memory of this one"
+        raise invalid("storage", location.url, reason, owner=owner)
+    try:
+        BlobStore(location).prepare()
+    except StorageFailed as error:
+        raise invalid("storage", location.url, f"cannot be used: {error}", owner=owner) from None
+    return location
 
 
 def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:

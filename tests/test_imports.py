@@ -24,6 +24,7 @@ LINES = [
     {"batchlab.errors", "batchlab.durations"},
     {"batchlab.autoscale"},
     {"batchlab.core"},
+    {"batchlab.storage"},
     {
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
@@ -31,7 +32,6 @@ LINES = [
         "batchlab.drivers.journal",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
-    {"batchlab.storage"},
     {"batchlab.handles", "batchlab.lab"},
     {"batchlab"},
     {"batchlab.watching"},

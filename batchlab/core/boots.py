@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, inputs, nodes, phases, placement, pools, tasks, users
+from batchlab.core import hooks, inputs, nodes, phases, placement, pools, users, waiting
 from batchlab.core.outputs import DeleteFiles, StartRun
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.views import ResizeError
@@ -35,6 +35,8 @@ def node_allocated(core: Core, report: inputs.NodeAllocated) -> None:
     if node.allocated is None:
         node.allocated = core.now
     node.ip_address = report.ip_address
+    if node.pool.spec.enable_inter_node_communication:
+        node.port_range = report.port_range
     node.pool.creating.pop(node.id, None)
     core.move_node(node, phases.NodeStarting(core.now))
     pools.settle(core, node.pool)
@@ -74,6 +76,7 @@ def _run_start_task(core: Core, node: NodeRecord) -> None:
         directory="startup",
         environment=spec.environment_settings,
         resource_files=spec.resource_files,
+        port_range=node.port_range,
     )
     if spec.user_identity:
         order = users.run_as(order, node.pool, spec.user_identity)
@@ -93,9 +96,9 @@ def hook_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:
         assert run.job is not None
         footprint = run.job.footprints[node.id]
         if may_start:
-            tasks.start_waiting(core, footprint)
+            waiting.start_waiting(core, footprint)
         elif may_start is not None:
-            tasks.return_waiting(core, footprint, "preparation failed")
+            waiting.return_waiting(core, footprint, "preparation failed")
 
 
 def _start_task_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batchlab.core.outputs import StartRun
+from batchlab.core.outputs import Coordination, StartRun
 
 __all__ = ["SERVICE", "NodeFacts", "environment"]
 
@@ -28,12 +28,14 @@ _NODE_NAMES = (
     "NODE_SHARED_DIR", "NODE_STARTUP_DIR", "NODE_MOUNTS_DIR", "TASK_DIR", "TASK_WORKING_DIR",
     "TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES", "CERTIFICATES_DIR",
 )  # fmt: skip
+_INSTANCES_NAMES = ("HOST_LIST", "NODE_LIST", "IS_CURRENT_NODE_MASTER", "MASTER_NODE",
+                    "TASK_SHARED_DIR")  # fmt: skip
 _OLD_NAMES = ("ACCOUNT_NAME", "WORKITEM_NAME", "JOB_NAME", "TASK_NAME", "POOL_NAME", "TVM_NAME",
-              "TVM_ROOT_DIR")  # fmt: skip
+              "TVM_ROOT_DIR", "PORTRANGE_LOW", "PORTRANGE_HIGH")  # fmt: skip
 SYSTEM_NAMES = frozenset(
-    [f"AZ_BATCH_{name}" for name in _NODE_NAMES + _JOB_NAMES]
+    [f"AZ_BATCH_{name}" for name in _NODE_NAMES + _JOB_NAMES + _INSTANCES_NAMES]
     + [f"WATASK_{name}" for name in _OLD_NAMES]
-    + [SERVICE]
+    + ["CCP_NODES", SERVICE]
 )
 
 
@@ -101,6 +103,11 @@ def environment(
         values[SERVICE] = node.service
     if run.kind != "starttask":
         values |= _of_job(run, root)
+    if run.port_range is not None:
+        low, high = run.port_range
+        values |= {"WATASK_PORTRANGE_LOW": str(low), "WATASK_PORTRANGE_HIGH": str(high)}
+    if run.coordination is not None:
+        values |= _of_instances(run.coordination, root)
     return values
 
 
@@ -118,3 +125,15 @@ def _of_job(run: StartRun, root: str) -> dict[str, str]:
         values["AZ_BATCH_JOB_PREP_DIR"] = preparation
         values["AZ_BATCH_JOB_PREP_WORKING_DIR"] = f"{preparation}/wd"
     return values
+
+
+def _of_instances(coordination: Coordination, root: str) -> dict[str, str]:
+    hosts, cores = coordination.hosts, coordination.cores
+    return {
+        "AZ_BATCH_HOST_LIST": ",".join(hosts),
+        "AZ_BATCH_NODE_LIST": ";".join(hosts),
+        "AZ_BATCH_IS_CURRENT_NODE_MASTER": "false" if coordination.subtask else "true",
+        "AZ_BATCH_MASTER_NODE": f"{hosts[0]}:{coordination.port}",
+        "AZ_BATCH_TASK_SHARED_DIR": f"{root}/{coordination.directory}",
+        "CCP_NODES": " ".join([str(len(hosts)), *(f"{host} {cores}" for host in hosts)]),
+    }

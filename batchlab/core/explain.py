@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import dependencies, hooks, phases, placement
-from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
+from batchlab.core.records import HookRecord, JobRecord, NodeRecord, PoolRecord, TaskRecord
 from batchlab.core.views import Reason
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def explain(core: Core, task: TaskRecord) -> list[Reason]:
     if isinstance(phase, phases.TaskPreparing):
         preparation = job.spec.job_preparation_task
         assert preparation is not None
-        hook = job.footprints[phase.node_id].preparation
+        hook, node_id = _unprepared(task)
         tries = f" (retry {hook.retry_count})" if hook.retry_count else ""
         text = (
-            f"It has a slot on node {phase.node_id} and waits for the job preparation task "
+            f"It has a slot on node {node_id} and waits for the job preparation task "
             f"{preparation.id!r} there, which is running{tries}."
         )
         return [Reason(code="Preparing", text=text)]
@@ -44,7 +44,19 @@ def explain(core: Core, task: TaskRecord) -> list[Reason]:
         return []
     if task.unmet and job.phase.state == "active":
         return [_dependencies(core, task)]
-    return explain_queued(core, job, task.spec.required_slots, manager=task is job.manager)
+    return explain_queued(
+        core, job, task.spec.required_slots, manager=task is job.manager,
+        instances=task.instances.count if task.instances else 0,
+    )  # fmt: skip
+
+
+def _unprepared(task: TaskRecord) -> tuple[HookRecord, str]:
+    """A preparation that a task waits for, and the node where it runs."""
+    for node in task.nodes:
+        hook = task.job.footprints[node.id].preparation
+        if isinstance(hook.phase, phases.HookRunning):
+            break
+    return hook, node.id
 
 
 def _dependencies(core: Core, task: TaskRecord) -> Reason:
@@ -100,9 +112,12 @@ def _is_number(name: str) -> bool:
 
 
 def explain_queued(
-    core: Core, job: JobRecord, slots: int, *, manager: bool = False
+    core: Core, job: JobRecord, slots: int, *, manager: bool = False, instances: int = 0
 ) -> list[Reason]:
-    """Why a queued task of a job that needs so many slots does not run now."""
+    """Why a queued task of a job that needs so many slots does not run now.
+
+    A multi-instance task needs them on so many nodes (`instances`) at once.
+    """
     state = job.phase.state
     if state in ("disabling", "disabled"):
         text = f"Job {job.spec.id!r} is {state}: none of its tasks starts until it is enabled."
@@ -129,6 +144,18 @@ def explain_queued(
         lasting = all(reason.lasting for reason in explain(core, job.manager))
         text = f"It waits until the job manager {job.manager.spec.id!r} of its job has a node."
         return [Reason(code="JobManager", text=text, lasting=lasting)]
+    if instances and not pool.spec.enable_inter_node_communication:
+        text = (
+            f"It is a multi-instance task, and pool {pool_id!r} was created without "
+            "enable_inter_node_communication: it can never run there."
+        )
+        return [Reason(code="NoInterNodeCommunication", text=text, lasting=True)]
+    if instances and not slots == have == 1:
+        text = (
+            f"It is a multi-instance task, which needs 1 slot of nodes with 1 slot: it needs "
+            f"{slots}, and a node of pool {pool_id!r} has {have}. It can never run there."
+        )
+        return [Reason(code="NotOneSlot", text=text, lasting=True)]
     if slots > have:
         text = (
             f"It needs {slots} slots at once, but a node of pool {pool_id!r} has {have}: it can "
@@ -141,7 +168,7 @@ def explain_queued(
         return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
         return [_no_nodes(pool)]
-    return _nodes_reasons(pool, job, slots, manager=manager)
+    return _nodes_reasons(pool, job, slots, manager=manager, instances=instances)
 
 
 def _no_nodes(pool: PoolRecord) -> Reason:
@@ -157,25 +184,44 @@ def _no_nodes(pool: PoolRecord) -> Reason:
     return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
 
 
-def _nodes_reasons(pool: PoolRecord, job: JobRecord, slots: int, *, manager: bool) -> list[Reason]:
+def _nodes_reasons(
+    pool: PoolRecord, job: JobRecord, slots: int, *, manager: bool, instances: int
+) -> list[Reason]:
     """One reason for each group of nodes that does not take the task, largest group first."""
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
         unfit = manager and not placement.manager_may_use(job, node)
-        code = "SpotNode" if unfit else _obstacle(node, job, slots)
+        code = "SpotNode" if unfit else _obstacle(node, job, slots, instances)
         groups.setdefault(code, []).append(node)
-    hope = pool.auto_scale is not None or any(code in _HOPE for code in groups)
-    reasons = [
+    hopeful = sum(len(nodes) for code, nodes in groups.items() if code in _HOPE)
+    hope = pool.auto_scale is not None or hopeful >= max(1, instances)
+    reasons = []
+    if instances:
+        free = len(groups.pop("Room", ()))
+        reasons.append(_too_few(pool, job, instances, free, lasting=not hope))
+    reasons += [
         _group_reason(code, nodes, pool, job, slots, lasting=not hope)
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]
     return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
 
 
+def _too_few(
+    pool: PoolRecord, job: JobRecord, instances: int, free: int, *, lasting: bool
+) -> Reason:
+    total = len(pool.nodes)
+    text = f"It needs {instances} nodes at once, and {free} of {total} are free."
+    if lasting:
+        text += " More will not be: resize the pool, or mend its nodes."
+    elif pool.gatherer is not None and pool.gatherer.job is job:
+        text += " Free nodes are kept for this job's oldest such task for a while."
+    return Reason(code="TooFewNodes", text=text, lasting=lasting)
+
+
 _HOPE = ("Coming", "Busy", "Held", "Room", "Draining", "Restarting")
 
 
-def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
+def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> str:
     state = node.phase.state
     if state in _COMING:
         return "Coming"
@@ -191,7 +237,9 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int) -> str:
         return "SchedulingDisabled"
     if not hooks.accepts(job, node):
         return "PreparationFailed"
-    if node.free >= slots and not placement.open_to(job, node):
+    gatherer = node.pool.gatherer
+    own = gatherer is not None and gatherer.job is job and not instances
+    if node.free >= slots and (own or not placement.open_to(job, node)):
         return "Held"
     return "Busy" if node.free < slots else "Room"
 
@@ -233,7 +281,7 @@ _SENTENCES = {
     "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
     "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
-    "Held": "{are} being cleared for a job that goes first.",
+    "Held": "{are} being cleared, or kept free, for a task that goes first.",
     "Room": "{are} about to take it.",
 }
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core import autoscaling, boots, inputs, jobs, metrics, nodes, pools, schedules, tasks
+from batchlab.core import (
+    autoscaling,
+    boots,
+    inputs,
+    instances,
+    jobs,
+    metrics,
+    nodes,
+    pools,
+    schedules,
+    tasks,
+)
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -70,6 +81,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.NodeLost: boots.node_lost,
     inputs.NodeStopped: boots.node_stopped,
     inputs.NodeStartFailed: boots.node_start_failed,
+    inputs.RunCoordinated: instances.run_coordinated,
     inputs.NodesMeasured: metrics.nodes_measured,
     inputs.RunExited: _run_exited,
     inputs.DeadlineReached: _deadline_reached,

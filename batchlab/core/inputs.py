@@ -235,6 +235,8 @@ class NodeAllocated(Report, frozen=True, kw_only=True):
     node_id: str
     boot: int
     ip_address: str
+    port_range: tuple[int, int] = (20000, 20099)
+    """The first and the last of the ports that are the node's own at that address."""
 
 
 class NodeStarted(Report, frozen=True, kw_only=True):
@@ -265,6 +267,12 @@ class NodeStartFailed(Report, frozen=True, kw_only=True):
     boot: int
     code: str = "AllocationFailed"
     message: str = "no machine could be had for the node"
+
+
+class RunCoordinated(Report, frozen=True, kw_only=True):
+    """The coordination command of a subtask has returned 0; what it has started lives on."""
+
+    run_id: RunId
 
 
 class NodesMeasured(Report, frozen=True, kw_only=True):

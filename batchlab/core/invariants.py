@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from batchlab.core import costs, dependencies, phases
 from batchlab.core.ids import fold
-from batchlab.core.records import JobRecord, NodeRecord, PoolRecord
+from batchlab.core.records import (
+    InstancesRecord,
+    JobRecord,
+    NodeRecord,
+    PoolRecord,
+    TaskRecord,
+)
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -46,6 +52,11 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
         held = pool.nodes.get(node_id)
         if held and held.bucket >= 0 and not any(run.ending for run in held.runs.values()):
             yield f"node {node_id} is held, and nothing there makes room"
+    gatherer = pool.gatherer
+    if gatherer is not None:
+        ready = pool.ready.get(gatherer.job.spec.priority)
+        if gatherer.phase.state != "active" or not ready or gatherer.job.key not in ready:
+            yield f"{name} holds nodes for {gatherer.spec.id}, which is {gatherer.phase.state}"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():
             if node.bucket != free or node.free != free:
@@ -98,13 +109,16 @@ def _job(core: Core, job: JobRecord) -> Iterator[str]:
             counts["failed" if phase.failure else "succeeded"] += 1
         else:
             counts["active" if phase.state == "active" else "running"] += 1
-        if isinstance(phase, phases.TaskRunning) and phase.run_id not in core.runs:
+        if task.instances is not None:
+            yield from _instances(core, task, task.instances)
+        elif isinstance(phase, phases.TaskRunning) and phase.run_id not in core.runs:
             yield f"{name}: task {task.spec.id} runs without a run"
         if isinstance(phase, phases.TaskPreparing):
-            footprint = job.footprints[phase.node_id]
-            if task.spec.id.lower() not in footprint.waiting:
+            footprints = [job.footprints[node.id] for node in task.nodes]
+            if any(fold(task.spec.id) not in each.waiting for each in footprints):
                 yield f"{name}: task {task.spec.id} prepares without waiting"
-            if not isinstance(footprint.preparation.phase, phases.HookRunning):
+            under_way = [each.preparation.phase for each in footprints]
+            if not any(isinstance(each, phases.HookRunning) for each in under_way):
                 yield f"{name}: task {task.spec.id} waits for a preparation that does not run"
     if counts != {key: getattr(job, key) for key in counts}:
         yield f"{name} counts {job.counts} and has {counts}"
@@ -119,6 +133,25 @@ def _job(core: Core, job: JobRecord) -> Iterator[str]:
         yield f"{name} ({state}) releases beside {[run.kind for run in job.runs.values()]}"
     if state == "disabling" and not job.running:
         yield f"{name} is disabling with nothing running"
+
+
+def _instances(core: Core, task: TaskRecord, group: InstancesRecord) -> Iterator[str]:
+    name = f"multi-instance task {task.job.key}/{task.spec.id}"
+    state, live = task.phase.state, group.live
+    if bool(live) != (state == "running"):
+        yield f"{name} is {state} with runs {[run.id for run in live]}"
+    if state in ("preparing", "running"):
+        if len({node.id for node in task.nodes}) != group.count:
+            yield f"{name} is on {[node.id for node in task.nodes]}"
+        if group.gather_until is not None:
+            yield f"{name} is {state} and still wants nodes"
+    for run in live:
+        if core.runs.get(run.id) is not run or run.task is not task:
+            yield f"{name} has lost its run {run.id}"
+        if bool(run.ending) != bool(group.ending or group.lost or group.verdict):
+            yield f"{name} has run {run.id} ending as {run.ending!r}"
+    if live and group.undecided and all(one.coordinated for one in group.subtasks):
+        yield f"{name} is coordinated and does not begin"
 
 
 def _dependencies(job: JobRecord) -> Iterator[str]:
@@ -190,5 +223,7 @@ def _runs(core: Core) -> Iterator[str]:
             yield f"run {run_id} is not in its job"
         if run.task:
             phase = run.task.phase
-            if not isinstance(phase, phases.TaskRunning) or phase.run_id != run_id:
+            own = run.subtask is None or run.subtask.run is run
+            known = isinstance(phase, phases.TaskRunning) and own
+            if not known or (run.subtask is None and phase.run_id != run_id):  # type: ignore[union-attr]
                 yield f"run {run_id} belongs to a task that is {phase.state}"

@@ -254,10 +254,10 @@ def _end_all(core: Core, job: JobRecord) -> None:
 
 def _under_way(job: JobRecord) -> list[TaskRecord]:
     """The tasks of a job that are on a node: running or waiting for its preparation."""
-    found = [run.task for run in job.runs.values() if run.task]
+    found = {id(run.task): run.task for run in job.runs.values() if run.task}
     for footprint in job.footprints.values():
-        found += footprint.waiting.values()
-    return found
+        found.update((id(task), task) for task in footprint.waiting.values())
+    return list(found.values())
 
 
 def settle(core: Core, job: JobRecord) -> None:

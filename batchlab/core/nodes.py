@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import costs, hooks, inputs, phases, placement, tasks
+from batchlab.core import costs, hooks, inputs, phases, placement, tasks, waiting
 from batchlab.core.outputs import (
     EvictNode,
     RebootNode,
@@ -157,7 +157,7 @@ def drain(core: Core, node: NodeRecord, purpose: str, option: Deallocation) -> N
             if run.task:
                 tasks.end(core, run.task, ending)
         for footprint in list(node.footprints.values()):
-            tasks.return_waiting(core, footprint, "requeued", ending=ending)
+            waiting.return_waiting(core, footprint, "requeued", ending=ending)
     core.touch_node(node)
 
 
@@ -222,7 +222,7 @@ def end_life(core: Core, node: NodeRecord, *, gone: bool) -> None:
         if run.task:
             tasks.run_lost(core, run)
     for footprint in list(node.footprints.values()):
-        tasks.return_waiting(core, footprint, "node lost")
+        waiting.return_waiting(core, footprint, "node lost")
     hooks.interrupt(core, node, gone=gone)
     for run in list(node.runs.values()):
         core.end_run(run)  # the start task

@@ -55,6 +55,23 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What makes a run a subtask of a multi-instance task.
+
+    `command_line` runs first; then, on `StartApplication`, which only the primary (subtask 0)
+    gets, the run's own. `directory` is the task's shared directory, relative to the node's root,
+    `hosts` are the IP addresses of all subtasks' nodes, the primary's first.
+    """
+
+    command_line: str
+    subtask: int
+    directory: str
+    hosts: tuple[str, ...]
+    cores: int
+    port: int
+    resource_files: tuple[ResourceFile, ...] = ()
+
+
 class MeasureNodes(Command, frozen=True, kw_only=True):
     """Measure what nodes use and answer `NodesMeasured`; a node that is gone says nothing."""
 
@@ -76,6 +93,11 @@ class StartRun(Command, frozen=True, kw_only=True):
     root. `environment` holds the user's settings; the node adds Azure's
     (`batchlab.core.environment`). `time_limit_s` is in seconds of lab time. The first preparation
     on a node carries the job's `release`, for clusters whose machines outlive their workers.
+
+    A run with a `coordination` answers `RunCoordinated` when its coordination command has
+    returned 0, and then lives on, with what that command has left running, until it is told to
+    start its application (which ends it) or is cancelled.
+
     `user` is who it runs as, None for the pool's auto user without elevation. A run with a
     `failure` is not to be begun: it answers with that.
     `output_files` are uploaded by the node when the process has ended, before `RunExited`.
@@ -94,6 +116,14 @@ class StartRun(Command, frozen=True, kw_only=True):
     release: StartRun | None = None
     user: RunUser | None = None
     failure: FailureInfo | None = None
+    port_range: tuple[int, int] | None = None
+    coordination: Coordination | None = None
+
+
+class StartApplication(Command, frozen=True, kw_only=True):
+    """All subtasks are coordinated: run the application command, in the run of the primary."""
+
+    run_id: RunId
 
 
 class CancelRun(Command, frozen=True, kw_only=True):

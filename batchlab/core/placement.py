@@ -26,7 +26,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, phases, preemption, tasks
+from batchlab.core import hooks, instances, phases, preemption, tasks
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def enqueue(core: Core, task: TaskRecord, *, first: bool = False) -> None:
     """Put an active task into its job's queue: at the end, or, interrupted, at the front."""
     assert isinstance(task.phase, phases.TaskActive)
-    job, slots = task.job, task.spec.required_slots
+    job, slots = task.job, size(task)
     number = core.next_number()
     queue = job.queue.get(slots)
     if queue is None:
@@ -47,6 +47,11 @@ def enqueue(core: Core, task: TaskRecord, *, first: bool = False) -> None:
     else:
         queue.append((number, task, task.phase))
     offer(core, job)
+
+
+def size(task: TaskRecord) -> int:
+    """What a task is queued under: its slots, or minus the nodes that it needs at once."""
+    return task.spec.required_slots if task.instances is None else -task.instances.count
 
 
 def offer(core: Core, job: JobRecord) -> None:
@@ -69,6 +74,8 @@ def withdraw(core: Core, job: JobRecord) -> None:
     pool = core.pools.get(fold(job.pool_id))
     if pool:
         _withdraw(pool, job)
+        if pool.gatherer is not None:
+            core.touch_pool(pool)
 
 
 def _withdraw(pool: PoolRecord, job: JobRecord) -> None:
@@ -96,11 +103,14 @@ def sort_node(core: Core, node: NodeRecord) -> None:
         pool.buckets[bucket][node.id] = node
         if bucket > node.bucket:
             core.touch_pool(pool)
+    elif pool.gatherer is not None:
+        core.touch_pool(pool)  # there may not be nodes enough any more
     node.bucket = bucket
 
 
 def place(core: Core, pool: PoolRecord) -> None:
     """Give free slots to waiting tasks until no waiting task fits anywhere."""
+    pool.gatherer = None
     _fill(core, pool)
     over = [node_id for node_id in pool.held if not _being_cleared(pool, node_id)]
     if over:
@@ -113,7 +123,7 @@ def place(core: Core, pool: PoolRecord) -> None:
 
 def _fill(core: Core, pool: PoolRecord) -> None:
     while pool.ready and any(pool.buckets[1:]):
-        found = _pick(pool)
+        found = _pick(core, pool)
         if found is None:
             break
         tasks.assign(core, *found)
@@ -125,17 +135,31 @@ def _being_cleared(pool: PoolRecord, node_id: str) -> bool:
 
 
 def open_to(job: JobRecord, node: NodeRecord) -> bool:
-    """Whether a job may use the slots of a node: one being cleared is held for who preempts."""
-    holder = node.pool.held.get(node.id)
-    return holder is None or holder is job or job.spec.priority > holder.spec.priority
+    """Whether a job may use the slots of a node: one being cleared is held for who preempts.
+
+    Free nodes may be held for a multi-instance task too, as far as it can use them.
+    """
+    pool = node.pool
+    holder, gatherer = pool.held.get(node.id), pool.gatherer
+    if holder is not None and not _goes_before(job, holder):
+        return False
+    return (
+        gatherer is None
+        or _goes_before(job, gatherer.job)
+        or not hooks.accepts(gatherer.job, node)
+    )
 
 
-def _pick(pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
+def _goes_before(job: JobRecord, holder: JobRecord) -> bool:
+    return job is holder or job.spec.priority > holder.spec.priority
+
+
+def _pick(core: Core, pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
     for priority in sorted(pool.ready, reverse=True):
         ready = pool.ready[priority]
         found, idle = None, []
         for job in in_order(pool, ready):
-            found = _pick_from(pool, job)
+            found = _pick_from(core, pool, job)
             if found is not None:
                 break
             if not job.queue:
@@ -162,7 +186,9 @@ def has_room(job: JobRecord) -> bool:
     return most == -1 or job.running < most
 
 
-def _pick_from(pool: PoolRecord, job: JobRecord) -> tuple[TaskRecord, NodeRecord] | None:
+def _pick_from(
+    core: Core, pool: PoolRecord, job: JobRecord
+) -> tuple[TaskRecord, NodeRecord] | None:
     if not has_room(job):
         return None
     manager = job.manager
@@ -170,6 +196,14 @@ def _pick_from(pool: PoolRecord, job: JobRecord) -> tuple[TaskRecord, NodeRecord
         node = _room_for_manager(pool, manager)
         return (manager, node) if node else None  # the job's other tasks wait for it
     for slots in _oldest_first(job):
+        if slots < 0:
+            task = job.queue[slots][0][1]
+            node = instances.pick(core, pool, task)
+            if node is not None:
+                return job.queue[slots].popleft()[1], node
+            if pool.gatherer is task:
+                return None  # what this job queued later waits with the others
+            continue
         node = _near(pool, job, slots) or _room(pool, job, slots)
         if node is not None:
             return job.queue[slots].popleft()[1], node
@@ -230,7 +264,7 @@ def _room(
     order = range(slots, most + 1) if pack else range(most, slots - 1, -1)
     for free in order:
         for node in buckets[free].values():
-            if pool.held and not open_to(job, node):
+            if (pool.held or pool.gatherer) and not open_to(job, node):
                 continue
             if (not job.refused_by or hooks.accepts(job, node)) and (spot_too or node.dedicated):
                 return node

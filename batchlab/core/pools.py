@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from batchlab.autoscale import Formula
     from batchlab.core.machine import Core
 
+MOST = 100
+"""The nodes of a pool with inter-node communication."""
+
 
 # -- requests -----------------------------------------------------------------------------------
 
@@ -263,6 +266,11 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
             code = f"Account{'' if dedicated else 'LowPriority'}CoreQuotaReached"
             add_error(pool, ResizeError(code=code, message=message))
             count = allowed
+    if pool.spec.enable_inter_node_communication and count > MOST - len(pool.nodes):
+        message = f"a pool whose nodes communicate may have {MOST} nodes"
+        code = "CommunicationEnabledPoolReachedMaxVMCount"
+        add_error(pool, ResizeError(code=code, message=message))
+        count = max(0, MOST - len(pool.nodes))
     stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
         pool.node_count += 1

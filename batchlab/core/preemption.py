@@ -3,6 +3,8 @@
 Only tasks of jobs with ``allow_task_preemption`` make room; the lowest priority goes first, and
 of it the task that started last, which loses least. Slots that are coming free already count, so
 that no more is interrupted than is needed. A task that needs several slots gets them on one node.
+For a multi-instance task room is made on all nodes that it lacks, or on none, and only while free
+nodes may be held for it; as a victim it leaves all its nodes.
 """
 
 from __future__ import annotations
@@ -11,8 +13,15 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchlab.core import hooks, phases, placement, tasks
-from batchlab.core.records import JobRecord, NodeRecord, PoolRecord, RunRecord
+from batchlab.core import hooks, instances, phases, placement, tasks
+from batchlab.core.records import (
+    InstancesRecord,
+    JobRecord,
+    NodeRecord,
+    PoolRecord,
+    RunRecord,
+    TaskRecord,
+)
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -31,16 +40,25 @@ def preempt(core: Core, pool: PoolRecord) -> None:
     coming = sum(_slots(run) for run in victims if run.ending)
     victims = [run for run in victims if not run.ending]
     victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
-    for job, slots in _queued(pool):
+    for job, size, task in _queued(pool):
         if not victims or _priority(victims[0]) >= job.spec.priority:
             return
+        slots = size if task.instances is None else _missing(core, pool, task, task.instances)
         if coming >= slots:
             coming -= slots
             continue
-        chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
+        if task.instances is None:
+            chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
+        else:
+            chosen = _one_each(victims, job, slots - coming)
+            coming -= slots if chosen else 0
         for run in chosen:
             _interrupt(core, job, run)
-            victims.remove(run)
+        ending = [run for run in victims if run.ending]  # subtasks end together
+        coming += sum(map(_slots, ending))
+        if task.instances is None:
+            coming -= sum(map(_slots, chosen))
+        victims = [run for run in victims if not run.ending]
 
 
 def _restart_manager(core: Core, pool: PoolRecord, job: JobRecord) -> None:
@@ -71,18 +89,41 @@ def _interrupt(core: Core, job: JobRecord, run: RunRecord) -> None:
     tasks.end(core, run.task, "requeue")
 
 
-def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int]]:
-    """Queued tasks that may run, as (job, slots), those that are served first at the front."""
+def _missing(core: Core, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> int:
+    """The nodes that a multi-instance task lacks; 0 as well if it cannot have them now."""
+    if not (instances.fits(pool, task) and instances.may_gather(core, pool, task, group)):
+        return 0
+    return group.count - len(instances.room(pool, task, group))
+
+
+def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunRecord]:
+    """Runs whose end makes room on so many nodes of one slot; none if there are too few."""
+    chosen: dict[int, RunRecord] = {}
+    nodes = 0
+    for run in victims:
+        if nodes >= count:
+            break
+        if id(run.task) in chosen or _priority(run) >= job.spec.priority:
+            continue
+        own = [r for r in victims if r.task is run.task and hooks.accepts(job, r.node)]
+        if own:
+            chosen[id(run.task)] = own[0]
+            nodes += len(own)
+    return list(chosen.values()) if nodes >= count else []
+
+
+def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
+    """Queued tasks that may run, with job and slots, those that are served first at the front."""
     for priority in sorted(pool.ready, reverse=True):
         for job in list(placement.in_order(pool, pool.ready[priority])):
             most = job.spec.max_parallel_tasks
             room = None if most == -1 else max(0, most - job.running)
             if job.manager and isinstance(job.manager.phase, phases.TaskActive):
                 if room != 0:  # the others wait for it
-                    yield job, placement.manager_slots(pool, job.manager)
+                    yield job, placement.manager_slots(pool, job.manager), job.manager
                 continue
             waiting = (
-                (job, slots)
+                (job, slots, task)
                 for slots, queue in list(job.queue.items())
                 for _, task, phase in queue
                 if task.phase is phase

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, costs, phases, questions, users, views
+from batchlab.core import autoscaling, costs, locations, phases, questions, users, views
 from batchlab.core.explain import explain
+from batchlab.core.moments import maybe, moment
 from batchlab.core.pages import page_tasks
 from batchlab.core.records import (
     FootprintRecord,
@@ -20,9 +20,10 @@ from batchlab.core.records import (
     NodeRecord,
     PoolRecord,
     ScheduleRecord,
+    SubtaskRecord,
     TaskRecord,
 )
-from batchlab.errors import Conflict, NotFound, invalid
+from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -31,16 +32,6 @@ if TYPE_CHECKING:
 def answer(core: Core, question: questions.Question, now: float) -> Any:
     """Answer a question; what each answers with is said at its class."""
     return _ANSWERS[type(question)](core, question, now)
-
-
-def moment(seconds: float) -> datetime:
-    """A time of the lab's clock as an aware datetime."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def maybe(seconds: float | None) -> datetime | None:
-    """The same for a time that may not have come."""
-    return None if seconds is None else moment(seconds)
 
 
 # -- pools and nodes ----------------------------------------------------------------------------
@@ -76,6 +67,7 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         auto_scale_formula=auto.formula.text if auto else None,
         auto_scale_evaluation_interval=auto.interval if auto else None,
         auto_scale_run=auto.runs[-1] if auto and auto.runs else None,
+        enable_inter_node_communication=pool.spec.enable_inter_node_communication,
         display_name=pool.spec.display_name,
         metadata=pool.spec.metadata,
         node_counts=counts,
@@ -235,10 +227,11 @@ def task_view(task: TaskRecord) -> views.TaskView:
         depends_on=spec.depends_on,
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
+        multi_instance_settings=spec.multi_instance_settings,
         user_identity=spec.user_identity,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
-        task_root_directory=task.directory if node else None,
+        task_root_directory=task.root if node else None,
         start_time=maybe(task.started),
         end_time=moment(done.since) if done else None,
         exit_code=done.exit_code if done else None,
@@ -248,6 +241,35 @@ def task_view(task: TaskRecord) -> views.TaskView:
         last_retry_time=maybe(task.last_retry),
         requeue_count=task.requeue_count,
         last_requeue_time=maybe(task.last_requeue),
+    )
+
+
+def subtask_views(task: TaskRecord) -> list[views.SubtaskView]:
+    """A picture of each subtask but the primary; none of a task that is not multi-instance."""
+    return [_subtask_view(task, subtask) for subtask in _subtasks(task)[1:]]
+
+
+def _subtasks(task: TaskRecord) -> list[SubtaskRecord]:
+    return task.instances.subtasks if task.instances is not None else []
+
+
+def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView:
+    phase, node = subtask.phase, subtask.node
+    done = phase if isinstance(phase, phases.TaskCompleted) else None
+    return views.SubtaskView(
+        id=subtask.number,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=subtask.previous,
+        previous_state_transition_time=maybe(subtask.previous_since),
+        node_id=node.id,
+        pool_id=node.pool.spec.id,
+        task_root_directory=f"{task.directory}/{subtask.number}",
+        start_time=maybe(subtask.started),
+        end_time=moment(done.since) if done else None,
+        exit_code=done.exit_code if done else None,
+        failure_info=done.failure if done else None,
+        result=("failure" if done.failure else "success") if done else None,
     )
 
 
@@ -281,54 +303,6 @@ def _preparation_view(footprint: FootprintRecord) -> views.PreparationView:
         if release and release_spec and started
         else None,
     )
-
-
-# -- files --------------------------------------------------------------------------------------
-
-
-def locate_task(core: Core, task: TaskRecord, now: float) -> questions.Location:
-    """Where a task's files are."""
-    name, node = task.spec.id, task.node
-    if node is None or task.started is None:
-        raise Conflict(
-            "TaskFilesUnavailable", f"task {name!r} has not run yet: it has no files to show"
-        )
-    phase = task.phase
-    if isinstance(phase, phases.TaskCompleted):
-        until = phase.since + task.retention.total_seconds()
-        if now >= until:
-            raise Conflict(
-                "TaskFilesCleanedup",
-                f"the files of task {name!r} were deleted at {moment(until):%Y-%m-%d %H:%M:%S}Z, "
-                "when its retention time was over",
-            )
-    if node.id not in core.nodes:
-        raise NotFound(
-            "NodeNotFound",
-            f"task {name!r} ran on node {node.id!r}, which has left its pool with all its files",
-        )
-    _refuse_away(node)
-    return questions.Location(node.pool.spec.id, node.id, task.directory)
-
-
-def locate_node(node: NodeRecord) -> questions.Location:
-    """The root of a node."""
-    _refuse_away(node)
-    return questions.Location(node.pool.spec.id, node.id, "")
-
-
-def _refuse_away(node: NodeRecord) -> None:
-    state = node.phase.state
-    if state in (
-        "creating",
-        "preempted",
-        "rebooting",
-        "reimaging",
-        "unknown",
-        "unusable",
-        "starting",
-    ) or (isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping):
-        raise Conflict("NodeNotReady", f"node {node.id!r} is {state}: its files are out of reach")
 
 
 def _list_tasks(core: Core, q: questions.ListTasks, now: float) -> list[views.TaskView]:
@@ -366,8 +340,11 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
     questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
-    questions.LocateTask: lambda core, q, now: locate_task(
-        core, core.task(q.job_id, q.task_id), now
+    questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),
+    questions.LocateTask: lambda core, q, now: locations.locate_task(
+        core, core.task(q.job_id, q.task_id), now, q.subtask_id
     ),
-    questions.LocateNode: lambda core, q, now: locate_node(core.node(q.pool_id, q.node_id)),
+    questions.LocateNode: lambda core, q, now: locations.locate_node(
+        core.node(q.pool_id, q.node_id)
+    ),
 }

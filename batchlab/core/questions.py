@@ -140,8 +140,17 @@ class ExplainTask(Question, frozen=True, kw_only=True):
     task_id: str
 
 
+class ListSubtasks(Question, frozen=True, kw_only=True):
+    """-> list of SubtaskView: all but the primary; empty for a task that is not multi-instance."""
+
+    job_id: str
+    task_id: str
+
+
 class LocateTask(Question, frozen=True, kw_only=True):
-    """-> Location of the task's directory.
+    """-> Location of the task's directory; of a multi-instance task, that of one subtask.
+
+    NotFound ``ResourceNotFound``: there is no such subtask.
 
     Conflict: ``TaskFilesUnavailable`` (never started), ``TaskFilesCleanedup`` (retention over),
     ``NodeNotReady``; NotFound: ``NodeNotFound`` (the node has left the pool).
@@ -149,6 +158,7 @@ class LocateTask(Question, frozen=True, kw_only=True):
 
     job_id: str
     task_id: str
+    subtask_id: int = 0
 
 
 class LocateNode(Question, frozen=True, kw_only=True):

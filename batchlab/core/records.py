@@ -15,6 +15,7 @@ import msgspec
 from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
 from batchlab.core import phases
 from batchlab.core.ids import RunId
+from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import RunKind
 from batchlab.core.specs import (
     RETENTION,
@@ -88,13 +89,60 @@ class RunRecord(Record, eq=False, kw_only=True):
     task: TaskRecord | None
     started: float
     ending: str = ""
+    subtask: SubtaskRecord | None = None
+
+
+class SubtaskRecord(Record, eq=False, kw_only=True):
+    """What a multi-instance task does on one node; `run` is None before and after it runs there.
+
+    `coordinated`: its coordination command has returned 0.
+    """
+
+    number: int
+    node: NodeRecord
+    phase: TaskPhase
+    previous: str | None = None
+    previous_since: float | None = None
+    started: float | None = None
+    run: RunRecord | None = None
+    coordinated: bool = False
+
+
+class InstancesRecord(Record, eq=False, kw_only=True):
+    """What a multi-instance task has beyond other tasks.
+
+    `subtasks` are those of the present or last attempt, the primary's first. `verdict` is the
+    report of the run whose end decided about the attempt, `culprit` its subtask; `lost`: a node
+    was lost instead. `ending` is what somebody has asked for meanwhile, `begun` whether the
+    application command was started. Until `gather_until` it may hold free nodes.
+    """
+
+    count: int
+    subtasks: list[SubtaskRecord] = []
+    verdict: RunExited | None = None
+    culprit: int = 0
+    lost: bool = False
+    ending: str = ""
+    begun: bool = False
+    gather_until: float | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the application may still be started."""
+        return not (self.begun or self.ending or self.lost or self.verdict)
+
+    @property
+    def live(self) -> list[RunRecord]:
+        """The runs that are under way."""
+        return [subtask.run for subtask in self.subtasks if subtask.run is not None]
 
 
 class TaskRecord(Record, eq=False, kw_only=True):
     """One task.
 
     `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
-    the dependencies that are missing.
+    the dependencies that are missing. `instances` is what a multi-instance task has beside, None
+    for any other.
     """
 
     number: int
@@ -114,6 +162,7 @@ class TaskRecord(Record, eq=False, kw_only=True):
     recoveries: int = 0
     unmet: int = 0
     slots: int = 1
+    instances: InstancesRecord | None = None
 
     @property
     def retention(self) -> timedelta:
@@ -129,17 +178,30 @@ class TaskRecord(Record, eq=False, kw_only=True):
 
     @property
     def directory(self) -> str:
-        """The task's directory, relative to a node's root."""
+        """The task's directory, relative to a node's root; subtasks have theirs inside."""
         return f"{self.job.directory}/{self.spec.id}"
+
+    @property
+    def root(self) -> str:
+        """Where its own command runs: its directory, or that of the primary."""
+        return self.directory if self.instances is None else f"{self.directory}/0"
+
+    @property
+    def nodes(self) -> list[NodeRecord]:
+        """The nodes where it runs or ran last, the primary's first."""
+        if self.instances is not None:
+            return [subtask.node for subtask in self.instances.subtasks]
+        return [] if self.node is None else [self.node]
 
 
 class JobRecord(Record, eq=False, kw_only=True):
     """One job.
 
-    `queue` holds the active tasks by the slots they need, oldest first; an entry counts only while
-    the task is still in the very phase it was queued with. `runs` are all runs of the job, `nodes`
-    the nodes that may hold files of it, `added` is how many tasks it was ever given. `action` is
-    what the end of a task has in store for the job: ``disable``, or the reason of its termination.
+    `queue` holds the active tasks by the slots they need, multi-instance tasks by minus the nodes
+    they need, oldest first; an entry counts only while the task is still in the very phase it was
+    queued with. `runs` are all runs of the job, `nodes` the nodes that may hold files of it,
+    `added` is how many tasks it was ever given. `action` is what the end of a task has in store
+    for the job: ``disable``, or the reason of its termination.
     """
 
     key: str
@@ -215,11 +277,12 @@ class BillRecord(Record, eq=False, kw_only=True):
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
-    `free` are the slots that no task holds; `bucket` is where placement keeps the node (its free
-    slots, or -1 while it takes no task). `boot` counts its starts, `image` its reimages.
-    `trash` are directories to delete when it is up again. `activity` is what it does since
-    `since` (see `costs`), `hook_count` how many of its runs are not tasks. `usage` was measured
-    last; `unsampled` while no sample of the pool has it in yet.
+    `port_range` is set in pools whose nodes communicate. `free` are the slots that no task holds;
+    `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
+    `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
+    up again. `activity` is what it does since `since` (see `costs`), `hook_count` how many of its
+    runs are not tasks. `usage` was measured last; `unsampled` while no sample of the pool has it
+    in yet.
     """
 
     id: str
@@ -233,6 +296,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     scheduling: str = "enabled"
     drain: phases.Drain | None = None
     ip_address: str | None = None
+    port_range: tuple[int, int] | None = None
     allocated: float | None = None
     booted: float | None = None
     start_task: StartTask | None = None
@@ -275,8 +339,9 @@ class PoolRecord(Record, eq=False, kw_only=True):
     report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
     slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for, `held` those where tasks are being preempted, with the job they make room for. `bills` are
-    what its dedicated nodes (True) and its spot nodes did.
+    for, `held` those where tasks are being preempted, with the job they make room for. For the
+    multi-instance task `gatherer` free nodes are held. `bills` are what its dedicated nodes
+    (True) and its spot nodes did.
     """
 
     key: str
@@ -297,4 +362,5 @@ class PoolRecord(Record, eq=False, kw_only=True):
     buckets: list[OrderedDict[str, NodeRecord]] = []
     ready: dict[int, OrderedDict[str, JobRecord]] = {}
     held: dict[str, JobRecord] = {}
+    gatherer: TaskRecord | None = None
     bills: dict[bool, BillRecord] = {}

@@ -15,10 +15,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, exits, hooks, inputs, phases, placement, users
+from batchlab.core import (
+    dependencies,
+    exits,
+    hooks,
+    inputs,
+    instances,
+    orders,
+    phases,
+    placement,
+    users,
+)
 from batchlab.core.ids import fold
-from batchlab.core.outputs import CancelRun, StartRun
-from batchlab.core.records import FootprintRecord, JobRecord, NodeRecord, RunRecord, TaskRecord
+from batchlab.core.outputs import CancelRun
+from batchlab.core.records import (
+    InstancesRecord,
+    JobRecord,
+    NodeRecord,
+    RunRecord,
+    TaskRecord,
+)
 from batchlab.core.specs import TaskSpec
 from batchlab.core.views import FailureInfo
 from batchlab.errors import Conflict
@@ -77,6 +93,8 @@ def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
         constraints=spec.constraints,
         slots=spec.required_slots,
     )
+    if spec.multi_instance_settings is not None:
+        task.instances = InstancesRecord(count=spec.multi_instance_settings.number_of_instances)
     job.tasks[key] = task
     job.active += 1
     core.tell_task(task, "active")
@@ -152,6 +170,9 @@ def _refuse_completed(task: TaskRecord) -> None:
 
 def assign(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Give a queued task slots on a node, and run it there once the job is prepared."""
+    if task.instances is not None:
+        instances.assign(core, task, task.instances)
+        return
     job = task.job
     former = task.node
     if former is not node:
@@ -174,50 +195,10 @@ def assign(core: Core, task: TaskRecord, node: NodeRecord) -> None:
 
 def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that holds its slots on a prepared node."""
-    job, spec = task.job, task.spec
-    run = core.new_run("task", node, job, spec.id, task)
-    limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
+    run = core.new_run("task", node, task.job, task.spec.id, task)
     task.started = core.now
-    order = StartRun(
-        run_id=run.id,
-        kind="task",
-        pool_id=node.pool.spec.id,
-        command_line=spec.command_line,
-        directory=task.directory,
-        environment={**job.spec.common_environment_settings, **spec.environment_settings},
-        resource_files=spec.resource_files,
-        output_files=spec.output_files,
-        time_limit_s=limit.total_seconds() if limit else None,
-        preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
-    )
-    if spec.user_identity:
-        order = users.run_as(order, node.pool, spec.user_identity)
-    core.command(order)
+    core.command(orders.of_task(task, run))
     core.move_task(task, phases.TaskRunning(core.now, run.id))
-
-
-def start_waiting(core: Core, footprint: FootprintRecord) -> None:
-    """The preparation is over: run the tasks that waited for it."""
-    for task in _take_waiting(footprint):
-        start(core, task, footprint.node)
-
-
-def return_waiting(
-    core: Core, footprint: FootprintRecord, reason: str, *, ending: str = "requeue"
-) -> None:
-    """The preparation will not be had here: put the tasks that waited back, or end them."""
-    for task in reversed(_take_waiting(footprint)):  # the oldest is to be first again
-        vacate(core, footprint.node, task)
-        if ending == "terminate":
-            _complete(core, task, None, hooks.ENDED)
-        else:
-            activate(core, task, reason, first=True)
-
-
-def _take_waiting(footprint: FootprintRecord) -> list[TaskRecord]:
-    waiting = list(footprint.waiting.values())
-    footprint.waiting = {}
-    return waiting
 
 
 def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:
@@ -232,57 +213,76 @@ def vacate(core: Core, node: NodeRecord, task: TaskRecord) -> None:
 
 
 def run_exited(core: Core, run: RunRecord, report: inputs.RunExited) -> None:
-    """Judge a run that has ended."""
+    """A run has ended: judge it, or, of a multi-instance task, see what it means for the whole."""
     task, node = run.task, run.node
     assert task is not None
     vacate(core, node, task)
     failure = hooks.failure_of(report)
     node.tasks_run += 1
     node.tasks_succeeded += failure is None
-    if run.ending == "delete":
+    if run.subtask is None:
+        judge(core, task, run.ending, report, failure)
+    else:
+        instances.run_exited(core, run.subtask, task, report, failure)
+
+
+def judge(
+    core: Core, task: TaskRecord, ending: str, report: inputs.RunExited,
+    failure: FailureInfo | None,
+) -> None:  # fmt: skip
+    """Do what follows from how a task's run ended, and from what was asked for meanwhile."""
+    if ending == "delete":
         _remove(core, task)
     elif report.cancelled:
-        _cancelled(core, run, task, report)
-    elif _may_retry(run, task, report):
+        _cancelled(core, task, ending, report.exit_code)
+    elif _may_retry(task, ending, report):
         task.retry_count += 1
         task.last_retry = core.now
         activate(core, task, "retry")
     else:
-        _complete(core, task, report.exit_code, failure)
+        complete(core, task, report.exit_code, failure)
 
 
-def _cancelled(core: Core, run: RunRecord, task: TaskRecord, report: inputs.RunExited) -> None:
-    if run.ending == "requeue":
+def _cancelled(core: Core, task: TaskRecord, ending: str, exit_code: int | None) -> None:
+    if ending == "requeue":
         task.requeue_count += 1
         task.last_requeue = core.now
         activate(core, task, "requeued", first=True)
     else:
-        _complete(core, task, report.exit_code, hooks.ENDED)
+        complete(core, task, exit_code, hooks.ENDED)
 
 
-def _may_retry(run: RunRecord, task: TaskRecord, report: inputs.RunExited) -> bool:
-    if not report.exit_code or report.failure or run.ending == "terminate":
+def _may_retry(task: TaskRecord, ending: str, report: inputs.RunExited) -> bool:
+    if not report.exit_code or report.failure or ending == "terminate":
         return False
     return task.retries == -1 or task.retry_count < task.retries
 
 
 def run_lost(core: Core, run: RunRecord) -> None:
-    """The node of a run is gone: do what was asked for, or repeat the run elsewhere."""
+    """The node of a run is gone, and the run with it."""
     task = run.task
     assert task is not None
     core.end_run(run)
     vacate(core, run.node, task)
-    if run.ending == "delete":
+    if run.subtask is None:
+        recover(core, task, run.ending)
+    else:
+        instances.run_lost(core, run.subtask, task)
+
+
+def recover(core: Core, task: TaskRecord, ending: str) -> None:
+    """A node was lost under a task: do what was asked for, or repeat the run elsewhere."""
+    if ending == "delete":
         _remove(core, task)
-    elif run.ending:
-        _cancelled(core, run, task, inputs.RunExited(run_id=run.id, cancelled=True))
+    elif ending:
+        _cancelled(core, task, ending, None)
     elif task.recoveries >= MAX_RECOVERIES:
         failure = FailureInfo(
             category="UserError",
             code="MaxInternalRetryCountReached",
             message=f"its node was lost {MAX_RECOVERIES + 1} times while it ran",
         )
-        _complete(core, task, None, failure)
+        complete(core, task, None, failure)
     else:
         task.recoveries += 1
         activate(core, task, "node lost", first=True)
@@ -294,24 +294,26 @@ def end(core: Core, task: TaskRecord, ending: str) -> None:
     A stronger wish replaces a weaker one that is under way.
     """
     phase = task.phase
-    if isinstance(phase, phases.TaskRunning):
+    from_node = None
+    if task.instances is not None:
+        instances.end(core, task, task.instances, ending)
+        if isinstance(phase, phases.TaskRunning):
+            return
+    elif isinstance(phase, phases.TaskRunning):
         run = core.runs[phase.run_id]
         if not run.ending:
             core.command(CancelRun(run_id=run.id))
-        if _STRENGTH[ending] > _STRENGTH[run.ending]:
-            run.ending = ending
+        run.ending = stronger(ending, run.ending)
         return
-    if isinstance(phase, phases.TaskPreparing):
+    elif isinstance(phase, phases.TaskPreparing):
         assert task.node is not None
         del task.job.footprints[task.node.id].waiting[fold(task.spec.id)]
         vacate(core, task.node, task)
         from_node = task.node
-    else:
-        from_node = None
     if ending == "delete":
         _remove(core, task)
     elif ending == "terminate" and not isinstance(phase, phases.TaskCompleted):
-        _complete(core, task, None, hooks.ENDED)
+        complete(core, task, None, hooks.ENDED)
     elif ending == "requeue" and isinstance(phase, phases.TaskPreparing):
         activate(core, task, "requeued", first=True)
     if from_node is not None:
@@ -319,6 +321,11 @@ def end(core: Core, task: TaskRecord, ending: str) -> None:
 
 
 _STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
+
+
+def stronger(ending: str, other: str) -> str:
+    """The one of two wishes that wins."""
+    return ending if _STRENGTH[ending] > _STRENGTH[other] else other
 
 
 def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) -> None:
@@ -331,18 +338,19 @@ def activate(core: Core, task: TaskRecord, reason: str, *, first: bool = False) 
         placement.enqueue(core, task, first=first)
 
 
-def _complete(
+def complete(
     core: Core, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
 ) -> None:
+    """A task has come to its end: note how, and do what follows from it."""
     phase = phases.TaskCompleted(core.now, exit_code, failure)
     core.move_task(task, phase, failure.code if failure else "")
     _follow(core, task, exit_code, failure)
     core.touch_job(task.job)
-    node = task.node
-    if node is None or task.started is None:
+    if task.started is None:
         return
     until = core.now + task.retention.total_seconds()
-    node.retained_until = max(node.retained_until, until)
+    for node in task.nodes:
+        node.retained_until = max(node.retained_until, until)
     core.deadlines.at(until, _retention_over, core, task, phase)
 
 
@@ -377,7 +385,6 @@ def _remove(core: Core, task: TaskRecord) -> None:
 
 
 def delete_files(core: Core, task: TaskRecord) -> None:
-    """Delete a task's directory on the node where it ran last, if that is still there."""
-    node = task.node
-    if node is not None and task.started is not None:
+    """Delete a task's directory on the node, or nodes, where it ran last, if still there."""
+    for node in task.nodes if task.started is not None else ():
         core.delete_files(node, task.directory)

@@ -19,6 +19,7 @@ from batchlab.core.specs import (
     JobPreparationTask,
     JobReleaseTask,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     PoolInfo,
     ResourceFile,
@@ -89,6 +90,7 @@ class PoolView(View, frozen=True, kw_only=True):
     auto_scale_formula: str | None
     auto_scale_evaluation_interval: timedelta | None
     auto_scale_run: AutoScaleRun | None
+    enable_inter_node_communication: bool
     display_name: str | None
     metadata: dict[str, str]
     node_counts: dict[str, int]
@@ -274,6 +276,7 @@ class TaskView(View, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
+    multi_instance_settings: MultiInstanceSettings | None
     user_identity: UserIdentity | None
     node_id: str | None
     pool_id: str | None
@@ -287,6 +290,28 @@ class TaskView(View, frozen=True, kw_only=True):
     last_retry_time: datetime | None
     requeue_count: int
     last_requeue_time: datetime | None
+
+
+class SubtaskView(View, frozen=True, kw_only=True):
+    """A subtask of a multi-instance task: its coordination command on one node.
+
+    `state` is ``preparing``, ``running`` (also while what the command has started lives on) or
+    ``completed``.
+    """
+
+    id: int
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    node_id: str
+    pool_id: str
+    task_root_directory: str
+    start_time: datetime | None
+    end_time: datetime | None
+    exit_code: int | None
+    failure_info: FailureInfo | None
+    result: str | None
 
 
 class PreparationView(View, frozen=True, kw_only=True):

@@ -114,8 +114,10 @@ def _nodes(core: Core, condition: questions.NodesAre) -> tuple[PoolRecord, list[
 def _is_going(core: Core, task: TaskRecord) -> bool:
     """Whether a task is about to be deleted: by itself, or with its job."""
     phase = task.phase
-    if isinstance(phase, phases.TaskRunning) and core.runs[phase.run_id].ending == "delete":
-        return True
+    if isinstance(phase, phases.TaskRunning):
+        wish = task.instances or core.runs[phase.run_id]
+        if wish.ending == "delete":
+            return True
     return isinstance(task.job.phase, phases.JobDeleting)
 
 
@@ -220,13 +222,13 @@ def _tasks(core: Core, job: JobRecord) -> list[Reason]:
         reasons = explain(core, manager)
         return reasons if all(reason.lasting for reason in reasons) else []
     sizes = {
-        task.spec.required_slots: None
+        (task.spec.required_slots, task.instances.count if task.instances else 0): None
         for task in job.tasks.values()
         if task.phase.state == "active" and not task.unmet
     }
     found: list[Reason] = []
-    for slots in sizes:
-        reasons = explain_queued(core, job, slots)
+    for slots, instances in sizes:
+        reasons = explain_queued(core, job, slots, instances=instances)
         if not all(reason.lasting for reason in reasons):
             return []
         found += [reason for reason in reasons if reason not in found]

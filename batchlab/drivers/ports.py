@@ -12,6 +12,7 @@ from batchlab.core.inputs import Request
 from batchlab.core.outputs import Command
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
+from batchlab.storage.containers import BlobStore
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
 
@@ -84,6 +85,11 @@ class Connection(Protocol):
     @property
     def files(self) -> NodeFiles:
         """The files of the nodes."""
+        ...
+
+    @property
+    def storage(self) -> BlobStore:
+        """The lab's storage; data goes there directly."""
         ...
 
     def now(self) -> float:

@@ -32,6 +32,7 @@ from batchlab.core.specs import (
     JobManagerTask,
     JobPreparationTask,
     JobReleaseTask,
+    MultiInstanceSettings,
     OutputFile,
     PoolInfo,
     ResourceFile,
@@ -142,6 +143,7 @@ class Job(Handle):
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
+        multi_instance_settings: MultiInstanceSettings | None = None,
     ) -> Task:
         """Add a task; the parameters are those of `TaskSpec`.
 
@@ -157,7 +159,7 @@ class Job(Handle):
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
-            user_identity=user_identity,
+            user_identity=user_identity, multi_instance_settings=multi_instance_settings,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]
 

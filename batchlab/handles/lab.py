@@ -33,6 +33,7 @@ from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, verb
 
 __all__ = ["BaseLab"]
@@ -81,6 +82,11 @@ class BaseLab(Shown):
         """
         return Cost(self._connection.ask(GetCost()))
 
+    @property
+    def storage(self) -> Storage:
+        """Its data: containers of blobs, by name."""
+        return Storage(self._connection)
+
     @verb
     def create_pool(
         self,
@@ -96,6 +102,7 @@ class BaseLab(Shown):
         enable_auto_scale: bool | None = None,
         auto_scale_formula: str | None = None,
         auto_scale_evaluation_interval: Duration = None,
+        enable_inter_node_communication: bool | None = None,
         user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
@@ -119,6 +126,8 @@ class BaseLab(Shown):
             Whether the pool follows a formula instead of targets.
         auto_scale_formula : str, optional
         auto_scale_evaluation_interval : duration, default 15 minutes
+        enable_inter_node_communication : bool, default False
+            Whether nodes talk to each other; needed for multi-instance tasks.
         user_accounts : list of UserAccount, optional
         display_name : str, optional
         metadata : mapping, optional
@@ -137,6 +146,7 @@ class BaseLab(Shown):
             target_low_priority_nodes=target_low_priority_nodes,
             enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
+            enable_inter_node_communication=enable_inter_node_communication,
             user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
         ))  # fmt: skip

@@ -64,6 +64,7 @@ class Pool(Handle):
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
     auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
+    enable_inter_node_communication = Seen[bool]("Whether its nodes talk to each other.")
     display_name = Seen[str | None]("A name for people.")
     metadata = Seen[dict[str, str]]("What its user noted.")
     node_counts = Seen[dict[str, int]]("How many nodes are in which state.")

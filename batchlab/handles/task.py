@@ -13,6 +13,7 @@ from batchlab.core.questions import (
     CountTasks,
     ExplainTask,
     GetTask,
+    ListSubtasks,
     ListTaskIds,
     LocateTask,
     PageTasks,
@@ -23,6 +24,7 @@ from batchlab.core.questions import (
 from batchlab.core.specs import (
     AffinityInfo,
     ExitConditions,
+    MultiInstanceSettings,
     OutputFile,
     ResourceFile,
     TaskConstraints,
@@ -31,10 +33,12 @@ from batchlab.core.specs import (
 )
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
+from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
+from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Explanation", "Task", "Tasks"]
@@ -66,6 +70,7 @@ class Task(Handle):
     exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
     affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
     user_identity = Seen[UserIdentity | None]("Who it runs as.")
+    multi_instance_settings = Seen[MultiInstanceSettings | None]("On how many nodes it runs.")
     node_id = Seen[str | None]("The node it runs or last ran on.")
     pool_id = Seen[str | None]("The pool of that node.")
     task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")
@@ -108,6 +113,25 @@ class Task(Handle):
         """Its files: ``stdout.txt``, ``stderr.txt`` and the working directory ``wd``."""
         place = LocateTask(job_id=self._job_id, task_id=self._id)
         return Files(self._connection, place, f"task {self._id!r}")
+
+    @property
+    def subtasks(self) -> Subtasks:
+        """What it does on the nodes beside its own: a row for each subtask but the primary.
+
+        Empty for a task that is not multi-instance, or that had no nodes yet.
+        """
+        rows = self._connection.ask(ListSubtasks(job_id=self._job_id, task_id=self._id))
+        return Subtasks(rows)
+
+    @verb
+    def subtask_files(self, subtask_id: int) -> Files:
+        """The files of a subtask, on its own node; 0 is the primary.
+
+        Using them raises `NotFound` ``ResourceNotFound`` for a subtask that there is not.
+        """
+        number = _number(subtask_id)
+        place = LocateTask(job_id=self._job_id, task_id=self._id, subtask_id=number)
+        return Files(self._connection, place, f"subtask {number} of task {self._id!r}")
 
     @property
     def stdout(self) -> str:
@@ -186,6 +210,13 @@ class Task(Handle):
         known = check_state("task", state, "Task.wait")
         goal = TaskIs(job_id=self._job_id, task_id=self._id, state=known)
         self._connection.wait(goal, seconds(timeout, "Task.wait"), watch)
+
+
+def _number(subtask_id: Any) -> int:
+    if isinstance(subtask_id, bool) or not isinstance(subtask_id, int) or subtask_id < 0:
+        reason = "must be the number of a subtask: 0 is the primary"
+        raise invalid("subtask_id", subtask_id, reason, owner="Task.subtask_files")
+    return subtask_id
 
 
 class Tasks(Handles[Task]):

@@ -32,9 +32,12 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
+from batchlab.handles.storage import BlobList, Container, Storage
+from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
+from batchlab.widgets.subtasks import subtask_card, subtask_table
 
 __all__ = ["mimebundle"]
 
@@ -170,6 +173,8 @@ def _task(task: Task) -> Html:
         ("Queued again", str(view.requeue_count or "")),
     ]
     more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
+    if view.multi_instance_settings is not None:
+        more.append(subtask_table(task.subtasks))
     return card("Task", view.id, pairs, *more, colour="#cc79a7")
 
 
@@ -217,12 +222,34 @@ def _explanation(explanation: Explanation) -> Html:
 
 
 draw.register(Cost, cost_card)
+draw.register(Subtasks, subtask_card)
 draw.register(VmSizes, sizes_card)
 
 
 @draw.register
 def _files(files: Files) -> Html:
     return card(repr(files), "", [], _file_table(files.list()), colour="#999999")
+
+
+@draw.register
+def _storage(storage: Storage) -> Html:
+    names = list(storage)
+    rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
+    grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
+    more = grid if names else tag("p", "no containers", cls="bl-muted")
+    return card("Storage", "", [("Kept in", code(storage.url))], more, colour="#999999")
+
+
+@draw.register
+def _container(container: Container) -> Html:
+    pairs = [("URL", code(container.url))]
+    grid = _blob_table(container.list())
+    return card("Container", container.name, pairs, grid, colour="#999999")
+
+
+@draw.register
+def _blob_list(blobs: BlobList) -> Html:
+    return card("Blobs", "", [], _blob_table(blobs), colour="#999999")
 
 
 @draw.register
@@ -319,6 +346,16 @@ def _file_table(entries: FileList) -> Html:
     ]
     columns = ("name", "bytes", "changed")
     return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
+
+
+def _blob_table(blobs: BlobList) -> Html:
+    if not blobs:
+        return tag("p", "no blobs", cls="bl-muted")
+    rows = [
+        (blob.name, f"{blob.content_length:,}", _time(blob.last_modified)) for blob in blobs[:ROWS]
+    ]
+    columns = ("name", "bytes", "changed")
+    return table("", columns, rows, left_out=len(blobs) - len(rows), numbers=("bytes",))
 
 
 def _sentences(explanation: Explanation) -> Html:

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchlab.core import questions as q
 from batchlab.core.machine import Core
-from batchlab.core.records import BillRecord
+from batchlab.core.records import BillRecord, InstancesRecord
 from batchlab.errors import BatchError
 
 
@@ -23,6 +23,7 @@ def digest(core: Core) -> list[Any]:
             pool.resize_number, pool.node_count, list(pool.creating), list(pool.leaving),
             {node_id: job.key for node_id, job in pool.held.items()},
             [list(bucket) for bucket in pool.buckets], _bills(pool.bills),
+            pool.gatherer and (pool.gatherer.job.key, pool.gatherer.spec.id),
             {priority: list(ready) for priority, ready in pool.ready.items()},
         ]  # fmt: skip
     for job in core.jobs.values():
@@ -30,6 +31,7 @@ def digest(core: Core) -> list[Any]:
             core.ask(q.ListTasks(job_id=job.spec.id), now), list(job.runs), list(job.refused_by),
             {slots: len(queue) for slots, queue in job.queue.items()}, list(job.nodes),
             [(task.unmet, task.slots) for task in job.tasks.values()], job.action, job.pool_id,
+            [_instances(task.instances) for task in job.tasks.values() if task.instances],
         ]  # fmt: skip
         try:
             found.append(core.ask(q.ListPreparations(job_id=job.spec.id), now))
@@ -44,6 +46,15 @@ def digest(core: Core) -> list[Any]:
         found.append((node.activity, node.since, node.hook_count))
     found += [[(run.id, run.ending) for run in core.runs.values()], core.next_deadline()]
     found += [_bills(core.bills), len(core.deadlines._heap), core.dropped, core._numbers]
+    return found
+
+
+def _instances(group: InstancesRecord) -> list[Any]:
+    found: list[Any] = [group.verdict, group.culprit, group.lost, group.ending, group.begun]
+    found.append(group.gather_until)
+    for one in group.subtasks:
+        run = one.run and one.run.id
+        found.append((one.number, one.node.id, one.phase.state, run, one.coordinated))
     return found
 
 

@@ -13,6 +13,7 @@ from batchlab.core.specs import (
     JobConstraints,
     JobManagerTask,
     JobPreparationTask,
+    MultiInstanceSettings,
     PoolInfo,
     PoolSpec,
     Quotas,
@@ -98,9 +99,14 @@ AUTO_POOLS = st.builds(
     pool=st.builds(
         PoolSpec, target_dedicated_nodes=st.integers(0, 2),
         target_low_priority_nodes=st.integers(0, 1), task_slots_per_node=st.integers(1, 2),
+        enable_inter_node_communication=st.booleans(),
     ),
     pool_lifetime_option=st.sampled_from(["job", "jobschedule"]),
     auto_pool_id_prefix=st.sampled_from([None, "x"]), keep_alive=st.booleans(),
 ).map(lambda auto: PoolInfo(auto_pool_specification=auto))  # fmt: skip
 POOL_INFOS = POOLS.map(lambda pool: PoolInfo(pool_id=pool))
+INSTANCES = st.builds(
+    MultiInstanceSettings, coordination_command_line=st.just("c"),
+    number_of_instances=st.integers(1, 3),
+)  # fmt: skip
 COMPLETE = st.sampled_from([None, "noaction", "terminatejob"])

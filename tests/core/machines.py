@@ -21,6 +21,7 @@ from batchlab.core.outputs import (
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    StartApplication,
     StartNode,
     StartRun,
     StopNode,
@@ -45,6 +46,8 @@ class Machines:
         self.had: dict[str, None] = {}
         self.runs: dict[RunId, StartRun] = {}
         self.cancelled: dict[RunId, None] = {}
+        self.coordinated: dict[RunId, None] = {}
+        self.begun: dict[RunId, None] = {}
         self.ghosts: list[RunId] = []
         self.prepared: dict[tuple[str, str], None] = {}
 
@@ -81,6 +84,8 @@ class Machines:
                     assert all(self.stages[name] == "up" for name in node_ids), self._said(command)
                 case StartRun():
                     self._start(command)
+                case StartApplication(run_id=run_id):
+                    self._begin_application(run_id)
                 case CancelRun(run_id=run_id):
                     assert run_id in self.runs, self._said(command)
                     assert run_id not in self.cancelled, self._said(command)
@@ -104,7 +109,7 @@ class Machines:
         assert run.run_id not in self.runs
         same = [r for r in self.runs if (r.job_id, r.task_id) == (job_id, task_id)]
         if run.kind == "task":
-            assert not same, f"{run.run_id} overlaps {same}"
+            assert not same or self._together(run, same), f"{run.run_id} overlaps {same}"
             if run.preparation_directory:
                 assert (job_id, node_id) in self.prepared, f"{run.run_id} runs unprepared"
         else:
@@ -116,6 +121,27 @@ class Machines:
             assert all(r.kind == "jobrelease" for r in others), f"{run.run_id} beside {others}"
             assert (job_id, node_id) in self.prepared, f"{run.run_id} releases nothing"
         self.runs[run.run_id] = run
+
+    def _together(self, run: StartRun, same: list[RunId]) -> bool:
+        """Whether a run is a further subtask of an attempt that starts in this moment."""
+        own, nodes = run.coordination, {run.run_id.node_id}
+        for other in same:
+            theirs = self.runs[other].coordination
+            late = other in self.coordinated or other in self.cancelled or other.node_id in nodes
+            if own is None or theirs is None or late or theirs.subtask >= own.subtask:
+                return False
+            nodes.add(other.node_id)
+        return True
+
+    def _begin_application(self, run_id: RunId) -> None:
+        coordination = self.runs[run_id].coordination
+        assert coordination is not None
+        assert coordination.subtask == 0
+        assert run_id not in self.begun
+        assert run_id not in self.cancelled
+        same = [r for r in self.runs if (r.job_id, r.task_id) == (run_id.job_id, run_id.task_id)]
+        assert all(r in self.coordinated for r in same), f"{run_id} begins before {same}"
+        self.begun[run_id] = None
 
     def _delete(self, node_id: str, directories: tuple[str, ...]) -> None:
         for directory in directories:
@@ -130,8 +156,12 @@ class Machines:
     def _kill(self, node_id: str) -> None:
         for run_id in [r for r in self.runs if r.node_id == node_id]:
             del self.runs[run_id]
-            self.cancelled.pop(run_id, None)
+            self._strike(run_id)
             self.ghosts.append(run_id)
+
+    def _strike(self, run_id: RunId) -> None:
+        for book in (self.cancelled, self.coordinated, self.begun):
+            book.pop(run_id, None)
 
     def _forget(self, node_id: str) -> None:
         for key in [key for key in self.prepared if key[1] == node_id]:
@@ -189,11 +219,15 @@ class Machines:
         """End a run: as ``how`` says, else as a well-behaved command would.
 
         ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
-        ``natural``: by itself, although it was to be cancelled.
+        ``natural``: by itself, although it was to be cancelled. A subtask that is well behaved is
+        first coordinated.
         """
-        failure = self.runs.pop(run_id).failure
-        asked = run_id in self.cancelled
-        self.cancelled.pop(run_id, None)
+        asked, failure = run_id in self.cancelled, self.runs[run_id].failure
+        if not (how or asked or failure) and self._coordinates(run_id):
+            self.coordinated[run_id] = None
+            return inputs.RunCoordinated(run_id=run_id)
+        del self.runs[run_id]
+        self._strike(run_id)
         if failure is not None:  # never begun, as the core said
             return inputs.RunExited(run_id=run_id, failure=failure)
         if how == "missing":
@@ -215,6 +249,12 @@ class Machines:
                 return self.start(node_id)
             if stage == "stopping":
                 return self.stop(node_id)
-        for run_id in self.runs:
-            return self.exit(run_id)
+        for run_id, run in self.runs.items():
+            waits = run.coordination and not self._coordinates(run_id)
+            if run_id in self.cancelled or run_id in self.begun or not waits:
+                return self.exit(run_id)
         return None
+
+    def _coordinates(self, run_id: RunId) -> bool:
+        """Whether a run is a subtask whose coordination command has not returned yet."""
+        return self.runs[run_id].coordination is not None and run_id not in self.coordinated

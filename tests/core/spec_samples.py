@@ -22,6 +22,7 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    MultiInstanceSettings,
     OutputFile,
     OutputFileBlobContainerDestination,
     OutputFileDestination,
@@ -75,6 +76,7 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     AutoUserSpecification: {},
     UserIdentity: {"username": "ann"},
     UserAccount: {"name": "ann", "password": "secret"},
+    MultiInstanceSettings: {"coordination_command_line": "c"},
     JobScheduleSpec: {
         "id": "s", "schedule": "10m", "job_specification": JobSpec(pool_info="p"),
     },
@@ -99,6 +101,9 @@ FULL: list[Model] = [
     TaskSpec(
         id="o", command_line="x",
         output_files=[OutputFile(file_pattern="**/*", destination="memory://x/y")],
+    ),
+    MultiInstanceSettings(
+        coordination_command_line="c", number_of_instances=3, common_resource_files=["/d/f"],
     ),
     JobManagerTask(
         id="m", command_line="m",

@@ -79,6 +79,7 @@ INPUTS: list[inputs.Input] = [
     inputs.NodeLost(**BOOT, reason="killed"),
     inputs.NodeStopped(node_id="n"),
     inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    inputs.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
     inputs.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
     inputs.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,

@@ -12,6 +12,7 @@ from drawn import (
     CONDITIONS,
     FAILURE,
     HOW,
+    INSTANCES,
     JOB_LIMITS,
     JOBS,
     MANAGERS,
@@ -43,6 +44,7 @@ from batchlab.core.specs import (
     JobManagerTask,
     JobPreparationTask,
     JobSpec,
+    MultiInstanceSettings,
     PoolInfo,
     PoolSpec,
     Quotas,
@@ -65,30 +67,40 @@ class Life(Scheduled):
         slots=st.integers(1, 2),
         preparation=st.none() | PREPARATIONS,
         up=st.booleans(),
+        together=st.none() | INSTANCES,
     )
     def begin(
-        self, quotas: Quotas | None, nodes: int, spot: int, slots: int, preparation: Any, up: bool
-    ) -> None:
+        self, quotas: Quotas | None, nodes: int, spot: int, slots: int, preparation: Any,
+        up: bool, together: MultiInstanceSettings | None,
+    ) -> None:  # fmt: skip
+        talk = together is not None
+        nodes, slots = (nodes + 1, 1) if talk else (nodes, slots)
         self.core = Core(Settings(quotas=quotas or Quotas()))
-        self.create_pool("p", nodes, spot, slots, "spread", "none", None)
+        self.create_pool("p", nodes, spot, slots, "spread", "none", None, talk)
         for _ in range(2 * (nodes + spot) if up else 0):
             self.answer_one()
         self.create_job(
             "a", PoolInfo(pool_id="p"), 0, preparation, True, JobConstraints(), None, 4, None,
             -1, True, "noaction",
         )  # fmt: skip
+        if together:
+            self.create_multi_instance_tasks(
+                "a", ["02", "3"], 1, TaskConstraints(max_task_retry_count=1), together, None, None,
+                0,
+            )  # fmt: skip
 
     # -- requests: pools and nodes ---------------------------------------------------------------
 
     @rule(pool=POOLS, nodes=st.integers(0, 3), spot=st.integers(0, 2), slots=st.integers(1, 2),
-          fill=st.sampled_from(["spread", "pack"]), order=ORDERS, start=START_TASKS)  # fmt: skip
+          fill=st.sampled_from(["spread", "pack"]), order=ORDERS, start=START_TASKS,
+          talk=st.booleans())  # fmt: skip
     def create_pool(
         self, pool: str, nodes: int, spot: int, slots: int, fill: Any, order: Any,
-        start: StartTask | None,
+        start: StartTask | None, talk: bool,
     ) -> None:  # fmt: skip
         spec = PoolSpec(
             id=pool, target_dedicated_nodes=nodes, target_low_priority_nodes=spot,
-            task_slots_per_node=slots, start_task=start,
+            task_slots_per_node=slots, start_task=start, enable_inter_node_communication=talk,
             task_scheduling_policy=TaskSchedulingPolicy(
                 node_fill_type=fill, job_default_order=order
             ),
@@ -243,6 +255,25 @@ class Life(Scheduled):
             TaskSpec(
                 id=i, command_line="x", required_slots=slots, constraints=limits,
                 depends_on=parents, exit_conditions=conditions, affinity_info=hint,
+            )
+            for i in ids
+        )  # fmt: skip
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, ids=st.lists(TASKS, min_size=1, max_size=2),
+          slots=st.sampled_from([1, 1, 1, 2]), limits=TASK_LIMITS, instances=INSTANCES,
+          parents=st.none() | PARENTS, conditions=CONDITIONS, near=st.none() | WHICH)  # fmt: skip
+    def create_multi_instance_tasks(
+        self, job: str, ids: list[str], slots: int, limits: TaskConstraints,
+        instances: MultiInstanceSettings, parents: TaskDependencies | None,
+        conditions: ExitConditions | None, near: int | None,
+    ) -> None:  # fmt: skip
+        hint = None if near is None else f"TVM:{self.some_node(near)[1]}"
+        specs = tuple(
+            TaskSpec(
+                id=i, command_line="x", required_slots=slots, constraints=limits,
+                depends_on=parents, exit_conditions=conditions, affinity_info=hint,
+                multi_instance_settings=instances,
             )
             for i in ids
         )  # fmt: skip

@@ -54,7 +54,7 @@ from batchlab.core.specs.pools import (
 from batchlab.core.specs.quotas import Quotas
 from batchlab.core.specs.schedules import JobScheduleSpec, Schedule
 from batchlab.core.specs.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
-from batchlab.core.specs.tasks import TaskSpec
+from batchlab.core.specs.tasks import MultiInstanceSettings, TaskSpec
 from batchlab.core.specs.users import (
     AutoUserSpecification,
     UserAccount,
@@ -81,6 +81,7 @@ __all__ = [
     "JobReleaseTask",
     "JobScheduleSpec",
     "JobSpec",
+    "MultiInstanceSettings",
     "NodeFill",
     "OutputFile",
     "OutputFileBlobContainerDestination",

@@ -24,13 +24,13 @@ def check_limits(wall_clock: timedelta | None, retries: int | None, owner: str) 
                       owner=owner)  # fmt: skip
 
 
-def check_command(command_line: str, owner: str) -> None:
+def check_command(command_line: str, owner: str, name: str = "command_line") -> None:
     """Refuse an empty command line."""
     if not command_line.strip():
         raise InvalidRequest(
             "MissingRequiredProperty",
-            f"{owner}.command_line is empty: name a program to run",
-            {"PropertyName": "command_line"},
+            f"{owner}.{name} is empty: name a program to run",
+            {"PropertyName": name},
         )
 
 

@@ -30,14 +30,14 @@ __all__ = [
 
 UploadCondition = Literal["tasksuccess", "taskfailure", "taskcompletion"]
 
-_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
+_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
 MOST_BYTES = 1_000_000
 """How large the list of a task's files may be."""
 
 
 def is_container_name(name: str) -> bool:
     """Whether a container may be called so."""
-    return len(name) <= 63 and _CONTAINER.fullmatch(name) is not None
+    return 3 <= len(name) <= 63 and _CONTAINER.fullmatch(name) is not None
 
 
 def check_container_name(name: str, property_name: str, owner: str) -> None:

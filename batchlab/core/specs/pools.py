@@ -126,6 +126,10 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Required, and only allowed, with `enable_auto_scale`.
     auto_scale_evaluation_interval : duration, default 15 minutes
         5 minutes to 168 hours.
+    enable_inter_node_communication : bool, default False
+        Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
+        nodes at most; its tasks see ports that are the node's own as ``WATASK_PORTRANGE_LOW``
+        and ``WATASK_PORTRANGE_HIGH``, both included.
     user_accounts : list of UserAccount, optional
         Users that each node has, for tasks to run as.
     display_name : str, optional
@@ -145,6 +149,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: timedelta | None = None
+    enable_inter_node_communication: bool = False
     user_accounts: tuple[UserAccount, ...] = ()
     display_name: str | None = None
     metadata: dict[str, str] = {}

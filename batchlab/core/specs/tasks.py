@@ -15,6 +15,37 @@ from batchlab.core.specs.users import UserIdentity
 from batchlab.errors import invalid
 
 
+class MultiInstanceSettings(Model, frozen=True, kw_only=True):
+    """A task that runs on several nodes at once, which talk to each other (MPI and its like).
+
+    On each node the coordination command runs first, as a rule to start a service; it must return
+    0. When it has done so everywhere, the task's own command runs on one of the nodes, the
+    primary; its end ends the task, and what the coordination commands have left running.
+
+    Parameters
+    ----------
+    coordination_command_line : str
+        Runs on all nodes, as subtask 0 (the primary), 1, 2 ...
+    number_of_instances : int, default 1
+        How many nodes the task needs, all at once.
+    common_resource_files : list of ResourceFile or str, optional
+        Files to fetch into the task's shared directory (``AZ_BATCH_TASK_SHARED_DIR``) of each
+        node; those of the task itself go to the primary only.
+    """
+
+    coordination_command_line: str
+    number_of_instances: int = 1
+    common_resource_files: tuple[ResourceFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_command(
+            self.coordination_command_line, "MultiInstanceSettings", "coordination_command_line"
+        )
+        if self.number_of_instances < 1:
+            raise invalid("number_of_instances", self.number_of_instances, "must be 1 or more",
+                          owner="MultiInstanceSettings")  # fmt: skip
+
+
 class TaskSpec(Model, frozen=True, kw_only=True):
     """A command line to run once, on any node of the job's pool.
 
@@ -39,6 +70,10 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
+    multi_instance_settings : MultiInstanceSettings, optional
+        Runs the task on several nodes at once. It needs a pool with
+        ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
+        elsewhere it is accepted, and stays ``active``.
     user_identity : UserIdentity or str, optional
         Who it runs as; the pool's auto user, not elevated, if omitted.
     output_files : list of OutputFile, optional
@@ -55,6 +90,7 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
+    multi_instance_settings: MultiInstanceSettings | None = None
     user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
 

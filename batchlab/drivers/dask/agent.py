@@ -34,6 +34,7 @@ from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
 from batchlab.errors import Conflict
+from batchlab.storage.containers import BlobStore
 
 __all__ = ["PLUGIN_NAME", "NodeAgent"]
 
@@ -77,6 +78,7 @@ class NodeAgent(WorkerPlugin):
             service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
+        self._store = BlobStore(config.storage) if config.storage is not None else None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -207,7 +209,7 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._meter)
+        run = Run(order, self._facts, self._inherited, self._done, self._meter, self._store)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True

@@ -12,7 +12,6 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
-import logging
 import multiprocessing
 import threading
 import uuid
@@ -30,8 +29,9 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
 from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
 from batchlab.errors import Conflict, invalid
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
 
@@ -62,7 +62,8 @@ class DaskConnection(RemoteConnection):
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
-        super().__init__(now, config.speed)
+        assert config.storage is not None  # the host sees to that
+        super().__init__(now, config.speed, config.storage)
         self.config = config
         self._loop = loop.asyncio_loop
         self._rpc = rpc
@@ -82,6 +83,7 @@ class DaskConnection(RemoteConnection):
         root: str | Path | None = None,
         release_on_leave: bool = False,
         journal: str | Path | None = None,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
 
@@ -98,6 +100,8 @@ class DaskConnection(RemoteConnection):
             Whether a node that leaves while jobs live on runs their release.
         journal : path, optional
             Where the journal is kept; if omitted it goes with the lab's folder.
+        storage : StorageLocation, optional
+            Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
@@ -119,9 +123,11 @@ class DaskConnection(RemoteConnection):
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
+            storage=_part(storage, settings),
         )
         cluster = _OwnCluster(config)
-        return cls(cluster.loop, cluster.rpc, config, cluster.host.now(), cluster.close)
+        host = cluster.host
+        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -132,6 +138,7 @@ class DaskConnection(RemoteConnection):
         settings: Settings | None = None,
         root: str | Path | None = None,
         release_on_leave: bool = False,
+        storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Attach to the lab on a cluster that somebody else started; begin it if there is none.
 
@@ -139,8 +146,9 @@ class DaskConnection(RemoteConnection):
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave
-            As for `start`, for a lab that is begun. The speed of one that is there must agree.
+        speed, settings, root, release_on_leave, storage
+            As for `start`, for a lab that is begun. Speed and storage of one that is there must
+            agree.
 
         Raises
         ------
@@ -159,6 +167,7 @@ class DaskConnection(RemoteConnection):
             speed=_check_speed(1.0 if speed is None else speed),
             root=str(root) if root is not None else None,
             release_on_leave=release_on_leave,
+            storage=_part(storage, settings),
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -173,6 +182,9 @@ class DaskConnection(RemoteConnection):
             there, now = install_host(client, BatchHost(config))
             if speed is not None and there.speed != speed:
                 raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
+            if storage is not None and there.storage != config.storage:
+                reason = f"the lab on this cluster has another, {there.storage}"
+                raise invalid("storage", config.storage, reason, owner="Lab")
         except BaseException:
             close()
             raise
@@ -226,24 +238,15 @@ def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None]
     return future.result()
 
 
+def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
+    """Return the part of a location that belongs to the account."""
+    return storage and storage.of_account((settings or Settings()).account_name)
+
+
 def _check_speed(speed: Any) -> float:
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
         raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
     return float(speed)
-
-
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def _silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
 
 
 class _OwnCluster:
@@ -251,7 +254,7 @@ class _OwnCluster:
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        _silence(1)
+        silence(1)
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
@@ -292,7 +295,7 @@ class _OwnCluster:
                     raise
         finally:
             self._runner.stop()
-            _silence(-1)
+            silence(-1)
 
     async def _end(self) -> None:
         await self.host.end()

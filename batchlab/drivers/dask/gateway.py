@@ -119,7 +119,7 @@ class Gateway:
             scheduler = self._worker.scheduler
             if handler == "hello":
                 config, now = messages.unpack(await scheduler.batchlab_hello())
-                return messages.answer(lambda: (now, config.speed))
+                return messages.answer(lambda: (now, config.speed, config.storage))
             if handler not in HANDLERS:
                 raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
             answer: bytes = await getattr(scheduler, f"batchlab_{handler}")(**arguments)

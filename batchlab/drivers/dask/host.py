@@ -48,6 +48,7 @@ from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import History, encode_changes
 from batchlab.drivers.journal import Journal
 from batchlab.errors import BatchError, Conflict
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["PLUGIN_NAME", "BatchHost", "HostConfig"]
 
@@ -73,6 +74,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
         Whether a node that leaves while jobs live on runs their release.
     journal : str, optional
         Where the journal is kept for good; in the lab's folder, and deleted with it, if omitted.
+    storage : StorageLocation, optional
+        Where the lab's data is kept; in the lab's folder on the scheduler's machine if omitted.
     """
 
     lab_id: str
@@ -82,6 +85,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     release_on_leave: bool = False
     journal: str | None = None
+    storage: StorageLocation | None = None
 
 
 class BatchHost(SchedulerPlugin):
@@ -109,6 +113,10 @@ class BatchHost(SchedulerPlugin):
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: dict[asyncio.Future[None], Condition] = {}
         self.folder = lab_folder(config.lab_id, config.root)
+        if config.storage is None:
+            storage = StorageLocation(url=f"file://{self.folder}/.storage")
+            storage = storage.of_account(config.settings.account_name)
+            self.config = config = msgspec.structs.replace(config, storage=storage)
         path = Path(config.journal or f"{self.folder}/journal.jsonl")
         self.journal = await threads.call(self._open, path)
         self.engine = Engine(Core(config.settings), self, self.journal)
@@ -131,6 +139,7 @@ class BatchHost(SchedulerPlugin):
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         janitor.guard(self.folder)
+        Path(f"{self.folder}/.storage").mkdir(exist_ok=True)
         return Journal(path, self.config.settings)
 
     def _make_supply(self) -> Supply:
@@ -155,6 +164,7 @@ class BatchHost(SchedulerPlugin):
             speed=config.speed,
             root=config.root,
             release_on_leave=config.release_on_leave,
+            storage=config.storage,
         )
 
     # -- the driver port --------------------------------------------------------------------------

@@ -73,10 +73,10 @@ class InsideConnection(RemoteConnection):
         self._free: dict[int, list[socket.socket]] = {}  # by process: a fork shares no socket
         self.closed = False
         try:
-            now, speed = self.call("hello")
+            now, speed, storage = self.call("hello")
         except Conflict as error:
             raise NotFound("ResourceNotFound", error.message) from None
-        super().__init__(now, speed)
+        super().__init__(now, speed, storage)
 
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; the result, or the `BatchError` that it answered."""

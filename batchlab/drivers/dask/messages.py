@@ -24,6 +24,7 @@ from batchlab.core.outputs import (
     StartRun,
 )
 from batchlab.errors import BatchError, LabFailed
+from batchlab.storage.locations import StorageLocation
 
 __all__ = [
     "FileCall",
@@ -71,6 +72,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Where the lab's folder is made; the worker's directory for temporary files if omitted.
     release_on_leave : bool
         Whether a node that leaves while jobs live on runs their release.
+    storage : StorageLocation, optional
+        The account's part of the lab's storage.
     """
 
     lab_id: str
@@ -84,6 +87,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
+    storage: StorageLocation | None = None
 
 
 class FileCall(msgspec.Struct, frozen=True):

@@ -19,6 +19,8 @@ from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.history import Batch, decode_changes
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation
 
 __all__ = ["WATCH_S", "RemoteConnection"]
 
@@ -36,10 +38,13 @@ class RemoteConnection(ABC):
         The lab's clock as it is called.
     speed : float
         Seconds of lab time in a second of wall clock.
+    storage : StorageLocation
+        Where the lab's data is kept.
     """
 
-    def __init__(self, now: float, speed: float) -> None:
+    def __init__(self, now: float, speed: float, storage: StorageLocation) -> None:
         self.speed = speed
+        self.storage = BlobStore(storage)
         self.files = RemoteFiles(self.call)
         self._epoch, self._began = now, time.monotonic()
         self._before_close: list[Callable[[], None]] = []

@@ -1,10 +1,11 @@
-"""One run on a node: its folders, its resource files, its process, and how it ended.
+"""One run on a node: its folders, its files, its process, and how it ended.
 
 A run is carried out by a thread that blocks wherever there is something to wait for. The node's
 loop may end it meanwhile, because it was cancelled or its time is over: then its process is
 killed with all its descendants, and the thread goes on as after any exit. Before there is a
 process, there is nothing to kill, so the run is over at once, and the thread finds itself
-unwanted.
+unwanted. The same holds after it, while output files are uploaded; that takes as long as it
+takes, the time limit of the run is its process's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from batchlab.core.views import FailureInfo
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
+from batchlab.drivers.dask.uploads import upload
 from batchlab.durations import format_duration
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.uploads import ERR, OUT
 
 __all__ = ["Run"]
 
@@ -45,6 +49,8 @@ class Run:
         Called once, from any thread, with the `RunExited`.
     meter : Meter
         Keeps book of what runs use.
+    store : BlobStore, optional
+        The lab's storage, for runs with files in containers.
 
     Attributes
     ----------
@@ -61,15 +67,18 @@ class Run:
         inherited: dict[str, str],
         done: Callable[[Run, RunExited], None],
         meter: Meter,
+        store: BlobStore | None = None,
     ) -> None:
         self.order = order
         self._node = node
         self._inherited = inherited
         self._done = done
+        self._store = store
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
         self._process: Process | None = None
+        self._code: int | None = None
         self._meter = meter
         self.process_id: int | None = None
         self.began = 0.0
@@ -87,9 +96,12 @@ class Run:
             if process is not None:
                 self.began, self.process_id = time.monotonic(), process.pid
                 code = process.wait(self._last_look)
+                failure = None
+                if self.order.output_files:
+                    failure = self._upload(code, variables)
                 with self._lock:
                     ending = self._ending
-                self._exited(code, None, ending)
+                self._exited(code, failure, ending)
         except (LaunchFailed, DownloadFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
@@ -102,14 +114,19 @@ class Run:
     def end(self, why: Ending) -> None:
         """Kill the run, or do not begin it. Does not block."""
         with self._lock:
-            if self._over or self._ending is not None:
+            if self._over or self._ending == "cancelled":
                 return
-            if self._process is not None:
+            if self._code is not None:
+                if why == "expired":
+                    return  # the process has ended in time
+            elif self._ending is not None:
+                return
+            elif self._process is not None:
                 if self._process.kill():
                     self._ending = why
                 return
             self._ending = why
-        self._exited(None, None, why)
+        self._exited(self._code, None, why)
 
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
@@ -117,9 +134,10 @@ class Run:
         variables = environment(order, self._node, self._inherited)
         directory = variables["AZ_BATCH_TASK_DIR"]
         working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-        _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"])
+        logs = (OUT, ERR) if order.output_files else ()
+        _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"], logs)
         if order.resource_files:
-            fetch(order.resource_files, working, lambda: self._ending is None)
+            fetch(order.resource_files, working, lambda: self._ending is None, self._store)
         return words, directory, variables
 
     def _launch(
@@ -132,6 +150,15 @@ class Run:
                     f"{directory}/stdout.txt", f"{directory}/stderr.txt",
                 )  # fmt: skip
             return self._process
+
+    def _upload(self, code: int, variables: dict[str, str]) -> FailureInfo | None:
+        outputs = [output for output in self.order.output_files if output.wanted(code)]
+        with self._lock:
+            if self._ending == "cancelled" or not outputs or self._store is None:
+                return None
+            self._code = code
+        root = self._node.root_directory
+        return upload(outputs, self._store, root, variables, lambda: self._ending != "cancelled")
 
     def _exited(
         self, code: int | None, failure: FailureInfo | None, ending: Ending | None
@@ -161,14 +188,16 @@ class Run:
         )
 
 
-def _make_directories(directory: str, working: str, certificates: str) -> None:
-    """Make what a run needs; what an earlier run has written to its streams goes."""
+def _make_directories(
+    directory: str, working: str, certificates: str, logs: tuple[str, ...] = ()
+) -> None:
+    """Make what a run needs; what an earlier run has written to its streams and logs goes."""
     try:
         os.mkdir(directory)
     except FileNotFoundError:
         os.makedirs(directory, exist_ok=True)
     except FileExistsError:
-        for name in ("stdout.txt", "stderr.txt"):
+        for name in ("stdout.txt", "stderr.txt", *logs):
             with contextlib.suppress(OSError):
                 os.unlink(f"{directory}/{name}")
     for path in (working, certificates):

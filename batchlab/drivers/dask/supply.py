@@ -12,13 +12,14 @@ import hashlib
 import logging
 import signal
 import sys
+import threading
 from typing import Any, Protocol
 
 import dask
 from distributed import Nanny, Scheduler, Worker
 from distributed.core import Status
 
-__all__ = ["LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply"]
+__all__ = ["LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply", "silence"]
 
 RETURN_S = 60.0
 """How long a worker that its nanny restarts may take to be back."""
@@ -32,6 +33,20 @@ QUIET: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.scheduler.worker-ttl": None,  # a notebook's computer may sleep
 }
+
+
+_silence_lock = threading.Lock()
+_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
+
+
+def silence(by: int) -> None:
+    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
+    logger = logging.getLogger("distributed")
+    with _silence_lock:
+        if not _silenced[0]:
+            _silenced[1] = logger.level
+        _silenced[0] += by
+        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
 
 
 class NoMachine(Exception):

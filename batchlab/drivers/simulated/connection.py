@@ -24,6 +24,7 @@ from batchlab.drivers.journal import Journal
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
+from batchlab.storage.containers import BlobStore
 
 __all__ = ["LONGEST_WAIT_S", "SimulatedConnection"]
 
@@ -60,6 +61,11 @@ class SimulatedConnection:
     def files(self) -> SimulatedFiles:
         """The files of the nodes."""
         return self._files
+
+    @property
+    def storage(self) -> BlobStore:
+        """The lab's storage."""
+        return self.world.store
 
     def now(self) -> float:
         """The virtual time, in seconds since 1970 (UTC)."""
@@ -155,6 +161,7 @@ class SimulatedConnection:
             if not self._closed:
                 self._closed = True
                 self.engine.report(LabClosing())
+                self.world.store.close()
                 if self._journal is not None:
                     self._journal.close()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 __all__ = ["ROOT", "Disk", "File", "Folder"]
 
@@ -128,6 +128,12 @@ class Disk:
         if isinstance(folder[name], Folder) and not recursive:
             raise _fault(errno.EISDIR, path)
         del folder[name]
+
+    def discard(self, directories: Iterable[str]) -> None:
+        """Remove directories, relative to `ROOT`, that are there."""
+        for directory in directories:
+            if self.exists(f"{ROOT}/{directory}"):
+                self.remove(f"{ROOT}/{directory}", recursive=True)
 
     def walk(self, path: str) -> Iterator[tuple[str, File | Folder]]:
         """Everything below a folder, with paths relative to it."""

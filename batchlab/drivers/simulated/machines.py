@@ -7,9 +7,12 @@ is entered, and a measurement adds what still runs: loads are even, so it is sec
 from __future__ import annotations
 
 from batchlab.core import inputs
+from batchlab.core.environment import NodeFacts
 from batchlab.core.ids import RunId
+from batchlab.core.outputs import StartRun
+from batchlab.core.settings import Settings
 from batchlab.core.views import NodeUsage
-from batchlab.drivers.simulated.disk import Disk
+from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load
 
@@ -33,10 +36,11 @@ _IDLE = NodeUsage(
 class SimulatedRun:
     """A run under way: what is left of it to do, or how it ended."""
 
-    __slots__ = ("begun", "id", "limit", "load", "node", "result", "steps")
+    __slots__ = ("begun", "id", "limit", "load", "node", "order", "result", "steps")
 
-    def __init__(self, run_id: RunId, node: Machine, begun: float, limit: float) -> None:
-        self.id = run_id
+    def __init__(self, order: StartRun, node: Machine, begun: float, limit: float) -> None:
+        self.id = order.run_id
+        self.order = order
         self.node = node
         self.begun = begun
         self.limit = limit
@@ -63,6 +67,16 @@ class Machine:
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None
         self._used: dict[str, float] = {}
+
+    def facts(self, settings: Settings) -> NodeFacts:
+        """What the environment of a run needs to know of its node."""
+        return NodeFacts(
+            account_name=settings.account_name,
+            account_url=settings.account_url,
+            node_id=self.id,
+            root_directory=ROOT,
+            is_dedicated=self.dedicated,
+        )
 
     def ended(self, run: SimulatedRun, now: float) -> bool:
         """A run is over; False when its node ended first."""

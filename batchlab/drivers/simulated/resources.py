@@ -1,50 +1,112 @@
-"""Resource files of simulated runs.
+"""Files of simulated runs: fetched before they begin, uploaded when they have ended.
 
-Files of this machine are read, so that a script beside the notebook is there in both worlds. A
-simulation does not go to the network: what any other URL names is taken to be there, and empty.
+The lab's storage, files of this machine and whatever else is at hand are read and written for
+real, so that a script beside the notebook is there in both worlds. A simulation does not go to
+the network for a single file: what an ``http://`` URL or its like names is taken to be there, and
+empty.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from batchlab.core.outputs import StartRun
-from batchlab.core.specs import ResourceFile
+from batchlab.core.specs import OutputFile, ResourceFile
 from batchlab.core.views import FailureInfo
-from batchlab.drivers.simulated.disk import ROOT, Disk
+from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
 from batchlab.drivers.simulated.shell import LaunchFailed
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.downloads import download_failure, sources
+from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.uploads import ERR, OUT, Upload
 
-__all__ = ["place"]
+__all__ = ["UPLOAD_S", "place", "upload", "upload_seconds"]
+
+UPLOAD_S = 1.0
+"""Virtual seconds that the upload of a run takes at least."""
+BYTES_PER_S = 50e6
+_AT_HAND = ("file", "memory", "local")
 
 
-def place(run: StartRun, disk: Disk, now: float) -> None:
+def place(run: StartRun, disk: Disk, now: float, store: BlobStore) -> None:
     """Put a run's resource files into its working directory; raises `LaunchFailed`."""
+    directory = f"{ROOT}/{run.directory}/wd"
     for resource in run.resource_files:
-        path = f"{ROOT}/{run.directory}/wd/{resource.target}"
-        disk.make_folder(path.rpartition("/")[0], parents=True)
-        disk.write(path, _contents(resource), now, append=False)
-        disk.set_mode(path, int(resource.file_mode, 8))
+        try:
+            for name, data in _contents(resource, store):
+                if ".." in name.split("/"):
+                    raise StorageFailed("other", f"{name} leads out of the working directory")
+                path = f"{directory}/{name}"
+                disk.make_folder(path.rpartition("/")[0], parents=True)
+                disk.write(path, data, now, append=False)
+                disk.set_mode(path, int(resource.file_mode, 8))
+        except Exception as error:
+            raise LaunchFailed(download_failure(resource, failed(error))) from None
 
 
-def _contents(resource: ResourceFile) -> bytes:
-    source = resource.http_url or ""
-    url = urlsplit(source)
-    if url.scheme not in {"", "file"}:
-        return b""
-    path = Path(unquote(url.path) if url.scheme else source)
-    try:
-        return path.expanduser().read_bytes()
-    except OSError as error:
-        raise LaunchFailed(
-            FailureInfo(
-                category="UserError",
-                code="BlobNotFound",
-                message="One of the specified resource files does not exist",
-                details={
-                    **resource.source,
-                    "FilePath": resource.target,
-                    "Message": error.strerror or str(error),
-                },
-            )
-        ) from None
+def _contents(resource: ResourceFile, store: BlobStore) -> Iterator[tuple[str, bytes]]:
+    url = resource.http_url or ""
+    protocol, found, _ = url.partition("://")
+    if found and protocol not in _AT_HAND and not store.owns(url):
+        yield resource.target, b""
+        return
+    for name, opened in sources(resource, store):
+        with opened() as source:
+            yield name, source.read()
+
+
+class _Disk:
+    """A simulated disk, as far as it may be uploaded."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def files(self, base: str, *, deep: bool) -> Iterator[str]:
+        """Return paths of files below a directory."""
+        try:
+            folder = self._disk.find(base)
+        except OSError:
+            return
+        if isinstance(folder, Folder):
+            entries = self._disk.walk(base) if deep else folder.items()
+            yield from (name for name, entry in entries if isinstance(entry, File))
+
+    def content(self, path: str) -> bytes | None:
+        """Return what is in a file."""
+        if not path.startswith(f"{ROOT}/"):
+            raise StorageFailed("other", f"{path} is not below the node's root {ROOT}")
+        try:
+            found = self._disk.find(path)
+        except OSError:
+            return None
+        return bytes(found.data) if isinstance(found, File) else None
+
+
+def upload_seconds(disk: Disk, directory: str) -> float:
+    """Return how long the upload of a run takes: a moment, and more for large files."""
+    entries = disk.walk(f"{ROOT}/{directory}")
+    size = sum(len(entry.data) for _, entry in entries if isinstance(entry, File))
+    return UPLOAD_S + size / BYTES_PER_S
+
+
+def upload(
+    outputs: list[OutputFile],
+    run: StartRun,
+    disk: Disk,
+    now: float,
+    store: BlobStore,
+    environment: Mapping[str, str],
+) -> FailureInfo | None:
+    """Upload the output files of a run; the failure, or None."""
+    base = f"{ROOT}/{run.directory}"
+    stamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    logs: dict[str, str] = {OUT: "", ERR: ""}
+
+    def note(name: str, line: str) -> None:
+        logs[name] += f"{stamp} {line}\n"
+
+    failure = Upload(store, _Disk(disk), f"{base}/wd", environment, note).run(outputs)
+    for name, text in logs.items():
+        disk.write(f"{base}/{name}", text.encode(), now, append=False)
+    return failure

@@ -18,19 +18,23 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+import msgspec
+
 from batchlab.core import inputs, outputs
-from batchlab.core.environment import NodeFacts, environment
+from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
-from batchlab.core.specs import vm_cores
+from batchlab.core.specs import OutputFile, vm_cores
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.simulated.disk import ROOT, Disk
+from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
-from batchlab.drivers.simulated.resources import place
+from batchlab.drivers.simulated.resources import place, upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.durations import format_duration
 from batchlab.errors import NotFound
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.locations import StorageLocation, in_memory
 
 __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
@@ -42,6 +46,7 @@ _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
 Happening = Callable[[Any], inputs.Report | None]
+Exited = inputs.RunExited | None
 
 
 class SimulatedWorld:
@@ -61,6 +66,8 @@ class SimulatedWorld:
         When virtual time begins, in seconds since 1970.
     settings : Settings, optional
         The core's: what runs see as their account.
+    storage : StorageLocation, optional
+        Where the lab's data is kept; in memory if omitted.
 
     Attributes
     ----------
@@ -81,9 +88,11 @@ class SimulatedWorld:
         max_nodes: int | None = None,
         start: float = START,
         settings: Settings | None = None,
+        storage: StorageLocation | None = None,
     ) -> None:
         self.max_nodes = max_nodes
         self.settings = settings or Settings()
+        self.store = BlobStore((storage or in_memory()).of_account(self.settings.account_name))
         self._boot_s = boot_s
         self._now = start
         self._wake: float | None = None
@@ -290,7 +299,7 @@ class SimulatedWorld:
             self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = command.time_limit_s
-        run = SimulatedRun(run_id, node, now, float("inf") if limit is None else now + limit)
+        run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
         node.runs[run_id] = run
         node.disk.note_run(command.directory, now)
         if command.failure is not None:
@@ -298,23 +307,23 @@ class SimulatedWorld:
             return
         try:
             if command.resource_files:
-                place(command, node.disk, now)
+                place(command, node.disk, now, self.store)
             run.steps, run.load = self._shell.launch(
-                command, node.disk, lambda: environment(command, self._facts(node))
+                command, node.disk, lambda: environment(command, node.facts(self.settings))
             )
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
 
-    def _go_on(self, run: SimulatedRun) -> inputs.RunExited | None:
+    def _go_on(self, run: SimulatedRun) -> Exited:
         """Let a run do what it does now, up to where it next waits or ends."""
         if run.steps is None:
             return None
         try:
             when = self._now + next(run.steps)
         except StopIteration as ended:
-            return self._end(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
+            return self._process_ended(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
         except LaunchFailed as error:
             return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
         if when > run.limit:
@@ -323,7 +332,27 @@ class SimulatedWorld:
             self._arrange(when, self._go_on, run)
         return None
 
-    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> inputs.RunExited | None:
+    def _process_ended(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
+        """End a run whose process has ended, when its output files have been uploaded."""
+        files, code = run.order.output_files, result.exit_code or 0
+        wanted = [output for output in files if output.wanted(code)]
+        if not wanted:
+            return self._end(run, result)
+        run.result = result
+        seconds = upload_seconds(run.node.disk, run.order.directory)
+        self._arrange(self._now + seconds, self._uploaded, (run, wanted))
+        return None
+
+    def _uploaded(self, work: tuple[SimulatedRun, list[OutputFile]]) -> Exited:
+        run, wanted = work
+        if run.steps is None or run.result is None:
+            return None  # it was cancelled meanwhile
+        variables = environment(run.order, run.node.facts(self.settings))
+        failure = upload(wanted, run.order, run.node.disk, self._now, self.store, variables)
+        result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
+        return self._end(run, result)
+
+    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
         """End a run now, or, if it has only begun, in a moment."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
@@ -332,7 +361,7 @@ class SimulatedWorld:
         self._arrange(soonest, self._exited, run)
         return None
 
-    def _time_over(self, run: SimulatedRun) -> inputs.RunExited | None:
+    def _time_over(self, run: SimulatedRun) -> Exited:
         if run.steps is None:
             return None
         limit = format_duration(timedelta(seconds=run.limit - run.begun))
@@ -341,9 +370,10 @@ class SimulatedWorld:
             code="TaskEnded",
             message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
         )
-        return self._end(run, inputs.RunExited(run_id=run.id, exit_code=137, failure=failure))
+        result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
+        return self._process_ended(run, result)
 
-    def _exited(self, run: SimulatedRun) -> inputs.RunExited | None:
+    def _exited(self, run: SimulatedRun) -> Exited:
         return run.result if run.node.ended(run, self._now) else None
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
@@ -351,24 +381,15 @@ class SimulatedWorld:
         run = node.runs.get(command.run_id) if node else None
         if run is None or run.steps is None:
             return  # it has just ended by itself
-        result = inputs.RunExited(run_id=run.id, exit_code=137, cancelled=True)
+        code = run.result.exit_code if run.result else 137  # it has ended, but for its upload
+        result = inputs.RunExited(run_id=run.id, exit_code=code, cancelled=True)
         run.steps, run.result = None, result
         self._arrange(self._now + KILL_S, self._exited, run)
 
     def _delete_files(self, command: outputs.DeleteFiles) -> None:
         node = self._nodes.get(command.node_id)
-        for directory in command.directories if node else ():
-            if node and node.disk.exists(f"{ROOT}/{directory}"):
-                node.disk.remove(f"{ROOT}/{directory}", recursive=True)
-
-    def _facts(self, node: Machine) -> NodeFacts:
-        return NodeFacts(
-            account_name=self.settings.account_name,
-            account_url=self.settings.account_url,
-            node_id=node.id,
-            root_directory=ROOT,
-            is_dedicated=node.dedicated,
-        )
+        if node is not None:
+            node.disk.discard(command.directories)
 
 
 def _fact(report: inputs.Report) -> inputs.Report:

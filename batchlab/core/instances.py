@@ -1,0 +1,306 @@
+"""Multi-instance tasks: one task on several nodes at once.
+
+Such a task takes all its nodes in one moment, when so many are free, or none. It waits on them,
+``preparing``, until its job is prepared on the last; then one run starts on each, all together.
+A run begins with the coordination command. When this has returned 0 on every node, the primary
+(subtask 0) starts the application in its own run, and the end of that is the end of the task.
+
+The first run to end, save because it was told to, decides: the primary's however it ended, any
+other's when it failed. So does the loss of a node. The others are told to end then, and the task
+stays ``running`` until the last of them is gone; only then is it judged, as one, as if it had had
+a single run: completed, retried, requeued or deleted.
+
+So that a task of many nodes ever finds them free where small tasks come and go, it may hold free
+nodes against tasks that do not go before it: for `GATHER_S` from when its turn came, if the pool
+has nodes enough that take tasks. After that it lets others pass until enough are free at once.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core import hooks, inputs, orders, phases, placement, tasks
+from batchlab.core.ids import fold
+from batchlab.core.outputs import CancelRun, Coordination, StartApplication, StartRun
+from batchlab.core.records import (
+    FootprintRecord,
+    InstancesRecord,
+    NodeRecord,
+    PoolRecord,
+    SubtaskRecord,
+    TaskPhase,
+    TaskRecord,
+)
+from batchlab.core.specs import vm_cores
+from batchlab.core.views import FailureInfo
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
+
+GATHER_S = 900.0
+"""How long free nodes may be held for a task, in seconds of lab time."""
+
+
+# -- from queue to nodes ------------------------------------------------------------------------
+
+
+def fits(pool: PoolRecord, task: TaskRecord) -> bool:
+    """Whether a multi-instance task can run in a pool at all, were there nodes enough."""
+    spec = pool.spec
+    single = spec.task_slots_per_node == task.spec.required_slots == 1
+    return spec.enable_inter_node_communication and single
+
+
+def pick(core: Core, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
+    """The node of the primary, if there is a node for every subtask; else maybe hold the free."""
+    group = task.instances
+    if group is None or not fits(pool, task):
+        return None
+    nodes = room(pool, task, group)
+    if len(nodes) == group.count:
+        return nodes[0]
+    if pool.gatherer is None and may_gather(core, pool, task, group):
+        pool.gatherer = task
+    return None
+
+
+def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[NodeRecord]:
+    """Free nodes that a task may have, no more than it needs, first the one it would like."""
+    job, hint = task.job, task.spec.affinity_info
+    free = (
+        node
+        for node in pool.buckets[1].values()
+        if hooks.accepts(job, node) and placement.open_to(job, node)
+    )
+    if hint is None:
+        return list(islice(free, group.count))
+    near = hint.affinity_id.removeprefix("TVM:").lower()
+    return sorted(free, key=lambda node: node.id != near)[: group.count]
+
+
+def may_gather(core: Core, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> bool:
+    """Whether free nodes may be held for a task now; its time runs from the first time on."""
+    usable = sum(
+        node.bucket >= 0 and hooks.accepts(task.job, node) for node in pool.nodes.values()
+    )
+    if usable < group.count:
+        return False
+    if group.gather_until is None:
+        group.gather_until = core.now + GATHER_S
+        core.deadlines.at(group.gather_until, _time_over, core, pool)
+    return core.now < group.gather_until
+
+
+def _time_over(core: Core, pool: PoolRecord) -> None:
+    if core.pools.get(pool.key) is pool:
+        core.touch_pool(pool)
+
+
+def assign(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
+    """Take a slot on as many nodes as there are subtasks, and run them once all are prepared."""
+    job, pool = task.job, core.pools[fold(task.job.pool_id)]
+    nodes = room(pool, task, group)
+    _leave_former(core, task, group, nodes)
+    group.subtasks = [
+        SubtaskRecord(number=number, node=node, phase=phases.TaskPreparing(core.now, node.id))
+        for number, node in enumerate(nodes)
+    ]
+    group.verdict, group.lost, group.ending, group.begun = None, False, "", False
+    group.gather_until = pool.gatherer = None
+    task.node = nodes[0]
+    for node in nodes:
+        job.nodes[node.id] = node
+        node.free -= task.slots
+        if not isinstance(node.phase, phases.NodeRunning):
+            core.move_node(node, phases.NodeRunning(core.now))
+        placement.sort_node(core, node)
+    footprints = [hooks.prepare(core, job, node) for node in nodes]
+    waiting = [footprint for footprint in footprints if footprint is not None]
+    if all(hooks.prepared(footprint) for footprint in waiting):
+        _start(core, task, group)
+    else:
+        for footprint in waiting:
+            footprint.waiting[fold(task.spec.id)] = task
+        core.move_task(task, phases.TaskPreparing(core.now, nodes[0].id))
+
+
+def _leave_former(
+    core: Core, task: TaskRecord, group: InstancesRecord, nodes: list[NodeRecord]
+) -> None:
+    """Delete what an earlier attempt left, save where the same subtask runs again."""
+    for subtask in group.subtasks if task.started is not None else ():
+        if nodes[subtask.number] is not subtask.node:
+            core.delete_files(subtask.node, task.directory)
+
+
+def node_prepared(
+    core: Core, task: TaskRecord, group: InstancesRecord, footprint: FootprintRecord
+) -> None:
+    """The job is prepared on one of the nodes: start if it was the last, else wait on."""
+    footprints = task.job.footprints
+    own = [footprints[subtask.node.id] for subtask in group.subtasks]
+    if all(hooks.prepared(each) for each in own):
+        for each in own:
+            each.waiting.pop(fold(task.spec.id), None)
+        _start(core, task, group)
+    else:
+        footprint.waiting[fold(task.spec.id)] = task
+
+
+def withdraw(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
+    """Give up all nodes of a task that waits for preparations."""
+    for subtask in group.subtasks:
+        node = subtask.node
+        task.job.footprints[node.id].waiting.pop(fold(task.spec.id), None)
+        _move(core, subtask, phases.TaskCompleted(core.now, None, hooks.ENDED))
+        tasks.vacate(core, node, task)
+        core.touch_node(node)
+
+
+# -- from nodes to end --------------------------------------------------------------------------
+
+
+def _start(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
+    """Run all subtasks."""
+    task.started = core.now
+    for subtask in group.subtasks:
+        run = core.new_run("task", subtask.node, task.job, task.spec.id, task)
+        run.subtask, subtask.run, subtask.started = subtask, run, core.now
+        core.command(_order(orders.of_task(task, run), task, group, subtask))
+        _move(core, subtask, phases.TaskRunning(core.now, run.id))
+    primary = group.live[0]
+    core.move_task(task, phases.TaskRunning(core.now, primary.id))
+
+
+def _order(
+    order: StartRun, task: TaskRecord, group: InstancesRecord, subtask: SubtaskRecord
+) -> StartRun:
+    """The run of a subtask: files and time limit of the task are the primary's only."""
+    settings, nodes = task.spec.multi_instance_settings, task.nodes
+    assert settings is not None
+    coordination = Coordination(
+        command_line=settings.coordination_command_line,
+        subtask=subtask.number,
+        directory=order.directory,
+        hosts=tuple(node.ip_address or "" for node in nodes),
+        cores=vm_cores(nodes[0].pool.spec.vm_size),
+        port=(nodes[0].port_range or (0, 0))[0],
+        resource_files=settings.common_resource_files,
+    )
+    primary = subtask.number == 0
+    return msgspec.structs.replace(
+        order,
+        directory=f"{order.directory}/{subtask.number}",
+        resource_files=order.resource_files if primary else (),
+        output_files=order.output_files if primary else (),
+        time_limit_s=order.time_limit_s if primary else None,
+        coordination=coordination,
+    )
+
+
+def run_coordinated(core: Core, report: inputs.RunCoordinated) -> None:
+    """The coordination command of a subtask has returned 0."""
+    run = core.runs.get(report.run_id)
+    if run is None or run.task is None or run.subtask is None or run.subtask.coordinated:
+        core.dropped += 1
+        return
+    run.subtask.coordinated = True
+    _go_on(core, run.task)
+
+
+def run_exited(
+    core: Core, subtask: SubtaskRecord, task: TaskRecord, report: inputs.RunExited,
+    failure: FailureInfo | None,
+) -> None:  # fmt: skip
+    """The run of a subtask has ended: the first that was not told to may decide."""
+    group, exit_code = task.instances, report.exit_code
+    assert group is not None
+    if not report.cancelled and group.verdict is None and not group.lost:
+        if subtask.number == 0 or failure is not None:
+            group.verdict, group.culprit = report, subtask.number
+        subtask.coordinated = True
+    if subtask.coordinated and report.cancelled and subtask.number:
+        exit_code, failure = 0, None  # its command was done
+    _ended(core, subtask, exit_code, failure)
+    _go_on(core, task)
+
+
+def run_lost(core: Core, subtask: SubtaskRecord, task: TaskRecord) -> None:
+    """The node of a subtask is gone: all others end, save where the end is decided already."""
+    group = task.instances
+    assert group is not None
+    group.lost = group.lost or group.verdict is None
+    _ended(core, subtask, None, hooks.ENDED)
+    _go_on(core, task)
+
+
+def end(core: Core, task: TaskRecord, group: InstancesRecord, ending: str) -> None:
+    """Have a task end, as `tasks.end` says: off the nodes, or, once it runs, all its runs."""
+    if isinstance(task.phase, phases.TaskRunning):
+        group.ending = tasks.stronger(ending, group.ending)
+        _end_runs(core, group)
+    elif isinstance(task.phase, phases.TaskPreparing):
+        withdraw(core, task, group)
+    pool = core.pools.get(fold(task.job.pool_id))
+    if pool is not None and pool.gatherer is task:
+        core.touch_pool(pool)
+
+
+def _go_on(core: Core, task: TaskRecord) -> None:
+    """Do what is next: the application, the end of the others, or the judgement of the whole."""
+    group = task.instances
+    assert group is not None
+    if group.verdict is not None or group.lost:
+        _end_runs(core, group)
+    live = group.live
+    if not live:
+        _judge(core, task, group)
+    elif group.undecided and all(subtask.coordinated for subtask in group.subtasks):
+        group.begun = True
+        core.command(StartApplication(run_id=live[0].id))
+
+
+def _end_runs(core: Core, group: InstancesRecord) -> None:
+    for run in group.live:
+        if not run.ending:
+            core.command(CancelRun(run_id=run.id))
+        run.ending = tasks.stronger(group.ending or "terminate", run.ending)
+
+
+def _judge(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
+    report = group.verdict
+    if report is not None:
+        tasks.judge(core, task, group.ending, report, _failure(group, report))
+    elif group.lost:
+        tasks.recover(core, task, group.ending)
+    else:
+        primary = group.subtasks[0].phase
+        code = primary.exit_code if isinstance(primary, phases.TaskCompleted) else None
+        run_id = task.phase.run_id  # type: ignore[union-attr]
+        report = inputs.RunExited(run_id=run_id, exit_code=code, cancelled=True)
+        tasks.judge(core, task, group.ending, report, hooks.ENDED)
+
+
+def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | None:
+    """Why the whole failed, with the subtask that did."""
+    failure = hooks.failure_of(report)
+    if failure is None or not group.culprit:
+        return failure
+    node = group.subtasks[group.culprit].node
+    details = {**failure.details, "SubtaskId": str(group.culprit), "NodeId": node.id}
+    return msgspec.structs.replace(failure, details=details)
+
+
+def _ended(
+    core: Core, subtask: SubtaskRecord, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    subtask.run = None
+    _move(core, subtask, phases.TaskCompleted(core.now, exit_code, failure))
+
+
+def _move(core: Core, subtask: SubtaskRecord, phase: TaskPhase) -> None:
+    subtask.previous, subtask.previous_since = subtask.phase.state, subtask.phase.since
+    subtask.phase = phase

@@ -1,0 +1,135 @@
+"""Output files of real runs: found on the node's disk, uploaded by the node's own process.
+
+Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere.
+An upload is carried out by a thread of its own, so that one that hangs can be given up.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO
+
+from batchlab.core.specs import OutputFile
+from batchlab.core.views import FailureInfo
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.uploads import ERR, OUT, TIMED_OUT, Upload, upload_failure
+
+__all__ = ["STALL_S", "upload"]
+
+STALL_S = 900.0
+"""Seconds in which at least one file must have been uploaded."""
+
+
+class _Disk:
+    """The disk of the node, as far as it may be uploaded."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.realpath(root)
+
+    def files(self, base: str, *, deep: bool) -> Iterator[str]:
+        """Return paths of files below a directory; links to directories are not followed."""
+        if deep:
+            for folder, _, names in os.walk(base):
+                before = folder[len(base) :].lstrip("/")
+                yield from (f"{before}/{name}" if before else name for name in names)
+            return
+        try:
+            entries = os.listdir(base)
+        except OSError:
+            return
+        yield from entries
+
+    def content(self, path: str) -> str | None:
+        """Return where a file really is, if it is one."""
+        real = os.path.realpath(path)
+        if not real.startswith(self._root + "/"):
+            raise StorageFailed("other", f"{path} is not below the node's root {self._root}")
+        return real if os.path.isfile(real) else None
+
+
+class _Logs:
+    """The two logs of an upload, beside the run's streams."""
+
+    def __init__(self, directory: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._files: dict[str, IO[str]] = {}
+        for name in (OUT, ERR):
+            number = os.open(f"{directory}/{name}", flags, 0o644)
+            self._files[name] = os.fdopen(number, "w", encoding="utf-8", errors="replace")
+
+    def note(self, name: str, line: str) -> None:
+        """Write a line, with the time."""
+        file = self._files[name]
+        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
+        file.flush()
+
+    def close(self) -> None:
+        """Close both."""
+        for file in self._files.values():
+            file.close()
+
+
+def upload(
+    outputs: list[OutputFile],
+    store: BlobStore,
+    root: str,
+    environment: Mapping[str, str],
+    wanted: Callable[[], bool],
+) -> FailureInfo | None:
+    """Upload the output files of a run; blocks until it is over.
+
+    Parameters
+    ----------
+    outputs : list of OutputFile
+        Those whose condition holds.
+    store : BlobStore
+        The lab's storage.
+    root : str
+        The node's root.
+    environment : mapping
+        The run's variables.
+    wanted : callable
+        Asked from time to time; when it is False the rest is left.
+    """
+    given_up = threading.Event()
+    result: list[FailureInfo | None] = []
+    try:
+        logs = _Logs(environment["AZ_BATCH_TASK_DIR"])
+    except OSError as error:
+        return upload_failure("FileUploadMiscError", f"its log cannot be written: {error}")
+    work = Upload(
+        store, _Disk(root), environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
+        lambda: wanted() and not given_up.is_set(),
+    )  # fmt: skip
+
+    def carry_out() -> None:
+        try:
+            result.append(work.run(outputs))
+        except Exception as error:
+            result.append(upload_failure("FileUploadMiscError", failed(error).reason))
+        finally:
+            logs.close()
+
+    thread = threading.Thread(target=carry_out, name="batchlab-upload", daemon=True)
+    thread.start()
+    before = -1
+    while thread.is_alive() and wanted() and work.uploaded != before:
+        before = work.uploaded
+        _join(thread, wanted)
+    given_up.set()
+    if thread.is_alive() or not result:
+        reason = f"no file was uploaded for {STALL_S:g} seconds"
+        return upload_failure(TIMED_OUT, reason)
+    return result[0]
+
+
+def _join(thread: threading.Thread, wanted: Callable[[], bool]) -> None:
+    """Wait for a thread until it has stalled, or nobody wants what it does."""
+    end = time.monotonic() + STALL_S
+    thread.join(0.5)
+    while thread.is_alive() and wanted() and time.monotonic() < end:
+        thread.join(0.5)

@@ -1,0 +1,308 @@
+"""The lab's data: containers of blobs, to upload inputs to and to download results from.
+
+Data goes straight between this process, the nodes and where it is kept; the service only hears
+names. What a store says is told in Azure's words: ``ContainerNotFound``, ``BlobNotFound``,
+``AuthorizationFailure``, ``OperationTimedOut``.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from batchlab.core.specs import check_blob_name, check_container_name
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.verbs import verb
+from batchlab.storage.containers import Blob, BlobContainer
+from batchlab.storage.faults import Kind, StorageFailed
+
+__all__ = ["BlobList", "Container", "Storage", "told"]
+
+
+class BlobList(list[Blob], Shown):
+    """Blobs of a container: each has `name`, `content_length`, `last_modified` and `url`."""
+
+    def __repr__(self) -> str:
+        return "\n".join(blob.name for blob in self) or "(empty)"
+
+
+class Container(Shown):
+    """A container of the lab's storage: blobs by name.
+
+    A blob's name is like a path, ``"images/0001.png"``; there are no directories to make.
+    """
+
+    __slots__ = ("_blobs", "_name")
+
+    def __init__(self, blobs: BlobContainer, name: str) -> None:
+        self._blobs = blobs
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._name
+
+    @property
+    def url(self) -> str:
+        """Its URL, for fsspec, ``storage_container_url`` and ``container_url``."""
+        return self._blobs.url
+
+    def url_of(self, blob: str) -> str:
+        """Return the URL of a blob, for fsspec and ``http_url``; it need not be there."""
+        return self._blobs.url_of(_blob_name(blob))
+
+    @verb
+    def upload(self, source: bytes | str | os.PathLike[str], blob: str | None = None) -> Blob:
+        """Write a blob, or replace it, whole or not at all.
+
+        Parameters
+        ----------
+        source : bytes or path
+            What is to be in it, or a file of this machine.
+        blob : str, optional
+            Its name; that of the file if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``ContainerNotFound``.
+        """
+        if not isinstance(source, bytes):
+            source = _file(source)
+            blob = Path(source).name if blob is None else blob
+        name = _blob_name(blob)
+        with told():
+            self._blobs.check()
+            self._blobs.write(name, source)
+            return self._blobs.stat(name)
+
+    @verb
+    def download(self, blob: str, to: str | os.PathLike[str] = ".") -> Path:
+        """Copy a blob to this machine and return where it is.
+
+        Parameters
+        ----------
+        blob : str
+        to : path, default "."
+            A file to write, or a directory to put it into. Until the copy is complete it has
+            another name.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        """
+        name = _blob_name(blob)
+        try:
+            target = Path(to).expanduser()
+        except TypeError:
+            raise invalid("to", to, "must be a path on this machine", owner=_OWNER) from None
+        target = target / name.rpartition("/")[2] if target.is_dir() else target
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        if not target.parent.is_dir():
+            raise invalid("to", str(to), "its directory is not there", owner=_OWNER)
+        try:
+            with told():
+                self._blobs.download(name, str(part))
+            part.replace(target)
+        except OSError as error:
+            raise invalid("to", str(to), error.strerror or str(error), owner=_OWNER) from None
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    @verb
+    def read(self, blob: str) -> bytes:
+        """Return what is in a blob; one that is too large for memory is to be downloaded."""
+        name = _blob_name(blob)
+        with told():
+            return self._blobs.read(name)
+
+    @verb
+    def text(self, blob: str) -> str:
+        """Return a blob as text: UTF-8, with U+FFFD for what is none."""
+        return self.read(blob).decode(errors="replace")
+
+    @verb
+    def list(self, prefix: str = "") -> BlobList:
+        """Return the blobs whose names begin with a prefix, sorted by name."""
+        if not isinstance(prefix, str) or "\0" in prefix or ".." in prefix.split("/"):
+            raise invalid("prefix", prefix, "must be how names begin, like 'images/'",
+                          owner=_OWNER)  # fmt: skip
+        with told():
+            return BlobList(self._blobs.blobs(prefix))
+
+    @verb
+    def delete(self, blob: str | None = None) -> None:
+        """Delete a blob, or, if none is named, the container with all its blobs."""
+        name = None if blob is None else _blob_name(blob)
+        with told():
+            if name is None:
+                self._blobs.remove()
+            else:
+                self._blobs.delete(name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Container) and self.url == other.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+    def __repr__(self) -> str:
+        return f"Container({self._name!r})"
+
+
+class Storage(Shown, Mapping[str, Container]):
+    """The lab's containers by name, sorted.
+
+    ``lab.storage["results"]`` raises `NotFound` ``ContainerNotFound`` for what is not there.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._store = connection.storage
+
+    @property
+    def url(self) -> str:
+        """Where it is kept."""
+        return self._store.location.base.rstrip("/")
+
+    @verb
+    def create_container(self, name: str, *, exist_ok: bool = False) -> Container:
+        """Make a container.
+
+        Parameters
+        ----------
+        name : str
+            3 to 63 lower-case letters, digits and single hyphens.
+        exist_ok : bool, default False
+            Whether one that is there is taken as it is.
+
+        Raises
+        ------
+        Conflict
+            ``ContainerAlreadyExists``.
+        InvalidRequest
+            ``InvalidPropertyValue``: no name for a container.
+        """
+        container = self._container(name)
+        with told():
+            if not container._blobs.exists():
+                container._blobs.create()
+            elif not exist_ok:
+                raise Conflict(
+                    "ContainerAlreadyExists",
+                    f"there is a container {name!r} already: take storage[{name!r}], or give "
+                    "exist_ok=True",
+                )
+        return container
+
+    @verb
+    def upload(
+        self, container: str, source: bytes | str | os.PathLike[str], blob: str | None = None
+    ) -> Blob:
+        """Write a blob of a container; see `Container.upload`."""
+        return self._container(container).upload(source, blob)
+
+    @verb
+    def download(self, container: str, blob: str, to: str | os.PathLike[str] = ".") -> Path:
+        """Copy a blob of a container to this machine; see `Container.download`."""
+        return self._container(container).download(blob, to)
+
+    @verb
+    def list(self, container: str, prefix: str = "") -> BlobList:
+        """Return the blobs of a container whose names begin with a prefix."""
+        return self._container(container).list(prefix)
+
+    @verb
+    def delete(self, container: str, blob: str | None = None) -> None:
+        """Delete a blob of a container, or, if none is named, the container."""
+        self._container(container).delete(blob)
+
+    def _container(self, name: Any) -> Container:
+        if isinstance(name, Container):
+            name = name.name
+        if not isinstance(name, str):
+            raise invalid("container", name, "must be the name of a container", owner="Storage")
+        check_container_name(name, "container", "Storage")
+        return Container(self._store.container(name), name)
+
+    def __getitem__(self, name: str) -> Container:
+        container = self._container(name)
+        with told():
+            container._blobs.check()
+        return container
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and self[name] is not None
+        except BatchError:
+            return False
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a container, or `default` when there is none."""
+        return self[name] if name in self else default  # noqa: SIM401
+
+    def __iter__(self) -> Iterator[str]:
+        with told():
+            return iter(list(self._store.containers()))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __repr__(self) -> str:
+        try:
+            return "\n".join(self) or "no containers"
+        except BatchError as error:
+            return f"Storage: {error}"
+
+
+_OWNER = "Container"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say in Azure's words what a store did not do."""
+    try:
+        yield
+    except StorageFailed as fault:
+        raise _ANSWERS[fault.kind](fault.reason) from None
+
+
+_ANSWERS: dict[Kind, Callable[[str], BatchError]] = {
+    "container": lambda reason: NotFound(
+        "ContainerNotFound", f"{reason}; storage.create_container(name) makes one"
+    ),
+    "blob": lambda reason: NotFound("BlobNotFound", reason),
+    "denied": lambda reason: Forbidden("AuthorizationFailure", reason),
+    "timeout": lambda reason: ServerBusy("OperationTimedOut", reason),
+    "other": lambda reason: Conflict("OperationInvalidForCurrentState", reason),
+}
+
+
+def _blob_name(blob: Any) -> str:
+    if isinstance(blob, Blob):
+        return blob.name
+    if not isinstance(blob, str):
+        raise invalid("blob", blob, "must be the name of a blob, like 'a/b.txt'", owner=_OWNER)
+    check_blob_name(blob, "blob", _OWNER)
+    return blob
+
+
+def _file(source: Any) -> str:
+    try:
+        path = Path(source).expanduser()
+    except TypeError:
+        raise invalid("source", source, "must be bytes, or a file of this machine",
+                      owner=_OWNER) from None  # fmt: skip
+    if not path.is_file():
+        raise invalid("source", str(source), "is no file of this machine", owner=_OWNER)
+    return str(path)

@@ -1,0 +1,400 @@
+"""Containers and their blobs, on any file system of fsspec's.
+
+A container is a folder, or, at the bare root of an object store, a bucket or container of the
+store's. Object stores know no empty folders: there a hidden blob marks a container. A blob is
+written under another name first where the store would show half of it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from batchlab.core.specs.files import is_container_name
+from batchlab.storage.faults import StorageFailed, failed, faults
+from batchlab.storage.locations import EXTRAS, OBJECT_STORES, StorageLocation, protocol_of
+
+__all__ = ["Blob", "BlobContainer", "BlobStore"]
+
+HIDDEN = ".batchlab-"
+"""How the last part of names begins that are ours: the mark of a container, half written blobs."""
+_MARK = f"{HIDDEN}container"
+
+
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """A blob: its `name`, size in bytes, time of the last change (None where unknown), and URL."""
+
+    name: str
+    content_length: int
+    last_modified: datetime | None
+    url: str
+
+
+class BlobContainer:
+    """One container. All methods raise `StorageFailed`; they may be used from any thread.
+
+    Parameters
+    ----------
+    url : str
+    open_fs : callable
+        Opens its file system, when it is first needed.
+    cure : str, optional
+        What to do where a folder is not on this machine.
+    root : str, optional
+        The folder that must be there already, when the container is made.
+    """
+
+    def __init__(
+        self, url: str, open_fs: Callable[[], Any], *, cure: str = "", root: str | None = None
+    ) -> None:
+        self.url = url
+        self._open_fs = open_fs
+        self._cure = cure
+        self._root = root
+        self._protocol = protocol_of(url)
+
+    def url_of(self, blob: str) -> str:
+        """Return the URL of a blob."""
+        return f"{self.url}/{blob}"
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        with faults():
+            if self._is_local:
+                return os.path.isdir(self._path())
+            fs = self._open_fs()
+            fs.invalidate_cache()
+            return bool(fs.exists(self._path()))
+
+    def check(self) -> None:
+        """Raise `StorageFailed` unless it is there."""
+        if not self.exists():
+            self._check_root()
+            raise StorageFailed("container", f"there is no container {self.url}{self._here()}")
+
+    def create(self) -> None:
+        """Make it; harmless when it is there."""
+        self._check_root()
+        with faults():
+            path = self._path()
+            if self._is_local:
+                os.makedirs(path, exist_ok=True)
+                return
+            fs = self._open_fs()
+            if self._protocol not in OBJECT_STORES:
+                fs.makedirs(path, exist_ok=True)
+            elif "/" in path:
+                fs.pipe_file(f"{path}/{_MARK}", b"")
+            elif not self.exists():
+                fs.mkdir(path)
+
+    def remove(self) -> None:
+        """Delete it with all its blobs."""
+        self.check()
+        with faults():
+            self._open_fs().rm(self._path(), recursive=True)
+
+    def blobs(self, prefix: str = "") -> list[Blob]:
+        """Return all blobs whose names begin with a prefix, sorted by name."""
+        self.check()
+        with faults():
+            path = self._path()
+            folder, _, _ = prefix.rpartition("/")
+            found = self._open_fs().find(f"{path}/{folder}" if folder else path, detail=True)
+            start = len(path) + 1
+            blobs = (self._blob(name[start:], facts) for name, facts in found.items())
+            return sorted(
+                (
+                    blob
+                    for blob in blobs
+                    if blob.name.startswith(prefix) and f"/{HIDDEN}" not in f"/{blob.name}"
+                ),
+                key=lambda blob: blob.name,
+            )
+
+    def stat(self, blob: str) -> Blob:
+        """Return what is known of one blob."""
+        with self._missing_told():
+            fs = self._open_fs()
+            fs.invalidate_cache()
+            return self._blob(blob, fs.info(f"{self._path()}/{blob}"))
+
+    def _blob(self, name: str, facts: dict[str, Any]) -> Blob:
+        changed = (
+            facts.get("mtime")
+            or facts.get("LastModified")
+            or facts.get("last_modified")
+            or facts.get("created")
+        )
+        if isinstance(changed, (int, float)):
+            changed = datetime.fromtimestamp(changed, UTC)
+        known = changed if isinstance(changed, datetime) else None
+        size = int(facts.get("size") or 0)
+        return Blob(name=name, content_length=size, last_modified=known, url=self.url_of(name))
+
+    def write(self, blob: str, source: bytes | str | os.PathLike[str]) -> None:
+        """Write a blob whole, or not at all: bytes, or the contents of a file of this machine."""
+        path = f"{self._path()}/{blob}"
+        try:
+            if self._is_local:
+                self._write_file(path, source)
+                return
+            fs = self._open_fs()
+            if isinstance(source, bytes):
+                fs.pipe_file(path, source)
+            else:
+                fs.put_file(os.fspath(source), path)
+        except Exception as error:
+            fault = failed(error)
+            if fault.kind == "blob" and not self.exists():
+                fault = StorageFailed("container", f"the container {self.url} is gone")
+            raise fault from error
+
+    def _write_file(self, path: str, source: bytes | str | os.PathLike[str]) -> None:
+        base = self._path()
+        part = f"{base}/{HIDDEN}{uuid.uuid4().hex}.part"
+        try:
+            with open(part, "xb") as target:
+                if isinstance(source, bytes):
+                    target.write(source)
+                else:
+                    with open(source, "rb") as file:
+                        while chunk := file.read(2**20):
+                            target.write(chunk)
+            parents = path[len(base) + 1 :].split("/")[:-1]
+            for count in range(len(parents)):  # one by one: the container is not to be made anew
+                folder = "/".join((base, *parents[: count + 1]))
+                Path(folder).mkdir(exist_ok=True)
+            Path(part).replace(path)
+        finally:
+            Path(part).unlink(missing_ok=True)
+
+    def append(self, blob: str, data: bytes) -> None:
+        """Add to a blob, or begin it."""
+        with faults():
+            path = f"{self._path()}/{blob}"
+            fs = self._open_fs()
+            if self._protocol not in OBJECT_STORES:
+                fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            with fs.open(path, "ab") as file:
+                file.write(data)
+
+    def read(self, blob: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Return a blob, or the bytes from `start` up to `end` of it."""
+        with self._missing_told():
+            data: bytes = self._open_fs().cat_file(f"{self._path()}/{blob}", start, end)
+            return data
+
+    def open(self, blob: str) -> IO[bytes]:
+        """Open a blob for reading."""
+        with self._missing_told():
+            file: IO[bytes] = self._open_fs().open(f"{self._path()}/{blob}", "rb")
+            return file
+
+    def download(self, blob: str, to: str) -> None:
+        """Copy a blob into a file of this machine."""
+        with self._missing_told():
+            self._open_fs().get_file(f"{self._path()}/{blob}", to)
+
+    def delete(self, blob: str) -> None:
+        """Delete a blob."""
+        with self._missing_told():
+            fs, path = self._open_fs(), f"{self._path()}/{blob}"
+            fs.invalidate_cache()
+            if not fs.isfile(path):  # object stores delete what is not there without a word
+                raise FileNotFoundError(blob)
+            fs.rm_file(path)
+
+    def _missing_told(self) -> _MissingTold:
+        return _MissingTold(self)
+
+    def _check_root(self) -> None:
+        if self._root is not None and not os.path.isdir(self._root):
+            raise StorageFailed(
+                "other", f"the folder {self._root} is not there{self._here()}: {self._cure}"
+            )
+
+    @property
+    def _is_local(self) -> bool:
+        return self._protocol == "file"
+
+    def _here(self) -> str:
+        return f" on {os.uname().nodename}" if self._is_local else ""
+
+    def _path(self) -> str:
+        if self._is_local:
+            return self.url.removeprefix("file://").rstrip("/")
+        path: str = self._open_fs()._strip_protocol(self.url)
+        return path.rstrip("/")
+
+
+class _MissingTold:
+    """Turns errors into `StorageFailed`, and sees whether it is the container that is missing."""
+
+    def __init__(self, container: BlobContainer) -> None:
+        self._container = container
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception):
+            return
+        fault = failed(error)
+        if fault.kind == "blob":
+            self._container.check()
+        raise fault from error
+
+
+class BlobStore:
+    """A lab's data: its containers by name, and whatever else a URL names.
+
+    Parameters
+    ----------
+    location : StorageLocation
+    """
+
+    def __init__(self, location: StorageLocation) -> None:
+        self.location = location
+        self._fs: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the folder that containers are made in; raises `StorageFailed`."""
+        with faults():
+            protocol = protocol_of(self.location.url)
+            if protocol == "file":
+                os.makedirs(self.location.url.removeprefix("file://"), exist_ok=True)
+            elif protocol not in OBJECT_STORES:
+                self._open().makedirs(self.location.url, exist_ok=True)
+            elif not self.location.is_bare:
+                bucket = self.location.url.partition("://")[2].partition("/")[0]
+                if not self._open().exists(bucket):
+                    raise StorageFailed("container", f"there is no bucket or container {bucket}")
+
+    def close(self) -> None:
+        """Forget what was only kept for as long as the lab is open."""
+        if self._fs is None or not self.location.fleeting:
+            return
+        with faults():
+            fs = self._open()
+            if fs.exists(self.location.url):
+                fs.rm(self.location.url, recursive=True)
+
+    def container(self, name: str) -> BlobContainer:
+        """Return a container by name, whether it is there or not."""
+        return self._own(f"{self.location.base}{name}")
+
+    def containers(self) -> Iterator[str]:
+        """Return the names of all containers, sorted."""
+        with faults():
+            fs, base = self._open(), self.location.base
+            fs.invalidate_cache()
+            if not self.location.is_bare and not fs.exists(base.rstrip("/")):
+                return iter(())
+            entries = fs.ls(base, detail=True)
+            names = {
+                entry["name"].rstrip("/").rpartition("/")[2]
+                for entry in entries
+                if entry["type"] == "directory"
+            }
+            return iter(sorted(filter(is_container_name, names)))
+
+    def resolve(self, url: str) -> BlobContainer:
+        """Return the container that a URL, an absolute path or a name means."""
+        if "://" not in url:
+            if is_container_name(url):
+                return self.container(url)
+            url = f"file://{url}"
+        url = url.rstrip("/")
+        if self.owns(url):
+            return self._own(url)
+        azure = _azure_url(url)
+        if azure is not None:
+            return BlobContainer(azure[0], lambda: _filesystem("abfs", azure[1]))
+        return BlobContainer(url, lambda: _filesystem(protocol_of(url), {}))
+
+    def open_blob(self, url: str) -> IO[bytes]:
+        """Open the blob or file that a URL or a path means; raises `StorageFailed`."""
+        with faults():
+            if "://" not in url and "::" not in url:
+                return open(os.path.expanduser(url), "rb")
+            if self.owns(url):
+                if url.startswith("file://"):
+                    return open(url.removeprefix("file://"), "rb")
+                file: IO[bytes] = self._open().open(url, "rb")
+                return file
+            return _open_any(url)
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL lies in the lab's own storage."""
+        return url.startswith(self.location.base)
+
+    def _own(self, url: str) -> BlobContainer:
+        root = None
+        if self.location.url.startswith("file://"):
+            root = self.location.url.removeprefix("file://")
+        return BlobContainer(url, self._open, cure=_CURE, root=root)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._fs is None:
+                protocol = protocol_of(self.location.url)
+                self._fs = _filesystem(protocol, self.location.options)
+            return self._fs
+
+
+_CURE = (
+    "it is the lab's storage, which notebook and nodes must share; give Lab(..., storage=...) a "
+    "place that all of them reach, such as a shared folder or s3://bucket/folder"
+)
+
+
+def _filesystem(protocol: str, options: dict[str, Any]) -> Any:
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
+
+    try:
+        return fsspec.filesystem(protocol, **options)
+    except ImportError as error:
+        raise StorageFailed("other", _missing_library(protocol, error)) from None
+
+
+def _open_any(url: str) -> IO[bytes]:
+    import fsspec  # noqa: PLC0415 - slow, and few runs need it
+
+    try:
+        source: IO[bytes] = fsspec.open(url, "rb").open()
+    except ImportError as error:
+        raise StorageFailed("other", _missing_library(protocol_of(url), error)) from None
+    return source
+
+
+def _missing_library(protocol: str, error: ImportError) -> str:
+    extra = EXTRAS.get(protocol)
+    return (
+        f"{error}; for {protocol}:// install batchlab[{extra}] on the nodes"
+        if extra
+        else str(error)
+    )
+
+
+def _azure_url(url: str) -> tuple[str, dict[str, Any]] | None:
+    """Read the address of a container at Azure, with its shared access signature if it has one."""
+    if not url.startswith("https://"):
+        return None
+    from urllib.parse import urlsplit  # noqa: PLC0415 - slow, and few runs need it
+
+    parts = urlsplit(url)
+    account, dot, service = (parts.hostname or "").partition(".")
+    if not dot or not service.startswith("blob.core."):
+        return None
+    options: dict[str, Any] = {"account_name": account, "account_host": parts.netloc}
+    options |= {"sas_token": parts.query} if parts.query else {"anon": True}
+    return f"abfs://{parts.path.strip('/')}", options

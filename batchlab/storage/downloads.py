@@ -1,0 +1,61 @@
+"""Resource files: what each stands for, and how it is told that one cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO
+
+from batchlab.core.specs.files import ResourceFile
+from batchlab.core.views import FailureInfo
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import Kind, StorageFailed
+from batchlab.storage.locations import StorageLocation
+
+__all__ = ["download_failure", "sources"]
+
+_CODES: dict[Kind, str] = {
+    "container": "BlobNotFound",
+    "blob": "BlobNotFound",
+    "denied": "BlobAccessDenied",
+    "timeout": "BlobDownloadTimedOut",
+}
+_MESSAGES = {
+    "BlobNotFound": "One of the specified resource files does not exist",
+    "BlobAccessDenied": "Access for one of the specified resource files is denied",
+    "BlobDownloadTimedOut": "One of the specified resource files took too long to fetch",
+    "BlobDownloadMiscError": "One of the specified resource files could not be fetched",
+}
+_NOWHERE = BlobStore(StorageLocation(url="memory://batchlab-nowhere"))
+
+
+def sources(
+    file: ResourceFile, store: BlobStore | None = None
+) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """Return where the files go, relative to the working directory, and how each is opened.
+
+    Raises `StorageFailed` for a container that cannot be listed.
+    """
+    store = store or _NOWHERE
+    if file.http_url is not None:
+        yield file.target, partial(store.open_blob, file.http_url)
+        return
+    if file.storage_container_url is not None:
+        container = store.resolve(file.storage_container_url)
+    else:
+        container = store.container(file.auto_storage_container_name or "")
+    before = file.target.rstrip("/")
+    for blob in container.blobs(file.blob_prefix or ""):
+        target = f"{before}/{blob.name}" if before else blob.name
+        yield target, partial(container.open, blob.name)
+
+
+def download_failure(file: ResourceFile, fault: StorageFailed) -> FailureInfo:
+    """Say that a resource file could not be had."""
+    code = _CODES.get(fault.kind, "BlobDownloadMiscError")
+    return FailureInfo(
+        category="UserError",
+        code=code,
+        message=_MESSAGES[code],
+        details={**file.source, "FilePath": file.target, "Message": fault.reason},
+    )

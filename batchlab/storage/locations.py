@@ -1,0 +1,155 @@
+"""Where a lab keeps its data: a URL that fsspec knows, and the options to open it with.
+
+Containers are folders below the account's folder: ``<location>/<account>/<container>/<blob>``. A
+location that is the bare root of an object store (``s3://``, ``az://``) has the store's own
+buckets and containers instead; it is its owner's account that keeps these apart from others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from batchlab.core.settings import Settings
+from batchlab.errors import InvalidRequest, invalid
+
+__all__ = [
+    "EXTRAS",
+    "OBJECT_STORES",
+    "StorageLocation",
+    "in_memory",
+    "protocol_of",
+    "read_location",
+]
+
+OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
+"""Protocols of stores without directories."""
+EXTRAS = {"s3": "s3", "s3a": "s3", "az": "azure", "abfs": "azure", "abfss": "azure",
+          "http": "http", "https": "http"}  # fmt: skip
+_numbers = count(1)
+_READ_ONLY = ("http", "https", "data", "zip", "tar", "git", "github", "reference")
+
+
+class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a lab keeps its data.
+
+    Parameters
+    ----------
+    url : str
+        Of the location, without a slash at its end.
+    options : dict
+        For fsspec, such as credentials; plain values, never shown.
+    account : str
+        Whose part of the location it is.
+    fleeting : bool
+        Whether it goes when the lab is closed.
+    """
+
+    url: str
+    options: dict[str, Any] = {}
+    account: str = Settings().account_name
+    fleeting: bool = False
+
+    def of_account(self, account: str) -> StorageLocation:
+        """Return the part of another account."""
+        if account != self.account and self.is_bare:
+            reason = (
+                f"account {account!r} needs a part of its own: name a bucket, like s3://bucket"
+            )
+            raise invalid("storage", self.url, reason, owner="Lab")
+        return msgspec.structs.replace(self, account=account)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether containers are the store's own, instead of folders."""
+        return self.url.endswith("://")
+
+    @property
+    def base(self) -> str:
+        """What the URL of each container begins with."""
+        return self.url if self.is_bare else f"{self.url}/{self.account}/"
+
+    def __repr__(self) -> str:
+        return f"StorageLocation({self.base!r})"
+
+
+def in_memory() -> StorageLocation:
+    """Return a place in the memory of this process that nobody has used."""
+    return StorageLocation(url=f"memory://batchlab-{next(_numbers)}", fleeting=True)
+
+
+def protocol_of(url: str) -> str:
+    """Return the protocol of a URL; that of a path is ``file``."""
+    return url.partition("://")[0] if "://" in url else "file"
+
+
+def read_location(storage: Any, options: Any = None, *, owner: str = "Lab") -> StorageLocation:
+    """Read what a user says about a place for data.
+
+    Parameters
+    ----------
+    storage : str or path
+        A folder, or a URL that fsspec writes to.
+    options : mapping, optional
+        For fsspec.
+    owner : str
+        Whom it was said to, for the message.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: not a location, one that cannot be written to, options that
+        cannot travel to nodes, or its library is missing; ``InvalidUri``: no known protocol.
+    """
+    plain = _read_options(options, owner)
+    if isinstance(storage, os.PathLike):
+        storage = os.fspath(storage)
+    if not isinstance(storage, str) or not storage or "\0" in storage:
+        raise invalid("storage", storage, "must be a folder, or a URL such as s3://bucket/folder",
+                      owner=owner)  # fmt: skip
+    protocol = protocol_of(storage)
+    if protocol in ("file", "local"):
+        path = os.path.abspath(os.path.expanduser(storage.partition("://")[2] or storage))
+        return StorageLocation(url=f"file://{path.rstrip('/')}", options=plain)
+    if "::" in storage or protocol in _READ_ONLY:
+        raise invalid("storage", storage, "cannot be written to", owner=owner)
+    _check_protocol(protocol, storage, owner)
+    rest = storage.partition("://")[2].strip("/")
+    if not rest and protocol not in OBJECT_STORES:
+        raise invalid("storage", storage, f"name a folder: {protocol}://folder", owner=owner)
+    return StorageLocation(url=f"{protocol}://{rest}", options=plain)
+
+
+def _read_options(options: Any, owner: str) -> dict[str, Any]:
+    if options is None:
+        return {}
+    name = "storage_options"
+    if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+        raise invalid(name, "...", "must be a mapping of names to values", owner=owner)
+    try:
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(options)))
+    except (TypeError, ValueError):
+        plain = {}
+    if plain != dict(options):
+        reason = "must be plain values (text, numbers, lists, mappings): they travel to the nodes"
+        raise invalid(name, "...", reason, owner=owner)
+    return plain
+
+
+def _check_protocol(protocol: str, url: str, owner: str) -> None:
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few labs need it
+
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        extra = EXTRAS.get(protocol)
+        cure = f"pip install 'batchlab[{extra}]', here and on the nodes" if extra else str(error)
+        raise invalid("storage", url, f"its library is not installed: {cure}",
+                      owner=owner) from None  # fmt: skip
+    except ValueError:
+        raise InvalidRequest("InvalidUri", f"{url!r}: fsspec knows no protocol {protocol!r}"
+                             ) from None  # fmt: skip

@@ -1,0 +1,162 @@
+"""Output files of a run that has ended: chosen, uploaded, and told about, the same in all worlds.
+
+Each output file whose condition holds is tried, also when one before it failed; the first failure
+is the run's. What was done goes to ``fileuploadout.txt``, what went wrong to
+``fileuploaderr.txt``; both are there as soon as one output file is tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from batchlab.core.specs.files import OutputFile
+from batchlab.core.views import FailureInfo
+from batchlab.storage.containers import BlobContainer, BlobStore
+from batchlab.storage.faults import Kind, StorageFailed
+from batchlab.storage.patterns import Pattern, read_pattern
+
+__all__ = ["ERR", "OUT", "TIMED_OUT", "NodeDisk", "Upload", "upload_failure"]
+
+OUT, ERR = "fileuploadout.txt", "fileuploaderr.txt"
+TIMED_OUT = "FileUploadTimedOut"
+_CODES: dict[Kind, str] = {
+    "container": "FileUploadContainerNotFound",
+    "denied": "FileUploadAccessDenied",
+    "timeout": TIMED_OUT,
+}
+_MESSAGES = {
+    "FileUploadContainerNotFound": "The container for the output files does not exist",
+    "FileUploadAccessDenied": "Access to the container for the output files is denied",
+    TIMED_OUT: "The upload of the output files took too long",
+    "FileUploadMiscError": "The output files could not be uploaded",
+}
+
+
+class NodeDisk(Protocol):
+    """The disk that output files are on. Paths are absolute."""
+
+    def files(self, base: str, *, deep: bool) -> Iterator[str]:
+        """Return paths of files below a directory; only its own ones unless `deep`."""
+        ...
+
+    def content(self, path: str) -> bytes | str | None:
+        """Return what is in a file, or a path that it may be read from; None if it is none.
+
+        Raises `StorageFailed` for a file that must not be uploaded.
+        """
+        ...
+
+
+def upload_failure(code: str, reason: str, output: OutputFile | None = None) -> FailureInfo:
+    """Say that output files could not be uploaded."""
+    details = {"Message": reason}
+    if output is not None:
+        details["FilePattern"] = output.file_pattern
+        details["ContainerUrl"] = _without_signature(output.destination.container.container_url)
+    return FailureInfo(category="UserError", code=code, message=_MESSAGES[code], details=details)
+
+
+class Upload:
+    """The upload of the output files of one run.
+
+    Parameters
+    ----------
+    store : BlobStore
+        The lab's storage.
+    disk : NodeDisk
+    directory : str
+        The run's working directory, absolute.
+    environment : mapping
+        The run's variables.
+    note : callable
+        Takes the name of a log and a line for it.
+    wanted : callable, optional
+        Asked before each file; when it is False the rest is left.
+
+    Attributes
+    ----------
+    uploaded : int
+        How many files have been uploaded: it grows while an upload gets on.
+    """
+
+    def __init__(
+        self,
+        store: BlobStore,
+        disk: NodeDisk,
+        directory: str,
+        environment: Mapping[str, str],
+        note: Callable[[str, str], None],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._store = store
+        self._disk = disk
+        self._directory = directory
+        self._environment = environment
+        self._note = note
+        self._wanted = wanted
+        self.uploaded = 0
+
+    def run(self, outputs: Iterable[OutputFile]) -> FailureInfo | None:
+        """Upload output files; the first failure, or None."""
+        failure = None
+        for output in outputs:
+            try:
+                self._one(output)
+            except StorageFailed as error:
+                self._note(ERR, f"{output.file_pattern}: {error.reason}")
+                code = _CODES.get(error.kind, "FileUploadMiscError")
+                failure = failure or upload_failure(code, error.reason, output)
+        return failure
+
+    def _one(self, output: OutputFile) -> None:
+        destination = output.destination.container
+        try:
+            pattern = read_pattern(output.file_pattern, self._directory, self._environment)
+        except re.error as error:
+            raise StorageFailed("other", f"the pattern cannot be read: {error}") from None
+        container = self._store.resolve(destination.container_url)
+        container.check()
+        url = _without_signature(container.url)
+        count, first = 0, None
+        for found in self._matches(pattern):
+            if not self._wanted():
+                return
+            blob = pattern.blob(found, destination.path)
+            try:
+                count += self._send(container, f"{pattern.base}/{found}", blob)
+            except StorageFailed as error:
+                self._note(ERR, f"{pattern.base}/{found} -> {url}/{blob}: {error.reason}")
+                first = first or error
+                if error.kind == "container":
+                    break
+            else:
+                self._note(OUT, f"{pattern.base}/{found} -> {url}/{blob}")
+        self._note(
+            OUT, f"{output.file_pattern}: {count} file{'s' * (count != 1)} uploaded to {url}"
+        )
+        if first is not None:
+            raise first
+
+    def _matches(self, pattern: Pattern) -> Iterator[str]:
+        if pattern.regex is None:
+            if self._disk.content(f"{pattern.base}/{pattern.name}") is not None:
+                yield pattern.name
+            return
+        for found in sorted(self._disk.files(pattern.base, deep=pattern.deep)):
+            if pattern.regex.match(found):
+                yield found
+
+    def _send(self, container: BlobContainer, path: str, blob: str) -> bool:
+        content = self._disk.content(path)
+        if content is None:  # it has gone meanwhile
+            return False
+        container.write(blob, content)
+        self.uploaded += 1
+        return True
+
+
+def _without_signature(url: str) -> str:
+    """Leave out of a URL what gives access."""
+    return url.partition("?")[0]

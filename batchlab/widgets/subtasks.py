@@ -1,0 +1,31 @@
+"""What the subtasks of a multi-instance task look like."""
+
+from __future__ import annotations
+
+from batchlab.handles.subtasks import Subtasks
+from batchlab.widgets.html import Html, card, state, table
+
+__all__ = ["subtask_card", "subtask_table"]
+
+ROWS = 20
+
+
+def subtask_card(rows: Subtasks) -> Html:
+    """The subtasks of a task."""
+    return card("Subtasks", "", [], subtask_table(rows), colour="#cc79a7")
+
+
+def subtask_table(rows: Subtasks) -> Html:
+    """A row for each subtask but the primary."""
+    cells = [
+        (
+            str(row.id),
+            state(row.state),
+            row.node_id,
+            "" if row.exit_code is None else str(row.exit_code),
+            row.failure_info.code if row.failure_info else "",
+        )
+        for row in rows[:ROWS]
+    ]
+    columns = ("subtask", "state", "node", "exit code", "failure")
+    return table("", columns, cells, left_out=len(rows) - len(cells), numbers=("exit code",))
