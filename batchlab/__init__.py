@@ -58,6 +58,7 @@ from batchlab.errors import (
     LabFailed,
     NotFound,
     ServerBusy,
+    TaskFailed,
     WaitNeverEnds,
     WaitTimeout,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "Task",
     "TaskConstraints",
     "TaskDependencies",
+    "TaskFailed",
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",

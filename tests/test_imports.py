@@ -26,6 +26,7 @@ LINES = [
     {"batchlab.core"},
     {"batchlab.storage"},
     {
+        "batchlab.drivers.calls",
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
         "batchlab.drivers.history",

@@ -9,8 +9,8 @@ it needs of the standard library, and nothing of batchlab. A simulated node call
 The file of an outcome is a line that says its kind, and then the rest::
 
     value    the pickle of what the function returned
-    error    the pickle of three: what the exception says, its traceback as text, and its own pickle,
-             empty if it has none
+    error    the pickle of three: what the exception says, its traceback as text, and its own
+             pickle, empty if it has none
     exit     nothing: the function ended its process by `sys.exit`
     begun    nothing: so far, or for ever, when the process was killed
 """
@@ -34,6 +34,7 @@ __all__ = [
     "RESULT",
     "VALUE",
     "outcome",
+    "unpacked",
 ]
 
 PROGRAM = "batchlab-call"
@@ -66,6 +67,11 @@ def outcome(function: bytes, arguments: bytes) -> tuple[int, bytes]:
         return _exit_code(error), EXIT
     except BaseException as error:
         return 1, ERROR + _pickled_error(error)
+
+
+def unpacked(arguments: str) -> bytes:
+    """Small arguments, as they were before they went into a variable."""
+    return a2b_base64(arguments)
 
 
 def _call(function: bytes, arguments: bytes) -> object:
@@ -134,7 +140,7 @@ def _main() -> int:
     _write(target, BEGUN)
     sys.path.insert(0, directory)
     small = os.environ.get(ARGUMENTS_VARIABLE)
-    arguments = a2b_base64(small) if small else _read(os.path.join(directory, ARGUMENTS))
+    arguments = unpacked(small) if small else _read(os.path.join(directory, ARGUMENTS))
     code, result = outcome(_read(os.path.join(directory, FUNCTION)), arguments)
     _write(target, result)
     return code

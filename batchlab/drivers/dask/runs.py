@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers import calls
+from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
@@ -34,6 +37,9 @@ from batchlab.storage.uploads import ERR, OUT
 __all__ = ["Run"]
 
 Ending = Literal["cancelled", "expired"]
+
+_CALL = [sys.executable, "-P", calls.__file__]
+"""What a node runs for a Python task: a file, because the package takes longer to import."""
 
 
 class Run:
@@ -131,6 +137,8 @@ class Run:
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
         words = split_command(order.command_line)
+        if words[:1] == [PROGRAM]:
+            words[:1] = _CALL
         variables = environment(order, self._node, self._inherited)
         directory = variables["AZ_BATCH_TASK_DIR"]
         working = variables["AZ_BATCH_TASK_WORKING_DIR"]
