@@ -72,17 +72,21 @@ from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
 
 if _typing.TYPE_CHECKING:
+    from batchlab import formulas
     from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
+    from batchlab.laboratory import Arrivals, Comparison, Simulation, compare, simulate
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AffinityInfo",
+    "Arrivals",
     "AutoPoolSpecification",
     "AutoScaleRun",
     "AutoUserSpecification",
     "BatchError",
     "Behavior",
+    "Comparison",
     "Conflict",
     "Container",
     "EnvironmentSetting",
@@ -121,6 +125,7 @@ __all__ = [
     "Schedule",
     "ServerBusy",
     "SimulatedLab",
+    "Simulation",
     "StartTask",
     "Storage",
     "Task",
@@ -137,13 +142,32 @@ __all__ = [
     "WaitTimeout",
     "Workload",
     "__version__",
+    "compare",
+    "formulas",
+    "simulate",
 ]
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """Load the formula language when it is first used."""
-    if name in ("AutoScaleRun", "Formula", "FormulaError"):
-        from batchlab import autoscale  # noqa: PLC0415
+_LAZY = {
+    "Arrivals": "laboratory",
+    "AutoScaleRun": "autoscale",
+    "Comparison": "laboratory",
+    "Formula": "autoscale",
+    "FormulaError": "autoscale",
+    "Simulation": "laboratory",
+    "compare": "laboratory",
+    "formulas": "",
+    "simulate": "laboratory",
+}
 
-        return getattr(autoscale, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> _typing.Any:
+    """Load the formula language and its laboratory when they are first used."""
+    home = _LAZY.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    if not home:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

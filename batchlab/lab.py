@@ -14,11 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from batchlab.core.settings import Settings
+from batchlab.core.settings import ACCOUNT_URL, Settings
 from batchlab.core.specs import Quotas
-from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
 from batchlab.handles.current import current_connection
@@ -30,6 +27,8 @@ from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import StorageLocation, read_location
 
 if TYPE_CHECKING:
+    from batchlab.drivers.dask.connection import DaskConnection
+    from batchlab.drivers.dask.inside import InsideConnection
     from batchlab.drivers.simulated.connection import SimulatedConnection
     from batchlab.drivers.simulated.workload import Workload
 
@@ -51,8 +50,13 @@ class Lab(BaseLab):
     cluster : Cluster, Client or str, optional
         A Dask cluster to use, a client of one, or the address of its scheduler
         (``"tcp://...:8786"``). Another notebook may use it at the same time: whoever attaches to
-        the address finds the same pools and jobs. A cluster on this machine is started if
+        the address under the same account finds the same pools and jobs, and whatever else he
+        says about the lab has to agree with what it is. A cluster on this machine is started if
         omitted, and ended by `close`.
+    account : str, default "batchlab"
+        Whose lab it is: 1 to 24 lower-case letters and digits. The accounts on one cluster see
+        nothing of each other: pools, jobs, tasks, files and priorities are each account's own.
+        They share the workers, each of which is a node of one account at a time.
     speed : float, default 1
         How many times faster than the wall clock lab time runs.
     processes : bool, default False
@@ -72,6 +76,12 @@ class Lab(BaseLab):
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
+    isolate_users : bool, default False
+        Whether commands really run as the users that they should run as, which only a lab that
+        runs as root can do: one that is not elevated as a user of its node without any rights
+        beyond it, who sees no file of other accounts, nor, with scope ``task``, of other tasks;
+        an elevated one as root. If False all run as the lab's own user, and `Task.explain` says
+        so of those that ask for something else.
     storage : str or path, optional
         Where data is kept, for resource files and output files: a folder, or any URL that fsspec
         writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
@@ -86,10 +96,15 @@ class Lab(BaseLab):
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: what was given is no cluster, or a setting is wrong.
+        ``InvalidPropertyValue``: what was given is no cluster, or a setting is wrong, or is not
+        that of the lab which is there.
+    Conflict
+        ``OperationInvalidForCurrentState``: the cluster has no batchlab, or is another account's;
+        with `isolate_users`, the lab does not run as root.
     """
 
     __slots__ = ()
+    _connection: DaskConnection | InsideConnection
 
     @verb
     def __init__(
@@ -98,11 +113,13 @@ class Lab(BaseLab):
         *,
         speed: float | None = None,
         processes: bool | None = None,
-        release_on_leave: bool = False,
+        account: str | None = None,
+        release_on_leave: bool | None = None,
         root: str | os.PathLike[str] | None = None,
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
+        isolate_users: bool | None = None,
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
@@ -117,20 +134,33 @@ class Lab(BaseLab):
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
             storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
-            settings=_settings(quotas, spot_return, sample_delay, "Lab"),
         )
+        choices = _settings(
+            "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
+        ) | given(isolate_users=_truth("isolate_users", isolate_users))
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
             raise invalid(name, value, reason, owner="Lab")
         # Dask takes a second to import: only those who run nodes pay for it.
         from batchlab.drivers.dask.connection import DaskConnection  # noqa: PLC0415
 
-        connection: Connection
         if cluster is None:
-            connection = DaskConnection.start(**settings, **own)
+            connection = DaskConnection.start(settings=Settings(**choices), **settings, **own)
         else:
-            connection = DaskConnection.attach(cluster, **settings)
-        super().__init__(connection, _describe("Lab", cluster is not None, speed, processes))
+            connection = DaskConnection.attach(cluster, settings=choices, **settings)
+        super().__init__(
+            connection, _describe("Lab", cluster is not None, account, speed, processes)
+        )
+
+    @verb
+    def shutdown(self) -> None:
+        """End the lab of this account, for everybody who has attached to it.
+
+        On a cluster that was there before, `close` only lets go and the lab goes on; this stops
+        its nodes, deletes its folders and gives its workers back. The labs of other accounts and
+        the cluster stay.
+        """
+        self._connection.shutdown()
 
     @classmethod
     def current(cls) -> Lab:
@@ -176,6 +206,8 @@ class SimulatedLab(BaseLab):
     workload : Workload, optional
         How long commands take and how they end. A little of ``/bin/sh -c`` is understood without:
         ``echo``, ``cat``, ``rm``, ``sleep``, ``exit``, ``>``, ``$VARIABLES`` ...
+    account : str, default "batchlab"
+        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``: 1 to 24 lower-case letters and digits.
     max_nodes : int, optional
         How many nodes can be had at a time; a resize beyond ends with ``AllocationFailed``.
     journal : path, optional
@@ -205,6 +237,7 @@ class SimulatedLab(BaseLab):
         seed: int = 0,
         boot: Duration = "90s",
         workload: Workload | None = None,
+        account: str | None = None,
         max_nodes: int | None = None,
         journal: str | os.PathLike[str] | None = None,
         quotas: Quotas | None = None,
@@ -226,7 +259,11 @@ class SimulatedLab(BaseLab):
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
             storage=_storage(storage, storage_options, owner),
-            settings=_settings(quotas, spot_return, sample_delay, owner),
+            settings=Settings(
+                **_settings(
+                    owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
+                )
+            ),
         )
         connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
@@ -238,17 +275,22 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(quotas: Any, spot_return: Duration, sample_delay: Duration, owner: str) -> Settings:
+def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[str, Any]:
+    """The fields of `Settings` that were given, and the account."""
+    name = Settings().account_name if account is None else account
+    plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
+    if not plain or len(name) > 24:
+        reason = "must have 1 to 24 lower-case letters and digits"
+        raise invalid("account", account, reason, owner=owner)
     if quotas is not None and not isinstance(quotas, Quotas):
         raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
-    settings = Settings(quotas=quotas or Quotas())
-    spans = {"spot_return": spot_return, "sample_delay": sample_delay}
+    named = {"account_name": name, "account_url": ACCOUNT_URL.format(name)}
     given_s = {
         f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
         for name, span in spans.items()
         if span is not None
     }
-    return msgspec.structs.replace(settings, **given_s)
+    return given(quotas=quotas) | named | given_s
 
 
 def _storage(
@@ -269,9 +311,10 @@ def _storage(
     return location
 
 
-def _describe(name: str, attached: bool, speed: Any, processes: Any) -> str:
+def _describe(name: str, attached: bool, account: Any, speed: Any, processes: Any) -> str:
     parts: Sequence[str] = [
         *(["cluster"] if attached else []),
+        *([f"account={account!r}"] if account is not None else []),
         *([f"speed={speed:g}"] if speed is not None else []),
         *([f"processes={processes}"] if processes is not None else []),
     ]

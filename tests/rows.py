@@ -284,6 +284,13 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     98: ("a node that left took the files, not the records",
          core("task_files", "locate_says_why_there_are_no_files")
          + story("nodes", "node_that_was_removed_takes_files_but_not_records_with_it")),
+    99: ("output for failures is not tried after a success, and leaves no log",
+         story("storage", "output_for_failures_is_not_tried_after_success")),
+    100: ("an upload that fails keeps the exit code, and fails the task without a retry",
+          story("storage", "upload_that_fails_keeps_the_exit_code_and_fails_the_task")),
+    101: ("the action of a listed exit code wins over that of a failed upload",
+          story("storage",
+                "exit_condition_of_a_listed_code_wins_over_that_of_a_failed_upload")),
     107: ("an auto pool goes with its job, unless it is kept alive",
           core("schedules", "auto_pool_lives_as_long_as_its_job",
                "auto_pool_that_is_kept_alive_stays")
@@ -309,9 +316,6 @@ WIRE = (72,)
 """Rows that only requests on the wire have: how many tasks one of them may carry."""
 
 NOT_YET: dict[int, str] = {
-    99: "output files",
-    100: "output files",
-    101: "output files",
     102: "certificates",
     103: "application packages",
     104: "application packages",

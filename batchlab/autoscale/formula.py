@@ -13,7 +13,7 @@ from batchlab.autoscale.names import SAMPLED, canonical, is_service, nearest
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import AutoScaleRun, Targets
 from batchlab.autoscale.sampling import SampleHistory
-from batchlab.autoscale.syntax import Call, Program, print_program, walk
+from batchlab.autoscale.syntax import Call, Name, Program, print_program, walk
 from batchlab.autoscale.values import Refused, Timestamp, as_timestamp, in_utc
 from batchlab.errors import InvalidRequest, invalid
 
@@ -161,6 +161,17 @@ class Formula:
                 )
             now = max(newest, default=_NO_MOMENT)
         return _read_moment("now", now)
+
+    @property
+    def sampled(self) -> frozenset[str]:
+        """The sampled variables that it names, in canonical spelling."""
+        names = (
+            SAMPLED_NAMES.get(node.name)
+            for statement in self._program.statements
+            for node in walk(statement.value)
+            if isinstance(node, Name)
+        )
+        return frozenset(name for name in names if name is not None)
 
     def _reads_clock(self) -> bool:
         return any(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from batchlab.autoscale.explain import Sentences
 
 __all__ = [
     "AutoScaleRun",
@@ -184,6 +187,29 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
         """The result string as API versions before 2017 wrote it: one kind of node."""
         _, _, rest = self.results.split(";", 2)
         return f"$TargetDedicated={self.target_dedicated_nodes};{rest}"
+
+    def explain(self) -> Sentences:
+        """Why it came to this: the samples it saw, each branch and bound, and what came of it.
+
+        Returns
+        -------
+        list of str
+            Sentences, in the order of the formula, then about the decision.
+        """
+        from batchlab.autoscale.explain import explain  # noqa: PLC0415 - for those who ask why
+
+        return explain(self)
+
+    def __repr__(self) -> str:
+        said = self.error.code if self.error else self.results
+        outcome = f" ({self.outcome})" if self.outcome else ""
+        return f"<AutoScaleRun {self.timestamp:%Y-%m-%d %H:%M:%S}: {said}{outcome}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        # The only look downwards: displays know runs, and a run finds its display when shown.
+        from batchlab.widgets import mimebundle  # noqa: PLC0415
+
+        return mimebundle(self)
 
     def __str__(self) -> str:
         return self.results if self.error is None else f"{self.results}\n{self.error}"

@@ -223,11 +223,10 @@ def _refuse_unless(job: JobRecord, states: tuple[str, ...]) -> None:
     if state not in states:
         code = {
             "active": "OperationInvalidForCurrentState",
-            "disabled": "JobDisabled",
             "terminating": "JobBeingTerminated",
             "completed": "JobCompleted",
             "deleting": "JobBeingDeleted",
-        }.get(state, "JobNotActive")
+        }[state]
         raise Conflict(
             code, f"job {job.spec.id!r} is {state}: this needs it to be {' or '.join(states)}"
         )

@@ -363,7 +363,8 @@ class Core:
             if self._unsettled:
                 jobs.settle(self, self._unsettled.popitem()[1])
             elif self._unscheduled:
-                schedules.settle(self, self._unscheduled.popitem()[1])
+                first = next(iter(self._unscheduled))  # due at the same moment: in their order
+                schedules.settle(self, self._unscheduled.pop(first))
             elif self._unplaced:
                 place(self, self._unplaced.popitem()[1])
             else:

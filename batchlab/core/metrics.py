@@ -60,7 +60,8 @@ def sample(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
                 forget = now - times[0] > KEPT + timedelta(hours=1)
             if forget:
                 history.forget(now - KEPT)
-    _tell_to_measure(core, pool)
+    if core.settings.sample_nodes:
+        _tell_to_measure(core, pool)
     core.deadlines.at(core.now + PERIOD_S, sample, core, pool, record)
 
 

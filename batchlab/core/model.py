@@ -216,8 +216,14 @@ def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
         pairs = [(getattr(item, "name", None), getattr(item, "value", None)) for item in value]
     else:
         raise invalid(name, value, "must be a mapping of names to values", owner=owner)
+    notes = (
+        name == "metadata"
+    )  # opaque to the service, whereas a process takes no "A=B" for a name
     for key, text in pairs:
-        if not isinstance(key, str) or not key or "=" in key:
+        if key == "" and notes:
+            raise invalid(name, key, "each item needs a name", owner=owner,
+                          code="EmptyMetadataKey")  # fmt: skip
+        if not isinstance(key, str) or not key or ("=" in key and not notes):
             raise invalid(name, key, "each name must be text without '='", owner=owner)
         _text(key, name, owner)
         _text(text, f"{name}[{key!r}]", owner)

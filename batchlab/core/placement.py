@@ -38,6 +38,8 @@ def enqueue(core: Core, task: TaskRecord, *, first: bool = False) -> None:
     """Put an active task into its job's queue: at the end, or, interrupted, at the front."""
     assert isinstance(task.phase, phases.TaskActive)
     job, slots = task.job, size(task)
+    if slots < 0 and task.spec.required_slots != 1:
+        return  # it can run nowhere, and must not stand before those that can
     number = core.next_number()
     queue = job.queue.get(slots)
     if queue is None:

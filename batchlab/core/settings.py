@@ -6,7 +6,9 @@ import msgspec
 
 from batchlab.core.specs import Quotas
 
-__all__ = ["Settings"]
+__all__ = ["ACCOUNT_URL", "Settings"]
+
+ACCOUNT_URL = "https://{}.local.batch.azure.com"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,13 +26,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         How long a preempted node stays away, in seconds of lab time.
     sample_delay_s : float, default 60
         How old a sample is when an autoscale formula first sees it, in seconds of lab time.
+    sample_nodes : bool, default True
+        Whether nodes are measured while their pool follows a formula. For simulations of a formula
+        that looks at no such variable.
     isolate_users : bool, default False
         Whether runs really run as the users they name; else who they would be is only recorded.
     """
 
     account_name: str = "batchlab"
-    account_url: str = "https://batchlab.local.batch.azure.com"
+    account_url: str = ACCOUNT_URL.format("batchlab")
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
     sample_delay_s: float = 60.0
+    sample_nodes: bool = True
     isolate_users: bool = False

@@ -88,6 +88,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        ...
+
+    @property
     def storage(self) -> BlobStore:
         """The lab's storage; data goes there directly."""
         ...

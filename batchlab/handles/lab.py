@@ -49,6 +49,11 @@ class BaseLab(Shown):
         self._description = description
 
     @property
+    def account(self) -> str:
+        """The name of the account whose pools and jobs these are."""
+        return self._connection.account
+
+    @property
     def now(self) -> datetime:
         """The time on the lab's clock, in UTC."""
         return datetime.fromtimestamp(self._connection.now(), UTC)

@@ -29,7 +29,7 @@ from batchlab.core.questions import (
 from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, UserAccount
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -171,10 +171,9 @@ class Pool(Handle):
         return run
 
     @property
-    def auto_scale_history(self) -> list[AutoScaleRun]:
+    def auto_scale_history(self) -> AutoScaleHistory:
         """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
-        runs: list[AutoScaleRun] = self._connection.ask(ListAutoScaleRuns(pool_id=self._id))
-        return runs
+        return AutoScaleHistory(self._connection.ask(ListAutoScaleRuns(pool_id=self._id)))
 
     @verb
     def measure(self) -> None:
@@ -245,6 +244,13 @@ class Pool(Handle):
         """
         goal = PoolIs(pool_id=self._id, state=check_state("pool", state, "Pool.wait"))
         self._connection.wait(goal, seconds(timeout, "Pool.wait"), watch)
+
+
+class AutoScaleHistory(list[AutoScaleRun], Shown):
+    """The evaluations of a pool, the oldest first; each can `explain` itself."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "no evaluation yet"
 
 
 class Pools(Handles[Pool]):

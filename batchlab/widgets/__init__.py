@@ -1,5 +1,15 @@
 """Displays of what a lab holds: views in, pixels out."""
 
-from batchlab.widgets.cards import mimebundle
+from batchlab.autoscale.results import AutoScaleRun
+from batchlab.handles.pool import AutoScaleHistory
+from batchlab.laboratory import Comparison, Simulation
+from batchlab.widgets.autoscaling import history_card, run_card
+from batchlab.widgets.cards import draw, mimebundle
+from batchlab.widgets.laboratory import comparison_card, simulation_card
 
 __all__ = ["mimebundle"]
+
+draw.register(AutoScaleRun, run_card)
+draw.register(AutoScaleHistory, history_card)
+draw.register(Simulation, simulation_card)
+draw.register(Comparison, comparison_card)

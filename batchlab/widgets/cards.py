@@ -23,7 +23,7 @@ from batchlab.core.views import (
 )
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
-from batchlab.handles.base import Handle, Handles, Shown
+from batchlab.handles.base import Handle, Handles
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs
@@ -36,17 +36,18 @@ from batchlab.handles.results import TaskList
 from batchlab.handles.storage import BlobList, Container, Storage
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
+from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 from batchlab.widgets.subtasks import subtask_card, subtask_table
 
-__all__ = ["mimebundle"]
+__all__ = ["draw", "mimebundle"]
 
 ROWS = 20
 """Rows that a table shows at most."""
 
 
-def mimebundle(thing: Shown) -> dict[str, Any]:
+def mimebundle(thing: object) -> dict[str, Any]:
     """Text and HTML of a thing."""
     try:
         html = draw(thing)
@@ -86,6 +87,7 @@ def _pool(pool: Pool) -> Html:
         ("Nodes by state", _by_state(view.node_counts)),
         ("Start task", code(view.start_task.command_line) if view.start_task else ""),
         ("Cost", cost_line(pool.cost)),
+        ("Autoscale", run_line(view.auto_scale_run)),
         ("Resize errors", join(errors, " ")),
     ]
     return card("Pool", view.id, pairs)

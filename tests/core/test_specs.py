@@ -57,6 +57,7 @@ def fields() -> list[tuple[type[Model], str, str]]:
             kinds = [kind for kind in known if kind in text]
             kind = kinds[0] if kinds else "model" if "specs" in text else "text"
             kind = "list" if hint == TaskDependencies | None else kind  # a list says the same
+            kind = "notes" if name == "metadata" else kind
             found.append((model, name, "choice" if "Literal" in text else kind))
     return found
 
@@ -69,6 +70,7 @@ WRONG: dict[str, list[Any]] = {
     "datetime.datetime": ["soon", "2026-13-01", 7, 1.5, b"x", True, [], timedelta(1), object()],
     "dict": [7, "X=1", [1], {1: "x"}, {"X": 1}, {"": "x"}, {"A=B": "x"}, {"X": "\0"},
              {"X": None}, {"X": "\udfff"}],
+    "notes": [7, "X=1", [1], {1: "x"}, {"X": 1}, {"X": "\0"}, {"X": None}, {"X": "\udfff"}],
     "tuple": [7, "abc", {"a": 1}, [7], [None], object()],
     "model": [7, [], {}, object(), True],
     "list": [7, "a", b"a", {"a": 1}, [7], [None], ["a b"], object(), True],

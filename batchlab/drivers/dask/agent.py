@@ -24,8 +24,15 @@ from distributed import WorkerPlugin
 
 from batchlab.core.environment import SYSTEM_NAMES, NodeFacts
 from batchlab.core.ids import RunId
-from batchlab.core.inputs import NodesMeasured, Report, RunExited
-from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob, MeasureNodes, StartRun
+from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.outputs import (
+    CancelRun,
+    DeleteFiles,
+    ForgetJob,
+    MeasureNodes,
+    StartApplication,
+    StartRun,
+)
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
@@ -33,6 +40,7 @@ from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
+from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
 
@@ -68,7 +76,7 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
-        self._gateway = Gateway(worker, self.folders.root)
+        self._gateway = Gateway(worker, self.folders.root, config.account_name)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
@@ -92,7 +100,7 @@ class NodeAgent(WorkerPlugin):
         self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
         await threads.call(self._arrive)
-        worker.stream_handlers["batchlab-commands"] = self._take
+        worker.stream_handlers[messages.commands_op(config.lab_id)] = self._take
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
 
@@ -106,7 +114,7 @@ class NodeAgent(WorkerPlugin):
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
         await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
-        worker.stream_handlers["batchlab-commands"] = _ignore
+        worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
         worker.handlers.pop("batchlab_files", None)
         worker.handlers.pop("batchlab_leave", None)
 
@@ -180,6 +188,10 @@ class NodeAgent(WorkerPlugin):
                 self._spawn(self._footprints.release(command))
             case StartRun():
                 self._begin(self._register(command, True))
+            case StartApplication():
+                entry = self._runs.get(command.run_id)
+                if entry is not None and isinstance(entry.run, SubtaskRun):
+                    entry.run.begin_application()
             case CancelRun():
                 entry = self._runs.get(command.run_id)
                 if entry is not None:
@@ -209,7 +221,11 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        run = Run(order, self._facts, self._inherited, self._done, self._meter, self._store)
+        parts = order, self._facts, self._inherited, self._done, self._meter, self._store
+        if order.coordination is None:
+            run = Run(*parts)
+        else:
+            run = SubtaskRun(order.coordination, self._coordinated, *parts)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[order.run_id] = entry
         self._has_run = True
@@ -243,6 +259,15 @@ class NodeAgent(WorkerPlugin):
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._flush)
 
+    def _coordinated(self, report: RunCoordinated) -> None:
+        """The coordination command of a subtask has returned; on any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._tell, report)
+
+    def _tell(self, report: Report) -> None:
+        if not self._left:
+            self._send([report])
+
     def _flush(self) -> None:
         self._flushing = False
         done, self._outbox = self._outbox, []
@@ -263,7 +288,7 @@ class NodeAgent(WorkerPlugin):
         with contextlib.suppress(OSError):  # the scheduler is gone; so is who would want to know
             self._worker.batched_stream.send(
                 {
-                    "op": "batchlab-reports",
+                    "op": messages.reports_op(self.config.account_name),
                     "node_id": self.config.node_id,
                     "reports": messages.encode_reports(reports),
                 }
@@ -271,9 +296,9 @@ class NodeAgent(WorkerPlugin):
 
     # -- files ----------------------------------------------------------------------------------
 
-    async def _files(self, payload: bytes) -> bytes:
+    async def _files(self, payload: bytes, lab_id: str) -> bytes:
         call = messages.unpack(payload)
-        if self._left:
+        if self._left or lab_id != self.config.lab_id:  # the worker is another's by now
             return messages.answer_error(
                 Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pydoc
+from collections.abc import Mapping
 from typing import Any
 
 from distributed import Client
@@ -17,10 +18,10 @@ from distributed.core import Status
 
 import batchlab
 from batchlab.drivers.dask import messages
-from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.drivers.dask.host import BatchHost, HostConfig
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
-__all__ = ["find_client", "install_host", "scale_when_asked"]
+__all__ = ["find_client", "install_host", "refuse_other", "scale_when_asked"]
 
 CONNECT_S = 10.0
 SCALE_POLL_S = 1.0
@@ -70,11 +71,28 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
 def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
     """Put the host into the scheduler unless it is there; what the lab is, and its clock."""
     _check_versions(client)
-    client.register_plugin(host, name=PLUGIN_NAME)
-    answer: tuple[HostConfig, float] = messages.unpack(
-        client.sync(client.scheduler.batchlab_hello)
-    )
+    _check_labs(client, host.account)
+    client.register_plugin(host, name=host.name)
+    hello = messages.AccountRpc(client.scheduler, host.account).batchlab_hello
+    answer: tuple[HostConfig, float] = messages.unpack(client.sync(hello))
     return answer
+
+
+def _check_labs(client: Any, account: str) -> None:
+    """Refuse a cluster that another account's lab has started for itself."""
+    for other, nodes in client.run_on_scheduler(_labs).items():
+        if other != account and nodes != "cluster":
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"this cluster belongs to the lab of account {other!r}, which has started it for "
+                "itself: start one for both, such as dask.distributed.LocalCluster()",
+            )
+
+
+def _labs(dask_scheduler: Any) -> dict[str, str]:
+    """Where the nodes of each account's lab in this scheduler come from."""
+    plugins = dask_scheduler.plugins.values()
+    return {lab.account: lab.config.nodes for lab in plugins if isinstance(lab, BatchHost)}
 
 
 def _check_versions(client: Any) -> None:
@@ -90,6 +108,20 @@ def _check_versions(client: Any) -> None:
                 f"{place} has {has}, this is batchlab {batchlab.__version__}. "
                 + _CURE.format(version=batchlab.__version__),
             )
+
+
+def refuse_other(there: HostConfig, asked: Mapping[str, Any]) -> None:
+    """Refuse what somebody says about a lab that is there and is otherwise."""
+    for name, value in asked.items():
+        source = there.settings if hasattr(there.settings, name) else there
+        found = getattr(source, name)
+        if found != value:
+            word = name.removesuffix("_s")  # seconds, of what is a duration to the user
+            reason = (
+                f"the lab of account {there.settings.account_name!r} on this cluster has "
+                f"{found!r}: leave {word} out, or end that lab first"
+            )
+            raise invalid(word, value, reason, owner="Lab")
 
 
 async def scale_when_asked(cluster: Any, scheduler: Any) -> None:

@@ -1,7 +1,10 @@
 """Nodes on a cluster that somebody else started: the workers that are there.
 
-A node is a worker that had none yet, and letting go of the node leaves the worker alone. When
-there is none, a client whose cluster object can scale is asked for more. A node whose worker was
+A node is a worker that had none yet, and letting go of the node leaves the worker alone. The labs
+of all accounts on a cluster share its workers: `ClusterWorkers` says whose node each is, so that
+no two ever take the same one, and gives a worker that one lets go to whoever has waited longest.
+When there is none, a client whose cluster object can scale is asked for more; where nobody can, a
+node waits only while another account has workers that it may give back. A node whose worker was
 lost gets it back when a nanny restarts it under its name, else another one.
 """
 
@@ -13,9 +16,10 @@ from typing import Any
 from distributed import Scheduler
 from distributed.comm.addressing import get_address_host
 
+from batchlab.drivers.dask.addresses import Addresses
 from batchlab.drivers.dask.supply import RETURN_S, NoMachine
 
-__all__ = ["ClusterSupply"]
+__all__ = ["ClusterSupply", "ClusterWorkers"]
 
 CLUSTER_RETURN_S = 15.0
 """How long a lost worker may take to be back before another one is taken."""
@@ -24,9 +28,20 @@ ARRIVAL_S = 1.0
 SCALER_S = 4.0
 """How long ago a client that can scale may have been heard of."""
 
+_EXTENSION = "batchlab-workers"
+_Key = tuple[str, str]  # account, node id
 
-class ClusterSupply:
-    """Workers of a cluster that somebody else started.
+
+class _Waiting:
+    """A node that waits for a worker: for the one of this name, or for any."""
+
+    def __init__(self, name: Any) -> None:
+        self.name = name
+        self.future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+
+class ClusterWorkers:
+    """The workers of one scheduler, and the nodes of all accounts that they are.
 
     Parameters
     ----------
@@ -34,110 +49,180 @@ class ClusterSupply:
 
     Attributes
     ----------
+    nodes : dict
+        By address, the account and the id of the node that a worker is.
     wanted : asyncio.Event
         Set while nodes wait for workers that are not there.
+    addresses : Addresses
+        Of all nodes on the cluster.
     """
-
-    own = False
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._nodes: dict[str, str] = {}  # address -> node id
-        self._names: dict[str, Any] = {}  # node id -> name of its worker
-        self._nannies: dict[str, bool] = {}  # node id -> whether its worker had a nanny
-        self._refused: set[str] = set()
-        self._waiting: dict[str, asyncio.Future[str]] = {}
+        self.addresses = Addresses(str(scheduler.id))
+        self.nodes: dict[str, _Key] = {}
+        self._names: dict[_Key, Any] = {}  # of the worker that a node is, or was
+        self._nannies: dict[_Key, bool] = {}  # whether that worker had a nanny
+        self._refused: dict[str, list[str]] = {}  # address -> accounts
+        self._waiting: dict[_Key, _Waiting] = {}
         self._scaler_seen = float("-inf")
         self.wanted = asyncio.Event()
 
-    def worker_count(self) -> int:
+    @classmethod
+    def of(cls, scheduler: Scheduler) -> ClusterWorkers:
+        """The one of a scheduler."""
+        extensions: dict[str, Any] = scheduler.extensions
+        if _EXTENSION not in extensions:
+            extensions[_EXTENSION] = cls(scheduler)
+        found: ClusterWorkers = extensions[_EXTENSION]
+        return found
+
+    def count(self) -> int:
         """How many workers the cluster should have for all nodes that there are to be."""
-        return len(self._nodes) + len(self._refused) + len(self._waiting)
+        useless = sum(address not in self.nodes for address in self._refused)
+        return len(self.nodes) + useless + len(self._waiting)
 
     def scaler_seen(self) -> None:
         """A client that can scale the cluster has asked whether to."""
         self._scaler_seen = asyncio.get_running_loop().time()
 
-    def _can_scale(self) -> bool:
-        return asyncio.get_running_loop().time() - self._scaler_seen < SCALER_S
+    def _hope(self, account: str) -> bool:
+        """Whether a worker may still come: somebody can scale, or others may give theirs back."""
+        if asyncio.get_running_loop().time() - self._scaler_seen < SCALER_S:
+            return True
+        return any(other != account for other, _ in self.nodes.values())
 
-    async def get(self, node_id: str) -> str:
-        """See `Supply`."""
-        name = self._names.get(node_id)
+    async def get(self, key: _Key) -> str:
+        """The address of a worker for a node, new or come back; raises `NoMachine`."""
+        name, address = self._names.get(key), None
         if name is not None:
             address = self._scheduler.aliases.get(name)
-            if address is None and self._nannies.get(node_id):
-                address = await self._wait(node_id, CLUSTER_RETURN_S, scale=False)
-            if address is not None and self._bind(node_id, str(address)):
+            if address is not None and self._bind(key, str(address)):
                 return str(address)
-        for address in list(self._scheduler.workers):
-            if self._bind(node_id, address):
-                return address
-        address = await self._wait(node_id, ARRIVAL_S, scale=True)
-        if address is None or not self._bind(node_id, address):
+            if address is None and self._nannies.get(key):
+                address = await self._wait(key, name)
+                if address is not None:
+                    return address
+        for there in list(self._scheduler.workers):
+            if self._bind(key, there):
+                return there
+        address = await self._wait(key)
+        if address is None:
             raise NoMachine(
                 "the cluster has no worker left that is not a node already, and nobody who could "
                 "scale it: start more workers, then resize the pool again"
             )
         return address
 
-    async def _wait(self, node_id: str, seconds: float, *, scale: bool) -> str | None:
-        """Wait for a worker: for some time, or, if somebody can scale, until there is one."""
-        waiting = self._waiting[node_id] = asyncio.get_running_loop().create_future()
+    async def _wait(self, key: _Key, name: Any = None) -> str | None:
+        """Wait for the worker of this name for some time, or for any as long as there is hope."""
+        waiting = self._waiting[key] = _Waiting(name)
+        seconds = ARRIVAL_S if name is None else CLUSTER_RETURN_S
         try:
             while True:
-                if scale:
+                if name is None:
                     self.wanted.set()
-                done, _ = await asyncio.wait([waiting], timeout=seconds)
+                done, _ = await asyncio.wait([waiting.future], timeout=seconds)
                 if done:
-                    return str(waiting.result())
-                if not (scale and self._can_scale()):
+                    return waiting.future.result()
+                if name is not None or not self._hope(key[0]):
                     return None
         finally:
-            self._waiting.pop(node_id, None)
+            self._waiting.pop(key, None)
             if not self._waiting:
                 self.wanted.clear()
 
-    def _bind(self, node_id: str, address: str) -> bool:
+    def _bind(self, key: _Key, address: str) -> bool:
+        """Make a worker this node, unless it is another or has been refused."""
         state = self._scheduler.workers.get(address)
-        bound = self._nodes.get(address, node_id)
-        if state is None or bound != node_id or address in self._refused:
+        if state is None or self.nodes.get(address, key) != key:
             return False
-        self._nodes[address] = node_id
-        self._names[node_id] = state.name
-        self._nannies[node_id] = bool(state.nanny)
+        if key[0] in self._refused.get(address, ()):
+            return False
+        self.nodes[address] = key
+        self._names[key] = state.name
+        self._nannies[key] = bool(state.nanny)
         return True
+
+    def offer(self, address: str, name: Any) -> None:
+        """A worker is there: it is whoever's name it has, else the one's who waited longest."""
+        if address in self.nodes:
+            return  # taken already: every account is told of every worker
+        ahead = [item for item in self._waiting.items() if item[1].name == name]
+        others = [item for item in self._waiting.items() if item[1].name is None]
+        for key, waiting in (*ahead, *others):
+            if not waiting.future.done() and self._bind(key, address):
+                waiting.future.set_result(address)
+                return
+
+    def left(self, address: str) -> None:
+        """A worker has left the cluster."""
+        self.nodes.pop(address, None)
+        self._refused.pop(address, None)
+
+    def refuse(self, key: _Key, address: str) -> None:
+        """This worker cannot be a node of this account."""
+        self._refused.setdefault(address, []).append(key[0])
+        self._names.pop(key, None)
+        if self.nodes.get(address) == key:
+            del self.nodes[address]
+            self._offer_again(address)
+
+    def give_up(self, key: _Key) -> None:
+        """The node need not wait any more."""
+        waiting = self._waiting.get(key)
+        if waiting is not None and not waiting.future.done():
+            waiting.future.set_exception(NoMachine("the node is not wanted any more"))
+
+    def give_back(self, key: _Key) -> None:
+        """The node needs its worker no more: others may have it."""
+        self._names.pop(key, None)
+        self._nannies.pop(key, None)
+        for address in [address for address, other in self.nodes.items() if other == key]:
+            del self.nodes[address]
+            self._offer_again(address)
+
+    def _offer_again(self, address: str) -> None:
+        state = self._scheduler.workers.get(address)
+        if state is not None:
+            self.offer(address, state.name)
+
+
+class ClusterSupply:
+    """Workers of a cluster that somebody else started, for the nodes of one account.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    account : str
+    """
+
+    own = False
+
+    def __init__(self, scheduler: Scheduler, account: str) -> None:
+        self._scheduler = scheduler
+        self._account = account
+        self.shared = ClusterWorkers.of(scheduler)
+
+    async def get(self, node_id: str) -> str:
+        """See `Supply`."""
+        return await self.shared.get((self._account, node_id))
 
     def joined(self, address: str, name: Any) -> None:
         """See `Supply`."""
-        first = None
-        for node_id, waiting in self._waiting.items():
-            if waiting.done():
-                continue
-            if self._names.get(node_id) == name:
-                first = waiting
-                break
-            if first is None and node_id not in self._names:
-                first = waiting
-        if first is not None:
-            first.set_result(address)
+        self.shared.offer(address, name)
 
     def left(self, address: str) -> None:
         """See `Supply`."""
-        self._nodes.pop(address, None)
-        self._refused.discard(address)
+        self.shared.left(address)
 
     def refuse(self, node_id: str, address: str) -> None:
         """See `Supply`."""
-        self._nodes.pop(address, None)
-        self._names.pop(node_id, None)
-        self._refused.add(address)
+        self.shared.refuse((self._account, node_id), address)
 
     def give_up(self, node_id: str) -> None:
         """See `Supply`."""
-        waiting = self._waiting.get(node_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(NoMachine("the node is not wanted any more"))
+        self.shared.give_up((self._account, node_id))
 
     async def restart(self, node_id: str, address: str) -> str:
         """Have the nanny restart the worker; one without nanny goes on as it is."""
@@ -154,20 +239,21 @@ class ClusterSupply:
 
     async def give_back(self, node_id: str) -> None:
         """See `Supply`."""
-        for address in [key for key, bound in self._nodes.items() if bound == node_id]:
-            del self._nodes[address]
-            self._offer(address)
-        self._names.pop(node_id, None)
-        self._nannies.pop(node_id, None)
-
-    def _offer(self, address: str) -> None:
-        state = self._scheduler.workers.get(address)
-        if state is not None:
-            self.joined(address, state.name)
+        self.shared.give_back((self._account, node_id))
+        self.shared.addresses.give_back(self._name(node_id))
 
     def ip_address(self, node_id: str, address: str) -> str:
         """See `Supply`."""
-        return str(get_address_host(address))
+        host = get_address_host(address)
+        return self.shared.addresses.ip_address(self._name(node_id), host)
+
+    def port_range(self, node_id: str, address: str) -> tuple[int, int]:
+        """See `Supply`."""
+        host = get_address_host(address)
+        return self.shared.addresses.port_range(self._name(node_id), host)
+
+    def _name(self, node_id: str) -> str:
+        return f"{self._account}/{node_id}"
 
     async def close(self) -> None:
         """The workers are not ours."""

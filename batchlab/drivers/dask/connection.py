@@ -16,20 +16,21 @@ import multiprocessing
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import dask
-from distributed.core import ConnectionPool
-from distributed.utils import LoopRunner
-
 from batchlab.core.machine import Settings
 from batchlab.drivers.dask import messages
-from batchlab.drivers.dask.attaching import find_client, install_host, scale_when_asked
-from batchlab.drivers.dask.host import PLUGIN_NAME, BatchHost, HostConfig
+from batchlab.drivers.dask.attaching import (
+    find_client,
+    install_host,
+    refuse_other,
+    scale_when_asked,
+)
+from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.own import OwnCluster
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
 from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation
 
@@ -37,7 +38,6 @@ __all__ = ["DaskConnection"]
 
 Result = TypeVar("Result")
 
-CLOSE_S = 60.0
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
@@ -66,7 +66,7 @@ class DaskConnection(RemoteConnection):
         super().__init__(now, config.speed, config.storage)
         self.config = config
         self._loop = loop.asyncio_loop
-        self._rpc = rpc
+        self._rpc = messages.AccountRpc(rpc, config.settings.account_name)
         self._close = close
         self._closing = threading.Lock()
         _open.add(self)
@@ -125,7 +125,7 @@ class DaskConnection(RemoteConnection):
             journal=str(Path(journal).resolve()) if journal is not None else None,
             storage=_part(storage, settings),
         )
-        cluster = _OwnCluster(config)
+        cluster = OwnCluster(config)
         host = cluster.host
         return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
 
@@ -134,40 +134,47 @@ class DaskConnection(RemoteConnection):
         cls,
         cluster: Any,
         *,
+        settings: Mapping[str, Any] | None = None,
         speed: float | None = None,
-        settings: Settings | None = None,
         root: str | Path | None = None,
-        release_on_leave: bool = False,
+        release_on_leave: bool | None = None,
         storage: StorageLocation | None = None,
     ) -> DaskConnection:
-        """Attach to the lab on a cluster that somebody else started; begin it if there is none.
+        """Attach to the lab of an account on a cluster that somebody else started.
+
+        The first who comes begins the lab. Whoever comes later finds it as it is: what he says
+        about it has to agree with that.
 
         Parameters
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
-        speed, settings, root, release_on_leave, storage
-            As for `start`, for a lab that is begun. Speed and storage of one that is there must
-            agree.
+        settings : mapping, optional
+            Fields of `Settings`, of which ``account_name`` says whose lab is meant.
+        speed, root, release_on_leave, storage
+            As for `start`.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a cluster, an asynchronous client, another speed than
-            the lab's; ``InvalidUri``: not an address.
+            ``InvalidPropertyValue``: not a cluster, an asynchronous client, something else than
+            the lab that is there has; ``InvalidUri``: not an address.
         NotFound
             ``ResourceNotFound``: no scheduler answers.
         Conflict
-            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version.
+            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version,
+            or belongs to the lab of another account alone.
         """
+        chosen = Settings(**(settings or {}))
+        asked: dict[str, Any] = {
+            "speed": None if speed is None else _check_speed(speed),
+            "root": None if root is None else str(root),
+            "release_on_leave": release_on_leave,
+            "storage": _part(storage, chosen),
+        }
+        asked = {name: value for name, value in asked.items() if value is not None}
         config = HostConfig(
-            lab_id=uuid.uuid4().hex[:12],
-            nodes="cluster",
-            settings=settings or Settings(),
-            speed=_check_speed(1.0 if speed is None else speed),
-            root=str(root) if root is not None else None,
-            release_on_leave=release_on_leave,
-            storage=_part(storage, settings),
+            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
         )
         client, ours = find_client(cluster)
         scaler: concurrent.futures.Future[None] | None = None
@@ -180,20 +187,25 @@ class DaskConnection(RemoteConnection):
 
         try:
             there, now = install_host(client, BatchHost(config))
-            if speed is not None and there.speed != speed:
-                raise invalid("speed", speed, f"the lab on this cluster runs at {there.speed:g}")
-            if storage is not None and there.storage != config.storage:
-                reason = f"the lab on this cluster has another, {there.storage}"
-                raise invalid("storage", config.storage, reason, owner="Lab")
+            refuse_other(there, asked | dict(settings or {}))
         except BaseException:
             close()
             raise
         able = cluster if hasattr(cluster, "scale") else client.cluster
         if hasattr(able, "scale") and there.nodes == "cluster":
             scaler = asyncio.run_coroutine_threadsafe(
-                scale_when_asked(able, client.scheduler), client.loop.asyncio_loop
+                scale_when_asked(
+                    able, messages.AccountRpc(client.scheduler, config.settings.account_name)
+                ),
+                client.loop.asyncio_loop,
             )
         return cls(client.loop, client.scheduler, there, now, close)
+
+    def shutdown(self) -> None:
+        """End the account's lab for all its clients; a cluster that was there before goes on."""
+        if not self.closed:
+            self.call("close")
+        self.close()
 
     # -- talking ----------------------------------------------------------------------------------
 
@@ -247,61 +259,6 @@ def _check_speed(speed: Any) -> float:
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
         raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
     return float(speed)
-
-
-class _OwnCluster:
-    """A scheduler of ours, in a thread of this process, with the lab in it."""
-
-    def __init__(self, config: HostConfig) -> None:
-        self._config = config
-        silence(1)
-        make_runner: Any = LoopRunner  # untyped
-        self._runner = make_runner(asynchronous=False)
-        self._runner.start()
-        self.loop = self._runner.loop
-        self.host = BatchHost(config)
-        try:
-            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
-        except BaseException:
-            self.close()
-            raise
-
-    async def _start(self) -> None:
-        where: dict[str, Any] = {"protocol": "inproc://"}
-        if self._config.nodes == "processes":
-            where = {"host": "tcp://127.0.0.1", "port": 0}
-        with dask.config.set(QUIET):
-            self._scheduler = QuietScheduler(dashboard=False, **where)
-        await self._scheduler
-        self._pool = ConnectionPool()
-        await self._pool.start()
-        self.rpc = self._pool(self._scheduler.address)
-        await self._scheduler.register_scheduler_plugin(
-            self.host, name=PLUGIN_NAME, idempotent=True
-        )
-
-    def close(self) -> None:
-        """End the lab and the cluster; what does not end in time is left to the watchdog.
-
-        The first interrupt only ends the wait when the end has come, the second at once.
-        """
-        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
-        try:
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                try:
-                    ending.result(CLOSE_S)
-                except KeyboardInterrupt:
-                    ending.result(CLOSE_S)
-                    raise
-        finally:
-            self._runner.stop()
-            silence(-1)
-
-    async def _end(self) -> None:
-        await self.host.end()
-        if hasattr(self, "_pool"):
-            await self._pool.close()
-            await self._scheduler.close(reason="the lab is closed")
 
 
 @atexit.register

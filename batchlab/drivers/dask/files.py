@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from batchlab.drivers.dask.janitor import remove_tree
 from batchlab.drivers.ports import MAX_READ, FileEntry
-from batchlab.errors import InvalidRequest, NotFound, invalid
+from batchlab.errors import Forbidden, NotFound, invalid
 
 __all__ = ["Files"]
 
@@ -51,13 +51,13 @@ class Files:
         try:
             number = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except PermissionError as error:
-            raise InvalidRequest("IOError", f"{path!r} cannot be read: {error.strerror}") from None
+            raise Forbidden("IOError", f"{path!r} cannot be read: {error.strerror}") from None
         except OSError:
             raise _missing(path) from None
         try:
             facts = os.fstat(number)
             if not stat.S_ISREG(facts.st_mode):
-                raise InvalidRequest("IOError", f"{path!r} is not a regular file")
+                raise Forbidden("IOError", f"{path!r} is not a regular file")
             begin = start if start >= 0 else max(0, facts.st_size + start)
             return os.pread(number, min(length, MAX_READ), begin)
         finally:

@@ -68,6 +68,7 @@ class Fleet:
         Makes the `NodeConfig` of a node, given its first `StartNode`, and a boot.
     report : callable
         Takes a report.
+    lab_id : str
     patience_s : float
         How long a node may take to end what runs on it.
     """
@@ -78,9 +79,11 @@ class Fleet:
         supply: Supply,
         configure: Callable[[StartNode, int], messages.NodeConfig],
         report: Callable[[Report], None],
+        lab_id: str,
         patience_s: float = 3 * END_S,
     ) -> None:
         self._scheduler = scheduler
+        self._op = messages.commands_op(lab_id)
         self._supply = supply
         self._configure = configure
         self._report = report
@@ -133,9 +136,7 @@ class Fleet:
         comm = self._scheduler.stream_comms.get(node.address)
         if comm is not None:
             with contextlib.suppress(OSError):  # closed: Dask is about to remove the worker
-                comm.send(
-                    {"op": "batchlab-commands", "commands": messages.encode_commands(commands)}
-                )
+                comm.send({"op": self._op, "commands": messages.encode_commands(commands)})
 
     def address(self, node_id: str) -> str | None:
         """The worker behind a node that is up."""
@@ -219,7 +220,9 @@ class Fleet:
     def _tell_allocated(self, node: _Node, boot: int, address: str) -> None:
         node.allocated = True
         ip_address = self._supply.ip_address(node.id, address)
-        self._tell(node, boot, NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address))
+        ports = self._supply.port_range(node.id, address)
+        report = NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address, port_range=ports)
+        self._tell(node, boot, report)
 
     def _tell(self, node: _Node, boot: int, report: Report) -> None:
         if node.boot == boot and not self._closing:

@@ -47,6 +47,8 @@ class Gateway:
     worker : distributed.Worker
     root : str
         The node's folder.
+    account : str
+        Whose node it is.
 
     Attributes
     ----------
@@ -54,8 +56,9 @@ class Gateway:
         What a task finds in its environment.
     """
 
-    def __init__(self, worker: Any, root: str) -> None:
+    def __init__(self, worker: Any, root: str, account: str) -> None:
         self._worker = worker
+        self._account = account
         self._folder: str | None = None
         self._path = janitor.socket_file(root)
         if len(os.fsencode(self._path)) > LONGEST_PATH:
@@ -116,13 +119,13 @@ class Gateway:
     async def _answer(self, call: bytes) -> bytes:
         try:
             handler, arguments = msgspec.msgpack.decode(call, type=tuple[str, dict[str, Any]])
-            scheduler = self._worker.scheduler
+            host = messages.AccountRpc(self._worker.scheduler, self._account)
             if handler == "hello":
-                config, now = messages.unpack(await scheduler.batchlab_hello())
+                config, now = messages.unpack(await host.batchlab_hello())
                 return messages.answer(lambda: (now, config.speed, config.storage))
             if handler not in HANDLERS:
                 raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
-            answer: bytes = await getattr(scheduler, f"batchlab_{handler}")(**arguments)
+            answer: bytes = await getattr(host, f"batchlab_{handler}")(**arguments)
         except Conflict as error:
             return messages.answer_error(error)
         except OSError as error:

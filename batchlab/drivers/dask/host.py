@@ -1,9 +1,11 @@
 """The scheduler's side: the engine, living in a plugin of Dask's scheduler.
 
 So a lab lives as long as its cluster: clients come and go, and speak to it over Dask's own RPC
-(``batchlab_request``, ``_ask``, ``_wait``, ``_files`` ...). Everything here runs on the
-scheduler's loop. What enters from Dask is guarded: an error in a stream handler would cost a
-worker its place in the cluster, so it is logged and dropped.
+(``batchlab_request@account``, ``batchlab_ask@account`` ...). Each account has a lab of its own:
+an engine, a journal, a folder. All they share is the scheduler, and workers that are nodes of one
+of them at a time. Everything here runs on the scheduler's loop. What enters from Dask is guarded:
+an error in a stream handler would cost a worker its place in the cluster, so it is logged and
+dropped.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from batchlab.core.outputs import (
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    StartApplication,
     StartNode,
     StartRun,
     StopNode,
@@ -50,11 +53,16 @@ from batchlab.drivers.journal import Journal
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.locations import StorageLocation
 
-__all__ = ["PLUGIN_NAME", "BatchHost", "HostConfig"]
+__all__ = ["BatchHost", "HostConfig", "plugin_name"]
 
 logger = logging.getLogger("batchlab")
 
-PLUGIN_NAME = "batchlab"
+_EXTENSION = "batchlab-beginning"
+
+
+def plugin_name(account: str) -> str:
+    """What the scheduler knows the lab of an account as."""
+    return f"batchlab@{account}"
 
 
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,16 +104,29 @@ class BatchHost(SchedulerPlugin):
     config : HostConfig
     """
 
-    name = PLUGIN_NAME
     idempotent = True
 
     def __init__(self, config: HostConfig) -> None:
         self.config = config
+        self.account = config.settings.account_name
+        self.name = plugin_name(self.account)
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
 
     async def start(self, scheduler: Scheduler) -> None:
-        """Begin the lab."""
+        """Begin the lab, unless another client has just begun it."""
+        beginning = scheduler.extensions.setdefault(_EXTENSION, {})
+        other = beginning.get(self.account)
+        if other is not None:
+            await asyncio.wait([other])
+            return
+        beginning[self.account] = asyncio.get_running_loop().create_future()
+        try:
+            await self._start(scheduler)
+        finally:
+            beginning.pop(self.account).set_result(None)
+
+    async def _start(self, scheduler: Scheduler) -> None:
         config = self.config
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
@@ -124,7 +145,7 @@ class BatchHost(SchedulerPlugin):
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
-            scheduler, self._make_supply(), self._configure, self._feed,
+            scheduler, self._make_supply(), self._configure, self._feed, config.lab_id,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
         )  # fmt: skip
         handlers: dict[str, Any] = {
@@ -132,8 +153,10 @@ class BatchHost(SchedulerPlugin):
             "files": self._files, "scale": self._scale, "close": self._close_rpc,
             "changes": self._changes,
         }  # fmt: skip
-        scheduler.handlers.update({f"batchlab_{name}": do for name, do in handlers.items()})
-        scheduler.stream_handlers["batchlab-reports"] = self._take_reports
+        scheduler.handlers.update(
+            {f"batchlab_{name}@{self.account}": do for name, do in handlers.items()}
+        )
+        scheduler.stream_handlers[messages.reports_op(self.account)] = self._take_reports
         self._begun = True
 
     def _open(self, path: Path) -> Journal:
@@ -145,7 +168,7 @@ class BatchHost(SchedulerPlugin):
     def _make_supply(self) -> Supply:
         self._cluster: ClusterSupply | None = None
         if self.config.nodes == "cluster":
-            self._cluster = ClusterSupply(self._scheduler)
+            self._cluster = ClusterSupply(self._scheduler, self.account)
             return self._cluster
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
@@ -178,7 +201,7 @@ class BatchHost(SchedulerPlugin):
         for_nodes: dict[str, list[Command]] = {}
         for command in commands:
             match command:
-                case StartRun() | CancelRun():
+                case StartRun() | StartApplication() | CancelRun():
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
                 case DeleteFiles() | ForgetJob():
                     for_nodes.setdefault(command.node_id, []).append(command)
@@ -239,16 +262,25 @@ class BatchHost(SchedulerPlugin):
         return pickle.dumps((True, (self.config, self.now())))
 
     def _request(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self.engine.request(pickle.loads(payload)))
+        return messages.answer(lambda: self._open_engine().request(pickle.loads(payload)))
 
     def _ask(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self.engine.ask(pickle.loads(payload)))
+        return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))
+
+    def _open_engine(self) -> Engine:
+        """The engine, for as long as the lab lives."""
+        if self._closed is not None:
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"the lab of account {self.account!r} is closed",
+            )
+        return self.engine
 
     async def _wait(self, payload: bytes, seconds: float) -> bytes:
         """Answer True as soon as a condition holds, a list of reasons when it cannot, or False."""
         try:
             condition = pickle.loads(payload)
-            if self.engine.met(condition):
+            if self._open_engine().met(condition):
                 return messages.answer(lambda: True)
             reasons = self.engine.hopeless(condition)
             if reasons:
@@ -262,7 +294,7 @@ class BatchHost(SchedulerPlugin):
         self._waiters[future] = condition
         try:
             await asyncio.wait([future], timeout=seconds)
-            return messages.answer(lambda: self.engine.met(condition))
+            return messages.answer(lambda: self._open_engine().met(condition))
         finally:
             self._waiters.pop(future, None)
 
@@ -284,7 +316,7 @@ class BatchHost(SchedulerPlugin):
             if future.done():
                 continue
             try:
-                met = self.engine.met(condition)
+                met = self._closed is not None or self.engine.met(condition)
             except BatchError:
                 met = True  # the waiter finds out why
             if met:
@@ -298,7 +330,7 @@ class BatchHost(SchedulerPlugin):
             return messages.answer_error(_not_ready(location))
         try:
             answer: bytes = await self._scheduler.rpc(address).batchlab_files(
-                payload=pickle.dumps((True, call))
+                payload=pickle.dumps((True, call)), lab_id=self.config.lab_id
             )
         except Exception:
             return messages.answer_error(_not_ready(location))
@@ -306,20 +338,23 @@ class BatchHost(SchedulerPlugin):
 
     async def _scale(self, seconds: float) -> int:
         """How many workers a client that can scale should see to; 0 while there are enough."""
-        if self._cluster is None:
+        if self._cluster is None or self._closed is not None:
             return 0
-        self._cluster.scaler_seen()
+        shared = self._cluster.shared
+        shared.scaler_seen()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._cluster.wanted.wait(), seconds)
-        self._cluster.scaler_seen()
-        missing = self._cluster.worker_count() - len(self._scheduler.workers)
-        return self._cluster.worker_count() if missing > 0 else 0
+            await asyncio.wait_for(shared.wanted.wait(), seconds)
+        shared.scaler_seen()
+        return shared.count() if shared.count() > len(self._scheduler.workers) else 0
 
     # -- the end --------------------------------------------------------------------------------
 
-    async def _close_rpc(self) -> str:
+    async def _close_rpc(self) -> bytes:
+        """End the lab while the scheduler goes on: others stay, and a new one may begin."""
         await self.end()
-        return "OK"
+        if self._scheduler.plugins.get(self.name) is self:
+            self._scheduler.remove_plugin(name=self.name)
+        return messages.answer(lambda: None)
 
     async def before_close(self) -> None:
         """The scheduler is about to close: nothing that happens from now on is to be mended."""

@@ -106,6 +106,13 @@ class InsideConnection(RemoteConnection):
         free.append(link)
         return messages.unpack(answer)
 
+    def shutdown(self) -> None:
+        """Refuse: the lab is not this task's to end."""
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            "a task cannot end the lab that it runs in: terminate its job instead",
+        )
+
     def _end(self) -> None:
         self.closed = True
         for link in self._free.pop(os.getpid(), []):

@@ -14,31 +14,35 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.inputs import NodesMeasured, Report, RunExited
+from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
 from batchlab.core.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
     ForgetJob,
     MeasureNodes,
+    StartApplication,
     StartRun,
 )
 from batchlab.errors import BatchError, LabFailed
 from batchlab.storage.locations import StorageLocation
 
 __all__ = [
+    "AccountRpc",
     "FileCall",
     "NodeConfig",
     "answer",
     "answer_error",
+    "commands_op",
     "decode_commands",
     "decode_reports",
     "encode_commands",
     "encode_reports",
+    "reports_op",
     "unpack",
 ]
 
-NodeCommand = Union[StartRun, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
+NodeCommand = Union[StartRun, StartApplication, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
 """Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
 
 LENGTH_BYTES = 8
@@ -46,7 +50,7 @@ LENGTH_BYTES = 8
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
-NodeReport = Union[RunExited, NodesMeasured]  # noqa: UP007
+NodeReport = Union[RunExited, RunCoordinated, NodesMeasured]  # noqa: UP007
 """Reports that a node's agent makes; the others come from whoever keeps the nodes."""
 
 _reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])
@@ -97,6 +101,34 @@ class FileCall(msgspec.Struct, frozen=True):
     directory: str
     path: str
     options: dict[str, Any] = {}
+
+
+class AccountRpc:
+    """Calls the handlers of one account's lab in a scheduler.
+
+    Parameters
+    ----------
+    rpc : object
+        Calls any of the scheduler's handlers.
+    account : str
+    """
+
+    def __init__(self, rpc: Any, account: str) -> None:
+        self._rpc = rpc
+        self._account = account
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rpc, f"{name}@{self._account}")
+
+
+def commands_op(lab_id: str) -> str:
+    """The stream on which a lab's commands reach a worker, which may be another lab's by then."""
+    return f"batchlab-commands@{lab_id}"
+
+
+def reports_op(account: str) -> str:
+    """The stream on which the reports of an account's nodes reach the scheduler."""
+    return f"batchlab-reports@{account}"
 
 
 def encode_commands(commands: Sequence[Command]) -> bytes:

@@ -123,6 +123,22 @@ class Process:
             _kill_group(self.pid)
             return True
 
+    def returned(self) -> int:
+        """Wait until the command itself has ended, and leave alone what it has started."""
+        if hasattr(os, "waitid"):
+            with contextlib.suppress(ChildProcessError):
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+                if ended is not None:
+                    natural = ended.si_code == os.CLD_EXITED
+                    return ended.si_status if natural else 128 + ended.si_status
+        code = self._popen.wait()
+        return 128 - code if code < 0 else code
+
+    def clear(self, last_look: Callable[[int], None] | None = None) -> None:
+        """Kill all that a command has left, wherever it went, once it has ended."""
+        self._killed = True
+        self.wait(last_look)
+
     def wait(self, last_look: Callable[[int], None] | None = None) -> int:
         """Wait until no process of the command is left; its exit code, or 128 + signal.
 

@@ -44,6 +44,7 @@ class RemoteConnection(ABC):
 
     def __init__(self, now: float, speed: float, storage: StorageLocation) -> None:
         self.speed = speed
+        self.account = storage.account
         self.storage = BlobStore(storage)
         self.files = RemoteFiles(self.call)
         self._epoch, self._began = now, time.monotonic()

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -34,7 +34,7 @@ from batchlab.durations import format_duration
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
-__all__ = ["Run"]
+__all__ = ["Ending", "Run", "make_directories"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -97,21 +97,27 @@ class Run:
             self._exited(None, self.order.failure, None)
             return
         try:
-            words, directory, variables = self._prepare()
-            process = self._launch(words, directory, variables)
-            if process is not None:
-                self.began, self.process_id = time.monotonic(), process.pid
-                code = process.wait(self._last_look)
-                failure = None
-                if self.order.output_files:
-                    failure = self._upload(code, variables)
-                with self._lock:
-                    ending = self._ending
-                self._exited(code, failure, ending)
+            self._perform()
         except (LaunchFailed, DownloadFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
+
+    def _perform(self) -> None:
+        words, directory, variables = self._prepare()
+        process = self._launch(words, directory, variables)
+        if process is not None:
+            self._note(process)
+            code = process.wait(self._last_look)
+            failure = None
+            if self.order.output_files:
+                failure = self._upload(code, variables)
+            with self._lock:
+                ending = self._ending
+            self._exited(code, failure, ending)
+
+    def _note(self, process: Process) -> None:
+        self.began, self.process_id = time.monotonic(), process.pid
 
     def _last_look(self, pid: int) -> None:
         self._meter.ended(pid, self.began)
@@ -120,19 +126,25 @@ class Run:
     def end(self, why: Ending) -> None:
         """Kill the run, or do not begin it. Does not block."""
         with self._lock:
-            if self._over or self._ending == "cancelled":
+            if not self._ends_now(why):
                 return
-            if self._code is not None:
-                if why == "expired":
-                    return  # the process has ended in time
-            elif self._ending is not None:
-                return
-            elif self._process is not None:
-                if self._process.kill():
-                    self._ending = why
-                return
-            self._ending = why
         self._exited(self._code, None, why)
+
+    def _ends_now(self, why: Ending) -> bool:
+        """Kill what runs; whether nothing did, and the run is over. Under the lock."""
+        if self._over or self._ending == "cancelled":
+            return False
+        if self._code is not None:
+            if why == "expired":
+                return False  # the process has ended in time
+        elif self._ending is not None:
+            return False
+        elif self._process is not None:
+            if self._process.kill():
+                self._ending = why
+            return False
+        self._ending = why
+        return True
 
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
@@ -140,13 +152,14 @@ class Run:
         if words[:1] == [PROGRAM]:
             words[:1] = _CALL
         variables = environment(order, self._node, self._inherited)
-        directory = variables["AZ_BATCH_TASK_DIR"]
-        working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-        logs = (OUT, ERR) if order.output_files else ()
-        _make_directories(directory, working, variables["AZ_BATCH_CERTIFICATES_DIR"], logs)
+        make_directories(variables, (OUT, ERR) if order.output_files else ())
         if order.resource_files:
-            fetch(order.resource_files, working, lambda: self._ending is None, self._store)
-        return words, directory, variables
+            working = variables["AZ_BATCH_TASK_WORKING_DIR"]
+            fetch(order.resource_files, working, self._wanted, self._store)
+        return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _wanted(self) -> bool:
+        return self._ending is None
 
     def _launch(
         self, words: list[str], directory: str, variables: dict[str, str]
@@ -196,10 +209,9 @@ class Run:
         )
 
 
-def _make_directories(
-    directory: str, working: str, certificates: str, logs: tuple[str, ...] = ()
-) -> None:
+def make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
     """Make what a run needs; what an earlier run has written to its streams and logs goes."""
+    directory = variables["AZ_BATCH_TASK_DIR"]
     try:
         os.mkdir(directory)
     except FileNotFoundError:
@@ -208,9 +220,9 @@ def _make_directories(
         for name in ("stdout.txt", "stderr.txt", *logs):
             with contextlib.suppress(OSError):
                 os.unlink(f"{directory}/{name}")
-    for path in (working, certificates):
+    for name in ("AZ_BATCH_TASK_WORKING_DIR", "AZ_BATCH_CERTIFICATES_DIR"):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(path)
+            os.mkdir(variables[name])
 
 
 def _node_failure(error: OSError) -> FailureInfo:

@@ -8,16 +8,16 @@ nanny, both for a cluster that is ours. On a cluster that somebody else started,
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import signal
-import sys
 import threading
 from typing import Any, Protocol
 
 import dask
 from distributed import Nanny, Scheduler, Worker
 from distributed.core import Status
+
+from batchlab.drivers.dask.addresses import Addresses
 
 __all__ = ["LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply", "silence"]
 
@@ -91,6 +91,10 @@ class Supply(Protocol):
         """The IP address that the node shows."""
         ...
 
+    def port_range(self, node_id: str, address: str) -> tuple[int, int]:
+        """The ports that are the node's own at that address."""
+        ...
+
     async def close(self) -> None:
         """Close what is ours."""
         ...
@@ -132,8 +136,7 @@ class _OwnSupply:
         self._scheduler = scheduler
         self._scratch = scratch
         self._servers: dict[str, Any] = {}
-        self._addresses: dict[str, str] = {}
-        self._first_byte = 1 + hashlib.sha256(lab_id.encode()).digest()[0] % 254
+        self._addresses = Addresses(lab_id)
 
     def make(self, node_id: str) -> Any:
         """Make the server of a node, not yet started."""
@@ -153,6 +156,7 @@ class _OwnSupply:
     async def give_back(self, node_id: str) -> None:
         """See `Supply`."""
         server = self._servers.pop(node_id, None)
+        self._addresses.give_back(node_id)
         if server is not None and server.status not in (Status.closed, Status.failed):
             await server.close()
 
@@ -169,15 +173,12 @@ class _OwnSupply:
         """Nothing is kept by address."""
 
     def ip_address(self, node_id: str, address: str) -> str:
-        """An address of its own in 127.0.0.0/8, all of which is this machine on Linux."""
-        if sys.platform != "linux":
-            return "127.0.0.1"
-        if node_id not in self._addresses:
-            number = len(self._addresses)
-            self._addresses[node_id] = (
-                f"127.{self._first_byte}.{number // 250 % 250}.{number % 250 + 1}"
-            )
-        return self._addresses[node_id]
+        """See `Supply`."""
+        return self._addresses.ip_address(node_id, "127.0.0.1")
+
+    def port_range(self, node_id: str, address: str) -> tuple[int, int]:
+        """See `Supply`."""
+        return self._addresses.port_range(node_id, "127.0.0.1")
 
     async def close(self) -> None:
         """See `Supply`."""

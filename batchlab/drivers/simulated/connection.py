@@ -26,7 +26,7 @@ from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 
-__all__ = ["LONGEST_WAIT_S", "SimulatedConnection"]
+__all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
 LONGEST_WAIT_S = 180 * 86400.0
 """Virtual seconds that a wait without a timeout may take: as long as a task may live in Azure."""
@@ -63,6 +63,11 @@ class SimulatedConnection:
         return self._files
 
     @property
+    def account(self) -> str:
+        """The name of the account whose service it is."""
+        return self.world.settings.account_name
+
+    @property
     def storage(self) -> BlobStore:
         """The lab's storage."""
         return self.world.store
@@ -73,7 +78,7 @@ class SimulatedConnection:
 
     def request(self, request: Request) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
-        with _undisturbed(), self._lock:
+        with undisturbed(), self._lock:
             self._refuse_closed()
             self.engine.request(request)
             self.world.settle()
@@ -86,7 +91,7 @@ class SimulatedConnection:
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass."""
-        with _undisturbed() as check:
+        with undisturbed() as check:
             end = self.now() + seconds
             while True:
                 check()
@@ -123,7 +128,7 @@ class SimulatedConnection:
         """
         limit = LONGEST_WAIT_S if timeout is None else timeout
         end, steps, next_doubt = self.now() + limit, 0, 0
-        with _undisturbed() as check:
+        with undisturbed() as check:
             while True:
                 check()
                 with self._lock:
@@ -186,7 +191,7 @@ class SimulatedConnection:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[Callable[[], None]]:
+def undisturbed() -> Iterator[Callable[[], None]]:
     """Hold back what would come in the middle of a step.
 
     Ctrl-C waits for `check`: a core that is interrupted would be left half changed. The garbage

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from batchlab.core.questions import Location
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
-from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
+from batchlab.errors import Conflict, Forbidden, NotFound, invalid
 
 __all__ = ["SimulatedFiles"]
 
@@ -52,7 +52,7 @@ class SimulatedFiles:
         disk, full, name = self._open(location, path)
         found = _find(disk, full, name)
         if isinstance(found, Folder):
-            raise InvalidRequest("IOError", f"{path!r} is not a regular file")
+            raise Forbidden("IOError", f"{path!r} is not a regular file")
         first = max(0, len(found.data) + start) if start < 0 else start
         return bytes(found.data[first : first + min(length, MAX_READ)])
 

@@ -18,19 +18,15 @@ from batchlab.drivers.simulated.workload import PLAIN, Load
 
 __all__ = ["Machine", "SimulatedRun"]
 
-_RATES = (
-    "cpu",
-    "disk_read_bytes",
-    "disk_write_bytes",
-    "disk_read_ops",
-    "disk_write_ops",
-    "network_in_bytes",
-    "network_out_bytes",
-)
-_IDLE = NodeUsage(
-    memory_megabytes=0.0, disk_gigabytes=0.0, disk_read_bytes=0.0, disk_write_bytes=0.0,
-    disk_read_ops=0.0, disk_write_ops=0.0, network_in_bytes=0.0, network_out_bytes=0.0,
-)  # fmt: skip
+_NOTHING_MOVED = {
+    "disk_read_bytes": 0.0,
+    "disk_write_bytes": 0.0,
+    "disk_read_ops": 0.0,
+    "disk_write_ops": 0.0,
+    "network_in_bytes": 0.0,
+    "network_out_bytes": 0.0,
+}
+_IDLE = NodeUsage(memory_megabytes=0.0, disk_gigabytes=0.0, **_NOTHING_MOVED)
 
 
 class SimulatedRun:
@@ -52,8 +48,8 @@ class SimulatedRun:
 class Machine:
     """What stands behind a node."""
 
-    __slots__ = ("_measured", "_used", "boot", "broken", "cores", "dedicated", "disk", "id",
-                 "ip_address", "runs", "up")  # fmt: skip
+    __slots__ = ("_cpu_s", "_measured", "_moved", "_run_s", "boot", "broken", "cores", "dedicated",
+                 "disk", "id", "ip_address", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
@@ -66,7 +62,8 @@ class Machine:
         self.disk = Disk()
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None
-        self._used: dict[str, float] = {}
+        self._cpu_s = self._run_s = 0.0
+        self._moved: dict[str, float] = {}
 
     def facts(self, settings: Settings) -> NodeFacts:
         """What the environment of a run needs to know of its node."""
@@ -94,37 +91,46 @@ class Machine:
             run.steps = None
         self.runs.clear()
         self._measured = None
-        self._used = {}
+        self._cpu_s = self._run_s = 0.0
+        self._moved = {}
 
     def usage(self, now: float) -> NodeUsage:
         """What was used since the last time; the first time, how busy it is at this moment."""
         since, self._measured = self._measured, now
-        if not self.runs and not self._used:
+        if not self.runs and not self._run_s:
             return _IDLE
+        first = since is None
+        start = now if since is None else since
+        memory = disk = cores = 0.0
         for run in self.runs.values():
-            self._enter(run, now if since is None else since, now)
-        used, self._used = self._used, {}
-        span = 0.0 if since is None else now - since
-        loads = [run.load for run in self.runs.values() if run.load is not None]
-        cores = used.get("cpu", 0.0) / span if span else sum([load.cpu for load in loads])
+            load = run.load
+            if load is not None:
+                self._enter(run, start, now)
+                memory += load.memory_megabytes
+                disk += load.disk_gigabytes
+                cores += load.cpu
+        moved, self._moved = self._moved, {}
+        cpu_s, self._cpu_s = self._cpu_s, 0.0
+        run_s, self._run_s = self._run_s, 0.0
+        if not first and now > start:
+            cores = cpu_s / (now - start)
         return NodeUsage(
             cpu_percent=min(100.0, 100 * cores / self.cores),
-            wall_clock_seconds=used.get("seconds", 0.0),
-            memory_megabytes=sum([load.memory_megabytes for load in loads]),
-            disk_gigabytes=sum([load.disk_gigabytes for load in loads]),
-            disk_read_bytes=used.get("disk_read_bytes", 0.0),
-            disk_write_bytes=used.get("disk_write_bytes", 0.0),
-            disk_read_ops=used.get("disk_read_ops", 0.0),
-            disk_write_ops=used.get("disk_write_ops", 0.0),
-            network_in_bytes=used.get("network_in_bytes", 0.0),
-            network_out_bytes=used.get("network_out_bytes", 0.0),
+            wall_clock_seconds=run_s,
+            memory_megabytes=memory,
+            disk_gigabytes=disk,
+            **(moved or _NOTHING_MOVED),
         )
 
     def _enter(self, run: SimulatedRun, since: float, now: float) -> None:
-        load, used = run.load, self._used
+        load = run.load
         if load is None:
             return
         seconds = now - max(run.begun, since)
-        used["seconds"] = used.get("seconds", 0.0) + seconds
-        for name in _RATES if load is not PLAIN else _RATES[:1]:
-            used[name] = used.get(name, 0.0) + seconds * getattr(load, name)
+        self._run_s += seconds
+        self._cpu_s += seconds * load.cpu
+        if load is not PLAIN:
+            moved = self._moved or dict(_NOTHING_MOVED)
+            for name in _NOTHING_MOVED:
+                moved[name] += seconds * getattr(load, name)
+            self._moved = moved

@@ -8,7 +8,7 @@ empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from batchlab.core.outputs import StartRun
@@ -30,9 +30,20 @@ _AT_HAND = ("file", "memory", "local")
 
 
 def place(run: StartRun, disk: Disk, now: float, store: BlobStore) -> None:
-    """Put a run's resource files into its working directory; raises `LaunchFailed`."""
-    directory = f"{ROOT}/{run.directory}/wd"
-    for resource in run.resource_files:
+    """Put a run's resource files into its working directory; raises `LaunchFailed`.
+
+    Those that the subtasks of its task have in common go into the task's shared directory.
+    """
+    _place(run.resource_files, f"{ROOT}/{run.directory}/wd", disk, now, store)
+    if run.coordination is not None:
+        shared = f"{ROOT}/{run.coordination.directory}"
+        _place(run.coordination.resource_files, shared, disk, now, store)
+
+
+def _place(
+    files: Iterable[ResourceFile], directory: str, disk: Disk, now: float, store: BlobStore
+) -> None:
+    for resource in files:
         try:
             for name, data in _contents(resource, store):
                 if ".." in name.split("/"):

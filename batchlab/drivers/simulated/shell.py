@@ -88,6 +88,8 @@ class Shell:
         if behavior is not None and behavior.is_silent:
             return self._idle(behavior), load
         process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
+        if run.coordination is not None and not run.coordination.subtask:
+            process.divert("coordination-")
         steps = (
             process.run(words, top=True)
             if behavior is None
@@ -120,6 +122,13 @@ class Process:
         self._variables: dict[str, str] = {}
         self._status = 0
         self._strict = False
+
+    def divert(self, prefix: str) -> None:
+        """Write the streams to other files, beside those of a later command."""
+        folder = self.cwd.removesuffix("wd")
+        self.streams = [None, *(f"{folder}{prefix}{name}.txt" for name in ("stdout", "stderr"))]
+        for stream in self.streams[1:]:
+            self.disk.write(str(stream), b"", self.now(), append=False)
 
     # -- what programs use -----------------------------------------------------------------------
 

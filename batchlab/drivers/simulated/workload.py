@@ -209,7 +209,9 @@ class Workload:
             answer = self._ask(run)
             return None if answer is None else _behavior(answer, "rules(run)")
         for id_pattern, command_pattern, behavior in self._rules:
-            if id_pattern.match(run.run_id.task_id) or command_pattern.match(run.command_line):
+            # The coordination command of a subtask is not what its task is known by.
+            by_id = run.coordination is None and id_pattern.match(run.run_id.task_id)
+            if by_id or command_pattern.match(run.command_line):
                 return behavior
         return None
 

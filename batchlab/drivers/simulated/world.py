@@ -13,25 +13,19 @@ stop the clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
-import msgspec
-
 from batchlab.core import inputs, outputs
-from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
-from batchlab.core.specs import OutputFile, vm_cores
-from batchlab.core.views import FailureInfo
+from batchlab.core.specs import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
-from batchlab.drivers.simulated.machines import Machine, SimulatedRun
-from batchlab.drivers.simulated.resources import place, upload, upload_seconds
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell
+from batchlab.drivers.simulated.machines import Machine
+from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner
+from batchlab.drivers.simulated.shell import Shell
 from batchlab.drivers.simulated.workload import Workload
-from batchlab.durations import format_duration
 from batchlab.errors import NotFound
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.locations import StorageLocation, in_memory
@@ -40,16 +34,11 @@ __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
 START = 1767603600.0
 """When virtual time begins: Monday, 2026-01-05 09:00 UTC."""
-SHORTEST_S = 0.01
-KILL_S = 0.1
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
-Happening = Callable[[Any], inputs.Report | None]
-Exited = inputs.RunExited | None
 
-
-class SimulatedWorld:
+class SimulatedWorld(Runner):
     """Obeys a core's commands on a virtual clock; a `Driver`.
 
     Parameters
@@ -108,6 +97,7 @@ class SimulatedWorld:
             outputs.EvictNode: self._evict_node,
             outputs.MeasureNodes: self._measure_nodes,
             outputs.StartRun: self._start_run,
+            outputs.StartApplication: self._start_application,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
             outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
@@ -288,103 +278,6 @@ class SimulatedWorld:
         return inputs.NodesMeasured(
             usages={node.id: node.usage(self._now) for node in found if node and node.up}
         )
-
-    # -- runs ------------------------------------------------------------------------------------
-
-    def _start_run(self, command: outputs.StartRun) -> None:
-        run_id, now = command.run_id, self._now
-        node = self._nodes.get(run_id.node_id)
-        if node is None or not node.up:
-            lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
-            self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
-            return
-        limit = command.time_limit_s
-        run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
-        node.runs[run_id] = run
-        node.disk.note_run(command.directory, now)
-        if command.failure is not None:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
-            return
-        try:
-            if command.resource_files:
-                place(command, node.disk, now, self.store)
-            run.steps, run.load = self._shell.launch(
-                command, node.disk, lambda: environment(command, node.facts(self.settings))
-            )
-        except LaunchFailed as error:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
-        else:
-            self._go_on(run)
-
-    def _go_on(self, run: SimulatedRun) -> Exited:
-        """Let a run do what it does now, up to where it next waits or ends."""
-        if run.steps is None:
-            return None
-        try:
-            when = self._now + next(run.steps)
-        except StopIteration as ended:
-            return self._process_ended(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
-        except LaunchFailed as error:
-            return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
-        if when > run.limit:
-            self._arrange(run.limit, self._time_over, run)
-        elif when != float("inf"):
-            self._arrange(when, self._go_on, run)
-        return None
-
-    def _process_ended(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
-        """End a run whose process has ended, when its output files have been uploaded."""
-        files, code = run.order.output_files, result.exit_code or 0
-        wanted = [output for output in files if output.wanted(code)]
-        if not wanted:
-            return self._end(run, result)
-        run.result = result
-        seconds = upload_seconds(run.node.disk, run.order.directory)
-        self._arrange(self._now + seconds, self._uploaded, (run, wanted))
-        return None
-
-    def _uploaded(self, work: tuple[SimulatedRun, list[OutputFile]]) -> Exited:
-        run, wanted = work
-        if run.steps is None or run.result is None:
-            return None  # it was cancelled meanwhile
-        variables = environment(run.order, run.node.facts(self.settings))
-        failure = upload(wanted, run.order, run.node.disk, self._now, self.store, variables)
-        result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
-        return self._end(run, result)
-
-    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
-        """End a run now, or, if it has only begun, in a moment."""
-        run.steps, run.result = None, result
-        soonest = run.begun + SHORTEST_S
-        if self._now >= soonest:
-            return self._exited(run)
-        self._arrange(soonest, self._exited, run)
-        return None
-
-    def _time_over(self, run: SimulatedRun) -> Exited:
-        if run.steps is None:
-            return None
-        limit = format_duration(timedelta(seconds=run.limit - run.begun))
-        failure = FailureInfo(
-            category="ServerError",
-            code="TaskEnded",
-            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
-        )
-        result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
-        return self._process_ended(run, result)
-
-    def _exited(self, run: SimulatedRun) -> Exited:
-        return run.result if run.node.ended(run, self._now) else None
-
-    def _cancel_run(self, command: outputs.CancelRun) -> None:
-        node = self._nodes.get(command.run_id.node_id)
-        run = node.runs.get(command.run_id) if node else None
-        if run is None or run.steps is None:
-            return  # it has just ended by itself
-        code = run.result.exit_code if run.result else 137  # it has ended, but for its upload
-        result = inputs.RunExited(run_id=run.id, exit_code=code, cancelled=True)
-        run.steps, run.result = None, result
-        self._arrange(self._now + KILL_S, self._exited, run)
 
     def _delete_files(self, command: outputs.DeleteFiles) -> None:
         node = self._nodes.get(command.node_id)

@@ -57,7 +57,7 @@ class Node:
 
     async def __aenter__(self):
         self.scheduler = await QuietScheduler(protocol="inproc://", dashboard=False)
-        self.scheduler.stream_handlers["batchlab-reports"] = self._take
+        self.scheduler.stream_handlers[messages.reports_op("account")] = self._take
         await self.join()
         return self
 
@@ -91,7 +91,9 @@ class Node:
     def send(self, *commands):
         """Give the node commands."""
         comm = self.scheduler.stream_comms[self.worker.address]
-        comm.send({"op": "batchlab-commands", "commands": messages.encode_commands(commands)})
+        comm.send(
+            {"op": messages.commands_op("test"), "commands": messages.encode_commands(commands)}
+        )
 
     async def report(self, order):
         """Wait for the report of a run."""

@@ -8,7 +8,7 @@ from distributed import Client, LocalCluster
 
 from batchlab.core import inputs, questions
 from batchlab.core.machine import Settings
-from batchlab.core.specs import JobSpec, PoolSpec, Quotas, TaskSpec
+from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.journal import read, replay
 from batchlab.errors import Conflict
@@ -129,7 +129,9 @@ def test_cluster_keeps_the_worker_of_an_evicted_node_for_others(tmp_path, proces
                       dashboard_address=None) as cluster, \
             Client(cluster, set_as_default=False) as client:  # fmt: skip
         # By its address, so that nobody can scale it.
-        lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path, settings=AWAY)
+        lab = DaskConnection.attach(
+            cluster.scheduler_address, root=tmp_path, settings={"spot_return_s": 3600.0}
+        )
         (node,) = spot_pool(lab)
         workers = set(client.scheduler_info(n_workers=-1)["workers"])
         add_task(lab, "sh -c 'setsid sleep 7034 & sleep 7034'")
@@ -147,7 +149,7 @@ def test_cluster_keeps_the_worker_of_an_evicted_node_for_others(tmp_path, proces
 def test_cluster_node_evicted_comes_back(tmp_path):
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                       dashboard_address=None) as cluster:  # fmt: skip
-        lab = DaskConnection.attach(cluster, root=tmp_path, settings=SOON)
+        lab = DaskConnection.attach(cluster, root=tmp_path, settings={"spot_return_s": 0.5})
         (node,) = spot_pool(lab)
         add_task(lab, "sh -c 'echo x >> $AZ_BATCH_NODE_SHARED_DIR/x; exec sleep 7035'")
         before = until(lambda: sleepers(7035))
@@ -157,21 +159,3 @@ def test_cluster_node_evicted_comes_back(tmp_path):
         assert lab.files.read(place, "shared/x") == b"x\n"
         lab.close()
     assert not sleepers(7035)
-
-
-def test_settings_of_the_client_that_begins_a_lab_on_a_cluster_hold(tmp_path):
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
-        first = Settings(quotas=Quotas(pool_quota=1), spot_return_s=7.0)
-        lab = DaskConnection.attach(cluster, root=tmp_path, settings=first)
-        second = DaskConnection.attach(
-            cluster, root=tmp_path, settings=Settings(quotas=Quotas(pool_quota=5))
-        )
-        assert lab.config.settings == second.config.settings == first
-        second.request(inputs.CreatePool(spec=PoolSpec(id="p")))
-        for connection in (lab, second):
-            with pytest.raises(Conflict) as refused:
-                connection.request(inputs.CreatePool(spec=PoolSpec(id="q")))
-            assert refused.value.code == "PoolQuotaReached"
-        second.close()
-        lab.close()

@@ -10,7 +10,7 @@ from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.ports import MAX_READ
-from batchlab.errors import InvalidRequest, NotFound
+from batchlab.errors import Forbidden, InvalidRequest, NotFound
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def test_missing_file_or_directory_is_not_found(files):
 @pytest.mark.timeout(10)
 def test_read_of_a_pipe_is_refused_instead_of_blocking(files):
     os.mkfifo(f"{files.directory}/pipe")
-    with pytest.raises(InvalidRequest, match="not a regular file"):
+    with pytest.raises(Forbidden, match=r"IOError: .* is not a regular file"):
         files.read("pipe")
 
 
 def test_read_of_a_directory_is_refused(files):
-    with pytest.raises(InvalidRequest, match="not a regular file"):
+    with pytest.raises(Forbidden, match="not a regular file"):
         files.read("wd")
 
 

@@ -4,6 +4,7 @@ import os
 from dask_help import Node, sleepers, until
 
 from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob
+from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 
 PREPARE = "/bin/sh -c 'echo prepared >> $AZ_BATCH_NODE_SHARED_DIR/log'"
@@ -191,8 +192,8 @@ def test_commands_that_cannot_be_read_leave_the_node_working(tmp_path):
     async def story():
         async with Node(tmp_path) as node:
             comm = node.scheduler.stream_comms[node.worker.address]
-            comm.send({"op": "batchlab-commands", "commands": b"\xff garbage"})
-            comm.send({"op": "batchlab-commands", "commands": b"", "more": 1})
+            comm.send({"op": messages.commands_op("test"), "commands": b"\xff garbage"})
+            comm.send({"op": messages.commands_op("test"), "commands": b"", "more": 1})
             assert (await node.report(node.run("true"))).exit_code == 0
 
     asyncio.run(story())

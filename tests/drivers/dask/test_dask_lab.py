@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 from batchlab.core import inputs, machine, questions
 from batchlab.core.questions import Location
 from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.errors import (
     BatchError,
@@ -205,9 +206,9 @@ def test_report_that_is_garbage_leaves_the_node_where_it_is(light):
 
         for worker in Worker._instances:
             if worker.name == node.id and worker.status == Status.running:
-                worker.batched_stream.send({"op": "batchlab-reports", "reports": b"\xff"})
-                worker.batched_stream.send({"op": "batchlab-reports", "what": None})
-                worker.batched_stream.send({"op": "batchlab-reports", "reports": 5})
+                op = messages.reports_op("batchlab")
+                for wrong in ({"reports": b"\xff"}, {"what": None}, {"reports": 5}):
+                    worker.batched_stream.send({"op": op, **wrong})
 
     asyncio.run_coroutine_threadsafe(send_garbage(), light._loop).result()
     add_tasks(light, "true")
@@ -436,6 +437,11 @@ def test_attach_to_what_is_no_cluster_is_refused(what):
         DaskConnection.attach(what)
 
 
+def test_attach_to_what_is_no_address_is_refused():
+    with pytest.raises(InvalidRequest, match="InvalidUri: 'nowhere' is no address"):
+        DaskConnection.attach("nowhere")
+
+
 def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
     monkeypatch.setattr("batchlab.drivers.dask.attaching.CONNECT_S", 0.5)
     with pytest.raises(BatchError) as refused:
@@ -458,5 +464,6 @@ def test_fault_in_the_core_is_told_with_the_place_of_its_journal(tmp_path, monke
         lab.ask(questions.ListPools())
     lab.close()
     journal = Path(failed.value.message.rpartition(" ")[2])
+    assert failed.value.code == "InternalError"
     assert '"RunExited"' in journal.read_text()
     assert not sleepers(0.3)

@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 
@@ -78,6 +79,18 @@ def test_command_that_cannot_start_says_why(spawn, command_line, code):
     failure = refused.value.failure
     assert (failure.code, failure.category) == (code, "UserError")
     assert failure.details["Message"]
+
+
+def test_disk_that_is_full_is_a_failure_of_the_node(spawn, monkeypatch):
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("batchlab.drivers.dask.processes.os.open", no_space)
+    with pytest.raises(LaunchFailed) as refused:
+        spawn("true")
+    failure = refused.value.failure
+    assert (failure.code, failure.category) == ("DiskFull", "ServerError")
+    assert "No space left" in failure.details["Message"]
 
 
 def test_program_is_looked_up_on_the_path_of_the_run_and_relative_to_its_directory(

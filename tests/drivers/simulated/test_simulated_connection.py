@@ -47,6 +47,15 @@ def test_wait_for_what_nothing_will_bring_about_ends_at_once():
     assert seconds(connection) == 690  # not the week until the task's files are deleted
 
 
+def test_wait_with_nothing_under_way_ends_without_a_reason_too(monkeypatch):
+    connection = connect()
+    connection.wait(NodesAre(pool_id="p", state="idle"))
+    monkeypatch.setattr(connection.engine, "hopeless", lambda condition: [])
+    with pytest.raises(WaitNeverEnds) as refused:
+        connection.wait(JobIs(job_id="j", state="completed"))
+    assert refused.value.code == "NothingUnderWay"
+
+
 def test_wait_for_a_task_that_needs_more_slots_than_a_node_has_ends():
     connection = connect()
     add(connection, TaskSpec(id="t", command_line="true", required_slots=4))

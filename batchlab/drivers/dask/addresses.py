@@ -1,0 +1,60 @@
+"""Where nodes can be reached by each other: an IP address, and ports that are a node's own there.
+
+On one machine each node gets a loopback address of its own, as far as the system has more than one
+(on Linux all of 127.0.0.0/8 is this machine): a task can bind it, and any port of it. Nodes that
+share the address of a machine, on a cluster of somebody else's or on macOS, get ranges of ports
+that do not overlap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+
+__all__ = ["Addresses"]
+
+LOW = 20_000
+COUNT = 100
+"""Ports of a node: below those that systems give out by themselves."""
+_RANGES = 120
+
+
+class Addresses:
+    """The addresses of a lab's nodes.
+
+    Parameters
+    ----------
+    lab_id : str
+        Keeps the loopback addresses of two labs apart, most times.
+    """
+
+    def __init__(self, lab_id: str) -> None:
+        self._first_byte = 1 + hashlib.sha256(lab_id.encode()).digest()[0] % 254
+        self._own: dict[str, str] = {}
+        self._shared: dict[str, dict[str, int]] = {}  # host -> node id -> number of its range
+
+    def ip_address(self, node_id: str, host: str) -> str:
+        """The address of a node whose worker is on this host."""
+        if not host.startswith("127.") or sys.platform != "linux":
+            return host
+        if node_id not in self._own:
+            number = len(self._own)
+            self._own[node_id] = f"127.{self._first_byte}.{number // 250 % 250}.{number % 250 + 1}"
+        return self._own[node_id]
+
+    def port_range(self, node_id: str, host: str) -> tuple[int, int]:
+        """The first and the last port that are the node's own at that address."""
+        number = 0
+        if self.ip_address(node_id, host) == host:
+            taken = self._shared.setdefault(host, {})
+            if node_id not in taken:
+                used = set(taken.values())
+                taken[node_id] = next(n for n in range(len(used) + 1) if n not in used)
+            number = taken[node_id] % _RANGES
+        low = LOW + COUNT * number
+        return low, low + COUNT - 1
+
+    def give_back(self, node_id: str) -> None:
+        """The node is no more: its range of ports may be another's."""
+        for taken in self._shared.values():
+            taken.pop(node_id, None)

@@ -1,0 +1,106 @@
+"""A subtask of a multi-instance task on its node: a coordination command, and what stays of it.
+
+The coordination command may leave services running, and must return. From then on the run holds
+them, until it is cancelled, its time is over, or, on the primary, the application command has
+been started and has ended; then all that is left of both is killed. Until then the coordination
+command is not reaped, so that the number of its process group belongs to nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from batchlab.core.environment import environment
+from batchlab.core.inputs import RunCoordinated
+from batchlab.core.outputs import Coordination
+from batchlab.drivers.dask.processes import Process, split_command
+from batchlab.drivers.dask.resources import fetch
+from batchlab.drivers.dask.runs import Ending, Run, make_directories
+from batchlab.storage.uploads import ERR, OUT
+
+__all__ = ["SubtaskRun"]
+
+KILLED = 137
+"""Exit code of a run that was ended while it only waited: as of a process that is killed."""
+
+
+class SubtaskRun(Run):
+    """The run of a subtask on its way.
+
+    Parameters
+    ----------
+    coordination : Coordination
+    coordinated : callable
+        Called from any thread, with the `RunCoordinated`.
+    *args
+        Those of `Run`.
+    """
+
+    def __init__(
+        self, coordination: Coordination, coordinated: Callable[[RunCoordinated], None], *args: Any
+    ) -> None:
+        super().__init__(*args)
+        self._coordination = coordination
+        self._coordinated = coordinated
+        self._service: Process | None = None
+        self._killed = False  # the coordination command, before it had returned
+        self._go_on = threading.Event()
+
+    def begin_application(self) -> None:
+        """All subtasks are coordinated: start the application command. Does not block."""
+        self._go_on.set()
+
+    def _ends_now(self, why: Ending) -> bool:
+        if self._service is None or self._process is not None or self._code is not None:
+            return super()._ends_now(why)
+        if not self._over and self._ending is None:
+            self._ending = why
+            self._killed = self._service.kill()
+            self._go_on.set()
+        return False
+
+    def _perform(self) -> None:
+        coordination, order = self._coordination, self.order
+        words = split_command(coordination.command_line)
+        variables = environment(order, self._node, self._inherited)
+        directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
+        make_directories(variables, (OUT, ERR) if order.output_files else ())
+        fetch(coordination.resource_files, shared, self._wanted, self._store)
+        fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store)
+        streams = f"{directory}/" if coordination.subtask else f"{directory}/coordination-"
+        with self._lock:
+            if self._ending is not None:
+                return
+            self._service = Process(
+                words, f"{directory}/wd", variables, f"{streams}stdout.txt", f"{streams}stderr.txt"
+            )
+        self._note(self._service)
+        began = self.began
+        try:
+            code = self._service.returned()
+            failed = code != 0 and not self._killed
+            if code == 0 and not self._killed:
+                self._coordinated(RunCoordinated(run_id=order.run_id))
+                code = self._apply(directory, variables)
+        finally:
+            self.process_id = None
+            self._service.clear(lambda pid: self._meter.ended(pid, began))
+        failure = self._upload(code, variables) if order.output_files else None
+        with self._lock:
+            # A command that failed by itself has done so, whatever was asked for since.
+            ending = None if failed else self._ending
+        self._exited(code, failure, ending)
+
+    def _apply(self, directory: str, variables: dict[str, str]) -> int:
+        """Wait for what comes, and run the application if it is that; its exit code."""
+        self._go_on.wait()
+        if self._ending is not None:
+            return KILLED
+        words = split_command(self.order.command_line)
+        process = self._launch(words, directory, variables)
+        if process is None:
+            return KILLED
+        self._note(process)
+        return process.wait(self._last_look)

@@ -1,0 +1,13 @@
+"""A laboratory for autoscale formulas: a day of a pool, played in a second.
+
+`arrivals` says when tasks come, `play` lets a pool follow a formula through them on the simulated
+driver, `results` is what came of it, `compare` does so with several formulas. Frames and figures
+load pandas and plotly when they are asked for.
+"""
+
+from batchlab.laboratory.arrivals import Arrival, Arrivals
+from batchlab.laboratory.comparing import Comparison, compare
+from batchlab.laboratory.play import simulate
+from batchlab.laboratory.results import Simulation
+
+__all__ = ["Arrival", "Arrivals", "Comparison", "Simulation", "compare", "simulate"]

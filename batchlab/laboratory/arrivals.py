@@ -1,0 +1,380 @@
+"""When tasks come, and how long each takes: what a formula has to cope with.
+
+A pattern is drawn with a seed, and the same seed draws the same tasks, so that formulas are
+compared under the very same load. How long a task takes is drawn with it, not when it starts.
+A day begins at midnight UTC, and the first day is a Monday.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from batchlab.core.outputs import StartRun, TaskChanged
+from batchlab.drivers.journal import read, replay
+from batchlab.drivers.simulated.workload import Behavior
+from batchlab.durations import format_duration, parse_duration
+from batchlab.errors import invalid
+
+__all__ = ["DAY_S", "Arrival", "Arrivals", "as_arrivals"]
+
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+MOST_TASKS = 1_000_000
+"""Tasks that one pattern may draw."""
+
+Draw = Callable[[float, Random], Iterable["Arrival"]]
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One task: when it comes, in seconds since the beginning, and what it does."""
+
+    at: float
+    behavior: Behavior
+
+
+class Arrivals:
+    """A pattern of arriving tasks. Made by its class methods; two can be added.
+
+    Examples
+    --------
+    >>> Arrivals.office_hours(100, task="5m") + Arrivals.bursts(50, every="6h", task="20m")
+    Arrivals.office_hours(100, task=5m) + Arrivals.bursts(50, every=6h, task=20m)
+    """
+
+    def __init__(self, said: str, draw: Draw) -> None:
+        self._said = said
+        self._draw = draw
+
+    # -- patterns --------------------------------------------------------------------------------
+
+    @classmethod
+    def constant(cls, per_hour: float = 60, *, task: Any = "5m", jitter: float = 0.2) -> Arrivals:
+        """Tasks that come at any time, day and night.
+
+        Parameters
+        ----------
+        per_hour : float, default 60
+            How many on average; when exactly is chance.
+        task : Behavior or duration, default 5 minutes
+            What each does.
+        jitter : float, default 0.2
+            How much durations vary: 0.2 is 20 % more or less.
+        """
+        rate, behavior = _number("per_hour", per_hour), _behavior(task)
+        spread = _jitter(jitter)
+        return cls(
+            f"Arrivals.constant({rate:g}, task={_said(behavior)})",
+            _Rated([rate] * 168, behavior, spread),
+        )
+
+    @classmethod
+    def office_hours(
+        cls,
+        per_hour: float = 120,
+        *,
+        quiet_per_hour: float = 0,
+        begin: float = 8,
+        end: float = 18,
+        task: Any = "5m",
+        jitter: float = 0.2,
+    ) -> Arrivals:
+        """Tasks that come from Monday to Friday, between two hours of the day (UTC).
+
+        Parameters
+        ----------
+        per_hour : float, default 120
+            How many on average in office hours.
+        quiet_per_hour : float, default 0
+            How many at any other time.
+        begin, end : int, default 8 and 18
+            Whole hours of the day.
+        task, jitter
+            As for `constant`.
+        """
+        owner = "Arrivals.office_hours"
+        first, last = _hour("begin", begin), _hour("end", end)
+        if first >= last:
+            raise invalid("end", end, f"must come after begin, {begin}", owner=owner)
+        busy, quiet = _number("per_hour", per_hour), _number("quiet_per_hour", quiet_per_hour)
+        behavior, spread = _behavior(task), _jitter(jitter)
+        rates = [
+            busy if day < 5 and first <= hour < last else quiet
+            for day in range(7)
+            for hour in range(24)
+        ]
+        return cls(
+            f"Arrivals.office_hours({busy:g}, task={_said(behavior)})",
+            _Rated(rates, behavior, spread),
+        )
+
+    @classmethod
+    def bursts(
+        cls,
+        size: int = 100,
+        *,
+        every: Any = "4h",
+        first: Any = "1h",
+        task: Any = "5m",
+        jitter: float = 0.2,
+    ) -> Arrivals:
+        """Many tasks at once, again and again, as a script makes them.
+
+        Parameters
+        ----------
+        size : int, default 100
+            Tasks of one burst.
+        every : duration, default 4 hours
+            From one burst to the next.
+        first : duration, default 1 hour
+            When the first comes.
+        task, jitter
+            As for `constant`.
+        """
+        owner = "Arrivals.bursts"
+        count = _number("size", size)
+        if count != int(count) or not 1 <= count <= MOST_TASKS:
+            raise invalid("size", size, "must be a whole number, 1 or more", owner=owner)
+        period = parse_duration(every, name="every", owner=owner)
+        if period < timedelta(seconds=1):
+            raise invalid("every", format_duration(period), "must be a second or more",
+                          owner=owner)  # fmt: skip
+        begin = parse_duration(first, name="first", owner=owner)
+        behavior, spread = _behavior(task), _jitter(jitter)
+        return cls(
+            f"Arrivals.bursts({count:g}, every={format_duration(period)}, task={_said(behavior)})",
+            _Bursts(int(count), period.total_seconds(), begin.total_seconds(), behavior, spread),
+        )
+
+    @classmethod
+    def listed(cls, entries: Iterable[Any], *, task: Any = "5m") -> Arrivals:
+        """Tasks of your own.
+
+        Parameters
+        ----------
+        entries : list
+            Each a moment (a duration since midnight of the first day: ``"8h30m"``), or a pair of
+            a moment and a number of tasks, or a triple with what those do: a duration, or a
+            `Behavior`.
+        task : Behavior or duration, default 5 minutes
+            What the others do.
+        """
+        other = _behavior(task)
+        if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
+            raise invalid("entries", entries, "must be a list", owner="Arrivals.listed")
+        found: list[Arrival] = []
+        for index, entry in enumerate(entries):
+            found += _listed(f"entries[{index}]", entry, other)
+            if len(found) > MOST_TASKS:
+                raise invalid("entries", f"{len(found)} tasks", f"may hold {MOST_TASKS} tasks",
+                              owner="Arrivals.listed")  # fmt: skip
+        return cls(f"Arrivals.listed({len(found)} tasks)", _Listed(found))
+
+    @classmethod
+    def recorded(cls, journal: str | os.PathLike[str]) -> Arrivals:
+        """The tasks of a lab that was run, from the journal that it wrote.
+
+        ``Lab(journal=path)`` writes one. Each task comes as it came there, counted from the
+        midnight before the first, takes as long as it took in its last run, and ends as it did;
+        one that did not end there takes 5 minutes.
+
+        Raises
+        ------
+        NotFound
+            ``FileNotFound``.
+        InvalidRequest
+            ``InvalidInput``: not a journal.
+        """
+        if not isinstance(journal, (str, os.PathLike)):
+            raise invalid("journal", journal, "must be a path", owner="Arrivals.recorded")
+        found = list(_recorded(Path(journal)))
+        return cls(f"Arrivals.recorded({os.fspath(journal)!r})", _Listed(found))
+
+    # -- use -------------------------------------------------------------------------------------
+
+    def draw(self, days: float = 1, *, seed: int = 0) -> list[Arrival]:
+        """The tasks of some days, in the order in which they come.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: more than a million tasks.
+        """
+        found: list[Arrival] = []
+        for arrival in self._draw(days * DAY_S, Random(seed)):
+            found.append(arrival)
+            if len(found) > MOST_TASKS:
+                raise invalid("days", days, f"that is more than {MOST_TASKS} tasks",
+                              owner="Arrivals.draw")  # fmt: skip
+        found.sort(key=_moment)
+        return found
+
+    def __add__(self, other: object) -> Arrivals:
+        if not isinstance(other, Arrivals):
+            return NotImplemented
+        return Arrivals(f"{self} + {other}", _Both(self._draw, other._draw))
+
+    def __repr__(self) -> str:
+        return self._said
+
+
+def as_arrivals(workload: Any, owner: str) -> Arrivals:
+    """A pattern, or what can be read as one: a list of moments, the path of a journal."""
+    if isinstance(workload, Arrivals):
+        return workload
+    if isinstance(workload, os.PathLike):
+        return Arrivals.recorded(workload)
+    if isinstance(workload, (list, tuple)):
+        return Arrivals.listed(workload)
+    raise invalid(
+        "workload",
+        workload,
+        "must be Arrivals, such as Arrivals.office_hours(100), a list of moments, or the Path of "
+        "a journal",
+        owner=owner,
+    )
+
+
+# Patterns are classes, not functions, so that another process can be handed one.
+
+
+class _Rated(msgspec.Struct, frozen=True):
+    """Chance at a rate for each hour of the week."""
+
+    rates: list[float]
+    behavior: Behavior
+    jitter: float
+
+    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
+        most = max(self.rates)
+        if not most:
+            return
+        at = 0.0
+        while (at := at + random.expovariate(most / HOUR_S)) < end:
+            rate = self.rates[int(at // HOUR_S) % len(self.rates)]
+            if rate == most or random.random() * most < rate:
+                yield Arrival(at, _varied(self.behavior, self.jitter, random))
+
+
+class _Bursts(msgspec.Struct, frozen=True):
+    size: int
+    every: float
+    first: float
+    behavior: Behavior
+    jitter: float
+
+    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
+        at = self.first
+        while at < end:
+            for _ in range(self.size):
+                yield Arrival(at, _varied(self.behavior, self.jitter, random))
+            at += self.every
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    arrivals: list[Arrival]
+
+    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
+        return (arrival for arrival in self.arrivals if arrival.at < end)
+
+
+class _Both(msgspec.Struct, frozen=True):
+    one: Any
+    other: Any
+
+    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
+        yield from self.one(end, Random(random.random()))
+        yield from self.other(end, Random(random.random()))
+
+
+def _moment(arrival: Arrival) -> float:
+    return arrival.at
+
+
+def _varied(behavior: Behavior, jitter: float, random: Random) -> Behavior:
+    span = behavior.duration
+    assert span is not None
+    if not jitter:
+        return behavior
+    return _lasting(behavior, span.total_seconds() * random.uniform(1 - jitter, 1 + jitter))
+
+
+def _lasting(behavior: Behavior, seconds: float) -> Behavior:
+    return msgspec.structs.replace(behavior, duration=timedelta(seconds=seconds))
+
+
+def _behavior(task: Any) -> Behavior:
+    found = task if isinstance(task, Behavior) else Behavior.from_sugar(task)
+    if not isinstance(found, Behavior):
+        raise invalid("task", task, "must be a span of time or a Behavior", owner="Arrivals")
+    return found if found.duration is not None else _lasting(found, 300.0)
+
+
+def _said(behavior: Behavior) -> str:
+    assert behavior.duration is not None
+    return format_duration(behavior.duration)
+
+
+def _number(name: str, value: Any) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not 0 <= value <= 1e6:
+        raise invalid(name, value, "must be a number from 0 to 1,000,000", owner="Arrivals")
+    return float(value)
+
+
+def _jitter(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise invalid("jitter", value, "must be a number from 0 to less than 1", owner="Arrivals")
+    return float(value)
+
+
+def _hour(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 24:
+        raise invalid(name, value, "must be a whole hour, 0 to 24", owner="Arrivals")
+    return value
+
+
+def _listed(name: str, entry: Any, other: Behavior) -> list[Arrival]:
+    parts = entry if isinstance(entry, (list, tuple)) else (entry,)
+    if not 1 <= len(parts) <= 3:
+        raise invalid(name, entry, "must be a moment, (moment, count) or (moment, count, task)",
+                      owner="Arrivals.listed")  # fmt: skip
+    at = parse_duration(parts[0], name=name, owner="Arrivals.listed").total_seconds()
+    count = parts[1] if len(parts) > 1 else 1
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MOST_TASKS:
+        raise invalid(name, count, "a count is a whole number, 0 or more", owner="Arrivals.listed")
+    behavior = _behavior(parts[2]) if len(parts) > 2 else other
+    return [Arrival(at, behavior)] * count
+
+
+def _recorded(path: Path) -> Iterator[Arrival]:
+    """Live a journal again; note when tasks were added, and how long their last runs took."""
+    _, inputs = read(path)
+    _, steps = replay(path)
+    came: dict[tuple[str, str], float] = {}
+    began: dict[Any, float] = {}
+    took: dict[tuple[str, str], Behavior] = {}
+    for (now, item), step in zip(inputs, steps, strict=True):
+        for change in step.changes:
+            if isinstance(change, TaskChanged):
+                came.setdefault((change.job_id.lower(), change.task_id.lower()), now)
+        for command in step.commands:
+            if isinstance(command, StartRun) and command.kind == "task":
+                began[command.run_id] = now
+        run_id: Any = getattr(item, "run_id", None)
+        if run_id is not None and run_id in began:
+            code = getattr(item, "exit_code", 0) or 0
+            took[run_id.job_id.lower(), run_id.task_id.lower()] = Behavior(
+                duration=timedelta(seconds=now - began.pop(run_id)), exit_code=min(255, abs(code))
+            )
+    if not came:
+        return
+    midnight = min(came.values()) // DAY_S * DAY_S
+    for key, moment in sorted(came.items(), key=lambda item: item[1]):
+        yield Arrival(moment - midnight, took.get(key) or Behavior(duration=timedelta(minutes=5)))

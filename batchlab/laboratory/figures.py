@@ -1,0 +1,81 @@
+"""Simulations as plotly figures: nodes above, tasks below, over the same hours.
+
+Colours are Okabe and Ito's, which colour-blind people can tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from batchlab.laboratory.results import Simulation, missing
+
+__all__ = ["comparison_figure", "simulation_figure"]
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a900")
+
+
+def simulation_figure(simulation: Simulation) -> Any:
+    """Nodes by kind with their target, and tasks that wait and run."""
+    figure = _empty("nodes", "tasks")
+    line = simulation.timeline
+    times = _times(simulation)
+    target = [
+        dedicated + spot
+        for dedicated, spot in zip(
+            line["target_dedicated_nodes"], line["target_low_priority_nodes"], strict=True
+        )
+    ]
+    _add(figure, 1, times, line["dedicated_nodes"], "dedicated nodes", _COLOURS[0], stack="nodes")
+    if any(line["spot_nodes"]):
+        _add(figure, 1, times, line["spot_nodes"], "spot nodes", _COLOURS[5], stack="nodes")
+    _add(figure, 1, times, target, "target", _COLOURS[6], dash="dot")
+    _add(figure, 1, times, line["idle_nodes"], "idle nodes", _COLOURS[4])
+    _add(figure, 2, times, line["waiting_tasks"], "waiting tasks", _COLOURS[1])
+    _add(figure, 2, times, line["running_tasks"], "running tasks", _COLOURS[2])
+    return figure
+
+
+def comparison_figure(simulations: Mapping[str, Simulation]) -> Any:
+    """Nodes, and tasks that wait, a line for each formula."""
+    figure = _empty("nodes", "waiting tasks")
+    for index, (name, simulation) in enumerate(simulations.items()):
+        colour = _COLOURS[index % len(_COLOURS)]
+        times = _times(simulation)
+        _add(figure, 1, times, simulation.nodes, name, colour, group=name)
+        waiting = simulation.timeline["waiting_tasks"]
+        _add(figure, 2, times, waiting, name, colour, group=name, legend=False)
+    return figure
+
+
+def _empty(above: str, below: str) -> Any:
+    try:
+        import plotly.subplots as plotly  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise missing("plotly", "a figure") from None
+    figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    figure.update_yaxes(title_text=above, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text=below, rangemode="tozero", row=2, col=1)
+    figure.update_layout(
+        height=480, margin={"l": 60, "r": 20, "t": 20, "b": 40}, hovermode="x unified",
+        template="plotly_white",
+    )  # fmt: skip
+    return figure
+
+
+def _add(
+    figure: Any, row: int, times: list[datetime], values: list[float], name: str,
+    colour: str, *, stack: str | None = None, dash: str | None = None, group: str | None = None,
+    legend: bool = True,
+) -> None:  # fmt: skip
+    line: dict[str, Any] = {"color": colour, "shape": "hv", "width": 1.5, "dash": dash}
+    figure.add_scatter(
+        x=times, y=values, name=name, mode="lines", line=line, stackgroup=stack,
+        legendgroup=group, showlegend=legend, row=row, col=1,
+    )  # fmt: skip
+
+
+def _times(simulation: Simulation) -> list[datetime]:
+    begin = simulation.begin
+    return [begin + timedelta(seconds=seconds) for seconds in simulation.timeline["seconds"]]

@@ -1,0 +1,92 @@
+"""Playing several formulas in processes side by side.
+
+Each is a new interpreter that gets its part of the work on stdin and answers on stdout: neither
+the user's script nor the threads of a notebook are in its way, as they would be for
+`multiprocessing`. A part of the work is done in this process meanwhile. Where work is not worth
+an interpreter, or cannot be handed over, all of it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from batchlab.laboratory.arrivals import DAY_S
+from batchlab.laboratory.play import Conditions, play
+from batchlab.laboratory.results import Simulation
+
+__all__ = ["play_all"]
+
+WORTH = 2_000
+"""Tasks and samples, of all formulas together, from which on processes pay."""
+_WORKER = "from batchlab.laboratory.parallel import work; work()"
+
+
+def play_all(formulas: Sequence[str], conditions: Conditions) -> list[Simulation]:
+    """Play each formula; the results in the same order."""
+    workers = min(_cores(), len(formulas))
+    looks = conditions.days * DAY_S / 30
+    tasks = len(conditions.arrivals.draw(conditions.days, seed=conditions.seed))
+    if workers < 2 or (tasks + looks) * len(formulas) < WORTH:
+        return [play(formula, conditions) for formula in formulas]
+    return _share_out(formulas, conditions, workers)
+
+
+def _share_out(formulas: Sequence[str], conditions: Conditions, workers: int) -> list[Simulation]:
+    parts = [list(range(first, len(formulas), workers)) for first in range(workers)]
+    results: dict[int, Simulation] = {}
+    others = [_begin([formulas[index] for index in part], conditions) for part in parts[1:]]
+    try:
+        for index in parts[0]:
+            results[index] = play(formulas[index], conditions)
+        for part, other in zip(parts[1:], others, strict=True):
+            played = _end(other)
+            for number, index in enumerate(part):
+                # What could not be played elsewhere is played here, where its error is seen.
+                results[index] = played[number] if played else play(formulas[index], conditions)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+            assert other.stdout is not None
+            other.stdout.close()
+    return [results[index] for index in range(len(formulas))]
+
+
+def _begin(formulas: list[str], conditions: Conditions) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pickle.dump((formulas, conditions), pipe)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> list[Simulation]:
+    assert process.stdout is not None
+    answer = process.stdout.read()
+    if process.wait() or not answer:
+        return []
+    results: list[Simulation] = pickle.loads(answer)
+    return results
+
+
+def work() -> None:
+    """Do the part of the work that is handed over on stdin."""
+    formulas, conditions = pickle.load(sys.stdin.buffer)
+    pickle.dump([play(formula, conditions) for formula in formulas], sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,338 @@
+"""Playing days of a pool that follows a formula, on the simulated driver.
+
+The world is the one of `SimulatedLab`: the same core, the same samples with the newest minute
+missing, the same resizes that take their time. What comes from outside is arranged in one heap:
+tasks as the pattern has drawn them, preemptions of spot nodes as chance has it, and a look at the
+pool each minute. Nothing depends on the machine, so the same seed gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from heapq import heapify, heappop, heappush
+from itertools import groupby
+from random import Random
+from typing import Any
+
+import msgspec
+
+from batchlab.autoscale import Formula
+from batchlab.core.inputs import CreateJob, CreatePool, CreateTasks, PreemptNode
+from batchlab.core.metrics import RESOURCES
+from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
+from batchlab.core.questions import GetCost, ListAutoScaleRuns
+from batchlab.core.settings import Settings
+from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.drivers.simulated.connection import SimulatedConnection, undisturbed
+from batchlab.drivers.simulated.workload import Behavior, Workload
+from batchlab.drivers.simulated.world import SimulatedWorld
+from batchlab.durations import parse_duration
+from batchlab.errors import BatchError, invalid
+from batchlab.handles.verbs import Duration, verb
+from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
+from batchlab.laboratory.results import COLUMNS, Simulation
+
+__all__ = ["MIDNIGHT", "Conditions", "play", "read_conditions", "simulate"]
+
+MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
+"""When simulated days begin: a Monday."""
+LOOK_S = 60.0
+MOST_DAYS = 31
+_MEASURED = {*RESOURCES, "$SampleNodeCount"}
+
+
+class Conditions:
+    """What a formula is tried under: everything but the formula. Read by `read_conditions`."""
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        spec: dict[str, Any],
+        settings: Settings,
+        boot_s: float,
+        days: float,
+        seed: int,
+        preempted_each_s: float | None,
+    ) -> None:
+        self.arrivals = arrivals
+        self.spec = spec
+        self.settings = settings
+        self.boot_s = boot_s
+        self.days = days
+        self.seed = seed
+        self.preempted_each_s = preempted_each_s
+
+
+@verb
+def simulate(
+    formula: Formula | str,
+    workload: Arrivals,
+    *,
+    vm_size: str = "small",
+    task_slots_per_node: int = 1,
+    auto_scale_evaluation_interval: Duration = None,
+    boot: Duration = "90s",
+    days: float = 1,
+    seed: int = 0,
+    preempted_each: Duration = None,
+    spot_return: Duration = None,
+    sample_delay: Duration = None,
+) -> Simulation:
+    """Play days of a pool that follows a formula: what it would do, and what that would cost.
+
+    Parameters
+    ----------
+    formula : Formula or str
+        See `batchlab.formulas` for some.
+    workload : Arrivals, list or Path
+        When tasks come: `Arrivals`, a list of moments as of `Arrivals.listed`, or the journal of
+        a lab. Virtual time begins on a Monday at midnight UTC.
+    vm_size : str, default "small"
+    task_slots_per_node : int, default 1
+    auto_scale_evaluation_interval : duration, default 15 minutes
+        5 minutes to 168 hours.
+    boot : duration, default "90s"
+        How long a node takes to start.
+    days : float, default 1
+        How long to play; 31 at most.
+    seed : int, default 0
+        For chance. The same seed gives the same result.
+    preempted_each : duration, optional
+        How long a spot node stays on average until it is taken away. Never, if omitted.
+    spot_return : duration, default 5 minutes
+        How long it then stays away.
+    sample_delay : duration, default 1 minute
+        How old a sample is when the formula first sees it.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    FormulaError
+        ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``.
+    InvalidRequest
+        ``InvalidPropertyValue``: a setting is wrong.
+    """
+    conditions = read_conditions(
+        workload, "simulate", vm_size=vm_size, task_slots_per_node=task_slots_per_node,
+        auto_scale_evaluation_interval=auto_scale_evaluation_interval, boot=boot, days=days,
+        seed=seed, preempted_each=preempted_each, spot_return=spot_return,
+        sample_delay=sample_delay,
+    )  # fmt: skip
+    return play(as_formula(formula, "simulate").text, conditions)
+
+
+def as_formula(formula: Any, owner: str) -> Formula:
+    """A formula that can be read."""
+    if isinstance(formula, Formula):
+        return formula
+    if isinstance(formula, str):
+        return Formula(formula)
+    raise invalid("formula", formula, "must be a Formula or text", owner=owner)
+
+
+def read_conditions(
+    workload: Any, owner: str, *, vm_size: Any, task_slots_per_node: Any,
+    auto_scale_evaluation_interval: Any, boot: Any, days: Any, seed: Any, preempted_each: Any,
+    spot_return: Any, sample_delay: Any,
+) -> Conditions:  # fmt: skip
+    """Check all settings of a simulation."""
+    spec: dict[str, Any] = {"vm_size": vm_size, "task_slots_per_node": task_slots_per_node}
+    if auto_scale_evaluation_interval is not None:
+        spec["auto_scale_evaluation_interval"] = auto_scale_evaluation_interval
+    PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)  # refuses what is wrong
+    number = isinstance(days, (int, float)) and not isinstance(days, bool)
+    if not number or not 0 < days <= MOST_DAYS:
+        raise invalid("days", days, f"must be a number above 0, {MOST_DAYS} at most", owner=owner)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise invalid("seed", seed, "must be a whole number", owner=owner)
+    spans = {
+        name: parse_duration(span, name=name, owner=owner).total_seconds()
+        for name, span in (
+            ("boot", boot), ("preempted_each", preempted_each), ("spot_return", spot_return),
+            ("sample_delay", sample_delay),
+        )
+        if span is not None
+    }  # fmt: skip
+    if spans.get("preempted_each") == 0:
+        raise invalid("preempted_each", preempted_each, "must be longer than nothing", owner=owner)
+    settings = msgspec.structs.replace(
+        Settings(),
+        **{f"{name}_s": spans[name] for name in ("spot_return", "sample_delay") if name in spans},
+    )
+    return Conditions(
+        as_arrivals(workload, owner), spec, settings, spans.get("boot", 90.0), float(days), seed,
+        spans.get("preempted_each"),
+    )  # fmt: skip
+
+
+def play(formula: str, conditions: Conditions) -> Simulation:
+    """Play one formula under conditions."""
+    stage = _Stage(formula, conditions)
+    with undisturbed() as check:
+        stage.run(check)
+        return stage.result()
+
+
+class _Stage:
+    """One pool on a virtual clock, what happens to it from outside, and what is seen of it."""
+
+    def __init__(self, formula: str, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self.formula = formula
+        self.begin = MIDNIGHT.timestamp()
+        self.end = self.begin + conditions.days * DAY_S
+        arrivals = conditions.arrivals.draw(conditions.days, seed=conditions.seed)
+        self.behaviors: dict[str, Behavior] = {}
+        self.world = SimulatedWorld(
+            Workload(rules=lambda run: self.behaviors.get(run.run_id.task_id)),
+            seed=conditions.seed, boot_s=conditions.boot_s, start=self.begin,
+            settings=msgspec.structs.replace(
+                conditions.settings, sample_nodes=bool(Formula(formula).sampled & _MEASURED)
+            ),
+        )  # fmt: skip
+        self.random = Random(conditions.seed)
+        self.connection = SimulatedConnection(self.world)
+        self.engine = self.connection.engine
+        self.core = self.engine.core
+        self.engine.watchers.append(self._watch)
+        self.came: dict[str, float] = {}
+        self.waits: dict[str, float] = {}
+        self.requeued = self.lost = self.evaluations = self.failures = 0
+        self.timeline: dict[str, list[float]] = {name: [] for name in COLUMNS}
+        self.heap: list[tuple[float, int, str, Any]] = [
+            (self.begin + look * LOOK_S, -1, "look", None)
+            for look in range(int(conditions.days * DAY_S / LOOK_S) + 1)
+        ]
+        self.heap += self._deliveries(arrivals)
+        self.arranged = len(self.heap)
+        heapify(self.heap)
+
+    def _deliveries(self, arrivals: Sequence[Arrival]) -> list[tuple[float, int, str, Any]]:
+        """The tasks that come at one moment, as one entry."""
+        found: list[tuple[float, int, str, Any]] = []
+        number = 0
+        for at, group in groupby(arrivals, key=lambda arrival: arrival.at):
+            specs = []
+            for arrival in group:
+                number += 1
+                task_id = f"task{number:06}"
+                self.behaviors[task_id] = arrival.behavior
+                specs.append(TaskSpec(id=task_id, command_line="simulated"))
+            found.append((self.begin + at, len(found), "tasks", tuple(specs)))
+        return found
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def run(self, check: Any) -> None:
+        """Let the days pass."""
+        spec = PoolSpec(
+            id="pool", enable_auto_scale=True, auto_scale_formula=self.formula,
+            **self.conditions.spec,
+        )  # fmt: skip
+        self.engine.request(CreatePool(spec=spec))
+        self.engine.request(CreateJob(spec=JobSpec(id="job", pool_info=PoolInfo(pool_id="pool"))))
+        world, heap = self.world, self.heap
+        while True:
+            check()
+            moment = world.next_moment()
+            outside = heap[0][0] if heap else self.end
+            if moment is not None and moment <= min(outside, self.end):
+                world.step()
+                if self.engine.failure is not None:
+                    raise self.engine.failure
+            elif heap and outside <= self.end:
+                world.advance_to(outside)
+                _, _, kind, subject = heappop(heap)
+                getattr(self, f"_{kind}")(subject)
+            else:
+                world.advance_to(self.end)
+                return
+
+    def _tasks(self, specs: tuple[TaskSpec, ...]) -> None:
+        self.engine.request(CreateTasks(job_id="job", specs=specs))
+
+    def _preempt(self, node_id: str) -> None:
+        node = self.core.nodes.get(node_id)
+        if node is not None:
+            try:
+                self.engine.request(PreemptNode(pool_id="pool", node_id=node_id))
+            except BatchError:
+                return  # it is on its way out
+
+    def _look(self, _: None) -> None:
+        pool, job = self.core.pools["pool"], self.core.jobs["job"]
+        had = [node for node in pool.nodes.values() if node.allocated is not None]
+        states = [node.phase.state for node in had]
+        dedicated = sum(node.dedicated for node in had)
+        away = states.count("preempted")
+        row = (
+            self.world.now() - self.begin, dedicated, len(had) - dedicated - away, pool.target,
+            pool.target_spot, states.count("idle"), states.count("running"), job.active,
+            job.running,
+        )  # fmt: skip
+        for name, value in zip(COLUMNS, row, strict=True):
+            self.timeline[name].append(value)
+
+    # -- what is seen ----------------------------------------------------------------------------
+
+    def _watch(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            kind = type(change)
+            if kind is TaskChanged:
+                self._task_changed(change)  # type: ignore[arg-type]
+            elif kind is NodeChanged:
+                if self.conditions.preempted_each_s is not None:
+                    self._node_changed(change)  # type: ignore[arg-type]
+            elif kind is AutoScaleEvaluated:
+                self.evaluations += 1
+                self.failures += bool(change.error)  # type: ignore[attr-defined]
+
+    def _task_changed(self, change: TaskChanged) -> None:
+        state, task_id = change.state, change.task_id
+        if state == "running":
+            if task_id not in self.waits:
+                self.waits[task_id] = change.at - self.came[task_id]
+        elif state == "active":
+            self.came.setdefault(task_id, change.at)
+            self.requeued += change.reason == "requeued"
+            self.lost += change.reason == "node lost"
+
+    def _node_changed(self, change: NodeChanged) -> None:
+        """A spot node has come up: chance says when it will be taken away."""
+        if change.state != "starting" or self.core.nodes[change.node_id].dedicated:
+            return
+        each = self.conditions.preempted_each_s
+        assert each is not None
+        self.arranged += 1
+        at = change.at + self.random.expovariate(1 / each)
+        heappush(self.heap, (at, self.arranged, "preempt", change.node_id))
+
+    def result(self) -> Simulation:
+        """What came of it."""
+        waiting = [self.end - at for key, at in self.came.items() if key not in self.waits]
+        ask = self.engine.ask
+        job = self.core.jobs["job"]
+        return Simulation(
+            formula=self.formula,
+            arrivals=repr(self.conditions.arrivals),
+            vm_size=self.conditions.spec["vm_size"],
+            days=self.conditions.days,
+            seed=self.conditions.seed,
+            begin=MIDNIGHT,
+            timeline=self.timeline,
+            waits=sorted([*self.waits.values(), *waiting]),
+            task_count=len(self.came),
+            succeeded_count=job.succeeded,
+            failed_count=job.failed,
+            never_started_count=len(waiting),
+            requeue_count=self.requeued,
+            preempted_count=self.lost,
+            evaluation_count=self.evaluations,
+            failed_evaluation_count=self.failures,
+            bill=tuple(ask(GetCost(pool_id="pool"))),
+            runs=tuple(ask(ListAutoScaleRuns(pool_id="pool"))),
+        )

@@ -1,0 +1,251 @@
+"""What came of a simulation: nodes and tasks over time, waits, hours, money.
+
+A task that still waited at the end counts with what it has waited until then, so that a formula
+which starts nothing does not look quick. A node is paid for from the moment it has its machine
+until it has gone; it is idle while it could run tasks and has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+from batchlab.autoscale.results import AutoScaleRun
+from batchlab.core.views import CostView
+from batchlab.durations import format_duration
+from batchlab.errors import invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.costs import Cost
+from batchlab.handles.pool import AutoScaleHistory
+
+__all__ = ["COLUMNS", "Simulation", "missing", "spark"]
+
+COLUMNS = (
+    "seconds",
+    "dedicated_nodes",
+    "spot_nodes",
+    "target_dedicated_nodes",
+    "target_low_priority_nodes",
+    "idle_nodes",
+    "running_nodes",
+    "waiting_tasks",
+    "running_tasks",
+)
+"""What is noted each minute."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+class Simulation(Shown):
+    """What a formula did in some simulated days.
+
+    Attributes
+    ----------
+    formula, arrivals, vm_size : str
+        What was tried, and under what.
+    days : float
+    seed : int
+    begin : datetime
+        When virtual time began.
+    timeline : dict of list
+        Values of each minute: `seconds` since the beginning, `dedicated_nodes`, `spot_nodes`,
+        their targets, `idle_nodes`, `running_nodes`, `waiting_tasks`, `running_tasks`.
+    waits : list of float
+        How long each task waited for its first start, in seconds, the shortest first.
+    task_count, succeeded_count, failed_count, never_started_count : int
+    requeue_count : int
+        How often a shrink stopped a running task, which began anew.
+    preempted_count : int
+        How often a task was lost with a spot node that was taken away.
+    evaluation_count, failed_evaluation_count : int
+    runs : list of AutoScaleRun
+        The last 1000 evaluations; each can `explain` itself.
+    cost : Cost
+        What the nodes did with their time and what it would have cost.
+    """
+
+    def __init__(
+        self, *, formula: str, arrivals: str, vm_size: str, days: float, seed: int,
+        begin: datetime, timeline: dict[str, list[float]], waits: list[float], task_count: int,
+        succeeded_count: int, failed_count: int, never_started_count: int, requeue_count: int,
+        preempted_count: int, evaluation_count: int, failed_evaluation_count: int,
+        bill: Sequence[CostView], runs: Sequence[AutoScaleRun],
+    ) -> None:  # fmt: skip
+        self.formula = formula
+        self.arrivals = arrivals
+        self.vm_size = vm_size
+        self.days = days
+        self.seed = seed
+        self.begin = begin
+        self.timeline = timeline
+        self.waits = waits
+        self.task_count = task_count
+        self.succeeded_count = succeeded_count
+        self.failed_count = failed_count
+        self.never_started_count = never_started_count
+        self.requeue_count = requeue_count
+        self.preempted_count = preempted_count
+        self.evaluation_count = evaluation_count
+        self.failed_evaluation_count = failed_evaluation_count
+        self.cost = Cost(bill)
+        self.runs = AutoScaleHistory(runs)
+
+    # -- numbers ---------------------------------------------------------------------------------
+
+    @property
+    def node_hours(self) -> float:
+        """Hours that machines were there, whatever they did."""
+        return self.cost.node_hours
+
+    @property
+    def idle_hours(self) -> float:
+        """Those in which a node could have run tasks and had none."""
+        return self.cost.idle_hours
+
+    @property
+    def idle_share(self) -> float:
+        """What part of all hours that is, 0 to 1."""
+        return self.idle_hours / self.node_hours if self.node_hours else 0.0
+
+    @property
+    def most_nodes(self) -> int:
+        """The most nodes that were there at a time."""
+        return int(max(self.nodes, default=0))
+
+    @property
+    def mean_nodes(self) -> float:
+        """The mean over the whole time."""
+        return self.node_hours / (24 * self.days)
+
+    @property
+    def nodes(self) -> list[float]:
+        """Dedicated and spot nodes together, each minute."""
+        pairs = zip(self.timeline["dedicated_nodes"], self.timeline["spot_nodes"], strict=True)
+        return [dedicated + spot for dedicated, spot in pairs]
+
+    def wait_percentile(self, percent: float) -> timedelta:
+        """How long this part of the tasks (0 to 100) waited at most; zero without tasks."""
+        number = isinstance(percent, (int, float)) and not isinstance(percent, bool)
+        if not number or not 0 <= percent <= 100:
+            raise invalid("percent", percent, "must be a number from 0 to 100",
+                          owner="Simulation.wait_percentile")  # fmt: skip
+        if not self.waits:
+            return timedelta(0)
+        rank = max(0, -(-len(self.waits) * percent // 100) - 1)
+        return timedelta(seconds=round(self.waits[int(rank)], 3))
+
+    @property
+    def mean_wait(self) -> timedelta:
+        """How long a task waited on average."""
+        return timedelta(seconds=round(fmean(self.waits), 3)) if self.waits else timedelta(0)
+
+    def numbers(self) -> dict[str, Any]:
+        """The figures by which formulas are compared, by name."""
+        return {
+            "node_hours": round(self.node_hours, 2),
+            "idle_hours": round(self.idle_hours, 2),
+            "cost": round(self.cost.cost, 2),
+            "most_nodes": self.most_nodes,
+            "median_wait_s": self.wait_percentile(50).total_seconds(),
+            "p95_wait_s": self.wait_percentile(95).total_seconds(),
+            "longest_wait_s": self.wait_percentile(100).total_seconds(),
+            "tasks": self.task_count,
+            "completed": self.succeeded_count + self.failed_count,
+            "never_started": self.never_started_count,
+            "requeued": self.requeue_count,
+            "preempted": self.preempted_count,
+            "failed_evaluations": self.failed_evaluation_count,
+        }
+
+    # -- pictures --------------------------------------------------------------------------------
+
+    def to_frame(self) -> Any:
+        """The timeline as a pandas frame, indexed by the time of each minute.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
+        except ModuleNotFoundError:
+            raise missing("pandas", "a frame") from None
+        frame = pd.DataFrame({name: self.timeline[name] for name in COLUMNS[1:]}).astype(int)
+        seconds = pd.to_timedelta(self.timeline["seconds"], unit="s")
+        frame.index = pd.DatetimeIndex(pd.Timestamp(self.begin) + seconds, name="time")
+        return frame
+
+    def figure(self) -> Any:
+        """Nodes and tasks over time, as one plotly figure.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            plotly is not installed.
+        """
+        from batchlab.laboratory.figures import simulation_figure  # noqa: PLC0415
+
+        return simulation_figure(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Simulation):
+            return NotImplemented
+        mine, others = (
+            {**vars(one), "cost": list(one.cost), "runs": [str(run) for run in one.runs]}
+            for one in (self, other)
+        )
+        return mine == others
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        waits = [format_wait(self.wait_percentile(percent)) for percent in (50, 95, 100)]
+        waiting = self.timeline["waiting_tasks"]
+        days = f"{self.days:g} day{'s' * (self.days != 1)}"
+        lines = [
+            f"{days} of {self.arrivals} on {self.vm_size} nodes",
+            f"nodes   {spark(self.nodes)}  most {self.most_nodes}, mean {self.mean_nodes:.1f}",
+            f"waiting {spark(waiting)}  most {max(waiting, default=0):.0f} tasks",
+            f"waits   median {waits[0]}, 95 % {waits[1]}, longest {waits[2]}",
+            f"tasks   {self.task_count}: {self.succeeded_count} succeeded"
+            + _some(self.failed_count, "failed")
+            + _some(self.never_started_count, "never started")
+            + _some(self.requeue_count, "stopped by shrinking")
+            + _some(self.preempted_count, "lost with spot nodes"),
+            f"cost    {self.cost!r}",
+        ]
+        if self.failed_evaluation_count:
+            lines.append(
+                f"formula {self.failed_evaluation_count} of {self.evaluation_count} evaluations "
+                "failed: see runs[...].explain()"
+            )
+        return "\n".join(lines)
+
+
+def spark(values: Sequence[float], width: int = 48) -> str:
+    """Draw values as a line of blocks; each is the greatest of its part."""
+    if not values:
+        return ""
+    parts = min(width, len(values))
+    bounds = [len(values) * part // parts for part in range(parts + 1)]
+    tops = [max(values[left:right]) for left, right in pairwise(bounds)]
+    most = max(tops) or 1
+    return "".join(_BLOCKS[int(-(-top * (len(_BLOCKS) - 1) // most))] for top in tops)
+
+
+def format_wait(span: timedelta) -> str:
+    """Write a wait in whole seconds."""
+    return format_duration(timedelta(seconds=round(span.total_seconds())))
+
+
+def missing(package: str, what: str) -> ModuleNotFoundError:
+    """Build the error of somebody who wants what an optional package makes."""
+    cure = f"pip install 'batchlab[{package}]'"
+    return ModuleNotFoundError(f"{what} needs {package}: {cure}", name=package)
+
+
+def _some(count: int, what: str) -> str:
+    return f", {count} {what}" if count else ""

@@ -1,0 +1,86 @@
+"""What evaluations of autoscale formulas look like."""
+
+from __future__ import annotations
+
+from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
+from batchlab.handles.pool import AutoScaleHistory
+from batchlab.widgets.html import Html, card, code, details, muted, table, tag
+
+__all__ = ["history_card", "run_card", "run_line"]
+
+_COLOUR = "#cc79a7"
+_ROWS = 20
+_OUTCOMES = {
+    "": "",
+    "tried": "only tried",
+    "resized": "began a resize",
+    "unchanged": "changed nothing",
+    "resizing": "the pool was still resizing",
+    "failed": "failed",
+}
+
+
+def run_card(run: AutoScaleRun) -> Html:
+    """One evaluation: the decision, each statement with its value, and why."""
+    pairs = [
+        ("Evaluated", f"{run.timestamp:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Outcome", _OUTCOMES[run.outcome]),
+        ("Dedicated nodes", _change(run.current_dedicated_nodes, run.target_dedicated_nodes)),
+        ("Spot nodes",
+         _change(run.current_low_priority_nodes, run.target_low_priority_nodes)
+         if run.current_low_priority_nodes or run.target_low_priority_nodes else ""),
+        ("Nodes that go", run.node_deallocation_option),
+    ]  # fmt: skip
+    error = []
+    if run.error is not None:
+        error = [tag("p", f"{run.error.code}: {run.error.values.get('Message', '')}"),
+                 tag("pre", run.error.excerpt)]  # fmt: skip
+    rows = [_statement(statement) for statement in run.statements[:_ROWS]]
+    grid = table("", ("line", "statement", "type", "value"), rows, numbers=("line",),
+                 left_out=len(run.statements) - len(rows)) if rows else Html()  # fmt: skip
+    why = tag("ul", *(tag("li", sentence) for sentence in run.explain()))
+    return card("Evaluation", "", pairs, *error, grid, details("Why", why), colour=_COLOUR)
+
+
+def history_card(history: AutoScaleHistory) -> Html:
+    """The newest evaluations of a pool, the newest first."""
+    shown = history[-_ROWS:][::-1]
+    rows = [
+        (
+            f"{run.timestamp:%Y-%m-%d %H:%M:%S}",
+            _change(run.current_dedicated_nodes, run.target_dedicated_nodes),
+            _change(run.current_low_priority_nodes, run.target_low_priority_nodes),
+            _OUTCOMES[run.outcome],
+            run.error.code if run.error else "",
+        )
+        for run in shown
+    ]
+    columns = ("evaluated", "dedicated", "spot", "outcome", "error")
+    grid = table("", columns, rows, left_out=len(history) - len(rows)) if rows else (
+        muted("no evaluation yet")
+    )  # fmt: skip
+    return card("Evaluations", "", [], grid, colour=_COLOUR)
+
+
+def run_line(run: AutoScaleRun | None) -> str:
+    """One evaluation in a line; empty where there is none."""
+    if run is None:
+        return ""
+    said = run.error.code if run.error else _OUTCOMES[run.outcome]
+    return f"{run.timestamp:%H:%M:%S} UTC: {said}"
+
+
+def _statement(statement: StatementValue) -> tuple[str, ...]:
+    source = " ".join(statement.source.split())
+    return str(statement.line), code(source), statement.type, _value(statement.value)
+
+
+def _value(value: PythonValue) -> str:
+    if isinstance(value, tuple):
+        shown = ", ".join(f"{number:g}" for number in value[:6])
+        return f"{shown}{' …' if len(value) > 6 else ''} ({len(value)})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _change(before: int, after: int) -> str:
+    return str(after) if before == after else f"{before} → {after}"

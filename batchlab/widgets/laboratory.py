@@ -1,0 +1,92 @@
+"""What simulations and comparisons of formulas look like: figures in words, lines in SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from batchlab.laboratory.comparing import HEAD, Comparison
+from batchlab.laboratory.results import Simulation, format_wait
+from batchlab.widgets.html import Html, card, code, details, table, tag
+
+__all__ = ["comparison_card", "simulation_card"]
+
+_COLOUR = "#cc79a7"
+_NODES, _WAITING = "#0072b2", "#d55e00"
+_WIDTH, _HEIGHT = 640, 60
+_NOTE = (
+    "A task that still waited at the end counts with what it had waited. Stopped: running tasks "
+    "that a shrink queued again."
+)
+
+
+def simulation_card(simulation: Simulation) -> Html:
+    """The figures, and two lines over time."""
+    waits = " / ".join(format_wait(simulation.wait_percentile(p)) for p in (50, 95, 100))
+    waiting = simulation.timeline["waiting_tasks"]
+    pairs = [
+        ("Load", f"{simulation.days:g} d of {simulation.arrivals}"),
+        ("Size", simulation.vm_size),
+        ("Nodes", f"most {simulation.most_nodes}, mean {simulation.mean_nodes:.1f}"),
+        ("Node-hours", f"{simulation.node_hours:,.1f}, {simulation.idle_share:.0%} idle"),
+        ("Cost", f"${simulation.cost.cost:,.2f}"),
+        ("Waits", f"{waits} (median / 95 % / longest)"),
+        ("Tasks", _tasks(simulation)),
+        ("Evaluations", _evaluations(simulation)),
+    ]
+    return card(
+        "Simulation", "", pairs,
+        _chart("nodes", simulation.nodes, _NODES),
+        _chart("waiting tasks", waiting, _WAITING),
+        details("Formula", code(simulation.formula)), colour=_COLOUR,
+    )  # fmt: skip
+
+
+def comparison_card(comparison: Comparison) -> Html:
+    """A row of figures for each formula, with its nodes over time."""
+    rows = [
+        (name, _line(simulation.nodes, _NODES, 160, 22), *row[2:])
+        for (name, simulation), row in zip(comparison.items(), comparison.rows(), strict=True)
+    ]
+    grid = table("", HEAD, rows, numbers=HEAD[2:])
+    return card("Comparison", "", [], grid, tag("p", _NOTE, cls="bl-muted"), colour=_COLOUR)
+
+
+def _tasks(simulation: Simulation) -> str:
+    parts = [
+        (simulation.succeeded_count, "succeeded"),
+        (simulation.failed_count, "failed"),
+        (simulation.never_started_count, "never started"),
+        (simulation.requeue_count, "stopped by shrinking"),
+        (simulation.preempted_count, "lost with spot nodes"),
+    ]
+    said = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+    return f"{simulation.task_count:,}" + (f": {said}" if said else "")
+
+
+def _evaluations(simulation: Simulation) -> str:
+    failed = simulation.failed_evaluation_count
+    return f"{simulation.evaluation_count}" + (f", {failed} failed" if failed else "")
+
+
+def _chart(what: str, values: Sequence[float], colour: str) -> Html:
+    caption = f"{what}, most {max(values, default=0):g}"
+    return tag("div", tag("div", caption, cls="bl-muted"), _line(values, colour, _WIDTH, _HEIGHT))
+
+
+def _line(values: Sequence[float], colour: str, width: int, height: int) -> Html:
+    """An area over time, no more points than there are pixels."""
+    points = min(width, len(values))
+    most = max(values, default=0) or 1
+    tops = [
+        max(values[len(values) * n // points : len(values) * (n + 1) // points])
+        for n in range(points)
+    ]
+    steps = "".join(
+        f"L{n * width / points:.1f} {height - top * (height - 2) / most:.1f}"
+        f"H{(n + 1) * width / points:.1f}"
+        for n, top in enumerate(tops)
+    )
+    path = tag("path", d=f"M0 {height}{steps}V{height}Z", fill=colour, fill_opacity="0.35",
+               stroke=colour)  # fmt: skip
+    return tag("svg", path, xmlns="http://www.w3.org/2000/svg", width=str(width),
+               height=str(height), viewBox=f"0 0 {width} {height}", role="img")  # fmt: skip

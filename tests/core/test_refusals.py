@@ -1,0 +1,105 @@
+"""Refusals and reasons that no other test of an aggregate provokes, each by its code."""
+
+from typing import Any
+
+import pytest
+from world import World
+
+from batchlab.core import inputs
+from batchlab.core.questions import GetJobSchedule
+from batchlab.core.specs import JobScheduleSpec, JobSpec, PoolSpec, ResourceFile, TaskSpec
+from batchlab.errors import BatchError, NotFound
+
+
+def test_node_without_a_machine_cannot_be_rebooted(world: World) -> None:
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+    (start,) = world.said()
+    for request in (inputs.RebootNode, inputs.ReimageNode):
+        refusal = world.refused(request(pool_id="p", node_id=start.node_id))
+        assert refusal.code == "NodeBeingCreated"
+
+
+def schedule(world: World) -> None:
+    """A schedule whose job runs a task on a node."""
+    world.pool()
+    job = JobSpec(pool_info="p")
+    spec = JobScheduleSpec(id="s", schedule="1h", job_specification=job)
+    world.feed(inputs.CreateJobSchedule(spec=spec))
+    world.tasks("t", job="s:job-1")
+
+
+CHANGES: list[Any] = [
+    inputs.DisableJobSchedule, inputs.EnableJobSchedule, inputs.TerminateJobSchedule,
+    inputs.UpdateJobSchedule,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (inputs.TerminateJobSchedule, "JobScheduleBeingTerminated"),
+        (inputs.DeleteJobSchedule, "JobScheduleBeingDeleted"),
+    ],
+)
+def test_schedule_that_ends_takes_no_change(world: World, end: Any, code: str) -> None:
+    schedule(world)
+    run = world.run()
+    world.feed(end(job_schedule_id="s"))
+    world.said()
+    for request in CHANGES:
+        assert world.refused(request(job_schedule_id="s")).code == code
+    world.exit(run, 137, cancelled=True)
+    world.said()
+
+
+def test_schedule_that_is_not_there_is_not_found(world: World) -> None:
+    for request in (*CHANGES, inputs.DeleteJobSchedule):
+        assert world.refused(request(job_schedule_id="s")).code == "JobScheduleNotFound"
+    with pytest.raises(NotFound) as caught:
+        world.ask(GetJobSchedule(job_schedule_id="s"))
+    assert caught.value.code == "JobScheduleNotFound"
+
+
+def test_job_that_ends_says_how_many_nodes_it_waits_for(world: World) -> None:
+    world.pool(nodes=2)
+    world.job()
+    world.tasks("a", "b", "c")
+    first, second = world.runs()
+    world.feed(inputs.TerminateJob(job_id="j"))
+    world.said()
+    error = world.job_view().scheduling_error
+    assert error.code == "JobTerminationAwaitingNodeProcessing"
+    assert error.details == {"NodeCount": "2"}
+    world.exit(first, 137, cancelled=True)
+    assert world.job_view().scheduling_error.details == {"NodeCount": "1"}
+    world.exit(second, 137, cancelled=True)
+    assert world.job_view().scheduling_error is None
+    world.said()
+
+
+def test_formula_that_is_too_long_is_refused(world: World) -> None:
+    world.pool(nodes=0)
+    request = inputs.EnableAutoScale(pool_id="p", auto_scale_formula="x" * 8193)
+    assert world.refused(request).code == "AutoScalingFormulaTooLong"
+
+
+def test_metadata_with_an_empty_key_is_refused() -> None:
+    with pytest.raises(BatchError) as caught:
+        PoolSpec(id="p", metadata={"": "x"})
+    assert caught.value.code == "EmptyMetadataKey"
+    assert PoolSpec(id="p", metadata={"a=b": "x"}).metadata == {"a=b": "x"}
+
+
+def test_resource_files_too_many_are_refused() -> None:
+    file = ResourceFile(http_url="https://h/" + "x" * 2000)
+    with pytest.raises(BatchError) as caught:
+        TaskSpec(id="t", command_line="x", resource_files=[file] * 5000)
+    assert caught.value.code == "RequestEntityTooLarge"
+
+
+def test_pool_whose_nodes_communicate_has_a_hundred_at_most(world: World) -> None:
+    world.pool(nodes=101, enable_inter_node_communication=True)
+    view = world.pool_view()
+    assert (view.allocation_state, view.current_dedicated_nodes) == ("steady", 100)
+    (error,) = view.resize_errors
+    assert error.code == "CommunicationEnabledPoolReachedMaxVMCount"
