@@ -16,7 +16,6 @@ import sys
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -189,6 +188,8 @@ def _write(container: BlobContainer, blobs: dict[str, bytes]) -> None:
         for name, data in blobs.items():
             container.write(name, data)
         return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow
+
     with ThreadPoolExecutor(WRITERS) as pool:
         for _ in pool.map(container.write, blobs.keys(), blobs.values()):
             pass
