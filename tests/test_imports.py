@@ -29,8 +29,10 @@ LINES = [
         "batchlab.drivers.calls",
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
-        "batchlab.drivers.history",
         "batchlab.drivers.journal",
+        "batchlab.drivers.archives",
+        "batchlab.drivers.vault",
+        "batchlab.drivers.history",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
     {"batchlab.handles", "batchlab.lab"},
@@ -171,8 +173,8 @@ def test_public_things_say_what_they_are() -> None:
 
 
 def test_import_of_the_package_is_light() -> None:
-    heavy = ["distributed", "dask", "ipywidgets", "tornado", "fsspec", "IPython", "rich", "typer",
-             "pandas", "cloudpickle", "concurrent.futures", "batchlab.autoscale.evaluate"]  # fmt: skip
+    heavy = ["distributed", "dask", "ipywidgets", "tornado", "fsspec", "IPython", "rich", "typer"]
+    heavy += ["pandas", "cloudpickle", "concurrent.futures", "batchlab.autoscale.evaluate"]
     code = f"import sys, batchlab; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
