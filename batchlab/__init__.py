@@ -70,6 +70,7 @@ from batchlab.handles.files import Files
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
+from batchlab.handles.outputs import JobOutputStorage, TaskOutputStorage, TrackedSave
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
@@ -111,6 +112,7 @@ __all__ = [
     "Job",
     "JobConstraints",
     "JobManagerTask",
+    "JobOutputStorage",
     "JobPreparationTask",
     "JobReleaseTask",
     "JobSchedule",
@@ -142,8 +144,10 @@ __all__ = [
     "TaskDependencies",
     "TaskFailed",
     "TaskIdRange",
+    "TaskOutputStorage",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "TrackedSave",
     "UserAccount",
     "UserIdentity",
     "VmSize",

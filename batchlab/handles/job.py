@@ -44,6 +44,7 @@ from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.functions import free_ids
+from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
@@ -111,6 +112,11 @@ class Job(Handle, Calling):
     def tasks(self) -> Tasks:
         """Its tasks, by id."""
         return Tasks(self._connection, self._id)
+
+    @property
+    def output_storage(self) -> JobOutputStorage:
+        """Its outputs in the lab's storage, by Azure's file conventions."""
+        return JobOutputStorage(self._connection, self._id)
 
     @property
     def counts(self) -> Counts:
