@@ -77,17 +77,23 @@ def _blocked(core: Core, task: TaskRecord) -> bool:
     when tasks wait for each other in a circle.
     """
     moving, seen, todo = False, {id(task): None}, [task]
+    parents_of = dependencies.Parents(task.job).of
+    never: dict[tuple[bool, int, int], bool] = {}  # tasks of one kind have the same reasons
     while todo:
         one = todo.pop()
         if one.phase.state != "active":
             moving = True
         elif not one.unmet:
-            reasons = explain(core, one)
-            if reasons and all(reason.lasting for reason in reasons):
+            count = one.instances.count if one.instances else 0
+            kind = (one is one.job.manager, one.spec.required_slots, count)
+            if kind not in never:
+                reasons = explain(core, one)
+                never[kind] = bool(reasons) and all(reason.lasting for reason in reasons)
+            if never[kind]:
                 return True
             moving = True
         else:
-            parents = dependencies.parents(one)
+            parents = parents_of(one)
             if parents is None:
                 return True
             for parent in parents:

@@ -157,11 +157,8 @@ def _instances(core: Core, task: TaskRecord, group: InstancesRecord) -> Iterator
 def _dependencies(job: JobRecord) -> Iterator[str]:
     for task in job.tasks.values():
         name = f"task {job.key}/{task.spec.id}"
-        missing, wanted = dependencies.missing(task), task.spec.depends_on
-        ids = {fold(text) for text in wanted.task_ids} if wanted else set()
-        by_id = ids - set(job.dependencies.satisfied)
-        others = missing[sum(fold(text) in by_id for text in wanted.task_ids) :] if wanted else []
-        if task.unmet != len(by_id) + len(set(others)):
+        missing = dependencies.missing(task)
+        if task.unmet != dependencies.unmet(task) or bool(task.unmet) != bool(missing):
             yield f"{name} waits for {task.unmet}, and {missing} are missing"
         if task.unmet and task.phase.state not in ("active", "completed"):
             yield f"{name} is {task.phase.state}, and {missing} are missing"

@@ -62,20 +62,26 @@ class FootprintRecord(Record, eq=False, kw_only=True):
 
 
 class SpanRecord(Record, eq=False, kw_only=True):
-    """A long range of numbers that tasks wait for: how many are missing, and who waits."""
+    """A range of numbers that tasks wait for."""
 
-    missing: int
+    start: int
+    end: int
     waiting: list[TaskRecord] = []
 
 
 class DependenciesRecord(Record, eq=False, kw_only=True):
-    """Who waits for whom in one job: by id, by number, by long range; and what is satisfied."""
+    """Who waits for whom in one job: by id, by range; and what is satisfied.
+
+    `below` has every number that is satisfied, with a lower one: on the way down from there is the
+    next that is missing. `looking` has, by the highest number that they miss, heaps of the ranges
+    that are not satisfied, the highest start first.
+    """
 
     satisfied: dict[str, None] = {}
-    numbers: dict[int, None] = {}
     by_id: dict[str, list[TaskRecord]] = {}
-    by_number: dict[int, list[TaskRecord]] = {}
+    below: dict[int, int] = {}
     spans: dict[tuple[int, int], SpanRecord] = {}
+    looking: dict[int, list[tuple[int, int, SpanRecord]]] = {}
 
 
 class RunRecord(Record, eq=False, kw_only=True):

@@ -1,14 +1,23 @@
 """Tasks that wait for tasks: ids, ranges, block and satisfy."""
 
+import sys
+from collections import deque
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from world import World
 
 from batchlab.core import inputs
+from batchlab.core.machine import Core
 from batchlab.core.questions import TaskIs, TasksCompleted
 from batchlab.core.specs import (
     ExitCodeMapping,
     ExitConditions,
     ExitOptions,
+    JobSpec,
+    PoolSpec,
     TaskDependencies,
     TaskIdRange,
     TaskSpec,
@@ -157,3 +166,96 @@ def test_wait_for_tasks_that_wait_for_each_other_is_hopeless(world: World) -> No
     world.tasks("a", depends_on=["b"])
     world.tasks("b", depends_on=["a"])
     assert world.core.hopeless(TasksCompleted(job_id="j"))
+
+
+def steps_of(count: int, shape: str) -> int:
+    """How many lines of the core run while a job of this shape is created and drained."""
+    wanted = {
+        "chain": lambda n: TaskDependencies(task_ids=[str(n - 1)]),
+        "layers": lambda n: span(n // 10 * 10 - 10, n // 10 * 10 - 1) if n >= 10 else None,
+        "windows": lambda n: span(n - 15, n - 6) if n >= 15 else None,
+        "prefixes": lambda n: span(0, n - 1) if n >= count // 2 else None,
+        "suffixes": lambda n: span(n + 1, count - 1) if n < count // 2 else None,
+    }[shape]
+    core = Core()
+    pool = PoolSpec(id="p", target_dedicated_nodes=1, task_slots_per_node=4)
+    (start,) = core.handle(0, inputs.CreatePool(spec=pool)).commands
+    node = start.node_id  # type: ignore[attr-defined]
+    core.handle(0, inputs.NodeAllocated(node_id=node, boot=1, ip_address="127.0.1.1"))
+    core.handle(0, inputs.NodeStarted(node_id=node, boot=1))
+    job = JobSpec(id="j", pool_info="p", uses_task_dependencies=True)
+    core.handle(0, inputs.CreateJob(spec=job))
+    specs = tuple(
+        TaskSpec(id=str(n), command_line="x", depends_on=wanted(n) if n else None)
+        for n in range(count)
+    )
+    lines = 0
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace if "batchlab" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        runs = deque(core.handle(0, inputs.CreateTasks(job_id="j", specs=specs)).commands)
+        while runs:
+            exited = inputs.RunExited(run_id=runs.popleft().run_id, exit_code=0)
+            runs += core.handle(0, exited).commands
+    finally:
+        sys.settrace(before)
+    assert core.jobs["j"].succeeded == count
+    return lines
+
+
+@pytest.mark.parametrize("shape", ["chain", "layers", "windows", "prefixes", "suffixes"])
+def test_drain_of_any_shape_takes_steps_that_grow_with_its_tasks(shape: str) -> None:
+    few, many = steps_of(200, shape), steps_of(1600, shape)
+    assert many < 8 * 1.3 * few
+
+
+NUMBERS = st.integers(0, 40)
+SPANS = st.lists(
+    st.tuples(NUMBERS, NUMBERS).map(lambda ends: (min(ends), max(ends))), min_size=1, max_size=3
+)
+STEPS = st.lists(st.tuples(st.just("ends"), NUMBERS) | st.tuples(st.just("waits"), SPANS))
+
+
+@given(steps=STEPS)
+def test_any_ranges_are_satisfied_when_all_their_numbers_are(steps: list[tuple[str, Any]]) -> None:
+    world, done, waiting = World(), set[int](), dict[str, list[tuple[int, int]]]()
+    world.job(uses_task_dependencies=True)
+    for index, (kind, what) in enumerate(steps):
+        if kind == "waits":
+            ranges = [TaskIdRange(start=start, end=end) for start, end in what]
+            world.tasks(f"w{index}", depends_on=TaskDependencies(task_id_ranges=ranges))
+            waiting[f"w{index}"] = what
+        elif what not in done:
+            ended = ExitConditions(default=SATISFY)
+            world.tasks(str(what), exit_conditions=ended)
+            world.feed(inputs.TerminateTask(job_id="j", task_id=str(what)))
+            done.add(what)
+        for task_id, spans in waiting.items():
+            lacking = [s for s in spans if not done.issuperset(range(s[0], s[1] + 1))]
+            task = world.core.task("j", task_id)
+            assert task.unmet == len(set(lacking)), (task_id, spans, done)
+    book = world.core.job("j").dependencies
+    assert set(book.below) == done
+    assert sum(map(len, book.looking.values())) == len(book.spans)
+
+
+def test_walk_back_through_ranges_is_hopeless_only_where_a_number_has_no_task(
+    world: World,
+) -> None:
+    chained(world, slots=1)
+    world.tasks("0")
+    for number in range(1, 60):
+        world.tasks(str(number), depends_on=span(0, number - 1))
+    last = TaskIs(job_id="j", task_id="59", state="completed")
+    assert world.core.hopeless(last) == []
+    world.feed(inputs.DeleteTask(job_id="j", task_id="30"))
+    assert [reason.code for reason in world.core.hopeless(last)] == ["Dependencies"]
+    before = TaskIs(job_id="j", task_id="29", state="completed")
+    assert world.core.hopeless(before) == []
+    world.said()
