@@ -291,6 +291,13 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     101: ("the action of a listed exit code wins over that of a failed upload",
           story("storage",
                 "exit_condition_of_a_listed_code_wins_over_that_of_a_failed_upload")),
+    105: ("a multi-instance task that no node can take is accepted and stays active",
+          core("instances", "task_that_no_node_can_take_is_accepted_and_stays_active")
+          + story("instances", "instances_where_they_cannot_run_stay_active")),
+    106: ("the subtasks of a multi-instance task are all but the primary",
+          core("instances", "end_of_the_application_ends_all_and_the_task")
+          + story("instances",
+                  "instances_are_coordinated_on_all_nodes_before_the_application_runs")),
     107: ("an auto pool goes with its job, unless it is kept alive",
           core("schedules", "auto_pool_lives_as_long_as_its_job",
                "auto_pool_that_is_kept_alive_stays")
@@ -319,8 +326,6 @@ NOT_YET: dict[int, str] = {
     102: "certificates",
     103: "application packages",
     104: "application packages",
-    105: "multi-instance tasks",
-    106: "multi-instance tasks",
 }
 """Rows of what is not there yet."""
 

@@ -24,7 +24,7 @@ def of_task(task: TaskRecord, run: RunRecord) -> StartRun:
         output_files=spec.output_files,
         time_limit_s=limit.total_seconds() if limit else None,
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
-        port_range=node.port_range,
+        network=node.network,
     )
     if spec.user_identity:
         return users.run_as(order, node.pool, spec.user_identity)

@@ -109,6 +109,7 @@ def test_environment_of_subtasks_names_all_nodes(world: World) -> None:
     assert other["AZ_BATCH_TASK_WORKING_DIR"] == "/r/workitems/j/job-1/m/1/wd"
     preparing = environment(preparations[0], facts)
     assert preparing["WATASK_PORTRANGE_HIGH"] == "20099"
+    assert preparing["BATCHLAB_NODE_IP_ADDRESS"] == "127.0.1.1"
     assert "AZ_BATCH_HOST_LIST" not in preparing
 
 
@@ -466,7 +467,7 @@ def test_plain_task_has_no_subtasks(world: World) -> None:
     world.tasks("a")
     run = world.run()
     assert subtasks(world, "a") == []
-    assert (run.directory, run.coordination, run.port_range) == ("workitems/j/job-1/a", None, None)
+    assert (run.directory, run.coordination, run.network) == ("workitems/j/job-1/a", None, None)
 
 
 # -- among others -------------------------------------------------------------------------------
