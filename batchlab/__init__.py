@@ -16,8 +16,10 @@ import typing as _typing
 
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     AutoPoolSpecification,
     AutoUserSpecification,
+    CertificateReference,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -61,6 +63,8 @@ from batchlab.errors import (
     WaitNeverEnds,
     WaitTimeout,
 )
+from batchlab.handles.applications import Application, ApplicationPackage
+from batchlab.handles.certificates import Certificate
 from batchlab.handles.files import Files
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
@@ -79,12 +83,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AffinityInfo",
+    "Application",
+    "ApplicationPackage",
+    "ApplicationPackageReference",
     "Arrivals",
     "AutoPoolSpecification",
     "AutoScaleRun",
     "AutoUserSpecification",
     "BatchError",
     "Behavior",
+    "Certificate",
+    "CertificateReference",
     "Comparison",
     "Conflict",
     "Container",

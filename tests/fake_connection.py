@@ -54,7 +54,7 @@ class FakeConnection:
     def now(self) -> float:
         return 0.0
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: Any = None) -> None:
         self.requests.append(request)
 
     def ask(self, question: Question | LocateTask) -> Any:
@@ -71,6 +71,12 @@ class FakeConnection:
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
         return Batch(changes=[], next=since, now=0.0)
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        self.requests.append(("lose", pool_id, node_id))  # type: ignore[arg-type]
+
+    def fail_next(self, kind: Any) -> None:
+        self.requests.append(("fail", kind))  # type: ignore[arg-type]
 
     def before_close(self, callback: Callable[[], None]) -> None:
         pass

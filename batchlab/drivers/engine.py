@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from batchlab.core.inputs import DeadlineReached, Input, Report, Request
 from batchlab.core.machine import Core
-from batchlab.core.outputs import Change, Command
+from batchlab.core.outputs import Change, Command, RunKind, StartRun
 from batchlab.core.questions import Condition, Question
 from batchlab.core.views import Reason
 from batchlab.drivers.journal import Journal
@@ -28,6 +30,9 @@ from batchlab.errors import BatchError, LabFailed
 __all__ = ["Engine"]
 
 logger = logging.getLogger("batchlab")
+
+FAILING = "/bin/sh -c 'echo this failure was asked for; exit 1'"
+"""What runs in the place of a command that is to fail."""
 
 Watcher = Callable[[Sequence[Change]], None]
 
@@ -52,6 +57,7 @@ class Engine:
         self.failure: LabFailed | None = None
         self._inbox: deque[Report] = deque()
         self._turning = False
+        self._to_fail: list[RunKind] = []
 
     def request(self, request: Request) -> None:
         """Carry a request out, or raise the `BatchError` that refuses it."""
@@ -87,6 +93,11 @@ class Engine:
         self._raise_failure()
         return self.core.hopeless(condition)
 
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command: a trial."""
+        self._raise_failure()
+        self._to_fail.append(kind)
+
     def turn(self) -> None:
         """Handle all queued reports."""
         if self._turning:
@@ -121,6 +132,8 @@ class Engine:
         self._turning = True
         try:
             if commands:
+                if self._to_fail:
+                    commands = [self._spoilt(command) for command in commands]
                 self.driver.obey(commands)
             self.driver.wake_at(self.core.next_deadline())
             if changes:
@@ -132,6 +145,12 @@ class Engine:
             self._turning = False
         if self._inbox:
             self.turn()
+
+    def _spoilt(self, command: Command) -> Command:
+        if not isinstance(command, StartRun) or command.kind not in self._to_fail:
+            return command
+        self._to_fail.remove(command.kind)
+        return msgspec.structs.replace(command, command_line=FAILING, resource_files=())
 
     def _fail(self, error: Exception, item: Input | None) -> None:
         logger.exception("batchlab stopped at %r", item)

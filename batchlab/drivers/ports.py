@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import msgspec
 
 from batchlab.core.inputs import Request
-from batchlab.core.outputs import Command
+from batchlab.core.outputs import Command, RunKind
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
+from batchlab.drivers.vault import CertificateContents
 from batchlab.storage.containers import BlobStore
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
@@ -101,8 +102,11 @@ class Connection(Protocol):
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...
 
-    def request(self, request: Request) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it.
+
+        `secret` goes beside a `CreateCertificate`, past the core, to the nodes that need it.
+        """
         ...
 
     def ask(self, question: Question) -> Any:
@@ -134,6 +138,14 @@ class Connection(Protocol):
         Where others may make things happen, an answer is held for up to so many `seconds` of wall
         clock while there is nothing new.
         """
+        ...
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        """Let a node be lost, as when its machine breaks: a trial. Raises `BatchError`."""
+        ...
+
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command: a trial."""
         ...
 
     def before_close(self, callback: Callable[[], None]) -> None:

@@ -45,7 +45,7 @@ from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
-from batchlab.handles.pool import Pool
+from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -142,6 +142,7 @@ class Job(Handle):
         depends_on: TaskDependencies | Sequence[str] | None = None,
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
+        application_package_references: PackageReferences | None = None,
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
         multi_instance_settings: MultiInstanceSettings | None = None,
     ) -> Task:
@@ -159,6 +160,7 @@ class Job(Handle):
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
+            application_package_references=application_package_references,
             user_identity=user_identity, multi_instance_settings=multi_instance_settings,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]

@@ -23,6 +23,7 @@ from batchlab.core.questions import (
 )
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     ExitConditions,
     MultiInstanceSettings,
     OutputFile,
@@ -69,6 +70,9 @@ class Task(Handle):
     depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
     exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
     affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
+    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+        "What is unpacked on its node first."
+    )
     user_identity = Seen[UserIdentity | None]("Who it runs as.")
     multi_instance_settings = Seen[MultiInstanceSettings | None]("On how many nodes it runs.")
     node_id = Seen[str | None]("The node it runs or last ran on.")

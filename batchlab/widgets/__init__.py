@@ -4,10 +4,11 @@ from batchlab.autoscale.results import AutoScaleRun
 from batchlab.handles.pool import AutoScaleHistory
 from batchlab.laboratory import Comparison, Simulation
 from batchlab.widgets.autoscaling import history_card, run_card
-from batchlab.widgets.cards import draw, mimebundle
+from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, simulation_card
+from batchlab.widgets.show import mimebundle, page, watch
 
-__all__ = ["mimebundle"]
+__all__ = ["mimebundle", "page", "watch"]
 
 draw.register(AutoScaleRun, run_card)
 draw.register(AutoScaleHistory, history_card)

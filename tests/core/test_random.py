@@ -30,11 +30,11 @@ from drawn import (
     TASKS,
     WHICH,
 )
+from equipped import Equipped
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_random
-from scheduled import Scheduled
 
 from batchlab.core import dependencies, inputs
 from batchlab.core.machine import Core, Settings
@@ -57,7 +57,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import NodeUsage
 
 
-class Life(Scheduled):
+class Life(Equipped):
     """What can be asked for and what can happen, in any order."""
 
     @initialize(

@@ -58,7 +58,8 @@ def fields() -> list[tuple[type[Model], str, str]]:
             kind = kinds[0] if kinds else "model" if "specs" in text else "text"
             kind = "list" if hint == TaskDependencies | None else kind  # a list says the same
             kind = "notes" if name == "metadata" else kind
-            found.append((model, name, "choice" if "Literal" in text else kind))
+            chosen = "Literal" in text and kind != "tuple"
+            found.append((model, name, "choice" if chosen else kind))
     return found
 
 

@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 from distributed import Scheduler
 
 from batchlab.core.inputs import (
@@ -25,6 +26,8 @@ from batchlab.core.inputs import (
     Report,
 )
 from batchlab.core.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
@@ -36,6 +39,10 @@ logger = logging.getLogger("batchlab")
 
 SEND_INTERVAL_S = 0.001
 """How long Dask may hold commands back for others to share their message (its default is 5 ms)."""
+
+
+BREAK_S = 30.0
+"""How long a worker's nanny may take to begin it anew, when it is lost as a trial."""
 
 
 class _Node:
@@ -51,6 +58,7 @@ class _Node:
         self.expected = False  # that the worker goes away: we make it
         self.stopping = False
         self.step: asyncio.Task[None] | None = None
+        self.overtaken = asyncio.Event()  # what is installed now is not wanted any more
 
     def wants(self, boot: int) -> bool:
         """Whether what is done for this boot is not yet overtaken by a later command."""
@@ -97,14 +105,20 @@ class Fleet:
     def start(self, command: StartNode) -> None:
         """Bring a node up, for the first time or again."""
         node = self._nodes.setdefault(command.node_id, _Node(command))
-        node.boot = command.boot
+        node.start, node.boot = command, command.boot
         self._next(node, self._bring_up(node, command.boot, self._supply.get))
 
     def reboot(self, command: RebootNode) -> None:
         """Kill what runs on a node and bring it up anew."""
         node = self._nodes[command.node_id]
         node.boot = command.boot
+        node.start = msgspec.structs.replace(
+            node.start,
+            application_packages=command.application_packages,
+            certificate_references=command.certificate_references,
+        )
         node.ready = False
+        node.overtaken.set()
         self._next(node, self._reboot(node, command))
 
     def stop(self, command: StopNode) -> None:
@@ -115,6 +129,7 @@ class Fleet:
             return
         node.ready = False
         node.expected = node.stopping = True
+        node.overtaken.set()
         self._supply.give_up(node.id)
         self._next(node, self._stop(node))
 
@@ -126,6 +141,7 @@ class Fleet:
         node.boot = None
         node.ready = False
         node.expected = True
+        node.overtaken.set()
         self._next(node, self._evict(node))
 
     def send(self, node_id: str, commands: list[Command]) -> None:
@@ -142,6 +158,14 @@ class Fleet:
         """The worker behind a node that is up."""
         node = self._nodes.get(node_id)
         return node.address if node is not None and node.ready else None
+
+    async def break_node(self, address: str) -> None:
+        """End a worker without a word; one in a process of its own is begun anew by its nanny."""
+        state = self._scheduler.workers.get(address)
+        if state is not None and state.nanny:
+            await self._scheduler.rpc(state.nanny).restart(timeout=BREAK_S, reason="a trial")
+        else:
+            await self._scheduler.remove_worker(address, stimulus_id="batchlab-trial")
 
     # -- what the scheduler tells -----------------------------------------------------------------
 
@@ -188,7 +212,14 @@ class Fleet:
                 self._nodes.pop(node.id, None)
             self._tell(node, boot, NodeStartFailed(node_id=node.id, boot=boot, message=str(error)))
             return
-        if address is not None and node.address == address:
+        if address is None:
+            return
+        if node.start.application_packages:
+            failure = await self._equip(node, address, boot)
+            if failure is not None:
+                self._tell(node, boot, failure)
+                return
+        if node.address == address:
             node.ready = node.wants(boot)
             self._tell(node, boot, NodeStarted(node_id=node.id, boot=boot))
 
@@ -241,6 +272,29 @@ class Fleet:
         if result.get("status") != "OK":
             return f"the worker at {address} cannot be a node: {result.get('exception_text')}"
         return None
+
+    async def _equip(self, node: _Node, address: str, boot: int) -> NodeStartFailed | None:
+        """Have the agent unpack the pool's application packages; the report if it cannot."""
+        node.overtaken.clear()
+        if not node.wants(boot):
+            return None
+        rpc = self._scheduler.rpc(address)
+        installed = asyncio.ensure_future(rpc.batchlab_install())
+        overtaken = asyncio.ensure_future(node.overtaken.wait())
+        await asyncio.wait([installed, overtaken], return_when=asyncio.FIRST_COMPLETED)
+        overtaken.cancel()
+        if not installed.done():
+            installed.cancel()
+            return None
+        try:
+            failure = messages.unpack(installed.result())
+        except Exception as error:
+            failure = FailureInfo(
+                category="ServerError", code="ApplicationPackageError", message=str(error)
+            )
+        if failure is None or node.address != address:  # a worker that is lost is reported so
+            return None
+        return start_failed(node.id, boot, failure)
 
     async def _leave(self, node: _Node, *, keep: bool, reimage: bool = False) -> None:
         """Have the agent end all that runs; a worker that does not answer is closed anyway."""

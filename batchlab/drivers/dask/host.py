@@ -17,39 +17,43 @@ import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
 from batchlab.core.inputs import LabClosing, Report
-from batchlab.core.machine import Core, Settings
+from batchlab.core.machine import Core
 from batchlab.core.outputs import (
     CancelRun,
     Change,
     Command,
     DeleteFiles,
     EvictNode,
+    ForgetCertificate,
     ForgetJob,
     MeasureNodes,
     RebootNode,
+    RunKind,
     StartApplication,
     StartNode,
     StartRun,
     StopNode,
 )
-from batchlab.core.questions import Condition, Location
+from batchlab.core.questions import Condition, LocateNode, Location
 from batchlab.core.specs import vm_cores
 from batchlab.core.specs.jobs import RELEASE_LIMIT
 from batchlab.drivers.dask import janitor, messages, threads
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
+from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import History, encode_changes
 from batchlab.drivers.journal import Journal
+from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.locations import StorageLocation
 
@@ -63,37 +67,6 @@ _EXTENSION = "batchlab-beginning"
 def plugin_name(account: str) -> str:
     """What the scheduler knows the lab of an account as."""
     return f"batchlab@{account}"
-
-
-class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a lab is, as the client that began it says.
-
-    Parameters
-    ----------
-    lab_id : str
-    nodes : {"light", "processes", "cluster"}
-        Where nodes come from: this process, processes of their own, workers that are there.
-    settings : Settings
-    speed : float
-        Seconds of lab time in a second of wall clock.
-    root : str, optional
-        Where the lab's folder is made on each machine; its temporary directory if omitted.
-    release_on_leave : bool
-        Whether a node that leaves while jobs live on runs their release.
-    journal : str, optional
-        Where the journal is kept for good; in the lab's folder, and deleted with it, if omitted.
-    storage : StorageLocation, optional
-        Where the lab's data is kept; in the lab's folder on the scheduler's machine if omitted.
-    """
-
-    lab_id: str
-    nodes: Literal["light", "processes", "cluster"]
-    settings: Settings
-    speed: float = 1.0
-    root: str | None = None
-    release_on_leave: bool = False
-    journal: str | None = None
-    storage: StorageLocation | None = None
 
 
 class BatchHost(SchedulerPlugin):
@@ -112,6 +85,7 @@ class BatchHost(SchedulerPlugin):
         self.name = plugin_name(self.account)
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
+        self.vault = Vault()
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin the lab, unless another client has just begun it."""
@@ -151,7 +125,7 @@ class BatchHost(SchedulerPlugin):
         handlers: dict[str, Any] = {
             "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
             "files": self._files, "scale": self._scale, "close": self._close_rpc,
-            "changes": self._changes,
+            "changes": self._changes, "lose": self._lose, "fail_next": self._fail_next,
         }  # fmt: skip
         scheduler.handlers.update(
             {f"batchlab_{name}@{self.account}": do for name, do in handlers.items()}
@@ -188,6 +162,8 @@ class BatchHost(SchedulerPlugin):
             root=config.root,
             release_on_leave=config.release_on_leave,
             storage=config.storage,
+            application_packages=start.application_packages,
+            certificates=self.vault.of(start.certificate_references),
         )
 
     # -- the driver port --------------------------------------------------------------------------
@@ -217,6 +193,8 @@ class BatchHost(SchedulerPlugin):
                     self.fleet.stop(command)
                 case EvictNode():
                     self.fleet.evict(command)
+                case ForgetCertificate():
+                    self.vault.forget(command.thumbprint)
                 case _:
                     raise TypeError(f"no way to obey {command}")
         for node_id, group in for_nodes.items():
@@ -262,7 +240,9 @@ class BatchHost(SchedulerPlugin):
         return pickle.dumps((True, (self.config, self.now())))
 
     def _request(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self._open_engine().request(pickle.loads(payload)))
+        return messages.answer(
+            lambda: self.vault.request(self._open_engine(), *pickle.loads(payload))
+        )
 
     def _ask(self, payload: bytes) -> bytes:
         return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))
@@ -307,6 +287,21 @@ class BatchHost(SchedulerPlugin):
         batch = self.history.since(since, self.now())
         packed = msgspec.structs.replace(batch, changes=[])
         return pickle.dumps((True, (packed, encode_changes(batch.changes))))
+
+    async def _lose(self, pool_id: str, node_id: str) -> bytes:
+        """Take a node's worker out of the cluster, unasked by the core: its node is lost."""
+        try:
+            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            address = self.fleet.address(node_id)
+            if address is None:
+                raise _not_ready(Location(pool_id, node_id, ""))
+            await self.fleet.break_node(address)
+            return messages.answer(lambda: None)
+        except Exception as error:
+            return messages.answer_error(error)
+
+    def _fail_next(self, kind: RunKind) -> bytes:
+        return messages.answer(lambda: self.engine.fail_next(kind))
 
     def _watch(self, changes: Sequence[Change]) -> None:
         if self._news is not None:

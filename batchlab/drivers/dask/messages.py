@@ -21,9 +21,11 @@ from batchlab.core.outputs import (
     DeleteFiles,
     ForgetJob,
     MeasureNodes,
+    PackageToInstall,
     StartApplication,
     StartRun,
 )
+from batchlab.drivers.vault import NodeCertificate
 from batchlab.errors import BatchError, LabFailed
 from batchlab.storage.locations import StorageLocation
 
@@ -78,6 +80,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Whether a node that leaves while jobs live on runs their release.
     storage : StorageLocation, optional
         The account's part of the lab's storage.
+    application_packages : tuple of PackageToInstall
+        What is unpacked before it takes tasks.
+    certificates : tuple of NodeCertificate
+        What it holds for its runs.
     """
 
     lab_id: str
@@ -92,6 +98,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     release_on_leave: bool = False
     storage: StorageLocation | None = None
+    application_packages: tuple[PackageToInstall, ...] = ()
+    certificates: tuple[NodeCertificate, ...] = ()
 
 
 class FileCall(msgspec.Struct, frozen=True):

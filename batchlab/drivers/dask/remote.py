@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 
 from batchlab.core.inputs import Request
+from batchlab.core.outputs import RunKind
 from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.history import Batch, decode_changes
+from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.locations import StorageLocation
@@ -59,9 +61,9 @@ class RemoteConnection(ABC):
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._began) * self.speed
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call("request", payload=pickle.dumps(request))
+        self.call("request", payload=pickle.dumps((request, secret)))
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""
@@ -97,6 +99,14 @@ class RemoteConnection(ABC):
         batch, packed = self.call("changes", self._refuse_closed, since=since, seconds=seconds)
         done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
         return done
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        """Let a node be lost, as when its machine breaks."""
+        self.call("lose", pool_id=pool_id, node_id=node_id)
+
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command."""
+        self.call("fail_next", kind=kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the connection is about to close."""

@@ -23,6 +23,8 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
@@ -51,6 +53,8 @@ class Run:
         Keeps book of what runs use.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
+    equipment : Equipment, optional
+        The node's application packages and certificates.
 
     Attributes
     ----------
@@ -68,12 +72,14 @@ class Run:
         done: Callable[[Run, RunExited], None],
         meter: Meter,
         store: BlobStore | None = None,
+        equipment: Equipment | None = None,
     ) -> None:
         self.order = order
         self._node = node
         self._inherited = inherited
         self._done = done
         self._store = store
+        self._equipment = equipment
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
@@ -92,7 +98,7 @@ class Run:
             return
         try:
             self._perform()
-        except (LaunchFailed, DownloadFailed) as error:
+        except (LaunchFailed, DownloadFailed, PackageFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
@@ -145,10 +151,19 @@ class Run:
         words = split_command(order.command_line)
         variables = environment(order, self._node, self._inherited)
         make_directories(variables, (OUT, ERR) if order.output_files else ())
+        self._equip(variables)
         if order.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
             fetch(order.resource_files, working, self._wanted, self._store)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _equip(self, variables: dict[str, str]) -> None:
+        """Put what the run needs of the node's certificates and of packages in place."""
+        equipment, order = self._equipment, self.order
+        if equipment is not None:
+            equipment.place_certificates(order.kind, variables["AZ_BATCH_CERTIFICATES_DIR"])
+            if order.application_packages:
+                equipment.install(order.application_packages, self._wanted)
 
     def _wanted(self) -> bool:
         return self._ending is None

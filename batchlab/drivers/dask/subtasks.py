@@ -68,6 +68,7 @@ class SubtaskRun(Run):
         variables = environment(order, self._node, self._inherited)
         directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
         make_directories(variables, (OUT, ERR) if order.output_files else ())
+        self._equip(variables)
         fetch(coordination.resource_files, shared, self._wanted, self._store)
         fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store)
         streams = f"{directory}/"

@@ -17,12 +17,14 @@ from typing import Any
 
 from batchlab.core.inputs import LabClosing, Request
 from batchlab.core.machine import Core
-from batchlab.core.questions import Condition, Question
+from batchlab.core.outputs import RunKind
+from batchlab.core.questions import Condition, LocateNode, Question
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
+from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 
@@ -76,11 +78,11 @@ class SimulatedConnection:
         """The virtual time, in seconds since 1970 (UTC)."""
         return self.world.now()
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
         with undisturbed(), self._lock:
             self._refuse_closed()
-            self.engine.request(request)
+            self.world.equipment.vault.request(self.engine, request, secret)
             self.world.settle()
 
     def ask(self, question: Question) -> Any:
@@ -153,6 +155,20 @@ class SimulatedConnection:
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
         """What has happened from change number `since` on; answers at once, even if closed."""
         return self._history.since(since, self.now())
+
+    def lose_node(self, pool_id: str, node_id: str) -> None:
+        """Let a node be lost, as when its machine breaks."""
+        with undisturbed(), self._lock:
+            self._refuse_closed()
+            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            self.world.lose_node(node_id)
+            self.world.settle()
+
+    def fail_next(self, kind: RunKind) -> None:
+        """Have the next run of a kind that starts fail, whatever its command."""
+        with self._lock:
+            self._refuse_closed()
+            self.engine.fail_next(kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the lab is about to close."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from batchlab import BatchError, JobPreparationTask, TaskConstraints
 from batchlab.watching import Tables, watch
 from batchlab.watching.tables import KINDS, OUTCOMES
 
@@ -68,3 +69,35 @@ def test_watch_knows_how_a_lab_ended(lab):
     assert found.tables.columns["counts"]["succeeded"][-1] == 50
     assert found.speed == 0
     assert watch(lab._connection) is found
+
+
+@pytest.mark.processes
+def test_node_that_is_lost_on_request_comes_back_and_its_task_runs_again(lab):
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    job = lab.create_job("j", pool)
+    task = job.create_task("t", "/bin/sh -c 'sleep 2'")
+    task.wait("running")
+    lab._connection.lose_node("p", task.node_id)
+    task.wait(timeout="2m")
+    assert task.exit_code == 0
+    assert bars(told(lab)[0]) == [("task", "lost"), ("task", "success")]
+
+
+def test_node_that_is_not_up_cannot_be_lost(lab):
+    lab.create_pool("p", target_dedicated_nodes=1)
+    with pytest.raises(BatchError):
+        lab._connection.lose_node("p", "no-such-node")
+
+
+def test_preparation_that_was_asked_to_fail_fails_once(lab):
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    lab._connection.fail_next("jobpreparation")
+    command = "/bin/sh -c 'exit 0'"
+    retried = JobPreparationTask(
+        command_line=command, constraints=TaskConstraints(max_task_retry_count=1)
+    )
+    job = lab.create_job("j", pool, job_preparation_task=retried)
+    job.create_task("t", command).wait()
+    info = job.preparations[0].job_preparation_task_execution_info
+    assert (info.result, info.retry_count) == ("success", 1)
+    assert ("jobpreparation", "retry") in bars(told(lab)[0])

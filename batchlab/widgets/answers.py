@@ -1,0 +1,343 @@
+"""What a live display asks a lab: the words beside the pictures, as plain values.
+
+`answer` takes a question ``{"what": name, ...}`` and finds the function for it. None is "there is
+nothing to show"; a refusal is raised. To add a panel, write a function and name it in `ANSWERS`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from batchlab.core.questions import (
+    ExplainTask,
+    GetJob,
+    GetNode,
+    GetPool,
+    GetTask,
+    ListJobs,
+    ListPreparations,
+    ListTasks,
+    LocateNode,
+    LocateTask,
+    Location,
+)
+from batchlab.core.views import ExecutionInfo, JobView, PreparationView, Reason
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError, InvalidRequest
+from batchlab.widgets.faults import commit, list_faults
+
+__all__ = ["ANSWERS", "answer"]
+
+ROWS = 200
+"""Rows of a table at most."""
+TAIL = 64 * 1024
+"""Bytes of a file that are followed."""
+EXPLAINED = 40
+"""Tasks that are asked why they wait, when it is about a whole job."""
+
+Question = dict[str, Any]
+
+
+def answer(connection: Connection, question: Any) -> Any:
+    """Answer a question of a display; raises `BatchError`."""
+    what = question.get("what") if isinstance(question, dict) else None
+    function = ANSWERS.get(str(what))
+    if function is None:
+        raise InvalidRequest("InvalidRequestBody", f"a display asks what is not known: {what!r}")
+    try:
+        return function(connection, question)
+    except KeyError as error:
+        raise InvalidRequest("InvalidRequestBody", f"{what}: {error} is missing") from None
+
+
+def _node(connection: Connection, asked: Question) -> dict[str, Any]:
+    node = connection.ask(GetNode(pool_id=asked["pool"], node_id=asked["node"]))
+    here = [job for job in connection.ask(ListJobs()) if job.pool_id == node.pool_id]
+    jobs = [
+        {"id": job.id, "preparation": _execution(row.job_preparation_task_execution_info)}
+        for job in here[-10:]
+        for row in _rows(connection, job)
+        if row.node_id == node.id
+    ]
+    return {
+        "kind": "node",
+        "id": node.id,
+        "state": node.state,
+        "since": _seconds(node.state_transition_time),
+        "scheduling": node.scheduling_state,
+        "dedicated": node.is_dedicated,
+        "vm_size": node.vm_size,
+        "ip_address": node.ip_address or "",
+        "slots": node.task_slots,
+        "slots_used": node.running_task_slots_count,
+        "tasks_run": node.total_tasks_run,
+        "tasks_succeeded": node.total_tasks_succeeded,
+        "running": [list(pair) for pair in node.running_tasks[:20]],
+        "start_task": _execution(node.start_task_info),
+        "jobs": jobs,
+        "errors": [f"{error.code}: {error.message}" for error in node.errors],
+    }
+
+
+def _task(connection: Connection, asked: Question) -> dict[str, Any]:
+    task = connection.ask(GetTask(job_id=asked["job"], task_id=asked["task"]))
+    failure, depends = task.failure_info, task.depends_on
+    parents = []
+    if depends is not None:
+        parents = [
+            *depends.task_ids,
+            *(f"{span.start}-{span.end}" for span in depends.task_id_ranges),
+        ]
+    return {
+        "kind": "task",
+        "id": task.id,
+        "job_id": task.job_id,
+        "state": task.state,
+        "result": task.result,
+        "command_line": _cut(task.command_line),
+        "exit_code": task.exit_code,
+        "failure": f"{failure.code}: {_cut(failure.message)}" if failure else "",
+        "node_id": task.node_id,
+        "start": _seconds(task.start_time),
+        "end": _seconds(task.end_time),
+        "slots": task.required_slots,
+        "retry_count": task.retry_count,
+        "requeue_count": task.requeue_count,
+        "depends_on": ", ".join(parents[:12]),
+    }
+
+
+# -- why is it waiting ----------------------------------------------------------------------------
+
+
+def _why(connection: Connection, asked: Question) -> dict[str, Any]:
+    if "task" in asked:
+        job, task = asked["job"], asked["task"]
+        state = connection.ask(GetTask(job_id=job, task_id=task)).state
+        reasons = connection.ask(ExplainTask(job_id=job, task_id=task))
+        return {
+            "title": f"Task {task}",
+            "nothing": f"Nothing holds it back: the task is {state}.",
+            "reasons": [_reason(reason) for reason in reasons],
+        }
+    if "job" in asked:
+        job = connection.ask(GetJob(job_id=asked["job"]))
+        return _why_jobs(connection, f"Job {job.id}", [job])
+    jobs = [
+        job for job in connection.ask(ListJobs()) if job.state not in ("completed", "deleting")
+    ]
+    if "pool" not in asked:
+        return _why_jobs(connection, "All jobs", jobs)
+    pool = connection.ask(GetPool(pool_id=asked["pool"]))
+    found = _why_jobs(
+        connection, f"Pool {pool.id}", [job for job in jobs if job.pool_id == pool.id]
+    )
+    errors = [
+        {"text": f"{error.code}: {error.message}", "code": error.code, "lasting": True}
+        for error in pool.resize_errors
+    ]
+    return {**found, "reasons": errors + found["reasons"]}
+
+
+def _why_jobs(connection: Connection, title: str, jobs: list[JobView]) -> dict[str, Any]:
+    """The reasons of the first tasks that wait, each once, the commonest first."""
+    found: dict[tuple[str, str], Reason] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    examples: dict[tuple[str, str], list[str]] = {}
+    waiting = sum(job.task_counts.active for job in jobs)
+    asked = 0
+    for job in jobs:
+        for task in connection.ask(ListTasks(job_id=job.id, states=("active", "preparing"),
+                                             limit=max(0, EXPLAINED - asked))):  # fmt: skip
+            asked += 1
+            for reason in connection.ask(ExplainTask(job_id=job.id, task_id=task.id)):
+                key = (reason.code, reason.text)
+                found[key] = reason
+                counts[key] += 1
+                examples.setdefault(key, [job.id, task.id])
+    of = f" of the first {asked}" if waiting > asked else ""
+    common = counts.most_common(12)
+    return {
+        "title": f"{title}: {waiting:,} waiting" if waiting else title,
+        "nothing": "No task is waiting.",
+        "reasons": [
+            {**_reason(found[key]), "tasks": f"{count} task{'s' * (count != 1)}{of}"}
+            for key, count in common
+        ],
+        "examples": [examples[key] for key, _ in common[:3]],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"text": reason.text, "code": reason.code, "lasting": reason.lasting}
+
+
+# -- preparation and release ----------------------------------------------------------------------
+
+
+def _hooks(connection: Connection, asked: Question) -> dict[str, Any] | None:
+    job = _hooked_job(connection, asked.get("job"))
+    if job is None or job.job_preparation_task is None:
+        return None
+    rows = _rows(connection, job)
+    shown = [row for row in rows if not asked.get("only_failed") or _has_failed(row)]
+    release = job.job_release_task
+    return {
+        "job": job.id,
+        "state": job.state,
+        "summary": _summary(job, rows),
+        "preparation_id": job.job_preparation_task.id,
+        "release_id": release.id if release else "",
+        "rows": [
+            {
+                "pool_id": row.pool_id,
+                "node_id": row.node_id,
+                "preparation": _execution(row.job_preparation_task_execution_info),
+                "release": _execution(row.job_release_task_execution_info),
+            }
+            for row in shown[:ROWS]
+        ],
+        "left_out": max(0, len(shown) - ROWS),
+    }
+
+
+def _hooked_job(connection: Connection, job_id: str | None) -> JobView | None:
+    """The job that was asked for, or the latest that has a preparation."""
+    if job_id is not None:
+        job: JobView = connection.ask(GetJob(job_id=job_id))
+        return job
+    jobs = [job for job in connection.ask(ListJobs()) if job.job_preparation_task]
+    return jobs[-1] if jobs else None
+
+
+def _rows(connection: Connection, job: JobView) -> list[PreparationView]:
+    if job.job_preparation_task is None:
+        return []
+    rows: list[PreparationView] = connection.ask(ListPreparations(job_id=job.id))
+    return rows
+
+
+def _summary(job: JobView, rows: list[PreparationView]) -> str:
+    def told(name: str, infos: list[ExecutionInfo]) -> str:
+        counts = Counter(info.result or info.state for info in infos)
+        return f"{name}: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "none")
+
+    parts = [told("Preparation", [row.job_preparation_task_execution_info for row in rows])]
+    if job.job_release_task is not None:
+        released = [row.job_release_task_execution_info for row in rows]
+        parts.append(told("release", [info for info in released if info is not None]))
+    if job.state == "terminating" and job.scheduling_error is not None:
+        parts.append(job.scheduling_error.message)
+    return "; ".join(parts) + "."
+
+
+def _has_failed(row: PreparationView) -> bool:
+    infos = (row.job_preparation_task_execution_info, row.job_release_task_execution_info)
+    return any(info is not None and info.result == "failure" for info in infos)
+
+
+def _output(connection: Connection, asked: Question) -> dict[str, Any]:
+    """What a preparation or release task has written."""
+    place = Location(asked["pool"], asked["node"], asked["directory"])
+    texts = []
+    for name in ("stdout.txt", "stderr.txt"):
+        try:
+            text = connection.files.read(place, name, -8192).decode(errors="replace")
+        except BatchError as error:
+            text = error.message
+        texts.append(f"── {name}\n{text}")
+    return {"text": "\n".join(texts)}
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def _place(connection: Connection, asked: Question) -> Location:
+    if "task" in asked:
+        question: Any = LocateTask(job_id=asked["job"], task_id=asked["task"])
+    else:
+        question = LocateNode(pool_id=asked["pool"], node_id=asked["node"])
+    place: Location = connection.ask(question)
+    return place
+
+
+def _files(connection: Connection, asked: Question) -> dict[str, Any]:
+    entries = connection.files.list(_place(connection, asked), asked["path"])
+    return {
+        "title": f"task {asked['task']}" if "task" in asked else asked["node"],
+        "entries": [
+            {"name": e.name, "directory": e.is_directory, "size": e.content_length or 0}
+            for e in entries[:ROWS]
+        ],
+    }
+
+
+def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
+    place, path = _place(connection, asked), asked["path"]
+    size = connection.files.stat(place, path).content_length or 0
+    data = connection.files.read(place, path, max(0, size - TAIL), TAIL)
+    return {"text": _printable(data.decode(errors="replace")), "size": size}
+
+
+def _download(connection: Connection, asked: Question) -> dict[str, Any]:
+    place, path = _place(connection, asked), asked["path"]
+    parts: list[bytes] = []
+    size, limit = 0, 64 * 2**20
+    while part := connection.files.read(place, path, size):
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise InvalidRequest(
+                "InvalidRange", f"{path} is larger than 64 MiB: use files.download() in a cell"
+            )
+    return {"data": b"".join(parts)}
+
+
+# -- values ---------------------------------------------------------------------------------------
+
+
+def _execution(info: ExecutionInfo | None) -> dict[str, Any] | None:
+    if info is None:
+        return None
+    failure = info.failure_info
+    took = (info.end_time - info.start_time).total_seconds() if info.end_time else None
+    return {
+        "state": info.state,
+        "result": info.result,
+        "exit_code": info.exit_code,
+        "seconds": took,
+        "retry_count": info.retry_count,
+        "failure": f"{failure.code}: {_cut(failure.message)}" if failure else "",
+        "directory": info.task_root_directory,
+    }
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 1000 else text[:999] + "…"
+
+
+def _printable(text: str) -> str:
+    # Control characters have no place on a page, and some of them turn writing around.
+    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+
+
+ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
+    "node": _node,
+    "task": _task,
+    "why": _why,
+    "hooks": _hooks,
+    "output": _output,
+    "files": _files,
+    "tail": _tail,
+    "download": _download,
+    "faults": list_faults,
+    "fault": commit,
+}
+"""By name: what each question is answered with."""

@@ -1,0 +1,234 @@
+"""The live displays: widgets whose pictures are drawn in the browser.
+
+There is one `Feed` for each lab: it alone carries the lab's story, whatever the number of views.
+Each `View` is one display of one thing; through it the browser asks questions and presses buttons.
+Both know what they show by name and number only.
+
+A browser's message is handled while a cell runs only if the channel it came by is not bound to the
+shell that runs the cell. ipykernel 7.4 binds a channel to whichever shell last sent through it;
+`unbind` undoes that after each message of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError
+from batchlab.watching import Watch, watch
+from batchlab.widgets.answers import answer
+from batchlab.widgets.ui import ui
+from batchlab.widgets.wire import SCHEMA, Place, rows_since
+
+__all__ = ["Feed", "View", "feed_of", "module"]
+
+FOLLOW_S = 0.5
+"""How often an open panel asks at most."""
+SCRIPTS = (
+    "log", "moment", "format", "layout", "dom", "draw", "grid", "timeline", "machine", "panels",
+    "view",
+)  # fmt: skip
+
+_feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+_IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+@cache
+def module() -> str:
+    """All scripts as one module: each is one for itself when tested, a page wants a single one."""
+    files = resources.files("batchlab.widgets") / "static"
+    texts = ((files / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+
+
+@cache
+def style() -> str:
+    """The style sheet."""
+    return (resources.files("batchlab.widgets") / "static" / "style.css").read_text("utf-8")
+
+
+def unbind(widget: ipywidgets.Widget) -> None:
+    """Have the browser's messages handled even while a cell runs."""
+    getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+
+def feed_of(connection: Connection) -> Feed:
+    """The feed of a lab, made when it is first wanted."""
+    with _lock:
+        feed = _feeds.get(connection)
+        if feed is None or feed.comm is None:
+            feed = _feeds[connection] = Feed(watch(connection))
+    watch(connection)
+    ui.add(feed)
+    return feed
+
+
+class Feed(ipywidgets.Widget):  # type: ignore[misc]
+    """The story of one lab on its way to all views of it.
+
+    Parameters
+    ----------
+    watch : Watch
+        What is known of the lab.
+    """
+
+    story = traitlets.Any().tag(sync=True, to_json=lambda _, feed: feed.whole())
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._place = Place()
+        self._seen = -1
+        self._viewers = True  # until they say otherwise: the first sees all from the beginning
+        super().__init__()
+        unbind(self)
+        self.on_msg(self._hear)
+
+    def whole(self) -> dict[str, Any]:
+        """All there is: what a page is given when it opens or loads anew."""
+        head, data, place = rows_since(self._watch, Place())
+        if self._seen < 0:
+            self._place = place
+        return {"head": head, "bytes": data}
+
+    def beat(self) -> None:
+        """Send what is new to whoever looks."""
+        version = self._watch.version
+        if version == self._seen or not self._viewers or self.comm is None:
+            return
+        self._seen = version
+        head, data, self._place = rows_since(self._watch, self._place)
+        self._tell(head, data)
+
+    def _tell(self, head: dict[str, Any], data: bytes) -> None:
+        self.send(head, buffers=[data])
+        unbind(self)
+
+    def _hear(self, _: object, content: dict[str, Any], __: object) -> None:
+        if content.get("type") == "hello":
+            have = content.get("have") or {}
+            place = Place(**{name: have[name] for name in ("story", "rows", "names")})
+            self._viewers = True
+            ui.send(lambda: self._catch_up(place))
+
+    def _catch_up(self, place: Place) -> None:
+        head, data, _ = rows_since(self._watch, place)
+        self._tell(head, data)
+
+
+class View(anywidget.AnyWidget):
+    """A live display of a lab, pool, job, task or node.
+
+    Parameters
+    ----------
+    connection : Connection
+    kind : {"lab", "pool", "job", "task", "node"}
+    target : dict of str
+        The ids that say what it shows: ``pool``, ``job``, ``task``, ``node``.
+    title : str
+        What the thing is called.
+    """
+
+    _esm = module()
+    _css = style()
+    kind = traitlets.Unicode().tag(sync=True)
+    target = traitlets.Dict().tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+    feed = traitlets.Unicode().tag(sync=True)
+    schema = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, connection: Connection, kind: str, target: dict[str, str], title: str
+    ) -> None:
+        self._connection = connection
+        self._feed = feed_of(connection)
+        self._questions: dict[str, Any] = {}
+        self._last: dict[str, Any] = {}
+        self._asked_at = 0.0
+        self._asked_version = -1
+        self._asking = False
+        super().__init__(
+            kind=kind, target=target, title=title, feed=self._feed.model_id, schema=SCHEMA
+        )
+        unbind(self)
+        self.on_msg(self._hear)
+        ui.add(self)
+
+    def __repr__(self) -> str:
+        return f"<live view of {self.title}>"
+
+    # -- what the browser says --------------------------------------------------------------------
+
+    def _hear(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind = content.get("type")
+        if kind == "ask":
+            ui.ask(lambda: self._reply(content))
+        elif kind == "follow":
+            question = content.get("question")
+            self._questions = {str(content.get("key")): question} if question else {}
+            self._last = {}
+            self._asked_version = -1
+            self._asked_at = 0.0
+        elif kind == "bye":
+            self._questions = {}
+
+    def _reply(self, content: dict[str, Any]) -> None:
+        said, data = self._answer(content.get("question"))
+        message = {"type": "answer", "id": content.get("id"), **said}
+        ui.send(lambda: self._tell(message, data))
+
+    def _answer(self, question: Any) -> tuple[dict[str, Any], bytes | None]:
+        try:
+            value = answer(self._connection, question)
+        except BatchError as error:
+            return {"error": error.message}, None
+        data = value.pop("data", None) if isinstance(value, dict) else None
+        return {"value": value}, data
+
+    def _tell(self, message: dict[str, Any], data: bytes | None = None) -> None:
+        if self.comm is not None:
+            self.send(message, buffers=[data] if data is not None else None)
+            unbind(self)
+
+    # -- what is followed -------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Ask again what the open panel shows, when something may have changed."""
+        version = self._feed._watch.version
+        now = time.monotonic()
+        due = now - self._asked_at > FOLLOW_S and not self._asking
+        still = version == self._asked_version and not any(map(_moves, self._questions.values()))
+        if not self._questions or not due or still:
+            return
+        self._asked_version, self._asked_at, self._asking = version, now, True
+        ui.ask(self._follow)
+
+    def _follow(self) -> None:
+        try:
+            for key, question in list(self._questions.items()):
+                said, _ = self._answer(question)
+                if self._last.get(key) != said and key in self._questions:
+                    self._last[key] = said
+                    ui.send(self._news(key, said))
+        finally:
+            self._asking = False
+
+    def _news(self, key: str, said: dict[str, Any]) -> Callable[[], None]:
+        return lambda: self._tell({"type": "news", "key": key, **said})
+
+
+def _moves(question: Any) -> bool:
+    """Whether an answer may change without any change in the lab: files grow."""
+    return isinstance(question, dict) and question.get("what") in ("tail", "files")

@@ -1,0 +1,221 @@
+"""Pictures of a lab, a pool or a job, for notebooks that are stored: the nodes, and what ran.
+
+They show what the live displays show, in the same colours, at twice the size for sharp screens. A
+picture is drawn from the tables of the lab, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+from PIL import Image, ImageDraw, ImageFont
+
+from batchlab.drivers.ports import Connection
+from batchlab.watching import Tables, watch
+from batchlab.watching.tables import KINDS, NODE_STATES, OUTCOMES
+
+__all__ = ["picture"]
+
+WIDTH, SCALE = 720, 2
+MARGIN, GUTTER, ROW, MOST_ROWS, MOST_CELLS = 12, 64, 14, 16, 2000
+INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
+
+NODE_COLOURS = {
+    "creating": "#bbbbbb", "starting": "#f0e442", "waitingforstarttask": "#56b4e9",
+    "idle": "#ffffff", "running": "#009e73", "starttaskfailed": "#d55e00", "preempted": "#000000",
+    "leavingpool": "#cc79a7", "unusable": "#e69f00", "offline": "#0072b2", "rebooting": "#f0e442",
+    "reimaging": "#f0e442", "unknown": "#666666",
+}  # fmt: skip
+RUN_COLOURS = {
+    "starttask": "#d9c400", "jobpreparation": "#56b4e9", "jobrelease": "#cc79a7",
+    "task": "#6fcfb2", "success": "#009e73", "failure": "#d55e00", "retry": "#e69f00",
+    "requeued": "#999999", "lost": "#555555", "ended": "#999999",
+}  # fmt: skip
+
+
+def picture(connection: Connection, kind: str, target: dict[str, str]) -> bytes:
+    """A PNG of a lab, a pool or a job as it is now."""
+    found = watch(connection)
+    found.catch_up()
+    with found.lock:
+        return _Picture(found.tables, kind, target).draw()
+
+
+class _Picture:
+    def __init__(self, tables: Tables, kind: str, target: dict[str, str]) -> None:
+        self.tables, self.kind, self.target = tables, kind, target
+        self.job = _number(tables.job_ids, target.get("job"))
+        self.pool = _number(tables.pool_ids, target.get("pool"))
+        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (11, 12, 15)}
+
+    def draw(self) -> bytes:
+        states = self._states()
+        runs, ends = self._runs()
+        rows = list(dict.fromkeys(self.tables.columns["runs"]["node"][run] for run in runs))
+        rows.sort()
+        cell = 24 if len(states) <= 200 else 10 if len(states) <= 1000 else 5
+        across = (WIDTH - 2 * MARGIN) // (cell + 3)
+        grid = -(-min(len(states), MOST_CELLS) // across) * (cell + 3) if states else 16
+        shown = rows[:MOST_ROWS]
+        height = 2 * MARGIN + 48 + grid + (len(shown) * ROW + 34 if shown else 0)
+        image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
+        self.pen = ImageDraw.Draw(image)
+        self._head(states)
+        self._grid(states, cell, across)
+        if shown:
+            self._timeline(runs, ends, shown, len(rows), MARGIN + 54 + grid)
+        data = io.BytesIO()
+        image.quantize(64, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+        return data.getvalue()
+
+    # -- what there is ----------------------------------------------------------------------------
+
+    def _states(self) -> list[str]:
+        """The state of each node that is there."""
+        nodes, moves = self.tables.columns["nodes"], self.tables.columns["moves"]
+        last = dict(zip(moves["node"], moves["state"], strict=True))
+        pool = self.pool
+        if self.kind == "job":
+            turns = self.tables.columns["turns"]
+            pools = dict(zip(turns["job"], turns["pool"], strict=True))
+            pool = pools.get(self.job, -2)
+        return [
+            NODE_STATES[state]
+            for node, state in last.items()
+            if NODE_STATES[state] != "deleted" and pool in (-1, nodes["pool"][node])
+        ]
+
+    def _runs(self) -> tuple[list[int], dict[int, tuple[float, int]]]:
+        """The runs to be shown, and when and how each ended."""
+        columns = self.tables.columns
+        runs, ends = columns["runs"], columns["ends"]
+        over = {
+            run: (at, outcome)
+            for run, at, outcome in zip(ends["run"], ends["at"], ends["outcome"], strict=True)
+        }
+        waiting = KINDS.index("waiting")
+        chosen = [
+            run
+            for run in range(self.tables.length("runs"))
+            if runs["kind"][run] != waiting
+            and self.job in (-1, runs["job"][run])
+            and self.pool in (-1, columns["nodes"]["pool"][runs["node"][run]])
+        ]
+        return chosen, over
+
+    def _counts(self) -> tuple[int, int, int, int]:
+        counts = self.tables.columns["counts"]
+        last = {job: row for row, job in enumerate(counts["job"])}
+        if self.kind == "pool":
+            turns = self.tables.columns["turns"]
+            pools = dict(zip(turns["job"], turns["pool"], strict=True))
+            last = {job: row for job, row in last.items() if pools.get(job) == self.pool}
+        rows = [row for job, row in last.items() if self.job in (-1, job)]
+        names = ("active", "running", "succeeded", "failed")
+        active, running, succeeded, failed = (sum(counts[n][row] for row in rows) for n in names)
+        return active, running, succeeded, failed
+
+    # -- what is drawn ----------------------------------------------------------------------------
+
+    def _head(self, states: list[str]) -> None:
+        kind = {"lab": "Lab", "pool": "Pool ", "job": "Job "}[self.kind]
+        self._text(MARGIN, MARGIN - 2, kind + self.target.get(self.kind, ""), INK, 15)
+        counts = {name: states.count(name) for name in NODE_STATES if name in states}
+        nodes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        active, running, succeeded, failed = self._counts()
+        parts = [(succeeded, "succeeded"), (failed, "failed"), (running, "running"),
+                 (active, "waiting")]  # fmt: skip
+        tasks = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+        line = f"nodes: {nodes or 'none'}    tasks: {tasks or 'none'}"
+        self._text(MARGIN, MARGIN + 19, line, MUTED, 12)
+
+    def _grid(self, states: list[str], cell: int, across: int) -> None:
+        top = MARGIN + 42
+        if not states:
+            self._text(MARGIN, top, "no nodes", MUTED, 11)
+        for index, state in enumerate(states[:MOST_CELLS]):
+            x = MARGIN + index % across * (cell + 3)
+            y = top + index // across * (cell + 3)
+            box = [x * SCALE, y * SCALE, (x + cell) * SCALE, (y + cell) * SCALE]
+            line = "#888888" if state == "idle" else NODE_COLOURS[state]
+            if cell < 10:
+                self.pen.rectangle(box, fill=NODE_COLOURS[state])
+                continue
+            self.pen.rounded_rectangle(box, 4 * SCALE, NODE_COLOURS[state], line, SCALE)
+            if cell >= 14:
+                ink = "#ffffff" if state in ("running", "preempted", "offline", "unknown",
+                                             "starttaskfailed") else "#111111"  # fmt: skip
+                middle = ((x + cell / 2) * SCALE, (y + cell / 2) * SCALE)
+                letter = {"rebooting": "b", "reimaging": "m", "unknown": "?"}.get(state, state[0])
+                self.pen.text(middle, letter, ink, self.fonts[12], anchor="mm")
+
+    def _timeline(
+        self, runs: list[int], ends: dict[int, tuple[float, int]], rows: list[int], total: int,
+        top: int,
+    ) -> None:  # fmt: skip
+        columns = self.tables.columns["runs"]
+        begin = min(columns["start"][run] for run in runs)
+        now = max(self.tables.now, begin + 0.001)
+        if all(run in ends for run in runs):
+            now = max(begin + 0.001, *(ends[run][0] for run in runs))
+        scale = (WIDTH - 2 * MARGIN - GUTTER) / (now - begin)
+        left = MARGIN + GUTTER
+        place = {node: row for row, node in enumerate(rows)}
+        lanes = self._lanes(runs)
+        failed = [run for run in runs if ends.get(run, (0, 0))[1] == OUTCOMES.index("failure")]
+        for tasks, layer in ((False, runs), (True, runs), (True, failed)):
+            for run in layer:
+                row = place.get(columns["node"][run])
+                slots = columns["slots"][run]
+                if row is None or (slots > 0) != tasks:
+                    continue
+                end, outcome = ends.get(run, (now, -1))
+                x = left + (columns["start"][run] - begin) * scale
+                wide = max(
+                    (end - columns["start"][run]) * scale - 0.7, 2 if layer is failed else 0.7
+                )
+                y, tall = top + row * ROW + 1.0, ROW - 2.0
+                if slots:
+                    tall /= lanes
+                    y += tall * min(columns["lane"][run], lanes - 1)
+                    tall *= min(slots, lanes)
+                box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.3) * SCALE]
+                self.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
+        for node, row in place.items():
+            name = self.tables.node_ids[node].partition("_")[2].partition("-")[0]
+            where = ((left - 6) * SCALE, (top + row * ROW + ROW / 2) * SCALE)
+            self.pen.text(where, f"node {name}", MUTED, self.fonts[11], anchor="rm")
+        bottom = top + len(rows) * ROW + 2
+        self.pen.line([left * SCALE, bottom * SCALE, (WIDTH - MARGIN) * SCALE, bottom * SCALE],
+                      LINE, SCALE)  # fmt: skip
+        more = f"    first {len(rows)} of {total} nodes" if total > len(rows) else ""
+        self._text(left, bottom + 3, _clock(begin) + more, MUTED, 11)
+        edge = ((WIDTH - MARGIN) * SCALE, (bottom + 3) * SCALE)
+        self.pen.text(edge, _clock(now), MUTED, self.fonts[11], anchor="ra")
+
+    def _lanes(self, runs: list[int]) -> int:
+        columns = self.tables.columns["runs"]
+        return max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
+                   default=1)  # fmt: skip
+
+    def _text(self, x: float, y: float, text: str, colour: str, size: int) -> None:
+        self.pen.text((x * SCALE, y * SCALE), text, colour, self.fonts[size])
+
+
+def _number(names: list[str], name: str | None) -> int:
+    """The number of a thing; -1 if none was asked for, -2 if there is none."""
+    if name is None:
+        return -1
+    return names.index(name) if name in names else -2
+
+
+def _colour(kind: int, outcome: int) -> str:
+    name = KINDS[kind]
+    if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
+        return RUN_COLOURS[name]
+    return RUN_COLOURS[OUTCOMES[outcome]]
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,268 @@
+// Pictures on canvas: the nodes of a pool, and what ran on them.
+
+import { inkOn, NODE_LOOK, RUN_LOOK, runLook, clock } from "./format.js";
+import { band, ticks, upTo } from "./layout.js";
+
+// picture: { layout, nodes, states (names), moment, lanes, dedicated, selected, hovered, lit, theme }
+export function drawGrid(context, width, height, picture) {
+  const { layout, nodes, moment, theme } = picture;
+  const { size, gap, columns } = layout;
+  context.clearRect(0, 0, width, height);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = `600 ${Math.max(9, Math.round(size * 0.46))}px ${theme.font}`;
+  nodes.forEach((node, index) => {
+    const x = (index % columns) * (size + gap);
+    const y = Math.floor(index / columns) * (size + gap);
+    const name = picture.states[moment.state[node]];
+    const [letter, colour] = NODE_LOOK[name] || NODE_LOOK.unknown;
+    const fill = name === "idle" ? theme.idle : colour;
+    context.globalAlpha = picture.lit === null || picture.lit === name ? 1 : 0.18;
+    context.fillStyle = fill;
+    if (size >= 9) {
+      context.beginPath();
+      context.roundRect(x, y, size, size, Math.min(6, size / 5));
+      context.fill();
+      if (name === "idle" || name === "preempted") outline(context, theme.line, 1);
+      if (!picture.dedicated[node]) stripes(context, x, y, size, inkOn(solid(fill, theme)));
+    } else context.fillRect(x, y, size, size);
+    const lanes = picture.lanes;
+    const full = moment.used[node] / lanes;
+    const slim = lanes > 1 && size >= 12;
+    if (size >= 14) {
+      context.fillStyle = inkOn(solid(fill, theme));
+      context.fillText(letter, x + size / 2, y + size / 2 + (slim ? -size * 0.08 : 0.5));
+    }
+    if (slim && full > 0) pips(context, x, y, size, moment.used[node], lanes, solid(fill, theme));
+    context.globalAlpha = 1;
+    if (node === picture.selected || node === picture.hovered) {
+      context.lineWidth = node === picture.selected ? 2.5 : 1.5;
+      context.strokeStyle = node === picture.selected ? theme.accent : theme.ink;
+      context.beginPath();
+      const out = Math.min(gap / 2, 1.5);
+      context.roundRect(x - out, y - out, size + 2 * out, size + 2 * out, Math.min(7, size / 4));
+      context.stroke();
+    }
+  });
+}
+
+function solid(fill, theme) {
+  return /^#[0-9a-f]{6}$/i.test(fill) ? fill : theme.dark ? "#222222" : "#ffffff";
+}
+
+function outline(context, colour, width) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+// Spot nodes have a cut corner, so to speak.
+function stripes(context, x, y, size, ink) {
+  context.save();
+  context.globalAlpha *= 0.55;
+  context.fillStyle = ink;
+  context.beginPath();
+  const edge = Math.max(4, size * 0.3);
+  context.moveTo(x + size - edge, y);
+  context.lineTo(x + size, y);
+  context.lineTo(x + size, y + edge);
+  context.fill();
+  context.restore();
+}
+
+// Slots in use: a mark for each, or a bar when there are many.
+function pips(context, x, y, size, used, lanes, fill) {
+  const ink = inkOn(fill);
+  const inner = size - 6;
+  const thick = Math.max(2, Math.round(size * 0.1));
+  const top = y + size - thick - 3;
+  context.fillStyle = ink;
+  if (lanes * 3 > inner) {
+    context.globalAlpha *= 0.3;
+    context.fillRect(x + 3, top, inner, thick);
+    context.globalAlpha /= 0.3;
+    context.fillRect(x + 3, top, (inner * Math.min(used, lanes)) / lanes, thick);
+    return;
+  }
+  const each = inner / lanes;
+  const alpha = context.globalAlpha;
+  for (let slot = 0; slot < lanes; slot++) {
+    context.globalAlpha = alpha * (slot < used ? 0.95 : 0.25);
+    context.fillRect(x + 3 + slot * each, top, Math.max(1, each - 1), thick);
+  }
+  context.globalAlpha = alpha;
+}
+
+export const AXIS = 20;
+
+// picture: { log, kinds, outcomes, win, rows, rowOf, lanesOf, time, now, begin, selected, hovered,
+//            jobs, theme, gutter }
+export function drawTimeline(context, width, height, picture) {
+  const { win, theme, gutter } = picture;
+  const scale = (width - gutter) / (win.to - win.from);
+  const x = (time) => gutter + (time - win.from) * scale;
+  context.clearRect(0, 0, width, height);
+  drawAxis(context, width, height, picture, x);
+  context.save();
+  context.beginPath();
+  context.rect(gutter, 0, width - gutter, height - AXIS);
+  context.clip();
+  for (const layer of ["hooks", "tasks", "failures"]) drawRuns(context, picture, x, height - AXIS, layer);
+  if (picture.time !== Infinity) {
+    context.fillStyle = theme.accent;
+    context.fillRect(x(picture.time) - 1, 0, 2, height - AXIS);
+  }
+  context.restore();
+  drawNames(context, height - AXIS, picture);
+}
+
+function drawAxis(context, width, height, picture, x) {
+  const { win, theme, gutter } = picture;
+  const { step, times } = ticks(win.from, win.to, width - gutter, 96);
+  context.font = `11px ${theme.font}`;
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  for (const time of times) {
+    const left = Math.round(x(time)) + 0.5;
+    context.fillStyle = theme.grid;
+    context.fillRect(left, 0, 1, height - AXIS + 4);
+    const text = clock(time, { date: step >= 86400, millis: step < 1 });
+    if (left + 60 < width) {
+      context.fillStyle = theme.muted;
+      context.fillText(step >= 86400 ? text.slice(5, 16) : text, left + 4, height - AXIS / 2 + 2);
+    }
+  }
+  context.fillStyle = theme.line;
+  context.fillRect(gutter, height - AXIS, width - gutter, 1);
+}
+
+function drawRuns(context, picture, x, height, layer) {
+  const tasks = layer !== "hooks";
+  const failed = picture.outcomes.indexOf("failure");
+  const { log, win, rows, rowOf, lanesOf, time, now, kinds, outcomes, theme } = picture;
+  const { start, node, job, kind, lane, slots, attempt } = log.tables.runs;
+  const until = Math.min(time, win.to);
+  const count = upTo(start, log.rows.runs, until);
+  const drawn = new Float32Array(log.rows.nodes).fill(-1e9);
+  const colours = lookUp(kinds, outcomes);
+  const { each, offset } = rows;
+  context.font = `10.5px ${theme.font}`;
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  for (let i = 0; i < count; i++) {
+    if (slots[i] > 0 !== tasks || rowOf[node[i]] < 0) continue;
+    if (picture.job >= 0 && job[i] !== picture.job && kind[i] !== 0) continue;
+    if (picture.label !== null && log.names.labels[i] !== picture.label) continue;
+    const over = log.endAt[i] <= time;
+    const bad = over && log.outcome[i] === failed;
+    if (tasks && bad !== (layer === "failures")) continue;
+    const end = over ? log.endAt[i] : Math.min(time, now);
+    if (end < win.from) continue;
+    const y = rowOf[node[i]] * each - offset;
+    if (y > height || y + each < 0) continue;
+    const left = x(start[i]);
+    const right = Math.max(x(end), left + (bad ? 2.5 : 1));
+    if (right <= drawn[node[i]] && each < 8) continue;
+    if (right - left < 2) drawn[node[i]] = right + 0.4;
+    const [top, tall] = band(lane[i], slots[i], lanesOf(node[i]), each);
+    const waits = kinds[kind[i]] === "waiting";
+    context.globalAlpha = waits ? 0.45 : 1;
+    context.fillStyle = colours[kind[i]][over ? log.outcome[i] : outcomes.length];
+    const wide = Math.max(right - left - (right - left > 3 ? 1 : 0), bad ? 2.5 : 1);
+    if (waits) context.fillRect(left, y + top + tall - Math.min(3, tall), wide, Math.min(3, tall));
+    else if (wide > 6 && tall > 6) rounded(context, left, y + top, wide, tall);
+    else context.fillRect(left, y + top, wide, tall);
+    context.globalAlpha = 1;
+    if (i === picture.selected || i === picture.hovered) {
+      context.strokeStyle = i === picture.selected ? theme.accent : theme.ink;
+      context.lineWidth = 2;
+      context.strokeRect(left, y + top, wide, tall);
+    }
+    if (tall >= 11 && wide > 16 && !waits) inscribe(context, picture, i, over, left, y + top, wide, tall);
+    else if (attempt[i] && wide > 4 && tall >= 4) {
+      context.fillStyle = "#111111";
+      context.fillRect(left, y + top, 2, tall);
+    }
+  }
+}
+
+// The colour of each kind of run by its outcome; the last is "under way".
+function lookUp(kinds, outcomes) {
+  return kinds.map((kind) => [
+    ...outcomes.map((outcome) =>
+      kind === "task" || outcome === "success" ? runLook(kind, outcome)[0]
+        : kind === "waiting" ? RUN_LOOK.waiting[0] : RUN_LOOK[outcome][0]),
+    runLook(kind, "")[0],
+  ]);
+}
+
+function rounded(context, x, y, width, height) {
+  context.beginPath();
+  context.roundRect(x, y, width, height, Math.min(3, height / 3));
+  context.fill();
+}
+
+const HOOK_NAMES = { starttask: "start task", jobpreparation: "prepare", jobrelease: "release" };
+
+function inscribe(context, picture, run, over, x, y, width, height) {
+  const { log, kinds, outcomes } = picture;
+  const { kind, attempt } = log.tables.runs;
+  const outcome = over ? outcomes[log.outcome[run]] : "";
+  const name = kinds[kind[run]];
+  const mark = outcome === "failure" ? "✕ " : outcome === "retry" ? "✕↻ " : outcome === "lost" ? "⚡ "
+    : attempt[run] ? "↻ " : "";
+  const text = mark + (HOOK_NAMES[name] || log.names.labels[run]);
+  context.save();
+  context.beginPath();
+  context.rect(x + 2, y, Math.max(0, Math.min(width, 4000) - 4), height);
+  context.clip();
+  context.fillStyle = inkOn(context.fillStyle);
+  context.fillText(text, Math.max(x + 4, picture.gutter + 3), y + height / 2 + 0.5);
+  context.restore();
+}
+
+function drawNames(context, height, picture) {
+  const { rows, order, gutter, theme, nameOf } = picture;
+  const { each, offset } = rows;
+  context.font = `11px ${theme.font}`;
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  const every = Math.max(1, Math.ceil(13 / each));
+  for (let row = 0; row < order.length; row++) {
+    const y = row * each - offset;
+    if (y + each < 0 || y > height) continue;
+    if (each >= 10 && row) {
+      context.fillStyle = theme.grid;
+      context.fillRect(gutter, y, 1e5, 1);
+    }
+    if (row % every || y + 6 > height) continue;
+    context.fillStyle = theme.muted;
+    const middle = every > 1 ? y + 6 : y + each / 2;
+    context.fillText(nameOf(order[row]), gutter - 7, middle + 0.5, gutter - 10);
+  }
+}
+
+// The run at a point of a timeline, the topmost; -1 if none.
+export function runAt(picture, width, height, px, py) {
+  const { log, win, rows, rowOf, lanesOf, time, now, gutter } = picture;
+  if (px < gutter || py > height - AXIS) return -1;
+  const { start, node, job, kind, lane, slots } = log.tables.runs;
+  const scale = (width - gutter) / (win.to - win.from);
+  const at = win.from + (px - gutter) / scale;
+  const slack = 2 / scale;
+  let found = -1;
+  for (let i = upTo(start, log.rows.runs, Math.min(at + slack, time)) - 1; i >= 0; i--) {
+    const row = rowOf[node[i]];
+    if (row < 0) continue;
+    if (picture.job >= 0 && job[i] !== picture.job && kind[i] !== 0) continue;
+    if (picture.label !== null && log.names.labels[i] !== picture.label) continue;
+    const end = log.endAt[i] <= time ? log.endAt[i] : Math.min(time, now);
+    if (end + slack < at) continue;
+    const [top, tall] = band(lane[i], slots[i], lanesOf(node[i]), rows.each);
+    const y = row * rows.each - rows.offset + top;
+    if (py < y || py > y + tall) continue;
+    if (slots[i] && picture.kinds[kind[i]] !== "waiting") return i;
+    if (found < 0 || picture.kinds[kind[found]] === "waiting") found = i;
+  }
+  return found;
+}

@@ -1,0 +1,232 @@
+// Beside the pictures: what is selected, why things wait, preparation and release, files, faults.
+//
+// A panel says what it wants to know (`wants`), is given the answer whenever that changes, and
+// draws it. It knows no rule of the service: reasons, states and refusals come as words.
+
+import { button, fill, h } from "./dom.js";
+import { clock, duration, nodeName } from "./format.js";
+
+export function pairs(rows) {
+  return h("dl", { class: "bl-pairs" }, rows.filter(([, value]) => value !== "" && value !== null
+    && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+function outcome(info) {
+  if (!info) return h("span", { class: "bl-muted" }, "none");
+  const name = info.result || info.state;
+  return h("span", { class: `bl-mark bl-${name}` }, name);
+}
+
+function hookLine(info) {
+  if (!info) return "";
+  return [outcome(info), info.exit_code === null ? "" : ` exit code ${info.exit_code}`,
+    ` ${duration(info.seconds)}`, info.retry_count ? `, ${info.retry_count} retries` : "",
+    info.failure ? h("div", { class: "bl-failure" }, info.failure) : ""];
+}
+
+// -- what is selected ---------------------------------------------------------------------------
+
+export const selected = {
+  title: "Details",
+  wants: (view) => view.subject(),
+  empty: "Click a node or a bar, or move there with the arrow keys, to see what it is.",
+  draw(body, value, view) {
+    if (value.kind === "node") return drawNode(body, value, view);
+    return drawTask(body, value, view);
+  },
+};
+
+function drawNode(body, node, view) {
+  fill(body,
+    h("h4", {}, nodeName(node.id), h("small", {}, node.id)),
+    pairs([
+      ["State", `${node.state}, since ${clock(node.since)}`],
+      ["Scheduling", node.scheduling === "enabled" ? "" : node.scheduling],
+      ["Kind", `${node.dedicated ? "dedicated" : "spot"}, ${node.vm_size}`],
+      ["Address", node.ip_address],
+      ["Slots", `${node.slots_used} of ${node.slots} in use`],
+      ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
+      ["Runs now", node.running.map(([job, task]) => h("button", {
+        type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
+      }, `${job} / ${task}`))],
+      ["Start task", node.start_task ? hookLine(node.start_task) : ""],
+      ["Prepared for", node.jobs.map((job) => h("div", {}, job.id, " ", outcome(job.preparation)))],
+      ["Errors", node.errors.map((error) => h("div", { class: "bl-failure" }, error))],
+    ]));
+}
+
+function drawTask(body, task) {
+  fill(body,
+    h("h4", {}, task.id, h("small", {}, `job ${task.job_id}`)),
+    pairs([
+      ["State", [task.state, task.result ? [", ", h("span", { class: `bl-mark bl-${task.result}` }, task.result)] : ""]],
+      ["Command", h("code", {}, task.command_line)],
+      ["Exit code", task.exit_code === null ? "" : String(task.exit_code)],
+      ["Failure", task.failure ? h("span", { class: "bl-failure" }, task.failure) : ""],
+      ["Node", task.node_id ? nodeName(task.node_id) : ""],
+      ["Started", clock(task.start)],
+      ["Took", task.start && task.end ? duration(task.end - task.start) : ""],
+      ["Slots", task.slots > 1 ? String(task.slots) : ""],
+      ["Retries", task.retry_count || ""],
+      ["Sent back", task.requeue_count || ""],
+      ["Waits for", task.depends_on],
+    ]));
+}
+
+// -- why is it waiting --------------------------------------------------------------------------
+
+export const waiting = {
+  title: "Waiting",
+  wants: (view) => ({ what: "why", ...view.target() }),
+  empty: "",
+  draw(body, value, view) {
+    fill(body,
+      h("h4", {}, value.title),
+      value.reasons.length
+        ? h("ul", { class: "bl-reasons" }, value.reasons.map((reason) => h("li", {
+          class: reason.lasting ? "bl-lasting" : "",
+        }, reason.text, " ", h("small", { class: "bl-muted" }, reason.code,
+          reason.lasting ? " · somebody has to act" : ""),
+        reason.tasks ? h("small", { class: "bl-muted" }, ` · ${reason.tasks}`) : "")))
+        : h("p", { class: "bl-muted" }, value.nothing),
+      (value.examples || []).length ? h("p", { class: "bl-examples" }, "for example ",
+        value.examples.map(([job, task]) => h("button", {
+          type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
+        }, task))) : "");
+  },
+};
+
+// -- preparation and release --------------------------------------------------------------------
+
+export const hooks = {
+  title: "Prepare",
+  wants: (view) => ({ what: "hooks", job: view.target().job, only_failed: view.memory.onlyFailed || false }),
+  empty: "No job here has a preparation task.",
+  draw(body, value, view) {
+    const only = h("label", { class: "bl-check" }, h("input", {
+      type: "checkbox", checked: view.memory.onlyFailed || false, onchange: (event) => {
+        view.memory.onlyFailed = event.target.checked;
+        view.refresh();
+      },
+    }), " only failed");
+    fill(body,
+      h("h4", {}, `Job ${value.job}`, h("small", {}, value.state)),
+      h("p", { class: "bl-summary" }, value.summary),
+      only,
+      value.rows.length ? h("table", { class: "bl-table" },
+        h("caption", { class: "bl-hidden" }, "preparation and release by node"),
+        h("thead", {}, h("tr", {}, ["node", "preparation", "release"].map((name) =>
+          h("th", { scope: "col" }, name)))),
+        h("tbody", {}, value.rows.map((row) => h("tr", {},
+          h("th", { scope: "row", title: row.node_id }, nodeName(row.node_id)),
+          h("td", {}, hookCell(view, value, row, row.preparation, value.preparation_id)),
+          h("td", {}, hookCell(view, value, row, row.release, value.release_id))))))
+        : h("p", { class: "bl-muted" }, view.memory.onlyFailed ? "None has failed." : "Nothing has been prepared yet."),
+      value.left_out ? h("p", { class: "bl-muted" }, `… and ${value.left_out} more`) : "",
+      view.memory.output ? h("pre", { class: "bl-output", tabindex: 0, "aria-label": "output" }, view.memory.output) : "");
+  },
+};
+
+function hookCell(view, value, row, info, name) {
+  if (!info) return h("span", { class: "bl-muted" }, "–");
+  const show = async () => {
+    const answer = await view.ask({ what: "output", pool: row.pool_id, node: row.node_id, directory: info.directory });
+    view.memory.output = answer.error ? answer.error : `${nodeName(row.node_id)} · ${name}\n${answer.value.text}`;
+    view.redrawPanel();
+  };
+  return [h("button", { type: "button", class: "bl-link", title: "show its output", onclick: show },
+    outcome(info)), ` ${info.exit_code ?? ""} `, h("small", { class: "bl-muted" }, duration(info.seconds))];
+}
+
+// -- files --------------------------------------------------------------------------------------
+
+export const files = {
+  title: "Files",
+  wants(view) {
+    const target = view.target();
+    if (!target.task && !target.node) return null;
+    const path = view.memory.path || "";
+    return { what: view.memory.file ? "tail" : "files", ...target, path: view.memory.file || path };
+  },
+  empty: "Select a task or a node to see its files.",
+  draw(body, value, view) {
+    const go = (path, file) => {
+      view.memory.path = path;
+      view.memory.file = file;
+      view.refresh();
+    };
+    if (view.memory.file) {
+      const atEnd = isAtEnd(body);
+      fill(body,
+        h("p", { class: "bl-crumbs" }, button("‹ back", { class: "bl-link", onclick: () => go(view.memory.path || "", "") }),
+          " ", h("b", {}, view.memory.file), h("small", { class: "bl-muted" }, ` ${value.size.toLocaleString("en")} bytes`),
+          button("download", { class: "bl-link", onclick: () => download(view, view.memory.file) })),
+        h("pre", { class: "bl-output", tabindex: 0, "aria-label": `end of ${view.memory.file}` }, value.text));
+      if (atEnd) body.querySelector("pre").scrollTop = 1e9;
+      return;
+    }
+    const path = view.memory.path || "";
+    fill(body,
+      h("p", { class: "bl-crumbs" }, path
+        ? button("‹ up", { class: "bl-link", onclick: () => go(path.split("/").slice(0, -1).join("/"), "") }) : "",
+      " ", h("b", {}, value.title), path ? ` / ${path}` : ""),
+      value.entries.length ? h("ul", { class: "bl-files" }, value.entries.map((entry) => {
+        const full = path ? `${path}/${entry.name}` : entry.name;
+        return h("li", {}, button(entry.directory ? `${entry.name}/` : entry.name, {
+          class: "bl-link", onclick: () => (entry.directory ? go(full, "") : go(path, full)),
+        }), h("small", { class: "bl-muted" }, entry.directory ? "" : entry.size.toLocaleString("en")));
+      })) : h("p", { class: "bl-muted" }, "This folder is empty."));
+  },
+};
+
+function isAtEnd(body) {
+  const text = body.querySelector("pre");
+  return !text || text.scrollTop + text.clientHeight >= text.scrollHeight - 20;
+}
+
+async function download(view, path) {
+  const answer = await view.ask({ what: "download", ...view.target(), path });
+  if (answer.error) return view.notice(answer.error);
+  const link = h("a", { download: path.split("/").pop(),
+    href: URL.createObjectURL(new Blob([answer.buffer])) });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// -- faults -------------------------------------------------------------------------------------
+
+export const faults = {
+  title: "Faults",
+  wants: (view) => ({ what: "faults", ...view.target() }),
+  empty: "",
+  draw(body, value, view) {
+    fill(body,
+      h("h4", {}, "What if…", h("small", {}, value.title)),
+      h("ul", { class: "bl-faults" }, value.faults.map((fault) => h("li", {},
+        faultButton(view, fault), h("small", { class: "bl-muted" }, fault.why_not || fault.about)))),
+      h("p", { class: "bl-said", role: "status" }, view.memory.said || ""));
+  },
+};
+
+function faultButton(view, fault) {
+  const act = button(fault.label, { class: "bl-fault", disabled: Boolean(fault.why_not) });
+  act.addEventListener("click", async () => {
+    if (view.memory.asked !== fault.name) {
+      view.memory.asked = fault.name;
+      act.textContent = `${fault.label}: sure?`;
+      act.classList.add("bl-sure");
+      act.addEventListener("blur", () => {
+        view.memory.asked = "";
+        act.textContent = fault.label;
+        act.classList.remove("bl-sure");
+      }, { once: true });
+      return;
+    }
+    view.memory.asked = "";
+    act.disabled = true;
+    const answer = await view.ask({ what: "fault", name: fault.name, ...view.target() });
+    view.memory.said = answer.error || answer.value.text;
+    view.redrawPanel();
+  });
+  return act;
+}

@@ -1,0 +1,574 @@
+// What a thing of a lab looks like, live: pictures drawn here, words asked of the kernel.
+//
+// A view holds what its reader has chosen (a moment, a selection, a tab) and nothing else. The
+// story comes through one feed for all views of a lab; questions and buttons go through the view's
+// own channel, which the feed never writes to.
+
+import { fill, h, say } from "./dom.js";
+import { Moment } from "./moment.js";
+import { Log } from "./log.js";
+import { Grid } from "./grid.js";
+import { Timeline } from "./timeline.js";
+import { TimeMachine } from "./machine.js";
+import { plural } from "./format.js";
+import { faults, files, hooks, selected, waiting } from "./panels.js";
+
+const logs = new WeakMap(); // feed -> its log, shared by all views of it
+const PANELS = { selected, waiting, hooks, files, faults };
+const TABS = {
+  lab: ["selected", "waiting", "hooks", "files", "faults"],
+  pool: ["selected", "waiting", "files", "faults"],
+  job: ["waiting", "hooks", "selected", "files", "faults"],
+  task: ["selected", "waiting", "files"],
+  node: ["selected", "files", "faults"],
+};
+const ASK_S = 20;
+
+// One log for each feed; whoever looks at it is told of news.
+function logOf(feed, schema) {
+  let found = logs.get(feed);
+  if (found) return found;
+  const log = new Log(schema);
+  found = { log, watchers: new Set(), asking: 0 };
+  const ask = () => {
+    const clockNow = Date.now();
+    if (clockNow - found.asking < 1000) return;
+    found.asking = clockNow;
+    feed.send({ type: "hello", have: log.have(), viewers: found.watchers.size });
+  };
+  const take = (head, bytes) => {
+    if (log.append(head, bytes, performance.now())) {
+      for (const watcher of found.watchers) watcher();
+    } else ask();
+  };
+  feed.on("msg:custom", (content, buffers) => {
+    if (content.type === "rows") take(content, buffers[0]);
+  });
+  const start = feed.get("story");
+  if (start && start.head) take(start.head, start.bytes);
+  found.ask = () => {
+    found.asking = 0;
+    ask();
+  };
+  logs.set(feed, found);
+  return found;
+}
+
+export class View {
+  constructor(model, feed) {
+    this.model = model;
+    this.kind = model.get("kind");
+    this.aim = model.get("target");
+    const schema = model.get("schema");
+    this.shared = logOf(feed, schema);
+    this.log = this.shared.log;
+    this.moment = new Moment(this.log);
+    this.selection = null;
+    this.memory = {};
+    this.questions = new Map();
+    this.number = 0;
+    this.pool = "";
+    this.dirty = true;
+    this.visible = true;
+    this.cost = 0;
+    this.grid = new Grid(this);
+    this.timeline = new Timeline(this);
+    this.machine = new TimeMachine(this);
+    this.tip = new Tip();
+    this.build();
+    this.live();
+  }
+
+  build() {
+    const tabs = TABS[this.kind];
+    this.tab = tabs[0];
+    this.heading = h("h3", { class: "bl-heading" });
+    this.where = h("span", { class: "bl-where" });
+    this.bar = h("div", { class: "bl-progress", role: "img" });
+    this.tally = h("span", { class: "bl-tally" });
+    this.chooser = h("select", { class: "bl-chooser", "aria-label": "pool", hidden: true,
+      onchange: () => this.choosePool(this.chooser.value) });
+    this.said = h("div", { class: "bl-notice", role: "status" });
+    this.tabs = tabs.map((name) => h("button", {
+      type: "button", role: "tab", class: "bl-tab", "data-tab": name, onclick: () => this.open(name),
+      onkeydown: (event) => this.tabKey(event),
+    }, PANELS[name].title));
+    this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
+    const pictures = h("div", { class: "bl-pictures" },
+      this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
+    this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
+      h("header", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
+        this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally),
+      this.machine.element,
+      h("div", { class: "bl-main" }, pictures,
+        h("aside", { class: "bl-side", "aria-label": "details" },
+          h("div", { class: "bl-tabs", role: "tablist" }, this.tabs), this.body)),
+      this.said, this.tip.element);
+    this.open(this.tab);
+  }
+
+  live() {
+    this.heard = () => this.changed();
+    this.shared.watchers.add(this.heard);
+    this.answered = (content, buffers) => this.hear(content, buffers);
+    this.model.on("msg:custom", this.answered);
+    this.resized = new ResizeObserver(() => this.changed());
+    this.resized.observe(this.element);
+    this.seen = new IntersectionObserver(([entry]) => {
+      this.visible = entry.isIntersecting;
+      this.changed();
+    });
+    this.seen.observe(this.element);
+    this.themed = new MutationObserver(() => {
+      this.theme = null;
+      this.changed();
+    });
+    this.themed.observe(document.body, { attributes: true });
+    // While lab time runs, bars that are under way grow.
+    this.ticking = setInterval(() => {
+      if (this.log.speed && this.moment.at === Infinity && this.visible && !this.quiet()) this.changed();
+    }, 250);
+    this.shared.ask();
+    this.changed();
+  }
+
+  close() {
+    clearInterval(this.ticking);
+    this.shared.watchers.delete(this.heard);
+    this.model.off("msg:custom", this.answered);
+    this.resized.disconnect();
+    this.seen.disconnect();
+    this.themed.disconnect();
+    this.tip.hide();
+    try {
+      this.model.send({ type: "bye" });
+    } catch {
+      // the kernel has gone before us
+    }
+  }
+
+  // Whether nothing is under way, so that only the clock would move.
+  quiet() {
+    return this.log.rows.runs === this.log.rows.ends && performance.now() - this.log.heardAt > 3000
+      && performance.now() - (this.drawnAt || 0) < 1000;
+  }
+
+  // -- time and numbers ---------------------------------------------------------------------
+
+  now() {
+    return this.log.clock(performance.now());
+  }
+
+  time() {
+    return this.moment.at === Infinity ? this.now() : this.moment.at;
+  }
+
+  goTo(time) {
+    this.wanted = time;
+    this.changed();
+  }
+
+  jobNumber() {
+    return this.aim.job ? this.log.names.jobs.indexOf(this.aim.job) : -1;
+  }
+
+  poolNumber() {
+    const name = this.pool || this.aim.pool;
+    if (name) return this.log.names.pools.indexOf(name);
+    const job = this.jobNumber();
+    if (job >= 0 && this.moment.turns[job]) {
+      const { pool } = this.moment.turns[job];
+      return pool < this.log.names.pools.length ? pool : -2;
+    }
+    return this.aim.job ? -2 : -1;
+  }
+
+  label() {
+    return this.kind === "task" ? this.aim.task : null;
+  }
+
+  lanesOf(node) {
+    const size = this.moment.sizes[this.log.tables.nodes.pool[node]];
+    return (size && size.slots) || 1;
+  }
+
+  lanes() {
+    const pool = this.poolNumber();
+    const sizes = this.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
+    return Math.max(1, ...sizes.map((size) => size.slots));
+  }
+
+  nodesNow(gone) {
+    const pool = this.poolNumber();
+    return pool === -2 ? [] : this.moment.nodes(pool, gone);
+  }
+
+  // The nodes that have a row in the timeline.
+  rows() {
+    const key = `${this.log.version} ${this.pool} ${this.aim.node}`;
+    if (this.rowsKey === key) return this.rowsFound;
+    this.rowsKey = key;
+    const { runs, nodes } = this.log.tables;
+    const [job, label, pool] = [this.jobNumber(), this.label(), this.poolNumber()];
+    const there = new Uint8Array(this.log.rows.nodes);
+    const one = this.aim.node ? this.log.names.nodes.indexOf(this.aim.node) : -1;
+    for (let i = 0; i < this.log.rows.runs; i++) {
+      if (this.aim.job && runs.job[i] !== job) continue;
+      if (label !== null && this.log.names.labels[i] !== label) continue;
+      there[runs.node[i]] = 1;
+    }
+    this.rowsFound = [];
+    for (let i = 0; i < there.length; i++) {
+      const inPool = pool < 0 || nodes.pool[i] === pool || this.aim.job;
+      if (there[i] && inPool && (one < 0 || one === i)) this.rowsFound.push(i);
+    }
+    return this.rowsFound;
+  }
+
+  // -- what is chosen -----------------------------------------------------------------------
+
+  select(selection) {
+    this.selection = selection;
+    this.memory.path = this.memory.file = "";
+    if (this.tab !== "selected" && this.tab !== "files" && this.tab !== "waiting") this.open("selected");
+    else this.refresh();
+    this.changed();
+  }
+
+  selectTask(job, task) {
+    const number = this.log.names.jobs.indexOf(job);
+    const { labels } = this.log.names;
+    let run = -1;
+    for (let i = this.log.rows.runs - 1; i >= 0 && run < 0; i--) {
+      if (labels[i] === task && this.log.tables.runs.job[i] === number) run = i;
+    }
+    this.select({ kind: "task", job, task, run });
+    this.open("selected");
+  }
+
+  selectedNode() {
+    const { selection } = this;
+    if (!selection) return -1;
+    if (selection.kind === "node") return selection.node;
+    return selection.run >= 0 ? this.log.tables.runs.node[selection.run] : -1;
+  }
+
+  selectedRun() {
+    return this.selection && this.selection.run >= 0 ? this.selection.run : -1;
+  }
+
+  // What panels are about: the selection, or else what the view was opened for.
+  target() {
+    const { selection, log } = this;
+    const node = (number) => ({
+      pool: log.names.pools[log.tables.nodes.pool[number]], node: log.names.nodes[number],
+    });
+    if (selection && selection.kind === "node") return { ...this.jobOnly(), ...node(selection.node) };
+    if (selection && selection.kind === "task") return { job: selection.job, task: selection.task };
+    if (selection && selection.kind === "run") {
+      const { kind, job } = log.tables.runs;
+      const number = selection.run;
+      const name = log.schema.kinds[kind[number]];
+      if (name === "task" || name === "waiting") {
+        return { job: log.names.jobs[job[number]], task: log.names.labels[number] };
+      }
+      const jobName = log.names.jobs[job[number]];
+      return { ...(jobName ? { job: jobName } : {}), ...node(log.tables.runs.node[number]) };
+    }
+    return { ...this.aim, ...(this.pool ? { pool: this.pool } : {}) };
+  }
+
+  jobOnly() {
+    return this.aim.job ? { job: this.aim.job } : {};
+  }
+
+  subject() {
+    const target = this.target();
+    if (target.task) return { what: "task", job: target.job, task: target.task };
+    return target.node ? { what: "node", pool: target.pool, node: target.node } : null;
+  }
+
+  choosePool(name) {
+    this.pool = name;
+    this.selection = null;
+    this.refresh();
+    this.changed();
+  }
+
+  // -- questions ----------------------------------------------------------------------------
+
+  ask(question) {
+    const id = ++this.number;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.answer(id, { error: "the kernel does not answer" }), ASK_S * 1000);
+      this.questions.set(id, { resolve, timer });
+      this.model.send({ type: "ask", id, question });
+    });
+  }
+
+  answer(id, answer) {
+    const question = this.questions.get(id);
+    if (!question) return;
+    this.questions.delete(id);
+    clearTimeout(question.timer);
+    question.resolve(answer);
+  }
+
+  hear(content, buffers) {
+    if (content.type === "answer") {
+      this.answer(content.id, { ...content, buffer: buffers && buffers[0] });
+    } else if (content.type === "news" && content.key === this.key) {
+      this.value = content;
+      this.redrawPanel();
+    }
+  }
+
+  notice(text) {
+    say(this.said, text);
+    clearTimeout(this.noticed);
+    this.noticed = setTimeout(() => say(this.said, ""), 8000);
+  }
+
+  // -- panels -------------------------------------------------------------------------------
+
+  open(name) {
+    this.tab = name;
+    for (const tab of this.tabs) {
+      const here = tab.dataset.tab === name;
+      tab.setAttribute("aria-selected", String(here));
+      tab.tabIndex = here ? 0 : -1;
+    }
+    this.refresh();
+  }
+
+  tabKey(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const here = this.tabs.findIndex((tab) => tab.dataset.tab === this.tab);
+    const next = this.tabs[(here + step + this.tabs.length) % this.tabs.length];
+    this.open(next.dataset.tab);
+    next.focus();
+  }
+
+  // Ask for what the open panel wants, now and whenever it changes.
+  refresh() {
+    const wants = PANELS[this.tab].wants(this);
+    const key = wants ? JSON.stringify([this.tab, wants]) : "";
+    if (key === this.key && key) return;
+    this.key = key;
+    this.value = null;
+    this.memory.output = this.memory.said = "";
+    this.model.send({ type: "follow", key, question: wants });
+    this.redrawPanel();
+  }
+
+  redrawPanel() {
+    const panel = PANELS[this.tab];
+    if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
+    else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, "…"));
+    else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
+    else if (this.value.value === null) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
+    else {
+      const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+      const scroll = this.body.scrollTop;
+      const before = focused && focused.textContent;
+      panel.draw(this.body, this.value.value, this);
+      this.body.scrollTop = scroll;
+      if (focused && !this.body.contains(focused)) {
+        const again = [...this.body.querySelectorAll(focused.tagName)];
+        (again.find((one) => one.textContent === before) || this.body).focus();
+      }
+    }
+  }
+
+  // -- drawing ------------------------------------------------------------------------------
+
+  changed() {
+    if (this.pending || !this.visible) {
+      this.dirty = true;
+      if (!this.visible) return;
+    }
+    if (this.pending) return;
+    this.pending = true;
+    // Never more than a third of the page's time: what costs much is drawn less often.
+    const wait = Math.max(0, 2 * this.cost - (performance.now() - (this.drawnAt || 0)));
+    setTimeout(() => requestAnimationFrame(() => this.draw()), wait);
+  }
+
+  draw() {
+    this.pending = false;
+    const began = performance.now();
+    const width = this.element.clientWidth;
+    if (!width) return;
+    this.element.classList.toggle("bl-narrow", width < 700);
+    if (this.wanted !== undefined) {
+      this.moment.seek(this.wanted);
+      this.wanted = undefined;
+    } else this.moment.seek(this.moment.at === -Infinity ? Infinity : this.moment.at);
+    this.theme = this.theme || readTheme(this.element);
+    this.drawHeader();
+    this.machine.draw();
+    const inner = this.grid.element.clientWidth || this.timeline.element.clientWidth;
+    if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
+    this.timeline.draw(this.timeline.element.clientWidth, this.timelineHeight(), this.theme);
+    this.element.classList.toggle("bl-past", this.moment.at !== Infinity);
+    this.drawnAt = performance.now();
+    this.cost = this.drawnAt - began;
+    this.element.dataset.draws = String(Number(this.element.dataset.draws || 0) + 1);
+  }
+
+  gridHeight() {
+    return this.kind === "job" ? 90 : 150;
+  }
+
+  timelineHeight() {
+    if (this.kind === "node" || this.kind === "task") return 110;
+    return this.kind === "job" ? 210 : 190;
+  }
+
+  drawHeader() {
+    const { aim, kind } = this;
+    const name = { lab: this.model.get("title"), pool: aim.pool, job: aim.job, task: aim.task,
+      node: aim.node }[kind];
+    const kindName = { lab: "", pool: "Pool ", job: "Job ", task: "Task ", node: "Node " }[kind];
+    if (this.shownName !== name) {
+      this.shownName = name;
+      fill(this.heading, kindName ? h("small", {}, kindName) : "", name);
+      this.heading.title = name;
+    }
+    say(this.where, this.state());
+    const pools = this.log.names.pools.filter((_, i) => this.alive(i));
+    this.chooser.hidden = kind !== "lab" || pools.length < 2;
+    if (this.chooserKey !== pools.join("\n")) {
+      this.chooserKey = pools.join("\n");
+      if (!pools.includes(this.pool)) this.pool = "";
+      fill(this.chooser, h("option", { value: "" }, "all pools"),
+        pools.map((pool) => h("option", { value: pool }, pool)));
+      this.chooser.value = this.pool;
+    }
+    this.drawTally();
+  }
+
+  alive(pool) {
+    const size = this.moment.sizes[pool];
+    return size && this.log.schema.pool_states[size.state] !== "deleted";
+  }
+
+  state() {
+    const { schema } = this.log;
+    if (this.kind === "job") {
+      const turn = this.moment.turns[this.jobNumber()];
+      return turn ? schema.job_states[turn.state] : "not there yet";
+    }
+    if (this.kind === "pool" || this.pool) {
+      const size = this.moment.sizes[this.poolNumber()];
+      if (!size) return "not there yet";
+      const state = schema.pool_states[size.state];
+      return state === "active" ? schema.allocations[size.allocation] : state;
+    }
+    return "";
+  }
+
+  drawTally() {
+    if (this.kind === "node" || this.kind === "task") {
+      this.bar.hidden = true;
+      return;
+    }
+    const counts = this.kind === "job" ? this.moment.total(this.jobNumber()) : this.poolTotal();
+    const [active, running, succeeded, failed] = counts;
+    const total = active + running + succeeded + failed;
+    this.bar.hidden = !total;
+    const parts = [["success", succeeded, "succeeded"], ["failure", failed, "failed"],
+      ["running", running, "running"], ["active", active, "waiting"]].filter(([, count]) => count);
+    const words = parts.map(([, count, word]) => `${count.toLocaleString("en")} ${word}`);
+    const text = total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
+    if (this.tallyText === text) return;
+    this.tallyText = text;
+    say(this.tally, text);
+    this.bar.setAttribute("aria-label", text);
+    fill(this.bar, parts.map(([name, count]) =>
+      h("span", { class: `bl-part bl-${name}`, style: { flexGrow: count } })));
+    this.element.dataset.counts = counts.join(" ");
+  }
+
+  // Tasks of the jobs of the pool that is shown, or of all.
+  poolTotal() {
+    const pool = this.poolNumber();
+    if (pool < 0) return this.moment.total(-1);
+    const sum = [0, 0, 0, 0];
+    this.moment.turns.forEach((turn, job) => {
+      if (turn && turn.pool === pool) this.moment.total(job).forEach((count, i) => (sum[i] += count));
+    });
+    return sum;
+  }
+
+  whyNoNodes() {
+    const pool = this.poolNumber();
+    const { schema } = this.log;
+    if (this.kind === "lab" && !this.log.names.pools.some((_, i) => this.alive(i))) {
+      return "No pools yet. lab.create_pool(\"render\", target_dedicated_nodes=2) makes one.";
+    }
+    if (pool === -2) return "The pool of this job is not there.";
+    const sizes = this.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
+    if (!sizes.length) return "Nothing was there at this moment.";
+    if (sizes.every((size) => schema.pool_states[size.state] === "deleted")) return "The pool was deleted.";
+    const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
+    const resizing = sizes.some((size) => schema.allocations[size.allocation] === "resizing");
+    if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
+    if (!target) return "No nodes: the pool's target is 0. pool.resize(2) asks for two.";
+    return `No nodes, though the target is ${target}: see the pool's resize errors.`;
+  }
+}
+
+// -- theme and tips -----------------------------------------------------------------------------
+
+function readTheme(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(name).trim();
+  const paper = read("--bl-paper");
+  return {
+    ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
+    accent: read("--bl-accent"), idle: read("--bl-idle"), paper, font: style.fontFamily,
+    dark: isDark(style.color),
+  };
+}
+
+function isDark(ink) {
+  const found = /(\d+(?:\.\d+)?)[ ,]+(\d+(?:\.\d+)?)[ ,]+(\d+(?:\.\d+)?)/.exec(ink);
+  return found ? Number(found[1]) + Number(found[2]) + Number(found[3]) > 380 : false;
+}
+
+class Tip {
+  constructor() {
+    this.element = h("div", { class: "bl-tip", "aria-hidden": "true", hidden: true });
+  }
+
+  show(event, lines) {
+    const text = lines.join("\n");
+    if (this.text !== text) {
+      this.text = text;
+      fill(this.element, lines.map((line, i) => h(i ? "div" : "b", {}, line)));
+    }
+    this.element.hidden = false;
+    const box = this.element.parentElement.getBoundingClientRect();
+    const left = event.clientX - box.left;
+    const wide = this.element.offsetWidth;
+    this.element.style.left = `${Math.max(4, Math.min(left + 14, box.width - wide - 6))}px`;
+    this.element.style.top = `${event.clientY - box.top + 16}px`;
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+}
+
+export default {
+  async render({ model, el }) {
+    const feed = await model.widget_manager.get_model(model.get("feed"));
+    const view = new View(model, feed);
+    el.replaceChildren(view.element);
+    el.batchlab = view;
+    return () => view.close();
+  },
+};

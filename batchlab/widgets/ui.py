@@ -1,0 +1,124 @@
+"""The two threads behind the displays of this process.
+
+``batchlab-ui`` is the only one that sends to a browser: eight times a second it looks at what is
+open and sends what is new, one message for each at most, however much has happened.
+``batchlab-ask`` is the one that asks labs and carries out what buttons say: a lab that takes its
+time holds up the answers, never the pictures. Browsers' messages come on threads of Jupyter's, and
+are only put into line.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["HZ", "Beating", "UiThread", "ui"]
+
+logger = logging.getLogger("batchlab")
+
+HZ = 8.0
+REST_S = 30.0
+"""How long the thread that asks waits for more before it ends."""
+
+
+class Beating(Protocol):
+    """Something that sends what is new, if there is anything, when it is its turn."""
+
+    def beat(self) -> None:
+        """Send what is new."""
+        ...
+
+
+class UiThread:
+    """Calls `Beating.beat` of all that are open, `HZ` times a second; rests when none is.
+
+    Parameters
+    ----------
+    hz : float
+    """
+
+    def __init__(self, hz: float = HZ) -> None:
+        self._pause = 1.0 / hz
+        self._open: weakref.WeakSet[Beating] = weakref.WeakSet()
+        self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._sends = self._asks = False  # whether each thread runs
+
+    def add(self, beating: Beating) -> None:
+        """Have something called from now on, as long as somebody holds it."""
+        with self._lock:
+            self._open.add(beating)
+            self._start_sending()
+
+    def remove(self, beating: Beating) -> None:
+        """Call it no more."""
+        with self._lock:
+            self._open.discard(beating)
+
+    def send(self, act: Callable[[], None]) -> None:
+        """Have something sent by the thread that may."""
+        with self._lock:
+            self._todo.put(act)
+            self._start_sending()
+
+    def ask(self, work: Callable[[], None]) -> None:
+        """Have something asked by the thread that may wait for an answer."""
+        with self._lock:
+            self._work.put(work)
+            if not self._asks:
+                self._asks = True
+                threading.Thread(target=self._answer, name="batchlab-ask", daemon=True).start()
+
+    def _start_sending(self) -> None:
+        if not self._sends:
+            self._sends = True
+            threading.Thread(target=self._run, name="batchlab-ui", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            while not self._todo.empty():
+                _guarded(self._todo.get())
+            if not self._beat_all():
+                return
+            time.sleep(self._pause)
+
+    def _beat_all(self) -> bool:
+        """Give all that are open their turn; False, and the thread is to end, if none is."""
+        with self._lock:
+            beats = [beating.beat for beating in self._open]
+            if not beats and self._todo.empty():
+                self._sends = False
+                return False
+        for beat in beats:
+            _guarded(beat)
+        return True
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                work = self._work.get(timeout=REST_S)
+            except queue.Empty:
+                with self._lock:
+                    if self._work.empty():
+                        self._asks = False
+                        return
+                continue
+            _guarded(work)
+            del work
+
+
+def _guarded(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception:
+        logger.exception("a display could not be brought up to date")
+
+
+ui = UiThread()
+"""The threads of this process; they start with the first display."""

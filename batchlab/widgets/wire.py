@@ -1,0 +1,91 @@
+"""How a lab's tables travel to a browser: some rows of each, as one block of bytes.
+
+The head of a message says which rows it brings (``{"moves": [from, to]}``) and holds new names;
+the bytes are the columns' pieces, one after the other in the order of `COLUMNS`. Where a reader
+stands is a `Place`: how many rows and names it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from batchlab.watching import Tables, Watch
+from batchlab.watching.tables import (
+    ALLOCATIONS,
+    COLUMNS,
+    JOB_STATES,
+    KINDS,
+    NODE_STATES,
+    OUTCOMES,
+    POOL_STATES,
+)
+
+__all__ = ["SCHEMA", "Place", "rows_since"]
+
+SCHEMA: dict[str, Any] = {
+    "columns": COLUMNS,
+    "node_states": NODE_STATES,
+    "pool_states": POOL_STATES,
+    "allocations": ALLOCATIONS,
+    "job_states": JOB_STATES,
+    "kinds": KINDS,
+    "outcomes": OUTCOMES,
+}
+"""What a browser must know to read the rows."""
+
+
+class Place(msgspec.Struct):
+    """Where a reader stands: the number of the story, rows of each table, names of each kind."""
+
+    story: int = 0
+    rows: dict[str, int] = {}
+    names: dict[str, int] = {}
+
+
+def rows_since(watch: Watch, place: Place) -> tuple[dict[str, Any], bytes, Place]:
+    """What is new since a place: head, bytes, and the place after them."""
+    with watch.lock:
+        tables = watch.tables
+        if place.story != watch.story:
+            place = Place(story=watch.story)
+        begin = {table: place.rows.get(table, 0) for table in COLUMNS}
+        end = {table: tables.length(table) for table in COLUMNS}
+        data = b"".join(
+            memoryview(column)[begin[table] : end[table]].tobytes()
+            for table, columns in tables.columns.items()
+            for column in columns.values()
+        )
+        known = _names(tables)
+        names = {
+            kind: [first, _joined(kind, found[first:])]
+            for kind, found in known.items()
+            if (first := place.names.get(kind, 0)) < len(found)
+        }
+        head = {
+            "type": "rows",
+            "story": watch.story,
+            "rows": {table: [begin[table], end[table]] for table in COLUMNS},
+            "names": names,
+            "now": tables.now,
+            "speed": watch.speed,
+            "ended": watch.ended,
+        }
+        lengths = {kind: len(found) for kind, found in known.items()}
+        return head, data, Place(story=watch.story, rows=end, names=lengths)
+
+
+def _names(tables: Tables) -> dict[str, list[str]]:
+    return {
+        "pools": tables.pool_ids,
+        "jobs": tables.job_ids,
+        "nodes": tables.node_ids,
+        "labels": tables.labels,
+        "reasons": tables.reasons,
+    }
+
+
+def _joined(kind: str, names: list[str]) -> str | list[str]:
+    # Ids hold no line breaks, and one text is cheaper than a list of a hundred thousand.
+    return "\n".join(names) if kind == "labels" else names

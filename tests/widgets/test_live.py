@@ -1,0 +1,246 @@
+"""Live displays without a kernel: what they would send, and what they answer."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import batchlab as bl
+from batchlab.widgets import show
+from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style
+from batchlab.widgets.ui import ui
+
+
+class Page:
+    """Stands for a browser: takes what is sent in place of a widget's comm."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, dict[str, Any]]] = []
+
+    def messages(self, kind: str) -> list[dict[str, Any]]:
+        return [content for _, content in self.sent if content["type"] == kind]
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    page = Page()
+
+    def send(_: Any, content: dict[str, Any], buffers: Any = None) -> None:
+        page.sent.append((buffers, content))
+
+    for name in ("send", "ask"):
+        monkeypatch.setattr(ui, name, lambda act: act())
+    monkeypatch.setattr(ui, "add", lambda beating: None)
+    monkeypatch.setattr(Feed, "send", send)
+    monkeypatch.setattr(View, "send", send)
+    return page
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    with bl.SimulatedLab() as lab:
+        yield lab
+
+
+def view_of(thing: Any) -> View:
+    kind, target = show._subject(thing) or ("", {})
+    return View(thing._connection, kind, target, repr(thing))
+
+
+def beat(feed: Feed) -> None:
+    feed._watch.catch_up()
+    feed.beat()
+
+
+def test_feed_sends_one_message_for_all_that_happened(page: Page, lab: bl.SimulatedLab) -> None:
+    feed = feed_of(lab._connection)
+    beat(feed)
+    page.sent.clear()
+    pool = lab.create_pool("p", target_dedicated_nodes=100)
+    job = lab.create_job("j", pool)
+    job.create_tasks(["/bin/sh -c 'exit 0'"] * 1000)
+    job.tasks.wait()
+    beat(feed)
+    feed.beat()
+    (message,) = page.messages("rows")
+    assert message["rows"]["runs"] == [0, 1000]
+
+
+def test_feed_sends_what_a_page_lacks(page: Page, lab: bl.SimulatedLab) -> None:
+    feed = feed_of(lab._connection)
+    lab.create_pool("p")
+    beat(feed)
+    page.sent.clear()
+    feed._hear(None, {"type": "hello", "have": {"story": 0, "rows": {}, "names": {}}}, [])
+    (message,) = page.messages("rows")
+    assert message["rows"]["sizes"][0] == 0
+    assert message["names"]["pools"] == [0, ["p"]]
+
+
+def test_feed_is_one_for_all_views_of_a_lab(page: Page, lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("p")
+    assert view_of(pool)._feed is view_of(lab)._feed is feed_of(lab._connection)
+
+
+def test_view_says_what_it_shows_and_not_where_it_lives(page: Page, lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("Render")
+    view = view_of(lab.pools["rENDER"])
+    assert (view.kind, view.target) == ("pool", {"pool": "Render"})
+    assert repr(view) == repr(view_of(pool)) == "<live view of Pool('Render')>"
+
+
+def ask(page: Page, view: View, **question: Any) -> dict[str, Any]:
+    page.sent.clear()
+    view._hear(None, {"type": "ask", "id": 7, "question": question}, [])
+    (answer,) = page.messages("answer")
+    assert answer["id"] == 7
+    return answer
+
+
+@pytest.fixture
+def job(lab: bl.SimulatedLab) -> bl.Job:
+    pool = lab.create_pool("p", target_dedicated_nodes=1, start_task="echo begin")
+    job = lab.create_job(
+        "j", pool, job_preparation_task="echo prepared", job_release_task="echo released"
+    )
+    job.create_task("good", "/bin/sh -c 'echo hello; exit 0'")
+    job.create_task("bad", "/bin/sh -c 'exit 3'")
+    job.tasks.wait()
+    return job
+
+
+def test_view_answers_about_a_task(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
+    value = ask(page, view_of(lab), what="task", job="j", task="bad")["value"]
+    assert (value["state"], value["result"], value["exit_code"]) == ("completed", "failure", 3)
+    assert value["failure"].startswith("FailureExitCode: ")
+
+
+def test_view_answers_about_a_node(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
+    node = next(iter(lab.pools["p"].nodes))
+    value = ask(page, view_of(lab), what="node", pool="p", node=node)["value"]
+    assert value["tasks_run"] == 2
+    assert value["start_task"]["result"] == "success"
+    assert [(row["id"], row["preparation"]["exit_code"]) for row in value["jobs"]] == [("j", 0)]
+
+
+def test_view_answers_why_a_job_waits(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
+    job.disable("requeue")
+    job.create_tasks(["sleep 1"] * 3)
+    view = view_of(job)
+    value = ask(page, view, what="why", job="j")["value"]
+    assert value["title"] == "Job j: 3 waiting"
+    assert [reason["tasks"] for reason in value["reasons"]] == ["3 tasks"]
+    assert value["reasons"][0]["lasting"]
+    one = ask(page, view, what="why", job="j", task=value["examples"][0][1])["value"]
+    assert one["reasons"][0]["text"] == value["reasons"][0]["text"]
+    assert ask(page, view, what="why", pool="p")["value"]["reasons"] == value["reasons"]
+
+
+def test_view_answers_about_preparation_and_release(
+    page: Page, lab: bl.SimulatedLab, job: bl.Job
+) -> None:
+    job.terminate()
+    job.wait()
+    view = view_of(job)
+    value = ask(page, view, what="hooks", job="j")["value"]
+    assert value["summary"] == "Preparation: 1 success; release: 1 success."
+    (row,) = value["rows"]
+    output = ask(page, view, what="output", pool=row["pool_id"], node=row["node_id"],
+                 directory=row["preparation"]["directory"])  # fmt: skip
+    assert "prepared" in output["value"]["text"]
+    assert ask(page, view, what="hooks", job="j", only_failed=True)["value"]["rows"] == []
+    assert ask(page, view_of(lab), what="hooks")["value"]["job"] == "j"
+
+
+def test_view_answers_that_no_job_is_prepared(page: Page, lab: bl.SimulatedLab) -> None:
+    assert ask(page, view_of(lab), what="hooks")["value"] is None
+
+
+def test_view_lists_follows_and_gives_files(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
+    view = view_of(job.tasks["good"])
+    files = ask(page, view, what="files", job="j", task="good", path="")["value"]
+    assert {"stdout.txt", "stderr.txt"} <= {entry["name"] for entry in files["entries"]}
+    tail = ask(page, view, what="tail", job="j", task="good", path="stdout.txt")["value"]
+    assert tail == {"text": "hello\n", "size": 6}
+    answer = ask(page, view, what="download", job="j", task="good", path="stdout.txt")
+    assert answer["value"] == {}
+    assert page.sent[-1][0] == [b"hello\n"]
+
+
+@pytest.mark.parametrize("question", [
+    {"what": "task", "job": "no", "task": "such"}, {"what": "nothing"}, {"what": "task"}, None, 3,
+    {"what": "fault", "name": "earthquake"},
+])  # fmt: skip
+def test_question_that_has_no_answer_is_answered_so(
+    page: Page, lab: bl.SimulatedLab, question: Any
+) -> None:
+    view = view_of(lab)
+    view._hear(None, {"type": "ask", "id": 1, "question": question}, [])
+    assert page.messages("answer")[0]["error"]
+
+
+def test_panel_is_told_again_only_what_changed(
+    page: Page, lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchlab.widgets.live.FOLLOW_S", 0.0)
+    view = view_of(job)
+    question = {"what": "why", "job": "j"}
+    view._hear(None, {"type": "follow", "key": "k", "question": question}, [])
+    for _ in range(3):
+        view._feed._watch.catch_up()
+        view.beat()
+    assert len(page.messages("news")) == 1
+    job.disable("requeue")
+    job.create_task("more", "sleep 1")
+    view._feed._watch.catch_up()
+    view.beat()
+    assert [news["value"]["title"] for news in page.messages("news")] == [
+        "Job j", "Job j: 1 waiting",
+    ]  # fmt: skip
+    view._hear(None, {"type": "bye"}, [])
+    job.create_task("and-more", "sleep 1")
+    view._feed._watch.catch_up()
+    view.beat()
+    assert len(page.messages("news")) == 2
+
+
+def test_scripts_become_one_module_without_imports() -> None:
+    text = module()
+    assert "\nimport " not in text
+    assert text.count("\nexport ") == 1
+    assert len(SCRIPTS) == len(set(SCRIPTS))
+    assert "http" not in text + style(), "nothing is fetched from outside"
+
+
+@pytest.mark.parametrize("kind", ["lab", "pool", "job"])
+def test_static_display_is_a_picture_with_a_constant_text(
+    lab: bl.SimulatedLab, job: bl.Job, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHLAB_STATIC", "1")
+    thing = {"lab": lab, "pool": lab.pools["p"], "job": job}[kind]
+    bundle = thing._repr_mimebundle_()
+    assert list(bundle) == ["text/plain", "image/png"]
+    assert bundle["text/plain"] == repr(thing)
+    assert thing._repr_html_() is None
+    image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert image.width == 1440
+    colours = [colour for _, colour in image.convert("RGB").getcolors(1_000_000)]
+    assert any(abs(r - 0xD5) + abs(g - 0x5E) + abs(b) < 30 for r, g, b in colours), "the failure"
+
+
+def test_static_picture_of_nothing_is_a_picture(
+    lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHLAB_STATIC", "1")
+    assert "image/png" in lab._repr_mimebundle_()
+    assert "image/png" in lab.create_pool("empty")._repr_mimebundle_()
+
+
+def test_display_outside_of_a_notebook_is_text_and_html(lab: bl.SimulatedLab) -> None:
+    assert set(lab._repr_mimebundle_()) == {"text/plain", "text/html"}
+    assert lab.watch() is lab
