@@ -81,6 +81,18 @@ def test_accounts_of_one_pool_id_have_nodes_of_their_own(cluster, address):
         b.shutdown()
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_storage_of_one_account_holds_nothing_of_another(address, tmp_path, shared):
+    options = {"storage": tmp_path / "data"} if shared else {}
+    with attach(address, "a", **options) as a, attach(address, "b", **options) as b:
+        a.storage.create_container("data").upload(b"mine", "f")
+        assert list(b.storage) == []
+        b.storage.create_container("data").upload(b"theirs", "f")
+        assert (a.storage["data"].read("f"), b.storage["data"].read("f")) == (b"mine", b"theirs")
+        a.shutdown()
+        b.shutdown()
+
+
 def test_priorities_of_one_account_do_not_hold_back_another(address):
     with attach(address, "a") as a, attach(address, "b") as b:
         for lab, priority in ((a, 1000), (b, -1000)):

@@ -98,6 +98,21 @@ def test_run_is_the_user_that_its_identity_names(lab):
 
 
 @as_root
+def test_nodes_that_are_processes_isolate_users_too(place):
+    with bl.Lab(isolate_users=True, root=place, processes=True) as lab:
+        job = lab.create_job("j", pool_of(lab))
+        plain, own, admin = done(
+            job, (sh("id -u; cat $AZ_BATCH_NODE_ROOT_DIR/../.dask/x"), None),
+            (sh("id -u; ls $AZ_BATCH_NODE_ROOT_DIR/../.dask"), OWN), (sh("id -u"), ADMIN),
+        )  # fmt: skip
+        assert 0 < int(plain.stdout) != int(own.stdout) > 0
+        assert admin.stdout == "0\n"
+        for task in (plain, own):
+            assert "Permission denied" in task.stderr
+    until(lambda: list(place.iterdir()) == [])
+
+
+@as_root
 def test_start_preparation_release_and_manager_run_as_who_they_say(lab):
     log = "$AZ_BATCH_NODE_SHARED_DIR"
     start = bl.StartTask(
