@@ -136,7 +136,9 @@ class BatchHost(SchedulerPlugin):
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         janitor.guard(self.folder)
-        Path(f"{self.folder}/.storage").mkdir(exist_ok=True)
+        data = Path(f"{self.folder}/.storage")
+        if self.config.storage is not None and self.config.storage.url == f"file://{data}":
+            data.mkdir()
         return Journal(path, self.config.settings)
 
     def _make_supply(self) -> Supply:

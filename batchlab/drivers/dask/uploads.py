@@ -7,9 +7,11 @@ An upload is carried out by a thread of its own, so that one that hangs can be g
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 
 from batchlab.core.specs import OutputFile
@@ -43,12 +45,30 @@ class _Disk:
             return
         yield from entries
 
-    def content(self, path: str) -> str | None:
-        """Return where a file really is, if it is one."""
-        real = os.path.realpath(path)
+    @contextmanager
+    def opened(self, path: str) -> Iterator[str | None]:
+        """Open a file and give a path to it that nothing can be put in the place of."""
+        self._check(os.path.realpath(path), path)
+        try:
+            number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            return
+        except OSError as error:
+            raise StorageFailed("other", f"{path} cannot be read: {error.strerror}") from None
+        try:
+            held = f"/proc/self/fd/{number}"
+            if os.path.islink(held):
+                self._check(os.readlink(held), path)
+            else:  # without /proc, as on macOS
+                held = path
+            yield held if stat.S_ISREG(os.fstat(number).st_mode) else None
+        finally:
+            os.close(number)
+
+    def _check(self, real: str, path: str) -> None:
         if not real.startswith(self._root + "/"):
             raise StorageFailed("other", f"{path} is not below the node's root {self._root}")
-        return real if os.path.isfile(real) else None
 
 
 class _Logs:
