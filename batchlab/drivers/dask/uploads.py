@@ -1,6 +1,7 @@
 """Output files of real runs: found on the node's disk, uploaded by the node's own process.
 
-Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere.
+Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere;
+where runs have users of their own, only what the run's user may read.
 An upload is carried out by a thread of its own, so that one that hangs can be given up.
 """
 
@@ -12,13 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.dask.resources import by_service, rights
 from batchlab.storage.containers import BlobStore
-from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.faults import Kind, StorageFailed, failed
 from batchlab.storage.uploads import ERR, OUT, TIMED_OUT, Upload, upload_failure
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import Owner
 
 __all__ = ["STALL_S", "upload"]
 
@@ -29,11 +34,16 @@ STALL_S = 900.0
 class _Disk:
     """The disk of the node, as far as it may be uploaded."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, owner: Owner | None = None) -> None:
         self._root = os.path.realpath(root)
+        self._owner = owner
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
         """Return paths of files below a directory; links to directories are not followed."""
+        with rights(self._owner):
+            return iter(list(self._list(base, deep=deep)))
+
+    def _list(self, base: str, *, deep: bool) -> Iterator[str]:
         if deep:
             for folder, _, names in os.walk(base):
                 before = folder[len(base) :].lstrip("/")
@@ -50,12 +60,14 @@ class _Disk:
         """Open a file and give a path to it that nothing can be put in the place of."""
         self._check(os.path.realpath(path), path)
         try:
-            number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with rights(self._owner):
+                number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             yield None
             return
         except OSError as error:
-            raise StorageFailed("other", f"{path} cannot be read: {error.strerror}") from None
+            kind: Kind = "denied" if isinstance(error, PermissionError) else "other"
+            raise StorageFailed(kind, f"{path} cannot be read: {error.strerror}") from None
         try:
             held = f"/proc/self/fd/{number}"
             if os.path.islink(held):
@@ -99,6 +111,7 @@ def upload(
     root: str,
     environment: Mapping[str, str],
     wanted: Callable[[], bool],
+    owner: Owner | None = None,
 ) -> FailureInfo | None:
     """Upload the output files of a run; blocks until it is over.
 
@@ -114,7 +127,15 @@ def upload(
         The run's variables.
     wanted : callable
         Asked from time to time; when it is False the rest is left.
+    owner : Owner, optional
+        Who the run ran as; the user of this process if omitted.
     """
+    for output in outputs if owner is not None and not owner.is_root else ():
+        url = store.resolve(output.destination.container.container_url).url
+        if not by_service(url, store):
+            reason = f"{url} is of this machine, where the task's user may not write"
+            return upload_failure("FileUploadAccessDenied", reason, output)
+    disk = _Disk(root, owner)
     given_up = threading.Event()
     result: list[FailureInfo | None] = []
     try:
@@ -122,7 +143,7 @@ def upload(
     except OSError as error:
         return upload_failure("FileUploadMiscError", f"its log cannot be written: {error}")
     work = Upload(
-        store, _Disk(root), environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
+        store, disk, environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
         lambda: wanted() and not given_up.is_set(),
     )  # fmt: skip
 
