@@ -16,8 +16,10 @@ import typing as _typing
 
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     AutoPoolSpecification,
     AutoUserSpecification,
+    CertificateReference,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -61,10 +63,13 @@ from batchlab.errors import (
     WaitNeverEnds,
     WaitTimeout,
 )
+from batchlab.handles.applications import Application, ApplicationPackage
+from batchlab.handles.certificates import Certificate
 from batchlab.handles.files import Files
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
+from batchlab.handles.outputs import JobOutputStorage, TaskOutputStorage, TrackedSave
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
@@ -79,12 +84,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AffinityInfo",
+    "Application",
+    "ApplicationPackage",
+    "ApplicationPackageReference",
     "Arrivals",
     "AutoPoolSpecification",
     "AutoScaleRun",
     "AutoUserSpecification",
     "BatchError",
     "Behavior",
+    "Certificate",
+    "CertificateReference",
     "Comparison",
     "Conflict",
     "Container",
@@ -101,6 +111,7 @@ __all__ = [
     "Job",
     "JobConstraints",
     "JobManagerTask",
+    "JobOutputStorage",
     "JobPreparationTask",
     "JobReleaseTask",
     "JobSchedule",
@@ -131,8 +142,10 @@ __all__ = [
     "TaskConstraints",
     "TaskDependencies",
     "TaskIdRange",
+    "TaskOutputStorage",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "TrackedSave",
     "UserAccount",
     "UserIdentity",
     "VmSize",

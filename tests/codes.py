@@ -2,8 +2,8 @@
 
 `REFUSALS` are what a request is answered with, `FAILURES` what a task's `failure_info` says,
 `RESIZE_ERRORS` why a pool is not what it should be, `SCHEDULING_ERRORS` why a job could not begin.
-What none of these has is in `WIRE` (only requests on the wire can provoke it), in `NOT_HERE` (with
-the reason), or in `NOT_YET`.
+What none of these has is in `WIRE` (only requests on the wire can provoke it), or in `NOT_HERE`
+(with the reason).
 
 Who raises a code for the first time names its test here; `test_codes.py` says so when it is
 forgotten.
@@ -49,6 +49,10 @@ REFUSALS: dict[str, str] = {
     "TaskNotFound": LAB,
     "FileNotFound": LAB,
     "PathNotFound": f"{STORIES}files.py::test_files_that_are_not_there_are_not_found",
+    "ApplicationNotFound": "core/test_applications.py::test_what_is_not_there_is_not_found",
+    "CertificateNotFound": (
+        "core/test_certificates.py::test_certificate_is_known_by_its_thumbprint_in_any_writing"
+    ),
     "NodeUserNotFound": (
         "core/test_user_identity.py::"
         "test_named_user_of_a_pool_that_comes_later_without_him_fails_the_run"
@@ -115,6 +119,28 @@ REFUSALS: dict[str, str] = {
     "PoolQuotaReached": f"{STORIES}spot.py::test_quotas_of_pools_and_jobs_are_kept",
     "OperationInvalidForCurrentState": "core/test_jobs.py::test_enable_active_job_is_refused",
     "OperationNotValidOnNode": "core/test_spot.py::test_dedicated_node_is_never_preempted",
+    "ResourceAlreadyExists": (
+        "core/test_applications.py::"
+        "test_application_is_known_without_regard_to_case_and_keeps_its_own"
+    ),
+    "InvalidApplicationPackageReferences": (
+        "core/test_applications.py::test_pool_that_references_what_is_not_there_is_refused"
+    ),
+    "InvalidCertificateReferences": (
+        f"{STORIES}certificates.py::test_certificate_that_is_not_there_is_refused"
+    ),
+    "CertificateExists": (
+        "core/test_certificates.py::test_certificate_is_known_by_its_thumbprint_in_any_writing"
+    ),
+    "CertificateBeingDeleted": (
+        "core/test_certificates.py::test_certificate_that_nobody_has_is_gone_in_a_moment"
+    ),
+    "CertificateDeleteFailed": (
+        "core/test_certificates.py::test_certificate_of_a_pool_fails_to_be_deleted_and_may_be_kept"
+    ),
+    "CertificateStateActive": (
+        "core/test_certificates.py::test_certificate_of_a_pool_fails_to_be_deleted_and_may_be_kept"
+    ),
     # 413
     "RequestEntityTooLarge": "core/test_refusals.py::test_resource_files_too_many_are_refused",
     # 5xx
@@ -131,6 +157,10 @@ REFUSALS: dict[str, str] = {
 }
 
 FAILURES: dict[str, str] = {
+    "ApplicationPackageError": (
+        f"{STORIES}applications.py::"
+        "test_package_that_cannot_be_unpacked_safely_fails_each_task_that_wants_it"
+    ),
     "BlobAccessDenied": (
         "drivers/dask/test_dask_files.py::"
         "test_resource_file_over_http_arrives_or_fails_by_its_status"
@@ -194,6 +224,13 @@ RESIZE_ERRORS: dict[str, str] = {
 }
 
 SCHEDULING_ERRORS: dict[str, str] = {
+    "InvalidApplicationPackageReferencesInAutoPool": (
+        "core/test_applications.py::test_auto_pool_that_references_what_is_not_there_is_not_made"
+    ),
+    "InvalidCertificatesInAutoPool": (
+        "core/test_certificates.py::"
+        "test_auto_pool_with_a_certificate_that_is_not_there_is_not_made"
+    ),
     "AutoPoolCreationFailedWithQuotaReached": (
         "core/test_schedules.py::test_auto_pool_beyond_the_quota_leaves_the_job_completed"
     ),
@@ -257,16 +294,3 @@ NOT_HERE: dict[str, str] = {
     "InvalidAutoPoolSettings": "an auto pool is checked before its job is created",
 }
 """Codes that nothing here leads to, and why."""
-
-NOT_YET: dict[str, str] = {
-    "ApplicationNotFound": "application packages",
-    "InvalidApplicationPackageReferences": "application packages",
-    "InvalidApplicationPackageReferencesInAutoPool": "application packages",
-    "ApplicationPackageError": "application packages",
-    "CertificateNotFound": "certificates",
-    "CertificateExists": "certificates",
-    "CertificateStateActive": "certificates",
-    "InvalidCertificateReferences": "certificates",
-    "InvalidCertificatesInAutoPool": "certificates",
-}
-"""Codes of what is not there yet."""

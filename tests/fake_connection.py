@@ -54,7 +54,7 @@ class FakeConnection:
     def now(self) -> float:
         return 0.0
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: Any = None) -> None:
         self.requests.append(request)
 
     def ask(self, question: Question | LocateTask) -> Any:

@@ -291,6 +291,16 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     101: ("the action of a listed exit code wins over that of a failed upload",
           story("storage",
                 "exit_condition_of_a_listed_code_wins_over_that_of_a_failed_upload")),
+    102: ("a certificate that a pool has is not deleted, and may return to use",
+          core("certificates", "certificate_of_a_pool_fails_to_be_deleted_and_may_be_kept")
+          + story("certificates",
+                  "certificate_in_use_cannot_be_deleted_until_nobody_has_it")),
+    103: ("a pool cannot reference an application without saying, or having, a version",
+          core("applications", "pool_that_references_what_is_not_there_is_refused")
+          + story("applications", "references_of_a_pool_lead_somewhere")),
+    104: ("without allow_updates new versions come, and old ones neither change nor go",
+          core("applications", "fixed_application_takes_new_versions_but_keeps_old_ones")
+          + story("applications", "application_without_updates_takes_new_versions_only")),
     107: ("an auto pool goes with its job, unless it is kept alive",
           core("schedules", "auto_pool_lives_as_long_as_its_job",
                "auto_pool_that_is_kept_alive_stays")
@@ -316,9 +326,6 @@ WIRE = (72,)
 """Rows that only requests on the wire have: how many tasks one of them may carry."""
 
 NOT_YET: dict[int, str] = {
-    102: "certificates",
-    103: "application packages",
-    104: "application packages",
     105: "multi-instance tasks",
     106: "multi-instance tasks",
 }

@@ -22,7 +22,7 @@ PROVOKED = (
     codes.WAITS,
 )
 TESTED = {code: test for table in PROVOKED for code, test in table.items()}
-ABSENT = {*codes.WIRE, *codes.NOT_HERE, *codes.NOT_YET}
+ABSENT = {*codes.WIRE, *codes.NOT_HERE}
 RAISED = [name for name in errors.__all__ if name[0].isupper()]
 
 

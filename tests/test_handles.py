@@ -13,7 +13,9 @@ from fake_connection import FakeConnection
 import batchlab as bl
 from batchlab.core import inputs, questions, specs, views
 from batchlab.core.views import Reason, TaskCounts
+from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, Seen
+from batchlab.handles.certificates import Certificate
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
@@ -63,12 +65,16 @@ def task(connection: FakeConnection) -> Task:
         (Job, views.JobView),
         (Task, views.TaskView),
         (JobSchedule, views.JobScheduleView),
+        (Application, views.ApplicationView),
+        (ApplicationPackage, views.ApplicationPackageView),
+        (Certificate, views.CertificateView),
     ],
 )
 def test_handle_has_each_property_of_its_view(handle: type[Handle], view: Any) -> None:
     fields = set(view.__struct_fields__) - {"enable_auto_scale"}  # of a pool, a verb
     seen = {name for name, value in vars(handle).items() if isinstance(value, Seen)}
-    assert seen | {name for name in ("id", "pool_id", "job_id") if hasattr(handle, name)} >= fields
+    names = {"id", "pool_id", "job_id", "application_id", "version", "thumbprint"}
+    assert seen | {name for name in names if hasattr(handle, name)} >= fields
     assert seen <= fields
     assert all(inspect.getdoc(getattr(handle, name)) for name in fields)
 
@@ -304,6 +310,44 @@ VERBS: list[tuple[Any, inputs.Request]] = [
     (lambda t: t["schedule"].enable(), inputs.EnableJobSchedule(job_schedule_id="nightly")),
     (lambda t: t["schedule"].terminate(), inputs.TerminateJobSchedule(job_schedule_id="nightly")),
     (lambda t: t["schedule"].delete(), inputs.DeleteJobSchedule(job_schedule_id="nightly")),
+    (
+        lambda t: t["pool"].update(
+            application_package_references=[t["application"], t["package"], "tool"],
+            certificate_references=[t["certificate"], "B" * 40],
+        ),
+        inputs.UpdatePool(
+            pool_id="render",
+            application_package_references=(
+                specs.ApplicationPackageReference(application_id="blender"),
+                specs.ApplicationPackageReference(application_id="blender", version="2.7"),
+                specs.ApplicationPackageReference(application_id="tool"),
+            ),
+            certificate_references=(
+                specs.CertificateReference(thumbprint="a" * 40),
+                specs.CertificateReference(thumbprint="b" * 40),
+            ),
+        ),
+    ),
+    (
+        lambda t: t["lab"].create_application("Blender", allow_updates=False),
+        inputs.CreateApplication(application_id="Blender", allow_updates=False),
+    ),
+    (
+        lambda t: t["application"].update(default_version="", display_name="B"),
+        inputs.UpdateApplication(application_id="blender", default_version="", display_name="B"),
+    ),
+    (
+        lambda t: t["application"].delete(),
+        inputs.DeleteApplication(application_id="blender"),
+    ),
+    (
+        lambda t: t["certificate"].delete(),
+        inputs.DeleteCertificate(thumbprint="a" * 40),
+    ),
+    (
+        lambda t: t["certificate"].cancel_deletion(),
+        inputs.CancelCertificateDeletion(thumbprint="a" * 40),
+    ),
 ]
 
 
@@ -320,13 +364,21 @@ def test_verb_makes_its_request(
     task: Task,
 ) -> None:
     schedule = JobSchedule(connection, "nightly")
-    act({"pool": pool, "node": node, "job": job, "task": task, "schedule": schedule})
+    things = {
+        "lab": BaseLab(connection, "Lab()"),
+        "application": Application(connection, "blender"),
+        "package": ApplicationPackage(connection, "blender", "2.7"),
+        "certificate": Certificate(connection, "a" * 40),
+    }
+    act({"pool": pool, "node": node, "job": job, "task": task, "schedule": schedule, **things})
     assert connection.requests == [request_]
 
 
 def test_every_request_of_the_core_can_be_made_through_a_handle() -> None:
     made = {type(request) for _, request in VERBS}
     created = {inputs.CreatePool, inputs.CreateJob, inputs.CreateTasks, inputs.CreateJobSchedule}
+    created |= {inputs.CreateApplicationPackage, inputs.DeleteApplicationPackage}
+    created |= {inputs.CreateCertificate}
     assert made | created == set(inputs.REQUESTS)
 
 

@@ -28,8 +28,10 @@ LINES = [
     {
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
-        "batchlab.drivers.history",
         "batchlab.drivers.journal",
+        "batchlab.drivers.archives",
+        "batchlab.drivers.vault",
+        "batchlab.drivers.history",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask"},
     {"batchlab.handles", "batchlab.lab"},

@@ -1,7 +1,8 @@
 """Auto pools: made for a job, or for all jobs of a schedule, and deleted with their owner.
 
-A pool that cannot be made, because a quota is used up, leaves its job completed from the start,
-with a scheduling error. ``keep_alive`` leaves the pool to its user.
+A pool that cannot be made, because a quota is used up or what it references is not there, leaves
+its job completed from the start, with a scheduling error. ``keep_alive`` leaves the pool to its
+user.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.autoscale import FormulaError
-from batchlab.core import autoscaling, phases, pools
+from batchlab.core import autoscaling, phases, pools, references
 from batchlab.core.ids import fold
 from batchlab.core.records import JobRecord, ScheduleRecord
 from batchlab.core.specs import AutoPoolSpecification, JobSpec, vm_cores
 from batchlab.core.views import FailureInfo
-from batchlab.errors import invalid
+from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
+
+
+_INVALID_REFERENCES = {
+    "InvalidApplicationPackageReferences": "InvalidApplicationPackageReferencesInAutoPool",
+    "InvalidCertificateReferences": "InvalidCertificatesInAutoPool",
+}
 
 
 def check(spec: JobSpec, *, scheduled: bool) -> None:
@@ -48,6 +55,15 @@ def provide(core: Core, job: JobRecord) -> FailureInfo | None:
     if refusal is not None:
         return FailureInfo(
             category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
+        )
+    try:
+        pool = auto.pool
+        references.check(
+            core, pool.application_package_references, pool.certificate_references, "PoolSpec"
+        )
+    except Conflict as error:
+        return FailureInfo(
+            category="UserError", code=_INVALID_REFERENCES[error.code], message=error.message
         )
     try:
         formula = autoscaling.read_formula(auto.pool)

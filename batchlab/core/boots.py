@@ -140,7 +140,7 @@ def node_lost(core: Core, report: inputs.NodeLost) -> None:
     placement.sort_node(core, node)
     nodes.end_life(core, node, gone=False)
     node.boot += 1
-    core.command(nodes.start_command(node))
+    nodes.command_start(core, node)
 
 
 def node_start_failed(core: Core, report: inputs.NodeStartFailed) -> None:

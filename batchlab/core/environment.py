@@ -3,8 +3,9 @@
 Three layers, the later over the earlier: what the node's own process has (``PATH`` and its like),
 what the user set (the task's settings over the job's), and what the service sets. System names
 cannot be overridden: a user's ``AZ_BATCH_JOB_ID`` is dropped, also where the service itself sets
-none. Which system name a run has depends on its kind: a start task belongs to no job, and a
-preparation does not see its own directory under the name that its tasks know it by.
+none, and so is all that begins like the name of an application package. Which system name a run
+has depends on its kind: a start task belongs to no job, and a preparation does not see its own
+directory under the name that its tasks know it by.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batchlab.core.outputs import Coordination, StartRun
+from batchlab.core.outputs import Coordination, PackageToInstall, StartRun
 
 __all__ = ["SERVICE", "NodeFacts", "environment"]
 
@@ -39,6 +40,9 @@ SYSTEM_NAMES = frozenset(
 )
 
 
+PACKAGE_PREFIX = "AZ_BATCH_APP_PACKAGE_"
+
+
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the environment of a run needs to know of its node.
 
@@ -49,6 +53,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
         The node's root, as an absolute path.
     is_dedicated : bool, default True
         False for a Spot node.
+    packages : tuple of PackageToInstall
+        The application packages of its pool.
     service : str, default ""
         How a task reaches the service; empty where it cannot.
     """
@@ -58,6 +64,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str
     root_directory: str
     is_dedicated: bool = True
+    packages: tuple[PackageToInstall, ...] = ()
     service: str = ""
 
 
@@ -78,6 +85,9 @@ def environment(
     values.update(run.environment)
     for name in values.keys() & SYSTEM_NAMES:
         del values[name]
+    for name in run.environment:
+        if name.startswith(PACKAGE_PREFIX):
+            del values[name]
     root, pool_id = node.root_directory, run.pool_id
     directory = f"{root}/{run.directory}"
     values |= {
@@ -103,12 +113,26 @@ def environment(
         values[SERVICE] = node.service
     if run.kind != "starttask":
         values |= _of_job(run, root)
+    if node.packages or run.application_packages:
+        for package in (*node.packages, *run.application_packages):
+            values |= _of_package(package, root)
     if run.port_range is not None:
         low, high = run.port_range
         values |= {"WATASK_PORTRANGE_LOW": str(low), "WATASK_PORTRANGE_HIGH": str(high)}
     if run.coordination is not None:
         values |= _of_instances(run.coordination, root)
     return values
+
+
+def _of_package(package: PackageToInstall, root: str) -> dict[str, str]:
+    """The folder of a package, by the name as it is written and by the one in lower case."""
+    name = package.application_id
+    if not package.by_default:
+        name = f"{name}_{package.version}"
+    for char in ".-#":
+        name = name.replace(char, "_")
+    path = f"{root}/{package.directory}"
+    return {f"{PACKAGE_PREFIX}{name}": path, f"{PACKAGE_PREFIX}{name.lower()}": path}
 
 
 def _of_job(run: StartRun, root: str) -> dict[str, str]:

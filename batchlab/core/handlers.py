@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from batchlab.core import (
+    applications,
     autoscaling,
     boots,
+    certificates,
     inputs,
     instances,
     jobs,
@@ -76,6 +78,14 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.TerminateTask: tasks.terminate_task,
     inputs.ReactivateTask: tasks.reactivate_task,
     inputs.DeleteTask: tasks.delete_task,
+    inputs.CreateApplication: applications.create_application,
+    inputs.UpdateApplication: applications.update_application,
+    inputs.DeleteApplication: applications.delete_application,
+    inputs.CreateApplicationPackage: applications.create_package,
+    inputs.DeleteApplicationPackage: applications.delete_package,
+    inputs.CreateCertificate: certificates.create_certificate,
+    inputs.DeleteCertificate: certificates.delete_certificate,
+    inputs.CancelCertificateDeletion: certificates.cancel_deletion,
     inputs.NodeAllocated: boots.node_allocated,
     inputs.NodeStarted: boots.node_started,
     inputs.NodeLost: boots.node_lost,

@@ -14,6 +14,9 @@ import msgspec
 from batchlab.core.ids import RunId
 from batchlab.core.specs import (
     AllTasksComplete,
+    ApplicationPackageReference,
+    CertificateFormat,
+    CertificateReference,
     Deallocation,
     DisableTasks,
     JobConstraints,
@@ -25,6 +28,7 @@ from batchlab.core.specs import (
     StartTask,
     TaskConstraints,
     TaskSpec,
+    ThumbprintAlgorithm,
 )
 from batchlab.core.views import FailureInfo, NodeUsage
 
@@ -49,10 +53,12 @@ class CreatePool(Request, frozen=True, kw_only=True):
 
 
 class UpdatePool(Request, frozen=True, kw_only=True):
-    """PATCH of a pool: the start task, which nodes take up when they next start."""
+    """PATCH of a pool: what is None stays; nodes take the rest up when they next start."""
 
     pool_id: str
     start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] | None = None
+    certificate_references: tuple[CertificateReference, ...] | None = None
 
 
 class ResizePool(Request, frozen=True, kw_only=True):
@@ -226,6 +232,60 @@ class DeleteJobSchedule(Request, frozen=True, kw_only=True):
     job_schedule_id: str
 
 
+# -- requests: applications and certificates ----------------------------------------------------
+
+
+class CreateApplication(Request, frozen=True, kw_only=True):
+    application_id: str
+    display_name: str | None = None
+    allow_updates: bool = True
+
+
+class UpdateApplication(Request, frozen=True, kw_only=True):
+    """PATCH of an application: what is None stays; an empty `default_version` is none."""
+
+    application_id: str
+    display_name: str | None = None
+    allow_updates: bool | None = None
+    default_version: str | None = None
+
+
+class DeleteApplication(Request, frozen=True, kw_only=True):
+    application_id: str
+
+
+class CreateApplicationPackage(Request, frozen=True, kw_only=True):
+    """Add a version of an application, or replace its contents, which lie at `location`."""
+
+    application_id: str
+    version: str
+    location: str
+    digest: str
+    content_length: int
+
+
+class DeleteApplicationPackage(Request, frozen=True, kw_only=True):
+    application_id: str
+    version: str
+
+
+class CreateCertificate(Request, frozen=True, kw_only=True):
+    """Add a certificate: its names only, as its contents are nobody's business but the nodes'."""
+
+    thumbprint: str
+    certificate_format: CertificateFormat
+    thumbprint_algorithm: ThumbprintAlgorithm = "sha1"
+    public_data: str = ""
+
+
+class DeleteCertificate(Request, frozen=True, kw_only=True):
+    thumbprint: str
+
+
+class CancelCertificateDeletion(Request, frozen=True, kw_only=True):
+    thumbprint: str
+
+
 # -- reports ------------------------------------------------------------------------------------
 
 
@@ -261,7 +321,10 @@ class NodeStopped(Report, frozen=True, kw_only=True):
 
 
 class NodeStartFailed(Report, frozen=True, kw_only=True):
-    """The driver has no machine for this node: never got one, or cannot bring it back."""
+    """The driver has no machine for this node: never got one, or cannot bring it back.
+
+    Or the machine is there, and what the node needs (an application package) is not to be had.
+    """
 
     node_id: str
     boot: int

@@ -169,7 +169,7 @@ def _start(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         run = core.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, core.now
-        core.command(_order(orders.of_task(task, run), task, group, subtask))
+        core.command(_order(orders.of_task(core, task, run), task, group, subtask))
         _move(core, subtask, phases.TaskRunning(core.now, run.id))
     primary = group.live[0]
     core.move_task(task, phases.TaskRunning(core.now, primary.id))

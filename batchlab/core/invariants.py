@@ -29,7 +29,7 @@ def check(core: Core) -> None:
     breaches += [breach for job in core.jobs.values() for breach in _job(core, job)]
     breaches += [breach for job in core.jobs.values() for breach in _dependencies(job)]
     breaches += [breach for key in core.schedules for breach in _schedule(core, key)]
-    breaches += [*_runs(core), *_books(core)]
+    breaches += [*_runs(core), *_books(core), *_references(core)]
     assert not breaches, "\n".join(breaches)
 
 
@@ -201,6 +201,20 @@ def _books(core: Core) -> Iterator[str]:
             yield f"job {job.key} is preemptible: {job.key in core.preemptible}"
         if job.schedule and core.schedules.get(job.schedule.key) is not job.schedule:
             yield f"job {job.key} has outlived its schedule"
+
+
+def _references(core: Core) -> Iterator[str]:
+    holders = [(f"pool {pool.key}", pool.spec.certificate_references)
+               for pool in core.pools.values()]  # fmt: skip
+    holders += [(f"node {node.id}", node.certificate_references) for node in core.nodes.values()]
+    for name, references in holders:
+        for reference in references:
+            if reference.thumbprint not in core.certificates:
+                yield f"{name} references certificate {reference.thumbprint}, which is gone"
+    for application in core.applications.values():
+        default = application.default
+        if default and application.packages.get(fold(default.version)) is not default:
+            yield f"application {application.key} has a default version that is gone"
 
 
 def _awaits_node(core: Core, job: JobRecord) -> bool:

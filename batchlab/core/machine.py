@@ -22,9 +22,11 @@ from batchlab.autoscale import AutoScaleRun
 from batchlab.core import costs, inputs, jobs, nodes, queries, schedules, waits
 from batchlab.core.deadlines import Deadlines
 from batchlab.core.handlers import HANDLERS
+from batchlab.core.holdings import ApplicationRecord, CertificateRecord
 from batchlab.core.ids import RunId, fold
 from batchlab.core.outputs import (
     AutoScaleEvaluated,
+    CertificateChanged,
     Change,
     Command,
     DeleteFiles,
@@ -82,6 +84,8 @@ class Core:
         self.nodes: dict[str, NodeRecord] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.schedules: dict[str, ScheduleRecord] = {}
+        self.applications: dict[str, ApplicationRecord] = {}
+        self.certificates: dict[str, CertificateRecord] = {}
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
@@ -225,8 +229,8 @@ class Core:
         """Change the state of a task, keep the counts, tell the watchers."""
         old, job = task.phase, task.job
         _check("task", old, phase)
-        _count(job, old, -1)
-        _count(job, phase, 1)
+        job.count(old, -1)
+        job.count(phase, 1)
         task.previous, task.previous_since = old.state, old.since
         task.phase = phase
         node = task.node
@@ -237,7 +241,7 @@ class Core:
 
     def drop_task(self, task: TaskRecord) -> None:
         """Strike out a task: its counts, and the queue entry that may still name it."""
-        _count(task.job, task.phase, -1)
+        task.job.count(task.phase, -1)
         task.phase = TaskCompleted(self.now, None, None)
 
     def move_node(self, node: NodeRecord, phase: Phase, reason: str = "") -> None:
@@ -268,6 +272,16 @@ class Core:
             )
         schedule.phase = phase
         self.tell_schedule(schedule, phase.state)
+
+    def move_certificate(self, certificate: CertificateRecord, phase: Phase) -> None:
+        """Change the state of a certificate, tell the watchers."""
+        _check("certificate", certificate.phase, phase)
+        certificate.previous = certificate.phase.state
+        certificate.previous_since = certificate.phase.since
+        certificate.phase = phase
+        self.tell(
+            CertificateChanged(at=self.now, thumbprint=certificate.thumbprint, state=phase.state)
+        )
 
     def move_pool(
         self, pool: PoolRecord, *, phase: Phase | None = None, allocation: Phase | None = None,
@@ -304,6 +318,10 @@ class Core:
             HookChanged(at=self.now, reason=failure.code if failure else "", kind=kind,
                         job_id=job.spec.id if job else "", node_id=node.id, state=state)
         )  # fmt: skip
+
+    def tell(self, change: Change) -> None:
+        """Tell the watchers."""
+        self._changes.append(change)
 
     def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
         """Tell the watchers about a pool."""
@@ -374,15 +392,3 @@ class Core:
 def _check(kind: str, old: Phase, new: Phase) -> None:
     if new.state not in MOVES[kind][old.state]:
         raise RuntimeError(f"a {kind} cannot go from {old.state} to {new.state}")
-
-
-def _count(job: JobRecord, phase: TaskPhase, by: int) -> None:
-    state = phase.state
-    if state == "active":
-        job.active += by
-    elif state != "completed":
-        job.running += by
-    elif phase.failure is None:  # type: ignore[union-attr]
-        job.succeeded += by
-    else:
-        job.failed += by

@@ -75,6 +75,8 @@ def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> Inva
     """Build the refusal of a keyword that does not exist, naming its nearest neighbour."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
+    if "password" in near:
+        value = "..."  # not to be shown
     cure = f"did you mean {near[0]}?" if near else f"it may have {', '.join(names)}"
     return invalid(name, value, f"there is no such property; {cure}", owner=owner,
                    code="UnsupportedProperty")  # fmt: skip

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import costs, hooks, inputs, phases, placement, tasks, waiting
+from batchlab.core import applications, costs, hooks, inputs, phases, placement, tasks, waiting
 from batchlab.core.outputs import (
     EvictNode,
     RebootNode,
@@ -62,6 +62,7 @@ def preempt_node(core: Core, request: inputs.PreemptNode) -> None:
     _refuse_unless(node, (*_REBOOTABLE, "starting", "waitingforstarttask"), "preempted")
     end_life(core, node, gone=False)
     node.drain = None
+    node.certificate_references = ()
     _lose_data(core, node)
     core.move_node(node, phases.NodePreempted(core.now), "preempted")
     placement.sort_node(core, node)
@@ -74,7 +75,7 @@ def _replace(core: Core, node: NodeRecord, boot: int) -> None:
     if node.id in core.nodes and node.boot == boot and node.phase.state == "preempted":
         node.boot += 1
         core.move_node(node, phases.NodeCreating(core.now))
-        core.command(start_command(node))
+        command_start(core, node)
 
 
 def _lose_data(core: Core, node: NodeRecord) -> None:
@@ -204,8 +205,17 @@ def reboot(core: Core, node: NodeRecord, *, reimage: bool) -> None:
         _lose_data(core, node)
     _show_reboot(core, node, "reimage" if reimage else "reboot")
     placement.sort_node(core, node)
+    spec = node.pool.spec
+    node.certificate_references = spec.certificate_references
     core.command(
-        RebootNode(pool_id=node.pool.spec.id, node_id=node.id, boot=node.boot, reimage=reimage)
+        RebootNode(
+            pool_id=spec.id,
+            node_id=node.id,
+            boot=node.boot,
+            reimage=reimage,
+            application_packages=applications.wanted(core, spec.application_package_references),
+            certificate_references=spec.certificate_references,
+        )
     )
 
 
@@ -251,16 +261,21 @@ def wake_jobs(core: Core, node: NodeRecord) -> None:
         core.touch_job(footprint.job)
 
 
-def start_command(node: NodeRecord) -> StartNode:
-    """The command that starts a node."""
+def command_start(core: Core, node: NodeRecord) -> None:
+    """Have a node started, with what its pool references now."""
     spec = node.pool.spec
-    return StartNode(
-        pool_id=spec.id,
-        node_id=node.id,
-        boot=node.boot,
-        vm_size=spec.vm_size,
-        task_slots=spec.task_slots_per_node,
-        dedicated=node.dedicated,
+    node.certificate_references = spec.certificate_references
+    core.command(
+        StartNode(
+            pool_id=spec.id,
+            node_id=node.id,
+            boot=node.boot,
+            vm_size=spec.vm_size,
+            task_slots=spec.task_slots_per_node,
+            dedicated=node.dedicated,
+            application_packages=applications.wanted(core, spec.application_package_references),
+            certificate_references=spec.certificate_references,
+        )
     )
 
 

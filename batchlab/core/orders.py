@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from batchlab.core import users
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core import applications, users
 from batchlab.core.outputs import StartRun
 from batchlab.core.records import RunRecord, TaskRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.machine import Core
 
 __all__ = ["of_task"]
 
 
-def of_task(task: TaskRecord, run: RunRecord) -> StartRun:
+def of_task(core: Core, task: TaskRecord, run: RunRecord) -> StartRun:
     """The command that starts a run of a task."""
     job, spec, node = task.job, task.spec, run.node
     limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
@@ -26,6 +33,9 @@ def of_task(task: TaskRecord, run: RunRecord) -> StartRun:
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
         port_range=node.port_range,
     )
+    if spec.application_package_references:
+        packages = applications.wanted(core, spec.application_package_references)
+        order = msgspec.structs.replace(order, application_packages=packages)
     if spec.user_identity:
         return users.run_as(order, node.pool, spec.user_identity)
     return order

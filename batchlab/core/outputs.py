@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.ids import RunId
-from batchlab.core.specs import OutputFile, ResourceFile
+from batchlab.core.specs import CertificateReference, OutputFile, ResourceFile
 from batchlab.core.specs.users import AutoUserScope, ElevationLevel
 from batchlab.core.views import FailureInfo
 
@@ -18,11 +18,32 @@ class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults
     """Base of what a driver is told to do."""
 
 
+class PackageToInstall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An application package that is to be on a node.
+
+    `location` is where its contents lie, and `digest` tells them from others of the same version.
+    Without a location there is no such package: the node says so. `by_default` is True when the
+    reference named no version, for the name of the environment variable.
+    """
+
+    application_id: str
+    version: str = ""
+    location: str = ""
+    digest: str = ""
+    by_default: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Where it is unpacked, relative to the node's root."""
+        return f"applications/{self.application_id}/{self.version}"
+
+
 class StartNode(Command, frozen=True, kw_only=True):
     """Get a machine for a node, or bring a lost one back: answer `NodeAllocated`, `NodeStarted`.
 
     A driver that cannot answers `NodeStartFailed`. `boot` counts the starts of a node; what the
-    node reports names it. The node's folders are kept from boot to boot.
+    node reports names it. The node's folders are kept from boot to boot. Application packages and
+    certificates are there before `NodeStarted`, else the answer is `NodeStartFailed`.
     """
 
     pool_id: str
@@ -31,6 +52,8 @@ class StartNode(Command, frozen=True, kw_only=True):
     vm_size: str
     task_slots: int
     dedicated: bool = True
+    application_packages: tuple[PackageToInstall, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
 
 
 class RebootNode(Command, frozen=True, kw_only=True):
@@ -40,6 +63,8 @@ class RebootNode(Command, frozen=True, kw_only=True):
     node_id: str
     boot: int
     reimage: bool = False
+    application_packages: tuple[PackageToInstall, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
 
 
 class StopNode(Command, frozen=True, kw_only=True):
@@ -114,6 +139,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     time_limit_s: float | None = None
     preparation_directory: str | None = None
     release: StartRun | None = None
+    application_packages: tuple[PackageToInstall, ...] = ()
     user: RunUser | None = None
     failure: FailureInfo | None = None
     port_range: tuple[int, int] | None = None
@@ -137,6 +163,12 @@ class ForgetJob(Command, frozen=True, kw_only=True):
 
     job_id: str
     node_id: str
+
+
+class ForgetCertificate(Command, frozen=True, kw_only=True):
+    """A certificate was deleted: let go of its contents."""
+
+    thumbprint: str
 
 
 class DeleteFiles(Command, frozen=True, kw_only=True):
@@ -207,6 +239,19 @@ class TaskChanged(Change, frozen=True, kw_only=True):
     state: str
     node_id: str = ""
     slots: int = 1
+
+
+class ApplicationChanged(Change, frozen=True, kw_only=True):
+    """An application, or with `version` a package of it, came, changed or went (``deleted``)."""
+
+    application_id: str
+    state: str
+    version: str = ""
+
+
+class CertificateChanged(Change, frozen=True, kw_only=True):
+    thumbprint: str
+    state: str
 
 
 class HookChanged(Change, frozen=True, kw_only=True):

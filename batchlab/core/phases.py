@@ -34,7 +34,7 @@ import msgspec
 
 from batchlab.core.ids import RunId
 from batchlab.core.specs import Deallocation, DisableTasks
-from batchlab.core.views import FailureInfo
+from batchlab.core.views import DeleteCertificateError, FailureInfo
 
 
 class Phase(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -228,6 +228,22 @@ class Stopping(Phase, frozen=True, eq=False):
     state = "stopping"
 
 
+# -- certificates -------------------------------------------------------------------------------
+
+
+class CertificateActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class CertificateDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
+class CertificateDeleteFailed(Phase, frozen=True, eq=False):
+    state = "deletefailed"
+    error: DeleteCertificateError
+
+
 # -- hooks --------------------------------------------------------------------------------------
 
 
@@ -314,6 +330,11 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "terminating": frozenset({"completed", "deleting"}),
         "completed": frozenset({"deleting"}),
         "deleting": frozenset(),
+    },
+    "certificate": {
+        "active": frozenset({"deleting"}),
+        "deleting": frozenset({"deletefailed"}),
+        "deletefailed": frozenset({"active", "deleting"}),
     },
     "pool": {
         "active": frozenset({"deleting"}),

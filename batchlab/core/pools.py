@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autoscaling, costs, inputs, nodes, phases, placement
+from batchlab.core import (
+    autoscaling,
+    costs,
+    inputs,
+    nodes,
+    phases,
+    placement,
+    references,
+)
 from batchlab.core.ids import fold
 from batchlab.core.records import NodeRecord, PoolRecord
 from batchlab.core.specs import (
@@ -64,6 +72,9 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {core.settings.quotas.pool_quota} pools: delete one first",
         )
+    references.check(
+        core, spec.application_package_references, spec.certificate_references, "PoolSpec"
+    )
     add(core, spec, autoscaling.read_formula(spec))
 
 
@@ -99,13 +110,19 @@ def add(core: Core, spec: PoolSpec, formula: Formula | None) -> None:
 
 
 def update_pool(core: Core, request: inputs.UpdatePool) -> None:
-    """Change the start task; nodes take it up when they next start."""
+    """Change what is given; nodes take it up when they next start."""
     pool = core.pool(request.pool_id)
     refuse_deleting(pool)
-    if request.start_task is not None:
-        if request.start_task.user_identity:
-            check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
-        pool.spec = msgspec.structs.replace(pool.spec, start_task=request.start_task)
+    given = {
+        name: value
+        for name in ("start_task", "application_package_references", "certificate_references")
+        if (value := getattr(request, name)) is not None
+    }
+    packages, certs = request.application_package_references, request.certificate_references
+    references.check(core, packages, certs, "Pool.update")
+    if request.start_task and request.start_task.user_identity:
+        check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
+    pool.spec = msgspec.structs.replace(pool.spec, **given)
 
 
 def resize_pool(core: Core, request: inputs.ResizePool) -> None:
@@ -280,7 +297,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = core.nodes[node_id] = pool.creating[node_id] = node
         core.tell_node(node, "creating")
-        core.command(nodes.start_command(node))
+        nodes.command_start(core, node)
 
 
 def cores_used(core: Core, *, dedicated: bool) -> int:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core import autoscaling, costs, locations, phases, questions, users, views
+from batchlab.core import (
+    applications,
+    autoscaling,
+    certificates,
+    costs,
+    locations,
+    phases,
+    questions,
+    users,
+    views,
+)
 from batchlab.core.explain import explain
 from batchlab.core.moments import maybe, moment
 from batchlab.core.pages import page_tasks
@@ -62,6 +72,8 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         task_slots_per_node=pool.spec.task_slots_per_node,
         task_scheduling_policy=pool.spec.task_scheduling_policy,
         start_task=pool.spec.start_task,
+        application_package_references=pool.spec.application_package_references,
+        certificate_references=pool.spec.certificate_references,
         user_accounts=pool.spec.user_accounts,
         enable_auto_scale=auto is not None,
         auto_scale_formula=auto.formula.text if auto else None,
@@ -103,6 +115,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         total_tasks_run=node.tasks_run,
         total_tasks_succeeded=node.tasks_succeeded,
         start_task_info=_hook_view(node.start, "startup") if node.start else None,
+        certificate_references=node.certificate_references,
         errors=errors,
         usage=node.usage,
         running_tasks=tuple((task.job.spec.id, task.spec.id) for task in running),
@@ -227,6 +240,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         depends_on=spec.depends_on,
         exit_conditions=spec.exit_conditions,
         affinity_info=spec.affinity_info,
+        application_package_references=spec.application_package_references,
         multi_instance_settings=spec.multi_instance_settings,
         user_identity=spec.user_identity,
         node_id=node.id if node else None,
@@ -339,6 +353,25 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
+    questions.ListApplications: lambda core, q, now: [
+        applications.view(application) for application in core.applications.values()
+    ],
+    questions.GetApplication: lambda core, q, now: applications.view(
+        applications.find(core, q.application_id)
+    ),
+    questions.ListApplicationPackages: lambda core, q, now: [
+        applications.package_view(package)
+        for package in applications.find(core, q.application_id).packages.values()
+    ],
+    questions.GetApplicationPackage: lambda core, q, now: applications.package_view(
+        applications.find_package(core, q.application_id, q.version)
+    ),
+    questions.ListCertificates: lambda core, q, now: [
+        certificates.view(certificate) for certificate in core.certificates.values()
+    ],
+    questions.GetCertificate: lambda core, q, now: certificates.view(
+        certificates.find(core, q.thumbprint)
+    ),
     questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
     questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locations.locate_task(

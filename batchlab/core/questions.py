@@ -140,6 +140,39 @@ class ExplainTask(Question, frozen=True, kw_only=True):
     task_id: str
 
 
+class ListApplications(Question, frozen=True, kw_only=True):
+    """-> list of ApplicationView, in order of creation."""
+
+
+class GetApplication(Question, frozen=True, kw_only=True):
+    """-> ApplicationView"""
+
+    application_id: str
+
+
+class ListApplicationPackages(Question, frozen=True, kw_only=True):
+    """-> list of ApplicationPackageView, in order of creation."""
+
+    application_id: str
+
+
+class GetApplicationPackage(Question, frozen=True, kw_only=True):
+    """-> ApplicationPackageView"""
+
+    application_id: str
+    version: str
+
+
+class ListCertificates(Question, frozen=True, kw_only=True):
+    """-> list of CertificateView, in order of creation."""
+
+
+class GetCertificate(Question, frozen=True, kw_only=True):
+    """-> CertificateView"""
+
+    thumbprint: str
+
+
 class ListSubtasks(Question, frozen=True, kw_only=True):
     """-> list of SubtaskView: all but the primary; empty for a task that is not multi-instance."""
 
@@ -229,6 +262,16 @@ class TaskIs(Condition, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"task {self.task_id!r} of job {self.job_id!r} is {self.state}"
+
+
+class CertificateIs(Condition, frozen=True, kw_only=True):
+    """The certificate's state is `state`; ``deleted``: it is gone."""
+
+    thumbprint: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"certificate {self.thumbprint} is {self.state}"
 
 
 class TasksCompleted(Condition, frozen=True, kw_only=True):

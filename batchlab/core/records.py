@@ -19,6 +19,7 @@ from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import RunKind
 from batchlab.core.specs import (
     RETENTION,
+    CertificateReference,
     JobScheduleSpec,
     JobSpec,
     PoolSpec,
@@ -253,6 +254,18 @@ class JobRecord(Record, eq=False, kw_only=True):
             failed=self.failed,
         )
 
+    def count(self, phase: TaskPhase, by: int) -> None:
+        """Count a task that comes into a phase, or leaves it."""
+        state = phase.state
+        if state == "active":
+            self.active += by
+        elif state != "completed":
+            self.running += by
+        elif phase.failure is None:  # type: ignore[union-attr]
+            self.succeeded += by
+        else:
+            self.failed += by
+
 
 class ScheduleRecord(Record, eq=False, kw_only=True):
     """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
@@ -307,6 +320,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     booted: float | None = None
     start_task: StartTask | None = None
     start: HookRecord | None = None
+    certificate_references: tuple[CertificateReference, ...] = ()
     runs: dict[RunId, RunRecord] = {}
     hook_count: int = 0
     activity: str = ""

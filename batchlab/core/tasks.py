@@ -197,7 +197,7 @@ def start(core: Core, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that holds its slots on a prepared node."""
     run = core.new_run("task", node, task.job, task.spec.id, task)
     task.started = core.now
-    core.command(orders.of_task(task, run))
+    core.command(orders.of_task(core, task, run))
     core.move_task(task, phases.TaskRunning(core.now, run.id))
 
 

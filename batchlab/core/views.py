@@ -13,6 +13,8 @@ import msgspec
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
+    CertificateReference,
     ExitConditions,
     JobConstraints,
     JobManagerTask,
@@ -85,6 +87,8 @@ class PoolView(View, frozen=True, kw_only=True):
     task_slots_per_node: int
     task_scheduling_policy: TaskSchedulingPolicy
     start_task: StartTask | None
+    application_package_references: tuple[ApplicationPackageReference, ...]
+    certificate_references: tuple[CertificateReference, ...]
     user_accounts: tuple[UserAccount, ...]
     enable_auto_scale: bool
     auto_scale_formula: str | None
@@ -198,6 +202,8 @@ class NodeView(View, frozen=True, kw_only=True):
     total_tasks_run: int
     total_tasks_succeeded: int
     start_task_info: ExecutionInfo | None
+    certificate_references: tuple[CertificateReference, ...]
+    """Those it has had since its last start."""
     errors: tuple[ResizeError, ...]
     usage: NodeUsage | None
     """What was last measured there; None before anybody asked."""
@@ -276,6 +282,7 @@ class TaskView(View, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None
     exit_conditions: ExitConditions | None
     affinity_info: AffinityInfo | None
+    application_package_references: tuple[ApplicationPackageReference, ...]
     multi_instance_settings: MultiInstanceSettings | None
     user_identity: UserIdentity | None
     node_id: str | None
@@ -321,6 +328,50 @@ class PreparationView(View, frozen=True, kw_only=True):
     node_id: str
     job_preparation_task_execution_info: ExecutionInfo
     job_release_task_execution_info: ExecutionInfo | None = None
+
+
+class ApplicationView(View, frozen=True, kw_only=True):
+    """An application: `versions` are those of its packages, in order of creation."""
+
+    id: str
+    display_name: str | None
+    allow_updates: bool
+    default_version: str | None
+    versions: tuple[str, ...]
+
+
+class ApplicationPackageView(View, frozen=True, kw_only=True):
+    """A version of an application; `storage_url` is where its contents lie."""
+
+    application_id: str
+    version: str
+    state: str
+    format: str
+    content_length: int
+    last_activation_time: datetime
+    storage_url: str
+
+
+class DeleteCertificateError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a certificate could not be deleted; `values` name the pools and nodes that have it."""
+
+    code: str
+    message: str
+    values: dict[str, str]
+
+
+class CertificateView(View, frozen=True, kw_only=True):
+    """A certificate. `public_data` is its public part, DER in base 64; the rest is not shown."""
+
+    thumbprint: str
+    thumbprint_algorithm: str
+    certificate_format: str
+    state: str
+    state_transition_time: datetime
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+    public_data: str
+    delete_certificate_error: DeleteCertificateError | None
 
 
 class Reason(View, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import autopools, phases, questions
+from batchlab.core import autopools, certificates, phases, questions
 from batchlab.core.explain import explain, explain_queued
 from batchlab.core.ids import fold
 from batchlab.core.records import (
@@ -32,6 +32,7 @@ _NODE = (
 )  # fmt: skip
 _JOB = ("active", "disabling", "disabled", "terminating", "completed", "deleting", "deleted")
 _SCHEDULE = ("active", "disabled", "terminating", "completed", "deleting", "deleted")
+_CERTIFICATE = ("active", "deleting", "deletefailed", "deleted")
 _TASK = ("active", "preparing", "running", "completed", "deleted")
 
 
@@ -66,6 +67,11 @@ def met(core: Core, condition: questions.Condition) -> bool:
             if state == "deleted":
                 return fold(job_schedule_id) not in core.schedules
             return core.schedule(job_schedule_id).phase.state == state
+        case questions.CertificateIs(thumbprint=thumbprint, state=state):
+            _check(state, _CERTIFICATE)
+            if state == "deleted":
+                return thumbprint not in core.certificates
+            return certificates.find(core, thumbprint).phase.state == state
         case questions.TasksCompleted(job_id=job_id):
             job = core.job(job_id)
             return not job.active and not job.running
@@ -94,6 +100,12 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
             return reasons if reasons and all(reason.lasting for reason in reasons) else []
         case questions.JobScheduleIs(job_schedule_id=job_schedule_id, state=state):
             return _schedule(core, core.schedule(job_schedule_id), state)
+        case questions.CertificateIs(thumbprint=thumbprint, state=state):
+            phase = certificates.find(core, thumbprint).phase
+            going = isinstance(phase, phases.CertificateDeleting)
+            if going and state in ("deletefailed", "deleted"):
+                return []
+            return [_stays(f"Certificate {thumbprint}", phase.state, state)]
         case questions.TasksCompleted(job_id=job_id):
             return _tasks(core, core.job(job_id))
     return []

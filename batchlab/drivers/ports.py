@@ -12,6 +12,7 @@ from batchlab.core.inputs import Request
 from batchlab.core.outputs import Command, RunKind
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
+from batchlab.drivers.vault import CertificateContents
 from batchlab.storage.containers import BlobStore
 
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
@@ -101,8 +102,11 @@ class Connection(Protocol):
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...
 
-    def request(self, request: Request) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it."""
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it.
+
+        `secret` goes beside a `CreateCertificate`, past the core, to the nodes that need it.
+        """
         ...
 
     def ask(self, question: Question) -> Any:

@@ -116,6 +116,8 @@ class Handles(Shown, Mapping[str, H]):
     __slots__ = ("_connection", "_where")
     _kind: ClassVar[str]
     _view_type: ClassVar[type[View]]
+    _name: ClassVar[str] = "id"
+    """The property that things are looked up by."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -123,7 +125,7 @@ class Handles(Shown, Mapping[str, H]):
 
     def ids(self) -> list[str]:
         """All ids, in order of creation."""
-        return [view.id for view in self.views()]  # type: ignore[attr-defined]
+        return [getattr(view, self._name) for view in self.views()]
 
     @abstractmethod
     def views(self) -> Iterable[View]:
@@ -177,7 +179,8 @@ class Handles(Shown, Mapping[str, H]):
         """
         from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
 
-        return frame(self._view_type, self.views(), columns, f"{type(self).__name__}.to_frame")
+        owner = f"{type(self).__name__}.to_frame"
+        return frame(self._view_type, self.views(), columns, owner, index=self._name)
 
     @abstractmethod
     def _handle(self, id: str) -> H: ...  # noqa: A002
@@ -199,7 +202,7 @@ class Handles(Shown, Mapping[str, H]):
         if not matching([view], self._where):
             code = self._kind.title().replace(" ", "") + "NotFound"
             raise NotFound(code, f"{self._kind} {key!r} is none with {where_text(self._where)}")
-        return self._handle(str(view.id))  # type: ignore[attr-defined]
+        return self._handle(getattr(view, self._name))
 
     def _sliced(self, key: slice) -> list[str]:
         try:

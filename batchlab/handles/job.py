@@ -45,7 +45,8 @@ from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
-from batchlab.handles.pool import Pool
+from batchlab.handles.outputs import JobOutputStorage
+from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -114,6 +115,11 @@ class Job(Handle):
         return Tasks(self._connection, self._id)
 
     @property
+    def output_storage(self) -> JobOutputStorage:
+        """Its outputs in the lab's storage, by Azure's file conventions."""
+        return JobOutputStorage(self._connection, self._id)
+
+    @property
     def counts(self) -> Counts:
         """How many tasks are in which state."""
         counts = self._connection.ask(CountTasks(job_id=self._id))
@@ -142,6 +148,7 @@ class Job(Handle):
         depends_on: TaskDependencies | Sequence[str] | None = None,
         exit_conditions: ExitConditions | None = None,
         affinity_info: AffinityInfo | str | None = None,
+        application_package_references: PackageReferences | None = None,
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
         multi_instance_settings: MultiInstanceSettings | None = None,
     ) -> Task:
@@ -159,6 +166,7 @@ class Job(Handle):
             environment_settings=environment_settings, constraints=constraints,
             required_slots=required_slots, display_name=display_name, depends_on=depends_on,
             exit_conditions=exit_conditions, affinity_info=affinity_info,
+            application_package_references=application_package_references,
             user_identity=user_identity, multi_instance_settings=multi_instance_settings,
         ))  # fmt: skip
         return self.create_tasks([spec])[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from batchlab.core.inputs import CreateJob, CreateJobSchedule, CreatePool
+from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
 from batchlab.core.specs import (
     AllTasksComplete,
@@ -28,13 +29,15 @@ from batchlab.core.specs import (
     UserAccount,
 )
 from batchlab.drivers.ports import Connection
+from batchlab.handles.applications import Application, Applications
 from batchlab.handles.base import Shown, watched
+from batchlab.handles.certificates import Certificate, Certificates, read_certificate
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
-from batchlab.handles.pool import Pool, Pools
+from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
 from batchlab.handles.storage import Storage
-from batchlab.handles.verbs import Duration, verb
+from batchlab.handles.verbs import Duration, ask_for, verb
 
 __all__ = ["BaseLab"]
 
@@ -74,6 +77,16 @@ class BaseLab(Shown):
         return JobSchedules(self._connection)
 
     @property
+    def applications(self) -> Applications:
+        """The applications, by id."""
+        return Applications(self._connection)
+
+    @property
+    def certificates(self) -> Certificates:
+        """The certificates, by thumbprint."""
+        return Certificates(self._connection)
+
+    @property
     def vm_sizes(self) -> VmSizes:
         """The sizes a node can have, with cores, memory, disk and price."""
         return VmSizes()
@@ -107,6 +120,8 @@ class BaseLab(Shown):
         enable_auto_scale: bool | None = None,
         auto_scale_formula: str | None = None,
         auto_scale_evaluation_interval: Duration = None,
+        application_package_references: PackageReferences | None = None,
+        certificate_references: CertificateReferences | None = None,
         enable_inter_node_communication: bool | None = None,
         user_accounts: Sequence[UserAccount] | None = None,
         display_name: str | None = None,
@@ -131,6 +146,10 @@ class BaseLab(Shown):
             Whether the pool follows a formula instead of targets.
         auto_scale_formula : str, optional
         auto_scale_evaluation_interval : duration, default 15 minutes
+        application_package_references : list of ApplicationPackageReference, optional
+            What each node unpacks when it starts; applications, packages and ids say the same.
+        certificate_references : list of CertificateReference, optional
+            What each node has from its start; certificates and thumbprints say the same.
         enable_inter_node_communication : bool, default False
             Whether nodes talk to each other; needed for multi-instance tasks.
         user_accounts : list of UserAccount, optional
@@ -140,7 +159,8 @@ class BaseLab(Shown):
         Raises
         ------
         Conflict
-            ``PoolExists``, ``PoolQuotaReached``, ``PoolBeingDeleted``.
+            ``PoolExists``, ``PoolQuotaReached``, ``PoolBeingDeleted``,
+            ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``.
         InvalidRequest
             ``InvalidPropertyValue`` ...: a property that is wrong in itself.
         """
@@ -151,6 +171,8 @@ class BaseLab(Shown):
             target_low_priority_nodes=target_low_priority_nodes,
             enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
             auto_scale_evaluation_interval=auto_scale_evaluation_interval,
+            application_package_references=application_package_references,
+            certificate_references=certificate_references,
             enable_inter_node_communication=enable_inter_node_communication,
             user_accounts=user_accounts, display_name=display_name,
             metadata=metadata,
@@ -258,6 +280,76 @@ class BaseLab(Shown):
         ))  # fmt: skip
         self._connection.request(CreateJobSchedule(spec=spec))
         return JobSchedule(self._connection, spec.id)
+
+    @verb
+    def create_application(
+        self,
+        id: str,  # noqa: A002
+        *,
+        display_name: str | None = None,
+        allow_updates: bool | None = None,
+    ) -> Application:
+        """Create an application; its packages are added with `Application.create_package`.
+
+        Parameters
+        ----------
+        id : str
+            1 to 64 letters, digits, hyphens and underscores.
+        display_name : str, optional
+        allow_updates : bool, default True
+            Whether a version may be replaced or deleted.
+
+        Raises
+        ------
+        Conflict
+            ``ResourceAlreadyExists``; ``OperationInvalidForCurrentState``: there are 20.
+        """
+        ask_for(self._connection, CreateApplication, "create_application", application_id=id,
+                display_name=display_name, allow_updates=allow_updates)  # fmt: skip
+        return Application(self._connection, id)
+
+    @verb
+    def create_certificate(
+        self,
+        data: bytes | str | os.PathLike[str],
+        *,
+        password: str | None = None,
+        certificate_format: str | None = None,
+        thumbprint: str | None = None,
+        thumbprint_algorithm: str = "sha1",
+    ) -> Certificate:
+        """Add a certificate. Azure retired them in February 2024; they are here as a lesson.
+
+        The private key and the password are kept in the memory of the lab and of its nodes, and
+        written where they are for: into the ``certs`` directory of runs. No view, no display and
+        no journal has them.
+
+        Parameters
+        ----------
+        data : bytes, path, or text in base 64
+            A pfx (PKCS #12) or a cer (X.509, DER or PEM).
+        password : str, optional
+            Of a pfx.
+        certificate_format : {"pfx", "cer"}, optional
+            By the name of the file if omitted, else ``pfx``.
+        thumbprint : str, optional
+            Refused unless it is that of the certificate; computed if omitted.
+        thumbprint_algorithm : {"sha1"}, default "sha1"
+
+        Raises
+        ------
+        Conflict
+            ``CertificateExists``; ``OperationInvalidForCurrentState``: the package cryptography
+            is not installed.
+        InvalidRequest
+            ``InvalidPropertyValue``: no certificate, another thumbprint, a wrong password;
+            ``MissingRequiredProperty``: a pfx that needs one.
+        """
+        request, secret = read_certificate(
+            data, password, certificate_format, thumbprint, thumbprint_algorithm
+        )
+        self._connection.request(request, secret)
+        return Certificate(self._connection, request.thumbprint)
 
     def watch(self) -> Any:
         """A live display of everything: nodes, what runs on them, why tasks wait, and any moment

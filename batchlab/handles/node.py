@@ -14,7 +14,7 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.specs import Deallocation
+from batchlab.core.specs import CertificateReference, Deallocation
 from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Handle, Handles, Seen
@@ -47,6 +47,9 @@ class Node(Handle):
     total_tasks_run = Seen[int]("How many runs of tasks it has had.")
     total_tasks_succeeded = Seen[int]("How many of them succeeded.")
     start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
+    certificate_references = Seen[tuple[CertificateReference, ...]](
+        "The certificates it has had since its last start."
+    )
     errors = Seen[tuple[ResizeError, ...]]("What is wrong with it.")
     usage = Seen[NodeUsage | None](
         "What was last measured there: each 30 s while its pool follows a formula, or when "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,19 @@ from batchlab.core.questions import (
     ListPools,
     PoolIs,
 )
-from batchlab.core.specs import Deallocation, StartTask, TaskSchedulingPolicy, UserAccount
+from batchlab.core.specs import (
+    ApplicationPackageReference,
+    CertificateReference,
+    Deallocation,
+    StartTask,
+    TaskSchedulingPolicy,
+    UserAccount,
+)
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
+from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -37,7 +46,10 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
 
-__all__ = ["Pool", "Pools"]
+__all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
+
+PackageReferences = Sequence[ApplicationPackageReference | Application | ApplicationPackage | str]
+CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
 
 class Pool(Handle):
@@ -60,6 +72,12 @@ class Pool(Handle):
     task_slots_per_node = Seen[int]("How many slots each node has.")
     task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
     start_task = Seen[StartTask | None]("What each node runs when it starts.")
+    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+        "What each node unpacks when it starts."
+    )
+    certificate_references = Seen[tuple[CertificateReference, ...]](
+        "The certificates that each node has from its start."
+    )
     user_accounts = Seen[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
     auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
     auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
@@ -210,10 +228,31 @@ class Pool(Handle):
                 node_deallocation_option=node_deallocation_option)  # fmt: skip
 
     @verb
-    def update(self, *, start_task: StartTask | str) -> None:
-        """Change the start task; a node takes the new one up when it next starts."""
+    def update(
+        self,
+        *,
+        start_task: StartTask | str | None = None,
+        application_package_references: PackageReferences | None = None,
+        certificate_references: CertificateReferences | None = None,
+    ) -> None:
+        """Change what is given, keep the rest; a node takes it up when it next starts.
+
+        Parameters
+        ----------
+        start_task : StartTask or str, optional
+        application_package_references, certificate_references : list, optional
+            All of them: a list replaces the one before.
+
+        Raises
+        ------
+        Conflict
+            ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``,
+            ``PoolBeingDeleted``.
+        """
         ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
-                start_task=start_task)  # fmt: skip
+                start_task=start_task,
+                application_package_references=application_package_references,
+                certificate_references=certificate_references)  # fmt: skip
 
     @verb
     def delete(self) -> None:

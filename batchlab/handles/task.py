@@ -23,6 +23,7 @@ from batchlab.core.questions import (
 )
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     ExitConditions,
     MultiInstanceSettings,
     OutputFile,
@@ -38,6 +39,7 @@ from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
+from batchlab.handles.outputs import TaskOutputStorage
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -69,6 +71,9 @@ class Task(Handle):
     depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
     exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
     affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
+    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+        "What is unpacked on its node first."
+    )
     user_identity = Seen[UserIdentity | None]("Who it runs as.")
     multi_instance_settings = Seen[MultiInstanceSettings | None]("On how many nodes it runs.")
     node_id = Seen[str | None]("The node it runs or last ran on.")
@@ -113,6 +118,11 @@ class Task(Handle):
         """Its files: ``stdout.txt``, ``stderr.txt`` and the working directory ``wd``."""
         place = LocateTask(job_id=self._job_id, task_id=self._id)
         return Files(self._connection, place, f"task {self._id!r}")
+
+    @property
+    def output_storage(self) -> TaskOutputStorage:
+        """Its outputs in the lab's storage, by Azure's file conventions."""
+        return TaskOutputStorage(self._connection, self._job_id, self._id)
 
     @property
     def subtasks(self) -> Subtasks:

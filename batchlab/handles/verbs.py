@@ -32,6 +32,7 @@ STATES: dict[str, tuple[str, ...]] = {
     "job": (*MOVES["job"], "deleted"),
     "job schedule": (*MOVES["job schedule"], "deleted"),
     "task": (*MOVES["task"], "deleted"),
+    "certificate": (*MOVES["certificate"], "deleted"),
 }
 """What can be waited for, for each kind of thing."""
 

@@ -14,9 +14,19 @@ def digest(core: Core) -> list[Any]:
     """All views, and what no view shows."""
     now = core.now
     found: list[Any] = [
-        core.ask(question, now) for question in (q.ListPools(), q.ListJobs(), q.ListJobSchedules())
+        core.ask(question, now)
+        for question in (
+            q.ListPools(),
+            q.ListJobs(),
+            q.ListJobSchedules(),
+            q.ListApplications(),
+            q.ListCertificates(),
+        )
     ]
     found += [list(core.preemptible), list(core.restarting)]
+    for application in core.applications.values():
+        question = q.ListApplicationPackages(application_id=application.id)
+        found.append(core.ask(question, now))
     for pool in core.pools.values():
         found += [
             core.ask(q.ListNodes(pool_id=pool.spec.id), now),

@@ -149,6 +149,11 @@ class Lived(RuleBasedStateMachine):
                 q.JobScheduleIs(job_schedule_id=key, state=state)
                 for state in ("completed", "deleted")
             ]
+        found += [
+            q.CertificateIs(thumbprint=key, state=state)
+            for key in self.core.certificates
+            for state in ("deleted", "deletefailed")
+        ]
         found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.pools]
         found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.pools]
         return found
@@ -158,6 +163,8 @@ class Lived(RuleBasedStateMachine):
             return condition.state == "deleted" or condition.pool_id in self.core.pools
         if isinstance(condition, q.JobScheduleIs):
             return condition.job_schedule_id in self.core.schedules
+        if isinstance(condition, q.CertificateIs):
+            return condition.thumbprint in self.core.certificates
         job = self.core.jobs.get(condition.job_id)
         return job is not None and getattr(condition, "task_id", None) in (None, *job.tasks)
 
@@ -187,6 +194,8 @@ class Lived(RuleBasedStateMachine):
         for schedule in self.core.schedules.values():
             assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
             assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
+        for certificate in self.core.certificates.values():
+            assert certificate.phase.state in ("active", "deletefailed"), certificate.thumbprint
         for condition in self.conditions():
             never = self.core.hopeless(condition)
             assert self.core.met(condition) or never, f"there is still hope for {condition}"

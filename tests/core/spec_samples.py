@@ -9,8 +9,10 @@ from batchlab.core import specs
 from batchlab.core.model import Model
 from batchlab.core.specs import (
     AffinityInfo,
+    ApplicationPackageReference,
     AutoPoolSpecification,
     AutoUserSpecification,
+    CertificateReference,
     EnvironmentSetting,
     ExitCodeMapping,
     ExitCodeRangeMapping,
@@ -63,6 +65,8 @@ MINIMAL: dict[type[Model], dict[str, Any]] = {
     PoolSpec: {"id": "p"},
     JobSpec: {"id": "j", "pool_info": "p"},
     Quotas: {},
+    ApplicationPackageReference: {"application_id": "app"},
+    CertificateReference: {"thumbprint": "0" * 40},
     AffinityInfo: {"affinity_id": "n"},
     TaskIdRange: {"start": 1, "end": 2},
     TaskDependencies: {},
@@ -115,6 +119,16 @@ FULL: list[Model] = [
     ),
     PoolSpec(
         id="P-1_x", vm_size="Standard_D4s_v3", target_dedicated_nodes=3, resize_timeout="20m",
+        application_package_references=[
+            ApplicationPackageReference(application_id="/a/Applications/B-_1", version="-1.0"),
+            "plain",
+        ],
+        certificate_references=[
+            CertificateReference(
+                thumbprint="AB:" * 19 + " aB", store_location="LocalMachine", store_name="Root",
+                visibility=["task"],
+            )
+        ],
         task_slots_per_node=16, task_scheduling_policy="pack",
         start_task=StartTask(command_line="s", user_identity="ann"),
         user_accounts=[

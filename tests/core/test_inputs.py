@@ -27,6 +27,7 @@ from batchlab.errors import InvalidRequest
 
 POOL, JOB, TASK = {"pool_id": "p"}, {"job_id": "j"}, {"job_id": "j", "task_id": "a"}
 NODE = {"pool_id": "p", "node_id": "n"}
+APPLICATION = {"application_id": "blender"}
 SCHEDULE = {"job_schedule_id": "s"}
 BOOT = {"node_id": "n", "boot": 3}
 INPUTS: list[inputs.Input] = [
@@ -74,6 +75,16 @@ INPUTS: list[inputs.Input] = [
     inputs.EnableJobSchedule(**SCHEDULE),
     inputs.TerminateJobSchedule(**SCHEDULE),
     inputs.DeleteJobSchedule(**SCHEDULE),
+    inputs.CreateApplication(**APPLICATION, display_name="Ä"),
+    inputs.UpdateApplication(**APPLICATION, allow_updates=False, default_version=""),
+    inputs.DeleteApplication(**APPLICATION),
+    inputs.CreateApplicationPackage(
+        **APPLICATION, version="1.0", location="memory://x", digest="d", content_length=2**40
+    ),
+    inputs.DeleteApplicationPackage(**APPLICATION, version="1.0"),
+    inputs.CreateCertificate(thumbprint="a" * 40, certificate_format="pfx", public_data="AA=="),
+    inputs.DeleteCertificate(thumbprint="a" * 40),
+    inputs.CancelCertificateDeletion(thumbprint="a" * 40),
     inputs.NodeAllocated(**BOOT, ip_address="10.0.0.4"),
     inputs.NodeStarted(**BOOT),
     inputs.NodeLost(**BOOT, reason="killed"),

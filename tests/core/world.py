@@ -14,6 +14,7 @@ from batchlab.core.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
+    ForgetCertificate,
     ForgetJob,
     MeasureNodes,
     RebootNode,
@@ -176,6 +177,8 @@ def _short(command: Command) -> tuple[Any, ...]:
             return "CancelRun", run_id.task_id, run_id.node_id
         case ForgetJob(job_id=job_id, node_id=node_id):
             return "ForgetJob", job_id, node_id
+        case ForgetCertificate(thumbprint=thumbprint):
+            return "ForgetCertificate", thumbprint
         case DeleteFiles(node_id=node_id, directories=directories):
             return "DeleteFiles", node_id, *directories
     raise TypeError(command)

@@ -4,6 +4,17 @@ A spec is complete in itself: whatever can be said to be wrong about it without 
 of the service is refused when it is made. Times are `datetime.timedelta`; None is "without limit".
 """
 
+from batchlab.core.specs.applications import (
+    ApplicationPackageReference,
+    check_application_id,
+    check_version,
+)
+from batchlab.core.specs.certificates import (
+    CertificateFormat,
+    CertificateReference,
+    ThumbprintAlgorithm,
+    read_thumbprint,
+)
 from batchlab.core.specs.common import (
     RETENTION,
     Deallocation,
@@ -66,8 +77,11 @@ __all__ = [
     "VM_SIZES",
     "AffinityInfo",
     "AllTasksComplete",
+    "ApplicationPackageReference",
     "AutoPoolSpecification",
     "AutoUserSpecification",
+    "CertificateFormat",
+    "CertificateReference",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -99,9 +113,11 @@ __all__ = [
     "TaskIdRange",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "ThumbprintAlgorithm",
     "UserAccount",
     "UserIdentity",
     "VmSize",
+    "check_application_id",
     "check_blob_name",
     "check_container_name",
     "check_interval",
@@ -109,6 +125,8 @@ __all__ = [
     "check_priority",
     "check_resize_timeout",
     "check_target",
+    "check_version",
     "price_per_hour",
+    "read_thumbprint",
     "vm_cores",
 ]

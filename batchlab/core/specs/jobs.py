@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from batchlab.core.ids import check_id, check_job_id
 from batchlab.core.model import Model
+from batchlab.core.specs.applications import ApplicationPackageReference
 from batchlab.core.specs.common import (
     RETENTION,
     TaskConstraints,
@@ -134,6 +135,8 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     resource_files, output_files, environment_settings, constraints, required_slots, display_name,
     user_identity
         As for a task.
+    application_package_references
+        As for a task.
     kill_job_on_completion : bool, default True
         Whether the job is terminated (``JMComplete``) when it completes, well or not.
     run_exclusive : bool, default True
@@ -152,6 +155,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
     kill_job_on_completion: bool = True
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
     user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
 
@@ -165,6 +169,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
             constraints=self.constraints,
             required_slots=self.required_slots,
             display_name=self.display_name,
+            application_package_references=self.application_package_references,
             user_identity=self.user_identity,
             output_files=self.output_files,
         )

@@ -9,6 +9,11 @@ import msgspec
 
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
+from batchlab.core.specs.applications import (
+    ApplicationPackageReference,
+    check_package_references,
+)
+from batchlab.core.specs.certificates import CertificateReference, check_certificate_references
 from batchlab.core.specs.common import (
     check_command,
     check_display_name,
@@ -120,6 +125,10 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         How many slots a node has; at most 4 for each core, and 256.
     task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
     start_task : StartTask or str, optional
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on each node when it starts; at most 10.
+    certificate_references : list of CertificateReference, optional
+        What is there before the start task runs. Azure retired certificates in February 2024.
     enable_auto_scale : bool, default False
         Whether the pool follows a formula, instead of targets.
     auto_scale_formula : str, optional
@@ -146,6 +155,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     task_slots_per_node: int = 1
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
     start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
     enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: timedelta | None = None
@@ -164,6 +175,8 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         check_target(self.target_dedicated_nodes, "PoolSpec")
         check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
         check_resize_timeout(self.resize_timeout, "PoolSpec")
+        check_package_references(self.application_package_references, "PoolSpec")
+        check_certificate_references(self.certificate_references, "PoolSpec")
         self._check_auto_scale()
         self._check_users()
         most = min(4 * vm_cores(self.vm_size), 256)

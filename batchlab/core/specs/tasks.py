@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from batchlab.core.ids import check_id
 from batchlab.core.model import Model
+from batchlab.core.specs.applications import (
+    ApplicationPackageReference,
+    check_package_references,
+)
 from batchlab.core.specs.common import (
     TaskConstraints,
     check_command,
@@ -70,6 +74,8 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on the node first, unless it is there already; at most 10.
     multi_instance_settings : MultiInstanceSettings, optional
         Runs the task on several nodes at once. It needs a pool with
         ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
@@ -90,6 +96,7 @@ class TaskSpec(Model, frozen=True, kw_only=True):
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
     multi_instance_settings: MultiInstanceSettings | None = None
     user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
@@ -98,6 +105,7 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         check_id(self.id, owner="TaskSpec")
         check_command(self.command_line, "TaskSpec")
         check_display_name(self.display_name, "TaskSpec")
+        check_package_references(self.application_package_references, "TaskSpec")
         check_files(self.resource_files, "TaskSpec")
         if not 1 <= self.required_slots <= 256:
             raise invalid("required_slots", self.required_slots, "must be 1 to 256",

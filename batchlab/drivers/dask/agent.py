@@ -18,11 +18,11 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.environment import SYSTEM_NAMES, NodeFacts
+from batchlab.core.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
 from batchlab.core.outputs import (
@@ -34,6 +34,7 @@ from batchlab.core.outputs import (
     StartRun,
 )
 from batchlab.drivers.dask import janitor, messages, threads
+from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
@@ -43,6 +44,9 @@ from batchlab.drivers.dask.runs import Run
 from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers
 
 __all__ = ["PLUGIN_NAME", "NodeAgent"]
 
@@ -83,10 +87,13 @@ class NodeAgent(WorkerPlugin):
             node_id=config.node_id,
             root_directory=self.folders.root,
             is_dedicated=config.is_dedicated,
+            packages=config.application_packages,
             service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
         self._store = BlobStore(config.storage) if config.storage is not None else None
+        self._equipment = Equipment(self.folders.root, config.certificates, self._store)
+        self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -103,13 +110,33 @@ class NodeAgent(WorkerPlugin):
         worker.stream_handlers[messages.commands_op(config.lab_id)] = self._take
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
+        worker.handlers["batchlab_install"] = self._install
 
     def _arrive(self) -> None:
         owner = uuid.uuid4().hex
         if self.folders.make():
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
+            if self.config.reimage:
+                self.folders.reimage()
         self.folders.own(owner)
+        if self.config.isolate_users:
+            self._users = self._make_users()
         janitor.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+
+    def _make_users(self) -> NodeUsers:
+        from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
+
+        reason = obstacle(self.folders.lab)
+        if reason is not None:
+            raise PermissionError(f"isolate_users cannot be had: {reason}")
+        users = NodeUsers(self.folders.root)
+        users.open_folders()
+        return users
+
+    def _kill_all(self) -> None:
+        """Kill what the node's runs, or those of an earlier boot, have left."""
+        janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+        janitor.kill_users(janitor.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
@@ -117,6 +144,14 @@ class NodeAgent(WorkerPlugin):
         worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
         worker.handlers.pop("batchlab_files", None)
         worker.handlers.pop("batchlab_leave", None)
+        worker.handlers.pop("batchlab_install", None)
+
+    async def _install(self) -> bytes:
+        """Unpack the pool's application packages; answer why not, or None."""
+        packages = self.config.application_packages
+        return await threads.call(
+            messages.answer, lambda: self._equipment.failure(packages, lambda: not self._left)
+        )
 
     async def _leave_rpc(self, keep: bool, reimage: bool = False) -> str:
         await self.leave(keep=keep, reimage=reimage)
@@ -161,7 +196,7 @@ class NodeAgent(WorkerPlugin):
 
     def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
         if self._has_run:
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
         if reimage:
             self.folders.reimage()
         elif not keep:
@@ -221,7 +256,8 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
-        parts = order, self._facts, self._inherited, self._done, self._meter, self._store
+        parts = (order, self._facts, self._inherited, self._done, self._meter, self._store,
+                 self._equipment, self._users)  # fmt: skip
         if order.coordination is None:
             run = Run(*parts)
         else:
@@ -347,7 +383,11 @@ def _ignore(**_: Any) -> None:
 def _inherited(worker: Any) -> dict[str, str]:
     """What tasks see of the worker's environment: all that is not ours, a shell's or Dask's."""
     dropped = SYSTEM_NAMES | {"PWD", "OLDPWD"}
-    values = {name: value for name, value in os.environ.items() if name not in dropped}
+    values = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in dropped and not name.startswith(PACKAGE_PREFIX)
+    }
     if worker.nanny is not None:
         import dask.config  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 from distributed import Scheduler
 
 from batchlab.core.inputs import (
@@ -25,6 +26,8 @@ from batchlab.core.inputs import (
     Report,
 )
 from batchlab.core.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
@@ -54,7 +57,9 @@ class _Node:
         self.allocated = False  # ever: the core knows no node that never had a machine
         self.expected = False  # that the worker goes away: we make it
         self.stopping = False
+        self.reimage = False  # to begin with empty folders: nobody was there to empty them
         self.step: asyncio.Task[None] | None = None
+        self.overtaken = asyncio.Event()  # what is installed now is not wanted any more
 
     def wants(self, boot: int) -> bool:
         """Whether what is done for this boot is not yet overtaken by a later command."""
@@ -101,14 +106,20 @@ class Fleet:
     def start(self, command: StartNode) -> None:
         """Bring a node up, for the first time or again."""
         node = self._nodes.setdefault(command.node_id, _Node(command))
-        node.boot = command.boot
+        node.start, node.boot = command, command.boot
         self._next(node, self._bring_up(node, command.boot, self._supply.get))
 
     def reboot(self, command: RebootNode) -> None:
         """Kill what runs on a node and bring it up anew."""
         node = self._nodes[command.node_id]
         node.boot = command.boot
+        node.start = msgspec.structs.replace(
+            node.start,
+            application_packages=command.application_packages,
+            certificate_references=command.certificate_references,
+        )
         node.ready = False
+        node.overtaken.set()
         self._next(node, self._reboot(node, command))
 
     def stop(self, command: StopNode) -> None:
@@ -119,6 +130,7 @@ class Fleet:
             return
         node.ready = False
         node.expected = node.stopping = True
+        node.overtaken.set()
         self._supply.give_up(node.id)
         self._next(node, self._stop(node))
 
@@ -130,6 +142,7 @@ class Fleet:
         node.boot = None
         node.ready = False
         node.expected = True
+        node.overtaken.set()
         self._next(node, self._evict(node))
 
     def send(self, node_id: str, commands: list[Command]) -> None:
@@ -200,7 +213,14 @@ class Fleet:
                 self._nodes.pop(node.id, None)
             self._tell(node, boot, NodeStartFailed(node_id=node.id, boot=boot, message=str(error)))
             return
-        if address is not None and node.address == address:
+        if address is None:
+            return
+        if node.start.application_packages:
+            failure = await self._equip(node, address, boot)
+            if failure is not None:
+                self._tell(node, boot, failure)
+                return
+        if node.address == address:
             node.ready = node.wants(boot)
             self._tell(node, boot, NodeStarted(node_id=node.id, boot=boot))
 
@@ -243,7 +263,8 @@ class Fleet:
     async def _install(self, node: _Node, address: str, boot: int) -> str | None:
         """Put the node's agent on a worker; why not, if it cannot be."""
         self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
-        agent = NodeAgent(self._configure(node.start, boot))
+        config = self._configure(node.start, boot)
+        agent = NodeAgent(msgspec.structs.replace(config, reimage=node.reimage))
         try:
             result = await getattr(self._scheduler.rpc(address), "plugin-add")(
                 plugin=pickle.dumps(agent), name=PLUGIN_NAME
@@ -252,7 +273,31 @@ class Fleet:
             return f"the worker at {address} cannot be a node: {error}"
         if result.get("status") != "OK":
             return f"the worker at {address} cannot be a node: {result.get('exception_text')}"
+        node.reimage = False
         return None
+
+    async def _equip(self, node: _Node, address: str, boot: int) -> NodeStartFailed | None:
+        """Have the agent unpack the pool's application packages; the report if it cannot."""
+        node.overtaken.clear()
+        if not node.wants(boot):
+            return None
+        rpc = self._scheduler.rpc(address)
+        installed = asyncio.ensure_future(rpc.batchlab_install())
+        overtaken = asyncio.ensure_future(node.overtaken.wait())
+        await asyncio.wait([installed, overtaken], return_when=asyncio.FIRST_COMPLETED)
+        overtaken.cancel()
+        if not installed.done():
+            installed.cancel()
+            return None
+        try:
+            failure = messages.unpack(installed.result())
+        except Exception as error:
+            failure = FailureInfo(
+                category="ServerError", code="ApplicationPackageError", message=str(error)
+            )
+        if failure is None or node.address != address:  # a worker that is lost is reported so
+            return None
+        return start_failed(node.id, boot, failure)
 
     async def _leave(self, node: _Node, *, keep: bool, reimage: bool = False) -> None:
         """Have the agent end all that runs; a worker that does not answer is closed anyway."""
@@ -269,8 +314,7 @@ class Fleet:
     async def _reboot(self, node: _Node, command: RebootNode) -> None:
         address = node.address
         if address is None:
-            if command.reimage and self._supply.own:
-                await threads.call(self._folders(node).reimage)
+            node.reimage = node.reimage or command.reimage
             await self._bring_up(node, command.boot, self._supply.get)
             return
         node.expected = True

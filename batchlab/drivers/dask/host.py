@@ -30,6 +30,7 @@ from batchlab.core.outputs import (
     Command,
     DeleteFiles,
     EvictNode,
+    ForgetCertificate,
     ForgetJob,
     MeasureNodes,
     RebootNode,
@@ -52,6 +53,7 @@ from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import History, encode_changes
 from batchlab.drivers.journal import Journal
+from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.locations import StorageLocation
 
@@ -83,6 +85,7 @@ class BatchHost(SchedulerPlugin):
         self.name = plugin_name(self.account)
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
+        self.vault = Vault()
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin the lab, unless another client has just begun it."""
@@ -133,7 +136,8 @@ class BatchHost(SchedulerPlugin):
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         janitor.guard(self.folder)
-        Path(f"{self.folder}/.storage").mkdir(exist_ok=True)
+        for name in (".storage", ".dask"):  # the folder itself may have to let users through
+            Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         return Journal(path, self.config.settings)
 
     def _make_supply(self) -> Supply:
@@ -158,7 +162,10 @@ class BatchHost(SchedulerPlugin):
             speed=config.speed,
             root=config.root,
             release_on_leave=config.release_on_leave,
+            isolate_users=config.settings.isolate_users,
             storage=config.storage,
+            application_packages=start.application_packages,
+            certificates=self.vault.of(start.certificate_references),
         )
 
     # -- the driver port --------------------------------------------------------------------------
@@ -188,6 +195,8 @@ class BatchHost(SchedulerPlugin):
                     self.fleet.stop(command)
                 case EvictNode():
                     self.fleet.evict(command)
+                case ForgetCertificate():
+                    self.vault.forget(command.thumbprint)
                 case _:
                     raise TypeError(f"no way to obey {command}")
         for node_id, group in for_nodes.items():
@@ -233,7 +242,9 @@ class BatchHost(SchedulerPlugin):
         return pickle.dumps((True, (self.config, self.now())))
 
     def _request(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self._open_engine().request(pickle.loads(payload)))
+        return messages.answer(
+            lambda: self.vault.request(self._open_engine(), *pickle.loads(payload))
+        )
 
     def _ask(self, payload: bytes) -> bytes:
         return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))

@@ -21,9 +21,11 @@ from batchlab.core.outputs import (
     DeleteFiles,
     ForgetJob,
     MeasureNodes,
+    PackageToInstall,
     StartApplication,
     StartRun,
 )
+from batchlab.drivers.vault import NodeCertificate
 from batchlab.errors import BatchError, LabFailed
 from batchlab.storage.locations import StorageLocation
 
@@ -74,10 +76,18 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Seconds of lab time in a second of wall clock.
     root : str, optional
         Where the lab's folder is made; the worker's directory for temporary files if omitted.
+    isolate_users : bool
+        Whether runs really run as the users that they name.
+    reimage : bool
+        Whether the node begins with empty folders, whatever it finds.
     release_on_leave : bool
         Whether a node that leaves while jobs live on runs their release.
     storage : StorageLocation, optional
         The account's part of the lab's storage.
+    application_packages : tuple of PackageToInstall
+        What is unpacked before it takes tasks.
+    certificates : tuple of NodeCertificate
+        What it holds for its runs.
     """
 
     lab_id: str
@@ -91,7 +101,11 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
+    isolate_users: bool = False
+    reimage: bool = False
     storage: StorageLocation | None = None
+    application_packages: tuple[PackageToInstall, ...] = ()
+    certificates: tuple[NodeCertificate, ...] = ()
 
 
 class FileCall(msgspec.Struct, frozen=True):

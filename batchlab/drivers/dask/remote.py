@@ -19,6 +19,7 @@ from batchlab.core.outputs import RunKind
 from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.history import Batch, decode_changes
+from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.locations import StorageLocation
@@ -60,9 +61,9 @@ class RemoteConnection(ABC):
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._began) * self.speed
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call("request", payload=pickle.dumps(request))
+        self.call("request", payload=pickle.dumps((request, secret)))
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""

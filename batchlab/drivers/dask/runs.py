@@ -17,12 +17,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
@@ -31,7 +35,10 @@ from batchlab.durations import format_duration
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
-__all__ = ["Ending", "Run", "make_directories"]
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers, Owner
+
+__all__ = ["Ending", "Run"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -51,6 +58,10 @@ class Run:
         Keeps book of what runs use.
     store : BlobStore, optional
         The lab's storage, for runs with files in containers.
+    equipment : Equipment, optional
+        The node's application packages and certificates.
+    users : NodeUsers, optional
+        The users of the node, where runs really run as somebody.
 
     Attributes
     ----------
@@ -68,12 +79,17 @@ class Run:
         done: Callable[[Run, RunExited], None],
         meter: Meter,
         store: BlobStore | None = None,
+        equipment: Equipment | None = None,
+        users: NodeUsers | None = None,
     ) -> None:
         self.order = order
         self._node = node
         self._inherited = inherited
         self._done = done
         self._store = store
+        self._equipment = equipment
+        self._users = users
+        self._owner: Owner | None = None
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
@@ -92,7 +108,7 @@ class Run:
             return
         try:
             self._perform()
-        except (LaunchFailed, DownloadFailed) as error:
+        except (LaunchFailed, DownloadFailed, PackageFailed) as error:
             self._exited(None, error.failure, None)
         except OSError as error:
             self._exited(None, _node_failure(error), None)
@@ -143,12 +159,38 @@ class Run:
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
         words = split_command(order.command_line)
-        variables = environment(order, self._node, self._inherited)
-        make_directories(variables, (OUT, ERR) if order.output_files else ())
+        variables = self._make_ready()
+        self._equip(variables)
         if order.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-            fetch(order.resource_files, working, self._wanted, self._store)
+            fetch(order.resource_files, working, self._wanted, self._store, self._owner)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _equip(self, variables: dict[str, str]) -> None:
+        """Put what the run needs of the node's certificates and of packages in place."""
+        equipment, order = self._equipment, self.order
+        if equipment is not None:
+            certificates = variables["AZ_BATCH_CERTIFICATES_DIR"]
+            equipment.place_certificates(order.kind, certificates)
+            if self._owner is not None:
+                self._owner.give_all(certificates)
+            if order.application_packages:
+                equipment.install(order.application_packages, self._wanted)
+
+    def _make_ready(self) -> dict[str, str]:
+        """Make the folders of the run, for who runs it; its variables."""
+        order, node, inherited = self.order, self._node, self._inherited
+        if self._users is not None:
+            directory = f"{node.root_directory}/{order.directory}"
+            self._owner = self._users.make_directory(directory, order.user)
+            inherited = self._owner.environment(inherited, f"{directory}/wd")
+            if not self._owner.is_root:
+                node = msgspec.structs.replace(node, service="")
+        variables = environment(order, node, inherited)
+        _make_directories(variables, (OUT, ERR) if order.output_files else ())
+        if self._owner is not None:
+            self._owner.give(variables["AZ_BATCH_TASK_WORKING_DIR"], 0o750)
+        return variables
 
     def _wanted(self) -> bool:
         return self._ending is None
@@ -160,7 +202,7 @@ class Run:
             if self._ending is None:
                 self._process = Process(
                     words, f"{directory}/wd", variables,
-                    f"{directory}/stdout.txt", f"{directory}/stderr.txt",
+                    f"{directory}/stdout.txt", f"{directory}/stderr.txt", self._owner,
                 )  # fmt: skip
             return self._process
 
@@ -171,7 +213,10 @@ class Run:
                 return None
             self._code = code
         root = self._node.root_directory
-        return upload(outputs, self._store, root, variables, lambda: self._ending != "cancelled")
+        return upload(
+            outputs, self._store, root, variables, lambda: self._ending != "cancelled",
+            self._owner,
+        )  # fmt: skip
 
     def _exited(
         self, code: int | None, failure: FailureInfo | None, ending: Ending | None
@@ -201,7 +246,7 @@ class Run:
         )
 
 
-def make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
+def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
     """Make what a run needs; what an earlier run has written to its streams and logs goes."""
     directory = variables["AZ_BATCH_TASK_DIR"]
     try:

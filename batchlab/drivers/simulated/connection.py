@@ -24,6 +24,7 @@ from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
+from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
 from batchlab.storage.containers import BlobStore
 
@@ -77,11 +78,11 @@ class SimulatedConnection:
         """The virtual time, in seconds since 1970 (UTC)."""
         return self.world.now()
 
-    def request(self, request: Request) -> None:
+    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
         with undisturbed(), self._lock:
             self._refuse_closed()
-            self.engine.request(request)
+            self.world.equipment.vault.request(self.engine, request, secret)
             self.world.settle()
 
     def ask(self, question: Question) -> Any:

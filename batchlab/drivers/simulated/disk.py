@@ -24,7 +24,7 @@ class File:
     __slots__ = ("data", "mode", "modified")
 
     def __init__(self, data: bytes, modified: float, mode: int = 0o644) -> None:
-        self.data = bytearray(data)
+        self.data: bytes | bytearray = bytearray(data)
         self.modified = modified
         self.mode = mode
 
@@ -100,9 +100,17 @@ class Disk:
             folder[name] = File(data, now)
             return
         if not append:
-            found.data.clear()
+            found.data = bytearray()
+        elif isinstance(found.data, bytes):
+            found.data = bytearray(found.data)
         found.data += data
         found.modified = now
+
+    def put(self, path: str, data: bytes, now: float, mode: int) -> None:
+        """Put a file in place of whatever is there; `data` is shared until it is changed."""
+        folder, name = self._parent(path)
+        file = folder[name] = File(b"", now, mode)
+        file.data = data
 
     def set_mode(self, path: str, mode: int) -> None:
         """Change the permissions of a file; a folder has none."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from batchlab.core import inputs
 from batchlab.core.environment import NodeFacts
 from batchlab.core.ids import RunId
-from batchlab.core.outputs import StartRun
+from batchlab.core.outputs import PackageToInstall, StartRun
 from batchlab.core.settings import Settings
 from batchlab.core.views import NodeUsage
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load
+from batchlab.drivers.vault import NodeCertificate
 
 __all__ = ["Machine", "SimulatedRun"]
 
@@ -48,8 +49,9 @@ class SimulatedRun:
 class Machine:
     """What stands behind a node."""
 
-    __slots__ = ("_cpu_s", "_measured", "_moved", "_run_s", "boot", "broken", "cores", "dedicated",
-                 "disk", "id", "ip_address", "runs", "up")  # fmt: skip
+    __slots__ = ("_cpu_s", "_measured", "_moved", "_run_s", "boot", "broken", "certificates",
+                 "cores", "dedicated", "digests", "disk", "id", "installed", "ip_address",
+                 "packages", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
@@ -60,10 +62,19 @@ class Machine:
         self.up = False
         self.broken = False
         self.disk = Disk()
+        self.packages: tuple[PackageToInstall, ...] = ()
+        self.certificates: tuple[NodeCertificate, ...] = ()
+        self.installed: dict[str, None] = {}  # in this boot
+        self.digests: dict[str, str] = {}  # what lies on the disk
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None
         self._cpu_s = self._run_s = 0.0
         self._moved: dict[str, float] = {}
+
+    def wipe(self) -> None:
+        """Empty the disk."""
+        self.disk.wipe()
+        self.digests = {}
 
     def facts(self, settings: Settings) -> NodeFacts:
         """What the environment of a run needs to know of its node."""
@@ -73,6 +84,7 @@ class Machine:
             node_id=self.id,
             root_directory=ROOT,
             is_dedicated=self.dedicated,
+            packages=self.packages,
         )
 
     def ended(self, run: SimulatedRun, now: float) -> bool:

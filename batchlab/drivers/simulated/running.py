@@ -17,8 +17,9 @@ from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.simulated.equipment import Equipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
-from batchlab.drivers.simulated.resources import place, upload, upload_seconds
+from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
 from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.durations import format_duration
@@ -38,6 +39,7 @@ class Runner:
 
     settings: Settings
     store: BlobStore
+    equipment: Equipment
     _now: float
     _nodes: dict[str, Machine]
     _shell: Shell
@@ -60,8 +62,7 @@ class Runner:
             self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
             return
         try:
-            if command.resource_files or command.coordination:
-                place(command, node.disk, now, self.store)
+            self.equipment.provide(node, command, now)
             if command.coordination is None:
                 run.steps = self._launch(run, command)
             else:

@@ -22,6 +22,7 @@ from batchlab.core.machine import Settings
 from batchlab.core.specs import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
+from batchlab.drivers.simulated.equipment import Boot, Equipment
 from batchlab.drivers.simulated.machines import Machine
 from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner
 from batchlab.drivers.simulated.shell import Shell
@@ -88,6 +89,7 @@ class SimulatedWorld(Runner):
         self._heap: list[tuple[float, int, Happening, Any]] = []
         self._arranged = 0
         self._machines = 0
+        self.equipment = Equipment(self.store)
         self._nodes: dict[str, Machine] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
@@ -100,6 +102,7 @@ class SimulatedWorld(Runner):
             outputs.StartApplication: self._start_application,
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
+            outputs.ForgetCertificate: self.equipment.forget,
             outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
         }
 
@@ -215,7 +218,7 @@ class SimulatedWorld(Runner):
             message = "the machine of the node is broken: reboot the node, or remove it"
             self._refuse_node(command, message)
             return
-        self._boot(node, command.boot, allocation_s=_ALLOCATION * self._boot_s)
+        self._boot(node, command, allocation_s=_ALLOCATION * self._boot_s)
 
     def _refuse_node(self, command: outputs.StartNode, message: str) -> None:
         refusal = inputs.NodeStartFailed(
@@ -229,12 +232,13 @@ class SimulatedWorld(Runner):
             node.halt()
             node.broken = False
             if command.reimage:
-                node.disk.wipe()
+                node.wipe()
             allocation_s = _ALLOCATION * self._boot_s if command.reimage else 0.0
-            self._boot(node, command.boot, allocation_s=allocation_s)
+            self._boot(node, command, allocation_s=allocation_s)
 
-    def _boot(self, node: Machine, boot: int, *, allocation_s: float) -> None:
-        node.boot = boot
+    def _boot(self, node: Machine, command: Boot, *, allocation_s: float) -> None:
+        node.boot = boot = command.boot
+        self.equipment.boot(node, command)
         allocated = self._now + allocation_s
         self._arrange(allocated, self._allocated, (node, boot))
         started = allocated + (1 - _ALLOCATION) * self._boot_s
@@ -250,8 +254,9 @@ class SimulatedWorld(Runner):
         node, boot = start
         if node.boot != boot:
             return None
-        node.up = True
-        return inputs.NodeStarted(node_id=node.id, boot=boot)
+        failure = self.equipment.start(node, self._now)
+        node.up = failure is None
+        return failure or inputs.NodeStarted(node_id=node.id, boot=boot)
 
     def _stop_node(self, command: outputs.StopNode) -> None:
         node = self._nodes.get(command.node_id)
@@ -264,7 +269,7 @@ class SimulatedWorld(Runner):
         if node is not None:
             node.halt()
             node.broken = False  # it comes back on another machine
-            node.disk.wipe()
+            node.wipe()
 
     def _stopped(self, node_id: str) -> inputs.Report:
         self._nodes.pop(node_id, None)

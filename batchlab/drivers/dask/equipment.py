@@ -1,0 +1,184 @@
+"""What is put on a node for its runs: application packages, unpacked once, and certificates.
+
+A package is unpacked aside and then moved into its folder, over what an earlier archive of the
+same version has left there. A file beside the folder says which archive that was: at its next
+start a node takes up contents that have changed, within one boot it keeps what it has. Whoever
+wants a package that another run is unpacking waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO
+
+from batchlab.core.outputs import PackageToInstall, RunKind
+from batchlab.core.views import FailureInfo
+from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
+from batchlab.drivers.vault import NodeCertificate
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed, faults
+
+__all__ = ["Equipment"]
+
+Wanted = Callable[[], bool]
+
+
+class Equipment:
+    """The packages and certificates of a node, in one boot of it.
+
+    Parameters
+    ----------
+    root : str
+        The node's root.
+    certificates : sequence of NodeCertificate
+    store : BlobStore, optional
+        Where the contents of packages lie.
+    """
+
+    def __init__(
+        self, root: str, certificates: Sequence[NodeCertificate], store: BlobStore | None
+    ) -> None:
+        self._root = root
+        self._certificates = certificates
+        self._store = store
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._installed: dict[str, None] = {}
+
+    # -- certificates ---------------------------------------------------------------------------
+
+    def place_certificates(self, kind: RunKind, directory: str) -> None:
+        """Put what runs of a kind may see into their ``certs`` directory."""
+        for certificate in self._certificates:
+            if certificate.is_for(kind):
+                for name, data in certificate.files().items():
+                    _write_private(f"{directory}/{name}", data)
+
+    # -- packages -------------------------------------------------------------------------------
+
+    def failure(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> FailureInfo | None:
+        """Have packages on the node; why not, if they cannot be."""
+        try:
+            self.install(packages, wanted)
+        except PackageFailed as error:
+            return error.failure
+        return None
+
+    def install(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> None:
+        """Have packages on the node.
+
+        Parameters
+        ----------
+        packages : iterable of PackageToInstall
+        wanted : callable
+            Asked from time to time; when it is False the rest is left.
+
+        Raises
+        ------
+        PackageFailed
+            ``ApplicationPackageError``: there is no such package, or it cannot be unpacked.
+        """
+        for package in packages:
+            directory = package.directory
+            with self._lock:
+                lock = self._locks.setdefault(directory, threading.Lock())
+            with lock:
+                if directory not in self._installed and wanted():
+                    self._install(package, directory, wanted)
+
+    def _install(self, package: PackageToInstall, directory: str, wanted: Wanted) -> None:
+        if not package.location:
+            raise PackageFailed(package, absence(package))
+        mark = f"{self._root}/{directory}.digest"
+        if _read(mark) != package.digest:
+            try:
+                self._unpack(package, f"{self._root}/{directory}", wanted)
+            except StorageFailed as error:
+                raise PackageFailed(package, error.reason) from None
+            except OSError as error:
+                full = error.errno == errno.ENOSPC
+                raise PackageFailed(package, error.strerror or str(error), server=full) from None
+            if not wanted():
+                return
+            with open(mark, "w", encoding="utf-8") as file:
+                file.write(package.digest)
+        self._installed[directory] = None
+
+    def _unpack(self, package: PackageToInstall, target: str, wanted: Wanted) -> None:
+        aside = tempfile.mkdtemp(prefix="package-", dir=f"{self._root}/volatile")
+        try:
+            with tempfile.TemporaryFile(dir=aside) as file:
+                self._fetch(package, file, wanted)
+                archive = Archive(file, package)
+                free = shutil.disk_usage(aside).free
+                if archive.size > free:
+                    raise OSError(
+                        errno.ENOSPC, f"it unpacks to {archive.size} bytes, and {free} are free"
+                    )
+                for entry in archive.entries:
+                    if not wanted():
+                        return
+                    _write(archive, entry, f"{aside}/new/{entry.path}")
+            os.makedirs(f"{aside}/new", exist_ok=True)
+            _merge(f"{aside}/new", target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _fetch(self, package: PackageToInstall, file: IO[bytes], wanted: Wanted) -> None:
+        if self._store is None:
+            raise StorageFailed("other", "the lab has no storage")
+        with self._store.open_blob(package.location) as source, faults():
+            while wanted() and (chunk := source.read(2**20)):
+                file.write(chunk)
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _write(archive: Archive, entry: Entry, path: str) -> None:
+    if entry.is_directory:
+        os.makedirs(path, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as target:
+        for chunk in archive.read(entry):
+            target.write(chunk)
+    os.chmod(path, entry.mode)
+
+
+def _merge(source: str, target: str) -> None:
+    """Move a tree into place; what is there already and not in the tree stays."""
+    if not os.path.isdir(target):
+        if os.path.lexists(target):
+            os.unlink(target)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(source, target)
+        return
+    for name in os.listdir(source):
+        path = f"{source}/{name}"
+        if os.path.isdir(path):
+            _merge(path, f"{target}/{name}")
+        else:
+            if os.path.isdir(f"{target}/{name}") and not os.path.islink(f"{target}/{name}"):
+                shutil.rmtree(f"{target}/{name}")
+            os.replace(path, f"{target}/{name}")
+
+
+def _write_private(path: str, data: bytes) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)

@@ -1,0 +1,122 @@
+"""What is put on simulated nodes: application packages, certificates, resource files.
+
+Packages are real zip archives, unpacked onto simulated disks. The contents of an archive are read
+once and shared by all nodes that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batchlab.core.inputs import NodeStartFailed
+from batchlab.core.outputs import (
+    ForgetCertificate,
+    PackageToInstall,
+    RebootNode,
+    StartNode,
+    StartRun,
+)
+from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence, start_failed
+from batchlab.drivers.simulated.disk import ROOT
+from batchlab.drivers.simulated.machines import Machine
+from batchlab.drivers.simulated.resources import place
+from batchlab.drivers.simulated.shell import LaunchFailed
+from batchlab.drivers.vault import Vault
+from batchlab.storage.containers import BlobStore
+from batchlab.storage.faults import StorageFailed
+
+__all__ = ["Boot", "Equipment"]
+
+Boot = StartNode | RebootNode
+
+
+class Equipment:
+    """Equips nodes and runs.
+
+    Parameters
+    ----------
+    store : BlobStore
+        Where packages and resource files lie.
+
+    Attributes
+    ----------
+    vault : Vault
+        The contents of certificates.
+    """
+
+    def __init__(self, store: BlobStore) -> None:
+        self.vault = Vault()
+        self._store = store
+        self._read: dict[str, list[tuple[Entry, bytes]]] = {}
+
+    def forget(self, command: ForgetCertificate) -> None:
+        """Let go of a certificate that was deleted."""
+        self.vault.forget(command.thumbprint)
+
+    def boot(self, node: Machine, command: Boot) -> None:
+        """Begin a boot with what the pool references."""
+        node.packages = command.application_packages
+        node.certificates = self.vault.of(command.certificate_references)
+        node.installed = {}
+
+    def start(self, node: Machine, now: float) -> NodeStartFailed | None:
+        """Have the pool's packages on a node that starts; what it reports if they cannot be."""
+        try:
+            self._install(node, node.packages, now)
+        except PackageFailed as error:
+            return start_failed(node.id, node.boot, error.failure)
+        return None
+
+    def provide(self, node: Machine, run: StartRun, now: float) -> None:
+        """Have what a run needs on its node; raises `LaunchFailed`."""
+        for certificate in node.certificates:
+            if certificate.is_for(run.kind):
+                for name, data in certificate.files().items():
+                    node.disk.put(f"{ROOT}/{run.directory}/certs/{name}", data, now, 0o600)
+        if run.application_packages:
+            try:
+                self._install(node, run.application_packages, now)
+            except PackageFailed as error:
+                raise LaunchFailed(error.failure) from None
+        if run.resource_files or run.coordination:
+            place(run, node.disk, now, self._store)
+
+    def _install(self, node: Machine, packages: Iterable[PackageToInstall], now: float) -> None:
+        for package in packages:
+            if package.directory not in node.installed:
+                if not package.location:
+                    raise PackageFailed(package, absence(package))
+                if node.digests.get(package.directory) != package.digest:
+                    self._unpack(node, package, now)
+                    node.digests[package.directory] = package.digest
+                node.installed[package.directory] = None
+
+    def _unpack(self, node: Machine, package: PackageToInstall, now: float) -> None:
+        target = f"{ROOT}/{package.directory}"
+        contents = self._contents(package)
+        node.disk.make_folder(target, parents=True)
+        try:
+            for entry, data in contents:
+                path = f"{target}/{entry.path}"
+                if entry.is_directory:
+                    node.disk.make_folder(path, parents=True)
+                else:
+                    node.disk.make_folder(path.rpartition("/")[0], parents=True)
+                    node.disk.put(path, data, now, entry.mode)
+        except OSError as error:  # a file where a folder is to be
+            raise PackageFailed(package, f"{error.filename}: {error.strerror}") from None
+
+    def _contents(self, package: PackageToInstall) -> list[tuple[Entry, bytes]]:
+        known = self._read.get(package.location)
+        if known is None:
+            try:
+                with self._store.open_blob(package.location) as source:
+                    archive = Archive(source, package)
+                    known = [
+                        (entry, b"" if entry.is_directory else b"".join(archive.read(entry)))
+                        for entry in archive.entries
+                    ]
+            except StorageFailed as error:
+                raise PackageFailed(package, error.reason) from None
+            self._read[package.location] = known
+        return known

@@ -1,0 +1,107 @@
+"""Zip archives and certificates, made where stories need them."""
+
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+
+def zipped(files, link=None):
+    """A zip archive of texts by name; `link` is the name of a symbolic link in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o100755 << 16
+            archive.writestr(info, text)
+        if link:
+            info = zipfile.ZipInfo(link)
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, "/etc")
+    return buffer.getvalue()
+
+
+def encrypted():
+    """A zip archive that says that its one file is encrypted."""
+    data = bytearray(zipped({"a": "secret"}))
+    for start, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(start) + offset] |= 1
+    return bytes(data)
+
+
+def damaged():
+    """A zip archive of which a byte in the middle of its one file is another."""
+    text = bytes(range(256)) * 40
+    data = bytearray(zipped({"a": text}))
+    data[len(data) // 2 - 60] ^= 0xFF
+    return bytes(data)
+
+
+def bomb():
+    """A small zip archive that unpacks to 300 MB."""
+    return zipped({"a": bytes(300 * 2**20)})
+
+
+@cache
+def _key():
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def certificate(number=1):
+    """A certificate of a key that all of them share."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "batchlab")])
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(_key().public_key())
+        .serial_number(number)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=3650))
+        .sign(_key(), hashes.SHA256())
+    )
+
+
+def pfx(password="open sesame", number=1):
+    """The certificate with its private key."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        NoEncryption,
+        pkcs12,
+    )
+
+    safe = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    return pkcs12.serialize_key_and_certificates(
+        b"batchlab", _key(), certificate(number), None, safe
+    )
+
+
+def cer(number=1, *, pem=False):
+    """The certificate without its private key."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate(number).public_bytes(Encoding.PEM if pem else Encoding.DER)
+
+
+def thumbprint(number=1):
+    """The certificate's name."""
+    from cryptography.hazmat.primitives import hashes
+
+    return certificate(number).fingerprint(hashes.SHA1()).hex()
+
+
+def sealed(text):
+    """A text that only the private key opens."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+    return _key().public_key().encrypt(text.encode(), scheme)
