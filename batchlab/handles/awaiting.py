@@ -6,11 +6,13 @@ is the same one, in a thread of its own; when the awaiting task is cancelled, so
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 __all__ = ["Awaited"]
 
@@ -39,8 +41,10 @@ class _Cancelled(Exception):
 async def _awaiting(
     wait: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
+    import asyncio  # noqa: PLC0415 - forty milliseconds, for those who await
+
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
+    future: Future[None] = loop.create_future()
     cancelled = threading.Event()
     watch = kwargs.pop("watch", None)
 
