@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, inputs, nodes, phases, placement, pools, users, waiting
-from batchlab.core.outputs import DeleteFiles, StartRun
+from batchlab.core.outputs import DeleteFiles, NodeNetwork, StartRun
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.views import ResizeError
 
@@ -36,7 +36,7 @@ def node_allocated(core: Core, report: inputs.NodeAllocated) -> None:
         node.allocated = core.now
     node.ip_address = report.ip_address
     if node.pool.spec.enable_inter_node_communication:
-        node.port_range = report.port_range
+        node.network = NodeNetwork(report.ip_address, *report.port_range)
     node.pool.creating.pop(node.id, None)
     core.move_node(node, phases.NodeStarting(core.now))
     pools.settle(core, node.pool)
@@ -76,7 +76,7 @@ def _run_start_task(core: Core, node: NodeRecord) -> None:
         directory="startup",
         environment=spec.environment_settings,
         resource_files=spec.resource_files,
-        port_range=node.port_range,
+        network=node.network,
     )
     if spec.user_identity:
         order = users.run_as(order, node.pool, spec.user_identity)
