@@ -69,6 +69,7 @@ from batchlab.handles.files import Files
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
+from batchlab.handles.outputs import JobOutputStorage, TaskOutputStorage, TrackedSave
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
@@ -110,6 +111,7 @@ __all__ = [
     "Job",
     "JobConstraints",
     "JobManagerTask",
+    "JobOutputStorage",
     "JobPreparationTask",
     "JobReleaseTask",
     "JobSchedule",
@@ -140,8 +142,10 @@ __all__ = [
     "TaskConstraints",
     "TaskDependencies",
     "TaskIdRange",
+    "TaskOutputStorage",
     "TaskSchedulingPolicy",
     "TaskSpec",
+    "TrackedSave",
     "UserAccount",
     "UserIdentity",
     "VmSize",

@@ -1,4 +1,4 @@
-"""The command line: `batchlab demo` and `batchlab lab`.
+"""The command line: `batchlab demo`, `batchlab simulate` and `batchlab lab`.
 
 Light to start: Dask and the rest are imported by the command that needs them.
 """
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -157,7 +157,7 @@ def _confirm(console: Console, question: str, yes: bool) -> bool:
         return True
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     typer.echo(f"batchlab: {message}", err=True)
     raise typer.Exit(1)
 
@@ -179,6 +179,75 @@ def lab(context: typer.Context) -> None:
                 raise typer.Exit(jupyter.wait())
             except KeyboardInterrupt:
                 continue  # JupyterLab has got it too, and asks what it means
+
+
+Pattern = Literal["constant", "office-hours", "bursts"]
+
+
+@app.command()
+def simulate(
+    formula: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files with a formula, '-' for one on stdin, or names of batchlab.formulas."
+        ),
+    ],
+    arrivals: Annotated[Pattern, typer.Option(help="When tasks come.")] = "office-hours",
+    journal: Annotated[
+        Path | None, typer.Option(help="Take the tasks from the journal of a lab instead.")
+    ] = None,
+    tasks: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Tasks an hour; of a burst.")
+    ] = 120,
+    task: Annotated[str, typer.Option(metavar="DURATION", help="How long each takes.")] = "5m",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="Between bursts.")] = "4h",
+    vm_size: Annotated[str, typer.Option(metavar="SIZE", help="Size of the nodes.")] = "small",
+    slots: Annotated[int, typer.Option(min=1, help="Task slots of a node.")] = 1,
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="From evaluation to evaluation.")
+    ] = "15m",
+    boot: Annotated[str, typer.Option(metavar="DURATION", help="To start a node.")] = "90s",
+    days: Annotated[float, typer.Option(help="How long to play.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="For chance; the same gives the same.")] = 0,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a figure (HTML) here.")
+    ] = None,
+) -> None:
+    """Play days of a pool that follows a formula; several formulas side by side."""
+    load = {
+        "constant": lambda: batchlab.Arrivals.constant(tasks, task=task),
+        "office-hours": lambda: batchlab.Arrivals.office_hours(tasks, task=task),
+        "bursts": lambda: batchlab.Arrivals.bursts(tasks, every=every, task=task),
+    }
+    try:
+        pattern = batchlab.Arrivals.recorded(journal) if journal else load[arrivals]()
+        result = batchlab.compare(
+            {name: _formula(name) for name in formula}, pattern, vm_size=vm_size,
+            task_slots_per_node=slots, auto_scale_evaluation_interval=interval, boot=boot,
+            days=days, seed=seed,
+        )  # fmt: skip
+        one = next(iter(result.values()))
+        typer.echo(repr(one if len(result) == 1 else result))
+        if figure is not None:
+            drawn = (one if len(result) == 1 else result).figure()
+            figure.write_text(drawn.to_html(include_plotlyjs=True), encoding="utf-8")
+    except (BatchError, ImportError, OSError) as error:
+        _fail(str(error))
+
+
+def _formula(name: str) -> batchlab.Formula | str:
+    """The formula of a file, of stdin, or of the library."""
+    if name == "-":
+        return sys.stdin.read()
+    known = name.replace("-", "_")
+    if known in batchlab.formulas.__all__ and not Path(name).exists():
+        formula: batchlab.Formula = getattr(batchlab.formulas, known)()
+        return formula
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(batchlab.formulas.__all__)
+        _fail(f"{name} cannot be read ({error}), and is none of: {names}")
 
 
 def _lessons() -> Path:

@@ -31,6 +31,9 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
     )
     task = job.create_task("one", f"/bin/sh -c 'echo {EVIL}; exit 1'")
     job.create_task("two", "/bin/sh -c 'sleep 1000'")
+    box = lab.storage.create_container("box")
+    for blob in (EVIL.replace("/", "|"), *map(str, range(25))):
+        box.upload(b"data", blob)
     waiting = job.create_tasks(["/bin/true"] * 40)[-1]
     task.wait()
     node = pool.nodes[str(task.node_id)]
@@ -67,6 +70,10 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
         "files": task.files,
         "listing": task.files.list(),
         "node's files": node.files,
+        "storage": lab.storage,
+        "empty container": lab.storage.create_container("empty"),
+        "container": box,
+        "blobs": box.list(),
     }
 
 

@@ -11,6 +11,7 @@ Start, preparation and release tasks are in no task counter; what they use is me
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from batchlab.autoscale import SampleHistory
@@ -39,6 +40,7 @@ RESOURCES = {
     "$NetworkOutBytes": "network_out_bytes",
 }
 """The property of `NodeUsage` behind each variable that nodes measure."""
+_READ = [(name, attrgetter(field)) for name, field in RESOURCES.items()]
 
 
 def sample(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
@@ -92,8 +94,8 @@ def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
         "$SampleNodeCount": float(len(usages)),
     }
     if usages:
-        for name, field in RESOURCES.items():
-            told = [value for usage in usages if (value := getattr(usage, field)) is not None]
+        for name, told_by in _READ:
+            told = [value for value in map(told_by, usages) if value is not None]
             if told:
                 values[name] = sum(told) / len(told)
     return values

@@ -70,13 +70,6 @@ def absence(package: PackageToInstall) -> str:
     )
 
 
-def _for_all(mode: int) -> int:
-    """Permissions for all users of a node; an archive of Windows has none: let all be run."""
-    if not mode:
-        return 0o755
-    return mode | (0o555 if mode & 0o100 else 0o444)
-
-
 class Archive:
     """A zip archive, looked through.
 
@@ -127,7 +120,9 @@ class Archive:
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             self._refuse(f"its entry {info.filename!r} is a link or a device, not a file")
         is_directory = name.endswith("/") or kind == stat.S_IFDIR
-        return Entry("/".join(parts), is_directory, _for_all(mode & 0o777), info)
+        own = (mode & 0o777) or 0o755
+        for_all = own | (own & 0o500) >> 3 | (own & 0o500) >> 6  # tasks of all users share it
+        return Entry("/".join(parts), is_directory, for_all, info)
 
     def _refuse(self, reason: str) -> None:
         raise PackageFailed(self._package, reason)

@@ -6,6 +6,7 @@ that is fed the same lines gives the same commands, whatever the machine.
 
 from __future__ import annotations
 
+import os
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -49,7 +50,8 @@ class Journal:
         self.path = path
         self.kept = False
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(path, flags, 0o600), "wb")  # it tells of all environments
         self._encode = msgspec.json.Encoder().encode
         self._file.write(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
 

@@ -45,6 +45,7 @@ from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
+from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.task import Task, Tasks, count_text
@@ -112,6 +113,11 @@ class Job(Handle):
     def tasks(self) -> Tasks:
         """Its tasks, by id."""
         return Tasks(self._connection, self._id)
+
+    @property
+    def output_storage(self) -> JobOutputStorage:
+        """Its outputs in the lab's storage, by Azure's file conventions."""
+        return JobOutputStorage(self._connection, self._id)
 
     @property
     def counts(self) -> Counts:

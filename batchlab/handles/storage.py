@@ -22,7 +22,7 @@ from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
 
-__all__ = ["BlobList", "Container", "Storage", "told"]
+__all__ = ["BlobList", "Container", "Storage", "as_file", "told"]
 
 
 class BlobList(list[Blob], Shown):
@@ -75,7 +75,7 @@ class Container(Shown):
             ``ContainerNotFound``.
         """
         if not isinstance(source, bytes):
-            source = _file(source)
+            source = as_file(source)
             blob = Path(source).name if blob is None else blob
         name = _blob_name(blob)
         with told():
@@ -297,7 +297,8 @@ def _blob_name(blob: Any) -> str:
     return blob
 
 
-def _file(source: Any) -> str:
+def as_file(source: Any) -> str:
+    """Return the path of a file of this machine, or refuse what is none."""
     try:
         path = Path(source).expanduser()
     except TypeError:

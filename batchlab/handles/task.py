@@ -39,6 +39,7 @@ from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
+from batchlab.handles.outputs import TaskOutputStorage
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -117,6 +118,11 @@ class Task(Handle):
         """Its files: ``stdout.txt``, ``stderr.txt`` and the working directory ``wd``."""
         place = LocateTask(job_id=self._job_id, task_id=self._id)
         return Files(self._connection, place, f"task {self._id!r}")
+
+    @property
+    def output_storage(self) -> TaskOutputStorage:
+        """Its outputs in the lab's storage, by Azure's file conventions."""
+        return TaskOutputStorage(self._connection, self._job_id, self._id)
 
     @property
     def subtasks(self) -> Subtasks:

@@ -215,13 +215,14 @@ class _Stage:
         """The tasks that come at one moment, as one entry."""
         found: list[tuple[float, int, str, Any]] = []
         number = 0
+        any_task = TaskSpec(id="task", command_line="simulated")
         for at, group in groupby(arrivals, key=lambda arrival: arrival.at):
             specs = []
             for arrival in group:
                 number += 1
                 task_id = f"task{number:06}"
                 self.behaviors[task_id] = arrival.behavior
-                specs.append(TaskSpec(id=task_id, command_line="simulated"))
+                specs.append(msgspec.structs.replace(any_task, id=task_id))
             found.append((self.begin + at, len(found), "tasks", tuple(specs)))
         return found
 

@@ -74,8 +74,14 @@ class BlobContainer:
             return bool(fs.exists(self._path()))
 
     def check(self) -> None:
-        """Raise `StorageFailed` unless it is there."""
-        if not self.exists():
+        """Raise `StorageFailed` unless it is there; who may only write is not to be told."""
+        try:
+            there = self.exists()
+        except StorageFailed as fault:
+            if fault.kind != "denied":
+                raise
+            return
+        if not there:
             self._check_root()
             raise StorageFailed("container", f"there is no container {self.url}{self._here()}")
 
@@ -121,7 +127,7 @@ class BlobContainer:
 
     def stat(self, blob: str) -> Blob:
         """Return what is known of one blob."""
-        with self._missing_told():
+        with _MissingTold(self, blob):
             fs = self._open_fs()
             fs.invalidate_cache()
             return self._blob(blob, fs.info(f"{self._path()}/{blob}"))
@@ -188,32 +194,29 @@ class BlobContainer:
 
     def read(self, blob: str, start: int | None = None, end: int | None = None) -> bytes:
         """Return a blob, or the bytes from `start` up to `end` of it."""
-        with self._missing_told():
+        with _MissingTold(self, blob):
             data: bytes = self._open_fs().cat_file(f"{self._path()}/{blob}", start, end)
             return data
 
     def open(self, blob: str) -> IO[bytes]:
         """Open a blob for reading."""
-        with self._missing_told():
+        with _MissingTold(self, blob):
             file: IO[bytes] = self._open_fs().open(f"{self._path()}/{blob}", "rb")
             return file
 
     def download(self, blob: str, to: str) -> None:
         """Copy a blob into a file of this machine."""
-        with self._missing_told():
+        with _MissingTold(self, blob):
             self._open_fs().get_file(f"{self._path()}/{blob}", to)
 
     def delete(self, blob: str) -> None:
         """Delete a blob."""
-        with self._missing_told():
+        with _MissingTold(self, blob):
             fs, path = self._open_fs(), f"{self._path()}/{blob}"
             fs.invalidate_cache()
             if not fs.isfile(path):  # object stores delete what is not there without a word
                 raise FileNotFoundError(blob)
             fs.rm_file(path)
-
-    def _missing_told(self) -> _MissingTold:
-        return _MissingTold(self)
 
     def _check_root(self) -> None:
         if self._root is not None and not os.path.isdir(self._root):
@@ -238,8 +241,9 @@ class BlobContainer:
 class _MissingTold:
     """Turns errors into `StorageFailed`, and sees whether it is the container that is missing."""
 
-    def __init__(self, container: BlobContainer) -> None:
+    def __init__(self, container: BlobContainer, blob: str) -> None:
         self._container = container
+        self._blob = blob
 
     def __enter__(self) -> None:
         pass
@@ -250,6 +254,8 @@ class _MissingTold:
         fault = failed(error)
         if fault.kind == "blob":
             self._container.check()
+            reason = f"there is no blob {self._blob!r} in {self._container.url}"
+            fault = StorageFailed("blob", reason)
         raise fault from error
 
 
@@ -360,6 +366,8 @@ _CURE = (
 def _filesystem(protocol: str, options: dict[str, Any]) -> Any:
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
 
+    if protocol in ("az", "abfs", "abfss"):  # else it takes what it may not see to be there
+        options = {"assume_container_exists": False, **options}
     try:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:

@@ -67,7 +67,7 @@ def read_pattern(text: str, directory: str, environment: Mapping[str, str]) -> P
     name = "/".join(rest)
     if wild is None:
         return Pattern(base, name, None, deep=False)
-    return Pattern(base, name, re.compile(_regex(rest)), deep=len(rest) > 1)
+    return Pattern(base, name, re.compile(_regex(rest)), deep=len(rest) > 1 or rest == ["**"])
 
 
 def _regex(parts: list[str]) -> str:

@@ -25,18 +25,23 @@ from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle, Handles
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.handles.files import FileList, Files
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
-from batchlab.handles.storage import BlobList, Container, Storage
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
+from batchlab.widgets.data import (
+    blobs_card,
+    container_card,
+    file_list_card,
+    files_card,
+    storage_card,
+)
 from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 from batchlab.widgets.subtasks import subtask_card, subtask_table
@@ -230,35 +235,8 @@ draw.register(Subtasks, subtask_card)
 draw.register(VmSizes, sizes_card)
 
 
-@draw.register
-def _files(files: Files) -> Html:
-    return card(repr(files), "", [], _file_table(files.list()), colour="#999999")
-
-
-@draw.register
-def _storage(storage: Storage) -> Html:
-    names = list(storage)
-    rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
-    grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
-    more = grid if names else tag("p", "no containers", cls="bl-muted")
-    return card("Storage", "", [("Kept in", code(storage.url))], more, colour="#999999")
-
-
-@draw.register
-def _container(container: Container) -> Html:
-    pairs = [("URL", code(container.url))]
-    grid = _blob_table(container.list())
-    return card("Container", container.name, pairs, grid, colour="#999999")
-
-
-@draw.register
-def _blob_list(blobs: BlobList) -> Html:
-    return card("Blobs", "", [], _blob_table(blobs), colour="#999999")
-
-
-@draw.register
-def _file_list(entries: FileList) -> Html:
-    return card("Files", "", [], _file_table(entries), colour="#999999")
+for _card in (files_card, file_list_card, storage_card, container_card, blobs_card):
+    draw.register(_card)
 
 
 def _pool_table(views: Sequence[PoolView]) -> Html:
@@ -337,29 +315,6 @@ def _preparation_table(rows: Preparations) -> Html:
     ]
     columns = ("node", "preparation", "exit code", "release", "its exit code")
     return table("", columns, cells, left_out=len(rows) - len(cells), numbers=columns[2::2])
-
-
-def _file_table(entries: FileList) -> Html:
-    rows = [
-        (
-            entry.name + "/" * entry.is_directory,
-            "" if entry.content_length is None else f"{entry.content_length:,}",
-            _time(entry.last_modified),
-        )
-        for entry in entries[:ROWS]
-    ]
-    columns = ("name", "bytes", "changed")
-    return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
-
-
-def _blob_table(blobs: BlobList) -> Html:
-    if not blobs:
-        return tag("p", "no blobs", cls="bl-muted")
-    rows = [
-        (blob.name, f"{blob.content_length:,}", _time(blob.last_modified)) for blob in blobs[:ROWS]
-    ]
-    columns = ("name", "bytes", "changed")
-    return table("", columns, rows, left_out=len(blobs) - len(rows), numbers=("bytes",))
 
 
 def _sentences(explanation: Explanation) -> Html:

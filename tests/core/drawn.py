@@ -32,7 +32,9 @@ TASKS = st.sampled_from(["t1", "t2", "t3", "T4", "1", "02", "3"])
 RETRIES = st.sampled_from([0, 0, 1, -1])
 OPTIONS = st.sampled_from(["requeue", "terminate", "taskcompletion", "retaineddata"])
 WHICH = st.integers(0, 7)
-HOW = st.sampled_from(["", "", "", "1", "1", "overdue", "missing", "natural"])
+HOW = st.sampled_from(
+    ["", "", "", "1", "1", "overdue", "missing", "natural", "unsent", "unsent 1"]
+)
 RETENTION = st.sampled_from([None, timedelta(0), timedelta(seconds=20)])
 IDENTITIES = st.sampled_from([
     None, None, UserIdentity(username="ann"),
@@ -84,6 +86,7 @@ CONDITIONS = st.none() | st.builds(
     exit_codes=st.just(())
     | st.tuples(st.builds(ExitCodeMapping, code=st.integers(0, 1), exit_options=OUTCOMES)),
     pre_processing_error=st.none() | OUTCOMES,
+    file_upload_error=st.none() | OUTCOMES,
     default=st.none() | OUTCOMES,
 )
 RANGES = st.sampled_from([(1, 2), (1, 3), (2, 3), (3, 3), (4, 5)]).map(

@@ -29,6 +29,7 @@ from batchlab.core.outputs import (
 from batchlab.core.views import FailureInfo
 
 OVERDUE = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")
+UNSENT = FailureInfo(category="UserError", code="FileUploadMiscError", message="not uploaded")
 MISSING = FailureInfo(category="UserError", code="CommandProgramNotFound", message="not found")
 
 
@@ -219,6 +220,7 @@ class Machines:
         """End a run: as ``how`` says, else as a well-behaved command would.
 
         ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
+        ``unsent``: its output files were not uploaded (``unsent 1``: after exit code 1),
         ``natural``: by itself, although it was to be cancelled. A subtask that is well behaved is
         first coordinated.
         """
@@ -234,6 +236,9 @@ class Machines:
             return inputs.RunExited(run_id=run_id, failure=MISSING)
         if how == "overdue":
             return inputs.RunExited(run_id=run_id, exit_code=137, failure=OVERDUE)
+        if how in ("unsent", "unsent 1"):
+            code = 1 if how == "unsent 1" else 0
+            return inputs.RunExited(run_id=run_id, exit_code=code, failure=UNSENT)
         if how == "1":
             return inputs.RunExited(run_id=run_id, exit_code=1)
         if asked and how != "natural":

@@ -30,7 +30,7 @@ from drawn import (
     TASKS,
     WHICH,
 )
-from equipped import Equipped
+from followed import Followed
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -54,10 +54,9 @@ from batchlab.core.specs import (
     TaskSchedulingPolicy,
     TaskSpec,
 )
-from batchlab.core.views import NodeUsage
 
 
-class Life(Equipped):
+class Life(Followed):
     """What can be asked for and what can happen, in any order."""
 
     @initialize(
@@ -127,15 +126,6 @@ class Life(Equipped):
         node = spot[which % len(spot)] if spot else None
         pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
         self.feed(inputs.PreemptNode(pool_id=pool, node_id=name))
-
-    @rule(pool=POOLS)
-    def measure_pool(self, pool: str) -> None:
-        self.feed(inputs.MeasurePool(pool_id=pool))
-
-    @rule(which=WHICH, used=st.floats(0, 100))
-    def measured(self, which: int, used: float) -> None:
-        usage = NodeUsage(cpu_percent=used, disk_read_bytes=used)
-        self.feed(inputs.NodesMeasured(usages={self.some_node(which)[1]: usage}))
 
     @rule(pool=POOLS)
     def stop_resize(self, pool: str) -> None:
@@ -375,7 +365,7 @@ class Life(Equipped):
     @rule(seconds=st.sampled_from([1, 25, 31, 400, 1000, 700_000]), punctual=st.booleans())
     def later(self, seconds: float, punctual: bool) -> None:
         """Time passes; not punctual: the timer has not fired yet when the next input comes."""
-        end = self.now + seconds
+        end = self.now + (min(seconds, 1000) if self.follows else seconds)
         while punctual and (due := self.core.next_deadline()) is not None and due <= end:
             self.now = max(self.now, due)
             self.feed(inputs.DeadlineReached())

@@ -25,6 +25,10 @@ from batchlab.core.specs import (
     JobReleaseTask,
     JobScheduleSpec,
     JobSpec,
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
     PoolInfo,
     PoolSpec,
     ResourceFile,
@@ -199,6 +203,21 @@ def test_properties_by_position_are_refused() -> None:
         (ResourceFile, {"file_mode": "0888"}),
         (ResourceFile, {"file_mode": "77"}),
         (ResourceFile, {"file_mode": "rwx"}),
+        (ResourceFile, {"storage_container_url": "s3://b/c"}),
+        (ResourceFile, {"auto_storage_container_name": "abc"}),
+        (ResourceFile, {"blob_prefix": "a"}),
+        (OutputFile, {"file_pattern": ""}),
+        (OutputFile, {"file_pattern": " "}),
+        (OutputFileBlobContainerDestination, {"container_url": ""}),
+        (OutputFileBlobContainerDestination, {"container_url": "relative/path"}),
+        (OutputFileBlobContainerDestination, {"container_url": "Upper"}),
+        (OutputFileBlobContainerDestination, {"container_url": "ab"}),
+        (OutputFileBlobContainerDestination, {"path": ""}),
+        (OutputFileBlobContainerDestination, {"path": "/a"}),
+        (OutputFileBlobContainerDestination, {"path": "a/../b"}),
+        (OutputFileBlobContainerDestination, {"path": "a/"}),
+        (OutputFileBlobContainerDestination, {"path": "x" * 1025}),
+        (OutputFileUploadConfiguration, {"upload_condition": "always"}),
     ],
 )
 def test_value_out_of_range_is_refused_with_its_name(
@@ -213,6 +232,53 @@ def test_value_out_of_range_is_refused_with_its_name(
 @pytest.mark.parametrize("url", ["", "https://host/dir/", "a/..", "?x"])
 def test_resource_file_without_a_name_is_refused(url: str) -> None:
     assert refusal(ResourceFile, http_url=url).code == "InvalidPropertyValue"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"storage_container_url": ""},
+        {"storage_container_url": "relative"},
+        {"auto_storage_container_name": "Not A Name"},
+        {"auto_storage_container_name": "abc", "file_path": "../up"},
+        {"auto_storage_container_name": "abc", "file_path": "/etc"},
+        {"auto_storage_container_name": "abc", "storage_container_url": "/data"},
+    ],
+)
+def test_resource_file_has_exactly_one_source_that_stays_inside(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ResourceFile(**given)
+    assert caught.value.code == "InvalidPropertyValue"
+
+
+def test_resource_files_of_more_than_a_million_bytes_are_refused() -> None:
+    files = [f"/data/{'x' * 10_000}{number}" for number in range(100)]
+    for model in (TaskSpec, JobPreparationTask, JobReleaseTask):
+        model(**MINIMAL[model], resource_files=files[:99])
+        error = refusal(model, resource_files=[*files, "/data/one-more"])
+        assert error.code == "RequestEntityTooLarge"
+        assert "container" in error.message
+
+
+def test_output_file_says_the_same_in_short() -> None:
+    class Handle:
+        url = "s3://bucket/box"
+
+    place = OutputFileBlobContainerDestination(container_url="s3://bucket/box")
+    long = OutputFile(
+        file_pattern="*", destination=OutputFileDestination(container=place),
+        upload_options=OutputFileUploadConfiguration(upload_condition="TaskSuccess"),
+    )  # fmt: skip
+    for short in ("s3://bucket/box", Handle(), place):
+        spec = OutputFile(file_pattern="*", destination=short, upload_options="tasksuccess")
+        assert spec == long
+    codes = (0, 1, 137)
+    assert [long.wanted(code) for code in codes] == [True, False, False]
+    failure = OutputFile(file_pattern="*", destination="abc", upload_options="taskfailure")
+    assert [failure.wanted(code) for code in codes] == [False, True, True]
+    always = OutputFile(file_pattern="*", destination="abc")
+    assert [always.wanted(code) for code in codes] == [True, True, True]
 
 
 @pytest.mark.parametrize("model", [StartTask, JobPreparationTask, JobReleaseTask, TaskSpec])

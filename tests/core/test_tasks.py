@@ -11,6 +11,7 @@ from batchlab.core.specs import JobConstraints, TaskConstraints, TaskSpec
 from batchlab.core.views import FailureInfo
 
 MISSING = FailureInfo(category="UserError", code="CommandProgramNotFound", message="no xx")
+UNSENT = FailureInfo(category="UserError", code="FileUploadMiscError", message="not uploaded")
 OVERDUE = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")
 A_DIR = "workitems/j/job-1/a"
 
@@ -136,7 +137,9 @@ def test_retry_is_queued_behind_the_others(world: World) -> None:
     assert world.run().run_id.task_id == "b"
 
 
-@pytest.mark.parametrize(("code", "failure"), [(None, MISSING), (137, OVERDUE)])
+@pytest.mark.parametrize(
+    ("code", "failure"), [(None, MISSING), (137, OVERDUE), (0, UNSENT), (1, UNSENT)]
+)
 def test_launch_errors_and_time_limits_are_not_retried(
     world: World, code: int | None, failure: FailureInfo
 ) -> None:

@@ -7,13 +7,15 @@
     inside       a lab's side inside a task, through the gateway of its node
     host         the scheduler's side: the engine, its clock, its RPC handlers
     fleet        the life of each node: brought up, rebooted, lost, evicted, stopped
+    own          a cluster that a lab starts for itself
     supply       workers of our own behind the nodes, in this process or in their own
-    cluster      workers of a cluster that somebody else started
+    cluster      workers of a cluster that somebody else started, shared by the accounts
     attaching    getting the host into such a cluster
     agent        a node: takes commands, runs them, reports
     gateway      the way from a task back to the service
     footprint    what a job leaves on a node: preparation is its setup, release its teardown
     runs         one run: folders, resource files, process, outcome
+    users        who runs run as, where a lab isolates users
     processes, folders, files, resources, threads, janitor    what these stand on
 
 Only modules in this package speak to Dask, and only here a node is called a worker.

@@ -18,7 +18,7 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
@@ -44,6 +44,9 @@ from batchlab.drivers.dask.runs import Run
 from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.containers import BlobStore
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers
 
 __all__ = ["PLUGIN_NAME", "NodeAgent"]
 
@@ -90,6 +93,7 @@ class NodeAgent(WorkerPlugin):
         self._inherited = _inherited(worker)
         self._store = BlobStore(config.storage) if config.storage is not None else None
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
+        self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[Run, RunExited]] = []
         self._flushing = False
@@ -111,9 +115,28 @@ class NodeAgent(WorkerPlugin):
     def _arrive(self) -> None:
         owner = uuid.uuid4().hex
         if self.folders.make():
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
+            if self.config.reimage:
+                self.folders.reimage()
         self.folders.own(owner)
+        if self.config.isolate_users:
+            self._users = self._make_users()
         janitor.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+
+    def _make_users(self) -> NodeUsers:
+        from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
+
+        reason = obstacle(self.folders.lab)
+        if reason is not None:
+            raise PermissionError(f"isolate_users cannot be had: {reason}")
+        users = NodeUsers(self.folders.root)
+        users.open_folders()
+        return users
+
+    def _kill_all(self) -> None:
+        """Kill what the node's runs, or those of an earlier boot, have left."""
+        janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+        janitor.kill_users(janitor.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
@@ -173,7 +196,7 @@ class NodeAgent(WorkerPlugin):
 
     def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
         if self._has_run:
-            janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
+            self._kill_all()
         if reimage:
             self.folders.reimage()
         elif not keep:
@@ -234,7 +257,7 @@ class NodeAgent(WorkerPlugin):
 
     def _register(self, order: StartRun, reported: bool) -> _Entry:
         parts = (order, self._facts, self._inherited, self._done, self._meter, self._store,
-                 self._equipment)  # fmt: skip
+                 self._equipment, self._users)  # fmt: skip
         if order.coordination is None:
             run = Run(*parts)
         else:

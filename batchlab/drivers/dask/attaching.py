@@ -18,10 +18,13 @@ from distributed.core import Status
 
 import batchlab
 from batchlab.drivers.dask import messages
-from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.folders import lab_folder
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
-__all__ = ["find_client", "install_host", "refuse_other", "scale_when_asked"]
+__all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other",
+           "scale_when_asked"]  # fmt: skip
 
 CONNECT_S = 10.0
 SCALE_POLL_S = 1.0
@@ -72,6 +75,9 @@ def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
     """Put the host into the scheduler unless it is there; what the lab is, and its clock."""
     _check_versions(client)
     _check_labs(client, host.account)
+    if host.config.settings.isolate_users:
+        workers = client.run(obstacle_here, host.config, on_error="return")
+        refuse_isolation({f"the worker at {place}": why for place, why in workers.items()})
     client.register_plugin(host, name=host.name)
     hello = messages.AccountRpc(client.scheduler, host.account).batchlab_hello
     answer: tuple[HostConfig, float] = messages.unpack(client.sync(hello))
@@ -93,6 +99,24 @@ def _labs(dask_scheduler: Any) -> dict[str, str]:
     """Where the nodes of each account's lab in this scheduler come from."""
     plugins = dask_scheduler.plugins.values()
     return {lab.account: lab.config.nodes for lab in plugins if isinstance(lab, BatchHost)}
+
+
+def obstacle_here(config: HostConfig) -> str | None:
+    """Why the nodes of a lab that are in this process cannot isolate users."""
+    from batchlab.drivers.dask.users import obstacle  # noqa: PLC0415 - rare
+
+    return obstacle(lab_folder(config.lab_id, config.root))
+
+
+def refuse_isolation(reasons: Mapping[str, Any]) -> None:
+    """Refuse to isolate users where that cannot be done."""
+    for place, reason in reasons.items():
+        if reason is not None:
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"isolate_users cannot be had on {place}: {reason}. Without it, all tasks run as "
+                "the lab's own user",
+            )
 
 
 def _check_versions(client: Any) -> None:

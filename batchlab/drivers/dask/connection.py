@@ -25,10 +25,13 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attaching import (
     find_client,
     install_host,
+    obstacle_here,
+    refuse_isolation,
     refuse_other,
     scale_when_asked,
 )
-from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.own import OwnCluster
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.errors import Conflict, invalid
@@ -125,6 +128,8 @@ class DaskConnection(RemoteConnection):
             journal=str(Path(journal).resolve()) if journal is not None else None,
             storage=_part(storage, settings),
         )
+        if config.settings.isolate_users:
+            refuse_isolation({"this process": obstacle_here(config)})
         cluster = OwnCluster(config)
         host = cluster.host
         return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)

@@ -57,6 +57,7 @@ class _Node:
         self.allocated = False  # ever: the core knows no node that never had a machine
         self.expected = False  # that the worker goes away: we make it
         self.stopping = False
+        self.reimage = False  # to begin with empty folders: nobody was there to empty them
         self.step: asyncio.Task[None] | None = None
         self.overtaken = asyncio.Event()  # what is installed now is not wanted any more
 
@@ -262,7 +263,8 @@ class Fleet:
     async def _install(self, node: _Node, address: str, boot: int) -> str | None:
         """Put the node's agent on a worker; why not, if it cannot be."""
         self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
-        agent = NodeAgent(self._configure(node.start, boot))
+        config = self._configure(node.start, boot)
+        agent = NodeAgent(msgspec.structs.replace(config, reimage=node.reimage))
         try:
             result = await getattr(self._scheduler.rpc(address), "plugin-add")(
                 plugin=pickle.dumps(agent), name=PLUGIN_NAME
@@ -271,6 +273,7 @@ class Fleet:
             return f"the worker at {address} cannot be a node: {error}"
         if result.get("status") != "OK":
             return f"the worker at {address} cannot be a node: {result.get('exception_text')}"
+        node.reimage = False
         return None
 
     async def _equip(self, node: _Node, address: str, boot: int) -> NodeStartFailed | None:
@@ -311,8 +314,7 @@ class Fleet:
     async def _reboot(self, node: _Node, command: RebootNode) -> None:
         address = node.address
         if address is None:
-            if command.reimage and self._supply.own:
-                await threads.call(self._folders(node).reimage)
+            node.reimage = node.reimage or command.reimage
             await self._bring_up(node, command.boot, self._supply.get)
             return
         node.expected = True

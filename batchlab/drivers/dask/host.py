@@ -136,7 +136,8 @@ class BatchHost(SchedulerPlugin):
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         janitor.guard(self.folder)
-        Path(f"{self.folder}/.storage").mkdir(exist_ok=True)
+        for name in (".storage", ".dask"):  # the folder itself may have to let users through
+            Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         return Journal(path, self.config.settings)
 
     def _make_supply(self) -> Supply:
@@ -161,6 +162,7 @@ class BatchHost(SchedulerPlugin):
             speed=config.speed,
             root=config.root,
             release_on_leave=config.release_on_leave,
+            isolate_users=config.settings.isolate_users,
             storage=config.storage,
             application_packages=start.application_packages,
             certificates=self.vault.of(start.certificate_references),

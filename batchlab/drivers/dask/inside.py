@@ -45,6 +45,13 @@ def current(owner: str) -> InsideConnection:
     """
     global _current  # noqa: PLW0603
     address = os.environ.get(SERVICE)
+    if not address and "AZ_BATCH_NODE_ID" in os.environ:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"{owner}() is for elevated tasks where a lab isolates users: it has all rights of "
+            "the account, which this task's user has not. Give the task a user_identity with "
+            "elevation_level='admin'",
+        )
     if not address:
         raise Conflict(
             "OperationInvalidForCurrentState",

@@ -8,9 +8,9 @@ parent is dead, by whatever signal. It then kills what carries the mark of a gua
 deletes the folder: at once, or, when someone else may bring the node back under the same name,
 after a grace, unless the folder's `owner` file tells that this has happened.
 
-A command that clears its environment (``env -i``) loses the mark, but not its session. The
-sessions of running commands stand in a table in memory that both processes share, so writing one
-down costs nothing.
+A command that clears its environment (``env -i``) loses the mark, but not its session, and not
+its user, where that was made for the node (see `users`). The sessions of running commands stand
+in a table in memory that both processes share, so writing one down costs nothing.
 
 As the watchdog has to start fast and must not depend on anything, this file imports nothing but
 the standard library, and nothing of batchlab.
@@ -33,10 +33,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-__all__ = ["dismiss", "enter_session", "guard", "kill_marked", "owner_file", "remove_tree",
-           "socket_file"]  # fmt: skip
+__all__ = ["USERS_FILE", "dismiss", "enter_session", "guard", "kill_marked", "kill_users",
+           "owner_file", "remove_tree", "socket_file", "users_below"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
+USERS_FILE = "/var/run/batchlab-users"
+"""The numbers of users that nodes have taken: see `batchlab.drivers.dask.users`."""
 GRACE_S = 30.0
 """How long the folder of a node outlives its process, for a node that may come back."""
 
@@ -81,6 +83,52 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
     return len(killed)
 
 
+def users_below(folder: str) -> set[int]:
+    """The numbers of the users that were made for a folder, and for those in it."""
+    try:
+        rows = Path(USERS_FILE).read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return set()
+    found = set()
+    for row in rows:
+        number, name, _ = row.split(" ")
+        path = os.fsdecode(bytes.fromhex(name))
+        if path == folder or path.startswith(f"{folder}/"):
+            found.add(int(number))
+    return found
+
+
+def kill_users(numbers: Collection[int]) -> None:
+    """Kill every process of these users, until a look finds none."""
+    for _ in range(_ROUNDS if numbers else 0):
+        found = [pid for pid in _process_ids() if _live_user(pid) in numbers]
+        if not found:
+            break
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _process_ids() -> list[int]:
+    """All processes but this one; empty where there is no /proc."""
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    return [int(name) for name in names if name.isdigit() and int(name) != os.getpid()]
+
+
+def _live_user(pid: int) -> int:
+    """Who began a process that is not just waiting to be reaped; else -1."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            lines = dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
+        return -1 if lines[b"State"].split()[0] in b"ZX" else int(lines[b"Uid"].split()[0])
+    except (OSError, LookupError, ValueError):
+        return -1
+
+
 def _live_session(pid: int) -> int:
     """The session of a process that is not just waiting to be reaped; else 0."""
     try:
@@ -93,19 +141,15 @@ def _live_session(pid: int) -> int:
 
 def _environments() -> Iterator[tuple[int, bytes]]:
     """The processes whose environment we may see, and it, each variable between two NULs."""
-    own = os.getpid()
-    try:
-        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
+    pids = _process_ids()
+    if not pids:
         yield from _environments_by_ps()
-        return
     for pid in pids:
-        if pid != own:
-            try:
-                with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-                    yield pid, b"\0" + (file.read() or b"") + b"\0"
-            except OSError:
-                continue
+        try:
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                yield pid, b"\0" + (file.read() or b"") + b"\0"
+        except OSError:
+            continue
 
 
 def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
@@ -124,6 +168,8 @@ def remove_tree(path: str) -> None:
 
     def unlock(function: Callable[[str], None], name: str, _: object) -> None:
         """A task may have taken its own permissions away: give them back and try again."""
+        if os.geteuid() == 0:
+            return  # no permission can stop root, and a link in the way could lead it astray
         with contextlib.suppress(OSError):
             for place in (os.path.dirname(name), name):
                 if not os.path.islink(place):
@@ -319,6 +365,7 @@ def _kill_nodes(folder: str) -> None:
     mark = ROOT_MARK + os.fsencode(folder)
     kill_marked(mark, below=True)
     kill_marked(mark)
+    kill_users(users_below(folder))
 
 
 def _owner(folder: str) -> str:

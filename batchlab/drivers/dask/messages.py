@@ -76,6 +76,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         Seconds of lab time in a second of wall clock.
     root : str, optional
         Where the lab's folder is made; the worker's directory for temporary files if omitted.
+    isolate_users : bool
+        Whether runs really run as the users that they name.
+    reimage : bool
+        Whether the node begins with empty folders, whatever it finds.
     release_on_leave : bool
         Whether a node that leaves while jobs live on runs their release.
     storage : StorageLocation, optional
@@ -97,6 +101,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
+    isolate_users: bool = False
+    reimage: bool = False
     storage: StorageLocation | None = None
     application_packages: tuple[PackageToInstall, ...] = ()
     certificates: tuple[NodeCertificate, ...] = ()

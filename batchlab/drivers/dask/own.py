@@ -15,7 +15,8 @@ import dask
 from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
-from batchlab.drivers.dask.host import BatchHost, HostConfig
+from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
 
 __all__ = ["OwnCluster"]

@@ -20,9 +20,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from batchlab.core.views import FailureInfo
-from batchlab.drivers.dask.janitor import enter_session, kill_marked
+from batchlab.drivers.dask.janitor import enter_session, kill_marked, kill_users
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import Owner
 
 __all__ = ["LaunchFailed", "Process", "split_command"]
 
@@ -78,6 +82,8 @@ class Process:
     environment : mapping
     stdout, stderr : str
         Files that are written anew.
+    owner : Owner, optional
+        Who it runs as; the user of this process if omitted.
 
     Raises
     ------
@@ -92,18 +98,21 @@ class Process:
         environment: Mapping[str, str],
         stdout: str,
         stderr: str,
+        owner: Owner | None = None,
     ) -> None:
         self._lock = threading.Lock()
         self._reaped = False
         self._killed = False
         self._environment = environment
+        self._killable = owner.killable if owner is not None else ()
+        identity: dict[str, Any] = {"close_fds": False} if owner is None else owner.process
         with contextlib.ExitStack() as opened:
-            out = _open_stream(stdout, opened)
-            err = _open_stream(stderr, opened)
+            out = _open_stream(stdout, opened, owner)
+            err = _open_stream(stderr, opened, owner)
             try:
                 self._popen = subprocess.Popen(
                     words, cwd=directory, env=environment, stdin=_nothing(), stdout=out,
-                    stderr=err, start_new_session=True, close_fds=False,
+                    stderr=err, start_new_session=True, **identity,
                 )  # fmt: skip
             except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
                 raise _not_launched(words, directory, error) from None
@@ -159,6 +168,7 @@ class Process:
             kill_marked(
                 b"AZ_BATCH_TASK_DIR=" + os.fsencode(self._environment["AZ_BATCH_TASK_DIR"])
             )
+            kill_users(self._killable)
         return 128 - code if code < 0 else code
 
     def _ended(self) -> bool:
@@ -177,7 +187,7 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _open_stream(path: str, opened: contextlib.ExitStack) -> int:
+def _open_stream(path: str, opened: contextlib.ExitStack, owner: Owner | None) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         number = os.open(path, flags, 0o644)
@@ -188,6 +198,8 @@ def _open_stream(path: str, opened: contextlib.ExitStack) -> int:
             server=True,
         ) from None
     opened.callback(os.close, number)
+    if owner is not None:
+        os.fchown(number, owner.uid, owner.gid)
     return number
 
 

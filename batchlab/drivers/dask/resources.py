@@ -1,24 +1,32 @@
 """Resource files: what a run needs is put into its working directory before its command starts.
 
 A source is a local path, any URL that fsspec reads, or the blobs of a container. A target never
-leaves the working directory, also where a symbolic link on the way to it leads outside.
+leaves the working directory, also where a symbolic link on the way to it leads outside. Where
+runs have users of their own, the node puts files where the run's user may, and reads files of its
+machine only if that user may.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import IO
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, TYPE_CHECKING
 
 from batchlab.core.specs import ResourceFile
 from batchlab.core.views import FailureInfo
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.locations import OBJECT_STORES, protocol_of
 
-__all__ = ["DownloadFailed", "fetch"]
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import Owner
+
+__all__ = ["DownloadFailed", "by_service", "fetch", "rights"]
 
 _CHUNK = 2**20
+_REMOTE = (*OBJECT_STORES, "http", "https", "memory")
 
 
 class DownloadFailed(Exception):
@@ -34,6 +42,7 @@ def fetch(
     directory: str,
     wanted: Callable[[], bool] = lambda: True,
     store: BlobStore | None = None,
+    owner: Owner | None = None,
 ) -> None:
     """Put resource files into a directory.
 
@@ -46,6 +55,8 @@ def fetch(
         Asked from time to time; when it is False the rest is left.
     store : BlobStore, optional
         The lab's storage.
+    owner : Owner, optional
+        Whose files they are to be; the user of this process if omitted.
 
     Raises
     ------
@@ -55,24 +66,42 @@ def fetch(
     """
     for file in files:
         try:
-            for target, source in sources(file, store):
+            url = file.http_url
+            if file.storage_container_url is not None and store is not None:
+                url = store.resolve(file.storage_container_url).url
+            reader = None if by_service(url, store) else owner
+            with rights(reader):
+                found = list(sources(file, store))
+            for target, source in found:
                 if not wanted():
                     return
-                _copy(source, target, file, directory, wanted)
+                with rights(reader):
+                    opened = source()
+                with opened:
+                    with rights(owner):
+                        written = _open_target(target, file.file_mode, directory)
+                    with written:
+                        while wanted() and (chunk := opened.read(_CHUNK)):
+                            written.write(chunk)
         except Exception as error:
             raise DownloadFailed(download_failure(file, failed(error))) from None
 
 
-def _copy(
-    source: Callable[[], IO[bytes]],
-    path: str,
-    file: ResourceFile,
-    directory: str,
-    wanted: Callable[[], bool],
-) -> None:
-    with source() as opened, _open_target(path, file.file_mode, directory) as target:
-        while wanted() and (chunk := opened.read(_CHUNK)):
-            target.write(chunk)
+def rights(owner: Owner | None) -> AbstractContextManager[None]:
+    """What reaches files with the rights of a user; None is the user of this process."""
+    return nullcontext() if owner is None else owner.acting()
+
+
+def by_service(url: str | None, store: BlobStore | None) -> bool:
+    """Whether the service itself stands for what a URL gives: its storage, and other machines.
+
+    What else a URL may name is of this machine, and there users count.
+    """
+    if url is None:
+        return True
+    if ".." in url.split("/") or "::" in url:
+        return False
+    return (store is not None and store.owns(url)) or protocol_of(url) in _REMOTE
 
 
 def _open_target(name: str, mode: str, directory: str) -> IO[bytes]:

@@ -17,7 +17,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
@@ -33,7 +35,10 @@ from batchlab.durations import format_duration
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
-__all__ = ["Ending", "Run", "make_directories"]
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import NodeUsers, Owner
+
+__all__ = ["Ending", "Run"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -55,6 +60,8 @@ class Run:
         The lab's storage, for runs with files in containers.
     equipment : Equipment, optional
         The node's application packages and certificates.
+    users : NodeUsers, optional
+        The users of the node, where runs really run as somebody.
 
     Attributes
     ----------
@@ -73,6 +80,7 @@ class Run:
         meter: Meter,
         store: BlobStore | None = None,
         equipment: Equipment | None = None,
+        users: NodeUsers | None = None,
     ) -> None:
         self.order = order
         self._node = node
@@ -80,6 +88,8 @@ class Run:
         self._done = done
         self._store = store
         self._equipment = equipment
+        self._users = users
+        self._owner: Owner | None = None
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
@@ -149,21 +159,38 @@ class Run:
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
         words = split_command(order.command_line)
-        variables = environment(order, self._node, self._inherited)
-        make_directories(variables, (OUT, ERR) if order.output_files else ())
+        variables = self._make_ready()
         self._equip(variables)
         if order.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-            fetch(order.resource_files, working, self._wanted, self._store)
+            fetch(order.resource_files, working, self._wanted, self._store, self._owner)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
 
     def _equip(self, variables: dict[str, str]) -> None:
         """Put what the run needs of the node's certificates and of packages in place."""
         equipment, order = self._equipment, self.order
         if equipment is not None:
-            equipment.place_certificates(order.kind, variables["AZ_BATCH_CERTIFICATES_DIR"])
+            certificates = variables["AZ_BATCH_CERTIFICATES_DIR"]
+            equipment.place_certificates(order.kind, certificates)
+            if self._owner is not None:
+                self._owner.give_all(certificates)
             if order.application_packages:
                 equipment.install(order.application_packages, self._wanted)
+
+    def _make_ready(self) -> dict[str, str]:
+        """Make the folders of the run, for who runs it; its variables."""
+        order, node, inherited = self.order, self._node, self._inherited
+        if self._users is not None:
+            directory = f"{node.root_directory}/{order.directory}"
+            self._owner = self._users.make_directory(directory, order.user)
+            inherited = self._owner.environment(inherited, f"{directory}/wd")
+            if not self._owner.is_root:
+                node = msgspec.structs.replace(node, service="")
+        variables = environment(order, node, inherited)
+        _make_directories(variables, (OUT, ERR) if order.output_files else ())
+        if self._owner is not None:
+            self._owner.give(variables["AZ_BATCH_TASK_WORKING_DIR"], 0o750)
+        return variables
 
     def _wanted(self) -> bool:
         return self._ending is None
@@ -175,7 +202,7 @@ class Run:
             if self._ending is None:
                 self._process = Process(
                     words, f"{directory}/wd", variables,
-                    f"{directory}/stdout.txt", f"{directory}/stderr.txt",
+                    f"{directory}/stdout.txt", f"{directory}/stderr.txt", self._owner,
                 )  # fmt: skip
             return self._process
 
@@ -186,7 +213,10 @@ class Run:
                 return None
             self._code = code
         root = self._node.root_directory
-        return upload(outputs, self._store, root, variables, lambda: self._ending != "cancelled")
+        return upload(
+            outputs, self._store, root, variables, lambda: self._ending != "cancelled",
+            self._owner,
+        )  # fmt: skip
 
     def _exited(
         self, code: int | None, failure: FailureInfo | None, ending: Ending | None
@@ -216,7 +246,7 @@ class Run:
         )
 
 
-def make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
+def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
     """Make what a run needs; what an earlier run has written to its streams and logs goes."""
     directory = variables["AZ_BATCH_TASK_DIR"]
     try:

@@ -12,13 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.environment import environment
 from batchlab.core.inputs import RunCoordinated
 from batchlab.core.outputs import Coordination
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import fetch
-from batchlab.drivers.dask.runs import Ending, Run, make_directories
-from batchlab.storage.uploads import ERR, OUT
+from batchlab.drivers.dask.runs import Ending, Run
 
 __all__ = ["SubtaskRun"]
 
@@ -64,19 +62,21 @@ class SubtaskRun(Run):
     def _perform(self) -> None:
         coordination, order = self._coordination, self.order
         words = split_command(coordination.command_line)
-        variables = environment(order, self._node, self._inherited)
+        variables = self._make_ready()
         directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
-        make_directories(variables, (OUT, ERR) if order.output_files else ())
         self._equip(variables)
-        fetch(coordination.resource_files, shared, self._wanted, self._store)
-        fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store)
+        if self._owner is not None:
+            self._owner.share(shared)
+        fetch(coordination.resource_files, shared, self._wanted, self._store, self._owner)
+        fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store, self._owner)
         streams = f"{directory}/" if coordination.subtask else f"{directory}/coordination-"
         with self._lock:
             if self._ending is not None:
                 return
             self._service = Process(
-                words, f"{directory}/wd", variables, f"{streams}stdout.txt", f"{streams}stderr.txt"
-            )
+                words, f"{directory}/wd", variables, f"{streams}stdout.txt",
+                f"{streams}stderr.txt", self._owner,
+            )  # fmt: skip
         self._note(self._service)
         began = self.began
         try:

@@ -1,22 +1,28 @@
 """Output files of real runs: found on the node's disk, uploaded by the node's own process.
 
-Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere.
+Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere;
+where runs have users of their own, only what the run's user may read.
 An upload is carried out by a thread of its own, so that one that hangs can be given up.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.dask.resources import by_service, rights
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed, failed
 from batchlab.storage.uploads import ERR, OUT, TIMED_OUT, Upload, upload_failure
+
+if TYPE_CHECKING:
+    from batchlab.drivers.dask.users import Owner
 
 __all__ = ["STALL_S", "upload"]
 
@@ -27,11 +33,17 @@ STALL_S = 900.0
 class _Disk:
     """The disk of the node, as far as it may be uploaded."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, owner: Owner | None = None) -> None:
         self._root = os.path.realpath(root)
+        self._owner = owner
+        self._opened: int | None = None
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
         """Return paths of files below a directory; links to directories are not followed."""
+        with rights(self._owner):
+            return iter(list(self._list(base, deep=deep)))
+
+    def _list(self, base: str, *, deep: bool) -> Iterator[str]:
         if deep:
             for folder, _, names in os.walk(base):
                 before = folder[len(base) :].lstrip("/")
@@ -46,9 +58,34 @@ class _Disk:
     def content(self, path: str) -> str | None:
         """Return where a file really is, if it is one."""
         real = os.path.realpath(path)
+        if self._owner is not None:
+            return self._open(path, self._owner)
+        self._check(path, real)
+        return real if os.path.isfile(real) else None
+
+    def _check(self, path: str, real: str) -> None:
         if not real.startswith(self._root + "/"):
             raise StorageFailed("other", f"{path} is not below the node's root {self._root}")
-        return real if os.path.isfile(real) else None
+
+    def _open(self, path: str, owner: Owner) -> str | None:
+        """Open a file as its user may, and give a path that stays this file, until the next."""
+        self.close()
+        try:
+            with owner.acting():
+                self._opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageFailed("denied", f"{path} cannot be read: {error.strerror}") from None
+        place = f"/proc/self/fd/{self._opened}"
+        self._check(path, os.readlink(place))
+        return place if stat.S_ISREG(os.fstat(self._opened).st_mode) else None
+
+    def close(self) -> None:
+        """Let go of the file that was last looked at."""
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
 
 
 class _Logs:
@@ -79,6 +116,7 @@ def upload(
     root: str,
     environment: Mapping[str, str],
     wanted: Callable[[], bool],
+    owner: Owner | None = None,
 ) -> FailureInfo | None:
     """Upload the output files of a run; blocks until it is over.
 
@@ -94,7 +132,15 @@ def upload(
         The run's variables.
     wanted : callable
         Asked from time to time; when it is False the rest is left.
+    owner : Owner, optional
+        Who the run ran as; the user of this process if omitted.
     """
+    for output in outputs if owner is not None and not owner.is_root else ():
+        url = store.resolve(output.destination.container.container_url).url
+        if not by_service(url, store):
+            reason = f"{url} is of this machine, where the task's user may not write"
+            return upload_failure("FileUploadAccessDenied", reason, output)
+    disk = _Disk(root, owner)
     given_up = threading.Event()
     result: list[FailureInfo | None] = []
     try:
@@ -102,7 +148,7 @@ def upload(
     except OSError as error:
         return upload_failure("FileUploadMiscError", f"its log cannot be written: {error}")
     work = Upload(
-        store, _Disk(root), environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
+        store, disk, environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
         lambda: wanted() and not given_up.is_set(),
     )  # fmt: skip
 
@@ -113,6 +159,7 @@ def upload(
             result.append(upload_failure("FileUploadMiscError", failed(error).reason))
         finally:
             logs.close()
+            disk.close()
 
     thread = threading.Thread(target=carry_out, name="batchlab-upload", daemon=True)
     thread.start()

@@ -1,0 +1,333 @@
+"""The outputs of jobs and tasks, kept in the lab's storage by Azure's file conventions.
+
+They outlive nodes, tasks and retention times: whoever knows the job's id finds them. In a notebook
+take ``job.output_storage`` and ``task.output_storage``; inside a task the same of `Job.current`
+and `Task.current`. The container of a job is made with its first output.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from batchlab.core.specs import OutputFileBlobContainerDestination
+from batchlab.drivers.ports import Connection
+from batchlab.durations import parse_duration
+from batchlab.errors import BatchError, NotFound, invalid
+from batchlab.handles.base import Shown
+from batchlab.handles.storage import BlobList, Container, as_file, told
+from batchlab.handles.verbs import Duration, verb
+from batchlab.storage.containers import Blob, BlobContainer
+from batchlab.storage.conventions import (
+    TaskOutputKind,
+    job_container_name,
+    output_prefix,
+)
+
+__all__ = ["JobOutputStorage", "OutputStorage", "TaskOutputStorage", "TrackedSave"]
+
+BLOCK = 4 * 2**20
+FLUSH_S = 15.0
+Kind = Any
+"""A `JobOutputKind` or `TaskOutputKind`, by whose outputs they are."""
+
+
+class OutputStorage(Shown):
+    """What both kinds have in common. Names of outputs are relative to their kind."""
+
+    __slots__ = ("_blobs", "_job_id", "_task_id")
+
+    def __init__(self, connection: Connection, job_id: str, task_id: str | None = None) -> None:
+        self._blobs = connection.storage.container(job_container_name(job_id))
+        self._job_id = job_id
+        self._task_id = task_id
+
+    @property
+    def container_name(self) -> str:
+        """The name of the job's container."""
+        return job_container_name(self._job_id)
+
+    @property
+    def url(self) -> str:
+        """The URL of the job's container."""
+        return self._blobs.url
+
+    @verb
+    def save(
+        self, kind: Kind, source: bytes | str | os.PathLike[str], name: str | None = None
+    ) -> Blob:
+        """Keep a file as an output, or replace the output of that name.
+
+        Parameters
+        ----------
+        kind : str
+            ``"JobOutput"``, ``"JobPreview"``, or of a task ``"TaskOutput"``, ``"TaskPreview"``,
+            ``"TaskLog"``, ``"TaskIntermediate"``.
+        source : bytes or path
+            What is to be kept, or a file; a relative path is from the current directory, which in
+            a task is its working directory.
+        name : str, optional
+            Its name; the relative path if omitted.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind or file, or a name is needed.
+        """
+        where = self._place(kind, _named(source, name))
+        if not isinstance(source, bytes):
+            source = as_file(source)
+        self._container().url_of(where)  # refuses what is no name
+        return self._shown(self._prepared().upload(source, where), kind)
+
+    @verb
+    def list(self, kind: Kind) -> BlobList:
+        """Return the outputs of a kind, sorted by name; none if nothing was kept yet."""
+        start = self._start(kind)
+        with told():
+            if not self._blobs.exists():
+                return BlobList()
+        found = self._container().list(start)
+        return BlobList(self._shown(blob, kind) for blob in found)
+
+    @verb
+    def read(self, kind: Kind, name: str) -> bytes:
+        """Return what is in an output."""
+        where = self._place(kind, name)
+        return self._container().read(where)
+
+    @verb
+    def text(self, kind: Kind, name: str) -> str:
+        """Return an output as text: UTF-8, with U+FFFD for what is none."""
+        where = self._place(kind, name)
+        return self._container().text(where)
+
+    @verb
+    def download(self, kind: Kind, name: str, to: str | os.PathLike[str] = ".") -> Path:
+        """Copy an output to this machine; see `Container.download`."""
+        where = self._place(kind, name)
+        return self._container().download(where, to)
+
+    @verb
+    def delete(self, kind: Kind, name: str) -> None:
+        """Delete an output."""
+        where = self._place(kind, name)
+        self._container().delete(where)
+
+    @verb
+    def url_of(self, kind: Kind, name: str) -> str:
+        """Return the URL of an output, for fsspec and ``http_url``; it need not be there."""
+        where = self._place(kind, name)
+        return self._container().url_of(where)
+
+    def _container(self) -> Container:
+        return Container(self._blobs, self.container_name)
+
+    def _prepared(self) -> Container:
+        with told():
+            if not self._blobs.exists():
+                self._blobs.create()
+        return self._container()
+
+    def _start(self, kind: Kind) -> str:
+        return output_prefix(kind, self._task_id, type(self).__name__) + "/"
+
+    def _place(self, kind: Kind, name: Any) -> str:
+        if isinstance(name, Blob):
+            name = name.name
+        if not isinstance(name, str):
+            raise invalid("name", name, "must be text", owner=type(self).__name__)
+        return self._start(kind) + name
+
+    def _shown(self, blob: Blob, kind: Kind) -> Blob:
+        return msgspec.structs.replace(blob, name=blob.name.removeprefix(self._start(kind)))
+
+    def __repr__(self) -> str:
+        whose = f"job {self._job_id!r}"
+        if self._task_id is not None:
+            whose = f"task {self._task_id!r} of {whose}"
+        return f"Outputs of {whose} in container {self.container_name}"
+
+
+class JobOutputStorage(OutputStorage):
+    """Outputs of a job as a whole: ``"JobOutput"`` and ``"JobPreview"``."""
+
+    __slots__ = ()
+
+    @verb
+    def destination(
+        self, kind: TaskOutputKind, task_id: str, name: str | None = None
+    ) -> OutputFileBlobContainerDestination:
+        """Where output files of a task go to be its outputs; makes the container.
+
+        Parameters
+        ----------
+        kind : str
+            As of `TaskOutputStorage`.
+        task_id : str
+        name : str, optional
+            The name of the output, for a pattern without wildcards; needed there.
+        """
+        path = output_prefix(kind, task_id, "JobOutputStorage.destination")
+        path = path if name is None else f"{path}/{name}"
+        return OutputFileBlobContainerDestination(container_url=self._prepared().url, path=path)
+
+
+class TaskOutputStorage(OutputStorage):
+    """Outputs of a task: ``"TaskOutput"``, ``"TaskPreview"``, ``"TaskLog"``, ...
+
+    ``"TaskLog"`` is the place for what it prints, ``"TaskIntermediate"`` for what only other tasks
+    need.
+    """
+
+    __slots__ = ()
+
+    @verb
+    def save_tracked(
+        self,
+        source: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        kind: TaskOutputKind = "TaskLog",
+        interval: Duration = FLUSH_S,
+    ) -> TrackedSave:
+        """Keep a file that grows, such as a log: what is added goes out again and again.
+
+        Parameters
+        ----------
+        source : path
+            It need not be there yet.
+        name : str, optional
+            As for `save`.
+        kind : str, default "TaskLog"
+        interval : duration, default 15 seconds
+            From one flush to the next, on the wall clock.
+
+        Returns
+        -------
+        TrackedSave
+            To be closed when the file is complete, or used in ``with``.
+        """
+        where = self._place(kind, _named(source, name))
+        span = parse_duration(interval, name="interval", owner="save_tracked").total_seconds()
+        if span <= 0:
+            raise invalid("interval", interval, "must be longer than nothing",
+                          owner="save_tracked")  # fmt: skip
+        self._container().url_of(where)  # refuses what is no name
+        self._prepared()
+        return TrackedSave(self._blobs, where, os.fspath(source), span)
+
+
+class TrackedSave:
+    """A file that is kept while it grows, until `close`.
+
+    Only ever what was added since the last flush is sent. A file that became shorter was begun
+    anew, and so is what is kept of it. A flush that fails is made good by the next.
+    """
+
+    def __init__(self, blobs: BlobContainer, blob: str, path: str, interval_s: float) -> None:
+        self._blobs = blobs
+        self._blob = blob
+        self._path = os.path.abspath(path)  # noqa: PTH100 - of a file that need not be there
+        self._interval_s = interval_s
+        self._sent: int | None = 0
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._error: BatchError | None = None
+        self._forget()
+        self._thread = threading.Thread(target=self._keep, name="batchlab-tracked", daemon=True)
+        self._thread.start()
+
+    @property
+    def error(self) -> BatchError | None:
+        """Why the last flush failed; None when it did not."""
+        return self._error
+
+    def flush(self) -> None:
+        """Send what was added since the last time.
+
+        Raises `BatchError` when the storage does not take it.
+        """
+        with self._lock:
+            try:
+                self._flush()
+            except BatchError as error:
+                self._error, self._sent = error, None
+                raise
+            self._error = None
+
+    def close(self) -> None:
+        """Send the rest, and stop. Harmless when done twice."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._thread.join()
+            self.flush()
+
+    def _keep(self) -> None:
+        while not self._closed.wait(self._interval_s):
+            try:
+                self.flush()
+            except BatchError:
+                continue  # the next one makes it good; `error` tells of it meanwhile
+
+    def _flush(self) -> None:
+        if self._sent is None:
+            self._sent = self._size()
+        try:
+            file = open(self._path, "rb")  # noqa: PTH123, SIM115 - may not be there
+        except FileNotFoundError:
+            return
+        with file, told():
+            if os.fstat(file.fileno()).st_size < self._sent:
+                self._forget()
+            file.seek(self._sent)
+            while data := file.read(BLOCK):
+                self._blobs.append(self._blob, data)
+                self._sent += len(data)
+
+    def _size(self) -> int:
+        """How much of it has been kept: after a failure nobody else knows."""
+        try:
+            with told():
+                return self._blobs.stat(self._blob).content_length
+        except NotFound:
+            return 0
+
+    def _forget(self) -> None:
+        self._sent = 0
+        try:
+            with told():
+                self._blobs.delete(self._blob)
+        except NotFound:
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _named(source: Any, name: Any) -> Any:
+    """Return the name an output gets: the one that was given, or the relative path of its file."""
+    if name is not None:
+        return name
+    path = None if isinstance(source, bytes) else source
+    try:
+        parts = PurePosixPath(path).parts  # type: ignore[arg-type]
+    except TypeError:
+        parts = ()
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise invalid("name", None, "give name=: only a relative path below the current directory "
+                      "is its own name", owner="save")  # fmt: skip
+    return "/".join(parts)

@@ -1,0 +1,58 @@
+"""The file conventions of Azure Batch: where the outputs of a job and of its tasks are kept.
+
+A job has a container, named after it, so that whoever knows the job's id finds its outputs. Those
+of the job itself are ``$JobOutput/...``, those of a task ``<task id>/$TaskOutput/...``: the kinds
+keep what is wanted apart from previews, logs and what is only of use on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal
+
+from batchlab.core.specs.files import is_container_name
+from batchlab.errors import invalid
+
+__all__ = [
+    "JOB_KINDS",
+    "TASK_KINDS",
+    "JobOutputKind",
+    "TaskOutputKind",
+    "job_container_name",
+    "output_prefix",
+]
+
+JobOutputKind = Literal["JobOutput", "JobPreview"]
+TaskOutputKind = Literal["TaskOutput", "TaskPreview", "TaskLog", "TaskIntermediate"]
+JOB_KINDS = ("JobOutput", "JobPreview")
+TASK_KINDS = ("TaskOutput", "TaskPreview", "TaskLog", "TaskIntermediate")
+_DASHES = re.compile("[:_-]+")
+_CLEANED = 15
+
+
+def job_container_name(job_id: str) -> str:
+    """Return the name of the container that holds the outputs of a job.
+
+    ``job-`` and the id in lower case, where that is a name for a container; else what can be kept
+    of the id, and the SHA-1 of the id in lower case.
+    """
+    lower = job_id.lower()
+    name = f"job-{lower}"
+    if is_container_name(name):
+        return name
+    cleaned = _DASHES.sub("-", lower).strip("-")[:_CLEANED].strip("-") or "job"
+    digest = hashlib.sha1(lower.encode(), usedforsecurity=False).hexdigest()
+    return f"job-{cleaned}-{digest}"
+
+
+def output_prefix(kind: str, task_id: str | None, owner: str) -> str:
+    """Return how the names of outputs of a kind begin, without a slash at the end.
+
+    Raises `InvalidRequest` ``InvalidPropertyValue`` for a kind that there is not.
+    """
+    kinds = JOB_KINDS if task_id is None else TASK_KINDS
+    found = next((known for known in kinds if known.lower() == str(kind).lower()), None)
+    if found is None:
+        raise invalid("kind", kind, f"must be one of {', '.join(kinds)}", owner=owner)
+    return f"${found}" if task_id is None else f"{task_id}/${found}"

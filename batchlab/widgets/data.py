@@ -1,0 +1,71 @@
+"""What files of nodes, and containers of the lab's storage with their blobs look like."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from batchlab.handles.files import FileList, Files
+from batchlab.handles.storage import BlobList, Container, Storage
+from batchlab.widgets.html import Html, card, code, table, tag
+
+__all__ = ["blobs_card", "container_card", "file_list_card", "files_card", "storage_card"]
+
+ROWS = 20
+GREY = "#999999"
+
+
+def files_card(files: Files) -> Html:
+    """Draw what is in the directory of a task or node."""
+    return card(repr(files), "", [], _file_table(files.list()), colour=GREY)
+
+
+def file_list_card(entries: FileList) -> Html:
+    """Draw entries of a directory."""
+    return card("Files", "", [], _file_table(entries), colour=GREY)
+
+
+def storage_card(storage: Storage) -> Html:
+    """Draw the containers of a lab."""
+    names = list(storage)
+    rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
+    grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
+    more = grid if names else tag("p", "no containers", cls="bl-muted")
+    return card("Storage", "", [("Kept in", code(storage.url))], more, colour=GREY)
+
+
+def container_card(container: Container) -> Html:
+    """Draw a container and its blobs."""
+    pairs = [("URL", code(container.url))]
+    return card("Container", container.name, pairs, _blob_table(container.list()), colour=GREY)
+
+
+def blobs_card(blobs: BlobList) -> Html:
+    """Draw blobs of a container."""
+    return card("Blobs", "", [], _blob_table(blobs), colour=GREY)
+
+
+def _file_table(entries: FileList) -> Html:
+    rows = [
+        (
+            entry.name + "/" * entry.is_directory,
+            "" if entry.content_length is None else f"{entry.content_length:,}",
+            _time(entry.last_modified),
+        )
+        for entry in entries[:ROWS]
+    ]
+    columns = ("name", "bytes", "changed")
+    return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
+
+
+def _blob_table(blobs: BlobList) -> Html:
+    if not blobs:
+        return tag("p", "no blobs", cls="bl-muted")
+    rows = [
+        (blob.name, f"{blob.content_length:,}", _time(blob.last_modified)) for blob in blobs[:ROWS]
+    ]
+    columns = ("name", "bytes", "changed")
+    return table("", columns, rows, left_out=len(blobs) - len(rows), numbers=("bytes",))
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
