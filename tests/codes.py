@@ -143,6 +143,8 @@ REFUSALS: dict[str, str] = {
     ),
     # 413
     "RequestEntityTooLarge": "core/test_refusals.py::test_resource_files_too_many_are_refused",
+    # 416
+    "InvalidRange": "widgets/test_answers_limits.py::test_download_of_a_huge_file_is_refused",
     # 5xx
     "InternalError": (
         "drivers/dask/test_dask_lab.py::"
@@ -264,7 +266,7 @@ WIRE = (
     "OutOfRangeQueryParameterValue", "InvalidHttpVerb", "RequestUrlFailedToParse",
     "InvalidAuthenticationInfo", "UnsupportedRequestVersion",
     "MultipleConditionHeadersNotSupported", "AuthenticationFailed",
-    "InsufficientAccountPermissions", "AccountIsDisabled", "RequestBodyTooLarge", "InvalidRange",
+    "InsufficientAccountPermissions", "AccountIsDisabled", "RequestBodyTooLarge",
     "JobPreparationTaskNotRunOnNode", "JobReleaseTaskNotRunOnNode",
     "JobPreparationTaskNotSpecified", "JobReleaseTaskNotSpecified", "ServerBusy",
 )  # fmt: skip

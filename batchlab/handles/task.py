@@ -40,6 +40,7 @@ from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
+from batchlab.handles.results import SeenResult
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -83,7 +84,7 @@ class Task(Handle):
     end_time = Seen[datetime | None]("When it was completed.")
     exit_code = Seen[int | None]("Exit code of the last run; None if none was launched yet.")
     failure_info = Seen[FailureInfo | None]("Why it failed: `category`, `code`, `message`.")
-    result = Seen[str | None]("``success`` or ``failure``, once completed.")
+    result = SeenResult()
     retry_count = Seen[int]("How often it was repeated because its exit code was not zero.")
     last_retry_time = Seen[datetime | None]("When it was last repeated.")
     requeue_count = Seen[int]("How often it was queued again because its node went.")
