@@ -15,7 +15,7 @@ SOON = 60
 @pytest.fixture
 def cluster():
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as made:  # fmt: skip
+                      dashboard_address=":0") as made:  # fmt: skip
         yield made
 
 

@@ -254,7 +254,7 @@ def test_multi_instance_task_shares_its_directory_with_its_user(lab, identity):
 @as_root
 def test_account_reads_nothing_of_another_account(place):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         address = cluster.scheduler_address
         options = {"isolate_users": True, "root": place}
         a = bl.Lab(address, account="a", **options)
@@ -452,7 +452,7 @@ def test_isolation_without_root_is_refused_with_the_reason(monkeypatch):
         bl.Lab(isolate_users=True)
     assert refused.value.code == "OperationInvalidForCurrentState"
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         with pytest.raises(bl.Conflict, match=r"the worker at .*: it needs root"):
             bl.Lab(cluster, isolate_users=True)
         with bl.Lab(cluster) as lab:  # nothing was begun
