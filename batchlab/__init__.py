@@ -60,6 +60,7 @@ from batchlab.errors import (
     LabFailed,
     NotFound,
     ServerBusy,
+    TaskFailed,
     WaitNeverEnds,
     WaitTimeout,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "Task",
     "TaskConstraints",
     "TaskDependencies",
+    "TaskFailed",
     "TaskIdRange",
     "TaskOutputStorage",
     "TaskSchedulingPolicy",

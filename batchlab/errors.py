@@ -7,6 +7,7 @@
     ├─ NotFound             404  there is no such pool, node, job, task or file
     ├─ Conflict             409  well formed, but not in the state the thing is in now
     ├─ ServerBusy           503  asked too often: the same request may succeed later
+    ├─ TaskFailed           409  a task has no result, and its function raised no exception
     ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
     ├─ WaitNeverEnds             a wait for something that nothing under way will bring about
     └─ LabFailed            500  a fault of batchlab's own, with the place of its journal
@@ -25,6 +26,7 @@ __all__ = [
     "LabFailed",
     "NotFound",
     "ServerBusy",
+    "TaskFailed",
     "WaitNeverEnds",
     "WaitTimeout",
 ]
@@ -93,6 +95,16 @@ class ServerBusy(BatchError):
     """Asked too often; the same request may succeed later (HTTP 503)."""
 
     status = 503
+
+
+class TaskFailed(BatchError):
+    """A Python task has no result, for a reason that is not an exception of its function's own.
+
+    Its process was killed, its files could not be fetched, its result could not be stored ...:
+    `code` is that of the task's ``failure_info``.
+    """
+
+    status = 409
 
 
 class WaitTimeout(BatchError, TimeoutError):

@@ -26,6 +26,7 @@ LINES = [
     {"batchlab.core"},
     {"batchlab.storage"},
     {
+        "batchlab.drivers.calls",
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
         "batchlab.drivers.journal",
@@ -173,6 +174,7 @@ def test_public_things_say_what_they_are() -> None:
 
 def test_import_of_the_package_is_light() -> None:
     heavy = ["distributed", "dask", "ipywidgets", "tornado", "fsspec", "IPython", "rich", "typer"]
+    heavy += ["pandas", "cloudpickle", "concurrent.futures", "batchlab.autoscale.evaluate"]
     code = f"import sys, batchlab; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -13,14 +13,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from fnmatch import translate
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchlab.core.ids import fold
 from batchlab.core.phases import TaskCompleted
 from batchlab.core.questions import PageTasks, TaskPage
-from batchlab.core.records import JobRecord, TaskRecord
 from batchlab.core.views import TaskView, View
 from batchlab.errors import invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.records import JobRecord, TaskRecord
 
 __all__ = ["Where", "matching", "page_tasks"]
 

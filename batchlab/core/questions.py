@@ -264,6 +264,16 @@ class TaskIs(Condition, frozen=True, kw_only=True):
         return f"task {self.task_id!r} of job {self.job_id!r} is {self.state}"
 
 
+class TaskCompletedSince(Condition, frozen=True, kw_only=True):
+    """The number of completed tasks of the job is not `completed` any more."""
+
+    job_id: str
+    completed: int
+
+    def __str__(self) -> str:
+        return f"another task of job {self.job_id!r} is completed"
+
+
 class CertificateIs(Condition, frozen=True, kw_only=True):
     """The certificate's state is `state`; ``deleted``: it is gone."""
 

@@ -75,6 +75,9 @@ def met(core: Core, condition: questions.Condition) -> bool:
         case questions.TasksCompleted(job_id=job_id):
             job = core.job(job_id)
             return not job.active and not job.running
+        case questions.TaskCompletedSince(job_id=job_id, completed=completed):
+            job = core.job(job_id)
+            return job.succeeded + job.failed != completed
     raise invalid("condition", condition, "is not one that can be waited for")
 
 
@@ -108,6 +111,12 @@ def hopeless(core: Core, condition: questions.Condition) -> list[Reason]:
             return [_stays(f"Certificate {thumbprint}", phase.state, state)]
         case questions.TasksCompleted(job_id=job_id):
             return _tasks(core, core.job(job_id))
+        case questions.TaskCompletedSince(job_id=job_id):
+            job = core.job(job_id)
+            if not job.active and not job.running:
+                text = f"All tasks of job {job_id!r} are completed."
+                return [Reason(code="NothingUnderWay", text=text, lasting=True)]
+            return _tasks(core, job)
     return []
 
 

@@ -104,8 +104,11 @@ class History:
                 self._forgotten += BLOCK
 
     def since(self, number: int, now: float) -> Batch:
-        """Changes from a number on, `BLOCK` of them at most."""
+        """Changes from a number on, `BLOCK` of them at most; from now on, if it is below 0."""
         with self._lock:
+            if number < 0:
+                end = self._begin + len(self._recent)
+                return Batch(changes=[], next=end, now=now)
             if number < self._forgotten:
                 return Batch(changes=self._last.all(), next=self._forgotten, now=now, fresh=True,
                              more=True)  # fmt: skip

@@ -133,7 +133,7 @@ class Connection(Protocol):
         ...
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on.
+        """What has happened from change number `since` on; below 0, nothing but where to go on.
 
         Where others may make things happen, an answer is held for up to so many `seconds` of wall
         clock while there is nothing new.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 import msgspec
 
-from batchlab.core.ids import fold
 from batchlab.core.inputs import (
     CreateTasks,
     DeleteJob,
@@ -43,8 +40,11 @@ from batchlab.core.specs import (
 )
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
+from batchlab.handles.functions import free_ids
 from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
@@ -58,7 +58,7 @@ class Counts(TaskCounts, Shown, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
 
 
-class Job(Handle):
+class Job(Handle, Awaited, Calling):
     """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
@@ -198,9 +198,8 @@ class Job(Handle):
                 raise invalid(f"tasks[{index}]", item, reason, owner=owner)
         if not any(isinstance(item, str) for item in items):
             return tuple(items)
-        taken = {fold(item.id) for item in items if isinstance(item, TaskSpec)}
-        taken.update(map(fold, self.tasks.ids()))
-        ids = _free_ids(taken)
+        taken = [item.id for item in items if isinstance(item, TaskSpec)]
+        ids = free_ids(taken + self.tasks.ids(), "task")
         return tuple(
             TaskSpec(id=next(ids), command_line=item) if isinstance(item, str) else item
             for item in items
@@ -326,8 +325,3 @@ def as_pool_info(pool: Any, owner: str) -> Any:
     if isinstance(pool, Handle) and not isinstance(pool, Pool):
         raise invalid("pool", pool, "must be a pool or its id", owner=owner)
     return pool
-
-
-def _free_ids(taken: set[str]) -> Iterator[str]:
-    numbers = [int(name[4:]) for name in taken if re.fullmatch(r"task\d{1,9}", name)]
-    return (f"task{number:03d}" for number in count(max(numbers, default=0) + 1))

@@ -35,11 +35,13 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
+from batchlab.handles.results import SeenResult
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -51,7 +53,7 @@ MANY = 10_000
 """Ids that are asked for at a time."""
 
 
-class Task(Handle):
+class Task(Handle, Awaited):
     """A command line that runs once. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ("_job_id",)
@@ -83,7 +85,7 @@ class Task(Handle):
     end_time = Seen[datetime | None]("When it was completed.")
     exit_code = Seen[int | None]("Exit code of the last run; None if none was launched yet.")
     failure_info = Seen[FailureInfo | None]("Why it failed: `category`, `code`, `message`.")
-    result = Seen[str | None]("``success`` or ``failure``, once completed.")
+    result = SeenResult()
     retry_count = Seen[int]("How often it was repeated because its exit code was not zero.")
     last_retry_time = Seen[datetime | None]("When it was last repeated.")
     requeue_count = Seen[int]("How often it was queued again because its node went.")
@@ -229,7 +231,7 @@ def _number(subtask_id: Any) -> int:
     return subtask_id
 
 
-class Tasks(Handles[Task]):
+class Tasks(Handles[Task], Awaited):
     """The tasks of a job by id, in order of creation.
 
     However many there are, views come in pages, so that nobody who looks holds up the service.
@@ -270,6 +272,8 @@ class Tasks(Handles[Task]):
     @verb
     def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
         """Block until every task of the job is completed; the job itself stays active.
+
+        ``await job.tasks.done()`` waits without blocking.
 
         Raises
         ------

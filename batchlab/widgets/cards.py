@@ -31,6 +31,7 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
+from batchlab.handles.results import TaskList
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
 from batchlab.widgets.autoscaling import run_line
@@ -211,6 +212,14 @@ def _tasks(tasks: Tasks) -> Html:
     pairs = [] if tasks.narrowed else [("All", _counts_line(tasks._counts()))]
     grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
     return card("Tasks", _filter(tasks), pairs, grid, colour="#cc79a7")
+
+
+@draw.register
+def _task_list(tasks: TaskList) -> Html:
+    rows = [_task_row(task.view()) for task in tasks[:ROWS]]
+    columns = ("id", "state", "exit code", "node", "command line")
+    grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
+    return card("Tasks", repr(tasks), [], grid, colour="#cc79a7")
 
 
 @draw.register

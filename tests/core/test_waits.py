@@ -6,7 +6,14 @@ import pytest
 from world import World
 
 from batchlab.core import inputs, questions
-from batchlab.core.questions import JobIs, NodesAre, PoolIs, TaskIs, TasksCompleted
+from batchlab.core.questions import (
+    JobIs,
+    NodesAre,
+    PoolIs,
+    TaskCompletedSince,
+    TaskIs,
+    TasksCompleted,
+)
 from batchlab.core.specs import JobConstraints
 from batchlab.errors import InvalidRequest, NotFound
 
@@ -188,3 +195,21 @@ def test_wait_for_a_state_that_does_not_exist_is_refused(
     world.tasks("a")
     with pytest.raises(InvalidRequest, match="must be one of"):
         world.core.met(condition)
+
+
+def test_wait_for_another_completed_task_counts_them(world: World) -> None:
+    world.job()
+    world.tasks("a", "b")
+    goal = TaskCompletedSince(job_id="j", completed=0)
+    assert str(goal) == "another task of job 'j' is completed"
+    assert verdict(world, goal) == "PoolNotFound"
+    world.pool()
+    run = world.run()
+    assert verdict(world, goal) == "hope"
+    world.exit(run)
+    assert verdict(world, goal) == "met"
+    goal = TaskCompletedSince(job_id="j", completed=1)
+    assert verdict(world, goal) == "hope"
+    world.exit(world.run())
+    assert verdict(world, goal) == "met"
+    assert verdict(world, TaskCompletedSince(job_id="j", completed=2)) == "NothingUnderWay"

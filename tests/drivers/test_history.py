@@ -28,6 +28,14 @@ def test_history_of_nothing_is_empty() -> None:
     assert (batch.changes, batch.next, batch.now, batch.more) == ([], 0, 5.0, False)
 
 
+def test_history_from_now_on_is_only_where_to_go_on() -> None:
+    history = History(recent=BLOCK)
+    history.add([task(n) for n in range(2 * BLOCK + 5)])
+    batch = history.since(-1, 5.0)
+    assert (batch.changes, batch.next, batch.more) == ([], 2 * BLOCK + 5, False)
+    assert (batch.now, batch.fresh) == (5.0, False)
+
+
 def test_history_that_was_packed_is_told_in_order_from_any_number() -> None:
     history = History(recent=BLOCK)
     changes = [task(n) for n in range(3 * BLOCK + 5)]

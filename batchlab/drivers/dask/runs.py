@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,9 @@ from batchlab.core.environment import NodeFacts, environment
 from batchlab.core.inputs import RunExited
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers import calls
 from batchlab.drivers.archives import PackageFailed
+from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "Run"]
 
 Ending = Literal["cancelled", "expired"]
+
+_CALL = [sys.executable, "-P", calls.__file__]
+"""What a node runs for a Python task: a file, because the package takes longer to import."""
 
 
 class Run:
@@ -159,6 +165,8 @@ class Run:
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
         order = self.order
         words = split_command(order.command_line)
+        if words[:1] == [PROGRAM]:
+            words[:1] = _CALL
         variables = self._make_ready()
         self._equip(variables)
         if order.resource_files:

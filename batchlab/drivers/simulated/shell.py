@@ -20,6 +20,8 @@ from random import Random
 
 from batchlab.core.outputs import StartRun
 from batchlab.core.views import FailureInfo
+from batchlab.drivers.calls import PROGRAM
+from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import Command, NotUnderstood, Word, parse
@@ -78,6 +80,10 @@ class Shell:
                 raise _not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
+        if run.command_line.startswith(PROGRAM):
+            process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
+            chosen = behavior or self.workload.default
+            return functions.call(process, chosen), chosen.load
         load = (behavior or self.workload.default).load
         if behavior is not None and behavior.is_silent:
             return self._idle(behavior), load
@@ -150,9 +156,9 @@ class Process:
         """Print to stdout."""
         self._emit(1, data)
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, end: str = "\n") -> None:
         """Print a line to stderr."""
-        self._emit(2, f"{text}\n")
+        self._emit(2, f"{text}{end}")
 
     def _emit(self, descriptor: int, data: str | bytes) -> None:
         target = self.streams[descriptor]

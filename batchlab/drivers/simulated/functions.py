@@ -1,0 +1,63 @@
+"""Python tasks on simulated nodes: the function is really called, in the process of the lab.
+
+How long it takes in virtual time is the workload's to say; when that time has come the function
+is called, with what it needs of the task's environment and with its output caught. It has no
+process and no folder of its own: what it writes, it writes where the notebook runs. A rule of the
+workload that makes the command fail has its way, and nothing is called.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from batchlab.drivers import calls
+from batchlab.drivers.simulated.workload import Behavior
+
+if TYPE_CHECKING:
+    from batchlab.drivers.simulated.shell import Process, Steps
+
+__all__ = ["call"]
+
+
+def call(process: Process, behavior: Behavior) -> Steps:
+    """Take the time that the behavior says, then call the function."""
+    code = yield from process.behave(behavior, top=True)
+    if code:
+        return code
+    arguments = process.environment.get(calls.ARGUMENTS_VARIABLE)
+    try:
+        function = process.disk.read(process.path(calls.FUNCTION))
+        packed = (
+            calls.unpacked(arguments)
+            if arguments
+            else process.disk.read(process.path(calls.ARGUMENTS))
+        )
+    except OSError as error:
+        process.complain(f"{calls.PROGRAM}: {error.filename}: {error.strerror}")
+        return 1
+    out, err = io.StringIO(), io.StringIO()
+    with _as_if_inside(process.environment), redirect_stdout(out), redirect_stderr(err):
+        code, result = calls.outcome(function, packed)
+    process.say(out.getvalue())
+    process.complain(err.getvalue(), end="")
+    process.disk.make_folder(process.path(calls.FOLDER), parents=True)
+    process.disk.write(process.path(calls.RESULT), result, process.now(), append=False)
+    return code
+
+
+@contextmanager
+def _as_if_inside(environment: dict[str, str]) -> Iterator[None]:
+    """Lend this process the variables of a task, and see that nothing of it stays."""
+    variables, path = dict(os.environ), list(sys.path)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(variables)
+        sys.path[:] = path

@@ -1,0 +1,97 @@
+"""Functions as tasks of a job: the verbs that Dask's users know, `submit` and `map`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from batchlab.drivers.ports import Connection
+from batchlab.handles.functions import check_iterables, create_calls, split_options
+from batchlab.handles.results import TaskList
+from batchlab.handles.task import Task, Tasks
+
+__all__ = ["Calling"]
+
+
+class Calling:
+    """What a job can do with functions."""
+
+    __slots__ = ()
+    _connection: Connection
+    _id: str
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **keywords: Any) -> Task:
+        """Add a task that calls a function; `Task.result` is what comes of it.
+
+        The function runs in a process of its own on a node, in the task's working directory and
+        with its environment; what it prints is in ``task.stdout``. An exception is exit code 1,
+        ``sys.exit(3)`` is 3, and retries, exit conditions, preparation, release and the loss of
+        nodes are as for any task. The function may be made in a notebook; what is imported must be
+        on the node. On a simulated lab it is called in this process, after the time that the
+        workload says, and finds no folder of its own.
+
+        Parameters
+        ----------
+        function : callable
+        *args
+            Its arguments.
+        **keywords
+            ``id`` and properties of `TaskSpec` (``constraints``, ``required_slots``,
+            ``resource_files`` ...) are the task's; all others are keywords of the function. The
+            id, if omitted, is the function's name with a number.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidRequestBody``: the function cannot be called like this.
+            ``InvalidPropertyValue``: the function or an argument cannot be sent.
+        Conflict
+            As for `create_task`.
+
+        Examples
+        --------
+        >>> task = job.submit(pow, 2, 10)  # doctest: +SKIP
+        >>> task.result()
+        1024
+        """
+        owner, task_id = "Job.submit", keywords.pop("id", None)
+        options, kwargs = split_options(keywords)
+        ids = None if task_id is None else [task_id]
+        return self._add_calls(function, [(args, kwargs)], ids, options, owner)[0]
+
+    def map(
+        self, function: Callable[..., Any], /, *iterables: Iterable[Any], **keywords: Any
+    ) -> TaskList:
+        """Add a task for each item, that calls a function with it; see `submit`.
+
+        Parameters
+        ----------
+        function : callable
+        *iterables : iterable
+            The arguments: of each iterable one item, until the shortest has ended.
+        **keywords
+            ``ids``: a list of the tasks' ids; properties of `TaskSpec` are the same for all tasks;
+            all others are keywords of the function, for each call.
+
+        Returns
+        -------
+        TaskList
+            The tasks in order; `TaskList.results` waits for all, `TaskList.as_completed` for one
+            after the other.
+
+        Examples
+        --------
+        >>> job.map(lambda x: x * x, range(4)).results()  # doctest: +SKIP
+        [0, 1, 4, 9]
+        """
+        owner, ids = "Job.map", keywords.pop("ids", None)
+        check_iterables(iterables, owner)
+        options, kwargs = split_options(keywords)
+        calls = [(args, kwargs) for args in zip(*iterables, strict=False)]
+        return self._add_calls(function, calls, ids, options, owner)
+
+    def _add_calls(self, *what: Any) -> TaskList:
+        ids = create_calls(
+            self._connection, self._id, Tasks(self._connection, self._id).ids, *what
+        )
+        return TaskList(Task(self._connection, self._id, task_id) for task_id in ids)

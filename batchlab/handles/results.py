@@ -1,0 +1,334 @@
+"""What comes of Python tasks: the value that a function returned, or the exception it raised.
+
+A result lies in the lab's storage, so it outlives its node and the files of its task; it is read
+from there by whoever asks. Which runs count is the service's to say: a result is only believed
+when it fits the exit code that the service knows.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from batchlab.core.ids import fold
+from batchlab.core.outputs import TaskChanged
+from batchlab.core.questions import CountTasks, ListTaskIds, PageTasks, TaskCompletedSince, TaskIs
+from batchlab.core.specs import OutputFile
+from batchlab.core.views import TaskView
+from batchlab.drivers.calls import ERROR, EXIT, RESULT, VALUE
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError, Conflict, NotFound, TaskFailed
+from batchlab.handles.base import Handle, Seen, Shown
+from batchlab.handles.storage import told
+from batchlab.handles.verbs import Duration, Watch, seconds, verb
+
+if TYPE_CHECKING:
+    from batchlab.handles.task import Task
+
+__all__ = ["RemoteTraceback", "Result", "SeenResult", "TaskList", "take"]
+
+
+class RemoteTraceback(Exception):
+    """The traceback of an exception as it was on the node: the cause of the one raised here."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text.rstrip()}\n"""'
+
+
+# -- one ----------------------------------------------------------------------------------------
+
+
+class Result(str):
+    """``success`` or ``failure``, empty while the task is not completed; and it can be called.
+
+    Azure's tasks have a `result`, which is a word, and so do Dask's futures, where it is a method.
+    """
+
+    _task: Task
+    _view: TaskView
+
+    @classmethod
+    def of(cls, task: Task, view: TaskView) -> Result:
+        """Make that of a task."""
+        result = cls(view.result or "")
+        result._task, result._view = task, view
+        return result
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """Wait for the task, and return what its function returned; see `SeenResult`."""
+        return _result(self._task, self._view, *args, **keywords)
+
+
+class SeenResult(Seen[Result]):
+    """``success`` or ``failure``, once it is completed; of a Python task it can be called.
+
+    ``task.result(timeout=None)`` waits for a task of `Job.submit` or `Job.map`, and returns what
+    its function returned, or raises what it raised, with the remote traceback as its cause. The
+    result is kept in the lab's storage, whatever becomes of the node and its files. `TaskFailed`:
+    there is no result for another reason, it was killed, its files are missing ..., or the
+    exception itself cannot be pickled. `Conflict` ``OperationInvalidForCurrentState``: it runs a
+    command line. `WaitTimeout`, `WaitNeverEnds`: as for `Task.wait`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__ or "")
+
+    @overload
+    def __get__(self, handle: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, handle: Handle, owner: type) -> Result: ...
+    def __get__(self, handle: Handle | None, owner: type) -> Self | Result:
+        if handle is None:
+            return self
+        task: Any = handle
+        return Result.of(task, task.view())
+
+
+def _named_result(task: Task, view: TaskView, *, timeout: Duration = None) -> Any:
+    return take(task, seconds(timeout, "Task.result"), view)
+
+
+_named_result.__name__ = "result"
+_result = verb(_named_result)
+
+
+def take(task: Task, timeout: float | None, view: TaskView | None = None) -> Any:
+    """Wait for a Python task; what its function returned, or raise what it raised."""
+    connection = task._connection
+    view = view or task.view()
+    place = _place(view)
+    if view.state != "completed":
+        done = TaskIs(job_id=task.job_id, task_id=task.id, state="completed")
+        connection.wait(done, timeout)
+        view = task.view()
+    failure = view.failure_info
+    if view.exit_code is None or (failure and failure.code != "FailureExitCode"):
+        raise _failed(task, view)
+    try:
+        data = _read(connection, place, view)
+    except NotFound:
+        if failure:  # it was killed before it could leave one
+            raise _failed(task, view) from None
+        raise
+    line, _, rest = data.partition(b"\n")
+    kind = line + b"\n"
+    if kind == VALUE and not failure:
+        return _unpickled(rest, view)
+    if kind == ERROR and view.exit_code == 1:
+        raise _exception(rest, view)
+    if kind == EXIT and not failure:
+        return None
+    raise _failed(task, view)
+
+
+def _place(view: TaskView) -> OutputFile:
+    for file in view.output_files:
+        if file.file_pattern == RESULT:
+            return file
+    raise Conflict(
+        "OperationInvalidForCurrentState",
+        f"task {view.id!r} runs a command line, which has no result: see its exit_code, stdout "
+        "and files",
+    )
+
+
+def _read(connection: Connection, place: OutputFile, view: TaskView) -> bytes:
+    target = place.destination.container
+    try:
+        with told():
+            return connection.storage.resolve(target.container_url).read(target.path or "")
+    except NotFound as error:
+        reason = f"the result of task {view.id!r} is not in the storage any more: {error.message}"
+        raise NotFound(error.code, reason) from None
+
+
+def _unpickled(data: bytes, view: TaskView) -> Any:
+    try:
+        return pickle.loads(data)
+    except Exception as error:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"the result of task {view.id!r} cannot be read here: {type(error).__name__}: {error}",
+        ) from error
+
+
+def _exception(data: bytes, view: TaskView) -> Exception:
+    """What the function raised, with where it did so as its cause."""
+    told_, trace, packed = pickle.loads(data)
+    error: Any = None
+    if packed:
+        try:
+            error = pickle.loads(packed)
+        except Exception as reason:
+            told_ = f"{told_} (which cannot be made here: {type(reason).__name__}: {reason})"
+    if not isinstance(error, Exception):
+        error = TaskFailed("FailureExitCode", f"the function of task {view.id!r} raised {told_}")
+    error.__cause__ = RemoteTraceback(trace)
+    error.add_note(f"raised in task {view.id!r} of job {view.job_id!r} on node {view.node_id}")
+    return error  # type: ignore[no-any-return]
+
+
+def _failed(task: Task, view: TaskView) -> TaskFailed:
+    """A failure that is none of the function's own."""
+    failure = view.failure_info
+    code = failure.code if failure else "FailureExitCode"
+    told_ = failure.message if failure else "its process ended before the function returned"
+    parts = [f"task {view.id!r} of job {view.job_id!r} has no result: {told_}"]
+    if failure and "Message" in failure.details:
+        parts.append(failure.details["Message"])
+    if view.exit_code is not None:
+        parts.append(f"exit code {view.exit_code}{_signal(view.exit_code)}")
+    try:
+        last = task.files.tail("stderr.txt", 5).strip()
+    except BatchError:
+        last = ""  # it has none, or they are gone
+    if last:
+        parts.append(f"the last it said was: {last}")
+    return TaskFailed(code, "; ".join(parts))
+
+
+def _signal(code: int) -> str:
+    with suppress(ValueError):
+        return f", which is 128 + {signal.Signals(code - 128).name}"
+    return ""
+
+
+# -- many ---------------------------------------------------------------------------------------
+
+
+class TaskList(list["Task"], Shown):
+    """Tasks of one job that were added together, in order, to be waited for together."""
+
+    def __repr__(self) -> str:
+        if not self:
+            return "no tasks"
+        ends = self[0].id if len(self) == 1 else f"{self[0].id} ... {self[-1].id}"
+        return f"{len(self)} task{'s' * (len(self) != 1)}: {ends}"
+
+    @verb
+    def results(self, *, timeout: Duration = None) -> list[Any]:
+        """Wait for all; what the functions returned, in order.
+
+        To have each result as soon as it is there, in order:
+        ``for task in tasks: task.result()``; in the order in which they come: `as_completed`.
+
+        Parameters
+        ----------
+        timeout : duration, optional
+            Lab time, for all together; without limit if omitted.
+
+        Raises
+        ------
+        Exception
+            Whatever the first of them, in order, that failed has raised; see `Task.result`.
+        WaitTimeout, WaitNeverEnds
+        """
+        left = self._clock(timeout, "TaskList.results")
+        return [take(task, next(left)) for task in self]
+
+    @verb
+    def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
+        """Block until all are completed, well or not.
+
+        Raises
+        ------
+        WaitTimeout, WaitNeverEnds
+        """
+        for _ in self._completed(self._clock(timeout, "TaskList.wait"), watch):
+            pass
+
+    @verb
+    def as_completed(self, *, timeout: Duration = None) -> Iterator[Task]:
+        """Each of the tasks when it is completed, well or not, in the order in which they are.
+
+        Parameters
+        ----------
+        timeout : duration, optional
+            Lab time until the last; without limit if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``TaskNotFound``: one of them was deleted.
+        WaitTimeout, WaitNeverEnds
+        """
+        return self._completed(self._clock(timeout, "TaskList.as_completed"), None)
+
+    def _clock(self, timeout: Duration, owner: str) -> Iterator[float | None]:
+        """How much of the timeout is left, whenever asked."""
+        limit = seconds(timeout, owner)
+        if limit is None or not self:
+            while True:
+                yield None
+        now = self[0]._connection.now
+        end = now() + limit
+        while True:
+            yield max(0.0, end - now())
+
+    def _completed(self, left: Iterator[float | None], watch: Watch | None) -> Iterator[Task]:
+        if not self:
+            return
+        connection, job_id = self[0]._connection, self[0].job_id
+        pending = {fold(task.id): task for task in self}
+        since = connection.changes(-1).next
+        there = set(map(fold, connection.ask(ListTaskIds(job_id=job_id))))
+        for key, task in pending.items():
+            if key not in there:
+                raise _gone(task.id)
+        yield from _taken(pending, _completed_ids(connection, job_id))
+        while pending:
+            count = connection.ask(CountTasks(job_id=job_id)).completed
+            found: list[Task] = []
+            more = True
+            while more:
+                batch = connection.changes(since)
+                since, more = batch.next, batch.more
+                if batch.fresh:  # more has happened than is remembered
+                    found += _taken(pending, _completed_ids(connection, job_id))
+                ids = [
+                    change.task_id
+                    for change in batch.changes
+                    if isinstance(change, TaskChanged)
+                    and change.job_id == job_id
+                    and _is_over(change, pending)
+                ]
+                found += _taken(pending, ids)
+            yield from found
+            if pending and not found:
+                goal = TaskCompletedSince(job_id=job_id, completed=count)
+                connection.wait(goal, next(left), watch)
+
+
+def _is_over(change: TaskChanged, pending: dict[str, Task]) -> bool:
+    if change.state == "deleted" and fold(change.task_id) in pending:
+        raise _gone(change.task_id)
+    return change.state == "completed"
+
+
+def _gone(task_id: str) -> NotFound:
+    return NotFound("TaskNotFound", f"task {task_id!r} was deleted")
+
+
+def _taken(pending: dict[str, Task], ids: Iterable[str]) -> list[Task]:
+    found = (pending.pop(fold(name), None) for name in ids)
+    return [task for task in found if task is not None]
+
+
+def _completed_ids(connection: Connection, job_id: str) -> list[str]:
+    ids: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        page = connection.ask(
+            PageTasks(job_id=job_id, where=(("state", ("completed",)),), after=after,
+                      limit=10_000, only_ids=True)
+        )  # fmt: skip
+        ids += page.items
+        after = page.next
+    return ids
