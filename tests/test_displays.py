@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from packing import pfx
 
 import batchlab as bl
 from batchlab.widgets import html
@@ -44,7 +45,19 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
     )  # fmt: skip
     together.wait("running")
     node = pool.nodes[str(task.node_id)]
+    application = lab.create_application("app", display_name=EVIL)
+    application.create_package("1", b"")
+    certificate = lab.create_certificate(pfx(), password="open sesame")
+    lab.create_pool("held", certificate_references=[certificate])
+    certificate.delete()
+    certificate.wait("deletefailed")
     return {
+        "applications": lab.applications,
+        "application": application,
+        "packages": application.packages,
+        "package": application.packages["1"],
+        "certificates": lab.certificates,
+        "certificate": certificate,
         "lab": lab,
         "pools": lab.pools,
         "pool": pool,

@@ -21,6 +21,9 @@ from batchlab.core.views import ResizeError
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
+RETRY_S = 15.0
+"""How long a spot node stays away at least before it is asked for again in vain."""
+
 _AWAITED = ("creating", "rebooting", "reimaging", "unknown")
 
 
@@ -153,6 +156,8 @@ def node_start_failed(core: Core, report: inputs.NodeStartFailed) -> None:
         pools.remove(core, node)
         pools.add_error(node.pool, error)
         pools.settle(core, node.pool)
+    elif node.phase.state == "creating":
+        nodes.stay_away(core, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
         phase = phases.NodeUnusable(core.now, report.code, report.message)
         core.move_node(node, phase, report.message)
