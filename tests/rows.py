@@ -332,8 +332,5 @@ AUTOSCALE = (11, 12, *range(81, 92))
 WIRE = (72,)
 """Rows that only requests on the wire have: how many tasks one of them may carry."""
 
-NOT_YET: dict[int, str] = {}
-"""Rows of what is not there yet."""
-
 CHOICES = (4, 19, 27, 29, 44, 53, 64, 67, 92, 97, 98, 110)
 """Rows that are partly a choice of ours."""
