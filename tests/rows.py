@@ -301,6 +301,13 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     104: ("without allow_updates new versions come, and old ones neither change nor go",
           core("applications", "fixed_application_takes_new_versions_but_keeps_old_ones")
           + story("applications", "application_without_updates_takes_new_versions_only")),
+    105: ("a multi-instance task that no node can take is accepted and stays active",
+          core("instances", "task_that_no_node_can_take_is_accepted_and_stays_active")
+          + story("instances", "instances_where_they_cannot_run_stay_active")),
+    106: ("the subtasks of a multi-instance task are all but the primary",
+          core("instances", "end_of_the_application_ends_all_and_the_task")
+          + story("instances",
+                  "instances_are_coordinated_on_all_nodes_before_the_application_runs")),
     107: ("an auto pool goes with its job, unless it is kept alive",
           core("schedules", "auto_pool_lives_as_long_as_its_job",
                "auto_pool_that_is_kept_alive_stays")
@@ -324,12 +331,6 @@ AUTOSCALE = (11, 12, *range(81, 92))
 
 WIRE = (72,)
 """Rows that only requests on the wire have: how many tasks one of them may carry."""
-
-NOT_YET: dict[int, str] = {
-    105: "multi-instance tasks",
-    106: "multi-instance tasks",
-}
-"""Rows of what is not there yet."""
 
 CHOICES = (4, 19, 27, 29, 44, 53, 64, 67, 92, 97, 98, 110)
 """Rows that are partly a choice of ours."""

@@ -95,11 +95,12 @@ def _clamp(clamp: Clamp) -> str:
     others = [_worth(text, worth) for text, worth in clamp.arguments if worth != clamp.value]
     if not others:
         return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}; it bounds nothing."
-    held = "held down" if clamp.function == "min" else "lifted"
-    return (
-        f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: "
-        f"{_worth(winners[0], clamp.value)} {held} {' and '.join(others)}."
-    )
+    least = clamp.function == "min"
+    if winners[0].strip() == value:
+        won = f"the bound {value} {'holds down' if least else 'lifts'}"
+    else:
+        won = f"{_worth(winners[0], clamp.value)} is {'less' if least else 'more'} than"
+    return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: {won} {' and '.join(others)}."
 
 
 def _worth(text: str, value: float) -> str:

@@ -14,12 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import hooks, inputs, nodes, phases, placement, pools, users, waiting
-from batchlab.core.outputs import DeleteFiles, StartRun
+from batchlab.core.outputs import DeleteFiles, NodeNetwork, StartRun
 from batchlab.core.records import HookRecord, NodeRecord, RunRecord
 from batchlab.core.views import ResizeError
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
+
+RETRY_S = 15.0
+"""How long a spot node stays away at least before it is asked for again in vain."""
 
 _AWAITED = ("creating", "rebooting", "reimaging", "unknown")
 
@@ -36,7 +39,7 @@ def node_allocated(core: Core, report: inputs.NodeAllocated) -> None:
         node.allocated = core.now
     node.ip_address = report.ip_address
     if node.pool.spec.enable_inter_node_communication:
-        node.port_range = report.port_range
+        node.network = NodeNetwork(report.ip_address, *report.port_range)
     node.pool.creating.pop(node.id, None)
     core.move_node(node, phases.NodeStarting(core.now))
     pools.settle(core, node.pool)
@@ -76,7 +79,7 @@ def _run_start_task(core: Core, node: NodeRecord) -> None:
         directory="startup",
         environment=spec.environment_settings,
         resource_files=spec.resource_files,
-        port_range=node.port_range,
+        network=node.network,
     )
     if spec.user_identity:
         order = users.run_as(order, node.pool, spec.user_identity)
@@ -153,6 +156,8 @@ def node_start_failed(core: Core, report: inputs.NodeStartFailed) -> None:
         pools.remove(core, node)
         pools.add_error(node.pool, error)
         pools.settle(core, node.pool)
+    elif node.phase.state == "creating":
+        nodes.stay_away(core, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
         phase = phases.NodeUnusable(core.now, report.code, report.message)
         core.move_node(node, phase, report.message)

@@ -16,10 +16,12 @@ import msgspec
 
 from batchlab.core.outputs import Coordination, PackageToInstall, StartRun
 
-__all__ = ["SERVICE", "NodeFacts", "environment"]
+__all__ = ["ADDRESS", "SERVICE", "NodeFacts", "environment"]
 
 SERVICE = "BATCHLAB_SERVICE"
 """How a task reaches the service it runs in; it has no counterpart in Azure."""
+ADDRESS = "BATCHLAB_NODE_IP_ADDRESS"
+"""Where a task of a communicating pool may listen; in Azure that is the node's network card."""
 
 RESERVED_DISK_BYTES = "1000000000"
 
@@ -36,7 +38,7 @@ _OLD_NAMES = ("ACCOUNT_NAME", "WORKITEM_NAME", "JOB_NAME", "TASK_NAME", "POOL_NA
 SYSTEM_NAMES = frozenset(
     [f"AZ_BATCH_{name}" for name in _NODE_NAMES + _JOB_NAMES + _INSTANCES_NAMES]
     + [f"WATASK_{name}" for name in _OLD_NAMES]
-    + ["CCP_NODES", SERVICE]
+    + ["CCP_NODES", ADDRESS, SERVICE]
 )
 
 
@@ -116,9 +118,12 @@ def environment(
     if node.packages or run.application_packages:
         for package in (*node.packages, *run.application_packages):
             values |= _of_package(package, root)
-    if run.port_range is not None:
-        low, high = run.port_range
-        values |= {"WATASK_PORTRANGE_LOW": str(low), "WATASK_PORTRANGE_HIGH": str(high)}
+    if run.network is not None:
+        values |= {
+            "WATASK_PORTRANGE_LOW": str(run.network.low_port),
+            "WATASK_PORTRANGE_HIGH": str(run.network.high_port),
+            ADDRESS: run.network.ip_address,
+        }
     if run.coordination is not None:
         values |= _of_instances(run.coordination, root)
     return values

@@ -111,7 +111,7 @@ def _start_preparation(core: Core, footprint: FootprintRecord) -> None:
         resource_files=spec.resource_files,
         time_limit_s=limit.total_seconds() if limit else None,
         release=release or None,
-        port_range=node.port_range,
+        network=node.network,
     )
     if spec.user_identity:
         order = users.run_as(order, node.pool, spec.user_identity)
@@ -203,7 +203,7 @@ def _release_order(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         resource_files=spec.resource_files,
         time_limit_s=spec.max_wall_clock_time.total_seconds(),
         preparation_directory=f"{job.directory}/{_preparation(job).id}",
-        port_range=node.port_range,
+        network=node.network,
     )
     return users.run_as(order, node.pool, spec.user_identity) if spec.user_identity else order
 

@@ -187,7 +187,7 @@ def _order(
         directory=order.directory,
         hosts=tuple(node.ip_address or "" for node in nodes),
         cores=vm_cores(nodes[0].pool.spec.vm_size),
-        port=(nodes[0].port_range or (0, 0))[0],
+        port=nodes[0].network.low_port if nodes[0].network else 0,
         resource_files=settings.common_resource_files,
     )
     primary = subtask.number == 0

@@ -102,15 +102,25 @@ def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
 
 
 def _ready(job: JobRecord) -> int:
-    """Queued tasks that could run: not those that wait for others, nor those of ended jobs."""
+    """Queued tasks that could run: not those that wait for others, nor those of ended jobs.
+
+    A multi-instance task counts as often as it has instances.
+    """
     if job.phase.state not in ("active", "enabling"):
         return 0
+    more = sum(
+        -slots - 1
+        for slots, queue in job.queue.items()
+        if slots < 0  # where placement keeps tasks of so many instances
+        for _, task, phase in queue
+        if task.phase is phase
+    )
     if not job.spec.uses_task_dependencies:
-        return job.active
+        return job.active + more
     waiting = sum(
         task.unmet > 0 for task in job.tasks.values() if isinstance(task.phase, phases.TaskActive)
     )
-    return job.active - waiting
+    return job.active - waiting + more
 
 
 # -- what nodes use -----------------------------------------------------------------------------

@@ -64,10 +64,16 @@ def preempt_node(core: Core, request: inputs.PreemptNode) -> None:
     node.drain = None
     node.certificate_references = ()
     _lose_data(core, node)
-    core.move_node(node, phases.NodePreempted(core.now), "preempted")
+    stay_away(core, node, "preempted")
     placement.sort_node(core, node)
     core.command(EvictNode(node_id=node.id))
-    core.deadlines.at(core.now + core.settings.spot_return_s, _replace, core, node, node.boot)
+
+
+def stay_away(core: Core, node: NodeRecord, reason: str, *, at_least_s: float = 0.0) -> None:
+    """There is no machine for a spot node: ask again after a while, as often as it takes."""
+    core.move_node(node, phases.NodePreempted(core.now), reason)
+    wait_s = max(core.settings.spot_return_s, at_least_s)
+    core.deadlines.at(core.now + wait_s, _replace, core, node, node.boot)
 
 
 def _replace(core: Core, node: NodeRecord, boot: int) -> None:

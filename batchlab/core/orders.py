@@ -31,7 +31,7 @@ def of_task(core: Core, task: TaskRecord, run: RunRecord) -> StartRun:
         output_files=spec.output_files,
         time_limit_s=limit.total_seconds() if limit else None,
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
-        port_range=node.port_range,
+        network=node.network,
     )
     if spec.application_package_references:
         packages = applications.wanted(core, spec.application_package_references)

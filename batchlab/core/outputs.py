@@ -80,6 +80,14 @@ class EvictNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class NodeNetwork(msgspec.Struct, frozen=True, gc=False):
+    """Where a node can be reached by others of its pool: an address, and its own ports there."""
+
+    ip_address: str
+    low_port: int
+    high_port: int
+
+
 class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What makes a run a subtask of a multi-instance task.
 
@@ -142,7 +150,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     application_packages: tuple[PackageToInstall, ...] = ()
     user: RunUser | None = None
     failure: FailureInfo | None = None
-    port_range: tuple[int, int] | None = None
+    network: NodeNetwork | None = None
     coordination: Coordination | None = None
 
 

@@ -277,7 +277,7 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "completed": frozenset({"active"}),
     },
     "node": {
-        "creating": frozenset({"starting", "unusable", "leavingpool"}),
+        "creating": frozenset({"starting", "leavingpool", "preempted"}),
         "starting": frozenset(
             {
                 "waitingforstarttask",

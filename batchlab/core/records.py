@@ -16,7 +16,7 @@ from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
 from batchlab.core import phases
 from batchlab.core.ids import RunId
 from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import RunKind
+from batchlab.core.outputs import NodeNetwork, RunKind
 from batchlab.core.specs import (
     RETENTION,
     CertificateReference,
@@ -286,17 +286,21 @@ class ScheduleRecord(Record, eq=False, kw_only=True):
     pool_id: str = ""
 
 
+DOING = ("tasks", "preparation", "release", "starttask", "idle", "boot", "down")
+"""What a node does at any moment that is paid for; see `costs`."""
+
+
 class BillRecord(Record, eq=False, kw_only=True):
     """What nodes of one size and kind did: machines that were had, seconds by activity."""
 
     machines: int = 0
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = msgspec.field(default_factory=lambda: dict.fromkeys(DOING, 0.0))
 
 
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
-    `port_range` is set in pools whose nodes communicate. `free` are the slots that no task holds;
+    `network` is set in pools whose nodes communicate. `free` are the slots that no task holds;
     `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
     `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
     up again. `activity` is what it does since `since` (see `costs`), `hook_count` how many of its
@@ -315,7 +319,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     scheduling: str = "enabled"
     drain: phases.Drain | None = None
     ip_address: str | None = None
-    port_range: tuple[int, int] | None = None
+    network: NodeNetwork | None = None
     allocated: float | None = None
     booted: float | None = None
     start_task: StartTask | None = None

@@ -20,6 +20,7 @@ from batchlab.core.specs import read_thumbprint
 from batchlab.core.views import CertificateView, DeleteCertificateError
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import BatchError, Conflict, InvalidRequest, invalid
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -28,7 +29,7 @@ __all__ = ["Certificate", "Certificates", "read_certificate"]
 _OWNER = "create_certificate"
 
 
-class Certificate(Handle):
+class Certificate(Handle, Awaited):
     """A certificate that pools may reference, so that their nodes have it.
 
     Azure retired certificates of Batch accounts in February 2024. Its password and its private key

@@ -40,6 +40,7 @@ from batchlab.core.specs import (
 )
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
@@ -57,7 +58,7 @@ class Counts(TaskCounts, Shown, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
 
 
-class Job(Handle, Calling):
+class Job(Handle, Awaited, Calling):
     """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()

@@ -15,6 +15,7 @@ from batchlab.core.pages import matching
 from batchlab.core.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
 from batchlab.core.specs import JobSpec, Schedule
 from batchlab.core.views import JobScheduleView
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.job import Job
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -22,7 +23,7 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 __all__ = ["JobSchedule", "JobSchedules"]
 
 
-class JobSchedule(Handle):
+class JobSchedule(Handle, Awaited):
     """A job that is made again and again, never two at a time.
 
     Every property asks anew; `view` gives all of one moment.

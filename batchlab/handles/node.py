@@ -17,6 +17,7 @@ from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
 from batchlab.core.specs import CertificateReference, Deallocation
 from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.files import Files
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -24,7 +25,7 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 __all__ = ["Node", "Nodes"]
 
 
-class Node(Handle):
+class Node(Handle, Awaited):
     """One machine of a pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ("_pool_id",)
@@ -170,7 +171,7 @@ class Node(Handle):
         self._connection.wait(goal, seconds(timeout, "Node.wait"), watch)
 
 
-class Nodes(Handles[Node]):
+class Nodes(Handles[Node], Awaited):
     """The nodes of a pool by id, in order of allocation."""
 
     __slots__ = ("_pool_id",)

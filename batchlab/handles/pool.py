@@ -37,6 +37,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
@@ -52,7 +53,7 @@ PackageReferences = Sequence[ApplicationPackageReference | Application | Applica
 CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
 
-class Pool(Handle):
+class Pool(Handle, Awaited):
     """A set of nodes. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()

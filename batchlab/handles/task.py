@@ -35,6 +35,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
+from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
@@ -52,7 +53,7 @@ MANY = 10_000
 """Ids that are asked for at a time."""
 
 
-class Task(Handle):
+class Task(Handle, Awaited):
     """A command line that runs once. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ("_job_id",)
@@ -230,7 +231,7 @@ def _number(subtask_id: Any) -> int:
     return subtask_id
 
 
-class Tasks(Handles[Task]):
+class Tasks(Handles[Task], Awaited):
     """The tasks of a job by id, in order of creation.
 
     However many there are, views come in pages, so that nobody who looks holds up the service.
@@ -271,6 +272,8 @@ class Tasks(Handles[Task]):
     @verb
     def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
         """Block until every task of the job is completed; the job itself stays active.
+
+        ``await job.tasks.done()`` waits without blocking.
 
         Raises
         ------

@@ -167,7 +167,7 @@ def _why_jobs(connection: Connection, title: str, jobs: list[JobView]) -> dict[s
             {**_reason(found[key]), "tasks": f"{count} task{'s' * (count != 1)}{of}"}
             for key, count in common
         ],
-        "examples": [examples[key] for key, _ in common[:3]],
+        "examples": list({tuple(examples[key]): examples[key] for key, _ in common[:3]}.values()),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from batchlab.laboratory.comparing import HEAD, Comparison
 from batchlab.laboratory.results import Simulation, format_wait
-from batchlab.widgets.html import Html, card, code, details, table, tag
+from batchlab.widgets.html import Html, card, details, table, tag
 
 __all__ = ["comparison_card", "simulation_card"]
 
@@ -37,7 +37,7 @@ def simulation_card(simulation: Simulation) -> Html:
         "Simulation", "", pairs,
         _chart("nodes", simulation.nodes, _NODES),
         _chart("waiting tasks", waiting, _WAITING),
-        details("Formula", code(simulation.formula)), colour=_COLOUR,
+        details("Formula", tag("pre", simulation.formula)), colour=_COLOUR,
     )  # fmt: skip
 
 

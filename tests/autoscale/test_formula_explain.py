@@ -37,7 +37,7 @@ $NodeDeallocationOption = taskcompletion;"""
             "Line 2: it read 8 samples of $PendingTasks between 08:55:00 and 09:00:00, of 10 that "
             "could be there."
         ),
-        "Line 3: `min(4, tasks)` is 4: 4 held down `tasks` (10).",
+        "Line 3: `min(4, tasks)` is 4: the bound 4 holds down `tasks` (10).",
         "Line 3 set $TargetDedicatedNodes to 4.",
         "The target was 2 dedicated nodes and is now 4 dedicated nodes: a resize began.",
     ]
@@ -103,7 +103,10 @@ def test_spot_nodes_are_told_where_there_are_any():
         samples=samples(1, 1.0, "$PreemptedNodeCount"),
     )  # fmt: skip
     assert told == [
-        "Line 1: `max(3, $PreemptedNodeCount, 2)` is 3: 3 lifted `$PreemptedNodeCount` (1) and 2.",
+        (
+            "Line 1: `max(3, $PreemptedNodeCount, 2)` is 3: the bound 3 lifts "
+            "`$PreemptedNodeCount` (1) and 2."
+        ),
         "Line 1 set $TargetLowPriorityNodes to 3.",
         (
             "The target was 2 dedicated nodes and is now 2 dedicated and 3 spot nodes: a resize "
@@ -117,7 +120,7 @@ def test_vectors_and_equal_arguments_of_a_bound_are_told_as_numbers():
     told = explained(text, samples=samples(3))
     assert told[0] == (
         "Line 1: `max(5, $PendingTasks.GetSample(3))` is 10: `$PendingTasks.GetSample(3)` (10) "
-        "lifted 5."
+        "is more than 5."
     )
     assert told[2] == "Line 1: `min(1, 1)` is 1; it bounds nothing."
 

@@ -8,7 +8,7 @@ from world import World
 from batchlab.core import inputs
 from batchlab.core.outputs import MeasureNodes
 from batchlab.core.questions import EvaluateAutoScale
-from batchlab.core.specs import PoolSpec
+from batchlab.core.specs import MultiInstanceSettings, PoolSpec
 from batchlab.core.views import NodeUsage
 from batchlab.errors import NotFound
 
@@ -150,3 +150,16 @@ def test_decision_during_a_resize_is_noted_and_not_followed(world: World) -> Non
     assert last.target_dedicated_nodes == 3
     assert world.pool_view().target_dedicated_nodes == 1
     world.nothing_else()
+
+
+def test_task_of_several_instances_counts_as_often_as_it_has(world: World) -> None:
+    following(world, "$TargetDedicatedNodes = 2;")
+    world.job()
+    several = MultiInstanceSettings(coordination_command_line="c", number_of_instances=3)
+    world.tasks("many", multi_instance_settings=several)
+    world.later(30)
+    assert values(world, "$ActiveTasks", "$PendingTasks") == [3.0, 3.0]
+    world.feed(inputs.TerminateTask(job_id="j", task_id="many"))
+    world.later(30)
+    assert values(world, "$ActiveTasks") == [0.0]
+    world.said()

@@ -103,11 +103,31 @@ def test_quota_of_spot_cores_is_its_own() -> None:
     assert [error.code for error in view.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]
 
 
-def test_preempted_node_that_cannot_be_had_again_is_unusable(world: World) -> None:
+def test_preempted_node_that_cannot_be_had_again_is_asked_for_until_it_can(world: World) -> None:
     (node,) = world.pool(nodes=0, target_low_priority_nodes=1)
+    world.job()
     world.feed(inputs.PreemptNode(pool_id="p", node_id=node))
     world.said()
+    world.tasks("a")
+    for boot in (2, 3, 4):
+        world.later(301)
+        assert [command.boot for command in world.said()] == [boot]  # type: ignore[attr-defined]
+        world.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
+        assert [view.state for view in world.nodes()] == ["preempted"]
+        assert world.reasons("a") == ["Coming"]
     world.later(301)
-    world.said()
+    assert world.boot() == [node]
+    world.exit(world.run())
+
+
+def test_node_that_comes_back_at_once_is_not_asked_for_without_end() -> None:
+    world = World(spot_return_s=0.0)
+    (node,) = world.pool(nodes=0, target_low_priority_nodes=1)
+    world.feed(inputs.PreemptNode(pool_id="p", node_id=node))
+    world.later(0)
+    assert len(world.said()) == 2
     world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
-    assert [view.state for view in world.nodes()] == ["unusable"]
+    world.later(14)
+    world.nothing_else()
+    world.later(1)
+    assert world.boot() == [node]

@@ -159,6 +159,12 @@ class World:
         found = self.ask(questions.ExplainTask(job_id=job, task_id=task_id))
         return [reason.code for reason in found]
 
+    def refused_question(self, question: questions.Question) -> BatchError:
+        """Ask what must be refused."""
+        with pytest.raises(BatchError) as caught:
+            self.core.ask(question, self.now)
+        return caught.value
+
     def ask(self, question: questions.Question) -> Any:
         return self.core.ask(question, self.now)
 

@@ -137,8 +137,9 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         5 minutes to 168 hours.
     enable_inter_node_communication : bool, default False
         Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
-        nodes at most; its tasks see ports that are the node's own as ``WATASK_PORTRANGE_LOW``
-        and ``WATASK_PORTRANGE_HIGH``, both included.
+        nodes at most; its tasks see the node's address as ``BATCHLAB_NODE_IP_ADDRESS``, and the
+        ports that are its own there as ``WATASK_PORTRANGE_LOW`` and ``WATASK_PORTRANGE_HIGH``,
+        both included.
     user_accounts : list of UserAccount, optional
         Users that each node has, for tasks to run as.
     display_name : str, optional

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from batchlab.core.inputs import RunCoordinated
@@ -69,7 +70,11 @@ class SubtaskRun(Run):
             self._owner.share(shared)
         fetch(coordination.resource_files, shared, self._wanted, self._store, self._owner)
         fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store, self._owner)
-        streams = f"{directory}/" if coordination.subtask else f"{directory}/coordination-"
+        streams = f"{directory}/"
+        if not coordination.subtask:
+            streams += "coordination-"
+            for name in ("stdout.txt", "stderr.txt"):  # of the application, to be looked at now
+                Path(directory, name).touch()
         with self._lock:
             if self._ending is not None:
                 return

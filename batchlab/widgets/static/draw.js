@@ -114,6 +114,13 @@ export function drawTimeline(context, width, height, picture) {
   }
   context.restore();
   drawNames(context, height - AXIS, picture);
+  const { rows } = picture;
+  if (rows.room > 0) { // there are more nodes than fit: where we are among them
+    const body = height - AXIS;
+    const share = body / (body + rows.room);
+    context.fillStyle = theme.line;
+    context.fillRect(width - 5, (body * rows.offset) / (body + rows.room), 4, Math.max(12, body * share));
+  }
 }
 
 function drawAxis(context, width, height, picture, x) {

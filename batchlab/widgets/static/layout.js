@@ -4,7 +4,7 @@
 export function gridLayout(n, width, height, most = 40) {
   if (n < 1 || width < 1) return { size: most, gap: 3, columns: 1, rows: 0, height: 0 };
   for (let size = most; size > 2; size--) {
-    const gap = size >= 16 ? 4 : size >= 9 ? 2 : size >= 5 ? 1 : 0;
+    const gap = size >= 16 ? 4 : size >= 9 ? 2 : size >= 3 ? 1 : 0;
     const columns = Math.max(1, Math.floor((width + gap) / (size + gap)));
     const rows = Math.ceil(n / columns);
     if (rows * (size + gap) - gap <= height) {
@@ -62,7 +62,7 @@ function held(win, begin, end) {
 }
 
 // Rows of nodes in a timeline: at least `least` pixels each, moved up by `offset`.
-export function rowLayout(n, height, offset = 0, least = 4, most = 34) {
+export function rowLayout(n, height, offset = 0, least = 3, most = 34) {
   const each = Math.min(most, Math.max(least, n ? height / n : most));
   const room = Math.max(0, each * n - height);
   return { each, room, offset: Math.min(Math.max(0, offset), room) };

@@ -1,12 +1,12 @@
 // What ran where and when: a row for each node, a lane for each slot, a bar for each run.
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
-import { button, fit, h, say } from "./dom.js";
+import { button, fill, fit, h, say } from "./dom.js";
 import { clock, duration, NODE_LOOK, nodeName, RUN_LOOK, runLook } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
 
 const SHOWN = ["starttask", "jobpreparation", "running", "success", "failure", "retry", "requeued",
-  "jobrelease"];
+  "lost", "ended", "jobrelease"];
 
 export class Timeline {
   constructor(view) {
@@ -29,17 +29,15 @@ export class Timeline {
     const tool = (text, label, act) =>
       button(text, { class: "bl-tool", "aria-label": label, title: label, onclick: act });
     this.followButton = tool("follow", "follow the present", () => this.followNow());
-    this.legend = h("div", { class: "bl-legend bl-runs" }, SHOWN.map((name) =>
-      h("span", { class: "bl-key" },
-        h("span", { class: "bl-swatch bl-bar", style: { background: RUN_LOOK[name][0] } }),
-        RUN_LOOK[name][1])));
+    this.legend = h("div", { class: "bl-legend bl-runs" });
+    this.seen = { runs: 0, ends: 0, story: 0, names: new Set() };
     this.live = h("div", { class: "bl-hidden", "aria-live": "polite" });
     this.empty = h("p", { class: "bl-empty", hidden: true });
+    this.toolbar = h("div", { class: "bl-toolbar" }, this.legend, h("span", { class: "bl-space" }),
+      tool("−", "zoom out", () => this.zoom(1.6)), tool("+", "zoom in", () => this.zoom(0.6)),
+      tool("fit", "show all", () => this.fitAll()), this.followButton);
     this.element = h("section", { class: "bl-timeline", "aria-label": "timeline" },
-      h("div", { class: "bl-toolbar" }, this.legend, h("span", { class: "bl-space" }),
-        tool("−", "zoom out", () => this.zoom(1.6)), tool("+", "zoom in", () => this.zoom(0.6)),
-        tool("fit", "show all", () => this.fitAll()), this.followButton),
-      this.canvas, this.empty, this.live);
+      this.toolbar, this.canvas, this.empty, this.live);
   }
 
   draw(width, height, theme) {
@@ -48,10 +46,12 @@ export class Timeline {
     const blank = !order.length;
     this.canvas.hidden = blank;
     this.empty.hidden = !blank;
+    this.toolbar.hidden = blank;
     if (blank) {
       say(this.empty, "Nothing has run here yet: runs appear as bars, in the row of their node.");
       return;
     }
+    this.drawLegend();
     const rowOf = new Int32Array(log.rows.nodes).fill(-1);
     order.forEach((node, row) => (rowOf[node] = row));
     const rows = rowLayout(order.length, height - AXIS, this.offset);
@@ -73,6 +73,30 @@ export class Timeline {
     const runs = log.rows.runs.toLocaleString("en");
     this.canvas.setAttribute("aria-label",
       `${runs} runs on ${order.length} nodes. Arrow keys pan, plus and minus zoom, 0 shows all.`);
+  }
+
+  // Only what there is to be seen is explained.
+  drawLegend() {
+    const { log } = this.view;
+    const { seen } = this;
+    if (seen.story !== log.story) Object.assign(seen, { runs: 0, ends: 0, story: log.story, names: new Set() });
+    const before = seen.names.size;
+    const { kind } = log.tables.runs;
+    for (; seen.runs < log.rows.runs; seen.runs++) {
+      const name = log.schema.kinds[kind[seen.runs]];
+      seen.names.add(name === "task" ? "running" : name);
+    }
+    const { run, outcome } = log.tables.ends;
+    for (; seen.ends < log.rows.ends; seen.ends++) {
+      const name = log.schema.outcomes[outcome[seen.ends]];
+      const hook = log.schema.kinds[kind[run[seen.ends]]] !== "task";
+      if (!hook || name !== "success") seen.names.add(name);
+    }
+    if (seen.names.size === before) return;
+    fill(this.legend, SHOWN.filter((name) => seen.names.has(name)).map((name) =>
+      h("span", { class: "bl-key" },
+        h("span", { class: "bl-swatch bl-bar", style: { background: RUN_LOOK[name][0] } }),
+        RUN_LOOK[name][1])));
   }
 
   span() {

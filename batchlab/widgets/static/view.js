@@ -10,7 +10,7 @@ import { Log } from "./log.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
 import { TimeMachine } from "./machine.js";
-import { plural } from "./format.js";
+import { nodeName, plural } from "./format.js";
 import { faults, files, hooks, selected, waiting } from "./panels.js";
 
 const logs = new WeakMap(); // feed -> its log, shared by all views of it
@@ -230,8 +230,9 @@ export class View {
   select(selection) {
     this.selection = selection;
     this.memory.path = this.memory.file = "";
-    if (this.tab !== "selected" && this.tab !== "files" && this.tab !== "waiting") this.open("selected");
-    else this.refresh();
+    const stays = selection.kind === "node" ? ["files", "faults"] : ["files", "waiting"];
+    if (stays.includes(this.tab)) this.refresh();
+    else this.open("selected");
     this.changed();
   }
 
@@ -419,6 +420,7 @@ export class View {
   }
 
   gridHeight() {
+    if (this.grid.nodes.length > 1500) return 230;
     return this.kind === "job" ? 90 : 150;
   }
 
@@ -430,7 +432,7 @@ export class View {
   drawHeader() {
     const { aim, kind } = this;
     const name = { lab: this.model.get("title"), pool: aim.pool, job: aim.job, task: aim.task,
-      node: aim.node }[kind];
+      node: aim.node && nodeName(aim.node).replace("node ", "") }[kind];
     const kindName = { lab: "", pool: "Pool ", job: "Job ", task: "Task ", node: "Node " }[kind];
     if (this.shownName !== name) {
       this.shownName = name;

@@ -1,0 +1,163 @@
+// The parts of the displays that need no page: run by `node --test`, see test_scripts.py.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${name}.js`));
+const { Log } = await from("log");
+const { ABSENT, Moment } = await from("moment");
+const { clock, duration, inkOn, nodeName, plural } = await from("format");
+const { band, cellAt, gridLayout, panned, rowLayout, ticks, upTo, zoomed } = await from("layout");
+
+// A lab's story, written by the kernel's side: in one piece, and in chunks.
+const told = JSON.parse(readFileSync(`${process.env.BATCHLAB_STORY}/story.json`, "utf8"));
+const bytes = (name) => {
+  const data = readFileSync(`${process.env.BATCHLAB_STORY}/${name}`);
+  return new DataView(data.buffer, data.byteOffset, data.length);
+};
+
+function whole() {
+  const log = new Log(told.schema);
+  assert.ok(log.append(told.whole, bytes("whole.bin")));
+  return log;
+}
+
+function chunk(log, number) {
+  return log.append(told.chunks[number], bytes(`chunk${number}.bin`));
+}
+
+test("a log of chunks is the log of the whole", () => {
+  const log = new Log(told.schema);
+  told.chunks.forEach((_, number) => assert.ok(chunk(log, number)));
+  const other = whole();
+  assert.deepEqual(log.rows, other.rows);
+  assert.deepEqual(log.names, other.names);
+  for (const [table, columns] of Object.entries(log.tables)) {
+    for (const [name, column] of Object.entries(columns)) {
+      const length = log.rows[table];
+      assert.deepEqual(column.subarray(0, length), other.tables[table][name].subarray(0, length));
+    }
+  }
+});
+
+test("a chunk that comes twice changes nothing", () => {
+  const log = new Log(told.schema);
+  chunk(log, 0);
+  chunk(log, 1);
+  const before = structuredClone({ rows: log.rows, names: log.names });
+  assert.ok(chunk(log, 0));
+  assert.deepEqual({ rows: log.rows, names: log.names }, before);
+});
+
+test("a chunk too early is refused, and what is missing mends it", () => {
+  const log = new Log(told.schema);
+  assert.ok(chunk(log, 0));
+  assert.equal(chunk(log, 2), false);
+  assert.ok(log.append(told.whole, bytes("whole.bin")));
+  assert.deepEqual(log.rows, whole().rows);
+});
+
+test("a story that began anew takes the place of the old one", () => {
+  const log = whole();
+  const head = { ...told.chunks[0], story: 1 };
+  assert.ok(log.append(head, bytes("chunk0.bin")));
+  assert.equal(log.rows.runs, told.chunks[0].rows.runs[1]);
+  assert.equal(log.append({ ...told.chunks[2], story: 2 }, bytes("chunk2.bin")), false);
+});
+
+test("the present has the counts that the service has", () => {
+  const moment = new Moment(whole()).seek(Infinity);
+  assert.deepEqual(moment.total(-1), told.counts);
+  assert.deepEqual(moment.total(0), told.counts);
+  assert.equal(moment.nodes(-1, told.schema.node_states.indexOf("deleted")).length, told.nodes);
+  assert.equal(moment.used.reduce((sum, used) => sum + used), told.used);
+});
+
+test("the past is found from any moment, forward or back", () => {
+  const log = whole();
+  const begin = log.begin();
+  const moment = new Moment(log);
+  const times = [0, 0.3, 0.9, 0.5, 0.1, 1, 0.7];
+  for (const share of times) {
+    const at = begin + share * (log.now - begin);
+    const found = structuredClone(moment.seek(at).counts);
+    assert.deepEqual(found, new Moment(log).seek(at).counts);
+    const anew = new Moment(log).seek(at);
+    assert.deepEqual(moment.state.subarray(0, log.rows.nodes), anew.state.subarray(0, log.rows.nodes));
+    const [, running] = moment.total(-1);
+    const lanes = moment.used.reduce((sum, used) => sum + used);
+    assert.equal(lanes, running, "each running task holds one slot");
+  }
+});
+
+test("before the beginning nothing was there", () => {
+  const moment = new Moment(whole()).seek(-1);
+  assert.deepEqual(moment.nodes(-1, 0), []);
+  assert.ok(moment.state.every((state) => state === ABSENT));
+  assert.deepEqual(moment.total(-1), [0, 0, 0, 0]);
+});
+
+test("cells fit into their box, and the mouse finds them", () => {
+  for (const n of [1, 2, 16, 100, 999, 10000]) {
+    const layout = gridLayout(n, 720, 230);
+    assert.ok(layout.height <= 230, `${n} nodes are ${layout.height} high`);
+    assert.ok(layout.columns * (layout.size + layout.gap) - layout.gap <= 720);
+    for (const index of [0, Math.floor(n / 2), n - 1]) {
+      const step = layout.size + layout.gap;
+      const x = (index % layout.columns) * step + layout.size / 2;
+      const y = Math.floor(index / layout.columns) * step + layout.size / 2;
+      assert.equal(cellAt(layout, n, x, y), index);
+    }
+    assert.equal(cellAt(layout, n, -1, 5), -1);
+    assert.equal(cellAt(layout, n, 5, 500), -1);
+  }
+  assert.equal(gridLayout(0, 720, 230).rows, 0);
+});
+
+test("ticks are round, in order, and not too many", () => {
+  for (const span of [0.05, 1, 59, 3600, 86400, 1e6, 3e8]) {
+    const { times } = ticks(1e9, 1e9 + span, 800, 96);
+    assert.ok(times.length >= 1 && times.length <= 9, `${times.length} ticks for ${span} s`);
+    assert.ok(times.every((time, i) => !i || time > times[i - 1]));
+  }
+  assert.deepEqual(ticks(5, 5, 800).times, []);
+});
+
+test("zoom keeps what is under the mouse, and stays within what there is", () => {
+  const win = { from: 100, to: 200 };
+  const closer = zoomed(win, 0.5, 150, 0, 300);
+  assert.deepEqual(closer, { from: 125, to: 175 });
+  assert.deepEqual(zoomed(win, 100, 150, 0, 300), { from: 0, to: 300 });
+  assert.deepEqual(panned(win, 500, 0, 300), { from: 200, to: 300 });
+  assert.deepEqual(panned(win, -500, 0, 300), { from: 0, to: 100 });
+});
+
+test("rows share the height, and scroll when they are too many", () => {
+  assert.deepEqual(rowLayout(10, 200), { each: 20, room: 0, offset: 0 });
+  assert.deepEqual(rowLayout(1000, 200, 9999), { each: 3, room: 2800, offset: 2800 });
+});
+
+test("lanes divide a row, hooks take all of it", () => {
+  assert.deepEqual(band(0, 0, 4, 20), [2, 16]);
+  assert.deepEqual(band(1, 2, 4, 20), [6, 8]);
+  assert.deepEqual(band(9, 1, 4, 20), [14, 4]); // beyond the last lane: drawn in it
+  assert.equal(upTo(new Float64Array([1, 2, 2, 5, 0, 0]), 4, 2), 3);
+});
+
+test("numbers and times read well", () => {
+  assert.equal(duration(0.1234), "0.12 s");
+  assert.equal(duration(95), "1 m 35 s");
+  assert.equal(duration(3600), "1 h");
+  assert.equal(duration(90061), "1 d 1 h");
+  assert.equal(duration(NaN), "");
+  assert.equal(clock(1767603600), "09:00:00");
+  assert.equal(clock(1767603600.25, { millis: true }), "09:00:00.250");
+  assert.equal(clock(NaN), "");
+  assert.equal(plural(1, "node"), "1 node");
+  assert.equal(plural(1234, "node"), "1,234 nodes");
+  assert.equal(nodeName("tvm-0123456789_12-20260105t090000z"), "node 12");
+  assert.equal(nodeName("<b>"), "<b>");
+  assert.equal(inkOn("#ffffff"), "#111111");
+  assert.equal(inkOn("#000000"), "#ffffff");
+});

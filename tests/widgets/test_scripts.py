@@ -1,0 +1,80 @@
+"""The scripts of the displays, where they need no page: `node --test`, on the story of a lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import batchlab as bl
+from batchlab.watching import watch
+from batchlab.widgets.live import module
+from batchlab.widgets.wire import SCHEMA, Place, rows_since
+
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    """A lab's story: whole and in chunks, with what the service says about it."""
+    with bl.SimulatedLab() as lab:
+        found = watch(lab._connection)
+        pool = lab.create_pool("p", target_dedicated_nodes=5, task_slots_per_node=2)
+        job = lab.create_job("j", pool, job_preparation_task="echo prepared")
+        place, chunks = Place(), []
+        for part in range(4):
+            job.create_tasks(
+                [f"/bin/sh -c 'sleep {20 + n % 7}; exit {n % 5 == 0:d}'" for n in range(40)]
+            )
+            lab.advance("100s")
+            found.catch_up()
+            head, data, place = rows_since(found, place)
+            chunks.append(head)
+            (tmp_path / f"chunk{part}.bin").write_bytes(data)
+        whole, data, _ = rows_since(found, Place())
+        (tmp_path / "whole.bin").write_bytes(data)
+        counts, nodes = job.counts, pool.nodes.views()
+        told = {
+            "schema": SCHEMA,
+            "whole": whole,
+            "chunks": chunks,
+            "counts": [counts.active, counts.running, counts.succeeded, counts.failed],
+            "nodes": len(nodes),
+            "used": sum(node.running_task_slots_count for node in nodes),
+        }
+    assert counts.running, "the story is to end in the middle"
+    assert counts.failed
+    (tmp_path / "story.json").write_text(json.dumps(told))
+    return tmp_path
+
+
+@needs_node
+def test_scripts_do_what_they_should(story: Path) -> None:
+    scripts = story / "scripts"
+    shutil.copytree(str(resources.files("batchlab.widgets") / "static"), scripts)
+    (scripts / "package.json").write_text('{"type": "module"}')
+    environment = {
+        **os.environ, "BATCHLAB_SCRIPTS": str(scripts), "BATCHLAB_STORY": str(story),
+    }  # fmt: skip
+    tests = Path(__file__).parent / "js" / "pure.test.mjs"
+    done = subprocess.run(
+        [str(NODE), "--test", str(tests)], env=environment, capture_output=True, text=True,
+        check=False, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    assert "# pass 0" not in done.stdout
+
+
+@needs_node
+def test_scripts_in_one_module_are_a_program(tmp_path: Path) -> None:
+    path = tmp_path / "module.mjs"
+    path.write_text(module())
+    done = subprocess.run([str(NODE), "--check", str(path)], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
