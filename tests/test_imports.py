@@ -48,6 +48,8 @@ EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
     ("batchlab.autoscale.results", "batchlab.widgets"),
+    # A pool opens its laboratory, when it is asked to.
+    ("batchlab.handles.pool", "batchlab.laboratory"),
     # Both ends of a connection must be of one version.
     ("batchlab.drivers.dask.attaching", "batchlab"),
 }
