@@ -7,7 +7,7 @@ a question that comes while one is played ends it, and only the newest is answer
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +23,8 @@ from batchlab.widgets.live import module, style, unbind
 from batchlab.widgets.ui import ui
 
 __all__ = ["AutoScaleView", "Newest"]
+
+logger = logging.getLogger("batchlab")
 
 LOOK_S = 0.5
 """How often the pool is looked at while somebody looks here."""
@@ -54,8 +56,12 @@ class Newest:
                 if work is None:
                     self._busy = False
                     return
-            with contextlib.suppress(Superseded):
+            try:
                 work(self._go_on)
+            except Superseded:
+                continue
+            except Exception:
+                logger.exception("a formula could not be tried")
 
     def _go_on(self) -> None:
         if self._next is not None:

@@ -22,6 +22,8 @@ const FIGURES = ["Node-hours", "Cost", "Median wait", "Longest of 95 %", "Most n
 const TABS = { values: "Values", samples: "Samples", why: "Why", history: "History", whatif: "What if" };
 const OUTCOMES = { tried: "only tried", resized: "began a resize", unchanged: "changed nothing",
   resizing: "still resizing", failed: "failed" };
+// What has the focus is meant by keys; a notebook has its own for arrows and letters.
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 const viewers = new WeakMap(); // model -> how many look
 let labs = 0;
 
@@ -53,14 +55,14 @@ export class AutoScaleView {
     const names = this.pool ? Object.keys(TABS) : Object.keys(TABS).filter((one) => one !== "history");
     this.tab = "values";
     this.tabs = names.map((name) => h("button", {
-      type: "button", role: "tab", class: "bl-tab", "data-tab": name, onclick: () => this.open(name),
+      type: "button", role: "tab", ...OWN_KEYS, class: "bl-tab", "data-tab": name, onclick: () => this.open(name),
       onkeydown: (event) => this.tabKey(event),
     }, TABS[name]));
     this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
     this.buildKnobs();
     this.tipped = h("div", { class: "bl-tip", "aria-hidden": "true", hidden: true });
     this.element = h("div", { class: "bl-view bl-lab" },
-      h("header", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
+      h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
         this.heading, this.where, h("span", { class: "bl-space" }), this.tally),
       h("div", { class: "bl-desk" }, this.buildEditor(),
         h("aside", { class: "bl-side", "aria-label": "what it does" },
@@ -74,15 +76,11 @@ export class AutoScaleView {
     this.shown = h("pre", { class: "bl-shown", "aria-hidden": "true" });
     this.numbers = h("div", {});
     this.area = h("textarea", {
-      class: "bl-text", spellcheck: "false", autocomplete: "off", autocapitalize: "off", wrap: "off",
+      class: "bl-text", ...OWN_KEYS, spellcheck: "false", autocomplete: "off", autocapitalize: "off", wrap: "off",
       "aria-label": "formula", "aria-describedby": `${this.key}-problems`,
       oninput: () => this.typed(), onscroll: () => this.scrolled(),
     });
     this.area.value = this.text;
-    // JupyterLab has keys of its own, which are not meant here.
-    for (const name of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) {
-      this.area.addEventListener(name, (event) => event.stopPropagation());
-    }
     this.problems = h("div", { class: "bl-problems", role: "status", id: `${this.key}-problems` });
     const library = h("select", { class: "bl-chooser", "aria-label": "begin with",
       onchange: () => this.begin(library.value) },
@@ -108,7 +106,7 @@ export class AutoScaleView {
     this.knobs = KNOBS.flatMap(([name, label, props, read, write]) => {
       const id = `${this.key}-${name}`;
       const shown = h("output", { for: id }, write(read(props.value)));
-      const slider = h("input", { type: "range", id, ...props, oninput: () => {
+      const slider = h("input", { type: "range", id, ...OWN_KEYS, ...props, oninput: () => {
         this.settings[name] = read(Number(slider.value));
         say(shown, write(this.settings[name]));
         slider.setAttribute("aria-valuetext", shown.textContent);
@@ -123,7 +121,7 @@ export class AutoScaleView {
   }
 
   buildChart() {
-    this.canvas = h("canvas", { class: "bl-canvas", tabindex: 0, role: "img", "aria-label": "nodes and tasks over time",
+    this.canvas = h("canvas", { class: "bl-canvas", ...OWN_KEYS, tabindex: 0, role: "img", "aria-label": "nodes and tasks over time",
       onmousemove: (event) => this.hover(event), onmouseleave: () => this.point(null),
       onkeydown: (event) => this.chartKey(event), onblur: () => this.point(null) });
     const span = h("select", { class: "bl-chooser", onchange: () => {
@@ -222,7 +220,8 @@ export class AutoScaleView {
     }
     say(this.where, pool.state !== "active" ? pool.state : pool.enabled
       ? `on, every ${duration(pool.interval)}${pool.allocation === "steady" ? "" : `, ${pool.allocation}`}` : "off");
-    say(this.tally, `${pool.current} of ${plural(pool.target, "node")}`);
+    say(this.tally, pool.current === pool.target ? plural(pool.current, "node")
+      : `${plural(pool.current, "node")}, target ${pool.target.toLocaleString("en")}`);
     this.element.dataset.nodes = `${pool.current} ${pool.target}`;
     this.tellApply();
     if (this.tab === "history") this.redraw();
@@ -240,6 +239,7 @@ export class AutoScaleView {
 
   typed() {
     this.text = this.area.value;
+    this.said = null;
     this.unsure();
     this.paint();
     clearTimeout(this.resting);
@@ -310,14 +310,17 @@ export class AutoScaleView {
   }
 
   tellProblems() {
-    const key = JSON.stringify([this.marks, this.refusal]);
+    const key = JSON.stringify([this.marks, this.refusal, this.said]);
     if (key === this.problemKey) return;
     this.problemKey = key;
     if (this.refusal) return fill(this.problems, h("p", { class: "bl-failure" }, this.refusal));
-    fill(this.problems, this.marks.length ? this.marks.map((mark) => h("button", {
+    const said = this.said && h("p", { class: this.said.error ? "bl-failure" : "bl-good" },
+      this.said.error || this.said.value.text);
+    fill(this.problems, said, this.marks.length ? this.marks.map((mark) => h("button", {
       type: "button", class: `bl-problem bl-${mark.severity}`, onclick: () => this.goTo(mark),
     }, `Line ${mark.line}, column ${mark.column}: ${mark.message}`,
-    mark.hint ? h("small", {}, mark.hint) : "")) : h("p", { class: "bl-good" }, "Reads well, and evaluates."));
+    mark.hint ? h("small", {}, mark.hint) : ""))
+      : !said && h("p", { class: "bl-good" }, "Reads well, and evaluates."));
   }
 
   goTo(mark) {
@@ -348,9 +351,8 @@ export class AutoScaleView {
     }
     this.unsure();
     const answer = await this.ask({ what: "apply", text: this.text, interval: Number(this.every.value) });
-    this.problemKey = "";
-    fill(this.problems, h("p", { class: answer.error ? "bl-failure" : "bl-good" },
-      answer.error || answer.value.text));
+    this.said = answer;
+    this.tellProblems();
   }
 
   // -- what if ------------------------------------------------------------------------------
@@ -539,7 +541,7 @@ export class AutoScaleView {
   wordsAt(time) {
     const found = [clock(time)];
     const told = (values, before) => values && found.push(
-      `${before}${values.current} of ${plural(values.target, "node")}`,
+      `${before}${plural(values.current, "node")}, target ${values.target}`,
       `${before}${values.waiting} waiting, ${values.running} running`);
     if (this.state && this.state.lines) told(valuesAt(this.state.lines, time), "");
     if (this.other) told(valuesAt(this.other.lines, time), "would be: ");
