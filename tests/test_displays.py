@@ -36,6 +36,14 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
         box.upload(b"data", blob)
     waiting = job.create_tasks(["/bin/true"] * 40)[-1]
     task.wait()
+    talk = lab.create_pool("talk", target_dedicated_nodes=2, enable_inter_node_communication=True)
+    together = lab.create_job("together", talk).create_task(
+        "both", f"/bin/sh -c 'echo {EVIL}; sleep 1000'",
+        multi_instance_settings=bl.MultiInstanceSettings(
+            number_of_instances=2, coordination_command_line=f"echo {EVIL}"
+        ),
+    )  # fmt: skip
+    together.wait("running")
     node = pool.nodes[str(task.node_id)]
     application = lab.create_application("app", display_name=EVIL)
     application.create_package("1", b"")
@@ -62,6 +70,9 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
         "tasks": job.tasks,
         "task": task,
         "waiting": waiting,
+        "together": together,
+        "subtasks": together.subtasks,
+        "no subtasks": task.subtasks,
         "explanation": waiting.explain(),
         "nothing to explain": task.explain(),
         "cost": lab.cost,

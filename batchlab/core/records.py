@@ -286,11 +286,15 @@ class ScheduleRecord(Record, eq=False, kw_only=True):
     pool_id: str = ""
 
 
+DOING = ("tasks", "preparation", "release", "starttask", "idle", "boot", "down")
+"""What a node does at any moment that is paid for; see `costs`."""
+
+
 class BillRecord(Record, eq=False, kw_only=True):
     """What nodes of one size and kind did: machines that were had, seconds by activity."""
 
     machines: int = 0
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = msgspec.field(default_factory=lambda: dict.fromkeys(DOING, 0.0))
 
 
 class NodeRecord(Record, eq=False, kw_only=True):
