@@ -49,7 +49,7 @@ EXCEPTIONS = {
     ("batchlab.handles.base", "batchlab.widgets"),
     ("batchlab.autoscale.results", "batchlab.widgets"),
     # A wait makes its progress bar when it has taken half a second, and not before.
-    ("batchlab.handles.progressing", "batchlab.widgets"),
+    ("batchlab.handles.progressing", "batchlab.widgets.progress"),
     # Both ends of a connection must be of one version.
     ("batchlab.drivers.dask.attaching", "batchlab"),
 }
