@@ -47,6 +47,8 @@ EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
     ("batchlab.autoscale.results", "batchlab.widgets"),
+    # A wait makes its progress bar when it has taken half a second, and not before.
+    ("batchlab.handles.progressing", "batchlab.widgets.progress"),
     # Both ends of a connection must be of one version.
     ("batchlab.drivers.dask.attaching", "batchlab"),
 }
