@@ -5,7 +5,7 @@
 
 import { button, fill, fit, h, say } from "./dom.js";
 import { clock, duration, plural } from "./format.js";
-import { chartLayout, drawChart, LINE_LOOK, valuesAt } from "./chart.js";
+import { chartLayout, colourOf, drawChart, LINE_LOOK, valuesAt } from "./chart.js";
 import { offsetOf, pieces, stillTrue } from "./formula.js";
 
 const REST_MS = 150; // after the last key, or the last move of a slider
@@ -507,11 +507,11 @@ export class AutoScaleView {
   }
 
   tellLegend(lines, other) {
-    const key = `${Boolean(lines)} ${Boolean(other)}`;
+    const key = `${Boolean(lines)} ${Boolean(other)} ${this.theme.dark}`;
     if (this.legendKey === key) return;
     this.legendKey = key;
-    fill(this.legend, lines || other ? Object.entries(LINE_LOOK).map(([name, [colour, label]]) => h("span", { class: "bl-key" },
-      h("i", { class: name === "current" || name === "waiting" ? "bl-area" : "", style: { background: colour } }), label)) : "",
+    fill(this.legend, lines || other ? Object.entries(LINE_LOOK).map(([name, [, label]]) => h("span", { class: "bl-key" },
+      h("i", { class: name === "current" || name === "waiting" ? "bl-area" : "", style: { background: colourOf(name, this.theme) } }), label)) : "",
     other ? h("span", { class: "bl-key bl-dashed" }, h("i", {}), "what would have been") : "",
     lines && this.pool ? h("span", { class: "bl-key" }, "▴ evaluated") : "");
   }
@@ -619,7 +619,7 @@ function themeOf(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
   return { ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
-    font: style.fontFamily };
+    font: style.fontFamily, dark: document.body.dataset.jpThemeLight === "false" };
 }
 
 export default {

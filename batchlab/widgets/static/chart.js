@@ -3,8 +3,9 @@
 import { clock } from "./format.js";
 import { ticks, upTo } from "./layout.js";
 
+// A colour for light pages, what it means, and a colour for dark pages where that is another.
 export const LINE_LOOK = {
-  current: ["#0072b2", "nodes"],
+  current: ["#0072b2", "nodes", "#56b4e9"],
   target: ["#d55e00", "target"],
   waiting: ["#e69f00", "waiting tasks"],
   running: ["#009e73", "running tasks"],
@@ -16,6 +17,11 @@ export function valuesAt(lines, at) {
   const row = lines ? upTo(lines.at, lines.at.length, at) - 1 : -1;
   if (row < 0) return null;
   return Object.fromEntries(Object.entries(lines).map(([name, values]) => [name, values[row]]));
+}
+
+export function colourOf(name, theme) {
+  const [light, , dark] = LINE_LOOK[name];
+  return (theme.dark && dark) || light;
 }
 
 // A round number that is not below the greatest value.
@@ -80,10 +86,10 @@ export function drawChart(context, width, height, picture) {
     context.rect(layout.left, band.top - 2, layout.right - layout.left, band.height + 4);
     context.clip();
     for (const name of band.names) {
-      if (picture.lines) line(context, layout, band, picture.lines, name, Boolean(picture.other));
+      if (picture.lines) line(context, picture, band, name);
     }
     for (const name of band.names) {
-      if (picture.other) dashes(context, layout, band, picture.other, name);
+      if (picture.other) dashes(context, picture, band, name);
     }
     context.restore();
   }
@@ -138,10 +144,11 @@ function path(context, points) {
 }
 
 // What was: areas for what is had and what waits, lines for the rest.
-function line(context, layout, band, lines, name, pale) {
+function line(context, { layout, lines, other, theme }, band, name) {
+  const pale = Boolean(other);
   const points = corners(lines.at, lines[name], layout.from, layout.to, layout.x, band.y);
   if (!points.length) return;
-  const [colour] = LINE_LOOK[name];
+  const colour = colourOf(name, theme);
   context.globalAlpha = pale ? 0.55 : 1;
   if (name === "current" || name === "waiting") {
     path(context, [[points[0][0], band.y(0)], ...points, [points[points.length - 1][0], band.y(0)]]);
@@ -157,10 +164,10 @@ function line(context, layout, band, lines, name, pale) {
   context.globalAlpha = 1;
 }
 
-function dashes(context, layout, band, lines, name) {
-  const points = corners(lines.at, lines[name], layout.from, layout.to, layout.x, band.y);
+function dashes(context, { layout, other, theme }, band, name) {
+  const points = corners(other.at, other[name], layout.from, layout.to, layout.x, band.y);
   path(context, points);
-  context.strokeStyle = LINE_LOOK[name][0];
+  context.strokeStyle = colourOf(name, theme);
   context.lineWidth = 2;
   context.setLineDash([6, 3]);
   context.stroke();
