@@ -444,7 +444,8 @@ export class AutoScaleView {
       return h("p", { class: "bl-empty" }, "No evaluation yet: apply a formula, and the pool follows it.");
     }
     return h("table", { class: "bl-table" }, h("caption", { class: "bl-hidden" }, "evaluations, the newest first"),
-      headRow("evaluated", "nodes", "outcome"),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "evaluated"),
+        h("th", { scope: "col", class: "bl-right" }, "nodes"), h("th", { scope: "col" }, "outcome"))),
       h("tbody", {}, history.map((row) => [h("tr", {},
         h("th", { scope: "row" }, h("button", { type: "button", class: "bl-link",
           "aria-expanded": String(this.opened === row.at), onclick: () => this.explain(row.at) }, clock(row.at))),
