@@ -48,6 +48,7 @@ from batchlab.handles.functions import free_ids
 from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
+from batchlab.handles.progressing import job_of, progressing
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -62,6 +63,7 @@ class Job(Handle, Awaited, Calling):
     """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
+    _shows_progress = True
 
     state = Seen[str](
         "``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or "
@@ -271,8 +273,9 @@ class Job(Handle, Awaited, Calling):
 
     @verb
     def wait(
-        self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None
-    ) -> None:
+        self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
         """Block until it is in a state; a job whose tasks are done is still active in Azure.
 
         Parameters
@@ -283,6 +286,9 @@ class Job(Handle, Awaited, Calling):
             Lab time; without limit if omitted.
         watch : callable, optional
             Called a few times a second meanwhile.
+        progress : bool, optional
+            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
+            than half a second; if omitted, unless there is a `watch`.
 
         Raises
         ------
@@ -292,7 +298,11 @@ class Job(Handle, Awaited, Calling):
             Nothing under way will bring it into that state; the message says why.
         """
         goal = JobIs(job_id=self._id, state=check_state("job", state, "Job.wait"))
-        self._connection.wait(goal, seconds(timeout, "Job.wait"), watch)
+        limit = seconds(timeout, "Job.wait")
+        if goal.state != "completed":
+            progress = False
+        with progressing(job_of(self._connection, self._id), watch, progress) as look:
+            self._connection.wait(goal, limit, look)
 
 
 class Jobs(Handles[Job]):

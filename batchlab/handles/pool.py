@@ -18,6 +18,7 @@ from batchlab.core.inputs import (
     UpdatePool,
 )
 from batchlab.core.pages import matching
+from batchlab.core.phases import MOVES
 from batchlab.core.questions import (
     EvaluateAutoScale,
     GetCost,
@@ -42,6 +43,7 @@ from batchlab.handles.base import Handle, Handles, Seen, Shown
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
+from batchlab.handles.progressing import nodes_of, progressing
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 if TYPE_CHECKING:
@@ -52,11 +54,15 @@ __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 PackageReferences = Sequence[ApplicationPackageReference | Application | ApplicationPackage | str]
 CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
+_HAD = frozenset(MOVES["node"]) - {"creating", "preempted"}
+"""The states of a node that has its machine."""
+
 
 class Pool(Handle, Awaited):
     """A set of nodes. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
+    _shows_progress = True
 
     state = Seen[str]("``active`` or ``deleting``.")
     state_transition_time = Seen[datetime]("When it came into this state.")
@@ -262,8 +268,9 @@ class Pool(Handle, Awaited):
 
     @verb
     def wait(
-        self, state: str = "steady", *, timeout: Duration = None, watch: Watch | None = None
-    ) -> None:
+        self, state: str = "steady", *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
         """Block until it is in a state.
 
         Parameters
@@ -274,6 +281,9 @@ class Pool(Handle, Awaited):
             Lab time; without limit if omitted.
         watch : callable, optional
             Called a few times a second meanwhile.
+        progress : bool, optional
+            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
+            than half a second; if omitted, unless there is a `watch`.
 
         Raises
         ------
@@ -283,7 +293,11 @@ class Pool(Handle, Awaited):
             Nothing under way will bring it into that state; the message says why.
         """
         goal = PoolIs(pool_id=self._id, state=check_state("pool", state, "Pool.wait"))
-        self._connection.wait(goal, seconds(timeout, "Pool.wait"), watch)
+        limit = seconds(timeout, "Pool.wait")
+        if goal.state != "steady":
+            progress = False
+        with progressing(nodes_of(self._connection, self._id, _HAD), watch, progress) as look:
+            self._connection.wait(goal, limit, look)
 
 
 class AutoScaleHistory(list[AutoScaleRun], Shown):
