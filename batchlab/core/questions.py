@@ -127,6 +127,12 @@ class CountTasks(Question, frozen=True, kw_only=True):
     job_id: str
 
 
+class CountTaskSlots(Question, frozen=True, kw_only=True):
+    """-> TaskCounts, of the slots that the tasks take or want instead of the tasks."""
+
+    job_id: str
+
+
 class ListPreparations(Question, frozen=True, kw_only=True):
     """-> list of PreparationView, a row per node; Conflict if the job has no such tasks."""
 

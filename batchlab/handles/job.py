@@ -71,6 +71,8 @@ class Job(Handle, Awaited, Calling):
     previous_state = Seen[str | None]("The lasting state before.")
     previous_state_transition_time = Seen[datetime | None]("When that one began.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     priority = Seen[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
     constraints = Seen[JobConstraints]("Its wall clock, and its tasks' default retries.")
     pool_info = Seen[PoolInfo]("The pool it runs on.")

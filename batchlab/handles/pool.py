@@ -13,6 +13,7 @@ from batchlab.core.inputs import (
     EnableAutoScale,
     MeasurePool,
     RemoveNodes,
+    ReplacePoolProperties,
     ResizePool,
     StopPoolResize,
     UpdatePool,
@@ -61,6 +62,8 @@ class Pool(Handle, Awaited):
     state = Seen[str]("``active`` or ``deleting``.")
     state_transition_time = Seen[datetime]("When it came into this state.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     allocation_state = Seen[str]("``steady``, ``resizing`` or ``stopping``.")
     allocation_state_transition_time = Seen[datetime]("When that began.")
     vm_size = Seen[str]("The size of its nodes.")
@@ -235,6 +238,8 @@ class Pool(Handle, Awaited):
         start_task: StartTask | str | None = None,
         application_package_references: PackageReferences | None = None,
         certificate_references: CertificateReferences | None = None,
+        display_name: str | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> None:
         """Change what is given, keep the rest; a node takes it up when it next starts.
 
@@ -243,6 +248,9 @@ class Pool(Handle, Awaited):
         start_task : StartTask or str, optional
         application_package_references, certificate_references : list, optional
             All of them: a list replaces the one before.
+        display_name : str, optional
+        metadata : mapping, optional
+            All of it.
 
         Raises
         ------
@@ -253,7 +261,30 @@ class Pool(Handle, Awaited):
         ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
                 start_task=start_task,
                 application_package_references=application_package_references,
-                certificate_references=certificate_references)  # fmt: skip
+                certificate_references=certificate_references, display_name=display_name,
+                metadata=metadata)  # fmt: skip
+
+    @verb
+    def replace_properties(
+        self,
+        *,
+        start_task: StartTask | str | None = None,
+        application_package_references: PackageReferences | None = None,
+        certificate_references: CertificateReferences | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """The same as `update`, but what is not given is taken away.
+
+        Parameters
+        ----------
+        start_task : StartTask or str, optional
+        application_package_references, certificate_references : list, optional
+        metadata : mapping, optional
+        """
+        ask_for(self._connection, ReplacePoolProperties, "Pool.replace_properties",
+                pool_id=self._id, start_task=start_task,
+                application_package_references=application_package_references,
+                certificate_references=certificate_references, metadata=metadata)  # fmt: skip
 
     @verb
     def delete(self) -> None:
