@@ -48,6 +48,8 @@ EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
     ("batchlab.autoscale.results", "batchlab.widgets"),
+    # The same with its REST surface.
+    ("batchlab.handles.lab", "batchlab.rest.endpoint"),
     # Both ends of a connection must be of one version.
     ("batchlab.drivers.dask.attaching", "batchlab"),
 }
@@ -115,7 +117,9 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
-    if not name.startswith("batchlab.drivers.dask"):
+    if name == "batchlab.rest.server":
+        assert not roots & {"dask", "distributed"}
+    elif not name.startswith("batchlab.drivers.dask"):
         assert not roots & {"dask", "distributed", "tornado"}
 
 

@@ -102,10 +102,14 @@ class PageTasks(Question, frozen=True, kw_only=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last."""
+    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last.
+
+    `numbers` are those of the tasks: a page may begin after any of them.
+    """
 
     items: list[Any]
     next: int | None
+    numbers: list[int] = []
 
 
 class ListTaskIds(Question, frozen=True, kw_only=True):

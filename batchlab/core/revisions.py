@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["etag", "last_modified", "revising"]
 
 Handler = Callable[["Core", Any], None]
-_TICKS = 116_444_736_000_000_000
-"""100 ns from 1601, where Azure's tags count from, to 1970."""
+_TICKS = 621_355_968_000_000_000
+"""100 ns from the year 1, where .NET counts from, to 1970."""
 
 
 class Dated(Protocol):
