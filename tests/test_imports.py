@@ -40,6 +40,7 @@ LINES = [
     {"batchlab"},
     {"batchlab.watching"},
     {"batchlab.widgets"},
+    {"batchlab.reports"},
     {"batchlab.lessons"},
     {"batchlab.rest"},
     {"batchlab.notebooks", "batchlab.demo", "batchlab.cli", "batchlab.__main__"},
@@ -47,6 +48,8 @@ LINES = [
 EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
+    ("batchlab.handles.base", "batchlab.reports"),
+    *((f"batchlab.handles.{name}", "batchlab.reports") for name in ("job", "lab", "pool")),
     ("batchlab.autoscale.results", "batchlab.widgets"),
     # A wait makes its progress bar when it has taken half a second, and not before.
     ("batchlab.handles.progressing", "batchlab.widgets.progress"),

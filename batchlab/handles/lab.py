@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
@@ -30,7 +30,7 @@ from batchlab.core.specs import (
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application, Applications
-from batchlab.handles.base import Shown, watched
+from batchlab.handles.base import Shown, reported, watched
 from batchlab.handles.certificates import Certificate, Certificates, read_certificate
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
@@ -38,6 +38,9 @@ from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
 from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, ask_for, verb
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
 
 __all__ = ["BaseLab"]
 
@@ -356,6 +359,15 @@ class BaseLab(Shown):
         of the past. In a notebook, end a cell with it; elsewhere it is the lab itself.
         """
         return watched(self)
+
+    def report(self) -> Report:
+        """What happened in the lab until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what the nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. What was deleted is in it too.
+        """
+        return reported(self, "lab")
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.

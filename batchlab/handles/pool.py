@@ -39,7 +39,7 @@ from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
@@ -48,6 +48,9 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 
@@ -260,6 +263,20 @@ class Pool(Handle, Awaited):
                 start_task=start_task,
                 application_package_references=application_package_references,
                 certificate_references=certificate_references)  # fmt: skip
+
+    def report(self) -> Report:
+        """What happened here until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what its nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. It can be had of a pool that has been deleted, too.
+
+        Raises
+        ------
+        NotFound
+            ``PoolNotFound``: there never was one.
+        """
+        return reported(self, "pool", self._id)
 
     @verb
     def delete(self) -> None:
