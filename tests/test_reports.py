@@ -295,6 +295,7 @@ def test_figures_draw_the_numbers() -> None:
     bars = {bar.name: bar.x[0] for bar in figures["cost"].data}
     assert bars["boot"] == pytest.approx(told("lab").numbers.cost["boot"])
     assert sum(figures["run_times"].data[0].y) == 2
+    assert figures["run_times"].layout.xaxis.range == (1325, 2275)
     assert sum(figures["run_times"].data[1].y) == 1
     assert list(figures["waiting"].data[0].x) == pytest.approx([1.0, 1.0, 3.0])
     for figure in figures.values():

@@ -16,6 +16,7 @@ from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
 from batchlab.reports.story import Run
+from batchlab.reports.telling import money
 from batchlab.reports.waiting import REASONS
 
 __all__ = ["INK", "figures"]
@@ -175,8 +176,9 @@ def _run_times(figure: Any, numbers: Numbers) -> bool:
     times = numbers.run_times
     if not times:
         return False
-    low, high = times[0], max(times[-1], times[0] + 1e-3)
-    width = _nice((high - low) / BINS)
+    low, high = times[0], times[-1]
+    span = max(high - low, high / 2, 1e-3)  # where all are alike, that should be seen
+    width = _nice(span / BINS)
     first = math.floor(low / width) * width
     count = int((high - first) / width) + 1
     centres = _rounded([first + width * (index + 0.5) for index in range(count)])
@@ -190,8 +192,9 @@ def _run_times(figure: Any, numbers: Numbers) -> bool:
             figure.add_bar(x=centres, y=heights, name=name, marker={"color": colour},
                            width=width * 0.92, hovertemplate="%{x:.3~g} s: %{y}")  # fmt: skip
     figure.update_layout(barmode="stack")
-    if len(figure.data) == 1:
-        figure.update_traces(showlegend=True)
+    middle, half = (low + high) / 2, span / 2 + width
+    figure.update_xaxes(range=_rounded([max(0.0, middle - half), middle + half]))
+    figure.update_traces(showlegend=True)
     return _title(figure, "How long tasks ran", "tasks", "seconds")
 
 
@@ -236,7 +239,7 @@ def _cost(figure: Any, numbers: Numbers) -> bool:
     figure.update_xaxes(tickprefix="$")
     _flat(figure, 1)
     words = "What its share of the nodes cost" if numbers.story.kind == "job" else "What it cost"
-    return _title(figure, f"{words}: ${numbers.total_cost:,.2f}", of_x="US dollars, list prices")
+    return _title(figure, f"{words}: {money(numbers.total_cost)}", of_x="US dollars, list prices")
 
 
 def _flat(figure: Any, rows: int) -> None:
