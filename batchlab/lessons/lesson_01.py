@@ -23,11 +23,9 @@ def _side_by_side(job: Job) -> str | Missing:
             "Two nodes have to be enough. What decides how many tasks a node takes at a time?",
             "create_pool takes task_slots_per_node.",
         )
-    together = max(
-        sum(other.start_time <= view.start_time < other.end_time for other in views)
-        for view in views
-        if view.start_time
-    )
+    times = [(view.start_time, view.end_time) for view in views]
+    spans = [(begin, end) for begin, end in times if begin and end]
+    together = max(sum(start <= begin < end for start, end in spans) for begin, _ in spans)
     if together < 8:
         return Missing(
             f"at most {together} of the tasks ran at the same time.",
