@@ -30,7 +30,7 @@ from batchlab.core.specs import (
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application, Applications
-from batchlab.handles.base import Shown, watched
+from batchlab.handles.base import Shown, reported, watched
 from batchlab.handles.certificates import Certificate, Certificates, read_certificate
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
@@ -40,6 +40,7 @@ from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, ask_for, verb
 
 if TYPE_CHECKING:
+    from batchlab.reports import Report
     from batchlab.rest.endpoint import Endpoint
 
 __all__ = ["BaseLab"]
@@ -407,6 +408,15 @@ class BaseLab(Shown):
         return Endpoint(
             self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed
         )
+
+    def report(self) -> Report:
+        """What happened in the lab until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what the nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. What was deleted is in it too.
+        """
+        return reported(self, "lab")
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.

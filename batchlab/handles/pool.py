@@ -19,6 +19,7 @@ from batchlab.core.inputs import (
     UpdatePool,
 )
 from batchlab.core.pages import matching
+from batchlab.core.phases import MOVES
 from batchlab.core.questions import (
     EvaluateAutoScale,
     GetCost,
@@ -39,25 +40,33 @@ from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
+from batchlab.handles.progressing import nodes_of, progressing
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 
 PackageReferences = Sequence[ApplicationPackageReference | Application | ApplicationPackage | str]
 CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
+_HAD = frozenset(MOVES["node"]) - {"creating", "preempted"}
+"""The states of a node that has its machine."""
+
 
 class Pool(Handle, Awaited):
     """A set of nodes. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
+    _shows_progress = True
 
     state = Seen[str]("``active`` or ``deleting``.")
     state_transition_time = Seen[datetime]("When it came into this state.")
@@ -286,6 +295,20 @@ class Pool(Handle, Awaited):
                 application_package_references=application_package_references,
                 certificate_references=certificate_references, metadata=metadata)  # fmt: skip
 
+    def report(self) -> Report:
+        """What happened here until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what its nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. It can be had of a pool that has been deleted, too.
+
+        Raises
+        ------
+        NotFound
+            ``PoolNotFound``: there never was one.
+        """
+        return reported(self, "pool", self._id)
+
     @verb
     def delete(self) -> None:
         """Delete it and its nodes; tasks that run there are queued again."""
@@ -293,8 +316,9 @@ class Pool(Handle, Awaited):
 
     @verb
     def wait(
-        self, state: str = "steady", *, timeout: Duration = None, watch: Watch | None = None
-    ) -> None:
+        self, state: str = "steady", *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
         """Block until it is in a state.
 
         Parameters
@@ -305,6 +329,9 @@ class Pool(Handle, Awaited):
             Lab time; without limit if omitted.
         watch : callable, optional
             Called a few times a second meanwhile.
+        progress : bool, optional
+            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
+            than half a second; if omitted, unless there is a `watch`.
 
         Raises
         ------
@@ -314,7 +341,11 @@ class Pool(Handle, Awaited):
             Nothing under way will bring it into that state; the message says why.
         """
         goal = PoolIs(pool_id=self._id, state=check_state("pool", state, "Pool.wait"))
-        self._connection.wait(goal, seconds(timeout, "Pool.wait"), watch)
+        limit = seconds(timeout, "Pool.wait")
+        if goal.state != "steady":
+            progress = False
+        with progressing(nodes_of(self._connection, self._id, _HAD), watch, progress) as look:
+            self._connection.wait(goal, limit, look)
 
 
 class AutoScaleHistory(list[AutoScaleRun], Shown):

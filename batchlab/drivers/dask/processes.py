@@ -162,6 +162,7 @@ class Process:
             last_look(self.pid)
         with self._lock:
             _kill_group(self.pid)
+            self._strike()  # from here on the number may be somebody else's
             code = self._popen.wait()
             self._reaped = True
         if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
