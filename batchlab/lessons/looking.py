@@ -7,9 +7,10 @@ from typing import Any
 from batchlab.core.outputs import Change, TaskChanged
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
+from batchlab.handles.task import Task
 from batchlab.lessons.exercises import Missing
 
-__all__ = ["history", "sent_back", "shell_forgotten", "unfinished"]
+__all__ = ["history", "not_completed", "sent_back", "shell_forgotten", "span", "unfinished"]
 
 
 def history(thing: Handle) -> list[Change]:
@@ -56,6 +57,26 @@ def unfinished(job: Job, least: int = 1) -> Missing | None:
         "job.tasks.wait() waits for them, and says so when they will never be.",
         f"Ask one why: job.tasks[{first.id!r}].explain()." if first else "Check once more.",
     )
+
+
+def not_completed(task: Task) -> Missing | None:
+    """Whether the task is completed, well or not."""
+    state = task.state
+    if state == "completed":
+        return None
+    return Missing(
+        f"the task is {state}, not completed.",
+        "task.wait() waits for it, and says so when it will never be.",
+        "Ask it why: task.explain().",
+    )
+
+
+def span(job: Job) -> tuple[float, float]:
+    """When the first task of a job began, and when the last one ended."""
+    views = list(job.tasks.views())
+    begins = [view.start_time.timestamp() for view in views if view.start_time]
+    ends = [view.end_time.timestamp() for view in views if view.end_time]
+    return min(begins, default=0.0), max(ends, default=0.0)
 
 
 def shell_forgotten(command_line: str) -> bool:

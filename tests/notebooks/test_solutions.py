@@ -33,7 +33,7 @@ def checks(number: str) -> dict[str, Any]:
 
 def solved(cell: Any, solution: str) -> str:
     """The cell with the dots replaced by what the solution does."""
-    before, dots, _ = re.split(r"(?m)^(\w+ = \.\.\..*)$", cell.source)
+    before, dots, _ = re.split(r"(?m)^([\w, ]+ = \.\.\..*)$", cell.source)
     check = CHECK.search(cell.source)
     assert dots
     assert check

@@ -39,7 +39,7 @@ def test_nodes_on_somebody_elses_cluster_of_one_machine_can_talk():
     with (
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, protocol="tcp",
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         bl.Lab(cluster) as lab,
     ):  # fmt: skip
