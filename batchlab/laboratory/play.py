@@ -30,6 +30,7 @@ from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskC
 from batchlab.core.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.settings import Settings
 from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.core.views import CostView
 from batchlab.drivers.simulated.connection import SimulatedConnection, undisturbed
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.drivers.simulated.world import SimulatedWorld
@@ -228,6 +229,8 @@ class _Stage:
         self.came: dict[str, float] = {}
         self.waits: dict[str, float] = {}
         self.requeued = self.lost = self.evaluations = self.failures = 0
+        self.ended_before = 0, 0
+        self.bill_before: list[CostView] = []
         self.timeline: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.heap: list[tuple[float, int, str, Any]] = [
             (self.begin + look * LOOK_S, -1, "look", None)
@@ -295,6 +298,8 @@ class _Stage:
     def _enable(self, _: None) -> None:
         """From now on the formula is followed, and what comes of it counts."""
         self.evaluations = self.failures = self.requeued = self.lost = 0
+        self.ended_before = self.core.jobs["job"].succeeded, self.core.jobs["job"].failed
+        self.bill_before = self.engine.ask(GetCost(pool_id="pool"))
         self.engine.request(EnableAutoScale(pool_id="pool", auto_scale_formula=self.formula))
 
     def _preempt(self, node_id: str) -> None:
@@ -370,13 +375,26 @@ class _Stage:
             timeline=self.timeline,
             waits=sorted([*waited, *waiting]),
             task_count=len(came),
-            succeeded_count=job.succeeded,
-            failed_count=job.failed,
+            succeeded_count=job.succeeded - self.ended_before[0],
+            failed_count=job.failed - self.ended_before[1],
             never_started_count=len(waiting),
             requeue_count=self.requeued,
             preempted_count=self.lost,
             evaluation_count=self.evaluations,
             failed_evaluation_count=self.failures,
-            bill=tuple(ask(GetCost(pool_id="pool"))),
-            runs=tuple(ask(ListAutoScaleRuns(pool_id="pool"))),
-        )
+            bill=_since(self.bill_before, ask(GetCost(pool_id="pool"))),
+            runs=tuple(run for run in ask(ListAutoScaleRuns(pool_id="pool"))
+                       if run.timestamp.timestamp() >= self.begin),
+        )  # fmt: skip
+
+
+def _since(before: list[CostView], bill: list[CostView]) -> tuple[CostView, ...]:
+    """What a bill has grown by."""
+    known = {(row.vm_size, row.is_dedicated): row for row in before}
+    hours = [name for name in CostView.__struct_fields__ if name.endswith("_hours")]
+    found = []
+    for row in bill:
+        former = known.get((row.vm_size, row.is_dedicated))
+        less = {name: getattr(row, name) - getattr(former, name) for name in hours if former}
+        found.append(msgspec.structs.replace(row, **less))
+    return tuple(found)

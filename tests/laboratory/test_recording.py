@@ -133,6 +133,16 @@ def test_formula_of_the_pool_does_on_its_own_load_what_the_pool_did(
     assert played.p95_wait == real.p95_wait
     assert played.most_nodes == real.most_nodes == 6
     assert played.node_hours == pytest.approx(real.node_hours, rel=0.03)
+    assert simulation.node_hours == pytest.approx(real.node_hours, rel=0.03)
+
+
+def test_what_was_before_the_window_does_not_count(bench: bl.AutoScaleLab) -> None:
+    simulation = bench.what_if("$TargetDedicatedNodes = 6;", last="20m",
+                               auto_scale_evaluation_interval="5m")  # fmt: skip
+    assert simulation.node_hours == pytest.approx(2.0, rel=0.03)
+    assert simulation.evaluation_count == len(simulation.runs) == 5
+    assert simulation.runs[0].timestamp == simulation.begin
+    assert simulation.succeeded_count <= 6 * 5
 
 
 def test_other_formula_and_other_load_come_to_something_else(bench: bl.AutoScaleLab) -> None:
