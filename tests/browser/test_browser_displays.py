@@ -73,6 +73,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()")
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
+    view.locator(".bl-legend").get_by_text("running").first.wait_for()
     view.locator(".bl-grid canvas").focus()
     page.keyboard.press("End")
     body = view.locator(".bl-body")
@@ -92,7 +93,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     body.get_by_role("button", name="Reboot: sure?").click()
     body.get_by_text("reboots: its tasks are queued again").wait_for()
     view.locator(".bl-legend").get_by_text("rebooting").wait_for()
-    notebook.panel("Files", "not up").get_by_text("rebooting")
+    notebook.panel("Files", "is rebooting: its files are out of reach")
 
 
 def test_files_are_browsed_and_followed(notebook: Notebook) -> None:
@@ -205,7 +206,7 @@ big
     notebook.run(views=5)
     view = notebook.view
     view(1).get_by_text("the pool's target is 0").wait_for()
-    notebook.until_counts(0, 2000, 10000, 0, number=3)
+    notebook.until_counts(2000, 0, 10000, 0, number=3)  # the pool went while they ran
     view(3).get_by_text("The pool was deleted.").wait_for()
     view(4).get_by_text("The pool was deleted.").wait_for()
     slider = view(3).get_by_role("slider", name="time")

@@ -103,11 +103,11 @@ export class View {
     const pictures = h("div", { class: "bl-pictures" },
       this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
-      h("header", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
+      h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
         this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally),
       this.machine.element,
       h("div", { class: "bl-main" }, pictures,
-        h("aside", { class: "bl-side", "aria-label": "details" },
+        h("div", { class: "bl-side" },
           h("div", { class: "bl-tabs", role: "tablist" }, this.tabs), this.body)),
       this.said, this.tip.element);
     this.open(this.tab);
