@@ -305,7 +305,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
           core("instances", "task_that_no_node_can_take_is_accepted_and_stays_active")
           + story("instances", "instances_where_they_cannot_run_stay_active")),
     106: ("the subtasks of a multi-instance task are all but the primary",
-          core("instances", "end_of_the_application_ends_all_and_the_task")
+          core("instances_end", "end_of_the_application_ends_all_and_the_task")
           + story("instances",
                   "instances_are_coordinated_on_all_nodes_before_the_application_runs")),
     107: ("an auto pool goes with its job, unless it is kept alive",
@@ -331,9 +331,6 @@ AUTOSCALE = (11, 12, *range(81, 92))
 
 WIRE = (72,)
 """Rows that only requests on the wire have: how many tasks one of them may carry."""
-
-NOT_YET: dict[int, str] = {}
-"""Rows of what is not there yet."""
 
 CHOICES = (4, 19, 27, 29, 44, 53, 64, 67, 92, 97, 98, 110)
 """Rows that are partly a choice of ours."""

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from packing import pfx
 
 import batchlab as bl
 from batchlab.widgets import html
@@ -35,8 +36,28 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
         box.upload(b"data", blob)
     waiting = job.create_tasks(["/bin/true"] * 40)[-1]
     task.wait()
+    talk = lab.create_pool("talk", target_dedicated_nodes=2, enable_inter_node_communication=True)
+    together = lab.create_job("together", talk).create_task(
+        "both", f"/bin/sh -c 'echo {EVIL}; sleep 1000'",
+        multi_instance_settings=bl.MultiInstanceSettings(
+            number_of_instances=2, coordination_command_line=f"echo {EVIL}"
+        ),
+    )  # fmt: skip
+    together.wait("running")
     node = pool.nodes[str(task.node_id)]
+    application = lab.create_application("app", display_name=EVIL)
+    application.create_package("1", b"")
+    certificate = lab.create_certificate(pfx(), password="open sesame")
+    lab.create_pool("held", certificate_references=[certificate])
+    certificate.delete()
+    certificate.wait("deletefailed")
     return {
+        "applications": lab.applications,
+        "application": application,
+        "packages": application.packages,
+        "package": application.packages["1"],
+        "certificates": lab.certificates,
+        "certificate": certificate,
         "lab": lab,
         "pools": lab.pools,
         "pool": pool,
@@ -49,6 +70,9 @@ def things(lab: bl.SimulatedLab) -> dict[str, Any]:
         "tasks": job.tasks,
         "task": task,
         "waiting": waiting,
+        "together": together,
+        "subtasks": together.subtasks,
+        "no subtasks": task.subtasks,
         "explanation": waiting.explain(),
         "nothing to explain": task.explain(),
         "cost": lab.cost,
@@ -155,3 +179,14 @@ def test_jupyter_finds_both_displays(things: dict[str, Any]) -> None:
     data, _ = DisplayFormatter().format(things["pool"])
     assert data["text/plain"] == "Pool('render')"
     assert "bl-card" in data["text/html"]
+
+
+def test_pools_show_spot_nodes_where_there_are_any() -> None:
+    with bl.SimulatedLab(boot="1s") as lab:
+        lab.create_pool("plain", target_dedicated_nodes=1).wait("steady")
+        lab.create_pool("both", target_dedicated_nodes=1, target_low_priority_nodes=2)
+        lab.pools["both"].wait("steady")
+        assert repr(lab.pools).splitlines() == [
+            "plain  active, steady, 1 of 1 nodes",
+            "both  active, steady, 1 of 1 nodes, 2 of 2 spot nodes",
+        ]

@@ -18,10 +18,16 @@ from batchlab.autoscale.syntax import (
     Program,
     walk,
 )
+from batchlab.autoscale.values import INTERVALS, SECOND
 
 __all__ = ["Warn", "warnings_of"]
 
 _COMPARISONS = {"<", "<=", "==", "!=", ">=", ">"}
+_NEVER = {"<": "always true", "<=": "always true", ">": "always false", ">=": "always false"}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+SAMPLE_S = 30
+MISSING = 2
+"""Samples of the newest minute."""
 
 
 class Warn(NamedTuple):
@@ -92,6 +98,60 @@ def _required_as_fraction(view: _View) -> Iterator[Warn]:
                 "the percentage of GetSample is 0 to 100, not a fraction",
                 "write 70 for seventy percent",
             )
+
+
+def _out_of_reach(view: _View) -> Iterator[Warn]:
+    """Guards that the newest minute, which is usually missing, never lets through."""
+    values: dict[str | None, Expression] = {
+        statement.target: statement.value for statement in view.program.statements
+    }
+
+    def meant(node: Expression) -> Expression:
+        return values.get(node.name, node) if isinstance(node, Name) else node
+
+    for chain in view.nodes:
+        if not isinstance(chain, Chain) or len(chain.rest) != 1 or chain.rest[0][0] not in _NEVER:
+            continue
+        symbol, right = chain.rest[0]
+        percent, wanted = meant(chain.first), meant(right)
+        if isinstance(percent, Number):
+            percent, wanted, symbol = wanted, percent, _MIRRORED[symbol]
+        if not isinstance(wanted, Number) or not isinstance(percent, Method):
+            continue
+        if percent.name != "GetSamplePercent" or len(percent.arguments) != 1:
+            continue
+        window = _seconds(percent.arguments[0], meant)
+        expected = int(window // SAMPLE_S) if window else 0
+        if expected < 1:
+            continue
+        seen = max(0, expected - MISSING)
+        most = 100 * seen / expected
+        if most < wanted.value <= 100:
+            yield Warn(
+                chain.place,
+                f"the newest minute of samples is usually missing: of {expected} in this window "
+                f"{seen} can be seen, {most:.0f} %, so this is {_NEVER[symbol]}",
+                "look back further, ask for less, or fall back on the newest: GetSample(1)",
+            )
+
+
+def _seconds(node: Expression, meant: Callable[[Expression], Expression]) -> float | None:
+    """The length of a window that is spelt out, ``5 * TimeInterval_Minute``, or None."""
+    node = meant(node)
+    factors = [node]
+    if isinstance(node, Chain) and len(node.rest) == 1 and node.rest[0][0] == "*":
+        factors = [meant(node.first), meant(node.rest[0][1])]
+    seconds = 1.0
+    units = 0
+    for factor in factors:
+        if isinstance(factor, Name) and factor.name in INTERVALS:
+            seconds *= INTERVALS[factor.name].ticks / SECOND
+            units += 1
+        elif isinstance(factor, Number):
+            seconds *= factor.value
+        else:
+            return None
+    return seconds if units == 1 else None
 
 
 def _active_alone(view: _View) -> Iterator[Warn]:
@@ -186,6 +246,7 @@ def _out_of_use(view: _View) -> Iterator[Warn]:
 _SUSPICIONS: tuple[Callable[[_View], Iterator[Warn]], ...] = (
     _percent_as_fraction,
     _required_as_fraction,
+    _out_of_reach,
     _active_alone,
     _unguarded,
     _no_effect,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 from batchlab.autoscale import syntax
 from batchlab.autoscale.problems import Source
@@ -49,11 +49,14 @@ class Trace:
         """Note a min() or max() of several things."""
         line, column = self._source.line_and_column(node.place.at)
         extreme = BOUNDS[node.name]
-        worth = tuple(
-            [
-                (self.text(each), cast(float, extreme(one) if isinstance(one, tuple) else one))
-                for each, one in zip(node.arguments, arguments, strict=True)
-                if one != ()
-            ]
-        )
-        self.clamps.append(Clamp(self.text(node), node.name, value, worth, line, column))
+        text = self._source.text
+        worth: list[tuple[str, Any]] = []
+        for each, one in zip(node.arguments, arguments, strict=True):
+            place = each.place
+            if type(one) is float:
+                worth.append((text[place.start : place.end], one))
+            elif one:
+                worth.append((text[place.start : place.end], extreme(one)))  # type: ignore[arg-type]
+        place = node.place
+        source = text[place.start : place.end]
+        self.clamps.append(Clamp(source, node.name, value, tuple(worth), line, column))

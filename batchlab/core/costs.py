@@ -66,7 +66,8 @@ def _beside_hooks(node: NodeRecord, doing: str) -> str:
 
 def charge(core: Core, node: NodeRecord) -> None:
     """If a node does something else from now on, enter what it did until now."""
-    doing = activity(node)
+    plain = node.activity and not node.hook_count  # as it nearly always is: one look
+    doing = (plain and _BY_STATE.get(node.phase.state)) or activity(node)
     if doing != node.activity:
         _turn(core, node, doing)
 
@@ -78,14 +79,10 @@ def leave(core: Core, node: NodeRecord) -> None:
 
 
 def _turn(core: Core, node: NodeRecord, doing: str) -> None:
-    before = node.activity
-    bill = node.pool.bills.get(node.dedicated)
-    if bill is None:
-        bill = node.pool.bills[node.dedicated] = BillRecord()
-    if before:
-        bill.seconds[before] = bill.seconds.get(before, 0.0) + core.now - node.since
+    if node.activity:
+        node.pool.bills[node.dedicated].seconds[node.activity] += core.now - node.since
     else:
-        bill.machines += 1
+        node.pool.bills.setdefault(node.dedicated, BillRecord()).machines += 1
     node.activity, node.since = doing, core.now
 
 
@@ -99,7 +96,7 @@ def close(core: Core, pool: PoolRecord) -> None:
 def _add(total: BillRecord, bill: BillRecord) -> None:
     total.machines += bill.machines
     for doing, seconds in bill.seconds.items():
-        total.seconds[doing] = total.seconds.get(doing, 0.0) + seconds
+        total.seconds[doing] += seconds
 
 
 def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
@@ -110,8 +107,7 @@ def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecor
         _add(found.setdefault((size, dedicated), BillRecord()), bill)
     for node in pool.nodes.values():
         if node.activity:
-            seconds = found[size, node.dedicated].seconds
-            seconds[node.activity] = seconds.get(node.activity, 0.0) + now - node.since
+            found[size, node.dedicated].seconds[node.activity] += now - node.since
     return found
 
 
@@ -134,18 +130,14 @@ def views(core: Core, pool_id: str, now: float) -> list[CostView]:
             vm_size=size,
             is_dedicated=dedicated,
             machines=bill.machines,
-            task_hours=_hours(bill, "tasks"),
-            preparation_hours=_hours(bill, "preparation"),
-            release_hours=_hours(bill, "release"),
-            start_task_hours=_hours(bill, "starttask"),
-            idle_hours=_hours(bill, "idle"),
-            boot_hours=_hours(bill, "boot"),
-            down_hours=_hours(bill, "down"),
+            task_hours=bill.seconds["tasks"] / 3600,
+            preparation_hours=bill.seconds["preparation"] / 3600,
+            release_hours=bill.seconds["release"] / 3600,
+            start_task_hours=bill.seconds["starttask"] / 3600,
+            idle_hours=bill.seconds["idle"] / 3600,
+            boot_hours=bill.seconds["boot"] / 3600,
+            down_hours=bill.seconds["down"] / 3600,
             price_per_hour=price_per_hour(size, dedicated=dedicated),
         )
         for (size, dedicated), bill in bills.items()
     ]
-
-
-def _hours(bill: BillRecord, doing: str) -> float:
-    return bill.seconds.get(doing, 0.0) / 3600

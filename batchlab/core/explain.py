@@ -285,7 +285,8 @@ _SENTENCES = {
     "Draining": "{are} to leave the pool when the tasks there are done.",
     "Restarting": "{are} to be restarted when the tasks there, and their files, are done with.",
     "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
-    "Unusable": "{are} unusable: the machine was lost; reboot or remove it.",
+    "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors); "
+    "reboot or remove it.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
     "Held": "{are} being cleared, or kept free, for a task that goes first.",
     "Room": "{are} about to take it.",

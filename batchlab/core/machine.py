@@ -330,7 +330,8 @@ class Core:
                         allocation_state=pool.allocation.state,
                         target_dedicated_nodes=pool.target,
                         target_low_priority_nodes=pool.target_spot,
-                        task_slots_per_node=pool.spec.task_slots_per_node)
+                        task_slots_per_node=pool.spec.task_slots_per_node,
+                        vm_size=pool.spec.vm_size)
         )  # fmt: skip
 
     def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:

@@ -197,7 +197,10 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 
 
 class PoolChanged(Change, frozen=True, kw_only=True):
-    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`."""
+    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`.
+
+    `vm_size` is what they are paid for, also when the pool itself is no longer there to be asked.
+    """
 
     pool_id: str
     state: str
@@ -205,6 +208,7 @@ class PoolChanged(Change, frozen=True, kw_only=True):
     target_dedicated_nodes: int = 0
     target_low_priority_nodes: int = 0
     task_slots_per_node: int = 1
+    vm_size: str = ""
 
 
 class AutoScaleEvaluated(Change, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import re
 import uuid
@@ -29,7 +29,9 @@ from batchlab.core.views import ApplicationPackageView, ApplicationView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
 from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.storage import told
 from batchlab.handles.verbs import ask_for, verb
+from batchlab.storage.faults import StorageFailed
 
 __all__ = ["Application", "ApplicationPackage", "ApplicationPackages", "Applications"]
 
@@ -86,9 +88,11 @@ class Application(Handle):
         check_version(version, owner=owner)
         digest, length = _measure(package, owner)
         container = self._connection.storage.container(_container(self.view().id))
-        container.create()
+        with told():
+            container.create()
         blob = f"{version}-{uuid.uuid4().hex}.zip"
-        container.write(blob, bytes(package) if isinstance(package, bytearray) else package)
+        with told():
+            container.write(blob, bytes(package) if isinstance(package, bytearray) else package)
         known = self.packages.get(version)
         replaced = known.storage_url if known else None
         request = CreateApplicationPackage(
@@ -101,7 +105,7 @@ class Application(Handle):
         try:
             self._connection.request(request)
         except BatchError:
-            container.delete(blob)
+            _delete_blob(self._connection, request.location)
             raise
         if replaced:
             _delete_blob(self._connection, replaced)
@@ -244,12 +248,16 @@ class ApplicationPackages(Handles[ApplicationPackage]):
 
 
 def _delete_blob(connection: Connection, url: str) -> None:
+    """Delete contents that nobody needs any more, unless they are out of reach."""
     folder, _, blob = url.rpartition("/")
-    connection.storage.resolve(folder).delete(blob)
+    with contextlib.suppress(StorageFailed):
+        connection.storage.resolve(folder).delete(blob)
 
 
 def _container(application_id: str) -> str:
     """Return the name of the container for an application's packages, as Azure names it."""
+    import hashlib  # noqa: PLC0415 - slow to import, and few need it
+
     key = fold(application_id)
     plain = re.sub("[^a-z0-9]+", "-", key).strip("-")[:20]
     mark = hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -258,6 +266,8 @@ def _container(application_id: str) -> str:
 
 def _measure(package: Any, owner: str) -> tuple[str, int]:
     """Return the digest and the length of an archive."""
+    import hashlib  # noqa: PLC0415 - slow to import, and few need it
+
     if isinstance(package, (bytes, bytearray)):
         return hashlib.sha256(package).hexdigest(), len(package)
     if not isinstance(package, (str, os.PathLike)):

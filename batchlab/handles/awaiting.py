@@ -6,10 +6,11 @@ is the same one, in a thread of its own; when the awaiting task is cancelled, so
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -21,6 +22,8 @@ class Awaited:
     """Something that can be waited for: `wait` blocks, `done` is awaited, and so is the thing."""
 
     __slots__ = ()
+    _shows_progress: ClassVar[bool] = False
+    """Whether `wait` takes a `progress`."""
 
     @abstractmethod
     def wait(self, *args: Any, **kwargs: Any) -> None:
@@ -28,6 +31,8 @@ class Awaited:
 
     def done(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
         """Await what `wait` blocks for; the parameters and errors are those of `wait`."""
+        if self._shows_progress:  # what is watched below is not the user's own
+            kwargs.setdefault("progress", kwargs.get("watch") is None)
         return _awaiting(self.wait, args, kwargs)
 
     def __await__(self) -> Generator[Any, None, None]:
@@ -67,7 +72,9 @@ async def _awaiting(
         if not cancelled.is_set():
             loop.call_soon_threadsafe(settle, problem)
 
-    threading.Thread(target=run, name="batchlab-wait", daemon=True).start()
+    # The context says to which cell of a notebook a display belongs.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name="batchlab-wait", daemon=True).start()
     try:
         await future
     finally:

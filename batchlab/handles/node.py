@@ -14,12 +14,13 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.specs import CertificateReference, Deallocation
+from batchlab.core.specs import CertificateReference, Deallocation, StartTask
 from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.files import Files
+from batchlab.handles.progressing import nodes_of, progressing
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Node", "Nodes"]
@@ -47,6 +48,7 @@ class Node(Handle, Awaited):
     running_task_slots_count = Seen[int]("How many slots they take.")
     total_tasks_run = Seen[int]("How many runs of tasks it has had.")
     total_tasks_succeeded = Seen[int]("How many of them succeeded.")
+    start_task = Seen[StartTask | None]("The start task that it has run; None without one.")
     start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
     certificate_references = Seen[tuple[CertificateReference, ...]](
         "The certificates it has had since its last start."
@@ -177,6 +179,7 @@ class Nodes(Handles[Node], Awaited):
     __slots__ = ("_pool_id",)
     _kind = "node"
     _view_type = NodeView
+    _shows_progress = True
 
     def __init__(self, connection: Connection, pool_id: str) -> None:
         super().__init__(connection)
@@ -189,12 +192,25 @@ class Nodes(Handles[Node], Awaited):
 
     @verb
     def wait(
-        self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None
-    ) -> None:
-        """Block until the pool is steady and all its nodes are in a state, as `Node.wait`."""
+        self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Block until the pool is steady and all its nodes are in a state, as `Node.wait`.
+
+        Parameters
+        ----------
+        state, timeout, watch
+            As there.
+        progress : bool, optional
+            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
+            than half a second; if omitted, unless there is a `watch`.
+        """
         known = check_state("node", state, "Nodes.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known)
-        self._connection.wait(goal, seconds(timeout, "Nodes.wait"), watch)
+        limit = seconds(timeout, "Nodes.wait")
+        with progressing(nodes_of(self._connection, self._pool_id, (known,)), watch,
+                         progress) as look:  # fmt: skip
+            self._connection.wait(goal, limit, look)
 
     def _handle(self, id: str) -> Node:  # noqa: A002
         return Node(self._connection, self._pool_id, id)

@@ -22,6 +22,7 @@ from batchlab.drivers.calls import ERROR, EXIT, RESULT, VALUE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, NotFound, TaskFailed
 from batchlab.handles.base import Handle, Seen, Shown
+from batchlab.handles.progressing import Standing, progressing
 from batchlab.handles.storage import told
 from batchlab.handles.verbs import Duration, Watch, seconds, verb
 
@@ -99,14 +100,16 @@ _named_result.__name__ = "result"
 _result = verb(_named_result)
 
 
-def take(task: Task, timeout: float | None, view: TaskView | None = None) -> Any:
+def take(
+    task: Task, timeout: float | None, view: TaskView | None = None, watch: Watch | None = None
+) -> Any:
     """Wait for a Python task; what its function returned, or raise what it raised."""
     connection = task._connection
     view = view or task.view()
     place = _place(view)
     if view.state != "completed":
         done = TaskIs(job_id=task.job_id, task_id=task.id, state="completed")
-        connection.wait(done, timeout)
+        connection.wait(done, timeout, watch)
         view = task.view()
     failure = view.failure_info
     if view.exit_code is None or (failure and failure.code != "FailureExitCode"):
@@ -213,7 +216,7 @@ class TaskList(list["Task"], Shown):
         return f"{len(self)} task{'s' * (len(self) != 1)}: {ends}"
 
     @verb
-    def results(self, *, timeout: Duration = None) -> list[Any]:
+    def results(self, *, timeout: Duration = None, progress: bool | None = None) -> list[Any]:
         """Wait for all; what the functions returned, in order.
 
         To have each result as soon as it is there, in order:
@@ -223,6 +226,8 @@ class TaskList(list["Task"], Shown):
         ----------
         timeout : duration, optional
             Lab time, for all together; without limit if omitted.
+        progress : bool, default True
+            Whether to show how far it is; see `wait`.
 
         Raises
         ------
@@ -231,18 +236,37 @@ class TaskList(list["Task"], Shown):
         WaitTimeout, WaitNeverEnds
         """
         left = self._clock(timeout, "TaskList.results")
-        return [take(task, next(left)) for task in self]
+        done = 0
+        with progressing(lambda: self._standing(done), None, progress) as watching:
+            values = []
+            for done, task in enumerate(self):  # noqa: B007 - shown meanwhile
+                values.append(take(task, next(left), watch=watching))
+            done = len(self)
+        return values
 
     @verb
-    def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
-        """Block until all are completed, well or not.
+    def wait(
+        self, *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Block until all are completed, well or not; the parameters are those of `Tasks.wait`.
 
         Raises
         ------
         WaitTimeout, WaitNeverEnds
         """
-        for _ in self._completed(self._clock(timeout, "TaskList.wait"), watch):
-            pass
+        clock = self._clock(timeout, "TaskList.wait")
+        if not self:
+            return
+        done = 0
+        with progressing(lambda: self._standing(done), watch, progress) as watching:
+            for _ in self._completed(clock, watching):
+                done += 1
+
+    def _standing(self, done: int) -> Standing:
+        total = len(self)
+        parts = (("completed", done), ("waiting", total - done))
+        return Standing(f"job {self[0].job_id}", "tasks", parts, done, total)
 
     @verb
     def as_completed(self, *, timeout: Duration = None) -> Iterator[Task]:

@@ -41,6 +41,7 @@ from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
+from batchlab.handles.progressing import progressing, tasks_of
 from batchlab.handles.results import SeenResult
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -63,6 +64,8 @@ class Task(Handle, Awaited):
     previous_state = Seen[str | None]("The state before.")
     previous_state_transition_time = Seen[datetime | None]("When that one began.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     command_line = Seen[str]("What it runs.")
     environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
     resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
@@ -240,6 +243,7 @@ class Tasks(Handles[Task], Awaited):
     __slots__ = ("_job_id",)
     _kind = "task"
     _view_type = TaskView
+    _shows_progress = True
 
     def __init__(self, connection: Connection, job_id: str) -> None:
         super().__init__(connection)
@@ -270,10 +274,23 @@ class Tasks(Handles[Task], Awaited):
             after = page.next
 
     @verb
-    def wait(self, *, timeout: Duration = None, watch: Watch | None = None) -> None:
+    def wait(
+        self, *, timeout: Duration = None, watch: Watch | None = None,
+        progress: bool | None = None,
+    ) -> None:  # fmt: skip
         """Block until every task of the job is completed; the job itself stays active.
 
         ``await job.tasks.done()`` waits without blocking.
+
+        Parameters
+        ----------
+        timeout : duration, optional
+            Lab time; without limit if omitted.
+        watch : callable, optional
+            Called a few times a second meanwhile.
+        progress : bool, optional
+            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
+            than half a second; if omitted, unless there is a `watch`.
 
         Raises
         ------
@@ -283,7 +300,9 @@ class Tasks(Handles[Task], Awaited):
             Nothing under way will complete them all; the message says why.
         """
         goal = TasksCompleted(job_id=self._job_id)
-        self._connection.wait(goal, seconds(timeout, "Tasks.wait"), watch)
+        limit = seconds(timeout, "Tasks.wait")
+        with progressing(tasks_of(self._connection, self._job_id), watch, progress) as look:
+            self._connection.wait(goal, limit, look)
 
     def _handle(self, id: str) -> Task:  # noqa: A002
         return Task(self._connection, self._job_id, id)

@@ -19,7 +19,8 @@ import msgspec
 
 from batchlab.core.specs.files import is_container_name
 from batchlab.storage.faults import StorageFailed, failed, faults
-from batchlab.storage.locations import EXTRAS, OBJECT_STORES, StorageLocation, protocol_of
+from batchlab.storage.filesystems import azure_url, filesystem, open_any
+from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
 
 __all__ = ["Blob", "BlobContainer", "BlobStore"]
 
@@ -322,10 +323,10 @@ class BlobStore:
         url = url.rstrip("/")
         if self.owns(url):
             return self._own(url)
-        azure = _azure_url(url)
+        azure = azure_url(url)
         if azure is not None:
-            return BlobContainer(azure[0], lambda: _filesystem("abfs", azure[1]))
-        return BlobContainer(url, lambda: _filesystem(protocol_of(url), {}))
+            return BlobContainer(azure[0], lambda: filesystem("abfs", azure[1]))
+        return BlobContainer(url, lambda: filesystem(protocol_of(url), {}))
 
     def open_blob(self, url: str) -> IO[bytes]:
         """Open the blob or file that a URL or a path means; raises `StorageFailed`."""
@@ -337,7 +338,7 @@ class BlobStore:
                     return open(url.removeprefix("file://"), "rb")
                 file: IO[bytes] = self._open().open(url, "rb")
                 return file
-            return _open_any(url)
+            return open_any(url)
 
     def owns(self, url: str) -> bool:
         """Whether a URL lies in the lab's own storage."""
@@ -353,7 +354,7 @@ class BlobStore:
         with self._lock:
             if self._fs is None:
                 protocol = protocol_of(self.location.url)
-                self._fs = _filesystem(protocol, self.location.options)
+                self._fs = filesystem(protocol, self.location.options)
             return self._fs
 
 
@@ -361,48 +362,3 @@ _CURE = (
     "it is the lab's storage, which notebook and nodes must share; give Lab(..., storage=...) a "
     "place that all of them reach, such as a shared folder or s3://bucket/folder"
 )
-
-
-def _filesystem(protocol: str, options: dict[str, Any]) -> Any:
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
-
-    if protocol in ("az", "abfs", "abfss"):  # else it takes what it may not see to be there
-        options = {"assume_container_exists": False, **options}
-    try:
-        return fsspec.filesystem(protocol, **options)
-    except ImportError as error:
-        raise StorageFailed("other", _missing_library(protocol, error)) from None
-
-
-def _open_any(url: str) -> IO[bytes]:
-    import fsspec  # noqa: PLC0415 - slow, and few runs need it
-
-    try:
-        source: IO[bytes] = fsspec.open(url, "rb").open()
-    except ImportError as error:
-        raise StorageFailed("other", _missing_library(protocol_of(url), error)) from None
-    return source
-
-
-def _missing_library(protocol: str, error: ImportError) -> str:
-    extra = EXTRAS.get(protocol)
-    return (
-        f"{error}; for {protocol}:// install batchlab[{extra}] on the nodes"
-        if extra
-        else str(error)
-    )
-
-
-def _azure_url(url: str) -> tuple[str, dict[str, Any]] | None:
-    """Read the address of a container at Azure, with its shared access signature if it has one."""
-    if not url.startswith("https://"):
-        return None
-    from urllib.parse import urlsplit  # noqa: PLC0415 - slow, and few runs need it
-
-    parts = urlsplit(url)
-    account, dot, service = (parts.hostname or "").partition(".")
-    if not dot or not service.startswith("blob.core."):
-        return None
-    options: dict[str, Any] = {"account_name": account, "account_host": parts.netloc}
-    options |= {"sas_token": parts.query} if parts.query else {"anon": True}
-    return f"abfs://{parts.path.strip('/')}", options

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from batchlab.core.specs.files import OutputFile
@@ -41,8 +42,8 @@ class NodeDisk(Protocol):
         """Return paths of files below a directory; only its own ones unless `deep`."""
         ...
 
-    def content(self, path: str) -> bytes | str | None:
-        """Return what is in a file, or a path that it may be read from; None if it is none.
+    def opened(self, path: str) -> AbstractContextManager[bytes | str | None]:
+        """Give what is in a file, or a path to read it from meanwhile; None if it is none.
 
         Raises `StorageFailed` for a file that must not be uploaded.
         """
@@ -125,14 +126,16 @@ class Upload:
                 return
             blob = pattern.blob(found, destination.path)
             try:
-                count += self._send(container, f"{pattern.base}/{found}", blob)
+                sent = self._send(container, f"{pattern.base}/{found}", blob)
             except StorageFailed as error:
                 self._note(ERR, f"{pattern.base}/{found} -> {url}/{blob}: {error.reason}")
                 first = first or error
                 if error.kind == "container":
                     break
             else:
-                self._note(OUT, f"{pattern.base}/{found} -> {url}/{blob}")
+                count += sent
+                if sent:
+                    self._note(OUT, f"{pattern.base}/{found} -> {url}/{blob}")
         self._note(
             OUT, f"{output.file_pattern}: {count} file{'s' * (count != 1)} uploaded to {url}"
         )
@@ -141,18 +144,17 @@ class Upload:
 
     def _matches(self, pattern: Pattern) -> Iterator[str]:
         if pattern.regex is None:
-            if self._disk.content(f"{pattern.base}/{pattern.name}") is not None:
-                yield pattern.name
+            yield pattern.name
             return
         for found in sorted(self._disk.files(pattern.base, deep=pattern.deep)):
             if pattern.regex.match(found):
                 yield found
 
     def _send(self, container: BlobContainer, path: str, blob: str) -> bool:
-        content = self._disk.content(path)
-        if content is None:  # it has gone meanwhile
-            return False
-        container.write(blob, content)
+        with self._disk.opened(path) as content:
+            if content is None:
+                return False
+            container.write(blob, content)
         self.uploaded += 1
         return True
 

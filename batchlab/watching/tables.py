@@ -123,6 +123,8 @@ class Tables:
         The task id of each run.
     reasons : list of str
         Why runs ended, by number; the first is empty.
+    vm_sizes : list of str
+        Of each pool, by number.
     now : float
         The lab's clock when the last changes came, in seconds since 1970 (UTC).
     """
@@ -137,6 +139,7 @@ class Tables:
         self.node_ids: list[str] = []
         self.labels: list[str] = []
         self.reasons: list[str] = [""]
+        self.vm_sizes: list[str] = []
         self.now = 0.0
         self._pools: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
@@ -307,6 +310,7 @@ class Tables:
 
     def _pool_changed(self, change: PoolChanged) -> None:
         pool = self._pool(change.pool_id)
+        self.vm_sizes[pool] = change.vm_size
         sizes = self.columns["sizes"]
         sizes["at"].append(change.at)
         sizes["pool"].append(pool)
@@ -321,6 +325,7 @@ class Tables:
         if number is None:
             self._pools[name] = number = len(self.pool_ids)
             self.pool_ids.append(name)
+            self.vm_sizes.append("")
         return number
 
     def _job(self, name: str) -> _Job:

@@ -1,8 +1,16 @@
 """Displays of what a lab holds: views in, pixels out."""
 
 from batchlab.autoscale.results import AutoScaleRun
+from batchlab.handles.applications import (
+    Application,
+    ApplicationPackage,
+    ApplicationPackages,
+    Applications,
+)
+from batchlab.handles.certificates import Certificate, Certificates
 from batchlab.handles.pool import AutoScaleHistory
 from batchlab.laboratory import Comparison, Simulation
+from batchlab.widgets import holdings
 from batchlab.widgets.autoscaling import history_card, run_card
 from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, simulation_card
@@ -10,6 +18,12 @@ from batchlab.widgets.show import mimebundle, page, watch
 
 __all__ = ["mimebundle", "page", "watch"]
 
+draw.register(Application, holdings.application_card)
+draw.register(Applications, holdings.applications_card)
+draw.register(ApplicationPackage, holdings.package_card)
+draw.register(ApplicationPackages, holdings.packages_card)
+draw.register(Certificate, holdings.certificate_card)
+draw.register(Certificates, holdings.certificates_card)
 draw.register(AutoScaleRun, run_card)
 draw.register(AutoScaleHistory, history_card)
 draw.register(Simulation, simulation_card)

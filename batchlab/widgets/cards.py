@@ -43,6 +43,7 @@ from batchlab.widgets.data import (
     files_card,
     storage_card,
 )
+from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
 from batchlab.widgets.subtasks import subtask_card, subtask_table
 
@@ -91,6 +92,7 @@ def _pool(pool: Pool) -> Html:
         ("Size", f"{view.vm_size}, {slots} task slot{'s' * (slots != 1)} each"),
         ("Nodes by state", _by_state(view.node_counts)),
         ("Start task", code(view.start_task.command_line) if view.start_task else ""),
+        ("Packages", reference_line(view)),
         ("Cost", cost_line(pool.cost)),
         ("Autoscale", run_line(view.auto_scale_run)),
         ("Resize errors", join(errors, " ")),

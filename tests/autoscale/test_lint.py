@@ -5,7 +5,7 @@ import pytest
 from batchlab.autoscale import Finding, Formula
 
 GOOD = """
-window = 180 * TimeInterval_Second;
+window = 10 * TimeInterval_Minute;
 share = $PendingTasks.GetSamplePercent(window);
 tasks = share < 70 ? 0 : avg($PendingTasks.GetSample(window));
 $TargetDedicatedNodes = min(25, tasks);
@@ -120,3 +120,41 @@ def test_lint_of_a_hopeless_formula_is_bounded() -> None:
 def test_finding_is_told_with_its_place() -> None:
     (found,) = said("x = y", "error")
     assert str(found) == "Line 1, Col 5: error: Undefined symbol: y\n  x = y\n      ^"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 70 ? 1 : 2",
+            "always true",
+        ),
+        (
+            "x = $CPUPercent.GetSamplePercent(TimeInterval_Minute * 3) >= 70 ? 1 : 2",
+            "always false",
+        ),
+        (
+            "w = 3 * TimeInterval_Minute; p = $CPUPercent.GetSamplePercent(w); x = 70 > p ? 1 : 2",
+            "of 6 in this window 4 can be seen, 67 %, so this is always true",
+        ),
+        ("x = $CPUPercent.GetSamplePercent(TimeInterval_Minute) > 1 ? 1 : 2", "0 can be seen"),
+    ],
+)
+def test_lint_of_a_guard_that_the_missing_minute_never_lets_through_warns(text, said):
+    (found,) = [each for each in Formula(text).lint() if "newest minute" in each.message]
+    assert said in found.message
+    assert "GetSample(1)" in found.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 66 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(10 * TimeInterval_Minute) < 70 ? 1 : 2",
+        "w = w * TimeInterval_Minute; x = $CPUPercent.GetSamplePercent(w) < 70 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(0 * TimeInterval_Minute) < 70 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(TimeInterval_Minute, TimeInterval_Hour) < 99 ? 1 : 2",
+    ],
+)
+def test_lint_of_a_guard_that_can_be_passed_is_silent_about_the_missing_minute(text):
+    assert not [each for each in Formula(text).lint() if "newest minute" in each.message]

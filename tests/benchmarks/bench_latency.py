@@ -22,7 +22,7 @@ def main() -> None:
     tempfile.tempdir = fast_folder()
     ours, dask = [], []
     with (
-        LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster,
         Client(cluster) as client,
         bl.Lab() as lab,
     ):

@@ -41,7 +41,7 @@ def local_cluster(count: int, processes: bool) -> float:
     begin = time.perf_counter()
     with (
         LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=processes, dashboard_address=None
+            n_workers=count, threads_per_worker=1, processes=processes, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -296,5 +296,6 @@ def test_changes_say_what_happened_to_a_node(world: World) -> None:
             state="active",
             allocation_state="steady",
             target_dedicated_nodes=1,
+            vm_size="small",
         ),
     ]

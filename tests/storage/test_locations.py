@@ -3,8 +3,9 @@
 import pytest
 
 import batchlab as bl
-from batchlab.storage.containers import BlobStore, _azure_url
+from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
+from batchlab.storage.filesystems import azure_url
 from batchlab.storage.locations import read_location
 
 
@@ -116,4 +117,4 @@ def test_folder_that_is_not_on_this_machine_says_what_to_do(tmp_path):
     ],
 )  # fmt: skip
 def test_address_of_a_container_at_azure_is_read_with_its_signature(url, opened):
-    assert _azure_url(url) == opened
+    assert azure_url(url) == opened

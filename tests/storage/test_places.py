@@ -93,15 +93,18 @@ def test_large_file_arrives_whole(box, tmp_path):
     assert back.read_bytes() == (tmp_path / "large").read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 def test_log_grows_in_every_store(lab, tmp_path):
     outputs = lab.create_job("j", "p").create_task("t", "true").output_storage
-    (tmp_path / "log").write_text("one\n")
-    with outputs.save_tracked(tmp_path / "log", "log", interval="1h") as tracked:
-        for line in ("two\n", "three\n"):
+    pieces = [b"one\n", b"two" * 2_000_000, b"three\n", b"four\n"]
+    log = tmp_path / "log"
+    log.touch()
+    with outputs.save_tracked(log, "log", interval="1h") as tracked:
+        for piece in pieces:
+            with log.open("ab") as file:
+                file.write(piece)
             tracked.flush()
-            with (tmp_path / "log").open("a") as log:
-                log.write(line)
-    assert outputs.text("TaskLog", "log") == "one\ntwo\nthree\n"
+    assert outputs.read("TaskLog", "log") == b"".join(pieces)
 
 
 def test_simulated_and_real_tasks_read_and_write_the_same_data(place, tmp_path):

@@ -12,13 +12,14 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.dask.resources import by_service, rights
 from batchlab.storage.containers import BlobStore
-from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.faults import Kind, StorageFailed, failed
 from batchlab.storage.uploads import ERR, OUT, TIMED_OUT, Upload, upload_failure
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ class _Disk:
     def __init__(self, root: str, owner: Owner | None = None) -> None:
         self._root = os.path.realpath(root)
         self._owner = owner
-        self._opened: int | None = None
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
         """Return paths of files below a directory; links to directories are not followed."""
@@ -55,37 +55,32 @@ class _Disk:
             return
         yield from entries
 
-    def content(self, path: str) -> str | None:
-        """Return where a file really is, if it is one."""
-        real = os.path.realpath(path)
-        if self._owner is not None:
-            return self._open(path, self._owner)
-        self._check(path, real)
-        return real if os.path.isfile(real) else None
+    @contextmanager
+    def opened(self, path: str) -> Iterator[str | None]:
+        """Open a file and give a path to it that nothing can be put in the place of."""
+        self._check(os.path.realpath(path), path)
+        try:
+            with rights(self._owner):
+                number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            return
+        except OSError as error:
+            kind: Kind = "denied" if isinstance(error, PermissionError) else "other"
+            raise StorageFailed(kind, f"{path} cannot be read: {error.strerror}") from None
+        try:
+            held = f"/proc/self/fd/{number}"
+            if os.path.islink(held):
+                self._check(os.readlink(held), path)
+            else:  # without /proc, as on macOS
+                held = path
+            yield held if stat.S_ISREG(os.fstat(number).st_mode) else None
+        finally:
+            os.close(number)
 
-    def _check(self, path: str, real: str) -> None:
+    def _check(self, real: str, path: str) -> None:
         if not real.startswith(self._root + "/"):
             raise StorageFailed("other", f"{path} is not below the node's root {self._root}")
-
-    def _open(self, path: str, owner: Owner) -> str | None:
-        """Open a file as its user may, and give a path that stays this file, until the next."""
-        self.close()
-        try:
-            with owner.acting():
-                self._opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StorageFailed("denied", f"{path} cannot be read: {error.strerror}") from None
-        place = f"/proc/self/fd/{self._opened}"
-        self._check(path, os.readlink(place))
-        return place if stat.S_ISREG(os.fstat(self._opened).st_mode) else None
-
-    def close(self) -> None:
-        """Let go of the file that was last looked at."""
-        if self._opened is not None:
-            os.close(self._opened)
-            self._opened = None
 
 
 class _Logs:
@@ -159,7 +154,6 @@ def upload(
             result.append(upload_failure("FileUploadMiscError", failed(error).reason))
         finally:
             logs.close()
-            disk.close()
 
     thread = threading.Thread(target=carry_out, name="batchlab-upload", daemon=True)
     thread.start()

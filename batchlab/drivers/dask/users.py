@@ -166,6 +166,7 @@ class NodeUsers:
     def __init__(self, root: str) -> None:
         self._root = root
         self.group = _take(root, GROUP)
+        self._numbers: dict[str, int] = {}
 
     def open_folders(self) -> None:
         """Let the group, and nobody else, into the node's folder."""
@@ -186,8 +187,10 @@ class NodeUsers:
         if alone:
             own = _take(directory, AUTO_USER)
             return Owner(name=AUTO_USER, uid=own, gid=own, groups=(self.group,))
-        number = _take(self._root, user.name.lower() or AUTO_USER)
-        return Owner(name=user.name or AUTO_USER, uid=number, gid=self.group)
+        name = user.name.lower() or AUTO_USER
+        if name not in self._numbers:
+            self._numbers[name] = _take(self._root, name)
+        return Owner(name=user.name or AUTO_USER, uid=self._numbers[name], gid=self.group)
 
     def make_directory(self, directory: str, user: RunUser | None) -> Owner:
         """Make the directory of a run with all above it, and say who the run runs as."""

@@ -9,6 +9,7 @@ empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from batchlab.core.outputs import StartRun
@@ -83,15 +84,13 @@ class _Disk:
             entries = self._disk.walk(base) if deep else folder.items()
             yield from (name for name, entry in entries if isinstance(entry, File))
 
-    def content(self, path: str) -> bytes | None:
-        """Return what is in a file."""
+    @contextmanager
+    def opened(self, path: str) -> Iterator[bytes | None]:
+        """Give what is in a file."""
         if not path.startswith(f"{ROOT}/"):
             raise StorageFailed("other", f"{path} is not below the node's root {ROOT}")
-        try:
-            found = self._disk.find(path)
-        except OSError:
-            return None
-        return bytes(found.data) if isinstance(found, File) else None
+        found = self._disk.find(path) if self._disk.exists(path) else None
+        yield bytes(found.data) if isinstance(found, File) else None
 
 
 def upload_seconds(disk: Disk, directory: str) -> float:

@@ -167,6 +167,18 @@ def test_instances_are_repeated_when_a_node_is_lost(world, lab):
     task.wait(timeout=SOON)
 
 
+def test_instances_that_take_too_long_to_coordinate_are_ended(lab):
+    pool = talking(lab, 2)
+    job = lab.create_job("j", pool)
+    script = sh(f"[ $AZ_BATCH_IS_CURRENT_NODE_MASTER = true ] || {LONG}")
+    limits = bl.TaskConstraints(max_wall_clock_time="10s")
+    task = together(job, "echo never", script, 2, constraints=limits)
+    task.wait(timeout=SOON)
+    assert (task.exit_code, task.failure_info.code) == (137, "TaskEnded")
+    assert "max_wall_clock_time of 10s" in task.failure_info.message
+    assert (task.stdout, only(task.subtasks).exit_code) == ("", 137)
+
+
 def test_instances_wait_for_the_preparation_on_each_node(lab):
     pool = talking(lab)
     job = lab.create_job("j", pool, job_preparation_task=sh("echo ready > done.txt"))

@@ -15,7 +15,7 @@ SOON = 60
 @pytest.fixture
 def cluster():
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as made:  # fmt: skip
+                      dashboard_address=":0") as made:  # fmt: skip
         yield made
 
 
@@ -77,6 +77,18 @@ def test_accounts_of_one_pool_id_have_nodes_of_their_own(cluster, address):
             ).wait(timeout=SOON)
         assert a.pools["p"].nodes[mine].files.text("shared/who") == "a\n"
         assert b.pools["p"].nodes[theirs].files.text("shared/who") == "b\n"
+        a.shutdown()
+        b.shutdown()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_storage_of_one_account_holds_nothing_of_another(address, tmp_path, shared):
+    options = {"storage": tmp_path / "data"} if shared else {}
+    with attach(address, "a", **options) as a, attach(address, "b", **options) as b:
+        a.storage.create_container("data").upload(b"mine", "f")
+        assert list(b.storage) == []
+        b.storage.create_container("data").upload(b"theirs", "f")
+        assert (a.storage["data"].read("f"), b.storage["data"].read("f")) == (b"mine", b"theirs")
         a.shutdown()
         b.shutdown()
 

@@ -126,7 +126,7 @@ def test_node_evicted_runs_no_release_and_one_that_is_away_owes_none(tmp_path):
 @pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
 def test_cluster_keeps_the_worker_of_an_evicted_node_for_others(tmp_path, processes):
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=processes,
-                      dashboard_address=None) as cluster, \
+                      dashboard_address=":0") as cluster, \
             Client(cluster, set_as_default=False) as client:  # fmt: skip
         # By its address, so that nobody can scale it.
         lab = DaskConnection.attach(
@@ -148,7 +148,7 @@ def test_cluster_keeps_the_worker_of_an_evicted_node_for_others(tmp_path, proces
 
 def test_cluster_node_evicted_comes_back(tmp_path):
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         lab = DaskConnection.attach(cluster, root=tmp_path, settings={"spot_return_s": 0.5})
         (node,) = spot_pool(lab)
         add_task(lab, "sh -c 'echo x >> $AZ_BATCH_NODE_SHARED_DIR/x; exec sleep 7035'")

@@ -139,7 +139,7 @@ def test_task_on_a_cluster_of_somebody_else_reaches_its_lab(processes):
     code = "import batchlab as bl; print(*bl.Lab.current().pools, bl.Job.current().id)"
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=processes,
-                     dashboard_address=None) as cluster,
+                     dashboard_address=":0") as cluster,
         bl.Lab(cluster) as lab,
     ):  # fmt: skip
         pool = lab.create_pool("p", target_dedicated_nodes=1)

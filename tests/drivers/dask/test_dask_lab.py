@@ -352,7 +352,7 @@ def test_process_of_a_lab_that_ends_without_closing_it_is_silent(tmp_path, nodes
 @pytest.fixture(params=[False, True], ids=["threads", "processes"])
 def cluster(request):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=request.param,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         yield cluster
 
 
@@ -421,7 +421,7 @@ def test_cluster_node_rebooted_runs_its_start_task_again(cluster, tmp_path):
 
 def test_cluster_closed_under_a_lab_leaves_nothing(tmp_path):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         lab = DaskConnection.attach(cluster, root=tmp_path)
         make_pool(lab, nodes=2)
         add_tasks(lab, *["sh -c 'setsid sleep 7028 & sleep 7028'"] * 2)

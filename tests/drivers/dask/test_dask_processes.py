@@ -123,3 +123,18 @@ def test_kill_after_the_end_says_so_and_kills_nothing(spawn):
     process = spawn("true")
     process.wait()
     assert not process.kill()
+
+
+def test_process_has_ended_the_watchdog_no_longer_knows_its_session(spawn, monkeypatch):
+    """Its number may be given to somebody else's process, which nobody must kill."""
+    known = {}
+
+    def enter(session):
+        known[session] = True
+        return lambda: known.pop(session)
+
+    monkeypatch.setattr("batchlab.drivers.dask.processes.enter_session", enter)
+    process = spawn("true")
+    assert list(known) == [process.pid]
+    process.wait()
+    assert not known

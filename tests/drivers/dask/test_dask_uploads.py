@@ -1,5 +1,6 @@
 """Output files on real disks: links, uploads that hang, and what ends them."""
 
+import os
 import threading
 import time
 
@@ -47,8 +48,13 @@ def test_links_are_followed_to_files_of_the_node_only(store, run, tmp_path):
     (wd / "good").symlink_to(node / "shared")
     (wd / "dangling").symlink_to(node / "nosuch")
     (wd / "loop").symlink_to(wd)
-    assert sent(store, run, tmp_path, "**") is None
+    (wd / "self").symlink_to(wd / "self")
+    os.mkfifo(wd / "pipe")
+    failure = sent(store, run, tmp_path, "**")
+    assert "self cannot be read" in failure.details["Message"]
     assert names(store) == ["good"]
+    (wd / "self").unlink()
+    assert sent(store, run, tmp_path, "**", "*") is None
     (wd / "bad").symlink_to(tmp_path / "secret")
     failure = sent(store, run, tmp_path, "*", "bad")
     assert failure.code == "FileUploadMiscError"

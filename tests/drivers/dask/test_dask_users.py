@@ -98,6 +98,34 @@ def test_run_is_the_user_that_its_identity_names(lab):
 
 
 @as_root
+def test_program_that_only_root_may_reach_is_said_to_be_so(lab, tmp_path):
+    tmp_path.chmod(0o700)
+    program = tmp_path / "mine"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    job = lab.create_job("j", pool_of(lab))
+    plain, elevated = done(job, (str(program), None), (str(program), ADMIN))
+    assert (plain.exit_code, plain.failure_info.code) == (None, "CommandLaunchFailed")
+    assert "only root may" in plain.failure_info.details["Message"]
+    assert elevated.exit_code == 0
+
+
+@as_root
+def test_nodes_that_are_processes_isolate_users_too(place):
+    with bl.Lab(isolate_users=True, root=place, processes=True) as lab:
+        job = lab.create_job("j", pool_of(lab))
+        plain, own, admin = done(
+            job, (sh("id -u; cat $AZ_BATCH_NODE_ROOT_DIR/../.dask/x"), None),
+            (sh("id -u; ls $AZ_BATCH_NODE_ROOT_DIR/../.dask"), OWN), (sh("id -u"), ADMIN),
+        )  # fmt: skip
+        assert 0 < int(plain.stdout) != int(own.stdout) > 0
+        assert admin.stdout == "0\n"
+        for task in (plain, own):
+            assert "Permission denied" in task.stderr
+    until(lambda: list(place.iterdir()) == [])
+
+
+@as_root
 def test_start_preparation_release_and_manager_run_as_who_they_say(lab):
     log = "$AZ_BATCH_NODE_SHARED_DIR"
     start = bl.StartTask(
@@ -239,7 +267,7 @@ def test_multi_instance_task_shares_its_directory_with_its_user(lab, identity):
 @as_root
 def test_account_reads_nothing_of_another_account(place):
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         address = cluster.scheduler_address
         options = {"isolate_users": True, "root": place}
         a = bl.Lab(address, account="a", **options)
@@ -437,7 +465,7 @@ def test_isolation_without_root_is_refused_with_the_reason(monkeypatch):
         bl.Lab(isolate_users=True)
     assert refused.value.code == "OperationInvalidForCurrentState"
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                      dashboard_address=None) as cluster:  # fmt: skip
+                      dashboard_address=":0") as cluster:  # fmt: skip
         with pytest.raises(bl.Conflict, match=r"the worker at .*: it needs root"):
             bl.Lab(cluster, isolate_users=True)
         with bl.Lab(cluster) as lab:  # nothing was begun

@@ -14,7 +14,8 @@ from batchlab.drivers.simulated.world import SimulatedWorld
 def connect(workload=None, *, nodes=1, slots=1, **world) -> SimulatedConnection:
     """A lab with the pool ``p`` and the job ``j``."""
     connection = SimulatedConnection(SimulatedWorld(workload, **world))
-    pool = PoolSpec(id="p", target_dedicated_nodes=nodes, task_slots_per_node=slots)
+    pool = PoolSpec(id="p", target_dedicated_nodes=nodes, task_slots_per_node=slots,
+                    vm_size="extralarge")  # fmt: skip
     connection.request(CreatePool(spec=pool))
     connection.request(CreateJob(spec=JobSpec(id="j", pool_info="p")))
     return connection

@@ -70,6 +70,7 @@ def certificate(number=1):
     )
 
 
+@cache
 def pfx(password="open sesame", number=1):
     """The certificate with its private key."""
     from cryptography.hazmat.primitives.serialization import (

@@ -1,0 +1,124 @@
+"""Checks of lesson 01: a pool of nodes."""
+
+from __future__ import annotations
+
+from batchlab.core.outputs import NodeChanged
+from batchlab.errors import NotFound
+from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
+from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import history, sent_back, shell_forgotten, span, unfinished
+
+
+@exercise("01-1", "Eight tasks at once on two nodes", Job)
+def _side_by_side(job: Job) -> str | Missing:
+    waiting = unfinished(job, least=8)
+    if waiting:
+        return waiting
+    views = list(job.tasks.views())
+    nodes = len({view.node_id for view in views})
+    if nodes > 2:
+        return Missing(
+            f"the tasks ran on {nodes} nodes.",
+            "Two nodes have to be enough. What decides how many tasks a node takes at a time?",
+            "create_pool takes task_slots_per_node.",
+        )
+    times = [(view.start_time, view.end_time) for view in views]
+    spans = [(begin, end) for begin, end in times if begin and end]
+    together = max(sum(start <= begin < end for start, end in spans) for begin, _ in spans)
+    if together < 8:
+        return Missing(
+            f"at most {together} of the tasks ran at the same time.",
+            "Eight tasks on two nodes: how many slots must each node have?",
+            "Slots cannot be changed later, so make a new pool; its nodes must be idle before the "
+            "tasks come, or they do not begin together.",
+        )
+    return f"{together} tasks ran at the same time, on {nodes} node{'s' * (nodes != 1)}."
+
+
+@exercise("01-2", "Shrink a pool without losing work", Pool, Job)
+def _shrunk(pool: Pool, job: Job) -> str | Missing:
+    waiting = unfinished(job, least=12)
+    if waiting:
+        return waiting
+    begin, end = span(job)
+    gone = [
+        change.at
+        for change in history(pool)
+        if isinstance(change, NodeChanged)
+        and change.pool_id.lower() == pool.id.lower()
+        and change.state == "leavingpool"
+    ]
+    if len(gone) < 3:
+        return Missing(
+            f"{len(gone)} nodes have left the pool.",
+            "It should begin with four nodes and end with one.",
+            "pool.resize(1, ...) while the tasks run.",
+        )
+    if not begin < min(gone) < end:
+        return Missing(
+            "the pool shrank while no task was running.",
+            "Move the clock by half a minute when the tasks are there, and shrink it then.",
+            "lab.advance('30s') between create_tasks and resize.",
+        )
+    if sent_back(job):
+        return Missing(
+            f"{len(sent_back(job))} tasks had to begin anew.",
+            "What does a resize do with running tasks when you say nothing?",
+            "node_deallocation_option has four values. Which of them waits?",
+        )
+    if len(job.tasks.filter(result="failure")):
+        return Missing(
+            "some tasks were ended before they were done.",
+            "That option spares the time, not the work.",
+            "node_deallocation_option has four values. Which of them waits for tasks?",
+        )
+    if pool.current_dedicated_nodes > 1:
+        return Missing(
+            f"the pool still has {pool.current_dedicated_nodes} nodes.",
+            "pool.wait('steady') waits until a resize is over.",
+            "Is its target one node?",
+        )
+    return "three nodes left while the job ran, and no task ran twice."
+
+
+@exercise("01-3", "A start task that brings a file", Pool)
+def _equipped(pool: Pool) -> str | Missing:
+    start = pool.start_task
+    if start is None:
+        return Missing(
+            "the pool has no start task.",
+            "create_pool takes it by name.",
+            "start_task=, a command line.",
+        )
+    if shell_forgotten(start.command_line):
+        return Missing(
+            "the start task uses what only a shell understands, and there is no shell.",
+            "A command line is not started by a shell: $NAME and > are plain words to it.",
+            "/bin/sh -c '...' around it.",
+        )
+    states = pool.node_counts
+    if states.get("starttaskfailed"):
+        return Missing(
+            "the start task failed.",
+            "Its output is in startup/stderr.txt on each node.",
+            "node.files.text('startup/stderr.txt'), and node.start_task_info.",
+        )
+    nodes = list(pool.nodes.values())
+    if len(nodes) < 2 or any(node.state not in ("idle", "running") for node in nodes):
+        return Missing(
+            f"the nodes are not ready: {pool.nodes!r}.",
+            "There should be two, and you may have to wait for them.",
+            "pool.nodes.wait('idle').",
+        )
+    for node in nodes:
+        try:
+            node.files.stat("shared/tools.txt")
+        except NotFound:
+            return Missing(
+                "there is no shared/tools.txt on a node.",
+                "The shared folder of a node has a variable of its own.",
+                "$AZ_BATCH_NODE_SHARED_DIR; node.files.list('', recursive=True) shows where the "
+                "file went.",
+            )
+    return f"all {len(nodes)} nodes had the file before any task could come."

@@ -1,0 +1,89 @@
+"""What several checks look at: the history of a lab, and how its tasks went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchlab.core.outputs import Change, TaskChanged
+from batchlab.handles.base import Handle
+from batchlab.handles.job import Job
+from batchlab.handles.task import Task
+from batchlab.lessons.exercises import Missing
+
+__all__ = ["history", "not_completed", "sent_back", "shell_forgotten", "span", "unfinished"]
+
+
+def history(thing: Handle) -> list[Change]:
+    """Everything that has happened in the lab of a thing."""
+    changes: list[Change] = []
+    since, more = 0, True
+    while more:
+        batch = thing._connection.changes(since)
+        since, more = batch.next, batch.more
+        changes += batch.changes
+    return changes
+
+
+def sent_back(job: Job) -> list[TaskChanged]:
+    """The moments when a task of the job had run and was queued again."""
+    ran: set[str] = set()
+    found = []
+    for change in history(job):
+        if not isinstance(change, TaskChanged) or change.job_id.lower() != job.id.lower():
+            continue
+        if change.state == "running":
+            ran.add(change.task_id)
+        elif change.state == "active" and change.task_id in ran:
+            found.append(change)
+    return found
+
+
+def unfinished(job: Job, least: int = 1) -> Missing | None:
+    """Whether the job has so many tasks, and all are completed."""
+    counts = job.counts
+    total = counts.active + counts.running + counts.completed
+    if total < least:
+        return Missing(
+            f"the job has {_tasks(total)}, and should have {least} or more.",
+            "job.create_tasks takes a list of command lines.",
+            'In Python a list times a number is a longer list: ["/bin/true"] * 4.',
+        )
+    if counts.completed == total:
+        return None
+    waiting: Any = job.tasks.filter(state=["active", "preparing", "running"])
+    first = waiting[:1][0] if len(waiting) else None
+    return Missing(
+        f"{counts.active + counts.running} of {_tasks(total)} of the job are not completed.",
+        "job.tasks.wait() waits for them, and says so when they will never be.",
+        f"Ask one why: job.tasks[{first.id!r}].explain()." if first else "Check once more.",
+    )
+
+
+def not_completed(task: Task) -> Missing | None:
+    """Whether the task is completed, well or not."""
+    state = task.state
+    if state == "completed":
+        return None
+    return Missing(
+        f"the task is {state}, not completed.",
+        "task.wait() waits for it, and says so when it will never be.",
+        "Ask it why: task.explain().",
+    )
+
+
+def span(job: Job) -> tuple[float, float]:
+    """When the first task of a job began, and when the last one ended."""
+    views = list(job.tasks.views())
+    begins = [view.start_time.timestamp() for view in views if view.start_time]
+    ends = [view.end_time.timestamp() for view in views if view.end_time]
+    return min(begins, default=0.0), max(ends, default=0.0)
+
+
+def shell_forgotten(command_line: str) -> bool:
+    """Whether a command line has what only a shell understands, and no shell."""
+    program = command_line.split(maxsplit=1)[0].strip("\"'").rsplit("/", 1)[-1]
+    return program not in ("sh", "bash", "dash") and any(mark in command_line for mark in "$>|;&")
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task{'s' * (count != 1)}"

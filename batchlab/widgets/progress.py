@@ -1,0 +1,145 @@
+"""How far a wait is: a line that is drawn anew in its place, in a notebook or on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from batchlab.handles.progressing import Pace, Standing
+from batchlab.widgets.html import Html, tag
+
+__all__ = ["NotebookBar", "TerminalBar", "span_text", "standing_html", "standing_text"]
+
+WIDTH = 32
+# Okabe and Ito's colours, as in the live displays: what is done, what failed, what is under way.
+_COLOURS = {
+    "succeeded": "#009e73", "completed": "#009e73", "failed": "#d55e00", "running": "#6fcfb2",
+    "idle": "#009e73", "starttaskfailed": "#d55e00", "unusable": "#d55e00",
+    "starting": "#f0e442", "waitingforstarttask": "#56b4e9", "rebooting": "#f0e442",
+    "reimaging": "#f0e442",
+}  # fmt: skip
+
+
+def span_text(seconds: float) -> str:
+    """A span of time as people say it: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def standing_text(standing: Standing, pace: Pace) -> str:
+    """How far something is, in words: counts, rate and time left."""
+    words = [f"{standing.done:,} of {standing.total:,} {standing.unit}"]
+    words += [
+        f"{count:,} {state}"
+        for state, count in standing.parts
+        if count and count != standing.total and state not in ("succeeded", "completed")
+    ]
+    line = ", ".join(words)
+    left = standing.total - standing.done
+    if not left:
+        return f"{line} · {span_text(pace.elapsed)}"
+    if pace.rate:
+        line += f" · {_rate(pace.rate)}"
+    time_left = pace.left(left)
+    return line if time_left is None else f"{line} · {span_text(time_left)} left"
+
+
+def _rate(rate: float) -> str:
+    if rate >= 1:
+        return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
+    return f"{rate * 60:.1f} a minute"
+
+
+def standing_html(standing: Standing, pace: Pace) -> Html:
+    """The same with a bar; texts are escaped."""
+    total = standing.total or 1
+    pieces = [
+        tag("span", style=f"width: {100 * count / total:.2f}%; background: {_COLOURS[state]}")
+        for state, count in standing.parts
+        if count and state in _COLOURS
+    ]
+    style = (
+        "display: inline-flex; width: 16em; height: .7em; margin: 0 .8em; overflow: hidden; "
+        "border-radius: 4px; background: rgba(128, 128, 128, .25); flex: none"
+    )
+    bar = tag(
+        "span", *pieces, style=style, role="progressbar", aria_valuemin="0",
+        aria_valuemax=str(standing.total), aria_valuenow=str(standing.done),
+        aria_label=standing.title,
+    )  # fmt: skip
+    words = tag("span", standing_text(standing, pace),
+                style="font-variant-numeric: tabular-nums")  # fmt: skip
+    name = tag("strong", standing.title, style="font-weight: 600; overflow-wrap: anywhere")
+    outer = "display: flex; flex-wrap: wrap; align-items: center; font-size: 13px; padding: 2px 0"
+    return tag("div", name, bar, words, style=outer, cls="bl-wait")
+
+
+class NotebookBar:
+    """A line below the cell; it stays there when the wait is over."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, standing: Standing, pace: Pace) -> None:
+        """Draw it, or draw it anew in its place."""
+        # HTML alone: what a stored notebook says in plain text is its own, never a moment's.
+        bundle = {"text/html": str(standing_html(standing, pace))}
+        if self._handle is None:
+            from IPython.display import display  # noqa: PLC0415 - there is one: this is a kernel
+
+            show: Any = display
+            self._handle = show(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def close(self) -> None:
+        """Nothing is to be tidied up."""
+
+
+class TerminalBar:
+    """A line on the terminal, on stderr; gone when the wait is over, however it ends.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Where to draw it.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        console = console or Console(file=sys.stderr)
+        self._live = Live(console=console, transient=True, auto_refresh=False)
+        self._live.start()
+
+    def show(self, standing: Standing, pace: Pace) -> None:
+        """Draw it, or draw it anew in its place."""
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text(standing.title, style="bold", overflow="ellipsis"), _bar(standing))
+        self._live.update(Group(line, Text(standing_text(standing, pace))), refresh=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+
+def _bar(standing: Standing) -> Text:
+    text, begin, total = Text(), 0.0, standing.total or 1
+    for state, count in standing.parts:
+        end = begin + WIDTH * count / total
+        cells = round(end) - round(begin)
+        colour = _COLOURS.get(state)
+        text.append(("━" if colour else "─") * cells, style=colour or "dim")
+        begin = end
+    return text

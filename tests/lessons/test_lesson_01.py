@@ -1,0 +1,106 @@
+"""Lesson 01: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+
+def eight(lab: bl.SimulatedLab, nodes: int, slots: int) -> lessons.Answer:
+    pool = lab.create_pool("mine", target_dedicated_nodes=nodes, task_slots_per_node=slots)
+    pool.nodes.wait("idle")
+    job = lab.create_job("eight", pool)
+    job.create_tasks(["render frame"] * 8)
+    job.tasks.wait()
+    return lessons.check("01-1", job)
+
+
+def test_01_1_with_four_slots_each_is_right(lab: bl.SimulatedLab) -> None:
+    answer = eight(lab, 2, 4)
+    assert answer.text == "8 tasks ran at the same time, on 2 nodes."
+    assert answer.is_right
+
+
+def test_01_1_with_too_many_nodes_or_too_few_slots_gives_its_hint(lab: bl.SimulatedLab) -> None:
+    assert "What decides how many tasks" in eight(lab, 8, 1).hint
+
+
+def test_01_1_with_too_few_slots_asks_how_many(lab: bl.SimulatedLab) -> None:
+    answer = eight(lab, 2, 2)
+    assert answer.text == "at most 4 of the tasks ran at the same time."
+    assert "how many slots" in answer.hint
+
+
+def shrink(lab: bl.SimulatedLab, after: str = "20s", **resize: Any) -> lessons.Answer:
+    pool = lab.create_pool("mine", target_dedicated_nodes=4)
+    pool.nodes.wait("idle")
+    job = lab.create_job("twelve", pool)
+    job.create_tasks(["render frame"] * 12)
+    lab.advance(after)
+    if resize:
+        pool.resize(1, **resize)
+        pool.wait("steady")
+    job.tasks.wait()
+    return lessons.check("01-2", pool, job)
+
+
+def test_01_2_with_nodes_that_stay_for_their_tasks_is_right(lab: bl.SimulatedLab) -> None:
+    assert shrink(lab, node_deallocation_option="taskcompletion").is_right
+
+
+@pytest.mark.parametrize(
+    ("after", "resize", "hint"),
+    [
+        ("20s", {}, "end with one"),
+        ("20s", {"node_deallocation_option": "requeue"}, "when you say nothing"),
+        ("20s", {"node_deallocation_option": "terminate"}, "not the work"),
+        ("1h", {"node_deallocation_option": "taskcompletion"}, "Move the clock"),
+    ],
+)
+def test_01_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, after: str, resize: dict[str, Any], hint: str
+) -> None:
+    assert hint in shrink(lab, after, **resize).hint
+
+
+def test_01_2_before_the_resize_is_over_says_how_to_wait(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("mine", target_dedicated_nodes=5)
+    pool.nodes.wait("idle")
+    job = lab.create_job("twelve", pool)
+    job.create_tasks(["render frame"] * 12)
+    lab.advance("20s")
+    pool.resize(2, node_deallocation_option="taskcompletion")
+    job.tasks.wait()
+    answer = lessons.check("01-2", pool, job)
+    assert answer.text == "the pool still has 2 nodes."
+
+
+def equip(lab: bl.SimulatedLab, start_task: str | None, nodes: int = 2) -> lessons.Answer:
+    pool = lab.create_pool("mine", target_dedicated_nodes=nodes, start_task=start_task)
+    lab.advance("5m")
+    return lessons.check("01-3", pool)
+
+
+def test_01_3_with_the_file_on_each_node_is_right(lab: bl.SimulatedLab) -> None:
+    start = "/bin/sh -c 'echo saw > $AZ_BATCH_NODE_SHARED_DIR/tools.txt'"
+    assert equip(lab, start).is_right
+
+
+@pytest.mark.parametrize(
+    ("start_task", "nodes", "hint"),
+    [
+        (None, 2, "takes it by name"),
+        ("echo saw > $AZ_BATCH_NODE_SHARED_DIR/tools.txt", 2, "not started by a shell"),
+        ("/bin/sh -c 'exit 1'", 2, "startup/stderr.txt"),
+        ("/bin/sh -c 'echo saw > tools.txt'", 2, "a variable of its own"),
+        ("/bin/true", 1, "There should be two"),
+    ],
+)
+def test_01_3_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, start_task: str | None, nodes: int, hint: str
+) -> None:
+    assert hint in equip(lab, start_task, nodes).hint

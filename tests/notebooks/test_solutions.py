@@ -1,0 +1,79 @@
+"""Every exercise can be done: each lesson runs with its solutions, and all checks say right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from batchlab.lessons import exercises
+
+ROOT = Path(__file__).parents[2]
+LESSONS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+FOLDER = Path(__file__).parent / "solutions"
+CHECK = re.compile(r'^lessons\.check\("(\d\d-\d+)", .+\)$', re.MULTILINE)
+SOLUTION = re.compile(r"^## (\d\d-\d+)$.*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+each_lesson = pytest.mark.parametrize("number", LESSONS)
+
+
+def checks(number: str) -> dict[str, Any]:
+    """The cells with a check, by exercise."""
+    notebook = nbformat.read(LESSONS[number], as_version=4)
+    return {
+        match[1]: cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and (match := CHECK.search(cell.source))
+    }
+
+
+def solved(cell: Any, solution: str) -> str:
+    """The cell with the dots replaced by what the solution does."""
+    before, dots, _ = re.split(r"(?m)^([\w, ]+ = \.\.\..*)$", cell.source)
+    check = CHECK.search(cell.source)
+    assert dots
+    assert check
+    return f"{before}{solution}\n{check[0]}"
+
+
+def said(cell: Any) -> str:
+    return "".join(
+        output.data.get("text/plain", "")
+        for output in cell.outputs
+        if output.output_type == "execute_result"
+    )
+
+
+@each_lesson
+def test_lesson_as_shipped_says_that_its_exercises_are_open(number: str) -> None:
+    cells = checks(number)
+    assert len(cells) >= 2
+    assert list(cells) == [name for name in exercises if name.startswith(number)]
+    for name, cell in cells.items():
+        assert said(cell).startswith(f"{name} open: "), name
+
+
+@each_lesson
+def test_lesson_with_solutions_is_all_right(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHLAB_STATIC", "1")
+    solutions = dict(SOLUTION.findall((FOLDER / f"{number}.md").read_text(encoding="utf-8")))
+    notebook = nbformat.read(LESSONS[number], as_version=4)
+    answered = {}
+    for cell in notebook.cells:
+        match = CHECK.search(cell.source) if cell.cell_type == "code" else None
+        if match:
+            cell.source = solved(cell, solutions[match[1]])
+            answered[match[1]] = cell
+    assert list(answered) == list(solutions)
+    NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(ROOT)}}).execute()
+    for name, cell in answered.items():
+        assert said(cell).startswith(f"{name} right: "), said(cell)
+
+
+def test_every_exercise_belongs_to_a_lesson() -> None:
+    assert {name[:2] for name in exercises} <= LESSONS.keys()
+    assert len(exercises) == sum(len(checks(number)) for number in LESSONS)
