@@ -9,4 +9,5 @@ from typing import Any
 
 def pytest_collectstart(collector: Any) -> None:
     if hasattr(collector, "skip_compare"):
-        collector.skip_compare += ("text/html", "image/svg+xml", "stderr")
+        collector.skip_compare += ("text/html", "image/svg+xml", "stderr",
+                                   "application/vnd.plotly.v1+json")  # fmt: skip

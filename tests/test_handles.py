@@ -306,6 +306,16 @@ VERBS: list[tuple[Any, inputs.Request]] = [
             job_schedule_id="nightly", schedule=specs.Schedule(recurrence_interval="5m")
         ),
     ),
+    (
+        lambda t: t["pool"].update(display_name="P", metadata={"a": "b"}),
+        inputs.UpdatePool(pool_id="render", display_name="P", metadata={"a": "b"}),
+    ),
+    (
+        lambda t: t["pool"].replace_properties(start_task="/bin/true"),
+        inputs.ReplacePoolProperties(
+            pool_id="render", start_task=specs.StartTask(command_line="/bin/true")
+        ),
+    ),
     (lambda t: t["schedule"].disable(), inputs.DisableJobSchedule(job_schedule_id="nightly")),
     (lambda t: t["schedule"].enable(), inputs.EnableJobSchedule(job_schedule_id="nightly")),
     (lambda t: t["schedule"].terminate(), inputs.TerminateJobSchedule(job_schedule_id="nightly")),

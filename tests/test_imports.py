@@ -39,6 +39,7 @@ LINES = [
     {"batchlab"},
     {"batchlab.watching"},
     {"batchlab.widgets"},
+    {"batchlab.reports"},
     {"batchlab.lessons"},
     {"batchlab.rest"},
     {"batchlab.notebooks", "batchlab.demo", "batchlab.cli", "batchlab.__main__"},
@@ -46,7 +47,11 @@ LINES = [
 EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.
     ("batchlab.handles.base", "batchlab.widgets"),
+    ("batchlab.handles.base", "batchlab.reports"),
+    *((f"batchlab.handles.{name}", "batchlab.reports") for name in ("job", "lab", "pool")),
     ("batchlab.autoscale.results", "batchlab.widgets"),
+    # The same with its REST surface.
+    ("batchlab.handles.lab", "batchlab.rest.endpoint"),
     # A wait makes its progress bar when it has taken half a second, and not before.
     ("batchlab.handles.progressing", "batchlab.widgets.progress"),
     # Both ends of a connection must be of one version.
@@ -116,7 +121,9 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
-    if not name.startswith("batchlab.drivers.dask"):
+    if name == "batchlab.rest.server":
+        assert not roots & {"dask", "distributed"}
+    elif not name.startswith("batchlab.drivers.dask"):
         assert not roots & {"dask", "distributed", "tornado"}
 
 

@@ -59,6 +59,18 @@ class UpdatePool(Request, frozen=True, kw_only=True):
     start_task: StartTask | None = None
     application_package_references: tuple[ApplicationPackageReference, ...] | None = None
     certificate_references: tuple[CertificateReference, ...] | None = None
+    display_name: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class ReplacePoolProperties(Request, frozen=True, kw_only=True):
+    """The same, but what is not given is taken away."""
+
+    pool_id: str
+    start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
+    metadata: dict[str, str] = {}
 
 
 class ResizePool(Request, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from fnmatch import translate
+from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,16 +89,20 @@ def page_tasks(
     room = limit if question.only_ids and not rest else min(limit, VIEWS)
     cut = len(found) > room
     found = found[:room]
+    last = found[-1].number if found else 0
     if question.only_ids and not rest:
         items: list[Any] = [task.spec.id for task in found]
     else:
-        views = [view(task) for task in found]
-        items = [one for one in views if all(test(getattr(one, name)) for name, test in rest)]
+        items = [view(task) for task in found]
+        if rest:
+            fitting = [all(test(getattr(one, name)) for name, test in rest) for one in items]
+            items, found = list(compress(items, fitting)), list(compress(found, fitting))
         if question.only_ids:
             items = [one.id for one in items]
+    numbers = [task.number for task in found]
     if cut:
-        return TaskPage(items, found[-1].number)
-    return TaskPage(items, looked[-1].number if start + LOOKS < len(tasks) else None)
+        return TaskPage(items, last, numbers)
+    return TaskPage(items, looked[-1].number if start + LOOKS < len(tasks) else None, numbers)
 
 
 def matching(views: Iterable[V], where: Where) -> list[V]:

@@ -19,8 +19,6 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from batchlab.core import (
     autoscaling,
     costs,
@@ -40,7 +38,6 @@ from batchlab.core.specs import (
     vm_cores,
 )
 from batchlab.core.specs.pools import EVALUATION_INTERVAL
-from batchlab.core.specs.users import check_known
 from batchlab.core.views import ResizeError
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
@@ -107,22 +104,6 @@ def add(core: Core, spec: PoolSpec, formula: Formula | None) -> None:
     if formula is not None:
         interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL
         autoscaling.begin(core, pool, formula, interval)
-
-
-def update_pool(core: Core, request: inputs.UpdatePool) -> None:
-    """Change what is given; nodes take it up when they next start."""
-    pool = core.pool(request.pool_id)
-    refuse_deleting(pool)
-    given = {
-        name: value
-        for name in ("start_task", "application_package_references", "certificate_references")
-        if (value := getattr(request, name)) is not None
-    }
-    packages, certs = request.application_package_references, request.certificate_references
-    references.check(core, packages, certs, "Pool.update")
-    if request.start_task and request.start_task.user_identity:
-        check_known(request.start_task.user_identity, pool.spec.user_accounts, "StartTask")
-    pool.spec = msgspec.structs.replace(pool.spec, **given)
 
 
 def resize_pool(core: Core, request: inputs.ResizePool) -> None:

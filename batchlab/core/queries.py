@@ -17,6 +17,7 @@ from batchlab.core import (
     locations,
     phases,
     questions,
+    revisions,
     users,
     views,
 )
@@ -33,6 +34,7 @@ from batchlab.core.records import (
     SubtaskRecord,
     TaskRecord,
 )
+from batchlab.core.slots import count_slots
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
         state=pool.phase.state,
         state_transition_time=moment(pool.phase.since),
         creation_time=moment(pool.created),
+        last_modified=moment(revisions.last_modified(pool)),
+        etag=revisions.etag(pool),
         allocation_state=pool.allocation.state,
         allocation_state_transition_time=moment(pool.allocation.since),
         vm_size=pool.spec.vm_size,
@@ -114,6 +118,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         running_task_slots_count=spec.task_slots_per_node - node.free,
         total_tasks_run=node.tasks_run,
         total_tasks_succeeded=node.tasks_succeeded,
+        start_task=node.start_task,
         start_task_info=_hook_view(node.start, "startup") if node.start else None,
         certificate_references=node.certificate_references,
         errors=errors,
@@ -158,6 +163,8 @@ def job_view(job: JobRecord) -> views.JobView:
         previous_state=job.previous,
         previous_state_transition_time=maybe(job.previous_since),
         creation_time=moment(job.created),
+        last_modified=moment(revisions.last_modified(job)),
+        etag=revisions.etag(job),
         priority=spec.priority,
         constraints=spec.constraints,
         pool_info=spec.pool_info,
@@ -205,6 +212,8 @@ def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
         previous_state=schedule.previous,
         previous_state_transition_time=maybe(schedule.previous_since),
         creation_time=moment(schedule.created),
+        last_modified=moment(revisions.last_modified(schedule)),
+        etag=revisions.etag(schedule),
         schedule=spec.schedule,
         job_specification=spec.job_specification,
         display_name=spec.display_name,
@@ -230,6 +239,8 @@ def task_view(task: TaskRecord) -> views.TaskView:
         previous_state=task.previous,
         previous_state_transition_time=maybe(task.previous_since),
         creation_time=moment(task.created),
+        last_modified=moment(revisions.last_modified(task)),
+        etag=revisions.etag(task),
         command_line=spec.command_line,
         environment_settings=spec.environment_settings,
         resource_files=spec.resource_files,
@@ -351,6 +362,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
+    questions.CountTaskSlots: lambda core, q, now: count_slots(core.job(q.job_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
     questions.ListApplications: lambda core, q, now: [

@@ -102,10 +102,14 @@ class PageTasks(Question, frozen=True, kw_only=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last."""
+    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last.
+
+    `numbers` are those of the tasks: a page may begin after any of them.
+    """
 
     items: list[Any]
     next: int | None
+    numbers: list[int] = []
 
 
 class ListTaskIds(Question, frozen=True, kw_only=True):
@@ -123,6 +127,12 @@ class GetTask(Question, frozen=True, kw_only=True):
 
 class CountTasks(Question, frozen=True, kw_only=True):
     """-> TaskCounts"""
+
+    job_id: str
+
+
+class CountTaskSlots(Question, frozen=True, kw_only=True):
+    """-> TaskCounts, of the slots that the tasks take or want instead of the tasks."""
 
     job_id: str
 

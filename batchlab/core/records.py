@@ -41,6 +41,13 @@ class Record(msgspec.Struct, eq=False, kw_only=True):
     """Base of records: compared by identity."""
 
 
+class RevisedRecord(Record, eq=False, kw_only=True):
+    """A record that users change: how often they did, and when they last did; see `revisions`."""
+
+    revision: int = 0
+    revised: float | None = None
+
+
 class HookRecord(Record, eq=False, kw_only=True):
     """A start, preparation or release task on one node."""
 
@@ -144,7 +151,7 @@ class InstancesRecord(Record, eq=False, kw_only=True):
         return [subtask.run for subtask in self.subtasks if subtask.run is not None]
 
 
-class TaskRecord(Record, eq=False, kw_only=True):
+class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     """One task.
 
     `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
@@ -201,7 +208,7 @@ class TaskRecord(Record, eq=False, kw_only=True):
         return [] if self.node is None else [self.node]
 
 
-class JobRecord(Record, eq=False, kw_only=True):
+class JobRecord(RevisedRecord, eq=False, kw_only=True):
     """One job.
 
     `queue` holds the active tasks by the slots they need, multi-instance tasks by minus the nodes
@@ -267,7 +274,7 @@ class JobRecord(Record, eq=False, kw_only=True):
             self.failed += by
 
 
-class ScheduleRecord(Record, eq=False, kw_only=True):
+class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
     that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share."""
 
@@ -356,7 +363,7 @@ class AutoScaleRecord(Record, eq=False, kw_only=True):
     runs: list[AutoScaleRun]
 
 
-class PoolRecord(Record, eq=False, kw_only=True):
+class PoolRecord(RevisedRecord, eq=False, kw_only=True):
     """One pool.
 
     `number` is part of its nodes' ids, and not that of an earlier pool of the same id: a late

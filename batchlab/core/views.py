@@ -69,12 +69,18 @@ class TaskCounts(View, frozen=True, kw_only=True):
 
 
 class PoolView(View, frozen=True, kw_only=True):
-    """A pool."""
+    """A pool.
+
+    `etag` and `last_modified` are those of the last change that somebody made, as of all things;
+    they stay when its state changes.
+    """
 
     id: str
     state: str
     state_transition_time: datetime
     creation_time: datetime
+    last_modified: datetime
+    etag: str
     allocation_state: str
     allocation_state_transition_time: datetime
     vm_size: str
@@ -201,6 +207,8 @@ class NodeView(View, frozen=True, kw_only=True):
     running_task_slots_count: int
     total_tasks_run: int
     total_tasks_succeeded: int
+    start_task: StartTask | None
+    """The one it has run since its last start."""
     start_task_info: ExecutionInfo | None
     certificate_references: tuple[CertificateReference, ...]
     """Those it has had since its last start."""
@@ -220,6 +228,8 @@ class JobView(View, frozen=True, kw_only=True):
     previous_state: str | None
     previous_state_transition_time: datetime | None
     creation_time: datetime
+    last_modified: datetime
+    etag: str
     priority: int
     constraints: JobConstraints
     pool_info: PoolInfo
@@ -252,6 +262,8 @@ class JobScheduleView(View, frozen=True, kw_only=True):
     previous_state: str | None
     previous_state_transition_time: datetime | None
     creation_time: datetime
+    last_modified: datetime
+    etag: str
     schedule: Schedule
     job_specification: JobSpec
     display_name: str | None
@@ -271,6 +283,8 @@ class TaskView(View, frozen=True, kw_only=True):
     previous_state: str | None
     previous_state_transition_time: datetime | None
     creation_time: datetime
+    last_modified: datetime
+    etag: str
     command_line: str
     environment_settings: dict[str, str]
     resource_files: tuple[ResourceFile, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from copy import copy
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
 from batchlab.core.ids import fold
 from batchlab.core.pages import Where, matching
@@ -19,7 +19,10 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.filtering import as_where, where_text
 
-__all__ = ["Handle", "Handles", "Seen", "Shown", "watched"]
+if TYPE_CHECKING:
+    from batchlab.reports import Report
+
+__all__ = ["Handle", "Handles", "Seen", "Shown", "reported", "watched"]
 
 T = TypeVar("T")
 H = TypeVar("H", bound="Handle")
@@ -47,6 +50,13 @@ def watched(thing: Shown) -> Any:
     from batchlab.widgets import watch  # noqa: PLC0415 - as above
 
     return watch(thing)
+
+
+def reported(thing: Any, kind: Any, name: str = "") -> Report:
+    """Draw up the report of a thing."""
+    from batchlab.reports import report_of  # noqa: PLC0415 - as above
+
+    return report_of(thing._connection, kind, name)
 
 
 class Seen(Generic[T]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -41,7 +41,7 @@ from batchlab.core.specs import (
 from batchlab.core.views import FailureInfo, JobView, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
 from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.functions import free_ids
@@ -51,6 +51,9 @@ from batchlab.handles.preparations import Preparations
 from batchlab.handles.progressing import job_of, progressing
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
 
 __all__ = ["Counts", "Job", "Jobs"]
 
@@ -73,6 +76,8 @@ class Job(Handle, Awaited, Calling):
     previous_state = Seen[str | None]("The lasting state before.")
     previous_state_transition_time = Seen[datetime | None]("When that one began.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     priority = Seen[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
     constraints = Seen[JobConstraints]("Its wall clock, and its tasks' default retries.")
     pool_info = Seen[PoolInfo]("The pool it runs on.")
@@ -265,6 +270,21 @@ class Job(Handle, Awaited, Calling):
         """
         ask_for(self._connection, TerminateJob, "Job.terminate", job_id=self._id,
                 reason=reason)  # fmt: skip
+
+    def report(self) -> Report:
+        """What happened here until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what its share of
+        the nodes cost, as numbers, tables and plotly figures; ``report.save("report.html")``
+        writes one file that works offline. It can be had while the job goes on, and when it has
+        been deleted.
+
+        Raises
+        ------
+        NotFound
+            ``JobNotFound``: there never was one.
+        """
+        return reported(self, "job", self._id)
 
     @verb
     def delete(self) -> None:

@@ -36,6 +36,8 @@ class JobSchedule(Handle, Awaited):
     previous_state = Seen[str | None]("The lasting state before.")
     previous_state_transition_time = Seen[datetime | None]("When that one began.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     schedule = Seen[Schedule]("When jobs are made.")
     job_specification = Seen[JobSpec]("What they are.")
     display_name = Seen[str | None]("A name for people.")

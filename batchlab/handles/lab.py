@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
@@ -30,7 +30,7 @@ from batchlab.core.specs import (
 )
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application, Applications
-from batchlab.handles.base import Shown, watched
+from batchlab.handles.base import Shown, reported, watched
 from batchlab.handles.certificates import Certificate, Certificates, read_certificate
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.job import Job, Jobs, as_pool_info, given
@@ -38,6 +38,10 @@ from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
 from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import Duration, ask_for, verb
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
+    from batchlab.rest.endpoint import Endpoint
 
 __all__ = ["BaseLab"]
 
@@ -356,6 +360,63 @@ class BaseLab(Shown):
         of the past. In a notebook, end a cell with it; elsewhere it is the lab itself.
         """
         return watched(self)
+
+    @verb
+    def serve(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        key: str | None = None,
+        bearer: bool = False,
+        speed: float = 1.0,
+    ) -> Endpoint:
+        """Serve the Azure Batch REST API, for unmodified clients of Azure Batch on this machine.
+
+        Parameters
+        ----------
+        port : int, default 0
+            0 is any that is free.
+        host : str, default "127.0.0.1"
+            Where to listen. Whoever can reach it and has the key runs commands on this machine.
+        key : str, optional
+            The account's, in base 64; made at random if omitted.
+        bearer : bool, default False
+            Whether any bearer token does as well: for development only.
+        speed : float, default 1
+            Of a simulated lab, whose clock runs while it is served: how many times faster than
+            the wall clock. Any other lab has its own.
+
+        Returns
+        -------
+        Endpoint
+            With `url`, `account`, `key`, `client` and `stop`; in a notebook it shows what to
+            paste into a client.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: it cannot be listened there; the key is not base 64.
+
+        Examples
+        --------
+        >>> endpoint = lab.serve()  # doctest: +SKIP
+        >>> endpoint.client().create_pool(...)  # doctest: +SKIP
+        """
+        from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - knows labs, as displays do
+
+        return Endpoint(
+            self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed
+        )
+
+    def report(self) -> Report:
+        """What happened in the lab until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what the nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. What was deleted is in it too.
+        """
+        return reported(self, "lab")
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.

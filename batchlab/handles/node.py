@@ -14,7 +14,7 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.pages import matching
 from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.specs import CertificateReference, Deallocation
+from batchlab.core.specs import CertificateReference, Deallocation, StartTask
 from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.awaiting import Awaited
@@ -48,6 +48,7 @@ class Node(Handle, Awaited):
     running_task_slots_count = Seen[int]("How many slots they take.")
     total_tasks_run = Seen[int]("How many runs of tasks it has had.")
     total_tasks_succeeded = Seen[int]("How many of them succeeded.")
+    start_task = Seen[StartTask | None]("The start task that it has run; None without one.")
     start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
     certificate_references = Seen[tuple[CertificateReference, ...]](
         "The certificates it has had since its last start."

@@ -13,6 +13,7 @@ from batchlab.core.inputs import (
     EnableAutoScale,
     MeasurePool,
     RemoveNodes,
+    ReplacePoolProperties,
     ResizePool,
     StopPoolResize,
     UpdatePool,
@@ -39,7 +40,7 @@ from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
@@ -48,6 +49,9 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
+
+if TYPE_CHECKING:
+    from batchlab.reports import Report
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 
@@ -67,6 +71,8 @@ class Pool(Handle, Awaited):
     state = Seen[str]("``active`` or ``deleting``.")
     state_transition_time = Seen[datetime]("When it came into this state.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     allocation_state = Seen[str]("``steady``, ``resizing`` or ``stopping``.")
     allocation_state_transition_time = Seen[datetime]("When that began.")
     vm_size = Seen[str]("The size of its nodes.")
@@ -241,6 +247,8 @@ class Pool(Handle, Awaited):
         start_task: StartTask | str | None = None,
         application_package_references: PackageReferences | None = None,
         certificate_references: CertificateReferences | None = None,
+        display_name: str | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> None:
         """Change what is given, keep the rest; a node takes it up when it next starts.
 
@@ -249,6 +257,9 @@ class Pool(Handle, Awaited):
         start_task : StartTask or str, optional
         application_package_references, certificate_references : list, optional
             All of them: a list replaces the one before.
+        display_name : str, optional
+        metadata : mapping, optional
+            All of it.
 
         Raises
         ------
@@ -259,7 +270,44 @@ class Pool(Handle, Awaited):
         ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
                 start_task=start_task,
                 application_package_references=application_package_references,
-                certificate_references=certificate_references)  # fmt: skip
+                certificate_references=certificate_references, display_name=display_name,
+                metadata=metadata)  # fmt: skip
+
+    @verb
+    def replace_properties(
+        self,
+        *,
+        start_task: StartTask | str | None = None,
+        application_package_references: PackageReferences | None = None,
+        certificate_references: CertificateReferences | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """The same as `update`, but what is not given is taken away.
+
+        Parameters
+        ----------
+        start_task : StartTask or str, optional
+        application_package_references, certificate_references : list, optional
+        metadata : mapping, optional
+        """
+        ask_for(self._connection, ReplacePoolProperties, "Pool.replace_properties",
+                pool_id=self._id, start_task=start_task,
+                application_package_references=application_package_references,
+                certificate_references=certificate_references, metadata=metadata)  # fmt: skip
+
+    def report(self) -> Report:
+        """What happened here until now, in a notebook with figures.
+
+        Utilisation, why tasks waited, run times, preparation against tasks, and what its nodes
+        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
+        that works offline. It can be had of a pool that has been deleted, too.
+
+        Raises
+        ------
+        NotFound
+            ``PoolNotFound``: there never was one.
+        """
+        return reported(self, "pool", self._id)
 
     @verb
     def delete(self) -> None:
@@ -325,9 +373,15 @@ class Pools(Handles[Pool]):
     def _summary(self) -> str:
         return "\n".join(
             f"{view.id}  {view.state}, {view.allocation_state}, "
-            f"{view.current_dedicated_nodes} of {view.target_dedicated_nodes} nodes"
+            f"{view.current_dedicated_nodes} of {view.target_dedicated_nodes} nodes" + _spot(view)
             for view in self.views()
         ) or "no pools"  # fmt: skip
+
+
+def _spot(view: PoolView) -> str:
+    """Spot nodes, where there are any or should be."""
+    current, target = view.current_low_priority_nodes, view.target_low_priority_nodes
+    return f", {current} of {target} spot nodes" if current or target else ""
 
 
 def _node_ids(node_list: Any) -> list[str]:

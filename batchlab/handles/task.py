@@ -64,6 +64,8 @@ class Task(Handle, Awaited):
     previous_state = Seen[str | None]("The state before.")
     previous_state_transition_time = Seen[datetime | None]("When that one began.")
     creation_time = Seen[datetime]("When it was created.")
+    last_modified = Seen[datetime]("When somebody last changed it.")
+    etag = Seen[str]("Names the version: another one after each change that somebody made.")
     command_line = Seen[str]("What it runs.")
     environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
     resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")

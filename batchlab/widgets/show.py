@@ -24,7 +24,7 @@ from batchlab.widgets import cards
 if TYPE_CHECKING:
     from batchlab.widgets.live import View
 
-__all__ = ["mimebundle", "page", "watch"]
+__all__ = ["is_kernel", "mimebundle", "page", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURED = ("lab", "pool", "job")
@@ -57,11 +57,16 @@ def _static() -> bool:
     return os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0")
 
 
-def _live() -> bool:
-    """Whether this process is the kernel of a notebook that can show widgets."""
+def is_kernel() -> bool:
+    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None and find_spec("anywidget") is not None
+    return getattr(shell, "kernel", None) is not None
+
+
+def _live() -> bool:
+    """Whether it can show widgets."""
+    return is_kernel() and find_spec("anywidget") is not None
 
 
 def _view(thing: object) -> View | None:

@@ -33,6 +33,7 @@ BOOT = {"node_id": "n", "boot": 3}
 INPUTS: list[inputs.Input] = [
     inputs.CreatePool(spec=PoolSpec(id="p", start_task="s")),
     inputs.UpdatePool(**POOL, start_task=StartTask(command_line="s")),
+    inputs.ReplacePoolProperties(**POOL, metadata={"a": "b"}),
     inputs.ResizePool(
         **POOL, target_dedicated_nodes=3, resize_timeout=timedelta.max,
         node_deallocation_option="terminate",

@@ -1,0 +1,168 @@
+"""Reports: what a lab, a pool or a job did, with numbers, tables and figures, after the fact.
+
+A report is drawn up from the changes that the service remembers, so it can be had of what has
+been deleted too, and it is a picture of its moment: what happens later is in a later report.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from batchlab.drivers.ports import Connection
+from batchlab.errors import invalid
+from batchlab.handles.base import Shown
+from batchlab.reports.numbers import Numbers, count
+from batchlab.reports.story import Story, tables_of
+from batchlab.reports.telling import Grid, grids, money, sentences
+from batchlab.widgets.html import Html, card, table
+from batchlab.widgets.progress import span_text
+from batchlab.widgets.show import is_kernel
+
+__all__ = ["Numbers", "Report", "report_of"]
+
+PLOTLY = "application/vnd.plotly.v1+json"
+_TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
+
+
+def report_of(connection: Connection, kind: Literal["lab", "pool", "job"], name: str) -> Report:
+    """Draw up a report of a lab, a pool or a job.
+
+    Raises
+    ------
+    NotFound
+        ``PoolNotFound``, ``JobNotFound``: there is none, and none is remembered.
+    """
+    story = Story(tables_of(connection), kind, name)
+    return Report(_TITLES[kind], name, count(connection, story))
+
+
+class Report(Shown):
+    """What a lab, a pool or a job did; made by `Lab.report`, `Pool.report` and `Job.report`.
+
+    It shows itself in a notebook with its figures, and as text elsewhere.
+
+    Attributes
+    ----------
+    title : str
+    name : str
+        The id of the pool or job.
+    numbers : Numbers
+        What is told and drawn, to be computed with.
+    """
+
+    def __init__(self, title: str, name: str, numbers: Numbers) -> None:
+        self.title, self.name, self.numbers = title, name, numbers
+        self._figures: dict[str, Any] | None = None
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name: ``tasks``, ``nodes``, ``slots``, ``waiting``, ``run_times``,
+        ``preparation``, ``cost``; only those for which there is something to draw.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            plotly is not installed: ``pip install "batchlab[plotly]"``.
+        """
+        if self._figures is None:
+            from batchlab.reports.figures import figures  # noqa: PLC0415 - plotly is heavy
+
+            self._figures = figures(self.numbers)
+        return self._figures
+
+    @property
+    def tables(self) -> list[Grid]:
+        """Tables of text, each with `title`, `columns` and `rows`; only those with a row."""
+        return grids(self.numbers)
+
+    @property
+    def summary(self) -> str:
+        """The report in a few lines."""
+        return "\n".join(f"{label}: {text}" for label, text in sentences(self.numbers))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it as one HTML file, which needs neither a network nor a kernel (about 5 MB).
+
+        Parameters
+        ----------
+        path : str or path
+            Where; a file that is there is replaced.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ModuleNotFoundError
+            plotly is not installed: ``pip install "batchlab[plotly]"``.
+        """
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise invalid("path", path, "must be the path of a file", owner="Report.save")
+        figures = self.figures
+        from batchlab.reports.page import page  # noqa: PLC0415 - only for those who save
+
+        told = sentences(self.numbers)
+        text = page(self.title, self.name, _tiles(self.numbers), told, figures, self.tables)
+        target = Path(os.fspath(path))
+        target.write_text(text, encoding="utf-8")
+        return target
+
+    def __repr__(self) -> str:
+        told = sentences(self.numbers)
+        width = max(len(label) for label, _ in told)
+        lines = [f"{self.title} {self.name}".rstrip()]
+        lines += [f"  {label:<{width}}  {text}" for label, text in told]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return str(self._html(""))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _html(self, note: str) -> Html:
+        drawn = [
+            table(grid.title, grid.columns, grid.rows, left_out=grid.left_out,
+                  numbers=grid.numbers)
+            for grid in self.tables
+        ]  # fmt: skip
+        return card(self.title, self.name, sentences(self.numbers), *drawn, note)
+
+    def _ipython_display_(self, **options: Any) -> None:
+        if not is_kernel():
+            print(repr(self))  # noqa: T201 - a terminal
+            return
+        from IPython.display import display  # noqa: PLC0415 - there is one: this is a kernel
+
+        show: Any = display
+        note, figures = "", {}
+        try:
+            figures = self.figures
+        except ModuleNotFoundError as error:
+            note = str(error)
+        html = str(self._html(note))
+        show({"text/plain": repr(self), "text/html": html}, raw=True)
+        for figure in figures.values():
+            bundle = figure.to_plotly_json()
+            show({"text/plain": figure.layout.title.text, PLOTLY: bundle}, raw=True)
+
+
+def _tiles(numbers: Numbers) -> list[tuple[str, str]]:
+    """The greatest numbers, with what they are."""
+    tiles = [
+        (f"{numbers.succeeded:,}", "tasks succeeded"),
+        (f"{numbers.failed:,}", "tasks failed"),
+    ]
+    if numbers.running or numbers.waiting:
+        tiles.append((f"{numbers.running + numbers.waiting:,}", "tasks to be done"))
+    median = numbers.run_time(0.5)
+    if median is not None:
+        tiles.append((span_text(median), "median run"))
+    if numbers.utilisation is not None:
+        tiles.append((f"{numbers.utilisation:.0%}", "of the slots in use"))
+    if numbers.cost:
+        tiles.append((money(numbers.total_cost), "at list prices"))
+    return tiles

@@ -1,0 +1,267 @@
+"""The figures of a report, made with plotly when somebody looks.
+
+Colours are those of the live displays, Okabe and Ito's, which colour-blind people can tell apart.
+Paper and ink suit light and dark pages alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from batchlab.laboratory.results import missing
+from batchlab.reports.nodes import ACTIVITIES
+from batchlab.reports.numbers import Numbers, hours_of
+from batchlab.reports.series import Series
+from batchlab.reports.story import Run
+from batchlab.reports.telling import money
+from batchlab.reports.waiting import REASONS
+
+__all__ = ["INK", "figures"]
+
+INK = "#767c85"
+"""Readable on white and on black."""
+LINE = "rgba(128, 128, 128, .28)"
+POINTS, BINS, ROWS = 500, 36, 25
+
+_ACTIVITY = {
+    "tasks": "#009e73", "preparation": "#56b4e9", "release": "#cc79a7", "starttask": "#e6c700",
+    "idle": "#c4c8cf", "boot": "#8d939c", "down": "#d55e00",
+}  # fmt: skip
+_REASON = {
+    "slots": "#e69f00", "others": "#b36b00", "starting": "#e6c700", "no nodes": "#8d939c",
+    "no pool": "#5d636c", "preparation": "#56b4e9", "dependencies": "#0072b2",
+    "disabled": "#cc79a7", "held back": "#d55e00",
+}  # fmt: skip
+_OUTCOME = {"success": "#009e73", "failure": "#d55e00"}
+_KINDS = {"task": "tasks", "jobpreparation": "preparation", "jobrelease": "release"}
+
+
+def figures(numbers: Numbers) -> dict[str, Any]:
+    """Make the figures that there is something to draw for, by name, in order.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        plotly is not installed: ``pip install "batchlab[plotly]"``.
+    """
+    try:
+        import plotly.graph_objects as go  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise missing("plotly", "a figure") from None
+    makers: dict[str, Callable[[Any, Numbers], bool]] = {
+        "tasks": _tasks, "nodes": _nodes, "slots": _slots, "waiting": _waiting,
+        "run_times": _run_times, "preparation": _preparation, "cost": _cost,
+    }  # fmt: skip
+    found = {}
+    for name, make in makers.items():
+        figure = go.Figure()
+        _dress(figure)
+        if make(figure, numbers):
+            found[name] = figure
+    return found
+
+
+def _dress(figure: Any) -> None:
+    axis = {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "automargin": True}
+    figure.update_layout(
+        template="none", height=300, margin={"l": 12, "r": 16, "t": 76, "b": 8},
+        font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal",
+                "bgcolor": "rgba(0,0,0,0)"},
+        xaxis=axis, yaxis={**axis, "rangemode": "tozero"}, modebar={"orientation": "v"},
+        hoverlabel={"namelength": -1},
+    )  # fmt: skip
+
+
+def _title(figure: Any, title: str, of_y: str = "", of_x: str = "") -> bool:
+    figure.update_layout(
+        title={"text": title, "x": 0.008, "xref": "container", "y": 1, "yref": "container",
+               "yanchor": "top", "pad": {"t": 12}, "font": {"size": 15, "weight": 650}},
+    )  # fmt: skip
+    if of_y:
+        # The same edge for all, so that times stand below each other.
+        figure.update_yaxes(title={"text": of_y}, automargin=False)
+        figure.update_layout(margin={"l": 66})
+    if of_x:
+        figure.update_xaxes(title={"text": of_x, "standoff": 8})
+    return True
+
+
+def _times(series: Series) -> list[datetime]:
+    return [datetime.fromtimestamp(at, UTC) for at in [*series.times, series.end]]
+
+
+def _area(figure: Any, series: Series, key: str, name: str, colour: str) -> None:
+    if not any(series.columns[key]):
+        return
+    column = series.columns[key]
+    figure.add_scatter(
+        x=_times(series), y=_rounded([*column, column[-1]]), name=name, mode="lines",
+        stackgroup="one", fillcolor=colour, line={"width": 0, "shape": "hv", "color": colour},
+    )  # fmt: skip
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def _tasks(figure: Any, numbers: Numbers) -> bool:
+    running = numbers.lines["tasks"].thinned(POINTS)
+    waiting = numbers.lines["waiting"].thinned(POINTS)
+    _area(figure, running, "running", "running", _ACTIVITY["tasks"])
+    for key, name in REASONS.items():
+        _area(figure, waiting, key, name, _REASON[key])
+    if len(figure.data) > 1:  # areas can only be stacked over the same times
+        _align(figure)
+    return bool(figure.data) and _title(figure, "Tasks: running, or waiting while …", "tasks")
+
+
+def _align(figure: Any) -> None:
+    every = sorted({at for trace in figure.data for at in trace.x})
+    for trace in figure.data:
+        values, index, known = [], 0, list(zip(trace.x, trace.y, strict=True))
+        for at in every:
+            while index + 1 < len(known) and known[index + 1][0] <= at:
+                index += 1
+            values.append(known[index][1])
+        trace.x, trace.y = every, values
+
+
+def _nodes(figure: Any, numbers: Numbers) -> bool:
+    if numbers.story.kind == "job":
+        return False
+    series = numbers.lines["nodes"].thinned(POINTS)
+    for key, name in ACTIVITIES.items():
+        _area(figure, series, key, name, _ACTIVITY[key])
+    return bool(figure.data) and _title(figure, "What the nodes did", "nodes")
+
+
+def _slots(figure: Any, numbers: Numbers) -> bool:
+    series = numbers.lines["waiting"].thinned(POINTS)
+    if not any(series.columns["capacity"]):
+        return False
+    times = _times(series)
+    for key, name, line, fill in (
+        ("used", "in use", {"color": _ACTIVITY["tasks"], "width": 1.2}, "rgba(0, 158, 115, .35)"),
+        ("capacity", "there were", {"color": INK, "width": 1.5, "dash": "dot"}, None),
+    ):
+        column = series.columns[key]
+        figure.add_scatter(
+            x=times, y=_rounded([*column, column[-1]]), name=name, mode="lines",
+            line={**line, "shape": "hv"}, fill="tozeroy" if fill else None, fillcolor=fill,
+        )  # fmt: skip
+    return _title(figure, f"Slots: {numbers.utilisation or 0:.0%} in use", "slots")
+
+
+def _waiting(figure: Any, numbers: Numbers) -> bool:
+    ordered = sorted(numbers.waiting_hours.items(), key=lambda item: item[1])
+    if not ordered:
+        return False
+    unit, size = _unit(ordered[-1][1])
+    figure.add_bar(
+        orientation="h", y=[REASONS[key] for key, _ in ordered],
+        x=_rounded([hours * size for _, hours in ordered]),
+        marker={"color": [_REASON[key] for key, _ in ordered]},
+        hovertemplate="%{y}: %{x:.3~g} " + unit + "<extra></extra>",
+    )  # fmt: skip
+    _flat(figure, len(ordered))
+    return _title(figure, "Why tasks waited", of_x=f"task-{unit}")
+
+
+def _run_times(figure: Any, numbers: Numbers) -> bool:
+    times = numbers.run_times
+    if not times:
+        return False
+    low, high = times[0], times[-1]
+    span = max(high - low, high / 2, 1e-3)  # where all are alike, that should be seen
+    width = _nice(span / BINS)
+    first = math.floor(low / width) * width
+    count = int((high - first) / width) + 1
+    centres = _rounded([first + width * (index + 0.5) for index in range(count)])
+    for outcome, colour in _OUTCOME.items():
+        heights = [0] * count
+        for run in numbers.story.runs:
+            if run.kind == "task" and run.outcome == outcome:
+                heights[min(count - 1, int((run.seconds - first) / width))] += 1
+        if any(heights):
+            name = {"success": "succeeded", "failure": "failed"}[outcome]
+            figure.add_bar(x=centres, y=heights, name=name, marker={"color": colour},
+                           width=width * 0.92, hovertemplate="%{x:.3~g} s: %{y}")  # fmt: skip
+    figure.update_layout(barmode="stack")
+    middle, half = (low + high) / 2, span / 2 + width
+    figure.update_xaxes(range=_rounded([max(0.0, middle - half), middle + half]))
+    figure.update_traces(showlegend=True)
+    return _title(figure, "How long tasks ran", "tasks", "seconds")
+
+
+def _preparation(figure: Any, numbers: Numbers) -> bool:
+    """Per job, or, of one job, per node: what ran there."""
+    if not numbers.preparation_hours:
+        return False
+    story = numbers.story
+    groups: dict[int, list[Run]] = {}
+    for run in story.runs:
+        if run.kind in _KINDS:
+            groups.setdefault(run.node if story.kind == "job" else run.job, []).append(run)
+    name = story.tables.node_ids.__getitem__ if story.kind == "job" else story.job_name
+    spent = {
+        group: {kind: hours_of(runs, kind) for kind in _KINDS} for group, runs in groups.items()
+    }
+    shown = sorted(spent, key=lambda group: sum(spent[group].values()))[-ROWS:]
+    unit, size = _unit(max(sum(spent[group].values()) for group in shown))
+    for kind, word in _KINDS.items():
+        values = _rounded([spent[group][kind] * size for group in shown])
+        if any(values):
+            figure.add_bar(orientation="h", y=[_plain(name(group)) for group in shown], x=values,
+                           name=word, marker={"color": _ACTIVITY[word]})  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(type="category")
+    _flat(figure, len(shown))
+    of = "node" if story.kind == "job" else "job"
+    more = f" (the {ROWS} with the most)" if len(spent) > ROWS else ""
+    return _title(figure, f"Preparation against tasks, by {of}{more}", of_x=unit)
+
+
+def _cost(figure: Any, numbers: Numbers) -> bool:
+    if not numbers.cost:
+        return False
+    for key, dollars in numbers.cost.items():
+        figure.add_bar(
+            orientation="h", y=["cost"], x=[round(dollars, 6)], name=ACTIVITIES[key],
+            marker={"color": _ACTIVITY[key]}, hovertemplate="$%{x:,.4f}",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(visible=False)
+    figure.update_xaxes(tickprefix="$")
+    _flat(figure, 1)
+    words = "What its share of the nodes cost" if numbers.story.kind == "job" else "What it cost"
+    return _title(figure, f"{words}: {money(numbers.total_cost)}", of_x="US dollars, list prices")
+
+
+def _flat(figure: Any, rows: int) -> None:
+    """Bars that lie: as high as there are rows of them."""
+    figure.update_layout(height=150 + 28 * rows, xaxis={"rangemode": "tozero"})
+    figure.update_yaxes(showgrid=False)
+
+
+def _unit(hours: float) -> tuple[str, float]:
+    for unit, size in (("hours", 1.0), ("minutes", 60.0)):
+        if hours * size >= 2:
+            return unit, size
+    return "seconds", 3600.0
+
+
+def _nice(width: float) -> float:
+    """A round number not below this one."""
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width * 0.999)
+
+
+def _plain(text: str) -> str:
+    """Names as they are: plotly reads some tags in texts. Long ones are cut."""
+    cut = text if len(text) <= 40 else text[:39] + "…"
+    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,230 @@
+"""The numbers of a report: counted once from the story, then only told and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from batchlab.core.questions import GetJob, PageTasks
+from batchlab.core.views import TaskView
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError
+from batchlab.reports.nodes import ACTIVITIES, NodeTimes
+from batchlab.reports.series import Series, Steps
+from batchlab.reports.story import Run, Story
+from batchlab.reports.waiting import REASONS, Waiting
+
+__all__ = ["Numbers", "count"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a report says. Hours are of lab time, money is in US dollars.
+
+    Attributes
+    ----------
+    begin, end : datetime
+        From when to when, on the lab's clock.
+    is_final : bool
+        Whether nothing more can come; if not, it is a picture until now.
+    succeeded, failed, running, waiting : int
+        Tasks at the end.
+    retries, requeues : int
+        How often a task was begun again, after a failure, and after it lost its node.
+    run_times : list of float
+        Seconds that each completed run of a task took, the shortest first.
+    task_hours : float
+        What all runs of tasks took, also those that failed or were cut short.
+    preparation_hours, release_hours, start_task_hours : float
+        The same of preparation, release and start tasks.
+    slot_hours, capacity_hours : float
+        Slots in use, and slots of nodes that could take tasks, times hours.
+    waiting_hours : dict
+        Hours that tasks waited, by reason.
+    node_hours : dict
+        What nodes did, by activity; empty for a job, which has no nodes of its own.
+    cost : dict
+        What that would have cost, by activity; for a job its share, by slots: ``tasks`` while they
+        ran, ``preparation`` while they held their slots and waited for it.
+    machines : int
+        How many machines were had.
+    unpriced : list of str
+        Sizes without a known price: they are not in `cost`.
+    """
+
+    begin: datetime
+    end: datetime
+    is_final: bool
+    succeeded: int
+    failed: int
+    running: int
+    waiting: int
+    retries: int
+    requeues: int
+    run_times: list[float]
+    task_hours: float
+    preparation_hours: float
+    release_hours: float
+    start_task_hours: float
+    slot_hours: float
+    capacity_hours: float
+    waiting_hours: dict[str, float]
+    node_hours: dict[str, float]
+    cost: dict[str, float]
+    machines: int
+    unpriced: list[str]
+    lines: dict[str, Series] = field(repr=False)
+    story: Story = field(repr=False)
+    times: NodeTimes = field(repr=False)
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks there are."""
+        return self.succeeded + self.failed + self.running + self.waiting
+
+    @property
+    def utilisation(self) -> float | None:
+        """Which part of the slots was in use; None where there was none."""
+        return self.slot_hours / self.capacity_hours if self.capacity_hours else None
+
+    @property
+    def preparation_share(self) -> float | None:
+        """Preparation tasks took so much for each hour of tasks; None without tasks."""
+        return self.preparation_hours / self.task_hours if self.task_hours else None
+
+    @property
+    def total_cost(self) -> float:
+        """All of it."""
+        return sum(self.cost.values())
+
+    def run_time(self, part: float) -> float | None:
+        """The time in which this part of the runs was done: 0.5 is the median."""
+        times = self.run_times
+        return times[min(len(times) - 1, int(part * len(times)))] if times else None
+
+
+def count(connection: Connection, story: Story) -> Numbers:
+    """Count what a story tells."""
+    begin, end = story.begin, story.end
+    waiting = Waiting(story, _blocked(connection, story))
+    times = NodeTimes(story)
+    states = task_counts(story)
+    tasks = Steps()
+    for run in story.runs:
+        if run.kind == "task":
+            tasks.span("running", run.start, run.end)
+    reasons = waiting.steps.series([*REASONS, "capacity", "used"], begin, end)
+    is_job = story.kind == "job"
+    nodes = times.steps.series(ACTIVITIES, begin, end)
+    ends = [run for run in story.runs if run.kind == "task"]
+    return Numbers(
+        begin=datetime.fromtimestamp(begin, UTC),
+        end=datetime.fromtimestamp(end, UTC),
+        is_final=not story.going_on,
+        succeeded=sum(row[2] for row in states.values()),
+        failed=sum(row[3] for row in states.values()),
+        running=sum(row[1] for row in states.values()),
+        waiting=sum(row[0] for row in states.values()),
+        retries=sum(run.outcome == "retry" for run in ends),
+        requeues=sum(run.outcome in ("requeued", "lost") for run in story.runs if run.slots),
+        run_times=sorted(run.seconds for run in ends if run.outcome in ("success", "failure")),
+        task_hours=hours_of(story.runs, "task"),
+        preparation_hours=hours_of(story.runs, "jobpreparation"),
+        release_hours=hours_of(story.runs, "jobrelease"),
+        start_task_hours=hours_of(story.runs, "starttask"),
+        slot_hours=reasons.hours("used"),
+        capacity_hours=reasons.hours("capacity"),
+        waiting_hours={key: hours for key in REASONS if (hours := reasons.hours(key))},
+        node_hours={} if is_job else _by_activity(times.hours),
+        cost=_share(story, times) if is_job else _by_activity(times.costs),
+        machines=len(story.nodes) if is_job else sum(times.machines.values()),
+        unpriced=times.unpriced,
+        lines={"waiting": reasons, "nodes": nodes, "tasks": tasks.series(["running"], begin, end)},
+        story=story,
+        times=times,
+    )
+
+
+def hours_of(runs: list[Run], kind: str) -> float:
+    """What runs of a kind took, in hours."""
+    return sum(run.seconds for run in runs if run.kind == kind) / 3600
+
+
+def task_counts(story: Story) -> dict[int, tuple[int, int, int, int]]:
+    """Tasks by state of each job: active, running, succeeded, failed; of one that was deleted,
+    as they were before.
+    """
+    rows, wanted = story.tables.columns["counts"], set(story.jobs)
+    found = dict.fromkeys(story.jobs, (0, 0, 0, 0))
+    for at, job, *counts in zip(*(rows[name] for name in rows), strict=True):
+        if job in wanted and at >= story.life(job)[0] and any(counts):
+            active, running, succeeded, failed = counts
+            found[job] = (active, running, succeeded, failed)
+    return found
+
+
+def _by_activity(amounts: dict[tuple[int, str], float]) -> dict[str, float]:
+    found = {
+        activity: sum(amount for (_, doing), amount in amounts.items() if doing == activity)
+        for activity in ACTIVITIES
+    }
+    return {activity: amount for activity, amount in found.items() if amount}
+
+
+def _share(story: Story, times: NodeTimes) -> dict[str, float]:
+    """What the slots that a job's tasks held would have cost."""
+    cost: dict[str, float] = {}
+    names = {"task": "tasks", "waiting": "preparation"}
+    for run in story.runs:
+        if run.kind in names:
+            slots = max(1, story.slots.get(story.pool_of(run.node), 1))
+            dollars = (times.price(run.node) or 0.0) * run.seconds / 3600 * run.slots / slots
+            cost[names[run.kind]] = cost.get(names[run.kind], 0.0) + dollars
+    return {name: cost[name] for name in names.values() if cost.get(name)}
+
+
+def _blocked(connection: Connection, story: Story) -> Iterator[tuple[int, float, float]]:
+    """From when until when tasks waited for others, of the jobs that can still be asked."""
+    for job in story.jobs:
+        name = story.job_name(job)
+        try:
+            if connection.ask(GetJob(job_id=name)).uses_task_dependencies:
+                yield from _blocked_of(job, _tasks(connection, name), story.life(job)[1])
+        except BatchError:
+            continue  # it was deleted, or the lab is closed
+
+
+def _tasks(connection: Connection, job_id: str) -> list[TaskView]:
+    tasks: list[TaskView] = []
+    after: int | None = 0
+    while after is not None:
+        page = connection.ask(PageTasks(job_id=job_id, after=after))
+        tasks += page.items
+        after = page.next
+    return tasks
+
+
+def _blocked_of(job: int, tasks: list[TaskView], end: float) -> Iterator[tuple[int, float, float]]:
+    done = {task.id.lower(): _done(task) for task in tasks}
+    numbers = {int(name): at for name, at in done.items() if name.isdecimal()}
+    for task in tasks:
+        if task.depends_on is None:
+            continue
+        wanted = [done.get(name.lower()) for name in task.depends_on.task_ids]
+        for ids in task.depends_on.task_id_ranges:
+            wanted += [numbers.get(number) for number in range(ids.start, ids.end + 1)]
+        known = [at for at in wanted if at is not None]
+        if task.start_time is not None:
+            known = [at for at in known if at <= task.start_time.timestamp()]
+            until = max(known, default=0.0)
+        else:
+            until = max(known, default=0.0) if len(known) == len(wanted) else end
+        yield job, task.creation_time.timestamp(), until
+
+
+def _done(task: TaskView) -> float | None:
+    """When a task let those go that wait for it; None as long as it does not."""
+    if task.end_time is None or task.result != "success":
+        return None
+    return task.end_time.timestamp()

@@ -1,0 +1,211 @@
+"""A report in words and tables: what people read first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from batchlab.reports.nodes import ACTIVITIES
+from batchlab.reports.numbers import Numbers, hours_of, task_counts
+from batchlab.reports.story import Run, Story
+from batchlab.reports.waiting import REASONS
+from batchlab.watching.tables import JOB_STATES
+from batchlab.widgets.progress import span_text
+
+__all__ = ["Grid", "grids", "money", "sentences"]
+
+MOST = 20
+"""Rows of a table."""
+
+
+class Grid(NamedTuple):
+    """A table: `numbers` are the columns that are set to the right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    left_out: int = 0
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All but the first column, unless it is text."""
+        return tuple(c for c in self.columns[1:] if c not in _TEXT)
+
+
+_TEXT = ("state", "size", "node", "job", "result", "of a")
+
+
+def money(dollars: float) -> str:
+    """Dollars, with cents where they matter."""
+    return f"${dollars:,.2f}" if dollars >= 0.1 or not dollars else f"${dollars:.4f}"
+
+
+def hours(amount: float) -> str:
+    """A span in hours, as people say it."""
+    return span_text(amount * 3600)
+
+
+def sentences(numbers: Numbers) -> list[tuple[str, str]]:
+    """What a report says in short: pairs of a word and a sentence."""
+    until = "" if numbers.is_final else ", and it goes on"
+    span = span_text((numbers.end - numbers.begin).total_seconds())
+    told = [("Time", f"{numbers.begin:%Y-%m-%d %H:%M:%S} UTC, {span}{until}")]
+    told.append(("Tasks", _tasks(numbers)))
+    if numbers.run_times:
+        parts = (("median", 0.5), ("nine of ten within", 0.9), ("longest", 1.0))
+        text = ", ".join(f"{name} {span_text(numbers.run_time(p) or 0)}" for name, p in parts)
+        told.append(("Run times", f"{text}; {hours(numbers.task_hours)} in all"))
+    waited = sum(numbers.waiting_hours.values())
+    if waited:
+        most = max(numbers.waiting_hours, key=lambda key: numbers.waiting_hours[key])
+        share = numbers.waiting_hours[most] / waited
+        told.append(("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {REASONS[most]}"))
+    if numbers.preparation_hours:
+        part = numbers.preparation_share
+        beside = "" if part is None else f", {part:.0%} of what the tasks took"
+        told.append(("Preparation", hours(numbers.preparation_hours) + beside))
+    if numbers.utilisation is not None:
+        told.append(("Slots in use", f"{numbers.utilisation:.0%} of those there were"))
+    told += _nodes(numbers)
+    return told
+
+
+def _tasks(numbers: Numbers) -> str:
+    if not numbers.tasks:
+        return "none"
+    states = ("succeeded", "failed", "running", "waiting")
+    parts = [f"{n:,} {state}" for state in states if (n := getattr(numbers, state))]
+    parts += [f"{numbers.retries:,} retries"] if numbers.retries else []
+    parts += [f"{numbers.requeues:,} requeues"] if numbers.requeues else []
+    return f"{numbers.tasks:,}: {', '.join(parts)}"
+
+
+def _nodes(numbers: Numbers) -> list[tuple[str, str]]:
+    told = []
+    total = sum(numbers.node_hours.values())
+    if numbers.story.kind != "job":
+        idle = numbers.node_hours.get("idle", 0.0)
+        text = f"{numbers.machines:,}, {total:,.2f} node-hours" if total else "none"
+        told.append(("Nodes", text + (f", {idle / total:.0%} of them idle" if idle else "")))
+    if numbers.cost:
+        idle = numbers.cost.get("idle", 0.0)
+        text = money(numbers.total_cost) + (f", {money(idle)} of it for idling" if idle else "")
+        text += ", for its share of the nodes" if numbers.story.kind == "job" else ""
+        told.append(("Cost", text + " (list prices, as an illustration)"))
+    if numbers.unpriced:
+        told.append(("No price", ", ".join(numbers.unpriced)))
+    return told
+
+
+def grids(numbers: Numbers) -> list[Grid]:
+    """The tables of a report; those without a row are left out."""
+    story = numbers.story
+    found = [_waiting(numbers), _activity(numbers)]
+    if story.kind == "lab":
+        found.append(_pools(numbers))
+    if story.kind != "job":
+        found.append(_jobs(story))
+    else:
+        found.append(_preparations(story))
+    found += [_slowest(story), _failures(story)]
+    return [grid for grid in found if grid.rows]
+
+
+def _waiting(numbers: Numbers) -> Grid:
+    total = sum(numbers.waiting_hours.values()) or 1
+    ordered = sorted(numbers.waiting_hours.items(), key=lambda item: -item[1])
+    rows = [(REASONS[key], hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
+    return Grid("Why tasks waited", ("while", "task time", "share"), rows)
+
+
+def _activity(numbers: Numbers) -> Grid:
+    if not numbers.node_hours:
+        return Grid("What the nodes did", (), [])
+    total = sum(numbers.node_hours.values())
+    rows = [
+        (ACTIVITIES[key], f"{amount:,.3f}", f"{amount / total:.1%}",
+         money(numbers.cost.get(key, 0.0)))
+        for key, amount in numbers.node_hours.items()
+    ]  # fmt: skip
+    rows.append(("all", f"{total:,.3f}", "100.0%", money(numbers.total_cost)))
+    return Grid("What the nodes did", ("doing", "node-hours", "share", "cost"), rows)
+
+
+def _pools(numbers: Numbers) -> Grid:
+    story, times = numbers.story, numbers.times
+    rows = []
+    for pool in story.pools:
+        spent = {key: amount for (of, key), amount in times.hours.items() if of == pool}
+        total = sum(spent.values())
+        share = [f"{spent.get(key, 0) / total:.0%}" if total else "" for key in ("tasks", "idle")]
+        cost = sum(amount for (of, _), amount in times.costs.items() if of == pool)
+        rows.append((story.pool_name(pool), story.tables.vm_sizes[pool],
+                     f"{times.machines.get(pool, 0):,}", f"{total:,.3f}", *share,
+                     money(cost)))  # fmt: skip
+    columns = ("pool", "size", "machines", "node-hours", "tasks", "idle", "cost")
+    return _cut("Pools", columns, rows)
+
+
+def _jobs(story: Story) -> Grid:
+    states = dict(zip(story.tables.columns["turns"]["job"],
+                      story.tables.columns["turns"]["state"], strict=True))  # fmt: skip
+    of_job: dict[int, list[Run]] = {}
+    for run in story.runs:
+        of_job.setdefault(run.job, []).append(run)
+    rows = []
+    for job, counts in task_counts(story).items():
+        runs = of_job.get(job, [])
+        tasks, preparation = hours_of(runs, "task"), hours_of(runs, "jobpreparation")
+        rows.append((
+            story.job_name(job), JOB_STATES[states[job]], f"{sum(counts):,}", f"{counts[2]:,}",
+            f"{counts[3]:,}", hours(tasks) if tasks else "",
+            hours(preparation) if preparation else "",
+            f"{preparation / tasks:.0%}" if tasks and preparation else "",
+        ))  # fmt: skip
+    columns = ("job", "state", "tasks", "succeeded", "failed", "task time", "preparation",
+               "per task time")  # fmt: skip
+    return _cut("Jobs", columns, rows)
+
+
+def _preparations(story: Story) -> Grid:
+    rows = []
+    for node in story.nodes:
+        runs = [run for run in story.runs if run.node == node]
+        tasks = [run for run in runs if run.kind == "task"]
+        spent = [hours_of(runs, kind) for kind in ("task", "jobpreparation", "jobrelease")]
+        rows.append((story.tables.node_ids[node], f"{len(tasks):,}",
+                     *(hours(amount) if amount else "" for amount in spent)))  # fmt: skip
+    columns = ("on node", "runs", "task time", "preparation", "release")
+    return _cut("Nodes", columns, rows)
+
+
+def _slowest(story: Story) -> Grid:
+    runs = sorted((run for run in story.runs if run.kind == "task" and run.outcome),
+                  key=lambda run: -run.seconds)[:10]  # fmt: skip
+    rows = [
+        (run.task_id, story.job_name(run.job), story.tables.node_ids[run.node],
+         run.outcome, span_text(run.seconds))
+        for run in runs
+    ]  # fmt: skip
+    return Grid("Longest runs", ("task", "job", "node", "result", "time"), rows)
+
+
+def _failures(story: Story) -> Grid:
+    told = Counter((_wrong(run), run.kind) for run in story.runs
+                   if run.outcome in ("failure", "retry", "lost"))  # fmt: skip
+    names = {"jobpreparation": "preparation", "jobrelease": "release", "starttask": "start task"}
+    rows = [(reason, names.get(kind, kind), f"{n:,}") for (reason, kind), n in told.most_common()]
+    return _cut("What went wrong", ("what", "of a", "times"), rows)
+
+
+def _wrong(run: Run) -> str:
+    return run.reason if run.reason and run.outcome == "failure" else _TOLD[run.outcome]
+
+
+_TOLD = {"failure": "it failed", "retry": "it failed, and was tried again",
+         "lost": "its node was lost"}  # fmt: skip
+
+
+def _cut(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Grid:
+    return Grid(title, columns, rows[:MOST], max(0, len(rows) - MOST))

@@ -1,0 +1,202 @@
+"""Operations on what belongs to the account: images, counts, metrics, applications, certificates.
+
+Images are names only: whatever a pool asks for, its nodes are what the lab has. Certificates are
+of the API versions before Azure retired them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from batchlab.core import inputs, questions
+from batchlab.core.specs import vm_cores
+from batchlab.core.views import ApplicationView, CertificateView
+from batchlab.errors import invalid
+from batchlab.handles.certificates import read_certificate
+from batchlab.rest import resources
+from batchlab.rest.answers import done, one, page
+from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.routes import operation
+from batchlab.rest.wire import camel
+
+__all__: list[str] = []
+
+_IMAGES = (
+    ("canonical", "ubuntu-24_04-lts", "server", "batch.node.ubuntu 24.04"),
+    ("canonical", "0001-com-ubuntu-server-jammy", "22_04-lts", "batch.node.ubuntu 22.04"),
+    ("almalinux", "almalinux-x86_64", "9-gen2", "batch.node.el 9"),
+    ("debian", "debian-12", "12", "batch.node.debian 12"),
+    ("microsoft-dsvm", "ubuntu-hpc", "2204", "batch.node.ubuntu 22.04"),
+)
+"""Publisher, offer, sku and node agent: of Azure's images, those that people choose most."""
+_STATES = [
+    "creating", "idle", "offline", "preempted", "rebooting", "reimaging", "running", "starting",
+    "startTaskFailed", "leavingPool", "unknown", "unusable", "waitingForStartTask", "deallocated",
+    "deallocating", "upgradingOS",
+]  # fmt: skip
+_CERTIFICATE = "/certificates(thumbprintAlgorithm={algorithm},thumbprint={thumbprint})"
+
+
+class SupportedImage(msgspec.Struct):
+    """An image, and the agent that fits it."""
+
+    node_agent_sku_id: str
+    image_reference: Wire
+    os_type: str = "linux"
+    verification_type: str = "verified"
+
+
+class PoolNodeCounts(msgspec.Struct):
+    """How many nodes of a pool are in which state."""
+
+    pool_id: str
+    dedicated: Wire
+    low_priority: Wire
+
+
+class PoolUsageMetrics(msgspec.Struct):
+    """What the nodes of a pool were there for, in hours of cores."""
+
+    pool_id: str
+    start_time: datetime
+    end_time: datetime
+    vm_size: str
+    total_core_hours: float
+
+
+def _plain(call: Call, view: Any) -> Wire:
+    return {
+        camel(name): resources.write(value) if not isinstance(value, dict) else value
+        for name, value in msgspec.structs.asdict(view).items()
+    }
+
+
+@operation("GET", "/supportedimages")
+def list_supported_images(call: Call) -> Response:
+    """GET /supportedimages."""
+    images = [
+        SupportedImage(
+            agent, {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"}
+        )
+        for publisher, offer, sku, agent in _IMAGES
+    ]
+
+    def write(call: Call, image: SupportedImage) -> Wire:
+        found = _plain(call, image)
+        return {"nodeAgentSKUId": found.pop("nodeAgentSkuId")} | found
+
+    return page(call, "supportedimages", SupportedImage, images, write)
+
+
+@operation("GET", "/nodecounts")
+def list_pool_node_counts(call: Call) -> Response:
+    """GET /nodecounts."""
+    rows = []
+    for pool in call.ask(questions.ListPools()):
+        nodes = call.ask(questions.ListNodes(pool_id=pool.id))
+        counts: list[Wire] = []
+        for dedicated in (True, False):
+            states = [node.state for node in nodes if node.is_dedicated is dedicated]
+            found = {name: states.count(name.lower()) for name in _STATES}
+            counts.append(found | {"total": len(states)})
+        rows.append(PoolNodeCounts(pool.id, *counts))
+    return page(call, "poolnodecounts", PoolNodeCounts, rows, _plain)
+
+
+@operation("GET", "/poolusagemetrics")
+def list_pool_usage_metrics(call: Call) -> Response:
+    """GET /poolusagemetrics: one row for each pool, from its creation until now."""
+    now = datetime.fromtimestamp(call.connection.now(), UTC)
+    rows = []
+    for pool in call.ask(questions.ListPools()):
+        hours = sum(cost.node_hours for cost in call.ask(questions.GetCost(pool_id=pool.id)))
+        cores = vm_cores(pool.vm_size)
+        rows.append(
+            PoolUsageMetrics(pool.id, pool.creation_time, now, pool.vm_size, hours * cores)
+        )
+    return page(call, "poolusagemetrics", PoolUsageMetrics, rows, _plain)
+
+
+# -- applications -------------------------------------------------------------------------------
+
+
+@operation("GET", "/applications")
+def list_applications(call: Call) -> Response:
+    """GET /applications."""
+    views = call.ask(questions.ListApplications())
+    return page(call, "applications", ApplicationView, views, _application)
+
+
+@operation("GET", "/applications/{application_id}")
+def get_application(call: Call, application_id: str) -> Response:
+    """GET /applications/{id}."""
+    view = call.ask(questions.GetApplication(application_id=application_id))
+    return one(call, view, _application, "applications")
+
+
+def _application(call: Call, view: ApplicationView) -> Wire:
+    found: Wire = {"displayName": view.display_name or view.id, "versions": []}
+    found |= resources.write(view)
+    return found
+
+
+# -- certificates -------------------------------------------------------------------------------
+
+
+@operation("POST", "/certificates")
+def add_certificate(call: Call) -> Response:
+    """POST /certificates."""
+    wire = call.json()
+    try:
+        data = base64.b64decode(wire.get("data") or "", validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise invalid("data", "...", "must be a certificate in base 64") from None
+    request, secret = read_certificate(
+        data, wire.get("password"), wire.get("certificateFormat"), wire.get("thumbprint"),
+        str(wire.get("thumbprintAlgorithm") or "sha1").lower(),
+    )  # fmt: skip
+    call.connection.request(request, secret)
+    name = f"certificates(thumbprintAlgorithm=sha1,thumbprint={request.thumbprint})"
+    response = done(call, 201)
+    response.headers["DataServiceId"] = response.headers["Location"] = f"{call.base}/{name}"
+    return response
+
+
+@operation("GET", "/certificates")
+def list_certificates(call: Call) -> Response:
+    """GET /certificates."""
+    views = call.ask(questions.ListCertificates())
+    return page(call, "certificates", CertificateView, views, _certificate)
+
+
+@operation("GET", _CERTIFICATE)
+def get_certificate(call: Call, algorithm: str, thumbprint: str) -> Response:
+    """GET /certificates(...)."""
+    view = call.ask(questions.GetCertificate(thumbprint=thumbprint))
+    return one(call, view, _certificate, "certificates")
+
+
+@operation("DELETE", _CERTIFICATE)
+def delete_certificate(call: Call, algorithm: str, thumbprint: str) -> Response:
+    """DELETE /certificates(...)."""
+    call.request(inputs.DeleteCertificate(thumbprint=thumbprint))
+    return Response(202)
+
+
+@operation("POST", _CERTIFICATE + "/canceldelete")
+def cancel_certificate_deletion(call: Call, algorithm: str, thumbprint: str) -> Response:
+    """POST /certificates(...)/canceldelete."""
+    call.request(inputs.CancelCertificateDeletion(thumbprint=thumbprint))
+    return Response(204)
+
+
+def _certificate(call: Call, view: CertificateView) -> Wire:
+    found: Wire = resources.write(view)
+    name = f"certificates(thumbprintAlgorithm=sha1,thumbprint={view.thumbprint})"
+    found["url"] = f"{call.base}/{name}"
+    return found

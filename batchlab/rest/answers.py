@@ -1,0 +1,197 @@
+"""How what the core says becomes a response: one thing, a page of a list, or nothing but headers.
+
+A thing that has a version can be asked for, or changed, on condition of it (``If-Match`` ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from batchlab.errors import BatchError, invalid
+from batchlab.rest import odata
+from batchlab.rest.messages import JSON, Call, Response, Wire
+from batchlab.rest.resources import names
+
+__all__ = ["ConditionNotMet", "check_conditions", "done", "json", "one", "page", "versioned"]
+
+Writer = Callable[[Call, Any], Wire]
+
+
+class Versioned(Protocol):
+    """A view of a thing with versions."""
+
+    @property
+    def etag(self) -> str: ...
+    @property
+    def last_modified(self) -> datetime: ...
+
+
+class ConditionNotMet(BatchError):
+    """The thing is not in the version that the client asked for (HTTP 412, or 304 of a read)."""
+
+    status = 412
+
+    def __init__(self, *, unchanged: bool = False) -> None:
+        super().__init__(
+            "ConditionNotMet",
+            "The condition specified using HTTP conditional header(s) is not met.",
+        )
+        if unchanged:
+            self.status = 304
+
+
+def check_conditions(call: Call, view: Versioned, *, reading: bool = False) -> None:
+    """Refuse what is asked for on a condition that does not hold."""
+    headers = call.headers
+    wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
+    if wanted is not None and not _matches(wanted, view.etag):
+        raise ConditionNotMet
+    if unwanted is not None and _matches(unwanted, view.etag):
+        raise ConditionNotMet(unchanged=reading)
+    since = _moment(headers.get("if-modified-since"))
+    until = _moment(headers.get("if-unmodified-since"))
+    modified = view.last_modified.replace(microsecond=0)
+    if until is not None and modified > until:
+        raise ConditionNotMet
+    if since is not None and unwanted is None and modified <= since:
+        raise ConditionNotMet(unchanged=reading)
+
+
+def _matches(header: str, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
+    return "*" in tags or etag in tags
+
+
+def _moment(header: str | None) -> datetime | None:
+    if header is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+        moment.timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        raise invalid("If-Modified-Since", header, "must be like 'Sat, 21 Nov 2026 18:52:40 GMT'",
+                      code="InvalidHeaderValue") from None  # fmt: skip
+    return moment if moment.tzinfo is not None else None
+
+
+def versioned(view: Versioned) -> dict[str, str]:
+    """The headers that say which version a thing is."""
+    return {
+        "ETag": view.etag,
+        "Last-Modified": format_datetime(view.last_modified, usegmt=True),
+    }
+
+
+def json(call: Call, content: Wire, metadata: str, **headers: str) -> Response:
+    """An object."""
+    whole = {"odata.metadata": f"{call.base}/$metadata#{metadata}"} | content
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(200, {"Content-Type": JSON} | named, msgspec.json.encode(whole))
+
+
+def one(call: Call, view: Any, writer: Writer, kind: str) -> Response:
+    """A thing, or what was selected of it."""
+    cls: type[msgspec.Struct] = type(view)
+    wanted = odata.read_select(call.query.get("$select"), names(cls))
+    dated = hasattr(view, "etag")
+    if dated:
+        check_conditions(call, view, reading=True)
+    response = json(call, odata.select(writer(call, view), wanted), f"{kind}/@Element")
+    if dated:
+        response.headers |= versioned(view)
+    return response
+
+
+def done(call: Call, status: int, view: Versioned | None = None, *where: str) -> Response:
+    """Nothing but headers: it was done, to the thing at that address, which is now this."""
+    url = call.url(*where) if where else call.base + call.path
+    headers = {"DataServiceId": url}
+    if view is not None:
+        headers |= versioned(view)
+    if status == 201:
+        headers["Location"] = url
+    return Response(status, headers)
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+def page(
+    call: Call, kind: str, cls: type[msgspec.Struct], views: Sequence[Any], writer: Writer
+) -> Response:
+    """A page of a list that is there as a whole.
+
+    A page begins after the last entry of the one before, wherever that is now; if it is gone,
+    where it was.
+    """
+    size = odata.page_size(call.query.get("maxresults"))
+    start = _start(call.query.get("$skiptoken"), views)
+
+    def numbered() -> Iterator[tuple[int, Wire]]:
+        for number in range(start, len(views)):
+            yield number, writer(call, views[number])
+
+    def token(number: int) -> str:
+        return f"{number}!{_name(views[number])}"
+
+    return listed(call, kind, cls, numbered(), size, token)
+
+
+def listed(
+    call: Call, kind: str, cls: type[msgspec.Struct], found: Iterable[tuple[int, Wire]], size: int,
+    token: Callable[[int], str],
+) -> Response:  # fmt: skip
+    """A page of numbered resources: those that pass the filter; the rest begins at a token."""
+    known = names(cls)
+    wanted = odata.read_select(call.query.get("$select"), known)
+    chosen = odata.read_filter(call.query.get("$filter"), known)
+    rows: list[Wire] = []
+    more, last = False, 0
+    for number, resource in found:
+        if chosen is not None and not chosen.test(resource):
+            continue
+        if len(rows) == size:
+            more = True
+            break
+        rows.append(odata.select(resource, wanted))
+        last = number
+    content: Wire = {"value": rows}
+    if more:
+        content["odata.nextLink"] = _next_link(call, token(last))
+    return json(call, content, kind)
+
+
+def _next_link(call: Call, token: str) -> str:
+    query = {name: value for name, value in call.query.items() if name != "$skiptoken"}
+    pairs = [*query.items(), ("$skiptoken", token)]
+    text = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in pairs)
+    return f"{call.base}{call.path}?{text}"
+
+
+def _start(token: str | None, views: Sequence[Any]) -> int:
+    if token is None:
+        return 0
+    digits, mark, name = token.partition("!")
+    if not (mark and digits.isdecimal() and digits.isascii() and len(digits) < 10):
+        raise odata.refusal("$skiptoken", token, "is none that this service gave")
+    number = int(digits)
+    if number < len(views) and _name(views[number]) == name:
+        return number + 1
+    for index, view in enumerate(views):
+        if _name(view) == name:
+            return index + 1
+    return number
+
+
+def _name(view: Any) -> str:
+    for field in ("id", "node_id", "thumbprint", "name", "pool_id"):
+        found = getattr(view, field, None)
+        if found is not None:
+            return str(found)
+    return ""

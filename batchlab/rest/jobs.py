@@ -1,0 +1,144 @@
+"""Operations on jobs."""
+
+from __future__ import annotations
+
+from batchlab.core import inputs
+from batchlab.core.questions import (
+    CountTasks,
+    CountTaskSlots,
+    GetJob,
+    ListJobs,
+    ListPreparations,
+)
+from batchlab.core.specs import JobConstraints, JobSpec
+from batchlab.core.views import JobView, PreparationView
+from batchlab.errors import InvalidRequest
+from batchlab.rest import resources
+from batchlab.rest.answers import check_conditions, done, json, one, page
+from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.routes import operation
+from batchlab.rest.wire import Unknown, read
+
+__all__: list[str] = []
+
+_DEFAULTS = {
+    "priority": 0,
+    "max_parallel_tasks": -1,
+    "allow_task_preemption": False,
+    "constraints": JobConstraints(),
+    "on_all_tasks_complete": "noaction",
+    "metadata": {},
+}
+"""What a PUT that says nothing of them sets."""
+
+
+@operation("POST", "/jobs")
+def create_job(call: Call) -> Response:
+    """POST /jobs."""
+    unknown: Unknown = {}
+    spec = read(JobSpec, call.json(), unknown)
+    if not spec.id:
+        raise InvalidRequest(
+            "MissingRequiredProperty", "the job needs an id", {"PropertyName": "id"}
+        )
+    call.request(inputs.CreateJob(spec=spec))
+    view = _view(call, spec.id)
+    call.kept.put(("job", spec.id), view.creation_time, unknown)
+    return done(call, 201, view, "jobs", "job-1")  # whatever its id: so does Azure
+
+
+@operation("GET", "/jobs")
+def list_jobs(call: Call) -> Response:
+    """GET /jobs."""
+    return page(call, "jobs", JobView, call.ask(ListJobs()), resources.job)
+
+
+@operation("GET", "/jobs/{job_id}")
+def get_job(call: Call, job_id: str) -> Response:
+    """GET /jobs/{id}."""
+    return one(call, _view(call, job_id), resources.job, "jobs")
+
+
+@operation("DELETE", "/jobs/{job_id}", "begin_delete_job")
+def delete_job(call: Call, job_id: str) -> Response:
+    """DELETE /jobs/{id}."""
+    check_conditions(call, _view(call, job_id))
+    call.request(inputs.DeleteJob(job_id=job_id))
+    return Response(202)
+
+
+@operation("PATCH", "/jobs/{job_id}")
+def update_job(call: Call, job_id: str) -> Response:
+    """PATCH /jobs/{id}."""
+    return _update(call, job_id, call.json(), {})
+
+
+@operation("PUT", "/jobs/{job_id}")
+def replace_job(call: Call, job_id: str) -> Response:
+    """PUT /jobs/{id}: what can be changed is set, or set back; the rest stays."""
+    return _update(call, job_id, call.json(), _DEFAULTS)
+
+
+def _update(call: Call, job_id: str, wire: Wire, defaults: Wire) -> Response:
+    unknown: Unknown = {}
+    asked = read(inputs.UpdateJob, wire, unknown, job_id=job_id)
+    missing = {name: value for name, value in defaults.items() if getattr(asked, name) is None}
+    if missing:
+        asked = inputs.UpdateJob(
+            **{name: getattr(asked, name) for name in asked.__struct_fields__} | missing
+        )
+    if defaults:
+        known = resources.names(JobView) | resources.names(JobSpec)
+        unknown = {name: value for name, value in unknown.items() if name not in known}
+    return _change(call, job_id, asked, 200, unknown)
+
+
+@operation("POST", "/jobs/{job_id}/disable", "begin_disable_job")
+def disable_job(call: Call, job_id: str) -> Response:
+    """POST /jobs/{id}/disable."""
+    return _change(call, job_id, read(inputs.DisableJob, call.json(), job_id=job_id), 202)
+
+
+@operation("POST", "/jobs/{job_id}/enable", "begin_enable_job")
+def enable_job(call: Call, job_id: str) -> Response:
+    """POST /jobs/{id}/enable."""
+    return _change(call, job_id, inputs.EnableJob(job_id=job_id), 202)
+
+
+@operation("POST", "/jobs/{job_id}/terminate", "begin_terminate_job")
+def terminate_job(call: Call, job_id: str) -> Response:
+    """POST /jobs/{id}/terminate."""
+    given = {"reason": call.json().get("terminateReason")}
+    return _change(call, job_id, read(inputs.TerminateJob, given, job_id=job_id), 202)
+
+
+@operation("GET", "/jobs/{job_id}/jobpreparationandreleasetaskstatus")
+def list_job_preparation_and_release_task_status(call: Call, job_id: str) -> Response:
+    """GET /jobs/{id}/jobpreparationandreleasetaskstatus."""
+    rows = call.ask(ListPreparations(job_id=job_id))
+    kind = "jobpreparationandreleasetaskstatuslist"
+    return page(call, kind, PreparationView, rows, resources.preparation)
+
+
+@operation("GET", "/jobs/{job_id}/taskcounts")
+def get_job_task_counts(call: Call, job_id: str) -> Response:
+    """GET /jobs/{id}/taskcounts."""
+    tasks = resources.write(call.ask(CountTasks(job_id=job_id)))
+    slots = resources.write(call.ask(CountTaskSlots(job_id=job_id)))
+    return json(call, {"taskCounts": tasks, "taskSlotCounts": slots}, "taskcountsresult/@Element")
+
+
+def _view(call: Call, job_id: str) -> JobView:
+    view: JobView = call.ask(GetJob(job_id=job_id))
+    return view
+
+
+def _change(
+    call: Call, job_id: str, request: inputs.Request, status: int, unknown: Unknown | None = None
+) -> Response:
+    check_conditions(call, _view(call, job_id))
+    call.request(request)
+    view = _view(call, job_id)
+    if unknown:
+        call.kept.put(("job", job_id), view.creation_time, unknown)
+    return done(call, status, view)

@@ -1,0 +1,82 @@
+"""Properties that the lab has no use for: a client gets them back as it gave them.
+
+The image of a virtual machine, its network, its disks: nothing here acts on them, but clients
+check that what they wrote is what they read. They are kept beside the service, by the thing they
+belong to and the moment it was created, so that a later thing of the same id has none of them;
+they go with the endpoint. Secrets are never kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from batchlab.rest.messages import Wire
+from batchlab.rest.wire import Unknown
+
+__all__ = ["Kept"]
+
+SECRETS = frozenset({
+    "password", "accountkey", "saskey", "sastoken", "sshprivatekey", "privatekey", "clientsecret",
+    "protectedsettings",
+})  # fmt: skip
+
+
+class Kept:
+    """What was put aside, by kind and ids."""
+
+    def __init__(self) -> None:
+        self._trees: dict[tuple[str, ...], tuple[datetime, Unknown]] = {}
+
+    def put(self, key: tuple[str, ...], created: datetime, unknown: Unknown) -> None:
+        """Keep the rest of a thing that was just created or changed."""
+        rest = _without_secrets(unknown)
+        if rest:
+            self._trees[_fold(key)] = created, self._of(key, created) | rest
+
+    def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
+        """Give a thing its rest back."""
+        if self._trees:
+            _merge(resource, self._of(key, created))
+        return resource
+
+    def drop(self, *key: str) -> None:
+        """Forget a thing, and what is in it."""
+        folded = _fold(key)
+        for other in [other for other in self._trees if other[: len(folded)] == folded]:
+            self._trees.pop(other, None)
+
+    def _of(self, key: tuple[str, ...], created: datetime) -> Unknown:
+        known = self._trees.get(_fold(key))
+        return known[1] if known is not None and known[0] == created else {}
+
+
+def _fold(key: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in key)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _without_secrets(inner)
+            for key, inner in value.items()
+            if not (isinstance(key, str) and key.lower() in SECRETS)
+        }
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _merge(into: Any, rest: Unknown) -> None:
+    for key, value in rest.items():
+        if isinstance(key, int):
+            if isinstance(into, list) and key < len(into):
+                _merge(into[key], value)
+        elif isinstance(into, dict):
+            if key not in into:
+                if not _numbered(value):
+                    into[key] = value
+            elif isinstance(value, dict):
+                _merge(into[key], value)
+
+
+def _numbered(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(key, int) for key in value)

@@ -1,0 +1,84 @@
+"""One request as the operations see it, and one response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from batchlab.core.inputs import Request
+from batchlab.core.questions import Question
+from batchlab.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from batchlab.drivers.ports import Connection
+    from batchlab.rest.kept import Kept
+
+__all__ = ["JSON", "MOST_BYTES", "Call", "Response", "Wire"]
+
+Wire = dict[str, Any]
+"""An object of JSON."""
+JSON = "application/json; odata=minimalmetadata"
+MOST_BYTES = 4 * 2**20
+"""How large the body of a request may be."""
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes back: `body` may come in pieces, then `length` is how long it is."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | Iterator[bytes] = b""
+    length: int | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was authenticated and has found its operation.
+
+    `base` is how the client reaches the service: scheme, host, and the prefix of a proxy. `query`
+    has the first value of each parameter, `headers` are under names in lower case.
+    """
+
+    connection: Connection
+    kept: Kept
+    base: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+    path: str = ""
+
+    def ask(self, question: Question) -> Any:
+        """Ask the core."""
+        return self.connection.ask(question)
+
+    def request(self, request: Request) -> None:
+        """Have the core do something."""
+        self.connection.request(request)
+
+    def json(self) -> Wire:
+        """The body, which must be an object; nothing at all is an empty one."""
+        if not self.body:
+            return {}
+        try:
+            found = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidRequest(
+                "InvalidRequestBody", f"the body of the request is not JSON: {error}"
+            ) from None
+        if not isinstance(found, dict):
+            raise InvalidRequest("InvalidRequestBody", "the body must be an object of JSON")
+        return found
+
+    def url(self, *parts: str) -> str:
+        """The address of a thing; the last part may be a path."""
+        *names, last = parts
+        return "/".join([self.base, *(quote(name, safe="") for name in names), quote(last)])
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter of the query is true."""
+        return self.query.get(name, "").lower() == "true"

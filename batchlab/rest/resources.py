@@ -1,0 +1,262 @@
+"""Views as the wire has them: which fields belong into an object of their own, which stay here.
+
+A plan per class is made once from its fields and the table `SHAPES`; writing a view is then one
+loop. What needs an address (``url``, ``nodeUrl``) is added by the functions below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
+from batchlab.core import views
+from batchlab.core.specs import (
+    RETENTION,
+    JobConstraints,
+    ResourceFile,
+    TaskConstraints,
+    UserAccount,
+)
+from batchlab.rest.messages import Call, Wire
+from batchlab.rest.wire import UNLIMITED, camel, write_datetime, write_duration, write_pairs
+
+__all__ = ["job", "names", "node", "pool", "preparation", "schedule", "subtask", "task", "write"]
+
+
+class Shape(NamedTuple):
+    """How a class differs from its fields: fields of inner objects, fields that are not shown."""
+
+    inner: Mapping[str, tuple[str, ...]] = {}
+    hidden: frozenset[str] = frozenset()
+
+
+_RUN = ("start_time", "end_time", "exit_code", "failure_info", "result")
+_PLACE = ("node_id", "pool_id", "task_root_directory")
+SHAPES: dict[type, Shape] = {
+    views.PoolView: Shape(hidden=frozenset({"node_counts"})),
+    views.NodeView: Shape(
+        hidden=frozenset({"pool_id", "task_slots", "usage", "running_tasks", "errors"})
+    ),
+    views.JobView: Shape(
+        {
+            "executionInfo": (
+                "start_time",
+                "end_time",
+                "pool_id",
+                "scheduling_error",
+                "terminate_reason",
+            )
+        },
+        frozenset({"task_counts"}),
+    ),
+    views.JobScheduleView: Shape(
+        {"executionInfo": ("next_run_time", "end_time")}, frozenset({"recent_job_id"})
+    ),
+    views.TaskView: Shape(
+        {
+            "executionInfo": (
+                *_RUN,
+                "retry_count",
+                "last_retry_time",
+                "requeue_count",
+                "last_requeue_time",
+            ),
+            "nodeInfo": _PLACE,
+        },
+        frozenset({"job_id"}),
+    ),
+    views.SubtaskView: Shape({"nodeInfo": _PLACE}),
+    views.ApplicationView: Shape(hidden=frozenset({"allow_updates", "default_version"})),
+    UserAccount: Shape(hidden=frozenset({"password"})),
+    AutoScaleRunError: Shape(hidden=frozenset({"line", "column"})),
+}
+_SHOWN: dict[type, tuple[str, ...]] = {AutoScaleRun: ("timestamp", "results", "error")}
+_SPELT = {
+    "tasksuccess": "TaskSuccess",
+    "taskfailure": "TaskFailure",
+    "taskcompletion": "TaskCompletion",
+    "spread": "Spread",
+    "pack": "Pack",
+}
+"""Values that the service spells in its own way when it gives them back."""
+_SPELT_FIELDS = frozenset({"upload_condition", "node_fill_type"})
+_DEFAULTS: dict[tuple[type, str], Any] = {
+    (JobConstraints, "max_wall_clock_time"): UNLIMITED,
+    (TaskConstraints, "max_wall_clock_time"): UNLIMITED,
+    (TaskConstraints, "retention_time"): RETENTION,
+    (TaskConstraints, "max_task_retry_count"): 0,
+}
+"""What the service shows where nothing was said."""
+_SILENT: dict[tuple[type, str], Any] = {(ResourceFile, "file_mode"): "0770"}
+"""Defaults that the service does not show."""
+_EXTRA = frozenset({"url", "stats", "odata.metadata"})
+_KNOWN = {
+    views.PoolView: "virtualMachineConfiguration networkConfiguration mountConfiguration identity "
+    "upgradePolicy targetNodeCommunicationMode currentNodeCommunicationMode resourceTags",
+    views.NodeView: "errors recentTasks endpointConfiguration nodeAgentInfo virtualMachineInfo "
+    "ipv6Address",
+    views.JobView: "networkConfiguration",
+    views.JobScheduleView: "",
+    views.TaskView: "containerSettings authenticationTokenSettings",
+    views.SubtaskView: "containerInfo",
+    views.PreparationView: "nodeUrl",
+}
+"""What a client may ask for by name although a lab never has it."""
+
+
+class Field(NamedTuple):
+    """One step of a plan."""
+
+    name: str
+    inner: str
+    wire: str
+    default: Any
+    silent: Any
+    spelt: bool
+
+
+@cache
+def _plan(cls: type[msgspec.Struct]) -> tuple[Field, ...]:
+    shape = SHAPES.get(cls, Shape())
+    parents = {name: inner for inner, names in shape.inner.items() for name in names}
+    return tuple(
+        Field(name, parents.get(name, ""), camel(name), _DEFAULTS.get((cls, name)),
+              _SILENT.get((cls, name)), name in _SPELT_FIELDS)
+        for name in _SHOWN.get(cls, cls.__struct_fields__)
+        if name not in shape.hidden
+    )  # fmt: skip
+
+
+@cache
+def names(cls: type[msgspec.Struct]) -> frozenset[str]:
+    """The properties that a thing has on the wire, for those who select or filter."""
+    found = {field.inner or field.wire for field in _plan(cls)}
+    return frozenset(found | _EXTRA | set(_KNOWN.get(cls, "").split()))
+
+
+def write(value: Any) -> Any:
+    """A view, or a part of one, in the wire's terms."""
+    writer = _WRITERS.get(type(value))
+    if writer is not None:
+        return writer(value)
+    if isinstance(value, msgspec.Struct):
+        return _write_struct(value)
+    return value
+
+
+def _write_struct(struct: msgspec.Struct) -> Wire:
+    found: Wire = {}
+    for name, inner, wire, default, silent, spelt in _plan(type(struct)):
+        value = getattr(struct, name)
+        if value is None:
+            value = default
+        if value is None or value in ((), {}) or (silent and value == silent):
+            continue
+        written = _SPELT[value] if spelt else write(value)
+        if inner:
+            found.setdefault(inner, {})[wire] = written
+        else:
+            found[wire] = written
+    return found
+
+
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    str: lambda value: value,
+    int: lambda value: value,
+    bool: lambda value: value,
+    datetime: write_datetime,
+    timedelta: write_duration,
+    dict: write_pairs,
+    tuple: lambda values: [write(value) for value in values],
+}
+
+
+# -- with addresses -----------------------------------------------------------------------------
+
+
+def pool(call: Call, view: views.PoolView) -> Wire:
+    """A pool."""
+    found = _write_struct(view) | {"url": call.url("pools", view.id)}
+    return call.kept.add_to(("pool", view.id), view.creation_time, found)
+
+
+def node(call: Call, view: views.NodeView) -> Wire:
+    """A node."""
+    found = _write_struct(view) | {"url": call.url("pools", view.pool_id, "nodes", view.id)}
+    if view.errors:
+        found["errors"] = [{"code": error.code, "message": error.message} for error in view.errors]
+    if view.running_tasks:
+        found["recentTasks"] = [
+            {
+                "taskUrl": call.url("jobs", job_id, "tasks", task_id),
+                "jobId": job_id,
+                "taskId": task_id,
+                "taskState": "running",
+            }
+            for job_id, task_id in view.running_tasks
+        ]
+    return found
+
+
+def job(call: Call, view: views.JobView) -> Wire:
+    """A job."""
+    found = _write_struct(view) | {"url": call.url("jobs", view.id)}
+    if not view.pool_id:
+        del found["executionInfo"]["poolId"]
+    return call.kept.add_to(("job", view.id), view.creation_time, found)
+
+
+def schedule(call: Call, view: views.JobScheduleView) -> Wire:
+    """A job schedule."""
+    found = _write_struct(view) | {"url": call.url("jobschedules", view.id)}
+    found["jobSpecification"].pop("id", None)
+    about = found.setdefault("executionInfo", {})
+    if view.recent_job_id:
+        about["recentJob"] = {
+            "id": view.recent_job_id,
+            "url": call.url("jobs", view.recent_job_id),
+        }
+    return call.kept.add_to(("jobschedule", view.id), view.creation_time, found)
+
+
+def task(call: Call, view: views.TaskView) -> Wire:
+    """A task."""
+    found = _write_struct(view) | {"url": call.url("jobs", view.job_id, "tasks", view.id)}
+    if view.node_id is not None:
+        _add_place(call, found["nodeInfo"])
+    elif view.state == "completed":
+        found["nodeInfo"] = {}
+    return call.kept.add_to(("job", view.job_id, "task", view.id), view.creation_time, found)
+
+
+def subtask(call: Call, view: views.SubtaskView) -> Wire:
+    """A subtask of a multi-instance task."""
+    found = _write_struct(view)
+    _add_place(call, found["nodeInfo"])
+    return found
+
+
+def preparation(call: Call, view: views.PreparationView) -> Wire:
+    """A row of the preparation and release status."""
+    found = _write_struct(view)
+    found["nodeUrl"] = call.url("pools", view.pool_id, "nodes", view.node_id)
+    for name in ("jobPreparationTaskExecutionInfo", "jobReleaseTaskExecutionInfo"):
+        about = found.get(name)
+        if about and about.get("taskRootDirectory"):
+            about["taskRootDirectoryUrl"] = call.url(
+                "pools", view.pool_id, "nodes", view.node_id, "files", about["taskRootDirectory"]
+            )
+    return found
+
+
+def _add_place(call: Call, about: Wire) -> None:
+    where = ("pools", about["poolId"], "nodes", about["nodeId"])
+    about["affinityId"] = f"TVM:{about['nodeId']}"
+    about["nodeUrl"] = call.url(*where)
+    if "taskRootDirectory" in about:
+        about["taskRootDirectoryUrl"] = call.url(*where, "files", about["taskRootDirectory"])

@@ -1,0 +1,96 @@
+"""Which operation answers which address. Ids and paths are decoded here, and nowhere else.
+
+An operation is registered under the name that it has in the SDK, so that a test can lay the two
+tables side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from batchlab.errors import BatchError, InvalidRequest
+from batchlab.rest.messages import Response
+
+__all__ = ["OPERATIONS", "Route", "find", "operation"]
+
+Operation = Callable[..., Response]
+
+
+class Route(NamedTuple):
+    """A method, an address with names in braces, and what answers there."""
+
+    method: str
+    template: str
+    name: str
+    pattern: re.Pattern[str]
+    answer: Operation
+
+
+class VerbNotSupported(BatchError):
+    """There is such an address, but not for this method (HTTP 405)."""
+
+    status = 405
+
+
+OPERATIONS: list[Route] = []
+_BY_ROOT: dict[str, list[Route]] = {}
+
+
+def operation(method: str, template: str, name: str = "") -> Callable[[Operation], Operation]:
+    """Register an operation; the last name of a template may stand for several parts."""
+
+    def register(answer: Operation) -> Operation:
+        pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
+        pattern = re.sub(r"\{path\}", r"(?P<path>.+)", pattern)
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
+        called = name or getattr(answer, "__name__", "")
+        route = Route(method, template, called, re.compile(pattern), answer)
+        OPERATIONS.append(route)
+        _BY_ROOT.setdefault(_root(template), []).append(route)
+        return answer
+
+    return register
+
+
+def find(method: str, path: str) -> tuple[Operation, dict[str, Any]]:
+    """Find the operation for a path as it stands on the wire, and what is named in it.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidUri``: there is nothing at this address.
+    BatchError
+        ``UnsupportedHttpVerb``.
+    """
+    path = "/" + path.strip("/")
+    methods = []
+    for route in _BY_ROOT.get(_root(path), ()):
+        match = route.pattern.fullmatch(path)
+        if match is None:
+            continue
+        if route.method == method:
+            return route.answer, {key: _decode(value) for key, value in match.groupdict().items()}
+        methods.append(route.method)
+    if methods:
+        raise VerbNotSupported(
+            "UnsupportedHttpVerb",
+            f"The resource doesn't support the specified HTTP verb; it has {', '.join(methods)}",
+        )
+    raise InvalidRequest(
+        "InvalidUri",
+        "The requested URI does not represent any resource on the server.",
+    )
+
+
+def _root(path: str) -> str:
+    return re.split(r"[/(]", path[1:], maxsplit=1)[0]
+
+
+def _decode(part: str) -> str:
+    try:
+        return unquote_to_bytes(part).decode()
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        raise InvalidRequest("InvalidUri", "the address is not text in UTF-8") from None

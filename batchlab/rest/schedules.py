@@ -1,0 +1,126 @@
+"""Operations on job schedules."""
+
+from __future__ import annotations
+
+from batchlab.core import inputs
+from batchlab.core.questions import GetJobSchedule, ListJobs, ListJobSchedules
+from batchlab.core.specs import JobScheduleSpec, Schedule
+from batchlab.core.views import JobScheduleView, JobView
+from batchlab.rest import resources
+from batchlab.rest.answers import check_conditions, done, one, page, versioned
+from batchlab.rest.messages import Call, Response
+from batchlab.rest.routes import operation
+from batchlab.rest.wire import Unknown, read
+
+__all__: list[str] = []
+
+_ONE = "/jobschedules/{job_schedule_id}"
+
+
+@operation("POST", "/jobschedules")
+def create_job_schedule(call: Call) -> Response:
+    """POST /jobschedules."""
+    unknown: Unknown = {}
+    spec = read(JobScheduleSpec, call.json(), unknown)
+    call.request(inputs.CreateJobSchedule(spec=spec))
+    view = _view(call, spec.id)
+    call.kept.put(("jobschedule", spec.id), view.creation_time, unknown)
+    return done(call, 201, view, "jobschedules", spec.id)
+
+
+@operation("GET", "/jobschedules")
+def list_job_schedules(call: Call) -> Response:
+    """GET /jobschedules."""
+    views = call.ask(ListJobSchedules())
+    return page(call, "jobschedules", JobScheduleView, views, resources.schedule)
+
+
+@operation("GET", _ONE)
+def get_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """GET /jobschedules/{id}."""
+    return one(call, _view(call, job_schedule_id), resources.schedule, "jobschedules")
+
+
+@operation("HEAD", _ONE)
+def job_schedule_exists(call: Call, job_schedule_id: str) -> Response:
+    """HEAD /jobschedules/{id}."""
+    view = _view(call, job_schedule_id)
+    check_conditions(call, view, reading=True)
+    return Response(200, versioned(view))
+
+
+@operation("DELETE", _ONE, "begin_delete_job_schedule")
+def delete_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """DELETE /jobschedules/{id}."""
+    check_conditions(call, _view(call, job_schedule_id))
+    call.request(inputs.DeleteJobSchedule(job_schedule_id=job_schedule_id))
+    return Response(202)
+
+
+@operation("PATCH", _ONE)
+def update_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """PATCH /jobschedules/{id}."""
+    unknown: Unknown = {}
+    request = read(inputs.UpdateJobSchedule, call.json(), unknown, job_schedule_id=job_schedule_id)
+    return _change(call, job_schedule_id, request, 200, unknown)
+
+
+@operation("PUT", _ONE)
+def replace_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """PUT /jobschedules/{id}: what can be changed is set, or set back."""
+    wire = call.json()
+    given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
+    asked = read(inputs.UpdateJobSchedule, given, job_schedule_id=job_schedule_id)
+    request = inputs.UpdateJobSchedule(
+        job_schedule_id=job_schedule_id,
+        schedule=asked.schedule or Schedule(),
+        job_specification=asked.job_specification,
+        metadata=asked.metadata or {},
+    )
+    return _change(call, job_schedule_id, request, 200)
+
+
+@operation("POST", f"{_ONE}/disable")
+def disable_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """POST .../disable."""
+    request = inputs.DisableJobSchedule(job_schedule_id=job_schedule_id)
+    return _change(call, job_schedule_id, request, 204)
+
+
+@operation("POST", f"{_ONE}/enable")
+def enable_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """POST .../enable."""
+    request = inputs.EnableJobSchedule(job_schedule_id=job_schedule_id)
+    return _change(call, job_schedule_id, request, 204)
+
+
+@operation("POST", f"{_ONE}/terminate", "begin_terminate_job_schedule")
+def terminate_job_schedule(call: Call, job_schedule_id: str) -> Response:
+    """POST .../terminate."""
+    request = inputs.TerminateJobSchedule(job_schedule_id=job_schedule_id)
+    return _change(call, job_schedule_id, request, 202)
+
+
+@operation("GET", f"{_ONE}/jobs")
+def list_jobs_from_schedule(call: Call, job_schedule_id: str) -> Response:
+    """GET .../jobs: those that it made."""
+    start = f"{_view(call, job_schedule_id).id}:".lower()
+    views = [view for view in call.ask(ListJobs()) if view.id.lower().startswith(start)]
+    return page(call, "jobs", JobView, views, resources.job)
+
+
+def _view(call: Call, job_schedule_id: str) -> JobScheduleView:
+    view: JobScheduleView = call.ask(GetJobSchedule(job_schedule_id=job_schedule_id))
+    return view
+
+
+def _change(
+    call: Call, job_schedule_id: str, request: inputs.Request, status: int,
+    unknown: Unknown | None = None,
+) -> Response:  # fmt: skip
+    check_conditions(call, _view(call, job_schedule_id))
+    call.request(request)
+    view = _view(call, job_schedule_id)
+    if unknown:
+        call.kept.put(("jobschedule", job_schedule_id), view.creation_time, unknown)
+    return done(call, status, view)

@@ -1,0 +1,132 @@
+"""Speaks HTTP for a `Service`, on an event loop and threads of its own.
+
+Neither the kernel's loop nor Dask's waits for a client, and no client waits for another: the
+lab is asked on threads of a pool. Behind a proxy of Jupyter the prefix of its address comes in a
+header.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import http.client
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
+from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
+
+from batchlab.rest.messages import MOST_BYTES, Response
+from batchlab.rest.service import Service
+
+__all__ = ["Server"]
+
+THREADS = 16
+_ILLEGAL = str.maketrans("", "", "\r\n\0")
+
+
+class Server:
+    """A service that listens; started when it is made.
+
+    Parameters
+    ----------
+    service : Service
+    host : str
+    port : int
+        0 for any that is free.
+
+    Raises
+    ------
+    OSError
+        The address is taken, or none of this machine's.
+    """
+
+    def __init__(self, service: Service, host: str, port: int) -> None:
+        self._service = service
+        sockets = bind_sockets(port, host)
+        self.port: int = sockets[0].getsockname()[1]
+        self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-rest")
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(sockets, started), name="batchlab-rest", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+
+    def stop(self) -> None:
+        """Stop listening, and let go of the connections that are open. Harmless twice."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, sockets: list[Any], started: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve(sockets, started))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    async def _serve(self, sockets: list[Any], started: threading.Event) -> None:
+        server = HTTPServer(self._take, max_buffer_size=16 * MOST_BYTES)
+        server.add_sockets(sockets)
+        started.set()
+        await self._ended.wait()
+        server.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await server.close_all_connections()
+
+    def _take(self, request: HTTPServerRequest) -> None:
+        task = self._loop.create_task(self._respond(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _respond(self, request: HTTPServerRequest) -> None:
+        path, _, query = (request.uri or "/").partition("?")
+        response = await self._loop.run_in_executor(
+            self._pool,
+            lambda: self._service.handle(
+                request.method or "", path, query, dict(request.headers.items()), request.body,
+                scheme=request.protocol,
+            ),
+        )  # fmt: skip
+        with contextlib.suppress(StreamClosedError):  # the client has gone
+            await self._send(request.connection, response)
+
+    async def _send(self, connection: Any, response: Response) -> None:
+        headers = HTTPHeaders()
+        for name, value in response.headers.items():
+            headers[name] = value.translate(_ILLEGAL)
+        if response.length is not None:
+            headers["Content-Length"] = str(response.length)
+        reason = http.client.responses.get(response.status, "Unknown")
+        start = ResponseStartLine("HTTP/1.1", response.status, reason)
+        if isinstance(response.body, bytes):
+            await connection.write_headers(start, headers, response.body or None)
+        else:
+            await connection.write_headers(start, headers)
+            left = response.length or 0
+            while left:
+                piece = await self._loop.run_in_executor(self._pool, _next, response.body)
+                if not piece:  # the file has become shorter: the client is not to take it as whole
+                    connection.stream.close()
+                    return
+                await connection.write(piece)
+                left -= len(piece)
+        connection.finish()
+
+
+def _next(pieces: Iterator[bytes]) -> bytes:
+    return next(pieces, b"")

@@ -1,0 +1,152 @@
+"""One function from a request to a response: signature, version, operation, errors.
+
+`Service.handle` knows no sockets and no threads of its own; it may be called from any thread, and
+blocks as long as the lab takes to answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import parse_qsl
+
+from batchlab.drivers.ports import Connection
+from batchlab.errors import BatchError, InvalidRequest, LabFailed
+from batchlab.rest import account, auth, files, jobs, nodes, pools, schedules, tasks
+from batchlab.rest.errors import TooLarge, error_response
+from batchlab.rest.kept import Kept
+from batchlab.rest.messages import MOST_BYTES, Call, Response
+from batchlab.rest.odata import refusal
+from batchlab.rest.routes import find
+
+__all__ = ["OPERATION_MODULES", "Service"]
+
+OPERATION_MODULES = (account, files, jobs, nodes, pools, schedules, tasks)
+"""Where the operations are; importing them has registered them."""
+logger = logging.getLogger("batchlab")
+_VERSION = re.compile(r"20(1[5-9]|2[0-5])-\d\d-\d\d(\.\d+\.\d+)?")
+
+
+class Service:
+    """The REST API of one account's lab.
+
+    Parameters
+    ----------
+    connection : Connection
+        The lab.
+    key : bytes
+        The account's key: who has it may do anything.
+    bearer : bool, default False
+        Whether any bearer token does instead of a signature: for development only.
+    clock : callable, optional
+        The wall clock, in seconds since 1970, that the date of a request is compared with.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        key: bytes,
+        *,
+        bearer: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._bearer = bearer
+        self._clock = clock
+        self._kept = Kept()
+
+    def handle(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        scheme: str = "http",
+    ) -> Response:
+        """Answer a request.
+
+        Parameters
+        ----------
+        method : str
+        path, query : str
+            As they stand on the wire: not decoded.
+        headers : mapping
+        body : bytes
+        scheme : str, default "http"
+            How the client came, for the addresses in the answer.
+        """
+        named = {name.lower(): value for name, value in headers.items()}
+        prefix = named.get("x-forwarded-prefix", "").rstrip("/")
+        base = f"{scheme}://{named.get('host', 'localhost')}{prefix}"
+        request_id = str(uuid.uuid4())
+        try:
+            response = self._answer(method.upper(), path, query, named, body, base, prefix)
+        except BatchError as error:
+            response = error_response(error, base, request_id)
+        except Exception as error:
+            logger.exception("the REST service failed at %s %s", method, path)
+            text = f"a fault in batchlab: {type(error).__name__}"
+            response = error_response(LabFailed("InternalError", text), base, request_id)
+        return _finish(response, method.upper(), named, request_id)
+
+    def _answer(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes,
+        base: str, prefix: str,
+    ) -> Response:  # fmt: skip
+        given: dict[str, str] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            given.setdefault(name, value)
+        self._check_who(method, prefix + path, given, headers)
+        if len(body) > MOST_BYTES:
+            raise TooLarge(f"a request may have {MOST_BYTES} bytes, this one has {len(body)}")
+        _check_version(given.get("api-version"))
+        answer, named = find(method, path)
+        call = Call(self._connection, self._kept, base, given, headers, body, _clean(path))
+        return answer(call, **named)
+
+    def _check_who(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> None:
+        if self._bearer and headers.get("authorization", "").lower().startswith("bearer "):
+            return
+        account_name = self._connection.account
+        auth.check(account_name, self._key, self._clock(), method, path, query, headers)
+
+
+def _clean(path: str) -> str:
+    return "/" + path.strip("/")
+
+
+def _check_version(version: str | None) -> None:
+    if version is None:
+        raise InvalidRequest(
+            "MissingRequiredQueryParameter",
+            "A query parameter that's mandatory for this request is not specified: api-version",
+            {"QueryParameterName": "api-version"},
+        )
+    if not _VERSION.fullmatch(version):
+        raise refusal("api-version", version, "must be like 2025-06-01, and not later than 2025")
+
+
+def _finish(
+    response: Response, method: str, headers: Mapping[str, str], request_id: str
+) -> Response:
+    """Add what each response has; bodies that must not be go."""
+    response.headers |= {"request-id": request_id, "DataServiceVersion": "3.0"}
+    sent = headers.get("client-request-id")
+    if sent and headers.get("return-client-request-id", "").lower() == "true":
+        response.headers["client-request-id"] = sent
+    if response.status in (204, 304):
+        response.body, response.length = b"", None
+        response.headers.pop("Content-Type", None)
+    elif response.length is None and not isinstance(response.body, Iterator):
+        response.length = len(response.body)
+    if method == "HEAD":
+        response.body = b""
+    return response

@@ -1,0 +1,84 @@
+"""Help for the tests of the REST API: requests without a socket, and waiting for clients."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+import batchlab as bl
+from batchlab.rest.messages import Response
+from batchlab.rest.service import Service
+
+VERSION = "api-version=2025-06-01"
+KEY = "c2VjcmV0"
+POOL = {"id": "p", "vmSize": "standard_d2s_v3", "targetDedicatedNodes": 1}
+JOB = {"id": "j", "poolInfo": {"poolId": "p"}}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    content: Any
+    raw: bytes
+
+    @property
+    def code(self) -> str:
+        return self.content["code"]
+
+
+class Desk:
+    """A service on a simulated lab, asked directly; any bearer token will do."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.lab = bl.SimulatedLab(boot="1s", **settings)
+        self.service = Service(self.lab._connection, b"secret", bearer=True)
+
+    def ask(
+        self, method: str, path: str, content: Any = None, query: str = "", **headers: str
+    ) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = b"" if content is None else msgspec.json.encode(content)
+        return read(
+            self.service.handle(
+                method, path, "&".join([VERSION, *([query] if query else [])]),
+                {"Authorization": "Bearer x", "Host": "lab:1"} | named, body,
+            )
+        )  # fmt: skip
+
+    def get(self, path: str, query: str = "", **headers: str) -> Answer:
+        return self.ask("GET", path, None, query, **headers)
+
+    def post(self, path: str, content: Any = None, **headers: str) -> Answer:
+        return self.ask("POST", path, content, **headers)
+
+    def furnish(self, *task_ids: str, command: str = "/bin/sh -c 'echo hi'") -> None:
+        """A pool, a job, some tasks."""
+        assert self.post("/pools", POOL).status == 201
+        assert self.post("/jobs", JOB).status == 201
+        for task_id in task_ids:
+            task = {"id": task_id, "commandLine": command}
+            assert self.post("/jobs/j/tasks", task).status == 201
+
+
+def read(response: Response) -> Answer:
+    raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)
+    kind = response.headers.get("Content-Type", "")
+    content = msgspec.json.decode(raw) if raw and kind.startswith("application/json") else None
+    return Answer(response.status, response.headers, content, raw)
+
+
+def until(met: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Ask again and again until the answer is true."""
+    end = time.monotonic() + seconds
+    while not (found := met()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+    return found
+
+
+def pieces(text: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(text), size):
+        yield text[start : start + size]
