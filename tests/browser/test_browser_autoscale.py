@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from jupyter_page import Notebook
 
-if TYPE_CHECKING:
-    from jupyter_page import Notebook
-
-pytest.importorskip("jupyter_page", reason="there is no page to try displays in")
 pytestmark = pytest.mark.timeout(400)
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -3,7 +3,7 @@
 // What is written here is read, examined and evaluated by the kernel a moment after the last key;
 // what is wrong comes back with its place. Nothing changes before "Apply" was pressed twice.
 
-import { button, fill, fit, h, say } from "./dom.js";
+import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
 import { clock, duration, plural } from "./format.js";
 import { chartLayout, colourOf, drawChart, LINE_LOOK, valuesAt } from "./chart.js";
 import { offsetOf, pieces, stillTrue } from "./formula.js";
@@ -22,8 +22,6 @@ const FIGURES = ["Node-hours", "Cost", "Median wait", "Longest of 95 %", "Most n
 const TABS = { values: "Values", samples: "Samples", why: "Why", history: "History", whatif: "What if" };
 const OUTCOMES = { tried: "only tried", resized: "began a resize", unchanged: "changed nothing",
   resizing: "still resizing", failed: "failed" };
-// What has the focus is meant by keys; a notebook has its own for arrows and letters.
-const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 const viewers = new WeakMap(); // model -> how many look
 let labs = 0;
 

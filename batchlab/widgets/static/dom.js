@@ -1,5 +1,8 @@
 // Elements, made from text that is never read as HTML.
 
+// What has the focus is meant by keys; a notebook has its own for arrows and letters.
+export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props || {})) {

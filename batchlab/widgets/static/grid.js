@@ -1,7 +1,7 @@
 // The nodes of a pool, a cell for each: colour and letter for the state, marks for slots in use.
 
 import { drawGrid } from "./draw.js";
-import { fill, fit, h, say } from "./dom.js";
+import { fill, fit, h, OWN_KEYS, say } from "./dom.js";
 import { NODE_LOOK, nodeName, duration, plural } from "./format.js";
 import { cellAt, gridLayout } from "./layout.js";
 
@@ -12,7 +12,7 @@ export class Grid {
     this.lit = null;
     this.nodes = [];
     this.canvas = h("canvas", {
-      class: "bl-canvas", tabindex: 0, role: "application", "aria-roledescription": "node grid",
+      class: "bl-canvas", tabindex: 0, ...OWN_KEYS, role: "application", "aria-roledescription": "node grid",
       onpointermove: (event) => this.hover(event),
       onpointerleave: () => this.unhover(),
       onclick: (event) => this.pick(this.nodeAt(event)),

@@ -1,7 +1,7 @@
 // What ran where and when: a row for each node, a lane for each slot, a bar for each run.
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
-import { button, fill, fit, h, say } from "./dom.js";
+import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
 import { clock, duration, NODE_LOOK, nodeName, RUN_LOOK, runLook } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
 
@@ -16,7 +16,7 @@ export class Timeline {
     this.offset = 0;
     this.hovered = -1;
     this.canvas = h("canvas", {
-      class: "bl-canvas", tabindex: 0, role: "application", "aria-roledescription": "timeline",
+      class: "bl-canvas", tabindex: 0, ...OWN_KEYS, role: "application", "aria-roledescription": "timeline",
       onpointerdown: (event) => this.down(event),
       onpointermove: (event) => this.move(event),
       onpointerup: (event) => this.up(event),

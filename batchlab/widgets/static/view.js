@@ -4,7 +4,7 @@
 // story comes through one feed for all views of a lab; questions and buttons go through the view's
 // own channel, which the feed never writes to.
 
-import { fill, h, say } from "./dom.js";
+import { fill, h, OWN_KEYS, say } from "./dom.js";
 import { Moment } from "./moment.js";
 import { Log } from "./log.js";
 import { Grid } from "./grid.js";
@@ -97,7 +97,7 @@ export class View {
     this.said = h("div", { class: "bl-notice", role: "status" });
     this.tabs = tabs.map((name) => h("button", {
       type: "button", role: "tab", class: "bl-tab", "data-tab": name, onclick: () => this.open(name),
-      onkeydown: (event) => this.tabKey(event),
+      onkeydown: (event) => this.tabKey(event), ...OWN_KEYS,
     }, PANELS[name].title));
     this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
     const pictures = h("div", { class: "bl-pictures" },
