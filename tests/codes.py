@@ -37,6 +37,9 @@ REFUSALS: dict[str, str] = {
     "TaskDependencyListTooLong": (
         "core/test_specs.py::test_dependencies_of_more_than_64000_characters_are_refused"
     ),
+    "TaskDependencyRangesTooLong": (
+        "core/test_specs.py::test_dependencies_of_more_than_1000_ranges_are_refused"
+    ),
     # 403
     "IOError": (
         "drivers/dask/test_dask_files.py::test_read_of_a_pipe_is_refused_instead_of_blocking"
@@ -278,7 +281,6 @@ NOT_HERE: dict[str, str] = {
     "InvalidMetadata": "InvalidPropertyValue, which names the key",
     "MetadataTooLarge": "no limit is known",
     "AutoScaleFormulaTooLong": "an older spelling of AutoScalingFormulaTooLong",
-    "TaskDependencyRangesTooLong": "no limit is known",
     "NodeAgentSKUNotFound": "nodes have no image",
     "NodeUserExists": "users of a node are those of its pool",
     "PoolBeingCreated": "a pool is there as soon as it is created",

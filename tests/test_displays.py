@@ -179,3 +179,14 @@ def test_jupyter_finds_both_displays(things: dict[str, Any]) -> None:
     data, _ = DisplayFormatter().format(things["pool"])
     assert data["text/plain"] == "Pool('render')"
     assert "bl-card" in data["text/html"]
+
+
+def test_pools_show_spot_nodes_where_there_are_any() -> None:
+    with bl.SimulatedLab(boot="1s") as lab:
+        lab.create_pool("plain", target_dedicated_nodes=1).wait("steady")
+        lab.create_pool("both", target_dedicated_nodes=1, target_low_priority_nodes=2)
+        lab.pools["both"].wait("steady")
+        assert repr(lab.pools).splitlines() == [
+            "plain  active, steady, 1 of 1 nodes",
+            "both  active, steady, 1 of 1 nodes, 2 of 2 spot nodes",
+        ]

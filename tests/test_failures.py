@@ -9,6 +9,7 @@ import pytest
 import batchlab as bl
 from batchlab.core.specs import OutputFile
 from batchlab.handles.storage import told
+from batchlab.storage.downloads import download_failure
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.uploads import Upload
 
@@ -77,6 +78,22 @@ def test_upload_that_the_store_refuses_says_what_it_was(kind: str, code: str) ->
     assert failure.details["FilePattern"] == "*.txt"
     assert "is refused" in failure.details["Message"]
     assert notes == [("fileuploaderr.txt", "*.txt: results is refused")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("container", "BlobNotFound"),
+        ("blob", "BlobNotFound"),
+        ("denied", "BlobAccessDenied"),
+        ("timeout", "BlobDownloadTimedOut"),
+        ("other", "BlobDownloadMiscError"),
+    ],
+)
+def test_download_that_the_store_refuses_is_whose_fault_azure_says(kind: Any, code: str) -> None:
+    failure = download_failure(bl.ResourceFile(http_url="/a/b"), StorageFailed(kind, "why"))
+    category = "ServerError" if code in SERVER else "UserError"
+    assert (failure.code, failure.category) == (code, category)
 
 
 @pytest.mark.parametrize(

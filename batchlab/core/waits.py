@@ -195,6 +195,8 @@ def _job(core: Core, job: JobRecord, wanted: str) -> list[Reason]:
         )
         if job.spec.on_all_tasks_complete == "terminatejob":
             return _tasks(core, job)
+        if stuck := _stuck_manager(core, job):
+            return stuck
         return [Reason(code="JobStaysActive", text=text, lasting=True)]
     return [_stays(name, state, wanted)]
 
@@ -209,12 +211,25 @@ def _may_be_ended(core: Core, job: JobRecord) -> bool:
     """Whether the end of a task that may still run can end the job."""
     if job.phase.state != "active":
         return False
-    spec, manager = job.spec.job_manager_task, job.manager
-    if spec and spec.kill_job_on_completion and manager and manager.phase.state != "completed":
-        reasons = explain(core, manager)
-        if not reasons or not all(reason.lasting for reason in reasons):
-            return True
+    if _is_ended_by_manager(job) and not _stuck_manager(core, job):
+        return True
     return _may_take_action(core, job)
+
+
+def _is_ended_by_manager(job: JobRecord) -> bool:
+    """Whether the end of its job manager, which is still to come, ends the job."""
+    spec, manager = job.spec.job_manager_task, job.manager
+    if spec is None or manager is None or not spec.kill_job_on_completion:
+        return False
+    return manager.phase.state != "completed"
+
+
+def _stuck_manager(core: Core, job: JobRecord) -> list[Reason]:
+    """Why the job manager that would end the job never runs; empty while it may."""
+    if not _is_ended_by_manager(job) or job.manager is None:
+        return []
+    reasons = explain(core, job.manager)
+    return reasons if all(reason.lasting for reason in reasons) else []
 
 
 def _may_take_action(core: Core, job: JobRecord) -> bool:

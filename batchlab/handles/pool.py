@@ -373,9 +373,15 @@ class Pools(Handles[Pool]):
     def _summary(self) -> str:
         return "\n".join(
             f"{view.id}  {view.state}, {view.allocation_state}, "
-            f"{view.current_dedicated_nodes} of {view.target_dedicated_nodes} nodes"
+            f"{view.current_dedicated_nodes} of {view.target_dedicated_nodes} nodes" + _spot(view)
             for view in self.views()
         ) or "no pools"  # fmt: skip
+
+
+def _spot(view: PoolView) -> str:
+    """Spot nodes, where there are any or should be."""
+    current, target = view.current_low_priority_nodes, view.target_low_priority_nodes
+    return f", {current} of {target} spot nodes" if current or target else ""
 
 
 def _node_ids(node_list: Any) -> list[str]:

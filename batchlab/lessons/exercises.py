@@ -20,7 +20,7 @@ from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
 
-LESSONS = ("00", "01", "02", "03")
+LESSONS = ("00", "01", "02", "03", "08", "12")
 """Those that have exercises; each is a module of this package."""
 
 
@@ -108,7 +108,7 @@ class Exercises:
 
     def __iter__(self) -> Iterator[str]:
         _load()
-        return iter(sorted(_known))
+        return iter(sorted(_known, key=_place))
 
     def __len__(self) -> int:
         _load()
@@ -130,6 +130,11 @@ class Exercises:
     def _repr_html_(self) -> str:
         grid = table("", ("exercise", "what to do", "outcome"), self.rows())
         return str(card("Exercises", "", [], grid))
+
+
+def _place(id: str) -> tuple[str, int]:  # noqa: A002
+    lesson, _, number = id.partition("-")
+    return lesson, int(number)
 
 
 exercises = Exercises()
@@ -171,7 +176,7 @@ def _find(id: Any) -> Exercise:  # noqa: A002
         return _known[id]
     near = get_close_matches(str(id), _known, n=1, cutoff=0.7)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    reason = f"{meant}the exercises are {', '.join(sorted(_known))}"
+    reason = f"{meant}the exercises are {', '.join(exercises)}"
     raise invalid("exercise", id, reason, owner="lessons.check")
 
 

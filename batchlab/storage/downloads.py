@@ -54,7 +54,7 @@ def download_failure(file: ResourceFile, fault: StorageFailed) -> FailureInfo:
     """Say that a resource file could not be had."""
     code = _CODES.get(fault.kind, "BlobDownloadMiscError")
     return FailureInfo(
-        category="UserError",
+        category="UserError" if code in ("BlobNotFound", "BlobAccessDenied") else "ServerError",
         code=code,
         message=_MESSAGES[code],
         details={**file.source, "FilePath": file.target, "Message": fault.reason},

@@ -125,7 +125,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
 
     def _catch_up(self, place: Place) -> None:
         head, data, _ = rows_since(self._watch, place)
-        self._tell(head, data)
+        self._tell({**head, "answers": True}, data)
 
 
 class View(anywidget.AnyWidget):

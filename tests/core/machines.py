@@ -45,6 +45,7 @@ class Machines:
         self.boots: dict[str, int] = {}
         self.stages: dict[str, str] = {}
         self.had: dict[str, None] = {}
+        self.away: dict[str, None] = {}
         self.runs: dict[RunId, StartRun] = {}
         self.cancelled: dict[RunId, None] = {}
         self.coordinated: dict[RunId, None] = {}
@@ -80,6 +81,7 @@ class Machines:
                     self._kill(node_id)
                     self._forget(node_id)
                     self.stages[node_id] = "evicted"
+                    self.away[node_id] = None
                 case MeasureNodes(node_ids=node_ids):
                     assert node_ids, self._said(command)
                     assert all(self.stages[name] == "up" for name in node_ids), self._said(command)
@@ -184,6 +186,7 @@ class Machines:
         """Give a node its machine."""
         self.stages[node_id] = "allocated"
         self.had[node_id] = None
+        self.away.pop(node_id, None)
         return inputs.NodeAllocated(
             node_id=node_id, boot=self.boots[node_id], ip_address="127.0.1.1"
         )
@@ -202,7 +205,9 @@ class Machines:
     def fail(self, node_id: str) -> inputs.Report:
         """Have no machine for a node."""
         report = inputs.NodeStartFailed(node_id=node_id, boot=self.boots[node_id])
-        if node_id in self.had:
+        if node_id in self.away:
+            self.stages[node_id] = "evicted"  # it stays away, and is asked for again
+        elif node_id in self.had:
             self.stages[node_id] = "failed"
         else:
             del self.stages[node_id]

@@ -317,6 +317,14 @@ def test_dependencies_of_more_than_64000_characters_are_refused() -> None:
     assert error.code == "TaskDependencyListTooLong"
 
 
+def test_dependencies_of_more_than_1000_ranges_are_refused() -> None:
+    ranges = [TaskIdRange(start=2 * n, end=2 * n) for n in range(1001)]
+    assert TaskDependencies(task_id_ranges=ranges[:1000])
+    error = refusal(TaskDependencies, task_id_ranges=ranges)
+    assert error.code == "TaskDependencyRangesTooLong"
+    assert "1001" in error.message
+
+
 def test_start_task_may_have_32768_characters() -> None:
     assert StartTask(command_line="x" * 32_000)
     assert refusal(StartTask, command_line="x" * 32_768).values["PropertyName"] == "start_task"

@@ -14,7 +14,7 @@ from batchlab.core.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.specs import JobConstraints
+from batchlab.core.specs import JobConstraints, JobManagerTask
 from batchlab.errors import InvalidRequest, NotFound
 
 DONE = TasksCompleted(job_id="j")
@@ -213,3 +213,13 @@ def test_wait_for_another_completed_task_counts_them(world: World) -> None:
     world.exit(world.run())
     assert verdict(world, goal) == "met"
     assert verdict(world, TaskCompletedSince(job_id="j", completed=2)) == "NothingUnderWay"
+
+
+def test_wait_job_whose_manager_cannot_run_says_why(world: World) -> None:
+    manager = JobManagerTask(id="m", command_line="x")
+    world.job(job_manager_task=manager)
+    assert verdict(world, ENDED) == "PoolNotFound"
+    world.pool()
+    assert verdict(world, ENDED) == "hope"
+    world.exit(world.run())
+    assert verdict(world, ENDED) == "met"

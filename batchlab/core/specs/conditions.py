@@ -13,6 +13,10 @@ JobAction = Literal["none", "disable", "terminate"]
 DependencyAction = Literal["satisfy", "block"]
 
 
+MOST_RANGES = 1000
+"""How many ranges a task may wait for; Azure has a limit too, and does not say which."""
+
+
 class TaskIdRange(Model, frozen=True, kw_only=True):
     """All whole numbers from `start` to `end`: tasks whose ids are these numbers."""
 
@@ -36,7 +40,7 @@ class TaskDependencies(Model, frozen=True, kw_only=True):
         They need not exist yet; together at most 64,000 characters.
     task_id_ranges : list of TaskIdRange, optional
         Each number must be satisfied, also one that no task has; ``4``, ``04`` and ``004`` are
-        one number.
+        one number. At most 1000 ranges.
     """
 
     task_ids: tuple[str, ...] = ()
@@ -55,6 +59,13 @@ class TaskDependencies(Model, frozen=True, kw_only=True):
                 "TaskDependencyListTooLong",
                 "TaskDependencies.task_ids may have 64000 characters together: use task_id_ranges",
                 {"PropertyName": "task_ids"},
+            )
+        if len(self.task_id_ranges) > MOST_RANGES:
+            raise InvalidRequest(
+                "TaskDependencyRangesTooLong",
+                f"TaskDependencies.task_id_ranges has {len(self.task_id_ranges)} ranges, and may "
+                f"have {MOST_RANGES}: join those that touch",
+                {"PropertyName": "task_id_ranges"},
             )
 
 

@@ -115,7 +115,7 @@ class Process:
                     stderr=err, start_new_session=True, **identity,
                 )  # fmt: skip
             except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
-                raise _not_launched(words, directory, error) from None
+                raise _not_launched(words, directory, error, owner) from None
         self._strike = enter_session(self.pid)
 
     @property
@@ -204,7 +204,9 @@ def _open_stream(path: str, opened: contextlib.ExitStack, owner: Owner | None) -
     return number
 
 
-def _not_launched(words: list[str], directory: str, error: Exception) -> LaunchFailed:
+def _not_launched(
+    words: list[str], directory: str, error: Exception, owner: Owner | None
+) -> LaunchFailed:
     program = words[0] if words else ""
     if isinstance(error, FileNotFoundError):
         if os.path.isdir(directory):
@@ -216,7 +218,12 @@ def _not_launched(words: list[str], directory: str, error: Exception) -> LaunchF
         return LaunchFailed(
             "CommandLaunchFailed", f"the working directory {directory} is gone", server=True
         )
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and owner is not None and os.access(program, os.X_OK):
+        reason = (
+            "the task's user may not reach it, only root may: run the task elevated, or have the "
+            f"lab use a program outside of root's folders ({os.path.realpath(program)})"
+        )
+    elif isinstance(error, PermissionError):
         reason = "it is a directory or not executable"
     else:
         reason = getattr(error, "strerror", None) or str(error)

@@ -163,16 +163,20 @@ class Run:
         return True
 
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
-        order = self.order
-        words = split_command(order.command_line)
-        if words[:1] == [PROGRAM]:
-            words[:1] = _CALL
+        order, words = self.order, self._words()
         variables = self._make_ready()
         self._equip(variables)
         if order.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
             fetch(order.resource_files, working, self._wanted, self._store, self._owner)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
+
+    def _words(self) -> list[str]:
+        """The command line as words; that of a Python task names the program of this node."""
+        words = split_command(self.order.command_line)
+        if words[:1] == [PROGRAM]:
+            words[:1] = _CALL
+        return words
 
     def _equip(self, variables: dict[str, str]) -> None:
         """Put what the run needs of the node's certificates and of packages in place."""

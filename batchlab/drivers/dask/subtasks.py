@@ -104,8 +104,7 @@ class SubtaskRun(Run):
         self._go_on.wait()
         if self._ending is not None:
             return KILLED
-        words = split_command(self.order.command_line)
-        process = self._launch(words, directory, variables)
+        process = self._launch(self._words(), directory, variables)
         if process is None:
             return KILLED
         self._note(process)

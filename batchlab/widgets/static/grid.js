@@ -22,7 +22,7 @@ export class Grid {
     this.legend = h("div", { class: "bl-legend", role: "group", "aria-label": "nodes by state" });
     this.live = h("div", { class: "bl-hidden", "aria-live": "polite" });
     this.box = h("div", { class: "bl-gridbox" }, this.canvas, this.empty);
-    this.element = h("section", { class: "bl-grid", "aria-label": "nodes" },
+    this.element = h("div", { class: "bl-grid", role: "group", "aria-label": "nodes" },
       this.legend, this.box, this.live);
   }
 

@@ -36,7 +36,7 @@ export class Timeline {
     this.toolbar = h("div", { class: "bl-toolbar" }, this.legend, h("span", { class: "bl-space" }),
       tool("−", "zoom out", () => this.zoom(1.6)), tool("+", "zoom in", () => this.zoom(0.6)),
       tool("fit", "show all", () => this.fitAll()), this.followButton);
-    this.element = h("section", { class: "bl-timeline", "aria-label": "timeline" },
+    this.element = h("div", { class: "bl-timeline", role: "group", "aria-label": "timeline" },
       this.toolbar, this.canvas, this.empty, this.live);
   }
 

@@ -23,21 +23,27 @@ const TABS = {
   node: ["selected", "files", "faults"],
 };
 const ASK_S = 20;
+const AGAIN_MS = 1500;
 
 // One log for each feed; whoever looks at it is told of news.
 function logOf(feed, schema) {
   let found = logs.get(feed);
   if (found) return found;
   const log = new Log(schema);
-  found = { log, watchers: new Set(), asking: 0 };
-  const ask = () => {
+  found = { log, watchers: new Set(), asking: 0, timer: 0 };
+  // The first messages of a page may wait in line behind a cell that runs, until Jupyter has made
+  // a way around it. So whoever gets no answer asks again.
+  const ask = (tries = 6) => {
     const clockNow = Date.now();
     if (clockNow - found.asking < 1000) return;
     found.asking = clockNow;
-    feed.send({ type: "hello", have: log.have(), viewers: found.watchers.size });
+    clearTimeout(found.timer);
+    feed.send({ type: "hello", have: log.have() });
+    if (tries > 1) found.timer = setTimeout(() => ask(tries - 1), AGAIN_MS);
   };
   const take = (head, bytes) => {
     if (log.append(head, bytes, performance.now())) {
+      if (head.answers) clearTimeout(found.timer);
       for (const watcher of found.watchers) watcher();
     } else ask();
   };
@@ -97,11 +103,11 @@ export class View {
     const pictures = h("div", { class: "bl-pictures" },
       this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
-      h("header", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
+      h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
         this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally),
       this.machine.element,
       h("div", { class: "bl-main" }, pictures,
-        h("aside", { class: "bl-side", "aria-label": "details" },
+        h("div", { class: "bl-side" },
           h("div", { class: "bl-tabs", role: "tablist" }, this.tabs), this.body)),
       this.said, this.tip.element);
     this.open(this.tab);
@@ -134,6 +140,7 @@ export class View {
 
   close() {
     clearInterval(this.ticking);
+    clearTimeout(this.following);
     this.shared.watchers.delete(this.heard);
     this.model.off("msg:custom", this.answered);
     this.resized.disconnect();
@@ -360,8 +367,20 @@ export class View {
     this.key = key;
     this.value = null;
     this.memory.output = this.memory.said = "";
-    this.model.send({ type: "follow", key, question: wants });
+    this.follow(6);
     this.redrawPanel();
+  }
+
+  // Tell the kernel what to keep us informed of; again while it says nothing, as with the feed.
+  follow(tries) {
+    clearTimeout(this.following);
+    const question = PANELS[this.tab].wants(this);
+    this.model.send({ type: "follow", key: this.key, question });
+    if (this.key && tries > 1) {
+      this.following = setTimeout(() => {
+        if (!this.value && this.element.isConnected) this.follow(tries - 1);
+      }, AGAIN_MS);
+    }
   }
 
   redrawPanel() {

@@ -359,3 +359,16 @@ def test_function_as_dependency(lab):
     last = job.submit(square, 4, depends_on=[task.id for task in first])
     assert last.result(timeout=SOON) == 16
     assert last.start_time >= max(task.end_time for task in first)
+
+
+def host_list(number):
+    return number, len(os.environ["AZ_BATCH_HOST_LIST"].split(","))
+
+
+def test_function_is_the_application_of_a_multi_instance_task(lab):
+    job = lab.create_job("j", pool_of(lab, 2, enable_inter_node_communication=True))
+    both = bl.MultiInstanceSettings(number_of_instances=2, coordination_command_line="true")
+    assert job.map(host_list, [1, 2], multi_instance_settings=both).results(timeout=SOON) == [
+        (1, 2),
+        (2, 2),
+    ]

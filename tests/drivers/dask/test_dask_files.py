@@ -159,7 +159,8 @@ def test_resource_file_that_cannot_be_had_says_why(tmp_path, url, code):
     with pytest.raises(DownloadFailed) as failed:
         fetch([ResourceFile(http_url=url, file_path="x")], str(tmp_path))
     failure = failed.value.failure
-    assert (failure.code, failure.category) == (code, "UserError")
+    category = "UserError" if code == "BlobNotFound" else "ServerError"
+    assert (failure.code, failure.category) == (code, category)
     assert failure.details["HttpUrl"] == url
 
 

@@ -98,6 +98,19 @@ def test_run_is_the_user_that_its_identity_names(lab):
 
 
 @as_root
+def test_program_that_only_root_may_reach_is_said_to_be_so(lab, tmp_path):
+    tmp_path.chmod(0o700)
+    program = tmp_path / "mine"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    job = lab.create_job("j", pool_of(lab))
+    plain, elevated = done(job, (str(program), None), (str(program), ADMIN))
+    assert (plain.exit_code, plain.failure_info.code) == (None, "CommandLaunchFailed")
+    assert "only root may" in plain.failure_info.details["Message"]
+    assert elevated.exit_code == 0
+
+
+@as_root
 def test_nodes_that_are_processes_isolate_users_too(place):
     with bl.Lab(isolate_users=True, root=place, processes=True) as lab:
         job = lab.create_job("j", pool_of(lab))

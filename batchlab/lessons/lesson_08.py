@@ -1,0 +1,143 @@
+"""Checks of lesson 08: autoscale formulas, tried on what they decide and not on how they look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from batchlab.autoscale.formula import Formula
+from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
+from batchlab.laboratory.results import Simulation
+from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import unfinished
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+LOAD = "Arrivals.office_hours(60, task=10m)"
+WAIT = timedelta(minutes=6)
+HOURS = 110
+
+
+def _target(formula: Formula, pending: float | None) -> int | str:
+    """What the formula wants after an hour of so many pending tasks, or why it fails.
+
+    The newest minute is not there yet, as in a real pool.
+    """
+    times = [NOW - timedelta(seconds=30 * back) for back in range(120, 2, -1)]
+    values = [] if pending is None else [(time, pending) for time in times]
+    run = formula.evaluate(samples={"$PendingTasks": values}, now=NOW, current_dedicated=4)
+    return run.error.code if run.error else run.target_dedicated_nodes
+
+
+@exercise("08-1", "A formula with bounds and a guard", Formula)
+def _follower(formula: Formula) -> str | Missing:
+    empty = _target(formula, None)
+    wrong = [
+        (pending, want, found)
+        for pending, want in ((8, 4), (14, 7), (500, 10), (0, 1))
+        if (found := _target(formula, pending)) != want
+    ]
+    for pending, want, found in wrong:
+        if isinstance(found, str):
+            return Missing(
+                f"with {pending} pending tasks the evaluation fails: {found}.",
+                "Try it yourself: formula.evaluate(samples=..., now=...).error says where.",
+                "Its explain() goes through the formula line by line.",
+            )
+        what = f"with {pending} pending tasks it wants {found} nodes, not {want}."
+        if pending == 500:
+            return Missing(what, "There is an upper bound, too.", "min(10, ...).")
+        if pending == 0:
+            return Missing(what, "There is a lower bound, too.", "max(1, ...).")
+        if found == empty:
+            return Missing(
+                what,
+                "That is what it wants without samples. Does its guard ever let them through?",
+                "The newest minute is missing: of a window of three minutes never more than 70 % "
+                "are there.",
+            )
+        return Missing(
+            what,
+            "One node for every two tasks, whatever the pool has now.",
+            "Look at the formula half: which part of it is it that counts?",
+        )
+    if isinstance(empty, str):
+        return Missing(
+            f"on a new pool, without samples, the evaluation fails: {empty}.",
+            "Look at the section 'Nothing to read'.",
+            "GetSamplePercent tells how many samples there are, before GetSample asks for them.",
+        )
+    if empty != 1:
+        return Missing(
+            f"on a new pool, without samples, it wants {empty} nodes, not 1.",
+            "The lower bound holds there, too.",
+            "What is $tasks when nothing is known, and what is done with it then?",
+        )
+    return "it follows the tasks between 1 and 10 nodes, and bears a new pool."
+
+
+@exercise("08-2", "Short waits for little money", Simulation)
+def _balanced(simulation: Simulation) -> str | Missing:
+    if simulation.arrivals != LOAD or simulation.days != 1:
+        return Missing(
+            f"this is another day: {simulation.days:g} x {simulation.arrivals}.",
+            "Play the same tasks as above.",
+            "bl.simulate(formula, load), for one day.",
+        )
+    wait, hours = simulation.wait_percentile(95), simulation.node_hours
+    found = f"95 % waited {wait.total_seconds() / 60:.1f} minutes at most, {hours:.0f} node-hours"
+    if simulation.never_started_count:
+        return Missing(
+            f"{simulation.never_started_count} tasks never ran.",
+            "They do not wait, but that is not what is meant.",
+            "What does the formula want when tasks are pending?",
+        )
+    if wait > WAIT and hours > HOURS:
+        return Missing(
+            f"{found}: both too much.",
+            "Which of the four formulas above comes nearest?",
+            "auto_scale_evaluation_interval can be as short as 5 minutes.",
+        )
+    if wait > WAIT:
+        return Missing(
+            f"{found}: the waits are too long.",
+            "How long does a task wait until the formula is asked the next time?",
+            "auto_scale_evaluation_interval can be as short as 5 minutes; and how many nodes may "
+            "there be at most?",
+        )
+    if hours > HOURS:
+        return Missing(
+            f"{found}: too many hours.",
+            "Nodes that are there when nobody needs them cost as much as others.",
+            "A formula that looks at the tasks knows when nobody is there; one that looks at the "
+            "clock does not.",
+        )
+    return f"{found}."
+
+
+@exercise("08-3", "A pool that empties itself", Pool, Job)
+def _emptied(pool: Pool, job: Job) -> str | Missing:
+    if pool.auto_scale_formula is None:
+        return Missing(
+            "the pool follows no formula.",
+            "Pools have a verb for it; look at the section 'A pool that follows'.",
+            "pool.enable_auto_scale(...).",
+        )
+    if job.pool_id.lower() != pool.id.lower():
+        return Missing(
+            "the job runs on another pool.",
+            "Give both: the pool, and the job that ran on it.",
+            f"The pool of this job is {job.pool_id!r}.",
+        )
+    waiting = unfinished(job, least=10)
+    if waiting:
+        return waiting
+    if pool.current_dedicated_nodes or pool.current_low_priority_nodes:
+        error = pool.auto_scale_run.error if pool.auto_scale_run else None
+        return Missing(
+            f"the pool still has {pool.current_dedicated_nodes} nodes.",
+            "It needs some evaluations more: move the clock on."
+            if error is None
+            else f"The formula fails with {error.code}.",
+            "pool.auto_scale_history[-1].explain() says what it wanted, and why.",
+        )
+    return "the pool grew for its tasks, and gave all nodes back."

@@ -1,0 +1,44 @@
+"""One JupyterLab and one browser for all tests here; skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_page import CHROMIUM_ARGUMENTS, Notebook, jupyter_server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with jupyter_server(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium(jupyter: Any) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=CHROMIUM_ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def notebook(chromium: Any, jupyter: tuple[str, Path], tmp_path: Path) -> Iterator[Notebook]:
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    notebook = Notebook(page, *jupyter)
+    yield notebook
+    page.screenshot(path=tmp_path / "end.png")  # to see what was there when a test failed
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+    page.close()
+    assert not notebook.problems

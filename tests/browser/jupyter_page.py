@@ -1,0 +1,183 @@
+"""A real JupyterLab, and a notebook in a real browser: what a user would do and see."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+]  # fmt: skip
+PATIENCE_S = 45
+
+
+@contextlib.contextmanager
+def jupyter_server(folder: Path) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab with settings of its own; its address, and where its notebooks are."""
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    settings = folder / "settings/@jupyterlab/apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+    }
+    environment.pop("BATCHLAB_STATIC", None)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+        "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}",
+    ]  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while True:
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"{url}/api").close()
+                    break
+                assert server.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline, "JupyterLab does not answer"
+                time.sleep(0.1)
+            yield url, notebooks
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+class Notebook:
+    """A notebook that is open in a page.
+
+    Attributes
+    ----------
+    page : playwright.sync_api.Page
+    problems : list of str
+        Errors of the page, and requests that left this machine.
+    """
+
+    def __init__(self, page: Any, url: str, folder: Path) -> None:
+        self.page = page
+        self.url, self.folder = url, folder
+        self.problems: list[str] = []
+        self.frames: list[float] = []
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.on("pageerror", lambda error: self.problems.append(f"{error}"))
+        page.on("console", self._console)
+        page.on("request", self._request)
+        page.on("websocket", lambda socket: socket.on(
+            "framereceived", lambda _: self.frames.append(time.monotonic())))  # fmt: skip
+
+    def _console(self, message: Any) -> None:
+        # What JupyterLab itself has to say at times is none of ours.
+        ours = "batchlab" in message.text or "bl-" in message.text or "widget" in message.text
+        if message.type == "error" and ours:
+            self.problems.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "blob:", "data:", "ws://127.0.0.1")):
+            self.problems.append(f"asked for {request.url}")
+
+    def open(self, *cells: str) -> None:
+        """Open a new notebook with these cells, in a workspace of its own."""
+        name = f"{uuid.uuid4().hex[:8]}.ipynb"
+        nbformat.write(
+            nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            ),
+            self.folder / name,
+        )
+        self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{name}")
+        self.ready()
+        self.command("application:toggle-left-area")
+
+    def ready(self) -> None:
+        """Wait until the kernel is idle."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+            " === 'idle'"
+        )
+
+    def command(self, name: str, arguments: str = "{}") -> None:
+        """Have JupyterLab do something, and do not wait until it is done."""
+        self.page.evaluate(
+            f"() => {{ window.jupyterapp.commands.execute('{name}', {arguments}) }}"
+        )
+
+    def run(self, views: int = 0) -> None:
+        """Run all cells; wait for so many displays."""
+        self.command("notebook:run-all-cells")
+        if views:
+            self.page.wait_for_function(
+                f"() => document.querySelectorAll('.bl-view').length >= {views}"
+                ' || document.querySelector(\'[data-mime-type="application/vnd.jupyter.error"],'
+                ' [data-mime-type="application/vnd.jupyter.stderr"]\')'
+            )
+            wrong = self.page.locator(
+                '[data-mime-type*="jupyter.error"], [data-mime-type*="stderr"]'
+            )
+            assert wrong.count() == 0, wrong.first.inner_text()
+
+    def kernel_interrupt(self) -> None:
+        """Interrupt what runs."""
+        self.command("notebook:interrupt-kernel")
+
+    def view(self, number: int = 0) -> Any:
+        """A display, scrolled to where it is seen, for only then is it drawn."""
+        found = self.page.locator(".bl-view").nth(number)
+        found.scroll_into_view_if_needed()
+        found.locator("xpath=self::*[@data-draws]").wait_for()
+        return found
+
+    def output(self, text: str) -> str:
+        """Wait until something printed holds a text; what was printed there."""
+        self.page.wait_for_function(
+            "text => [...document.querySelectorAll('.jp-OutputArea-output pre')]"
+            ".some(one => one.innerText.includes(text))",
+            arg=text,
+        )
+        found = self.page.locator(".jp-OutputArea-output pre", has_text=text).last.inner_text()
+        return str(found)
+
+    def counts(self, number: int = 0) -> list[int]:
+        """Tasks that wait, run, succeeded and failed, as a display says."""
+        text = self.view(number).get_attribute("data-counts") or ""
+        return [int(part) for part in text.split()]
+
+    def until_counts(self, *counts: int, number: int = 0) -> None:
+        """Wait until a display says so."""
+        self.view(number)
+        self.page.wait_for_function(
+            "([number, text]) => document.querySelectorAll('.bl-view')[number]?.dataset.counts"
+            " === text",
+            arg=[number, " ".join(map(str, counts))],
+        )
+
+    def panel(self, name: str, text: str, number: int = 0) -> Any:
+        """Open a panel, and wait until it says something."""
+        view = self.view(number)
+        view.get_by_role("tab", name=name).click()
+        body = view.locator(".bl-body")
+        body.get_by_text(text).first.wait_for()
+        return body

@@ -1,0 +1,104 @@
+"""Lesson 08: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+GUARD = """
+$window = 10 * TimeInterval_Minute;
+$known = $PendingTasks.GetSamplePercent($window) >= 70;
+$tasks = $known ? avg($PendingTasks.GetSample($window)) : 0;
+"""
+LOAD = bl.Arrivals.office_hours(60, task="10m")
+
+
+def follow(text: str) -> lessons.Answer:
+    return lessons.check("08-1", bl.Formula(text))
+
+
+def test_08_1_with_bounds_and_a_guard_is_right() -> None:
+    assert follow(GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));").is_right
+
+
+@pytest.mark.parametrize(
+    ("formula", "hint"),
+    [
+        (GUARD + "$TargetDedicatedNodes = max(1, $tasks / 2);", "an upper bound"),
+        (GUARD + "$TargetDedicatedNodes = min(10, $tasks / 2);", "a lower bound"),
+        (GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks));", "every two tasks"),
+        (
+            "$TargetDedicatedNodes = max(1, min(10, avg($PendingTasks.GetSample(10)) / 2));",
+            "Nothing to read",
+        ),
+        (
+            GUARD.replace("10 *", "3 *") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
+            "ever let them through",
+        ),
+        (
+            GUARD.replace(": 0", ": 8") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
+            "The lower bound holds there",
+        ),
+        ("$TargetDedicatedNodes = avg($CPUPercent.GetSample(10));", "formula.evaluate"),
+    ],
+)
+def test_08_1_of_a_wrong_answer_gives_its_hint(formula: str, hint: str) -> None:
+    answer = follow(formula)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def play(formula: bl.Formula, load: bl.Arrivals = LOAD, **more: Any) -> lessons.Answer:
+    return lessons.check("08-2", bl.simulate(formula, load, **more))
+
+
+def test_08_2_with_short_waits_and_few_hours_is_right() -> None:
+    answer = play(bl.formulas.pending_tasks(16), auto_scale_evaluation_interval="5m")
+    assert answer.text == "95 % waited 4.9 minutes at most, 107 node-hours."
+    assert answer.is_right
+
+
+@pytest.mark.parametrize(
+    ("formula", "hint"),
+    [
+        (bl.formulas.fixed(12), "when nobody needs them"),
+        (bl.formulas.pending_tasks(12), "asked the next time"),
+        (bl.formulas.office_hours(11, 0), "comes nearest"),
+        (bl.formulas.fixed(0), "not what is meant"),
+    ],
+)
+def test_08_2_of_a_wrong_answer_gives_its_hint(formula: bl.Formula, hint: str) -> None:
+    assert hint in play(formula).hint
+
+
+def test_08_2_with_another_load_asks_for_the_same() -> None:
+    easy = bl.Arrivals.constant(1, task="1m")
+    assert "the same tasks" in play(bl.formulas.fixed(1), easy).hint
+    assert "the same tasks" in play(bl.formulas.fixed(1), LOAD, days=0.1).hint
+
+
+def test_08_3_leads_from_no_formula_to_an_empty_pool() -> None:
+    with bl.SimulatedLab(workload=bl.Workload(default="10m")) as lab:
+        pool = lab.create_pool("farm", target_dedicated_nodes=0)
+        other = lab.create_job("other", lab.create_pool("else", target_dedicated_nodes=0))
+        job = lab.create_job("frames", pool)
+        job.create_tasks(["render frame"] * 10)
+        assert "a verb for it" in lessons.check("08-3", pool, job).hint
+        pool.enable_auto_scale(bl.formulas.pending_tasks(4), auto_scale_evaluation_interval="5m")
+        assert "Give both" in lessons.check("08-3", pool, other).hint
+        assert "waits for them" in lessons.check("08-3", pool, job).hint
+        job.tasks.wait()
+        assert "move the clock on" in lessons.check("08-3", pool, job).hint
+        lab.advance("1h")
+        assert lessons.check("08-3", pool, job).is_right
+        failing = lab.create_pool("failing", target_dedicated_nodes=1)
+        failing.nodes.wait("idle")
+        done = lab.create_job("done", failing)
+        done.create_tasks(["/bin/true"] * 10)
+        done.tasks.wait()
+        failing.enable_auto_scale("$TargetDedicatedNodes = min($PendingTasks.GetSample(90));")
+        assert "The formula fails with" in lessons.check("08-3", failing, done).hint
