@@ -117,6 +117,26 @@ def test_request_of_many_bytes_is_refused_as_azure_does(lab: Any) -> None:
         connection.close()
 
 
+def test_answer_without_a_body_leaves_the_connection_usable(lab: Any) -> None:
+    with lab.serve(bearer=True) as endpoint:
+        lab.create_job("j", "p").create_task("t", "true")
+        connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=30)
+        found = []
+        for method, path, condition in [
+            ("GET", "/jobs/j", {"If-None-Match": "*"}),
+            ("HEAD", "/pools/other", {}),
+            ("POST", "/jobs/j/tasks/t/terminate", {}),
+            ("DELETE", "/jobs/j", {}),
+            ("GET", "/jobs", {}),
+        ]:
+            headers = {"Authorization": "Bearer x"} | condition
+            connection.request(method, path + "?api-version=2025-06-01", headers=headers)
+            response = connection.getresponse()
+            found.append((response.status, len(response.read()) > 0))
+        connection.close()
+    assert found == [(304, False), (404, False), (204, False), (202, False), (200, True)]
+
+
 def test_large_file_comes_in_pieces_and_whole() -> None:
     size = 9 * 2**20 + 17
     with bl.Lab() as lab, lab.serve() as endpoint, endpoint.client() as client:

@@ -243,6 +243,14 @@ def test_property_refused_is_named_as_on_the_wire(desk: Desk) -> None:
     assert answer.code == "InvalidPropertyValue"
 
 
+def test_patch_of_what_stays_as_it_is_is_refused(desk: Desk) -> None:
+    desk.post("/jobs", JOB)
+    answer = desk.ask("PATCH", "/jobs/j", {"usesTaskDependencies": True})
+    assert answer.code == "InvalidPropertyValue"
+    assert desk.ask("PATCH", "/jobs/j", {"networkConfiguration": {"subnetId": "s"}}).status == 200
+    assert desk.get("/jobs/j").content["networkConfiguration"] == {"subnetId": "s"}
+
+
 def test_put_of_a_job_sets_back_what_it_does_not_name(desk: Desk) -> None:
     pools = {"poolInfo": {"poolId": "p"}}
     desk.post("/jobs", JOB | {"priority": 5, "jobPreparationTask": {"commandLine": "true"}})
