@@ -79,7 +79,14 @@ from batchlab.lab import Lab, SimulatedLab
 if _typing.TYPE_CHECKING:
     from batchlab import formulas
     from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
-    from batchlab.laboratory import Arrivals, Comparison, Simulation, compare, simulate
+    from batchlab.laboratory import (
+        Arrivals,
+        AutoScaleLab,
+        Comparison,
+        Simulation,
+        compare,
+        simulate,
+    )
 
 __version__ = "0.1.0"
 
@@ -90,6 +97,7 @@ __all__ = [
     "ApplicationPackageReference",
     "Arrivals",
     "AutoPoolSpecification",
+    "AutoScaleLab",
     "AutoScaleRun",
     "AutoUserSpecification",
     "BatchError",
@@ -163,6 +171,7 @@ __all__ = [
 
 _LAZY = {
     "Arrivals": "laboratory",
+    "AutoScaleLab": "laboratory",
     "AutoScaleRun": "autoscale",
     "Comparison": "laboratory",
     "Formula": "autoscale",

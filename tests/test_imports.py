@@ -50,6 +50,8 @@ EXCEPTIONS = {
     ("batchlab.handles.base", "batchlab.reports"),
     *((f"batchlab.handles.{name}", "batchlab.reports") for name in ("job", "lab", "pool")),
     ("batchlab.autoscale.results", "batchlab.widgets"),
+    # A pool opens its laboratory, when it is asked to.
+    ("batchlab.handles.pool", "batchlab.laboratory"),
     # The same with its REST surface.
     ("batchlab.handles.lab", "batchlab.rest.endpoint"),
     # A wait makes its progress bar when it has taken half a second, and not before.

@@ -49,6 +49,7 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
+    from batchlab.laboratory import AutoScaleLab
 
 if TYPE_CHECKING:
     from batchlab.reports import Report
@@ -205,6 +206,20 @@ class Pool(Handle, Awaited):
     def auto_scale_history(self) -> AutoScaleHistory:
         """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
         return AutoScaleHistory(self._connection.ask(ListAutoScaleRuns(pool_id=self._id)))
+
+    def auto_scale_lab(self, auto_scale_formula: Formula | str | None = None) -> AutoScaleLab:
+        """A place to work on its formula: what it decides, what it would have done, and apply it.
+
+        In a notebook, end a cell with it.
+
+        Parameters
+        ----------
+        auto_scale_formula : Formula or str, optional
+            What to begin with; the present formula if omitted.
+        """
+        from batchlab.laboratory import AutoScaleLab  # noqa: PLC0415 - a laboratory holds pools
+
+        return AutoScaleLab.of(self, auto_scale_formula)
 
     @verb
     def measure(self) -> None:

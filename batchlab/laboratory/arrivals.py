@@ -33,10 +33,11 @@ Draw = Callable[[float, Random], Iterable["Arrival"]]
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """One task: when it comes, in seconds since the beginning, and what it does."""
+    """One task: when it comes, in seconds since the beginning, what it does, and its slots."""
 
     at: float
     behavior: Behavior
+    slots: int = 1
 
 
 class Arrivals:

@@ -8,7 +8,7 @@ pool each minute. Nothing depends on the machine, so the same seed gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 from itertools import groupby
@@ -18,12 +18,19 @@ from typing import Any
 import msgspec
 
 from batchlab.autoscale import Formula
-from batchlab.core.inputs import CreateJob, CreatePool, CreateTasks, PreemptNode
+from batchlab.core.inputs import (
+    CreateJob,
+    CreatePool,
+    CreateTasks,
+    EnableAutoScale,
+    PreemptNode,
+)
 from batchlab.core.metrics import RESOURCES
 from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
 from batchlab.core.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.settings import Settings
 from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.core.views import CostView
 from batchlab.drivers.simulated.connection import SimulatedConnection, undisturbed
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.drivers.simulated.world import SimulatedWorld
@@ -54,6 +61,7 @@ class Conditions:
         days: float,
         seed: int,
         preempted_each_s: float | None,
+        before: Before | None = None,
     ) -> None:
         self.arrivals = arrivals
         self.spec = spec
@@ -62,6 +70,20 @@ class Conditions:
         self.days = days
         self.seed = seed
         self.preempted_each_s = preempted_each_s
+        self.before = before
+
+
+class Before(msgspec.Struct, frozen=True):
+    """What was before the formula was followed.
+
+    For so many `seconds` before `begin` (since 1970) the pool had a fixed number of nodes, while
+    tasks came already: arrivals then count from that time.
+    """
+
+    begin: float
+    seconds: float
+    dedicated: int
+    spot: int
 
 
 @verb
@@ -169,11 +191,13 @@ def read_conditions(
     )  # fmt: skip
 
 
-def play(formula: str, conditions: Conditions) -> Simulation:
-    """Play one formula under conditions."""
+def play(
+    formula: str, conditions: Conditions, go_on: Callable[[], None] | None = None
+) -> Simulation:
+    """Play one formula under conditions; `go_on` is called all the time, and may raise."""
     stage = _Stage(formula, conditions)
     with undisturbed() as check:
-        stage.run(check)
+        stage.run(go_on or check)
         return stage.result()
 
 
@@ -183,13 +207,16 @@ class _Stage:
     def __init__(self, formula: str, conditions: Conditions) -> None:
         self.conditions = conditions
         self.formula = formula
-        self.begin = MIDNIGHT.timestamp()
+        before = conditions.before
+        self.begin = before.begin if before else MIDNIGHT.timestamp()
         self.end = self.begin + conditions.days * DAY_S
-        arrivals = conditions.arrivals.draw(conditions.days, seed=conditions.seed)
+        lead = before.seconds if before else 0.0
+        self.opened = self.begin - lead
+        arrivals = conditions.arrivals.draw(conditions.days + lead / DAY_S, seed=conditions.seed)
         self.behaviors: dict[str, Behavior] = {}
         self.world = SimulatedWorld(
             Workload(rules=lambda run: self.behaviors.get(run.run_id.task_id)),
-            seed=conditions.seed, boot_s=conditions.boot_s, start=self.begin,
+            seed=conditions.seed, boot_s=conditions.boot_s, start=self.opened,
             settings=msgspec.structs.replace(
                 conditions.settings, sample_nodes=bool(Formula(formula).sampled & _MEASURED)
             ),
@@ -202,11 +229,15 @@ class _Stage:
         self.came: dict[str, float] = {}
         self.waits: dict[str, float] = {}
         self.requeued = self.lost = self.evaluations = self.failures = 0
+        self.ended_before = 0, 0
+        self.bill_before: list[CostView] = []
         self.timeline: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.heap: list[tuple[float, int, str, Any]] = [
             (self.begin + look * LOOK_S, -1, "look", None)
             for look in range(int(conditions.days * DAY_S / LOOK_S) + 1)
         ]
+        if before:
+            self.heap.append((self.begin, -2, "enable", None))
         self.heap += self._deliveries(arrivals)
         self.arranged = len(self.heap)
         heapify(self.heap)
@@ -222,18 +253,26 @@ class _Stage:
                 number += 1
                 task_id = f"task{number:06}"
                 self.behaviors[task_id] = arrival.behavior
-                specs.append(msgspec.structs.replace(any_task, id=task_id))
-            found.append((self.begin + at, len(found), "tasks", tuple(specs)))
+                specs.append(
+                    msgspec.structs.replace(any_task, id=task_id, required_slots=arrival.slots)
+                )
+            found.append((self.opened + at, len(found), "tasks", tuple(specs)))
         return found
 
     # -- time ------------------------------------------------------------------------------------
 
     def run(self, check: Any) -> None:
         """Let the days pass."""
+        before = self.conditions.before
+        first = self.formula
+        if before:
+            first = (
+                f"$TargetDedicatedNodes = {before.dedicated};\n"
+                f"$TargetLowPriorityNodes = {before.spot};"
+            )
         spec = PoolSpec(
-            id="pool", enable_auto_scale=True, auto_scale_formula=self.formula,
-            **self.conditions.spec,
-        )  # fmt: skip
+            id="pool", enable_auto_scale=True, auto_scale_formula=first, **self.conditions.spec
+        )
         self.engine.request(CreatePool(spec=spec))
         self.engine.request(CreateJob(spec=JobSpec(id="job", pool_info=PoolInfo(pool_id="pool"))))
         world, heap = self.world, self.heap
@@ -255,6 +294,13 @@ class _Stage:
 
     def _tasks(self, specs: tuple[TaskSpec, ...]) -> None:
         self.engine.request(CreateTasks(job_id="job", specs=specs))
+
+    def _enable(self, _: None) -> None:
+        """From now on the formula is followed, and what comes of it counts."""
+        self.evaluations = self.failures = self.requeued = self.lost = 0
+        self.ended_before = self.core.jobs["job"].succeeded, self.core.jobs["job"].failed
+        self.bill_before = self.engine.ask(GetCost(pool_id="pool"))
+        self.engine.request(EnableAutoScale(pool_id="pool", auto_scale_formula=self.formula))
 
     def _preempt(self, node_id: str) -> None:
         node = self.core.nodes.get(node_id)
@@ -314,7 +360,9 @@ class _Stage:
 
     def result(self) -> Simulation:
         """What came of it."""
-        waiting = [self.end - at for key, at in self.came.items() if key not in self.waits]
+        came = {key: at for key, at in self.came.items() if at >= self.begin}
+        waited = [self.waits[key] for key in came if key in self.waits]
+        waiting = [self.end - at for key, at in came.items() if key not in self.waits]
         ask = self.engine.ask
         job = self.core.jobs["job"]
         return Simulation(
@@ -323,17 +371,30 @@ class _Stage:
             vm_size=self.conditions.spec["vm_size"],
             days=self.conditions.days,
             seed=self.conditions.seed,
-            begin=MIDNIGHT,
+            begin=datetime.fromtimestamp(self.begin, UTC),
             timeline=self.timeline,
-            waits=sorted([*self.waits.values(), *waiting]),
-            task_count=len(self.came),
-            succeeded_count=job.succeeded,
-            failed_count=job.failed,
+            waits=sorted([*waited, *waiting]),
+            task_count=len(came),
+            succeeded_count=job.succeeded - self.ended_before[0],
+            failed_count=job.failed - self.ended_before[1],
             never_started_count=len(waiting),
             requeue_count=self.requeued,
             preempted_count=self.lost,
             evaluation_count=self.evaluations,
             failed_evaluation_count=self.failures,
-            bill=tuple(ask(GetCost(pool_id="pool"))),
-            runs=tuple(ask(ListAutoScaleRuns(pool_id="pool"))),
-        )
+            bill=_since(self.bill_before, ask(GetCost(pool_id="pool"))),
+            runs=tuple(run for run in ask(ListAutoScaleRuns(pool_id="pool"))
+                       if run.timestamp.timestamp() >= self.begin),
+        )  # fmt: skip
+
+
+def _since(before: list[CostView], bill: list[CostView]) -> tuple[CostView, ...]:
+    """What a bill has grown by."""
+    known = {(row.vm_size, row.is_dedicated): row for row in before}
+    hours = [name for name in CostView.__struct_fields__ if name.endswith("_hours")]
+    found = []
+    for row in bill:
+        former = known.get((row.vm_size, row.is_dedicated))
+        less = {name: getattr(row, name) - getattr(former, name) for name in hours if former}
+        found.append(msgspec.structs.replace(row, **less))
+    return tuple(found)

@@ -205,6 +205,8 @@ class Simulation(Shown):
         waits = [format_wait(self.wait_percentile(percent)) for percent in (50, 95, 100)]
         waiting = self.timeline["waiting_tasks"]
         days = f"{self.days:g} day{'s' * (self.days != 1)}"
+        if self.days < 1:
+            days = format_wait(timedelta(days=self.days))
         lines = [
             f"{days} of {self.arrivals} on {self.vm_size} nodes",
             f"nodes   {spark(self.nodes)}  most {self.most_nodes}, mean {self.mean_nodes:.1f}",

@@ -9,9 +9,9 @@ from batchlab.handles.applications import (
 )
 from batchlab.handles.certificates import Certificate, Certificates
 from batchlab.handles.pool import AutoScaleHistory
-from batchlab.laboratory import Comparison, Simulation
+from batchlab.laboratory import AutoScaleLab, Comparison, Simulation
 from batchlab.widgets import holdings
-from batchlab.widgets.autoscaling import history_card, run_card
+from batchlab.widgets.autoscaling import history_card, lab_card, run_card
 from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, simulation_card
 from batchlab.widgets.show import mimebundle, page, watch
@@ -24,6 +24,7 @@ draw.register(ApplicationPackage, holdings.package_card)
 draw.register(ApplicationPackages, holdings.packages_card)
 draw.register(Certificate, holdings.certificate_card)
 draw.register(Certificates, holdings.certificates_card)
+draw.register(AutoScaleLab, lab_card)
 draw.register(AutoScaleRun, run_card)
 draw.register(AutoScaleHistory, history_card)
 draw.register(Simulation, simulation_card)

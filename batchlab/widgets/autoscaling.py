@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
+from batchlab.errors import BatchError
 from batchlab.handles.pool import AutoScaleHistory
+from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.html import Html, card, code, details, muted, table, tag
 
-__all__ = ["history_card", "run_card", "run_line"]
+__all__ = ["history_card", "lab_card", "run_card", "run_line"]
 
 _COLOUR = "#cc79a7"
 _ROWS = 20
@@ -60,6 +62,18 @@ def history_card(history: AutoScaleHistory) -> Html:
         muted("no evaluation yet")
     )  # fmt: skip
     return card("Evaluations", "", [], grid, colour=_COLOUR)
+
+
+def lab_card(lab: AutoScaleLab) -> Html:
+    """A formula, and what it decides now."""
+    try:
+        decided = run_card(lab.evaluate())
+    except BatchError as error:
+        decided = tag("pre", str(error))
+    return card(
+        "Autoscale", lab.pool.id if lab.pool else "", [], tag("pre", lab.formula), decided,
+        colour=_COLOUR,
+    )  # fmt: skip
 
 
 def run_line(run: AutoScaleRun | None) -> str:

@@ -47,17 +47,18 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 @cache
-def module() -> str:
-    """All scripts as one module: each is one for itself when tested, a page wants a single one."""
+def module(scripts: tuple[str, ...] = SCRIPTS) -> str:
+    """Scripts as one module: each is one for itself when tested, a page wants a single one."""
     files = resources.files("batchlab.widgets") / "static"
-    texts = ((files / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    texts = ((files / f"{name}.js").read_text("utf-8") for name in scripts)
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
 
 
 @cache
-def style() -> str:
-    """The style sheet."""
-    return (resources.files("batchlab.widgets") / "static" / "style.css").read_text("utf-8")
+def style(*sheets: str) -> str:
+    """Style sheets, by default the one that all displays have."""
+    files = resources.files("batchlab.widgets") / "static"
+    return "".join((files / f"{name}.css").read_text("utf-8") for name in sheets or ("style",))
 
 
 def unbind(widget: ipywidgets.Widget) -> None:

@@ -19,10 +19,11 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
+from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets import cards
 
 if TYPE_CHECKING:
-    from batchlab.widgets.live import View
+    import ipywidgets
 
 __all__ = ["is_kernel", "mimebundle", "page", "watch"]
 
@@ -44,7 +45,8 @@ def mimebundle(thing: object) -> dict[str, Any]:
 
 def page(thing: object) -> str | None:
     """HTML of a thing; None where a picture stands for it."""
-    pictured = _static() and (_subject(thing) or ("",))[0] in PICTURED
+    drawn = isinstance(thing, AutoScaleLab) or (_subject(thing) or ("",))[0] in PICTURED
+    pictured = _static() and drawn
     return None if pictured else str(cards.mimebundle(thing)["text/html"])
 
 
@@ -69,7 +71,11 @@ def _live() -> bool:
     return is_kernel() and find_spec("anywidget") is not None
 
 
-def _view(thing: object) -> View | None:
+def _view(thing: object) -> ipywidgets.Widget | None:
+    if isinstance(thing, AutoScaleLab) and _live():
+        from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415 - as below
+
+        return AutoScaleView(thing)
     subject = _subject(thing)
     if subject is None or not _live():
         return None
@@ -81,6 +87,10 @@ def _view(thing: object) -> View | None:
 
 
 def _picture(thing: object) -> dict[str, Any] | None:
+    if isinstance(thing, AutoScaleLab):
+        from batchlab.widgets.autoscale_picture import lab_picture  # noqa: PLC0415 - as below
+
+        return {"text/plain": repr(thing), "image/png": b64encode(lab_picture(thing)).decode()}
     subject = _subject(thing)
     if subject is None or subject[0] not in PICTURED:
         return None

@@ -1,0 +1,189 @@
+"""The live display of an `AutoScaleLab`: an editor, what a formula decides, and would have done.
+
+Everything that is asked is asked by the thread for that, and sent by the one that sends, as for
+all displays. What-ifs are played by a thread of their own, of which there is one for each display:
+a question that comes while one is played ends it, and only the newest is answered with a result.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+from batchlab.errors import BatchError, InvalidRequest
+from batchlab.laboratory.auto_scale_lab import AutoScaleLab
+from batchlab.widgets import autoscale_answers as answers
+from batchlab.widgets.live import module, style, unbind
+from batchlab.widgets.ui import ui
+
+__all__ = ["AutoScaleView", "Newest"]
+
+logger = logging.getLogger("batchlab")
+
+LOOK_S = 0.5
+"""How often the pool is looked at while somebody looks here."""
+SCRIPTS = ("format", "layout", "dom", "formula", "chart", "autoscale")
+LONGEST = 20_000
+"""Characters of a text that are taken at all; a formula has 8192 at most."""
+
+
+class Newest:
+    """Works on the newest of what it is given, in a thread that ends when there is nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: Callable[[Callable[[], None]], None] | None = None
+        self._busy = False
+
+    def put(self, work: Callable[[Callable[[], None]], None]) -> None:
+        """Do this next; end what is done now. `work` is given what it has to call meanwhile."""
+        with self._lock:
+            self._next = work
+            if not self._busy:
+                self._busy = True
+                threading.Thread(target=self._run, name="batchlab-what-if", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                work, self._next = self._next, None
+                if work is None:
+                    self._busy = False
+                    return
+            try:
+                work(self._go_on)
+            except Superseded:
+                continue
+            except Exception:
+                logger.exception("a formula could not be tried")
+
+    def _go_on(self) -> None:
+        if self._next is not None:
+            raise Superseded
+
+
+class Superseded(Exception):
+    """There is something newer to be done."""
+
+
+class AutoScaleView(anywidget.AnyWidget):
+    """A live display of an `AutoScaleLab`.
+
+    Parameters
+    ----------
+    lab : AutoScaleLab
+    """
+
+    _esm = module(SCRIPTS)
+    _css = style("style", "autoscale")
+    title = traitlets.Unicode().tag(sync=True)
+    pool = traitlets.Unicode().tag(sync=True)
+    formula = traitlets.Unicode().tag(sync=True)
+    library: Any = traitlets.List().tag(sync=True)
+
+    def __init__(self, lab: AutoScaleLab) -> None:
+        self._lab = lab
+        self._newest = Newest()
+        self._window: float | None = None  # what is looked at, while somebody looks
+        self._last: Any = None
+        self._looked_at = 0.0
+        self._looking = False
+        super().__init__(
+            title=repr(lab), pool=lab.pool.id if lab.pool else "", formula=lab.formula,
+            library=answers.library(lab),
+        )  # fmt: skip
+        unbind(self)
+        self.on_msg(self._hear)
+        ui.add(self)
+
+    def __repr__(self) -> str:
+        return f"<live view of {self.title}>"
+
+    # -- what the browser says --------------------------------------------------------------------
+
+    def _hear(self, _: object, content: dict[str, Any], __: object) -> None:
+        kind, question = content.get("type"), content.get("question")
+        if kind == "ask" and isinstance(question, dict) and question.get("what") == "what_if":
+            self._newest.put(lambda go_on: self._play(content, go_on))
+        elif kind == "ask":
+            ui.ask(lambda: self._reply(content))
+        elif kind == "follow":
+            self._window = float(content.get("window") or 3600)
+            self._last, self._looked_at = None, 0.0
+        elif kind == "bye":
+            self._window = None
+
+    def _reply(self, content: dict[str, Any]) -> None:
+        self._answer(content, lambda: self._do(content.get("question")))
+
+    def _play(self, content: dict[str, Any], go_on: Callable[[], None]) -> None:
+        asked = content["question"]
+        self._answer(content, lambda: answers.what_if(self._lab, asked, go_on))
+
+    def _answer(self, content: dict[str, Any], find: Callable[[], Any]) -> None:
+        try:
+            said = {"value": find()}
+        except BatchError as error:
+            said = {"error": error.message}
+        except (KeyError, TypeError, ValueError) as error:
+            said = {"error": f"a display asks what is not known: {error}"}
+        self._say({"type": "answer", "id": content.get("id"), **said})
+
+    def _do(self, asked: Any) -> Any:
+        what = asked["what"]
+        if what == "try":
+            text = str(asked["text"])
+            if len(text) > LONGEST:
+                raise InvalidRequest("AutoScalingFormulaTooLong", "a formula has 8192 characters")
+            if text != self.formula:
+                ui.send(lambda: self._keep(text))
+            return answers.attempt(self._lab, text)
+        if what == "explain":
+            return answers.explanation(self._lab, asked["at"])
+        if what == "apply":
+            return answers.apply(self._lab, str(asked["text"]), asked["interval"])
+        raise ValueError(what)
+
+    def _keep(self, text: str) -> None:
+        """Keep the text for other views of this, and for a page that loads anew."""
+        self.formula = text
+        unbind(self)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        ui.send(lambda: self._tell(message))
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self.comm is not None:
+            self.send(message)
+            unbind(self)
+
+    # -- what the pool does -----------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Look at the pool again, if somebody does."""
+        now = time.monotonic()
+        if self._window is None or self._looking or now - self._looked_at < LOOK_S:
+            return
+        self._looking, self._looked_at = True, now
+        ui.ask(self._look)
+
+    def _look(self) -> None:
+        window = self._window
+        try:
+            if window is None:
+                return
+            try:
+                said: dict[str, Any] = {"value": answers.state(self._lab, window)}
+            except BatchError as error:
+                said = {"error": error.message}
+            if said != self._last:
+                self._last = said
+                self._say({"type": "state", **said})
+        finally:
+            self._looking = False

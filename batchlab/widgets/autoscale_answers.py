@@ -1,0 +1,272 @@
+"""What the display of an `AutoScaleLab` asks, answered as plain values.
+
+`try` reads, examines and evaluates a text; `what_if` lets the simulator play it on the load there
+was; `state` is what the pool does meanwhile; `explain` and `apply` are what they are for the lab.
+A refusal is raised, but for what is wrong with a formula: that has a place, and is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from batchlab import formulas
+from batchlab.autoscale import AutoScaleRun, Finding, Formula, FormulaError
+from batchlab.durations import format_duration
+from batchlab.errors import BatchError, NotFound
+from batchlab.laboratory.auto_scale_lab import AutoScaleLab, Figures, figures
+from batchlab.laboratory.recording import LINES
+from batchlab.laboratory.results import Simulation
+
+__all__ = ["apply", "attempt", "explanation", "library", "load", "span", "state", "what_if"]
+
+ROWS = 100
+"""Evaluations that are listed."""
+POINTS = 600
+"""Points of a line that are sent at most."""
+
+Plain = dict[str, Any]
+
+
+# -- a text ---------------------------------------------------------------------------------------
+
+
+def attempt(lab: AutoScaleLab, text: str) -> Plain:
+    """What is to be said about a text: marks with their places, and its evaluation, if any."""
+    try:
+        formula = Formula(text)
+    except FormulaError as error:
+        message = error.values.get("Message", error.message).partition(": ")[2] or error.message
+        expected = f"expected {' or '.join(error.expected[:6])}" if error.expected else ""
+        return {"marks": [_mark("error", error.line, error.column, error.excerpt, message,
+                                error.hint or expected)], "run": None}  # fmt: skip
+    marks = [_finding(one) for one in formula.lint()]
+    run = lab.evaluate(formula)
+    if run.error is not None:
+        failure = run.error
+        message = failure.values.get("Message", failure.message)
+        message = message.partition(": ")[2] or message
+        mark = _mark("error", failure.line, failure.column, failure.excerpt, message, failure.hint)
+        same = (mark["line"], mark["column"])
+        marks = [m for m in marks if (m["line"], m["column"]) != same or m["severity"] != "error"]
+        marks.append(mark)
+        marks.sort(key=lambda one: (one["line"], one["column"]))
+    return {"marks": marks, "run": _run(run)}
+
+
+def _finding(finding: Finding) -> Plain:
+    return _mark(finding.severity, finding.line, finding.column, finding.excerpt,
+                 finding.message, finding.hint)  # fmt: skip
+
+
+def _mark(severity: str, line: int, column: int, excerpt: str, message: str, hint: str) -> Plain:
+    start, end = span(excerpt, column)
+    return {"severity": severity, "line": line, "column": column, "start": start, "end": end,
+            "message": message, "hint": hint}  # fmt: skip
+
+
+def span(excerpt: str, column: int) -> tuple[int, int]:
+    """The columns that an excerpt marks, the last one excluded; counted from 1."""
+    marked = excerpt.rpartition("\n")[2]
+    point = marked.find("^")
+    if point < 0:
+        return column, column + 1
+    first = len(marked) - len(marked.lstrip())
+    return max(1, column - (point - first)), column + len(marked.rstrip()) - point
+
+
+def _run(run: AutoScaleRun) -> Plain:
+    return {
+        "at": run.timestamp.timestamp(),
+        "outcome": run.outcome,
+        "before": [run.current_dedicated_nodes, run.current_low_priority_nodes],
+        "after": [run.target_dedicated_nodes, run.target_low_priority_nodes],
+        "option": run.node_deallocation_option,
+        "failed": run.error is not None,
+        "statements": [
+            {"line": one.line, "target": one.target or "", "type": one.type,
+             "source": " ".join(one.source.split()), "value": _value(one.value)}
+            for one in run.statements
+        ],
+        "samples": [
+            {"line": one.line, "variable": one.variable, "method": one.method,
+             "start": one.start.timestamp(), "end": one.end.timestamp(), "wanted": one.wanted,
+             "received": one.received, "percent": one.percent,
+             "required": one.required_percent}
+            for one in run.samples
+        ],
+        "why": list(run.explain()),
+    }  # fmt: skip
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        shown = ", ".join(f"{number:g}" for number in value[:12])
+        return f"[{shown}{', …' if len(value) > 12 else ''}]  {len(value)} values"
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def library(lab: AutoScaleLab) -> list[list[str]]:
+    """Formulas to begin with: names and texts."""
+    found = [["as it was opened", lab.formula]]
+    found += [[name, getattr(formulas, name)().text] for name in formulas.__all__]
+    return found
+
+
+# -- the pool -------------------------------------------------------------------------------------
+
+
+def state(lab: AutoScaleLab, window: float) -> Plain:
+    """The pool now, its line over a while, and its evaluations, the newest first."""
+    recording = lab.recording
+    if recording is None or lab.pool is None:
+        return {"pool": None, "lines": None, "history": []}
+    end = recording.now
+    begin = max(recording.begin, end - window)
+    view = lab.pool.view()
+    interval = view.auto_scale_evaluation_interval
+    return {
+        "pool": {
+            "state": view.state,
+            "allocation": view.allocation_state,
+            "enabled": view.enable_auto_scale,
+            "formula": view.auto_scale_formula or "",
+            "interval": interval.total_seconds() if interval else None,
+            "target": view.target_dedicated_nodes + view.target_low_priority_nodes,
+            "current": view.current_dedicated_nodes + view.current_low_priority_nodes,
+        },
+        "lines": _thinned(recording.window(begin)),
+        "begin": begin,
+        "end": end,
+        "history": [_row(run) for run in lab.history[-ROWS:][::-1]],
+    }
+
+
+def _row(run: AutoScaleRun) -> Plain:
+    return {
+        "at": run.timestamp.timestamp(),
+        "before": run.current_dedicated_nodes + run.current_low_priority_nodes,
+        "after": run.target_dedicated_nodes + run.target_low_priority_nodes,
+        "outcome": run.outcome,
+        "error": run.error.code if run.error else "",
+    }
+
+
+def explanation(lab: AutoScaleLab, at: float) -> Plain:
+    """Why one evaluation decided as it did."""
+    for run in reversed(lab.history):
+        if run.timestamp.timestamp() == at:
+            return {"at": at, "why": list(run.explain())}
+    raise NotFound("ResourceNotFound", "the pool has forgotten this evaluation")
+
+
+def _thinned(lines: dict[str, list[float]]) -> dict[str, list[float]]:
+    """No more points than can be seen; of those left out, the most waiting tasks stay visible."""
+    count = len(lines["at"])
+    if count <= POINTS:
+        return lines
+    bounds = [count * part // POINTS for part in range(POINTS + 1)]
+    spans = list(pairwise(bounds))
+    found = {name: [values[first] for first, _ in spans] for name, values in lines.items()}
+    found["waiting"] = [max(lines["waiting"][first:last]) for first, last in spans]
+    return found
+
+
+# -- what if --------------------------------------------------------------------------------------
+
+
+def load(asked: Plain) -> Plain:
+    """The settings of a what-if, as `AutoScaleLab.what_if` wants them."""
+    return {
+        "last": timedelta(seconds=float(asked["window"])),
+        "load": float(asked["load"]),
+        "task_length": float(asked["task_length"]),
+        "boot": timedelta(seconds=float(asked["boot"])),
+        "auto_scale_evaluation_interval": timedelta(seconds=float(asked["interval"])),
+    }
+
+
+def what_if(lab: AutoScaleLab, asked: Plain, go_on: Callable[[], None]) -> Plain:
+    """What a text would have done: its line, and figures beside those of what really was."""
+    simulation = lab.what_if(asked["text"], **load(asked), go_on=go_on)
+    begin = simulation.begin.timestamp()
+    end = begin + simulation.days * 86400
+    columns = []
+    recording = lab.recording
+    size = simulation.vm_size
+    if recording is not None:
+        was = recording.window(begin, end)
+        times = [max(begin, at) for at in was["at"]]
+        found = figures(times, was["current"], was["spot"], end, recording.waits(begin, end), size)
+        columns.append(["as it was", _figures(found)])
+    lines = _simulated(simulation)
+    found = figures(lines["at"], lines["current"], lines["spot"], end, simulation.waits, size)
+    columns.append(["this formula", _figures(found)])
+    failed = simulation.failed_evaluation_count
+    notes = [f"{failed} of {simulation.evaluation_count} evaluations failed."] * bool(failed)
+    if simulation.never_started_count:
+        notes.append(f"{simulation.never_started_count:,} tasks still waited at the end.")
+    if simulation.requeue_count:
+        notes.append(f"Shrinking stopped tasks {simulation.requeue_count:,} times.")
+    return {"lines": _thinned(lines), "begin": begin, "end": end, "columns": columns,
+            "notes": notes}  # fmt: skip
+
+
+def _simulated(simulation: Simulation) -> dict[str, list[float]]:
+    line, begin = simulation.timeline, simulation.begin.timestamp()
+    targets = zip(line["target_dedicated_nodes"], line["target_low_priority_nodes"], strict=True)
+    columns = (
+        [begin + seconds for seconds in line["seconds"]], [sum(pair) for pair in targets],
+        simulation.nodes, line["spot_nodes"], line["waiting_tasks"], line["running_tasks"],
+    )  # fmt: skip
+    return dict(zip(LINES, columns, strict=True))
+
+
+def _figures(found: Figures) -> list[str]:
+    return [
+        f"{found.node_hours:,.1f}",
+        "" if found.cost is None else f"${found.cost:,.2f}",
+        _wait(found.median_wait),
+        _wait(found.p95_wait),
+        f"{found.most_nodes:,}",
+        f"{found.tasks:,}",
+    ]
+
+
+def _wait(seconds: float | None) -> str:
+    return "" if seconds is None else format_duration(timedelta(seconds=round(seconds)))
+
+
+# -- apply ----------------------------------------------------------------------------------------
+
+
+def apply(lab: AutoScaleLab, text: str, interval: float) -> Plain:
+    """Have the pool follow a text, and say in words what that did; raises `BatchError`."""
+    span = timedelta(seconds=float(interval))
+    lab.apply(text, auto_scale_evaluation_interval=span)
+    assert lab.pool is not None
+    said = f"Pool {lab.pool.id} follows this formula now, evaluated every {_minutes(span)}."
+    try:
+        run = lab.history[-1]
+    except (BatchError, IndexError):
+        return {"text": said}
+    before = run.current_dedicated_nodes + run.current_low_priority_nodes
+    after = run.target_dedicated_nodes + run.target_low_priority_nodes
+    told = {
+        "failed": "The first evaluation failed: the pool stays as it is until the next.",
+        "unchanged": f"The first evaluation keeps its {after} nodes.",
+        "resized": f"The first evaluation changes its target from {before} to {after} nodes.",
+        "resizing": "The pool is still resizing: the next evaluation decides.",
+    }
+    return {"text": f"{said} {told.get(run.outcome, '')}".strip()}
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = span.total_seconds() / 60
+    return f"{minutes:g} minutes" if minutes < 60 else format_duration(span)
