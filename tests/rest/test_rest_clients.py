@@ -1,6 +1,7 @@
-"""Other clients, unmodified: the SDK before this one, and that for JavaScript.
+"""Other clients, unmodified: the SDK before this one, that for JavaScript, and `az batch`.
 
-Each is installed once, into the cache of pytest; where that cannot be done its test is skipped.
+The first two are installed once, into the cache of pytest; a client that is not to be had is
+skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rest.served import until
 
 import batchlab as bl
 
@@ -84,3 +86,42 @@ def test_javascript_client_runs_its_quick_start(
     )  # fmt: skip
     run(simulated_endpoint, node, str(HERE / "javascript_client.js"),
         NODE_PATH=str(place / "node_modules"))  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_az_batch_runs_its_quick_start(simulated_endpoint: Any, tmp_path: Path) -> None:
+    az = shutil.which("az")
+    if az is None:
+        pytest.skip("az batch needs the Azure CLI, which is not here")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {
+        "AZURE_BATCH_ACCOUNT": simulated_endpoint.account,
+        "AZURE_BATCH_ACCESS_KEY": simulated_endpoint.key,
+        "AZURE_BATCH_ENDPOINT": simulated_endpoint.url,
+        "AZURE_CONFIG_DIR": str(tmp_path / "az"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "no",
+    }
+
+    def batch(command: str, *more: str) -> str:
+        done = subprocess.run(
+            [az, "batch", *command.split(), *more], capture_output=True, text=True,
+            env=environment, timeout=100, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    batch(
+        "pool create --id az --vm-size standard_d2s_v3 --target-dedicated-nodes 1 "
+        "--image canonical:ubuntu-24_04-lts:server",
+        "--node-agent-sku-id", "batch.node.ubuntu 24.04",
+    )  # fmt: skip
+    batch("job create --id az --pool-id az")
+    batch("task create --job-id az --task-id t --command-line", "/bin/sh -c 'echo hello'")
+    show = "task show --job-id az --task-id t --query state -o tsv"
+    until(lambda: batch(show).strip() == "completed")
+    to = tmp_path / "stdout.txt"
+    batch(f"task file download --job-id az --task-id t --file-path stdout.txt --destination {to}")
+    assert to.read_text() == "hello\n"
+    batch("pool resize --pool-id az --target-dedicated-nodes 2")
+    batch("job delete --job-id az --yes")
+    batch("pool delete --pool-id az --yes")
