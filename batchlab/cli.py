@@ -1,4 +1,4 @@
-"""The command line: `batchlab demo`, `batchlab simulate` and `batchlab lab`.
+"""The command line: `batchlab demo`, `lab`, `serve` and `simulate`.
 
 Light to start: Dask and the rest are imported by the command that needs them.
 """
@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +26,7 @@ from batchlab.errors import BatchError
 
 if TYPE_CHECKING:
     from batchlab.lab import BaseLab
+    from batchlab.rest.endpoint import Endpoint
 
 __all__ = ["app", "main"]
 
@@ -114,6 +116,102 @@ def demo(
         console.print("Sample complete.")
     else:
         _fail("a task of the sample failed, see above")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 0,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
+        ),
+    ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Run each node in a process of its own.")
+    ] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(help="How many times faster than the clock lab time runs.")
+    ] = 1.0,
+    boot: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="How long a simulated node takes to start."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="The account.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", envvar="BATCHLAB_KEY",
+            help="Its key in base 64; made at random if omitted.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where data is kept: a folder, or a URL.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write down every input here.")
+    ] = None,
+    bearer: Annotated[
+        bool, typer.Option("--bearer", help="Let any bearer token in: for development only.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Serve the Azure Batch REST API, for the azure-batch SDKs and `az batch`, until Ctrl-C.
+
+    Whoever has the key runs commands on this machine.
+    """
+    if (simulated and (processes or scheduler)) or (processes and scheduler):
+        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    if boot is not None and not simulated:
+        raise typer.BadParameter("--boot needs --simulated: a real node starts as fast as it can")
+    if scheduler and journal:
+        raise typer.BadParameter("--journal is for a lab of its own, not for --scheduler")
+    common: dict[str, Any] = {"account": account, "storage": storage, "journal": journal}
+    try:
+        with _remembered_interrupt() as check, _terminated_as_interrupted():
+            if simulated:
+                lab: BaseLab = batchlab.SimulatedLab(boot=boot or "90s", **common)
+            elif scheduler:
+                del common["journal"]
+                lab = batchlab.Lab(scheduler, speed=speed, **common)
+            else:
+                lab = batchlab.Lab(speed=speed, processes=processes, **common)
+            with lab, lab.serve(port=port, host=host, key=key, bearer=bearer, speed=speed) as end:
+                _announce(end)
+                while True:
+                    time.sleep(0.2)
+                    check()
+    except BatchError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo("Stopped.")
+
+
+def _announce(endpoint: Endpoint) -> None:
+    titles = {"python": "Python", "az": "az", "javascript": "JavaScript"}
+    typer.echo(f"Endpoint: {endpoint.url}")
+    typer.echo(f"Account:  {endpoint.account}")
+    typer.echo(f"Key:      {endpoint.key}")
+    for name, snippet in endpoint.snippets.items():
+        typer.echo(f"\n{titles[name]}:\n\n{snippet}")
+    typer.echo("\nCtrl-C stops it.")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Have what ends a service in the background end it as Ctrl-C does."""
+
+    def press(number: int, frame: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:

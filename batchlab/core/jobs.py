@@ -120,7 +120,7 @@ def update_job(core: Core, request: inputs.UpdateJob) -> None:
         check_priority(request.priority, "update")
     if request.max_parallel_tasks is not None:
         check_max_parallel_tasks(request.max_parallel_tasks, "update")
-    pool_info = request.pool_info
+    pool_info = request.pool_info if request.pool_info != spec.pool_info else None
     if pool_info and pool_info.pool_id is None:
         reason = "a job cannot move to an auto pool: name a pool"
         raise invalid("pool_info", pool_info.auto_pool_specification, reason, owner="update")

@@ -7,7 +7,14 @@ from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, sent_back, shell_forgotten, span, unfinished
+from batchlab.lessons.looking import (
+    history,
+    most_at_once,
+    sent_back,
+    shell_forgotten,
+    span,
+    unfinished,
+)
 
 
 @exercise("01-1", "Eight tasks at once on two nodes", Job)
@@ -23,9 +30,7 @@ def _side_by_side(job: Job) -> str | Missing:
             "Two nodes have to be enough. What decides how many tasks a node takes at a time?",
             "create_pool takes task_slots_per_node.",
         )
-    times = [(view.start_time, view.end_time) for view in views]
-    spans = [(begin, end) for begin, end in times if begin and end]
-    together = max(sum(start <= begin < end for start, end in spans) for begin, _ in spans)
+    together = most_at_once(job)
     if together < 8:
         return Missing(
             f"at most {together} of the tasks ran at the same time.",

@@ -10,7 +10,15 @@ from batchlab.handles.job import Job
 from batchlab.handles.task import Task
 from batchlab.lessons.exercises import Missing
 
-__all__ = ["history", "not_completed", "sent_back", "shell_forgotten", "span", "unfinished"]
+__all__ = [
+    "history",
+    "most_at_once",
+    "not_completed",
+    "sent_back",
+    "shell_forgotten",
+    "span",
+    "unfinished",
+]
 
 
 def history(thing: Handle) -> list[Change]:
@@ -22,6 +30,15 @@ def history(thing: Handle) -> list[Change]:
         since, more = batch.next, batch.more
         changes += batch.changes
     return changes
+
+
+def most_at_once(job: Job) -> int:
+    """How many tasks of a job ran at the same time, at most; of each task its last run counts."""
+    times = [(view.start_time, view.end_time) for view in job.tasks.views()]
+    spans = [(begin, end) for begin, end in times if begin and end]
+    return max(
+        (sum(start <= begin < end for start, end in spans) for begin, _ in spans), default=0
+    )
 
 
 def sent_back(job: Job) -> list[TaskChanged]:

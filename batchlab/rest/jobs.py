@@ -90,6 +90,7 @@ def _update(call: Call, job_id: str, wire: Wire, defaults: Wire) -> Response:
     if defaults:
         known = resources.names(JobView) | resources.names(JobSpec)
         unknown = {name: value for name, value in unknown.items() if name not in known}
+    resources.refuse_lasting(unknown, JobSpec)
     return _change(call, job_id, asked, 200, unknown)
 
 

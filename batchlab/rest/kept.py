@@ -3,7 +3,7 @@
 The image of a virtual machine, its network, its disks: nothing here acts on them, but clients
 check that what they wrote is what they read. They are kept beside the service, by the thing they
 belong to and the moment it was created, so that a later thing of the same id has none of them;
-they go with the endpoint. Secrets are never kept.
+they go with the endpoint, and when there are too many the oldest go first. Secrets are never kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ SECRETS = frozenset({
 })  # fmt: skip
 
 
+MOST = 100_000
+"""Things whose rest is kept."""
+
+
 class Kept:
     """What was put aside, by kind and ids."""
 
@@ -32,19 +36,16 @@ class Kept:
         """Keep the rest of a thing that was just created or changed."""
         rest = _without_secrets(unknown)
         if rest:
-            self._trees[_fold(key)] = created, self._of(key, created) | rest
+            known = self._of(key, created)
+            while len(self._trees) >= MOST:
+                self._trees.pop(next(iter(self._trees)), None)
+            self._trees[_fold(key)] = created, known | rest
 
     def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
         """Give a thing its rest back."""
         if self._trees:
             _merge(resource, self._of(key, created))
         return resource
-
-    def drop(self, *key: str) -> None:
-        """Forget a thing, and what is in it."""
-        folded = _fold(key)
-        for other in [other for other in self._trees if other[: len(folded)] == folded]:
-            self._trees.pop(other, None)
 
     def _of(self, key: tuple[str, ...], created: datetime) -> Unknown:
         known = self._trees.get(_fold(key))

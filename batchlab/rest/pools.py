@@ -66,13 +66,7 @@ def update_pool(call: Call, pool_id: str) -> Response:
     """PATCH /pools/{id}: what a lab can change of a pool; the rest of a pool stays as it is."""
     unknown: Unknown = {}
     request = read(inputs.UpdatePool, call.json(), unknown, pool_id=pool_id)
-    for name in unknown:
-        if name in resources.names(PoolSpec):
-            reason = "a lab cannot change this of a pool: create another pool"
-            raise InvalidRequest(
-                "InvalidPropertyValue", f"{name}: {reason}",
-                {"PropertyName": name, "PropertyValue": str(unknown[name]), "Reason": reason},
-            )  # fmt: skip
+    resources.refuse_lasting(unknown, PoolSpec)
     return _change(call, pool_id, request, 200, unknown)
 
 

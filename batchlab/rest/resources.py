@@ -22,10 +22,29 @@ from batchlab.core.specs import (
     TaskConstraints,
     UserAccount,
 )
+from batchlab.errors import InvalidRequest
 from batchlab.rest.messages import Call, Wire
-from batchlab.rest.wire import UNLIMITED, camel, write_datetime, write_duration, write_pairs
+from batchlab.rest.wire import (
+    UNLIMITED,
+    Unknown,
+    camel,
+    write_datetime,
+    write_duration,
+    write_pairs,
+)
 
-__all__ = ["job", "names", "node", "pool", "preparation", "schedule", "subtask", "task", "write"]
+__all__ = [
+    "job",
+    "names",
+    "node",
+    "pool",
+    "preparation",
+    "refuse_lasting",
+    "schedule",
+    "subtask",
+    "task",
+    "write",
+]
 
 
 class Shape(NamedTuple):
@@ -137,6 +156,18 @@ def names(cls: type[msgspec.Struct]) -> frozenset[str]:
     """The properties that a thing has on the wire, for those who select or filter."""
     found = {field.inner or field.wire for field in _plan(cls)}
     return frozenset(found | _EXTRA | set(_KNOWN.get(cls, "").split()))
+
+
+def refuse_lasting(unknown: Unknown, cls: type[msgspec.Struct]) -> None:
+    """Refuse to change what a thing of this kind has for good."""
+    for name in unknown:
+        if name in names(cls):
+            reason = "a lab cannot change this: make another one"
+            raise InvalidRequest(
+                "InvalidPropertyValue",
+                f"{name}: {reason}",
+                {"PropertyName": name, "PropertyValue": str(unknown[name]), "Reason": reason},
+            )
 
 
 def write(value: Any) -> Any:

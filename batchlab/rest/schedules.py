@@ -62,6 +62,7 @@ def update_job_schedule(call: Call, job_schedule_id: str) -> Response:
     """PATCH /jobschedules/{id}."""
     unknown: Unknown = {}
     request = read(inputs.UpdateJobSchedule, call.json(), unknown, job_schedule_id=job_schedule_id)
+    resources.refuse_lasting(unknown, JobScheduleSpec)
     return _change(call, job_schedule_id, request, 200, unknown)
 
 

@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,6 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 from tornado.iostream import StreamClosedError
-from tornado.netutil import bind_sockets
 
 from batchlab.rest.messages import MOST_BYTES, Response
 from batchlab.rest.service import Service
@@ -47,15 +47,17 @@ class Server:
 
     def __init__(self, service: Service, host: str, port: int) -> None:
         self._service = service
-        sockets = bind_sockets(port, host)
-        self.port: int = sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=128)
+        listener.setblocking(False)
+        self.port: int = listener.getsockname()[1]
         self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-rest")
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         started = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(sockets, started), name="batchlab-rest", daemon=True
+            target=self._run, args=(listener, started), name="batchlab-rest", daemon=True
         )
         self._thread.start()
         started.wait()
@@ -68,18 +70,18 @@ class Server:
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, sockets: list[Any], started: threading.Event) -> None:
+    def _run(self, listener: socket.socket, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._serve(sockets, started))
+            self._loop.run_until_complete(self._serve(listener, started))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)
             self._loop.close()
 
-    async def _serve(self, sockets: list[Any], started: threading.Event) -> None:
+    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
         server = HTTPServer(self._take, max_buffer_size=16 * MOST_BYTES)
-        server.add_sockets(sockets)
+        server.add_socket(listener)
         started.set()
         await self._ended.wait()
         server.stop()

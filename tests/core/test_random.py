@@ -110,6 +110,10 @@ class Life(Followed):
     def update_pool(self, pool: str, start: StartTask | None) -> None:
         self.feed(inputs.UpdatePool(pool_id=pool, start_task=start))
 
+    @rule(pool=POOLS, start=START_TASKS)
+    def replace_pool_properties(self, pool: str, start: StartTask | None) -> None:
+        self.feed(inputs.ReplacePoolProperties(pool_id=pool, start_task=start))
+
     @rule(pool=POOLS, count=st.none() | st.integers(-1, 3), spot=st.none() | st.integers(-1, 2),
           option=OPTIONS)  # fmt: skip
     def resize(self, pool: str, count: int | None, spot: int | None, option: Any) -> None:

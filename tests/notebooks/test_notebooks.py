@@ -69,3 +69,9 @@ def test_lesson_is_stored_as_it_was_run_and_without_errors(lesson: Path) -> None
 
 def test_there_are_lessons() -> None:
     assert LESSONS
+
+
+def test_readme_lists_every_lesson() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in LESSONS if f"(notebooks/{path.name})" not in readme] == []
+    assert "labpath=notebooks%2F" + LESSONS[0].name in readme

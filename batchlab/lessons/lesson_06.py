@@ -1,0 +1,87 @@
+"""Checks of lesson 06: nodes that are lost, and tasks that bear it."""
+
+from __future__ import annotations
+
+from batchlab.core.outputs import NodeChanged
+from batchlab.errors import NotFound
+from batchlab.handles.job import Job
+from batchlab.handles.node import Node
+from batchlab.handles.task import Task
+from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import history, not_completed, sent_back, span, unfinished
+
+BOOK = "shared/careful.txt"
+
+
+@exercise("06-1", "Paid once", Task)
+def _paid_once(task: Task) -> str | Missing:
+    if task.job_id.lower() != "careful":
+        return Missing(
+            f"the task is in the job {task.job_id!r}.",
+            "It should be in a job named 'careful', whose id is in the name of the file.",
+            'lab.create_job("careful", solo), and then run_and_reboot(...).',
+        )
+    waiting = not_completed(task)
+    if waiting:
+        return waiting
+    job = Job(task._connection, task.job_id)
+    if not any(change.task_id.lower() == task.id.lower() for change in sent_back(job)):
+        return Missing(
+            "the task ran only once.",
+            "Once is easy. The node should be rebooted in between.",
+            "run_and_reboot does that after 30 seconds; let the task take longer.",
+        )
+    node = Node(task._connection, job.pool_id, task.node_id or "")
+    try:
+        lines = node.files.text(BOOK).splitlines()
+    except NotFound:
+        return Missing(
+            "there is no shared/careful.txt on the node.",
+            "The variable book names the file of the job.",
+            "The careless command line is not far from it.",
+        )
+    count = sum(line.strip() == "paid 10" for line in lines)
+    if count != 1:
+        return Missing(
+            f"the line is there {count} times.",
+            "One > in the careless line is too many."
+            if count > 1
+            else "The line should be: paid 10.",
+            "What if the file is written anew each time?",
+        )
+    return "the task ran twice, and paid once."
+
+
+@exercise("06-2", "Survive the loss of a node", Job)
+def _survived(job: Job) -> str | Missing:
+    waiting = unfinished(job, least=6)
+    if waiting:
+        return waiting
+    begin, end = span(job)
+    taken = [
+        change.at
+        for change in history(job)
+        if isinstance(change, NodeChanged)
+        and change.pool_id.lower() == job.pool_id.lower()
+        and change.state == "preempted"
+    ]
+    if not taken:
+        return Missing(
+            "no node of the pool was taken away.",
+            "Nodes have a verb with which you can play the cloud.",
+            "node.preempt(), of a spot node; the pool needs target_low_priority_nodes.",
+        )
+    if not any(begin < at < end for at in taken) or not sent_back(job):
+        return Missing(
+            "the node that was taken did not work for this job.",
+            "Move the clock until the tasks run, then take a node.",
+            "lab.advance('30s') between create_tasks and preempt.",
+        )
+    failed = len(job.tasks.filter(result="failure"))
+    if failed:
+        return Missing(
+            f"{failed} of the tasks failed.",
+            "A lost node fails no task. What else did?",
+            "Look at failure_info of one.",
+        )
+    return "a node was taken while it worked, and no work is missing."

@@ -1,0 +1,122 @@
+"""Lesson 05: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+STUBBORN = "/bin/sh -c 'cat two && exit 0; cat one && cp one two; echo tried > one; exit 1'"
+FRAMES = [f"frame{number}" for number in range(1, 5)]
+MODEL = {frame: ["model"] for frame in FRAMES}
+SATISFY = bl.ExitConditions(
+    exit_codes=[
+        bl.ExitCodeMapping(code=1, exit_options=bl.ExitOptions(dependency_action="satisfy"))
+    ]
+)
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    rules = {"breaks*": bl.Behavior(duration="10s", exit_code=1)}
+    with bl.SimulatedLab(workload=bl.Workload(default="60s", rules=rules)) as opened:
+        opened.create_pool("farm", target_dedicated_nodes=1).nodes.wait("idle")
+        yield opened
+
+
+def persist(lab: bl.SimulatedLab, command_line: str, retries: int) -> lessons.Answer:
+    limits = bl.TaskConstraints(max_task_retry_count=retries)
+    job = lab.create_job("tries", "farm")
+    task = job.create_task("mine", command_line, constraints=limits)
+    lab.advance("5m")
+    return lessons.check("05-1", task)
+
+
+def test_05_1_with_two_retries_is_right(lab: bl.SimulatedLab) -> None:
+    assert persist(lab, STUBBORN, 2).text == "it succeeded after 2 retries."
+
+
+@pytest.mark.parametrize(
+    ("command_line", "retries", "hint"),
+    [
+        (STUBBORN, 0, "that says nothing about it"),
+        (STUBBORN, 1, "that says nothing about it"),
+        ("/bin/true", 2, "as it is"),
+        ("sleep 3600", 2, "waits for it"),
+    ],
+)
+def test_05_1_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, command_line: str, retries: int, hint: str
+) -> None:
+    assert hint in persist(lab, command_line, retries).hint
+
+
+def test_05_1_ended_by_hand_asks_to_let_it_fail(lab: bl.SimulatedLab) -> None:
+    lab.pools["farm"].resize(0)
+    lab.pools["farm"].wait("steady")
+    task = lab.create_job("tries", "farm").create_task("mine", STUBBORN)
+    task.terminate()
+    assert "Let it fail" in lessons.check("05-1", task).hint
+
+
+def film(lab: bl.SimulatedLab, needs: dict[str, list[str]], without: str = "") -> lessons.Answer:
+    job = lab.create_job("film", "farm", uses_task_dependencies=True)
+    for name in ("cut", *FRAMES, "model"):
+        if name != without:
+            job.create_task(name, "work", depends_on=needs.get(name))
+    lab.advance("10m")
+    return lessons.check("05-2", job)
+
+
+def test_05_2_with_all_dependencies_is_right(lab: bl.SimulatedLab) -> None:
+    assert film(lab, {"cut": FRAMES} | MODEL).is_right
+
+
+@pytest.mark.parametrize(
+    ("needs", "without", "hint"),
+    [
+        ({}, "", "is not a promise"),
+        (MODEL, "", "is not a promise"),
+        (MODEL | {"cut": ["frame1"]}, "", "may have been luck"),
+        ({"cut": FRAMES} | MODEL, "model", "should have the tasks"),
+    ],
+)
+def test_05_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, needs: dict[str, list[str]], without: str, hint: str
+) -> None:
+    assert hint in film(lab, needs, without).hint
+
+
+def probe(lab: bl.SimulatedLab, command_line: str = "breaks", **more: Any) -> lessons.Answer:
+    job = lab.create_job("quiet", "farm", uses_task_dependencies=True)
+    job.create_task("probe", command_line, exit_conditions=more.get("conditions"))
+    report = more.get("report", "print it")
+    if report:
+        job.create_task("report", report, depends_on=more.get("needs", ["probe"]))
+    lab.advance("5m")
+    return lessons.check("05-3", job)
+
+
+def test_05_3_with_exit_conditions_is_right(lab: bl.SimulatedLab) -> None:
+    assert probe(lab, conditions=SATISFY).is_right
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [
+        ({}, "where the task is created"),
+        ({"report": None}, "Create both"),
+        ({"command_line": "/bin/sh -c 'breaks; exit 0'"}, "just: breaks"),
+        ({"command_line": "sleep 3600"}, "waits for both"),
+        ({"needs": None}, "to run after it"),
+        ({"conditions": SATISFY, "report": "breaks"}, "a program that works"),
+    ],
+)
+def test_05_3_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, more: dict[str, Any], hint: str
+) -> None:
+    assert hint in probe(lab, **more).hint

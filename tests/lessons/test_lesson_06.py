@@ -1,0 +1,83 @@
+"""Lesson 06: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+BOOK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.txt"
+
+
+def pay(
+    lab: bl.SimulatedLab, command_line: str, job_id: str = "careful", *, reboot: bool = True
+) -> lessons.Answer:
+    pool = lab.create_pool("solo", target_dedicated_nodes=1)
+    pool.nodes.wait("idle")
+    task = lab.create_job(job_id, pool).create_task("entry", command_line)
+    lab.advance("20s")
+    if reboot:
+        next(iter(pool.nodes.values())).reboot()
+    lab.advance("5m")
+    return lessons.check("06-1", task)
+
+
+def test_06_1_with_a_file_written_anew_is_right(lab: bl.SimulatedLab) -> None:
+    assert pay(lab, f"/bin/sh -c 'echo paid 10 > {BOOK}; render frame'").is_right
+
+
+@pytest.mark.parametrize(
+    ("command_line", "hint"),
+    [
+        (f"/bin/sh -c 'echo paid 10 >> {BOOK}; render frame'", "is too many"),
+        (f"/bin/sh -c 'echo 10 > {BOOK}; render frame'", "The line should be"),
+        ("/bin/sh -c 'render frame'", "names the file"),
+        (f"/bin/sh -c 'echo paid 10 > {BOOK}'", "Once is easy"),
+        ("sleep 3600", "waits for it"),
+    ],
+)
+def test_06_1_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, command_line: str, hint: str
+) -> None:
+    assert hint in pay(lab, command_line).hint
+
+
+def test_06_1_without_a_reboot_or_in_another_job_gives_its_hint(lab: bl.SimulatedLab) -> None:
+    command_line = f"/bin/sh -c 'echo paid 10 > {BOOK}; render frame'"
+    assert "Once is easy" in pay(lab, command_line, reboot=False).hint
+    with bl.SimulatedLab() as other:
+        assert "named 'careful'" in pay(other, command_line, "careless").hint
+
+
+def survive(
+    lab: bl.SimulatedLab, after: str = "20s", command_line: str = "render frame"
+) -> bl.Job:
+    pool = lab.create_pool("spot", target_dedicated_nodes=0, target_low_priority_nodes=2)
+    pool.nodes.wait("idle")
+    job = lab.create_job("survivor", pool)
+    job.create_tasks([command_line] * 6)
+    if after:
+        lab.advance(after)
+        next(iter(pool.nodes.values())).preempt()
+    lab.advance("20m")
+    return job
+
+
+def test_06_2_with_a_node_lost_at_work_is_right(lab: bl.SimulatedLab) -> None:
+    assert lessons.check("06-2", survive(lab)).is_right
+
+
+@pytest.mark.parametrize(
+    ("after", "command_line", "hint"),
+    [
+        ("", "render frame", "play the cloud"),
+        ("20m", "render frame", "Move the clock"),
+        ("20s", "/bin/sh -c 'render frame; exit 1'", "fails no task"),
+        ("20s", "sleep 3600", "waits for them"),
+    ],
+)
+def test_06_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, after: str, command_line: str, hint: str
+) -> None:
+    assert hint in lessons.check("06-2", survive(lab, after, command_line)).hint

@@ -1,0 +1,150 @@
+"""An endpoint: made, shown, stopped, and what is refused."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import threading
+from typing import Any
+
+import pytest
+from azure.batch import models as m
+from azure.core.exceptions import HttpResponseError
+from rest.served import until
+
+import batchlab as bl
+
+
+@pytest.fixture
+def lab() -> Any:
+    with bl.SimulatedLab(boot="1s") as lab:
+        yield lab
+
+
+def listening(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_endpoint_stopped_nothing_of_it_is_left(lab: Any) -> None:
+    before = set(threading.enumerate())
+    endpoint = lab.serve()
+    assert listening(endpoint.url)
+    endpoint.stop()
+    endpoint.stop()
+    assert not listening(endpoint.url)
+    until(lambda: set(threading.enumerate()) <= before)
+    assert "(stopped)" in repr(endpoint)
+
+
+def test_endpoint_of_a_lab_that_is_closed_is_stopped() -> None:
+    lab = bl.SimulatedLab()
+    endpoint = lab.serve()
+    lab.close()
+    assert not listening(endpoint.url)
+
+
+def test_endpoint_shows_what_to_paste_and_it_works(lab: Any) -> None:
+    with lab.serve() as endpoint:
+        names: dict[str, Any] = {}
+        exec(endpoint.snippets["python"], names)
+        with names["client"] as client:
+            assert list(client.list_pools()) == []
+        page = endpoint._repr_html_()
+        assert endpoint.url in page
+        assert "az batch" in page
+        assert endpoint.snippets["python"] in repr(endpoint)
+
+
+def test_key_made_at_random_or_as_given(lab: Any) -> None:
+    with lab.serve() as one, lab.serve() as other:
+        assert one.key != other.key
+    with lab.serve(key="c2VjcmV0") as endpoint:
+        assert endpoint.key == "c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": -1}, {"port": "80"}, {"port": True}, {"host": "no such host"}, {"key": "no key"},
+        {"key": 5}, {"key": ""}, {"speed": 0}, {"speed": "fast"}, {"prot": 5},
+    ],
+)  # fmt: skip
+def test_endpoint_asked_for_wrongly_it_is_refused_by_name(lab: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(bl.InvalidRequest) as caught:
+        lab.serve(**wrong)
+    assert caught.value.values["PropertyName"] in wrong
+    assert "no key" not in str(caught.value)
+
+
+def test_port_that_is_taken_is_refused(lab: Any) -> None:
+    with lab.serve() as endpoint:
+        port = int(endpoint.url.rpartition(":")[2])
+        with pytest.raises(bl.InvalidRequest, match="cannot be listened at"):
+            lab.serve(port=port)
+
+
+def test_clock_of_a_simulated_lab_runs_while_it_is_served(lab: Any) -> None:
+    with lab.serve(speed=1000.0):
+        start = lab.now
+        until(lambda: (lab.now - start).total_seconds() > 60)
+
+
+def test_key_that_is_wrong_the_client_is_told(lab: Any) -> None:
+    with lab.serve() as endpoint:
+        endpoint.key = "c2VjcmV0"
+        with endpoint.client() as client, pytest.raises(HttpResponseError) as caught:
+            client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
+    assert caught.value.status_code == 403
+    assert list(lab.pools) == []
+
+
+def test_request_of_many_bytes_is_refused_as_azure_does(lab: Any) -> None:
+    with lab.serve(bearer=True) as endpoint:
+        connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=30)
+        connection.request(
+            "POST", "/pools?api-version=2025-06-01", b" " * (5 * 2**20),
+            {"Authorization": "Bearer x", "Content-Type": "application/json"},
+        )  # fmt: skip
+        response = connection.getresponse()
+        assert response.status == 413
+        assert re.search(rb'"code":"RequestBodyTooLarge"', response.read())
+        connection.close()
+
+
+def test_answer_without_a_body_leaves_the_connection_usable(lab: Any) -> None:
+    with lab.serve(bearer=True) as endpoint:
+        lab.create_job("j", "p").create_task("t", "true")
+        connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=30)
+        found = []
+        for method, path, condition in [
+            ("GET", "/jobs/j", {"If-None-Match": "*"}),
+            ("HEAD", "/pools/other", {}),
+            ("POST", "/jobs/j/tasks/t/terminate", {}),
+            ("DELETE", "/jobs/j", {}),
+            ("GET", "/jobs", {}),
+        ]:
+            headers = {"Authorization": "Bearer x"} | condition
+            connection.request(method, path + "?api-version=2025-06-01", headers=headers)
+            response = connection.getresponse()
+            found.append((response.status, len(response.read()) > 0))
+        connection.close()
+    assert found == [(304, False), (404, False), (204, False), (202, False), (200, True)]
+
+
+def test_large_file_comes_in_pieces_and_whole() -> None:
+    size = 9 * 2**20 + 17
+    with bl.Lab() as lab, lab.serve() as endpoint, endpoint.client() as client:
+        lab.create_pool("p", target_dedicated_nodes=1)
+        job = lab.create_job("j", "p")
+        job.create_task("t", f"/bin/sh -c 'head -c {size} /dev/zero | tr \"\\\\0\" x > big'")
+        job.tasks.wait()
+        pieces = client.download_task_file("j", "t", "wd/big")
+        assert b"".join(pieces) == b"x" * size
+        last = client.download_task_file("j", "t", "wd/big", ocp_range=f"bytes={size - 3}-")
+        assert b"".join(last) == b"xxx"
