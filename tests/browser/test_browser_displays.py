@@ -89,8 +89,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     body.get_by_role("button", name="frame").first.click()
     body.get_by_text("job frames").first.wait_for()
     notebook.panel("Faults", "Fail the next start task")
-    view.locator(".bl-grid canvas").focus()
-    page.keyboard.press("Home")
+    view.locator(".bl-grid canvas").press("Home")
     body.get_by_role("button", name="Reboot").click()
     body.get_by_role("button", name="Reboot: sure?").click()
     body.get_by_text("reboots: its tasks are queued again").wait_for()
@@ -119,11 +118,10 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     page, view = notebook.page, notebook.view()
     slider = view.get_by_role("slider", name="time")
     present = notebook.counts()
-    slider.focus()
-    page.keyboard.press("Home")
+    slider.press("Home")
     notebook.until_counts(200, 0, 0, 0)
     for _ in range(6):
-        page.keyboard.press("PageUp")
+        slider.press("PageUp")
     page.wait_for_function(
         "() => { const [a, r] = document.querySelector('.bl-view').dataset.counts.split(' ');"
         "return +a && +r }"
@@ -145,16 +143,15 @@ def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
     canvas = view.locator(".bl-timeline canvas")
-    canvas.focus()
     get = "() => { const { win } = document.querySelector('.bl-view').parentElement.batchlab"
     span = f"{get}.timeline.picture; return win.to - win.from }}"
     before = page.evaluate(span)
     for key in ("+", "+", "ArrowLeft"):
-        page.keyboard.press(key)
+        canvas.press(key)
     page.wait_for_function(f"before => ({span})() < 0.5 * before", arg=before)
-    page.keyboard.press("n")
+    canvas.press("n")
     view.locator(".bl-body dl").wait_for()
-    page.keyboard.press("0")
+    canvas.press("0")
     page.wait_for_function(f"before => ({span})() === before", arg=before)
 
 
