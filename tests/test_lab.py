@@ -101,11 +101,9 @@ def test_two_labs_of_one_seed_live_the_same_history() -> None:
     assert story() == story()
 
 
-def test_ten_thousand_tasks_in_one_call_are_quick(lab: bl.SimulatedLab) -> None:
+def test_ten_thousand_tasks_can_be_created_in_one_call(lab: bl.SimulatedLab) -> None:
     job = lab.create_job("big", "none")
-    begin = datetime.now(UTC)
     tasks = job.create_tasks(["/bin/true"] * 10_000)
-    assert (datetime.now(UTC) - begin).total_seconds() < 1.5  # 0.15 s on an idle machine
     assert len(job.tasks) == 10_000
     assert tasks[-1].id == "task10000"
 

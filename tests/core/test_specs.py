@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spec_samples import FULL, MINIMAL, MODELS, OPTIONAL
 
@@ -431,6 +431,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # how fast it is, benchmarks say
 @given(st.sampled_from(MODELS), st.data())
 def test_any_value_makes_a_spec_that_can_be_written_down_or_a_refusal(
     model: type[Model], data: st.DataObject
