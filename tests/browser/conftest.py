@@ -21,7 +21,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must be gone when other tests want their own
 def chromium(jupyter: Any) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
