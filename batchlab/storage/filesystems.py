@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import IO, Any
 
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import EXTRAS, protocol_of
 
-__all__ = ["azure_url", "filesystem", "open_any"]
+__all__ = ["azure_url", "filesystem", "load", "open_any"]
 
 
 def filesystem(protocol: str, options: dict[str, Any]) -> Any:
@@ -20,6 +21,16 @@ def filesystem(protocol: str, options: dict[str, Any]) -> Any:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:
         raise StorageFailed("other", _missing_library(protocol, error)) from None
+
+
+def load(url: str) -> None:
+    """Import what opens a URL, for one who may not read libraries when it is opened."""
+    import fsspec  # noqa: PLC0415 - slow, and few runs need it
+
+    fsspec.open("file:///dev/null").open().close()  # imports more as it goes
+    for part in url.split("::"):
+        with suppress(ImportError, ValueError):  # opening it says so
+            fsspec.get_filesystem_class(protocol_of(part) if "/" in part else part)
 
 
 def open_any(url: str) -> IO[bytes]:

@@ -386,8 +386,8 @@ def _remove(folder: str) -> None:
     for path in (owner_file(folder), socket_file(folder)):
         with contextlib.suppress(OSError):
             os.unlink(path)
-    lab = os.path.dirname(folder)
-    if os.path.basename(lab).startswith("batchlab-"):
+    lab, name = os.path.split(folder)
+    if os.path.basename(lab).startswith("batchlab-") and not name.startswith("batchlab-"):
         with contextlib.suppress(OSError):  # other nodes of the lab are still here
             os.rmdir(lab)
 

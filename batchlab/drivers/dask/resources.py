@@ -18,6 +18,7 @@ from batchlab.core.views import FailureInfo
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.filesystems import load
 from batchlab.storage.locations import OBJECT_STORES, protocol_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def fetch(
             if file.storage_container_url is not None and store is not None:
                 url = store.resolve(file.storage_container_url).url
             reader = None if by_service(url, store) else owner
+            if reader is not None and url is not None:
+                load(url)  # the user may have no right to read the library
             with rights(reader):
                 found = list(sources(file, store))
             for target, source in found:

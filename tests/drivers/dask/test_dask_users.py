@@ -8,12 +8,13 @@ import threading
 import zipfile
 from pathlib import Path
 
+import fsspec
 import pytest
 from dask_help import sleepers, until
 from distributed import LocalCluster
 
 import batchlab as bl
-from batchlab.drivers.dask import janitor, users
+from batchlab.drivers.dask import janitor, resources, users
 
 SOON = 60
 ADMIN = bl.AutoUserSpecification(elevation_level="admin")
@@ -321,6 +322,33 @@ def test_files_are_fetched_and_uploaded_with_the_rights_of_the_user(lab, place):
     assert closed.failure_info.code == "BlobAccessDenied"
 
 
+_HIDDEN = """
+from fsspec.implementations.local import LocalFileSystem
+
+class Hidden(LocalFileSystem):
+    @classmethod
+    def _strip_protocol(cls, path):
+        return path.removeprefix("hidden://")
+"""
+
+
+@as_root
+def test_library_that_opens_a_file_need_not_be_readable_to_the_user(place, monkeypatch):
+    library = place / "library"
+    library.mkdir(mode=0o700)
+    (library / "hidden_files.py").write_text(_HIDDEN)
+    monkeypatch.syspath_prepend(library)
+    fsspec.register_implementation("hidden", "hidden_files.Hidden")
+    (place / "open").write_text("open")
+    wd = place / "wd"
+    wd.mkdir()
+    wd.chmod(0o777)
+    owner = users.Owner(name="x", uid=40_001, gid=40_001)
+    file = bl.ResourceFile(http_url=f"hidden://{place}/open", file_path="f")
+    resources.fetch([file], str(wd), owner=owner)
+    assert ((wd / "f").read_text(), (wd / "f").stat().st_uid) == ("open", 40_001)
+
+
 @as_root
 def test_packages_are_for_all_users_and_certificates_for_the_runs_own(lab, tmp_path):
     archive = tmp_path / "tool.zip"
@@ -439,6 +467,14 @@ def test_process_of_a_lab_killed_leaves_no_process_of_any_user(place):
     process.stdout.close()
     until(lambda: sleepers(7334) == [])
     until(lambda: list(place.iterdir()) == [])
+
+
+def test_removing_the_folder_of_a_lab_leaves_the_one_that_it_was_given(tmp_path):
+    given = tmp_path / "batchlab-data"
+    folder = given / "batchlab-1"
+    folder.mkdir(parents=True)
+    janitor._remove(str(folder))
+    assert list(given.iterdir()) == []
 
 
 @as_root
