@@ -14,7 +14,7 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from batchlab.autoscale import SampleHistory
+from batchlab.autoscale import SAMPLE_PERIOD, SampleHistory
 from batchlab.core import inputs, phases, pools
 from batchlab.core.ids import fold
 from batchlab.core.moments import moment
@@ -25,7 +25,7 @@ from batchlab.core.views import NodeUsage
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
-PERIOD_S = 30.0
+PERIOD_S = SAMPLE_PERIOD.total_seconds()
 KEPT = timedelta(days=8)
 """How long samples are kept: longer than the longest interval, 168 hours."""
 RESOURCES = {
