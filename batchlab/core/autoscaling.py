@@ -22,14 +22,13 @@ from batchlab.core import inputs, metrics, phases, pools
 from batchlab.core.moments import moment
 from batchlab.core.records import AutoScaleRecord, PoolRecord
 from batchlab.core.specs import PoolSpec, check_interval
-from batchlab.core.specs.pools import EVALUATION_INTERVAL
+from batchlab.core.specs.pools import EVALUATION_INTERVAL, LARGEST_TARGET
 from batchlab.errors import Conflict, InvalidRequest, ServerBusy
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
 RUNS_KEPT = 1000
-LARGEST_TARGET = 100_000
 THROTTLE_S = 30.0
 
 
