@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from batchlab.core import inputs, views
 from batchlab.core.holdings import ApplicationRecord, PackageRecord
-from batchlab.core.ids import fold
+from batchlab.core.ids import check_id, fold
 from batchlab.core.moments import moment
 from batchlab.core.outputs import ApplicationChanged, PackageToInstall
 from batchlab.core.specs import (
     ApplicationPackageReference,
-    check_application_id,
     check_version,
 )
 from batchlab.core.specs.common import check_display_name
@@ -61,7 +60,7 @@ def find_package(core: Core, application_id: str, version: str) -> PackageRecord
 
 def create_application(core: Core, request: inputs.CreateApplication) -> None:
     """Add an application, without packages yet."""
-    check_application_id(request.application_id, owner="create_application")
+    check_id(request.application_id, "application_id", "create_application")
     check_display_name(request.display_name, "create_application")
     key = fold(request.application_id)
     known = core.applications.get(key)
