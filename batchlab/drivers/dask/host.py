@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
-from batchlab.core.inputs import LabClosing, Report
+from batchlab.core.inputs import LabClosing
 from batchlab.core.machine import Core
 from batchlab.core.outputs import (
     CancelRun,
@@ -119,7 +119,8 @@ class BatchHost(SchedulerPlugin):
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
-            scheduler, self._make_supply(), self._configure, self._feed, config.lab_id,
+            scheduler, self._make_supply(), self._configure, self.engine.report, config.lab_id,
+            self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
         )  # fmt: skip
         handlers: dict[str, Any] = {
@@ -148,13 +149,11 @@ class BatchHost(SchedulerPlugin):
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
 
-    def _configure(self, start: StartNode, boot: int) -> messages.NodeConfig:
+    def _configure(self, start: StartNode) -> messages.NodeConfig:
         config = self.config
         return messages.NodeConfig(
             lab_id=config.lab_id,
-            pool_id=start.pool_id,
             node_id=start.node_id,
-            boot=boot,
             is_dedicated=start.dedicated,
             cores=vm_cores(start.vm_size),
             account_name=config.settings.account_name,
@@ -232,9 +231,6 @@ class BatchHost(SchedulerPlugin):
             self.engine.report(*messages.decode_reports(reports))
         except Exception:
             logger.exception("a report from %s cannot be used", worker)
-
-    def _feed(self, report: Report) -> None:
-        self.engine.report(report)
 
     # -- what clients ask -------------------------------------------------------------------------
 
