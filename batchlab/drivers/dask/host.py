@@ -57,16 +57,11 @@ from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.locations import StorageLocation
 
-__all__ = ["BatchHost", "HostConfig", "plugin_name"]
+__all__ = ["BatchHost"]
 
 logger = logging.getLogger("batchlab")
 
 _EXTENSION = "batchlab-beginning"
-
-
-def plugin_name(account: str) -> str:
-    """What the scheduler knows the lab of an account as."""
-    return f"batchlab@{account}"
 
 
 class BatchHost(SchedulerPlugin):
@@ -82,7 +77,7 @@ class BatchHost(SchedulerPlugin):
     def __init__(self, config: HostConfig) -> None:
         self.config = config
         self.account = config.settings.account_name
-        self.name = plugin_name(self.account)
+        self.name = f"batchlab@{self.account}"  # as a plugin of the scheduler
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
         self.vault = Vault()
@@ -235,7 +230,7 @@ class BatchHost(SchedulerPlugin):
     # -- what clients ask -------------------------------------------------------------------------
 
     def _hello(self) -> bytes:
-        return pickle.dumps((True, (self.config, self.now())))
+        return messages.answer(lambda: (self.config, self.now()))
 
     def _request(self, payload: bytes) -> bytes:
         return messages.answer(
