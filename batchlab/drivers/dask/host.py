@@ -284,7 +284,7 @@ class BatchHost(SchedulerPlugin):
     async def _lose(self, pool_id: str, node_id: str) -> bytes:
         """Take a node's worker out of the cluster, unasked by the core: its node is lost."""
         try:
-            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
             address = self.fleet.address(node_id)
             if address is None:
                 raise _not_ready(Location(pool_id, node_id, ""))
@@ -294,7 +294,7 @@ class BatchHost(SchedulerPlugin):
             return messages.answer_error(error)
 
     def _fail_next(self, kind: RunKind) -> bytes:
-        return messages.answer(lambda: self.engine.fail_next(kind))
+        return messages.answer(lambda: self._open_engine().fail_next(kind))
 
     def _watch(self, changes: Sequence[Change]) -> None:
         if self._news is not None:

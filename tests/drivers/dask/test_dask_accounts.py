@@ -157,6 +157,20 @@ def test_account_closed_is_closed_for_all_its_clients_and_may_begin_anew(address
             anew.shutdown()
 
 
+def test_trial_in_a_lab_that_is_closed_is_refused(address):
+    with attach(address, "a") as a, attach(address, "a") as again:
+        a.create_pool("p", target_dedicated_nodes=1).wait("steady", timeout=SOON)
+        (node_id,) = again.pools["p"].nodes
+        a.shutdown()
+        connection = again._connection
+        for trial in (
+            lambda: connection.lose_node("p", node_id),
+            lambda: connection.fail_next("task"),
+        ):
+            with pytest.raises(bl.Conflict, match="account 'a' is closed"):
+                trial()
+
+
 def test_two_who_begin_one_account_at_once_find_the_same_lab(address):
     labs = []
     threads = [
