@@ -37,7 +37,7 @@ from batchlab.errors import InvalidRequest, invalid
 __all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_method"]
 
 SAMPLE_PERIOD = timedelta(seconds=30)
-_PERIOD_TICKS = 30 * SECOND
+_PERIOD_TICKS = SAMPLE_PERIOD // timedelta(seconds=1) * SECOND
 _PAIRS = "give pairs of a datetime and a number"
 
 
