@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from batchlab.autoscale.checks import SAMPLED_NAMES, sampled_name
 from batchlab.autoscale.names import OLD_NAMES, SETTABLE, WITHDRAWN, canonical
-from batchlab.autoscale.sampling import SAMPLE_PERIOD
+from batchlab.autoscale.sampling import SAMPLE_PERIOD, guard_of
 from batchlab.autoscale.syntax import (
     Call,
     Chain,
@@ -179,7 +179,7 @@ def _unguarded(view: _View) -> Iterator[Warn]:
             method.place,
             f"nothing makes sure that there are samples of {name}: on a new pool the whole "
             "evaluation fails",
-            f"{name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))",
+            guard_of(name),
         )
 
 
