@@ -4,6 +4,7 @@
 
     BatchError              anything the lab refuses or reports; carries Azure's `code`
     ├─ InvalidRequest       400  what was asked is wrong in itself: a property, a value, an id
+    ├─ Forbidden            403  what was asked is not allowed to whoever asks
     ├─ NotFound             404  there is no such pool, node, job, task or file
     ├─ Conflict             409  well formed, but not in the state the thing is in now
     ├─ ServerBusy           503  asked too often: the same request may succeed later

@@ -19,9 +19,8 @@ from batchlab.core.specs import Quotas
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
 from batchlab.handles.current import current_connection
-from batchlab.handles.job import given
 from batchlab.handles.lab import BaseLab
-from batchlab.handles.verbs import Duration, verb
+from batchlab.handles.verbs import Duration, given, verb
 from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import StorageLocation, read_location
@@ -71,7 +70,6 @@ class Lab(BaseLab):
         Where every input of the service is written down, to be replayed. If omitted the journal
         goes with the lab, unless a fault of batchlab's own ends it. Not for a cluster that was
         there before.
-
     quotas : Quotas, optional
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes

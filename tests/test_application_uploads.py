@@ -95,6 +95,7 @@ def test_lists_know_their_packages_by_version_and_have_frames() -> None:
         assert packages.get("3.0") is None
         assert list(packages.filter(version=["1.0", "2.0"])) == ["1.0", "2.0"]
         assert list(packages.to_frame().index) == ["1.0", "1.1", "2.0"]
+        assert list(packages.to_frame().columns[:2]) == ["application_id", "state"]
         assert list(lab.applications.to_frame().index) == ["app"]
         assert repr(packages["2.0"]) == "ApplicationPackage('app', '2.0')"
 

@@ -203,6 +203,16 @@ def test_download_that_breaks_leaves_nothing_behind(
     assert (tmp_path / "kept").read_text() == "old"
 
 
+def test_download_into_what_is_no_directory_is_refused(
+    connection: FakeConnection, task: Task, tmp_path: Path
+) -> None:
+    write(connection, b"new")
+    (tmp_path / "file").write_text("old")
+    for to in (tmp_path / "file" / "copy", tmp_path / "nowhere" / "copy"):
+        with pytest.raises(bl.InvalidRequest, match="its directory is not there"):
+            task.files.download("stdout.txt", to)
+
+
 def test_delete_and_list(connection: FakeConnection, task: Task) -> None:
     write(connection, b"", "a")
     write(connection, b"xyz", "b")

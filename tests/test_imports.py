@@ -40,8 +40,8 @@ LINES = [
     {"batchlab.watching"},
     {"batchlab.widgets"},
     {"batchlab.reports"},
-    {"batchlab.lessons"},
     {"batchlab.rest"},
+    {"batchlab.lessons"},
     {"batchlab.notebooks", "batchlab.demo", "batchlab.cli", "batchlab.__main__"},
 ]
 EXCEPTIONS = {

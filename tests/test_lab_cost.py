@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import batchlab as bl
+from batchlab.handles.costs import amount
 
 
 @pytest.fixture
@@ -55,6 +58,29 @@ def test_cost_of_a_deleted_pool_stays_with_the_lab(day: bl.SimulatedLab) -> None
     assert day.cost.cost == before
     with pytest.raises(bl.NotFound, match="PoolNotFound"):
         _ = pool.cost
+
+
+def test_cost_of_seconds_is_not_shown_as_nothing() -> None:
+    lab = bl.SimulatedLab(boot="3s")
+    lab.create_pool("p", target_dedicated_nodes=1).nodes.wait()
+    lab.create_job("j", "p").create_task("t", "sleep 5").wait()
+    assert repr(lab.cost) == (
+        "0.0017 node-hours: 0.0014 ran tasks, 0.00 idled; $0.00013 at list prices, $0.00 of it "
+        "for idling"
+    )
+    assert "$0.00013 for 0.0017 node-hours" in lab.pools["p"]._repr_html_()
+    assert "<td>0.0014</td>" in re.sub(" class=[^>]*", "", lab.cost._repr_html_() or "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0.00"), (0.00000001, "0.000000"), (0.0000267, "0.000027"), (0.0042, "0.0042"),
+        (0.0984, "0.098"), (0.1, "0.10"), (1234.567, "1,234.57"),
+    ],
+)  # fmt: skip
+def test_amount_has_as_many_digits_as_matter(value: float, text: str) -> None:
+    assert amount(value) == text
 
 
 def test_cost_without_a_price_says_so() -> None:

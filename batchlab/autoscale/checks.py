@@ -47,7 +47,7 @@ SAMPLED_NAMES = {name: name for name in SAMPLED} | {
 
 def undefined(name: str, others: Iterable[str]) -> Refused:
     """Refuse a name that nothing has."""
-    shown = name if len(name) <= 80 else name[:77] + "..."
+    shown = _short(name)
     if name.lower() in FUNCTIONS:
         return Refused(f"Undefined symbol: {shown}", f"a function is called: {name.lower()}()")
     return Refused(f"Undefined symbol: {shown}", nearest(name, others))
@@ -55,7 +55,7 @@ def undefined(name: str, others: Iterable[str]) -> Refused:
 
 def undefined_function(name: str) -> Refused:
     """Refuse a call of something that is no function."""
-    shown = name if len(name) <= 80 else name[:77] + "..."
+    shown = _short(name)
     if name.lower() in METHODS:
         hint = (
             f"it is a method of a sampled variable: $PendingTasks.{METHODS[name.lower()].name}()"
@@ -111,7 +111,7 @@ def sampled_name(node: syntax.Expression) -> str | None:
 
 def no_method(node: syntax.Method) -> Refused:
     """Refuse a method that does not exist, or stands on what has no methods."""
-    name = node.name if len(node.name) <= 80 else node.name[:77] + "..."
+    name = _short(node.name)
     if node.name.lower() not in METHODS:
         names = ", ".join(method.name for method in METHODS.values())
         if node.name.lower() in MEMBERS:
@@ -123,3 +123,7 @@ def no_method(node: syntax.Method) -> Refused:
             f"{what} is not a sampled variable and has no {name}", nearest(node.target.name)
         )
     return Refused(f"only a sampled variable has {name}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else name[:77] + "..."

@@ -155,7 +155,7 @@ class Evaluation:
             self._assign(statement, target, value)
         place = statement.place
         line, _ = self._source.line_and_column(place.start)
-        text = self._source.text[place.start : place.end]
+        text = self._source.piece(place)
         told = self._python[target] = as_python(value)
         self._statements.append(StatementValue(text, line, target, type_name(value), told))
 

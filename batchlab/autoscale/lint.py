@@ -25,7 +25,13 @@ from batchlab.autoscale.checks import (
 )
 from batchlab.autoscale.functions import FUNCTIONS, resolve
 from batchlab.autoscale.names import DEALLOCATION, SETTABLE, is_service
-from batchlab.autoscale.operators import BINARY, UNARY, explain_binary, explain_unary
+from batchlab.autoscale.operators import (
+    BINARY,
+    UNARY,
+    explain_binary,
+    explain_truth,
+    explain_unary,
+)
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.sampling import METHODS, resolve_method
 from batchlab.autoscale.suspicions import warnings_of
@@ -33,7 +39,6 @@ from batchlab.autoscale.syntax import Expression, Place, Program
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
     INTERVALS,
-    TYPE_NAMES,
     Interval,
     Refused,
     Word,
@@ -175,9 +180,8 @@ class _Check:
         return left
 
     def _condition(self, kind: type | None, what: str, place: Place) -> None:
-        if kind not in (None, float):
-            hint = "reduce a vector first, as in max(v) > 0" if kind is tuple else ""
-            self._note(place, Refused(f"{what} must be a double, not a {TYPE_NAMES[kind]}", hint))
+        if kind is not None and kind is not float:
+            self._note(place, explain_truth(kind, what))
 
     def _choice(self, node: syntax.Choice) -> type | None:
         self._condition(self.type_of(node.condition), "the condition of ?:", node.condition.place)

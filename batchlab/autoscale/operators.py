@@ -16,9 +16,18 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any
 
-from batchlab.autoscale.values import TYPE_NAMES, Interval, Refused, Timestamp, Value, type_name
+from batchlab.autoscale.values import TYPE_NAMES, Interval, Refused, Timestamp, Value
 
-__all__ = ["BINARY", "UNARY", "binary", "explain_binary", "explain_unary", "truth", "unary"]
+__all__ = [
+    "BINARY",
+    "UNARY",
+    "binary",
+    "explain_binary",
+    "explain_truth",
+    "explain_unary",
+    "truth",
+    "unary",
+]
 
 Vector = tuple[float, ...]
 
@@ -154,8 +163,7 @@ def unary(symbol: str, operand: Value) -> Value:
 def truth(value: Value, what: str) -> bool:
     """Read a condition: a double, true unless it is zero. `what` names it in the error."""
     if type(value) is not float:
-        hint = "reduce a vector first, as in max(v) > 0" if isinstance(value, tuple) else ""
-        raise Refused(f"{what} must be a double, not a {type_name(value)}", hint)
+        raise explain_truth(type(value), what)
     return value != 0
 
 
@@ -180,3 +188,9 @@ def explain_unary(symbol: str, operand: type) -> Refused:
     """Say why an operator does not apply to a type."""
     hint = "multiply instead: v * (-1)" if (symbol, operand) == ("-", tuple) else ""
     return Refused(f"operator {symbol} does not apply to a {TYPE_NAMES[operand]}", hint)
+
+
+def explain_truth(kind: type, what: str) -> Refused:
+    """Say why a type is no condition."""
+    hint = "reduce a vector first, as in max(v) > 0" if kind is tuple else ""
+    return Refused(f"{what} must be a double, not a {TYPE_NAMES[kind]}", hint)

@@ -65,6 +65,10 @@ class Source:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def piece(self, place: Place) -> str:
+        """What the formula says at a place."""
+        return self.text[place.start : place.end]
+
     def said(self, place: Place, message: str) -> str:
         """Put the place before a message, in Azure's form."""
         line, column = self.line_and_column(place.at)

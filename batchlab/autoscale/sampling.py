@@ -34,10 +34,10 @@ from batchlab.autoscale.values import (
 )
 from batchlab.errors import InvalidRequest, invalid
 
-__all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "resolve_method"]
+__all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "guard_of", "resolve_method"]
 
 SAMPLE_PERIOD = timedelta(seconds=30)
-_PERIOD_TICKS = 30 * SECOND
+_PERIOD_TICKS = SAMPLE_PERIOD // timedelta(seconds=1) * SECOND
 _PAIRS = "give pairs of a datetime and a number"
 
 
@@ -149,6 +149,14 @@ class Look(NamedTuple):
     required_percent: float | None = None
 
 
+def guard_of(name: str) -> str:
+    """Say how to ask for samples that may be missing, as those of the newest minute are.
+
+    Half of them are there in every window of two minutes or more.
+    """
+    return f"{name}.GetSamplePercent(window) < 50 ? 0 : avg({name}.GetSample(window))"
+
+
 class Insufficient(Refused):
     """Samples are missing, which has an error code of its own; `look` says which."""
 
@@ -156,7 +164,7 @@ class Insufficient(Refused):
         super().__init__(
             f"Insufficient data from data set: {name} wanted {_percent(wanted)}%, "
             f"received {_percent(look.percent)}%",
-            f"guard it: {name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))",
+            f"guard it: {guard_of(name)}",
         )
         self.look = look
 

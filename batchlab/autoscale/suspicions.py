@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from batchlab.autoscale.checks import SAMPLED_NAMES, sampled_name
 from batchlab.autoscale.names import OLD_NAMES, SETTABLE, WITHDRAWN, canonical
+from batchlab.autoscale.sampling import SAMPLE_PERIOD, guard_of
 from batchlab.autoscale.syntax import (
     Call,
     Chain,
@@ -25,7 +26,6 @@ __all__ = ["Warn", "warnings_of"]
 _COMPARISONS = {"<", "<=", "==", "!=", ">=", ">"}
 _NEVER = {"<": "always true", "<=": "always true", ">": "always false", ">=": "always false"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-SAMPLE_S = 30
 MISSING = 2
 """Samples of the newest minute."""
 
@@ -121,7 +121,7 @@ def _out_of_reach(view: _View) -> Iterator[Warn]:
         if percent.name != "GetSamplePercent" or len(percent.arguments) != 1:
             continue
         window = _seconds(percent.arguments[0], meant)
-        expected = int(window // SAMPLE_S) if window else 0
+        expected = int(window // SAMPLE_PERIOD.total_seconds()) if window else 0
         if expected < 1:
             continue
         seen = max(0, expected - MISSING)
@@ -179,7 +179,7 @@ def _unguarded(view: _View) -> Iterator[Warn]:
             method.place,
             f"nothing makes sure that there are samples of {name}: on a new pool the whole "
             "evaluation fails",
-            f"{name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))",
+            guard_of(name),
         )
 
 

@@ -29,10 +29,6 @@ class Trace:
         self.branches: list[Branch] = []
         self.clamps: list[Clamp] = []
 
-    def text(self, node: Expression) -> str:
-        """What the formula says at a node."""
-        return self._source.text[node.place.start : node.place.end]
-
     def look(self, node: syntax.Method, variable: str, look: Look) -> None:
         """Note a look at samples."""
         line, column = self._source.line_and_column(node.place.at)
@@ -41,22 +37,20 @@ class Trace:
     def branch(self, node: syntax.Choice, condition: float, chosen: Expression) -> None:
         """Note a decision of ``?:``."""
         line, column = self._source.line_and_column(node.place.at)
+        piece = self._source.piece
         self.branches.append(
-            Branch(self.text(node.condition), condition, self.text(chosen), line, column)
+            Branch(piece(node.condition.place), condition, piece(chosen.place), line, column)
         )
 
     def bound(self, node: syntax.Call, value: float, arguments: list[Value]) -> None:
         """Note a min() or max() of several things."""
         line, column = self._source.line_and_column(node.place.at)
-        extreme = BOUNDS[node.name]
-        text = self._source.text
+        extreme, piece = BOUNDS[node.name], self._source.piece
         worth: list[tuple[str, Any]] = []
         for each, one in zip(node.arguments, arguments, strict=True):
-            place = each.place
             if type(one) is float:
-                worth.append((text[place.start : place.end], one))
+                worth.append((piece(each.place), one))
             elif one:
-                worth.append((text[place.start : place.end], extreme(one)))  # type: ignore[arg-type]
-        place = node.place
-        source = text[place.start : place.end]
+                worth.append((piece(each.place), extreme(one)))  # type: ignore[arg-type]
+        source = piece(node.place)
         self.clamps.append(Clamp(source, node.name, value, tuple(worth), line, column))

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from batchlab.core import inputs, views
 from batchlab.core.holdings import ApplicationRecord, PackageRecord
-from batchlab.core.ids import fold
+from batchlab.core.ids import check_id, fold
 from batchlab.core.moments import moment
 from batchlab.core.outputs import ApplicationChanged, PackageToInstall
 from batchlab.core.specs import (
     ApplicationPackageReference,
-    check_application_id,
     check_version,
 )
 from batchlab.core.specs.common import check_display_name
@@ -48,12 +47,16 @@ def find_package(core: Core, application_id: str, version: str) -> PackageRecord
     application = find(core, application_id)
     package = application.packages.get(fold(version))
     if package is None:
-        have = ", ".join(known.version for known in application.packages.values()) or "none"
         raise NotFound(
             "ResourceNotFound",
-            f"application {application.id!r} has no package of version {version!r}; it has {have}",
+            f"application {application.id!r} has no package of version {version!r}; it has "
+            f"{_versions(application)}",
         )
     return package
+
+
+def _versions(application: ApplicationRecord) -> str:
+    return ", ".join(known.version for known in application.packages.values()) or "none"
 
 
 # -- requests -----------------------------------------------------------------------------------
@@ -61,7 +64,7 @@ def find_package(core: Core, application_id: str, version: str) -> PackageRecord
 
 def create_application(core: Core, request: inputs.CreateApplication) -> None:
     """Add an application, without packages yet."""
-    check_application_id(request.application_id, owner="create_application")
+    check_id(request.application_id, "application_id", "create_application")
     check_display_name(request.display_name, "create_application")
     key = fold(request.application_id)
     known = core.applications.get(key)
@@ -89,9 +92,8 @@ def update_application(core: Core, request: inputs.UpdateApplication) -> None:
     check_display_name(request.display_name, "Application.update")
     default = request.default_version
     if default and fold(default) not in application.packages:
-        have = ", ".join(known.version for known in application.packages.values()) or "none"
-        raise invalid("default_version", default, f"must be the version of a package: {have}",
-                      owner="Application.update")  # fmt: skip
+        reason = f"must be the version of a package: {_versions(application)}"
+        raise invalid("default_version", default, reason, owner="Application.update")
     if request.display_name is not None:
         application.display_name = request.display_name
     if request.allow_updates is not None:

@@ -19,16 +19,16 @@ import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula, Outcome
 from batchlab.core import inputs, metrics, phases, pools
+from batchlab.core.moments import moment
 from batchlab.core.records import AutoScaleRecord, PoolRecord
 from batchlab.core.specs import PoolSpec, check_interval
-from batchlab.core.specs.pools import EVALUATION_INTERVAL
+from batchlab.core.specs.pools import EVALUATION_INTERVAL, LARGEST_TARGET
 from batchlab.errors import Conflict, InvalidRequest, ServerBusy
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
 RUNS_KEPT = 1000
-LARGEST_TARGET = 100_000
 THROTTLE_S = 30.0
 
 
@@ -125,12 +125,12 @@ def _evaluate(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
 def _decide(
     core: Core, pool: PoolRecord, record: AutoScaleRecord | None, formula: Formula, now: float
 ) -> AutoScaleRun:
-    seen_until = metrics.moment(now - core.settings.sample_delay_s)
+    seen_until = moment(now - core.settings.sample_delay_s)
     samples = record.samples if record else {}
     return formula.evaluate(
         # A variable without a sample yet is left out: for counts of nodes there is the target.
         {name: seen for name, seen in samples.items() if seen.times[0] <= seen_until},
-        now=metrics.moment(now),
+        now=moment(now),
         seen_until=seen_until,
         current_dedicated=pool.target,
         current_low_priority=pool.target_spot,

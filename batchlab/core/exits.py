@@ -13,6 +13,8 @@ from batchlab.core.specs import ExitConditions, ExitOptions, JobSpec, TaskSpec
 from batchlab.core.views import FailureInfo
 from batchlab.errors import invalid
 
+_NOTHING_SAID = ExitOptions()  # made once: every end of a task comes by here
+
 
 def check(job: JobSpec, task: TaskSpec) -> None:
     """Refuse a job action in a job that takes none."""
@@ -31,7 +33,7 @@ def check(job: JobSpec, task: TaskSpec) -> None:
 
 def judge(spec: TaskSpec, exit_code: int | None, failure: FailureInfo | None) -> tuple[str, str]:
     """The job action and the dependency action that follow from an end."""
-    options = _find(spec.exit_conditions, exit_code, failure) or ExitOptions()
+    options = _find(spec.exit_conditions, exit_code, failure) or _NOTHING_SAID
     good = failure is None
     job_action = options.job_action or ("none" if good else "terminate")
     return job_action, options.dependency_action or ("satisfy" if good else "block")

@@ -170,7 +170,10 @@ def explain_queued(
         return [Reason(code="TooManySlots", text=text, lasting=True)]
     most = job.spec.max_parallel_tasks
     if most != -1 and job.running >= most:
-        text = f"Job {job.spec.id!r} runs {job.running} tasks, and may run {most} at a time."
+        plural = "s" * (job.running != 1)
+        text = (
+            f"Job {job.spec.id!r} runs {job.running} task{plural}, and may run {most} at a time."
+        )
         return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
         return [_no_nodes(pool)]

@@ -77,7 +77,7 @@ def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[Nod
     )
     if hint is None:
         return list(islice(free, group.count))
-    near = hint.affinity_id.removeprefix("TVM:").lower()
+    near = hint.node_id
     return sorted(free, key=lambda node: node.id != near)[: group.count]
 
 

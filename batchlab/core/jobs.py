@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core import autopools, hooks, inputs, phases, placement, schedules, tasks, users
+from batchlab.core import (
+    autopools,
+    hooks,
+    inputs,
+    phases,
+    placement,
+    pools,
+    schedules,
+    tasks,
+    users,
+)
 from batchlab.core.ids import check_id, fold
 from batchlab.core.outputs import CancelRun
 from batchlab.core.records import JobRecord, ScheduleRecord, TaskRecord
@@ -79,8 +89,8 @@ def refuse_quota(core: Core) -> None:
 
 def _refuse_pool(core: Core, spec: JobSpec) -> None:
     pool = core.pools.get(fold(spec.pool_info.pool_id or ""))
-    if pool and isinstance(pool.phase, phases.PoolDeleting):
-        raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
+    if pool:
+        pools.refuse_deleting(pool)
 
 
 def add(core: Core, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:

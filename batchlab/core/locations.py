@@ -58,14 +58,6 @@ def _subtask(task: TaskRecord, number: int) -> SubtaskRecord | None:
 
 
 def _refuse_away(node: NodeRecord) -> None:
-    state = node.phase.state
-    if state in (
-        "creating",
-        "preempted",
-        "rebooting",
-        "reimaging",
-        "unknown",
-        "unusable",
-        "starting",
-    ) or (isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping):
-        raise Conflict("NodeNotReady", f"node {node.id!r} is {state}: its files are out of reach")
+    if not node.up:
+        reason = f"node {node.id!r} is {node.phase.state}: its files are out of reach"
+        raise Conflict("NodeNotReady", reason)

@@ -10,13 +10,14 @@ Start, preparation and release tasks are in no task counter; what they use is me
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from batchlab.autoscale import SampleHistory
+from batchlab.autoscale import SAMPLE_PERIOD, SampleHistory
 from batchlab.core import inputs, phases, pools
 from batchlab.core.ids import fold
+from batchlab.core.moments import moment
 from batchlab.core.outputs import MeasureNodes
 from batchlab.core.records import AutoScaleRecord, JobRecord, PoolRecord
 from batchlab.core.views import NodeUsage
@@ -24,7 +25,7 @@ from batchlab.core.views import NodeUsage
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
 
-PERIOD_S = 30.0
+PERIOD_S = SAMPLE_PERIOD.total_seconds()
 KEPT = timedelta(days=8)
 """How long samples are kept: longer than the longest interval, 168 hours."""
 RESOURCES = {
@@ -164,8 +165,3 @@ def _added(before: NodeUsage, usage: NodeUsage) -> NodeUsage:
 
 _COUNTS = ("wall_clock_seconds", "disk_read_bytes", "disk_write_bytes", "disk_read_ops",
            "disk_write_ops", "network_in_bytes", "network_out_bytes")  # fmt: skip
-
-
-def moment(seconds: float) -> datetime:
-    """A time on the lab's clock."""
-    return datetime.fromtimestamp(seconds, UTC)

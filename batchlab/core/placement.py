@@ -251,7 +251,7 @@ def manager_may_use(job: JobRecord, node: NodeRecord) -> bool:
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
     """The node that the oldest task has an affinity to, if it has room."""
     hint = job.queue[slots][0][1].spec.affinity_info
-    node = pool.nodes.get(hint.affinity_id.removeprefix("TVM:").lower()) if hint else None
+    node = pool.nodes.get(hint.node_id) if hint else None
     if node is None or node.bucket < slots or not open_to(job, node):
         return None
     return node if hooks.accepts(job, node) else None

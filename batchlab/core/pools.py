@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from batchlab.core import (
@@ -29,6 +29,7 @@ from batchlab.core import (
     references,
 )
 from batchlab.core.ids import fold
+from batchlab.core.moments import moment
 from batchlab.core.records import NodeRecord, PoolRecord
 from batchlab.core.specs import (
     Deallocation,
@@ -269,7 +270,7 @@ def _ask(core: Core, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
         code = "CommunicationEnabledPoolReachedMaxVMCount"
         add_error(pool, ResizeError(code=code, message=message))
         count = max(0, MOST - len(pool.nodes))
-    stamp = datetime.fromtimestamp(core.now, UTC).strftime("%Y%m%dt%H%M%Sz")
+    stamp = moment(core.now).strftime("%Y%m%dt%H%M%Sz")
     for _ in range(count):
         pool.node_count += 1
         node_id = f"tvm-{pool.number:010d}_{pool.node_count}-{stamp}"

@@ -39,7 +39,7 @@ def preempt(core: Core, pool: PoolRecord) -> None:
     ]
     coming = sum(_slots(run) for run in victims if run.ending)
     victims = [run for run in victims if not run.ending]
-    victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
+    victims.sort(key=_least_lost)
     for job, size, task in _queued(pool):
         if not victims or _priority(victims[0]) >= job.spec.priority:
             return
@@ -76,7 +76,7 @@ def _restart_manager(core: Core, pool: PoolRecord, job: JobRecord) -> None:
     if any(run.ending == "requeue" for run in runs):
         return  # room is being made
     victims = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
-    victims.sort(key=lambda run: (_priority(run), -run.started, -run.id.number))
+    victims.sort(key=_least_lost)
     slots = placement.manager_slots(pool, manager)
     for run in _cheapest(victims, job, slots, at_most=job.spec.priority):
         _interrupt(core, job, run)
@@ -156,6 +156,11 @@ def _free(node: NodeRecord, chosen: list[RunRecord]) -> int:
 
 def _slots(run: RunRecord) -> int:
     return run.task.slots if run.task else 0
+
+
+def _least_lost(run: RunRecord) -> tuple[int, float, int]:
+    """Who goes first: the lowest priority, and of it what started last."""
+    return _priority(run), -run.started, -run.id.number
 
 
 def _priority(run: RunRecord) -> int:

@@ -19,6 +19,7 @@ from batchlab.core.records import (
     ScheduleRecord,
     TaskRecord,
 )
+from batchlab.core.specs import read_thumbprint
 from batchlab.core.views import Reason
 from batchlab.errors import invalid
 
@@ -70,7 +71,7 @@ def met(core: Core, condition: questions.Condition) -> bool:
         case questions.CertificateIs(thumbprint=thumbprint, state=state):
             _check(state, _CERTIFICATE)
             if state == "deleted":
-                return thumbprint not in core.certificates
+                return read_thumbprint(thumbprint) not in core.certificates
             return certificates.find(core, thumbprint).phase.state == state
         case questions.TasksCompleted(job_id=job_id):
             job = core.job(job_id)

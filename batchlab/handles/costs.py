@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -10,7 +11,20 @@ from batchlab.core.views import CostView
 from batchlab.errors import NotFound, invalid
 from batchlab.handles.base import Shown
 
-__all__ = ["Cost", "VmSizes"]
+__all__ = ["Cost", "VmSizes", "amount", "money"]
+
+
+def amount(value: float) -> str:
+    """Two decimals, or, of less than a tenth, as many as show two digits; six at most."""
+    digits = 2
+    if 0 < value < 0.1:
+        digits = min(6, 1 - math.floor(math.log10(value)))
+    return f"{value:,.{digits}f}"
+
+
+def money(dollars: float) -> str:
+    """US dollars, with as many digits as matter."""
+    return f"${amount(dollars)}"
 
 
 class Cost(Shown, Sequence[CostView]):
@@ -75,9 +89,9 @@ class Cost(Shown, Sequence[CostView]):
         if not self._rows:
             return "no node has had a machine yet"
         text = (
-            f"{self.node_hours:,.2f} node-hours: {self.task_hours:,.2f} ran tasks, "
-            f"{self.idle_hours:,.2f} idled; ${self.cost:,.2f} at list prices, "
-            f"${self.idle_cost:,.2f} of it for idling"
+            f"{amount(self.node_hours)} node-hours: {amount(self.task_hours)} ran tasks, "
+            f"{amount(self.idle_hours)} idled; {money(self.cost)} at list prices, "
+            f"{money(self.idle_cost)} of it for idling"
         )
         return text + "".join(f" ({size}: no price is known)" for size in self.unpriced)
 

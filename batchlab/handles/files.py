@@ -7,7 +7,6 @@ or streamed to disk. Paths are relative to the task's directory, or to the node'
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -15,6 +14,7 @@ from typing import Any, Literal, overload
 from batchlab.core.questions import LocateNode, LocateTask, Location
 from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
 from batchlab.errors import InvalidRequest, invalid
+from batchlab.handles.arriving import arriving
 from batchlab.handles.base import Shown
 from batchlab.handles.following import follow as pieces
 from batchlab.handles.following import tail
@@ -142,18 +142,12 @@ class Files(Shown):
         """
         where, name = self._locate(), as_path(path)
         size = self._size(where, name)
-        target = _target(to, name)
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            with part.open("xb") as file:
-                for block in self._blocks(where, name, 0, size):
-                    file.write(block)
-            part.replace(target)
-        except OSError as error:
-            raise invalid("to", str(to), error.strerror or str(error),
-                          owner="Files.download") from None  # fmt: skip
-        finally:
-            part.unlink(missing_ok=True)
+        with (
+            arriving(to, Path(name).name, "Files.download") as (part, target),
+            part.open("xb") as file,
+        ):
+            for block in self._blocks(where, name, 0, size):
+                file.write(block)
         return target
 
     @verb
@@ -209,11 +203,3 @@ def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise invalid(name, value, "must be a whole number", owner="Files")
     return int(value.__index__())
-
-
-def _target(to: Any, path: str) -> Path:
-    try:
-        target = Path(to).expanduser()
-    except TypeError:
-        raise invalid("to", to, "must be a path on this machine", owner="Files") from None
-    return target / Path(path).name if target.is_dir() else target

@@ -42,7 +42,7 @@ def frame(
 ) -> Any:
     """Make a frame of views; see `batchlab.handles.base.Handles.to_frame`."""
     known = {name: (get, kind) for name, get, kind in _columns(view)}
-    chosen = _chosen(columns, known, owner)
+    chosen = _chosen(columns, [name for name in known if name != index], owner)
     try:
         import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
     except ImportError:
@@ -64,8 +64,7 @@ def frame(
     return table
 
 
-def _chosen(columns: Any, known: Iterable[str], owner: str) -> list[str]:
-    names = list(known)[1:]  # the first is the index
+def _chosen(columns: Any, names: list[str], owner: str) -> list[str]:
     if columns is None:
         return names
     if isinstance(columns, str) or not isinstance(columns, Iterable):
@@ -83,9 +82,7 @@ Column = tuple[str, Callable[[Any], Any], str]
 
 @cache
 def _columns(view: type[View]) -> list[Column]:
-    columns = list(_spread(view, "", lambda whole: whole))
-    key = "id" if "id" in view.__struct_fields__ else "node_id"
-    return sorted(columns, key=lambda column: column[0] != key)
+    return list(_spread(view, "", lambda whole: whole))
 
 
 def _spread(

@@ -50,7 +50,7 @@ from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.progressing import job_of, progressing
 from batchlab.handles.task import Task, Tasks, count_text
-from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given, seconds, verb
 
 if TYPE_CHECKING:
     from batchlab.reports import Report
@@ -343,11 +343,6 @@ class Jobs(Handles[Job]):
     def _summary(self) -> str:
         lines = [f"{v.id}  {v.state}, {count_text(v.task_counts)}" for v in self.views()]
         return "\n".join(lines) or "no jobs"
-
-
-def given(**properties: Any) -> dict[str, Any]:
-    """What of these was given: None is as if it were not."""
-    return {name: value for name, value in properties.items() if value is not None}
 
 
 def as_pool_info(pool: Any, owner: str) -> Any:

@@ -1,43 +1,23 @@
-"""What both kinds of lab can do: make pools, jobs and job schedules, and list them."""
+"""What both kinds of lab can do: list what is there, make more (`creating`), serve and report."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
 from batchlab.core.questions import GetCost
-from batchlab.core.specs import (
-    AllTasksComplete,
-    AutoPoolSpecification,
-    JobConstraints,
-    JobManagerTask,
-    JobPreparationTask,
-    JobReleaseTask,
-    JobScheduleSpec,
-    JobSpec,
-    NodeFill,
-    PoolInfo,
-    PoolSpec,
-    Schedule,
-    StartTask,
-    TaskFailure,
-    TaskSchedulingPolicy,
-    UserAccount,
-)
 from batchlab.drivers.ports import Connection
-from batchlab.handles.applications import Application, Applications
+from batchlab.handles.applications import Applications
 from batchlab.handles.base import Shown, reported, watched
-from batchlab.handles.certificates import Certificate, Certificates, read_certificate
+from batchlab.handles.certificates import Certificates
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.handles.job import Job, Jobs, as_pool_info, given
-from batchlab.handles.job_schedule import JobSchedule, JobSchedules
-from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool, Pools
+from batchlab.handles.creating import Creating
+from batchlab.handles.job import Jobs
+from batchlab.handles.job_schedule import JobSchedules
+from batchlab.handles.pool import Pools
 from batchlab.handles.storage import Storage
-from batchlab.handles.verbs import Duration, ask_for, verb
+from batchlab.handles.verbs import verb
 
 if TYPE_CHECKING:
     from batchlab.reports import Report
@@ -46,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseLab"]
 
 
-class BaseLab(Shown):
+class BaseLab(Creating, Shown):
     """What both kinds of lab can do."""
 
     __slots__ = ("_connection", "_description")
@@ -108,252 +88,6 @@ class BaseLab(Shown):
     def storage(self) -> Storage:
         """Its data: containers of blobs, by name."""
         return Storage(self._connection)
-
-    @verb
-    def create_pool(
-        self,
-        id: str,  # noqa: A002
-        *,
-        vm_size: str | None = None,
-        target_dedicated_nodes: int | None = None,
-        resize_timeout: Duration = None,
-        task_slots_per_node: int | None = None,
-        task_scheduling_policy: TaskSchedulingPolicy | NodeFill | None = None,
-        start_task: StartTask | str | None = None,
-        target_low_priority_nodes: int | None = None,
-        enable_auto_scale: bool | None = None,
-        auto_scale_formula: str | None = None,
-        auto_scale_evaluation_interval: Duration = None,
-        application_package_references: PackageReferences | None = None,
-        certificate_references: CertificateReferences | None = None,
-        enable_inter_node_communication: bool | None = None,
-        user_accounts: Sequence[UserAccount] | None = None,
-        display_name: str | None = None,
-        metadata: dict[str, str] | None = None,
-    ) -> Pool:
-        """Create a pool and begin to give it nodes; the parameters are those of `PoolSpec`.
-
-        Parameters
-        ----------
-        id : str
-        vm_size : str, default "small"
-            ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
-            Azure's, such as ``standard_d4s_v3``; `vm_sizes` has those with a known price.
-        target_dedicated_nodes : int, default 0
-        resize_timeout : duration, default 15 minutes
-        task_slots_per_node : int, default 1
-        task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
-        start_task : StartTask or str, optional
-        target_low_priority_nodes : int, default 0
-            Spot nodes beside the dedicated ones.
-        enable_auto_scale : bool, default False
-            Whether the pool follows a formula instead of targets.
-        auto_scale_formula : str, optional
-        auto_scale_evaluation_interval : duration, default 15 minutes
-        application_package_references : list of ApplicationPackageReference, optional
-            What each node unpacks when it starts; applications, packages and ids say the same.
-        certificate_references : list of CertificateReference, optional
-            What each node has from its start; certificates and thumbprints say the same.
-        enable_inter_node_communication : bool, default False
-            Whether nodes talk to each other; needed for multi-instance tasks.
-        user_accounts : list of UserAccount, optional
-        display_name : str, optional
-        metadata : mapping, optional
-
-        Raises
-        ------
-        Conflict
-            ``PoolExists``, ``PoolQuotaReached``, ``PoolBeingDeleted``,
-            ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``.
-        InvalidRequest
-            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
-        """
-        spec = PoolSpec(**given(
-            id=id, vm_size=vm_size, target_dedicated_nodes=target_dedicated_nodes,
-            resize_timeout=resize_timeout, task_slots_per_node=task_slots_per_node,
-            task_scheduling_policy=task_scheduling_policy, start_task=start_task,
-            target_low_priority_nodes=target_low_priority_nodes,
-            enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
-            auto_scale_evaluation_interval=auto_scale_evaluation_interval,
-            application_package_references=application_package_references,
-            certificate_references=certificate_references,
-            enable_inter_node_communication=enable_inter_node_communication,
-            user_accounts=user_accounts, display_name=display_name,
-            metadata=metadata,
-        ))  # fmt: skip
-        self._connection.request(CreatePool(spec=spec))
-        return Pool(self._connection, spec.id)
-
-    @verb
-    def create_job(
-        self,
-        id: str,  # noqa: A002
-        pool: Pool | PoolInfo | AutoPoolSpecification | str,
-        *,
-        priority: int | None = None,
-        constraints: JobConstraints | None = None,
-        job_preparation_task: JobPreparationTask | str | None = None,
-        job_release_task: JobReleaseTask | str | None = None,
-        on_all_tasks_complete: AllTasksComplete | None = None,
-        on_task_failure: TaskFailure | None = None,
-        job_manager_task: JobManagerTask | None = None,
-        uses_task_dependencies: bool | None = None,
-        max_parallel_tasks: int | None = None,
-        allow_task_preemption: bool | None = None,
-        common_environment_settings: dict[str, str] | None = None,
-        display_name: str | None = None,
-        metadata: dict[str, str] | None = None,
-    ) -> Job:
-        """Create a job; the parameters are those of `JobSpec`.
-
-        Parameters
-        ----------
-        id : str
-        pool : Pool, PoolInfo, AutoPoolSpecification or str
-            Where it runs; the pool need not exist yet, or is made for the job.
-        priority : int, default 0
-            -1000 to 1000.
-        constraints : JobConstraints, optional
-        job_preparation_task : JobPreparationTask or str, optional
-            Runs on a node before the first task of the job there.
-        job_release_task : JobReleaseTask or str, optional
-            Runs there when the job ends; needs a preparation task.
-        on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
-        on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
-        job_manager_task : JobManagerTask, optional
-            A task that is created with the job and runs first.
-        uses_task_dependencies : bool, default False
-        max_parallel_tasks : int, default -1
-        allow_task_preemption : bool, default False
-        common_environment_settings : mapping or list of EnvironmentSetting, optional
-        display_name : str, optional
-        metadata : mapping, optional
-
-        Raises
-        ------
-        Conflict
-            ``JobExists``, ``JobWithSameIdExists``, ``ActiveJobAndScheduleQuotaReached``,
-            ``JobBeingDeleted``.
-        InvalidRequest
-            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
-        """
-        spec = JobSpec(**given(
-            id=id, pool_info=as_pool_info(pool, "create_job"), priority=priority,
-            constraints=constraints, job_preparation_task=job_preparation_task,
-            job_release_task=job_release_task, on_all_tasks_complete=on_all_tasks_complete,
-            on_task_failure=on_task_failure, job_manager_task=job_manager_task,
-            uses_task_dependencies=uses_task_dependencies, max_parallel_tasks=max_parallel_tasks,
-            allow_task_preemption=allow_task_preemption,
-            common_environment_settings=common_environment_settings, display_name=display_name,
-            metadata=metadata,
-        ))  # fmt: skip
-        self._connection.request(CreateJob(spec=spec))
-        return Job(self._connection, spec.id)
-
-    @verb
-    def create_job_schedule(
-        self,
-        id: str,  # noqa: A002
-        *,
-        schedule: Schedule | Duration,
-        job_specification: JobSpec,
-        display_name: str | None = None,
-        metadata: dict[str, str] | None = None,
-    ) -> JobSchedule:
-        """Create a job schedule; its jobs are ``id:job-1``, ``id:job-2`` ...
-
-        Parameters
-        ----------
-        id : str
-        schedule : Schedule or duration
-            When; a span of time is a recurrence interval.
-        job_specification : JobSpec
-            What; without an id.
-        display_name : str, optional
-        metadata : mapping, optional
-
-        Raises
-        ------
-        Conflict
-            ``JobScheduleExists``, ``JobScheduleWithSameIdExists``,
-            ``ActiveJobAndScheduleQuotaReached``.
-        """
-        spec = JobScheduleSpec(**given(
-            id=id, schedule=schedule, job_specification=job_specification,
-            display_name=display_name, metadata=metadata,
-        ))  # fmt: skip
-        self._connection.request(CreateJobSchedule(spec=spec))
-        return JobSchedule(self._connection, spec.id)
-
-    @verb
-    def create_application(
-        self,
-        id: str,  # noqa: A002
-        *,
-        display_name: str | None = None,
-        allow_updates: bool | None = None,
-    ) -> Application:
-        """Create an application; its packages are added with `Application.create_package`.
-
-        Parameters
-        ----------
-        id : str
-            1 to 64 letters, digits, hyphens and underscores.
-        display_name : str, optional
-        allow_updates : bool, default True
-            Whether a version may be replaced or deleted.
-
-        Raises
-        ------
-        Conflict
-            ``ResourceAlreadyExists``; ``OperationInvalidForCurrentState``: there are 20.
-        """
-        ask_for(self._connection, CreateApplication, "create_application", application_id=id,
-                display_name=display_name, allow_updates=allow_updates)  # fmt: skip
-        return Application(self._connection, id)
-
-    @verb
-    def create_certificate(
-        self,
-        data: bytes | str | os.PathLike[str],
-        *,
-        password: str | None = None,
-        certificate_format: str | None = None,
-        thumbprint: str | None = None,
-        thumbprint_algorithm: str = "sha1",
-    ) -> Certificate:
-        """Add a certificate. Azure retired them in February 2024; they are here as a lesson.
-
-        The private key and the password are kept in the memory of the lab and of its nodes, and
-        written where they are for: into the ``certs`` directory of runs. No view, no display and
-        no journal has them.
-
-        Parameters
-        ----------
-        data : bytes, path, or text in base 64
-            A pfx (PKCS #12) or a cer (X.509, DER or PEM).
-        password : str, optional
-            Of a pfx.
-        certificate_format : {"pfx", "cer"}, optional
-            By the name of the file if omitted, else ``pfx``.
-        thumbprint : str, optional
-            Refused unless it is that of the certificate; computed if omitted.
-        thumbprint_algorithm : {"sha1"}, default "sha1"
-
-        Raises
-        ------
-        Conflict
-            ``CertificateExists``; ``OperationInvalidForCurrentState``: the package cryptography
-            is not installed.
-        InvalidRequest
-            ``InvalidPropertyValue``: no certificate, another thumbprint, a wrong password;
-            ``MissingRequiredProperty``: a pfx that needs one.
-        """
-        request, secret = read_certificate(
-            data, password, certificate_format, thumbprint, thumbprint_algorithm
-        )
-        self._connection.request(request, secret)
-        return Certificate(self._connection, request.thumbprint)
 
     def watch(self) -> Any:
         """A live display of everything: nodes, what runs on them, why tasks wait, and any moment

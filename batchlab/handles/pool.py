@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.inputs import (
     DeletePool,
-    DisableAutoScale,
-    EnableAutoScale,
     MeasurePool,
     RemoveNodes,
     ReplacePoolProperties,
@@ -20,14 +18,7 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.pages import matching
 from batchlab.core.phases import MOVES
-from batchlab.core.questions import (
-    EvaluateAutoScale,
-    GetCost,
-    GetPool,
-    ListAutoScaleRuns,
-    ListPools,
-    PoolIs,
-)
+from batchlab.core.questions import GetCost, GetPool, ListPools, PoolIs
 from batchlab.core.specs import (
     ApplicationPackageReference,
     CertificateReference,
@@ -39,8 +30,9 @@ from batchlab.core.specs import (
 from batchlab.core.views import PoolView, ResizeError
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
+from batchlab.handles.auto_scaling import AutoScaling
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
+from batchlab.handles.base import Handle, Handles, Seen, reported
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.node import Node, Nodes
@@ -50,8 +42,6 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
     from batchlab.laboratory import AutoScaleLab
-
-if TYPE_CHECKING:
     from batchlab.reports import Report
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
@@ -63,7 +53,7 @@ _HAD = frozenset(MOVES["node"]) - {"creating", "preempted"}
 """The states of a node that has its machine."""
 
 
-class Pool(Handle, Awaited):
+class Pool(Handle, Awaited, AutoScaling):
     """A set of nodes. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
@@ -147,65 +137,6 @@ class Pool(Handle, Awaited):
                 target_low_priority_nodes=target_low_priority_nodes,
                 resize_timeout=resize_timeout,
                 node_deallocation_option=node_deallocation_option)  # fmt: skip
-
-    @verb
-    def enable_auto_scale(
-        self,
-        auto_scale_formula: Formula | str | None = None,
-        *,
-        auto_scale_evaluation_interval: Duration = None,
-    ) -> None:
-        """Have it follow a formula; the first evaluation comes at once.
-
-        Parameters
-        ----------
-        auto_scale_formula : Formula or str, optional
-            The present one, where there is one, if omitted.
-        auto_scale_evaluation_interval : duration, default 15 minutes
-            5 minutes to 168 hours; it begins anew.
-
-        Raises
-        ------
-        FormulaError
-            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
-        Conflict
-            ``PoolBeingResized``, ``PoolBeingDeleted``.
-        ServerBusy
-            ``TooManyEnableAutoScaleRequests``: less than 30 s after the last time.
-        """
-        ask_for(self._connection, EnableAutoScale, "Pool.enable_auto_scale", pool_id=self._id,
-                auto_scale_formula=_formula(auto_scale_formula),
-                auto_scale_evaluation_interval=auto_scale_evaluation_interval)  # fmt: skip
-
-    @verb
-    def disable_auto_scale(self) -> None:
-        """Stop following the formula; the targets stay."""
-        ask_for(self._connection, DisableAutoScale, "Pool.disable_auto_scale",
-                pool_id=self._id)  # fmt: skip
-
-    @verb
-    def evaluate_auto_scale(self, auto_scale_formula: Formula | str) -> AutoScaleRun:
-        """What a formula would decide now, with the samples there are; nothing changes.
-
-        Samples are taken while autoscale is enabled.
-
-        Raises
-        ------
-        FormulaError
-            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
-        """
-        text = _formula(auto_scale_formula)
-        if not isinstance(text, str):
-            raise invalid("auto_scale_formula", text, "must be a Formula or text",
-                          owner="Pool.evaluate_auto_scale")  # fmt: skip
-        question = EvaluateAutoScale(pool_id=self._id, auto_scale_formula=text)
-        run: AutoScaleRun = self._connection.ask(question)
-        return run
-
-    @property
-    def auto_scale_history(self) -> AutoScaleHistory:
-        """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
-        return AutoScaleHistory(self._connection.ask(ListAutoScaleRuns(pool_id=self._id)))
 
     def auto_scale_lab(self, auto_scale_formula: Formula | str | None = None) -> AutoScaleLab:
         """A place to work on its formula: what it decides, what it would have done, and apply it.
@@ -363,13 +294,6 @@ class Pool(Handle, Awaited):
             self._connection.wait(goal, limit, look)
 
 
-class AutoScaleHistory(list[AutoScaleRun], Shown):
-    """The evaluations of a pool, the oldest first; each can `explain` itself."""
-
-    def __repr__(self) -> str:
-        return "\n".join(map(repr, self)) or "no evaluation yet"
-
-
 class Pools(Handles[Pool]):
     """The pools of a lab by id, in order of creation."""
 
@@ -409,11 +333,3 @@ def _node_ids(node_list: Any) -> list[str]:
             reason = "must be a node or its id"
             raise invalid(f"node_list[{index}]", item, reason, owner="Pool.remove_nodes")
     return [item.id if isinstance(item, Node) else item for item in items]
-
-
-def _formula(formula: Any) -> Any:
-    if formula is None or isinstance(formula, str):
-        return formula
-    from batchlab.autoscale import Formula  # noqa: PLC0415 - only for those who have one
-
-    return formula.text if isinstance(formula, Formula) else formula

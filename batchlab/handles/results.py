@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from batchlab.core.ids import fold
 from batchlab.core.outputs import TaskChanged
-from batchlab.core.questions import CountTasks, ListTaskIds, PageTasks, TaskCompletedSince, TaskIs
+from batchlab.core.questions import CountTasks, ListTaskIds, TaskCompletedSince, TaskIs
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import TaskView
 from batchlab.drivers.calls import ERROR, EXIT, RESULT, VALUE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, NotFound, TaskFailed
 from batchlab.handles.base import Handle, Seen, Shown
+from batchlab.handles.paging import task_ids
 from batchlab.handles.progressing import Standing, progressing
 from batchlab.handles.storage import told
 from batchlab.handles.verbs import Duration, Watch, seconds, verb
@@ -345,14 +346,5 @@ def _taken(pending: dict[str, Task], ids: Iterable[str]) -> list[Task]:
     return [task for task in found if task is not None]
 
 
-def _completed_ids(connection: Connection, job_id: str) -> list[str]:
-    ids: list[str] = []
-    after: int | None = 0
-    while after is not None:
-        page = connection.ask(
-            PageTasks(job_id=job_id, where=(("state", ("completed",)),), after=after,
-                      limit=10_000, only_ids=True)
-        )  # fmt: skip
-        ids += page.items
-        after = page.next
-    return ids
+def _completed_ids(connection: Connection, job_id: str) -> Iterator[str]:
+    return task_ids(connection, job_id, (("state", ("completed",)),))

@@ -8,7 +8,6 @@ names. What a store says is told in Azure's words: ``ContainerNotFound``, ``Blob
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from batchlab.core.specs import check_blob_name, check_container_name
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
+from batchlab.handles.arriving import arriving
 from batchlab.handles.base import Shown
 from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer
@@ -100,22 +100,8 @@ class Container(Shown):
             ``BlobNotFound``, ``ContainerNotFound``.
         """
         name = _blob_name(blob)
-        try:
-            target = Path(to).expanduser()
-        except TypeError:
-            raise invalid("to", to, "must be a path on this machine", owner=_OWNER) from None
-        target = target / name.rpartition("/")[2] if target.is_dir() else target
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-        if not target.parent.is_dir():
-            raise invalid("to", str(to), "its directory is not there", owner=_OWNER)
-        try:
-            with told():
-                self._blobs.download(name, str(part))
-            part.replace(target)
-        except OSError as error:
-            raise invalid("to", str(to), error.strerror or str(error), owner=_OWNER) from None
-        finally:
-            part.unlink(missing_ok=True)
+        with arriving(to, name.rpartition("/")[2], _OWNER) as (part, target), told():
+            self._blobs.download(name, str(part))
         return target
 
     @verb

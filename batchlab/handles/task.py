@@ -16,9 +16,7 @@ from batchlab.core.questions import (
     ListSubtasks,
     ListTaskIds,
     LocateTask,
-    PageTasks,
     TaskIs,
-    TaskPage,
     TasksCompleted,
 )
 from batchlab.core.specs import (
@@ -41,17 +39,13 @@ from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
+from batchlab.handles.paging import task_ids, task_views
 from batchlab.handles.progressing import progressing, tasks_of
 from batchlab.handles.results import SeenResult
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Explanation", "Task", "Tasks"]
-
-PAGE = 500
-"""Views that are asked for at a time: some milliseconds of the service's time."""
-MANY = 10_000
-"""Ids that are asked for at a time."""
 
 
 class Task(Handle, Awaited):
@@ -252,26 +246,19 @@ class Tasks(Handles[Task], Awaited):
     def ids(self) -> list[str]:
         """All ids, in order of creation."""
         if self._where:
-            return list(self._pages(only_ids=True))
+            return list(task_ids(self._connection, self._job_id, self._where))
         ids: list[str] = self._connection.ask(ListTaskIds(job_id=self._job_id))
         return ids
 
     def views(self, *states: str) -> Iterator[TaskView]:
         """A frozen picture of each task (in one of the states), a page of them at a time."""
-        return (self.filter(state=states) if states else self)._pages()
+        where = self.filter(state=states)._where if states else self._where
+        return task_views(self._connection, self._job_id, where)
 
     def first(self, count: int) -> list[TaskView]:
         """A frozen picture of the first tasks."""
-        return list(islice(self._pages(limit=count), count))
-
-    def _pages(self, limit: int = PAGE, *, only_ids: bool = False) -> Iterator[Any]:
-        after: int | None = 0
-        while after is not None:
-            question = PageTasks(job_id=self._job_id, where=self._where, after=after,
-                                 limit=MANY if only_ids else limit, only_ids=only_ids)  # fmt: skip
-            page: TaskPage = self._connection.ask(question)
-            yield from page.items
-            after = page.next
+        found = task_views(self._connection, self._job_id, self._where, limit=count)
+        return list(islice(found, count))
 
     @verb
     def wait(

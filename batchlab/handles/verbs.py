@@ -19,7 +19,7 @@ from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
-__all__ = ["STATES", "Duration", "Watch", "ask_for", "check_state", "seconds", "verb"]
+__all__ = ["STATES", "Duration", "Watch", "ask_for", "check_state", "given", "seconds", "verb"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,10 +83,14 @@ def _misfit(
     )
 
 
+def given(**properties: Any) -> dict[str, Any]:
+    """What of these was given: None is as if it were not."""
+    return {name: value for name, value in properties.items() if value is not None}
+
+
 def ask_for(connection: Connection, kind: type[Request], owner: str, /, **properties: Any) -> None:
     """Make a request of checked properties; one that is None is as if it were not given."""
-    given = {name: value for name, value in properties.items() if value is not None}
-    connection.request(kind(**checked(kind, given, owner)))
+    connection.request(kind(**checked(kind, given(**properties), owner)))
 
 
 def check_state(kind: str, state: object, owner: str) -> str:

@@ -24,8 +24,9 @@ from batchlab.core.specs import price_per_hour
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
+from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.base import Shown
-from batchlab.handles.pool import AutoScaleHistory, Pool
+from batchlab.handles.pool import Pool
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
 from batchlab.laboratory.play import MIDNIGHT, Before, as_formula, play, read_conditions

@@ -8,6 +8,7 @@ from typing import Any
 from batchlab.autoscale import Formula
 from batchlab.errors import NotFound, invalid
 from batchlab.handles.base import Shown
+from batchlab.handles.costs import money
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
@@ -81,7 +82,7 @@ class Comparison(Shown, Mapping[str, Simulation]):
                 str(one.most_nodes),
                 f"{one.node_hours:,.1f}",
                 f"{one.idle_share:.0%}",
-                f"${one.cost.cost:,.2f}",
+                money(one.cost.cost),
                 format_wait(one.wait_percentile(50)),
                 format_wait(one.wait_percentile(95)),
                 format_wait(one.wait_percentile(100)),

@@ -17,9 +17,9 @@ from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.views import CostView
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
+from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import Cost
-from batchlab.handles.pool import AutoScaleHistory
 
 __all__ = ["COLUMNS", "Simulation", "missing", "spark"]
 

@@ -20,7 +20,7 @@ from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
 
-LESSONS = ("00", "01", "02", "03", "05", "06", "07", "08", "12")
+LESSONS = ("00", "01", "02", "03", "05", "06", "07", "08", "12", "13")
 """Those that have exercises; each is a module of this package."""
 
 
@@ -174,7 +174,9 @@ def _find(id: Any) -> Exercise:  # noqa: A002
     _load()
     if isinstance(id, str) and id in _known:
         return _known[id]
-    near = get_close_matches(str(id), _known, n=1, cutoff=0.7)
+    lesson, _, number = str(id).partition("-")
+    padded = f"{lesson:0>2}-{number}"
+    near = [padded] if padded in _known else get_close_matches(padded, _known, n=1, cutoff=0.7)
     meant = f"did you mean {near[0]!r}? " if near else ""
     reason = f"{meant}the exercises are {', '.join(exercises)}"
     raise invalid("exercise", id, reason, owner="lessons.check")

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.handles.base import Shown
+from batchlab.handles.costs import money
 from batchlab.reports.numbers import Numbers, count
 from batchlab.reports.story import Story, tables_of
-from batchlab.reports.telling import Grid, grids, money, sentences
+from batchlab.reports.telling import Grid, grids, sentences
 from batchlab.widgets.html import Html, card, table
 from batchlab.widgets.progress import span_text
 from batchlab.widgets.show import is_kernel

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from batchlab.handles.costs import money
 from batchlab.laboratory.results import missing
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
 from batchlab.reports.story import Run
-from batchlab.reports.telling import money
 from batchlab.reports.waiting import REASONS
 
 __all__ = ["INK", "figures"]

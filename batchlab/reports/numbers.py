@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from batchlab.core.questions import GetJob, PageTasks
+from batchlab.core.questions import GetJob
 from batchlab.core.views import TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
+from batchlab.handles.paging import task_views
 from batchlab.reports.nodes import ACTIVITIES, NodeTimes
 from batchlab.reports.series import Series, Steps
 from batchlab.reports.story import Run, Story
@@ -190,19 +191,10 @@ def _blocked(connection: Connection, story: Story) -> Iterator[tuple[int, float,
         name = story.job_name(job)
         try:
             if connection.ask(GetJob(job_id=name)).uses_task_dependencies:
-                yield from _blocked_of(job, _tasks(connection, name), story.life(job)[1])
+                tasks = list(task_views(connection, name))
+                yield from _blocked_of(job, tasks, story.life(job)[1])
         except BatchError:
             continue  # it was deleted, or the lab is closed
-
-
-def _tasks(connection: Connection, job_id: str) -> list[TaskView]:
-    tasks: list[TaskView] = []
-    after: int | None = 0
-    while after is not None:
-        page = connection.ask(PageTasks(job_id=job_id, after=after))
-        tasks += page.items
-        after = page.next
-    return tasks
 
 
 def _blocked_of(job: int, tasks: list[TaskView], end: float) -> Iterator[tuple[int, float, float]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from batchlab.handles.costs import amount, money
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.reports.story import Run, Story
@@ -13,7 +14,7 @@ from batchlab.reports.waiting import REASONS
 from batchlab.watching.tables import JOB_STATES
 from batchlab.widgets.progress import span_text
 
-__all__ = ["Grid", "grids", "money", "sentences"]
+__all__ = ["Grid", "grids", "sentences"]
 
 MOST = 20
 """Rows of a table."""
@@ -34,11 +35,6 @@ class Grid(NamedTuple):
 
 
 _TEXT = ("state", "size", "node", "job", "result", "of a")
-
-
-def money(dollars: float) -> str:
-    """Dollars, with cents where they matter."""
-    return f"${dollars:,.2f}" if dollars >= 0.1 or not dollars else f"${dollars:.4f}"
 
 
 def hours(amount: float) -> str:
@@ -86,7 +82,7 @@ def _nodes(numbers: Numbers) -> list[tuple[str, str]]:
     total = sum(numbers.node_hours.values())
     if numbers.story.kind != "job":
         idle = numbers.node_hours.get("idle", 0.0)
-        text = f"{numbers.machines:,}, {total:,.2f} node-hours" if total else "none"
+        text = f"{numbers.machines:,}, {amount(total)} node-hours" if total else "none"
         told.append(("Nodes", text + (f", {idle / total:.0%} of them idle" if idle else "")))
     if numbers.cost:
         idle = numbers.cost.get("idle", 0.0)

@@ -7,8 +7,8 @@ from batchlab.handles.applications import (
     ApplicationPackages,
     Applications,
 )
+from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.certificates import Certificate, Certificates
-from batchlab.handles.pool import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab, Comparison, Simulation
 from batchlab.widgets import holdings
 from batchlab.widgets.autoscaling import history_card, lab_card, run_card

@@ -16,6 +16,7 @@ from batchlab import formulas
 from batchlab.autoscale import AutoScaleRun, Finding, Formula, FormulaError
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError, NotFound
+from batchlab.handles.costs import money
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab, Figures, figures
 from batchlab.laboratory.recording import LINES
 from batchlab.laboratory.results import Simulation
@@ -231,7 +232,7 @@ def _simulated(simulation: Simulation) -> dict[str, list[float]]:
 def _figures(found: Figures) -> list[str]:
     return [
         f"{found.node_hours:,.1f}",
-        "" if found.cost is None else f"${found.cost:,.2f}",
+        "" if found.cost is None else money(found.cost),
         _wait(found.median_wait),
         _wait(found.p95_wait),
         f"{found.most_nodes:,}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
 from batchlab.errors import BatchError
-from batchlab.handles.pool import AutoScaleHistory
+from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.html import Html, card, code, details, muted, table, tag, time_text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchlab.core.views import CostView
-from batchlab.handles.costs import Cost, VmSizes
+from batchlab.handles.costs import Cost, VmSizes, amount, money
 from batchlab.widgets.html import Html, card, muted, table
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]
@@ -44,7 +44,7 @@ def cost_line(cost: Cost) -> str:
     if not cost:
         return ""
     share = f", {cost.idle_hours / cost.node_hours:.0%} idle" if cost.node_hours else ""
-    return f"${cost.cost:,.2f} for {cost.node_hours:,.2f} node-hours{share}"
+    return f"{money(cost.cost)} for {amount(cost.node_hours)} node-hours{share}"
 
 
 def _cost_row(row: CostView) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def _cost_row(row: CostView) -> tuple[str, ...]:
         row.vm_size,
         "dedicated" if row.is_dedicated else "spot",
         str(row.machines),
-        *(f"{span:,.2f}" if span else "" for span in hours),
+        *(amount(span) if span else "" for span in hours),
         "not known" if price is None else f"${price:.3f}",
-        "not known" if cost is None else f"${cost:,.2f}",
+        "not known" if cost is None else money(cost),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchlab.handles.costs import money
 from batchlab.laboratory.comparing import HEAD, Comparison
 from batchlab.laboratory.results import Simulation, format_wait
 from batchlab.widgets.html import Html, card, details, table, tag
@@ -28,7 +29,7 @@ def simulation_card(simulation: Simulation) -> Html:
         ("Size", simulation.vm_size),
         ("Nodes", f"most {simulation.most_nodes}, mean {simulation.mean_nodes:.1f}"),
         ("Node-hours", f"{simulation.node_hours:,.1f}, {simulation.idle_share:.0%} idle"),
-        ("Cost", f"${simulation.cost.cost:,.2f}"),
+        ("Cost", money(simulation.cost.cost)),
         ("Waits", f"{waits} (median / 95 % / longest)"),
         ("Tasks", _tasks(simulation)),
         ("Evaluations", _evaluations(simulation)),

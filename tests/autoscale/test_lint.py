@@ -1,5 +1,7 @@
 """What lint says before anything runs, and what it is silent about."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from batchlab.autoscale import Finding, Formula
@@ -158,3 +160,20 @@ def test_lint_of_a_guard_that_the_missing_minute_never_lets_through_warns(text, 
 )
 def test_lint_of_a_guard_that_can_be_passed_is_silent_about_the_missing_minute(text):
     assert not [each for each in Formula(text).lint() if "newest minute" in each.message]
+
+
+@pytest.mark.parametrize("minutes", [2, 3, 4, 5, 60])
+def test_lint_hints_at_a_guard_that_samples_pass_without_the_newest_minute(minutes):
+    now = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    unguarded = "$TargetDedicatedNodes = avg($PendingTasks.GetSample(TimeInterval_Hour));"
+    (finding,) = Formula(unguarded).lint()
+    error = Formula(unguarded).evaluate(now=now).error
+    assert error is not None
+    assert finding.hint in str(error)
+    window = f"window = {minutes} * TimeInterval_Minute;\n"
+    formula = Formula(f"{window}$TargetDedicatedNodes = {finding.hint};")
+    assert not formula.lint()
+    seen = [(now - timedelta(seconds=30 * back), 7) for back in range(2, 120)]
+    run = formula.evaluate(samples={"$PendingTasks": seen}, now=now)
+    assert (run.error, run.target_dedicated_nodes) == (None, 7)
+    assert formula.evaluate(now=now).target_dedicated_nodes == 0

@@ -40,6 +40,17 @@ def test_certificate_is_known_by_its_thumbprint_in_any_writing(world: World) -> 
     world.nothing_else()
 
 
+def test_certificate_wait_for_deleted_knows_it_in_any_writing(world: World) -> None:
+    add(world)
+    gone = questions.CertificateIs(thumbprint="AB:" * 19 + "ab", state="deleted")
+    assert not world.core.met(gone)
+    delete(world)
+    assert not world.core.met(gone)
+    world.later(1)
+    assert world.core.met(gone)
+    assert world.told() == [("ForgetCertificate", THUMB)]
+
+
 def test_certificate_that_nobody_has_is_gone_in_a_moment(world: World) -> None:
     add(world)
     delete(world)

@@ -122,6 +122,17 @@ def test_explain_preparation_failed_here_and_the_rest_full_is_not_lasting(world:
     assert isinstance(blocker, StartRun)
 
 
+def test_explain_limit_of_a_job_counts_its_tasks_in_words(world: World) -> None:
+    world.pool(nodes=3)
+    for job, most in (("one", 1), ("two", 2)):
+        world.job(job, max_parallel_tasks=most)
+        world.tasks(*"abc", job=job)
+    assert len(world.runs()) == 3
+    (one,), (two,) = (explain(world, "c", job) for job in ("one", "two"))
+    assert one.text == "Job 'one' runs 1 task, and may run 1 at a time."
+    assert two.text == "Job 'two' runs 2 tasks, and may run 2 at a time."
+
+
 def test_explain_task_of_an_ended_job(world: World) -> None:
     world.job()
     world.tasks("a")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from hooks_help import PREP, REL, finish, hooked
 from world import World
 
 from batchlab.core import inputs
@@ -10,14 +11,6 @@ from batchlab.core.outputs import CancelRun, ForgetJob
 from batchlab.core.specs import JobPreparationTask, JobReleaseTask, TaskConstraints
 from batchlab.core.views import FailureInfo
 from batchlab.errors import Conflict
-
-PREP, REL = "prep", "rel"
-
-
-def hooked(world: World, nodes: int = 1, **kw: object) -> list[str]:
-    ids = world.pool(nodes=nodes)
-    world.job(job_preparation_task=kw.pop("prep", PREP), job_release_task=REL, **kw)
-    return ids
 
 
 def test_preparation_first_task_runs_it_once_and_task_waits(world: World) -> None:
@@ -138,14 +131,6 @@ def test_reboot_reruns_preparation_unless_told_not_to(world: World) -> None:
     assert run.kind == "jobpreparation"  # row 33
     world.exit(run)
     world.exit(world.run())
-
-
-def finish(world: World, *tasks: str) -> None:
-    """Run tasks of job j, and their preparations, to their end."""
-    world.tasks(*tasks)
-    while runs := world.runs():
-        for run in runs:
-            world.exit(run)
 
 
 def test_eight_tasks_on_two_nodes_prepare_once_on_each(world: World) -> None:

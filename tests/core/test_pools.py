@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pools_help import busy, resize, state
 from world import World
 
 from batchlab.core import inputs
@@ -10,30 +11,6 @@ from batchlab.core.outputs import NodeChanged, PoolChanged, StartNode
 from batchlab.core.specs import PoolSpec, TaskConstraints
 
 FIVE_MINUTES = timedelta(minutes=5)
-
-
-def resize(world: World, target: int, option: str = "requeue", **kw: object) -> None:
-    world.feed(
-        inputs.ResizePool(
-            pool_id="p", target_dedicated_nodes=target, node_deallocation_option=option, **kw
-        )
-    )
-
-
-def busy(world: World, nodes: int = 1, **kw: object) -> tuple[list[str], list]:
-    """A pool of one-slot nodes, each running a task of job j."""
-    ids = world.pool(nodes=nodes)
-    world.job()
-    world.tasks(*"abcdef"[:nodes], **kw)
-    return ids, world.runs()
-
-
-def state(world: World) -> tuple[str, int, int, list[str]]:
-    view = world.pool_view()
-    codes = [error.code for error in view.resize_errors]
-    return (
-        view.allocation_state, view.target_dedicated_nodes, view.current_dedicated_nodes, codes,
-    )  # fmt: skip
 
 
 # -- creation -----------------------------------------------------------------------------------

@@ -1,19 +1,12 @@
 """Job release: once, when the job ends, where the preparation left something to undo."""
 
+from hooks_help import finish, hooked
 from world import World
 
 from batchlab.core import inputs
 from batchlab.core.outputs import DeleteFiles, RebootNode, StartRun, StopNode
 from batchlab.core.specs import StartTask
 from batchlab.core.views import FailureInfo
-
-PREP, REL = "prep", "rel"
-
-
-def hooked(world: World, nodes: int = 1, **kw: object) -> list[str]:
-    ids = world.pool(nodes=nodes)
-    world.job(job_preparation_task=kw.pop("prep", PREP), job_release_task=REL, **kw)
-    return ids
 
 
 def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> None:
@@ -87,14 +80,6 @@ def test_release_waits_for_node_that_reboots(world: World) -> None:
     assert isinstance(release, StartRun)
     world.exit(release)
     assert world.job_view().state == "completed"
-
-
-def finish(world: World, *tasks: str) -> None:
-    """Run tasks of job j, and their preparations, to their end."""
-    world.tasks(*tasks)
-    while runs := world.runs():
-        for run in runs:
-            world.exit(run)
 
 
 def test_node_without_a_task_of_the_job_gets_no_release_and_no_row(world: World) -> None:

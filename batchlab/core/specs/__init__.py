@@ -6,7 +6,6 @@ of the service is refused when it is made. Times are `datetime.timedelta`; None 
 
 from batchlab.core.specs.applications import (
     ApplicationPackageReference,
-    check_application_id,
     check_version,
 )
 from batchlab.core.specs.certificates import (
@@ -117,7 +116,6 @@ __all__ = [
     "UserAccount",
     "UserIdentity",
     "VmSize",
-    "check_application_id",
     "check_blob_name",
     "check_container_name",
     "check_interval",

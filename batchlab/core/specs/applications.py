@@ -8,20 +8,13 @@ from typing import Any
 
 import msgspec
 
+from batchlab.core.ids import check_id
 from batchlab.core.model import Model
 from batchlab.errors import invalid
 
 MOST_REFERENCES = 10
 """Application packages that a pool, or a task, may reference."""
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
-
-
-def check_application_id(value: str, name: str = "application_id", owner: str = "") -> None:
-    """Refuse what is no id of an application."""
-    if not _ID.fullmatch(value):
-        raise invalid(name, value, "must be 1 to 64 letters, digits, hyphens and underscores",
-                      owner=owner)  # fmt: skip
 
 
 def check_version(value: str, name: str = "version", owner: str = "") -> None:
@@ -60,7 +53,7 @@ class ApplicationPackageReference(Model, frozen=True, kw_only=True):
         name = self.application_id
         if name.startswith("/") and "/applications/" in name.lower():
             name = name.rpartition("/")[2]
-        check_application_id(name, owner="ApplicationPackageReference")
+        check_id(name, "application_id", "ApplicationPackageReference")
         if self.version is not None:
             check_version(self.version, owner="ApplicationPackageReference")
         msgspec.structs.force_setattr(self, "application_id", name.lower())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from batchlab.core.ids import check_id
+from batchlab.core.ids import check_id, fold
 from batchlab.core.model import Model
 from batchlab.errors import InvalidRequest, invalid
 
@@ -143,3 +143,8 @@ class AffinityInfo(Model, frozen=True, kw_only=True):
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(affinity_id=value) if isinstance(value, str) else None
+
+    @property
+    def node_id(self) -> str:
+        """The node that is meant, under the id that nodes are kept by."""
+        return fold(self.affinity_id.removeprefix("TVM:"))

@@ -28,13 +28,15 @@ from batchlab.errors import InvalidRequest, invalid
 NodeFill = Literal["spread", "pack"]
 JobDefaultOrder = Literal["none", "creationtime"]
 EVALUATION_INTERVAL = timedelta(minutes=15)
+LARGEST_TARGET = 100_000
+"""Nodes of one kind that a pool may want, whoever says so: a user, or its formula."""
 RESIZE_TIMEOUT = timedelta(minutes=15)
 
 
 def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
     """Refuse a number of nodes below zero or beyond reason."""
-    if not 0 <= value <= 100_000:
-        raise invalid(name, value, "must be 0 to 100000", owner=owner)
+    if not 0 <= value <= LARGEST_TARGET:
+        raise invalid(name, value, f"must be 0 to {LARGEST_TARGET}", owner=owner)
 
 
 def check_resize_timeout(value: timedelta, owner: str) -> None:

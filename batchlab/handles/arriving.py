@@ -1,0 +1,53 @@
+"""Copies to this machine: a half copied file is never taken for a whole one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from batchlab.errors import invalid
+
+__all__ = ["arriving"]
+
+
+@contextmanager
+def arriving(to: Any, name: str, owner: str) -> Iterator[tuple[Path, Path]]:
+    """Give a file another name until it is complete.
+
+    Parameters
+    ----------
+    to : path
+        The file that it is to become, or a directory to put it into.
+    name : str
+        What it is called in a directory.
+    owner : str
+        The verb that the user called, for messages.
+
+    Yields
+    ------
+    (Path, Path)
+        Where to write it, and where it is when it is complete.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: it cannot be written there.
+    """
+    try:
+        target = Path(to).expanduser()
+    except TypeError:
+        raise invalid("to", to, "must be a path on this machine", owner=owner) from None
+    target = target / name if target.is_dir() else target
+    if not target.parent.is_dir():
+        raise invalid("to", str(to), "its directory is not there", owner=owner)
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part, target
+        part.replace(target)
+    except OSError as error:
+        raise invalid("to", str(to), error.strerror or str(error), owner=owner) from None
+    finally:
+        part.unlink(missing_ok=True)

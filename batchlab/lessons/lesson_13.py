@@ -1,0 +1,159 @@
+"""Checks of lesson 13: the SDK of Azure Batch, and what the cloud would take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
+from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import sent_back, span, unfinished
+from batchlab.rest.endpoint import Endpoint
+
+POINTS = 40
+FRAMES = 100
+FRAME = timedelta(minutes=6)
+DEADLINE = timedelta(hours=2)
+FEWEST = 6
+"""Two hours without four minutes are nineteen frames for a node: five nodes are too few."""
+
+
+@exercise("13-1", "A pool that Azure would take", Endpoint, Pool)
+def _cloudy(endpoint: Endpoint, pool: Pool) -> str | Missing:
+    client = endpoint.client()
+    found = client.get_pool(pool.id)
+    if not pool.vm_size.startswith("standard_"):
+        return Missing(
+            f"Azure has no size {pool.vm_size!r}.",
+            "lab.vm_sizes lists sizes. Those whose names have one word are of 2015.",
+            "A size of today begins with STANDARD_.",
+        )
+    configuration = found.virtual_machine_configuration
+    if configuration is None:
+        return Missing(
+            "Azure would not know which system to put on the nodes.",
+            "How did the first pool of this lesson say it?",
+            "BatchPoolCreateOptions takes a virtual_machine_configuration; only the client can "
+            "give it, a handle of the lab has no use for one.",
+        )
+    known = list(client.list_supported_images())
+    if not any(_name(image) == _name(configuration) for image in known):
+        return Missing(
+            "there is no such image.",
+            "publisher, offer and sku have to be those of one entry of list_supported_images().",
+            "An entry has an image_reference; it can be given as it is.",
+        )
+    if not any(_both(image) == _both(configuration) for image in known):
+        return Missing(
+            f"the node agent {configuration.node_agent_sku_id!r} does not run on this image.",
+            "Image and node agent belong together.",
+            "The entry of list_supported_images() that has the image has its "
+            "node_agent_sku_id, too.",
+        )
+    if "debian" not in str(configuration.image_reference.offer).lower():
+        return Missing(
+            "that is another system than Debian.",
+            "Look through list_supported_images() once more.",
+            "The offer of an image says what it is.",
+        )
+    if pool.target_dedicated_nodes or pool.target_low_priority_nodes != 2:
+        return Missing(
+            f"it wants {pool.target_dedicated_nodes} dedicated and "
+            f"{pool.target_low_priority_nodes} spot nodes.",
+            "Lesson 06 is about spot nodes. Their target has a name of its own.",
+            "target_low_priority_nodes: what is spot today was called low priority once.",
+        )
+    return "Azure would take this pool."
+
+
+def _name(image: Any) -> tuple[str, ...]:
+    reference = image.image_reference
+    if reference is None:
+        return ()
+    return tuple(
+        str(part).lower() for part in (reference.publisher, reference.offer, reference.sku)
+    )
+
+
+def _both(image: Any) -> tuple[tuple[str, ...], str]:
+    return _name(image), str(image.node_agent_sku_id).lower()
+
+
+@exercise("13-2", "Again, but only what failed", Job)
+def _survey(job: Job) -> str | Missing:
+    waiting = unfinished(job, least=POINTS)
+    if waiting:
+        return waiting
+    failed = len(job.tasks.filter(result="failure"))
+    if failed:
+        return Missing(
+            f"{failed} of the tasks have failed.",
+            "The filter above asks for an exit code. Here you want those that are not 0: ne, or "
+            "those with executionInfo/result eq 'failure'.",
+            "client.reactivate_task takes the ids of the job and of the task; then wait until all "
+            "are completed.",
+        )
+    again = {change.task_id for change in sent_back(job)}
+    if not again:
+        return Missing(
+            "no task has run twice.",
+            "Nothing should be made anew. The tasks that failed are still there.",
+            "Run the cell above again for a job of another name, and reactivate what failed.",
+        )
+    return f"{len(again)} tasks ran again, and all have succeeded."
+
+
+@exercise("13-3", "As few nodes as will do", Pool, Job)
+def _fewest(pool: Pool, job: Job) -> str | Missing:
+    if job.pool_id.lower() != pool.id.lower() or job._connection is not pool._connection:
+        return Missing(
+            "the job runs on another pool.",
+            "Give both: the pool, and the job that ran on it.",
+            f"The pool of this job is {job.pool_id!r}.",
+        )
+    waiting = unfinished(job, least=FRAMES)
+    if waiting:
+        return waiting
+    views = list(job.tasks.views())
+    if any(
+        view.start_time is None or view.end_time is None or view.end_time - view.start_time < FRAME
+        for view in views
+    ):
+        return Missing(
+            "a frame takes six minutes, and some took less.",
+            "How did the rehearsal above know how long a frame takes?",
+            'bl.Workload(rules={"render *": "6m"}), and tasks with the command line '
+            '"render frame".',
+        )
+    begin, end = span(job)
+    if begin - pool.creation_time.timestamp() < 4 * 60 - 1:
+        return Missing(
+            "the nodes came too soon, or were there before.",
+            "In the cloud nodes take their time, and here they should take four minutes.",
+            'bl.SimulatedLab(boot="4m", ...), and a pool of its own for each try.',
+        )
+    count = max(pool.target_dedicated_nodes, len(pool.nodes))
+    if pool.task_slots_per_node > 1:
+        return Missing(
+            "a node of this pool runs more than one frame at a time.",
+            "Say that a frame needs all of a node.",
+            "Leave task_slots_per_node as it is.",
+        )
+    took = timedelta(seconds=end - pool.creation_time.timestamp())
+    if took > DEADLINE:
+        return Missing(
+            f"with {count} nodes it takes {took.total_seconds() / 60:.0f} minutes.",
+            "How many frames can one node do in the time that is left when it is there?",
+            "(120 - 4) / 6 is nineteen and a bit; and a bit of a frame is none.",
+        )
+    if count > FEWEST:
+        return Missing(
+            f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes; fewer would do.",
+            "How many frames can one node do in the time that is left when it is there?",
+            "The job need not be done early, only in time.",
+        )
+    return (
+        f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes, and with one less it "
+        "would be too late."
+    )
