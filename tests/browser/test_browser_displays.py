@@ -43,6 +43,9 @@ def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook
     said = [int(word) for word in notebook.output("counts").split()[1:]]
     for number in range(3):
         notebook.until_counts(*said, number=number)
+    logs = page.evaluate("() => new Set([...document.querySelectorAll('.bl-view')]"
+                         ".map(one => one.parentElement.batchlab.log)).size")  # fmt: skip
+    assert logs == 1, "a page keeps the story of a lab once"
     view = notebook.view(0)
     assert view.locator(".bl-legend .bl-key").first.inner_text().split() == ["r", "16", "running"]
     box = view.bounding_box()

@@ -3,7 +3,9 @@
 import { Log } from "./log.js";
 
 export const AGAIN_MS = 1500; // until whoever got no answer asks again
-const logs = new WeakMap(); // feed -> its log, shared by all views of it
+// feed -> its log, shared by all views of it. It belongs to the page: anywidget loads these scripts
+// anew for each display, so what they hold themselves is never shared.
+const logs = (globalThis[Symbol.for("batchlab.logs")] ??= new WeakMap());
 
 // One log for each feed; whoever looks at it is told of news.
 export function logOf(feed, schema) {
