@@ -6,8 +6,6 @@ Light to start: Dask and the rest are imported by the command that needs them.
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -256,15 +254,42 @@ def _fail(message: str) -> NoReturn:
 
 
 @app.command(context_settings=EXTRA)
-def lab(context: typer.Context) -> None:
+def lab(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Work in a copy here. Without a checkout: ./batchlab-notebooks.",
+        ),
+    ] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the lessons.")] = False,
+) -> None:
     """Open the lessons in JupyterLab.
 
-    Further arguments go to `jupyter lab`, such as --port 9000 or --no-browser.
+    A lesson that you have changed is never overwritten. Further arguments go to `jupyter lab`,
+    such as --port 9000 or --no-browser.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
-    lesson = min(_lessons().glob("*.ipynb"))
-    typer.echo(f"Lessons: {lesson.parent}")
+    from batchlab import notebooks  # noqa: PLC0415
+
+    try:
+        source, own = notebooks.lessons_folder()
+        if only_list:
+            for name, title in notebooks.titles(source):
+                typer.echo(f"{name[:2]}  {title}")
+            return
+        if importlib.util.find_spec("jupyterlab") is None:
+            _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
+        place = source
+        if folder is not None or not own:
+            place = (folder or Path("batchlab-notebooks")).absolute()
+            kept = notebooks.copy_lessons(source, place).kept
+            if kept:
+                typer.echo(f"Yours, though there is a newer one: {', '.join(kept)}")
+    except BatchError as error:
+        _fail(error.message)
+    lesson = min(place.glob("*.ipynb"))
+    typer.echo(f"Lessons: {place}")
     command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
     with subprocess.Popen(command) as jupyter:
         while True:
@@ -341,21 +366,3 @@ def _formula(name: str) -> batchlab.Formula | str:
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(batchlab.formulas.__all__)
         _fail(f"{name} cannot be read ({error}), and is none of: {names}")
-
-
-def _lessons() -> Path:
-    """Where the lessons are: of a checkout its own, else a copy that may be written to."""
-    checkout = Path(batchlab.__file__).parent.parent / "notebooks"
-    if any(checkout.glob("*.ipynb")):
-        return checkout
-    installed = Path(sys.prefix) / "share" / "batchlab" / "notebooks"
-    if not any(installed.glob("*.ipynb")):
-        _fail(f"the lessons are not installed: {installed} is missing; reinstall batchlab")
-    copy = Path.cwd() / "batchlab-notebooks"
-    if copy.exists():
-        return copy
-    try:
-        shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("*.py", "*.cfg", "__pyc*"))
-    except OSError as error:
-        _fail(f"cannot copy the lessons to {copy}: {os.strerror(error.errno or 0)}")
-    return copy

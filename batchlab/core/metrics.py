@@ -107,7 +107,7 @@ def _ready(job: JobRecord) -> int:
 
     A multi-instance task counts as often as it has instances.
     """
-    if job.phase.state not in ("active", "enabling"):
+    if not job.active or job.phase.state not in ("active", "enabling"):
         return 0
     more = sum(
         -slots - 1

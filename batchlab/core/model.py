@@ -218,9 +218,7 @@ def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
         pairs = [(getattr(item, "name", None), getattr(item, "value", None)) for item in value]
     else:
         raise invalid(name, value, "must be a mapping of names to values", owner=owner)
-    notes = (
-        name == "metadata"
-    )  # opaque to the service, whereas a process takes no "A=B" for a name
+    notes = name == "metadata"  # opaque to the service; a process takes no "A=B" for a name
     for key, text in pairs:
         if key == "" and notes:
             raise invalid(name, key, "each item needs a name", owner=owner,

@@ -159,12 +159,11 @@ def drain(core: Core, node: NodeRecord, purpose: str, option: Deallocation) -> N
         _show_reboot(core, node, purpose)
     placement.sort_node(core, node)
     if option in ("requeue", "terminate"):
-        ending = "requeue" if option == "requeue" else "terminate"
         for run in list(node.runs.values()):
             if run.task:
-                tasks.end(core, run.task, ending)
+                tasks.end(core, run.task, option)
         for footprint in list(node.footprints.values()):
-            waiting.return_waiting(core, footprint, "requeued", ending=ending)
+            waiting.return_waiting(core, footprint, "requeued", ending=option)
     core.touch_node(node)
 
 

@@ -262,6 +262,9 @@ class JobScheduleIs(Condition, frozen=True, kw_only=True):
     job_schedule_id: str
     state: str
 
+    def __str__(self) -> str:
+        return f"job schedule {self.job_schedule_id!r} is {self.state}"
+
 
 class TaskIs(Condition, frozen=True, kw_only=True):
     """The task's state is `state`; ``deleted``: it is gone."""

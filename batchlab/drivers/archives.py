@@ -28,6 +28,7 @@ FREE_BYTES = 64 * 2**20
 MOST_GROWTH = 200
 """How many times its own size a larger archive may grow to; honest ones stay far below."""
 _CHUNK = 2**20
+# NotImplementedError is zipfile's own: a compression or version that it does not know.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -92,6 +93,7 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
             size = file.seek(0, 2)
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+            # The last is zipfile's own, of an archive for a later version.
             raise PackageFailed(package, f"it is no zip archive: {error}") from None
         infos = self._zip.infolist()
         self.size = sum(info.file_size for info in infos)

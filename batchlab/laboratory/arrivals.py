@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from batchlab.core.ids import fold
 from batchlab.core.outputs import StartRun, TaskChanged
 from batchlab.drivers.journal import read, replay
 from batchlab.drivers.simulated.workload import Behavior
@@ -364,14 +365,14 @@ def _recorded(path: Path) -> Iterator[Arrival]:
     for (now, item), step in zip(inputs, steps, strict=True):
         for change in step.changes:
             if isinstance(change, TaskChanged):
-                came.setdefault((change.job_id.lower(), change.task_id.lower()), now)
+                came.setdefault((fold(change.job_id), fold(change.task_id)), now)
         for command in step.commands:
             if isinstance(command, StartRun) and command.kind == "task":
                 began[command.run_id] = now
         run_id: Any = getattr(item, "run_id", None)
         if run_id is not None and run_id in began:
             code = getattr(item, "exit_code", 0) or 0
-            took[run_id.job_id.lower(), run_id.task_id.lower()] = Behavior(
+            took[fold(run_id.job_id), fold(run_id.task_id)] = Behavior(
                 duration=timedelta(seconds=now - began.pop(run_id)), exit_code=min(255, abs(code))
             )
     if not came:

@@ -31,7 +31,7 @@ from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
 from batchlab.laboratory.play import MIDNIGHT, Before, as_formula, play, read_conditions
 from batchlab.laboratory.recording import Recording
-from batchlab.laboratory.results import Simulation
+from batchlab.laboratory.results import Simulation, percentile
 
 __all__ = ["AutoScaleLab", "Figures", "figures"]
 
@@ -262,11 +262,9 @@ def figures(
     if prices[0] is not None and prices[1] is not None:
         cost = (hours - spot_hours) * prices[0] + spot_hours * prices[1]
 
-    def wait(percent: int) -> float | None:
-        return waits[max(0, -(-len(waits) * percent // 100) - 1)] if waits else None
-
     most = int(max(nodes, default=0))
-    return Figures(hours, cost, wait(50), wait(95), most, len(waits))
+    typical, long = percentile(waits, 50), percentile(waits, 95)
+    return Figures(hours, cost, typical, long, most, len(waits))
 
 
 def _text(formula: Any, owner: str) -> str:

@@ -30,11 +30,17 @@ _WORKER = "from batchlab.laboratory.parallel import work; work()"
 def play_all(formulas: Sequence[str], conditions: Conditions) -> list[Simulation]:
     """Play each formula; the results in the same order."""
     workers = min(_cores(), len(formulas))
-    looks = conditions.days * DAY_S / 30
-    tasks = len(conditions.arrivals.draw(conditions.days, seed=conditions.seed))
-    if workers < 2 or (tasks + looks) * len(formulas) < WORTH:
+    if workers < 2 or not _is_worth(len(formulas), conditions):
         return [play(formula, conditions) for formula in formulas]
     return _share_out(formulas, conditions, workers)
+
+
+def _is_worth(count: int, conditions: Conditions) -> bool:
+    looks = conditions.days * DAY_S / 30
+    if looks * count >= WORTH:
+        return True  # without drawing tasks only to count them
+    tasks = len(conditions.arrivals.draw(conditions.days, seed=conditions.seed))
+    return (tasks + looks) * count >= WORTH
 
 
 def _share_out(formulas: Sequence[str], conditions: Conditions, workers: int) -> list[Simulation]:

@@ -49,28 +49,17 @@ MOST_DAYS = 31
 _MEASURED = {*RESOURCES, "$SampleNodeCount"}
 
 
-class Conditions:
+class Conditions(msgspec.Struct):
     """What a formula is tried under: everything but the formula. Read by `read_conditions`."""
 
-    def __init__(
-        self,
-        arrivals: Arrivals,
-        spec: dict[str, Any],
-        settings: Settings,
-        boot_s: float,
-        days: float,
-        seed: int,
-        preempted_each_s: float | None,
-        before: Before | None = None,
-    ) -> None:
-        self.arrivals = arrivals
-        self.spec = spec
-        self.settings = settings
-        self.boot_s = boot_s
-        self.days = days
-        self.seed = seed
-        self.preempted_each_s = preempted_each_s
-        self.before = before
+    arrivals: Arrivals
+    spec: dict[str, Any]
+    settings: Settings
+    boot_s: float
+    days: float
+    seed: int
+    preempted_each_s: float | None
+    before: Before | None = None
 
 
 class Before(msgspec.Struct, frozen=True):

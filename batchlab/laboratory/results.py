@@ -21,7 +21,7 @@ from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import Cost
 
-__all__ = ["COLUMNS", "Simulation", "missing", "spark"]
+__all__ = ["COLUMNS", "Simulation", "format_wait", "missing", "percentile", "spark"]
 
 COLUMNS = (
     "seconds",
@@ -131,10 +131,7 @@ class Simulation(Shown):
         if not number or not 0 <= percent <= 100:
             raise invalid("percent", percent, "must be a number from 0 to 100",
                           owner="Simulation.wait_percentile")  # fmt: skip
-        if not self.waits:
-            return timedelta(0)
-        rank = max(0, -(-len(self.waits) * percent // 100) - 1)
-        return timedelta(seconds=round(self.waits[int(rank)], 3))
+        return timedelta(seconds=round(percentile(self.waits, percent) or 0.0, 3))
 
     @property
     def mean_wait(self) -> timedelta:
@@ -225,6 +222,11 @@ class Simulation(Shown):
                 "failed: see runs[...].explain()"
             )
         return "\n".join(lines)
+
+
+def percentile(waits: Sequence[float], percent: float) -> float | None:
+    """How long this part of the tasks (0 to 100) waited at most, of sorted waits."""
+    return waits[max(0, int(-(-len(waits) * percent // 100)) - 1)] if waits else None
 
 
 def spark(values: Sequence[float], width: int = 48) -> str:

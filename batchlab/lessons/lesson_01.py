@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from batchlab.core.outputs import NodeChanged
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import (
-    history,
     most_at_once,
+    node_times,
     sent_back,
     shell_forgotten,
     span,
@@ -47,13 +46,7 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
     if waiting:
         return waiting
     begin, end = span(job)
-    gone = [
-        change.at
-        for change in history(pool)
-        if isinstance(change, NodeChanged)
-        and change.pool_id.lower() == pool.id.lower()
-        and change.state == "leavingpool"
-    ]
+    gone = node_times(pool, pool.id, "leavingpool")
     if len(gone) < 3:
         return Missing(
             f"{len(gone)} nodes have left the pool.",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from batchlab.core.outputs import NodeChanged
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.task import Task
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, not_completed, sent_back, span, unfinished
+from batchlab.lessons.looking import node_times, not_completed, sent_back, span, unfinished
 
 BOOK = "shared/careful.txt"
 
@@ -58,13 +57,7 @@ def _survived(job: Job) -> str | Missing:
     if waiting:
         return waiting
     begin, end = span(job)
-    taken = [
-        change.at
-        for change in history(job)
-        if isinstance(change, NodeChanged)
-        and change.pool_id.lower() == job.pool_id.lower()
-        and change.state == "preempted"
-    ]
+    taken = node_times(job, job.pool_id, "preempted")
     if not taken:
         return Missing(
             "no node of the pool was taken away.",

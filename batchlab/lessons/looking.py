@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchlab.core.outputs import Change, TaskChanged
+from batchlab.core.ids import fold
+from batchlab.core.outputs import Change, NodeChanged, TaskChanged
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
-from batchlab.handles.task import Task
+from batchlab.handles.task import Task, total
 from batchlab.lessons.exercises import Missing
 
 __all__ = [
     "history",
     "most_at_once",
+    "node_times",
     "not_completed",
     "sent_back",
     "shell_forgotten",
@@ -32,6 +34,17 @@ def history(thing: Handle) -> list[Change]:
     return changes
 
 
+def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
+    """When nodes of a pool came into a state; seconds since 1970."""
+    return [
+        change.at
+        for change in history(thing)
+        if isinstance(change, NodeChanged)
+        and fold(change.pool_id) == fold(pool_id)
+        and change.state == state
+    ]
+
+
 def most_at_once(job: Job) -> int:
     """How many tasks of a job ran at the same time, at most; of each task its last run counts."""
     times = [(view.start_time, view.end_time) for view in job.tasks.views()]
@@ -46,7 +59,7 @@ def sent_back(job: Job) -> list[TaskChanged]:
     ran: set[str] = set()
     found = []
     for change in history(job):
-        if not isinstance(change, TaskChanged) or change.job_id.lower() != job.id.lower():
+        if not isinstance(change, TaskChanged) or fold(change.job_id) != fold(job.id):
             continue
         if change.state == "running":
             ran.add(change.task_id)
@@ -58,19 +71,19 @@ def sent_back(job: Job) -> list[TaskChanged]:
 def unfinished(job: Job, least: int = 1) -> Missing | None:
     """Whether the job has so many tasks, and all are completed."""
     counts = job.counts
-    total = counts.active + counts.running + counts.completed
-    if total < least:
+    count = total(counts)
+    if count < least:
         return Missing(
-            f"the job has {_tasks(total)}, and should have {least} or more.",
+            f"the job has {_tasks(count)}, and should have {least} or more.",
             "job.create_tasks takes a list of command lines.",
             'In Python a list times a number is a longer list: ["/bin/true"] * 4.',
         )
-    if counts.completed == total:
+    if counts.completed == count:
         return None
     waiting: Any = job.tasks.filter(state=["active", "preparing", "running"])
     first = waiting[:1][0] if len(waiting) else None
     return Missing(
-        f"{counts.active + counts.running} of {_tasks(total)} of the job are not completed.",
+        f"{counts.active + counts.running} of {_tasks(count)} of the job are not completed.",
         "job.tasks.wait() waits for them, and says so when they will never be.",
         f"Ask one why: job.tasks[{first.id!r}].explain()." if first else "Check once more.",
     )

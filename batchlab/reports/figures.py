@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from batchlab.handles.costs import money
@@ -16,7 +17,7 @@ from batchlab.laboratory.results import missing
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
-from batchlab.reports.story import Run
+from batchlab.reports.story import by
 from batchlab.reports.waiting import REASONS
 
 __all__ = ["INK", "figures"]
@@ -203,10 +204,10 @@ def _preparation(figure: Any, numbers: Numbers) -> bool:
     if not numbers.preparation_hours:
         return False
     story = numbers.story
-    groups: dict[int, list[Run]] = {}
-    for run in story.runs:
-        if run.kind in _KINDS:
-            groups.setdefault(run.node if story.kind == "job" else run.job, []).append(run)
+    groups = by(
+        [run for run in story.runs if run.kind in _KINDS],
+        attrgetter("node" if story.kind == "job" else "job"),
+    )
     name = story.tables.node_ids.__getitem__ if story.kind == "job" else story.job_name
     spent = {
         group: {kind: hours_of(runs, kind) for kind in _KINDS} for group, runs in groups.items()

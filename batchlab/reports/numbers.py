@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from batchlab.core.ids import fold
 from batchlab.core.questions import GetJob
 from batchlab.core.views import TaskView
 from batchlab.drivers.ports import Connection
@@ -111,14 +112,12 @@ def count(connection: Connection, story: Story) -> Numbers:
     waiting = Waiting(story, _blocked(connection, story))
     times = NodeTimes(story)
     states = task_counts(story)
-    tasks = Steps()
-    for run in story.runs:
-        if run.kind == "task":
-            tasks.span("running", run.start, run.end)
+    tasks, line = [run for run in story.runs if run.kind == "task"], Steps()
+    for run in tasks:
+        line.span("running", run.start, run.end)
     reasons = waiting.steps.series([*REASONS, "capacity", "used"], begin, end)
     is_job = story.kind == "job"
     nodes = times.steps.series(ACTIVITIES, begin, end)
-    ends = [run for run in story.runs if run.kind == "task"]
     return Numbers(
         begin=datetime.fromtimestamp(begin, UTC),
         end=datetime.fromtimestamp(end, UTC),
@@ -127,9 +126,9 @@ def count(connection: Connection, story: Story) -> Numbers:
         failed=sum(row[3] for row in states.values()),
         running=sum(row[1] for row in states.values()),
         waiting=sum(row[0] for row in states.values()),
-        retries=sum(run.outcome == "retry" for run in ends),
+        retries=sum(run.outcome == "retry" for run in tasks),
         requeues=sum(run.outcome in ("requeued", "lost") for run in story.runs if run.slots),
-        run_times=sorted(run.seconds for run in ends if run.outcome in ("success", "failure")),
+        run_times=sorted(run.seconds for run in tasks if run.outcome in ("success", "failure")),
         task_hours=hours_of(story.runs, "task"),
         preparation_hours=hours_of(story.runs, "jobpreparation"),
         release_hours=hours_of(story.runs, "jobrelease"),
@@ -141,7 +140,11 @@ def count(connection: Connection, story: Story) -> Numbers:
         cost=_share(story, times) if is_job else _by_activity(times.costs),
         machines=len(story.nodes) if is_job else sum(times.machines.values()),
         unpriced=times.unpriced,
-        lines={"waiting": reasons, "nodes": nodes, "tasks": tasks.series(["running"], begin, end)},
+        lines={
+            "waiting": reasons,
+            "nodes": nodes,
+            "tasks": line.series(["running"], begin, end),
+        },
         story=story,
         times=times,
     )
@@ -198,12 +201,12 @@ def _blocked(connection: Connection, story: Story) -> Iterator[tuple[int, float,
 
 
 def _blocked_of(job: int, tasks: list[TaskView], end: float) -> Iterator[tuple[int, float, float]]:
-    done = {task.id.lower(): _done(task) for task in tasks}
+    done = {fold(task.id): _done(task) for task in tasks}
     numbers = {int(name): at for name, at in done.items() if name.isdecimal()}
     for task in tasks:
         if task.depends_on is None:
             continue
-        wanted = [done.get(name.lower()) for name in task.depends_on.task_ids]
+        wanted = [done.get(fold(name)) for name in task.depends_on.task_ids]
         for ids in task.depends_on.task_id_ranges:
             wanted += [numbers.get(number) for number in range(ids.start, ids.end + 1)]
         known = [at for at in wanted if at is not None]

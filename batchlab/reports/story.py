@@ -5,13 +5,15 @@ An id may have been used twice, after the first thing was deleted: the report is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from batchlab.core.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotFound
 from batchlab.watching.tables import JOB_STATES, KINDS, NOTHING, OUTCOMES, POOL_STATES, Tables
 
-__all__ = ["Run", "Story", "tables_of"]
+__all__ = ["Run", "Story", "by", "tables_of"]
 
 
 class Run(NamedTuple):
@@ -68,6 +70,8 @@ class Story:
     job_pools : dict
         The number of the pool of each job that ever was.
     runs : list of Run
+    all_runs : list of Run
+        Those of everybody: what a job did not get, others had.
     """
 
     def __init__(self, tables: Tables, kind: str, name: str = "") -> None:
@@ -79,7 +83,7 @@ class Story:
         self.slots = dict(zip(columns["sizes"]["pool"], columns["sizes"]["slots"], strict=True))
         self.begin, self.end, self.going_on = 0.0, tables.now, True
         self.pools, self.jobs = list(self._sizes), list(self._turns)
-        self._all_runs = list(self._read_runs())
+        self.all_runs = self._read_runs()
         if kind == "job":
             self._only_job(_number(tables.job_ids, name))
         elif kind == "pool":
@@ -118,7 +122,7 @@ class Story:
         idle = last is None or not (counts["active"][last] or counts["running"][last])
         if idle or not self.going_on:  # nothing has happened any more
             ats = [at for at, n in zip(rows["at"], rows["job"], strict=True) if n == job]
-            ats += [run.end for run in self._all_runs if run.job == job]
+            ats += [run.end for run in self.all_runs if run.job == job]
             ats += [] if last is None else [counts["at"][last]]
             self.end = max(ats)
 
@@ -156,13 +160,13 @@ class Story:
 
     def _chosen_runs(self) -> list[Run]:
         if self.kind == "lab":
-            return self._all_runs
+            return self.all_runs
         if self.kind == "job":
             (job,) = self.jobs
-            return [run for run in self._all_runs if run.job == job and run.start >= self.begin]
+            return [run for run in self.all_runs if run.job == job and run.start >= self.begin]
         pool_of = self.tables.columns["nodes"]["pool"]
         return [
-            run for run in self._all_runs
+            run for run in self.all_runs
             if pool_of[run.node] == self.pools[0] and run.start >= self.begin
         ]  # fmt: skip
 
@@ -176,11 +180,6 @@ class Story:
             node for node in range(len(self.tables.node_ids))
             if node in late and (wanted is None or pool_of[node] in wanted)
         ]  # fmt: skip
-
-    @property
-    def all_runs(self) -> list[Run]:
-        """Those of everybody: what a job did not get, others had."""
-        return self._all_runs
 
     def pool_of(self, node: int) -> int:
         """The number of a node's pool."""
@@ -200,8 +199,16 @@ class Story:
         return "" if pool == NOTHING else self.tables.pool_ids[pool]
 
 
+def by(runs: list[Run], key: Callable[[Run], int]) -> dict[int, list[Run]]:
+    """Runs by the number of their job, or of their node."""
+    groups: dict[int, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups
+
+
 def _number(names: list[str], name: str) -> int:
     """The number of a thing; ids are compared without case."""
-    folded = name.lower()
-    found = [number for number, known in enumerate(names) if known.lower() == folded]
+    key = fold(name)
+    found = [number for number, known in enumerate(names) if fold(known) == key]
     return found[-1] if found else -1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from batchlab.handles.costs import amount, money
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
-from batchlab.reports.story import Run, Story
+from batchlab.reports.story import Run, Story, by
 from batchlab.reports.waiting import REASONS
 from batchlab.watching.tables import JOB_STATES
 from batchlab.widgets.progress import span_text
@@ -146,9 +147,7 @@ def _pools(numbers: Numbers) -> Grid:
 def _jobs(story: Story) -> Grid:
     states = dict(zip(story.tables.columns["turns"]["job"],
                       story.tables.columns["turns"]["state"], strict=True))  # fmt: skip
-    of_job: dict[int, list[Run]] = {}
-    for run in story.runs:
-        of_job.setdefault(run.job, []).append(run)
+    of_job = by(story.runs, attrgetter("job"))
     rows = []
     for job, counts in task_counts(story).items():
         runs = of_job.get(job, [])
@@ -165,9 +164,9 @@ def _jobs(story: Story) -> Grid:
 
 
 def _preparations(story: Story) -> Grid:
-    rows = []
+    rows, of_node = [], by(story.runs, attrgetter("node"))
     for node in story.nodes:
-        runs = [run for run in story.runs if run.node == node]
+        runs = of_node.get(node, [])
         tasks = [run for run in runs if run.kind == "task"]
         spent = [hours_of(runs, kind) for kind in ("task", "jobpreparation", "jobrelease")]
         rows.append((story.tables.node_ids[node], f"{len(tasks):,}",

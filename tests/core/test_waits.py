@@ -223,3 +223,10 @@ def test_wait_job_whose_manager_cannot_run_says_why(world: World) -> None:
     assert verdict(world, ENDED) == "hope"
     world.exit(world.run())
     assert verdict(world, ENDED) == "met"
+
+
+def test_every_condition_is_a_statement_as_text() -> None:
+    goal = questions.JobScheduleIs(job_schedule_id="s", state="completed")
+    assert str(goal) == "job schedule 's' is completed"
+    for condition in questions.Condition.__subclasses__():
+        assert "__str__" in vars(condition), condition

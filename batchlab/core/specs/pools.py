@@ -195,7 +195,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     def _check_users(self) -> None:
         check_accounts(self.user_accounts, "PoolSpec")
         identity = self.start_task.user_identity if self.start_task else None
-        if identity and identity.username is not None:
+        if identity:
             check_known(identity, self.user_accounts, "StartTask")
 
     def _check_auto_scale(self) -> None:

@@ -156,7 +156,7 @@ async def scale_when_asked(cluster: Any, scheduler: Any) -> None:
         except OSError:
             return
         if wanted and cluster.status == Status.running:
-            with contextlib.suppress(NotImplementedError):
+            with contextlib.suppress(NotImplementedError):  # Dask's own: it cannot be scaled
                 result = cluster.scale(wanted)
                 if asyncio.iscoroutine(result):
                     await result

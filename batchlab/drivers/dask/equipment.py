@@ -49,7 +49,7 @@ class Equipment:
         self._store = store
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._installed: dict[str, None] = {}
+        self._installed: set[str] = set()
 
     # -- certificates ---------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Equipment:
                 return
             with open(mark, "w", encoding="utf-8") as file:
                 file.write(package.digest)
-        self._installed[directory] = None
+        self._installed.add(directory)
 
     def _unpack(self, package: PackageToInstall, target: str, wanted: Wanted) -> None:
         aside = tempfile.mkdtemp(prefix="package-", dir=f"{self._root}/volatile")

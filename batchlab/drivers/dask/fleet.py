@@ -30,7 +30,7 @@ from batchlab.core.views import FailureInfo
 from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent
-from batchlab.drivers.dask.folders import NodeFolders, lab_folder
+from batchlab.drivers.dask.folders import NodeFolders
 from batchlab.drivers.dask.supply import NoMachine, Supply
 
 __all__ = ["Fleet"]
@@ -39,8 +39,6 @@ logger = logging.getLogger("batchlab")
 
 SEND_INTERVAL_S = 0.001
 """How long Dask may hold commands back for others to share their message (its default is 5 ms)."""
-
-
 BREAK_S = 30.0
 """How long a worker's nanny may take to begin it anew, when it is lost as a trial."""
 
@@ -74,10 +72,12 @@ class Fleet:
     scheduler : Scheduler
     supply : Supply
     configure : callable
-        Makes the `NodeConfig` of a node, given its first `StartNode`, and a boot.
+        Makes the `NodeConfig` of a node, given what it was last started with.
     report : callable
         Takes a report.
     lab_id : str
+    folder : str
+        The lab's, for nodes on this machine.
     patience_s : float
         How long a node may take to end what runs on it.
     """
@@ -86,16 +86,18 @@ class Fleet:
         self,
         scheduler: Scheduler,
         supply: Supply,
-        configure: Callable[[StartNode, int], messages.NodeConfig],
+        configure: Callable[[StartNode], messages.NodeConfig],
         report: Callable[[Report], None],
         lab_id: str,
-        patience_s: float = 3 * END_S,
+        folder: str,
+        patience_s: float,
     ) -> None:
         self._scheduler = scheduler
         self._op = messages.commands_op(lab_id)
         self._supply = supply
         self._configure = configure
         self._report = report
+        self._folder = folder
         self._patience_s = patience_s
         self._nodes: dict[str, _Node] = {}
         self._by_address: dict[str, _Node] = {}
@@ -236,7 +238,7 @@ class Fleet:
             node.address, node.expected = address, not node.wants(boot)
             if self._supply.own:
                 self._tell_allocated(node, boot, address)
-            failure = await self._install(node, address, boot)
+            failure = await self._install(node, address)
             if node.address != address:
                 return None
             if failure is None:
@@ -260,10 +262,10 @@ class Fleet:
         if node.boot == boot and not self._closing:
             self._report(report)
 
-    async def _install(self, node: _Node, address: str, boot: int) -> str | None:
+    async def _install(self, node: _Node, address: str) -> str | None:
         """Put the node's agent on a worker; why not, if it cannot be."""
         self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
-        config = self._configure(node.start, boot)
+        config = self._configure(node.start)
         agent = NodeAgent(msgspec.structs.replace(config, reimage=node.reimage))
         try:
             result = await getattr(self._scheduler.rpc(address), "plugin-add")(
@@ -350,11 +352,7 @@ class Fleet:
             node.address = None
         await self._supply.give_back(node.id)
         if self._supply.own:
-            await threads.call(self._folders(node).remove)
-
-    def _folders(self, node: _Node) -> NodeFolders:
-        config = self._configure(node.start, node.start.boot)
-        return NodeFolders(lab_folder(config.lab_id, config.root), node.id)
+            await threads.call(NodeFolders(self._folder, node.id).remove)
 
     async def close(self) -> None:
         """Let go of all nodes, whatever is being done about them; nothing is reported."""

@@ -126,8 +126,6 @@ class Gateway:
             if handler not in HANDLERS:
                 raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
             answer: bytes = await getattr(host, f"batchlab_{handler}")(**arguments)
-        except Conflict as error:
-            return messages.answer_error(error)
         except OSError as error:
             reason = f"the lab's scheduler is gone or cannot be reached: {error}"
             return messages.answer_error(Conflict("OperationInvalidForCurrentState", reason))

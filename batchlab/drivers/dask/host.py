@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
-from batchlab.core.inputs import LabClosing, Report
+from batchlab.core.inputs import LabClosing
 from batchlab.core.machine import Core
 from batchlab.core.outputs import (
     CancelRun,
@@ -57,16 +57,11 @@ from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.locations import StorageLocation
 
-__all__ = ["BatchHost", "HostConfig", "plugin_name"]
+__all__ = ["BatchHost"]
 
 logger = logging.getLogger("batchlab")
 
 _EXTENSION = "batchlab-beginning"
-
-
-def plugin_name(account: str) -> str:
-    """What the scheduler knows the lab of an account as."""
-    return f"batchlab@{account}"
 
 
 class BatchHost(SchedulerPlugin):
@@ -82,7 +77,7 @@ class BatchHost(SchedulerPlugin):
     def __init__(self, config: HostConfig) -> None:
         self.config = config
         self.account = config.settings.account_name
-        self.name = plugin_name(self.account)
+        self.name = f"batchlab@{self.account}"  # as a plugin of the scheduler
         self._closed: asyncio.Future[None] | None = None
         self._begun = False
         self.vault = Vault()
@@ -119,7 +114,8 @@ class BatchHost(SchedulerPlugin):
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
-            scheduler, self._make_supply(), self._configure, self._feed, config.lab_id,
+            scheduler, self._make_supply(), self._configure, self.engine.report, config.lab_id,
+            self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
         )  # fmt: skip
         handlers: dict[str, Any] = {
@@ -148,13 +144,11 @@ class BatchHost(SchedulerPlugin):
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
 
-    def _configure(self, start: StartNode, boot: int) -> messages.NodeConfig:
+    def _configure(self, start: StartNode) -> messages.NodeConfig:
         config = self.config
         return messages.NodeConfig(
             lab_id=config.lab_id,
-            pool_id=start.pool_id,
             node_id=start.node_id,
-            boot=boot,
             is_dedicated=start.dedicated,
             cores=vm_cores(start.vm_size),
             account_name=config.settings.account_name,
@@ -233,13 +227,10 @@ class BatchHost(SchedulerPlugin):
         except Exception:
             logger.exception("a report from %s cannot be used", worker)
 
-    def _feed(self, report: Report) -> None:
-        self.engine.report(report)
-
     # -- what clients ask -------------------------------------------------------------------------
 
     def _hello(self) -> bytes:
-        return pickle.dumps((True, (self.config, self.now())))
+        return messages.answer(lambda: (self.config, self.now()))
 
     def _request(self, payload: bytes) -> bytes:
         return messages.answer(
@@ -293,7 +284,7 @@ class BatchHost(SchedulerPlugin):
     async def _lose(self, pool_id: str, node_id: str) -> bytes:
         """Take a node's worker out of the cluster, unasked by the core: its node is lost."""
         try:
-            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
             address = self.fleet.address(node_id)
             if address is None:
                 raise _not_ready(Location(pool_id, node_id, ""))
@@ -303,7 +294,7 @@ class BatchHost(SchedulerPlugin):
             return messages.answer_error(error)
 
     def _fail_next(self, kind: RunKind) -> bytes:
-        return messages.answer(lambda: self.engine.fail_next(kind))
+        return messages.answer(lambda: self._open_engine().fail_next(kind))
 
     def _watch(self, changes: Sequence[Change]) -> None:
         if self._news is not None:

@@ -66,21 +66,13 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
         How many were killed.
     """
     needle = b"\0" + mark + (b"/" if below else b"\0")
-    killed: set[int] = set()
-    for _ in range(_ROUNDS):
-        found = [
+    return _kill_while(
+        lambda: [
             pid
             for pid, environ in _environments()
             if needle in environ or (sessions and _live_session(pid) in sessions)
         ]
-        if not found:
-            break
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        killed.update(found)
-        time.sleep(0.002)
-    return len(killed)
+    )
 
 
 def users_below(folder: str) -> set[int]:
@@ -100,14 +92,23 @@ def users_below(folder: str) -> set[int]:
 
 def kill_users(numbers: Collection[int]) -> None:
     """Kill every process of these users, until a look finds none."""
-    for _ in range(_ROUNDS if numbers else 0):
-        found = [pid for pid in _process_ids() if _live_user(pid) in numbers]
+    if numbers:
+        _kill_while(lambda: [pid for pid in _process_ids() if _live_user(pid) in numbers])
+
+
+def _kill_while(look: Callable[[], list[int]]) -> int:
+    """Kill what a look finds, until one finds nothing; how many were killed."""
+    killed: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = look()
         if not found:
             break
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        killed.update(found)
         time.sleep(0.002)
+    return len(killed)
 
 
 def _process_ids() -> list[int]:

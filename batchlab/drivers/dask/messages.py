@@ -65,9 +65,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     lab_id : str
         Names the lab's folders apart from those of other labs.
-    pool_id, node_id, boot
-        Which start of which node it is.
-    account_name, account_url : str
+    node_id, account_name, account_url : str
     is_dedicated : bool
         False for a spot node.
     cores : int
@@ -91,9 +89,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lab_id: str
-    pool_id: str
     node_id: str
-    boot: int
     account_name: str
     account_url: str
     is_dedicated: bool = True

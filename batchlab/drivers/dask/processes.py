@@ -140,7 +140,7 @@ class Process:
                 if ended is not None:
                     natural = ended.si_code == os.CLD_EXITED
                     return ended.si_status if natural else 128 + ended.si_status
-        code = self._popen.wait()
+        code = self._popen.wait()  # macOS before Python 3.13
         return 128 - code if code < 0 else code
 
     def clear(self, last_look: Callable[[int], None] | None = None) -> None:
@@ -153,24 +153,20 @@ class Process:
 
         `last_look` gets the number of the process that has ended, before it is free for another.
         """
-        if hasattr(os, "waitid"):
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        else:  # macOS before Python 3.13
-            self._popen.wait()
+        code = self.returned()
         if last_look is not None:
             last_look(self.pid)
         with self._lock:
             _kill_group(self.pid)
             self._strike()  # from here on the number may be somebody else's
-            code = self._popen.wait()
+            self._popen.wait()
             self._reaped = True
         if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
             kill_marked(
                 b"AZ_BATCH_TASK_DIR=" + os.fsencode(self._environment["AZ_BATCH_TASK_DIR"])
             )
             kill_users(self._killable)
-        return 128 - code if code < 0 else code
+        return code
 
     def _ended(self) -> bool:
         """Whether the exit code is settled already, without reaping it."""

@@ -62,9 +62,9 @@ class Run:
         Called once, from any thread, with the `RunExited`.
     meter : Meter
         Keeps book of what runs use.
-    store : BlobStore, optional
+    store : BlobStore or None
         The lab's storage, for runs with files in containers.
-    equipment : Equipment, optional
+    equipment : Equipment
         The node's application packages and certificates.
     users : NodeUsers, optional
         The users of the node, where runs really run as somebody.
@@ -84,8 +84,8 @@ class Run:
         inherited: dict[str, str],
         done: Callable[[Run, RunExited], None],
         meter: Meter,
-        store: BlobStore | None = None,
-        equipment: Equipment | None = None,
+        store: BlobStore | None,
+        equipment: Equipment,
         users: NodeUsers | None = None,
     ) -> None:
         self.order = order
@@ -180,14 +180,11 @@ class Run:
 
     def _equip(self, variables: dict[str, str]) -> None:
         """Put what the run needs of the node's certificates and of packages in place."""
-        equipment, order = self._equipment, self.order
-        if equipment is not None:
-            certificates = variables["AZ_BATCH_CERTIFICATES_DIR"]
-            equipment.place_certificates(order.kind, certificates)
-            if self._owner is not None:
-                self._owner.give_all(certificates)
-            if order.application_packages:
-                equipment.install(order.application_packages, self._wanted)
+        equipment, certificates = self._equipment, variables["AZ_BATCH_CERTIFICATES_DIR"]
+        equipment.place_certificates(self.order.kind, certificates)
+        if self._owner is not None:
+            self._owner.give_all(certificates)
+        equipment.install(self.order.application_packages, self._wanted)
 
     def _make_ready(self) -> dict[str, str]:
         """Make the folders of the run, for who runs it; its variables."""

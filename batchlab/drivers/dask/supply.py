@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import threading
+from abc import abstractmethod
 from typing import Any, Protocol
 
 import dask
@@ -127,7 +128,7 @@ class ProcessWorker(LightWorker):
         super().__init__(*args, **options)
 
 
-class _OwnSupply:
+class _OwnSupply(Supply):
     """Workers of ours: one server object (a worker, or its nanny) per node."""
 
     own = True
@@ -138,9 +139,9 @@ class _OwnSupply:
         self._servers: dict[str, Any] = {}
         self._addresses = Addresses(lab_id)
 
+    @abstractmethod
     def make(self, node_id: str) -> Any:
         """Make the server of a node, not yet started."""
-        raise NotImplementedError
 
     async def _start(self, node_id: str) -> str:
         with dask.config.set(QUIET):

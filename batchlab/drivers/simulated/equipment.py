@@ -57,7 +57,7 @@ class Equipment:
         """Begin a boot with what the pool references."""
         node.packages = command.application_packages
         node.certificates = self.vault.of(command.certificate_references)
-        node.installed = {}
+        node.installed = set()
 
     def start(self, node: Machine, now: float) -> NodeStartFailed | None:
         """Have the pool's packages on a node that starts; what it reports if they cannot be."""
@@ -89,7 +89,7 @@ class Equipment:
                 if node.digests.get(package.directory) != package.digest:
                     self._unpack(node, package, now)
                     node.digests[package.directory] = package.digest
-                node.installed[package.directory] = None
+                node.installed.add(package.directory)
 
     def _unpack(self, node: Machine, package: PackageToInstall, now: float) -> None:
         target = f"{ROOT}/{package.directory}"

@@ -64,7 +64,7 @@ class Machine:
         self.disk = Disk()
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
-        self.installed: dict[str, None] = {}  # in this boot
+        self.installed: set[str] = set()  # in this boot
         self.digests: dict[str, str] = {}  # what lies on the disk
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None

@@ -5,6 +5,7 @@ A part of the world (`batchlab.drivers.simulated.world`), which arranges what is
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -25,7 +26,7 @@ from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.durations import format_duration
 from batchlab.storage.containers import BlobStore
 
-__all__ = ["SHORTEST_S", "Happening", "Runner"]
+__all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]
 
 SHORTEST_S = 0.01
 KILL_S = 0.1
@@ -34,7 +35,7 @@ Happening = Callable[[Any], inputs.Report | None]
 Exited = inputs.RunExited | None
 
 
-class Runner:
+class Runner(ABC):
     """What a world does about runs."""
 
     settings: Settings
@@ -44,15 +45,16 @@ class Runner:
     _nodes: dict[str, Machine]
     _shell: Shell
 
+    @abstractmethod
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
-        raise NotImplementedError
+        """Have something happen at a time."""
 
     def _start_run(self, command: outputs.StartRun) -> None:
         run_id, now = command.run_id, self._now
         node = self._nodes.get(run_id.node_id)
         if node is None or not node.up:
             lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
-            self._arrange(now, _fact, inputs.RunExited(run_id=run_id, failure=lost))
+            self._arrange(now, fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = command.time_limit_s
         run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
@@ -83,7 +85,7 @@ class Runner:
 
     def _coordinated(self, run: SimulatedRun) -> None:
         report = inputs.RunCoordinated(run_id=run.id)
-        self._arrange(max(self._now, run.begun + SHORTEST_S), _fact, report)
+        self._arrange(max(self._now, run.begun + SHORTEST_S), fact, report)
 
     def _start_application(self, command: outputs.StartApplication) -> None:
         node = self._nodes.get(command.run_id.node_id)
@@ -162,5 +164,6 @@ class Runner:
         self._arrange(self._now + KILL_S, self._exited, run)
 
 
-def _fact(report: inputs.Report) -> inputs.Report:
+def fact(report: inputs.Report) -> inputs.Report:
+    """Report what was settled when it was arranged; a `Happening`."""
     return report

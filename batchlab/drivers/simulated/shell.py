@@ -80,7 +80,7 @@ class Shell:
                 raise _not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
-        if run.command_line.startswith(PROGRAM):
+        if run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
             process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
             chosen = behavior or self.workload.default
             return functions.call(process, chosen), chosen.load

@@ -24,7 +24,7 @@ from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.equipment import Boot, Equipment
 from batchlab.drivers.simulated.machines import Machine
-from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner
+from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner, fact
 from batchlab.drivers.simulated.shell import Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import NotFound
@@ -224,7 +224,7 @@ class SimulatedWorld(Runner):
         refusal = inputs.NodeStartFailed(
             node_id=command.node_id, boot=command.boot, message=message
         )
-        self._arrange(self._now + _ALLOCATION * self._boot_s, _fact, refusal)
+        self._arrange(self._now + _ALLOCATION * self._boot_s, fact, refusal)
 
     def _reboot_node(self, command: outputs.RebootNode) -> None:
         node = self._nodes.get(command.node_id)
@@ -288,7 +288,3 @@ class SimulatedWorld(Runner):
         node = self._nodes.get(command.node_id)
         if node is not None:
             node.disk.discard(command.directories)
-
-
-def _fact(report: inputs.Report) -> inputs.Report:
-    return report

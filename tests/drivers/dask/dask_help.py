@@ -45,7 +45,7 @@ class Node:
 
     def __init__(self, root, **config):
         self.config = messages.NodeConfig(
-            lab_id="test", pool_id="pool", node_id="node", boot=1, account_name="account",
+            lab_id="test", node_id="node", account_name="account",
             account_url="https://account", root=str(root), **config,
         )  # fmt: skip
         self.reports = []

@@ -128,13 +128,15 @@ def test_account_that_closes_gives_its_workers_to_the_nodes_that_wait(cluster, a
 
 def test_account_closed_is_closed_for_all_its_clients_and_may_begin_anew(address):
     with attach(address, "a") as a, attach(address, "a") as again, attach(address, "b") as b:
-        a.create_pool("p", target_dedicated_nodes=1).wait("steady", timeout=SOON)
+        pool = a.create_pool("p", target_dedicated_nodes=1)
+        a.create_job("j", pool).create_task("t", "sleep 600")
+        pool.wait("steady", timeout=SOON)
         assert list(again.pools) == ["p"]
         ended = []
 
         def wait():
             try:
-                again.pools["p"].wait("resizing")
+                again.jobs["j"].tasks.wait()
             except bl.Conflict as error:
                 ended.append(error.message)
 
@@ -153,6 +155,20 @@ def test_account_closed_is_closed_for_all_its_clients_and_may_begin_anew(address
             b.shutdown()
             assert ran(anew, "true").exit_code == 0
             anew.shutdown()
+
+
+def test_trial_in_a_lab_that_is_closed_is_refused(address):
+    with attach(address, "a") as a, attach(address, "a") as again:
+        a.create_pool("p", target_dedicated_nodes=1).wait("steady", timeout=SOON)
+        (node_id,) = again.pools["p"].nodes
+        a.shutdown()
+        connection = again._connection
+        for trial in (
+            lambda: connection.lose_node("p", node_id),
+            lambda: connection.fail_next("task"),
+        ):
+            with pytest.raises(bl.Conflict, match="account 'a' is closed"):
+                trial()
 
 
 def test_two_who_begin_one_account_at_once_find_the_same_lab(address):

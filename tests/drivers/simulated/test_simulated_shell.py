@@ -125,6 +125,11 @@ def test_word_of_the_shell_without_a_shell_is_no_program(word):
     assert outcome(word).failure == "CommandProgramNotFound"
 
 
+def test_program_whose_name_only_begins_like_that_of_functions_is_any_program():
+    assert outcome("batchlab-caller x") == outcome("some-program x")
+    assert outcome("batchlab-call x").code == 1
+
+
 def test_command_line_with_open_quotes_is_not_launched():
     result = outcome("echo 'a")
     assert (result.code, result.failure) == (None, "CommandLaunchFailed")
