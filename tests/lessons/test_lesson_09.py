@@ -1,0 +1,204 @@
+"""Lesson 09: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+SORT = "/bin/sh -c 'sort names.txt > sorted.txt'"
+AWAY = bl.OutputFile(file_pattern="sorted.txt", destination="sorted")
+UP = "../std*.txt"
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    """A lab whose nodes can sort these three names."""
+    rules = {"sort *": bl.Behavior(duration="1s", stdout="Ada\nBarbara\nGrace\n")}
+    with bl.SimulatedLab(workload=bl.Workload(rules=rules)) as opened:
+        yield opened
+
+
+def sort(lab: bl.SimulatedLab, line: str = SORT, **changed: Any) -> lessons.Answer:
+    names = lab.storage.create_container("names")
+    names.upload(b"Grace\nBarbara\nAda\n", "names.txt")
+    blob = changed.pop("blob", "names.txt")
+    if changed.pop("container", True):
+        lab.storage.create_container("sorted")
+    wanted = {"resource_files": [names.url_of(blob)], "output_files": [AWAY]} | changed
+    task = lab.create_job("sorting", "two").create_task("sort", line, **wanted)
+    lab.advance("5m")
+    return lessons.check("09-1", task)
+
+
+def to(path: str | None, pattern: str = "sorted.txt") -> list[bl.OutputFile]:
+    destination = bl.OutputFileBlobContainerDestination(container_url="sorted", path=path)
+    return [bl.OutputFile(file_pattern=pattern, destination=destination)]
+
+
+def test_09_1_with_the_names_sorted_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    assert sort(lab).is_right
+
+
+def test_09_1_with_stdout_brought_away_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    assert sort(lab, "sort names.txt", output_files=to("sorted.txt", "../stdout.txt")).is_right
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "hint"),
+    [
+        (SORT, {"resource_files": None}, "come from the container"),
+        ("sort names.txt > sorted.txt", {}, "is a plain word to sort"),
+        (SORT, {"output_files": None}, "Bring results away"),
+        (SORT, {"container": False}, "not made by those who upload"),
+        (SORT, {"output_files": to(None, "wd/sorted.txt")}, "how many files its pattern fits"),
+        (SORT, {"output_files": to("sorted")}, "path is the name of the blob"),
+        (SORT, {"output_files": to("sorted.txt", "*.txt")}, "path is the name of the blob"),
+        ("/bin/sh -c 'cat names.txt > sorted.txt'", {}, "in their order"),
+        ("/bin/sh -c 'cat name.txt > sorted.txt'", {}, "say on stderr"),
+        (SORT, {"blob": "name.txt"}, "what was missing"),
+        ("sleep 3600", {}, "waits for it"),
+    ],
+)
+def test_09_1_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, line: str, changed: dict[str, Any], hint: str
+) -> None:
+    answer = sort(lab, line, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_09_1_with_the_container_made_too_late_says_what_the_upload_did(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    sort(lab, container=False)
+    lab.storage.create_container("sorted")
+    assert (
+        "there when the task ran" in lessons.check("09-1", lab.jobs["sorting"].tasks["sort"]).hint
+    )
+
+
+def examine(
+    lab: bl.SimulatedLab,
+    pattern: str = "../stderr.txt",
+    path: str | None = "{}/stderr.txt",
+    when: str = "taskfailure",
+    codes: tuple[int, ...] = (0, 1, 0, 2),
+) -> lessons.Answer:
+    lab.storage.create_container("failures", exist_ok=True)
+    job = lab.create_job("examined", "two")
+    for number, code in enumerate(codes):
+        name = f"exam{number}"
+        destination = bl.OutputFileBlobContainerDestination(
+            container_url="failures", path=path and path.format(name)
+        )
+        options = bl.OutputFileUploadConfiguration(upload_condition=when)
+        job.create_task(
+            name,
+            f"/bin/sh -c 'echo code {code} >&2; exit {code}'",
+            output_files=[
+                bl.OutputFile(
+                    file_pattern=pattern, destination=destination, upload_options=options
+                )
+            ],
+        )
+    lab.advance("5m")
+    return lessons.check("09-2", job)
+
+
+def test_09_2_with_stderr_of_the_failed_ones_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    assert examine(lab).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"codes": (0, 0, 0)}, "Some should fail"),
+        ({"codes": (1, 1, 1)}, "Some should fail"),
+        ({"codes": (0, 1)}, "takes a list of command lines"),
+        ({"pattern": "stderr.txt"}, "not in the working directory"),
+        ({"when": "taskcompletion"}, "says when it is uploaded"),
+        ({"path": None}, "overwrite each other"),
+        ({"pattern": UP}, "a directory with its id"),
+        ({"pattern": UP, "path": "{}"}, "Only stderr.txt"),
+    ],
+)
+def test_09_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = examine(lab, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_09_2_without_the_container_asks_who_makes_it(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    examine(lab)
+    lab.storage.delete("failures")
+    assert "not made by those" in lessons.check("09-2", lab.jobs["examined"]).hint
+
+
+def greet(
+    lab: bl.SimulatedLab,
+    *asked: tuple[str | None, str],
+    line: str = "/bin/sh -c 'sh ${}/greet.sh'",
+    words: tuple[str, str] = ("hello", "good morning"),
+) -> lessons.Answer:
+    greeter = lab.create_application("greeter")
+    for version, word in zip(("1.0", "2.0"), words, strict=True):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as into:
+            into.writestr("greet.sh", f"echo {word}")
+        greeter.create_package(version, archive.getvalue())
+    job = lab.create_job("greetings", "two")
+    for number, (version, variable) in enumerate(asked):
+        references = [
+            bl.ApplicationPackageReference(application_id="greeter", version=version)
+        ] * (version != "none")
+        job.create_task(
+            f"greeting{number}",
+            line.format(f"AZ_BATCH_APP_PACKAGE_greeter{variable}"),
+            application_package_references=references,
+        )
+    lab.advance("5m")
+    return lessons.check("09-3", job)
+
+
+FIRST, SECOND = ("1.0", "_1_0"), ("2.0", "_2_0")
+
+
+def test_09_3_with_two_versions_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    assert greet(lab, FIRST, SECOND).is_right
+
+
+@pytest.mark.parametrize(
+    ("asked", "changed", "hint"),
+    [
+        ((FIRST,), {}, "takes a list of command lines"),
+        ((FIRST, FIRST), {}, "may name a version"),
+        ((FIRST, SECOND), {"words": ("hello", "hello")}, "Do the two packages differ?"),
+        (
+            (("none", ""), ("none", "")),
+            {"line": "echo hello"},
+            "only if a task or a pool asks for it",
+        ),
+        ((FIRST, ("2.0", "")), {}, "A variable that is not set is empty"),
+        ((FIRST, (None, "")), {}, "Is there such a version?"),
+        ((FIRST, SECOND), {"line": "cat ${}/greet.sh"}, "a variable needs a shell"),
+    ],
+)
+def test_09_3_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab,
+    pool: bl.Pool,
+    asked: tuple[tuple[str | None, str], ...],
+    changed: dict[str, Any],
+    hint: str,
+) -> None:
+    answer = greet(lab, *asked, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
