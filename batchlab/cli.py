@@ -32,6 +32,16 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
+# Where a lab runs.
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."),
+]
+Processes = Annotated[
+    bool, typer.Option("--processes", help="Run each node in a process of its own.")
+]
+Simulated = Annotated[bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")]
+
 app = typer.Typer(
     help="Azure Batch, in your notebook.",
     no_args_is_help=True,
@@ -66,18 +76,9 @@ def _common(
 def demo(
     nodes: Annotated[int, typer.Option(min=1, max=1000, help="Nodes of the pool.")] = 2,
     tasks: Annotated[int, typer.Option(min=1, max=100_000, help="Tasks of the job.")] = 8,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Run each node in a process of its own.")
-    ] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
-        ),
-    ] = None,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
-    ] = False,
+    processes: Processes = False,
+    scheduler: Scheduler = None,
+    simulated: Simulated = False,
     yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
 ) -> None:
     """Run the job preparation and release sample.
@@ -85,8 +86,7 @@ def demo(
     A job's preparation task writes the node's id into a file of the node, each task appends its
     own id, and the release task deletes the file when the job ends.
     """
-    if (simulated and (processes or scheduler)) or (processes and scheduler):
-        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    _choose_one(scheduler, processes=processes, simulated=simulated)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def confirm(question: str) -> bool:
@@ -120,18 +120,9 @@ def demo(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 0,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
-        ),
-    ] = None,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Run each node in a process of its own.")
-    ] = False,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
-    ] = False,
+    scheduler: Scheduler = None,
+    processes: Processes = False,
+    simulated: Simulated = False,
     speed: Annotated[
         float, typer.Option(help="How many times faster than the clock lab time runs.")
     ] = 1.0,
@@ -161,8 +152,7 @@ def serve(
 
     Whoever has the key runs commands on this machine.
     """
-    if (simulated and (processes or scheduler)) or (processes and scheduler):
-        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    _choose_one(scheduler, processes=processes, simulated=simulated)
     if boot is not None and not simulated:
         raise typer.BadParameter("--boot needs --simulated: a real node starts as fast as it can")
     if scheduler and journal:
@@ -210,6 +200,11 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _choose_one(scheduler: str | None, *, processes: bool, simulated: bool) -> None:
+    if (simulated and (processes or scheduler)) or (processes and scheduler):
+        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
 
 
 def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:
