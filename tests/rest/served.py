@@ -15,6 +15,7 @@ from batchlab.rest.service import Service
 VERSION = "api-version=2025-06-01"
 KEY = "c2VjcmV0"
 POOL = {"id": "p", "vmSize": "standard_d2s_v3", "targetDedicatedNodes": 1}
+POLLING = {"polling_interval": 0.05}
 JOB = {"id": "j", "poolInfo": {"poolId": "p"}}
 
 
