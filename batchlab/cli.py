@@ -6,8 +6,6 @@ Light to start: Dask and the rest are imported by the command that needs them.
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +31,16 @@ __all__ = ["app", "main"]
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+# Where a lab runs.
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."),
+]
+Processes = Annotated[
+    bool, typer.Option("--processes", help="Run each node in a process of its own.")
+]
+Simulated = Annotated[bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")]
 
 app = typer.Typer(
     help="Azure Batch, in your notebook.",
@@ -68,18 +76,9 @@ def _common(
 def demo(
     nodes: Annotated[int, typer.Option(min=1, max=1000, help="Nodes of the pool.")] = 2,
     tasks: Annotated[int, typer.Option(min=1, max=100_000, help="Tasks of the job.")] = 8,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Run each node in a process of its own.")
-    ] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
-        ),
-    ] = None,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
-    ] = False,
+    processes: Processes = False,
+    scheduler: Scheduler = None,
+    simulated: Simulated = False,
     yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
 ) -> None:
     """Run the job preparation and release sample.
@@ -87,8 +86,7 @@ def demo(
     A job's preparation task writes the node's id into a file of the node, each task appends its
     own id, and the release task deletes the file when the job ends.
     """
-    if (simulated and (processes or scheduler)) or (processes and scheduler):
-        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    _choose_one(scheduler, processes=processes, simulated=simulated)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def confirm(question: str) -> bool:
@@ -122,18 +120,9 @@ def demo(
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 0,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."
-        ),
-    ] = None,
-    processes: Annotated[
-        bool, typer.Option("--processes", help="Run each node in a process of its own.")
-    ] = False,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")
-    ] = False,
+    scheduler: Scheduler = None,
+    processes: Processes = False,
+    simulated: Simulated = False,
     speed: Annotated[
         float, typer.Option(help="How many times faster than the clock lab time runs.")
     ] = 1.0,
@@ -163,8 +152,7 @@ def serve(
 
     Whoever has the key runs commands on this machine.
     """
-    if (simulated and (processes or scheduler)) or (processes and scheduler):
-        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+    _choose_one(scheduler, processes=processes, simulated=simulated)
     if boot is not None and not simulated:
         raise typer.BadParameter("--boot needs --simulated: a real node starts as fast as it can")
     if scheduler and journal:
@@ -214,6 +202,11 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _choose_one(scheduler: str | None, *, processes: bool, simulated: bool) -> None:
+    if (simulated and (processes or scheduler)) or (processes and scheduler):
+        raise typer.BadParameter("choose one of --processes, --scheduler and --simulated")
+
+
 def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:
     if simulated:
         return batchlab.SimulatedLab()
@@ -261,15 +254,42 @@ def _fail(message: str) -> NoReturn:
 
 
 @app.command(context_settings=EXTRA)
-def lab(context: typer.Context) -> None:
+def lab(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Work in a copy here. Without a checkout: ./batchlab-notebooks.",
+        ),
+    ] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the lessons.")] = False,
+) -> None:
     """Open the lessons in JupyterLab.
 
-    Further arguments go to `jupyter lab`, such as --port 9000 or --no-browser.
+    A lesson that you have changed is never overwritten. Further arguments go to `jupyter lab`,
+    such as --port 9000 or --no-browser.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
-    lesson = min(_lessons().glob("*.ipynb"))
-    typer.echo(f"Lessons: {lesson.parent}")
+    from batchlab import notebooks  # noqa: PLC0415
+
+    try:
+        source, own = notebooks.lessons_folder()
+        if only_list:
+            for name, title in notebooks.titles(source):
+                typer.echo(f"{name[:2]}  {title}")
+            return
+        if importlib.util.find_spec("jupyterlab") is None:
+            _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
+        place = source
+        if folder is not None or not own:
+            place = (folder or Path("batchlab-notebooks")).absolute()
+            kept = notebooks.copy_lessons(source, place).kept
+            if kept:
+                typer.echo(f"Yours, though there is a newer one: {', '.join(kept)}")
+    except BatchError as error:
+        _fail(error.message)
+    lesson = min(place.glob("*.ipynb"))
+    typer.echo(f"Lessons: {place}")
     command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
     with subprocess.Popen(command) as jupyter:
         while True:
@@ -346,21 +366,3 @@ def _formula(name: str) -> batchlab.Formula | str:
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(batchlab.formulas.__all__)
         _fail(f"{name} cannot be read ({error}), and is none of: {names}")
-
-
-def _lessons() -> Path:
-    """Where the lessons are: of a checkout its own, else a copy that may be written to."""
-    checkout = Path(batchlab.__file__).parent.parent / "notebooks"
-    if any(checkout.glob("*.ipynb")):
-        return checkout
-    installed = Path(sys.prefix) / "share" / "batchlab" / "notebooks"
-    if not any(installed.glob("*.ipynb")):
-        _fail(f"the lessons are not installed: {installed} is missing; reinstall batchlab")
-    copy = Path.cwd() / "batchlab-notebooks"
-    if copy.exists():
-        return copy
-    try:
-        shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("*.py", "*.cfg", "__pyc*"))
-    except OSError as error:
-        _fail(f"cannot copy the lessons to {copy}: {os.strerror(error.errno or 0)}")
-    return copy

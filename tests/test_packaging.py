@@ -52,7 +52,7 @@ def test_binder_start_hands_over_with_a_link_to_the_dashboard() -> None:
 
 def test_wheel_carries_the_lessons_and_the_types(project: dict[str, Any]) -> None:
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["shared-data"] == {"notebooks": "share/batchlab/notebooks"}
+    assert wheel["force-include"] == {"notebooks": "batchlab/lessons/notebooks"}
     assert (ROOT / "batchlab/py.typed").exists()
 
 

@@ -88,10 +88,9 @@ class Application(Handle):
         check_version(version, owner=owner)
         digest, length = _measure(package, owner)
         container = self._connection.storage.container(_container(self.view().id))
-        with told():
-            container.create()
         blob = f"{version}-{uuid.uuid4().hex}.zip"
         with told():
+            container.create()
             container.write(blob, bytes(package) if isinstance(package, bytearray) else package)
         known = self.packages.get(version)
         replaced = known.storage_url if known else None

@@ -17,7 +17,7 @@ from batchlab.handles.costs import money
 from batchlab.reports.numbers import Numbers, count
 from batchlab.reports.story import Story, tables_of
 from batchlab.reports.telling import Grid, grids, sentences
-from batchlab.widgets.html import Html, card, table
+from batchlab.widgets.html import Html, card
 from batchlab.widgets.progress import span_text
 from batchlab.widgets.show import is_kernel
 
@@ -125,11 +125,7 @@ class Report(Shown):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _html(self, note: str) -> Html:
-        drawn = [
-            table(grid.title, grid.columns, grid.rows, left_out=grid.left_out,
-                  numbers=grid.numbers)
-            for grid in self.tables
-        ]  # fmt: skip
+        drawn = [grid.html() for grid in self.tables]
         return card(self.title, self.name, sentences(self.numbers), *drawn, note)
 
     def _ipython_display_(self, **options: Any) -> None:

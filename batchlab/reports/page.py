@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batchlab.reports.telling import Grid
-from batchlab.widgets.html import Html, table, tag
+from batchlab.widgets.html import Html, tag
 
 __all__ = ["page"]
 
@@ -94,9 +94,7 @@ def page(
     narrow: list[Html] = []
     wide: list[Html] = []
     for grid in grids:
-        drawn_grid = table(grid.title, grid.columns, grid.rows, left_out=grid.left_out,
-                           numbers=grid.numbers)  # fmt: skip
-        (narrow if len(grid.columns) < 5 else wide).append(tag("section", drawn_grid))
+        (narrow if len(grid.columns) < 5 else wide).append(tag("section", grid.html()))
     body = tag(
         "main", header, tag("ul", *numbers, cls="tiles"), tag("section", tag("dl", *pairs)),
         *drawn, tag("div", *narrow, cls="grids"), *wide,

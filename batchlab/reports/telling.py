@@ -13,6 +13,7 @@ from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.reports.story import Run, Story, by
 from batchlab.reports.waiting import REASONS
 from batchlab.watching.tables import JOB_STATES
+from batchlab.widgets.html import Html, table
 from batchlab.widgets.progress import span_text
 
 __all__ = ["Grid", "grids", "sentences"]
@@ -33,6 +34,11 @@ class Grid(NamedTuple):
     def numbers(self) -> tuple[str, ...]:
         """All but the first column, unless it is text."""
         return tuple(c for c in self.columns[1:] if c not in _TEXT)
+
+    def html(self) -> Html:
+        """The table as a page shows it."""
+        return table(self.title, self.columns, self.rows, left_out=self.left_out,
+                     numbers=self.numbers)  # fmt: skip
 
 
 _TEXT = ("state", "size", "node", "job", "result", "of a")

@@ -13,12 +13,25 @@ from urllib.parse import quote
 
 import msgspec
 
+from batchlab.core.inputs import Request
+from batchlab.core.questions import Question
 from batchlab.errors import BatchError, invalid
 from batchlab.rest import odata
 from batchlab.rest.messages import JSON, Call, Response, Wire
 from batchlab.rest.resources import names
+from batchlab.rest.wire import Unknown
 
-__all__ = ["ConditionNotMet", "check_conditions", "done", "json", "one", "page", "versioned"]
+__all__ = [
+    "ConditionNotMet",
+    "changed",
+    "check_conditions",
+    "done",
+    "json",
+    "listed",
+    "one",
+    "page",
+    "versioned",
+]
 
 Writer = Callable[[Call, Any], Wire]
 
@@ -117,6 +130,22 @@ def done(call: Call, status: int, view: Versioned | None = None, *where: str) ->
     if status == 201:
         headers["Location"] = url
     return Response(status, headers)
+
+
+def changed(
+    call: Call, question: Question, request: Request, status: int, *key: str,
+    unknown: Unknown | None = None,
+) -> Response:  # fmt: skip
+    """Have a thing changed, if it is in the version that the client wants it in.
+
+    `question` asks for the thing, `key` is what its unknown properties are kept under.
+    """
+    check_conditions(call, call.ask(question))
+    call.request(request)
+    view = call.ask(question)
+    if unknown:
+        call.kept.put(key, view.creation_time, unknown)
+    return done(call, status, view)
 
 
 # -- lists --------------------------------------------------------------------------------------

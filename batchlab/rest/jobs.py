@@ -14,7 +14,7 @@ from batchlab.core.specs import JobConstraints, JobSpec
 from batchlab.core.views import JobView, PreparationView
 from batchlab.errors import InvalidRequest
 from batchlab.rest import resources
-from batchlab.rest.answers import check_conditions, done, json, one, page
+from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Call, Response, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
@@ -137,9 +137,5 @@ def _view(call: Call, job_id: str) -> JobView:
 def _change(
     call: Call, job_id: str, request: inputs.Request, status: int, unknown: Unknown | None = None
 ) -> Response:
-    check_conditions(call, _view(call, job_id))
-    call.request(request)
-    view = _view(call, job_id)
-    if unknown:
-        call.kept.put(("job", job_id), view.creation_time, unknown)
-    return done(call, status, view)
+    question = GetJob(job_id=job_id)
+    return changed(call, question, request, status, "job", job_id, unknown=unknown)

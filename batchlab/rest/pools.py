@@ -10,7 +10,7 @@ from batchlab.core.specs import PoolSpec
 from batchlab.core.views import PoolView
 from batchlab.errors import InvalidRequest
 from batchlab.rest import resources
-from batchlab.rest.answers import check_conditions, done, json, one, page, versioned
+from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned
 from batchlab.rest.messages import Call, Response
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
@@ -131,9 +131,5 @@ def _view(call: Call, pool_id: str) -> PoolView:
 def _change(
     call: Call, pool_id: str, request: inputs.Request, status: int, unknown: Unknown | None = None
 ) -> Response:
-    check_conditions(call, _view(call, pool_id))
-    call.request(request)
-    view = _view(call, pool_id)
-    if unknown:
-        call.kept.put(("pool", pool_id), view.creation_time, unknown)
-    return done(call, status, view)
+    question = GetPool(pool_id=pool_id)
+    return changed(call, question, request, status, "pool", pool_id, unknown=unknown)

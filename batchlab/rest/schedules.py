@@ -7,7 +7,7 @@ from batchlab.core.questions import GetJobSchedule, ListJobs, ListJobSchedules
 from batchlab.core.specs import JobScheduleSpec, Schedule
 from batchlab.core.views import JobScheduleView, JobView
 from batchlab.rest import resources
-from batchlab.rest.answers import check_conditions, done, one, page, versioned
+from batchlab.rest.answers import changed, check_conditions, done, one, page, versioned
 from batchlab.rest.messages import Call, Response
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
@@ -116,12 +116,8 @@ def _view(call: Call, job_schedule_id: str) -> JobScheduleView:
 
 
 def _change(
-    call: Call, job_schedule_id: str, request: inputs.Request, status: int,
+    call: Call, schedule_id: str, request: inputs.Request, status: int,
     unknown: Unknown | None = None,
 ) -> Response:  # fmt: skip
-    check_conditions(call, _view(call, job_schedule_id))
-    call.request(request)
-    view = _view(call, job_schedule_id)
-    if unknown:
-        call.kept.put(("jobschedule", job_schedule_id), view.creation_time, unknown)
-    return done(call, status, view)
+    question = GetJobSchedule(job_schedule_id=schedule_id)
+    return changed(call, question, request, status, "jobschedule", schedule_id, unknown=unknown)

@@ -16,7 +16,7 @@ from batchlab.core.specs import TaskConstraints, TaskSpec
 from batchlab.core.views import SubtaskView, TaskView
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.rest import odata, resources
-from batchlab.rest.answers import check_conditions, done, json, listed, one, page
+from batchlab.rest.answers import changed, check_conditions, done, json, listed, one, page
 from batchlab.rest.errors import TooLarge, error_content
 from batchlab.rest.messages import Call, Response, Wire
 from batchlab.rest.routes import operation
@@ -150,7 +150,9 @@ def get_task(call: Call, job_id: str, task_id: str) -> Response:
 @operation("DELETE", _TASK)
 def delete_task(call: Call, job_id: str, task_id: str) -> Response:
     """DELETE /jobs/{id}/tasks/{id}."""
-    return _change(call, inputs.DeleteTask(job_id=job_id, task_id=task_id), 200, gone=True)
+    check_conditions(call, _view(call, job_id, task_id))
+    call.request(inputs.DeleteTask(job_id=job_id, task_id=task_id))
+    return Response(200)
 
 
 @operation("PUT", _TASK)
@@ -190,13 +192,7 @@ def _view(call: Call, job_id: str, task_id: str) -> TaskView:
 
 def _change(
     call: Call,
-    request: inputs.DeleteTask | inputs.UpdateTask | inputs.TerminateTask | inputs.ReactivateTask,
+    request: inputs.UpdateTask | inputs.TerminateTask | inputs.ReactivateTask,
     status: int,
-    *,
-    gone: bool = False,
 ) -> Response:
-    check_conditions(call, _view(call, request.job_id, request.task_id))
-    call.request(request)
-    if gone:
-        return Response(status)
-    return done(call, status, _view(call, request.job_id, request.task_id))
+    return changed(call, GetTask(job_id=request.job_id, task_id=request.task_id), request, status)

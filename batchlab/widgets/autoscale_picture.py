@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, datetime
-
-from PIL import Image, ImageDraw, ImageFont
-
 from batchlab.errors import BatchError
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
+from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 
 __all__ = ["lab_picture"]
 
-WIDTH, SCALE, MARGIN, GUTTER, LINE, BAND = 720, 2, 12, 30, 15, 62
+GUTTER, ROW, BAND = 30, 15, 62
 MOST_LINES, MOST_CHARACTERS = 12, 104
 WINDOW_S = 24 * 3600.0
-INK, MUTED, GREY, PAPER = "#1d1f23", "#5c6068", "#d0d0d0", "#f4f5f6"
+PAPER = "#f4f5f6"
 BANDS = (
     (("current", "#0072b2", "nodes"), ("target", "#d55e00", "target")),
     (("waiting", "#e69f00", "waiting tasks"), ("running", "#009e73", "running tasks")),
@@ -36,30 +32,26 @@ class _Picture:
     def __init__(self, lab: AutoScaleLab, told: dict[str, object]) -> None:
         self.title = f"Autoscale of pool {lab.pool.id}" if lab.pool else "Autoscale formula"
         self.told = told
-        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (11, 12, 15)}
         lines = lab.formula.rstrip().split("\n")
         self.text = [line[:MOST_CHARACTERS] for line in lines[:MOST_LINES]]
         if len(lines) > MOST_LINES:
             self.text.append(f"… and {len(lines) - MOST_LINES} more lines")
 
     def draw(self) -> bytes:
-        code = len(self.text) * LINE + 14
+        code = len(self.text) * ROW + 14
         charted = bool(self.told["lines"] and self.told["lines"]["at"])  # type: ignore[index]
         height = MARGIN * 2 + 44 + code + (2 * BAND + 62 if charted else 0)
-        image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
-        self.pen = ImageDraw.Draw(image)
-        self._text(MARGIN, MARGIN - 2, self.title, INK, 15)
-        self._text(MARGIN, MARGIN + 19, self._summary(), MUTED, 12)
+        self.sheet = Sheet(height)
+        self.sheet.text(MARGIN, MARGIN - 2, self.title, INK, 15)
+        self.sheet.text(MARGIN, MARGIN + 19, self._summary(), MUTED, 12)
         top = MARGIN + 40
         box = [MARGIN * SCALE, top * SCALE, (WIDTH - MARGIN) * SCALE, (top + code) * SCALE]
-        self.pen.rounded_rectangle(box, 6 * SCALE, PAPER, GREY, 1)
+        self.sheet.pen.rounded_rectangle(box, 6 * SCALE, PAPER, LINE, 1)
         for number, line in enumerate(self.text):
-            self._text(MARGIN + 10, top + 6 + number * LINE, line, INK, 12)
+            self.sheet.text(MARGIN + 10, top + 6 + number * ROW, line, INK, 12)
         if charted:
             self._chart(top + code + 10)
-        data = io.BytesIO()
-        image.quantize(64, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
-        return data.getvalue()
+        return self.sheet.png()
 
     def _summary(self) -> str:
         pool = self.told["pool"]
@@ -80,22 +72,21 @@ class _Picture:
             most = max(1, *(max(lines[name]) for name, _, _ in band))
             x = float(left)
             for _, colour, label in band:
-                self._text(x, y - 15, label, colour, 11)
-                x += 10 + self.fonts[11].getlength(label) / SCALE
+                self.sheet.text(x, y - 15, label, colour, 11)
+                x += 10 + self.sheet.fonts[11].getlength(label) / SCALE
             for value in (0, most):
-                at = (y + BAND * (1 - value / most)) * SCALE
-                self.pen.line([left * SCALE, at, right * SCALE, at], GREY, 1)
-                self.pen.text(((left - 5) * SCALE, at), f"{value:g}", MUTED, self.fonts[11],
-                              anchor="rm")  # fmt: skip
+                at = y + BAND * (1 - value / most)
+                ends = [left * SCALE, at * SCALE, right * SCALE, at * SCALE]
+                self.sheet.pen.line(ends, LINE, 1)
+                self.sheet.text(left - 5, at, f"{value:g}", MUTED, 11, anchor="rm")
             for name, colour, _ in band:
                 points = self._corners(lines["at"], lines[name], begin, end, left, scale)
                 path = [(px * SCALE, (y + BAND * (1 - value / most)) * SCALE)
                         for px, value in points]  # fmt: skip
-                self.pen.line(path, colour, 2 * SCALE if name != "target" else SCALE)
+                self.sheet.pen.line(path, colour, 2 * SCALE if name != "target" else SCALE)
         bottom = top + 2 * BAND + 38
-        self._text(left, bottom, _clock(begin), MUTED, 11)
-        self.pen.text((right * SCALE, bottom * SCALE), _clock(end), MUTED, self.fonts[11],
-                      anchor="ra")  # fmt: skip
+        self.sheet.text(left, bottom, clock(begin), MUTED, 11)
+        self.sheet.text(right, bottom, clock(end), MUTED, 11, anchor="ra")
 
     def _corners(
         self, times: list[float], values: list[float], begin: float, end: float, left: float,
@@ -106,10 +97,3 @@ class _Picture:
             found += [(left + (max(at, begin) - begin) * scale, value),
                       (left + (max(then, begin) - begin) * scale, value)]  # fmt: skip
         return found
-
-    def _text(self, x: float, y: float, text: str, colour: str, size: int) -> None:
-        self.pen.text((x * SCALE, y * SCALE), text, colour, self.fonts[size])
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -6,7 +6,7 @@ from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
-from batchlab.widgets.html import Html, card, code, details, muted, table, tag
+from batchlab.widgets.html import Html, card, code, details, muted, table, tag, time_text
 
 __all__ = ["history_card", "lab_card", "run_card", "run_line"]
 
@@ -25,7 +25,7 @@ _OUTCOMES = {
 def run_card(run: AutoScaleRun) -> Html:
     """One evaluation: the decision, each statement with its value, and why."""
     pairs = [
-        ("Evaluated", f"{run.timestamp:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Evaluated", time_text(run.timestamp)),
         ("Outcome", _OUTCOMES[run.outcome]),
         ("Dedicated nodes", _change(run.current_dedicated_nodes, run.target_dedicated_nodes)),
         ("Spot nodes",

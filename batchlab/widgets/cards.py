@@ -7,7 +7,6 @@ closed, shows the service's answer instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
@@ -44,7 +43,20 @@ from batchlab.widgets.data import (
     storage_card,
 )
 from batchlab.widgets.holdings import reference_line
-from batchlab.widgets.html import Html, bar, card, code, details, join, muted, state, table, tag
+from batchlab.widgets.html import (
+    Html,
+    bar,
+    card,
+    code,
+    details,
+    join,
+    muted,
+    none,
+    state,
+    table,
+    tag,
+    time_text,
+)
 from batchlab.widgets.subtasks import subtask_card, subtask_table
 
 __all__ = ["draw", "mimebundle"]
@@ -73,7 +85,7 @@ def draw(thing: object) -> Html:
 def _lab(lab: BaseLab) -> Html:
     pools, jobs = lab.pools.views(), lab.jobs.views()
     pairs = [
-        ("Clock", _time(lab.now)),
+        ("Clock", time_text(lab.now)),
         ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
         ("Cost", cost_line(lab.cost)),
     ]
@@ -149,7 +161,7 @@ def _job_schedule(schedule: JobSchedule) -> Html:
             "Every",
             format_duration(plan.recurrence_interval) if plan.recurrence_interval else "once",
         ),
-        ("Next job", _time(view.next_run_time)),
+        ("Next job", time_text(view.next_run_time)),
         ("Last job", view.recent_job_id or ""),
     ]
     return card("Job schedule", view.id, pairs, colour="#e69f00")
@@ -177,8 +189,8 @@ def _task(task: Task) -> Html:
         ("Node", view.node_id or ""),
         ("Command line", code(view.command_line)),
         ("Failure", f"{failure.code}: {failure.message}" if failure else ""),
-        ("Started", _time(view.start_time)),
-        ("Ended", _time(view.end_time)),
+        ("Started", time_text(view.start_time)),
+        ("Ended", time_text(view.end_time)),
         ("Retries", str(view.retry_count or "")),
         ("Queued again", str(view.requeue_count or "")),
     ]
@@ -250,7 +262,7 @@ for _card in (files_card, file_list_card, storage_card, container_card, blobs_ca
 
 def _pool_table(views: Sequence[PoolView]) -> Html:
     if not views:
-        return tag("p", "no pools", cls="bl-muted")
+        return none("pools")
     rows = [
         (
             view.id,
@@ -267,7 +279,7 @@ def _pool_table(views: Sequence[PoolView]) -> Html:
 
 def _job_table(views: Sequence[JobView]) -> Html:
     if not views:
-        return tag("p", "no jobs", cls="bl-muted")
+        return none("jobs")
     rows = [
         (
             view.id,
@@ -284,7 +296,7 @@ def _job_table(views: Sequence[JobView]) -> Html:
 
 def _schedule_table(views: Sequence[JobScheduleView]) -> Html:
     rows = [
-        (view.id, state(view.state), view.recent_job_id or "", _time(view.next_run_time))
+        (view.id, state(view.state), view.recent_job_id or "", time_text(view.next_run_time))
         for view in views[:ROWS]
     ]
     columns = ("job schedule", "state", "last job", "next job")
@@ -368,7 +380,3 @@ def _usage(usage: NodeUsage | None) -> str:
 
 def _of(part: int, whole: int) -> str:
     return f"{part} of {whole}"
-
-
-def _time(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

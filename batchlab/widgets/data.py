@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.storage import BlobList, Container, Storage
-from batchlab.widgets.html import Html, card, code, table, tag
+from batchlab.widgets.html import Html, card, code, none, table, time_text
 
 __all__ = ["blobs_card", "container_card", "file_list_card", "files_card", "storage_card"]
 
@@ -29,7 +27,7 @@ def storage_card(storage: Storage) -> Html:
     names = list(storage)
     rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
     grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
-    more = grid if names else tag("p", "no containers", cls="bl-muted")
+    more = grid if names else none("containers")
     return card("Storage", "", [("Kept in", code(storage.url))], more, colour=GREY)
 
 
@@ -49,7 +47,7 @@ def _file_table(entries: FileList) -> Html:
         (
             entry.name + "/" * entry.is_directory,
             "" if entry.content_length is None else f"{entry.content_length:,}",
-            _time(entry.last_modified),
+            time_text(entry.last_modified),
         )
         for entry in entries[:ROWS]
     ]
@@ -59,13 +57,10 @@ def _file_table(entries: FileList) -> Html:
 
 def _blob_table(blobs: BlobList) -> Html:
     if not blobs:
-        return tag("p", "no blobs", cls="bl-muted")
+        return none("blobs")
     rows = [
-        (blob.name, f"{blob.content_length:,}", _time(blob.last_modified)) for blob in blobs[:ROWS]
+        (blob.name, f"{blob.content_length:,}", time_text(blob.last_modified))
+        for blob in blobs[:ROWS]
     ]
     columns = ("name", "bytes", "changed")
     return table("", columns, rows, left_out=len(blobs) - len(rows), numbers=("bytes",))
-
-
-def _time(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

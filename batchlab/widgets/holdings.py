@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from batchlab.core.views import ApplicationPackageView, ApplicationView, CertificateView, PoolView
 from batchlab.handles.applications import (
@@ -13,7 +12,7 @@ from batchlab.handles.applications import (
     Applications,
 )
 from batchlab.handles.certificates import Certificate, Certificates
-from batchlab.widgets.html import Html, card, code, state, table, tag
+from batchlab.widgets.html import Html, card, code, none, state, table, time_text
 
 __all__ = [
     "application_card",
@@ -47,7 +46,7 @@ def applications_card(applications: Applications) -> Html:
     rows = [_application_row(view) for view in views[:_ROWS]]
     columns = ("application", "name", "versions", "default")
     grid = table("", columns, rows, left_out=len(views) - len(rows))
-    shown = grid if views else _none("applications")
+    shown = grid if views else none("applications")
     return card("Applications", applications.narrowed, [], shown, colour=_COLOUR)
 
 
@@ -58,7 +57,7 @@ def package_card(package: ApplicationPackage) -> Html:
         ("Application", view.application_id),
         ("State", state(view.state)),
         ("Size", f"{view.content_length:,} bytes, {view.format}"),
-        ("Given", _time(view.last_activation_time)),
+        ("Given", time_text(view.last_activation_time)),
         ("Kept in", code(view.storage_url)),
     ]
     return card("Application package", view.version, pairs, colour=_COLOUR)
@@ -77,7 +76,7 @@ def certificate_card(certificate: Certificate) -> Html:
     pairs = [
         ("State", state(view.state)),
         ("Format", view.certificate_format),
-        ("Since", _time(view.state_transition_time)),
+        ("Since", time_text(view.state_transition_time)),
         ("Not deleted", f"{error.message} ({_users(error.values)})" if error else ""),
     ]
     return card("Certificate", view.thumbprint, pairs, colour=_COLOUR)
@@ -89,7 +88,7 @@ def certificates_card(certificates: Certificates) -> Html:
     rows = [_certificate_row(view) for view in views[:_ROWS]]
     columns = ("thumbprint", "format", "state")
     grid = table("", columns, rows, left_out=len(views) - len(rows))
-    shown = grid if views else _none("certificates")
+    shown = grid if views else none("certificates")
     return card("Certificates", certificates.narrowed, [], shown, colour=_COLOUR)
 
 
@@ -103,9 +102,9 @@ def reference_line(view: PoolView) -> str:
 
 def _packages(views: Sequence[ApplicationPackageView]) -> Html:
     if not views:
-        return _none("packages")
+        return none("packages")
     rows = [
-        (view.version, f"{view.content_length:,}", _time(view.last_activation_time))
+        (view.version, f"{view.content_length:,}", time_text(view.last_activation_time))
         for view in views[:_ROWS]
     ]
     columns = ("version", "bytes", "given")
@@ -123,11 +122,3 @@ def _certificate_row(view: CertificateView) -> tuple[str, ...]:
 
 def _users(values: dict[str, str]) -> str:
     return "; ".join(f"{name}: {ids}" for name, ids in values.items())
-
-
-def _none(what: str) -> Html:
-    return tag("p", f"no {what}", cls="bl-muted")
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

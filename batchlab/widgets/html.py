@@ -7,9 +7,23 @@ lines are half transparent, which suits both. A state always has its name beside
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from html import escape
 
-__all__ = ["Html", "bar", "card", "code", "details", "muted", "state", "table", "tag"]
+__all__ = [
+    "Html",
+    "bar",
+    "card",
+    "code",
+    "details",
+    "join",
+    "muted",
+    "none",
+    "state",
+    "table",
+    "tag",
+    "time_text",
+]
 
 
 class Html(str):
@@ -149,6 +163,16 @@ def details(summary: str, *children: str) -> Html:
 def muted(text: str) -> Html:
     """Text that matters less."""
     return tag("span", text, cls="bl-muted")
+
+
+def none(what: str) -> Html:
+    """What stands in place of an empty table."""
+    return tag("p", f"no {what}", cls="bl-muted")
+
+
+def time_text(moment: datetime | None) -> str:
+    """A moment of the lab's clock; empty where there is none."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def code(text: str) -> Html:

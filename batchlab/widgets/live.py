@@ -36,8 +36,8 @@ __all__ = ["Feed", "View", "feed_of", "module"]
 FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
-    "log", "moment", "format", "layout", "dom", "draw", "grid", "timeline", "machine", "panels",
-    "view",
+    "log", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs", "questions",
+    "draw", "header", "grid", "timeline", "machine", "panels", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

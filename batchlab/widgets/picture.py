@@ -6,20 +6,14 @@ picture is drawn from the tables of the lab, and from nothing else.
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, datetime
-
-from PIL import Image, ImageDraw, ImageFont
-
 from batchlab.drivers.ports import Connection
 from batchlab.watching import Tables, watch
 from batchlab.watching.tables import KINDS, NODE_STATES, OUTCOMES
+from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 
 __all__ = ["picture"]
 
-WIDTH, SCALE = 720, 2
-MARGIN, GUTTER, ROW, MOST_ROWS, MOST_CELLS = 12, 64, 14, 16, 2000
-INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
+GUTTER, ROW, MOST_ROWS, MOST_CELLS = 64, 14, 16, 2000
 
 NODE_COLOURS = {
     "creating": "#bbbbbb", "starting": "#f0e442", "waitingforstarttask": "#56b4e9",
@@ -47,7 +41,6 @@ class _Picture:
         self.tables, self.kind, self.target = tables, kind, target
         self.job = _number(tables.job_ids, target.get("job"))
         self.pool = _number(tables.pool_ids, target.get("pool"))
-        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (11, 12, 15)}
 
     def draw(self) -> bytes:
         states = self._states()
@@ -59,15 +52,12 @@ class _Picture:
         grid = -(-min(len(states), MOST_CELLS) // across) * (cell + 3) if states else 16
         shown = rows[:MOST_ROWS]
         height = 2 * MARGIN + 48 + grid + (len(shown) * ROW + 34 if shown else 0)
-        image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
-        self.pen = ImageDraw.Draw(image)
+        self.sheet = Sheet(height)
         self._head(states)
         self._grid(states, cell, across)
         if shown:
             self._timeline(runs, ends, shown, len(rows), MARGIN + 54 + grid)
-        data = io.BytesIO()
-        image.quantize(64, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
-        return data.getvalue()
+        return self.sheet.png()
 
     # -- what there is ----------------------------------------------------------------------------
 
@@ -120,7 +110,7 @@ class _Picture:
 
     def _head(self, states: list[str]) -> None:
         kind = {"lab": "Lab", "pool": "Pool ", "job": "Job "}[self.kind]
-        self._text(MARGIN, MARGIN - 2, kind + self.target.get(self.kind, ""), INK, 15)
+        self.sheet.text(MARGIN, MARGIN - 2, kind + self.target.get(self.kind, ""), INK, 15)
         counts = {name: states.count(name) for name in NODE_STATES if name in states}
         nodes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         active, running, succeeded, failed = self._counts()
@@ -128,27 +118,26 @@ class _Picture:
                  (active, "waiting")]  # fmt: skip
         tasks = ", ".join(f"{count:,} {name}" for count, name in parts if count)
         line = f"nodes: {nodes or 'none'}    tasks: {tasks or 'none'}"
-        self._text(MARGIN, MARGIN + 19, line, MUTED, 12)
+        self.sheet.text(MARGIN, MARGIN + 19, line, MUTED, 12)
 
     def _grid(self, states: list[str], cell: int, across: int) -> None:
         top = MARGIN + 42
         if not states:
-            self._text(MARGIN, top, "no nodes", MUTED, 11)
+            self.sheet.text(MARGIN, top, "no nodes", MUTED, 11)
         for index, state in enumerate(states[:MOST_CELLS]):
             x = MARGIN + index % across * (cell + 3)
             y = top + index // across * (cell + 3)
             box = [x * SCALE, y * SCALE, (x + cell) * SCALE, (y + cell) * SCALE]
             line = "#888888" if state == "idle" else NODE_COLOURS[state]
             if cell < 10:
-                self.pen.rectangle(box, fill=NODE_COLOURS[state])
+                self.sheet.pen.rectangle(box, fill=NODE_COLOURS[state])
                 continue
-            self.pen.rounded_rectangle(box, 4 * SCALE, NODE_COLOURS[state], line, SCALE)
+            self.sheet.pen.rounded_rectangle(box, 4 * SCALE, NODE_COLOURS[state], line, SCALE)
             if cell >= 14:
                 ink = "#ffffff" if state in ("running", "preempted", "offline", "unknown",
                                              "starttaskfailed") else "#111111"  # fmt: skip
-                middle = ((x + cell / 2) * SCALE, (y + cell / 2) * SCALE)
                 letter = {"rebooting": "b", "reimaging": "m", "unknown": "?"}.get(state, state[0])
-                self.pen.text(middle, letter, ink, self.fonts[12], anchor="mm")
+                self.sheet.text(x + cell / 2, y + cell / 2, letter, ink, 12, anchor="mm")
 
     def _timeline(
         self, runs: list[int], ends: dict[int, tuple[float, int]], rows: list[int], total: int,
@@ -181,26 +170,22 @@ class _Picture:
                     y += tall * min(columns["lane"][run], lanes - 1)
                     tall *= min(slots, lanes)
                 box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.3) * SCALE]
-                self.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
+                self.sheet.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
         for node, row in place.items():
             name = self.tables.node_ids[node].partition("_")[2].partition("-")[0]
-            where = ((left - 6) * SCALE, (top + row * ROW + ROW / 2) * SCALE)
-            self.pen.text(where, f"node {name}", MUTED, self.fonts[11], anchor="rm")
+            middle = top + row * ROW + ROW / 2
+            self.sheet.text(left - 6, middle, f"node {name}", MUTED, 11, anchor="rm")
         bottom = top + len(rows) * ROW + 2
-        self.pen.line([left * SCALE, bottom * SCALE, (WIDTH - MARGIN) * SCALE, bottom * SCALE],
-                      LINE, SCALE)  # fmt: skip
+        line = [left * SCALE, bottom * SCALE, (WIDTH - MARGIN) * SCALE, bottom * SCALE]
+        self.sheet.pen.line(line, LINE, SCALE)
         more = f"    first {len(rows)} of {total} nodes" if total > len(rows) else ""
-        self._text(left, bottom + 3, _clock(begin) + more, MUTED, 11)
-        edge = ((WIDTH - MARGIN) * SCALE, (bottom + 3) * SCALE)
-        self.pen.text(edge, _clock(now), MUTED, self.fonts[11], anchor="ra")
+        self.sheet.text(left, bottom + 3, clock(begin) + more, MUTED, 11)
+        self.sheet.text(WIDTH - MARGIN, bottom + 3, clock(now), MUTED, 11, anchor="ra")
 
     def _lanes(self, runs: list[int]) -> int:
         columns = self.tables.columns["runs"]
         return max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
                    default=1)  # fmt: skip
-
-    def _text(self, x: float, y: float, text: str, colour: str, size: int) -> None:
-        self.pen.text((x * SCALE, y * SCALE), text, colour, self.fonts[size])
 
 
 def _number(names: list[str], name: str | None) -> int:
@@ -215,7 +200,3 @@ def _colour(kind: int, outcome: int) -> str:
     if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
         return RUN_COLOURS[name]
     return RUN_COLOURS[OUTCOMES[outcome]]
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

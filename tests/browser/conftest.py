@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_page import CHROMIUM_ARGUMENTS, Notebook, jupyter_server
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from chromium import launched, needed
+from jupyter_page import Notebook, jupyter_server
 
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+    needed()
     with jupyter_server(tmp_path_factory.mktemp("jupyter")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")  # its event loop must be gone when other tests want their own
 def chromium(jupyter: Any) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=CHROMIUM_ARGUMENTS
-        )
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

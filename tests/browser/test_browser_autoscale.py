@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import barriers
 from jupyter_page import Notebook
 
 pytestmark = pytest.mark.timeout(400)
@@ -24,13 +25,6 @@ for n in range(12):
     job.create_tasks([f"work {n} {i}" for i in range(5 + 7 * (n % 3))])
     lab.advance("5m")
 """
-
-
-def axe(page: Any, context: str) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, context=context).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
 
 
 def checked(notebook: Notebook, act: Any) -> None:
@@ -68,16 +62,16 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     page.wait_for_timeout(300)
     if os.environ.get("BATCHLAB_PICTURES"):
         view.screenshot(path=PICTURES / "autoscale.png")
-    assert axe(page, ".bl-lab") == []
+    assert barriers(page, ".bl-lab") == []
     box = view.bounding_box()
     assert box["height"] <= 540, box
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     page.wait_for_timeout(500)
-    assert axe(page, ".bl-lab") == []
+    assert barriers(page, ".bl-lab") == []
     for tab in ("Values", "Samples", "Why", "History"):
         view.get_by_role("tab", name=tab).click()
-        assert axe(page, ".bl-lab") == [], tab
+        assert barriers(page, ".bl-lab") == [], tab
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
     view.locator(".bl-body .bl-link").first.click()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
+from chromium import barriers
 from jupyter_page import Notebook
 
 pytestmark = pytest.mark.timeout(400)
@@ -35,14 +35,6 @@ print("counts", job.counts.active, job.counts.running, job.counts.succeeded, job
 EVIL = "<img src=x onerror=document.title=1><script>document.title=1</script>&amp;\\u202e"
 
 
-def axe(page: Any, context: str) -> list[str]:
-    """What a machine that looks for barriers finds."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, context=context).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
-
-
 def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()", "pool", "job", "job.tasks['frame009']",
                   "next(iter(pool.nodes.values()))")  # fmt: skip
@@ -51,14 +43,17 @@ def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook
     said = [int(word) for word in notebook.output("counts").split()[1:]]
     for number in range(3):
         notebook.until_counts(*said, number=number)
+    logs = page.evaluate("() => new Set([...document.querySelectorAll('.bl-view')]"
+                         ".map(one => one.parentElement.batchlab.log)).size")  # fmt: skip
+    assert logs == 1, "a page keeps the story of a lab once"
     view = notebook.view(0)
     assert view.locator(".bl-legend .bl-key").first.inner_text().split() == ["r", "16", "running"]
     box = view.bounding_box()
     assert box["height"] <= 460, "one screen, no scrolling"
-    assert axe(page, ".bl-view") == []
+    assert barriers(page, ".bl-view") == []
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Dark'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
-    assert axe(page, ".bl-view") == []
+    assert barriers(page, ".bl-view") == []
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
     page.wait_for_timeout(500)

@@ -50,14 +50,38 @@ def test_lab_of_a_checkout_opens_its_first_lesson(started: list[list[str]]) -> N
     assert started == [expected]
 
 
+def test_lab_lists_the_lessons(started: list[list[str]]) -> None:
+    result = run("--list")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "00  Start here: the whole story in five cells"
+    assert "13  From lab to Azure" in lines
+    assert len(lines) == len(list((CHECKOUT / "notebooks").glob("*.ipynb")))
+    assert started == []
+
+
+def test_lab_of_a_checkout_works_in_a_copy_when_asked_to(
+    started: list[list[str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "deep" / "mine"
+    result = run("--folder", str(folder), "--no-browser")
+    assert result.exit_code == 0, result.output
+    assert f"Lessons: {folder}" in result.stdout
+    lessons = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+    assert sorted(path.name for path in folder.glob("*.ipynb")) == [one.name for one in lessons]
+    assert started[0][-2:] == ["--no-browser", str(folder / lessons[0].name)]
+    assert (folder / lessons[3].name).read_bytes() == lessons[3].read_bytes()
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A batchlab that is installed without its checkout; the lessons lie in the environment."""
-    lessons = tmp_path / "env/share/batchlab/notebooks"
+    """A batchlab that is installed without its checkout; the lessons lie in the package."""
+    lessons = tmp_path / "site/batchlab/lessons/notebooks"
     lessons.mkdir(parents=True)
     (lessons / "01-first.ipynb").write_text("{}")
-    monkeypatch.setattr(batchlab, "__file__", str(tmp_path / "env/lib/batchlab/__init__.py"))
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    (lessons / "02-second.ipynb").write_text('{"cells": [{"source": ["# Second\\n", "more"]}]}')
+    (lessons / "conftest.py").write_text("")
+    monkeypatch.setattr(batchlab, "__file__", str(tmp_path / "site/batchlab/__init__.py"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return lessons
@@ -69,13 +93,56 @@ def test_lab_of_an_installation_opens_a_copy_of_the_lessons(
     assert run().exit_code == 0
     copy = Path.cwd() / "batchlab-notebooks" / "01-first.ipynb"
     assert started[0][-1] == str(copy)
-    copy.write_text("what a learner wrote")
-    assert run().exit_code == 0
-    assert copy.read_text() == "what a learner wrote"
+    names = {path.name for path in copy.parent.iterdir()}
+    assert names == {".batchlab-lessons.json", "01-first.ipynb", "02-second.ipynb"}
+    assert run("--list").stdout.splitlines() == ["01  (cannot be read)", "02  Second"]
+
+
+def test_copy_follows_the_installation_but_keeps_what_was_changed(
+    installed: Path, started: list[list[str]]
+) -> None:
+    run()
+    copy = Path.cwd() / "batchlab-notebooks"
+    (copy / "01-first.ipynb").write_text("what a learner wrote")
+    assert "Yours" not in run().stdout, "the installed one is as it was"
+    for name in ("01-first.ipynb", "02-second.ipynb", "03-third.ipynb"):
+        (installed / name).write_text("a new edition")
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "Yours, though there is a newer one: 01-first.ipynb" in result.stdout
+    assert (copy / "01-first.ipynb").read_text() == "what a learner wrote"
+    assert (copy / "02-second.ipynb").read_text() == "a new edition"
+    assert (copy / "03-third.ipynb").read_text() == "a new edition"
+    (copy / "01-first.ipynb").unlink()
+    assert "Yours" not in run().stdout
+    assert (copy / "01-first.ipynb").read_text() == "a new edition"
+
+
+@pytest.mark.parametrize("memory", ["", "[]", '{"01-first.ipynb": 1}'])
+def test_copy_whose_memory_is_lost_overwrites_nothing(
+    installed: Path, started: list[list[str]], memory: str
+) -> None:
+    run()
+    copy = Path.cwd() / "batchlab-notebooks"
+    (copy / ".batchlab-lessons.json").write_text(memory)
+    (installed / "01-first.ipynb").write_text("a new edition")
+    assert "Yours" in run().stdout
+    assert (copy / "01-first.ipynb").read_text() == "{}"
+
+
+def test_lab_in_a_folder_that_cannot_be_written_says_so(
+    installed: Path, started: list[list[str]]
+) -> None:
+    Path("taken").write_text("a file")
+    result = run("--folder", "taken")
+    assert result.exit_code == 1
+    assert "the lessons cannot be copied there: File exists" in result.stderr
+    assert started == []
 
 
 def test_lab_without_lessons_says_so(installed: Path, started: list[list[str]]) -> None:
-    (installed / "01-first.ipynb").unlink()
+    for lesson in installed.glob("*.ipynb"):
+        lesson.unlink()
     result = run()
     assert result.exit_code == 1
     assert "the lessons are not installed" in result.stderr

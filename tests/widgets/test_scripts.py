@@ -13,7 +13,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.watching import watch
-from batchlab.widgets.live import module
+from batchlab.widgets import autoscale, live
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 
 NODE = shutil.which("node")
@@ -54,27 +54,35 @@ def story(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@needs_node
-def test_scripts_do_what_they_should(story: Path) -> None:
-    scripts = story / "scripts"
+def run_node_tests(name: str, folder: Path, **environment: str) -> None:
+    """`node --test`, on a copy of the scripts."""
+    scripts = folder / "scripts"
     shutil.copytree(str(resources.files("batchlab.widgets") / "static"), scripts)
     (scripts / "package.json").write_text('{"type": "module"}')
-    environment = {
-        **os.environ, "BATCHLAB_SCRIPTS": str(scripts), "BATCHLAB_STORY": str(story),
-    }  # fmt: skip
-    tests = Path(__file__).parent / "js" / "pure.test.mjs"
     done = subprocess.run(
-        [str(NODE), "--test", str(tests)], env=environment, capture_output=True, text=True,
-        check=False, timeout=100,
+        [str(NODE), "--test", str(Path(__file__).parent / "js" / name)],
+        env={**os.environ, "BATCHLAB_SCRIPTS": str(scripts), **environment},
+        capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     assert "# pass 0" not in done.stdout
 
 
 @needs_node
-def test_scripts_in_one_module_are_a_program(tmp_path: Path) -> None:
+def test_scripts_do_what_they_should(story: Path) -> None:
+    run_node_tests("pure.test.mjs", story, BATCHLAB_STORY=str(story))
+
+
+@needs_node
+def test_scripts_of_the_formula_editor_do_what_they_should(tmp_path: Path) -> None:
+    run_node_tests("autoscale.test.mjs", tmp_path)
+
+
+@needs_node
+@pytest.mark.parametrize("scripts", [live.SCRIPTS, autoscale.SCRIPTS])
+def test_scripts_in_one_module_are_a_program(scripts: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "module.mjs"
-    path.write_text(module())
+    path.write_text(live.module(scripts))
     done = subprocess.run([str(NODE), "--check", str(path)], capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -79,8 +79,3 @@ export function nodeName(id) {
   const found = /_(\d+)-\d{8}t\d{6}z$/.exec(id);
   return found ? `node ${found[1]}` : id;
 }
-
-// Node ids that are in the way: only as much as tells them apart.
-export function shortened(text, length) {
-  return text.length <= length ? text : `${text.slice(0, length - 9)}…${text.slice(-8)}`;
-}

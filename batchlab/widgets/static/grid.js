@@ -43,7 +43,7 @@ export class Grid {
     this.canvas.hidden = !this.nodes.length;
     this.empty.hidden = this.nodes.length > 0;
     if (!this.nodes.length) {
-      say(this.empty, this.view.whyNoNodes());
+      say(this.empty, this.whyNone());
       return;
     }
     const height = Math.max(this.layout.height, 1) + 4;
@@ -60,6 +60,24 @@ export class Grid {
       dedicated: log.tables.nodes.dedicated, selected: this.view.selectedNode(),
       hovered: this.hovered, lit: this.lit, theme,
     });
+  }
+
+  whyNone() {
+    const { view } = this;
+    const pool = view.poolNumber();
+    const { schema } = view.log;
+    if (view.kind === "lab" && !view.log.names.pools.some((_, i) => view.alive(i))) {
+      return "No pools yet. lab.create_pool(\"render\", target_dedicated_nodes=2) makes one.";
+    }
+    if (pool === -2) return "The pool of this job is not there.";
+    const sizes = view.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
+    if (!sizes.length) return "Nothing was there at this moment.";
+    if (sizes.every((size) => schema.pool_states[size.state] === "deleted")) return "The pool was deleted.";
+    const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
+    const resizing = sizes.some((size) => schema.allocations[size.allocation] === "resizing");
+    if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
+    if (!target) return "No nodes: the pool's target is 0. pool.resize(2) asks for two.";
+    return `No nodes, though the target is ${target}: see the pool's resize errors.`;
   }
 
   drawLegend(counts) {

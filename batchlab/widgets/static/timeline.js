@@ -2,7 +2,7 @@
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
 import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
-import { clock, duration, NODE_LOOK, nodeName, RUN_LOOK, runLook } from "./format.js";
+import { clock, duration, nodeName, RUN_LOOK, runLook } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
 
 const SHOWN = ["starttask", "jobpreparation", "running", "success", "failure", "retry", "requeued",

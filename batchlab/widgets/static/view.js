@@ -4,16 +4,19 @@
 // story comes through one feed for all views of a lab; questions and buttons go through the view's
 // own channel, which the feed never writes to.
 
-import { fill, h, OWN_KEYS, say } from "./dom.js";
+import { fill, h, say } from "./dom.js";
+import { AGAIN_MS, logOf } from "./feed.js";
+import { Header } from "./header.js";
 import { Moment } from "./moment.js";
-import { Log } from "./log.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
 import { TimeMachine } from "./machine.js";
-import { nodeName, plural } from "./format.js";
+import { Questions } from "./questions.js";
+import { Tabs } from "./tabs.js";
+import { readTheme } from "./theme.js";
+import { Tip } from "./tip.js";
 import { faults, files, hooks, selected, waiting } from "./panels.js";
 
-const logs = new WeakMap(); // feed -> its log, shared by all views of it
 const PANELS = { selected, waiting, hooks, files, faults };
 const TABS = {
   lab: ["selected", "waiting", "hooks", "files", "faults"],
@@ -23,42 +26,6 @@ const TABS = {
   node: ["selected", "files", "faults"],
 };
 const ASK_S = 20;
-const AGAIN_MS = 1500;
-
-// One log for each feed; whoever looks at it is told of news.
-function logOf(feed, schema) {
-  let found = logs.get(feed);
-  if (found) return found;
-  const log = new Log(schema);
-  found = { log, watchers: new Set(), asking: 0, timer: 0 };
-  // The first messages of a page may wait in line behind a cell that runs, until Jupyter has made
-  // a way around it. So whoever gets no answer asks again.
-  const ask = (tries = 6) => {
-    const clockNow = Date.now();
-    if (clockNow - found.asking < 1000) return;
-    found.asking = clockNow;
-    clearTimeout(found.timer);
-    feed.send({ type: "hello", have: log.have() });
-    if (tries > 1) found.timer = setTimeout(() => ask(tries - 1), AGAIN_MS);
-  };
-  const take = (head, bytes) => {
-    if (log.append(head, bytes, performance.now())) {
-      if (head.answers) clearTimeout(found.timer);
-      for (const watcher of found.watchers) watcher();
-    } else ask();
-  };
-  feed.on("msg:custom", (content, buffers) => {
-    if (content.type === "rows") take(content, buffers[0]);
-  });
-  const start = feed.get("story");
-  if (start && start.head) take(start.head, start.bytes);
-  found.ask = () => {
-    found.asking = 0;
-    ask();
-  };
-  logs.set(feed, found);
-  return found;
-}
 
 export class View {
   constructor(model, feed) {
@@ -71,12 +38,11 @@ export class View {
     this.moment = new Moment(this.log);
     this.selection = null;
     this.memory = {};
-    this.questions = new Map();
-    this.number = 0;
+    this.questions = new Questions(model, ASK_S);
     this.pool = "";
-    this.dirty = true;
     this.visible = true;
     this.cost = 0;
+    this.header = new Header(this);
     this.grid = new Grid(this);
     this.timeline = new Timeline(this);
     this.machine = new TimeMachine(this);
@@ -87,30 +53,18 @@ export class View {
 
   build() {
     const tabs = TABS[this.kind];
-    this.tab = tabs[0];
-    this.heading = h("h3", { class: "bl-heading" });
-    this.where = h("span", { class: "bl-where" });
-    this.bar = h("div", { class: "bl-progress", role: "img" });
-    this.tally = h("span", { class: "bl-tally" });
-    this.chooser = h("select", { class: "bl-chooser", "aria-label": "pool", hidden: true,
-      onchange: () => this.choosePool(this.chooser.value) });
     this.said = h("div", { class: "bl-notice", role: "status" });
-    this.tabs = tabs.map((name) => h("button", {
-      type: "button", role: "tab", class: "bl-tab", "data-tab": name, onclick: () => this.open(name),
-      onkeydown: (event) => this.tabKey(event), ...OWN_KEYS,
-    }, PANELS[name].title));
+    const titles = Object.fromEntries(tabs.map((name) => [name, PANELS[name].title]));
+    this.tabs = new Tabs(titles, (name) => this.open(name));
     this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
     const pictures = h("div", { class: "bl-pictures" },
       this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
-      h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
-        this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally),
-      this.machine.element,
+      this.header.element, this.machine.element,
       h("div", { class: "bl-main" }, pictures,
-        h("div", { class: "bl-side" },
-          h("div", { class: "bl-tabs", role: "tablist" }, this.tabs), this.body)),
+        h("div", { class: "bl-side" }, this.tabs.element, this.body)),
       this.said, this.tip.element);
-    this.open(this.tab);
+    this.open(tabs[0]);
   }
 
   live() {
@@ -232,6 +186,11 @@ export class View {
     return this.rowsFound;
   }
 
+  alive(pool) {
+    const size = this.moment.sizes[pool];
+    return size && this.log.schema.pool_states[size.state] !== "deleted";
+  }
+
   // -- what is chosen -----------------------------------------------------------------------
 
   select(selection) {
@@ -306,25 +265,12 @@ export class View {
   // -- questions ----------------------------------------------------------------------------
 
   ask(question) {
-    const id = ++this.number;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.answer(id, { error: "the kernel does not answer" }), ASK_S * 1000);
-      this.questions.set(id, { resolve, timer });
-      this.model.send({ type: "ask", id, question });
-    });
-  }
-
-  answer(id, answer) {
-    const question = this.questions.get(id);
-    if (!question) return;
-    this.questions.delete(id);
-    clearTimeout(question.timer);
-    question.resolve(answer);
+    return this.questions.ask(question);
   }
 
   hear(content, buffers) {
     if (content.type === "answer") {
-      this.answer(content.id, { ...content, buffer: buffers && buffers[0] });
+      this.questions.answer(content.id, { ...content, buffer: buffers && buffers[0] });
     } else if (content.type === "news" && content.key === this.key) {
       this.value = content;
       this.redrawPanel();
@@ -341,22 +287,8 @@ export class View {
 
   open(name) {
     this.tab = name;
-    for (const tab of this.tabs) {
-      const here = tab.dataset.tab === name;
-      tab.setAttribute("aria-selected", String(here));
-      tab.tabIndex = here ? 0 : -1;
-    }
+    this.tabs.show(name);
     this.refresh();
-  }
-
-  tabKey(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const here = this.tabs.findIndex((tab) => tab.dataset.tab === this.tab);
-    const next = this.tabs[(here + step + this.tabs.length) % this.tabs.length];
-    this.open(next.dataset.tab);
-    next.focus();
   }
 
   // Ask for what the open panel wants, now and whenever it changes.
@@ -405,11 +337,7 @@ export class View {
   // -- drawing ------------------------------------------------------------------------------
 
   changed() {
-    if (this.pending || !this.visible) {
-      this.dirty = true;
-      if (!this.visible) return;
-    }
-    if (this.pending) return;
+    if (this.pending || !this.visible) return;
     this.pending = true;
     // Never more than a third of the page's time: what costs much is drawn less often.
     const wait = Math.max(0, 2 * this.cost - (performance.now() - (this.drawnAt || 0)));
@@ -427,7 +355,7 @@ export class View {
       this.wanted = undefined;
     } else this.moment.seek(this.moment.at === -Infinity ? Infinity : this.moment.at);
     this.theme = this.theme || readTheme(this.element);
-    this.drawHeader();
+    this.header.draw();
     this.machine.draw();
     const inner = this.grid.element.clientWidth || this.timeline.element.clientWidth;
     if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
@@ -446,141 +374,6 @@ export class View {
   timelineHeight() {
     if (this.kind === "node" || this.kind === "task") return 110;
     return this.kind === "job" ? 210 : 190;
-  }
-
-  drawHeader() {
-    const { aim, kind } = this;
-    const name = { lab: this.model.get("title"), pool: aim.pool, job: aim.job, task: aim.task,
-      node: aim.node && nodeName(aim.node).replace("node ", "") }[kind];
-    const kindName = { lab: "", pool: "Pool ", job: "Job ", task: "Task ", node: "Node " }[kind];
-    if (this.shownName !== name) {
-      this.shownName = name;
-      fill(this.heading, kindName ? h("small", {}, kindName) : "", name);
-      this.heading.title = name;
-    }
-    say(this.where, this.state());
-    const pools = this.log.names.pools.filter((_, i) => this.alive(i));
-    this.chooser.hidden = kind !== "lab" || pools.length < 2;
-    if (this.chooserKey !== pools.join("\n")) {
-      this.chooserKey = pools.join("\n");
-      if (!pools.includes(this.pool)) this.pool = "";
-      fill(this.chooser, h("option", { value: "" }, "all pools"),
-        pools.map((pool) => h("option", { value: pool }, pool)));
-      this.chooser.value = this.pool;
-    }
-    this.drawTally();
-  }
-
-  alive(pool) {
-    const size = this.moment.sizes[pool];
-    return size && this.log.schema.pool_states[size.state] !== "deleted";
-  }
-
-  state() {
-    const { schema } = this.log;
-    if (this.kind === "job") {
-      const turn = this.moment.turns[this.jobNumber()];
-      return turn ? schema.job_states[turn.state] : "not there yet";
-    }
-    if (this.kind === "pool" || this.pool) {
-      const size = this.moment.sizes[this.poolNumber()];
-      if (!size) return "not there yet";
-      const state = schema.pool_states[size.state];
-      return state === "active" ? schema.allocations[size.allocation] : state;
-    }
-    return "";
-  }
-
-  drawTally() {
-    if (this.kind === "node" || this.kind === "task") {
-      this.bar.hidden = true;
-      return;
-    }
-    const counts = this.kind === "job" ? this.moment.total(this.jobNumber()) : this.poolTotal();
-    const [active, running, succeeded, failed] = counts;
-    const total = active + running + succeeded + failed;
-    this.bar.hidden = !total;
-    const parts = [["success", succeeded, "succeeded"], ["failure", failed, "failed"],
-      ["running", running, "running"], ["active", active, "waiting"]].filter(([, count]) => count);
-    const words = parts.map(([, count, word]) => `${count.toLocaleString("en")} ${word}`);
-    const text = total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
-    if (this.tallyText === text) return;
-    this.tallyText = text;
-    say(this.tally, text);
-    this.bar.setAttribute("aria-label", text);
-    fill(this.bar, parts.map(([name, count]) =>
-      h("span", { class: `bl-part bl-${name}`, style: { flexGrow: count } })));
-    this.element.dataset.counts = counts.join(" ");
-  }
-
-  // Tasks of the jobs of the pool that is shown, or of all.
-  poolTotal() {
-    const pool = this.poolNumber();
-    if (pool < 0) return this.moment.total(-1);
-    const sum = [0, 0, 0, 0];
-    this.moment.turns.forEach((turn, job) => {
-      if (turn && turn.pool === pool) this.moment.total(job).forEach((count, i) => (sum[i] += count));
-    });
-    return sum;
-  }
-
-  whyNoNodes() {
-    const pool = this.poolNumber();
-    const { schema } = this.log;
-    if (this.kind === "lab" && !this.log.names.pools.some((_, i) => this.alive(i))) {
-      return "No pools yet. lab.create_pool(\"render\", target_dedicated_nodes=2) makes one.";
-    }
-    if (pool === -2) return "The pool of this job is not there.";
-    const sizes = this.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
-    if (!sizes.length) return "Nothing was there at this moment.";
-    if (sizes.every((size) => schema.pool_states[size.state] === "deleted")) return "The pool was deleted.";
-    const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
-    const resizing = sizes.some((size) => schema.allocations[size.allocation] === "resizing");
-    if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
-    if (!target) return "No nodes: the pool's target is 0. pool.resize(2) asks for two.";
-    return `No nodes, though the target is ${target}: see the pool's resize errors.`;
-  }
-}
-
-// -- theme and tips -----------------------------------------------------------------------------
-
-function readTheme(element) {
-  const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(name).trim();
-  const paper = read("--bl-paper");
-  return {
-    ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
-    accent: read("--bl-accent"), idle: read("--bl-idle"), paper, font: style.fontFamily,
-    dark: isDark(style.color),
-  };
-}
-
-function isDark(ink) {
-  const found = /(\d+(?:\.\d+)?)[ ,]+(\d+(?:\.\d+)?)[ ,]+(\d+(?:\.\d+)?)/.exec(ink);
-  return found ? Number(found[1]) + Number(found[2]) + Number(found[3]) > 380 : false;
-}
-
-class Tip {
-  constructor() {
-    this.element = h("div", { class: "bl-tip", "aria-hidden": "true", hidden: true });
-  }
-
-  show(event, lines) {
-    const text = lines.join("\n");
-    if (this.text !== text) {
-      this.text = text;
-      fill(this.element, lines.map((line, i) => h(i ? "div" : "b", {}, line)));
-    }
-    this.element.hidden = false;
-    const box = this.element.parentElement.getBoundingClientRect();
-    const left = event.clientX - box.left;
-    const wide = this.element.offsetWidth;
-    this.element.style.left = `${Math.max(4, Math.min(left + 14, box.width - wide - 6))}px`;
-    this.element.style.top = `${event.clientY - box.top + 16}px`;
-  }
-
-  hide() {
-    this.element.hidden = true;
   }
 }
 

@@ -1,4 +1,4 @@
-// The parts of the place to work on a formula that need no page: run by test_autoscale_scripts.py.
+// The parts of the place to work on a formula that need no page: run by test_scripts.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";

@@ -1,0 +1,119 @@
+"""The lessons: where they lie, what they are called, and a copy of them to work in.
+
+In a checkout the lessons are in its folder `notebooks`. A wheel carries them inside the package,
+where nobody should write, so they are copied into a folder of the learner's choice. The copy
+remembers what it was given: a file that is still as it came follows the installed version, one
+that the learner has changed, or only run, is never touched, and one that was deleted comes back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import batchlab
+from batchlab.errors import NotFound, invalid
+
+__all__ = ["Copied", "copy_lessons", "lessons_folder", "titles"]
+
+REMEMBERED = ".batchlab-lessons.json"
+"""In a copy: the digest of each lesson as it was copied."""
+
+
+@dataclass
+class Copied:
+    """What copying the lessons did, by names of files.
+
+    Attributes
+    ----------
+    written : list of str
+        New ones, and those that had not been changed since they were copied.
+    kept : list of str
+        Those that were changed, while the installed lesson is another one by now.
+    """
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def lessons_folder() -> tuple[Path, bool]:
+    """Where the lessons are, and whether that is a checkout, in which one may work.
+
+    Raises
+    ------
+    NotFound
+        ``FileNotFound``: this installation has none.
+    """
+    package = Path(batchlab.__file__).parent
+    for folder, own in (
+        (package.parent / "notebooks", True),
+        (package / "lessons" / "notebooks", False),
+    ):
+        if any(folder.glob("*.ipynb")):
+            return folder, own and os.access(folder, os.W_OK)
+    raise NotFound(
+        "FileNotFound",
+        f"the lessons are not installed: {folder} is missing; reinstall batchlab",
+    )
+
+
+def titles(folder: Path) -> Iterator[tuple[str, str]]:
+    """The name and the title of each lesson in a folder."""
+    for path in sorted(folder.glob("*.ipynb")):
+        yield path.name, _title(path)
+
+
+def _title(path: Path) -> str:
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        text = "".join(cells[0]["source"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "(cannot be read)"
+    return text.partition("\n")[0].lstrip("# ").strip()
+
+
+def copy_lessons(source: Path, folder: Path) -> Copied:
+    """Copy the lessons into a folder, which is made; nothing that was changed is overwritten.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: the folder cannot be written to.
+    """
+    done = Copied()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        known = _remembered(folder)
+        for lesson in sorted(source.glob("*.ipynb")):
+            new, target = lesson.read_bytes(), folder / lesson.name
+            old = target.read_bytes() if target.exists() else None
+            if old is None or (old != new and known.get(lesson.name) == _digest(old)):
+                target.write_bytes(new)
+                done.written.append(lesson.name)
+            elif old != new:
+                if known.get(lesson.name) != _digest(new):
+                    done.kept.append(lesson.name)
+                continue
+            known[lesson.name] = _digest(new)
+        (folder / REMEMBERED).write_text(json.dumps(known, indent=1) + "\n")
+    except OSError as error:
+        reason = f"the lessons cannot be copied there: {error.strerror or error}"
+        raise invalid("folder", str(folder), reason, owner="batchlab lab") from None
+    return done
+
+
+def _remembered(folder: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((folder / REMEMBERED).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,43 @@
+// The story of a lab as it comes from the kernel: one log for all views of a feed.
+
+import { Log } from "./log.js";
+
+export const AGAIN_MS = 1500; // until whoever got no answer asks again
+// feed -> its log, shared by all views of it. It belongs to the page: anywidget loads these scripts
+// anew for each display, so what they hold themselves is never shared.
+const logs = (globalThis[Symbol.for("batchlab.logs")] ??= new WeakMap());
+
+// One log for each feed; whoever looks at it is told of news.
+export function logOf(feed, schema) {
+  let found = logs.get(feed);
+  if (found) return found;
+  const log = new Log(schema);
+  found = { log, watchers: new Set(), asking: 0, timer: 0 };
+  // The first messages of a page may wait in line behind a cell that runs, until Jupyter has made
+  // a way around it. So whoever gets no answer asks again.
+  const ask = (tries = 6) => {
+    const clockNow = Date.now();
+    if (clockNow - found.asking < 1000) return;
+    found.asking = clockNow;
+    clearTimeout(found.timer);
+    feed.send({ type: "hello", have: log.have() });
+    if (tries > 1) found.timer = setTimeout(() => ask(tries - 1), AGAIN_MS);
+  };
+  const take = (head, bytes) => {
+    if (log.append(head, bytes, performance.now())) {
+      if (head.answers) clearTimeout(found.timer);
+      for (const watcher of found.watchers) watcher();
+    } else ask();
+  };
+  feed.on("msg:custom", (content, buffers) => {
+    if (content.type === "rows") take(content, buffers[0]);
+  });
+  const start = feed.get("story");
+  if (start && start.head) take(start.head, start.bytes);
+  found.ask = () => {
+    found.asking = 0;
+    ask();
+  };
+  logs.set(feed, found);
+  return found;
+}

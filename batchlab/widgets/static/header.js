@@ -1,0 +1,92 @@
+// Above the pictures: what is shown, its state, the choice of a pool, and tasks by state.
+
+import { fill, h, say } from "./dom.js";
+import { nodeName, plural } from "./format.js";
+
+export class Header {
+  constructor(view) {
+    this.view = view;
+    this.heading = h("h3", { class: "bl-heading" });
+    this.where = h("span", { class: "bl-where" });
+    this.bar = h("div", { class: "bl-progress", role: "img" });
+    this.tally = h("span", { class: "bl-tally" });
+    this.chooser = h("select", { class: "bl-chooser", "aria-label": "pool", hidden: true,
+      onchange: () => this.view.choosePool(this.chooser.value) });
+    this.element = h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
+      this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally);
+  }
+
+  draw() {
+    const { aim, kind, log } = this.view;
+    const name = { lab: this.view.model.get("title"), pool: aim.pool, job: aim.job, task: aim.task,
+      node: aim.node && nodeName(aim.node).replace("node ", "") }[kind];
+    const kindName = { lab: "", pool: "Pool ", job: "Job ", task: "Task ", node: "Node " }[kind];
+    if (this.shownName !== name) {
+      this.shownName = name;
+      fill(this.heading, kindName ? h("small", {}, kindName) : "", name);
+      this.heading.title = name;
+    }
+    say(this.where, this.state());
+    const pools = log.names.pools.filter((_, i) => this.view.alive(i));
+    this.chooser.hidden = kind !== "lab" || pools.length < 2;
+    if (this.chooserKey !== pools.join("\n")) {
+      this.chooserKey = pools.join("\n");
+      if (!pools.includes(this.view.pool)) this.view.pool = "";
+      fill(this.chooser, h("option", { value: "" }, "all pools"),
+        pools.map((pool) => h("option", { value: pool }, pool)));
+      this.chooser.value = this.view.pool;
+    }
+    this.drawTally();
+  }
+
+  state() {
+    const { view } = this;
+    const { schema } = view.log;
+    if (view.kind === "job") {
+      const turn = view.moment.turns[view.jobNumber()];
+      return turn ? schema.job_states[turn.state] : "not there yet";
+    }
+    if (view.kind === "pool" || view.pool) {
+      const size = view.moment.sizes[view.poolNumber()];
+      if (!size) return "not there yet";
+      const state = schema.pool_states[size.state];
+      return state === "active" ? schema.allocations[size.allocation] : state;
+    }
+    return "";
+  }
+
+  drawTally() {
+    const { view } = this;
+    if (view.kind === "node" || view.kind === "task") {
+      this.bar.hidden = true;
+      return;
+    }
+    const counts = view.kind === "job" ? view.moment.total(view.jobNumber()) : this.poolTotal();
+    const [active, running, succeeded, failed] = counts;
+    const total = active + running + succeeded + failed;
+    this.bar.hidden = !total;
+    const parts = [["success", succeeded, "succeeded"], ["failure", failed, "failed"],
+      ["running", running, "running"], ["active", active, "waiting"]].filter(([, count]) => count);
+    const words = parts.map(([, count, word]) => `${count.toLocaleString("en")} ${word}`);
+    const text = total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
+    if (this.tallyText === text) return;
+    this.tallyText = text;
+    say(this.tally, text);
+    this.bar.setAttribute("aria-label", text);
+    fill(this.bar, parts.map(([name, count]) =>
+      h("span", { class: `bl-part bl-${name}`, style: { flexGrow: count } })));
+    view.element.dataset.counts = counts.join(" ");
+  }
+
+  // Tasks of the jobs of the pool that is shown, or of all.
+  poolTotal() {
+    const { moment } = this.view;
+    const pool = this.view.poolNumber();
+    if (pool < 0) return moment.total(-1);
+    const sum = [0, 0, 0, 0];
+    moment.turns.forEach((turn, job) => {
+      if (turn && turn.pool === pool) moment.total(job).forEach((count, i) => (sum[i] += count));
+    });
+    return sum;
+  }
+}

@@ -1,0 +1,206 @@
+"""Lesson 10: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    rules = {"plan *": "20m", "compute *": "90m", "collect *": "20m", "quick *": "1m"}
+    with bl.SimulatedLab(workload=bl.Workload(rules=rules)) as opened:
+        yield opened
+
+
+def manager(command_line: str = "plan tasks", **more: Any) -> bl.JobManagerTask:
+    return bl.JobManagerTask(id="manager", command_line=command_line, **more)
+
+
+def manage(
+    lab: bl.SimulatedLab,
+    line: str = "quick look",
+    boss: bl.JobManagerTask | None = None,
+    count: int = 3,
+    begin: str = "1m",
+    end: str = "3h",
+    **settings: Any,
+) -> bl.Job:
+    """The test adds the tasks, in the manager's place, when it has begun."""
+    job = lab.create_job("managed", "two", job_manager_task=boss or manager(), **settings)
+    lab.advance(begin)
+    job.create_tasks([line] * count)
+    lab.advance(end)
+    return job
+
+
+def test_10_1_with_a_manager_that_outlives_its_tasks_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    assert lessons.check("10-1", manage(lab)).is_right
+
+
+def test_10_1_with_a_job_that_ends_after_its_manager_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    boss = manager(kill_job_on_completion=False)
+    job = manage(lab, "compute part", boss, on_all_tasks_complete="terminatejob", end="9h")
+    assert lessons.check("10-1", job).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"count": 2}, "has the verbs that a job has"),
+        ({"line": "compute part"}, "when its manager is completed"),
+        ({"line": "/bin/sh -c 'exit 1'"}, "What do they say on stderr?"),
+        ({"boss": manager("/bin/sh -c 'sleep 1200; exit 1'")}, "a task like any other"),
+        ({"boss": manager(kill_job_on_completion=False)}, "does not end it"),
+        ({"end": "5m"}, "waits for it"),
+    ],
+)
+def test_10_1_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = lessons.check("10-1", manage(lab, **changed))
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_10_1_with_tasks_that_came_before_the_manager_asks_who_adds_them(
+    lab: bl.SimulatedLab,
+) -> None:
+    lab.create_pool("two", target_dedicated_nodes=2)  # its nodes still have to start
+    assert "itself should add them" in lessons.check("10-1", manage(lab)).hint
+
+
+def test_10_1_ended_by_hand_or_without_a_manager_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = manage(lab, end="5m")
+    job.terminate()
+    job.wait()
+    assert "Who ended the job?" in lessons.check("10-1", job).hint
+    plain = lab.create_job("plain", pool)
+    assert "takes it by name" in lessons.check("10-1", plain).hint
+
+
+def test_10_1_ended_by_hand_after_its_manager_says_that_it_was(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = manage(lab, boss=manager(kill_job_on_completion=False))
+    job.terminate()
+    job.wait()
+    assert "ended from outside" in lessons.check("10-1", job).text
+
+
+def repeat(
+    lab: bl.SimulatedLab,
+    last: str | None = "70m",
+    interval: str = "30m",
+    line: str | None = "collect sales",
+    passed: str = "4h",
+) -> bl.JobSchedule:
+    minutes = last and timedelta(minutes=int(last.removesuffix("m")))
+    schedule = lab.create_job_schedule(
+        "repeated",
+        schedule=bl.Schedule(
+            recurrence_interval=interval,
+            do_not_run_after=lab.now + minutes if minutes else None,
+        ),
+        job_specification=bl.JobSpec(
+            pool_info="two", job_manager_task=manager(line) if line else None
+        ),
+    )
+    lab.advance(passed)
+    return schedule
+
+
+def test_10_2_with_three_jobs_and_an_end_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    assert lessons.check("10-2", repeat(lab)).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"interval": "1h"}, "is part of the schedule"),
+        ({"line": None}, "A schedule that does nothing"),
+        ({"last": None}, "can have an end"),
+        ({"last": "100m"}, "And the third?"),
+        ({"last": "50m"}, "half an hour after the one before"),
+        ({"line": "compute part"}, "half an hour after the one before"),
+        ({"passed": "65m"}, "Some time has to pass"),
+    ],
+)
+def test_10_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = lessons.check("10-2", repeat(lab, **changed))
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_10_2_ended_by_hand_says_that_it_should_complete_by_itself(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    schedule = repeat(lab, passed="61m")
+    schedule.terminate()
+    lab.advance("5m")
+    assert "ended from outside" in lessons.check("10-2", schedule).text
+
+
+def own(
+    lab: bl.SimulatedLab,
+    pool_info: Any = None,
+    count: int = 4,
+    vm_size: str = "small",
+    keep_alive: bool = False,
+    passed: str = "9h",
+    done: str | None = "terminatejob",
+) -> bl.Job:
+    auto = bl.AutoPoolSpecification(
+        pool_lifetime_option="job",
+        keep_alive=keep_alive,
+        pool=bl.PoolSpec(vm_size=vm_size, target_dedicated_nodes=2),
+    )
+    given = pool_info or bl.PoolInfo(auto_pool_specification=auto)
+    job = lab.create_job("owner", given)
+    job.create_tasks(["quick look"] * count)
+    if done:
+        job.update(on_all_tasks_complete=done)
+    lab.advance(passed)
+    return job
+
+
+def test_10_3_with_a_pool_that_came_and_went_is_right(lab: bl.SimulatedLab) -> None:
+    assert lessons.check("10-3", own(lab)).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"pool_info": "two"}, "Nodes only for the job"),
+        ({"count": 3}, "takes a list of command lines"),
+        ({"passed": "1m"}, "waits for them"),
+        ({"done": None}, "when somebody ends it"),
+        ({"keep_alive": True}, "told to stay alive"),
+    ],
+)
+def test_10_3_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = lessons.check("10-3", own(lab, **changed))
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_10_3_right_after_the_job_says_that_its_pool_needs_time(lab: bl.SimulatedLab) -> None:
+    job = own(lab, passed="1s")
+    job.wait()
+    assert "some time" in lessons.check("10-3", job).hint
