@@ -18,7 +18,9 @@ from typing import Any, Union
 import msgspec
 
 from batchlab.core.outputs import (
+    ApplicationChanged,
     AutoScaleEvaluated,
+    CertificateChanged,
     Change,
     HookChanged,
     JobChanged,
@@ -35,7 +37,7 @@ BLOCK = 10_000
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
-    HookChanged,
+    HookChanged, ApplicationChanged, CertificateChanged,
 ]  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
@@ -56,7 +58,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Some changes in order, of a lab whose clock says `now`.
 
     Go on asking from `next`, at once if `more`. With `fresh` they are the first there are:
-    whatever was known before is to be forgotten.
+    whatever was known before is to be forgotten. `over` says why nothing more will ever come.
     """
 
     changes: list[Change]
@@ -64,6 +66,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     fresh: bool = False
     more: bool = False
+    over: str = ""
 
 
 class History:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from batchlab.core.outputs import Change, HookChanged, JobChanged, NodeChanged, TaskChanged
@@ -84,3 +85,17 @@ def test_history_asked_by_somebody_who_fell_behind_begins_anew() -> None:
 def test_changes_survive_their_journey(state: str) -> None:
     change = TaskChanged(at=1.5, job_id="j", task_id="t", state=state, node_id="n", slots=2)
     assert decode_changes(encode_changes([change])) == [change]
+
+
+def test_every_change_there_is_can_be_packed() -> None:
+    filled = [
+        msgspec.convert(
+            {"type": kind.__name__, "at": 1.0} | {
+                field.name: "x" if field.type is str else "task"
+                for field in msgspec.structs.fields(kind) if field.required and field.name != "at"
+            },
+            kind,
+        )
+        for kind in Change.__subclasses__()
+    ]  # fmt: skip
+    assert decode_changes(encode_changes(filled)) == filled
