@@ -161,6 +161,12 @@ class _LastWords:
                 case JobScheduleChanged():
                     key = ("job schedule", change.job_schedule_id)
                     self._put(self._things, key, change, change.state)
+                case ApplicationChanged():
+                    key = ("application", change.application_id, change.version)
+                    self._put(self._things, key, change, change.state)
+                case CertificateChanged():
+                    key = ("certificate", change.thumbprint)
+                    self._put(self._things, key, change, change.state)
                 case AutoScaleEvaluated():
                     self._put(self._things, ("formula", change.pool_id), change, "")
 
