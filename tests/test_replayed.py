@@ -53,22 +53,22 @@ def all_changes(lab: Any) -> list[Any]:
 
 
 def test_replayed_lab_shows_what_the_lab_itself_showed(tmp_path: Path) -> None:
-    lived = morning(tmp_path / "j", close=False)
-    journal = lived._connection.engine.journal
-    assert journal is not None
-    lab = bl.ReplayedLab(journal.keep())
-    job, lived_job = lab.jobs["frames"], lived.jobs["frames"]
-    # The clock stands where the last input came; the lab's own had gone on for some seconds.
-    assert lived.now.replace(minute=0, second=0) < lab.now <= lived.now
-    assert lab.account == "morning"
-    assert lab.pools["render"].view() == lived.pools["render"].view()
-    assert list(job.tasks.views()) == list(lived_job.tasks.views())
-    assert list(job.preparations) == list(lived_job.preparations)
-    assert job.counts == lived_job.counts
-    assert job.tasks["task011"].explain() == lived_job.tasks["task011"].explain()
-    assert list(lab.pools["render"].nodes.views()) == list(lived.pools["render"].nodes.views())
-    assert all_changes(lab) == all_changes(lived)
-    assert lab.ending == "its journal ends here"
+    with morning(tmp_path / "j", close=False) as lived:
+        journal = lived._connection.engine.journal
+        assert journal is not None
+        lab = bl.ReplayedLab(journal.keep())
+        job, lived_job = lab.jobs["frames"], lived.jobs["frames"]
+        # The clock stands where the last input came; the lab's own had gone on for some seconds.
+        assert lived.now.replace(minute=0, second=0) < lab.now <= lived.now
+        assert lab.account == "morning"
+        assert lab.pools["render"].view() == lived.pools["render"].view()
+        assert list(job.tasks.views()) == list(lived_job.tasks.views())
+        assert list(job.preparations) == list(lived_job.preparations)
+        assert job.counts == lived_job.counts
+        assert job.tasks["task011"].explain() == lived_job.tasks["task011"].explain()
+        assert list(lab.pools["render"].nodes.views()) == list(lived.pools["render"].nodes.views())
+        assert all_changes(lab) == all_changes(lived)
+        assert lab.ending == "its journal ends here"
 
 
 def test_replayed_lab_draws_and_reports(lab: bl.ReplayedLab) -> None:
