@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 __all__ = ["describe", "hint_for", "quoted"]
 
-_VALUE = {"NAME", "NUMBER", "STRING", "LPAR", "MINUS", "NOT"}
-_OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "EQUALITY", "RELATION", "AND", "OR", "QUESTION"}
+_VALUE = {"NAME", "LITERAL", "LPAR", "MINUS", "NOT"}
+_OPERATORS = {"OPERATOR", "MINUS", "QUESTION"}
 _WRITTEN = {
     "ASSIGN": "'='", "LPAR": "'('", "RPAR": "')'", "SEMICOLON": "';'", "COLON": "':'",
     "COMMA": "','", "NAME": "a name", "$END": "the end of the formula", "DOT": "'.'",
@@ -65,7 +65,7 @@ def describe(terminals: Iterable[str]) -> list[str]:
     if left >= _VALUE:
         said.append("a value")
         left -= _VALUE
-    elif len(left & _OPERATORS) > 4:
+    elif "OPERATOR" in left:
         said.append("an operator")
         left -= _OPERATORS | {"LPAR", "DOT"}
     rest = sorted(left - {"RPAR", "SEMICOLON", "COLON", "COMMA"})

@@ -56,7 +56,8 @@ def finite(value: float) -> float:
 
 def _finite_vector(values: Iterable[float]) -> Vector:
     vector = tuple(values)
-    if not all(map(isfinite, vector)):
+    # The sum is not finite where a value is not; where it only overflows, look closer.
+    if not isfinite(sum(vector)) and not all(map(isfinite, vector)):
         raise Refused("a value of the resulting doubleVec is too large for a double")
     return vector
 
@@ -66,7 +67,7 @@ def _numbers(compute: Callable[[float, float], float]) -> Callable[[float, float
 
 
 def _vector_number(compute: Callable[[float, float], float]) -> Callable[[Vector, float], Vector]:
-    return lambda left, right: _finite_vector(compute(value, right) for value in left)
+    return lambda left, right: _finite_vector([compute(value, right) for value in left])
 
 
 def _vectors(compute: Callable[[float, float], float]) -> Callable[[Vector, Vector], Vector]:

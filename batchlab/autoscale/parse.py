@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from lark import Lark, Token
+from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from batchlab.autoscale import mistakes, syntax
@@ -22,6 +21,7 @@ from batchlab.autoscale.names import canonical
 from batchlab.autoscale.problems import FormulaError, Source, formula_error
 from batchlab.autoscale.sampling import METHODS
 from batchlab.autoscale.syntax import LEVEL_OF, Expression, Place, Program, Statement
+from batchlab.autoscale.tokens import Token, Tokens
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_STATEMENTS", "parse"]
 
@@ -42,72 +42,80 @@ class _NotBuilt(Exception):
 
 
 class _Builder:
-    """Callbacks for lark: children in, node out."""
+    """Callbacks for lark: children in, node out.
+
+    What stands for an expression among the children may be not built yet: a token that is a name
+    or a literal, or the list of operands and operators of a `row`. `_built` makes a node of it.
+    """
 
     def start(self, children: list[Any]) -> Program:
-        return Program(tuple(child for child in children if child is not None))
+        return Program(tuple(child for child in children if isinstance(child, Statement)))
 
     def assignment(self, children: list[Any]) -> Statement:
         target, equals, value = children
-        return Statement(canonical(str(target)), value, _token_place(target),
+        value = _built(value)
+        return Statement(canonical(target.text), value, _token_place(target),
                          place=Place(target.start_pos, value.place.end, equals.start_pos),
                          depth=value.depth)  # fmt: skip
 
     def expression(self, children: list[Any]) -> Statement:
-        (value,) = children
+        value = _built(children[0])
         return Statement(None, value, place=value.place, depth=value.depth)
-
-    def number(self, children: list[Token]) -> Expression:
-        (token,) = children
-        if not isfinite(value := float(token)):
-            raise _NotBuilt(_token_place(token), "the number is too large for a double")
-        return syntax.Number(value, place=_token_place(token))
-
-    def text(self, children: list[Token]) -> Expression:
-        return syntax.Text(str(children[0])[1:-1], place=_token_place(children[0]))
-
-    def name(self, children: list[Token]) -> Expression:
-        return syntax.Name(canonical(str(children[0])), place=_token_place(children[0]))
 
     def unary(self, children: list[Any]) -> Expression:
         sign, operand = children
+        operand = _built(operand)
         place = Place(sign.start_pos, operand.place.end, sign.start_pos)
-        return syntax.Unary(str(sign), operand, place=place, depth=_depth(place, operand))
+        return syntax.Unary(sign.text, operand, place=place, depth=_depth(place, operand))
 
-    def chain(self, children: list[Any]) -> Expression:
-        return _grouped(children[::2], children[1::2])
+    def row(self, children: list[Any]) -> list[Any]:
+        return children
+
+    def longer_row(self, children: list[Any]) -> list[Any]:
+        row, symbol, operand = children
+        row += symbol, operand
+        return row  # type: ignore[no-any-return]
 
     def choice(self, children: list[Any]) -> Expression:
-        condition, mark, then, otherwise = children
+        condition, mark, then, _, otherwise = children
+        condition, then, otherwise = _built(condition), _built(then), _built(otherwise)
         place = Place(condition.place.start, otherwise.place.end, mark.start_pos)
         depth = _depth(place, condition, then, otherwise)
         return syntax.Choice(condition, then, otherwise, place=place, depth=depth)
 
-    def args(self, children: list[Any]) -> tuple[Expression, ...]:
-        return tuple(children)
+    def args(self, children: list[Any]) -> list[Expression]:
+        return [_built(children[0])]
+
+    def longer_args(self, children: list[Any]) -> list[Expression]:
+        arguments, _, argument = children
+        arguments.append(_built(argument))
+        return arguments  # type: ignore[no-any-return]
 
     def call(self, children: list[Any]) -> Expression:
         name, opening, arguments, closing = children
         place = Place(name.start_pos, closing.end_pos, opening.start_pos)
-        known = str(name).lower()
-        return syntax.Call(known if known in FUNCTIONS else str(name), arguments or (),
-                           place=place, depth=_depth(place, *(arguments or ())))  # fmt: skip
+        known, given = name.text.lower(), tuple(arguments or ())
+        return syntax.Call(known if known in FUNCTIONS else name.text, given,
+                           place=place, depth=_depth(place, *given))  # fmt: skip
 
     def member(self, children: list[Any]) -> Expression:
         target, dot, name = children
+        target = _built(target)
         place = Place(target.place.start, name.end_pos, dot.start_pos)
-        return syntax.Member(target, str(name).lower(), place=place, depth=_depth(place, target))
+        return syntax.Member(target, name.text.lower(), place=place, depth=_depth(place, target))
 
     def method(self, children: list[Any]) -> Expression:
         target, _, name, opening, arguments, closing = children
+        target = _built(target)
         place = Place(target.place.start, closing.end_pos, opening.start_pos)
-        known = METHODS.get(str(name).lower())
-        given = arguments or ()
-        return syntax.Method(target, known.name if known else str(name), given,
+        known = METHODS.get(name.text.lower())
+        given = tuple(arguments or ())
+        return syntax.Method(target, known.name if known else name.text, given,
                              place=place, depth=_depth(place, target, *given))  # fmt: skip
 
     def group(self, children: list[Any]) -> Expression:
         opening, inner, closing = children
+        inner = _built(inner)
         place = Place(opening.start_pos, closing.end_pos, inner.place.at)
         # The brackets themselves leave no node; they widen the inner one and count as a level.
         object.__setattr__(inner, "place", place)
@@ -115,30 +123,60 @@ class _Builder:
         return inner  # type: ignore[no-any-return]
 
 
-def _grouped(operands: list[Any], symbols: list[Token]) -> Expression:
-    """Split a flat chain at its loosest operators; at most as deep as there are levels."""
-    if not symbols:
-        return operands[0]  # type: ignore[no-any-return]
-    levels = [LEVEL_OF[symbol] for symbol in symbols]
-    loosest = min(levels)
-    cuts = [index for index, level in enumerate(levels) if level == loosest]
-    bounds = [-1, *cuts, len(symbols)]
-    parts = [
-        _grouped(operands[left + 1 : right + 1], symbols[left + 1 : right])
-        for left, right in pairwise(bounds)
-    ]
-    place = Place(parts[0].place.start, parts[-1].place.end, symbols[cuts[0]].start_pos or 0)
+def _built(child: Any) -> Any:
+    """Make a node of what is not one yet."""
+    kind = type(child)
+    if kind is Token:
+        return _leaf(child)
+    return _grouped(child) if kind is list else child
+
+
+def _leaf(token: Token) -> Expression:
+    text, place = token.text, Place(token.start_pos, token.end_pos, token.start_pos)
+    if token.type == "NAME":
+        return syntax.Name(canonical(text), place=place)
+    if text[0] == '"':
+        return syntax.Text(text[1:-1], place=place)
+    if not isfinite(value := float(text)):
+        raise _NotBuilt(place, "the number is too large for a double")
+    return syntax.Number(value, place=place)
+
+
+def _grouped(row: list[Any]) -> Expression:
+    """Join a flat row, its tightest operators first; at most as deep as there are levels."""
+    operands = [_built(operand) for operand in row[::2]]
+    symbols: list[Token] = row[1::2]
+    levels = [LEVEL_OF[symbol.text] for symbol in symbols]
+    for tightest in sorted(set(levels), reverse=True)[:-1]:
+        joined, run, joints = [], [operands[0]], []
+        for symbol, level, operand in zip(symbols, levels, operands[1:], strict=True):
+            if level == tightest:
+                run.append(operand)
+                joints.append(symbol)
+            else:
+                joined.append(_chain(run, joints) if joints else run[0])
+                run, joints = [operand], []
+        joined.append(_chain(run, joints) if joints else run[0])
+        operands = joined
+        symbols = [symbol for symbol, level in zip(symbols, levels, strict=True)
+                   if level != tightest]  # fmt: skip
+        levels = [level for level in levels if level != tightest]
+    return _chain(operands, symbols)
+
+
+def _chain(parts: list[Any], joints: list[Token]) -> Expression:
+    place = Place(parts[0].place.start, parts[-1].place.end, joints[0].start_pos)
     return syntax.Chain(
         parts[0],
-        tuple([(str(symbols[cut]), part) for cut, part in zip(cuts, parts[1:], strict=True)]),
-        tuple([symbols[cut].start_pos or 0 for cut in cuts]),
+        tuple([(joint.text, part) for joint, part in zip(joints, parts[1:], strict=True)]),
+        tuple([joint.start_pos for joint in joints]),
         place=place,
         depth=_depth(place, *parts),
     )
 
 
 def _depth(place: Place, *children: Any) -> int:
-    depth = 1 + max((child.depth for child in children), default=0)
+    depth = 1 + max([child.depth for child in children], default=0)
     if depth > MAX_DEPTH:
         raise _NotBuilt(place, f"nested more than {MAX_DEPTH} levels deep",
                         "give parts of it names of their own: a = ...; b = a + ...")  # fmt: skip
@@ -146,8 +184,7 @@ def _depth(place: Place, *children: Any) -> int:
 
 
 def _token_place(token: Token) -> Place:
-    start, end = token.start_pos or 0, token.end_pos or 0
-    return Place(start, end, start)
+    return Place(token.start_pos, token.end_pos, token.start_pos)
 
 
 @cache
@@ -156,7 +193,7 @@ def _parser() -> Callable[[str], Program]:
         __package__,
         "grammar.lark",
         parser="lalr",
-        lexer="basic",
+        lexer=Tokens,
         transformer=_Builder(),
         maybe_placeholders=True,
     )
@@ -214,7 +251,7 @@ def _unexpected_token(source: Source, error: UnexpectedToken) -> FormulaError:
     if error.token.type == "$END":
         start = len(source.text.rstrip())
         return _unexpected(source, error, start, start + 1, "the formula ends too early")
-    start, text = error.token.start_pos or 0, str(error.token)
+    start, text = error.token.start_pos, error.token.text
     message = f"unexpected {mistakes.quoted(text)}"
     return _unexpected(source, error, start, start + len(text), message)
 

@@ -18,7 +18,9 @@ from typing import Any, Union
 import msgspec
 
 from batchlab.core.outputs import (
+    ApplicationChanged,
     AutoScaleEvaluated,
+    CertificateChanged,
     Change,
     HookChanged,
     JobChanged,
@@ -35,7 +37,7 @@ BLOCK = 10_000
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
-    HookChanged,
+    HookChanged, ApplicationChanged, CertificateChanged,
 ]  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
@@ -157,6 +159,12 @@ class _LastWords:
                     self._put(self._things, ("pool", change.pool_id), change, change.state)
                 case JobScheduleChanged():
                     key = ("job schedule", change.job_schedule_id)
+                    self._put(self._things, key, change, change.state)
+                case ApplicationChanged():
+                    key = ("application", change.application_id, change.version)
+                    self._put(self._things, key, change, change.state)
+                case CertificateChanged():
+                    key = ("certificate", change.thumbprint)
                     self._put(self._things, key, change, change.state)
                 case AutoScaleEvaluated():
                     self._put(self._things, ("formula", change.pool_id), change, "")

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from batchlab.core.outputs import Change, HookChanged, JobChanged, NodeChanged, TaskChanged
+from batchlab.core.outputs import (
+    ApplicationChanged,
+    AutoScaleEvaluated,
+    CertificateChanged,
+    Change,
+    HookChanged,
+    JobChanged,
+    JobScheduleChanged,
+    NodeChanged,
+    PoolChanged,
+    TaskChanged,
+)
 from batchlab.drivers.history import BLOCK, History, decode_changes, encode_changes
 
 
@@ -84,3 +95,33 @@ def test_history_asked_by_somebody_who_fell_behind_begins_anew() -> None:
 def test_changes_survive_their_journey(state: str) -> None:
     change = TaskChanged(at=1.5, job_id="j", task_id="t", state=state, node_id="n", slots=2)
     assert decode_changes(encode_changes([change])) == [change]
+
+
+EACH = [
+    PoolChanged(at=1, pool_id="p", state="active", allocation_state="steady"),
+    NodeChanged(at=2, pool_id="p", node_id="n", state="idle"),
+    JobChanged(at=3, job_id="j", state="active"),
+    TaskChanged(at=4, job_id="j", task_id="t", state="active"),
+    HookChanged(at=5, kind="jobpreparation", job_id="j", node_id="n", state="running"),
+    JobScheduleChanged(at=6, job_schedule_id="s", state="active"),
+    ApplicationChanged(at=7, application_id="a", state="active"),
+    ApplicationChanged(at=8, application_id="a", state="active", version="1"),
+    CertificateChanged(at=9, thumbprint="c", state="active"),
+]
+
+
+def test_changes_of_each_kind_survive_their_journey_and_being_forgotten() -> None:
+    assert {type(change) for change in EACH} | {AutoScaleEvaluated} == set(Change.__subclasses__())
+    assert decode_changes(encode_changes(EACH)) == EACH
+    history = History(recent=0, limit=0)
+    history.add([*EACH, *[task(0)] * (BLOCK - len(EACH))])
+    assert [change for change in told(history) if change != task(0)] == EACH
+
+
+def test_history_that_was_forgotten_knows_nothing_of_what_was_deleted() -> None:
+    history = History(recent=0, limit=0)
+    last = ApplicationChanged(at=9, application_id="a", state="deleted", version="1")
+    history.add([*EACH, last, *[task(0)] * (BLOCK - len(EACH) - 1)])
+    assert [change for change in told(history) if isinstance(change, ApplicationChanged)] == [
+        EACH[6]
+    ]

@@ -48,6 +48,15 @@ def test_watcher_who_comes_late_is_told_all(lab):
                                                             "failed")] == [0, 0, 1, 1]  # fmt: skip
 
 
+@pytest.mark.processes
+def test_watcher_of_a_lab_with_applications_is_told_all_the_same(lab):
+    lab.create_application("a").create_package("1.0", b"")
+    lab.create_pool("p")
+    tables, _ = told(lab)
+    assert tables.pool_ids == ["p"]
+    assert "Lab" in repr(lab.report())
+
+
 def test_watcher_who_goes_on_is_told_each_change_once(lab):
     lab.create_pool("p")
     first, since = told(lab)

@@ -1,0 +1,174 @@
+"""Checks of lesson 04: start tasks and preparations, and what reboots do to them."""
+
+from __future__ import annotations
+
+from batchlab.core.outputs import HookChanged, NodeChanged
+from batchlab.errors import NotFound
+from batchlab.handles.base import Handle
+from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
+from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import history, sent_back, shell_forgotten, span, unfinished
+
+TOOLS = "shared/tools.txt"
+VERSION = "shared/version.txt"
+
+
+@exercise("04-1", "A start task that bears a reboot", Pool)
+def _equipped(pool: Pool) -> str | Missing:
+    if pool.start_task is None:
+        return Missing(
+            "the pool has no start task.",
+            "create_pool takes it by name.",
+            "start_task=, a command line or a bl.StartTask.",
+        )
+    if shell_forgotten(pool.start_task.command_line):
+        return Missing(
+            "the start task uses what only a shell understands, and there is no shell.",
+            "A command line is not started by a shell: > and | are plain words to it.",
+            "/bin/sh -c '...' around it.",
+        )
+    nodes = list(pool.nodes.values())
+    bad = [node.state for node in nodes if node.state != "idle"]
+    if len(nodes) < 2 or bad:
+        return Missing(
+            f"of {len(nodes)} nodes {len(bad)} are not idle"
+            + (f", but {bad[0]}." if bad else "."),
+            "Two are asked for; and a node needs time to start.",
+            "pool.nodes.wait('idle'). If a start task failed: node.start_task_info has its exit "
+            "code.",
+        )
+    if not any(_starts(pool, node.id) > 1 for node in nodes):
+        return Missing(
+            "no node was rebooted.",
+            "The first time is easy.",
+            "node.reboot(), and then node.wait('idle').",
+        )
+    for node in nodes:
+        try:
+            lines = node.files.text(TOOLS).split()
+        except NotFound:
+            lines = []
+        count = lines.count("renderer")
+        if count > 1:
+            return Missing(
+                f"the line is there {count} times.",
+                "The start task ran again, and did again what it had done.",
+                "It can look first, or write the whole file instead of adding to it.",
+            )
+        if count < 1:
+            return Missing(
+                f"on a node {TOOLS} does not have the line.",
+                "What the start task writes, and where, is for you to say.",
+                "$AZ_BATCH_NODE_SHARED_DIR/tools.txt is the file, in a shell.",
+            )
+    return "the start task ran again, and the line is there once."
+
+
+def _starts(pool: Pool, node_id: str) -> int:
+    """How often the start task of a node has begun."""
+    return sum(
+        change.kind == "starttask" and change.state == "running" and change.node_id == node_id
+        for change in _hooks(pool)
+    )
+
+
+def _hooks(thing: Handle) -> list[HookChanged]:
+    return [change for change in history(thing) if isinstance(change, HookChanged)]
+
+
+@exercise("04-2", "Prepared once, in spite of a reboot", Job)
+def _prepared_once(job: Job) -> str | Missing:
+    if job.job_preparation_task is None:
+        return Missing(
+            "the job has no preparation task.",
+            "create_job takes it by name.",
+            "job_preparation_task=bl.JobPreparationTask(command_line=..., ...).",
+        )
+    waiting = unfinished(job, least=2)
+    if waiting:
+        return waiting
+    nodes = {view.node_id for view in job.tasks.views()}
+    if len(nodes) > 1:
+        return Missing(
+            f"its tasks ran on {len(nodes)} nodes.",
+            "Then it has to be prepared on each of them.",
+            "A pool with one node, or disable_scheduling() for the others.",
+        )
+    begin, end = span(job)
+    if not _rebooted_between(job, nodes.pop() or "", begin, end):
+        return Missing(
+            "the node was not rebooted between its tasks.",
+            "One task, then the reboot, then the other task.",
+            "node.reboot(), and node.wait('idle') before the second task is created.",
+        )
+    runs = sum(
+        change.state == "running" and change.kind == "jobpreparation"
+        for change in _hooks(job)
+        if change.job_id.lower() == job.id.lower()
+    )
+    if runs > 1:
+        return Missing(
+            f"the preparation ran {runs} times.",
+            "Look at the section 'A reboot': a job can say that once is enough.",
+            "rerun_on_node_reboot_after_success, of bl.JobPreparationTask.",
+        )
+    return "the node was rebooted, and the preparation did not run again."
+
+
+def _rebooted_between(job: Job, node_id: str, begin: float, end: float) -> bool:
+    return any(
+        isinstance(change, NodeChanged)
+        and change.node_id == node_id
+        and change.state == "rebooting"
+        and begin < change.at < end
+        for change in history(job)
+    )
+
+
+@exercise("04-3", "A new version, and nobody is disturbed", Pool, Job)
+def _rolled(pool: Pool, job: Job) -> str | Missing:
+    if job.pool_id.lower() != pool.id.lower():
+        return Missing(
+            "the job runs on another pool.",
+            "Create it on the pool rolling.",
+            f"The pool of this job is {job.pool_id!r}.",
+        )
+    waiting = unfinished(job, least=6)
+    if waiting:
+        return waiting
+    versions = [_version(pool, node_id) for node_id in pool.nodes.ids()]
+    old = sum(version != "2" for version in versions)
+    if old and pool.start_task is not None and "1" in pool.start_task.command_line:
+        return Missing(
+            f"{old} of {len(versions)} nodes have another version than 2.",
+            "What a node does when it starts is the pool's to say, and a pool can be updated.",
+            "pool.update(start_task=...).",
+        )
+    if old:
+        return Missing(
+            f"{old} of {len(versions)} nodes have another version than 2.",
+            "When does a start task run?",
+            "node.reboot(...), of each node; and some time.",
+        )
+    if sent_back(job):
+        return Missing(
+            f"{len(sent_back(job))} runs were cut short, and had to be repeated.",
+            "A reboot sends tasks back to the queue, if it is not told to wait for them.",
+            "node.reboot takes a node_reboot_option.",
+        )
+    begin, end = span(job)
+    if not any(begin < change.at < end and change.kind == "starttask" for change in _hooks(pool)):
+        return Missing(
+            "no node started anew while the job was running.",
+            "Begin the job first. When its tasks run, bring the new version.",
+            "create_tasks, then lab.advance('30s'), then the reboots.",
+        )
+    return "both nodes have version 2, and no task ran twice."
+
+
+def _version(pool: Pool, node_id: str) -> str:
+    try:
+        return pool.nodes[node_id].files.text(VERSION).strip()
+    except NotFound:
+        return ""
