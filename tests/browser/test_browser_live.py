@@ -59,12 +59,12 @@ print("counts", counts.active, counts.running, counts.succeeded, counts.failed)
     notebook.page.wait_for_function(
         "() => +document.querySelector('.bl-view').dataset.counts?.split(' ')[2] > 0"
     )
-    begin = len(notebook.frames)
+    channels, begin = notebook.channels(), len(notebook.messages)
     notebook.output("counts 0 0 4000 0")
-    frames = notebook.frames[begin:]
     notebook.until_counts(0, 0, 4000, 0)
-    rate = len(frames) / max(frames[-1] - frames[0], 1)
-    assert rate <= 12, f"{rate:.1f} messages a second, the cell's own among them"
+    times = [at for at, channel in notebook.messages[begin:] if channel in channels]
+    rate = len(times) / max(times[-1] - times[0], 1)
+    assert rate <= 10, f"{rate:.1f} messages a second"
 
 
 def test_display_survives_a_page_that_is_loaded_again_and_a_lab_that_is_closed(
