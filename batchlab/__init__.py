@@ -75,6 +75,7 @@ from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
+from batchlab.replayed import ReplayedLab
 
 if _typing.TYPE_CHECKING:
     from batchlab import formulas
@@ -140,6 +141,7 @@ __all__ = [
     "PoolInfo",
     "PoolSpec",
     "Quotas",
+    "ReplayedLab",
     "ResourceFile",
     "Schedule",
     "ServerBusy",

@@ -67,9 +67,9 @@ class Lab(BaseLab):
     root : path, optional
         Where the folders of the nodes are made; the directory for temporary files if omitted.
     journal : path, optional
-        Where every input of the service is written down, to be replayed. If omitted the journal
-        goes with the lab, unless a fault of batchlab's own ends it. Not for a cluster that was
-        there before.
+        Where every input of the service is written down, for `ReplayedLab`. If omitted the
+        journal goes with the lab, unless a fault of batchlab's own ends it. Not for a cluster that
+        was there before.
     quotas : Quotas, optional
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes
@@ -209,7 +209,7 @@ class SimulatedLab(BaseLab):
     max_nodes : int, optional
         How many nodes can be had at a time; a resize beyond ends with ``AllocationFailed``.
     journal : path, optional
-        Where every input of the service is written down, to be replayed.
+        Where every input of the service is written down, for `ReplayedLab`.
     quotas : Quotas, optional
         What may be had at a time; without limit if omitted.
     spot_return : duration, default 5 minutes

@@ -58,7 +58,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Some changes in order, of a lab whose clock says `now`.
 
     Go on asking from `next`, at once if `more`. With `fresh` they are the first there are:
-    whatever was known before is to be forgotten.
+    whatever was known before is to be forgotten. `over` says why nothing more will ever come.
     """
 
     changes: list[Change]
@@ -66,6 +66,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     fresh: bool = False
     more: bool = False
+    over: str = ""
 
 
 class History:

@@ -7,6 +7,7 @@ that is fed the same lines gives the same commands, whatever the machine.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -19,7 +20,7 @@ from batchlab.core.machine import Core, Settings
 from batchlab.core.outputs import Step
 from batchlab.errors import BatchError, InvalidRequest, NotFound
 
-__all__ = ["Journal", "read", "replay"]
+__all__ = ["Journal", "Reading", "read", "replay"]
 
 VERSION = 1
 
@@ -72,36 +73,89 @@ class Journal:
         self._file.close()
 
 
-def read(path: Path) -> tuple[Settings, list[tuple[float, Input]]]:
-    """Read a journal: the core's settings, and each input with its time.
+class Reading:
+    """A journal on its way in: iterated over, it gives each input with its time.
 
     A last line that was cut, because its lab was killed while it wrote, is left out.
+
+    Parameters
+    ----------
+    source : Path or sequence of str or bytes
+        The file, or its lines.
+
+    Attributes
+    ----------
+    settings : Settings
+        What the core was made with.
+    line : int
+        The number of the line that was read last; the first is 1.
+    cut : bool
+        Whether the last line was left out.
 
     Raises
     ------
     NotFound
         ``FileNotFound``.
     InvalidRequest
-        ``InvalidInput``: not a journal, of another version, or damaged.
+        ``InvalidInput``: not a journal, of another version, or, while it is read, damaged.
     """
+
+    def __init__(self, source: Path | Sequence[str | bytes]) -> None:
+        self.name = str(source) if isinstance(source, Path) else "what was given"
+        self.line = 1
+        self.cut = False
+        self._lines = _file_lines(source) if isinstance(source, Path) else _as_bytes(source)
+        first = next(self._lines, b"")
+        if not first.strip():
+            raise self._none("it is empty; a lab writes in pieces, and the last when it is closed")
+        try:
+            header = msgspec.json.decode(first, type=Header)
+        except msgspec.MsgspecError as error:
+            raise self._none(str(error)) from None
+        if header.batchlab_journal != VERSION:
+            raise InvalidRequest(
+                "InvalidInput",
+                f"{self.name} is a journal of version {header.batchlab_journal}; this batchlab "
+                f"reads version {VERSION}",
+            )
+        self.settings = header.settings
+
+    def __iter__(self) -> Iterator[tuple[float, Input]]:
+        for line in self._lines:
+            self.line += 1
+            try:
+                entry = _decoder.decode(line)
+            except msgspec.MsgspecError as error:
+                if not line.endswith(b"\n") and next(self._lines, None) is None:
+                    self.cut = True
+                    return
+                text = (
+                    f"line {self.line} of {self.name} is damaged: {error}; those before it are not"
+                )
+                raise InvalidRequest("InvalidInput", text) from None
+            yield entry
+
+    def _none(self, why: str) -> InvalidRequest:
+        return InvalidRequest("InvalidInput", f"{self.name} is not a journal: {why}")
+
+
+def _file_lines(path: Path) -> Iterator[bytes]:
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise NotFound("FileNotFound", f"{path} cannot be read: {error.strerror}") from None
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()
-    try:
-        header = msgspec.json.decode(lines[0] if lines else b"", type=Header)
-        inputs = [_decoder.decode(line) for line in lines[1:]]
-    except msgspec.MsgspecError as error:
-        raise InvalidRequest("InvalidInput", f"{path} is not a journal: {error}") from None
-    if header.batchlab_journal != VERSION:
-        raise InvalidRequest(
-            "InvalidInput",
-            f"{path} is a journal of version {header.batchlab_journal}; this batchlab reads "
-            f"version {VERSION}",
-        )
-    return header.settings, inputs
+        with path.open("rb") as file:
+            yield from file
+    except (OSError, ValueError) as error:  # no system opens a name with a zero in it
+        why = getattr(error, "strerror", error)
+        raise NotFound("FileNotFound", f"{str(path)!r} cannot be read: {why}") from None
+
+
+def _as_bytes(lines: Iterable[str | bytes]) -> Iterator[bytes]:
+    return (line.encode() if isinstance(line, str) else line for line in lines)
+
+
+def read(path: Path) -> tuple[Settings, list[tuple[float, Input]]]:
+    """Read a journal: the core's settings, and each input with its time; as `Reading` does."""
+    reading = Reading(path)
+    return reading.settings, list(reading)
 
 
 def replay(path: Path) -> tuple[Core, list[Step]]:

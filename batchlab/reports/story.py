@@ -46,6 +46,7 @@ def tables_of(connection: Connection) -> Tables:
             tables = Tables()
         tables.take(batch.changes, batch.now)
         since, more = batch.next, batch.more
+    tables.over = bool(batch.over)
     return tables
 
 
@@ -91,6 +92,7 @@ class Story:
         else:
             self.begin = min([*self._firsts("moves"), *self._firsts("turns"),
                               *self._firsts("sizes"), tables.now])  # fmt: skip
+        self.going_on = self.going_on and not tables.over
         self.runs = self._chosen_runs()
         self.nodes = self._chosen_nodes()
 

@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.core.specs.files import is_container_name
 from batchlab.storage.faults import StorageFailed, failed, faults
-from batchlab.storage.filesystems import azure_url, filesystem, open_any
+from batchlab.storage.filesystems import AZURE, azure_url, filesystem, open_any
 from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
 
 __all__ = ["Blob", "BlobContainer", "BlobStore"]
@@ -114,7 +114,7 @@ class BlobContainer:
         with faults():
             path = self._path()
             folder, _, _ = prefix.rpartition("/")
-            found = self._open_fs().find(f"{path}/{folder}" if folder else path, detail=True)
+            found = self._find(f"{path}/{folder}" if folder else path)
             start = len(path) + 1
             blobs = (self._blob(name[start:], facts) for name, facts in found.items())
             return sorted(
@@ -125,6 +125,19 @@ class BlobContainer:
                 ),
                 key=lambda blob: blob.name,
             )
+
+    def _find(self, path: str) -> dict[str, Any]:
+        fs = self._open_fs()
+        try:
+            found: dict[str, Any] = fs.find(path, detail=True)
+        except Exception as error:
+            if self._protocol not in AZURE or failed(error).kind != "denied":
+                raise
+            # Where there are no blobs adlfs asks for the container, and a signature does not let
+            # it: there are none, unless this says that they may not be listed or it is gone.
+            fs.ls(self._path())
+            found = {}
+        return found
 
     def stat(self, blob: str) -> Blob:
         """Return what is known of one blob."""
@@ -156,11 +169,14 @@ class BlobContainer:
             fs = self._open_fs()
             if isinstance(source, bytes):
                 fs.pipe_file(path, source)
+            elif self._protocol in AZURE:  # put_file never ends where the container is gone
+                with open(source, "rb") as file:
+                    fs.pipe_file(path, file)
             else:
                 fs.put_file(os.fspath(source), path)
         except Exception as error:
             fault = failed(error)
-            if fault.kind == "blob" and not self.exists():
+            if fault.kind == "blob" and (self._protocol in AZURE or not self.exists()):
                 fault = StorageFailed("container", f"the container {self.url} is gone")
             raise fault from error
 

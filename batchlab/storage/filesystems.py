@@ -8,14 +8,17 @@ from typing import IO, Any
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import EXTRAS, protocol_of
 
-__all__ = ["azure_url", "filesystem", "load", "open_any"]
+__all__ = ["AZURE", "azure_url", "filesystem", "load", "open_any"]
+
+AZURE = frozenset({"az", "abfs", "abfss"})
+"""The protocols of Azure Blob Storage."""
 
 
 def filesystem(protocol: str, options: dict[str, Any]) -> Any:
     """Open a file system; raises `StorageFailed` where its library is missing."""
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
 
-    if protocol in ("az", "abfs", "abfss"):  # else it takes what it may not see to be there
+    if protocol in AZURE:  # else it takes what it may not see to be there
         options = {"assume_container_exists": False, **options}
     try:
         return fsspec.filesystem(protocol, **options)
@@ -38,7 +41,9 @@ def open_any(url: str) -> IO[bytes]:
     import fsspec  # noqa: PLC0415 - slow, and few runs need it
 
     try:
-        source: IO[bytes] = fsspec.open(url, "rb").open()
+        # fsspec.open would hide why: a URL with a question mark is a pattern there
+        fs, path = fsspec.url_to_fs(url)
+        source: IO[bytes] = fs.open(path, "rb")
     except ImportError as error:
         raise StorageFailed("other", _missing_library(protocol_of(url), error)) from None
     return source
@@ -54,15 +59,26 @@ def _missing_library(protocol: str, error: ImportError) -> str:
 
 
 def azure_url(url: str) -> tuple[str, dict[str, Any]] | None:
-    """Read the address of a container at Azure, with its shared access signature if it has one."""
-    if not url.startswith("https://"):
+    """Read the address of a container of Azure blobs, with its shared access signature if any.
+
+    At Azure the account is part of the host. Emulators, such as Azurite, have it as the first part
+    of the path; a signature then tells such an address from any other. Who has a signature may
+    not ask whether the container is there.
+    """
+    if not url.startswith(("https://", "http://")):
         return None
-    from urllib.parse import urlsplit  # noqa: PLC0415 - slow, and few runs need it
+    from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415 - slow, and few runs need it
 
     parts = urlsplit(url)
+    path = parts.path.strip("/")
     account, dot, service = (parts.hostname or "").partition(".")
-    if not dot or not service.startswith("blob.core."):
-        return None
-    options: dict[str, Any] = {"account_name": account, "account_host": parts.netloc}
-    options |= {"sas_token": parts.query} if parts.query else {"anon": True}
-    return f"abfs://{parts.path.strip('/')}", options
+    if dot and service.startswith("blob.core.") and parts.scheme == "https":
+        options: dict[str, Any] = {"account_name": account, "account_host": parts.netloc}
+        signed = {"sas_token": parts.query, "assume_container_exists": True}
+        return f"abfs://{path}", options | (signed if parts.query else {"anon": True})
+    account, _, name = path.partition("/")
+    if name and "/" not in name and {"sv", "sig"} <= parse_qs(parts.query).keys():
+        endpoint = f"{parts.scheme}://{parts.netloc}/{account}"
+        text = f"BlobEndpoint={endpoint};SharedAccessSignature={parts.query}"
+        return f"abfs://{name}", {"connection_string": text, "assume_container_exists": True}
+    return None

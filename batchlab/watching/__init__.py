@@ -67,7 +67,7 @@ class Watch:
         self.ended = ""
         self._next = 0
         self._thread: threading.Thread | None = None
-        self._closing = False
+        self._over = False
         connection.before_close(self._close)
 
     @property
@@ -79,7 +79,7 @@ class Watch:
     def follow(self) -> None:
         """Keep up from now on, in a thread. Harmless when it is done already."""
         with self.lock:
-            if self._closing or (self._thread is not None and self._thread.is_alive()):
+            if self._over or (self._thread is not None and self._thread.is_alive()):
                 return
             self.ended = ""
             self._thread = threading.Thread(target=self._run, name="batchlab-watch", daemon=True)
@@ -93,7 +93,7 @@ class Watch:
                 return
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._over:
             if not self._fetch(HOLD_S):
                 time.sleep(PAUSE_S)
             if self.ended:
@@ -125,6 +125,9 @@ class Watch:
             if batch.changes or batch.now != self.tables.now:
                 self.tables.take(batch.changes, batch.now)
                 self.version += bool(batch.changes) or self.speed == 0
+        if batch.over and not batch.more:
+            self._over = True
+            self._end(batch.over)
         return batch.more
 
     def _end(self, why: str) -> None:
@@ -137,5 +140,5 @@ class Watch:
         """The lab is about to close: the last of its story, then no more."""
         if not self.ended:
             self.catch_up(2.0)
-        self._closing = True
+        self._over = True
         self._end("the lab is closed")

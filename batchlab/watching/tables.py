@@ -127,6 +127,8 @@ class Tables:
         Of each pool, by number.
     now : float
         The lab's clock when the last changes came, in seconds since 1970 (UTC).
+    over : bool
+        Whether nothing more will ever come.
     """
 
     def __init__(self) -> None:
@@ -141,6 +143,7 @@ class Tables:
         self.reasons: list[str] = [""]
         self.vm_sizes: list[str] = []
         self.now = 0.0
+        self.over = False
         self._pools: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self._jobs: dict[str, _Job] = {}

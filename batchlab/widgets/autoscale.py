@@ -21,6 +21,7 @@ from batchlab.laboratory.auto_scale_lab import AutoScaleLab
 from batchlab.widgets import autoscale_answers as answers
 from batchlab.widgets.live import module, style, unbind
 from batchlab.widgets.ui import ui
+from batchlab.widgets.viewers import Viewers
 
 __all__ = ["AutoScaleView", "Newest"]
 
@@ -29,8 +30,8 @@ logger = logging.getLogger("batchlab")
 LOOK_S = 0.5
 """How often the pool is looked at while somebody looks here."""
 SCRIPTS = (
-    "format", "layout", "dom", "theme", "tabs", "questions", "formula", "chart", "editor",
-    "evaluations", "curve", "whatif", "autoscale",
+    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "formula", "chart",
+    "editor", "evaluations", "curve", "whatif", "autoscale",
 )  # fmt: skip
 LONGEST = 20_000
 """Characters of a text that are taken at all; a formula has 8192 at most."""
@@ -93,8 +94,8 @@ class AutoScaleView(anywidget.AnyWidget):
     def __init__(self, lab: AutoScaleLab) -> None:
         self._lab = lab
         self._newest = Newest()
-        self._window: float | None = None  # what is looked at, while somebody looks
-        self._last: Any = None
+        self._viewers = Viewers()
+        self._last: dict[float, Any] = {}  # what was told last of the last so many seconds
         self._looked_at = 0.0
         self._looking = False
         super().__init__(
@@ -117,10 +118,12 @@ class AutoScaleView(anywidget.AnyWidget):
         elif kind == "ask":
             ui.ask(lambda: self._reply(content))
         elif kind == "follow":
-            self._window = float(content.get("window") or 3600)
-            self._last, self._looked_at = None, 0.0
+            window = float(content.get("window") or 3600)
+            if self._viewers.hear(content.get("viewer"), window) or content.get("again"):
+                self._last.pop(window, None)
+                self._looked_at = 0.0
         elif kind == "bye":
-            self._window = None
+            self._viewers.leave(content.get("viewer"))
 
     def _reply(self, content: dict[str, Any]) -> None:
         self._answer(content, lambda: self._do(content.get("question")))
@@ -171,22 +174,26 @@ class AutoScaleView(anywidget.AnyWidget):
     def beat(self) -> None:
         """Look at the pool again, if somebody does."""
         now = time.monotonic()
-        if self._window is None or self._looking or now - self._looked_at < LOOK_S:
+        if self._looking or now - self._looked_at < LOOK_S or not self._viewers.wanted():
             return
         self._looking, self._looked_at = True, now
         ui.ask(self._look)
 
     def _look(self) -> None:
-        window = self._window
         try:
-            if window is None:
-                return
-            try:
-                said: dict[str, Any] = {"value": answers.state(self._lab, window)}
-            except BatchError as error:
-                said = {"error": error.message}
-            if said != self._last:
-                self._last = said
-                self._say({"type": "state", **said})
+            windows = set(self._viewers.wanted())
+            for gone in self._last.keys() - windows:
+                del self._last[gone]
+            for window in windows:
+                self._tell_state(window)
         finally:
             self._looking = False
+
+    def _tell_state(self, window: float) -> None:
+        try:
+            said: dict[str, Any] = {"value": answers.state(self._lab, window)}
+        except BatchError as error:
+            said = {"error": error.message}
+        if said != self._last.get(window):
+            self._last[window] = said
+            self._say({"type": "state", "window": window, **said})

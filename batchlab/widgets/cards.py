@@ -33,6 +33,7 @@ from batchlab.handles.preparations import Preparations
 from batchlab.handles.results import TaskList
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
+from batchlab.replayed import ReplayedLab
 from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
 from batchlab.widgets.data import (
@@ -86,6 +87,7 @@ def _lab(lab: BaseLab) -> Html:
     pools, jobs = lab.pools.views(), lab.jobs.views()
     pairs = [
         ("Clock", time_text(lab.now)),
+        ("Replayed", lab.ending if isinstance(lab, ReplayedLab) else ""),
         ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
         ("Cost", cost_line(lab.cost)),
     ]

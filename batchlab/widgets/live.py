@@ -29,6 +29,7 @@ from batchlab.errors import BatchError
 from batchlab.watching import Watch, watch
 from batchlab.widgets.answers import answer
 from batchlab.widgets.ui import ui
+from batchlab.widgets.viewers import Viewers
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 
 __all__ = ["Feed", "View", "feed_of", "module"]
@@ -37,7 +38,7 @@ FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
     "log", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs", "questions",
-    "draw", "header", "grid", "timeline", "machine", "panels", "view",
+    "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
@@ -92,7 +93,6 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         self._watch = watch
         self._place = Place()
         self._seen = -1
-        self._viewers = True  # until they say otherwise: the first sees all from the beginning
         super().__init__()
         unbind(self)
         self.on_msg(self._hear)
@@ -107,7 +107,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
     def beat(self) -> None:
         """Send what is new to whoever looks."""
         version = self._watch.version
-        if version == self._seen or not self._viewers or self.comm is None:
+        if version == self._seen or self.comm is None:
             return
         self._seen = version
         head, data, self._place = rows_since(self._watch, self._place)
@@ -121,7 +121,6 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         if content.get("type") == "hello":
             have = content.get("have") or {}
             place = Place(**{name: have[name] for name in ("story", "rows", "names")})
-            self._viewers = True
             ui.send(lambda: self._catch_up(place))
 
     def _catch_up(self, place: Place) -> None:
@@ -155,7 +154,7 @@ class View(anywidget.AnyWidget):
     ) -> None:
         self._connection = connection
         self._feed = feed_of(connection)
-        self._questions: dict[str, Any] = {}
+        self._viewers = Viewers()
         self._last: dict[str, Any] = {}
         self._asked_at = 0.0
         self._asked_version = -1
@@ -177,13 +176,14 @@ class View(anywidget.AnyWidget):
         if kind == "ask":
             ui.ask(lambda: self._reply(content))
         elif kind == "follow":
-            question = content.get("question")
-            self._questions = {str(content.get("key")): question} if question else {}
-            self._last = {}
-            self._asked_version = -1
-            self._asked_at = 0.0
+            key = str(content.get("key"))
+            news = self._viewers.hear(content.get("viewer"), (key, content.get("question")))
+            if news or content.get("again"):
+                self._last.pop(key, None)
+                self._asked_version = -1
+                self._asked_at = 0.0
         elif kind == "bye":
-            self._questions = {}
+            self._viewers.leave(content.get("viewer"))
 
     def _reply(self, content: dict[str, Any]) -> None:
         said, data = self._answer(content.get("question"))
@@ -206,25 +206,33 @@ class View(anywidget.AnyWidget):
     # -- what is followed -------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Ask again what the open panel shows, when something may have changed."""
+        """Ask again what the open panels show, when something may have changed."""
         version = self._feed._watch.version
         now = time.monotonic()
+        questions = self._questions()
         due = now - self._asked_at > FOLLOW_S and not self._asking
-        still = version == self._asked_version and not any(map(_moves, self._questions.values()))
-        if not self._questions or not due or still:
+        still = version == self._asked_version and not any(map(_moves, questions.values()))
+        if not questions or not due or still:
             return
         self._asked_version, self._asked_at, self._asking = version, now, True
         ui.ask(self._follow)
 
     def _follow(self) -> None:
         try:
-            for key, question in list(self._questions.items()):
+            questions = self._questions()
+            for gone in self._last.keys() - questions.keys():
+                del self._last[gone]
+            for key, question in questions.items():
                 said, _ = self._answer(question)
-                if self._last.get(key) != said and key in self._questions:
+                if self._last.get(key) != said:
                     self._last[key] = said
                     ui.send(self._news(key, said))
         finally:
             self._asking = False
+
+    def _questions(self) -> dict[str, Any]:
+        """What is to be asked for all that look: what several want is asked once."""
+        return {key: question for key, question in self._viewers.wanted() if question}
 
     def _news(self, key: str, said: dict[str, Any]) -> Callable[[], None]:
         return lambda: self._tell({"type": "news", "key": key, **said})

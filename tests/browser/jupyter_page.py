@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import nbformat
 
 PATIENCE_S = 45
+COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
 
 
 @contextlib.contextmanager
@@ -69,19 +71,20 @@ class Notebook:
     page : playwright.sync_api.Page
     problems : list of str
         Errors of the page, and requests that left this machine.
+    messages : list of (float, str)
+        When each message to a widget came, and the id of its channel.
     """
 
     def __init__(self, page: Any, url: str, folder: Path) -> None:
         self.page = page
         self.url, self.folder = url, folder
         self.problems: list[str] = []
-        self.frames: list[float] = []
+        self.messages: list[tuple[float, str]] = []
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: self.problems.append(f"{error}"))
         page.on("console", self._console)
         page.on("request", self._request)
-        page.on("websocket", lambda socket: socket.on(
-            "framereceived", lambda _: self.frames.append(time.monotonic())))  # fmt: skip
+        page.on("websocket", lambda socket: socket.on("framereceived", self._frame))
 
     def _console(self, message: Any) -> None:
         # What JupyterLab itself has to say at times is none of ours.
@@ -89,17 +92,23 @@ class Notebook:
         if message.type == "error" and ours:
             self.problems.append(message.text)
 
+    def _frame(self, payload: Any) -> None:
+        start = payload[:4000] if isinstance(payload, bytes) else payload[:4000].encode()
+        found = COMM.search(start)
+        if found and b"comm_msg" in start:
+            self.messages.append((time.monotonic(), found[1].decode()))
+
     def _request(self, request: Any) -> None:
         if not request.url.startswith((self.url, "blob:", "data:", "ws://127.0.0.1")):
             self.problems.append(f"asked for {request.url}")
 
-    def open(self, *cells: str) -> None:
+    def open(self, *cells: str, kernel: str = "python3") -> None:
         """Open a new notebook with these cells, in a workspace of its own."""
         name = f"{uuid.uuid4().hex[:8]}.ipynb"
         nbformat.write(
             nbformat.v4.new_notebook(
                 cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+                metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
             ),
             self.folder / name,
         )
@@ -154,6 +163,15 @@ class Notebook:
         )
         found = self.page.locator(".jp-OutputArea-output pre", has_text=text).last.inner_text()
         return str(found)
+
+    def channels(self, number: int = 0) -> set[str]:
+        """The ids of the channels by which the kernel speaks to a display."""
+        self.view(number)
+        found = self.page.evaluate(
+            "number => { const { model } ="
+            " document.querySelectorAll('.bl-view')[number].parentElement.batchlab;"
+            " return [model.model_id, model.get('feed')] }", number)  # fmt: skip
+        return set(found)
 
     def counts(self, number: int = 0) -> list[int]:
         """Tasks that wait, run, succeeded and failed, as a display says."""

@@ -1,4 +1,4 @@
-"""A lab that is served, in both worlds, and a service without a socket."""
+"""A lab that is served, in all worlds, and a service without a socket."""
 
 from __future__ import annotations
 
@@ -6,15 +6,31 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rest.served import Desk
+from dask_commands import Commands
+from distributed import Client
+from rest.served import Desk, served
 
 import batchlab as bl
 
 
-@pytest.fixture(scope="module", params=["simulated", "light"])
-def endpoint(request: pytest.FixtureRequest) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=["simulated", "light", "processes", "foreign"])
+def endpoint(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """A lab that is served: in this process, or by a command on a cluster of somebody else's."""
+    if request.param == "foreign":
+        cluster = Commands(tmp_path_factory.mktemp("cluster"))
+        try:
+            with Client(cluster.address) as client:
+                client.wait_for_workers(2, timeout=60)
+            with served("--scheduler", cluster.address) as endpoint:
+                yield endpoint
+        finally:
+            cluster.close()
+        return
     simulated = request.param == "simulated"
-    lab = bl.SimulatedLab(boot="1s") if simulated else bl.Lab()
+    processes = request.param == "processes"
+    lab = bl.SimulatedLab(boot="1s") if simulated else bl.Lab(processes=processes)
     with lab, lab.serve(speed=20.0) as endpoint:
         yield endpoint
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 
 import batchlab as bl
 from batchlab.rest.messages import Response
@@ -15,6 +23,7 @@ from batchlab.rest.service import Service
 VERSION = "api-version=2025-06-01"
 KEY = "c2VjcmV0"
 POOL = {"id": "p", "vmSize": "standard_d2s_v3", "targetDedicatedNodes": 1}
+POLLING = {"polling_interval": 0.05}
 JOB = {"id": "j", "poolInfo": {"poolId": "p"}}
 
 
@@ -82,3 +91,38 @@ def until(met: Callable[[], Any], seconds: float = 60.0) -> Any:
 def pieces(text: bytes, size: int) -> Iterator[bytes]:
     for start in range(0, len(text), size):
         yield text[start : start + size]
+
+
+class Command(NamedTuple):
+    """`batchlab serve`, running: what it printed."""
+
+    process: subprocess.Popen[str]
+    url: str
+    account: str
+    key: str
+
+    def client(self) -> Any:
+        credential = AzureNamedKeyCredential(self.account, self.key)
+        return BatchClient(endpoint=self.url, credential=credential)
+
+
+@contextmanager
+def served(*options: str, **environment: str) -> Iterator[Command]:
+    """Run `batchlab serve` until it is ready; end it, if it has not been, with SIGTERM."""
+    command = [sys.executable, "-m", "batchlab", "serve", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+    ) as process:
+        try:
+            said = ""
+            while "Ctrl-C" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            found = re.search(r"Endpoint: (\S+)\nAccount:  (\S+)\nKey:      (\S+)\n", said)
+            assert found, said
+            yield Command(process, *found.groups())
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)

@@ -16,9 +16,8 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from rest.served import until
+from rest.served import POLLING, until
 
-POLLING = {"polling_interval": 0.05}
 IMAGE = m.VirtualMachineConfiguration(
     image_reference=m.BatchVmImageReference(
         publisher="canonical", offer="ubuntu-24_04-lts", sku="server"

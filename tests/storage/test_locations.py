@@ -105,8 +105,18 @@ def test_folder_that_is_not_on_this_machine_says_what_to_do(tmp_path):
         (
             "https://acc.blob.core.windows.net/box?sv=1&sig=x%3D",
             ("abfs://box", {"account_name": "acc", "account_host": "acc.blob.core.windows.net",
-                            "sas_token": "sv=1&sig=x%3D"}),
+                            "sas_token": "sv=1&sig=x%3D", "assume_container_exists": True}),
         ),
+        (
+            "http://127.0.0.1:10000/acc/box?sv=1&sig=x%3D",
+            ("abfs://box", {
+                "connection_string": "BlobEndpoint=http://127.0.0.1:10000/acc;"
+                "SharedAccessSignature=sv=1&sig=x%3D",
+                "assume_container_exists": True,
+            }),
+        ),
+        ("http://127.0.0.1:10000/acc/box", None),
+        ("http://127.0.0.1:10000/acc/box/more?sv=1&sig=x%3D", None),
         (
             "https://acc.blob.core.windows.net/box/",
             ("abfs://box", {"account_name": "acc", "account_host": "acc.blob.core.windows.net",

@@ -112,7 +112,7 @@ def test_view_tells_the_pool_only_while_somebody_looks_and_only_what_is_new(
     view = AutoScaleView(pool.auto_scale_lab())
     view.beat()
     assert sent == []
-    view._hear(None, {"type": "follow", "window": 3600}, [])
+    view._hear(None, {"type": "follow", "viewer": "a", "window": 3600}, [])
     for _ in range(3):
         view.beat()
     (told,) = sent
@@ -128,9 +128,27 @@ def test_view_tells_the_pool_only_while_somebody_looks_and_only_what_is_new(
     view.beat()
     assert "p" in sent[-1]["error"]
     count = len(sent)
-    view._hear(None, {"type": "bye"}, [])
+    view._hear(None, {"type": "bye", "viewer": "a"}, [])
     view.beat()
     assert len(sent) == count
+
+
+def test_two_viewers_of_one_formula_have_each_its_window(
+    pool: bl.Pool, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchlab.widgets.autoscale.LOOK_S", 0.0)
+    view = AutoScaleView(pool.auto_scale_lab())
+    for viewer, window in (("a", 3600), ("b", 60), ("c", 60)):
+        view._hear(None, {"type": "follow", "viewer": viewer, "window": window}, [])
+    view.beat()
+    begins = {told["window"]: told["value"]["begin"] for told in sent}
+    assert len(sent) == 2
+    assert begins[60] > begins[3600]
+    sent.clear()
+    view._hear(None, {"type": "bye", "viewer": "b"}, [])
+    pool.disable_auto_scale()
+    view.beat()
+    assert sorted(told["window"] for told in sent) == [60, 3600]
 
 
 def test_past_evaluation_is_explained(pool: bl.Pool, sent: list[dict[str, Any]]) -> None:

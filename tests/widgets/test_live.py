@@ -190,7 +190,7 @@ def test_panel_is_told_again_only_what_changed(
     monkeypatch.setattr("batchlab.widgets.live.FOLLOW_S", 0.0)
     view = view_of(job)
     question = {"what": "why", "job": "j"}
-    view._hear(None, {"type": "follow", "key": "k", "question": question}, [])
+    view._hear(None, {"type": "follow", "viewer": "a", "key": "k", "question": question}, [])
     for _ in range(3):
         view._feed._watch.catch_up()
         view.beat()
@@ -202,11 +202,39 @@ def test_panel_is_told_again_only_what_changed(
     assert [news["value"]["title"] for news in page.messages("news")] == [
         "Job j", "Job j: 1 waiting",
     ]  # fmt: skip
-    view._hear(None, {"type": "bye"}, [])
+    view._hear(None, {"type": "bye", "viewer": "a"}, [])
     job.create_task("and-more", "sleep 1")
     view._feed._watch.catch_up()
     view.beat()
     assert len(page.messages("news")) == 2
+
+
+def test_two_viewers_of_one_display_are_both_told(
+    page: Page, lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchlab.widgets.live.FOLLOW_S", 0.0)
+    view = view_of(job)
+
+    def follow(viewer: str, key: str, again: bool = False, **question: str) -> list[str]:
+        page.sent.clear()
+        view._hear(None, {"type": "follow", "viewer": viewer, "key": key, "again": again,
+                          "question": question or None}, [])  # fmt: skip
+        view.beat()
+        return [news["key"] for news in page.messages("news")]
+
+    assert follow("a", "why", what="why", job="j") == ["why"]
+    assert follow("b", "bad", what="task", job="j", task="bad") == ["bad"]
+    assert follow("c", "why", what="why", job="j") == ["why"], "the third has not seen it yet"
+    assert follow("a", "why", what="why", job="j") == [], "it says that it is still there"
+    assert follow("a", "why", again=True, what="why", job="j") == ["why"]
+    assert follow("b", "") == []
+    view._hear(None, {"type": "bye", "viewer": "a"}, [])
+    job.disable("requeue")
+    job.create_task("more", "sleep 1")
+    page.sent.clear()
+    view._feed._watch.catch_up()
+    view.beat()
+    assert [news["key"] for news in page.messages("news")] == ["why"], "for the third"
 
 
 def test_scripts_become_one_module_without_imports() -> None:

@@ -8,15 +8,15 @@ import { button, fill, h, say } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Evaluations, samplesPanel, valuesPanel, whyPanel } from "./evaluations.js";
 import { duration, plural } from "./format.js";
-import { Questions } from "./questions.js";
+import { Questions, TRIES } from "./questions.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
+import { Viewer } from "./viewer.js";
 import { REST_MS, WhatIf } from "./whatif.js";
 
 const ASK_S = 60;
 const INTERVALS = [5, 10, 15, 30, 60, 240];
 const TABS = { values: "Values", samples: "Samples", why: "Why", history: "History", whatif: "What if" };
-const viewers = new WeakMap(); // model -> how many look
 let labs = 0;
 
 export class AutoScaleView {
@@ -26,6 +26,7 @@ export class AutoScaleView {
     this.run = null;
     this.state = null;
     this.questions = new Questions(model, ASK_S);
+    this.viewer = new Viewer(model);
     this.key = `bl-lab-${++labs}`;
     this.editor = new Editor(model.get("formula"), `${this.key}-problems`, () => this.typed());
     this.asked = this.editor.text;
@@ -84,7 +85,6 @@ export class AutoScaleView {
       this.changed();
     });
     this.themed.observe(document.body, { attributes: true });
-    viewers.set(this.model, (viewers.get(this.model) || 0) + 1);
     this.follow();
     this.check();
     this.changed();
@@ -97,13 +97,7 @@ export class AutoScaleView {
     this.model.off("change:formula", this.renamed);
     this.resized.disconnect();
     this.themed.disconnect();
-    const left = viewers.get(this.model) - 1;
-    viewers.set(this.model, left);
-    try {
-      if (!left) this.model.send({ type: "bye" });
-    } catch {
-      // the kernel has gone before us
-    }
+    this.viewer.bye();
   }
 
   // -- questions ----------------------------------------------------------------------------
@@ -114,14 +108,15 @@ export class AutoScaleView {
 
   hear(content) {
     if (content.type === "answer") this.questions.answer(content.id, content);
-    else if (content.type === "state") this.told(content);
+    else if (content.type === "state" && content.window === this.curve.window) this.told(content);
   }
 
   follow() {
-    if (this.pool) this.model.send({ type: "follow", window: this.curve.window });
+    if (this.pool) this.viewer.follow({ window: this.curve.window });
   }
 
   told(content) {
+    this.viewer.heard();
     if (content.error) {
       say(this.where, content.error);
       return;
@@ -188,7 +183,7 @@ export class AutoScaleView {
   async check() {
     const { text } = this.editor;
     const number = (this.checks = (this.checks || 0) + 1);
-    const answer = await this.ask({ what: "try", text });
+    const answer = await this.questions.ask({ what: "try", text }, TRIES);
     if (number !== this.checks) return; // there is a newer question
     this.refusal = answer.error || "";
     this.editor.mark(answer.error ? [] : answer.value.marks, text);

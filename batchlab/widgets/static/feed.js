@@ -1,8 +1,8 @@
 // The story of a lab as it comes from the kernel: one log for all views of a feed.
 
 import { Log } from "./log.js";
+import { AGAIN_MS, TRIES } from "./questions.js";
 
-export const AGAIN_MS = 1500; // until whoever got no answer asks again
 // feed -> its log, shared by all views of it. It belongs to the page: anywidget loads these scripts
 // anew for each display, so what they hold themselves is never shared.
 const logs = (globalThis[Symbol.for("batchlab.logs")] ??= new WeakMap());
@@ -13,9 +13,7 @@ export function logOf(feed, schema) {
   if (found) return found;
   const log = new Log(schema);
   found = { log, watchers: new Set(), asking: 0, timer: 0 };
-  // The first messages of a page may wait in line behind a cell that runs, until Jupyter has made
-  // a way around it. So whoever gets no answer asks again.
-  const ask = (tries = 6) => {
+  const ask = (tries = TRIES) => {
     const clockNow = Date.now();
     if (clockNow - found.asking < 1000) return;
     found.asking = clockNow;

@@ -1,5 +1,10 @@
 // Questions to the kernel through the channel of a widget, and their answers.
 
+// The first messages of a page may wait in line behind a cell that runs, until Jupyter has made a way
+// around it. So whoever gets no answer asks again.
+export const AGAIN_MS = 1500;
+export const TRIES = 6;
+
 let asked = 0; // by all views: those of one widget hear each other's answers
 
 export class Questions {
@@ -9,13 +14,21 @@ export class Questions {
     this.open = new Map();
   }
 
-  ask(question) {
+  // With `tries`, of what may well be asked twice, again while there is no answer.
+  ask(question, tries = 1) {
     const id = ++asked;
     return new Promise((resolve) => {
       const late = () => this.answer(id, { error: "the kernel does not answer" });
       this.open.set(id, { resolve, timer: setTimeout(late, this.seconds * 1000) });
-      this.model.send({ type: "ask", id, question });
+      this.send({ type: "ask", id, question }, tries);
     });
+  }
+
+  send(message, tries) {
+    this.model.send(message);
+    if (tries > 1) {
+      setTimeout(() => this.open.has(message.id) && this.send(message, tries - 1), AGAIN_MS);
+    }
   }
 
   answer(id, answer) {

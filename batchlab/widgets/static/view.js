@@ -5,7 +5,7 @@
 // own channel, which the feed never writes to.
 
 import { fill, h, say } from "./dom.js";
-import { AGAIN_MS, logOf } from "./feed.js";
+import { logOf } from "./feed.js";
 import { Header } from "./header.js";
 import { Moment } from "./moment.js";
 import { Grid } from "./grid.js";
@@ -15,6 +15,7 @@ import { Questions } from "./questions.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
+import { Viewer } from "./viewer.js";
 import { faults, files, hooks, selected, waiting } from "./panels.js";
 
 const PANELS = { selected, waiting, hooks, files, faults };
@@ -39,6 +40,7 @@ export class View {
     this.selection = null;
     this.memory = {};
     this.questions = new Questions(model, ASK_S);
+    this.viewer = new Viewer(model);
     this.pool = "";
     this.visible = true;
     this.cost = 0;
@@ -94,18 +96,13 @@ export class View {
 
   close() {
     clearInterval(this.ticking);
-    clearTimeout(this.following);
     this.shared.watchers.delete(this.heard);
     this.model.off("msg:custom", this.answered);
     this.resized.disconnect();
     this.seen.disconnect();
     this.themed.disconnect();
     this.tip.hide();
-    try {
-      this.model.send({ type: "bye" });
-    } catch {
-      // the kernel has gone before us
-    }
+    this.viewer.bye();
   }
 
   // Whether nothing is under way, so that only the clock would move.
@@ -272,6 +269,7 @@ export class View {
     if (content.type === "answer") {
       this.questions.answer(content.id, { ...content, buffer: buffers && buffers[0] });
     } else if (content.type === "news" && content.key === this.key) {
+      this.viewer.heard();
       this.value = content;
       this.redrawPanel();
     }
@@ -299,20 +297,9 @@ export class View {
     this.key = key;
     this.value = null;
     this.memory.output = this.memory.said = "";
-    this.follow(6);
+    this.viewer.follow({ key: this.key, question: wants });
+    if (!wants) this.viewer.heard();
     this.redrawPanel();
-  }
-
-  // Tell the kernel what to keep us informed of; again while it says nothing, as with the feed.
-  follow(tries) {
-    clearTimeout(this.following);
-    const question = PANELS[this.tab].wants(this);
-    this.model.send({ type: "follow", key: this.key, question });
-    if (this.key && tries > 1) {
-      this.following = setTimeout(() => {
-        if (!this.value && this.element.isConnected) this.follow(tries - 1);
-      }, AGAIN_MS);
-    }
   }
 
   redrawPanel() {

@@ -1,64 +1,13 @@
 """A cluster that somebody else started: ``dask scheduler`` and two ``dask worker`` commands."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import psutil
 import pytest
+from dask_commands import Commands
 from dask_help import until
 
 import batchlab as bl
 
 SOON = "30s"
-
-
-class Commands:
-    """A scheduler and workers, each a command of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "scheduler.json"
-        self.started: list[subprocess.Popen] = []
-        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                   "--scheduler-file", str(self.file))  # fmt: skip
-        until(lambda: self.file.exists() and self.file.read_text().endswith("}"))
-        for name in ("alpha", "beta"):
-            self.worker(name)
-
-    def start(self, *arguments: str) -> subprocess.Popen:
-        environment = {**os.environ, "TMPDIR": str(self.folder)}
-        log = (self.folder / f"{arguments[0]}-{len(self.started)}.log").open("w")
-        with log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
-                cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        self.started.append(process)
-        return process
-
-    def worker(self, name: str) -> subprocess.Popen:
-        return self.start(
-            "worker", "--scheduler-file", str(self.file), "--name", name, "--nthreads", "1",
-            "--host", "127.0.0.1", "--no-dashboard",
-        )  # fmt: skip
-
-    @property
-    def address(self) -> str:
-        return json.loads(self.file.read_text())["address"]
-
-    def close(self) -> None:
-        for process in reversed(self.started):
-            process.send_signal(signal.SIGINT)
-        for process in self.started:
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
 
 @pytest.fixture

@@ -1,0 +1,110 @@
+"""Lesson 14: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+
+@pytest.fixture
+def three(lab: bl.SimulatedLab) -> bl.Pool:
+    made = lab.create_pool("three", target_dedicated_nodes=3)
+    made.nodes.wait("idle")
+    return made
+
+
+def on(pool: bl.Pool, lab: bl.SimulatedLab, count: int = 3) -> bl.Job:
+    job = lab.create_job("on-three", pool)
+    job.create_tasks(["sleep 10"] * count)
+    lab.advance("5m")
+    return job
+
+
+def test_14_1_with_tasks_on_three_nodes_is_right(lab: bl.SimulatedLab, three: bl.Pool) -> None:
+    assert lessons.check("14-1", on(three, lab)).is_right
+
+
+def test_14_1_on_a_pool_that_is_too_small_asks_who_makes_a_worker_a_node(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    assert "Who makes it a node" in lessons.check("14-1", on(pool, lab)).hint
+
+
+def test_14_1_without_a_third_worker_asks_for_it() -> None:
+    with bl.SimulatedLab(max_nodes=2) as lab:
+        pool = lab.create_pool("three", target_dedicated_nodes=3)
+        lab.advance("20m")
+        assert "Is there a third worker?" in lessons.check("14-1", on(pool, lab)).hint
+
+
+def test_14_1_with_a_node_that_had_no_task_or_too_few_tasks_gives_its_hint(
+    lab: bl.SimulatedLab, three: bl.Pool
+) -> None:
+    next(iter(three.nodes.values())).disable_scheduling()
+    assert "takes the next task" in lessons.check("14-1", on(three, lab)).hint
+    few = lab.create_job("few", three)
+    few.create_tasks(["/bin/true"] * 2)
+    few.tasks.wait()
+    assert "list of command lines" in lessons.check("14-1", few).hint
+
+
+def die(
+    lab: bl.SimulatedLab,
+    pool: bl.Pool,
+    *,
+    after: str = "5s",
+    command_line: str = "sleep 30",
+    idle: bool = False,
+) -> bl.Job:
+    """Six tasks, and a machine that dies a while after they were made."""
+    node = next(iter(pool.nodes.values()))
+    if idle:
+        node.disable_scheduling()
+    job = lab.create_job("survivor", pool)
+    job.create_tasks([command_line] * 6)
+    lab.advance(after)
+    lab._connection.lose_node(pool.id, node.id)
+    return job
+
+
+def test_14_2_with_a_machine_that_died_and_came_back_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = die(lab, pool)
+    assert "waits for them" in lessons.check("14-2", job).hint
+    lab.advance("1h")
+    assert lessons.check("14-2", job).is_right
+
+
+@pytest.mark.parametrize(
+    ("after", "command_line", "idle", "hint"),
+    [
+        ("20m", "sleep 30", False, "When do the tasks run?"),
+        ("5s", "sleep 30", True, "Which workers are nodes"),
+        ("5s", "/bin/sh -c 'sleep 30; exit 1'", False, "fails no task"),
+    ],
+)
+def test_14_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, after: str, command_line: str, idle: bool, hint: str
+) -> None:
+    job = die(lab, pool, after=after, command_line=command_line, idle=idle)
+    lab.advance("1h")
+    answer = lessons.check("14-2", job)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_14_2_with_a_machine_that_is_still_away_asks_for_it(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    node = next(iter(pool.nodes.values()))
+    job = lab.create_job("survivor", pool)
+    job.create_tasks(["sleep 5"] * 6)
+    lab.advance("2s")
+    lab._connection.world.lose_node(node.id, for_good=True)
+    lab.advance("1h")
+    answer = lessons.check("14-2", job)
+    assert answer.text == f"the node {node.id} has not come back."
+    assert "the old place" in answer.hint

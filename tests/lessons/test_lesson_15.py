@@ -1,0 +1,142 @@
+"""The case study: what learners try, and the hint that is meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab import lessons
+
+RISK = '{"at_risk": 0.07, "shortfall": 0.1}'
+RULES = {
+    "download *": bl.Behavior(duration="8m"),
+    "value book": bl.Behavior(duration="3m"),
+    "risk *": bl.Behavior(duration="1s", files={"risk.json": RISK}),
+    "nonsense *": bl.Behavior(duration="1s", files={"risk.json": "[7, 10]"}),
+}
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    with bl.SimulatedLab(boot="90s", workload=bl.Workload(rules=RULES)) as opened:
+        yield opened
+
+
+def pairs(
+    lab: bl.SimulatedLab,
+    line: str = "risk book",
+    count: int = 15,
+    path: str | None = "pair{}.json",
+    preparation: str | None = "download prices",
+    files: tuple[str, ...] = (),
+    container: bool = True,
+) -> bl.Job:
+    if container:
+        lab.storage.create_container("pairs")
+    lab.storage.create_container("market").upload(b"", "stocks.csv.gz")
+    job = lab.create_job("paired", "two", job_preparation_task=preparation)
+    for number in range(count):
+        to = bl.OutputFileBlobContainerDestination(
+            container_url="pairs", path=path and path.format(number)
+        )
+        job.create_task(
+            f"pair{number}",
+            line,
+            resource_files=[lab.storage["market"].url_of(name) for name in files],
+            output_files=[bl.OutputFile(file_pattern="risk.json", destination=to)],
+        )
+    lab.advance("30m")
+    return job
+
+
+def test_15_1_with_fifteen_pairs_is_right_and_names_the_safest(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    answer = lessons.check("15-1", pairs(lab))
+    assert answer.is_right
+    assert answer.text == "15 pairs, and the safest is pair0.json: 7.0% at risk."
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"count": 14}, "takes a list of command lines"),
+        ({"preparation": None}, "What they need belongs to the job"),
+        ({"files": ("stocks.csv.gz",)}, "when the preparation is through"),
+        ({"files": ("nothing.json",)}, "what was missing"),
+        ({"line": "/bin/sh -c 'exit 1'"}, "say on stderr"),
+        ({"path": None}, "a name of its own"),
+        ({"line": "nonsense book"}, "What the program writes"),
+        ({"container": False}, "not made by those who upload"),
+    ],
+)
+def test_15_1_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = lessons.check("15-1", pairs(lab, **changed))
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def night(
+    lab: bl.SimulatedLab,
+    target: str = "$TargetLowPriorityNodes",
+    most: int = 40,
+    interval: str = "5m",
+    count: int = 600,
+    preparation: str | None = "download prices",
+    line: str = "value book",
+    after: str = "1h",
+) -> lessons.Answer:
+    pool = lab.create_pool("thrifty")
+    formula = bl.formulas.pending_tasks(most).text.replace("$TargetDedicatedNodes", target)
+    pool.enable_auto_scale(formula, auto_scale_evaluation_interval=interval)
+    job = lab.create_job("last", pool, job_preparation_task=preparation)
+    job.create_tasks([line] * count)
+    job.tasks.wait()
+    lab.advance(after)
+    return lessons.check("15-2", pool, job)
+
+
+def test_15_2_with_spot_nodes_that_follow_the_load_is_right(lab: bl.SimulatedLab) -> None:
+    assert night(lab).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"target": "$TargetDedicatedNodes"}, "a cheaper kind of node"),
+        ({"most": 20}, "How many nodes are there"),
+        ({"count": 60}, "takes a list of command lines"),
+        ({"preparation": None}, "part of the question"),
+        ({"line": "/bin/sh -c 'exit 1'"}, "No book may be missing"),
+        ({"after": "1s"}, "gives them back"),
+    ],
+)
+def test_15_2_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, changed: dict[str, Any], hint: str
+) -> None:
+    answer = night(lab, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_15_2_with_nodes_that_stand_by_costs_too_much(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("ready", target_dedicated_nodes=40)
+    job = lab.create_job("last", pool, job_preparation_task="download prices")
+    job.create_tasks(["value book"] * 600)
+    job.tasks.wait()
+    pool.resize(0)
+    lab.advance("5m")
+    answer = lessons.check("15-2", pool, job)
+    assert "too much" in answer.text
+
+
+def test_15_2_with_two_pools_asks_for_the_one_of_the_job(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = lab.create_job("last", "elsewhere")
+    assert "Give both" in lessons.check("15-2", pool, job).hint
