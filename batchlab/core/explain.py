@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import dependencies, hooks, phases, placement
+from batchlab.core.reasons import Reason
 from batchlab.core.records import HookRecord, JobRecord, NodeRecord, PoolRecord, TaskRecord
-from batchlab.core.views import Reason
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core

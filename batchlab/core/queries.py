@@ -22,8 +22,11 @@ from batchlab.core import (
     views,
 )
 from batchlab.core.explain import explain
+from batchlab.core.explain_job import explain_job
+from batchlab.core.explain_pool import explain_pool
 from batchlab.core.moments import maybe, moment
 from batchlab.core.pages import page_tasks
+from batchlab.core.reasons import Reason, remedied
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -298,8 +301,8 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
     )
 
 
-def _explain(core: Core, task: TaskRecord) -> list[views.Reason]:
-    return explain(core, task) + users.explain(core, task)
+def _explain(core: Core, task: TaskRecord) -> list[Reason]:
+    return remedied(explain(core, task) + users.explain(core, task))
 
 
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
@@ -385,6 +388,8 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         certificates.find(core, q.thumbprint)
     ),
     questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainJob: lambda core, q, now: explain_job(core, core.job(q.job_id)),
+    questions.ExplainPool: lambda core, q, now: explain_pool(core, core.pool(q.pool_id)),
     questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locations.locate_task(
         core, core.task(q.job_id, q.task_id), now, q.subtask_id

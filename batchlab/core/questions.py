@@ -150,6 +150,18 @@ class ExplainTask(Question, frozen=True, kw_only=True):
     task_id: str
 
 
+class ExplainJob(Question, frozen=True, kw_only=True):
+    """-> list of Reason: why its tasks wait, each with how many, or why it does not end."""
+
+    job_id: str
+
+
+class ExplainPool(Question, frozen=True, kw_only=True):
+    """-> list of Reason: what keeps it from its target, and its nodes from taking tasks."""
+
+    pool_id: str
+
+
 class ListApplications(Question, frozen=True, kw_only=True):
     """-> list of ApplicationView, in order of creation."""
 

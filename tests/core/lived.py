@@ -79,7 +79,12 @@ class Lived(RuleBasedStateMachine):
 
     def nothing_idle(self) -> None:
         """No queued task could run now: there is always something in its way."""
+        for pool in self.core.pools.values():
+            self.core.ask(q.ExplainPool(pool_id=pool.key), self.now)
         for job in self.core.jobs.values():
+            told = self.core.ask(q.ExplainJob(job_id=job.key), self.now)
+            ends = job.phase.state in ("terminating", "deleting")
+            assert told or ends or not job.active, f"{job.key} waits for nothing"
             for task in job.tasks.values() if job.active else ():
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
                 codes = [reason.code for reason in self.core.ask(question, self.now)]
