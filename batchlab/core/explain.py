@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, hooks, phases, placement
-from batchlab.core.reasons import Reason
+from batchlab.core import dependencies, hooks, phases, placement, users
+from batchlab.core.reasons import Reason, remedied
 from batchlab.core.records import HookRecord, JobRecord, NodeRecord, PoolRecord, TaskRecord
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ _COMING = (
     "unknown",
 )
 _TAKING = ("idle", "running")
+
+
+def explain_task(core: Core, task: TaskRecord) -> list[Reason]:
+    """Why a task does not run, or not as the user it names, and what would change that."""
+    return remedied(explain(core, task) + users.explain(core, task))
 
 
 def explain(core: Core, task: TaskRecord) -> list[Reason]:

@@ -18,15 +18,13 @@ from batchlab.core import (
     phases,
     questions,
     revisions,
-    users,
     views,
 )
-from batchlab.core.explain import explain
+from batchlab.core.explain import explain_task
 from batchlab.core.explain_job import explain_job
 from batchlab.core.explain_pool import explain_pool
 from batchlab.core.moments import maybe, moment
-from batchlab.core.pages import page_tasks
-from batchlab.core.reasons import Reason, remedied
+from batchlab.core.pages import chosen, page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -301,10 +299,6 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
     )
 
 
-def _explain(core: Core, task: TaskRecord) -> list[Reason]:
-    return remedied(explain(core, task) + users.explain(core, task))
-
-
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
     """The status list: a row for each node where the preparation ran, gone ones too."""
     spec = job.spec
@@ -365,6 +359,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
+    questions.GetTasks: lambda core, q, now: [
+        task_view(task) for task in chosen(core.job(q.job_id), q.task_ids)
+    ],
     questions.CountTaskSlots: lambda core, q, now: count_slots(core.job(q.job_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),
@@ -387,7 +384,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetCertificate: lambda core, q, now: certificates.view(
         certificates.find(core, q.thumbprint)
     ),
-    questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainTask: lambda core, q, now: explain_task(core, core.task(q.job_id, q.task_id)),
     questions.ExplainJob: lambda core, q, now: explain_job(core, core.job(q.job_id)),
     questions.ExplainPool: lambda core, q, now: explain_pool(core, core.pool(q.pool_id)),
     questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),

@@ -20,9 +20,7 @@ from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
 
-LESSONS = (
-    "00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12", "13", "14", "15",
-)  # fmt: skip
+LESSONS = tuple(f"{number:02d}" for number in range(16))
 """Those that have exercises; each is a module of this package."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from jupyter_page import Notebook
+from kernels import VERSIONS, kernel
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -17,19 +18,24 @@ job = lab.create_job("j", pool)
 
 
 @pytest.mark.parametrize("wait", ["job.tasks.wait()", "await job.tasks.done()"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_display_and_its_buttons_live_while_its_own_cell_waits(
-    notebook: Notebook, wait: str
+    notebook: Notebook, version: str, wait: str
 ) -> None:
     notebook.open(
         LAB.replace("nodes=4", "nodes=1"),  # of several any may come up first, and get the task
         f"""
+import ipykernel
+print("ipykernel", ipykernel.__version__)
 display(lab.watch())
 task = job.create_task("t", "/bin/sh -c 'while [ ! -e stop ]; do sleep 0.1; done'")
 {wait}
 print("over", job.counts.succeeded)
 """,
+        kernel=kernel(version, notebook.folder.parent),
     )
     notebook.run(views=1)
+    notebook.output(f"ipykernel {version}")
     notebook.until_counts(0, 1, 0, 0)
     view = notebook.view()
     view.locator(".bl-grid canvas").press("Home")
@@ -39,6 +45,7 @@ print("over", job.counts.succeeded)
     body.get_by_role("button", name="Lose contact").click()
     body.get_by_role("button", name="Lose contact: sure?").click()
     body.get_by_text("was cut. Its tasks go back to the queue").wait_for()
+    view.locator(".bl-runs").get_by_text("node lost").wait_for()
     notebook.kernel_interrupt()
 
 

@@ -7,6 +7,7 @@ that the lessons send readers to.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,6 +74,13 @@ def test_lessons_that_are_named_exist(page: Path) -> None:
     text = re.sub(r"\d+ (minutes|hours|seconds)", "", words(page))
     for named in re.findall(r"[Ll]essons? (\d\d(?:(?:, | and | to |, and )\d\d)*)", text):
         assert set(re.findall(r"\d\d", named)) <= numbers, named
+
+
+@pytest.mark.parametrize(
+    ("lesson", "following"), list(pairwise(LESSONS)), ids=lambda page: page.stem[:2]
+)
+def test_lesson_leads_to_the_one_after_it(lesson: Path, following: Path) -> None:
+    assert f"]({following.name})" in nbformat.read(lesson, as_version=4).cells[-1].source
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""Kernels of other versions of ipykernel, each in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+INSTALLED = version("ipykernel")
+VERSIONS = sorted({"7.2.0", "7.3.0", "7.4.0", INSTALLED})
+"""What may be found where batchlab is; how they treat a browser's messages differs."""
+
+ELSE = """\
+import site; site.addsitedir({place!r})
+"""
+
+
+def kernel(version: str, folder: Path) -> str:
+    """The name of a kernel of this version, made where it is not there yet; else skipped.
+
+    Its environment has ipykernel and what that needs, and finds all else where the tests do.
+    """
+    if version == INSTALLED:
+        return "python3"
+    name = f"ipykernel-{version}"
+    spec = folder / "data/kernels" / name / "kernel.json"
+    if not spec.exists():
+        python = _environment(folder / name, version)
+        spec.parent.mkdir(parents=True)
+        command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec.write_text(json.dumps({
+            "argv": command, "display_name": name, "language": "python",
+            "metadata": {"debugger": False}, "kernel_protocol_version": "5.5",
+        }))  # fmt: skip
+    return name
+
+
+def _environment(folder: Path, version: str) -> Path:
+    try:
+        from uv import find_uv_bin
+
+        uv = find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        pytest.skip(f"uv is not installed: no kernel with ipykernel {version}")
+    python = folder / "bin/python"
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(python), f"ipykernel=={version}"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"ipykernel {version} cannot be had: {done.stderr.strip()[-200:]}")
+    (site_packages,) = folder.glob("lib/python*/site-packages")
+    tests = str(Path(pytest.__file__).parents[1])
+    (site_packages / "what_tests_have.pth").write_text(ELSE.format(place=tests))
+    return python
