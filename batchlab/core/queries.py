@@ -342,7 +342,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         core, core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
-    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, q.node_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],

@@ -39,9 +39,13 @@ class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
 
 
 class GetCost(Question, frozen=True, kw_only=True):
-    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were."""
+    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were.
+
+    With `node_id` only what that node of the pool did: one, or none before it had a machine.
+    """
 
     pool_id: str = ""
+    node_id: str = ""
 
 
 class ListNodes(Question, frozen=True, kw_only=True):

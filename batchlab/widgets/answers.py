@@ -17,6 +17,7 @@ from batchlab.core.questions import (
     ExplainJob,
     ExplainPool,
     ExplainTask,
+    GetCost,
     GetJob,
     GetNode,
     GetPool,
@@ -32,6 +33,8 @@ from batchlab.core.reasons import Reason
 from batchlab.core.views import ExecutionInfo, JobView, PreparationView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
+from batchlab.handles.costs import Cost
+from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
 
 __all__ = ["ANSWERS", "answer"]
@@ -84,6 +87,7 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
         "start_task": _execution(node.start_task_info),
         "jobs": jobs,
         "errors": [f"{error.code}: {error.message}" for error in node.errors],
+        "cost": cost_line(Cost(connection.ask(GetCost(pool_id=node.pool_id, node_id=node.id)))),
     }
 
 

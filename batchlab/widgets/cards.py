@@ -130,6 +130,7 @@ def _node(node: Node) -> Html:
         ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
         ("Runs now", ", ".join(running)),
         ("Uses", _usage(view.usage)),
+        ("Cost", cost_line(node.cost)),
         ("Start task", join(_outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]

@@ -184,6 +184,11 @@ class Lived(RuleBasedStateMachine):
         until_now = sum(self.now - since for since in self.paid.values())
         charged = sum(row.node_hours for row in self.core.ask(q.GetCost(), self.now))
         assert abs(charged * 3600 - self.paid_s - until_now) < 1e-3
+        for node in self.core.nodes.values():
+            asked = q.GetCost(pool_id=node.pool.key, node_id=node.id)
+            own = sum(row.node_hours for row in self.core.ask(asked, self.now))
+            since = self.paid.get(node.id, self.now)
+            assert own * 3600 + 1e-3 > self.now - since, f"{node.id} was paid for longer"
         for job in self.core.jobs.values():
             assert job.phase.state in ("active", "disabled", "completed"), job.key
             for task in job.tasks.values():

@@ -12,6 +12,7 @@ from PIL import Image
 
 import batchlab as bl
 from batchlab.widgets import show
+from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style
 from batchlab.widgets.ui import ui
 
@@ -125,6 +126,8 @@ def test_view_answers_about_a_node(page: Page, lab: bl.SimulatedLab, job: bl.Job
     value = ask(page, view_of(lab), what="node", pool="p", node=node)["value"]
     assert value["tasks_run"] == 2
     assert value["start_task"]["result"] == "success"
+    assert value["cost"] == cost_line(lab.pools["p"].nodes[node].cost)
+    assert value["cost"].startswith("$0.0")
     assert [(row["id"], row["preparation"]["exit_code"]) for row in value["jobs"]] == [("j", 0)]
 
 

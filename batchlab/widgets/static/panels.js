@@ -46,6 +46,7 @@ function drawNode(body, node, view) {
       ["Address", node.ip_address],
       ["Slots", `${node.slots_used} of ${node.slots} in use`],
       ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
+      ["Cost", node.cost],
       ["Runs now", node.running.map(([job, task]) => h("button", {
         type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
       }, `${job} / ${task}`))],
