@@ -83,7 +83,8 @@ def test_multi_instance_task_that_is_sent_back_gives_all_lanes_back(lab: bl.Simu
     lab.advance("1m")
     # Their coordination command was done: they have succeeded, the task is queued again.
     before = [
-        ("subtask", "m", "success", 0), ("subtask", "m", "success", 0), ("task", "m", "requeued", 0),
+        ("subtask", "m", "success", 0), ("subtask", "m", "success", 0),
+        ("task", "m", "requeued", 0),
     ]  # fmt: skip
     assert sorted(bars(tables_of(lab))) == before
     job.enable()
