@@ -1,0 +1,45 @@
+"""Lessons as a learner takes them: opened in JupyterLab, and run from top to bottom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from jupyter_page import Notebook
+
+pytestmark = pytest.mark.timeout(400)
+
+LESSONS = Path(__file__).parents[2] / "notebooks"
+SHOTS = os.environ.get("BATCHLAB_SHOTS")
+"""A folder for pictures of the lessons, to be looked at."""
+
+
+def look(notebook: Notebook, stem: str) -> None:
+    """Page through what is there, and take pictures if they are asked for."""
+    if not SHOTS:
+        return
+    scroller = notebook.page.locator(".jp-WindowedPanel-outer").first
+    height = scroller.evaluate("one => one.scrollHeight")
+    for number, top in enumerate(range(0, height, 700)):
+        scroller.evaluate("(one, top) => { one.scrollTop = top }", top)
+        notebook.page.wait_for_timeout(400)
+        notebook.page.screenshot(path=Path(SHOTS) / f"{stem[:2]}-{number:02}.png")
+
+
+@pytest.mark.parametrize("number", ["00", "03", "08", "13"])
+def test_lesson_runs_in_a_browser_with_live_displays_and_without_errors(
+    notebook: Notebook, number: str
+) -> None:
+    lesson = next(LESSONS.glob(f"{number}-*.ipynb"))
+    shutil.copy(lesson, notebook.folder)
+    notebook.open_file(lesson.name)
+    outputs = [one for cell in notebook.run_through() for one in cell["outputs"]]
+    assert [one for one in outputs if one["output_type"] == "error"] == []
+    assert [one for one in outputs if one.get("name") == "stderr"] == []
+    views = [one for one in outputs if "application/vnd.jupyter.widget-view+json"
+             in one.get("data", {})]  # fmt: skip
+    assert views
+    look(notebook, lesson.stem)
+    notebook.view(0)
