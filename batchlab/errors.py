@@ -4,6 +4,7 @@
 
     BatchError              anything the lab refuses or reports; carries Azure's `code`
     ├─ InvalidRequest       400  what was asked is wrong in itself: a property, a value, an id
+    │  └─ RequestTooLarge   413  it is too much at once
     ├─ Forbidden            403  what was asked is not allowed to whoever asks
     ├─ NotFound             404  there is no such pool, node, job, task or file
     ├─ Conflict             409  well formed, but not in the state the thing is in now
@@ -26,6 +27,7 @@ __all__ = [
     "InvalidRequest",
     "LabFailed",
     "NotFound",
+    "RequestTooLarge",
     "ServerBusy",
     "TaskFailed",
     "WaitNeverEnds",
@@ -72,6 +74,12 @@ class InvalidRequest(BatchError):
     """What was asked is wrong in itself (HTTP 400)."""
 
     status = 400
+
+
+class RequestTooLarge(InvalidRequest):
+    """What was asked has more bytes, or more entries, than the service takes (HTTP 413)."""
+
+    status = 413
 
 
 class Forbidden(BatchError):

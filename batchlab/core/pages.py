@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from itertools import compress
 from operator import attrgetter
@@ -25,7 +25,7 @@ from batchlab.errors import invalid
 if TYPE_CHECKING:
     from batchlab.core.records import JobRecord, TaskRecord
 
-__all__ = ["Where", "matching", "page_tasks"]
+__all__ = ["Where", "chosen", "matching", "page_tasks"]
 
 Where = tuple[tuple[str, tuple[Any, ...]], ...]
 """Pairs of a field and the values that it may have; all of them must fit."""
@@ -103,6 +103,14 @@ def page_tasks(
     if cut:
         return TaskPage(items, last, numbers)
     return TaskPage(items, looked[-1].number if start + LOOKS < len(tasks) else None, numbers)
+
+
+def chosen(job: JobRecord, task_ids: Iterable[str]) -> Iterator[TaskRecord]:
+    """Those of some tasks that are there."""
+    for task_id in task_ids:
+        task = job.tasks.get(fold(task_id))
+        if task is not None:
+            yield task
 
 
 def matching(views: Iterable[V], where: Where) -> list[V]:

@@ -23,7 +23,7 @@ from batchlab.core import (
 )
 from batchlab.core.explain import explain
 from batchlab.core.moments import maybe, moment
-from batchlab.core.pages import page_tasks
+from batchlab.core.pages import chosen, page_tasks
 from batchlab.core.records import (
     FootprintRecord,
     HookRecord,
@@ -362,6 +362,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         task.spec.id for task in core.job(q.job_id).tasks.values()
     ],
     questions.GetTask: lambda core, q, now: task_view(core.task(q.job_id, q.task_id)),
+    questions.GetTasks: lambda core, q, now: [
+        task_view(task) for task in chosen(core.job(q.job_id), q.task_ids)
+    ],
     questions.CountTaskSlots: lambda core, q, now: count_slots(core.job(q.job_id)),
     questions.CountTasks: lambda core, q, now: core.job(q.job_id).counts,
     questions.ListPreparations: lambda core, q, now: preparation_views(core.job(q.job_id)),

@@ -125,6 +125,13 @@ class GetTask(Question, frozen=True, kw_only=True):
     task_id: str
 
 
+class GetTasks(Question, frozen=True, kw_only=True):
+    """-> list of TaskView: those of these tasks that are there."""
+
+    job_id: str
+    task_ids: tuple[str, ...]
+
+
 class CountTasks(Question, frozen=True, kw_only=True):
     """-> TaskCounts"""
 

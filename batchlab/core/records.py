@@ -348,9 +348,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     def up(self) -> bool:
         """Whether its agent is there, and stays for now, to be told things."""
         phase = self.phase
-        if isinstance(phase, phases.NodeLeavingPool):
-            return not phase.stopping
-        return phase.state in _UP
+        if phase.state in _UP:
+            return True
+        return isinstance(phase, phases.NodeLeavingPool) and not phase.stopping
 
 
 class AutoScaleRecord(Record, eq=False, kw_only=True):

@@ -13,6 +13,8 @@ What makes no sense on a laptop is answered so:
 * remote desktop and remote login, the upload of service logs, VM extensions by name, starting and
   deallocating nodes: refused, as Azure refuses them on pools that have no such thing;
 * a list of VM extensions: empty;
-* users on nodes: refused, as nobody logs in to a node of a lab;
+* users on nodes, which are for remote login: none is made (``OperationNotValidOnNode``), so that
+  there is none to change or delete (``NodeUserNotFound``); users that tasks run as are the pool's
+  ``userAccounts``;
 * usage metrics: one row for each pool, from its creation until now.
 """

@@ -5,7 +5,7 @@ A thing that has a version can be asked for, or changed, on condition of it (``I
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, Protocol
@@ -67,8 +67,8 @@ def check_conditions(call: Call, view: Versioned, *, reading: bool = False) -> N
         raise ConditionNotMet
     if unwanted is not None and _matches(unwanted, view.etag):
         raise ConditionNotMet(unchanged=reading)
-    since = _moment(headers.get("if-modified-since"))
-    until = _moment(headers.get("if-unmodified-since"))
+    since = _moment(headers, "If-Modified-Since")
+    until = _moment(headers, "If-Unmodified-Since")
     modified = view.last_modified.replace(microsecond=0)
     if until is not None and modified > until:
         raise ConditionNotMet
@@ -81,14 +81,15 @@ def _matches(header: str, etag: str) -> bool:
     return "*" in tags or etag in tags
 
 
-def _moment(header: str | None) -> datetime | None:
+def _moment(headers: Mapping[str, str], name: str) -> datetime | None:
+    header = headers.get(name.lower())
     if header is None:
         return None
     try:
         moment = parsedate_to_datetime(header)
         moment.timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise invalid("If-Modified-Since", header, "must be like 'Sat, 21 Nov 2026 18:52:40 GMT'",
+        raise invalid(name, header, "must be like 'Sat, 21 Nov 2026 18:52:40 GMT'",
                       code="InvalidHeaderValue") from None  # fmt: skip
     return moment if moment.tzinfo is not None else None
 
@@ -111,6 +112,7 @@ def json(call: Call, content: Wire, metadata: str, **headers: str) -> Response:
 def one(call: Call, view: Any, writer: Writer, kind: str) -> Response:
     """A thing, or what was selected of it."""
     cls: type[msgspec.Struct] = type(view)
+    odata.check_expand(call.query.get("$expand"))
     wanted = odata.read_select(call.query.get("$select"), names(cls))
     dated = hasattr(view, "etag")
     if dated:
@@ -178,6 +180,7 @@ def listed(
 ) -> Response:  # fmt: skip
     """A page of numbered resources: those that pass the filter; the rest begins at a token."""
     known = names(cls)
+    odata.check_expand(call.query.get("$expand"))
     wanted = odata.read_select(call.query.get("$select"), known)
     chosen = odata.read_filter(call.query.get("$filter"), known)
     rows: list[Wire] = []

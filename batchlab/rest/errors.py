@@ -7,23 +7,19 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from batchlab.errors import BatchError
+from batchlab.errors import BatchError, RequestTooLarge
 from batchlab.rest.messages import JSON, Response, Wire
 from batchlab.rest.wire import camel, write_datetime
 
-__all__ = ["TooLarge", "error_content", "error_response"]
+__all__ = ["error_content", "error_response", "too_large"]
 
 _SNAKE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 RETRY_AFTER_S = 30
 
 
-class TooLarge(BatchError):
-    """A request has more bytes, or more tasks, than the service takes (HTTP 413)."""
-
-    status = 413
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("RequestBodyTooLarge", f"The request body is too large: {reason}")
+def too_large(reason: str) -> RequestTooLarge:
+    """Build the refusal of a body with more bytes, or more tasks, than the service takes."""
+    return RequestTooLarge("RequestBodyTooLarge", f"The request body is too large: {reason}")
 
 
 def error_content(error: BatchError, suffix: str = "") -> Wire:

@@ -182,9 +182,10 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
     first, last = (match[1][:18], match[2][:18]) if match else ("", "")
     if not (first or last):
         raise InvalidRange("InvalidRange", f"{header!r} is no range, such as 'bytes=0-99'")
-    if not first:
-        return max(0, size - int(last)), size
-    start, end = int(first), int(last) + 1 if last else size
+    if first:
+        start, end = int(first), int(last) + 1 if last else size
+    else:
+        start, end = max(0, size - int(last)), size
     if start >= size or end <= start:
         raise InvalidRange("InvalidRange", f"the file has {size} bytes: not {header!r}")
     return start, min(end, size)

@@ -3,18 +3,26 @@
 The image of a virtual machine, its network, its disks: nothing here acts on them, but clients
 check that what they wrote is what they read. They are kept beside the service, by the thing they
 belong to and the moment it was created, so that a later thing of the same id has none of them;
-they go with the endpoint, and when there are too many the oldest go first. Secrets are never kept.
+when there are too many the oldest go first. Secrets are never kept.
+
+All endpoints of one lab share what is kept, also one that is started after another has stopped.
+It goes with the `Lab` in whose process they are served: two programs that serve the lab of one
+cluster know nothing of what the other keeps.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from batchlab.rest.messages import Wire
 from batchlab.rest.wire import Unknown
 
-__all__ = ["Kept"]
+if TYPE_CHECKING:
+    from batchlab.drivers.ports import Connection
+
+__all__ = ["Kept", "kept_by"]
 
 SECRETS = frozenset({
     "password", "accountkey", "saskey", "sastoken", "sshprivatekey", "privatekey", "clientsecret",
@@ -50,6 +58,14 @@ class Kept:
     def _of(self, key: tuple[str, ...], created: datetime) -> Unknown:
         known = self._trees.get(_fold(key))
         return known[1] if known is not None and known[0] == created else {}
+
+
+_OF_LABS: WeakKeyDictionary[Connection, Kept] = WeakKeyDictionary()
+
+
+def kept_by(connection: Connection) -> Kept:
+    """What is kept for a lab."""
+    return _OF_LABS.setdefault(connection, Kept())
 
 
 def _fold(key: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ __all__: list[str] = []
 
 _NODE = "/pools/{pool_id}/nodes/{node_id}"
 _NO_LOGIN = (
-    "nobody logs in to a node of a lab: its files can be read, and a task can look at everything"
+    "nobody logs in to a node of a lab, so that it has no users of its own: its files can be "
+    "read, a task can look at everything, and tasks run as users of the pool's userAccounts"
 )
 
 
@@ -95,7 +96,11 @@ def get_node_remote_desktop(call: Call, pool_id: str, node_id: str) -> Response:
 
 @operation("POST", f"{_NODE}/users")
 def create_node_user(call: Call, pool_id: str, node_id: str) -> Response:
-    """POST .../users: refused."""
+    """POST .../users: refused.
+
+    Such a user is for remote login alone, which a node of a lab does not have; a client that was
+    told that it exists would look for a way in. Users that tasks run as are the pool's.
+    """
     _refuse(call, pool_id, node_id, _NO_LOGIN)
 
 

@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 from batchlab.errors import InvalidRequest
 from batchlab.rest.messages import Wire
 
-__all__ = ["Filter", "page_size", "read_filter", "read_select", "refusal", "select"]
+__all__ = [
+    "Filter",
+    "check_expand",
+    "page_size",
+    "read_filter",
+    "read_select",
+    "refusal",
+    "select",
+]
 
 MOST = 1000
 """Entries of one page."""
@@ -91,6 +99,13 @@ def read_select(text: str | None, known: Collection[str]) -> frozenset[str]:
         if name not in known:
             raise refusal("$select", text or "", f"there is no property {name!r}")
     return frozenset(wanted)
+
+
+def check_expand(text: str | None) -> None:
+    """Refuse ``$expand`` of anything but statistics, of which a lab has none."""
+    for part in (text or "stats").split(","):
+        if part.strip() not in ("stats", ""):
+            raise refusal("$expand", text or "", f"{part.strip()!r} cannot be expanded")
 
 
 def select(resource: Wire, wanted: frozenset[str]) -> Wire:

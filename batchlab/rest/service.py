@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, LabFailed
 from batchlab.rest import account, auth, files, jobs, nodes, pools, schedules, tasks
-from batchlab.rest.errors import TooLarge, error_response
-from batchlab.rest.kept import Kept
+from batchlab.rest.errors import error_response, too_large
+from batchlab.rest.kept import kept_by
 from batchlab.rest.messages import MOST_BYTES, Call, Response
 from batchlab.rest.odata import refusal
 from batchlab.rest.routes import find
@@ -57,7 +57,7 @@ class Service:
         self._key = key
         self._bearer = bearer
         self._clock = clock
-        self._kept = Kept()
+        self._kept = kept_by(connection)
 
     def handle(
         self,
@@ -104,7 +104,7 @@ class Service:
             given.setdefault(name, value)
         self._check_who(method, prefix + path, given, headers)
         if len(body) > MOST_BYTES:
-            raise TooLarge(f"a request may have {MOST_BYTES} bytes, this one has {len(body)}")
+            raise too_large(f"a request may have {MOST_BYTES} bytes, this one has {len(body)}")
         _check_version(given.get("api-version"))
         answer, named = find(method, path)
         call = Call(self._connection, self._kept, base, given, headers, body, _clean(path))

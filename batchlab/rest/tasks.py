@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import msgspec
 
 from batchlab.core import inputs
-from batchlab.core.questions import GetTask, ListSubtasks, PageTasks
+from batchlab.core.questions import GetTask, GetTasks, ListSubtasks, PageTasks
 from batchlab.core.specs import TaskConstraints, TaskSpec
 from batchlab.core.views import SubtaskView, TaskView
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.rest import odata, resources
 from batchlab.rest.answers import changed, check_conditions, done, json, listed, one, page
-from batchlab.rest.errors import TooLarge, error_content
+from batchlab.rest.errors import error_content, too_large
 from batchlab.rest.messages import Call, Response, Wire
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, read
+from batchlab.rest.wire import Unknown, read, write_datetime
 
 __all__: list[str] = []
 
@@ -52,32 +52,31 @@ def create_task_collection(call: Call, job_id: str) -> Response:
             "InvalidRequestBody", "the body needs a list of tasks", {"PropertyName": "value"}
         )
     if len(wires) > MOST_TASKS:
-        raise TooLarge(f"a collection may have {MOST_TASKS} tasks, this one has {len(wires)}")
+        raise too_large(f"a collection may have {MOST_TASKS} tasks, this one has {len(wires)}")
     results: list[Wire] = [{} for _ in wires]
     specs: dict[int, TaskSpec] = {}
     unknowns: list[Unknown] = [{} for _ in wires]
     for number, wire in enumerate(wires):
+        if len(call.body) > MOST_BYTES:
+            _refuse_large(len(msgspec.json.encode(wire)))
         try:
-            if len(wires) == 1 or len(call.body) > MOST_BYTES:
-                _refuse_large(len(msgspec.json.encode(wire)))
             specs[number] = read(TaskSpec, wire, unknowns[number])
-        except TooLarge:
-            raise
         except BatchError as error:
             results[number] = _refused(wire, error)
+    numbers: dict[str, int] = {}
     for number, refusal in _create(call, job_id, specs).items():
-        spec = specs[number]
         if refusal is not None:
             results[number] = _refused(wires[number], refusal)
             continue
-        results[number] = {
-            "status": "success",
-            "taskId": spec.id,
-            "location": call.url("jobs", job_id, "tasks", spec.id),
-        }
-        if unknowns[number]:
-            created = _view(call, job_id, spec.id).creation_time
-            call.kept.put(("job", job_id, "task", spec.id), created, unknowns[number])
+        task_id = specs[number].id
+        numbers[task_id] = number
+        location = call.url("jobs", job_id, "tasks", task_id)
+        results[number] = {"status": "success", "taskId": task_id, "location": location}
+    for view in call.ask(GetTasks(job_id=job_id, task_ids=tuple(numbers))):
+        number = numbers[view.id]
+        modified = write_datetime(view.last_modified)
+        results[number] |= {"eTag": view.etag, "lastModified": modified}
+        call.kept.put(("job", job_id, "task", view.id), view.creation_time, unknowns[number])
     return json(call, {"value": results}, "taskaddresult")
 
 
@@ -110,7 +109,7 @@ def _refused(wire: Wire, error: BatchError) -> Wire:
 
 def _refuse_large(size: int) -> None:
     if size > MOST_BYTES:
-        raise TooLarge(f"a task may have {MOST_BYTES} bytes, this one has {size}")
+        raise too_large(f"a task may have {MOST_BYTES} bytes, this one has {size}")
 
 
 @operation("GET", "/jobs/{job_id}/tasks")

@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 from batchlab.core import inputs, pages, questions
-from batchlab.errors import InvalidRequest
+from batchlab.errors import InvalidRequest, NotFound
 
 
 def page(world: World, **kw: Any) -> tuple[list[Any], int | None]:
@@ -101,3 +101,10 @@ def test_tasks_that_come_and_go_between_pages_move_no_other(busy: World) -> None
 def test_page_that_cannot_be_is_refused(busy: World, wrong: dict[str, int]) -> None:
     with pytest.raises(InvalidRequest):
         page(busy, **wrong)
+
+
+def test_tasks_asked_for_by_name_those_that_are_there_are_told(busy: World) -> None:
+    found = busy.ask(questions.GetTasks(job_id="J", task_ids=("C", "none", "a")))
+    assert [(task.id, task.state) for task in found] == [("c", "running"), ("a", "completed")]
+    with pytest.raises(NotFound):
+        busy.ask(questions.GetTasks(job_id="other", task_ids=()))

@@ -94,7 +94,7 @@ def test_resource_files_too_many_are_refused() -> None:
     file = ResourceFile(http_url="https://h/" + "x" * 2000)
     with pytest.raises(BatchError) as caught:
         TaskSpec(id="t", command_line="x", resource_files=[file] * 5000)
-    assert caught.value.code == "RequestEntityTooLarge"
+    assert (caught.value.code, caught.value.status) == ("RequestEntityTooLarge", 413)
 
 
 def test_pool_whose_nodes_communicate_has_a_hundred_at_most(world: World) -> None:

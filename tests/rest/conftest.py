@@ -37,6 +37,5 @@ def endpoint(
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    desk = Desk()
-    yield desk
-    desk.lab.close()
+    with Desk() as desk:
+        yield desk

@@ -41,9 +41,15 @@ class Answer(NamedTuple):
 class Desk:
     """A service on a simulated lab, asked directly; any bearer token will do."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.lab = bl.SimulatedLab(boot="1s", **settings)
+    def __init__(self, lab: bl.SimulatedLab | None = None) -> None:
+        self.lab = lab or bl.SimulatedLab(boot="1s")
         self.service = Service(self.lab._connection, b"secret", bearer=True)
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self.lab.close()
 
     def ask(
         self, method: str, path: str, content: Any = None, query: str = "", **headers: str

@@ -97,7 +97,9 @@ def test_page_after_an_entry_that_is_gone_loses_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "maxresults=0", "maxresults=-5", "maxresults=1001", "maxresults=x", "$select=nothing",
+        "maxresults=0", "maxresults=-5", "maxresults=1001", "maxresults=x", "maxresults=",
+        "maxresults=1.5", "maxresults=99999999999", "$expand=tasks", "$select=nothing",
+        "$select=id;state", "$filter=executionInfo.exitCode eq 0",
         "$filter=nothing eq 1", "$filter=id", "$filter=id eq 'a", "$filter=id like 'a'",
         "$filter=id eq 'a' and", "$filter=not id eq 'a'", "$skiptoken=x",
     ],
@@ -150,7 +152,10 @@ def test_filter_chooses_tasks(desk: Desk, text: str, ids: list[str]) -> None:
         ({"If_None_Match": "*"}, 304),
         ({"If_Modified_Since": "Sat, 21 Nov 2099 18:52:40 GMT"}, 304),
         ({"If_Unmodified_Since": "Sat, 21 Nov 1999 18:52:40 GMT"}, 412),
-        ({"If_Unmodified_Since": "tomorrow"}, 400),
+        ({"If_Unmodified_Since": "tomorrow"}, 400), ({"If_Modified_Since": ""}, 400),
+        ({"If_Modified_Since": "Sat, 21 Nov 1999 18:52:40 GMT"}, 200),
+        ({"If_Match": '"0x1", *'}, 200), ({"If_None_Match": 'W/"0x1"'}, 200),
+        ({"If_Match": ""}, 412),
     ],
 )  # fmt: skip
 def test_condition_on_a_read(desk: Desk, headers: dict[str, str], status: int) -> None:
@@ -175,6 +180,9 @@ def test_etag_stays_while_only_the_state_changes(desk: Desk) -> None:
         (None, b"hello\n", 200), ("bytes=0-1", b"he", 200), ("bytes=2-", b"llo\n", 200),
         ("bytes=-2", b"o\n", 200), ("bytes=0-99", b"hello\n", 200), ("bytes=6-", None, 416),
         ("bytes=3-1", None, 416), ("bytes=x", None, 416), ("lines=1-2", None, 416),
+        ("bytes=-0", None, 416), ("bytes=0-1,3-4", None, 416), ("bytes=-", None, 416),
+        ("bytes=0-0", b"h", 200), ("bytes=5-5", b"\n", 200), ("bytes=-99", b"hello\n", 200),
+        ("bytes=0-99999999999999999999", b"hello\n", 200), ("", b"hello\n", 200),
     ],
 )  # fmt: skip
 def test_range_of_a_file(desk: Desk, sent: str | None, body: bytes | None, status: int) -> None:
@@ -235,6 +243,44 @@ def test_collection_of_101_tasks_is_too_large_for_azure(desk: Desk) -> None:
     assert list(desk.lab.jobs["j"].tasks) == []
 
 
+def test_collection_says_the_version_of_each_task(desk: Desk) -> None:
+    desk.furnish("there")
+    wires = [{"id": name, "commandLine": "true"} for name in ("a", "there", "B")]
+    results = desk.post("/jobs/j/addtaskcollection", {"value": wires}).content["value"]
+    assert [one["status"] for one in results] == ["success", "clienterror", "success"]
+    for name, one in (("a", results[0]), ("B", results[2])):
+        task = desk.get(f"/jobs/j/tasks/{name}").content
+        keys = ("eTag", "lastModified")
+        assert [one[key] for key in keys] == [task[key] for key in keys]
+        assert one["location"] == task["url"]
+    assert "eTag" not in results[1]
+
+
+def test_files_of_a_task_are_too_many_the_others_are_there(desk: Desk) -> None:
+    desk.furnish()
+    file = {"httpUrl": "https://h/" + "x" * 10_000, "filePath": "x"}
+    large = {"id": "large", "commandLine": "true", "resourceFiles": [file] * 101}
+    answer = desk.post("/jobs/j/tasks", large)
+    assert (answer.status, answer.code) == (413, "RequestEntityTooLarge")
+    wires = [large, {"id": "small", "commandLine": "true"}]
+    results = desk.post("/jobs/j/addtaskcollection", {"value": wires}).content["value"]
+    assert [one["status"] for one in results] == ["clienterror", "success"]
+    assert results[0]["error"]["code"] == "RequestEntityTooLarge"
+
+
+def test_what_a_lab_has_no_use_for_is_the_same_at_all_endpoints() -> None:
+    image = {"virtualMachineConfiguration": {"nodeAgentSKUId": "batch.node.ubuntu 24.04"}}
+    with Desk() as first, Desk(first.lab) as other:
+        first.post("/pools", POOL | image)
+        assert (
+            other.get("/pools/p").content["virtualMachineConfiguration"]
+            == image["virtualMachineConfiguration"]
+        )
+        with Desk() as stranger:
+            stranger.post("/pools", POOL)
+            assert "virtualMachineConfiguration" not in stranger.get("/pools/p").content
+
+
 def test_property_refused_is_named_as_on_the_wire(desk: Desk) -> None:
     answer = desk.post("/pools", POOL | {"resizeTimeout": "PT4M"})
     values = {pair["key"]: pair["value"] for pair in answer.content["values"]}
@@ -272,7 +318,8 @@ def test_what_a_lab_does_not_have_is_refused(desk: Desk) -> None:
                          ("GET", "remoteloginsettings"), ("GET", "rdp"),
                          ("POST", "uploadbatchservicelogs")]:  # fmt: skip
         assert desk.ask(method, f"{path}/{name}").code == "OperationNotValidOnNode"
-    assert desk.ask("DELETE", f"{path}/users/ada").code == "NodeUserNotFound"
+    for method in ("PUT", "DELETE"):
+        assert desk.ask(method, f"{path}/users/ada").code == "NodeUserNotFound"
     assert desk.get(f"{path}/extensions").content["value"] == []
     assert desk.get("/pools/p/nodes/other/rdp").code == "NodeNotFound"
     (counts,) = desk.get("/nodecounts").content["value"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchlab.core.model import Model
-from batchlab.errors import InvalidRequest, invalid
+from batchlab.errors import RequestTooLarge, invalid
 
 __all__ = [
     "OutputFile",
@@ -58,7 +58,7 @@ def check_blob_name(name: str, property_name: str, owner: str) -> None:
 def check_files(resource_files: tuple[Model, ...], owner: str) -> None:
     """Refuse a list of files that is too large."""
     if len(resource_files) > 100 and len(msgspec.json.encode(resource_files)) > MOST_BYTES:
-        raise InvalidRequest(
+        raise RequestTooLarge(
             "RequestEntityTooLarge",
             f"{owner}.resource_files has {len(resource_files)} entries, which are more than "
             f"{MOST_BYTES:,} bytes: put the files into a container, and name that",

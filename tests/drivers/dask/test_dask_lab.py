@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import dask
 import pytest
 from dask_help import sleepers, until
 from distributed import Client, LocalCluster
@@ -351,8 +352,11 @@ def test_process_of_a_lab_that_ends_without_closing_it_is_silent(tmp_path, nodes
 
 @pytest.fixture(params=[False, True], ids=["threads", "processes"])
 def cluster(request):
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=request.param,
-                      dashboard_address=":0") as cluster:  # fmt: skip
+    # The cluster looks once after a worker left whether it is back, and gives its place up if not:
+    # a second restart at that moment must not cost it.
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "10m"})
+    with patient, LocalCluster(n_workers=2, threads_per_worker=1, processes=request.param,
+                               dashboard_address=":0") as cluster:  # fmt: skip
         yield cluster
 
 
