@@ -12,15 +12,17 @@ from fake_connection import FakeConnection
 
 import batchlab as bl
 from batchlab.core import inputs, questions, specs, views
-from batchlab.core.views import Reason, TaskCounts
+from batchlab.core.reasons import Reason
+from batchlab.core.views import TaskCounts
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, Seen
 from batchlab.handles.certificates import Certificate
+from batchlab.handles.explaining import Explanation
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
-from batchlab.handles.task import Explanation, Task
+from batchlab.handles.task import Task
 from batchlab.lab import BaseLab
 
 
@@ -497,11 +499,11 @@ def test_views_of_many_tasks_come_in_pages(connection: FakeConnection, job: Job)
 
 def test_explanation_is_a_list_of_sentences_with_codes() -> None:
     reasons = [Reason(code="Busy", text="All are busy."), Reason(code="Queue", text="You wait.")]
-    explanation = Explanation(reasons, "active")
+    explanation = Explanation(reasons, "nothing")
     assert explanation == ["All are busy.", "You wait."]
     assert explanation.codes == ["Busy", "Queue"]
     assert str(explanation) == "All are busy.\nYou wait."
-    assert str(Explanation([], "running")) == "nothing holds it back: the task is running"
+    assert str(Explanation([], "nothing holds it back")) == "nothing holds it back"
 
 
 def test_counts_are_the_core_s(connection: FakeConnection, job: Job) -> None:
