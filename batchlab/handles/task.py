@@ -286,7 +286,8 @@ class Tasks(Handles[Task], Awaited):
         WaitTimeout
             Time (lab time) is over.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why.
+            Nothing under way will complete them all; the message says why. Also within a task of
+            the job, which would wait for itself.
         """
         goal = TasksCompleted(job_id=self._job_id)
         limit = seconds(timeout, "Tasks.wait")

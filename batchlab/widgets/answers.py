@@ -25,6 +25,7 @@ from batchlab.core.questions import (
     ListJobs,
     ListPools,
     ListPreparations,
+    ListSubtasks,
     LocateNode,
     LocateTask,
     Location,
@@ -43,6 +44,8 @@ ROWS = 200
 """Rows of a table at most."""
 TAIL = 64 * 1024
 """Bytes of a file that are followed."""
+SUBTASKS = 20
+"""Subtasks of a task that are listed."""
 EXPLAINED = 20
 """Pools, and jobs, that are asked what they wait for, when it is about all of them."""
 
@@ -93,6 +96,7 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
 
 def _task(connection: Connection, asked: Question) -> dict[str, Any]:
     task = connection.ask(GetTask(job_id=asked["job"], task_id=asked["task"]))
+    subtasks = connection.ask(ListSubtasks(job_id=task.job_id, task_id=task.id))
     failure, depends = task.failure_info, task.depends_on
     parents = []
     if depends is not None:
@@ -116,7 +120,13 @@ def _task(connection: Connection, asked: Question) -> dict[str, Any]:
         "retry_count": task.retry_count,
         "requeue_count": task.requeue_count,
         "depends_on": ", ".join(parents[:12]),
-    }
+        "subtasks": [
+            {"id": one.id, "state": one.state, "result": one.result, "node_id": one.node_id,
+             "exit_code": one.exit_code}
+            for one in subtasks[:SUBTASKS]
+        ],
+        "left_out": max(0, len(subtasks) - SUBTASKS),
+    }  # fmt: skip
 
 
 # -- why is it waiting ----------------------------------------------------------------------------

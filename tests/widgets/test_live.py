@@ -121,6 +121,19 @@ def test_view_answers_about_a_task(page: Page, lab: bl.SimulatedLab, job: bl.Job
     assert value["failure"].startswith("FailureExitCode: ")
 
 
+def test_view_answers_about_a_task_on_several_nodes(page: Page, lab: bl.SimulatedLab) -> None:
+    lab.create_pool("p", target_dedicated_nodes=30, enable_inter_node_communication=True)
+    job = lab.create_job("j", "p")
+    settings = bl.MultiInstanceSettings(number_of_instances=25, coordination_command_line="true")
+    task = job.create_task("m", "sleep 60", multi_instance_settings=settings)
+    lab.advance("2m")
+    value = ask(page, view_of(lab), what="task", job="j", task="m")["value"]
+    assert [one["id"] for one in value["subtasks"]] == list(range(1, 21))
+    assert {one["state"] for one in value["subtasks"]} == {"running"}
+    assert value["left_out"] == 4
+    assert value["subtasks"][0]["node_id"] == task.subtasks[0].node_id
+
+
 def test_view_answers_about_a_node(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
     node = next(iter(lab.pools["p"].nodes))
     value = ask(page, view_of(lab), what="node", pool="p", node=node)["value"]

@@ -71,6 +71,10 @@ function drawTask(body, task) {
       ["Retries", task.retry_count || ""],
       ["Sent back", task.requeue_count || ""],
       ["Waits for", task.depends_on],
+      ["Subtasks", task.subtasks.map((one) => h("div", {}, `${one.id} on ${nodeName(one.node_id)} `,
+        h("span", { class: `bl-mark bl-${one.result || one.state}` }, one.result || one.state),
+        one.exit_code ? ` exit code ${one.exit_code}` : ""))],
+      ["", task.left_out ? `… and ${task.left_out} more` : ""],
     ]));
 }
 
