@@ -38,7 +38,7 @@ FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
     "log", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs", "questions",
-    "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "view",
+    "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "past", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

@@ -208,8 +208,8 @@ async function download(view, path) {
 
 export const faults = {
   title: "Faults",
-  wants: (view) => ({ what: "faults", ...view.target() }),
-  empty: "",
+  wants: (view) => (view.log.ended ? null : { what: "faults", ...view.target() }),
+  empty: "Nothing can go wrong here any more: the lab has ended.",
   draw(body, value, view) {
     fill(body,
       h("h4", {}, "What if…", h("small", {}, value.title)),
