@@ -111,6 +111,7 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     notebook.open(SETUP, "lab.watch()", "import time; time.sleep(3600)")
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
+    view.locator(".bl-legend").get_by_text("running").first.wait_for()  # the story is here
     slider = view.get_by_role("slider", name="time")
     present = notebook.counts()
     slider.press("Home")
@@ -163,6 +164,8 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     slider = view.get_by_role("slider", name="time")
     slider.press("Home")
     notebook.until_counts(200, 0, 0, 0)
+    view.get_by_role("button", name="End").click()
+    notebook.until_counts(*said)
 
 
 def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:

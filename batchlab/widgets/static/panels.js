@@ -8,7 +8,7 @@ import { clock, duration, nodeName, plural } from "./format.js";
 
 export function pairs(rows) {
   return h("dl", { class: "bl-pairs" }, rows.filter(([, value]) => value !== "" && value !== null
-    && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    && value !== undefined && value.length !== 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
 function outcome(info) {

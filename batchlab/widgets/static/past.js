@@ -107,7 +107,7 @@ function nodeThen(body, view, name) {
     ["Start task", hooks("starttask")],
     ["Prepared for", hooks("jobpreparation")],
     ["Released", hooks("jobrelease")],
-  ].filter(([, value]) => !Array.isArray(value) || value.length)));
+  ]));
 }
 
 function taskThen(body, view, { job, task }) {
@@ -115,7 +115,7 @@ function taskThen(body, view, { job, task }) {
   const found = taskAt(log, log.names.jobs.indexOf(job), task, view.moment.at);
   return fill(body, headingOf(view, task), pairs([
     ["Job", job], ["State", found.state],
-    ...found.runs.map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waits" : "Run",
+    ...found.runs.sort((a, b) => a.start - b.start || (a.kind > b.kind ? -1 : 1)).map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waits" : "Run",
       h("div", {}, `${nodeName(log.names.nodes[run.node])}, from ${clock(run.start)} `, toldOf(run))]),
   ]));
 }
