@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +53,9 @@ def run(*command: str | Path, **more: Any) -> None:
 
 def locked() -> list[str]:
     """What repo2docker installs before anything of ours, as far as it matters here."""
-    folder = resources.files("repo2docker") / "buildpacks/conda"
+    package = find_spec("repo2docker")
+    assert package is not None
+    folder = Path(next(iter(package.submodule_search_locations or []))) / "buildpacks/conda"
     text = (folder / "environment.py-3.11-linux-64.lock").read_text()
     found = [re.search(rf"/{name}-(\d[\d.]*)-", text) for name in LOCKED]
     return [f"{name}=={match[1]}" for name, match in zip(LOCKED, found, strict=True) if match]
@@ -125,7 +127,7 @@ def test_binder_runs_the_first_lesson_within_its_memory(chromium: Any, session: 
 
 def test_binder_leads_to_the_dashboard_of_dask(chromium: Any, session: Session) -> None:
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    notebook = Notebook(page, session.url, session.folder)
+    notebook = Notebook(page, session.url, session.folder.parent)
     notebook.open(
         "from distributed import LocalCluster\n"
         "cluster = LocalCluster(1, processes=False, dashboard_address=':0')\n"
