@@ -260,6 +260,7 @@ WAITS: dict[str, str] = {
         "drivers/simulated/test_simulated_connection.py::"
         "test_wait_with_nothing_under_way_ends_without_a_reason_too"
     ),
+    "WaitsForItself": STORIES + "current.py::test_task_that_would_wait_for_itself_is_told_so",
 }
 """Codes of ours, for waits that nothing will end; the others are those of `explain`."""
 
