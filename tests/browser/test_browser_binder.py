@@ -116,7 +116,10 @@ def test_binder_runs_the_first_lesson_within_its_memory(chromium: Any, session: 
     cells = notebook.run_through()
     kinds = [one["output_type"] for cell in cells for one in cell["outputs"]]
     assert "error" not in kinds
-    notebook.view(0)
+    drawn = 0
+    for _ in notebook.page_through():
+        drawn += page.locator(".bl-view[data-draws]:visible").count()
+    assert drawn
     assert not notebook.problems
     memory = session.memory()
     print(f"memory: {memory / 1024 / 1024:.0f} MiB")
