@@ -142,7 +142,18 @@ def serve(
         str | None, typer.Option(metavar="URL", help="Where data is kept: a folder, or a URL.")
     ] = None,
     journal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write down every input here.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write down every input here, for ReplayedLab; what is there is replaced.",
+        ),
+    ] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM."),
+    ] = None,
+    cert_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, if in a file of its own.")
     ] = None,
     bearer: Annotated[
         bool, typer.Option("--bearer", help="Let any bearer token in: for development only.")
@@ -167,8 +178,11 @@ def serve(
                 lab = batchlab.Lab(scheduler, speed=speed, **common)
             else:
                 lab = batchlab.Lab(speed=speed, processes=processes, **common)
-            with lab, lab.serve(port=port, host=host, key=key, bearer=bearer, speed=speed) as end:
-                _announce(end)
+            with lab, lab.serve(
+                port=port, host=host, key=key, bearer=bearer, speed=speed, cert=cert,
+                cert_key=cert_key,
+            ) as endpoint:  # fmt: skip
+                _announce(endpoint)
                 while True:
                     time.sleep(0.2)
                     check()

@@ -52,7 +52,9 @@ def _key():
 
 @cache
 def certificate(number=1):
-    """A certificate of a key that all of them share."""
+    """A certificate of a key that all of them share, for this machine."""
+    from ipaddress import ip_address
+
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
@@ -66,6 +68,9 @@ def certificate(number=1):
         .serial_number(number)
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=3650))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
         .sign(_key(), hashes.SHA256())
     )
 
@@ -106,3 +111,19 @@ def sealed(text):
 
     scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
     return _key().public_key().encrypt(text.encode(), scheme)
+
+
+def self_signed(folder, password=None):
+    """A file with the certificate and its private key, as a server has it."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    safe = BestAvailableEncryption(password) if password else NoEncryption()
+    key = _key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, safe)
+    path = folder / "server.pem"
+    path.write_bytes(cer(pem=True) + key)
+    return path

@@ -32,6 +32,11 @@ def test_history_shows_the_newest_evaluation_first(pool):
     assert repr(history).splitlines()[1].endswith("n=1 (resized)>")
 
 
+def test_explanation_of_a_formula_is_not_read_as_mathematics(pool):
+    html = pool.evaluate_auto_scale("$a = 1; $TargetDedicatedNodes = min(3, $a);").explain()
+    assert html._repr_html_().startswith('<ul class="mathjax_ignore tex2jax_ignore"><li>')
+
+
 def test_history_before_the_first_evaluation_says_so(pool):
     pool.disable_auto_scale()
     assert repr(pool.auto_scale_history) == "no evaluation yet"

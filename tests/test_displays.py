@@ -113,7 +113,7 @@ def test_everything_shows_text_and_well_formed_escaped_html(things: dict[str, An
         checker = Checker()
         checker.feed(bundle["text/html"])
         assert checker.open == [], name
-        assert "bl-card" in bundle["text/html"], name
+        assert "bl-card mathjax_ignore" in bundle["text/html"], name
 
 
 def test_text_of_everything_has_no_address_time_or_node_id(things: dict[str, Any]) -> None:

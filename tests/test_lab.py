@@ -286,6 +286,8 @@ BAD: list[tuple[str, str, Act]] = [
     ("InvalidPropertyValue", "speed", lambda t: bl.Lab(speed=float("nan"))),
     ("InvalidPropertyValue", "processes", lambda t: bl.Lab(processes=4)),
     ("InvalidPropertyValue", "journal", lambda t: bl.Lab(journal=4)),
+    ("InvalidPropertyValue", "journal", lambda t: bl.Lab(journal="/")),
+    ("InvalidPropertyValue", "journal", lambda t: bl.SimulatedLab(journal="/dev/null/x")),
     ("InvalidPropertyValue", "processes", lambda t: bl.Lab("tcp://127.0.0.1:1", processes=True)),
 ]  # fmt: skip
 

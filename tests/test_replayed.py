@@ -84,7 +84,7 @@ def test_replayed_lab_draws_and_reports(lab: bl.ReplayedLab) -> None:
     assert (report.numbers.succeeded, report.numbers.failed) == (6, 1)
     assert round(lab.cost.node_hours, 2) == 0.15
     why = answer(lab._connection, {"what": "why", "task": "task011", "job": "frames"})
-    assert [reason["code"] for reason in why["reasons"]] == ["Busy"]
+    assert [reason["code"] for reason in why["parts"][0]["reasons"]] == ["Busy"]
 
 
 def test_watch_of_a_replayed_lab_ends_with_the_story(lab: bl.ReplayedLab) -> None:

@@ -54,7 +54,7 @@ from batchlab.autoscale.sampling import (
     Visible,
     resolve_method,
 )
-from batchlab.autoscale.syntax import Expression, Place
+from batchlab.autoscale.syntax import Place
 from batchlab.autoscale.trace import BOUNDS, Trace
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
@@ -74,6 +74,10 @@ MAX_ELEMENTS = 250_000
 """How many values of vectors one evaluation may read and make, our choice."""
 
 _SORT_WEIGHT = 4
+_SPELLINGS = {
+    name: (name, full, full.removesuffix("Nodes"))
+    for name, full in ((name, OLD_NAMES.get(name, name)) for name in SETTABLE)
+}
 _CONSTANTS: dict[str, Value] = {**INTERVALS, **DEALLOCATION_WORDS}
 _MESSAGES = {
     "InsufficientSampleData": "Autoscale evaluation failed due to insufficient sample data",
@@ -149,13 +153,11 @@ class Evaluation:
     # ── statements ──────────────────────────────────────────────────────────────────────
 
     def _run_statement(self, statement: syntax.Statement) -> None:
-        value = self._value(statement.value)
+        value = _VISIT[type(statement.value)](self, statement.value)
         target = statement.target
         if target is not None:
             self._assign(statement, target, value)
-        place = statement.place
-        line, _ = self._source.line_and_column(place.start)
-        text = self._source.piece(place)
+        text, line = self._source.told(statement.place)
         told = self._python[target] = as_python(value)
         self._statements.append(StatementValue(text, line, target, type_name(value), told))
 
@@ -197,14 +199,12 @@ class Evaluation:
 
     def _spelling(self, name: str) -> str | None:
         """Find under which of its names a target was set, the given one first."""
-        full = OLD_NAMES.get(name, name)
-        spellings = (name, full, full.removesuffix("Nodes"))
-        return next((spelling for spelling in spellings if spelling in self._set), None)
+        for spelling in _SPELLINGS[name]:
+            if spelling in self._set:
+                return spelling
+        return None
 
     # ── expressions ─────────────────────────────────────────────────────────────────────
-
-    def _value(self, node: Expression) -> Value:
-        return _VISIT[type(node)](self, node)
 
     def _literal(self, node: syntax.Number | syntax.Text) -> Value:
         return node.value
@@ -241,7 +241,7 @@ class Evaluation:
             raise _Failed(refused, node.place) from None
 
     def _unary(self, node: syntax.Unary) -> Value:
-        operand = self._value(node.operand)
+        operand = _VISIT[type(node.operand)](self, node.operand)
         try:
             return unary(node.symbol, operand)
         except Refused as refused:
@@ -269,16 +269,16 @@ class Evaluation:
         for symbol, operand in node.rest:
             if self._truth(outcome, f"what {symbol} joins", known) is (symbol == "||"):
                 return float(symbol == "||")
-            outcome, known = self._value(operand), operand.place
+            outcome, known = _VISIT[type(operand)](self, operand), operand.place
         return float(self._truth(outcome, f"what {symbol} joins", known))
 
     def _choice(self, node: syntax.Choice) -> Value:
-        condition = self._value(node.condition)
+        condition = _VISIT[type(node.condition)](self, node.condition)
         holds = self._truth(condition, "the condition of ?:", node.condition.place)
         chosen = node.then if holds else node.otherwise
         assert isinstance(condition, float)
         self._trace.branch(node, condition, chosen)
-        return self._value(chosen)
+        return _VISIT[type(chosen)](self, chosen)
 
     def _truth(self, value: Value, what: str, place: Place) -> bool:
         try:
@@ -294,8 +294,10 @@ class Evaluation:
         try:
             if node.name == "stop" and not arguments:
                 raise _Stopped
-            size = sum([len(value) for value in arguments if type(value) is tuple])
-            self._spend(size * _SORT_WEIGHT if node.name == "percentile" else size)
+            for each in arguments:
+                if type(each) is tuple:
+                    weight = _SORT_WEIGHT if node.name == "percentile" else 1
+                    self._spend(len(each) * weight)
             value = call(function, arguments, self)
         except Refused as refused:
             raise _Failed(refused, node.place) from None
@@ -305,7 +307,7 @@ class Evaluation:
         return value
 
     def _member(self, node: syntax.Member) -> Value:
-        target = self._value(node.target)
+        target = _VISIT[type(node.target)](self, node.target)
         try:
             member = find_member(node.name, type(target))
         except Refused as refused:

@@ -39,7 +39,9 @@ class Sentences(list[str]):
         return "\n".join(self)
 
     def _repr_html_(self) -> str:
-        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in self) + "</ul>"
+        # The classes keep notebooks from reading what is between two $ as mathematics.
+        head = '<ul class="mathjax_ignore tex2jax_ignore">'
+        return head + "".join(f"<li>{escape(line)}</li>" for line in self) + "</ul>"
 
 
 def explain(run: AutoScaleRun) -> Sentences:

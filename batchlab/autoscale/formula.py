@@ -202,7 +202,9 @@ def _by_canonical_name(samples: Any) -> dict[str, Any]:
                       '{"$PendingTasks": [(moment, 4.0), ...]}', owner="evaluate")  # fmt: skip
     given: dict[str, Any] = {}
     for name, history in samples.items():
-        known = SAMPLED_NAMES.get(canonical(name)) if isinstance(name, str) else None
+        known = SAMPLED_NAMES.get(name)
+        if known is None and isinstance(name, str):
+            known = SAMPLED_NAMES.get(canonical(name))
         if known is None:
             raise invalid("samples", name, _unknown_name(name), owner="evaluate")
         given[known] = history

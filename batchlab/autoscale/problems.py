@@ -54,20 +54,33 @@ class FormulaError(InvalidRequest):
 class Source:
     """The text of a formula, able to say where an offset is."""
 
-    __slots__ = ("_starts", "text")
+    __slots__ = ("_points", "_starts", "_told", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._told: dict[Place, tuple[str, int]] = {}
+        self._points: dict[int, tuple[int, int]] = {}
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """Count lines and columns from 1, as Azure does."""
-        line = bisect_right(self._starts, offset)
-        return line, offset - self._starts[line - 1] + 1
+        point = self._points.get(offset)
+        if point is None:
+            line = bisect_right(self._starts, offset)
+            point = self._points[offset] = line, offset - self._starts[line - 1] + 1
+        return point
 
     def piece(self, place: Place) -> str:
         """What the formula says at a place."""
         return self.text[place.start : place.end]
+
+    def told(self, place: Place) -> tuple[str, int]:
+        """What a statement says and the line where it begins, found once for all evaluations."""
+        told = self._told.get(place)
+        if told is None:
+            line, _ = self.line_and_column(place.start)
+            told = self._told[place] = self.piece(place), line
+        return told
 
     def said(self, place: Place, message: str) -> str:
         """Put the place before a message, in Azure's form."""

@@ -30,7 +30,7 @@ Outcome = Literal["", "tried", "resized", "unchanged", "resizing", "failed"]
 the pool had, the pool was still resizing, it could not be made."""
 
 
-class SampleCall(msgspec.Struct, frozen=True):
+class SampleCall(msgspec.Struct, frozen=True, gc=False):
     """One look at samples.
 
     Attributes
@@ -61,7 +61,7 @@ class SampleCall(msgspec.Struct, frozen=True):
     column: int = 0
 
 
-class Branch(msgspec.Struct, frozen=True):
+class Branch(msgspec.Struct, frozen=True, gc=False):
     """One decision of ``?:``: the condition as written, its value, and what was chosen."""
 
     condition: str
@@ -71,7 +71,7 @@ class Branch(msgspec.Struct, frozen=True):
     column: int
 
 
-class Clamp(msgspec.Struct, frozen=True):
+class Clamp(msgspec.Struct, frozen=True, gc=False):
     """One min() or max() of several things: its text, its value, what each argument was worth.
 
     An argument that is a vector stands for its own least or greatest element.
@@ -85,7 +85,7 @@ class Clamp(msgspec.Struct, frozen=True):
     column: int
 
 
-class StatementValue(msgspec.Struct, frozen=True):
+class StatementValue(msgspec.Struct, frozen=True, gc=False):
     """One statement that ran: its text, line, target (None without one), type and value."""
 
     source: str
@@ -127,7 +127,7 @@ class AutoScaleRunError(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.code}: {self.values['Message']}\n{self.excerpt}{hint}"
 
 
-class Targets(msgspec.Struct, frozen=True):
+class Targets(msgspec.Struct, frozen=True, gc=False):
     """What a formula decides about a pool."""
 
     dedicated: int

@@ -16,7 +16,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from math import isfinite, trunc
-from operator import le
 from typing import Any, NamedTuple
 
 import msgspec
@@ -74,18 +73,18 @@ class SampleHistory:
             times, numbers = zip(*given, strict=True) if given else ((), ())
             # Moments with and without a zone cannot be compared: the first speaks for all.
             naive = times and isinstance(times[0], datetime) and times[0].utcoffset() is None
-            self.times += map(in_utc, times) if naive else times
-            self.values += map(float, numbers)
+            self.times = list(map(in_utc, times) if naive else times)
+            self.values = list(map(float, numbers))
             # The sum is not finite where a value is not; where it only overflows, look closer.
             finite = isfinite(sum(self.values)) or all(map(isfinite, self.values))
-            if not all(map(le, self.times, self.times[1:])):
+            if self.times != sorted(self.times):
                 order = sorted(range(len(self.times)), key=self.times.__getitem__)
                 self.times = [self.times[index] for index in order]
                 self.values = [self.values[index] for index in order]
             sound = finite
         except (AttributeError, TypeError, ValueError, OverflowError):
             sound = False
-        if not sound or not all(isinstance(when, datetime) for when in self.times[:1]):
+        if not sound or (self.times and not isinstance(self.times[0], datetime)):
             raise _first_fault(given, name)
 
     def __len__(self) -> int:
@@ -172,7 +171,7 @@ class Insufficient(Refused):
 class Visible:
     """What one evaluation sees of a history."""
 
-    __slots__ = ("count", "name", "now", "times", "values")
+    __slots__ = ("_moment_now", "count", "name", "now", "times", "values")
 
     def __init__(
         self,
@@ -185,7 +184,9 @@ class Visible:
         self.now = now
         self.times = history.times
         self.values = history.values
-        moment = now.moment() if until is None else min(until, now.moment())
+        self._moment_now = moment = now.moment()
+        if until is not None:
+            moment = min(until, moment)
         newest = self.times[-1:]
         all_visible = not newest or newest[0] <= moment
         self.count = len(self.times) if all_visible else bisect_right(self.times, moment)
@@ -198,31 +199,36 @@ class Visible:
 
     def nothing(self, wanted: int) -> Insufficient:
         """Build the refusal where there is no sample at all."""
-        moment = self.now.moment()
+        moment = self._moment_now
         return Insufficient(self.name, 100, Look(moment, moment, wanted, 0, 0.0))
 
     def window(
         self, one: Value, other: Value | None, required: float | None = None
     ) -> tuple[Look, int, int]:
         """Look at the samples between two moments; also their first and last position."""
-        ends = sorted((self._moment(one), self.now if other is None else self._moment(other)))
-        start, end = ends[0].moment(), ends[1].moment()
-        wanted = max(1, (ends[1].ticks - ends[0].ticks) // _PERIOD_TICKS)
+        ends = sorted((self._ticks(one), self.now.ticks if other is None else self._ticks(other)))
+        start, end = [
+            self._moment_now if ticks == self.now.ticks else Timestamp(ticks).moment()
+            for ticks in ends
+        ]
+        wanted = max(1, (ends[1] - ends[0]) // _PERIOD_TICKS)
         first = bisect_right(self.times, start, 0, self.count)
         last = bisect_right(self.times, end, first, self.count)
         received = last - first
         look = Look(start, end, wanted, received, _share(received, wanted), required)
         return look, first, last
 
-    def _moment(self, value: Value) -> Timestamp:
+    def _ticks(self, value: Value) -> int:
         if isinstance(value, Interval):
-            return Timestamp.of(self.now.ticks - value.ticks)
+            return Timestamp.of(self.now.ticks - value.ticks).ticks
         assert isinstance(value, Timestamp)
-        return value
+        return value.ticks
 
     def vector(self, first: int, last: int) -> tuple[float, ...]:
         """Give samples by position, newest first."""
-        return tuple(self.values[first:last][::-1])
+        seen = self.values[first:last]
+        seen.reverse()
+        return tuple(seen)
 
 
 def _percent(value: float) -> str:

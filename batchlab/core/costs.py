@@ -12,7 +12,8 @@ Azure; a preempted node is not, until it has a machine again. At every moment it
     down ......... it is unusable, unknown, or its start task failed
 
 `charge` is called whenever that may have changed; it looks at one node, and adds what has passed
-to the pool's bill only when it did change. A deleted pool leaves its bill to the account.
+to the bills of the node and of its pool only when it did change. A deleted pool leaves its bill to
+the account.
 """
 
 from __future__ import annotations
@@ -79,9 +80,16 @@ def leave(core: Core, node: NodeRecord) -> None:
 
 
 def _turn(core: Core, node: NodeRecord, doing: str) -> None:
+    own = node.bill
     if node.activity:
-        node.pool.bills[node.dedicated].seconds[node.activity] += core.now - node.since
+        assert own is not None
+        span = core.now - node.since
+        node.pool.bills[node.dedicated].seconds[node.activity] += span
+        own.seconds[node.activity] += span
     else:
+        if own is None:
+            own = node.bill = BillRecord()
+        own.machines += 1
         node.pool.bills.setdefault(node.dedicated, BillRecord()).machines += 1
     node.activity, node.since = doing, core.now
 
@@ -111,6 +119,17 @@ def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecor
     return found
 
 
+def node_bills(node: NodeRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
+    """What one node of a pool did until now; nothing before it has had a machine."""
+    if node.bill is None:
+        return {}
+    bill = BillRecord()
+    _add(bill, node.bill)
+    if node.activity:
+        bill.seconds[node.activity] += now - node.since
+    return {(node.pool.spec.vm_size, node.dedicated): bill}
+
+
 def account_bills(core: Core, now: float) -> dict[tuple[str, bool], BillRecord]:
     """The same of all pools, those that were deleted among them."""
     found: dict[tuple[str, bool], BillRecord] = {}
@@ -122,9 +141,14 @@ def account_bills(core: Core, now: float) -> dict[tuple[str, bool], BillRecord]:
     return found
 
 
-def views(core: Core, pool_id: str, now: float) -> list[CostView]:
-    """What the nodes of a pool did, or, without an id, those of all pools."""
-    bills = pool_bills(core.pool(pool_id), now) if pool_id else account_bills(core, now)
+def views(core: Core, pool_id: str, node_id: str, now: float) -> list[CostView]:
+    """What a node did, or, without its id, all of a pool, or, without that one's, of all pools."""
+    if node_id:
+        bills = node_bills(core.node(pool_id, node_id), now)
+    elif pool_id:
+        bills = pool_bills(core.pool(pool_id), now)
+    else:
+        bills = account_bills(core, now)
     return [
         CostView(
             vm_size=size,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core import dependencies, hooks, phases, placement
+from batchlab.core import dependencies, hooks, phases, placement, users
+from batchlab.core.reasons import Reason, remedied
 from batchlab.core.records import HookRecord, JobRecord, NodeRecord, PoolRecord, TaskRecord
-from batchlab.core.views import Reason
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core
@@ -25,6 +25,11 @@ _COMING = (
     "unknown",
 )
 _TAKING = ("idle", "running")
+
+
+def explain_task(core: Core, task: TaskRecord) -> list[Reason]:
+    """Why a task does not run, or not as the user it names, and what would change that."""
+    return remedied(explain(core, task) + users.explain(core, task))
 
 
 def explain(core: Core, task: TaskRecord) -> list[Reason]:

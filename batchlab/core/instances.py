@@ -24,7 +24,13 @@ import msgspec
 
 from batchlab.core import hooks, inputs, orders, phases, placement, tasks
 from batchlab.core.ids import fold
-from batchlab.core.outputs import CancelRun, Coordination, StartApplication, StartRun
+from batchlab.core.outputs import (
+    CancelRun,
+    Coordination,
+    StartApplication,
+    StartRun,
+    SubtaskChanged,
+)
 from batchlab.core.records import (
     FootprintRecord,
     InstancesRecord,
@@ -124,6 +130,8 @@ def assign(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
     else:
         for footprint in waiting:
             footprint.waiting[fold(task.spec.id)] = task
+        for subtask in group.subtasks:
+            _tell(core, task, subtask)
         core.move_task(task, phases.TaskPreparing(core.now, nodes[0].id))
 
 
@@ -155,7 +163,7 @@ def withdraw(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         node = subtask.node
         task.job.footprints[node.id].waiting.pop(fold(task.spec.id), None)
-        _move(core, subtask, phases.TaskCompleted(core.now, None, hooks.ENDED))
+        _move(core, task, subtask, phases.TaskCompleted(core.now, None, hooks.ENDED))
         tasks.vacate(core, node, task)
         core.touch_node(node)
 
@@ -170,7 +178,7 @@ def _start(core: Core, task: TaskRecord, group: InstancesRecord) -> None:
         run = core.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, core.now
         core.command(_order(orders.of_task(core, task, run), task, group, subtask))
-        _move(core, subtask, phases.TaskRunning(core.now, run.id))
+        _move(core, task, subtask, phases.TaskRunning(core.now, run.id))
     primary = group.live[0]
     core.move_task(task, phases.TaskRunning(core.now, primary.id))
 
@@ -224,7 +232,7 @@ def run_exited(
         subtask.coordinated = True
     if subtask.coordinated and report.cancelled and subtask.number:
         exit_code, failure = 0, None  # its command was done
-    _ended(core, subtask, exit_code, failure)
+    _ended(core, task, subtask, exit_code, failure)
     _go_on(core, task)
 
 
@@ -233,7 +241,7 @@ def run_lost(core: Core, subtask: SubtaskRecord, task: TaskRecord) -> None:
     group = task.instances
     assert group is not None
     group.lost = group.lost or group.verdict is None
-    _ended(core, subtask, None, hooks.ENDED)
+    _ended(core, task, subtask, None, hooks.ENDED)
     _go_on(core, task)
 
 
@@ -295,12 +303,29 @@ def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | 
 
 
 def _ended(
-    core: Core, subtask: SubtaskRecord, exit_code: int | None, failure: FailureInfo | None
+    core: Core,
+    task: TaskRecord,
+    subtask: SubtaskRecord,
+    exit_code: int | None,
+    failure: FailureInfo | None,
 ) -> None:
     subtask.run = None
-    _move(core, subtask, phases.TaskCompleted(core.now, exit_code, failure))
+    _move(core, task, subtask, phases.TaskCompleted(core.now, exit_code, failure))
 
 
-def _move(core: Core, subtask: SubtaskRecord, phase: TaskPhase) -> None:
+def _move(core: Core, task: TaskRecord, subtask: SubtaskRecord, phase: TaskPhase) -> None:
     subtask.previous, subtask.previous_since = subtask.phase.state, subtask.phase.since
     subtask.phase = phase
+    _tell(core, task, subtask)
+
+
+def _tell(core: Core, task: TaskRecord, subtask: SubtaskRecord) -> None:
+    """Tell the watchers of a subtask that is not the primary."""
+    if subtask.number:
+        failure = getattr(subtask.phase, "failure", None)
+        core.tell(
+            SubtaskChanged(at=core.now, reason=failure.code if failure else "",
+                           job_id=task.job.spec.id, task_id=task.spec.id,
+                           subtask_id=subtask.number, node_id=subtask.node.id,
+                           state=subtask.phase.state)
+        )  # fmt: skip

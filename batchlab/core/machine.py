@@ -42,6 +42,7 @@ from batchlab.core.outputs import (
 from batchlab.core.phases import MOVES, HookDone, HookPending, Phase, TaskCompleted
 from batchlab.core.placement import place
 from batchlab.core.questions import Condition, Question
+from batchlab.core.reasons import Reason
 from batchlab.core.records import (
     BillRecord,
     FootprintRecord,
@@ -56,7 +57,6 @@ from batchlab.core.records import (
     TaskRecord,
 )
 from batchlab.core.settings import Settings
-from batchlab.core.views import Reason
 from batchlab.errors import Conflict, NotFound
 
 __all__ = ["Core", "Settings"]

@@ -11,8 +11,9 @@ Start, preparation and release tasks are in no task counter; what they use is me
 from __future__ import annotations
 
 from datetime import timedelta
-from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec.structs import astuple
 
 from batchlab.autoscale import SAMPLE_PERIOD, SampleHistory
 from batchlab.core import inputs, phases, pools
@@ -41,7 +42,9 @@ RESOURCES = {
     "$NetworkOutBytes": "network_out_bytes",
 }
 """The property of `NodeUsage` behind each variable that nodes measure."""
-_READ = [(name, attrgetter(field)) for name, field in RESOURCES.items()]
+_VARIABLES = {field: name for name, field in RESOURCES.items()}
+_TOLD = [_VARIABLES[field] for field in NodeUsage.__struct_fields__]
+"""The variable of each column, where usages are rows."""
 
 
 def sample(core: Core, pool: PoolRecord, record: AutoScaleRecord) -> None:
@@ -73,12 +76,16 @@ def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
     jobs = [job for job in core.jobs.values() if fold(job.pool_id) == pool.key]
     active = float(sum([_ready(job) for job in jobs]))
     running = float(sum([job.running for job in jobs]))
-    had = [node for node in pool.nodes.values() if node.allocated is not None]
-    states = [node.phase.state for node in had]
-    dedicated = sum([node.dedicated for node in had])
-    usages = []
-    for node in had:
-        if node.unsampled:
+    had = dedicated = 0
+    states: list[str] = []
+    usages: list[NodeUsage] = []
+    for node in pool.nodes.values():
+        if node.allocated is None:
+            continue
+        had += 1
+        dedicated += node.dedicated
+        states.append(node.phase.state)
+        if node.unsampled and node.usage is not None:
             node.unsampled = False
             usages.append(node.usage)
     values = {
@@ -89,16 +96,19 @@ def measure(core: Core, pool: PoolRecord) -> dict[str, float]:
         "$FailedTasks": float(sum([job.failed for job in jobs])),
         "$TaskSlotsPerNode": float(pool.spec.task_slots_per_node),
         "$CurrentDedicatedNodes": float(dedicated),
-        "$CurrentLowPriorityNodes": float(len(had) - dedicated),
+        "$CurrentLowPriorityNodes": float(had - dedicated),
         "$PreemptedNodeCount": float(states.count("preempted")),
         "$UsableNodeCount": float(states.count("idle") + states.count("running")),
         "$SampleNodeCount": float(len(usages)),
     }
     if usages:
-        for name, told_by in _READ:
-            told = [value for value in map(told_by, usages) if value is not None]
-            if told:
+        for name, told in zip(_TOLD, zip(*map(astuple, usages), strict=True), strict=True):
+            try:
                 values[name] = sum(told) / len(told)
+            except TypeError:  # some do not tell
+                some = [value for value in told if value is not None]
+                if some:
+                    values[name] = sum(some) / len(some)
     return values
 
 

@@ -253,6 +253,19 @@ class TaskChanged(Change, frozen=True, kw_only=True):
     slots: int = 1
 
 
+class SubtaskChanged(Change, frozen=True, kw_only=True):
+    """A subtask of a multi-instance task beside the primary, which is told of with its task.
+
+    It is ``preparing`` while the task waits for its nodes, ``running``, or ``completed``.
+    """
+
+    job_id: str
+    task_id: str
+    subtask_id: int
+    node_id: str
+    state: str
+
+
 class ApplicationChanged(Change, frozen=True, kw_only=True):
     """An application, or with `version` a package of it, came, changed or went (``deleted``)."""
 

@@ -18,10 +18,11 @@ from batchlab.core import (
     phases,
     questions,
     revisions,
-    users,
     views,
 )
-from batchlab.core.explain import explain
+from batchlab.core.explain import explain_task
+from batchlab.core.explain_job import explain_job
+from batchlab.core.explain_pool import explain_pool
 from batchlab.core.moments import maybe, moment
 from batchlab.core.pages import chosen, page_tasks
 from batchlab.core.records import (
@@ -298,10 +299,6 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
     )
 
 
-def _explain(core: Core, task: TaskRecord) -> list[views.Reason]:
-    return explain(core, task) + users.explain(core, task)
-
-
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
     """The status list: a row for each node where the preparation ran, gone ones too."""
     spec = job.spec
@@ -345,7 +342,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
         core, core.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda core, q, now: _auto_scale_runs(core.pool(q.pool_id)),
-    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, now),
+    questions.GetCost: lambda core, q, now: costs.views(core, q.pool_id, q.node_id, now),
     questions.ListNodes: lambda core, q, now: [
         node_view(node) for node in core.pool(q.pool_id).nodes.values()
     ],
@@ -387,7 +384,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[Core, Any, float], Any]] = {
     questions.GetCertificate: lambda core, q, now: certificates.view(
         certificates.find(core, q.thumbprint)
     ),
-    questions.ExplainTask: lambda core, q, now: _explain(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainTask: lambda core, q, now: explain_task(core, core.task(q.job_id, q.task_id)),
+    questions.ExplainJob: lambda core, q, now: explain_job(core, core.job(q.job_id)),
+    questions.ExplainPool: lambda core, q, now: explain_pool(core, core.pool(q.pool_id)),
     questions.ListSubtasks: lambda core, q, now: subtask_views(core.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda core, q, now: locations.locate_task(
         core, core.task(q.job_id, q.task_id), now, q.subtask_id

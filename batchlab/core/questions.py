@@ -39,9 +39,13 @@ class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
 
 
 class GetCost(Question, frozen=True, kw_only=True):
-    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were."""
+    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were.
+
+    With `node_id` only what that node of the pool did: one, or none before it had a machine.
+    """
 
     pool_id: str = ""
+    node_id: str = ""
 
 
 class ListNodes(Question, frozen=True, kw_only=True):
@@ -155,6 +159,18 @@ class ExplainTask(Question, frozen=True, kw_only=True):
 
     job_id: str
     task_id: str
+
+
+class ExplainJob(Question, frozen=True, kw_only=True):
+    """-> list of Reason: why its tasks wait, each with how many, or why it does not end."""
+
+    job_id: str
+
+
+class ExplainPool(Question, frozen=True, kw_only=True):
+    """-> list of Reason: what keeps it from its target, and its nodes from taking tasks."""
+
+    pool_id: str
 
 
 class ListApplications(Question, frozen=True, kw_only=True):

@@ -310,9 +310,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     `network` is set in pools whose nodes communicate. `free` are the slots that no task holds;
     `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
     `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
-    up again. `activity` is what it does since `since` (see `costs`), `hook_count` how many of its
-    runs are not tasks. `usage` was measured last; `unsampled` while no sample of the pool has it
-    in yet.
+    up again. `activity` is what it does since `since`, `bill` what it did until then (see
+    `costs`), `hook_count` how many of its runs are not tasks. `usage` was measured last;
+    `unsampled` while no sample of the pool has it in yet.
     """
 
     id: str
@@ -336,6 +336,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     hook_count: int = 0
     activity: str = ""
     since: float = 0.0
+    bill: BillRecord | None = None
     footprints: dict[str, FootprintRecord] = {}
     retained_until: float = 0.0
     trash: list[str] = []
@@ -348,9 +349,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     def up(self) -> bool:
         """Whether its agent is there, and stays for now, to be told things."""
         phase = self.phase
-        if isinstance(phase, phases.NodeLeavingPool):
-            return not phase.stopping
-        return phase.state in _UP
+        if phase.state in _UP:
+            return True
+        return isinstance(phase, phases.NodeLeavingPool) and not phase.stopping
 
 
 class AutoScaleRecord(Record, eq=False, kw_only=True):

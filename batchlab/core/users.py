@@ -13,9 +13,10 @@ import msgspec
 
 from batchlab.core.ids import fold
 from batchlab.core.outputs import RunUser, StartRun
+from batchlab.core.reasons import Reason
 from batchlab.core.specs import JobSpec, UserIdentity
 from batchlab.core.specs.users import UserAccount, check_known, find
-from batchlab.core.views import FailureInfo, Reason
+from batchlab.core.views import FailureInfo
 
 if TYPE_CHECKING:
     from batchlab.core.machine import Core

@@ -386,15 +386,3 @@ class CertificateView(View, frozen=True, kw_only=True):
     previous_state_transition_time: datetime | None
     public_data: str
     delete_certificate_error: DeleteCertificateError | None
-
-
-class Reason(View, frozen=True, kw_only=True):
-    """One reason why something waits.
-
-    `code` is stable, `text` a sentence for people. `lasting` is True when nothing under way will
-    change it: somebody has to act.
-    """
-
-    code: str
-    text: str
-    lasting: bool = False

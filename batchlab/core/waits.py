@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from batchlab.core import autopools, certificates, phases, questions
 from batchlab.core.explain import explain, explain_queued
 from batchlab.core.ids import fold
+from batchlab.core.reasons import Reason
 from batchlab.core.records import (
     JobRecord,
     NodeRecord,
@@ -20,7 +21,6 @@ from batchlab.core.records import (
     TaskRecord,
 )
 from batchlab.core.specs import read_thumbprint
-from batchlab.core.views import Reason
 from batchlab.errors import invalid
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from batchlab.core.inputs import DeadlineReached, Input, Report, Request
 from batchlab.core.machine import Core
 from batchlab.core.outputs import Change, Command, RunKind, StartRun
 from batchlab.core.questions import Condition, Question
-from batchlab.core.views import Reason
+from batchlab.core.reasons import Reason
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.ports import Driver
 from batchlab.errors import BatchError, LabFailed

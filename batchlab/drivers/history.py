@@ -27,6 +27,7 @@ from batchlab.core.outputs import (
     JobScheduleChanged,
     NodeChanged,
     PoolChanged,
+    SubtaskChanged,
     TaskChanged,
 )
 
@@ -37,7 +38,7 @@ BLOCK = 10_000
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
-    HookChanged, ApplicationChanged, CertificateChanged,
+    HookChanged, ApplicationChanged, CertificateChanged, SubtaskChanged,
 ]  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
@@ -146,6 +147,10 @@ class _LastWords:
             match change:
                 case TaskChanged():
                     self._put(self._job(change), (change.task_id,), change, change.state)
+                case SubtaskChanged():
+                    key = (change.task_id, str(change.subtask_id))
+                    state = "deleted" if change.state == "completed" else change.state
+                    self._put(self._job(change), key, change, state)
                 case HookChanged():
                     key = (change.kind, change.node_id)
                     state = "deleted" if change.state == "completed" else change.state
@@ -176,7 +181,9 @@ class _LastWords:
             known += things.values()
         return sorted(known, key=lambda change: change.at)
 
-    def _job(self, change: TaskChanged | HookChanged) -> dict[tuple[str, ...], Change]:
+    def _job(
+        self, change: TaskChanged | SubtaskChanged | HookChanged
+    ) -> dict[tuple[str, ...], Change]:
         return self._of_jobs.setdefault(change.job_id, {})
 
     def _put(

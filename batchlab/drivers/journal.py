@@ -18,7 +18,7 @@ import msgspec
 from batchlab.core.inputs import REPORTS, REQUESTS, Input, Request
 from batchlab.core.machine import Core, Settings
 from batchlab.core.outputs import Step
-from batchlab.errors import BatchError, InvalidRequest, NotFound
+from batchlab.errors import BatchError, InvalidRequest, NotFound, invalid
 
 __all__ = ["Journal", "Reading", "read", "replay"]
 
@@ -45,14 +45,24 @@ class Journal:
         The file; an existing one is replaced.
     settings : Settings
         What the core was made with.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: the file cannot be written.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
         self.kept = False
-        path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(path, flags, 0o600), "wb")  # it tells of all environments
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            number = os.open(path, flags, 0o600)  # it tells of all environments
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror}"
+            raise invalid("journal", str(path), reason) from None
+        self._file = os.fdopen(number, "wb")
         self._encode = msgspec.json.Encoder().encode
         self._file.write(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
 

@@ -17,7 +17,14 @@ from batchlab.core.inputs import (
     UpdateJob,
 )
 from batchlab.core.pages import matching
-from batchlab.core.questions import CountTasks, GetJob, JobIs, ListJobs, ListPreparations
+from batchlab.core.questions import (
+    CountTasks,
+    ExplainJob,
+    GetJob,
+    JobIs,
+    ListJobs,
+    ListPreparations,
+)
 from batchlab.core.specs import (
     AffinityInfo,
     AllTasksComplete,
@@ -44,6 +51,7 @@ from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
 from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
+from batchlab.handles.explaining import Explanation
 from batchlab.handles.functions import free_ids
 from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
@@ -139,6 +147,22 @@ class Job(Handle, Awaited, Calling):
         `Conflict` ``JobPreparationTaskOrReleaseTaskNotSpecified`` for a job that has neither.
         """
         return Preparations(self._connection.ask(ListPreparations(job_id=self._id)))
+
+    def explain(self) -> Explanation:
+        """Why its tasks wait, what holds up most of them first, and what would change that.
+
+        Of a job that ends, or has nothing to do: what it still waits for.
+
+        Examples
+        --------
+        >>> job.explain()  # doctest: +SKIP
+        94 tasks: 3 nodes are full: the task needs 1 slot, and at most 0 of 1 are free.
+            -> a task that ends, or more nodes: pool.resize(...)
+        """
+        reasons = self._connection.ask(ExplainJob(job_id=self._id))
+        counts = self.counts
+        nothing = f"nothing holds it back: the job is {self.view().state}, {count_text(counts)}"
+        return Explanation(reasons, nothing, whole=True)
 
     @verb
     def create_task(

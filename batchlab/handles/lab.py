@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -104,6 +105,8 @@ class BaseLab(Creating, Shown):
         key: str | None = None,
         bearer: bool = False,
         speed: float = 1.0,
+        cert: str | os.PathLike[str] | None = None,
+        cert_key: str | os.PathLike[str] | None = None,
     ) -> Endpoint:
         """Serve the Azure Batch REST API, for unmodified clients of Azure Batch on this machine.
 
@@ -120,6 +123,10 @@ class BaseLab(Creating, Shown):
         speed : float, default 1
             Of a simulated lab, whose clock runs while it is served: how many times faster than
             the wall clock. Any other lab has its own.
+        cert, cert_key : path, optional
+            A certificate and its private key, in PEM, in one file or two: clients come by HTTPS
+            then, as they must with bearer tokens. They have to trust the certificate:
+            ``endpoint.client(connection_verify="cert.pem")``, or ``REQUESTS_CA_BUNDLE``.
 
         Returns
         -------
@@ -130,7 +137,8 @@ class BaseLab(Creating, Shown):
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: it cannot be listened there; the key is not base 64.
+            ``InvalidPropertyValue``: it cannot be listened there; the key is not base 64;
+            the certificate cannot be read.
 
         Examples
         --------
@@ -140,8 +148,9 @@ class BaseLab(Creating, Shown):
         from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - knows labs, as displays do
 
         return Endpoint(
-            self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed
-        )
+            self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed,
+            cert=cert, cert_key=cert_key,
+        )  # fmt: skip
 
     def report(self) -> Report:
         """What happened in the lab until now, in a notebook with figures.

@@ -13,12 +13,13 @@ from batchlab.core.inputs import (
     ReimageNode,
 )
 from batchlab.core.pages import matching
-from batchlab.core.questions import GetNode, ListNodes, LocateNode, NodesAre
+from batchlab.core.questions import GetCost, GetNode, ListNodes, LocateNode, NodesAre
 from batchlab.core.specs import CertificateReference, Deallocation, StartTask
 from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.costs import Cost
 from batchlab.handles.files import Files
 from batchlab.handles.progressing import nodes_of, progressing
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -76,6 +77,11 @@ class Node(Handle, Awaited):
         """All properties at one moment, as a frozen picture."""
         view: NodeView = self._connection.ask(GetNode(pool_id=self._pool_id, node_id=self._id))
         return view
+
+    @property
+    def cost(self) -> Cost:
+        """What it did until now, with each machine that it had, and what it would have cost."""
+        return Cost(self._connection.ask(GetCost(pool_id=self._pool_id, node_id=self._id)))
 
     @property
     def files(self) -> Files:

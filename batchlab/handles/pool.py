@@ -18,7 +18,7 @@ from batchlab.core.inputs import (
 )
 from batchlab.core.pages import matching
 from batchlab.core.phases import MOVES
-from batchlab.core.questions import GetCost, GetPool, ListPools, PoolIs
+from batchlab.core.questions import ExplainPool, GetCost, GetPool, ListPools, PoolIs
 from batchlab.core.specs import (
     ApplicationPackageReference,
     CertificateReference,
@@ -35,6 +35,7 @@ from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, reported
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
+from batchlab.handles.explaining import Explanation
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.progressing import nodes_of, progressing
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -105,6 +106,17 @@ class Pool(Handle, Awaited, AutoScaling):
     def cost(self) -> Cost:
         """What its nodes did until now, those that left too, and what it would have cost."""
         return Cost(self._connection.ask(GetCost(pool_id=self._id)))
+
+    def explain(self) -> Explanation:
+        """What keeps it from its target and its nodes from taking tasks, and what would help.
+
+        Why the tasks of its jobs wait is said by `Job.explain`.
+        """
+        reasons = self._connection.ask(ExplainPool(pool_id=self._id))
+        view = self.view()
+        nodes = sum(view.node_counts.values())
+        nothing = f"nothing is in its way: the pool is {view.allocation_state}, nodes: {nodes}"
+        return Explanation(reasons, nothing, whole=True)
 
     @verb
     def resize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -30,12 +30,13 @@ from batchlab.core.specs import (
     TaskDependencies,
     UserIdentity,
 )
-from batchlab.core.views import FailureInfo, Reason, TaskCounts, TaskView
+from batchlab.core.views import FailureInfo, TaskCounts, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown
+from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.current import current_connection, current_name
+from batchlab.handles.explaining import Explanation
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
@@ -45,7 +46,7 @@ from batchlab.handles.results import SeenResult
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
-__all__ = ["Explanation", "Task", "Tasks"]
+__all__ = ["Task", "Tasks"]
 
 
 class Task(Handle, Awaited):
@@ -156,7 +157,8 @@ class Task(Handle, Awaited):
     def explain(self) -> Explanation:
         """Why it does not run now, as sentences."""
         question = ExplainTask(job_id=self._job_id, task_id=self._id)
-        return Explanation(self._connection.ask(question), self.view().state)
+        reasons = self._connection.ask(question)
+        return Explanation(reasons, f"nothing holds it back: the task is {self.view().state}")
 
     @verb
     def update(self, *, constraints: TaskConstraints) -> None:
@@ -284,7 +286,8 @@ class Tasks(Handles[Task], Awaited):
         WaitTimeout
             Time (lab time) is over.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why.
+            Nothing under way will complete them all; the message says why. Also within a task of
+            the job, which would wait for itself.
         """
         goal = TasksCompleted(job_id=self._job_id)
         limit = seconds(timeout, "Tasks.wait")
@@ -321,26 +324,3 @@ def count_text(counts: TaskCounts) -> str:
     if counts.failed:
         parts[-1] += f" ({counts.failed} failed)"
     return f"{count} task{'s' * (count != 1)}" + f": {', '.join(parts)}" * bool(parts)
-
-
-class Explanation(list[str], Shown):
-    """Why a task waits: a list of sentences, the greatest reason first.
-
-    Attributes
-    ----------
-    reasons : list of Reason
-        Each has `code`, `text`, and `lasting`: whether somebody has to act.
-    """
-
-    def __init__(self, reasons: Iterable[Reason], state: str) -> None:
-        self.reasons = list(reasons)
-        self.state = state
-        super().__init__(reason.text for reason in self.reasons)
-
-    @property
-    def codes(self) -> list[str]:
-        """The code of each sentence."""
-        return [reason.code for reason in self.reasons]
-
-    def __repr__(self) -> str:
-        return "\n".join(self) or f"nothing holds it back: the task is {self.state}"

@@ -25,13 +25,15 @@ from batchlab.core.inputs import (
     EnableAutoScale,
     PreemptNode,
 )
+from batchlab.core.machine import Core
 from batchlab.core.metrics import RESOURCES
 from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
 from batchlab.core.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.settings import Settings
 from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
 from batchlab.core.views import CostView
-from batchlab.drivers.simulated.connection import SimulatedConnection, undisturbed
+from batchlab.drivers.engine import Engine
+from batchlab.drivers.simulated.connection import undisturbed
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.durations import parse_duration
@@ -211,9 +213,9 @@ class _Stage:
             ),
         )  # fmt: skip
         self.random = Random(conditions.seed)
-        self.connection = SimulatedConnection(self.world)
-        self.engine = self.connection.engine
-        self.core = self.engine.core
+        self.core = Core(self.world.settings)
+        # An engine alone: nobody will ask for the history that a connection keeps.
+        self.engine = self.world.engine = Engine(self.core, self.world)
         self.engine.watchers.append(self._watch)
         self.came: dict[str, float] = {}
         self.waits: dict[str, float] = {}

@@ -205,7 +205,7 @@ def _preparation(figure: Any, numbers: Numbers) -> bool:
         return False
     story = numbers.story
     groups = by(
-        [run for run in story.runs if run.kind in _KINDS],
+        [run for run in story.runs if run.kind in (*_KINDS, "subtask")],
         attrgetter("node" if story.kind == "job" else "job"),
     )
     name = story.tables.node_ids.__getitem__ if story.kind == "job" else story.job_name

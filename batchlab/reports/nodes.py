@@ -12,7 +12,7 @@ from itertools import groupby
 from batchlab.core.specs import price_per_hour
 from batchlab.reports.series import Steps
 from batchlab.reports.story import Story
-from batchlab.watching.tables import NODE_STATES
+from batchlab.watching.schema import NODE_STATES
 
 __all__ = ["ACTIVITIES", "NodeTimes"]
 
@@ -27,7 +27,7 @@ ACTIVITIES = {
 }
 """What a node may do, with the words for it."""
 
-_KIND = {"task": "tasks", "waiting": "held", "jobpreparation": "preparation",
+_KIND = {"task": "tasks", "subtask": "tasks", "waiting": "held", "jobpreparation": "preparation",
          "jobrelease": "release"}  # fmt: skip
 _BY_STATE = {
     "waitingforstarttask": "starttask", "starttaskfailed": "down", "unknown": "down",

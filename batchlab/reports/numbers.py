@@ -151,8 +151,9 @@ def count(connection: Connection, story: Story) -> Numbers:
 
 
 def hours_of(runs: list[Run], kind: str) -> float:
-    """What runs of a kind took, in hours."""
-    return sum(run.seconds for run in runs if run.kind == kind) / 3600
+    """What runs of a kind took, in hours; subtasks are of the kind of their task."""
+    kinds = ("task", "subtask") if kind == "task" else (kind,)
+    return sum(run.seconds for run in runs if run.kind in kinds) / 3600
 
 
 def task_counts(story: Story) -> dict[int, tuple[int, int, int, int]]:
@@ -179,7 +180,7 @@ def _by_activity(amounts: dict[tuple[int, str], float]) -> dict[str, float]:
 def _share(story: Story, times: NodeTimes) -> dict[str, float]:
     """What the slots that a job's tasks held would have cost."""
     cost: dict[str, float] = {}
-    names = {"task": "tasks", "waiting": "preparation"}
+    names = {"task": "tasks", "subtask": "tasks", "waiting": "preparation"}
     for run in story.runs:
         if run.kind in names:
             slots = max(1, story.slots.get(story.pool_of(run.node), 1))

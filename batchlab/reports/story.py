@@ -11,7 +11,8 @@ from typing import NamedTuple
 from batchlab.core.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotFound
-from batchlab.watching.tables import JOB_STATES, KINDS, NOTHING, OUTCOMES, POOL_STATES, Tables
+from batchlab.watching.schema import JOB_STATES, KINDS, NOTHING, OUTCOMES, POOL_STATES
+from batchlab.watching.tables import Tables
 
 __all__ = ["Run", "Story", "by", "tables_of"]
 

@@ -12,7 +12,7 @@ from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.reports.story import Run, Story, by
 from batchlab.reports.waiting import REASONS
-from batchlab.watching.tables import JOB_STATES
+from batchlab.watching.schema import JOB_STATES
 from batchlab.widgets.html import Html, table
 from batchlab.widgets.progress import span_text
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from batchlab.reports.series import Steps
 from batchlab.reports.story import Story
-from batchlab.watching.tables import JOB_STATES, NODE_STATES, NOTHING, POOL_STATES
+from batchlab.watching.schema import JOB_STATES, NODE_STATES, NOTHING, POOL_STATES
 
 __all__ = ["REASONS", "Waiting"]
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import secrets
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, invalid
 from batchlab.rest.auth import read_key
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Endpoint"]
 
@@ -60,6 +64,8 @@ class Endpoint:
         key: str | None = None,
         bearer: bool = False,
         speed: float = 1.0,
+        cert: str | os.PathLike[str] | None = None,
+        cert_key: str | os.PathLike[str] | None = None,
     ) -> None:
         # Tornado is imported by those who serve.
         from batchlab.rest.server import Server  # noqa: PLC0415
@@ -68,8 +74,9 @@ class Endpoint:
         self.account = connection.account
         self.key = _random_key() if key is None else key
         service = Service(connection, _key_bytes(self.key), bearer=bearer)
+        tls = _tls(cert, cert_key)
         try:
-            self._server = Server(service, host, _check_port(port))
+            self._server = Server(service, host, _check_port(port), tls)
         except (OSError, UnicodeError, OverflowError) as error:
             name, value = ("port", port) if port else ("host", host)
             raise invalid(name, value, f"cannot be listened at: {error}", owner="serve") from None
@@ -78,15 +85,21 @@ class Endpoint:
             if ":" in host
             else {"0.0.0.0": "127.0.0.1", "": "127.0.0.1"}.get(host, host)
         )
-        self.url = f"http://{shown}:{self._server.port}"
+        self.url = f"{'https' if tls else 'http'}://{shown}:{self._server.port}"
         self._stopped = threading.Event()
         self._pacer: threading.Thread | None = None
         if not connection.speed:
             self._pace(connection, _check_speed(speed))
         connection.before_close(self.stop)
 
-    def client(self) -> Any:
+    def client(self, **settings: Any) -> Any:
         """A client of the SDK azure-batch for it.
+
+        Parameters
+        ----------
+        **settings
+            Further keywords for the client, such as ``connection_verify="cert.pem"`` for an
+            endpoint with a certificate that nobody else signed.
 
         Raises
         ------
@@ -102,7 +115,7 @@ class Endpoint:
                 'the SDK is not installed: pip install "batchlab[sdk]"',
             ) from None
         credential = AzureNamedKeyCredential(self.account, self.key)
-        return BatchClient(endpoint=self.url, credential=credential)
+        return BatchClient(endpoint=self.url, credential=credential, **settings)
 
     @property
     def snippets(self) -> dict[str, str]:
@@ -157,6 +170,30 @@ class Endpoint:
 
         self._pacer = threading.Thread(target=run, name="batchlab-clock", daemon=True)
         self._pacer.start()
+
+
+def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
+    """Read a certificate and its private key, from one file or two."""
+    if cert is None and key is None:
+        return None
+    if cert is None:
+        raise invalid("cert_key", key, "is the key of `cert`: give that too", owner="serve")
+    import ssl  # noqa: PLC0415 - for those who want it
+
+    for name, value in (("cert", cert), ("cert_key", key)):
+        if value is not None and not isinstance(value, (str, os.PathLike)):
+            raise invalid(name, value, "must be a path", owner="serve")
+        if value is not None and not os.access(value, os.R_OK):
+            raise invalid(name, str(value), "is no file that can be read", owner="serve")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key, password="")  # else it would ask at the terminal
+    except (OSError, ValueError) as error:
+        reason = (
+            f"must be a certificate in PEM, with its key, and that without a password: {error}"
+        )
+        raise invalid("cert", str(cert), reason, owner="serve") from None
+    return context
 
 
 def _random_key() -> str:

@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +39,8 @@ class Server:
     host : str
     port : int
         0 for any that is free.
+    tls : ssl.SSLContext, optional
+        With it clients come by HTTPS.
 
     Raises
     ------
@@ -45,8 +48,11 @@ class Server:
         The address is taken, or none of this machine's.
     """
 
-    def __init__(self, service: Service, host: str, port: int) -> None:
+    def __init__(
+        self, service: Service, host: str, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._service = service
+        self._tls = tls
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=128)
         listener.setblocking(False)
@@ -80,7 +86,7 @@ class Server:
             self._loop.close()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        server = HTTPServer(self._take, max_buffer_size=16 * MOST_BYTES)
+        server = HTTPServer(self._take, max_buffer_size=16 * MOST_BYTES, ssl_options=self._tls)
         server.add_socket(listener)
         started.set()
         await self._ended.wait()

@@ -4,19 +4,9 @@ Changes come in, rows go out. A row is never changed once it is written, so whoe
 rows of a table needs only the rest, and any moment of the past can be found again: that is how a
 display in a browser keeps up, and how it goes back in time by itself.
 
-========  =======================================================================================
-nodes     one row per node: its pool, whether it is dedicated; ids in `Tables.node_ids`
-moves     a node came into a state at a time
-runs      something began on a node: which kind, whose, in which lane, which attempt
-ends      a run was over: when, how, and why
-counts    the tasks of a job by state, from a time on
-sizes     a pool's state, allocation state and targets, from a time on
-turns     a job came into a state at a time
-========  =======================================================================================
-
 A task keeps its lanes, one for each slot, from when it is assigned; while it waits for the job's
-preparation that is a run of the kind ``waiting``. Start, preparation and release tasks hold no
-slot and have no lane.
+preparation that is a run of the kind ``waiting``. So does a ``subtask`` of a multi-instance task,
+on each node but the primary's. Start, preparation and release tasks hold no slot and have no lane.
 """
 
 from __future__ import annotations
@@ -31,58 +21,21 @@ from batchlab.core.outputs import (
     JobChanged,
     NodeChanged,
     PoolChanged,
+    SubtaskChanged,
     TaskChanged,
 )
+from batchlab.watching.schema import (
+    ALLOCATIONS,
+    COLUMNS,
+    JOB_STATES,
+    KINDS,
+    NO_LANE,
+    NODE_STATES,
+    NOTHING,
+    POOL_STATES,
+)
 
-__all__ = [
-    "ALLOCATIONS",
-    "COLUMNS",
-    "JOB_STATES",
-    "KINDS",
-    "NODE_STATES",
-    "OUTCOMES",
-    "POOL_STATES",
-    "Column",
-    "Tables",
-]
-
-NODE_STATES = (
-    "creating", "starting", "waitingforstarttask", "idle", "running", "starttaskfailed",
-    "preempted", "leavingpool", "unusable", "offline", "rebooting", "reimaging", "unknown",
-    "deleted",
-)  # fmt: skip
-POOL_STATES = ("active", "deleting", "deleted")
-ALLOCATIONS = ("steady", "resizing", "stopping")
-JOB_STATES = (
-    "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting",
-    "deleted",
-)  # fmt: skip
-KINDS = ("starttask", "jobpreparation", "task", "jobrelease", "waiting")
-OUTCOMES = ("success", "failure", "retry", "requeued", "lost", "ended")
-"""``retry``: failed, to be repeated; ``ended``: by somebody's wish, or told no more about."""
-
-COLUMNS: dict[str, dict[str, str]] = {
-    "nodes": {"pool": "I", "dedicated": "B"},
-    "moves": {"at": "d", "node": "I", "state": "B"},
-    "runs": {
-        "start": "d", "node": "I", "job": "I", "lane": "H", "slots": "H", "attempt": "H",
-        "kind": "B",
-    },
-    "ends": {"at": "d", "run": "I", "why": "H", "outcome": "B"},
-    "counts": {
-        "at": "d", "job": "I", "active": "I", "running": "I", "succeeded": "I", "failed": "I",
-    },
-    "sizes": {
-        "at": "d", "pool": "I", "target": "I", "spot": "I", "slots": "H", "state": "B",
-        "allocation": "B",
-    },
-    "turns": {"at": "d", "job": "I", "pool": "I", "state": "B"},
-}  # fmt: skip
-"""The columns of each table, with the type of their values as in the module `array`."""
-
-NOTHING = 0xFFFFFFFF
-"""In place of the number of a job or pool, where there is none."""
-NO_LANE = 0xFFFF
+__all__ = ["Column", "Tables"]
 
 _UP = frozenset({"idle", "running", "offline", "waitingforstarttask", "starttaskfailed",
                  "leavingpool"})  # fmt: skip
@@ -90,6 +43,7 @@ _REASONS = {"retry": 2, "requeued": 3, "node lost": 4, "preempted": 3}
 _NODE_STATE = {state: number for number, state in enumerate(NODE_STATES)}
 _KIND = {kind: number for number, kind in enumerate(KINDS)}
 _TASK, _WAITING, _START = _KIND["task"], _KIND["waiting"], _KIND["starttask"]
+_SUBTASK = _KIND["subtask"]
 _ACTIVE, _SUCCEEDED, _FAILED = -1, -2, -3  # in place of a run
 _COUNT = {_ACTIVE: 0, _SUCCEEDED: 2, _FAILED: 3}
 
@@ -151,10 +105,12 @@ class Tables:
         self._states: list[int] = []
         self._lanes: list[int] = []  # for each node: a bit for each lane in use
         self._hooks: dict[tuple[int, int, str], int] = {}  # (kind, node, job) -> run under way
+        self._subtasks: dict[tuple[str, str, int], int] = {}  # the run that each is in
         self._dirty: list[_Job] = []
         self._take = {
-            TaskChanged: self._task, NodeChanged: self._node, HookChanged: self._hook,
-            JobChanged: self._job_changed, PoolChanged: self._pool_changed,
+            TaskChanged: self._task, SubtaskChanged: self._subtask, NodeChanged: self._node,
+            HookChanged: self._hook, JobChanged: self._job_changed,
+            PoolChanged: self._pool_changed,
         }  # fmt: skip
 
     def __len__(self) -> int:
@@ -240,6 +196,28 @@ class Tables:
         runs = self.columns["runs"]
         self._lanes[runs["node"][run]] &= ~(((1 << runs["slots"][run]) - 1) << runs["lane"][run])
         self._end(run, at, outcome, why)
+
+    def _subtask(self, change: SubtaskChanged) -> None:
+        """On a node beside the primary's: a lane, as the task itself has one on its own."""
+        job = self._jobs.get(change.job_id) or self._job(change.job_id)
+        key = (change.job_id, change.task_id, change.subtask_id)
+        old = self._subtasks.pop(key, -1)
+        if old >= 0:
+            waited = self.columns["runs"]["kind"][old] == _WAITING
+            outcome = 5 if change.reason == "TaskEnded" else 1 if change.reason else 0
+            outcome = 3 if waited and change.state == "completed" else outcome
+            self._vacate(old, change.at, outcome, self._reason(change.reason))
+        if change.state == "completed":
+            return
+        node = self._nodes.get(change.node_id)
+        if node is None:
+            node = self._new_node(change.node_id, NOTHING, True)
+        lane = _free_lane(self._lanes[node], 1)
+        self._lanes[node] |= 1 << lane
+        kind = _WAITING if change.state == "preparing" else _SUBTASK
+        attempt = job.attempts.get(change.task_id, 0)
+        self._subtasks[key] = self._begin(kind, change.at, node, job.number, change.task_id, lane,
+                                          1, attempt)  # fmt: skip
 
     # -- nodes and hooks ----------------------------------------------------------------------
 

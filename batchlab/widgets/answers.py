@@ -11,22 +11,31 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from msgspec import to_builtins
+
 from batchlab.core.questions import (
+    ExplainJob,
+    ExplainPool,
     ExplainTask,
+    GetCost,
     GetJob,
     GetNode,
     GetPool,
     GetTask,
     ListJobs,
+    ListPools,
     ListPreparations,
-    ListTasks,
+    ListSubtasks,
     LocateNode,
     LocateTask,
     Location,
 )
-from batchlab.core.views import ExecutionInfo, JobView, PreparationView, Reason
+from batchlab.core.reasons import Reason
+from batchlab.core.views import ExecutionInfo, JobView, PreparationView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
+from batchlab.handles.costs import Cost
+from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
 
 __all__ = ["ANSWERS", "answer"]
@@ -35,8 +44,10 @@ ROWS = 200
 """Rows of a table at most."""
 TAIL = 64 * 1024
 """Bytes of a file that are followed."""
-EXPLAINED = 40
-"""Tasks that are asked why they wait, when it is about a whole job."""
+SUBTASKS = 20
+"""Subtasks of a task that are listed."""
+EXPLAINED = 20
+"""Pools, and jobs, that are asked what they wait for, when it is about all of them."""
 
 Question = dict[str, Any]
 
@@ -79,11 +90,13 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
         "start_task": _execution(node.start_task_info),
         "jobs": jobs,
         "errors": [f"{error.code}: {error.message}" for error in node.errors],
+        "cost": cost_line(Cost(connection.ask(GetCost(pool_id=node.pool_id, node_id=node.id)))),
     }
 
 
 def _task(connection: Connection, asked: Question) -> dict[str, Any]:
     task = connection.ask(GetTask(job_id=asked["job"], task_id=asked["task"]))
+    subtasks = connection.ask(ListSubtasks(job_id=task.job_id, task_id=task.id))
     failure, depends = task.failure_info, task.depends_on
     parents = []
     if depends is not None:
@@ -107,7 +120,13 @@ def _task(connection: Connection, asked: Question) -> dict[str, Any]:
         "retry_count": task.retry_count,
         "requeue_count": task.requeue_count,
         "depends_on": ", ".join(parents[:12]),
-    }
+        "subtasks": [
+            {"id": one.id, "state": one.state, "result": one.result, "node_id": one.node_id,
+             "exit_code": one.exit_code}
+            for one in subtasks[:SUBTASKS]
+        ],
+        "left_out": max(0, len(subtasks) - SUBTASKS),
+    }  # fmt: skip
 
 
 # -- why is it waiting ----------------------------------------------------------------------------
@@ -121,58 +140,44 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
         return {
             "title": f"Task {task}",
             "nothing": f"Nothing holds it back: the task is {state}.",
-            "reasons": [_reason(reason) for reason in reasons],
+            "parts": [_part("", reasons, job)],
         }
     if "job" in asked:
         job = connection.ask(GetJob(job_id=asked["job"]))
-        return _why_jobs(connection, f"Job {job.id}", [job])
+        return _whole(f"Job {job.id}", [_job_part(connection, job, "")], [job])
     jobs = [
         job for job in connection.ask(ListJobs()) if job.state not in ("completed", "deleting")
     ]
-    if "pool" not in asked:
-        return _why_jobs(connection, "All jobs", jobs)
-    pool = connection.ask(GetPool(pool_id=asked["pool"]))
-    found = _why_jobs(
-        connection, f"Pool {pool.id}", [job for job in jobs if job.pool_id == pool.id]
-    )
-    errors = [
-        {"text": f"{error.code}: {error.message}", "code": error.code, "lasting": True}
-        for error in pool.resize_errors
+    if "pool" in asked:
+        pools = [connection.ask(GetPool(pool_id=asked["pool"]))]
+        jobs = [job for job in jobs if job.pool_id.lower() == pools[0].id.lower()]
+        title = f"Pool {pools[0].id}"
+    else:
+        pools, title = connection.ask(ListPools()), "The whole lab"
+    parts = [
+        _part(f"Pool {pool.id}", connection.ask(ExplainPool(pool_id=pool.id)), "")
+        for pool in pools[:EXPLAINED]
     ]
-    return {**found, "reasons": errors + found["reasons"]}
+    parts += [_job_part(connection, job, f"Job {job.id}") for job in jobs[:EXPLAINED]]
+    return _whole(title, parts, jobs)
 
 
-def _why_jobs(connection: Connection, title: str, jobs: list[JobView]) -> dict[str, Any]:
-    """The reasons of the first tasks that wait, each once, the commonest first."""
-    found: dict[tuple[str, str], Reason] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    examples: dict[tuple[str, str], list[str]] = {}
+def _whole(title: str, parts: list[dict[str, Any]], jobs: list[JobView]) -> dict[str, Any]:
     waiting = sum(job.task_counts.active for job in jobs)
-    asked = 0
-    for job in jobs:
-        for task in connection.ask(ListTasks(job_id=job.id, states=("active", "preparing"),
-                                             limit=max(0, EXPLAINED - asked))):  # fmt: skip
-            asked += 1
-            for reason in connection.ask(ExplainTask(job_id=job.id, task_id=task.id)):
-                key = (reason.code, reason.text)
-                found[key] = reason
-                counts[key] += 1
-                examples.setdefault(key, [job.id, task.id])
-    of = f" of the first {asked}" if waiting > asked else ""
-    common = counts.most_common(12)
     return {
         "title": f"{title}: {waiting:,} waiting" if waiting else title,
-        "nothing": "No task is waiting.",
-        "reasons": [
-            {**_reason(found[key]), "tasks": f"{count} task{'s' * (count != 1)}{of}"}
-            for key, count in common
-        ],
-        "examples": list({tuple(examples[key]): examples[key] for key, _ in common[:3]}.values()),
+        "nothing": "Nothing is waiting, and nothing is in the way.",
+        "parts": [part for part in parts if part["reasons"]],
     }
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
-    return {"text": reason.text, "code": reason.code, "lasting": reason.lasting}
+def _job_part(connection: Connection, job: JobView, name: str) -> dict[str, Any]:
+    return _part(name, connection.ask(ExplainJob(job_id=job.id)), job.id)
+
+
+def _part(name: str, reasons: list[Reason], job_id: str) -> dict[str, Any]:
+    """Some reasons under one name; of a job, with an example of the tasks that they hold up."""
+    return {"name": name, "job": job_id, "reasons": [to_builtins(reason) for reason in reasons]}
 
 
 # -- preparation and release ----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
+from batchlab.core.reasons import Reason
 from batchlab.core.views import (
     ExecutionInfo,
     JobScheduleView,
@@ -24,6 +25,7 @@ from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle, Handles
 from batchlab.handles.costs import Cost, VmSizes
+from batchlab.handles.explaining import Explanation
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
@@ -32,7 +34,7 @@ from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.results import TaskList
 from batchlab.handles.subtasks import Subtasks
-from batchlab.handles.task import Explanation, Task, Tasks, count_text, total
+from batchlab.handles.task import Task, Tasks, count_text, total
 from batchlab.replayed import ReplayedLab
 from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_card, cost_line, sizes_card
@@ -128,6 +130,7 @@ def _node(node: Node) -> Html:
         ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
         ("Runs now", ", ".join(running)),
         ("Uses", _usage(view.usage)),
+        ("Cost", cost_line(node.cost)),
         ("Start task", join(_outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]
@@ -343,8 +346,13 @@ def _preparation_table(rows: Preparations) -> Html:
 def _sentences(explanation: Explanation) -> Html:
     if not explanation:
         return tag("p", repr(explanation))
-    items = [tag("li", reason.text, " ", muted(reason.code)) for reason in explanation.reasons]
-    return tag("ul", *items)
+    return tag("ul", *map(_reason, explanation.reasons))
+
+
+def _reason(reason: Reason) -> Html:
+    tasks = f" · {reason.tasks:,} task{'s' * (reason.tasks != 1)}" if reason.tasks else ""
+    remedy = tag("div", "→ ", reason.remedy) if reason.remedy else ""
+    return tag("li", reason.text, " ", muted(reason.code + tasks), remedy)
 
 
 def _outcome(info: ExecutionInfo | None) -> tuple[Html, str]:

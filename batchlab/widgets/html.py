@@ -58,6 +58,9 @@ _COLOURS = {
 # What waits is the empty part of a bar.
 _BAR = {**_COLOURS, "active": "transparent"}
 
+NO_MATH = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
+
 _STYLE = """<style>
 .bl-card { position: relative; padding: 0 0 8px 40px; min-height: 26px; max-width: 60em;
   color: var(--jp-content-font-color1, inherit); line-height: 1.45; }
@@ -130,7 +133,7 @@ def card(
     subtitle = tag("p", name, cls="bl-id bl-muted") if name else ""
     heading = tag("h3", title, cls="bl-title")
     parts = (Html(_STYLE), square, heading, Html(subtitle), Html(body), *more)
-    return tag("div", *parts, cls="bl-card")
+    return tag("div", *parts, cls=f"bl-card {NO_MATH}")
 
 
 def table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from batchlab.drivers.ports import Connection
 from batchlab.watching import Tables, watch
-from batchlab.watching.tables import KINDS, NODE_STATES, OUTCOMES
+from batchlab.watching.schema import KINDS, NODE_STATES, OUTCOMES
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 
 __all__ = ["picture"]
@@ -196,7 +196,7 @@ def _number(names: list[str], name: str | None) -> int:
 
 
 def _colour(kind: int, outcome: int) -> str:
-    name = KINDS[kind]
+    name = KINDS[kind].removeprefix("sub")  # of a task on several nodes
     if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
         return RUN_COLOURS[name]
     return RUN_COLOURS[OUTCOMES[outcome]]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from batchlab.watching import Tables, Watch
-from batchlab.watching.tables import (
+from batchlab.watching.schema import (
     ALLOCATIONS,
     COLUMNS,
     JOB_STATES,

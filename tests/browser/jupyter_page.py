@@ -18,6 +18,12 @@ from typing import Any
 import nbformat
 
 PATIENCE_S = 45
+CELLS = (
+    "() => { const panel = window.jupyterapp.shell.currentWidget;"
+    "const cells = panel.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code');"
+    "return "
+)
+"""Of the notebook that is open: the code cells as they would be saved."""
 COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
 
 
@@ -115,9 +121,13 @@ class Notebook:
             ),
             self.folder / name,
         )
+        self.open_file(name)
+        self.command("application:toggle-left-area")
+
+    def open_file(self, name: str) -> None:
+        """Open a notebook that is there, in a workspace of its own."""
         self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{name}")
         self.ready()
-        self.command("application:toggle-left-area")
 
     def ready(self) -> None:
         """Wait until the kernel is idle."""
@@ -151,6 +161,20 @@ class Notebook:
         self.page.evaluate(
             "code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
             ".requestExecute({ code }) }", code)  # fmt: skip
+
+    def run_through(self) -> list[dict[str, Any]]:
+        """Clear all outputs, run all cells, and wait for the last; the code cells, as saved."""
+        self.command("notebook:clear-all-cell-outputs")
+        self.page.wait_for_function(CELLS + "cells.every(cell => !cell.outputs.length) }")
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_function(
+            CELLS + "cells.every(cell => cell.execution_count)"
+            " || cells.some(cell => cell.outputs.some(one => one.output_type === 'error')) }",
+            timeout=90_000,
+        )
+        self.ready()
+        found: list[dict[str, Any]] = self.page.evaluate(CELLS + "cells }")
+        return found
 
     def kernel_interrupt(self) -> None:
         """Interrupt what runs."""

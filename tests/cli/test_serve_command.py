@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
-from azure.batch import BatchClient
 from azure.batch import models as m
-from azure.core.credentials import AzureNamedKeyCredential
+from packing import self_signed
+from rest.served import served, until
 from typer.testing import CliRunner
 
+import batchlab as bl
 from batchlab.cli import app
+
+
+def left_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"dask-scratch-space"}  # empty, Dask's
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -23,25 +31,78 @@ from batchlab.cli import app
 def test_lab_served_until_it_is_interrupted(
     options: list[str], number: int, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "batchlab", "serve", *options]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
-        found = re.search(r"Endpoint: (\S+)\nAccount:  (\S+)\nKey:      (\S+)\n", said)
-        assert found
-        credential = AzureNamedKeyCredential(found[2], found[3])
-        with BatchClient(endpoint=found[1], credential=credential) as client:
+    with served(*options, TMPDIR=str(tmp_path)) as lab:
+        with lab.client() as client:
             client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
             assert [pool.id for pool in client.list_pools()] == ["p"]
-        process.send_signal(number)
-        assert process.stdout.read() == "Stopped.\n"
-        assert process.wait(30) == 0
-    left = {path.name for path in tmp_path.iterdir()} - {"dask-scratch-space"}  # empty, Dask's
-    assert left == set()
+        lab.process.send_signal(number)
+        assert lab.process.stdout.read() == "Stopped.\n"
+        assert lab.process.wait(30) == 0
+    assert left_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [[], ["--processes"]])
+def test_lab_interrupted_twice_leaves_no_process_and_no_file(
+    options: list[str], number: int, tmp_path: Path
+) -> None:
+    with served(*options, TMPDIR=str(tmp_path)) as lab:
+        with lab.client() as client:
+            client.create_pool(m.BatchPoolCreateOptions(
+                id="p", vm_size="small", target_dedicated_nodes=1
+            ))  # fmt: skip
+            client.create_job(
+                m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="p"))
+            )
+            client.create_task("j", m.BatchTaskCreateOptions(id="t", command_line="sleep 3600"))
+            until(lambda: client.get_task("j", "t").state == "running")
+        children = psutil.Process(lab.process.pid).children(recursive=True)
+        assert any(child.name() == "sleep" for child in children)
+        lab.process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            lab.process.wait(0.1)
+        lab.process.send_signal(number)
+        assert lab.process.stdout.read() == "Stopped.\n"
+        assert lab.process.wait(30) in (0, -number)  # the second may come when all is done
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    assert left_in(tmp_path) == set()
+
+
+def test_journal_of_a_served_lab_shows_what_it_was(tmp_path: Path) -> None:
+    journal = tmp_path / "today.journal"
+    with served("--journal", str(journal)) as lab, lab.client() as client:
+        client.create_pool(m.BatchPoolCreateOptions(
+            id="p", vm_size="small", target_dedicated_nodes=1
+        ))  # fmt: skip
+        client.create_job(m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="p")))
+        command = "/bin/sh -c 'exit 3'"
+        client.create_task("j", m.BatchTaskCreateOptions(id="t", command_line=command))
+        until(lambda: client.get_task("j", "t").state == "completed")
+    with bl.ReplayedLab(journal) as before:
+        assert before.jobs["j"].tasks["t"].exit_code == 3
+    assert lab.key.encode() not in journal.read_bytes()
+
+
+def test_port_that_is_taken_is_refused_and_nothing_left(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "batchlab", "serve", "--port", port],
+            env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(r"batchlab: InvalidPropertyValue: serve.port is \d+: .*\n", done.stderr)
+    assert left_in(tmp_path) == set()
+
+
+def test_lab_served_with_a_certificate_clients_come_by_https(tmp_path: Path) -> None:
+    cert = self_signed(tmp_path)
+    with served("--simulated", "--cert", str(cert)) as lab:
+        assert lab.url.startswith("https://127.0.0.1:")
+        with lab.client(connection_verify=str(cert)) as client:
+            assert list(client.list_pools()) == []
 
 
 @pytest.mark.parametrize(
@@ -52,6 +113,9 @@ def test_lab_served_until_it_is_interrupted(
         (["--scheduler", "tcp://x:1", "--journal", "f"], "--journal is for a lab of its own"),
         (["--simulated", "--key", "no key"], "must be text in base 64"),
         (["--simulated", "--account", "NO"], "lower-case"),
+        (["--journal", "/"], "cannot be written"),
+        (["--simulated", "--cert", "/none.pem"], "no file that can be read"),
+        (["--simulated", "--cert-key", "/none.pem"], "give that too"),
     ],
 )
 def test_lab_asked_for_wrongly_it_is_refused(options: list[str], reason: str) -> None:

@@ -79,7 +79,12 @@ class Lived(RuleBasedStateMachine):
 
     def nothing_idle(self) -> None:
         """No queued task could run now: there is always something in its way."""
+        for pool in self.core.pools.values():
+            self.core.ask(q.ExplainPool(pool_id=pool.key), self.now)
         for job in self.core.jobs.values():
+            told = self.core.ask(q.ExplainJob(job_id=job.key), self.now)
+            ends = job.phase.state in ("terminating", "deleting")
+            assert told or ends or not job.active, f"{job.key} waits for nothing"
             for task in job.tasks.values() if job.active else ():
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
                 codes = [reason.code for reason in self.core.ask(question, self.now)]
@@ -179,6 +184,11 @@ class Lived(RuleBasedStateMachine):
         until_now = sum(self.now - since for since in self.paid.values())
         charged = sum(row.node_hours for row in self.core.ask(q.GetCost(), self.now))
         assert abs(charged * 3600 - self.paid_s - until_now) < 1e-3
+        for node in self.core.nodes.values():
+            asked = q.GetCost(pool_id=node.pool.key, node_id=node.id)
+            own = sum(row.node_hours for row in self.core.ask(asked, self.now))
+            since = self.paid.get(node.id, self.now)
+            assert own * 3600 + 1e-3 > self.now - since, f"{node.id} was paid for longer"
         for job in self.core.jobs.values():
             assert job.phase.state in ("active", "disabled", "completed"), job.key
             for task in job.tasks.values():

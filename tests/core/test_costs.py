@@ -37,6 +37,40 @@ def test_cost_without_a_machine_is_nothing(world: World) -> None:
     assert [row.node_hours for row in cost(world)] == [0.0]
 
 
+def of_node(world: World, node_id: str) -> list[CostView]:
+    rows: list[CostView] = world.ask(questions.GetCost(pool_id="p", node_id=node_id))
+    return rows
+
+
+def test_cost_of_a_node_is_its_share_of_the_pool(world: World) -> None:
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=2)))
+    first, second = world.said()
+    assert of_node(world, first.node_id) == []
+    world.allocated(first.node_id)
+    world.later(10)
+    world.allocated(second.node_id)
+    world.started(first.node_id)
+    world.later(20)
+    world.started(second.node_id)
+    world.job()
+    world.tasks("a")
+    world.later(30)
+    (one,), (two,) = of_node(world, first.node_id), of_node(world, second.node_id)
+    assert hours(one) == {"boot": 10, "idle": 20, "task": 30}
+    assert hours(two) == {"boot": 20, "idle": 30}
+    (pool,) = cost(world, "p")
+    assert pool.node_hours == pytest.approx(one.node_hours + two.node_hours)
+    assert pool.cost == pytest.approx((one.cost or 0) + (two.cost or 0))
+    assert (one.machines, two.machines, pool.machines) == (1, 1, 2)
+    world.run()
+
+
+def test_cost_of_a_node_that_is_not_there_is_refused(world: World) -> None:
+    world.pool()
+    with pytest.raises(BatchError, match="NodeNotFound"):
+        of_node(world, "none")
+
+
 def test_cost_counts_boot_idle_and_tasks(world: World) -> None:
     world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
     (start,) = world.said()

@@ -4,8 +4,8 @@ from world import World
 
 from batchlab.core import inputs, questions
 from batchlab.core.outputs import StartRun
+from batchlab.core.reasons import Reason
 from batchlab.core.specs import JobPreparationTask, TaskConstraints
-from batchlab.core.views import Reason
 
 
 def explain(world: World, task: str = "a", job: str = "j") -> list[Reason]:

@@ -12,6 +12,7 @@ from batchlab.core.outputs import (
     JobScheduleChanged,
     NodeChanged,
     PoolChanged,
+    SubtaskChanged,
     TaskChanged,
 )
 from batchlab.drivers.history import BLOCK, History, decode_changes, encode_changes
@@ -107,6 +108,7 @@ EACH = [
     ApplicationChanged(at=7, application_id="a", state="active"),
     ApplicationChanged(at=8, application_id="a", state="active", version="1"),
     CertificateChanged(at=9, thumbprint="c", state="active"),
+    SubtaskChanged(at=9.5, job_id="j", task_id="t", subtask_id=1, node_id="n", state="running"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_lesson_is_stored_as_it_was_run_and_without_errors(lesson: Path) -> None
         assert not any(output.output_type == "error" for output in cell.outputs)
         assert "execution" not in cell.metadata
     assert "widgets" not in notebook.metadata
+    assert not re.search(r"file:///|/tmp/|/home/|/root/", lesson.read_text(encoding="utf-8"))
     assert notebook.metadata.kernelspec.name == "python3"
 
 

@@ -107,9 +107,9 @@ class Command(NamedTuple):
     account: str
     key: str
 
-    def client(self) -> Any:
+    def client(self, **settings: Any) -> Any:
         credential = AzureNamedKeyCredential(self.account, self.key)
-        return BatchClient(endpoint=self.url, credential=credential)
+        return BatchClient(endpoint=self.url, credential=credential, **settings)
 
 
 @contextmanager

@@ -6,11 +6,16 @@ import http.client
 import re
 import socket
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.batch import BatchClient
 from azure.batch import models as m
-from azure.core.exceptions import HttpResponseError
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from packing import self_signed
 from rest.served import until
 
 import batchlab as bl
@@ -102,6 +107,43 @@ def test_key_that_is_wrong_the_client_is_told(lab: Any) -> None:
             client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
     assert caught.value.status_code == 403
     assert list(lab.pools) == []
+
+
+def test_endpoint_with_a_certificate_is_for_those_who_trust_it(lab: Any, tmp_path: Path) -> None:
+    cert = self_signed(tmp_path)
+    with lab.serve(bearer=True, cert=cert) as endpoint:
+        assert endpoint.url.startswith("https://")
+        with endpoint.client(connection_verify=str(cert)) as client:
+            client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
+            page = client.list_pools(max_results=1).by_page().next()
+            assert [pool.url for pool in page] == [f"{endpoint.url}/pools/p"]
+        with endpoint.client(retry_total=0) as client, pytest.raises(ServiceRequestError):
+            client.get_pool("p")
+        token = BatchClient(endpoint.url, Token(), connection_verify=str(cert))
+        with token as client:
+            assert client.get_pool("p").id == "p"
+
+
+class Token:
+    """A credential that has a token at hand."""
+
+    def get_token(self, *scopes: str, **more: Any) -> AccessToken:
+        return AccessToken("any", int(time.time()) + 3600)
+
+
+def test_certificate_that_cannot_be_read_is_refused(lab: Any, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("nothing")
+    for name, given in [
+        ("cert", {"cert": tmp_path / "none"}), ("cert", {"cert": nothing}),
+        ("cert_key", {"cert": self_signed(tmp_path), "cert_key": tmp_path / "none"}),
+        ("cert", {"cert": self_signed(tmp_path), "cert_key": nothing}),
+        ("cert", {"cert": self_signed(tmp_path, password=b"secret")}), ("cert", {"cert": 5}),
+        ("cert_key", {"cert_key": nothing}),
+    ]:  # fmt: skip
+        with pytest.raises(bl.InvalidRequest) as caught:
+            lab.serve(**given)
+        assert caught.value.values["PropertyName"] == name
 
 
 def test_request_of_many_bytes_is_refused_as_azure_does(lab: Any) -> None:

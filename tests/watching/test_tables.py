@@ -10,7 +10,8 @@ import pytest
 import batchlab as bl
 from batchlab.core.outputs import HookChanged, JobChanged, NodeChanged, PoolChanged, TaskChanged
 from batchlab.watching import watch
-from batchlab.watching.tables import KINDS, NO_LANE, NODE_STATES, OUTCOMES, Tables
+from batchlab.watching.schema import KINDS, NO_LANE, NODE_STATES, OUTCOMES
+from batchlab.watching.tables import Tables
 
 
 def tables_of(lab: bl.SimulatedLab) -> Tables:
@@ -47,6 +48,50 @@ def last_counts(tables: Tables) -> tuple[int, ...]:
 def lab() -> Iterator[bl.SimulatedLab]:
     with bl.SimulatedLab() as lab:
         yield lab
+
+
+def on_three_nodes(lab: bl.SimulatedLab, command_line: str, **kw: Any) -> bl.Job:
+    """A job with a task of three nodes, once it is assigned."""
+    lab.create_pool("p", target_dedicated_nodes=3, enable_inter_node_communication=True)
+    job = lab.create_job("j", "p", **kw)
+    settings = bl.MultiInstanceSettings(number_of_instances=3, coordination_command_line="true")
+    job.create_task("m", command_line, multi_instance_settings=settings)
+    return job
+
+
+def test_multi_instance_task_has_a_bar_on_each_of_its_nodes(lab: bl.SimulatedLab) -> None:
+    job = on_three_nodes(lab, "sleep 60", job_preparation_task="sleep 5")
+    job.tasks.wait()
+    tables = tables_of(lab)
+    found = [bar for bar in bars(tables) if bar[1] == "m"]
+    assert sorted(found) == [
+        ("subtask", "m", "success", 0), ("subtask", "m", "success", 0),
+        ("task", "m", "success", 0),
+        *[("waiting", "m", "success", 0)] * 3,
+    ]  # fmt: skip
+    assert last_counts(tables) == (0, 0, 1, 0), "it is one task"
+    runs = [row for row in rows(tables, "runs") if KINDS[row["kind"]] in ("task", "subtask")]
+    assert len({row["node"] for row in runs}) == 3
+    assert lab.report().numbers.task_hours == pytest.approx(lab.cost.task_hours, rel=0.15)
+    assert job.report().numbers.succeeded == 1
+
+
+def test_multi_instance_task_that_is_sent_back_gives_all_lanes_back(lab: bl.SimulatedLab) -> None:
+    job = on_three_nodes(lab, "sleep 600")
+    lab.advance("5m")
+    job.disable("requeue")
+    lab.advance("1m")
+    # Their coordination command was done: they have succeeded, the task is queued again.
+    before = [
+        ("subtask", "m", "success", 0), ("subtask", "m", "success", 0),
+        ("task", "m", "requeued", 0),
+    ]  # fmt: skip
+    assert sorted(bars(tables_of(lab))) == before
+    job.enable()
+    lab.advance("1m")
+    assert sorted(bars(tables_of(lab))[3:]) == [
+        ("subtask", "m", "", 0), ("subtask", "m", "", 0), ("task", "m", "", 0),
+    ]  # fmt: skip
 
 
 def test_tables_of_a_job_with_everything_has_each_run_as_a_bar(lab: bl.SimulatedLab) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import batchlab as bl
 from batchlab.widgets import show
+from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style
 from batchlab.widgets.ui import ui
 
@@ -120,11 +121,26 @@ def test_view_answers_about_a_task(page: Page, lab: bl.SimulatedLab, job: bl.Job
     assert value["failure"].startswith("FailureExitCode: ")
 
 
+def test_view_answers_about_a_task_on_several_nodes(page: Page, lab: bl.SimulatedLab) -> None:
+    lab.create_pool("p", target_dedicated_nodes=30, enable_inter_node_communication=True)
+    job = lab.create_job("j", "p")
+    settings = bl.MultiInstanceSettings(number_of_instances=25, coordination_command_line="true")
+    task = job.create_task("m", "sleep 60", multi_instance_settings=settings)
+    lab.advance("2m")
+    value = ask(page, view_of(lab), what="task", job="j", task="m")["value"]
+    assert [one["id"] for one in value["subtasks"]] == list(range(1, 21))
+    assert {one["state"] for one in value["subtasks"]} == {"running"}
+    assert value["left_out"] == 4
+    assert value["subtasks"][0]["node_id"] == task.subtasks[0].node_id
+
+
 def test_view_answers_about_a_node(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
     node = next(iter(lab.pools["p"].nodes))
     value = ask(page, view_of(lab), what="node", pool="p", node=node)["value"]
     assert value["tasks_run"] == 2
     assert value["start_task"]["result"] == "success"
+    assert value["cost"] == cost_line(lab.pools["p"].nodes[node].cost)
+    assert value["cost"].startswith("$0.0")
     assert [(row["id"], row["preparation"]["exit_code"]) for row in value["jobs"]] == [("j", 0)]
 
 
@@ -134,11 +150,26 @@ def test_view_answers_why_a_job_waits(page: Page, lab: bl.SimulatedLab, job: bl.
     view = view_of(job)
     value = ask(page, view, what="why", job="j")["value"]
     assert value["title"] == "Job j: 3 waiting"
-    assert [reason["tasks"] for reason in value["reasons"]] == ["3 tasks"]
-    assert value["reasons"][0]["lasting"]
-    one = ask(page, view, what="why", job="j", task=value["examples"][0][1])["value"]
-    assert one["reasons"][0]["text"] == value["reasons"][0]["text"]
-    assert ask(page, view, what="why", pool="p")["value"]["reasons"] == value["reasons"]
+    ((name, (reason,)),) = [(part["name"], part["reasons"]) for part in value["parts"]]
+    assert (name, reason["code"], reason["tasks"], reason["lasting"]) == (
+        "", "JobDisabled", 3, True,
+    )  # fmt: skip
+    assert reason["remedy"] == "job.enable()"
+    one = ask(page, view, what="why", job="j", task=reason["example"])["value"]
+    assert one["parts"][0]["reasons"][0]["text"] == reason["text"]
+    for question in ({"pool": "p"}, {}):
+        (part,) = ask(page, view, what="why", **question)["value"]["parts"]
+        assert (part["name"], part["job"], part["reasons"]) == ("Job j", "j", [reason])
+
+
+def test_view_answers_what_is_the_matter_with_a_pool(
+    page: Page, lab: bl.SimulatedLab, job: bl.Job
+) -> None:
+    lab.pools["p"].resize(0)
+    lab.advance("1m")
+    value = ask(page, view_of(lab), what="why")["value"]
+    assert [part["name"] for part in value["parts"]] == ["Pool p", "Job j"]
+    assert [part["reasons"][0]["code"] for part in value["parts"]] == ["NoNodes", "JobStaysActive"]
 
 
 def test_view_answers_about_preparation_and_release(

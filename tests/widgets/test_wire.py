@@ -11,7 +11,8 @@ import pytest
 import batchlab as bl
 from batchlab.core.outputs import TaskChanged
 from batchlab.watching import Watch, watch
-from batchlab.watching.tables import COLUMNS, Tables
+from batchlab.watching.schema import COLUMNS
+from batchlab.watching.tables import Tables
 from batchlab.widgets.wire import Place, rows_since
 
 

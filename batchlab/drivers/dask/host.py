@@ -134,7 +134,11 @@ class BatchHost(SchedulerPlugin):
         janitor.guard(self.folder)
         for name in (".storage", ".dask"):  # the folder itself may have to let users through
             Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
-        return Journal(path, self.config.settings)
+        try:
+            return Journal(path, self.config.settings)
+        except BatchError:
+            self._discard()
+            raise
 
     def _make_supply(self) -> Supply:
         self._cluster: ClusterSupply | None = None
@@ -364,8 +368,13 @@ class BatchHost(SchedulerPlugin):
         await threads.call(self._clear)
 
     def _clear(self) -> None:
-        if not self.journal.kept:
-            janitor.remove_tree(self.folder)
+        if self.journal.kept:
+            janitor.dismiss(self.folder)
+        else:
+            self._discard()
+
+    def _discard(self) -> None:
+        janitor.remove_tree(self.folder)
         janitor.dismiss(self.folder)
 
 

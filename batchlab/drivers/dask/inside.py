@@ -18,9 +18,11 @@ from typing import Any
 import msgspec
 
 from batchlab.core.environment import SERVICE
+from batchlab.core.ids import fold
+from batchlab.core.questions import Condition, GetTask, JobIs, TaskIs, TasksCompleted
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
-from batchlab.errors import Conflict, NotFound
+from batchlab.errors import Conflict, NotFound, WaitNeverEnds
 
 __all__ = ["InsideConnection", "current"]
 
@@ -112,6 +114,41 @@ class InsideConnection(RemoteConnection):
             raise
         free.append(link)
         return messages.unpack(answer)
+
+    def wait(
+        self,
+        condition: Condition,
+        timeout: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        """Block until a condition holds, unless this process itself stands in its way."""
+        if self._is_of_this_task(condition):
+            raise WaitNeverEnds(
+                "WaitsForItself",
+                f"this process is part of what it would wait for ({condition}): wait for each of "
+                "the other tasks, job.tasks[id].wait()",
+            )
+        super().wait(condition, timeout, watch)
+
+    def _is_of_this_task(self, condition: Condition) -> bool:
+        """Whether a condition cannot hold before the task that this process belongs to ends."""
+        job_id, task_id = (os.environ.get(f"AZ_BATCH_{name}_ID", "") for name in ("JOB", "TASK"))
+        match condition:
+            case (
+                TasksCompleted(job_id=waited) | JobIs(job_id=waited, state="completed" | "deleted")
+            ):
+                same = fold(waited) == fold(job_id)
+            case TaskIs(job_id=waited, task_id=other, state="completed" | "deleted"):
+                same = (fold(waited), fold(other)) == (fold(job_id), fold(task_id))
+            case _:
+                same = False
+        if not same:
+            return False
+        try:
+            state: str = self.ask(GetTask(job_id=job_id, task_id=task_id)).state
+        except NotFound:
+            return False  # a preparation or release task is none of the job's
+        return state != "completed"  # what a task has left behind may wait
 
     def shutdown(self) -> None:
         """Refuse: the lab is not this task's to end."""

@@ -49,9 +49,9 @@ class SimulatedRun:
 class Machine:
     """What stands behind a node."""
 
-    __slots__ = ("_cpu_s", "_measured", "_moved", "_run_s", "boot", "broken", "certificates",
-                 "cores", "dedicated", "digests", "disk", "id", "installed", "ip_address",
-                 "packages", "runs", "up")  # fmt: skip
+    __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
+                 "certificates", "cores", "dedicated", "digests", "disk", "id", "installed",
+                 "ip_address", "packages", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
@@ -70,6 +70,8 @@ class Machine:
         self._measured: float | None = None
         self._cpu_s = self._run_s = 0.0
         self._moved: dict[str, float] = {}
+        self._even: NodeUsage | None = None  # in `_even_s` seconds of what runs now
+        self._even_s = 0.0
 
     def wipe(self) -> None:
         """Empty the disk."""
@@ -87,10 +89,21 @@ class Machine:
             packages=self.packages,
         )
 
+    def begin(self, run: SimulatedRun) -> None:
+        """A run is under way."""
+        self.runs[run.id] = run
+        self._even = None
+
+    def bear(self, run: SimulatedRun, load: Load) -> None:
+        """From now on a run uses this."""
+        run.load = load
+        self._even = None
+
     def ended(self, run: SimulatedRun, now: float) -> bool:
         """A run is over; False when its node ended first."""
         if self.runs.pop(run.id, None) is None:
             return False
+        self._even = None
         if self._measured is not None:
             self._enter(run, self._measured, now)
         return True
@@ -102,7 +115,7 @@ class Machine:
         for run in self.runs.values():
             run.steps = None
         self.runs.clear()
-        self._measured = None
+        self._measured = self._even = None
         self._cpu_s = self._run_s = 0.0
         self._moved = {}
 
@@ -111,21 +124,31 @@ class Machine:
         since, self._measured = self._measured, now
         if not self.runs and not self._run_s:
             return _IDLE
-        first = since is None
-        start = now if since is None else since
+        if since is None:
+            return self._add_up(now, now)
+        even, seconds = self._even, now - since
+        if even is not None and seconds == self._even_s:
+            return even
+        # The next one is the same if nothing begins or ends until then, nor did until now.
+        steady = not self._run_s and all(run.begun <= since for run in self.runs.values())
+        usage = self._add_up(now, since)
+        self._even, self._even_s = usage if steady else None, seconds
+        return usage
+
+    def _add_up(self, now: float, since: float) -> NodeUsage:
         memory = disk = cores = 0.0
         for run in self.runs.values():
             load = run.load
             if load is not None:
-                self._enter(run, start, now)
+                self._enter(run, since, now)
                 memory += load.memory_megabytes
                 disk += load.disk_gigabytes
                 cores += load.cpu
         moved, self._moved = self._moved, {}
         cpu_s, self._cpu_s = self._cpu_s, 0.0
         run_s, self._run_s = self._run_s, 0.0
-        if not first and now > start:
-            cores = cpu_s / (now - start)
+        if now > since:
+            cores = cpu_s / (now - since)
         return NodeUsage(
             cpu_percent=min(100.0, 100 * cores / self.cores),
             wall_clock_seconds=run_s,

@@ -58,7 +58,7 @@ class Runner(ABC):
             return
         limit = command.time_limit_s
         run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
-        node.runs[run_id] = run
+        node.begin(run)
         node.disk.note_run(command.directory, now)
         if command.failure is not None:
             self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
@@ -78,9 +78,10 @@ class Runner(ABC):
     def _launch(self, run: SimulatedRun, part: outputs.StartRun) -> Steps:
         """Begin what a run was commanded to do, or a part of it."""
         node = run.node
-        steps, run.load = self._shell.launch(
+        steps, load = self._shell.launch(
             part, node.disk, lambda: environment(run.order, node.facts(self.settings))
         )
+        node.bear(run, load)
         return steps
 
     def _coordinated(self, run: SimulatedRun) -> None:

@@ -1,6 +1,6 @@
 // Pictures on canvas: the nodes of a pool, and what ran on them.
 
-import { inkOn, NODE_LOOK, RUN_LOOK, runLook, clock } from "./format.js";
+import { clock, inkOn, NODE_LOOK, ofTask, RUN_LOOK, runLook } from "./format.js";
 import { band, ticks, upTo } from "./layout.js";
 
 // picture: { layout, nodes, states (names), moment, lanes, dedicated, selected, hovered, lit, theme }
@@ -197,7 +197,7 @@ function drawRuns(context, picture, x, height, layer) {
 function lookUp(kinds, outcomes) {
   return kinds.map((kind) => [
     ...outcomes.map((outcome) =>
-      kind === "task" || outcome === "success" ? runLook(kind, outcome)[0]
+      ofTask(kind) || outcome === "success" ? runLook(kind, outcome)[0]
         : kind === "waiting" ? RUN_LOOK.waiting[0] : RUN_LOOK[outcome][0]),
     runLook(kind, "")[0],
   ]);
@@ -218,7 +218,8 @@ function inscribe(context, picture, run, over, x, y, width, height) {
   const name = kinds[kind[run]];
   const mark = outcome === "failure" ? "✕ " : outcome === "retry" ? "✕↻ " : outcome === "lost" ? "⚡ "
     : attempt[run] ? "↻ " : "";
-  const text = mark + (HOOK_NAMES[name] || log.names.labels[run]);
+  const label = HOOK_NAMES[name] || log.names.labels[run];
+  const text = mark + (name === "subtask" ? `⋯ ${label}` : label);
   context.save();
   context.beginPath();
   context.rect(x + 2, y, Math.max(0, Math.min(width, 4000) - 4), height);

@@ -32,9 +32,14 @@ export const RUN_LOOK = {
   waiting: ["#56b4e9", "waits for preparation"],
 };
 
+// Whether a kind of run is that of a task, on its node or, of several nodes, on another one.
+export function ofTask(kind) {
+  return kind === "task" || kind === "subtask";
+}
+
 // How a run looks: by its kind if it is a hook, else by how it ended.
 export function runLook(kind, outcome) {
-  if (kind === "task") return RUN_LOOK[outcome || "running"];
+  if (ofTask(kind)) return RUN_LOOK[outcome || "running"];
   return RUN_LOOK[kind];
 }
 

@@ -4,7 +4,7 @@
 // draws it. It knows no rule of the service: reasons, states and refusals come as words.
 
 import { button, fill, h } from "./dom.js";
-import { clock, duration, nodeName } from "./format.js";
+import { clock, duration, nodeName, plural } from "./format.js";
 
 export function pairs(rows) {
   return h("dl", { class: "bl-pairs" }, rows.filter(([, value]) => value !== "" && value !== null
@@ -46,6 +46,7 @@ function drawNode(body, node, view) {
       ["Address", node.ip_address],
       ["Slots", `${node.slots_used} of ${node.slots} in use`],
       ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
+      ["Cost", node.cost],
       ["Runs now", node.running.map(([job, task]) => h("button", {
         type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
       }, `${job} / ${task}`))],
@@ -70,6 +71,10 @@ function drawTask(body, task) {
       ["Retries", task.retry_count || ""],
       ["Sent back", task.requeue_count || ""],
       ["Waits for", task.depends_on],
+      ["Subtasks", task.subtasks.map((one) => h("div", {}, `${one.id} on ${nodeName(one.node_id)} `,
+        h("span", { class: `bl-mark bl-${one.result || one.state}` }, one.result || one.state),
+        one.exit_code ? ` exit code ${one.exit_code}` : ""))],
+      ["", task.left_out ? `… and ${task.left_out} more` : ""],
     ]));
 }
 
@@ -80,21 +85,27 @@ export const waiting = {
   wants: (view) => ({ what: "why", ...view.target() }),
   empty: "",
   draw(body, value, view) {
+    const parts = value.parts.filter((part) => part.reasons.length);
     fill(body,
       h("h4", {}, value.title),
-      value.reasons.length
-        ? h("ul", { class: "bl-reasons" }, value.reasons.map((reason) => h("li", {
-          class: reason.lasting ? "bl-lasting" : "",
-        }, reason.text, " ", h("small", { class: "bl-muted" }, reason.code,
-          reason.lasting ? " · somebody has to act" : ""),
-        reason.tasks ? h("small", { class: "bl-muted" }, ` · ${reason.tasks}`) : "")))
-        : h("p", { class: "bl-muted" }, value.nothing),
-      (value.examples || []).length ? h("p", { class: "bl-examples" }, "for example ",
-        value.examples.map(([job, task]) => h("button", {
-          type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
-        }, task))) : "");
+      parts.length ? parts.map((part) => [
+        part.name ? h("h5", {}, part.name) : "",
+        h("ul", { class: "bl-reasons" }, part.reasons.map((reason) => drawReason(reason, part, view))),
+      ]) : h("p", { class: "bl-muted" }, value.nothing));
   },
 };
+
+// What is in the way, what would change it, and how many tasks it holds up.
+function drawReason(reason, part, view) {
+  const example = reason.example && [" such as ", h("button", {
+    type: "button", class: "bl-link", onclick: () => view.selectTask(part.job, reason.example),
+  }, reason.example)];
+  return h("li", { class: reason.lasting ? "bl-lasting" : "" },
+    reason.tasks ? h("b", {}, `${plural(reason.tasks, "task")}: `) : "", reason.text,
+    reason.remedy ? h("div", { class: "bl-remedy" }, reason.remedy) : "",
+    h("small", { class: "bl-muted" }, reason.code, reason.lasting ? " · somebody has to act" : "",
+      example || ""));
+}
 
 // -- preparation and release --------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
 import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
-import { clock, duration, nodeName, RUN_LOOK, runLook } from "./format.js";
+import { clock, duration, nodeName, ofTask, RUN_LOOK, runLook } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
 
 const SHOWN = ["starttask", "jobpreparation", "running", "success", "failure", "retry", "requeued",
@@ -84,12 +84,12 @@ export class Timeline {
     const { kind } = log.tables.runs;
     for (; seen.runs < log.rows.runs; seen.runs++) {
       const name = log.schema.kinds[kind[seen.runs]];
-      seen.names.add(name === "task" ? "running" : name);
+      seen.names.add(ofTask(name) ? "running" : name);
     }
     const { run, outcome } = log.tables.ends;
     for (; seen.ends < log.rows.ends; seen.ends++) {
       const name = log.schema.outcomes[outcome[seen.ends]];
-      const hook = log.schema.kinds[kind[run[seen.ends]]] !== "task";
+      const hook = !ofTask(log.schema.kinds[kind[run[seen.ends]]]);
       if (!hook || name !== "success") seen.names.add(name);
     }
     if (seen.names.size === before) return;
@@ -229,9 +229,10 @@ export class Timeline {
     const outcome = over ? log.schema.outcomes[log.outcome[run]] : "";
     const end = over ? log.endAt[run] : this.view.time();
     const what = log.names.labels[run] || RUN_LOOK[name][1];
-    const words = name === "task" ? runLook(name, outcome)[1] : outcome ? RUN_LOOK[outcome][1] : "running";
+    const words = ofTask(name) ? runLook(name, outcome)[1] : outcome ? RUN_LOOK[outcome][1] : "running";
     return [
-      name === "waiting" ? `${what}: waits for preparation` : what,
+      name === "waiting" ? `${what}: waits for preparation`
+        : name === "subtask" ? `${what}: a subtask, on another node` : what,
       `${name === "waiting" ? "" : `${words}, `}${duration(end - start[run])}`,
       log.names.jobs[job[run]] ? `job ${log.names.jobs[job[run]]}` : "",
       `${nodeName(log.names.nodes[node[run]])}, from ${clock(start[run])}`,

@@ -6,6 +6,7 @@
 
 import { fill, h, say } from "./dom.js";
 import { logOf } from "./feed.js";
+import { ofTask } from "./format.js";
 import { Header } from "./header.js";
 import { Moment } from "./moment.js";
 import { Grid } from "./grid.js";
@@ -248,7 +249,7 @@ export class View {
       const { kind, job } = log.tables.runs;
       const number = selection.run;
       const name = log.schema.kinds[kind[number]];
-      if (name === "task" || name === "waiting") {
+      if (ofTask(name) || name === "waiting") {
         return { job: log.names.jobs[job[number]], task: log.names.labels[number] };
       }
       const jobName = log.names.jobs[job[number]];

@@ -84,6 +84,31 @@ def test_task_sees_the_whole_account_and_all_of_its_own(lab, program):
     assert lab.pools["p"].state == "active"
 
 
+def test_task_that_would_wait_for_itself_is_told_so(lab, program):
+    look = """
+import batchlab as bl
+job, me = bl.Job.current(), bl.Task.current()
+other = job.create_task("other", "/bin/true")
+for wait in (job.tasks.wait, job.wait, me.wait, lambda: job.wait("deleted")):
+    try:
+        wait()
+    except bl.WaitNeverEnds as error:
+        print(error.code)
+other.wait(timeout="5m")
+me.wait("running", timeout="5m")
+print(other.state)
+"""
+    job = lab.create_job("j", pool_of(lab, 2), job_release_task=program(
+        "import batchlab as bl; bl.Job.current().tasks.wait(timeout='5m')"
+    ), job_preparation_task="/bin/true")  # fmt: skip
+    task = job.create_task("look", f"{sys.executable} -c '{look}'")
+    task.wait(timeout="5m")
+    assert (task.stderr, task.stdout) == ("", "WaitsForItself\n" * 4 + "completed\n")
+    job.terminate()
+    job.wait(timeout="5m")
+    assert {row.job_release_task_execution_info.exit_code for row in job.preparations} == {0}
+
+
 def test_preparation_and_start_task_reach_the_lab_too(lab, program):
     text = """
 import batchlab as bl

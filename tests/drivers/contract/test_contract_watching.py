@@ -4,7 +4,7 @@ import pytest
 
 from batchlab import BatchError, JobPreparationTask, TaskConstraints
 from batchlab.watching import Tables, watch
-from batchlab.watching.tables import KINDS, OUTCOMES
+from batchlab.watching.schema import KINDS, OUTCOMES
 
 
 def told(lab, since=0):

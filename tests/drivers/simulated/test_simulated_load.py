@@ -57,6 +57,24 @@ def test_runs_side_by_side_add_up_to_all_cores_at_most(lab):
     assert measured(lab, pool, "10s").wall_clock_seconds == pytest.approx(40)
 
 
+def test_even_loads_are_told_alike_until_one_begins_or_ends(lab):
+    pool = lab.create_pool("p", target_dedicated_nodes=1, vm_size="medium", task_slots_per_node=2)
+    job = lab.create_job("j", pool)
+    job.create_task("heavy", "render")  # ten minutes of half a core
+    told = [measured(lab, pool, "30s") for _ in range(4)]
+    assert [usage.wall_clock_seconds for usage in told[1:]] == [30.0] * 3
+    assert [usage.disk_read_bytes for usage in told[1:]] == [30_000.0] * 3
+    assert measured(lab, pool, "20s").disk_read_bytes == pytest.approx(20_000)
+    lab.advance("10s")
+    job.create_task("t", "render")  # a minute of one core
+    usage = measured(lab, pool, "20s")  # 30 s after the last time
+    assert usage.wall_clock_seconds == pytest.approx(50)
+    assert usage.cpu_percent == pytest.approx(100 * (15 + 20) / 60)
+    assert measured(lab, pool, "30s").wall_clock_seconds == pytest.approx(60)
+    assert measured(lab, pool, "30s").wall_clock_seconds == pytest.approx(40)
+    assert measured(lab, pool, "30s").wall_clock_seconds == pytest.approx(30)
+
+
 def test_reboot_begins_a_new_book(lab):
     pool = lab.create_pool("p", target_dedicated_nodes=1)
     job = lab.create_job("j", pool)

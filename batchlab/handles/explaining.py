@@ -1,0 +1,44 @@
+"""Why something waits, in sentences: what `explain` of a task, a job and a pool returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batchlab.core.reasons import Reason
+from batchlab.handles.base import Shown
+
+__all__ = ["Explanation"]
+
+
+class Explanation(list[str], Shown):
+    """Why something waits: a list of sentences, the greatest reason first.
+
+    Attributes
+    ----------
+    reasons : list of Reason
+        Each has `code`, `text`, `lasting`: whether somebody has to act, and `remedy`: what would
+        change it. Of a job or a pool also `tasks`: how many it holds up, and an `example`.
+    nothing : str
+        What there is to say when nothing is in the way.
+    """
+
+    def __init__(self, reasons: Iterable[Reason], nothing: str, *, whole: bool = False) -> None:
+        self.reasons = list(reasons)
+        self.nothing = nothing
+        self.whole = whole
+        super().__init__(reason.text for reason in self.reasons)
+
+    @property
+    def codes(self) -> list[str]:
+        """The code of each sentence."""
+        return [reason.code for reason in self.reasons]
+
+    def __repr__(self) -> str:
+        if not self.whole:
+            return "\n".join(self) or self.nothing
+        return "\n".join(map(_told, self.reasons)) or self.nothing
+
+
+def _told(reason: Reason) -> str:
+    tasks = f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: " if reason.tasks else ""
+    return tasks + reason.text + (f"\n    -> {reason.remedy}" if reason.remedy else "")
