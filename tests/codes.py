@@ -22,7 +22,9 @@ REFUSALS: dict[str, str] = {
     "InvalidRequestBody": "core/test_specs.py::test_properties_by_position_are_refused",
     "OutOfRangeInput": "test_files.py::test_read_of_too_much_is_refused_before_anything_is_read",
     "InvalidInput": "drivers/test_journal.py::test_journal_that_is_none_is_refused",
-    "InvalidUri": "drivers/dask/test_dask_lab.py::test_attach_to_what_is_no_address_is_refused",
+    "InvalidUri": (
+        "drivers/dask/test_dask_clusters.py::test_attach_to_what_is_no_address_is_refused"
+    ),
     "EmptyMetadataKey": "core/test_refusals.py::test_metadata_with_an_empty_key_is_refused",
     "InvalidAutoScalingSettings": (
         "core/test_autoscaling.py::test_settings_that_contradict_each_other_are_refused"
@@ -35,10 +37,10 @@ REFUSALS: dict[str, str] = {
         "core/test_dependencies.py::test_dependencies_without_the_jobs_leave_are_refused"
     ),
     "TaskDependencyListTooLong": (
-        "core/test_specs.py::test_dependencies_of_more_than_64000_characters_are_refused"
+        "core/test_spec_edges.py::test_dependencies_of_more_than_64000_characters_are_refused"
     ),
     "TaskDependencyRangesTooLong": (
-        "core/test_specs.py::test_dependencies_of_more_than_1000_ranges_are_refused"
+        "core/test_spec_edges.py::test_dependencies_of_more_than_1000_ranges_are_refused"
     ),
     # 403
     "IOError": (
@@ -61,7 +63,7 @@ REFUSALS: dict[str, str] = {
         "test_named_user_of_a_pool_that_comes_later_without_him_fails_the_run"
     ),
     "ResourceNotFound": (
-        "drivers/dask/test_dask_lab.py::test_attach_to_an_address_where_nobody_answers_says_so"
+        "drivers/dask/test_dask_clusters.py::test_attach_to_an_address_where_nobody_answers_says_so"
     ),
     # 409
     "PoolExists": f"{STORIES}pools.py::test_pool_id_in_other_case_is_the_same_pool",

@@ -104,10 +104,10 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
          + story("preparation",
                  "preparation_is_lazy_and_a_node_without_tasks_knows_nothing_of_the_job")),
     27: ("a release needs a preparation",
-         core("specs", "value_out_of_range_is_refused_with_its_name")
+         core("spec_edges", "value_out_of_range_is_refused_with_its_name")
          + story("jobs", "job_with_bad_settings_is_refused_and_not_there")),
     28: ("a release may take 15 minutes",
-         core("specs", "value_out_of_range_is_refused_with_its_name")
+         core("spec_edges", "value_out_of_range_is_refused_with_its_name")
          + story("jobs", "job_release_limit_beyond_fifteen_minutes_is_refused")),
     29: ("a release over its time is killed, and the job completes",
          core("release", "release_beyond_its_limit_is_a_failure_and_the_job_completed")
@@ -156,7 +156,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
          + story("pools", "pool_whose_resize_is_stopped_keeps_what_it_has")),
     43: ("a resize may not have less than 5 minutes",
          core("pools", "resize_timeout_below_five_minutes_is_refused")
-         + core("specs", "value_out_of_range_is_refused_with_its_name")
+         + core("spec_edges", "value_out_of_range_is_refused_with_its_name")
          + story("pools", "pool_with_bad_settings_is_refused_and_not_there")),
     44: ("a quota of cores leaves a steady pool that is smaller, and says so",
          core("pools", "quota_pool_gets_what_fits_and_says_so")

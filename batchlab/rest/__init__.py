@@ -16,5 +16,7 @@ What makes no sense on a laptop is answered so:
 * users on nodes, which are for remote login: none is made (``OperationNotValidOnNode``), so that
   there is none to change or delete (``NodeUserNotFound``); users that tasks run as are the pool's
   ``userAccounts``;
-* usage metrics: one row for each pool, from its creation until now.
+* usage metrics: one row for each pool, from its creation until now;
+* properties that mean nothing to a lab (images, networks, mounts ...): kept and given back for as
+  long as the `Lab` that is served, by all of its endpoints; never passwords and keys.
 """

@@ -1,8 +1,9 @@
 """Speaks HTTP for a `Service`, on an event loop and threads of its own.
 
 Neither the kernel's loop nor Dask's waits for a client, and no client waits for another: the
-lab is asked on threads of a pool. Behind a proxy of Jupyter the prefix of its address comes in a
-header.
+lab is asked on threads of a pool. Of a body that is too large no more is kept than shows that it
+is: clients send a hundred large tasks at once, and fewer when they are told so. Behind a proxy of
+Jupyter the prefix of its address comes in a header.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import StreamClosedError
 
 from batchlab.rest.messages import MOST_BYTES, Response
@@ -27,6 +35,8 @@ from batchlab.rest.service import Service
 __all__ = ["Server"]
 
 THREADS = 16
+MOST_SENT = 2**30
+"""Bytes of a body that are let in, if only to be thrown away; with more the connection ends."""
 _ILLEGAL = str.maketrans("", "", "\r\n\0")
 
 
@@ -86,7 +96,7 @@ class Server:
             self._loop.close()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        server = HTTPServer(self._take, max_buffer_size=16 * MOST_BYTES, ssl_options=self._tls)
+        server = HTTPServer(_Requests(self._take), max_body_size=MOST_SENT, ssl_options=self._tls)
         server.add_socket(listener)
         started.set()
         await self._ended.wait()
@@ -134,6 +144,39 @@ class Server:
                 await connection.write(piece)
                 left -= len(piece)
         connection.finish()
+
+
+class _Requests(HTTPServerConnectionDelegate):
+    """Gives each request that has come in to a function."""
+
+    def __init__(self, take: Callable[[HTTPServerRequest], None]) -> None:
+        self._take = take
+
+    def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
+        return _Request(self._take, request_conn)
+
+
+class _Request(HTTPMessageDelegate):
+    """A request on its way in."""
+
+    def __init__(self, take: Callable[[HTTPServerRequest], None], connection: Any) -> None:
+        self._take = take
+        self._connection = connection
+        self._body = bytearray()
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+        line: RequestStartLine = start_line
+        self._request = HTTPServerRequest(
+            connection=self._connection, start_line=line, headers=headers
+        )
+
+    def data_received(self, chunk: bytes) -> None:
+        if len(self._body) <= MOST_BYTES:
+            self._body += chunk
+
+    def finish(self) -> None:
+        self._request.body = bytes(self._body)
+        self._take(self._request)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:

@@ -104,7 +104,7 @@ class Service:
             given.setdefault(name, value)
         self._check_who(method, prefix + path, given, headers)
         if len(body) > MOST_BYTES:
-            raise too_large(f"a request may have {MOST_BYTES} bytes, this one has {len(body)}")
+            raise too_large(f"a request may have {MOST_BYTES:,} bytes, this one has more")
         _check_version(given.get("api-version"))
         answer, named = find(method, path)
         call = Call(self._connection, self._kept, base, given, headers, body, _clean(path))

@@ -37,8 +37,9 @@ __all__ = ["Feed", "View", "feed_of", "module"]
 FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
-    "log", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs", "questions",
-    "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "past", "view",
+    "log", "gone", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs",
+    "questions", "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "past",
+    "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

@@ -87,16 +87,19 @@ class Notebook:
         self.problems: list[str] = []
         self.messages: list[tuple[float, str]] = []
         page.set_default_timeout(PATIENCE_S * 1000)
-        page.on("pageerror", lambda error: self.problems.append(f"{error}"))
+        page.on("pageerror", lambda error: self._problem(f"{error}"))
         page.on("console", self._console)
         page.on("request", self._request)
         page.on("websocket", lambda socket: socket.on("framereceived", self._frame))
 
     def _console(self, message: Any) -> None:
-        # What JupyterLab itself has to say at times is none of ours.
-        ours = "batchlab" in message.text or "bl-" in message.text or "widget" in message.text
-        if message.type == "error" and ours:
-            self.problems.append(message.text)
+        if message.type == "error":
+            self._problem(message.text)
+
+    def _problem(self, text: str) -> None:
+        # JupyterLab asks the kernel for this and that by itself, and says when it died meanwhile.
+        if "Canceled future" not in text:
+            self.problems.append(text)
 
     def _frame(self, payload: Any) -> None:
         start = payload[:4000] if isinstance(payload, bytes) else payload[:4000].encode()
@@ -153,6 +156,12 @@ class Notebook:
             )
             assert wrong.count() == 0, wrong.first.inner_text()
 
+    def execute(self, code: str) -> None:
+        """Have the kernel do something that is in no cell, and do not wait until it is done."""
+        self.page.evaluate(
+            "code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+            ".requestExecute({ code }) }", code)  # fmt: skip
+
     def run_through(self) -> list[dict[str, Any]]:
         """Clear all outputs, run all cells, and wait for the last; the code cells, as saved."""
         self.command("notebook:clear-all-cell-outputs")
@@ -166,6 +175,15 @@ class Notebook:
         self.ready()
         found: list[dict[str, Any]] = self.page.evaluate(CELLS + "cells }")
         return found
+
+    def page_through(self) -> Iterator[int]:
+        """Bring all of it on the screen, a piece at a time; yields the number of each piece."""
+        scroller = self.page.locator(".jp-WindowedPanel-outer").first
+        height = scroller.evaluate("one => one.scrollHeight")
+        for number, top in enumerate(range(0, height, 700)):
+            scroller.evaluate("(one, top) => { one.scrollTop = top }", top)
+            self.page.wait_for_timeout(300)
+            yield number
 
     def kernel_interrupt(self) -> None:
         """Interrupt what runs."""
@@ -187,15 +205,6 @@ class Notebook:
         )
         found = self.page.locator(".jp-OutputArea-output pre", has_text=text).last.inner_text()
         return str(found)
-
-    def channels(self, number: int = 0) -> set[str]:
-        """The ids of the channels by which the kernel speaks to a display."""
-        self.view(number)
-        found = self.page.evaluate(
-            "number => { const { model } ="
-            " document.querySelectorAll('.bl-view')[number].parentElement.batchlab;"
-            " return [model.model_id, model.get('feed')] }", number)  # fmt: skip
-        return set(found)
 
     def counts(self, number: int = 0) -> list[int]:
         """Tasks that wait, run, succeeded and failed, as a display says."""

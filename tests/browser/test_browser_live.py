@@ -52,7 +52,7 @@ print("over", job.counts.succeeded)
 def test_burst_of_tasks_is_shown_without_a_flood_and_without_a_loss(notebook: Notebook) -> None:
     notebook.open(
         LAB,
-        "lab.watch()",
+        'view = lab.watch(); print("channels", view.model_id, view.feed); view',
         """
 import time
 time.sleep(1)
@@ -66,7 +66,7 @@ print("counts", counts.active, counts.running, counts.succeeded, counts.failed)
     notebook.page.wait_for_function(
         "() => +document.querySelector('.bl-view').dataset.counts?.split(' ')[2] > 0"
     )
-    channels, begin = notebook.channels(), len(notebook.messages)
+    channels, begin = notebook.output("channels").split()[1:], len(notebook.messages)
     notebook.output("counts 0 0 4000 0")
     notebook.until_counts(0, 0, 4000, 0)
     times = [at for at, channel in notebook.messages[begin:] if channel in channels]

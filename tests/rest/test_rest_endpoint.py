@@ -113,6 +113,7 @@ def test_endpoint_with_a_certificate_is_for_those_who_trust_it(lab: Any, tmp_pat
     cert = self_signed(tmp_path)
     with lab.serve(bearer=True, cert=cert) as endpoint:
         assert endpoint.url.startswith("https://")
+        assert all(str(cert) in text for text in endpoint.snippets.values())
         with endpoint.client(connection_verify=str(cert)) as client:
             client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
             page = client.list_pools(max_results=1).by_page().next()
@@ -146,17 +147,39 @@ def test_certificate_that_cannot_be_read_is_refused(lab: Any, tmp_path: Path) ->
         assert caught.value.values["PropertyName"] == name
 
 
-def test_request_of_many_bytes_is_refused_as_azure_does(lab: Any) -> None:
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [4 * 2**20 + 1, 120 * 2**20])
+def test_request_of_many_bytes_is_refused_as_azure_does(
+    lab: Any, size: int, chunked: bool
+) -> None:
     with lab.serve(bearer=True) as endpoint:
         connection = http.client.HTTPConnection(endpoint.url.removeprefix("http://"), timeout=30)
-        connection.request(
-            "POST", "/pools?api-version=2025-06-01", b" " * (5 * 2**20),
-            {"Authorization": "Bearer x", "Content-Type": "application/json"},
-        )  # fmt: skip
+        headers = {"Authorization": "Bearer x", "Content-Type": "application/json"}
+        body = [b" " * size] if chunked else b" " * size
+        connection.request("POST", "/pools?api-version=2025-06-01", body, headers)
         response = connection.getresponse()
         assert response.status == 413
         assert re.search(rb'"code":"RequestBodyTooLarge"', response.read())
+        body = b'{"id": "p", "vmSize": "small"}'.ljust(4 * 2**20)
+        connection.request("POST", "/pools?api-version=2025-06-01", body, headers)
+        assert connection.getresponse().status == 201
         connection.close()
+
+
+def test_tasks_too_large_to_go_together_go_apart(lab: Any) -> None:
+    with lab.serve() as endpoint, endpoint.client() as client:
+        client.create_job(m.BatchJobCreateOptions(id="j", pool_info=m.BatchPoolInfo(pool_id="p")))
+        large = {"environment_settings": [m.EnvironmentSetting(name="X", value="x" * 900_000)]}
+        tasks = [
+            m.BatchTaskCreateOptions(id=f"t{number}", command_line="true", **large)
+            for number in range(80)
+        ]
+        client.create_tasks("j", tasks)
+        assert sorted(lab.jobs["j"].tasks) == sorted(task.id for task in tasks)
+        tasks[0].environment_settings[0].value *= 2
+        tasks[0].id = "more"
+        with pytest.raises(m.CreateTasksError):
+            client.create_tasks("j", tasks[:1])
 
 
 def test_answer_without_a_body_leaves_the_connection_usable(lab: Any) -> None:

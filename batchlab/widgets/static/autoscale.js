@@ -8,6 +8,7 @@ import { button, fill, h, say } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Evaluations, samplesPanel, valuesPanel, whyPanel } from "./evaluations.js";
 import { duration, plural } from "./format.js";
+import { GONE, whenGone } from "./gone.js";
 import { Questions, TRIES } from "./questions.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
@@ -85,13 +86,27 @@ export class AutoScaleView {
       this.changed();
     });
     this.themed.observe(document.body, { attributes: true });
+    this.unhear = whenGone(this.model, () => this.lose());
     this.follow();
     this.check();
     this.changed();
   }
 
+  // The kernel is no more: nothing can be tried or applied.
+  lose() {
+    if (this.questions.over) return;
+    this.questions.end(GONE);
+    this.viewer.rest();
+    this.refusal = GONE;
+    this.valid = false;
+    say(this.where, "no kernel");
+    this.tellProblems();
+    this.tellApply();
+  }
+
   close() {
     clearTimeout(this.resting);
+    this.unhear();
     this.whatIf.close();
     this.model.off("msg:custom", this.heard);
     this.model.off("change:formula", this.renamed);
@@ -112,7 +127,7 @@ export class AutoScaleView {
   }
 
   follow() {
-    if (this.pool) this.viewer.follow({ window: this.curve.window });
+    if (this.pool && !this.questions.over) this.viewer.follow({ window: this.curve.window });
   }
 
   told(content) {

@@ -1,5 +1,6 @@
 // The story of a lab as it comes from the kernel: one log for all views of a feed.
 
+import { GONE, whenGone } from "./gone.js";
 import { Log } from "./log.js";
 import { AGAIN_MS, TRIES } from "./questions.js";
 
@@ -12,10 +13,10 @@ export function logOf(feed, schema) {
   let found = logs.get(feed);
   if (found) return found;
   const log = new Log(schema);
-  found = { log, watchers: new Set(), asking: 0, timer: 0 };
+  found = { log, watchers: new Set(), asking: 0, timer: 0, gone: "" };
   const ask = (tries = TRIES) => {
     const clockNow = Date.now();
-    if (clockNow - found.asking < 1000) return;
+    if (found.gone || clockNow - found.asking < 1000) return;
     found.asking = clockNow;
     clearTimeout(found.timer);
     feed.send({ type: "hello", have: log.have() });
@@ -29,6 +30,13 @@ export function logOf(feed, schema) {
   };
   feed.on("msg:custom", (content, buffers) => {
     if (content.type === "rows") take(content, buffers[0]);
+  });
+  whenGone(feed, () => {
+    if (found.gone) return;
+    found.gone = GONE;
+    clearTimeout(found.timer);
+    log.end(GONE, performance.now());
+    for (const watcher of found.watchers) watcher();
   });
   const start = feed.get("story");
   if (start && start.head) take(start.head, start.bytes);

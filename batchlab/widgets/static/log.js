@@ -82,6 +82,14 @@ export class Log {
     return true;
   }
 
+  // No more will come: time stands still.
+  end(why, clock) {
+    this.now = this.clock(clock);
+    this.speed = 0;
+    this.ended = this.ended || why;
+    this.version += 1;
+  }
+
   // The lab's clock, when the page's clock is `clock` (in milliseconds).
   clock(clock) {
     return this.now + (this.speed * Math.max(0, clock - this.heardAt)) / 1000;

@@ -12,10 +12,12 @@ export class Questions {
     this.model = model;
     this.seconds = seconds;
     this.open = new Map();
+    this.over = ""; // why there will be no more answers
   }
 
   // With `tries`, of what may well be asked twice, again while there is no answer.
   ask(question, tries = 1) {
+    if (this.over) return Promise.resolve({ error: this.over });
     const id = ++asked;
     return new Promise((resolve) => {
       const late = () => this.answer(id, { error: "the kernel does not answer" });
@@ -37,5 +39,11 @@ export class Questions {
     this.open.delete(id);
     clearTimeout(question.timer);
     question.resolve(answer);
+  }
+
+  // Nobody answers any more.
+  end(why) {
+    this.over = why;
+    for (const id of [...this.open.keys()]) this.answer(id, { error: why });
   }
 }

@@ -73,14 +73,17 @@ export class View {
   }
 
   live() {
-    this.heard = () => this.changed();
+    this.heard = () => {
+      if (this.shared.gone) this.lose();
+      this.changed();
+    };
     this.shared.watchers.add(this.heard);
     this.answered = (content, buffers) => this.hear(content, buffers);
     this.model.on("msg:custom", this.answered);
     this.resized = new ResizeObserver(() => this.changed());
     this.resized.observe(this.element);
-    this.seen = new IntersectionObserver(([entry]) => {
-      this.visible = entry.isIntersecting;
+    this.seen = new IntersectionObserver((entries) => { // of several at once the last is true
+      this.visible = entries.at(-1).isIntersecting;
       this.changed();
     });
     this.seen.observe(this.element);
@@ -94,11 +97,23 @@ export class View {
       if (this.log.speed && this.moment.at === Infinity && this.visible && !this.quiet()) this.changed();
     }, 250);
     this.shared.ask();
-    this.changed();
+    this.heard();
+  }
+
+  // The kernel is no more: what is here can still be looked at.
+  lose() {
+    if (this.questions.over) return;
+    const { gone } = this.shared;
+    this.questions.end(gone);
+    this.viewer.rest();
+    clearTimeout(this.noticed);
+    say(this.said, gone);
+    this.redrawPanel();
   }
 
   close() {
     clearInterval(this.ticking);
+    clearTimeout(this.noticed);
     this.shared.watchers.delete(this.heard);
     this.model.off("msg:custom", this.answered);
     this.resized.disconnect();
@@ -281,7 +296,7 @@ export class View {
   notice(text) {
     say(this.said, text);
     clearTimeout(this.noticed);
-    this.noticed = setTimeout(() => say(this.said, ""), 8000);
+    this.noticed = setTimeout(() => say(this.said, this.shared.gone), 8000);
   }
 
   // -- panels -------------------------------------------------------------------------------
@@ -300,7 +315,7 @@ export class View {
     this.key = key;
     this.value = null;
     this.memory.output = this.memory.said = "";
-    this.viewer.follow({ key: this.key, question: wants });
+    if (!this.shared.gone) this.viewer.follow({ key: this.key, question: wants });
     if (!wants) this.viewer.heard();
     this.redrawPanel();
   }
@@ -321,7 +336,7 @@ export class View {
     say(this.present, past && !then ? `Now, at ${clock(this.now())}: not the moment shown.` : "");
     if (then) return;
     if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
-    else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, "…"));
+    else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
     else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
     else if (this.value.value === null) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else {

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from distributed import Worker
 
+from batchlab.core import inputs, questions
 from batchlab.core.ids import RunId
 from batchlab.core.outputs import StartRun
+from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.supply import LightWorker, QuietScheduler
 
 PATIENCE_S = 20.0
+WAIT_S = 60
 
 
 def until(condition, timeout=PATIENCE_S):
@@ -107,3 +110,33 @@ class Node:
 
     def read(self, path):
         return Path(self.root, path).read_bytes()
+
+
+# -- a pool and a job through a connection --------------------------------------------------------
+
+
+def make_pool(lab, nodes=1, slots=1, **options):
+    lab.request(inputs.CreatePool(spec=PoolSpec(
+        id="p", target_dedicated_nodes=nodes, task_slots_per_node=slots, **options)))  # fmt: skip
+    lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
+    return lab.ask(questions.ListNodes(pool_id="p"))
+
+
+def add_tasks(lab, *command_lines, job="j", **options):
+    specs = [TaskSpec(id=f"t{i}", command_line=line) for i, line in enumerate(command_lines)]
+    lab.request(inputs.CreateJob(spec=JobSpec(id=job, pool_info="p", **options)))
+    lab.request(inputs.CreateTasks(job_id=job, specs=tuple(specs)))
+
+
+def finish(lab, job="j"):
+    lab.wait(questions.TasksCompleted(job_id=job), WAIT_S)
+    return lab.ask(questions.ListTasks(job_id=job))
+
+
+def is_running(lab, task="t0"):
+    return lab.ask(questions.GetTask(job_id="j", task_id=task)).state == "running"
+
+
+def text(lab, task, path="stdout.txt"):
+    location = lab.ask(questions.LocateTask(job_id="j", task_id=task))
+    return lab.files.read(location, path).decode()
