@@ -158,7 +158,7 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     view.get_by_role("button", name="ended").wait_for()
     assert journal in view.locator(".bl-heading").inner_text()
     notebook.panel("Waiting", "16 nodes are full")
-    notebook.panel("Faults", "the lab has ended")
+    notebook.panel("Faults", "Nothing can be done to it any more.")
     view.locator(".bl-grid canvas").press("Home")
     notebook.panel("Files", "its journal tells what happened, and holds no files")
     slider = view.get_by_role("slider", name="time")

@@ -209,7 +209,7 @@ async function download(view, path) {
 export const faults = {
   title: "Faults",
   wants: (view) => (view.log.ended ? null : { what: "faults", ...view.target() }),
-  empty: "Nothing can go wrong here any more: the lab has ended.",
+  empty: "Nothing can be done to it any more.",
   draw(body, value, view) {
     fill(body,
       h("h4", {}, "What if…", h("small", {}, value.title)),

@@ -3,7 +3,7 @@
 // `nodeAt`, `taskAt` and `hooksAt` find what was so at a time; the rest draws it. What the log does
 // not hold (command lines, exit codes, files, reasons) is for the present only.
 
-import { fill, h } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { clock, duration, NODE_LOOK, nodeName } from "./format.js";
 import { pairs } from "./panels.js";
 
@@ -137,8 +137,24 @@ function hooksThen(body, view) {
         h("td", {}, cell(row.jobpreparation)), h("td", {}, cell(row.jobrelease)))))));
 }
 
-// Draw a panel at the moment of the view. False if it can only show the present.
-export function drawPast(body, view) {
+// Whether the moment is another one than when this was last asked.
+export function movedOn(view) {
+  const key = Number.isFinite(view.moment.at) ? `${view.moment.at} ${view.log.version}` : "";
+  const moved = key !== (view.memory.moment ?? "");
+  view.memory.moment = key;
+  return moved;
+}
+
+// Draw the open panel as of a moment of the past. False if it is to show the present: because the
+// view does, or, and then the panel says so, because it can show nothing else.
+export function drawPast(view) {
+  const past = Number.isFinite(view.moment.at);
+  const then = past && drawThen(view.body, view);
+  say(view.present, past && !then ? `Now, at ${clock(view.now())}: not the moment shown.` : "");
+  return then;
+}
+
+function drawThen(body, view) {
   const scroll = body.scrollTop;
   if (view.tab === "hooks") hooksThen(body, view);
   else if (view.tab !== "selected") return false;

@@ -6,7 +6,7 @@
 
 import { fill, h, say } from "./dom.js";
 import { logOf } from "./feed.js";
-import { clock, ofTask } from "./format.js";
+import { ofTask } from "./format.js";
 import { Header } from "./header.js";
 import { Moment } from "./moment.js";
 import { Grid } from "./grid.js";
@@ -17,7 +17,7 @@ import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
-import { drawPast } from "./past.js";
+import { drawPast, movedOn } from "./past.js";
 import { faults, files, hooks, selected, waiting } from "./panels.js";
 
 const PANELS = { selected, waiting, hooks, files, faults };
@@ -320,21 +320,9 @@ export class View {
     this.redrawPanel();
   }
 
-  // What a panel showed is drawn again when the moment is another one.
-  redrawPast() {
-    const past = this.moment.at !== Infinity;
-    const key = past ? `${this.moment.at} ${this.log.version}` : "";
-    if (key === this.pastKey) return;
-    this.pastKey = key;
-    this.redrawPanel();
-  }
-
   redrawPanel() {
     const panel = PANELS[this.tab];
-    const past = Number.isFinite(this.moment.at);
-    const then = past && drawPast(this.body, this);
-    say(this.present, past && !then ? `Now, at ${clock(this.now())}: not the moment shown.` : "");
-    if (then) return;
+    if (drawPast(this)) return;
     if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
     else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
@@ -379,7 +367,7 @@ export class View {
     if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
     this.timeline.draw(this.timeline.element.clientWidth, this.timelineHeight(), this.theme);
     this.element.classList.toggle("bl-past", this.moment.at !== Infinity);
-    this.redrawPast();
+    if (movedOn(this)) this.redrawPanel();
     this.drawnAt = performance.now();
     this.cost = this.drawnAt - began;
     this.element.dataset.draws = String(Number(this.element.dataset.draws || 0) + 1);
