@@ -47,20 +47,26 @@ def _queued(core: Core, job: JobRecord) -> Iterable[Reason]:
     """Reasons of the tasks that wait for a node or for other tasks, each with its tasks."""
     if not job.active:
         return
-    kinds: dict[tuple[bool, int, int], list[TaskRecord]] = {}
+    kinds: dict[tuple[bool, int, int], int] = {}
+    examples: dict[tuple[bool, int, int], TaskRecord] = {}
     unmet: list[TaskRecord] = []
+    manager, depends = job.manager, job.phase.state == "active"
     for task in job.tasks.values():
-        if not isinstance(task.phase, phases.TaskActive):
+        if type(task.phase) is not phases.TaskActive:
             continue
-        if task.unmet and job.phase.state == "active":
+        if task.unmet and depends:
             unmet.append(task)
             continue
-        count = task.instances.count if task.instances else 0
-        kind = (task is job.manager, task.spec.required_slots, count)
-        kinds.setdefault(kind, []).append(task)
-    for (manager, slots, count), tasks in kinds.items():
-        for reason in explain_queued(core, job, slots, manager=manager, instances=count):
-            yield _of(reason, len(tasks), tasks[0])
+        group = task.instances
+        kind = (task is manager, task.spec.required_slots, group.count if group else 0)
+        if kind in kinds:
+            kinds[kind] += 1
+        else:
+            kinds[kind], examples[kind] = 1, task
+    for kind, tasks in kinds.items():
+        managing, slots, count = kind
+        for reason in explain_queued(core, job, slots, manager=managing, instances=count):
+            yield _of(reason, tasks, examples[kind])
     if unmet:
         yield _dependent(core, job, unmet)
 

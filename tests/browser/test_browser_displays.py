@@ -57,6 +57,7 @@ def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
     page.wait_for_timeout(500)
+    notebook.panel("Waiting", "16 nodes are full")
     if os.environ.get("BATCHLAB_PICTURES"):
         view.screenshot(path=PICTURES / "lab.png")
     page.set_viewport_size({"width": 800, "height": 800})
