@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,6 +40,12 @@ import {{ BatchServiceClient, BatchSharedKeyCredentials }} from "@azure/batch";
 
 const credentials = new BatchSharedKeyCredentials("{account}", "{key}");
 const client = new BatchServiceClient(credentials, "{url}");"""
+
+_TRUST = {
+    "python": '# connection_verify="{cert}" too, if nobody else signed the certificate',
+    "az": "# export REQUESTS_CA_BUNDLE={cert} too, if nobody else signed the certificate",
+    "javascript": "// NODE_EXTRA_CA_CERTS={cert} for node, if nobody else signed the certificate",
+}
 
 
 class Endpoint:
@@ -75,6 +82,7 @@ class Endpoint:
         self.key = _random_key() if key is None else key
         service = Service(connection, _key_bytes(self.key), bearer=bearer)
         tls = _tls(cert, cert_key)
+        self._cert = None if cert is None else Path(cert).absolute()
         try:
             self._server = Server(service, host, _check_port(port), tls)
         except (OSError, UnicodeError, OverflowError) as error:
@@ -121,7 +129,11 @@ class Endpoint:
     def snippets(self) -> dict[str, str]:
         """What to paste into a client: by ``python``, ``az`` and ``javascript``."""
         texts = {"python": _PYTHON, "az": _AZ, "javascript": _JAVASCRIPT}
-        known = {"url": self.url, "account": self.account, "key": self.key}
+        if self._cert is not None:
+            texts = {name: f"{_TRUST[name]}\n{text}" for name, text in texts.items()}
+        known = {
+            "url": self.url, "account": self.account, "key": self.key, "cert": self._cert,
+        }  # fmt: skip
         return {name: text.format(**known) for name, text in texts.items()}
 
     def stop(self) -> None:

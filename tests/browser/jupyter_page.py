@@ -176,6 +176,15 @@ class Notebook:
         found: list[dict[str, Any]] = self.page.evaluate(CELLS + "cells }")
         return found
 
+    def page_through(self) -> Iterator[int]:
+        """Bring all of it on the screen, a piece at a time; yields the number of each piece."""
+        scroller = self.page.locator(".jp-WindowedPanel-outer").first
+        height = scroller.evaluate("one => one.scrollHeight")
+        for number, top in enumerate(range(0, height, 700)):
+            scroller.evaluate("(one, top) => { one.scrollTop = top }", top)
+            self.page.wait_for_timeout(300)
+            yield number
+
     def kernel_interrupt(self) -> None:
         """Interrupt what runs."""
         self.command("notebook:interrupt-kernel")

@@ -113,6 +113,7 @@ def test_endpoint_with_a_certificate_is_for_those_who_trust_it(lab: Any, tmp_pat
     cert = self_signed(tmp_path)
     with lab.serve(bearer=True, cert=cert) as endpoint:
         assert endpoint.url.startswith("https://")
+        assert all(str(cert) in text for text in endpoint.snippets.values())
         with endpoint.client(connection_verify=str(cert)) as client:
             client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
             page = client.list_pools(max_results=1).by_page().next()

@@ -110,6 +110,30 @@ def test_query_that_cannot_be_followed_is_refused(desk: Desk, query: str) -> Non
     assert {pair["key"] for pair in answer.content["values"]} >= {"QueryParameterName", "Reason"}
 
 
+LISTS = (
+    "/pools", "/pools/p/nodes", "/jobs", "/jobs/j/tasks", "/jobs/j/tasks/t/subtasksinfo",
+    "/jobs/j/tasks/t/files", "/pools/p/nodes/{node}/files", "/jobschedules", "/applications",
+    "/jobs/j/jobpreparationandreleasetaskstatus", "/nodecounts", "/supportedimages",
+    "/poolusagemetrics", "/certificates",
+)  # fmt: skip
+
+
+def test_query_that_cannot_be_followed_is_refused_of_every_list() -> None:
+    with Desk() as desk:
+        desk.post("/pools", POOL)
+        desk.post("/jobs", JOB | {"jobPreparationTask": {"commandLine": "true"}})
+        desk.post("/jobs/j/tasks", {"id": "t", "commandLine": "true"})
+        desk.lab.jobs["j"].tasks.wait()
+        (node,) = desk.lab.pools["p"].nodes
+        for path in (path.format(node=node) for path in LISTS):
+            assert desk.get(path).status == 200, path
+            assert desk.get(path, "maxresults=1000").status == 200, path
+            for query in ("maxresults=0", "maxresults=1001", "$select=nothing", "$skiptoken=x",
+                          "$filter=nothing eq 1", "$filter=(", "$expand=tasks"):  # fmt: skip
+                answer = desk.get(path, query)
+                assert (answer.status, answer.code) == (400, "InvalidQueryParameterValue"), path
+
+
 def test_parameter_that_nobody_knows_is_ignored(desk: Desk) -> None:
     assert desk.get("/jobs", "colour=blue&$expand=stats").status == 200
 
