@@ -111,6 +111,7 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     notebook.open(SETUP, "lab.watch()", "import time; time.sleep(3600)")
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
+    view.locator(".bl-legend").get_by_text("running").first.wait_for()  # the story is here
     slider = view.get_by_role("slider", name="time")
     present = notebook.counts()
     slider.press("Home")
@@ -123,6 +124,17 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     )
     assert sum(notebook.counts()) == 200
     assert "ago" in view.locator(".bl-time").inner_text()
+    body = view.locator(".bl-body")
+    view.locator(".bl-grid canvas").press("Home")
+    body.get_by_text("as it was at").wait_for()
+    assert "2 of 2 in use" in body.inner_text()
+    body.get_by_role("button", name="frames / frame").first.click()
+    body.get_by_text("frame").first.wait_for()
+    view.get_by_role("tab", name="Prepare").click()
+    body.get_by_role("row", name="node 1 success").wait_for()
+    view.get_by_role("tab", name="Waiting").click()
+    view.locator(".bl-present", has_text="not the moment shown").wait_for()
+    assert barriers(page, ".bl-view") == []
     view.get_by_role("button", name="Live").click()
     notebook.until_counts(*present)
     view.get_by_role("button", name="play").click()
@@ -131,6 +143,29 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     )
     view.get_by_role("button", name="pause").click()
     notebook.kernel_interrupt()
+
+
+def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal")
+    notebook.open(SETUP.replace("SimulatedLab(", f"SimulatedLab(journal={journal!r}, ", 1),
+                  f"lab.close(); lab = bl.ReplayedLab({journal!r}); lab", "lab.jobs['frames']",
+                  "lab.pools['render'].explain()")  # fmt: skip
+    notebook.run(views=2)
+    said = [int(word) for word in notebook.output("counts").split()[1:]]
+    for number in range(2):
+        notebook.until_counts(*said, number=number)
+    view = notebook.view(0)
+    view.get_by_role("button", name="ended").wait_for()
+    assert journal in view.locator(".bl-heading").inner_text()
+    notebook.panel("Waiting", "16 nodes are full")
+    notebook.panel("Faults", "Nothing can be done to it any more.")
+    view.locator(".bl-grid canvas").press("Home")
+    notebook.panel("Files", "its journal tells what happened, and holds no files")
+    slider = view.get_by_role("slider", name="time")
+    slider.press("Home")
+    notebook.until_counts(200, 0, 0, 0)
+    view.get_by_role("button", name="End").click()
+    notebook.until_counts(*said)
 
 
 def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:

@@ -8,7 +8,7 @@ import { clock, duration, nodeName, plural } from "./format.js";
 
 export function pairs(rows) {
   return h("dl", { class: "bl-pairs" }, rows.filter(([, value]) => value !== "" && value !== null
-    && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    && value !== undefined && value.length !== 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
 function outcome(info) {
@@ -208,8 +208,8 @@ async function download(view, path) {
 
 export const faults = {
   title: "Faults",
-  wants: (view) => ({ what: "faults", ...view.target() }),
-  empty: "",
+  wants: (view) => (view.log.ended ? null : { what: "faults", ...view.target() }),
+  empty: "Nothing can be done to it any more.",
   draw(body, value, view) {
     fill(body,
       h("h4", {}, "What if…", h("small", {}, value.title)),

@@ -17,6 +17,7 @@ import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
+import { drawPast, movedOn } from "./past.js";
 import { faults, files, hooks, selected, waiting } from "./panels.js";
 
 const PANELS = { selected, waiting, hooks, files, faults };
@@ -60,12 +61,13 @@ export class View {
     const titles = Object.fromEntries(tabs.map((name) => [name, PANELS[name].title]));
     this.tabs = new Tabs(titles, (name) => this.open(name));
     this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
+    this.present = h("p", { class: "bl-present", role: "note" });
     const pictures = h("div", { class: "bl-pictures" },
       this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
       this.header.element, this.machine.element,
       h("div", { class: "bl-main" }, pictures,
-        h("div", { class: "bl-side" }, this.tabs.element, this.body)),
+        h("div", { class: "bl-side" }, this.tabs.element, this.present, this.body)),
       this.said, this.tip.element);
     this.open(tabs[0]);
   }
@@ -320,6 +322,7 @@ export class View {
 
   redrawPanel() {
     const panel = PANELS[this.tab];
+    if (drawPast(this)) return;
     if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
     else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
@@ -364,6 +367,7 @@ export class View {
     if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
     this.timeline.draw(this.timeline.element.clientWidth, this.timelineHeight(), this.theme);
     this.element.classList.toggle("bl-past", this.moment.at !== Infinity);
+    if (movedOn(this)) this.redrawPanel();
     this.drawnAt = performance.now();
     this.cost = this.drawnAt - began;
     this.element.dataset.draws = String(Number(this.element.dataset.draws || 0) + 1);

@@ -161,3 +161,64 @@ test("numbers and times read well", () => {
   assert.equal(inkOn("#ffffff"), "#111111");
   assert.equal(inkOn("#000000"), "#ffffff");
 });
+
+const { hooksAt, nodeAt, taskAt } = await from("past");
+
+function moments(log) {
+  const [begin, end] = [log.begin(), log.now];
+  return Array.from({ length: 41 }, (_, i) => begin + ((end - begin) * i) / 40);
+}
+
+test("what a node did at any moment takes the slots that were in use there", () => {
+  const log = whole();
+  const moment = new Moment(log);
+  let busy = 0;
+  for (const time of moments(log)) {
+    moment.seek(time);
+    for (let node = 0; node < log.rows.nodes; node++) {
+      const found = nodeAt(log, moment, node);
+      if (moment.state[node] === ABSENT) {
+        assert.equal(found, null);
+        continue;
+      }
+      if (!found) continue;
+      assert.equal(found.used, moment.used[node]);
+      assert.ok(found.now.length <= found.used);
+      assert.equal(found.now.length > 0, found.used > 0);
+      assert.ok(found.now.every((run) => run.start <= time && run.node === node));
+      busy += found.now.length;
+    }
+  }
+  assert.ok(busy > 0);
+});
+
+test("the tasks of a job at any moment are in the states that were counted", () => {
+  const log = whole();
+  const moment = new Moment(log);
+  for (const time of moments(log)) {
+    moment.seek(time);
+    log.names.jobs.forEach((_, job) => {
+      const tasks = new Set();
+      for (let i = 0; i < log.rows.runs; i++) {
+        if (log.tables.runs.job[i] === job && log.names.labels[i]) tasks.add(log.names.labels[i]);
+      }
+      const states = [...tasks].map((task) => taskAt(log, job, task, time).state);
+      const [, running] = moment.total(job);
+      assert.equal(states.filter((state) => state === "running" || state === "preparing").length, running);
+    });
+  }
+});
+
+test("preparations at a moment are those that had begun, each with its end or none", () => {
+  const log = whole();
+  let most = 0;
+  for (const time of moments(log)) {
+    for (const row of hooksAt(log, -1, time).rows) {
+      const run = row.jobpreparation;
+      const end = run.start + run.seconds;
+      assert.ok(run.start <= time && (run.outcome ? end <= time + 1e-6 : Math.abs(end - time) < 1e-6));
+      most += 1;
+    }
+  }
+  assert.ok(most > 0);
+});
