@@ -87,7 +87,7 @@ class Notebook:
         self.problems: list[str] = []
         self.messages: list[tuple[float, str]] = []
         page.set_default_timeout(PATIENCE_S * 1000)
-        page.on("pageerror", lambda error: self._problem(f"{error}"))
+        page.on("pageerror", lambda error: self._problem(f"{error.stack or error}"))
         page.on("console", self._console)
         page.on("request", self._request)
         page.on("websocket", lambda socket: socket.on("framereceived", self._frame))
