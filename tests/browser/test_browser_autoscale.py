@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import barriers
-from jupyter_page import Notebook
+from jupyter_page import PATIENCE_S, Notebook
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -89,6 +90,44 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     wide = page.evaluate("() => { const one = document.querySelector('.bl-view');"
                          "return one.scrollWidth - one.clientWidth; }")  # fmt: skip
     assert wide <= 0, "nothing sticks out at 800 pixels"
+
+
+def test_pool_of_a_cluster_is_seen_to_follow_a_formula_while_a_cell_waits(
+    notebook: Notebook,
+) -> None:
+    """Real nodes: as the cell goes on, the formula is written, tried and applied."""
+    notebook.open("""
+import batchlab as bl
+lab = bl.Lab()
+pool = lab.create_pool("p", target_dedicated_nodes=1, task_slots_per_node=2)
+pool.nodes.wait()
+job = lab.create_job("j", pool)
+""", """
+display(pool.auto_scale_lab())
+job.create_tasks(["/bin/sh -c 'while [ ! -e stop ]; do sleep 0.2; done'"] * 5)
+job.tasks.wait()
+""")  # fmt: skip
+    notebook.run(views=1)
+    page, view = notebook.page, notebook.view()
+    view.get_by_text("Reads well, and evaluates.").wait_for()
+    page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '1 1'")
+    text = view.get_by_role("textbox", name="formula")
+    checked(notebook, lambda: text.fill("$TargetDedicatedNodes = 2;"))
+    view.get_by_text("Now: dedicated nodes 1 → 2").wait_for()
+    view.get_by_role("button", name="Apply").click()
+    view.get_by_role("button", name="Apply: sure?").click()
+    view.get_by_text("Pool p follows this formula now").wait_for()
+    page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '2 2'")
+    view.get_by_role("tab", name="History").click()
+    view.locator(".bl-body tbody tr").first.wait_for()
+    chart = view.get_by_role("img", name="nodes and tasks over time")
+    spoken = view.locator(".bl-chart .bl-hidden")
+    deadline = time.monotonic() + PATIENCE_S
+    while "1 waiting, 4 running" not in spoken.inner_text():
+        assert time.monotonic() < deadline, spoken.inner_text()
+        chart.press("End")
+        page.wait_for_timeout(200)
+    notebook.kernel_interrupt()
 
 
 def test_text_of_formulas_and_names_is_never_read_as_html(notebook: Notebook) -> None:
