@@ -127,7 +127,16 @@ class BatchHost(SchedulerPlugin):
             {f"batchlab_{name}@{self.account}": do for name, do in handlers.items()}
         )
         scheduler.stream_handlers[messages.reports_op(self.account)] = self._take_reports
+        self._wakeful = asyncio.ensure_future(self._stay_awake())
         self._begun = True
+
+    async def _stay_awake(self) -> None:
+        """Dask sees its own tasks only: a cluster with an idle time-out would end amid ours."""
+        scheduler = self._scheduler
+        while scheduler.idle_timeout:
+            if any(node.runs for node in self.engine.core.nodes.values()):
+                scheduler.idle_since = None
+            await asyncio.sleep(scheduler.idle_timeout / 8)
 
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -360,6 +369,7 @@ class BatchHost(SchedulerPlugin):
             await asyncio.shield(self._closed)
 
     async def _end(self) -> None:
+        self._wakeful.cancel()
         self.engine.report(LabClosing())
         self._watch(())
         self.wake_at(None)

@@ -115,3 +115,15 @@ def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
     with pytest.raises(BatchError) as refused:
         DaskConnection.attach("tcp://127.0.0.1:9")
     assert refused.value.code == "ResourceNotFound"
+
+
+def test_cluster_with_an_idle_time_out_does_not_end_amid_a_run(tmp_path):
+    impatient = dask.config.set({"distributed.scheduler.idle-timeout": "1s"})
+    with impatient, LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
+                                 dashboard_address=":0") as cluster:  # fmt: skip
+        lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path)
+        make_pool(lab)
+        add_tasks(lab, "sleep 3")
+        assert finish(lab)[0].exit_code == 0
+        until(lambda: cluster.scheduler.idle_since)  # nothing is left to do
+        lab.close()
