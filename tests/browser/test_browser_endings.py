@@ -25,7 +25,7 @@ def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(
     notebook.run(views=4)
     notebook.until_counts(0, 1, 0, 0, number=1)
     notebook.panel("Faults", "What if", number=0)
-    waiting = notebook.panel("Waiting", "No task is waiting", number=1)
+    waiting = notebook.panel("Waiting", "Nothing is waiting", number=1)
     notebook.view(2).locator(".bl-grid canvas").press("Home")
     notebook.view(2).locator(".bl-body").get_by_text("1 of 4 in use").wait_for()
     notebook.execute("job.create_task('more', 'true', required_slots=4)")
@@ -66,7 +66,7 @@ def test_kernel_that_is_restarted_is_told_of_and_what_was_seen_stays(notebook: N
     notebook.run(views=2)
     notebook.until_counts(0, 1, 0, 0)
     assert notebook.view(0).locator(".bl-notice").inner_text() == ""
-    notebook.panel("Waiting", "No task is waiting")
+    notebook.panel("Waiting", "Nothing is waiting")
 
 
 def test_kernel_that_dies_is_told_of(notebook: Notebook) -> None:

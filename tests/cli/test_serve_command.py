@@ -56,8 +56,9 @@ def test_lab_interrupted_twice_leaves_no_process_and_no_file(
             )
             client.create_task("j", m.BatchTaskCreateOptions(id="t", command_line="sleep 3600"))
             until(lambda: client.get_task("j", "t").state == "running")
-        children = psutil.Process(lab.process.pid).children(recursive=True)
-        assert any(child.name() == "sleep" for child in children)
+        service = psutil.Process(lab.process.pid)
+        until(lambda: any(child.name() == "sleep" for child in service.children(recursive=True)))
+        children = service.children(recursive=True)
         lab.process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             lab.process.wait(0.1)

@@ -208,7 +208,7 @@ async function download(view, path) {
 
 export const faults = {
   title: "Faults",
-  wants: (view) => (view.log.ended ? null : { what: "faults", ...view.target() }),
+  wants: (view) => (view.log.ended && !view.shared.gone ? null : { what: "faults", ...view.target() }),
   empty: "Nothing can be done to it any more.",
   draw(body, value, view) {
     fill(body,

@@ -115,7 +115,7 @@ def test_instances_find_each_other_and_exchange_data(lab):
 def test_instances_that_cannot_be_coordinated_fail_as_one_and_are_repeated(lab):
     pool = talking(lab)
     job = lab.create_job("j", pool)
-    script = sh("[ $AZ_BATCH_IS_CURRENT_NODE_MASTER = true ] || exit 4")
+    script = sh("sleep 1; [ $AZ_BATCH_IS_CURRENT_NODE_MASTER = true ] || exit 4")  # all begin
     limits = bl.TaskConstraints(max_task_retry_count=1)
     task = together(job, sh("echo never"), script, constraints=limits)
     task.wait(timeout=SOON)
