@@ -20,36 +20,6 @@ from batchlab.handles.task import Task
 from batchlab.lab import BaseLab
 
 
-@pytest.fixture
-def connection() -> FakeConnection:
-    return FakeConnection(ListTaskIds=[])
-
-
-@pytest.fixture
-def lab(connection: FakeConnection) -> BaseLab:
-    return BaseLab(connection, "Lab()")
-
-
-@pytest.fixture
-def pool(connection: FakeConnection) -> Pool:
-    return Pool(connection, "render")
-
-
-@pytest.fixture
-def node(connection: FakeConnection) -> Node:
-    return Node(connection, "render", "n1")
-
-
-@pytest.fixture
-def job(connection: FakeConnection) -> Job:
-    return Job(connection, "frames")
-
-
-@pytest.fixture
-def task(connection: FakeConnection) -> Task:
-    return Task(connection, "frames", "t1")
-
-
 def test_create_pool_asks_for_the_pool(lab: BaseLab, connection: FakeConnection) -> None:
     pool = lab.create_pool(
         "render",
