@@ -12,7 +12,6 @@ from batchlab.core.questions import (
 )
 from batchlab.core.specs import JobConstraints, JobSpec
 from batchlab.core.views import JobView, PreparationView
-from batchlab.errors import InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Call, Response, Wire
@@ -37,10 +36,6 @@ def create_job(call: Call) -> Response:
     """POST /jobs."""
     unknown: Unknown = {}
     spec = read(JobSpec, call.json(), unknown)
-    if not spec.id:
-        raise InvalidRequest(
-            "MissingRequiredProperty", "the job needs an id", {"PropertyName": "id"}
-        )
     call.request(inputs.CreateJob(spec=spec))
     view = _view(call, spec.id)
     call.kept.put(("job", spec.id), view.creation_time, unknown)

@@ -23,10 +23,6 @@ def create_pool(call: Call) -> Response:
     """POST /pools."""
     unknown: Unknown = {}
     spec = read(PoolSpec, call.json(), unknown)
-    if not spec.id:
-        raise InvalidRequest(
-            "MissingRequiredProperty", "the pool needs an id", {"PropertyName": "id"}
-        )
     call.request(inputs.CreatePool(spec=spec))
     view = _view(call, spec.id)
     call.kept.put(("pool", spec.id), view.creation_time, unknown)
