@@ -41,7 +41,12 @@ class Sentences(list[str]):
     def _repr_html_(self) -> str:
         # The classes keep notebooks from reading what is between two $ as mathematics.
         head = '<ul class="mathjax_ignore tex2jax_ignore">'
-        return head + "".join(f"<li>{escape(line)}</li>" for line in self) + "</ul>"
+        return head + "".join(f"<li>{_with_code(line)}</li>" for line in self) + "</ul>"
+
+
+def _with_code(line: str) -> str:
+    parts = escape(line).split("`")
+    return "".join(f"<code>{part}</code>" if odd % 2 else part for odd, part in enumerate(parts))
 
 
 def explain(run: AutoScaleRun) -> Sentences:

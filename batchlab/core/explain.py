@@ -269,10 +269,9 @@ def _group_reason(
     if code == "Busy":
         free, have = max(node.free for node in nodes), pool.spec.task_slots_per_node
         need = "1 slot" if slots == 1 else f"{slots} slots"
-        text = (
-            f"{which[0].upper()}{which[1:]}{of} {are} full: the task needs {need}, and at most "
-            f"{free} of {have} {'is' if free == 1 else 'are'} free."
-        )
+        most = f"at most {free} of {have} {'is' if free == 1 else 'are'}" if free else "none is"
+        head = f"{which[0].upper()}{which[1:]}{of} {are} full"
+        text = f"{head}: the task needs {need}, and {most} free."
     elif code == "Coming":
         states = sorted({node.phase.state for node in nodes})
         text = f"{which[0].upper()}{which[1:]}{of} {are} not up yet ({', '.join(states)})."
@@ -316,15 +315,19 @@ def _ahead(pool: PoolRecord, job: JobRecord) -> list[Reason]:
         names = ", ".join(f"{other.spec.id!r} ({other.spec.priority})" for other in higher[:3])
         more = f" and {len(higher) - 3} more" if len(higher) > 3 else ""
         text = (
-            f"{waiting} queued tasks of jobs with a higher priority than {mine} go first: "
-            f"{names}{more}."
+            f"{waiting} queued task{'s' * (waiting != 1)} of jobs with a higher priority than "
+            f"{mine} go{'es' * (waiting == 1)} first: {names}{more}."
         )
         reasons.append(Reason(code="HigherPriority", text=text))
     equal = [other for other in pool.ready.get(mine, {}).values() if other is not job]
     if equal:
-        text = f"{len(equal)} other jobs of priority {mine} take turns with this one."
+        count = len(equal)
+        text = (
+            f"{count} other job{'s' * (count != 1)} of priority {mine} take{'s' * (count == 1)} "
+            "turns with this one."
+        )
         reasons.append(Reason(code="EqualPriority", text=text))
     if job.active > 1:
-        text = f"{job.active} tasks of this job are queued; the longest waiting goes first."
+        text = f"Of the {job.active} queued tasks of this job the longest waiting goes first."
         reasons.append(Reason(code="Queue", text=text))
     return reasons

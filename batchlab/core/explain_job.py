@@ -66,7 +66,8 @@ def _queued(core: Core, job: JobRecord) -> Iterable[Reason]:
     for kind, tasks in kinds.items():
         managing, slots, count = kind
         for reason in explain_queued(core, job, slots, manager=managing, instances=count):
-            yield _of(reason, tasks, examples[kind])
+            # In which order they go holds up none of them.
+            yield _of(reason, 0 if reason.code == "Queue" else tasks, examples[kind])
     if unmet:
         yield _dependent(core, job, unmet)
 

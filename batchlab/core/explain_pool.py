@@ -150,8 +150,8 @@ def _full(pool: PoolRecord) -> list[Reason]:
     slots = pool.spec.task_slots_per_node
     more = -(-waiting // slots)
     text = (
-        f"All {len(taking) * slots:,} slots of the {_nodes(len(taking))} that take tasks are in "
-        f"use, and {waiting:,} task{'s' * (waiting != 1)} wait{'s' * (waiting == 1)}."
+        f"All slots of its nodes that take tasks are in use: {len(taking) * slots:,} on "
+        f"{_nodes(len(taking))}."
     )
     remedy = f"a task that ends, or more nodes: {more:,} more would take all at once"
     return [Reason(code="Busy", text=text, remedy=remedy, tasks=waiting)]

@@ -57,6 +57,7 @@ from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.progressing import job_of, progressing
+from batchlab.handles.results import TaskList
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given, seconds, verb
 
@@ -156,7 +157,7 @@ class Job(Handle, Awaited, Calling):
         Examples
         --------
         >>> job.explain()  # doctest: +SKIP
-        94 tasks: 3 nodes are full: the task needs 1 slot, and at most 0 of 1 are free.
+        94 tasks: 3 nodes are full: the task needs 1 slot, and none is free.
             -> a task that ends, or more nodes: pool.resize(...)
         """
         reasons = self._connection.ask(ExplainJob(job_id=self._id))
@@ -203,7 +204,7 @@ class Job(Handle, Awaited, Calling):
         return self.create_tasks([spec])[0]
 
     @verb
-    def create_tasks(self, tasks: Iterable[TaskSpec | str]) -> list[Task]:
+    def create_tasks(self, tasks: Iterable[TaskSpec | str]) -> TaskList:
         """Add many tasks: all of them or, when one is refused, none.
 
         Parameters
@@ -215,7 +216,7 @@ class Job(Handle, Awaited, Calling):
         specs = self._specs(tasks)
         if specs:
             self._connection.request(CreateTasks(job_id=self._id, specs=specs))
-        return [Task(self._connection, self._id, spec.id) for spec in specs]
+        return TaskList(Task(self._connection, self._id, spec.id) for spec in specs)
 
     def _specs(self, tasks: Any) -> tuple[TaskSpec, ...]:
         owner = "Job.create_tasks"

@@ -1,6 +1,7 @@
 """Simulations as plotly figures: nodes above, tasks below, over the same hours.
 
-Colours are Okabe and Ito's, which colour-blind people can tell apart.
+Colours are those of the live displays, Okabe and Ito's, which colour-blind people can tell apart.
+Paper and ink, of reports too, suit light and dark pages alike.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from typing import Any
 
 from batchlab.laboratory.results import Simulation, missing
 
-__all__ = ["comparison_figure", "simulation_figure"]
+__all__ = ["INK", "comparison_figure", "dress", "simulation_figure"]
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a900")
+INK = "#767c85"
+"""Readable on white and on black."""
+_LINE = "rgba(128, 128, 128, .28)"
+_IDLE = "rgba(139, 147, 160, .75)"
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#b8a900")
 
 
 def simulation_figure(simulation: Simulation) -> Any:
@@ -30,9 +35,9 @@ def simulation_figure(simulation: Simulation) -> Any:
     _add(figure, 1, times, line["dedicated_nodes"], "dedicated nodes", _COLOURS[0], stack="nodes")
     if any(line["spot_nodes"]):
         _add(figure, 1, times, line["spot_nodes"], "spot nodes", _COLOURS[5], stack="nodes")
-    _add(figure, 1, times, target, "target", _COLOURS[6], dash="dot")
-    _add(figure, 1, times, line["idle_nodes"], "idle nodes", _COLOURS[4])
-    _add(figure, 2, times, line["waiting_tasks"], "waiting tasks", _COLOURS[1])
+    _add(figure, 1, times, target, "target", _COLOURS[1], dash="dot")
+    _add(figure, 1, times, line["idle_nodes"], "idle nodes", _IDLE, fill=True)
+    _add(figure, 2, times, line["waiting_tasks"], "waiting tasks", _COLOURS[4])
     _add(figure, 2, times, line["running_tasks"], "running tasks", _COLOURS[2])
     return figure
 
@@ -49,30 +54,46 @@ def comparison_figure(simulations: Mapping[str, Simulation]) -> Any:
     return figure
 
 
+def dress(figure: Any, **more: Any) -> None:
+    """Give a figure of plotly the look of all of them; `more` is its layout's."""
+    axis = {"gridcolor": _LINE, "linecolor": _LINE, "zeroline": False, "automargin": True}
+    figure.update_layout(
+        template="none", font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0,
+                "traceorder": "normal", "bgcolor": "rgba(0,0,0,0)"},
+        hoverlabel={"namelength": -1}, **more,
+    )  # fmt: skip
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis, rangemode="tozero")
+
+
 def _empty(above: str, below: str) -> Any:
     try:
         import plotly.subplots as plotly  # type: ignore[import-untyped]  # noqa: PLC0415
     except ModuleNotFoundError:
         raise missing("plotly", "a figure") from None
     figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    figure.update_yaxes(title_text=above, rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text=below, rangemode="tozero", row=2, col=1)
-    figure.update_layout(
-        height=480, margin={"l": 60, "r": 20, "t": 20, "b": 40}, hovermode="x unified",
-        template="plotly_white",
-    )  # fmt: skip
+    dress(figure, height=440, margin={"l": 66, "r": 16, "t": 16, "b": 8}, hovermode="x unified",
+          modebar={"orientation": "v"})  # fmt: skip
+    # The same edge for both, so that their scales stand below each other.
+    figure.update_yaxes(automargin=False, nticks=5)
+    figure.update_yaxes(title_text=above, row=1, col=1)
+    figure.update_yaxes(title_text=below, row=2, col=1)
     return figure
 
 
 def _add(
     figure: Any, row: int, times: list[datetime], values: list[float], name: str,
     colour: str, *, stack: str | None = None, dash: str | None = None, group: str | None = None,
-    legend: bool = True,
+    legend: bool = True, fill: bool = False,
 ) -> None:  # fmt: skip
-    line: dict[str, Any] = {"color": colour, "shape": "hv", "width": 1.5, "dash": dash}
+    width = 0 if fill else 1.5
+    line: dict[str, Any] = {"color": colour, "shape": "hv", "width": width, "dash": dash}
     figure.add_scatter(
         x=times, y=values, name=name, mode="lines", line=line, stackgroup=stack,
         legendgroup=group, showlegend=legend, row=row, col=1,
+        **({"fill": "tozeroy", "fillcolor": colour} if fill else {}),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from batchlab.handles.costs import money
+from batchlab.laboratory.figures import INK, dress
 from batchlab.laboratory.results import missing
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
@@ -20,16 +21,13 @@ from batchlab.reports.series import Series
 from batchlab.reports.story import by
 from batchlab.reports.waiting import REASONS
 
-__all__ = ["INK", "figures"]
+__all__ = ["figures"]
 
-INK = "#767c85"
-"""Readable on white and on black."""
-LINE = "rgba(128, 128, 128, .28)"
 POINTS, BINS, ROWS = 500, 36, 25
 
 _ACTIVITY = {
     "tasks": "#009e73", "preparation": "#56b4e9", "release": "#cc79a7", "starttask": "#e6c700",
-    "idle": "#c4c8cf", "boot": "#8d939c", "down": "#d55e00",
+    "idle": "rgba(139, 147, 160, .45)", "boot": "#8d939c", "down": "#d55e00",
 }  # fmt: skip
 _REASON = {
     "slots": "#e69f00", "others": "#b36b00", "starting": "#e6c700", "no nodes": "#8d939c",
@@ -59,23 +57,11 @@ def figures(numbers: Numbers) -> dict[str, Any]:
     found = {}
     for name, make in makers.items():
         figure = go.Figure()
-        _dress(figure)
+        dress(figure, height=300, margin={"l": 12, "r": 16, "t": 48, "b": 8},
+              modebar={"orientation": "v"})  # fmt: skip
         if make(figure, numbers):
             found[name] = figure
     return found
-
-
-def _dress(figure: Any) -> None:
-    axis = {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "automargin": True}
-    figure.update_layout(
-        template="none", height=300, margin={"l": 12, "r": 16, "t": 76, "b": 8},
-        font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal",
-                "bgcolor": "rgba(0,0,0,0)"},
-        xaxis=axis, yaxis={**axis, "rangemode": "tozero"}, modebar={"orientation": "v"},
-        hoverlabel={"namelength": -1},
-    )  # fmt: skip
 
 
 def _title(figure: Any, title: str, of_y: str = "", of_x: str = "") -> bool:
@@ -245,7 +231,9 @@ def _cost(figure: Any, numbers: Numbers) -> bool:
 
 def _flat(figure: Any, rows: int) -> None:
     """Bars that lie: as high as there are rows of them."""
-    figure.update_layout(height=150 + 28 * rows, xaxis={"rangemode": "tozero"})
+    named = sum(trace.name is not None for trace in figure.data) > 1
+    height = 100 + 28 * rows + 30 * named
+    figure.update_layout(height=height, xaxis={"rangemode": "tozero"}, showlegend=named)
     figure.update_yaxes(showgrid=False)
 
 

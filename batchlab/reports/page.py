@@ -33,7 +33,7 @@ header { display: flex; align-items: center; gap: 12px; margin-bottom: 18px; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0; font-weight: 650; overflow-wrap: anywhere;
   unicode-bidi: plaintext; }
 h1 small { font-weight: 400; color: var(--muted); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(124px, 1fr)); gap: 12px;
   margin: 0 0 16px; padding: 0; list-style: none; }
 .tiles li, section { background: var(--raised); border: 1px solid var(--line);
   border-radius: 10px; }

@@ -66,7 +66,10 @@ def sentences(numbers: Numbers) -> list[tuple[str, str]]:
         told.append(("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {REASONS[most]}"))
     if numbers.preparation_hours:
         part = numbers.preparation_share
-        beside = "" if part is None else f", {part:.0%} of what the tasks took"
+        beside = ""
+        if part is not None:
+            much = f"{part:.0%} of" if part < 10 else f"{part:,.0f} times"
+            beside = f", {much} what the tasks took"
         told.append(("Preparation", hours(numbers.preparation_hours) + beside))
     if numbers.utilisation is not None:
         told.append(("Slots in use", f"{numbers.utilisation:.0%} of those there were"))

@@ -35,8 +35,10 @@ from batchlab.core.views import ExecutionInfo, JobView, PreparationView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost
+from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
+from batchlab.widgets.html import printable
 
 __all__ = ["ANSWERS", "answer"]
 
@@ -158,8 +160,21 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
         _part(f"Pool {pool.id}", connection.ask(ExplainPool(pool_id=pool.id)), "")
         for pool in pools[:EXPLAINED]
     ]
-    parts += [_job_part(connection, job, f"Job {job.id}") for job in jobs[:EXPLAINED]]
+    full = {
+        pool.id.lower() for pool, part in zip(pools, parts, strict=False)
+        if any(reason["code"] == "Busy" for reason in part["reasons"])
+    }  # fmt: skip
+    for job in jobs[:EXPLAINED]:
+        part = _job_part(connection, job, f"Job {job.id}")
+        if job.pool_id.lower() in full:
+            part["reasons"] = _but("Busy", part["reasons"])
+        parts.append(part)
     return _whole(title, parts, jobs)
+
+
+def _but(code: str, reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Reasons without what its pool said already, unless that is all there is to say."""
+    return [reason for reason in reasons if reason["code"] != code] or reasons
 
 
 def _whole(title: str, parts: list[dict[str, Any]], jobs: list[JobView]) -> dict[str, Any]:
@@ -284,7 +299,7 @@ def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
     place, path = _place(connection, asked), asked["path"]
     size = connection.files.stat(place, path).content_length or 0
     data = connection.files.read(place, path, max(0, size - TAIL), TAIL)
-    return {"text": _printable(data.decode(errors="replace")), "size": size}
+    return {"text": printable(data.decode(errors="replace")), "size": size}
 
 
 def _download(connection: Connection, asked: Question) -> dict[str, Any]:
@@ -325,15 +340,11 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 1000 else text[:999] + "…"
-
-
-def _printable(text: str) -> str:
-    # Control characters have no place on a page, and some of them turn writing around.
-    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
+    return printable(text if len(text) <= 1000 else text[:999] + "…")
 
 
 ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
+    "about": about,
     "node": _node,
     "task": _task,
     "why": _why,

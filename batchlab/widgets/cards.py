@@ -54,6 +54,7 @@ from batchlab.widgets.html import (
     details,
     join,
     muted,
+    node_text,
     none,
     state,
     table,
@@ -207,12 +208,12 @@ def _task(task: Task) -> Html:
 
 @draw.register
 def _pools(pools: Pools) -> Html:
-    return card("Pools", _filter(pools), [], _pool_table(pools.views()))
+    return card("Pools", _filter(pools), [], _pool_table(pools.views(), ""))
 
 
 @draw.register
 def _jobs(jobs: Jobs) -> Html:
-    return card("Jobs", _filter(jobs), [], _job_table(jobs.views()), colour="#e69f00")
+    return card("Jobs", _filter(jobs), [], _job_table(jobs.views(), ""), colour="#e69f00")
 
 
 @draw.register
@@ -265,7 +266,7 @@ for _card in (files_card, file_list_card, storage_card, container_card, blobs_ca
     draw.register(_card)
 
 
-def _pool_table(views: Sequence[PoolView]) -> Html:
+def _pool_table(views: Sequence[PoolView], caption: str = "Pools") -> Html:
     if not views:
         return none("pools")
     rows = [
@@ -279,10 +280,10 @@ def _pool_table(views: Sequence[PoolView]) -> Html:
         for view in views[:ROWS]
     ]
     columns = ("pool", "state", "allocation", "nodes", "by state")
-    return table("Pools", columns, rows, left_out=len(views) - len(rows))
+    return table(caption, columns, rows, left_out=len(views) - len(rows))
 
 
-def _job_table(views: Sequence[JobView]) -> Html:
+def _job_table(views: Sequence[JobView], caption: str = "Jobs") -> Html:
     if not views:
         return none("jobs")
     rows = [
@@ -296,16 +297,18 @@ def _job_table(views: Sequence[JobView]) -> Html:
         for view in views[:ROWS]
     ]
     columns = ("job", "state", "pool", "priority", "tasks")
-    return table("Jobs", columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
+    return table(caption, columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
 
 
 def _schedule_table(views: Sequence[JobScheduleView]) -> Html:
+    if not views:
+        return none("job schedules")
     rows = [
         (view.id, state(view.state), view.recent_job_id or "", time_text(view.next_run_time))
         for view in views[:ROWS]
     ]
     columns = ("job schedule", "state", "last job", "next job")
-    return table("Job schedules", columns, rows, left_out=len(views) - len(rows))
+    return table("", columns, rows, left_out=len(views) - len(rows))
 
 
 def _node_row(view: NodeView) -> tuple[str, ...]:
@@ -325,7 +328,7 @@ def _task_row(view: TaskView) -> tuple[str, ...]:
         view.id,
         state("failed" if failed else view.state),
         "" if view.exit_code is None else str(view.exit_code),
-        view.node_id or "",
+        node_text(view.node_id),
         code(view.command_line),
     )
 
@@ -333,7 +336,7 @@ def _task_row(view: TaskView) -> tuple[str, ...]:
 def _preparation_table(rows: Preparations) -> Html:
     cells = [
         (
-            row.node_id,
+            node_text(row.node_id),
             *_outcome(row.job_preparation_task_execution_info),
             *_outcome(row.job_release_task_execution_info),
         )
@@ -346,13 +349,14 @@ def _preparation_table(rows: Preparations) -> Html:
 def _sentences(explanation: Explanation) -> Html:
     if not explanation:
         return tag("p", repr(explanation))
-    return tag("ul", *map(_reason, explanation.reasons))
+    return tag("ul", *map(_reason, explanation.reasons), cls="bl-reasons")
 
 
 def _reason(reason: Reason) -> Html:
-    tasks = f" · {reason.tasks:,} task{'s' * (reason.tasks != 1)}" if reason.tasks else ""
-    remedy = tag("div", "→ ", reason.remedy) if reason.remedy else ""
-    return tag("li", reason.text, " ", muted(reason.code + tasks), remedy)
+    tasks = tag("strong", f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: ")
+    remedy = tag("div", "→ ", reason.remedy, cls="bl-muted") if reason.remedy else ""
+    words = (tasks if reason.tasks else "", reason.text, " ", muted(reason.code), remedy)
+    return tag("li", *words, cls="bl-lasting" if reason.lasting else "")
 
 
 def _outcome(info: ExecutionInfo | None) -> tuple[Html, str]:

@@ -6,6 +6,7 @@ lines are half transparent, which suits both. A state always has its name beside
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
@@ -18,7 +19,9 @@ __all__ = [
     "details",
     "join",
     "muted",
+    "node_text",
     "none",
+    "printable",
     "state",
     "table",
     "tag",
@@ -58,38 +61,60 @@ _COLOURS = {
 # What waits is the empty part of a bar.
 _BAR = {**_COLOURS, "active": "transparent"}
 
+MANY = 7
+"""Columns that fit on a narrow page; a table with more can be moved sideways, by keys too."""
+
 NO_MATH = "mathjax_ignore tex2jax_ignore"
 """Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
 
 _STYLE = """<style>
-.bl-card { position: relative; padding: 0 0 8px 40px; min-height: 26px; max-width: 60em;
-  color: var(--jp-content-font-color1, inherit); line-height: 1.45; }
-.bl-card .bl-icon { position: absolute; left: 0; top: 2px; width: 22px; height: 22px;
-  border-radius: 5px; border: 3px solid; }
-.bl-card h3.bl-title { margin: 0; font-size: 1.1em; font-weight: 600; }
-.bl-card .bl-muted { opacity: .65; }
-.bl-card p.bl-id { margin: 0 0 4px; }
-.bl-card table.bl-table { border-collapse: collapse; margin: 2px 0 6px; font-size: .95em;
+.bl-card { position: relative; padding: 2px 0 8px 30px; min-height: 26px; max-width: 62em;
+  color: var(--jp-content-font-color1, inherit); line-height: 1.45; font-size: 13px; }
+.bl-card .bl-icon { position: absolute; left: 0; top: 4px; width: 18px; height: 18px;
+  border-radius: 5px; border: 3px solid; box-sizing: border-box; }
+.bl-card h3.bl-title { margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 650;
+  line-height: 1.5; overflow-wrap: anywhere; }
+.bl-card h3.bl-title small { font-size: 13px; font-weight: 400; }
+.bl-card .bl-muted, .bl-card .bl-pairs strong, .bl-card h3.bl-title small {
+  color: var(--jp-content-font-color2, inherit); opacity: .85; }
+.bl-card .bl-pairs strong { font-weight: 400; }
+.bl-card table.bl-table { border-collapse: collapse; margin: 2px 0 8px; font-size: inherit;
   border: 0; }
 .bl-card table.bl-pairs { width: 100%; table-layout: fixed; }
-.bl-card .bl-table caption { text-align: left; font-weight: bold; padding: 4px 0 2px;
+.bl-card .bl-table caption { text-align: left; font-weight: 650; padding: 6px 0 2px;
   color: inherit; }
 .bl-card .bl-table tr:nth-child(n) { background: transparent; border: 0;
   border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .35)); }
 .bl-card .bl-table tr th, .bl-card .bl-table tr td { text-align: left; vertical-align: top;
-  padding: 3px 14px 3px 0; max-width: none; white-space: normal; overflow-wrap: break-word;
-  border: 0; }
-.bl-card .bl-table tr .bl-number { text-align: right; font-variant-numeric: tabular-nums; }
-.bl-card code { font-size: .9em; background: rgba(128, 128, 128, .15); padding: 1px 4px;
-  border-radius: 3px; color: inherit; white-space: pre-wrap; }
+  padding: 4px 14px 4px 0; max-width: none; white-space: normal; border: 0; font-weight: 400; }
+.bl-card .bl-table tr td { overflow-wrap: anywhere; min-width: 4.5em; }
+.bl-card .bl-table tr > :last-child { padding-right: 0; }
+.bl-card .bl-table tr th { vertical-align: bottom;
+  color: var(--jp-content-font-color2, inherit); }
+.bl-card .bl-table tr .bl-number { text-align: right; font-variant-numeric: tabular-nums;
+  min-width: 0; }
+.bl-card .bl-table tr td.bl-number { white-space: nowrap; }
+.bl-card .bl-wide { overflow-x: auto; scrollbar-width: thin; }
+.bl-card code { font-size: 12px; background: rgba(128, 128, 128, .15); padding: 1px 4px;
+  border-radius: 3px; color: inherit; white-space: pre-wrap; box-decoration-break: clone;
+  -webkit-box-decoration-break: clone; }
+.bl-card pre { font-size: 11.5px; line-height: 1.5; margin: 4px 0 8px; padding: 8px 10px;
+  background: rgba(128, 128, 128, .1); border-radius: 5px; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.bl-card p { margin: 0 0 6px; }
 .bl-card .bl-state { white-space: nowrap; }
-.bl-card .bl-dot { display: inline-block; width: .62em; height: .62em; margin-right: .4em;
-  border: 1px solid rgba(128, 128, 128, .9); border-radius: 2px; }
-.bl-card .bl-bar { display: inline-flex; width: 9em; height: .7em; margin-right: .6em;
-  border: 1px solid rgba(128, 128, 128, .6); border-radius: 3px; overflow: hidden; }
+.bl-card .bl-dot { display: inline-block; width: .65em; height: .65em; margin-right: .4em;
+  border-radius: 2px; box-sizing: border-box; border: 1px solid rgba(128, 128, 128, .7); }
+.bl-card .bl-bar { display: inline-flex; width: 11em; height: 8px; margin-right: .7em;
+  border-radius: 4px; overflow: hidden; background: rgba(128, 128, 128, .22); }
 .bl-card .bl-bar > span { display: block; height: 100%; }
-.bl-card details > summary { cursor: pointer; font-weight: bold; }
+.bl-card details { margin: 2px 0 6px; }
+.bl-card details > summary { cursor: pointer; }
 .bl-card ul { margin: 0; padding-left: 1.2em; }
+.bl-card ul.bl-reasons { list-style: none; padding: 0; }
+.bl-card ul.bl-reasons li { border-left: 3px solid #56b4e9; padding: 0 0 0 9px;
+  margin: 0 0 7px; }
+.bl-card ul.bl-reasons li.bl-lasting { border-left-color: #d55e00; }
 </style>"""
 
 
@@ -107,13 +132,13 @@ def join(children: Iterable[str], separator: str = "") -> Html:
     """Put texts one after the other; what is not HTML is escaped."""
     return Html(
         separator.join(
-            child if isinstance(child, Html) else escape(_printable(child)) for child in children
+            child if isinstance(child, Html) else escape(printable(child)) for child in children
         )
     )
 
 
-def _printable(text: str) -> str:
-    # A control character in HTML is an error, and some of them turn writing around.
+def printable(text: str) -> str:
+    """Text without control characters: they are errors in HTML, and some turn writing around."""
     return "".join(
         char if char.isprintable() or char in "\n\t " else "\N{REPLACEMENT CHARACTER}"
         for char in str(text)
@@ -123,16 +148,16 @@ def _printable(text: str) -> str:
 def card(
     title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = "#0072b2"
 ) -> Html:
-    """A card in Dask's manner: a square, a title, an id, properties in two columns, the rest."""
+    """A card in Dask's manner: a square, a title with an id, properties side by side, the rest."""
     cells = [tag("td", tag("strong", label + ":"), " ", value) for label, value in pairs if value]
-    if len(cells) % 2:
+    if len(cells) > 1 and len(cells) % 2:
         cells.append(tag("td"))
     rows = [tag("tr", *cells[i : i + 2]) for i in range(0, len(cells), 2)]
     body = tag("table", tag("tbody", *rows), cls="bl-table bl-pairs") if rows else ""
     square = tag("div", cls="bl-icon", style=f"border-color: {colour}; background: {colour}55")
-    subtitle = tag("p", name, cls="bl-id bl-muted") if name else ""
-    heading = tag("h3", title, cls="bl-title")
-    parts = (Html(_STYLE), square, heading, Html(subtitle), Html(body), *more)
+    named = (tag("small", title), " ", name) if name else (title,)
+    heading = tag("h3", *named, cls="bl-title")
+    parts = (Html(_STYLE), square, heading, Html(body), *more)
     return tag("div", *parts, cls=f"bl-card {NO_MATH}")
 
 
@@ -154,6 +179,9 @@ def table(
     ]
     grid = tag("table", tag("caption", caption) if caption else Html(), tag("thead", head),
                tag("tbody", *body), cls="bl-table")  # fmt: skip
+    if len(columns) > MANY:
+        name = caption or "a wide table"
+        grid = tag("div", grid, cls="bl-wide", tabindex="0", role="region", aria_label=name)
     note = tag("p", f"… and {left_out:,} more", cls="bl-muted") if left_out else Html()
     return join([grid, note])
 
@@ -171,6 +199,13 @@ def muted(text: str) -> Html:
 def none(what: str) -> Html:
     """What stands in place of an empty table."""
     return tag("p", f"no {what}", cls="bl-muted")
+
+
+def node_text(node_id: str | None) -> Html:
+    """A node by its number, as the live displays name it; the id is there for who points at it."""
+    found = re.search(r"_(\d+)-\d{8}t\d{6}z$", node_id or "")
+    short = f"node {found[1]}" if found else node_id or ""
+    return tag("span", short, title=node_id or "")
 
 
 def time_text(moment: datetime | None) -> str:

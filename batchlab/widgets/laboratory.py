@@ -12,7 +12,7 @@ from batchlab.widgets.html import Html, card, details, table, tag
 __all__ = ["comparison_card", "simulation_card"]
 
 _COLOUR = "#cc79a7"
-_NODES, _WAITING = "#0072b2", "#d55e00"
+_NODES, _WAITING = "#0072b2", "#e69f00"
 _WIDTH, _HEIGHT = 640, 60
 _NOTE = (
     "A task that still waited at the end counts with what it had waited. Stopped: running tasks "
@@ -45,7 +45,7 @@ def simulation_card(simulation: Simulation) -> Html:
 def comparison_card(comparison: Comparison) -> Html:
     """A row of figures for each formula, with its nodes over time."""
     rows = [
-        (name, _line(simulation.nodes, _NODES, 160, 22), *row[2:])
+        (name, _line(f"nodes of {name}", simulation.nodes, _NODES, 160, 22), *row[2:])
         for (name, simulation), row in zip(comparison.items(), comparison.rows(), strict=True)
     ]
     grid = table("", HEAD, rows, numbers=HEAD[2:])
@@ -71,10 +71,11 @@ def _evaluations(simulation: Simulation) -> str:
 
 def _chart(what: str, values: Sequence[float], colour: str) -> Html:
     caption = f"{what}, most {max(values, default=0):g}"
-    return tag("div", tag("div", caption, cls="bl-muted"), _line(values, colour, _WIDTH, _HEIGHT))
+    line = _line(caption, values, colour, _WIDTH, _HEIGHT)
+    return tag("div", tag("div", caption, cls="bl-muted"), line)
 
 
-def _line(values: Sequence[float], colour: str, width: int, height: int) -> Html:
+def _line(name: str, values: Sequence[float], colour: str, width: int, height: int) -> Html:
     """An area over time, no more points than there are pixels."""
     points = min(width, len(values))
     most = max(values, default=0) or 1
@@ -90,4 +91,5 @@ def _line(values: Sequence[float], colour: str, width: int, height: int) -> Html
     path = tag("path", d=f"M0 {height}{steps}V{height}Z", fill=colour, fill_opacity="0.35",
                stroke=colour)  # fmt: skip
     return tag("svg", path, xmlns="http://www.w3.org/2000/svg", width=str(width),
-               height=str(height), viewBox=f"0 0 {width} {height}", role="img")  # fmt: skip
+               height=str(height), viewBox=f"0 0 {width} {height}", role="img",
+               aria_label=name)  # fmt: skip

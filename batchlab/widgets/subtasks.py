@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchlab.handles.subtasks import Subtasks
-from batchlab.widgets.html import Html, card, state, table
+from batchlab.widgets.html import Html, card, node_text, state, table
 
 __all__ = ["subtask_card", "subtask_table"]
 
@@ -21,7 +21,7 @@ def subtask_table(rows: Subtasks) -> Html:
         (
             str(row.id),
             state(row.state),
-            row.node_id,
+            node_text(row.node_id),
             "" if row.exit_code is None else str(row.exit_code),
             row.failure_info.code if row.failure_info else "",
         )

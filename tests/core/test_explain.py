@@ -79,13 +79,13 @@ def test_explain_full_nodes_says_who_is_ahead(world: World) -> None:
     world.runs()
     full, higher, equal, queue = explain(world)
     assert (full.code, full.lasting) == ("Busy", False)
-    assert "needs 1 slot, and at most 0 of 2 are free" in full.text
+    assert "needs 1 slot, and none is free" in full.text
     assert (higher.code, higher.text) == (
         "HigherPriority",
-        "1 queued tasks of jobs with a higher priority than 0 go first: 'high' (9).",
+        "1 queued task of jobs with a higher priority than 0 goes first: 'high' (9).",
     )
     assert equal.code == "EqualPriority"
-    assert queue.text.startswith("2 tasks of this job are queued")
+    assert queue.text.startswith("Of the 2 queued tasks of this job")
 
 
 def test_explain_preparing_names_the_node_and_the_retries(world: World) -> None:

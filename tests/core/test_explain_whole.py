@@ -27,12 +27,12 @@ def test_explain_job_says_how_many_tasks_each_reason_holds_up(world: World) -> N
     world.tasks("a", "b", "c", "d", "e", "f")
     world.tasks("wide", required_slots=3)
     world.runs()
-    busy, queue, wide = of_job(world)
+    busy, wide, queue = of_job(world)
     assert (busy.code, busy.tasks, busy.example, busy.lasting) == ("Busy", 2, "e", False)
     assert busy.text.startswith("2 nodes are full")
     assert busy.remedy == "a task that ends, or more nodes: pool.resize(...)"
-    assert (queue.code, queue.tasks) == ("Queue", 2)
     assert (wide.code, wide.tasks, wide.example, wide.lasting) == ("TooManySlots", 1, "wide", True)
+    assert (queue.code, queue.tasks, queue.example) == ("Queue", 0, "e")
 
 
 def test_explain_job_in_which_all_runs_has_no_reason(world: World) -> None:
@@ -51,7 +51,7 @@ def test_explain_job_tells_of_tasks_that_wait_for_others(world: World) -> None:
     run = world.run()
     found = {reason.code: reason for reason in of_job(world)}
     assert {code: reason.tasks for code, reason in found.items()} == {
-        "Dependencies": 2, "Busy": 1, "Queue": 1,
+        "Dependencies": 2, "Busy": 1, "Queue": 0,
     }  # fmt: skip
     assert found["Busy"].example == "b"
     dependent = found["Dependencies"]
@@ -213,7 +213,5 @@ def test_explain_pool_that_is_full_says_how_many_nodes_would_do(world: World) ->
     world.runs()
     (reason,) = of_pool(world)
     assert (reason.code, reason.tasks, reason.lasting) == ("Busy", 5, False)
-    assert reason.text == (
-        "All 4 slots of the 2 nodes that take tasks are in use, and 5 tasks wait."
-    )
+    assert reason.text == "All slots of its nodes that take tasks are in use: 4 on 2 nodes."
     assert reason.remedy.endswith("3 more would take all at once")

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from batchlab.core.inputs import LabClosing, Request
 from batchlab.core.machine import Core
 from batchlab.core.outputs import RunKind
@@ -154,7 +156,9 @@ class SimulatedConnection:
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
         """What has happened from change number `since` on; answers at once, even if closed."""
-        return self._history.since(since, self.now())
+        batch = self._history.since(since, self.now())
+        over = self._closed and not batch.more
+        return msgspec.structs.replace(batch, over="the lab is closed") if over else batch
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Let a node be lost, as when its machine breaks."""

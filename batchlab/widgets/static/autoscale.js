@@ -50,7 +50,7 @@ export class AutoScaleView {
       h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
         this.heading, this.where, h("span", { class: "bl-space" }), this.tally),
       h("div", { class: "bl-desk" }, this.buildEditor(),
-        h("aside", { class: "bl-side", "aria-label": "what it does" },
+        h("div", { class: "bl-side" },
           this.tabs.element, this.body)),
       this.curve.element, this.curve.tip);
     this.open("values");

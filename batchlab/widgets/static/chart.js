@@ -48,7 +48,7 @@ export function corners(times, values, from, to, x, y) {
 export function chartLayout(width, height, from, to, sets) {
   const inner = Math.max(1, width - GUTTER - 8);
   const span = Math.max(to - from, 1);
-  const tall = (height - 18 - 24) / 2;
+  const tall = (height - 18 - 29) / 2;
   const most = (names) => roundTop(Math.max(0, ...sets.flatMap((lines) =>
     names.flatMap((name) => lines[name].reduce((top, value) => Math.max(top, value), 0)))));
   const band = (top, names) => {

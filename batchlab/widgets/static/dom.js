@@ -33,6 +33,18 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Words in which code stands between backticks.
+export function withCode(text) {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+}
+
+// The same in an element, drawn anew only when they differ.
+export function tell(element, text) {
+  if (element.dataset.told === text) return;
+  element.dataset.told = text;
+  fill(element, h("span", {}, withCode(text)));
+}
+
 export function button(text, props) {
   return h("button", { type: "button", ...props }, text);
 }

@@ -7,7 +7,7 @@ import { band, ticks, upTo } from "./layout.js";
 export function drawGrid(context, width, height, picture) {
   const { layout, nodes, moment, theme } = picture;
   const { size, gap, columns } = layout;
-  context.clearRect(0, 0, width, height);
+  context.clearRect(-4, -4, width + 4, height + 4);
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.font = `600 ${Math.max(9, Math.round(size * 0.46))}px ${theme.font}`;
@@ -23,9 +23,12 @@ export function drawGrid(context, width, height, picture) {
       context.beginPath();
       context.roundRect(x, y, size, size, Math.min(6, size / 5));
       context.fill();
-      if (name === "idle" || name === "preempted") outline(context, theme.line, 1);
+      if (name === "idle" || name === "preempted") outline(context, theme.line, x, y, size);
       if (!picture.dedicated[node]) stripes(context, x, y, size, inkOn(solid(fill, theme)));
-    } else context.fillRect(x, y, size, size);
+    } else {
+      context.fillStyle = name === "idle" ? theme.faint : colour;
+      context.fillRect(x, y, size, size);
+    }
     const lanes = picture.lanes;
     const full = moment.used[node] / lanes;
     const slim = lanes > 1 && size >= 12;
@@ -33,13 +36,13 @@ export function drawGrid(context, width, height, picture) {
       context.fillStyle = inkOn(solid(fill, theme));
       context.fillText(letter, x + size / 2, y + size / 2 + (slim ? -size * 0.08 : 0.5));
     }
-    if (slim && full > 0) pips(context, x, y, size, moment.used[node], lanes, solid(fill, theme));
+    if (slim && (full > 0 || name === "idle")) pips(context, x, y, size, moment.used[node], lanes, solid(fill, theme));
     context.globalAlpha = 1;
     if (node === picture.selected || node === picture.hovered) {
       context.lineWidth = node === picture.selected ? 2.5 : 1.5;
       context.strokeStyle = node === picture.selected ? theme.accent : theme.ink;
       context.beginPath();
-      const out = Math.min(gap / 2, 1.5);
+      const out = Math.max(Math.min(gap / 2, 1.5), (9 - size) / 2); // to be seen around small ones
       context.roundRect(x - out, y - out, size + 2 * out, size + 2 * out, Math.min(7, size / 4));
       context.stroke();
     }
@@ -50,9 +53,12 @@ function solid(fill, theme) {
   return /^#[0-9a-f]{6}$/i.test(fill) ? fill : theme.dark ? "#222222" : "#ffffff";
 }
 
-function outline(context, colour, width) {
+// A fine line within the edge of a cell.
+function outline(context, colour, x, y, size) {
   context.strokeStyle = colour;
-  context.lineWidth = width;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.roundRect(x + 0.5, y + 0.5, size - 1, size - 1, Math.min(6, size / 5));
   context.stroke();
 }
 
@@ -107,7 +113,7 @@ export function drawTimeline(context, width, height, picture) {
   context.beginPath();
   context.rect(gutter, 0, width - gutter, height - AXIS);
   context.clip();
-  for (const layer of ["hooks", "tasks", "failures"]) drawRuns(context, picture, x, height - AXIS, layer);
+  for (const layer of ["waits", "hooks", "tasks", "failures"]) drawRuns(context, picture, x, height - AXIS, layer);
   if (picture.time !== Infinity) {
     context.fillStyle = theme.accent;
     context.fillRect(x(picture.time) - 1, 0, 2, height - AXIS);
@@ -144,10 +150,11 @@ function drawAxis(context, width, height, picture, x) {
 }
 
 function drawRuns(context, picture, x, height, layer) {
-  const tasks = layer !== "hooks";
+  const tasks = layer === "tasks" || layer === "failures";
   const failed = picture.outcomes.indexOf("failure");
   const { log, win, rows, rowOf, lanesOf, time, now, kinds, outcomes, theme } = picture;
   const { start, node, job, kind, lane, slots, attempt } = log.tables.runs;
+  const waiting = kinds.indexOf("waiting");
   const until = Math.min(time, win.to);
   const count = upTo(start, log.rows.runs, until);
   const drawn = new Float32Array(log.rows.nodes).fill(-1e9);
@@ -157,7 +164,9 @@ function drawRuns(context, picture, x, height, layer) {
   context.textBaseline = "middle";
   context.textAlign = "left";
   for (let i = 0; i < count; i++) {
-    if (slots[i] > 0 !== tasks || rowOf[node[i]] < 0) continue;
+    const waits = kind[i] === waiting;
+    if (waits !== (layer === "waits") || rowOf[node[i]] < 0) continue;
+    if (!waits && slots[i] > 0 !== tasks) continue;
     if (picture.job >= 0 && job[i] !== picture.job && kind[i] !== 0) continue;
     if (picture.label !== null && log.names.labels[i] !== picture.label) continue;
     const over = log.endAt[i] <= time;
@@ -172,7 +181,6 @@ function drawRuns(context, picture, x, height, layer) {
     if (right <= drawn[node[i]] && each < 8) continue;
     if (right - left < 2) drawn[node[i]] = right + 0.4;
     const [top, tall] = band(lane[i], slots[i], lanesOf(node[i]), each);
-    const waits = kinds[kind[i]] === "waiting";
     context.globalAlpha = waits ? 0.45 : 1;
     context.fillStyle = colours[kind[i]][over ? log.outcome[i] : outcomes.length];
     const wide = Math.max(right - left - (right - left > 3 ? 1 : 0), bad ? 2.5 : 1);
@@ -219,14 +227,24 @@ function inscribe(context, picture, run, over, x, y, width, height) {
   const mark = outcome === "failure" ? "✕ " : outcome === "retry" ? "✕↻ " : outcome === "lost" ? "⚡ "
     : attempt[run] ? "↻ " : "";
   const label = HOOK_NAMES[name] || log.names.labels[run];
-  const text = mark + (name === "subtask" ? `⋯ ${label}` : label);
-  context.save();
-  context.beginPath();
-  context.rect(x + 2, y, Math.max(0, Math.min(width, 4000) - 4), height);
-  context.clip();
+  const left = Math.max(x + 4, picture.gutter + 3);
+  const text = shortened(context, mark + (name === "subtask" ? "⋯ " : ""), label, x + width - left - 3,
+    name in HOOK_NAMES);
+  if (!text) return;
   context.fillStyle = inkOn(context.fillStyle);
-  context.fillText(text, Math.max(x + 4, picture.gutter + 3), y + height / 2 + 0.5);
-  context.restore();
+  context.fillText(text, left, y + height / 2 + 0.5);
+}
+
+// As much of a name as there is room for. Of an id the end is kept: that is where ids differ.
+function shortened(context, mark, label, room, word) {
+  const wide = (text) => context.measureText(text).width;
+  const text = mark + label;
+  const whole = wide(text);
+  if (whole <= room) return text;
+  const fit = Math.floor(((room - wide(`${mark}…`)) * text.length) / whole);
+  if (fit < (word ? 4 : 2)) return wide(mark) <= room ? mark.trim() : "";
+  const part = word ? `${mark}${label.slice(0, fit)}…` : `${mark}…${label.slice(-fit)}`;
+  return wide(part) <= room ? part : "";
 }
 
 function drawNames(context, height, picture) {

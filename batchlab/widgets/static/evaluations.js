@@ -1,6 +1,6 @@
 // What a formula decides and why, and what it decided before.
 
-import { h } from "./dom.js";
+import { h, withCode } from "./dom.js";
 import { clock } from "./format.js";
 
 const OUTCOMES = { tried: "only tried", resized: "began a resize", unchanged: "changed nothing",
@@ -11,11 +11,11 @@ function headRow(...names) {
 }
 
 function sentences(why) {
-  return h("ul", { class: "bl-sentences" }, why.map((one) => h("li", {}, one)));
+  return h("ul", { class: "bl-sentences" }, why.map((one) => h("li", {}, withCode(one))));
 }
 
 function change([before, after]) {
-  return before === after ? `stays at ${after}` : `${before} → ${after}`;
+  return before === after ? `stay at ${after}` : `${before} → ${after}`;
 }
 
 function decision(run) {
@@ -45,7 +45,7 @@ export function samplesPanel(run) {
     h("tbody", {}, run.samples.map((one) => h("tr", {}, h("td", {}, String(one.line)),
       h("th", { scope: "row" }, h("code", {}, `${one.variable}.${one.method}`)),
       h("td", {}, one.end > one.start ? `${clock(one.start)} to ${clock(one.end)}` : clock(one.end)),
-      h("td", {}, share(one), `${one.received} of ${one.wanted}`,
+      h("td", {}, h("span", { class: "bl-whole" }, share(one), `${one.received} of ${one.wanted}`),
         one.required === null ? "" : h("small", { class: "bl-muted" }, ` at least ${Math.round(one.required)} %`))))));
 }
 

@@ -1,7 +1,7 @@
 // The nodes of a pool, a cell for each: colour and letter for the state, marks for slots in use.
 
 import { drawGrid } from "./draw.js";
-import { fill, fit, h, OWN_KEYS, say } from "./dom.js";
+import { fill, fit, h, OWN_KEYS, say, tell } from "./dom.js";
 import { NODE_LOOK, nodeName, duration, plural } from "./format.js";
 import { cellAt, gridLayout } from "./layout.js";
 
@@ -40,10 +40,11 @@ export class Grid {
       counts[name] = (counts[name] || 0) + 1;
     }
     this.drawLegend(counts);
-    this.canvas.hidden = !this.nodes.length;
+    this.legend.hidden = this.canvas.hidden = !this.nodes.length;
+    this.element.classList.toggle("bl-blank", !this.nodes.length && !this.view.shown().order.length);
     this.empty.hidden = this.nodes.length > 0;
     if (!this.nodes.length) {
-      say(this.empty, this.whyNone());
+      tell(this.empty, this.whyNone());
       return;
     }
     const height = Math.max(this.layout.height, 1) + 4;
@@ -67,7 +68,8 @@ export class Grid {
     const pool = view.poolNumber();
     const { schema } = view.log;
     if (view.kind === "lab" && !view.log.names.pools.some((_, i) => view.alive(i))) {
-      return "No pools yet. lab.create_pool(\"render\", target_dedicated_nodes=2) makes one.";
+      return `${view.log.names.pools.length ? "No pool is left." : "No pools yet."} `
+        + "`lab.create_pool(\"render\", target_dedicated_nodes=2)` makes one.";
     }
     if (pool === -2) return "The pool of this job is not there.";
     const sizes = view.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
@@ -76,7 +78,7 @@ export class Grid {
     const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
     const resizing = sizes.some((size) => schema.allocations[size.allocation] === "resizing");
     if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
-    if (!target) return "No nodes: the pool's target is 0. pool.resize(2) asks for two.";
+    if (!target) return "No nodes: the target is 0. `pool.resize(2)` asks for two, unless a formula decides.";
     return `No nodes, though the target is ${target}: see the pool's resize errors.`;
   }
 
@@ -159,6 +161,10 @@ export class Grid {
     if (event.key in steps) next = here < 0 ? 0 : here + steps[event.key];
     else if (event.key === "Home") next = 0;
     else if (event.key === "End") next = this.nodes.length - 1;
+    else if (event.key === "Escape" && this.view.selection) {
+      event.stopPropagation();
+      return this.view.unselect();
+    }
     else return;
     event.preventDefault();
     event.stopPropagation();

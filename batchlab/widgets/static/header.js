@@ -13,7 +13,8 @@ export class Header {
     this.chooser = h("select", { class: "bl-chooser", "aria-label": "pool", hidden: true,
       onchange: () => this.view.choosePool(this.chooser.value) });
     this.element = h("div", { class: "bl-header" }, h("span", { class: "bl-logo", "aria-hidden": "true" }),
-      this.heading, this.where, this.chooser, h("span", { class: "bl-space" }), this.bar, this.tally);
+      this.heading, this.where, this.chooser, h("span", { class: "bl-space" }),
+      h("div", { class: "bl-total" }, this.bar, this.tally));
   }
 
   draw() {

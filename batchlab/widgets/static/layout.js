@@ -7,13 +7,22 @@ export function gridLayout(n, width, height, most = 40) {
     const gap = size >= 16 ? 4 : size >= 9 ? 2 : size >= 3 ? 1 : 0;
     const columns = Math.max(1, Math.floor((width + gap) / (size + gap)));
     const rows = Math.ceil(n / columns);
-    if (rows * (size + gap) - gap <= height) {
-      return { size, gap, columns, rows, height: rows * (size + gap) - gap };
-    }
+    if (rows * (size + gap) - gap <= height) return evened(n, width, { size, gap, columns, rows });
   }
   const columns = Math.max(1, Math.floor(width / 2));
   const rows = Math.ceil(n / columns);
   return { size: 2, gap: 0, columns, rows, height: rows * 2 };
+}
+
+// The same a little smaller where that saves a row: no few cells are left for the last one.
+function evened(n, width, found) {
+  let best = found;
+  for (let size = found.size - 1; size >= 16 && size > found.size * 0.8; size--) {
+    const columns = Math.floor((width + found.gap) / (size + found.gap));
+    const rows = Math.ceil(n / columns);
+    if (rows < best.rows) best = { size, gap: found.gap, columns, rows };
+  }
+  return { ...best, height: best.rows * (best.size + best.gap) - best.gap };
 }
 
 // Which cell is at a point; -1 if none.
@@ -83,7 +92,7 @@ export function upTo(values, length, value) {
 // The top and the height of a run within the row of its node.
 export function band(lane, slots, lanes, each) {
   const pad = each >= 12 ? 2 : each >= 6 ? 1 : 0;
-  const room = each - 2 * pad;
+  const room = each - (pad ? 2 * pad : each >= 3 ? 0.7 : 0);
   if (!slots) return [pad, room];
   const first = Math.min(lane, lanes - 1);
   const last = Math.min(lane + slots, lanes);

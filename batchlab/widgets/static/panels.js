@@ -19,8 +19,9 @@ function outcome(info) {
 
 function hookLine(info) {
   if (!info) return "";
-  return [outcome(info), info.exit_code === null ? "" : ` exit code ${info.exit_code}`,
-    ` ${duration(info.seconds)}`, info.retry_count ? `, ${info.retry_count} retries` : "",
+  return [outcome(info), [info.exit_code ? `exit code ${info.exit_code}` : "", duration(info.seconds),
+    info.retry_count ? `${info.retry_count} ${info.retry_count === 1 ? "retry" : "retries"}` : ""].filter(Boolean)
+    .map((word) => `, ${word}`),
     info.failure ? h("div", { class: "bl-failure" }, info.failure) : ""];
 }
 
@@ -28,13 +29,31 @@ function hookLine(info) {
 
 export const selected = {
   title: "Details",
-  wants: (view) => view.subject(),
+  wants: (view) => view.subject() || { what: "about", ...view.target() },
   empty: "Click a node or a bar, or move there with the arrow keys, to see what it is.",
   draw(body, value, view) {
-    if (value.kind === "node") return drawNode(body, value, view);
-    return drawTask(body, value, view);
+    if (value.kind === "node") drawNode(body, value, view);
+    else if (value.kind === "task") drawTask(body, value, view);
+    else drawAbout(body, value, view);
+    if (view.selection) body.prepend(backLink(view));
   },
 };
+
+function backLink(view) {
+  const { aim, kind } = view;
+  const name = { lab: "the lab", pool: `pool ${aim.pool}`, job: `job ${aim.job}`, task: aim.task,
+    node: aim.node && nodeName(aim.node) }[kind];
+  return button(`‹ ${name}`, { class: "bl-link bl-back", onclick: () => view.unselect() });
+}
+
+// What a whole lab, pool or job is, while nothing in it is selected.
+function drawAbout(body, value, view) {
+  fill(body,
+    h("h4", {}, value.title),
+    pairs(value.pairs.map(([name, text, look]) => [name, text && look === "code" ? h("code", {}, text)
+      : text && look === "error" ? h("span", { class: "bl-failure" }, text) : text])),
+    view.shown().order.length || view.grid.nodes.length ? h("p", { class: "bl-hint" }, selected.empty) : "");
+}
 
 function drawNode(body, node, view) {
   fill(body,
@@ -47,9 +66,9 @@ function drawNode(body, node, view) {
       ["Slots", `${node.slots_used} of ${node.slots} in use`],
       ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
       ["Cost", node.cost],
-      ["Runs now", node.running.map(([job, task]) => h("button", {
+      ["Runs now", node.running.map(([job, task]) => h("div", {}, h("button", {
         type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
-      }, `${job} / ${task}`))],
+      }, `${job} / ${task}`)))],
       ["Start task", node.start_task ? hookLine(node.start_task) : ""],
       ["Prepared for", node.jobs.map((job) => h("div", {}, job.id, " ", outcome(job.preparation)))],
       ["Errors", node.errors.map((error) => h("div", { class: "bl-failure" }, error))],
@@ -97,7 +116,7 @@ export const waiting = {
 
 // What is in the way, what would change it, and how many tasks it holds up.
 function drawReason(reason, part, view) {
-  const example = reason.example && [" such as ", h("button", {
+  const example = reason.example && [" · such as ", h("button", {
     type: "button", class: "bl-link", onclick: () => view.selectTask(part.job, reason.example),
   }, reason.example)];
   return h("li", { class: reason.lasting ? "bl-lasting" : "" },
@@ -146,7 +165,8 @@ function hookCell(view, value, row, info, name) {
     view.redrawPanel();
   };
   return [h("button", { type: "button", class: "bl-link", title: "show its output", onclick: show },
-    outcome(info)), ` ${info.exit_code ?? ""} `, h("small", { class: "bl-muted" }, duration(info.seconds))];
+    outcome(info)), info.exit_code ? ` exit code ${info.exit_code}` : "", " ",
+  h("small", { class: "bl-muted" }, duration(info.seconds))];
 }
 
 // -- files --------------------------------------------------------------------------------------

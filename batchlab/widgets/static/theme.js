@@ -5,7 +5,7 @@ export function readTheme(element) {
   const read = (name) => style.getPropertyValue(name).trim();
   return {
     ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
-    accent: read("--bl-accent"), idle: read("--bl-idle"), font: style.fontFamily,
+    accent: read("--bl-accent"), idle: read("--bl-idle"), faint: read("--bl-faint"), font: style.fontFamily,
     dark: isDark(style.color),
   };
 }

@@ -4,6 +4,7 @@ import { AXIS, drawTimeline, runAt } from "./draw.js";
 import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
 import { clock, duration, nodeName, ofTask, RUN_LOOK, runLook } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
+import { namesSeen } from "./rows.js";
 
 const SHOWN = ["starttask", "jobpreparation", "running", "success", "failure", "retry", "requeued",
   "lost", "ended", "jobrelease"];
@@ -30,23 +31,25 @@ export class Timeline {
       button(text, { class: "bl-tool", "aria-label": label, title: label, onclick: act });
     this.followButton = tool("follow", "follow the present", () => this.followNow());
     this.legend = h("div", { class: "bl-legend bl-runs" });
-    this.seen = { runs: 0, ends: 0, story: 0, names: new Set() };
     this.live = h("div", { class: "bl-hidden", "aria-live": "polite" });
     this.empty = h("p", { class: "bl-empty", hidden: true });
-    this.toolbar = h("div", { class: "bl-toolbar" }, this.legend, h("span", { class: "bl-space" }),
+    this.toolbar = h("div", { class: "bl-toolbar" }, this.legend, h("div", { class: "bl-tools" },
       tool("−", "zoom out", () => this.zoom(1.6)), tool("+", "zoom in", () => this.zoom(0.6)),
-      tool("fit", "show all", () => this.fitAll()), this.followButton);
+      tool("fit", "show all", () => this.fitAll()), this.followButton));
     this.element = h("div", { class: "bl-timeline", role: "group", "aria-label": "timeline" },
       this.toolbar, this.canvas, this.empty, this.live);
   }
 
   draw(width, height, theme) {
     const { log, view } = { log: this.view.log, view: this.view };
-    const order = view.rows();
+    const { order } = view.shown();
     const blank = !order.length;
     this.canvas.hidden = blank;
-    this.empty.hidden = !blank;
+    // Where there is not even a node, that is all there is to say.
+    this.empty.hidden = !blank || (view.grid.element.isConnected && !view.grid.nodes.length);
     this.toolbar.hidden = blank;
+    this.element.classList.toggle("bl-blank", blank);
+    this.element.hidden = blank && this.empty.hidden;
     if (blank) {
       say(this.empty, "Nothing has run here yet: runs appear as bars, in the row of their node.");
       return;
@@ -54,15 +57,17 @@ export class Timeline {
     this.drawLegend();
     const rowOf = new Int32Array(log.rows.nodes).fill(-1);
     order.forEach((node, row) => (rowOf[node] = row));
-    const rows = rowLayout(order.length, height - AXIS, this.offset);
+    const few = order.length < 4; // there is room for their names
+    const rows = rowLayout(order.length, height - AXIS, this.offset, 3, few ? 56 : 34);
     this.offset = rows.offset;
     const bodyHeight = Math.min(height, Math.ceil(rows.each * order.length) + AXIS);
-    const gutter = 64;
+    const several = new Set(order.map((node) => log.tables.nodes.pool[node])).size > 1;
+    const gutter = several ? 104 : 64;
     this.picture = {
       log, kinds: log.schema.kinds, outcomes: log.schema.outcomes, win: this.window(),
       rows, rowOf, order, lanesOf: (node) => view.lanesOf(node), time: view.moment.at,
       now: view.now(), selected: view.selectedRun(), hovered: this.hovered, job: view.jobNumber(),
-      label: view.label(), theme, gutter, nameOf: (node) => nodeName(log.names.nodes[node]),
+      label: view.label(), theme, gutter, nameOf: (node) => this.nameOf(node, several),
     };
     const context = fit(this.canvas, width, bodyHeight);
     if (!context) return;
@@ -75,33 +80,37 @@ export class Timeline {
       `${runs} runs on ${order.length} nodes. Arrow keys pan, plus and minus zoom, 0 shows all.`);
   }
 
+  // Of several pools: whose node it is, before its number.
+  nameOf(node, several) {
+    const { names, tables } = this.view.log;
+    const name = nodeName(names.nodes[node]);
+    if (!several) return name;
+    const pool = names.pools[tables.nodes.pool[node]];
+    return `${pool.length > 11 ? `${pool.slice(0, 10)}…` : pool} ${name.replace("node ", "")}`;
+  }
+
   // Only what there is to be seen is explained.
   drawLegend() {
-    const { log } = this.view;
-    const { seen } = this;
-    if (seen.story !== log.story) Object.assign(seen, { runs: 0, ends: 0, story: log.story, names: new Set() });
-    const before = seen.names.size;
-    const { kind } = log.tables.runs;
-    for (; seen.runs < log.rows.runs; seen.runs++) {
-      const name = log.schema.kinds[kind[seen.runs]];
-      seen.names.add(ofTask(name) ? "running" : name);
-    }
-    const { run, outcome } = log.tables.ends;
-    for (; seen.ends < log.rows.ends; seen.ends++) {
-      const name = log.schema.outcomes[outcome[seen.ends]];
-      const hook = !ofTask(log.schema.kinds[kind[run[seen.ends]]]);
-      if (!hook || name !== "success") seen.names.add(name);
-    }
-    if (seen.names.size === before) return;
-    fill(this.legend, SHOWN.filter((name) => seen.names.has(name)).map((name) =>
+    const names = namesSeen(this.view.log.schema, this.view.shown().seen);
+    const key = [...names].sort().join(" ");
+    if (this.legendKey === key) return;
+    this.legendKey = key;
+    fill(this.legend, SHOWN.filter((name) => names.has(name)).map((name) =>
       h("span", { class: "bl-key" },
         h("span", { class: "bl-swatch bl-bar", style: { background: RUN_LOOK[name][0] } }),
         RUN_LOOK[name][1])));
   }
 
+  // From when to when there is something: of a job, a task or a node, when they ran at all.
   span() {
-    const begin = this.view.log.begin();
-    return [begin, Math.max(this.view.now(), begin + 1)];
+    const { view } = this;
+    const [begin, now] = [view.log.begin(), view.now()];
+    const { first, last } = view.shown();
+    if (view.kind === "lab" || view.kind === "pool" || !Number.isFinite(first)) {
+      return [begin, Math.max(now, begin + 1)];
+    }
+    const end = Math.max(Math.min(now, last), first + 1);
+    return [first - (end - first) * 0.02, end];
   }
 
   window() {
@@ -248,7 +257,7 @@ export class Timeline {
       ArrowLeft: () => this.pan(-step), ArrowRight: () => this.pan(step),
       ArrowUp: () => this.scroll(-30), ArrowDown: () => this.scroll(30),
       "+": () => this.zoom(0.6), "=": () => this.zoom(0.6), "-": () => this.zoom(1.6),
-      0: () => this.fitAll(), f: () => this.followNow(), n: () => this.step(1),
+      0: () => this.fitAll(), Escape: () => this.view.unselect(), f: () => this.followNow(), n: () => this.step(1),
       p: () => this.step(-1),
     };
     const act = acts[event.key];

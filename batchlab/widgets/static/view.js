@@ -13,6 +13,7 @@ import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
 import { TimeMachine } from "./machine.js";
 import { Questions } from "./questions.js";
+import { rowsOf } from "./rows.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
@@ -179,26 +180,17 @@ export class View {
     return pool === -2 ? [] : this.moment.nodes(pool, gone);
   }
 
-  // The nodes that have a row in the timeline.
-  rows() {
-    const key = `${this.log.version} ${this.pool} ${this.aim.node}`;
-    if (this.rowsKey === key) return this.rowsFound;
-    this.rowsKey = key;
-    const { runs, nodes } = this.log.tables;
-    const [job, label, pool] = [this.jobNumber(), this.label(), this.poolNumber()];
-    const there = new Uint8Array(this.log.rows.nodes);
-    const one = this.aim.node ? this.log.names.nodes.indexOf(this.aim.node) : -1;
-    for (let i = 0; i < this.log.rows.runs; i++) {
-      if (this.aim.job && runs.job[i] !== job) continue;
-      if (label !== null && this.log.names.labels[i] !== label) continue;
-      there[runs.node[i]] = 1;
-    }
-    this.rowsFound = [];
-    for (let i = 0; i < there.length; i++) {
-      const inPool = pool < 0 || nodes.pool[i] === pool || this.aim.job;
-      if (there[i] && inPool && (one < 0 || one === i)) this.rowsFound.push(i);
-    }
-    return this.rowsFound;
+  // The runs that the timeline shows, and the nodes that have a row there.
+  shown() {
+    const key = `${this.log.version} ${this.pool}`;
+    if (this.shownKey === key) return this.shownFound;
+    this.shownKey = key;
+    const number = (names, name) => (name ? names.indexOf(name) + 1 || -1 : 0) - 1; // -2: not there
+    const node = number(this.log.names.nodes, this.aim.node);
+    const job = number(this.log.names.jobs, this.aim.job);
+    const wanted = { job, label: this.label(), pool: this.poolNumber(), node };
+    this.shownFound = rowsOf(this.log, wanted);
+    return this.shownFound;
   }
 
   alive(pool) {
@@ -268,6 +260,14 @@ export class View {
     const target = this.target();
     if (target.task) return { what: "task", job: target.job, task: target.task };
     return target.node ? { what: "node", pool: target.pool, node: target.node } : null;
+  }
+
+  // Back to what the view was opened for.
+  unselect() {
+    this.selection = null;
+    this.memory.path = this.memory.file = "";
+    this.refresh();
+    this.changed();
   }
 
   choosePool(name) {

@@ -67,7 +67,7 @@ export class WhatIf {
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${clock(value.begin)} to ${clock(value.end)}`),
         value.columns.map(([name]) => h("th", { scope: "col", class: "bl-right" }, name)))),
       h("tbody", {}, FIGURES.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name),
-        value.columns.map(([, figures]) => h("td", { class: "bl-right" }, figures[i])))))),
+        value.columns.map(([, figures]) => h("td", { class: "bl-right" }, figures[i] || "–")))))),
     value.notes.map((note) => h("p", { class: "bl-muted" }, note)));
   }
 

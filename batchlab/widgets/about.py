@@ -1,0 +1,111 @@
+"""What a whole lab, pool or job is: beside a live display in which nothing is selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchlab.core.questions import GetCost, GetJob, GetPool, ListJobs, ListPools
+from batchlab.core.views import PoolView
+from batchlab.drivers.ports import Connection
+from batchlab.handles.costs import Cost
+from batchlab.widgets.autoscaling import run_line
+from batchlab.widgets.costs import cost_line
+from batchlab.widgets.holdings import reference_line
+from batchlab.widgets.html import printable
+
+__all__ = ["about"]
+
+NAMED = 12
+"""Pools or jobs that are listed by name."""
+LONG = 300
+"""Characters of a command line that are told."""
+
+Rows = list[tuple[str, str, str]]
+
+
+def about(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
+    """Pairs of a name and a text, each to be shown plainly, as ``code``, or as an ``error``."""
+    if "job" in asked:
+        title, rows = _job(connection, asked["job"])
+    elif "pool" in asked:
+        title, rows = _pool(connection, asked["pool"])
+    else:
+        title, rows = _lab(connection)
+    pairs = [(name, printable(text), look) for name, text, look in rows if text]
+    return {"kind": "about", "title": title, "pairs": pairs}
+
+
+def _lab(connection: Connection) -> tuple[str, Rows]:
+    pools, jobs = connection.ask(ListPools()), connection.ask(ListJobs())
+    active = [job for job in jobs if job.state not in ("completed", "deleting")]
+    return "The whole lab", [
+        ("Pools", _named([f"{pool.id}: {_nodes(pool)}" for pool in pools]) or "none yet", ""),
+        ("Jobs", _named([f"{job.id}: {job.state}, on {job.pool_id}" for job in active])
+         or ("none that is active" if jobs else "none yet"), ""),
+        ("Done", _count(len(jobs) - len(active), "job") if len(jobs) > len(active) else "", ""),
+        ("Cost", cost_line(Cost(connection.ask(GetCost()))), ""),
+    ]  # fmt: skip
+
+
+def _pool(connection: Connection, pool_id: str) -> tuple[str, Rows]:
+    view = connection.ask(GetPool(pool_id=pool_id))
+    slots = view.task_slots_per_node
+    jobs = [
+        job.id for job in connection.ask(ListJobs())
+        if job.pool_id.lower() == view.id.lower() and job.state not in ("completed", "deleting")
+    ]  # fmt: skip
+    return f"Pool {view.id}", [
+        ("Name", view.display_name or "", ""),
+        ("Nodes", _nodes(view), ""),
+        ("Size", f"{view.vm_size}, {slots} slot{'s' * (slots != 1)} each", ""),
+        ("Start task", _cut(view.start_task.command_line) if view.start_task else "", "code"),
+        ("Packages", reference_line(view), ""),
+        ("Jobs", _named(jobs), ""),
+        ("Autoscale", run_line(view.auto_scale_run), ""),
+        ("Cost", cost_line(Cost(connection.ask(GetCost(pool_id=view.id)))), ""),
+        *(("Resize", f"{error.code}: {error.message}", "error") for error in view.resize_errors),
+    ]
+
+
+def _job(connection: Connection, job_id: str) -> tuple[str, Rows]:
+    view = connection.ask(GetJob(job_id=job_id))
+    preparation, release = view.job_preparation_task, view.job_release_task
+    error = view.scheduling_error
+    return f"Job {view.id}", [
+        ("Name", view.display_name or "", ""),
+        ("State", view.state, ""),
+        ("Pool", view.pool_id, ""),
+        ("Priority", str(view.priority), ""),
+        ("Preparation", _cut(preparation.command_line) if preparation else "", "code"),
+        ("Release", _cut(release.command_line) if release else "", "code"),
+        ("When done", "it ends" if view.on_all_tasks_complete != "noaction" else "", ""),
+        ("Ended by", view.terminate_reason or "", ""),
+        ("Error", f"{error.code}: {error.message}" if error else "", "error"),
+    ]
+
+
+def _nodes(pool: PoolView) -> str:
+    """How many nodes of each kind there are, and how many there should be."""
+    kinds = [
+        (pool.current_dedicated_nodes, pool.target_dedicated_nodes, ""),
+        (pool.current_low_priority_nodes, pool.target_low_priority_nodes, " spot"),
+    ]
+    parts = [
+        f"{there:,}{kind}" if there == wanted else f"{there:,} of {wanted:,}{kind}"
+        for there, wanted, kind in kinds
+        if there or wanted
+    ]
+    return f"{' and '.join(parts) or 'no'} node{'s' * (parts != ['1'])}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _named(names: list[str]) -> str:
+    left = len(names) - NAMED
+    return "\n".join(names[:NAMED] + [f"… and {left:,} more"] * (left > 0))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONG else text[: LONG - 1] + "…"
