@@ -8,7 +8,7 @@ from typing import Any
 
 from batchlab.autoscale.checks import SAMPLED_NAMES
 from batchlab.autoscale.evaluate import Evaluation
-from batchlab.autoscale.lint import Finding, lint
+from batchlab.autoscale.lint import Findings, lint
 from batchlab.autoscale.names import SAMPLED, canonical, is_service, nearest
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import AutoScaleRun, Targets
@@ -86,7 +86,7 @@ class Formula:
     def __reduce__(self) -> tuple[type[Formula], tuple[str]]:
         return Formula, (self.text,)
 
-    def lint(self) -> tuple[Finding, ...]:
+    def lint(self) -> Findings:
         """Say what will fail or is probably not meant, before anything is evaluated."""
         return lint(self._program, self._source)
 

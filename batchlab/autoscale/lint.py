@@ -9,6 +9,7 @@ run and probably do not do what was meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from html import escape
 from typing import Any, Literal
 
 import msgspec
@@ -44,7 +45,7 @@ from batchlab.autoscale.values import (
     Word,
 )
 
-__all__ = ["Finding", "lint"]
+__all__ = ["Finding", "Findings", "lint"]
 
 MAX_FINDINGS = 50
 
@@ -78,7 +79,20 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{head}\n{self.excerpt}{hint}"
 
 
-def lint(program: Program, source: Source) -> tuple[Finding, ...]:
+class Findings(tuple[Finding, ...]):
+    """What there is to say about a formula, to be read one below the other."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self)) or "nothing to say against it"
+
+    def _repr_html_(self) -> str:
+        # The classes keep notebooks from reading what is between two $ as mathematics.
+        return f'<pre class="mathjax_ignore tex2jax_ignore">{escape(repr(self))}</pre>'
+
+
+def lint(program: Program, source: Source) -> Findings:
     """Examine a formula; at most 50 findings, in the order of the text."""
     found: list[tuple[str, Place, str, str]] = []
     for place, refused in _errors(program):
@@ -87,7 +101,7 @@ def lint(program: Program, source: Source) -> tuple[Finding, ...]:
             break
     found += [("warning", warn.place, warn.message, warn.hint) for warn in warnings_of(program)]
     found.sort(key=lambda each: each[1].at)
-    return tuple(_finding(source, *each) for each in found[:MAX_FINDINGS])
+    return Findings(_finding(source, *each) for each in found[:MAX_FINDINGS])
 
 
 def _finding(source: Source, severity: Any, place: Place, message: str, hint: str) -> Finding:

@@ -329,7 +329,7 @@ def _task_row(view: TaskView) -> tuple[str, ...]:
         state("failed" if failed else view.state),
         "" if view.exit_code is None else str(view.exit_code),
         node_text(view.node_id),
-        code(view.command_line),
+        code(view.command_line, 100),
     )
 
 

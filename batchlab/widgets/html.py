@@ -87,7 +87,7 @@ _STYLE = """<style>
   border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .35)); }
 .bl-card .bl-table tr th, .bl-card .bl-table tr td { text-align: left; vertical-align: top;
   padding: 4px 14px 4px 0; max-width: none; white-space: normal; border: 0; font-weight: 400; }
-.bl-card .bl-table tr td { overflow-wrap: anywhere; min-width: 4.5em; }
+.bl-card .bl-table tr td { overflow-wrap: anywhere; min-width: 5.5em; }
 .bl-card .bl-table tr > :last-child { padding-right: 0; }
 .bl-card .bl-table tr th { vertical-align: bottom;
   color: var(--jp-content-font-color2, inherit); }
@@ -181,7 +181,7 @@ def table(
                tag("tbody", *body), cls="bl-table")  # fmt: skip
     if len(columns) > MANY:
         name = caption or "a wide table"
-        grid = tag("div", grid, cls="bl-wide", tabindex="0", role="region", aria_label=name)
+        grid = tag("div", grid, cls="bl-wide", tabindex="0", role="group", aria_label=name)
     note = tag("p", f"… and {left_out:,} more", cls="bl-muted") if left_out else Html()
     return join([grid, note])
 
@@ -213,9 +213,9 @@ def time_text(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
-def code(text: str) -> Html:
+def code(text: str, most: int = 300) -> Html:
     """A command line, cut when it is long."""
-    return tag("code", text if len(text) <= 300 else text[:299] + "…")
+    return tag("code", text if len(text) <= most else text[: most - 1] + "…")
 
 
 def state(name: str) -> Html:

@@ -13,7 +13,9 @@ from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet
 
 __all__ = ["picture"]
 
-GUTTER, ROW, MOST_ROWS, MOST_CELLS = 64, 14, 16, 2000
+GUTTER, ROW, KEY, MOST_ROWS, MOST_CELLS = 64, 14, 18, 16, 2000
+FAINT = "#dadfe5"
+"""Idle nodes that are too small for an outline."""
 
 NODE_COLOURS = {
     "creating": "#bbbbbb", "starting": "#f0e442", "waitingforstarttask": "#56b4e9",
@@ -26,6 +28,12 @@ RUN_COLOURS = {
     "task": "#6fcfb2", "success": "#009e73", "failure": "#d55e00", "retry": "#e69f00",
     "requeued": "#999999", "lost": "#555555", "ended": "#999999",
 }  # fmt: skip
+KEYS = {
+    "starttask": "start task", "jobpreparation": "preparation", "task": "running",
+    "success": "succeeded", "failure": "failed", "retry": "failed, retried",
+    "requeued": "sent back", "lost": "node lost", "ended": "ended", "jobrelease": "release",
+}  # fmt: skip
+"""What each colour of a run means."""
 
 
 def picture(connection: Connection, kind: str, target: dict[str, str]) -> bytes:
@@ -51,12 +59,13 @@ class _Picture:
         across = (WIDTH - 2 * MARGIN) // (cell + 3)
         grid = -(-min(len(states), MOST_CELLS) // across) * (cell + 3) if states else 16
         shown = rows[:MOST_ROWS]
-        height = 2 * MARGIN + 48 + grid + (len(shown) * ROW + 34 if shown else 0)
+        height = 2 * MARGIN + 48 + grid + (len(shown) * ROW + 34 + KEY if shown else 0)
         self.sheet = Sheet(height)
         self._head(states)
         self._grid(states, cell, across)
         if shown:
-            self._timeline(runs, ends, shown, len(rows), MARGIN + 54 + grid)
+            self._keys(runs, ends, MARGIN + 52 + grid)
+            self._timeline(runs, ends, shown, len(rows), MARGIN + 54 + grid + KEY)
         return self.sheet.png()
 
     # -- what there is ----------------------------------------------------------------------------
@@ -117,6 +126,8 @@ class _Picture:
         parts = [(succeeded, "succeeded"), (failed, "failed"), (running, "running"),
                  (active, "waiting")]  # fmt: skip
         tasks = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+        if len(states) > MOST_CELLS:
+            nodes += f" (the first {MOST_CELLS:,} are drawn)"
         line = f"nodes: {nodes or 'none'}    tasks: {tasks or 'none'}"
         self.sheet.text(MARGIN, MARGIN + 19, line, MUTED, 12)
 
@@ -130,14 +141,28 @@ class _Picture:
             box = [x * SCALE, y * SCALE, (x + cell) * SCALE, (y + cell) * SCALE]
             line = "#888888" if state == "idle" else NODE_COLOURS[state]
             if cell < 10:
-                self.sheet.pen.rectangle(box, fill=NODE_COLOURS[state])
+                fill = FAINT if state == "idle" else NODE_COLOURS[state]
+                self.sheet.pen.rectangle(box, fill=fill)
                 continue
-            self.sheet.pen.rounded_rectangle(box, 4 * SCALE, NODE_COLOURS[state], line, SCALE)
+            round_ = min(4, cell // 5) * SCALE
+            self.sheet.pen.rounded_rectangle(box, round_, NODE_COLOURS[state], line, SCALE)
             if cell >= 14:
                 ink = "#ffffff" if state in ("running", "preempted", "offline", "unknown",
                                              "starttaskfailed") else "#111111"  # fmt: skip
                 letter = {"rebooting": "b", "reimaging": "m", "unknown": "?"}.get(state, state[0])
                 self.sheet.text(x + cell / 2, y + cell / 2, letter, ink, 12, anchor="mm")
+
+    def _keys(self, runs: list[int], ends: dict[int, tuple[float, int]], top: float) -> None:
+        """The colours that are seen, explained."""
+        kinds = self.tables.columns["runs"]["kind"]
+        seen = {_name(kinds[run], ends.get(run, (0, -1))[1]) for run in runs}
+        x = float(MARGIN + GUTTER)
+        for name, words in KEYS.items():
+            if name in seen:
+                box = [x * SCALE, (top + 1) * SCALE, (x + 12) * SCALE, (top + 9) * SCALE]
+                self.sheet.pen.rounded_rectangle(box, 2 * SCALE, RUN_COLOURS[name])
+                self.sheet.text(x + 16, top + 5, words, MUTED, 11, anchor="lm")
+                x += 28 + self.sheet.fonts[11].getlength(words) / SCALE
 
     def _timeline(
         self, runs: list[int], ends: dict[int, tuple[float, int]], rows: list[int], total: int,
@@ -169,7 +194,7 @@ class _Picture:
                     tall /= lanes
                     y += tall * min(columns["lane"][run], lanes - 1)
                     tall *= min(slots, lanes)
-                box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.3) * SCALE]
+                box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.6) * SCALE]
                 self.sheet.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
         for node, row in place.items():
             name = self.tables.node_ids[node].partition("_")[2].partition("-")[0]
@@ -178,7 +203,7 @@ class _Picture:
         bottom = top + len(rows) * ROW + 2
         line = [left * SCALE, bottom * SCALE, (WIDTH - MARGIN) * SCALE, bottom * SCALE]
         self.sheet.pen.line(line, LINE, SCALE)
-        more = f"    first {len(rows)} of {total} nodes" if total > len(rows) else ""
+        more = f"    first {len(rows)} of {total:,} nodes" if total > len(rows) else ""
         self.sheet.text(left, bottom + 3, clock(begin) + more, MUTED, 11)
         self.sheet.text(WIDTH - MARGIN, bottom + 3, clock(now), MUTED, 11, anchor="ra")
 
@@ -196,7 +221,12 @@ def _number(names: list[str], name: str | None) -> int:
 
 
 def _colour(kind: int, outcome: int) -> str:
+    return RUN_COLOURS[_name(kind, outcome)]
+
+
+def _name(kind: int, outcome: int) -> str:
+    """By what a run is known: its kind if it is no task, or is under way, else how it ended."""
     name = KINDS[kind].removeprefix("sub")  # of a task on several nodes
     if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
-        return RUN_COLOURS[name]
-    return RUN_COLOURS[OUTCOMES[outcome]]
+        return name
+    return OUTCOMES[outcome]

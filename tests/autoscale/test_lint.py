@@ -177,3 +177,13 @@ def test_lint_hints_at_a_guard_that_samples_pass_without_the_newest_minute(minut
     run = formula.evaluate(samples={"$PendingTasks": seen}, now=now)
     assert (run.error, run.target_dedicated_nodes) == (None, 7)
     assert formula.evaluate(now=now).target_dedicated_nodes == 0
+
+
+def test_findings_are_shown_one_below_the_other_and_escaped() -> None:
+    found = Formula("$TargetDedicatedNodes = $PendingTasks.GetSample(1) < 2;").lint()
+    assert repr(found).startswith("Line 1, Col ")
+    assert repr(found).count("Line 1, Col ") == len(found) > 1
+    page = found._repr_html_()
+    assert "&lt; 2" in page
+    assert "mathjax_ignore" in page
+    assert repr(Formula("$TargetDedicatedNodes = 1;").lint()) == "nothing to say against it"
