@@ -71,6 +71,9 @@ def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> 
     return {name: readers[name](value, name, owner) for name, value in given.items()}
 
 
+_OF_CONSTRAINTS = ("max_task_retry_count", "max_wall_clock_time", "retention_time")
+
+
 def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> InvalidRequest:
     """Build the refusal of a keyword that does not exist, naming its nearest neighbour."""
     names = sorted(known)
@@ -78,6 +81,8 @@ def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> Inva
     if "password" in near:
         value = "..."  # not to be shown
     cure = f"did you mean {near[0]}?" if near else f"it may have {', '.join(names)}"
+    if name in _OF_CONSTRAINTS and "constraints" in names:
+        cure = f"{name} belongs into constraints"
     return invalid(name, value, f"there is no such property; {cure}", owner=owner,
                    code="UnsupportedProperty")  # fmt: skip
 

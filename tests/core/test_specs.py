@@ -98,6 +98,13 @@ def test_every_model_is_tested() -> None:
     )
 
 
+def test_slip_that_is_made_often_is_refused_with_its_cure() -> None:
+    message = refusal(TaskSpec, id="t", command_line="x", max_task_retry_count=2).message
+    assert message.endswith("max_task_retry_count belongs into constraints")
+    message = refusal(TaskSpec, id="t", command_line="x", depends_on="one").message
+    assert message.endswith("must be a list of ids: ['one']")
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_unknown_keyword_is_refused_with_its_nearest_neighbour(model: type[Model]) -> None:
     known = model.__struct_fields__[-1]
