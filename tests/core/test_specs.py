@@ -98,11 +98,22 @@ def test_every_model_is_tested() -> None:
     )
 
 
-def test_slip_that_is_made_often_is_refused_with_its_cure() -> None:
-    message = refusal(TaskSpec, id="t", command_line="x", max_task_retry_count=2).message
-    assert message.endswith("max_task_retry_count belongs into constraints")
+def test_dependency_that_is_no_list_is_refused_with_the_list() -> None:
     message = refusal(TaskSpec, id="t", command_line="x", depends_on="one").message
     assert message.endswith("must be a list of ids: ['one']")
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "cure"),
+    [
+        (TaskSpec, "max_wall_clock_time", "constraints=TaskConstraints(max_wall_clock_time=...)"),
+        (TaskSpec, "http_url", "resource_files=[ResourceFile(http_url=...)]"),
+        (PoolSpec, "wait_for_success", "start_task=StartTask(wait_for_success=...)"),
+        (JobSpec, "command_line", "it may have"),  # of three parts
+    ],
+)
+def test_keyword_of_a_part_is_refused_with_its_place(model, name, cure) -> None:
+    assert cure in refusal(model, **{name: 1}).message
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
