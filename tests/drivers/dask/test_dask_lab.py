@@ -1,6 +1,7 @@
 """The engine in a scheduler, with nodes of all three kinds."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -265,14 +266,19 @@ if __name__ == "__main__":
 """
 
 
+@contextlib.contextmanager
 def run_script(tmp_path, *arguments):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     (tmp_path / "root").mkdir()
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", script, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def nothing_is_left(tmp_path):
