@@ -39,7 +39,7 @@ FOLLOW_S = 0.5
 SCRIPTS = (
     "log", "gone", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs",
     "questions", "viewer", "rows", "draw", "header", "grid", "timeline", "machine", "panels",
-    "past", "view",
+    "waits", "then", "waited", "past", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

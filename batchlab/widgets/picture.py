@@ -35,6 +35,9 @@ KEYS = {
 }  # fmt: skip
 """What each colour of a run means."""
 
+DARK = ("#009e73", "#d55e00", "#555555")
+HOOK_NAMES = {"starttask": "start task", "jobpreparation": "prepare", "jobrelease": "release"}
+
 
 def picture(connection: Connection, kind: str, target: dict[str, str]) -> bytes:
     """A PNG of a lab, a pool or a job as it is now."""
@@ -155,14 +158,14 @@ class _Picture:
     def _keys(self, runs: list[int], ends: dict[int, tuple[float, int]], top: float) -> None:
         """The colours that are seen, explained."""
         kinds = self.tables.columns["runs"]["kind"]
-        seen = {_name(kinds[run], ends.get(run, (0, -1))[1]) for run in runs}
+        seen = {_known(kinds[run], ends.get(run, (0, -1))[1]) for run in runs}
         x = float(MARGIN + GUTTER)
         for name, words in KEYS.items():
             if name in seen:
                 box = [x * SCALE, (top + 1) * SCALE, (x + 12) * SCALE, (top + 9) * SCALE]
                 self.sheet.pen.rounded_rectangle(box, 2 * SCALE, RUN_COLOURS[name])
                 self.sheet.text(x + 16, top + 5, words, MUTED, 11, anchor="lm")
-                x += 28 + self.sheet.fonts[11].getlength(words) / SCALE
+                x += 28 + self.sheet.length(words, 11)
 
     def _timeline(
         self, runs: list[int], ends: dict[int, tuple[float, int]], rows: list[int], total: int,
@@ -186,16 +189,15 @@ class _Picture:
                     continue
                 end, outcome = ends.get(run, (now, -1))
                 x = left + (columns["start"][run] - begin) * scale
-                wide = max(
-                    (end - columns["start"][run]) * scale - 0.7, 2 if layer is failed else 0.7
-                )
+                until = left + (end - begin) * scale
                 y, tall = top + row * ROW + 1.0, ROW - 2.0
                 if slots:
                     tall /= lanes
                     y += tall * min(columns["lane"][run], lanes - 1)
                     tall *= min(slots, lanes)
-                box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.6) * SCALE]
-                self.sheet.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
+                colour = _colour(columns["kind"][run], outcome)
+                least = 2 if layer is failed else 0.7
+                self._bar((x, y, until, y + tall), least, colour, _name(self.tables, run))
         for node, row in place.items():
             name = self.tables.node_ids[node].partition("_")[2].partition("-")[0]
             middle = top + row * ROW + ROW / 2
@@ -206,6 +208,17 @@ class _Picture:
         more = f"    first {len(rows)} of {total:,} nodes" if total > len(rows) else ""
         self.sheet.text(left, bottom + 3, clock(begin) + more, MUTED, 11)
         self.sheet.text(WIDTH - MARGIN, bottom + 3, clock(now), MUTED, 11, anchor="ra")
+
+    def _bar(
+        self, place: tuple[float, float, float, float], least: float, colour: str, name: str
+    ) -> None:
+        """One run, with its name if there is room, and a gap before the next one."""
+        left, top, right, bottom = (round(edge * SCALE) for edge in place)
+        right = max(right - (3 if right - left > 8 else 1), left + round(least * SCALE) - 1)
+        self.sheet.pen.rectangle([left, top, right, max(top, bottom - 2)], fill=colour)
+        if bottom - top >= 11 * SCALE and self.sheet.length(name, 9) * SCALE <= right - left - 8:
+            ink = "#ffffff" if colour in DARK else "#111111"
+            self.sheet.text(place[0] + 4, (place[1] + place[3]) / 2, name, ink, 9, anchor="lm")
 
     def _lanes(self, runs: list[int]) -> int:
         columns = self.tables.columns["runs"]
@@ -220,11 +233,16 @@ def _number(names: list[str], name: str | None) -> int:
     return names.index(name) if name in names else -2
 
 
+def _name(tables: Tables, run: int) -> str:
+    """What is written on a run: the id of its task, or what else it is."""
+    return HOOK_NAMES.get(KINDS[tables.columns["runs"]["kind"][run]], tables.labels[run])
+
+
 def _colour(kind: int, outcome: int) -> str:
-    return RUN_COLOURS[_name(kind, outcome)]
+    return RUN_COLOURS[_known(kind, outcome)]
 
 
-def _name(kind: int, outcome: int) -> str:
+def _known(kind: int, outcome: int) -> str:
     """By what a run is known: its kind if it is no task, or is under way, else how it ended."""
     name = KINDS[kind].removeprefix("sub")  # of a task on several nodes
     if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
