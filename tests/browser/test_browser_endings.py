@@ -38,7 +38,7 @@ def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(
     notebook.execute("pool.delete()")
     for number in (0, 2, 3):
         view = notebook.view(number)
-        words = "No pools yet" if number == 0 else "The pool was deleted."
+        words = "No pool is left." if number == 0 else "The pool was deleted."
         view.locator(".bl-grid").get_by_text(words).wait_for()
     notebook.view(2).locator(".bl-body").get_by_text("there is no pool 'p'").wait_for()
     assert notebook.page.locator(".bl-body", has_text="…").count() == 0, "nobody waits in vain"

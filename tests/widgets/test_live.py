@@ -317,6 +317,6 @@ def test_static_picture_shows_each_run_apart_from_the_next(
     row.tasks.wait()
     png = base64.b64decode(row._repr_mimebundle_()["image/png"])
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    line = [image.getpixel((x, 190)) == (255, 255, 255) for x in range(150, 1416)]
+    line = [image.getpixel((x, 226)) == (255, 255, 255) for x in range(150, 1416)]
     bars = sum(white and not before for before, white in pairwise(line))
     assert bars == 12

@@ -8,6 +8,7 @@ const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${n
 const { Log } = await from("log");
 const { ABSENT, Moment } = await from("moment");
 const { clock, duration, inkOn, nodeName, plural } = await from("format");
+const { namesSeen, rowsOf } = await from("rows");
 const { band, cellAt, gridLayout, panned, rowLayout, ticks, upTo, zoomed } = await from("layout");
 
 // A lab's story, written by the kernel's side: in one piece, and in chunks.
@@ -221,4 +222,40 @@ test("preparations at a moment are those that had begun, each with its end or no
     }
   }
   assert.ok(most > 0);
+});
+
+test("a view has a row for each node on which something of it ran", () => {
+  const log = whole();
+  const { runs, nodes } = log.tables;
+  const all = { job: -1, label: null, pool: -1, node: -1 };
+  const shown = rowsOf(log, all);
+  assert.deepEqual(shown.order, [...new Set(runs.node.subarray(0, log.rows.runs))].sort((a, b) => a - b));
+  assert.equal(shown.first, Math.min(...runs.start.subarray(0, log.rows.runs)));
+  const node = shown.order[0];
+  assert.deepEqual(rowsOf(log, { ...all, node }).order, [node]);
+  const pool = nodes.pool[node];
+  assert.ok(rowsOf(log, { ...all, pool }).order.every((one) => nodes.pool[one] === pool));
+  const run = [...runs.kind.subarray(0, log.rows.runs)].indexOf(log.schema.kinds.indexOf("task"));
+  const one = rowsOf(log, { ...all, job: runs.job[run], label: log.names.labels[run] });
+  assert.ok(one.order.includes(runs.node[run]));
+  assert.ok(one.order.length <= shown.order.length && one.last <= Infinity);
+  const none = rowsOf(log, { ...all, job: -2 });
+  assert.deepEqual([none.order, none.first], [[], Infinity]);
+});
+
+test("a legend names what was seen, and waiting for preparation is not told", () => {
+  const schema = { kinds: ["starttask", "task", "waiting"], outcomes: ["success", "failure", "ended"] };
+  const seen = (...pairs) => {
+    const flags = new Uint8Array(12);
+    for (const [kind, outcome] of pairs) flags[kind * 4 + outcome] = 1;
+    return [...namesSeen(schema, flags)].sort();
+  };
+  assert.deepEqual(seen([0, 0], [2, 2]), ["starttask"]);
+  assert.deepEqual(seen([0, 1], [1, 3]), ["failure", "running", "starttask"]);
+  assert.deepEqual(seen([1, 0], [1, 1]), ["failure", "success"]);
+});
+
+test("a row of few left-over cells is avoided where cells can be a little smaller", () => {
+  assert.equal(gridLayout(16, 640, 150).rows, 1);
+  assert.equal(gridLayout(30, 640, 150).rows, 2);
 });
