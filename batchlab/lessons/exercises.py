@@ -24,6 +24,14 @@ LESSONS = tuple(f"{number:02d}" for number in range(16))
 """Those that have exercises; each is a module of this package."""
 
 
+_MADE = {
+    "Formula": "A text becomes a formula by bl.Formula(text).",
+    "Simulation": "It is what bl.simulate(...) gives back.",
+    "SimulatedLab": "It is what lessons.broken(...) gave you: broken itself, when it is mended.",
+}
+"""How to come by what is no handle."""
+
+
 class Missing(NamedTuple):
     """What an answer does not show yet, a hint, and one more for the next try."""
 
@@ -205,14 +213,17 @@ def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
     given = ", ".join(type(one).__name__ for one in answer)
     what = f"it asks for {_kinds(found.takes)}, and was given: {given}."
     first = found.takes[0].__name__
+    kept = "What a verb such as create_job gives back has to be kept: job = lab.create_job(...)."
     return Missing(
         what,
-        "What a verb such as create_job gives back has to be kept: job = lab.create_job(...).",
-        f"type(...) tells what you have; the first in the parentheses must be a {first}.",
+        _MADE.get(first, kept),
+        f"type(...) tells what you have; the first in the parentheses must be {_a(first)}.",
     )
 
 
 def _kinds(takes: tuple[type, ...]) -> str:
-    names = [one.__name__ for one in takes]
-    article = "an" if names[0][0] in "AEIOU" else "a"
-    return f"{article} {names[0]}" + "".join(f", and a {name}" for name in names[1:])
+    return ", and ".join(_a(one.__name__) for one in takes)
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
