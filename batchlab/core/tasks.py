@@ -69,7 +69,7 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
             raise Conflict(
                 "TaskExists",
                 f"job {job.spec.id!r} already has a task {spec.id!r} (ids are compared without "
-                "case); none of the tasks was added",
+                "case): choose another id; none of the tasks was added",
             )
         dependencies.check(job, spec)
         exits.check(job.spec, spec)

@@ -210,9 +210,17 @@ def _looked_at(found: Exercise, answer: tuple[Any, ...]) -> str | Missing:
 def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
     if len(answer) == len(found.takes) and all(map(isinstance, answer, found.takes)):
         return None
-    given = ", ".join(type(one).__name__ for one in answer)
+    given = ", ".join(map(_name, answer))
     what = f"it asks for {_kinds(found.takes)}, and was given: {given}."
     first = found.takes[0].__name__
+    if sorted(map(_name, answer)) == sorted(one.__name__ for one in found.takes):
+        return Missing(what, "It is only their order.", "Change places in the parentheses.")
+    if any(isinstance(one, (list, tuple)) for one in answer):
+        return Missing(
+            what,
+            "A list has several; the check looks at one.",
+            "create_tasks gives back a list of tasks: the first of it is [0].",
+        )
     kept = "What a verb such as create_job gives back has to be kept: job = lab.create_job(...)."
     return Missing(
         what,
@@ -221,8 +229,15 @@ def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
     )
 
 
+def _name(one: object) -> str:
+    return type(one).__name__
+
+
 def _kinds(takes: tuple[type, ...]) -> str:
-    return ", and ".join(_a(one.__name__) for one in takes)
+    names = [one.__name__ for one in takes]
+    if len(names) > 1 and len(set(names)) == 1:
+        return f"{len(names)} {names[0]}s"
+    return ", and ".join(map(_a, names))
 
 
 def _a(name: str) -> str:

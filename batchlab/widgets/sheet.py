@@ -24,7 +24,7 @@ class Sheet:
     def __init__(self, height: int) -> None:
         self._image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
         self.pen = ImageDraw.Draw(self._image)
-        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (11, 12, 15)}
+        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (9, 11, 12, 15)}
 
     def text(
         self, x: float, y: float, text: str, colour: str, size: int, anchor: str | None = None
@@ -32,6 +32,10 @@ class Sheet:
         """Write at a place, in units."""
         where = (x * SCALE, y * SCALE)
         self.pen.text(where, text, colour, self.fonts[size], anchor=anchor)
+
+    def length(self, text: str, size: int) -> float:
+        """How wide a text is, in units."""
+        return self.fonts[size].getlength(text) / SCALE
 
     def png(self) -> bytes:
         """The picture, with no more colours than it needs."""

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -335,3 +336,19 @@ def test_static_picture_of_a_short_time_says_how_long_it_is(seconds: float, text
 def test_display_outside_of_a_notebook_is_text_and_html(lab: bl.SimulatedLab) -> None:
     assert set(lab._repr_mimebundle_()) == {"text/plain", "text/html"}
     assert lab.watch() is lab
+
+
+def test_static_picture_shows_each_run_apart_from_the_next(
+    lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHLAB_STATIC", "1")
+    pool = lab.create_pool("row", target_dedicated_nodes=1)
+    pool.nodes.wait("idle")
+    row = lab.create_job("row", pool)
+    row.create_tasks(["sleep 60"] * 12)
+    row.tasks.wait()
+    png = base64.b64decode(row._repr_mimebundle_()["image/png"])
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    line = [image.getpixel((x, 190)) == (255, 255, 255) for x in range(150, 1416)]
+    bars = sum(white and not before for before, white in pairwise(line))
+    assert bars == 12
