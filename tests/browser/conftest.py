@@ -19,17 +19,30 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
 
 
 @pytest.fixture(scope="module")  # its event loop must be gone when other tests want their own
-def chromium(jupyter: Any) -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
     with launched() as browser:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def pages() -> list[Any]:
+    """The page of the last test, if that went well: JupyterLab takes seconds to load."""
+    return []
+
+
 @pytest.fixture
-def notebook(chromium: Any, jupyter: tuple[str, Path], tmp_path: Path) -> Iterator[Notebook]:
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    notebook = Notebook(page, *jupyter)
+def notebook(
+    chromium: Any, pages: list[Any], jupyter: tuple[str, Path], tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Notebook]:  # fmt: skip
+    page = pages.pop() if pages else chromium.new_page()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    notebook, failed = Notebook(page, *jupyter), request.session.testsfailed
     yield notebook
     page.screenshot(path=tmp_path / "end.png")  # to see what was there when a test failed
-    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
-    page.close()
+    notebook.close()
+    if notebook.problems or request.session.testsfailed > failed:
+        page.close()  # who knows what is left in it
+    else:
+        pages.append(page)
     assert not notebook.problems
