@@ -17,7 +17,7 @@ def environment(folder: Path) -> Path:
     if uv is None:
         _run(sys.executable, "-m", "venv", folder)
     else:
-        _run(uv, "venv", "--quiet", "--python", sys.executable, folder)
+        _run(uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder)
     return folder / "bin/python"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chromium import launched, needed
-from jupyter_page import Notebook, jupyter_server
+from jupyter_page import Notebook, jupyter_server, visited
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def pages() -> list[Any]:
-    """The page of the last test, if that went well: JupyterLab takes seconds to load."""
+    """The page of the test before, if that went well."""
     return []
 
 
@@ -35,14 +35,7 @@ def notebook(
     chromium: Any, pages: list[Any], jupyter: tuple[str, Path], tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Iterator[Notebook]:  # fmt: skip
-    page = pages.pop() if pages else chromium.new_page()
-    page.set_viewport_size({"width": 1280, "height": 800})
-    notebook, failed = Notebook(page, *jupyter), request.session.testsfailed
-    yield notebook
-    page.screenshot(path=tmp_path / "end.png")  # to see what was there when a test failed
-    notebook.close()
-    if notebook.problems or request.session.testsfailed > failed:
-        page.close()  # who knows what is left in it
-    else:
-        pages.append(page)
+    with visited(chromium, pages, jupyter, request) as notebook:
+        yield notebook
+        notebook.page.screenshot(path=tmp_path / "end.png")  # to see what a test failed at
     assert not notebook.problems

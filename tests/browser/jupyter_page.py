@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 
 PATIENCE_S = 45
 CELLS = (
@@ -30,11 +31,13 @@ OPEN = (
     "await commands.execute('docmanager:open', { path }); shell.expandLeft() }"
 )
 CLOSE = (
-    "async () => { const { serviceManager, shell } = window.jupyterapp ?? {};"
-    "if (!shell) return; await serviceManager.sessions.shutdownAll();"
-    "for (const widget of [...shell.widgets('main')]) {"
+    "() => { const { serviceManager, shell } = window.jupyterapp ?? {};"
+    "for (const widget of shell ? [...shell.widgets('main')] : []) {"
+    " const session = widget.sessionContext?.session;"
+    " if (session) serviceManager.sessions.shutdown(session.id).catch(() => {});"
     " if (widget.context) widget.context.model.dirty = false; widget.dispose() } }"
 )
+"""Closes all notebooks, and has their kernels end: nobody waits for it."""
 COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
 
 
@@ -92,6 +95,25 @@ def serving(
     finally:
         server.terminate()
         server.wait(30)
+
+
+@contextlib.contextmanager
+def visited(
+    browser: Any, pages: list[Any], server: tuple[str, Path], request: pytest.FixtureRequest
+) -> Iterator[Notebook]:
+    """A place for a notebook, in the page of the test before, for JupyterLab loads for seconds.
+
+    Where that test failed the page is a new one: who knows what is left in the old.
+    """
+    page, failed = pages.pop() if pages else browser.new_page(), request.session.testsfailed
+    page.set_viewport_size({"width": 1280, "height": 800})
+    notebook = Notebook(page, *server)
+    yield notebook
+    notebook.close()
+    if notebook.problems or request.session.testsfailed > failed:
+        page.close()
+    else:
+        pages.append(page)
 
 
 class Notebook:

@@ -10,8 +10,8 @@ import pytest
 from environments import NotMade, environment, install
 
 INSTALLED = version("ipykernel")
-VERSIONS = sorted({"7.2.0", "7.3.0", "7.4.0", INSTALLED})
-"""What may be found where batchlab is; how they treat a browser's messages differs."""
+OLDER = sorted({"7.2.0", "7.3.0", "7.4.0"} - {INSTALLED})
+"""What else may be found where batchlab is; how they treat a browser's messages differs."""
 
 ELSE = """\
 import site; site.addsitedir({place!r})
