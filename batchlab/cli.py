@@ -379,4 +379,5 @@ def _formula(name: str) -> batchlab.Formula | str:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(batchlab.formulas.__all__)
-        _fail(f"{name} cannot be read ({error}), and is none of: {names}")
+        why = getattr(error, "strerror", None) or "it is no text"
+        _fail(f"{name} cannot be read ({why}), and is none of: {names}")

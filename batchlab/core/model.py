@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -60,7 +60,7 @@ def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> 
     readers = _readers(cls)
     unknown = [name for name in given if name not in readers]
     if unknown:
-        raise unsupported(unknown[0], given[unknown[0]], owner, readers)
+        raise unsupported(unknown[0], given[unknown[0]], owner, typing.get_type_hints(cls))
     missing = [name for name in _required(cls) if given.get(name) is None]
     if missing:
         raise InvalidRequest(
@@ -71,15 +71,30 @@ def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> 
     return {name: readers[name](value, name, owner) for name, value in given.items()}
 
 
-def unsupported(name: str, value: Any, owner: str, known: Iterable[str]) -> InvalidRequest:
-    """Build the refusal of a keyword that does not exist, naming its nearest neighbour."""
+def unsupported(name: str, value: Any, owner: str, known: Mapping[str, Any]) -> InvalidRequest:
+    """Build the refusal of a keyword that does not exist, with its place or nearest neighbour.
+
+    `known` has the keywords that there are, with their types: it may belong to a part of one.
+    """
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     if "password" in near:
         value = "..."  # not to be shown
+    places = {f"{key}={form}" for key in names for form in _written(name, known[key])}
     cure = f"did you mean {near[0]}?" if near else f"it may have {', '.join(names)}"
+    if len(places) == 1:
+        cure = f"write {places.pop()}"
     return invalid(name, value, f"there is no such property; {cure}", owner=owner,
                    code="UnsupportedProperty")  # fmt: skip
+
+
+def _written(name: str, hint: Any) -> Iterator[str]:
+    """How a property of a part is written, if a type has a part with such a property."""
+    if isinstance(hint, type) and issubclass(hint, Model) and name in hint.__struct_fields__:
+        yield f"{hint.__name__}({name}=...)"
+    several = typing.get_origin(hint) in (tuple, Sequence)
+    for part in typing.get_args(hint):
+        yield from (f"[{form}]" if several else form for form in _written(name, part))
 
 
 @cache

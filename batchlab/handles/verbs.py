@@ -8,6 +8,7 @@ reads each property of a request by its annotation, just as the specs read their
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -65,7 +66,11 @@ def _misfit(
     known = [name for name in signature.parameters if name != "self"]
     for name, value in given.items():
         if name not in known:
-            return unsupported(name, value, owner, known)
+            try:
+                hints = typing.get_type_hints(function)
+            except NameError:  # a type that is loaded when it is needed: no part of a description
+                hints = {}
+            return unsupported(name, value, owner, {name: hints.get(name) for name in known})
     required = [
         name
         for name, parameter in signature.parameters.items()

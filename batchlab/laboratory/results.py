@@ -95,6 +95,12 @@ class Simulation(Shown):
     # -- numbers ---------------------------------------------------------------------------------
 
     @property
+    def unfinished_count(self) -> int:
+        """How many tasks still ran when the time was over."""
+        ended = self.succeeded_count + self.failed_count
+        return self.task_count - ended - self.never_started_count
+
+    @property
     def node_hours(self) -> float:
         """Hours that machines were there, whatever they did."""
         return self.cost.node_hours
@@ -211,6 +217,7 @@ class Simulation(Shown):
             f"waits   median {waits[0]}, 95 % {waits[1]}, longest {waits[2]}",
             f"tasks   {self.task_count}: {self.succeeded_count} succeeded"
             + _some(self.failed_count, "failed")
+            + _some(self.unfinished_count, "still running")
             + _some(self.never_started_count, "never started")
             + _some(self.requeue_count, "stopped by shrinking")
             + _some(self.preempted_count, "lost with spot nodes"),

@@ -56,6 +56,7 @@ def _tasks(simulation: Simulation) -> str:
     parts = [
         (simulation.succeeded_count, "succeeded"),
         (simulation.failed_count, "failed"),
+        (simulation.unfinished_count, "still running"),
         (simulation.never_started_count, "never started"),
         (simulation.requeue_count, "stopped by shrinking"),
         (simulation.preempted_count, "lost with spot nodes"),

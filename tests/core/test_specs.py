@@ -98,6 +98,19 @@ def test_every_model_is_tested() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "cure"),
+    [
+        (TaskSpec, "max_wall_clock_time", "constraints=TaskConstraints(max_wall_clock_time=...)"),
+        (TaskSpec, "http_url", "resource_files=[ResourceFile(http_url=...)]"),
+        (PoolSpec, "wait_for_success", "start_task=StartTask(wait_for_success=...)"),
+        (JobSpec, "command_line", "it may have"),  # of three parts
+    ],
+)
+def test_keyword_of_a_part_is_refused_with_its_place(model, name, cure) -> None:
+    assert cure in refusal(model, **{name: 1}).message
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_unknown_keyword_is_refused_with_its_nearest_neighbour(model: type[Model]) -> None:
     known = model.__struct_fields__[-1]

@@ -62,6 +62,15 @@ def test_task_that_never_starts_counts_with_what_it_waited():
     assert "4 never started" in repr(result)
 
 
+def test_task_that_the_end_finds_running_is_told_apart():
+    result = bl.simulate(
+        bl.formulas.fixed(1), bl.Arrivals.listed([("1h", 1), ("23h", 1)], task="2h")
+    )
+    assert (result.succeeded_count, result.unfinished_count) == (1, 1)
+    assert "1 succeeded, 1 still running" in repr(result)
+    assert result.never_started_count == 0
+
+
 def test_shrink_with_requeue_is_told_apart_from_lost_spot_nodes():
     formula = "$TargetDedicatedNodes = time().hour < 1 ? 2 : 0;"
     result = bl.simulate(formula, bl.Arrivals.listed([("30m", 2)], task="5h"), days=0.25)

@@ -300,21 +300,15 @@ def _end() -> None:
 
 
 def _forget() -> None:
-    """A forked child has a copy of the pipe, which would hide its parent's death."""
+    """Let go of the pipe: a forked child's copy would hide its parent's death, and an ordinary
+    exit is for the watchdog as any other. Python need not complain about it."""
     global _watchdog, _lock, _sessions
     watchdog, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
     _guarded.clear()
     if watchdog is not None and watchdog.stdin is not None:
-        watchdog.stdin.close()
-        watchdog.returncode = 0  # it is the parent's to wait for
-
-
-def _leave() -> None:
-    """An ordinary exit is for the watchdog as any other; Python need not complain about it."""
-    if _watchdog is not None and _watchdog.stdin is not None:
-        _watchdog.returncode = 0
         with contextlib.suppress(OSError):
-            _watchdog.stdin.close()
+            watchdog.stdin.close()
+        watchdog.returncode = 0  # nobody waits for it, or its parent does
 
 
 # -- the watchdog -------------------------------------------------------------------------------
@@ -397,4 +391,4 @@ if __name__ == "__main__":
     _watch()
 else:
     os.register_at_fork(after_in_child=_forget)
-    atexit.register(_leave)
+    atexit.register(_forget)

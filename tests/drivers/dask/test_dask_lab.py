@@ -1,6 +1,7 @@
 """The engine in a scheduler, with nodes of all three kinds."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -247,11 +248,16 @@ def processes(columns):
 
 SCRIPT = """
 import sys
-import batchlab.drivers.dask.connection as c
-from batchlab.core import inputs, machine, questions
+from batchlab.core import inputs, questions
 from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.drivers.dask.connection import DaskConnection
+from distributed import LocalCluster
 if __name__ == "__main__":
-    lab = c.DaskConnection.start(processes=sys.argv[1] == "processes", root=sys.argv[2])
+    if sys.argv[1] == "cluster":
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+        lab = DaskConnection.attach(cluster, root=sys.argv[2])
+    else:
+        lab = DaskConnection.start(processes=sys.argv[1] == "processes", root=sys.argv[2])
     lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=2)))
     lab.wait(questions.NodesAre(pool_id="p", state="idle"))
     lab.request(inputs.CreateJob(spec=JobSpec(id="j", pool_info="p")))
@@ -265,14 +271,19 @@ if __name__ == "__main__":
 """
 
 
+@contextlib.contextmanager
 def run_script(tmp_path, *arguments):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     (tmp_path / "root").mkdir()
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", script, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def nothing_is_left(tmp_path):
@@ -306,7 +317,7 @@ def test_process_of_a_lab_interrupted_leaves_nothing_and_says_only_that(tmp_path
     assert errors.count("Traceback") == 1
 
 
-@pytest.mark.parametrize("nodes", ["light", "processes"])
+@pytest.mark.parametrize("nodes", ["light", "processes", "cluster"])
 def test_process_of_a_lab_that_ends_without_closing_it_is_silent(tmp_path, nodes):
     with run_script(tmp_path, nodes, str(tmp_path / "root"), "3") as process:
         process.wait(60)
