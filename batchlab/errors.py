@@ -17,7 +17,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any
 
 __all__ = [
@@ -63,6 +65,16 @@ class BatchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the line that asked, and the answer; none of our lines."""
+        self.__suppress_context__ = True
+        shown: list[str] = (
+            sys.modules["IPython"]
+            .get_ipython()
+            .InteractiveTB.structured_traceback(type(self), self, _asking(self.__traceback__))
+        )
+        return shown
 
     def __reduce__(
         self,
@@ -130,6 +142,18 @@ class WaitNeverEnds(BatchError):
 
 class LabFailed(BatchError):
     """A fault of batchlab's own; the message says where the journal of the lab is kept."""
+
+
+def _asking(lines: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback before our first line; all of it if that is the first at all."""
+    kept = []
+    while lines and lines.tb_frame.f_globals.get("__name__", "").split(".")[0] != "batchlab":
+        kept.append(lines)
+        lines = lines.tb_next
+    rest = None if kept else lines
+    for line in reversed(kept):
+        rest = TracebackType(rest, line.tb_frame, line.tb_lasti, line.tb_lineno)
+    return rest
 
 
 def invalid(

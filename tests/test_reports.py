@@ -154,6 +154,20 @@ def test_task_of_a_job_that_ended_does_not_wait() -> None:
     assert numbers.is_final
 
 
+def test_job_that_changed_its_pool_waited_for_each_in_its_time() -> None:
+    changes = [
+        pool_changed(0), pool_changed(0, name="q"), job(0, "active"), task(0, "a", "active"),
+        JobChanged(at=LOADS + HOUR, job_id="j", state="active", pool_id="late"),
+        JobChanged(at=LOADS + 3 * HOUR, job_id="j", state="active", pool_id="q"),
+    ]  # fmt: skip
+    for kind, name in (("lab", ""), ("job", "j")):
+        numbers = told(kind, name, changes, 3.5 * HOUR).numbers
+        assert numbers.waiting_hours == pytest.approx({"no nodes": 1.5, "no pool": 2.0})
+    for name, hours in (("p", 1.0), ("q", 0.5)):
+        waited = told("pool", name, changes, 3.5 * HOUR).numbers.waiting_hours
+        assert waited == pytest.approx({"no nodes": hours})
+
+
 def test_report_of_an_id_that_was_used_twice_is_about_the_last() -> None:
     again = [
         *STORY, task(2.6 * HOUR, "a", "deleted"), job(2.6 * HOUR, "deleted"),
@@ -241,6 +255,8 @@ def test_report_after_deletion_and_after_the_end_says_the_same(lab: bl.Simulated
     numbers = job.report().numbers
     assert (numbers.succeeded, numbers.failed) == (before.succeeded, before.failed)
     assert numbers.run_times == before.run_times
+    assert numbers.waiting_hours == pytest.approx(before.waiting_hours)
+    assert numbers.waiting_hours["dependencies"] > 0
     assert numbers.cost == pytest.approx(before.cost)
     assert numbers.is_final
     assert pool.report().numbers.is_final

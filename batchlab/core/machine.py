@@ -236,7 +236,8 @@ class Core:
         node = task.node
         self._changes.append(
             TaskChanged(at=self.now, reason=reason, job_id=job.spec.id, task_id=task.spec.id,
-                        state=phase.state, node_id=node.id if node else "", slots=task.slots)
+                        state=phase.state, node_id=node.id if node else "", slots=task.slots,
+                        blocked=task.unmet > 0 and phase.state == "active")
         )  # fmt: skip
 
     def drop_task(self, task: TaskRecord) -> None:
@@ -362,10 +363,10 @@ class Core:
         )
 
     def tell_task(self, task: TaskRecord, state: str) -> None:
-        """Tell the watchers about a task that came or went."""
+        """Tell the watchers about a task that came, went, or waits for no other any more."""
         self._changes.append(
             TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state,
-                        slots=task.slots)
+                        slots=task.slots, blocked=task.unmet > 0 and state == "active")
         )  # fmt: skip
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:

@@ -243,7 +243,9 @@ class TaskChanged(Change, frozen=True, kw_only=True):
     """`node_id` is where it runs or ran last, `slots` what it takes there.
 
     The reason of a ``completed`` task is the code of its failure, empty for success; of one that
-    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``.
+    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``. While an
+    ``active`` task waits for tasks that it depends on, it is `blocked`; when it no longer does,
+    it is told of once more.
     """
 
     job_id: str
@@ -251,6 +253,7 @@ class TaskChanged(Change, frozen=True, kw_only=True):
     state: str
     node_id: str = ""
     slots: int = 1
+    blocked: bool = False
 
 
 class SubtaskChanged(Change, frozen=True, kw_only=True):

@@ -64,7 +64,11 @@ def create_pool(core: Core, request: inputs.CreatePool) -> None:
         )
     known = core.pools.get(fold(spec.id))
     if known:
-        raise Conflict("PoolExists", f"there is already a pool {known.spec.id!r}")
+        raise Conflict(
+            "PoolExists",
+            f"there is already a pool {known.spec.id!r}: choose another id, or go on with it as "
+            f"lab.pools[{known.spec.id!r}]",
+        )
     if quota_reached(core):
         raise Conflict(
             "PoolQuotaReached",
@@ -315,7 +319,12 @@ def _let_go(core: Core, pool: PoolRecord, victims: list[NodeRecord], option: Dea
 def _time_over(core: Core, pool: PoolRecord, number: int) -> None:
     if pool.resize_number != number or not isinstance(pool.allocation, phases.Resizing):
         return
-    message = f"{len(pool.creating) + len(pool.leaving)} nodes were not ready when time was over"
+    late = [
+        f"{len(nodes)} node{'s' * (len(nodes) != 1)} {what}"
+        for nodes, what in ((pool.creating, "not ready"), (pool.leaving, "not free to leave"))
+        if nodes
+    ]
+    message = f"when the resize timeout was over: {', '.join(late)}"
     add_error(pool, ResizeError(code="AllocationTimedOut", message=message))
     _give_up(core, pool)
     settle(core, pool)

@@ -69,7 +69,7 @@ def create_tasks(core: Core, request: inputs.CreateTasks) -> None:
             raise Conflict(
                 "TaskExists",
                 f"job {job.spec.id!r} already has a task {spec.id!r} (ids are compared without "
-                "case); none of the tasks was added",
+                "case): choose another id; none of the tasks was added",
             )
         dependencies.check(job, spec)
         exits.check(job.spec, spec)
@@ -97,8 +97,8 @@ def add(core: Core, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
         task.instances = InstancesRecord(count=spec.multi_instance_settings.number_of_instances)
     job.tasks[key] = task
     job.active += 1
-    core.tell_task(task, "active")
     dependencies.hold(job, task)
+    core.tell_task(task, "active")
     if not task.unmet:
         placement.enqueue(core, task)
     return task
@@ -367,6 +367,7 @@ def _follow(
     job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
     if job.spec.uses_task_dependencies and dependency_action == "satisfy":
         for child in dependencies.satisfy(job, task.spec.id):
+            core.tell_task(child, "active")
             placement.enqueue(core, child)
     if job.spec.on_task_failure != "noaction" and job_action != "none":
         job.action = "TaskFailed" if job_action == "terminate" else "disable"

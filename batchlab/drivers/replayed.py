@@ -87,7 +87,9 @@ class ReplayedConnection:
         """Answer a question about the end of the story."""
         with self._lock:
             if self._closed:
-                raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+                raise Conflict(
+                    "OperationInvalidForCurrentState", "the lab is closed: open another"
+                )
             return self._core.ask(question, self._now)
 
     def wait(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.core.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
@@ -10,7 +11,7 @@ from batchlab.lessons.looking import (
     most_at_once,
     node_times,
     sent_back,
-    shell_forgotten,
+    shell_wanted,
     span,
     unfinished,
 )
@@ -45,6 +46,12 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
     waiting = unfinished(job, least=12)
     if waiting:
         return waiting
+    if fold(job.pool_id) != fold(pool.id):
+        return Missing(
+            f"the job ran in the pool {job.pool_id!r}.",
+            "The pool that shrinks should be the one that works.",
+            "lab.create_job takes the pool.",
+        )
     begin, end = span(job)
     gone = node_times(pool, pool.id, "leavingpool")
     if len(gone) < 3:
@@ -53,7 +60,7 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
             "It should begin with four nodes and end with one.",
             "pool.resize(1, ...) while the tasks run.",
         )
-    if not begin < min(gone) < end:
+    if sum(begin < at < end for at in gone) < 3:
         return Missing(
             "the pool shrank while no task was running.",
             "Move the clock by half a minute when the tasks are there, and shrink it then.",
@@ -70,6 +77,12 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
             "some tasks were ended before they were done.",
             "That option spares the time, not the work.",
             "node_deallocation_option has four values. Which of them waits for tasks?",
+        )
+    if any(error.code == "AllocationTimedOut" for error in pool.resize_errors):
+        return Missing(
+            "the resize ran out of time, and its nodes stayed.",
+            "That option waits for more than tasks. For what?",
+            "The files of a task are kept for seven days. Which option waits for tasks alone?",
         )
     if pool.current_dedicated_nodes > 1:
         return Missing(
@@ -89,12 +102,10 @@ def _equipped(pool: Pool) -> str | Missing:
             "create_pool takes it by name.",
             "start_task=, a command line.",
         )
-    if shell_forgotten(start.command_line):
-        return Missing(
-            "the start task uses what only a shell understands, and there is no shell.",
-            "A command line is not started by a shell: $NAME and > are plain words to it.",
-            "/bin/sh -c '...' around it.",
-        )
+    return shell_wanted(_with_tools(pool), start_task=start.command_line)
+
+
+def _with_tools(pool: Pool) -> str | Missing:
     states = pool.node_counts
     if states.get("starttaskfailed"):
         return Missing(
@@ -119,4 +130,10 @@ def _equipped(pool: Pool) -> str | Missing:
                 "$AZ_BATCH_NODE_SHARED_DIR; node.files.list('', recursive=True) shows where the "
                 "file went.",
             )
+    if pool.start_task is not None and not pool.start_task.wait_for_success:
+        return Missing(
+            "tasks need not wait for the start task of this pool.",
+            "What is there now may not have been there for the first task.",
+            "wait_for_success=True, or leave it out.",
+        )
     return f"all {len(nodes)} nodes had the file before any task could come."

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from batchlab.errors import NotFound
+from batchlab.handles.job import Job
 from batchlab.handles.task import Task
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import not_completed, shell_forgotten
+from batchlab.lessons.looking import not_completed, shell_wanted
 
 
 @exercise("02-1", "A file, and a word on stderr", Task)
 def _tidy(task: Task) -> str | Missing:
-    problem = not_completed(task) or _without_shell(task)
-    if problem:
-        return problem
+    return not_completed(task) or shell_wanted(_tidied(task), command_line=task.command_line)
+
+
+def _tidied(task: Task) -> str | Missing:
     if task.result != "success":
         return Missing(
             f"the task failed, with exit code {task.exit_code}.",
@@ -51,6 +53,9 @@ def _limited(task: Task) -> str | Missing:
             "create_task(id, hangs, ...).",
         )
     limit = task.constraints.max_wall_clock_time
+    job = Job(task._connection, task.job_id)
+    if limit is None and job.terminate_reason == "MaxWallClockTimeExpiry":
+        return "the service ended its job when its time was over, and the task with it."
     if limit is None:
         return Missing(
             "the task may run as long as it wants.",
@@ -79,9 +84,10 @@ def _limited(task: Task) -> str | Missing:
 
 @exercise("02-3", "Count the variables", Task)
 def _counted(task: Task) -> str | Missing:
-    problem = not_completed(task) or _without_shell(task)
-    if problem:
-        return problem
+    return not_completed(task) or shell_wanted(_number(task), command_line=task.command_line)
+
+
+def _number(task: Task) -> str | Missing:
     said = task.stdout.strip()
     if not said.isdecimal():
         return Missing(
@@ -96,13 +102,3 @@ def _counted(task: Task) -> str | Missing:
             "For grep, ^ is the beginning of a line.",
         )
     return f"{said} variables tell a task who and where it is."
-
-
-def _without_shell(task: Task) -> Missing | None:
-    if not shell_forgotten(task.command_line):
-        return None
-    return Missing(
-        "the command line has what only a shell understands, and no shell.",
-        "Look at the section 'There is no shell'.",
-        "/bin/sh -c '...' around it.",
-    )

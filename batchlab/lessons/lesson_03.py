@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import shell_forgotten, unfinished
+from batchlab.lessons.looking import shell_wanted, unfinished
+
+LINE = "a scene"
 
 
 @exercise("03-1", "A second try for a preparation", Job)
 def _second_try(job: Job) -> str | Missing:
     if job.job_preparation_task is None:
         return _no_preparation()
+    if not job.job_preparation_task.wait_for_success:
+        return Missing(
+            "the task did not wait for its preparation.",
+            "It ran on a node that may not have been ready for it.",
+            "Leave wait_for_success alone, and let the preparation be tried again.",
+        )
     rows = [row.job_preparation_task_execution_info for row in job.preparations]
     if not rows:
         return Missing(
@@ -55,16 +64,15 @@ def _bring_and_clear(job: Job) -> str | Missing:
             "What the preparation brings stays on the node until something takes it away.",
             "create_job takes job_release_task=, a command line like that of the preparation.",
         )
-    for name, line in (
-        ("preparation", job.job_preparation_task.command_line),
-        ("release", job.job_release_task.command_line),
-    ):
-        if shell_forgotten(line):
-            return Missing(
-                f"the {name} uses what only a shell understands, and there is no shell.",
-                "A command line is not started by a shell: $NAME and > are plain words to it.",
-                "/bin/sh -c '...' around it.",
-            )
+    return shell_wanted(
+        _brought_and_cleared(job),
+        preparation=job.job_preparation_task.command_line,
+        release=job.job_release_task.command_line,
+        task=next(iter(job.tasks.views()), job.job_release_task).command_line,
+    )
+
+
+def _brought_and_cleared(job: Job) -> str | Missing:
     waiting = unfinished(job, least=4)
     if waiting:
         return waiting
@@ -88,13 +96,38 @@ def _bring_and_clear(job: Job) -> str | Missing:
             "They should read what the preparation has written. Look at the stderr of one.",
             "Both must mean the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
         )
+    silent = [task.id for task in job.tasks.values() if LINE not in task.stdout]
+    if silent:
+        return Missing(
+            f"{silent[0]} did not print {LINE!r}.",
+            "The preparation writes the line into a file, and each task prints that file.",
+            "cat prints a file. Both must mean the same one, in $AZ_BATCH_NODE_SHARED_DIR.",
+        )
     if len(job.preparations.filter(release="success")) < len(job.preparations):
         return Missing(
             "a release failed.",
             "job.preparations has its exit code. Does it take away the file that is there?",
             "rm fails when there is no such file.",
         )
+    left = _left(job)
+    if left:
+        return Missing(
+            f"{left} is still on a node.",
+            "A release that succeeds has not always taken away what the preparation brought.",
+            "rm takes a file away. If it is from an earlier try: node.files.delete(...).",
+        )
     return f"{len(job.preparations)} nodes were prepared, used, and released, each once."
+
+
+def _left(job: Job) -> str:
+    """A file in the shared folder of a node of the job that still has the line in it."""
+    nodes = Pool(job._connection, job.pool_id).nodes
+    for row in job.preparations:
+        files = nodes[row.node_id].files
+        for found in files.list("shared", recursive=True):
+            if not found.is_directory and LINE in files.text(found.name):
+                return found.name
+    return ""
 
 
 @exercise("03-3", "Four tasks, one preparation", Job)
@@ -111,6 +144,12 @@ def _one_preparation(job: Job) -> str | Missing:
             "A node that is given no task of the job is not prepared. How could a node be kept "
             "from getting one?",
             "Nodes have a verb for it, and one that takes it back: look what pool.nodes[...] can.",
+        )
+    if Pool(job._connection, job.pool_id).current_dedicated_nodes < 2:
+        return Missing(
+            "the pool of this job has no second node that could have been prepared.",
+            "The pool of two nodes is to keep both.",
+            "Nodes have a verb that keeps tasks away: look what pool.nodes[...] can.",
         )
     return "four tasks and more ran on one node, and only that one was prepared."
 

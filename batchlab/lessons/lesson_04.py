@@ -8,7 +8,7 @@ from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, sent_back, shell_forgotten, span, unfinished
+from batchlab.lessons.looking import history, sent_back, shell_wanted, span, unfinished
 
 TOOLS = "shared/tools.txt"
 VERSION = "shared/version.txt"
@@ -22,18 +22,14 @@ def _equipped(pool: Pool) -> str | Missing:
             "create_pool takes it by name.",
             "start_task=, a command line or a bl.StartTask.",
         )
-    if shell_forgotten(pool.start_task.command_line):
-        return Missing(
-            "the start task uses what only a shell understands, and there is no shell.",
-            "A command line is not started by a shell: > and | are plain words to it.",
-            "/bin/sh -c '...' around it.",
-        )
+    return shell_wanted(_line_once(pool), start_task=pool.start_task.command_line)
+
+
+def _line_once(pool: Pool) -> str | Missing:
     nodes = list(pool.nodes.values())
-    bad = [node.state for node in nodes if node.state != "idle"]
-    if len(nodes) < 2 or bad:
+    if len(nodes) < 2 or any(node.state != "idle" for node in nodes):
         return Missing(
-            f"of {len(nodes)} nodes {len(bad)} are not idle"
-            + (f", but {bad[0]}." if bad else "."),
+            f"the nodes are not ready: {pool.nodes!r}.",
             "Two are asked for; and a node needs time to start.",
             "pool.nodes.wait('idle'). If a start task failed: node.start_task_info has its exit "
             "code.",

@@ -15,11 +15,12 @@ def _persistent(task: Task) -> str | Missing:
     waiting = not_completed(task)
     if waiting:
         return waiting
-    if task.result == "success" and task.retry_count:
-        return f"it succeeded after {task.retry_count} retries."
+    retries = task.retry_count
+    if task.result == "success" and retries > 1:
+        return f"it succeeded after {retries} retries."
     if task.result == "success":
         return Missing(
-            "it succeeded at the first try.",
+            "it succeeded at the first try." if not retries else "it failed only once.",
             "Give it the command line stubborn, as it is.",
             "create_task(id, stubborn, ...).",
         )
@@ -30,10 +31,14 @@ def _persistent(task: Task) -> str | Missing:
             "No terminate: create the task, and wait for it.",
         )
     return Missing(
-        f"it failed after {task.retry_count} retries.",
+        f"it failed after {_retries(retries)}.",
         "How often is a task tried again that says nothing about it?",
         "constraints=bl.TaskConstraints(...); it fails twice, so how many more tries are needed?",
     )
+
+
+def _retries(count: int) -> str:
+    return "one retry" if count == 1 else f"{count or 'no'} retries"
 
 
 @exercise("05-2", "First the model, then the frames, then the cut", Job)
@@ -65,6 +70,12 @@ def _diamond(job: Job) -> str | Missing:
     waiting = unfinished(job)
     if waiting:
         return waiting
+    if next(iter(views)) != "cut":
+        return Missing(
+            "the order is right, but 'cut' was not created first.",
+            "May a task wait for tasks that are not there yet? Try it.",
+            "Create 'cut' before the others; it takes a new job.",
+        )
     return "model, frames, cut: each began when what it needs was done."
 
 

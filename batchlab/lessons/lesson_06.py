@@ -7,19 +7,11 @@ from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.task import Task
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import node_times, not_completed, sent_back, span, unfinished
-
-BOOK = "shared/careful.txt"
+from batchlab.lessons.looking import node_times, not_completed, sent_back, unfinished
 
 
 @exercise("06-1", "Paid once", Task)
 def _paid_once(task: Task) -> str | Missing:
-    if task.job_id.lower() != "careful":
-        return Missing(
-            f"the task is in the job {task.job_id!r}.",
-            "It should be in a job named 'careful', whose id is in the name of the file.",
-            'lab.create_job("careful", solo), and then run_and_reboot(...).',
-        )
     waiting = not_completed(task)
     if waiting:
         return waiting
@@ -32,10 +24,10 @@ def _paid_once(task: Task) -> str | Missing:
         )
     node = Node(task._connection, job.pool_id, task.node_id or "")
     try:
-        lines = node.files.text(BOOK).splitlines()
+        lines = node.files.text(f"shared/{job.view().id}.txt").splitlines()
     except NotFound:
         return Missing(
-            "there is no shared/careful.txt on the node.",
+            f"there is no shared/{job.view().id}.txt on the node.",
             "The variable book names the file of the job.",
             "The careless command line is not far from it.",
         )
@@ -46,7 +38,7 @@ def _paid_once(task: Task) -> str | Missing:
             "One > in the careless line is too many."
             if count > 1
             else "The line should be: paid 10.",
-            "What if the file is written anew each time?",
+            "What if the file is written anew each time? (Try it in a new job.)",
         )
     return "the task ran twice, and paid once."
 
@@ -56,7 +48,6 @@ def _survived(job: Job) -> str | Missing:
     waiting = unfinished(job, least=6)
     if waiting:
         return waiting
-    begin, end = span(job)
     taken = node_times(job, job.pool_id, "preempted")
     if not taken:
         return Missing(
@@ -64,7 +55,7 @@ def _survived(job: Job) -> str | Missing:
             "Nodes have a verb with which you can play the cloud.",
             "node.preempt(), of a spot node; the pool needs target_low_priority_nodes.",
         )
-    if not any(begin < at < end for at in taken) or not sent_back(job):
+    if not any(change.at >= min(taken) for change in sent_back(job)):
         return Missing(
             "the node that was taken did not work for this job.",
             "Move the clock until the tasks run, then take a node.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from batchlab.handles.job import Job, Jobs
+from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import most_at_once, sent_back, span, unfinished
 
@@ -46,6 +47,12 @@ def _modest(job: Job) -> str | Missing:
             f"{most} of its tasks ran at the same time.",
             "Four nodes were free. What holds a job back?",
             "create_job takes max_parallel_tasks.",
+        )
+    if Pool(job._connection, job.pool_id).current_dedicated_nodes < 3:
+        return Missing(
+            "its pool has no nodes for more than two tasks.",
+            "In a pool with four nodes something else has to hold the job back.",
+            "create_job takes max_parallel_tasks, and pool.",
         )
     nodes = len({view.node_id for view in job.tasks.views()})
     if most < 2:

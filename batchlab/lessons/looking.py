@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Any
 
 from batchlab.core.ids import fold
@@ -16,8 +18,10 @@ __all__ = [
     "most_at_once",
     "node_times",
     "not_completed",
+    "script_cut_short",
     "sent_back",
     "shell_forgotten",
+    "shell_wanted",
     "span",
     "unfinished",
 ]
@@ -112,7 +116,41 @@ def span(job: Job) -> tuple[float, float]:
 def shell_forgotten(command_line: str) -> bool:
     """Whether a command line has what only a shell understands, and no shell."""
     program = command_line.split(maxsplit=1)[0].strip("\"'").rsplit("/", 1)[-1]
-    return program not in ("sh", "bash", "dash") and any(mark in command_line for mark in "$>|;&")
+    if program in ("sh", "bash", "dash"):
+        return False
+    bare = re.sub(r"'[^']*'|\"[^\"$]*\"", "", command_line)  # what is in quotes is one plain word
+    return any(mark in bare for mark in "$>|;&")
+
+
+def script_cut_short(command_line: str) -> bool:
+    """Whether a shell was given a script without quotes, of which it takes the first word."""
+    try:
+        program, *words = shlex.split(command_line)
+    except ValueError:
+        return False
+    is_shell = program.rsplit("/", 1)[-1] in ("sh", "bash", "dash")
+    return is_shell and words[:1] == ["-c"] and len(words) > 2
+
+
+def shell_wanted(verdict: str | Missing, **command_lines: str) -> str | Missing:
+    """Say instead of what is missing that a shell or its quotes were forgotten, and where."""
+    if isinstance(verdict, str):
+        return verdict
+    for name, line in command_lines.items():
+        if script_cut_short(line):
+            return Missing(
+                f"the shell of the {name.replace('_', ' ')} got one word as its script.",
+                "To /bin/sh -c the script is the word that follows, and no more.",
+                "Quotes around all of it make it one word: /bin/sh -c '...'.",
+            )
+        if shell_forgotten(line):
+            return Missing(
+                f"the {name.replace('_', ' ')} uses what only a shell understands, and there is "
+                "no shell.",
+                "A command line is not started by a shell: $NAME, > and | are plain words to it.",
+                "/bin/sh -c '...' around it.",
+            )
+    return verdict
 
 
 def _tasks(count: int) -> str:

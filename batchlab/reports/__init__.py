@@ -36,7 +36,7 @@ def report_of(connection: Connection, kind: Literal["lab", "pool", "job"], name:
         ``PoolNotFound``, ``JobNotFound``: there is none, and none is remembered.
     """
     story = Story(tables_of(connection), kind, name)
-    return Report(_TITLES[kind], name, count(connection, story))
+    return Report(_TITLES[kind], name, count(story))
 
 
 class Report(Shown):

@@ -18,7 +18,7 @@ from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
 from batchlab.reports.story import by
-from batchlab.reports.waiting import REASONS
+from batchlab.watching.schema import WAITS
 
 __all__ = ["INK", "figures"]
 
@@ -114,7 +114,7 @@ def _tasks(figure: Any, numbers: Numbers) -> bool:
     running = numbers.lines["tasks"].thinned(POINTS)
     waiting = numbers.lines["waiting"].thinned(POINTS)
     _area(figure, running, "running", "running", _ACTIVITY["tasks"])
-    for key, name in REASONS.items():
+    for key, name in WAITS.items():
         _area(figure, waiting, key, name, _REASON[key])
     if len(figure.data) > 1:  # areas can only be stacked over the same times
         _align(figure)
@@ -164,7 +164,7 @@ def _waiting(figure: Any, numbers: Numbers) -> bool:
         return False
     unit, size = _unit(ordered[-1][1])
     figure.add_bar(
-        orientation="h", y=[REASONS[key] for key, _ in ordered],
+        orientation="h", y=[WAITS[key] for key, _ in ordered],
         x=_rounded([hours * size for _, hours in ordered]),
         marker={"color": [_REASON[key] for key, _ in ordered]},
         hovertemplate="%{y}: %{x:.3~g} " + unit + "<extra></extra>",

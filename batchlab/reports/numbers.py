@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from batchlab.core.ids import fold
-from batchlab.core.questions import GetJob
-from batchlab.core.views import TaskView
-from batchlab.drivers.ports import Connection
-from batchlab.errors import BatchError
-from batchlab.handles.paging import task_views
 from batchlab.reports.nodes import ACTIVITIES, NodeTimes
 from batchlab.reports.series import Series, Steps
 from batchlab.reports.story import Run, Story
-from batchlab.reports.waiting import REASONS, Waiting
+from batchlab.reports.waiting import Waiting
+from batchlab.watching.schema import WAITS
 
 __all__ = ["Numbers", "count"]
 
@@ -106,16 +100,16 @@ class Numbers:
         return times[min(len(times) - 1, int(part * len(times)))] if times else None
 
 
-def count(connection: Connection, story: Story) -> Numbers:
+def count(story: Story) -> Numbers:
     """Count what a story tells."""
     begin, end = story.begin, story.end
-    waiting = Waiting(story, _blocked(connection, story))
+    waiting = Waiting(story)
     times = NodeTimes(story)
     states = task_counts(story)
     tasks, line = [run for run in story.runs if run.kind == "task"], Steps()
     for run in tasks:
         line.span("running", run.start, run.end)
-    reasons = waiting.steps.series([*REASONS, "capacity", "used"], begin, end)
+    reasons = waiting.steps.series([*WAITS, "capacity", "used"], begin, end)
     is_job = story.kind == "job"
     nodes = times.steps.series(ACTIVITIES, begin, end)
     return Numbers(
@@ -135,7 +129,7 @@ def count(connection: Connection, story: Story) -> Numbers:
         start_task_hours=hours_of(story.runs, "starttask"),
         slot_hours=reasons.hours("used"),
         capacity_hours=reasons.hours("capacity"),
-        waiting_hours={key: hours for key in REASONS if (hours := reasons.hours(key))},
+        waiting_hours={key: hours for key in WAITS if (hours := reasons.hours(key))},
         node_hours={} if is_job else _by_activity(times.hours),
         cost=_share(story, times) if is_job else _by_activity(times.costs),
         machines=len(story.nodes) if is_job else sum(times.machines.values()),
@@ -187,40 +181,3 @@ def _share(story: Story, times: NodeTimes) -> dict[str, float]:
             dollars = (times.price(run.node) or 0.0) * run.seconds / 3600 * run.slots / slots
             cost[names[run.kind]] = cost.get(names[run.kind], 0.0) + dollars
     return {name: cost[name] for name in names.values() if cost.get(name)}
-
-
-def _blocked(connection: Connection, story: Story) -> Iterator[tuple[int, float, float]]:
-    """From when until when tasks waited for others, of the jobs that can still be asked."""
-    for job in story.jobs:
-        name = story.job_name(job)
-        try:
-            if connection.ask(GetJob(job_id=name)).uses_task_dependencies:
-                tasks = list(task_views(connection, name))
-                yield from _blocked_of(job, tasks, story.life(job)[1])
-        except BatchError:
-            continue  # it was deleted, or the lab is closed
-
-
-def _blocked_of(job: int, tasks: list[TaskView], end: float) -> Iterator[tuple[int, float, float]]:
-    done = {fold(task.id): _done(task) for task in tasks}
-    numbers = {int(name): at for name, at in done.items() if name.isdecimal()}
-    for task in tasks:
-        if task.depends_on is None:
-            continue
-        wanted = [done.get(fold(name)) for name in task.depends_on.task_ids]
-        for ids in task.depends_on.task_id_ranges:
-            wanted += [numbers.get(number) for number in range(ids.start, ids.end + 1)]
-        known = [at for at in wanted if at is not None]
-        if task.start_time is not None:
-            known = [at for at in known if at <= task.start_time.timestamp()]
-            until = max(known, default=0.0)
-        else:
-            until = max(known, default=0.0) if len(known) == len(wanted) else end
-        yield job, task.creation_time.timestamp(), until
-
-
-def _done(task: TaskView) -> float | None:
-    """When a task let those go that wait for it; None as long as it does not."""
-    if task.end_time is None or task.result != "success":
-        return None
-    return task.end_time.timestamp()

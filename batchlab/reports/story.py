@@ -188,6 +188,11 @@ class Story:
         """The number of a node's pool."""
         return int(self.tables.columns["nodes"]["pool"][node])
 
+    def pools_of(self, *jobs: int) -> set[int]:
+        """The numbers of all pools that some jobs ever had."""
+        rows = self.tables.columns["turns"]
+        return {pool for job, pool in zip(rows["job"], rows["pool"], strict=True) if job in jobs}
+
     def life(self, job: int) -> tuple[float, float]:
         """From when to when a job was there."""
         begin, gone = self._turns[job]

@@ -11,8 +11,7 @@ from batchlab.handles.costs import amount, money
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.reports.story import Run, Story, by
-from batchlab.reports.waiting import REASONS
-from batchlab.watching.schema import JOB_STATES
+from batchlab.watching.schema import JOB_STATES, WAITS
 from batchlab.widgets.html import Html, table
 from batchlab.widgets.progress import span_text
 
@@ -63,7 +62,7 @@ def sentences(numbers: Numbers) -> list[tuple[str, str]]:
     if waited:
         most = max(numbers.waiting_hours, key=lambda key: numbers.waiting_hours[key])
         share = numbers.waiting_hours[most] / waited
-        told.append(("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {REASONS[most]}"))
+        told.append(("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {WAITS[most]}"))
     if numbers.preparation_hours:
         part = numbers.preparation_share
         beside = "" if part is None else f", {part:.0%} of what the tasks took"
@@ -118,7 +117,7 @@ def grids(numbers: Numbers) -> list[Grid]:
 def _waiting(numbers: Numbers) -> Grid:
     total = sum(numbers.waiting_hours.values()) or 1
     ordered = sorted(numbers.waiting_hours.items(), key=lambda item: -item[1])
-    rows = [(REASONS[key], hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
+    rows = [(WAITS[key], hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
     return Grid("Why tasks waited", ("while", "task time", "share"), rows)
 
 

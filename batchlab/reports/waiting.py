@@ -3,45 +3,40 @@
 For each moment the tasks that were queued are divided, from the outside in, as `task.explain()`
 would have said it then:
 
-    the job was disabled; a task waited for those it depends on (as far as the tasks can still be
-    asked); there was no pool; no node could take tasks, while some were starting, or none was;
-    all slots were taken; or some were free, but not for these: they need more of them than one
-    node had free, or a limit of their job held them back.
+    the job was disabled; a task waited for those it depends on; there was no pool; no node could
+    take tasks, while some were starting, or none was; all slots were taken; or some were free,
+    but not for these: they need more of them than one node had free, or a limit of their job
+    held them back.
 
 Tasks that already have their slots, and wait for the preparation of the node, are counted apart.
+
+A live display says the same of the moment that its reader has gone back to, from the same tables,
+in the browser (`widgets/static/waits.js`): a test holds the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from batchlab.reports.series import Steps
-from batchlab.reports.story import Story
-from batchlab.watching.schema import JOB_STATES, NODE_STATES, NOTHING, POOL_STATES
+from batchlab.reports.story import Run, Story
+from batchlab.watching.schema import (
+    COMING,
+    HELD_JOBS,
+    JOB_STATES,
+    NODE_STATES,
+    NOTHING,
+    POOL_STATES,
+    TAKING,
+    WAITING_JOBS,
+)
 
-__all__ = ["REASONS", "Waiting"]
+__all__ = ["Waiting"]
 
-REASONS = {
-    "slots": "all slots were taken",
-    "others": "all slots were taken by other jobs",
-    "starting": "nodes were starting",
-    "no nodes": "no node could take tasks",
-    "no pool": "there was no pool",
-    "preparation": "the node was prepared for the job",
-    "dependencies": "other tasks had to be done first",
-    "disabled": "the job was disabled",
-    "held back": "a limit, or more slots than a node had free",
-}
-"""Why tasks wait, with the words for it."""
-
-_TAKING = frozenset(NODE_STATES.index(state) for state in ("idle", "running"))
-_COMING = frozenset(
-    NODE_STATES.index(state)
-    for state in ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging",
-                  "preempted")
-)  # fmt: skip
-_ACTIVE = frozenset(JOB_STATES.index(state) for state in ("active", "enabling"))
-_DISABLED = frozenset(JOB_STATES.index(state) for state in ("disabling", "disabled"))
+_TAKING = frozenset(NODE_STATES.index(state) for state in TAKING)
+_COMING = frozenset(NODE_STATES.index(state) for state in COMING)
+_WAITING = frozenset(JOB_STATES.index(state) for state in WAITING_JOBS)
+_HELD = frozenset(JOB_STATES.index(state) for state in HELD_JOBS)
 _ORDER = {"pool": 0, "node": 1, "job": 2, "counts": 3, "blocked": 4, "slots": 5}
 
 
@@ -80,17 +75,15 @@ class Waiting:
     Parameters
     ----------
     story : Story
-    blocked : iterable of (int, float, float)
-        Job, from when, until when a task waited for those it depends on.
 
     Attributes
     ----------
     steps : Steps
-        How many tasks waited for each of `REASONS`; ``capacity`` and ``used`` are the slots of
+        How many tasks waited for each of `WAITS`; ``capacity`` and ``used`` are the slots of
         nodes that take tasks, and those of them that the story's jobs had.
     """
 
-    def __init__(self, story: Story, blocked: Iterable[tuple[int, float, float]] = ()) -> None:
+    def __init__(self, story: Story) -> None:
         self.steps = Steps()
         self._story = story
         self._pools: dict[int, _Pool] = {}
@@ -99,7 +92,11 @@ class Waiting:
         self._blocked: dict[int, int] = {}
         self._nodes: dict[int, int] = {}  # state
         self._held: dict[int, list[int]] = {}  # slots of a node: in use, by the story's jobs
-        self._own = set(story.jobs)
+        is_job = story.kind == "job"  # a pool's tasks are those of all jobs, while they are there
+        self._own = set(story.jobs) if is_job else set(story.job_pools)
+        self._wanted = None if story.kind == "lab" else {*story.pools}
+        if is_job:
+            self._wanted = story.pools_of(*story.jobs)
         take = {
             "pool": self._pool_event, "node": self._node_event, "job": self._job_event,
             "counts": self._counts_event, "blocked": self._blocked_event,
@@ -107,21 +104,18 @@ class Waiting:
         }  # fmt: skip
         touched: dict[int, None] = {}
         now = story.begin
-        for at, _, what, number, value in self._events(blocked):
+        for at, _, what, number, value in self._events():
             if at != now:
                 self._tell(now, touched)
                 touched, now = {}, at
             for pool in take[what](number, value):
                 touched[pool] = None
         self._tell(now, touched)
-        for run in story.runs:
-            if run.kind == "waiting":
-                self.steps.span("preparation", run.start, run.end)
+        for begin, end in _prepared_for(story.runs):
+            self.steps.span("preparation", begin, end)
 
-    def _events(
-        self, blocked: Iterable[tuple[int, float, float]]
-    ) -> list[tuple[float, int, str, int, tuple[int, ...]]]:
-        columns, wanted = self._story.tables.columns, set(self._story.pools)
+    def _events(self) -> list[tuple[float, int, str, int, tuple[int, ...]]]:
+        columns = self._story.tables.columns
         events: list[tuple[float, int, str, int, tuple[int, ...]]] = []
 
         def add(at: float, what: str, number: int, *value: int) -> None:
@@ -130,11 +124,11 @@ class Waiting:
         rows = columns["sizes"]
         for at, pool, state, slots in zip(rows["at"], rows["pool"], rows["state"], rows["slots"],
                                           strict=True):  # fmt: skip
-            if pool in wanted:
+            if self._is_wanted(pool):
                 add(at, "pool", pool, POOL_STATES[state] != "deleted", slots)
         rows = columns["moves"]
         for at, node, state in zip(rows["at"], rows["node"], rows["state"], strict=True):
-            if self._story.pool_of(node) in wanted:
+            if self._is_wanted(self._story.pool_of(node)):
                 add(at, "node", node, state)
         rows = columns["turns"]
         for at, job, pool, state in zip(rows["at"], rows["job"], rows["pool"], rows["state"],
@@ -145,12 +139,16 @@ class Waiting:
         for at, job, active in zip(rows["at"], rows["job"], rows["active"], strict=True):
             if job in self._own:
                 add(at, "counts", job, active)
-        for job, begin, end in blocked:
-            if end > begin:
-                add(begin, "blocked", job, 1)
-                add(end, "blocked", job, -1)
+        rows = columns["holds"]
+        for at, job in zip(rows["at"], rows["job"], strict=True):
+            if job in self._own:
+                add(at, "blocked", job, 1)
+        held, rows = rows["job"], columns["frees"]
+        for at, hold in zip(rows["at"], rows["hold"], strict=True):
+            if held[hold] in self._own:
+                add(at, "blocked", held[hold], -1)
         for run in self._story.all_runs:
-            if run.slots and self._story.pool_of(run.node) in wanted:
+            if run.slots and self._is_wanted(self._story.pool_of(run.node)):
                 own = run.slots if run.job in self._own else 0
                 add(run.start, "slots", run.node, run.slots, own)
                 if run.outcome:
@@ -158,10 +156,19 @@ class Waiting:
         events.sort(key=lambda event: event[:2])
         return events
 
+    def _is_wanted(self, pool: int) -> bool:
+        return self._wanted is None or pool in self._wanted
+
+    def _is_told(self, number: int) -> bool:
+        """Whether what waits for a pool is part of the story: of a job, while that is its pool."""
+        if self._story.kind != "job":
+            return self._is_wanted(number)
+        return any(job in self._jobs and self._jobs[job][1] == number for job in self._own)
+
     def _tell(self, at: float, touched: Iterable[int]) -> None:
         for number in touched:
             pool = self._pools[number]
-            found = pool.reasons()
+            found = pool.reasons() if self._is_told(number) else {}
             for reason in {**pool.told, **found}:
                 grown = found.get(reason, 0) - pool.told.get(reason, 0)
                 if grown:
@@ -229,8 +236,19 @@ class Waiting:
             return
         state, number = self._jobs[job]
         pool, count = self._of(number), self._counts.get(job, 0)
-        if state in _ACTIVE:
+        if state in _WAITING:
             pool.queued += sign * count
             pool.blocked += sign * min(count, self._blocked.get(job, 0))
-        elif state in _DISABLED:
+        elif state in _HELD:
             pool.disabled += sign * count
+
+
+def _prepared_for(runs: Iterable[Run]) -> Iterator[tuple[float, float]]:
+    """When tasks waited for preparations; one of several nodes is one task, not so many."""
+    until: dict[tuple[int, str], float] = {}
+    for run in runs:
+        if run.kind == "waiting":
+            key = (run.job, run.task_id)
+            begin = max(run.start, until.get(key, 0.0))
+            until[key] = max(run.end, begin)
+            yield begin, run.end

@@ -8,6 +8,8 @@ ends      a run was over: when, how, and why
 counts    the tasks of a job by state, from a time on
 sizes     a pool's state, allocation state and targets, from a time on
 turns     a job came into a state at a time
+holds     a task began to wait for tasks that it depends on; its id in `Tables.held`
+frees     it no longer does: they were done, or it is over
 ========  =======================================================================================
 """
 
@@ -16,6 +18,8 @@ from __future__ import annotations
 __all__ = [
     "ALLOCATIONS",
     "COLUMNS",
+    "COMING",
+    "HELD_JOBS",
     "JOB_STATES",
     "KINDS",
     "NODE_STATES",
@@ -23,6 +27,9 @@ __all__ = [
     "NO_LANE",
     "OUTCOMES",
     "POOL_STATES",
+    "TAKING",
+    "WAITING_JOBS",
+    "WAITS",
 ]
 
 NODE_STATES = (
@@ -40,6 +47,28 @@ KINDS = ("starttask", "jobpreparation", "task", "jobrelease", "waiting", "subtas
 OUTCOMES = ("success", "failure", "retry", "requeued", "lost", "ended")
 """``retry``: failed, to be repeated; ``ended``: by somebody's wish, or told no more about."""
 
+TAKING = ("idle", "running")
+"""States of a node in which it takes tasks."""
+COMING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "preempted")
+"""States of a node that will take tasks, if all goes well."""
+WAITING_JOBS = ("active", "enabling")
+"""States of a job whose queued tasks are to run as soon as they can."""
+HELD_JOBS = ("disabling", "disabled")
+"""States of a job whose queued tasks are to wait until it is enabled."""
+
+WAITS = {
+    "slots": "all slots were taken",
+    "others": "all slots were taken by other jobs",
+    "starting": "nodes were starting",
+    "no nodes": "no node could take tasks",
+    "no pool": "there was no pool",
+    "preparation": "the node was prepared for the job",
+    "dependencies": "other tasks had to be done first",
+    "disabled": "the job was disabled",
+    "held back": "a limit, or more slots than a node had free",
+}
+"""Why tasks waited, with the words for it: those of reports, and of displays of the past."""
+
 COLUMNS: dict[str, dict[str, str]] = {
     "nodes": {"pool": "I", "dedicated": "B"},
     "moves": {"at": "d", "node": "I", "state": "B"},
@@ -56,6 +85,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "allocation": "B",
     },
     "turns": {"at": "d", "job": "I", "pool": "I", "state": "B"},
+    "holds": {"at": "d", "job": "I"},
+    "frees": {"at": "d", "hold": "I"},
 }  # fmt: skip
 """The columns of each table, with the type of their values as in the module `array`."""
 

@@ -53,16 +53,18 @@ Column: TypeAlias = "array[Any]"
 class _Job:
     """What must be known of a job to go on: its counts, and its tasks.
 
-    For each task: the run it is in, or its state; and how many runs it has had.
+    For each task: the run it is in, or its state; how many runs it has had; and, of those that
+    wait for others, the row that says so.
     """
 
-    __slots__ = ("attempts", "counts", "dirty", "number", "tasks")
+    __slots__ = ("attempts", "counts", "dirty", "holds", "number", "tasks")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.counts = [0, 0, 0, 0]  # active, running, succeeded, failed
         self.tasks: dict[str, int] = {}
         self.attempts: dict[str, int] = {}
+        self.holds: dict[str, int] = {}
         self.dirty = False
 
 
@@ -75,6 +77,8 @@ class Tables:
         By number.
     labels : list of str
         The task id of each run.
+    held : list of str
+        The task id of each hold.
     reasons : list of str
         Why runs ended, by number; the first is empty.
     vm_sizes : list of str
@@ -94,6 +98,7 @@ class Tables:
         self.job_ids: list[str] = []
         self.node_ids: list[str] = []
         self.labels: list[str] = []
+        self.held: list[str] = []
         self.reasons: list[str] = [""]
         self.vm_sizes: list[str] = []
         self.now = 0.0
@@ -141,6 +146,8 @@ class Tables:
         if not job.dirty:
             job.dirty = True
             self._dirty.append(job)
+        if change.blocked or job.holds:
+            self._hold(job, change)
         old = tasks.get(name)
         if old is not None:
             counts[1 if old >= 0 else _COUNT[old]] -= 1
@@ -160,6 +167,22 @@ class Tables:
         else:
             tasks.pop(name, None)
             job.attempts.pop(name, None)
+
+    def _hold(self, job: _Job, change: TaskChanged) -> None:
+        """A task begins to wait for others, or, having done so, no longer does."""
+        holds, name = self.columns["holds"], change.task_id
+        if change.blocked and name not in job.holds:
+            job.holds[name] = len(self.held)
+            self.held.append(name)
+            holds["at"].append(change.at)
+            holds["job"].append(job.number)
+        elif not change.blocked and name in job.holds:
+            self._free(job.holds.pop(name), change.at)
+
+    def _free(self, hold: int, at: float) -> None:
+        frees = self.columns["frees"]
+        frees["at"].append(at)
+        frees["hold"].append(hold)
 
     def _run(self, job: _Job, change: TaskChanged, old: int) -> int:
         """A task has been given lanes, or, having them, begins to run."""
@@ -282,6 +305,9 @@ class Tables:
             for run in job.tasks.values():
                 if run >= 0:
                     self._vacate(run, change.at, 5, 0)
+            for hold in job.holds.values():
+                self._free(hold, change.at)
+            job.holds.clear()
             job.counts[:] = 0, 0, 0, 0
             job.tasks.clear()
             job.attempts.clear()

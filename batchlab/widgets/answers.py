@@ -114,6 +114,7 @@ def _task(connection: Connection, asked: Question) -> dict[str, Any]:
         "exit_code": task.exit_code,
         "failure": f"{failure.code}: {_cut(failure.message)}" if failure else "",
         "node_id": task.node_id,
+        "created": _seconds(task.creation_time),
         "start": _seconds(task.start_time),
         "end": _seconds(task.end_time),
         "slots": task.required_slots,
@@ -135,11 +136,13 @@ def _task(connection: Connection, asked: Question) -> dict[str, Any]:
 def _why(connection: Connection, asked: Question) -> dict[str, Any]:
     if "task" in asked:
         job, task = asked["job"], asked["task"]
-        state = connection.ask(GetTask(job_id=job, task_id=task)).state
+        view = connection.ask(GetTask(job_id=job, task_id=task))
         reasons = connection.ask(ExplainTask(job_id=job, task_id=task))
         return {
             "title": f"Task {task}",
-            "nothing": f"Nothing holds it back: the task is {state}.",
+            "created": _seconds(view.creation_time),
+            "end": _seconds(view.end_time),
+            "nothing": f"Nothing holds it back: the task is {view.state}.",
             "parts": [_part("", reasons, job)],
         }
     if "job" in asked:

@@ -38,8 +38,8 @@ FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
     "log", "gone", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs",
-    "questions", "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "past",
-    "view",
+    "questions", "viewer", "draw", "header", "grid", "timeline", "machine", "panels", "waits",
+    "then", "waited", "past", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from batchlab.drivers.ports import Connection
 from batchlab.watching import Tables, watch
 from batchlab.watching.schema import KINDS, NODE_STATES, OUTCOMES
-from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
+from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 
 __all__ = ["picture"]
 
@@ -26,6 +26,9 @@ RUN_COLOURS = {
     "task": "#6fcfb2", "success": "#009e73", "failure": "#d55e00", "retry": "#e69f00",
     "requeued": "#999999", "lost": "#555555", "ended": "#999999",
 }  # fmt: skip
+
+DARK = ("#009e73", "#d55e00", "#555555")
+HOOK_NAMES = {"starttask": "start task", "jobpreparation": "prepare", "jobrelease": "release"}
 
 
 def picture(connection: Connection, kind: str, target: dict[str, str]) -> bytes:
@@ -161,16 +164,15 @@ class _Picture:
                     continue
                 end, outcome = ends.get(run, (now, -1))
                 x = left + (columns["start"][run] - begin) * scale
-                wide = max(
-                    (end - columns["start"][run]) * scale - 0.7, 2 if layer is failed else 0.7
-                )
+                until = left + (end - begin) * scale
                 y, tall = top + row * ROW + 1.0, ROW - 2.0
                 if slots:
                     tall /= lanes
                     y += tall * min(columns["lane"][run], lanes - 1)
                     tall *= min(slots, lanes)
-                box = [x * SCALE, y * SCALE, (x + wide) * SCALE, (y + tall - 0.3) * SCALE]
-                self.sheet.pen.rectangle(box, fill=_colour(columns["kind"][run], outcome))
+                colour = _colour(columns["kind"][run], outcome)
+                least = 2 if layer is failed else 0.7
+                self._bar((x, y, until, y + tall), least, colour, _name(self.tables, run))
         for node, row in place.items():
             name = self.tables.node_ids[node].partition("_")[2].partition("-")[0]
             middle = top + row * ROW + ROW / 2
@@ -180,12 +182,32 @@ class _Picture:
         self.sheet.pen.line(line, LINE, SCALE)
         more = f"    first {len(rows)} of {total} nodes" if total > len(rows) else ""
         self.sheet.text(left, bottom + 3, clock(begin) + more, MUTED, 11)
-        self.sheet.text(WIDTH - MARGIN, bottom + 3, clock(now), MUTED, 11, anchor="ra")
+        self.sheet.text(WIDTH - MARGIN, bottom + 3, end_of(begin, now), MUTED, 11, anchor="ra")
+
+    def _bar(
+        self, place: tuple[float, float, float, float], least: float, colour: str, name: str
+    ) -> None:
+        """One run, with its name if there is room, and a gap before the next one."""
+        left, top, right, bottom = (round(edge * SCALE) for edge in place)
+        right = max(right - (3 if right - left > 8 else 1), left + round(least * SCALE) - 1)
+        self.sheet.pen.rectangle([left, top, right, max(top, bottom - 2)], fill=colour)
+        if bottom - top >= 11 * SCALE and self.sheet.length(name, 9) * SCALE <= right - left - 8:
+            ink = "#ffffff" if colour in DARK else "#111111"
+            self.sheet.text(place[0] + 4, (place[1] + place[3]) / 2, name, ink, 9, anchor="lm")
 
     def _lanes(self, runs: list[int]) -> int:
+        """How many runs a row has room for: as many as are side by side, and a node has slots.
+
+        The next task of a node may begin before the last subtask of the one before has ended
+        elsewhere. Then both are in one lane.
+        """
         columns = self.tables.columns["runs"]
-        return max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
+        most = max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
                    default=1)  # fmt: skip
+        sizes = self.tables.columns["sizes"]
+        slots = dict(zip(sizes["pool"], sizes["slots"], strict=True))
+        pools = {self.tables.columns["nodes"]["pool"][columns["node"][run]] for run in runs}
+        return min(most, max((slots.get(pool, most) for pool in pools), default=most))
 
 
 def _number(names: list[str], name: str | None) -> int:
@@ -193,6 +215,11 @@ def _number(names: list[str], name: str | None) -> int:
     if name is None:
         return -1
     return names.index(name) if name in names else -2
+
+
+def _name(tables: Tables, run: int) -> str:
+    """What is written on a run: the id of its task, or what else it is."""
+    return HOOK_NAMES.get(KINDS[tables.columns["runs"]["kind"][run]], tables.labels[run])
 
 
 def _colour(kind: int, outcome: int) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["INK", "LINE", "MARGIN", "MUTED", "SCALE", "WIDTH", "Sheet", "clock"]
+__all__ = ["INK", "LINE", "MARGIN", "MUTED", "SCALE", "WIDTH", "Sheet", "clock", "end_of"]
 
 WIDTH, SCALE, MARGIN = 720, 2, 12
 INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
@@ -24,7 +24,7 @@ class Sheet:
     def __init__(self, height: int) -> None:
         self._image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
         self.pen = ImageDraw.Draw(self._image)
-        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (11, 12, 15)}
+        self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (9, 11, 12, 15)}
 
     def text(
         self, x: float, y: float, text: str, colour: str, size: int, anchor: str | None = None
@@ -32,6 +32,10 @@ class Sheet:
         """Write at a place, in units."""
         where = (x * SCALE, y * SCALE)
         self.pen.text(where, text, colour, self.fonts[size], anchor=anchor)
+
+    def length(self, text: str, size: int) -> float:
+        """How wide a text is, in units."""
+        return self.fonts[size].getlength(text) / SCALE
 
     def png(self) -> bytes:
         """The picture, with no more colours than it needs."""
@@ -44,3 +48,8 @@ class Sheet:
 def clock(at: float) -> str:
     """A time of the lab's clock."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def end_of(begin: float, end: float) -> str:
+    """The end of a span, as it is written under it: of a short one how long it is."""
+    return clock(end) if end - begin >= 60 else f"{end - begin:.2g} s later"

@@ -15,11 +15,16 @@ from batchlab.watching import Tables, Watch
 from batchlab.watching.schema import (
     ALLOCATIONS,
     COLUMNS,
+    COMING,
+    HELD_JOBS,
     JOB_STATES,
     KINDS,
     NODE_STATES,
     OUTCOMES,
     POOL_STATES,
+    TAKING,
+    WAITING_JOBS,
+    WAITS,
 )
 
 __all__ = ["SCHEMA", "Place", "rows_since"]
@@ -32,6 +37,11 @@ SCHEMA: dict[str, Any] = {
     "job_states": JOB_STATES,
     "kinds": KINDS,
     "outcomes": OUTCOMES,
+    "taking": TAKING,
+    "coming": COMING,
+    "waiting_jobs": WAITING_JOBS,
+    "held_jobs": HELD_JOBS,
+    "waits": WAITS,
 }
 """What a browser must know to read the rows."""
 
@@ -82,10 +92,11 @@ def _names(tables: Tables) -> dict[str, list[str]]:
         "jobs": tables.job_ids,
         "nodes": tables.node_ids,
         "labels": tables.labels,
+        "held": tables.held,
         "reasons": tables.reasons,
     }
 
 
 def _joined(kind: str, names: list[str]) -> str | list[str]:
     # Ids hold no line breaks, and one text is cheaper than a list of a hundred thousand.
-    return "\n".join(names) if kind == "labels" else names
+    return "\n".join(names) if kind in ("labels", "held") else names

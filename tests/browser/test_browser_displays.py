@@ -126,6 +126,14 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     assert sum(notebook.counts()) == 200
     assert "ago" in view.locator(".bl-time").inner_text()
     body = view.locator(".bl-body")
+    view.get_by_role("tab", name="Waiting").click()
+    body.get_by_text(f"The whole lab: {notebook.counts()[0]} waiting").wait_for()
+    at = view.locator(".bl-time").inner_text().split()[0]
+    told = body.inner_text()
+    assert f"as it was at {at}" in told
+    assert f"{notebook.counts()[0]} tasks: all slots were taken\nframes" in told
+    assert "16 of 16 nodes: 16 took tasks; 32 of 32 slots in use" in told
+    assert barriers(page, ".bl-view") == []
     view.locator(".bl-grid canvas").press("Home")
     body.get_by_text("as it was at").wait_for()
     assert "2 of 2 in use" in body.inner_text()
@@ -134,10 +142,15 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     view.get_by_role("tab", name="Prepare").click()
     body.get_by_role("row", name="node 1 success").wait_for()
     view.get_by_role("tab", name="Waiting").click()
-    view.locator(".bl-present", has_text="not the moment shown").wait_for()
+    body.get_by_text("Nothing held it back.").wait_for()
+    slider.press("Home")
+    body.get_by_text("not there").or_(body.get_by_text("Nodes were starting.")).wait_for()
+    view.get_by_role("tab", name="Files").click()
+    view.locator(".bl-present", has_text="The past keeps no files").wait_for()
     assert barriers(page, ".bl-view") == []
-    view.get_by_role("button", name="Live").click()
+    view.get_by_role("button", name="Go to the present").click()
     notebook.until_counts(*present)
+    view.locator(".bl-present").wait_for(state="hidden")
     view.get_by_role("button", name="play").click()
     page.wait_for_function(
         "() => +document.querySelector('.bl-view').dataset.counts.split(' ')[0] > 100"
@@ -165,7 +178,7 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     slider = view.get_by_role("slider", name="time")
     slider.press("Home")
     notebook.until_counts(200, 0, 0, 0)
-    view.get_by_role("button", name="End").click()
+    view.get_by_role("button", name="Go to the end").click()
     notebook.until_counts(*said)
 
 

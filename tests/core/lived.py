@@ -18,7 +18,7 @@ from machines import Machines
 from batchlab.core import inputs, invariants
 from batchlab.core import questions as q
 from batchlab.core.machine import Core
-from batchlab.core.outputs import NodeChanged, Step
+from batchlab.core.outputs import JobChanged, NodeChanged, Step, TaskChanged
 from batchlab.errors import BatchError
 
 ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
@@ -35,6 +35,7 @@ class Lived(RuleBasedStateMachine):
         self.now = 1_000_000.0
         self.paid: dict[str, float] = {}
         self.paid_s = 0.0
+        self.told: dict[str, dict[str, tuple[str, bool]]] = {}
         self.history: list[tuple[bytes, Step | None]] = []
         self.sound = True
 
@@ -55,6 +56,7 @@ class Lived(RuleBasedStateMachine):
             invariants.check(self.core)
             self.machines.obey(step.commands)
             self.pay(step)
+            self.hear(step)
             self.nothing_idle()
             self.not_too_many(running)
         self.sound = True
@@ -69,6 +71,22 @@ class Lived(RuleBasedStateMachine):
                     self.paid_s += change.at - self.paid.pop(change.node_id, change.at)
         for node_id in [node_id for node_id in self.paid if node_id not in self.core.nodes]:
             self.paid_s += self.now - self.paid.pop(node_id)
+
+    def hear(self, step: Step) -> None:
+        """Whoever listens to the changes knows what each task is, and which wait for others."""
+        for change in step.changes:
+            if isinstance(change, TaskChanged):
+                tasks = self.told.setdefault(change.job_id, {})
+                tasks[change.task_id] = (change.state, change.blocked)
+                if change.state == "deleted":
+                    del tasks[change.task_id]
+            elif isinstance(change, JobChanged) and change.state == "deleted":
+                self.told.pop(change.job_id, None)
+        for job in self.core.jobs.values():
+            assert self.told.get(job.spec.id, {}) == {
+                task.spec.id: (task.phase.state, task.phase.state == "active" and task.unmet > 0)
+                for task in job.tasks.values()
+            }
 
     def not_too_many(self, before: dict[int, int]) -> None:
         """A job starts no more tasks than it may run; what ran when it was limited goes on."""

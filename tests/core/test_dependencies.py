@@ -5,12 +5,13 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World
 
 from batchlab.core import inputs
 from batchlab.core.machine import Core
+from batchlab.core.outputs import StartRun, TaskChanged
 from batchlab.core.questions import TaskIs, TasksCompleted
 from batchlab.core.specs import (
     ExitCodeMapping,
@@ -49,6 +50,23 @@ def test_child_waits_until_all_parents_succeeded(world: World) -> None:
     world.exit(second)
     world.exit(world.run())
     assert world.state("child") == "completed"
+
+
+def test_child_is_told_of_again_when_it_waits_for_no_other(world: World) -> None:
+    chained(world, 1)
+    specs = (TaskSpec(id="a", command_line="x"),
+             TaskSpec(id="b", command_line="x", depends_on=["a"]))  # fmt: skip
+    step = world.core.handle(world.now, inputs.CreateTasks(job_id="j", specs=specs))
+    told = [change for change in step.changes if isinstance(change, TaskChanged)]
+    assert [(c.task_id, c.state, c.blocked) for c in told] == [
+        ("a", "active", False), ("b", "active", True), ("a", "running", False),
+    ]  # fmt: skip
+    [run] = [command for command in step.commands if isinstance(command, StartRun)]
+    ended = inputs.RunExited(run_id=run.run_id, exit_code=0)
+    told = [c for c in world.core.handle(world.now, ended).changes if isinstance(c, TaskChanged)]
+    assert [(c.task_id, c.state, c.blocked) for c in told] == [
+        ("a", "completed", False), ("b", "active", False), ("b", "running", False),
+    ]  # fmt: skip
 
 
 def test_child_of_failed_parent_stays_active_for_ever(world: World) -> None:
@@ -222,6 +240,7 @@ SPANS = st.lists(
 STEPS = st.lists(st.tuples(st.just("ends"), NUMBERS) | st.tuples(st.just("waits"), SPANS))
 
 
+@settings(deadline=None)  # how fast it is, another test says
 @given(steps=STEPS)
 def test_any_ranges_are_satisfied_when_all_their_numbers_are(steps: list[tuple[str, Any]]) -> None:
     world, done, waiting = World(), set[int](), dict[str, list[tuple[int, int]]]()

@@ -98,6 +98,11 @@ def test_every_model_is_tested() -> None:
     )
 
 
+def test_dependency_that_is_no_list_is_refused_with_the_list() -> None:
+    message = refusal(TaskSpec, id="t", command_line="x", depends_on="one").message
+    assert message.endswith("must be a list of ids: ['one']")
+
+
 @pytest.mark.parametrize(
     ("model", "name", "cure"),
     [

@@ -58,6 +58,7 @@ def test_01_2_with_nodes_that_stay_for_their_tasks_is_right(lab: bl.SimulatedLab
         ("20s", {}, "end with one"),
         ("20s", {"node_deallocation_option": "requeue"}, "when you say nothing"),
         ("20s", {"node_deallocation_option": "terminate"}, "not the work"),
+        ("20s", {"node_deallocation_option": "retaineddata"}, "more than tasks"),
         ("1h", {"node_deallocation_option": "taskcompletion"}, "Move the clock"),
     ],
 )
@@ -65,6 +66,24 @@ def test_01_2_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, after: str, resize: dict[str, Any], hint: str
 ) -> None:
     assert hint in shrink(lab, after, **resize).hint
+
+
+def test_01_2_after_an_earlier_try_with_the_same_pool_is_right(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("mine", target_dedicated_nodes=4)
+    pool.nodes.wait("idle")
+    for size in (1, 4):
+        pool.resize(size)
+        pool.wait("steady")
+    pool.nodes.wait("idle")
+    job = lab.create_job("twelve", pool)
+    job.create_tasks(["render frame"] * 12)
+    lab.advance("20s")
+    pool.remove_nodes(pool.nodes.ids()[:3], node_deallocation_option="taskcompletion")
+    pool.wait("steady")
+    job.tasks.wait()
+    assert lessons.check("01-2", pool, job).is_right
+    other = lab.create_pool("other", target_dedicated_nodes=4)
+    assert "the one that works" in lessons.check("01-2", other, job).hint
 
 
 def test_01_2_before_the_resize_is_over_says_how_to_wait(lab: bl.SimulatedLab) -> None:
@@ -79,7 +98,7 @@ def test_01_2_before_the_resize_is_over_says_how_to_wait(lab: bl.SimulatedLab) -
     assert answer.text == "the pool still has 2 nodes."
 
 
-def equip(lab: bl.SimulatedLab, start_task: str | None, nodes: int = 2) -> lessons.Answer:
+def equip(lab: bl.SimulatedLab, start_task: Any, nodes: int = 2) -> lessons.Answer:
     pool = lab.create_pool("mine", target_dedicated_nodes=nodes, start_task=start_task)
     lab.advance("5m")
     return lessons.check("01-3", pool)
@@ -93,6 +112,14 @@ def test_01_3_with_the_file_on_each_node_is_right(lab: bl.SimulatedLab) -> None:
 @pytest.mark.parametrize(
     ("start_task", "nodes", "hint"),
     [
+        (
+            bl.StartTask(
+                command_line="/bin/sh -c 'echo saw > $AZ_BATCH_NODE_SHARED_DIR/tools.txt'",
+                wait_for_success=False,
+            ),
+            2,
+            "for the first task",
+        ),
         (None, 2, "takes it by name"),
         ("echo saw > $AZ_BATCH_NODE_SHARED_DIR/tools.txt", 2, "not started by a shell"),
         ("/bin/sh -c 'exit 1'", 2, "startup/stderr.txt"),
@@ -101,6 +128,6 @@ def test_01_3_with_the_file_on_each_node_is_right(lab: bl.SimulatedLab) -> None:
     ],
 )
 def test_01_3_of_a_wrong_answer_gives_its_hint(
-    lab: bl.SimulatedLab, start_task: str | None, nodes: int, hint: str
+    lab: bl.SimulatedLab, start_task: Any, nodes: int, hint: str
 ) -> None:
     assert hint in equip(lab, start_task, nodes).hint

@@ -28,7 +28,7 @@ def test_02_1_with_a_file_and_a_word_is_right(lab: bl.SimulatedLab, pool: bl.Poo
 @pytest.mark.parametrize(
     ("command_line", "hint"),
     [
-        ("echo 42 > result.txt", "There is no shell"),
+        ("echo 42 > result.txt", "not started by a shell"),
         ("/bin/sh -c 'echo 42 > result.txt; echo well >&2; exit 1'", "say on stderr"),
         ("/bin/sh -c 'echo 42; echo well >&2'", "shows what is there"),
         ("/bin/sh -c 'echo 42 > result.txt; echo well'", "should have gone"),
@@ -64,6 +64,13 @@ def test_02_2_of_a_wrong_answer_gives_its_hint(
     assert hint in answered("02-2", lab, command_line, constraints=constraints).hint
 
 
+def test_02_2_with_a_limit_of_its_job_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    limits = bl.JobConstraints(max_wall_clock_time="2s")
+    task = lab.create_job("brief", pool, constraints=limits).create_task("mine", HANGS)
+    task.wait()
+    assert lessons.check("02-2", task).is_right
+
+
 def test_02_2_ended_by_hand_says_that_it_was_not_the_limit(
     lab: bl.SimulatedLab, pool: bl.Pool
 ) -> None:
@@ -80,7 +87,7 @@ def test_02_3_with_a_number_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> Non
 @pytest.mark.parametrize(
     ("command_line", "hint"),
     [
-        ("env | grep -c ^AZ_BATCH", "There is no shell"),
+        ("env | grep -c ^AZ_BATCH", "not started by a shell"),
         ("/bin/sh -c 'env'", "how could they be counted"),
         ("/bin/sh -c 'echo 99'", "Only names that begin"),
     ],

@@ -40,6 +40,11 @@ def test_03_1_with_a_retried_preparation_is_right(lab: bl.SimulatedLab, pool: bl
             "The constraints of a job are for its tasks.",
         ),
         ("/bin/true", {}, "Keep the command line"),
+        (
+            bl.JobPreparationTask(command_line=FLAKY, wait_for_success=False),
+            {},
+            "may not have been ready",
+        ),
         (None, {}, "takes it by name"),
     ],
 )
@@ -76,6 +81,9 @@ def test_03_2_with_data_brought_and_cleared_is_right(lab: bl.SimulatedLab, pool:
         ({"count": 2}, "takes a list of command lines"),
         ({"read": "$AZ_BATCH_NODE_SHARED_DIR/other.txt"}, "Look at the stderr"),
         ({"job_release_task": "/bin/sh -c 'exit 1'"}, "has its exit code"),
+        ({"job_release_task": "/bin/true"}, "not always taken away"),
+        ({"job_preparation_task": f"/bin/sh -c 'echo scene > {SCENE}'"}, "prints that file"),
+        ({"read": f"{SCENE} > copy"}, "prints that file"),
     ],
 )
 def test_03_2_of_a_wrong_answer_gives_its_hint(

@@ -46,6 +46,7 @@ def test_05_1_with_two_retries_is_right(lab: bl.SimulatedLab) -> None:
         (STUBBORN, 0, "that says nothing about it"),
         (STUBBORN, 1, "that says nothing about it"),
         ("/bin/true", 2, "as it is"),
+        ("/bin/sh -c 'cat one && exit 0; echo tried > one; exit 1'", 2, "as it is"),
         ("sleep 3600", 2, "waits for it"),
     ],
 )
@@ -53,6 +54,15 @@ def test_05_1_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, command_line: str, retries: int, hint: str
 ) -> None:
     assert hint in persist(lab, command_line, retries).hint
+
+
+def test_05_1_reactivated_in_a_new_folder_each_time_asks_for_retries(lab: bl.SimulatedLab) -> None:
+    task = lab.create_job("tries", "farm").create_task("mine", STUBBORN)
+    for _ in range(2):
+        task.wait()
+        task.reactivate()
+    task.wait()
+    assert "that says nothing about it" in lessons.check("05-1", task).hint
 
 
 def test_05_1_ended_by_hand_asks_to_let_it_fail(lab: bl.SimulatedLab) -> None:
@@ -74,6 +84,14 @@ def film(lab: bl.SimulatedLab, needs: dict[str, list[str]], without: str = "") -
 
 def test_05_2_with_all_dependencies_is_right(lab: bl.SimulatedLab) -> None:
     assert film(lab, {"cut": FRAMES} | MODEL).is_right
+
+
+def test_05_2_with_the_cut_created_last_asks_to_create_it_first(lab: bl.SimulatedLab) -> None:
+    job = lab.create_job("film", "farm", uses_task_dependencies=True)
+    for name in ("model", *FRAMES, "cut"):
+        job.create_task(name, "work", depends_on=({"cut": FRAMES} | MODEL).get(name))
+    job.tasks.wait()
+    assert "not there yet" in lessons.check("05-2", job).hint
 
 
 @pytest.mark.parametrize(

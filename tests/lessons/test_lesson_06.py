@@ -43,11 +43,23 @@ def test_06_1_of_a_wrong_answer_gives_its_hint(
     assert hint in pay(lab, command_line).hint
 
 
-def test_06_1_without_a_reboot_or_in_another_job_gives_its_hint(lab: bl.SimulatedLab) -> None:
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        f"/bin/sh -c 'render frame; echo paid 10 >> {BOOK}'",
+        f"/bin/sh -c 'test -e {BOOK} || echo paid 10 > {BOOK}; render frame'",
+        f"/bin/sh -c 'echo paid 10 > new; render frame; mv new {BOOK}'",
+    ],
+)
+def test_06_1_with_another_way_in_a_job_of_another_name_is_right(
+    lab: bl.SimulatedLab, command_line: str
+) -> None:
+    assert pay(lab, command_line, "Second-Try").is_right
+
+
+def test_06_1_without_a_reboot_gives_its_hint(lab: bl.SimulatedLab) -> None:
     command_line = f"/bin/sh -c 'echo paid 10 > {BOOK}; render frame'"
     assert "Once is easy" in pay(lab, command_line, reboot=False).hint
-    with bl.SimulatedLab() as other:
-        assert "named 'careful'" in pay(other, command_line, "careless").hint
 
 
 def survive(
@@ -66,6 +78,18 @@ def survive(
 
 def test_06_2_with_a_node_lost_at_work_is_right(lab: bl.SimulatedLab) -> None:
     assert lessons.check("06-2", survive(lab)).is_right
+
+
+def test_06_2_with_all_nodes_lost_at_work_is_right(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("spot", target_low_priority_nodes=2)
+    pool.nodes.wait("idle")
+    job = lab.create_job("survivor", pool)
+    job.create_tasks(["render frame"] * 6)
+    lab.advance("20s")
+    for node in pool.nodes.values():
+        node.preempt()
+    job.tasks.wait()
+    assert lessons.check("06-2", job).is_right
 
 
 @pytest.mark.parametrize(

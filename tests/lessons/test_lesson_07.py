@@ -70,6 +70,17 @@ def test_07_2_is_right_with_a_limit_of_two_and_hints_at_others(
     assert hint in answer.hint
 
 
+def test_07_2_in_a_pool_of_two_nodes_asks_for_what_holds_the_job_back(
+    lab: bl.SimulatedLab,
+) -> None:
+    small = lab.create_pool("small", target_dedicated_nodes=2)
+    small.nodes.wait("idle")
+    job = lab.create_job("modest", small)
+    job.create_tasks(["render"] * 8)
+    job.tasks.wait()
+    assert "something else" in lessons.check("07-2", job).hint
+
+
 def make_room(
     lab: bl.SimulatedLab, first: dict[str, Any], second: dict[str, Any], after: str = "20s"
 ) -> lessons.Answer:

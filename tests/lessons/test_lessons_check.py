@@ -6,6 +6,8 @@ import pytest
 
 import batchlab as bl
 from batchlab import lessons
+from batchlab.lessons.exercises import Missing
+from batchlab.lessons.looking import shell_forgotten, shell_wanted
 
 
 def test_check_of_an_unknown_exercise_is_refused_with_the_one_that_was_meant() -> None:
@@ -29,6 +31,22 @@ def test_check_of_another_kind_of_thing_says_what_it_asks_for(pool: bl.Pool) -> 
     assert answer.outcome == "not yet"
     assert answer.text == "it asks for a Job, and was given: Pool."
     assert lessons.check("03-1", pool, pool).text.endswith("was given: Pool, Pool.")
+    assert "the first of it is [0]" in [lessons.check("03-1", [pool]).hint for _ in range(2)][1]
+
+
+def test_check_of_things_in_the_wrong_order_says_so(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    answer = lessons.check("01-2", lab.create_job("j", pool), pool)
+    assert answer.text == "it asks for a Pool, and a Job, and was given: Job, Pool."
+    assert answer.hint == "It is only their order."
+    assert lessons.check("07-1").text == "not answered yet: it asks for 2 Jobs."
+
+
+def test_script_without_quotes_is_told_apart() -> None:
+    verdict = shell_wanted(Missing("a", "b", "c"), task="/bin/sh -c echo 42 > result.txt")
+    assert isinstance(verdict, Missing)
+    assert "got one word" in verdict.what
+    for line in ("/bin/sh -c 'echo 42 > result.txt'", "/bin/sh script.sh a b", "/bin/sh -c 'open"):
+        assert shell_wanted(Missing("a", "b", "c"), task=line) == Missing("a", "b", "c")
 
 
 def test_check_gives_another_hint_when_the_same_is_missing_again(
@@ -79,3 +97,25 @@ def test_exercises_tell_which_are_done(lab: bl.SimulatedLab, pool: bl.Pool) -> N
 
 def _outcome(exercise: str) -> str:
     return next(found for id, _, found in lessons.exercises.rows() if id == exercise)  # noqa: A001
+
+
+@pytest.mark.parametrize(
+    ("command_line", "forgotten"),
+    [
+        ("echo $HOME", True),
+        ('echo "$HOME"', True),
+        ("env | grep -c ^AZ_BATCH", True),
+        ("/bin/sh -c 'echo $HOME > there'", False),
+        ("python3 -c 'import os; print(os.environ[\"HOME\"])'", False),
+        ('python3 -c "import sys; print(1 > 2)"', False),
+        ("/bin/true", False),
+    ],
+)
+def test_shell_is_forgotten_only_where_something_outside_quotes_needs_one(
+    command_line: str, forgotten: bool
+) -> None:
+    assert shell_forgotten(command_line) is forgotten
+    verdict = shell_wanted(Missing("a", "b", "c"), start_task=command_line)
+    assert isinstance(verdict, Missing)
+    assert verdict.what.startswith("the start task uses") is forgotten
+    assert shell_wanted("well done", start_task=command_line) == "well done"

@@ -73,7 +73,10 @@ def test_multi_instance_task_has_a_bar_on_each_of_its_nodes(lab: bl.SimulatedLab
     runs = [row for row in rows(tables, "runs") if KINDS[row["kind"]] in ("task", "subtask")]
     assert len({row["node"] for row in runs}) == 3
     assert lab.report().numbers.task_hours == pytest.approx(lab.cost.task_hours, rel=0.15)
-    assert job.report().numbers.succeeded == 1
+    numbers = job.report().numbers
+    assert numbers.succeeded == 1
+    prepared = numbers.waiting_hours["preparation"] * 3600
+    assert 5 <= prepared < 10, "one task waited, on three nodes"
 
 
 def test_multi_instance_task_that_is_sent_back_gives_all_lanes_back(lab: bl.SimulatedLab) -> None:
@@ -202,3 +205,30 @@ def test_changes_of_tomorrow_are_passed_over() -> None:
     tables = Tables()
     tables.take([NodeChanged(at=1.0, pool_id="p", node_id="n", state="dreaming")], 1.0)
     assert NODE_STATES[rows(tables, "moves")[0]["state"]] == "unknown"
+
+
+def test_task_that_waits_for_others_is_held_until_they_are_done_or_it_is_over(
+    lab: bl.SimulatedLab,
+) -> None:
+    lab.create_pool("p", target_dedicated_nodes=1)
+    job = lab.create_job("j", "p", uses_task_dependencies=True)
+    job.create_tasks([
+        bl.TaskSpec(id="a", command_line="sleep 60"),
+        *[bl.TaskSpec(id=name, command_line="true", depends_on=["a"]) for name in "bcd"],
+        bl.TaskSpec(id="never", command_line="true", depends_on=["nothing"]),
+    ])  # fmt: skip
+    lab.advance("1m")
+    job.tasks["b"].terminate()
+    job.tasks["c"].delete()
+    terminated = lab.now.timestamp()
+    job.tasks["d"].wait()
+    lab.advance("1h")
+    tables = tables_of(lab)
+    assert tables.held == ["b", "c", "d", "never"]
+    ended = {tables.held[row["hold"]]: row["at"] for row in rows(tables, "frees")}
+    assert ended == {
+        "b": terminated, "c": terminated, "d": job.tasks["a"].view().end_time.timestamp(),
+    }  # fmt: skip
+    job.delete()
+    job.wait("deleted")
+    assert len(rows(tables_of(lab), "frees")) == 4, "nobody waits any more"

@@ -48,7 +48,10 @@ class TaskDependencies(Model, frozen=True, kw_only=True):
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
-        listed = isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict))
+        if isinstance(value, str):
+            reason = f"must be a list of ids: [{value!r}]"
+            raise invalid("depends_on", value, reason, owner="TaskSpec")
+        listed = isinstance(value, Iterable) and not isinstance(value, (bytes, dict))
         return cls(task_ids=tuple(value)) if listed else None
 
     def __post_init__(self) -> None:

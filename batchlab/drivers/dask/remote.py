@@ -87,7 +87,7 @@ class RemoteConnection(ABC):
             if answer is True:
                 return
             if answer:
-                raise WaitNeverEnds(answer[0].code, "; ".join(reason.text for reason in answer))
+                raise WaitNeverEnds(answer[0].code, " ".join(reason.text for reason in answer))
             if deadline is not None and self.now() >= deadline:
                 raise WaitTimeout(
                     "OperationTimedOut",
@@ -124,4 +124,4 @@ class RemoteConnection(ABC):
 
     def _refuse_closed(self) -> None:
         if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")

@@ -188,7 +188,7 @@ class SimulatedConnection:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
+            raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")
 
     def _step(self) -> None:
         self.world.step()
@@ -199,7 +199,7 @@ class SimulatedConnection:
         reasons = self.engine.hopeless(condition)
         if reasons or self.world.next_moment() is None:
             why = (
-                "; ".join(reason.text for reason in reasons)
+                " ".join(reason.text for reason in reasons)
                 or "nothing is under way that could end this wait"
             )
             code = reasons[0].code if reasons else "NothingUnderWay"

@@ -46,6 +46,8 @@ class Host(Protocol):
 
 
 Program = Callable[[Host, Sequence[str]], int]
+_PLAIN = re.compile(r"\^?[\w ,:;=@%/_-]*\$?")
+"""Patterns that mean the same to grep and to Python."""
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r"}
 
 
@@ -178,6 +180,25 @@ def _printenv(host: Host, args: Sequence[str]) -> int:
     return int(len(known) < len(names))
 
 
+def _grep(host: Host, args: Sequence[str]) -> int:
+    options, words = _options(args, "cFiqvx")
+    if len(words) not in (1, 2) or not ("F" in options or _PLAIN.fullmatch(words[0])):
+        raise NotUnderstood("grep")
+    pattern = re.escape(words[0]) if "F" in options else words[0]
+    pattern = f"^{pattern}$" if "x" in options else pattern
+    wanted = re.compile(pattern, re.IGNORECASE if "i" in options else 0)
+    try:
+        text = host.disk.read(host.path(words[1])) if words[1:] else host.stdin()
+    except OSError as error:
+        host.complain(f"grep: {words[1]}: {error.strerror}")
+        return 2
+    lines = text.decode(errors="replace").splitlines()
+    found = [line for line in lines if bool(wanted.search(line)) != ("v" in options)]
+    if "q" not in options:
+        host.say(f"{len(found)}\n" if "c" in options else "".join(f"{line}\n" for line in found))
+    return int(not found)
+
+
 def _test(host: Host, args: Sequence[str]) -> int:
     words = list(args)
     if words[:1] == ["!"] and len(words) > 1:
@@ -251,6 +272,7 @@ PROGRAMS: dict[str, Program] = {
     "env": _env,
     "printenv": _printenv,
     "pwd": _pwd,
+    "grep": _grep,
     "test": _test,
     "[": _bracket,
 }

@@ -5,6 +5,7 @@
     script   = chain { (";" | newline) chain }        chain = command { ("&&" | "||") command }
     command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
     word     = parts, each literal or $NAME, quoted or not
+    command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
 
 Everything else (pipes, ``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
 the whole script is then left to the workload. `shlex` is not enough here: it forgets which quotes
@@ -17,7 +18,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Chain", "Command", "NotUnderstood", "Part", "Redirect", "Word", "parse"]
+__all__ = ["Branch", "Chain", "Command", "NotUnderstood", "Part", "Redirect", "Word", "parse"]
 
 
 class NotUnderstood(Exception):
@@ -54,7 +55,15 @@ class Command(NamedTuple):
 class Chain(NamedTuple):
     """Commands joined by ``&&`` and ``||``; the operator stands before its command."""
 
-    links: tuple[tuple[str, Command], ...]
+    links: tuple[tuple[str, Command | Branch], ...]
+
+
+class Branch(NamedTuple):
+    """``if condition; then body; else otherwise; fi``."""
+
+    condition: tuple[Chain, ...]
+    body: tuple[Chain, ...]
+    otherwise: tuple[Chain, ...]
 
 
 _TOKEN = re.compile(
@@ -74,6 +83,7 @@ _INNER = re.compile(
       | (?P<variable>\$(?:\w+|\{\w+\}|\?)) | (?P<dollar>\$(?![({$@#!*-]))""",
     re.VERBOSE | re.DOTALL,
 )
+_ENDS_OF_LINE = {("operator", ";"), ("operator", "\n")}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 _PATTERN = re.compile(r"^~|[*?]|\[.")
 _KEYWORD = re.compile(
@@ -84,38 +94,68 @@ _KEYWORD = re.compile(
 @lru_cache(maxsize=4096)
 def parse(text: str) -> tuple[Chain, ...]:
     """Read a script; raises `NotUnderstood`."""
-    chains: list[Chain] = []
-    links: list[tuple[str, Command]] = []
-    tokens: list[tuple[str, str]] = []
-    joint = ""
+    return _Reader(_tokens(text)).chains()
 
-    def close_command() -> None:
-        if tokens:
-            links.append((joint, _command(tokens)))
-            tokens.clear()
-        elif joint:
-            raise NotUnderstood(f"nothing after {joint}")
 
-    for kind, token in _tokens(text):
-        if kind != "operator":
-            tokens.append((kind, token))
-        elif token in {"&&", "||"}:
-            if not tokens:
-                raise NotUnderstood(f"nothing before {token}")
-            close_command()
-            joint = token
-        elif token == "\n" and joint and not tokens:
-            continue  # a line may end after && and ||
-        else:
-            close_command()
-            joint = ""
-            if links:
-                chains.append(Chain(tuple(links)))
-                links.clear()
-    close_command()
-    if links:
-        chains.append(Chain(tuple(links)))
-    return tuple(chains)
+class _Reader:
+    """Reads commands one after the other, and remembers where it is."""
+
+    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+        self._tokens = [*tokens, ("end", "")]
+        self._at = 0
+
+    def chains(self, *ends: str) -> tuple[Chain, ...]:
+        """Read up to one of the words and past it, or else up to the end."""
+        found: list[Chain] = []
+        while True:
+            kind, token = self._tokens[self._at]
+            if kind == "end" or (kind == "word" and token in ends):
+                if bool(ends) == (kind == "end"):
+                    raise NotUnderstood(f"no {' or '.join(ends)}")
+                self._at += 1
+                return tuple(found)
+            if (kind, token) in _ENDS_OF_LINE:
+                self._at += 1
+            else:
+                found.append(self._chain())
+
+    def _chain(self) -> Chain:
+        links: list[tuple[str, Command | Branch]] = []
+        joint = ""
+        while True:
+            links.append((joint, self._command()))
+            kind, joint = self._tokens[self._at]
+            if kind != "operator" or joint not in {"&&", "||"}:
+                return Chain(tuple(links))
+            self._at += 1
+            while self._tokens[self._at] == ("operator", "\n"):
+                self._at += 1  # a line may end after && and ||
+
+    def _command(self) -> Command | Branch:
+        if self._tokens[self._at] == ("word", "if"):
+            self._at += 1
+            return self._branch()
+        begin = self._at
+        while self._tokens[self._at][0] not in {"operator", "end"}:
+            self._at += 1
+        if self._at == begin:
+            raise NotUnderstood("no command where one should be")
+        return _command(self._tokens[begin : self._at])
+
+    def _branch(self) -> Branch:
+        """What follows `if` or `elif`, to the end of the whole."""
+        condition, body = self.chains("then"), self.chains("elif", "else", "fi")
+        end = self._tokens[self._at - 1][1]
+        otherwise: tuple[Chain, ...] = ()
+        if end == "elif":
+            otherwise = (Chain((("", self._branch()),)),)
+        elif end == "else":
+            otherwise = self.chains("fi")
+        if not condition or not body or (end == "else" and not otherwise):
+            raise NotUnderstood("a part of an if is empty")
+        if self._tokens[self._at][0] not in {"operator", "end"}:
+            raise NotUnderstood("fi with something behind it")
+        return Branch(condition, body, otherwise)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
-from batchlab.drivers.simulated.script import Command, NotUnderstood, Word, parse
+from batchlab.drivers.simulated.script import Branch, Chain, Command, NotUnderstood, Word, parse
 from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 
 __all__ = ["LaunchFailed", "Shell", "Steps"]
@@ -220,18 +220,35 @@ class Process:
 
     def _script(self, text: str) -> Steps:
         try:
-            for chain in parse(text):
-                yield from self._chain(chain.links)
+            yield from self._each(parse(text))
         except _Exit as ended:
             return ended.status
         return self._status
 
-    def _chain(self, links: Sequence[tuple[str, Command]]) -> Generator[float, None, None]:
+    def _each(self, chains: Sequence[Chain]) -> Generator[float, None, None]:
+        for chain in chains:
+            yield from self._chain(chain.links)
+
+    def _branch(self, branch: Branch) -> Steps:
+        strict, self._strict = self._strict, False  # a condition may fail
+        yield from self._each(branch.condition)
+        self._strict = strict
+        chosen = branch.otherwise if self._status else branch.body
+        self._status = 0
+        yield from self._each(chosen)
+        return self._status
+
+    def _chain(
+        self, links: Sequence[tuple[str, Command | Branch]]
+    ) -> Generator[float, None, None]:
         last = links[-1][1]
         for joint, command in links:
             if (joint == "&&" and self._status) or (joint == "||" and not self._status):
                 continue
-            self._status = yield from self._simple(command)
+            if isinstance(command, Branch):
+                self._status = yield from self._branch(command)
+            else:
+                self._status = yield from self._simple(command)
             if self._status and self._strict and command is last:
                 raise _Exit(self._status)
 

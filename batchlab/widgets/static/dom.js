@@ -33,6 +33,16 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Draw anew what an element holds; who was there with the keyboard is there again.
+export function keepFocus(element, draw) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const before = focused && focused.textContent;
+  draw();
+  if (!focused || element.contains(focused)) return;
+  const again = [...element.querySelectorAll(focused.tagName)];
+  (again.find((one) => one.textContent === before) || element).focus();
+}
+
 export function button(text, props) {
   return h("button", { type: "button", ...props }, text);
 }

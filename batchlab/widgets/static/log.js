@@ -24,11 +24,12 @@ export class Log {
         this.tables[table][name] = new ARRAYS[code](GROW);
       }
     }
-    this.names = { pools: [], jobs: [], nodes: [], labels: [], reasons: [] };
+    this.names = { pools: [], jobs: [], nodes: [], labels: [], held: [], reasons: [] };
     // For each run: when it ended (not a number while it lasts), how, and why.
     this.endAt = new Float64Array(GROW).fill(NaN);
     this.outcome = new Uint8Array(GROW);
     this.why = new Uint16Array(GROW);
+    this.freedAt = new Float64Array(GROW).fill(NaN); // and for each hold
     this.now = 0;
     this.heardAt = 0;
     this.speed = 0;
@@ -66,6 +67,8 @@ export class Log {
         this.rows[table] = to;
         if (table === "runs") this.makeRoom(to);
         if (table === "ends") this.note(first, to);
+        if (table === "holds") this.freedAt = dated(this.freedAt, to);
+        if (table === "frees") this.free(first, to);
       }
     }
     for (const [kind, [from, names]] of Object.entries(head.names || {})) {
@@ -106,12 +109,14 @@ export class Log {
 
   makeRoom(rows) {
     if (this.endAt.length >= rows) return;
-    const size = Math.max(rows, 2 * this.endAt.length);
-    const endAt = new Float64Array(size).fill(NaN);
-    endAt.set(this.endAt);
-    this.endAt = endAt;
-    this.outcome = resized(this.outcome, size);
-    this.why = resized(this.why, size);
+    this.endAt = dated(this.endAt, rows);
+    this.outcome = resized(this.outcome, this.endAt.length);
+    this.why = resized(this.why, this.endAt.length);
+  }
+
+  free(from, to) {
+    const { at, hold } = this.tables.frees;
+    for (let i = from; i < to; i++) this.freedAt[hold[i]] = at[i];
   }
 
   note(from, to) {
@@ -145,6 +150,14 @@ function grown(array, length, news) {
   const target = need > array.length ? resized(array, Math.max(need, 2 * array.length)) : array;
   target.set(news, length);
   return target;
+}
+
+// Room for so many times, none of which is known yet.
+function dated(array, rows) {
+  if (array.length >= rows) return array;
+  const larger = new Float64Array(Math.max(rows, 2 * array.length)).fill(NaN);
+  larger.set(array);
+  return larger;
 }
 
 function resized(array, size) {

@@ -11,6 +11,11 @@ export function pairs(rows) {
     && value !== undefined && value.length !== 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
+// Above what is told of a moment of the past.
+export function headingOf(view, name) {
+  return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.moment.at)}`));
+}
+
 function outcome(info) {
   if (!info) return h("span", { class: "bl-muted" }, "none");
   const name = info.result || info.state;

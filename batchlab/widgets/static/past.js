@@ -1,91 +1,17 @@
 // Panels at a moment of the past: what the log itself tells, without asking the kernel.
 //
-// `nodeAt`, `taskAt` and `hooksAt` find what was so at a time; the rest draws it. What the log does
-// not hold (command lines, exit codes, files, reasons) is for the present only.
+// What the log does not hold (command lines, exit codes, files) is for the present only.
 
 import { fill, h, say } from "./dom.js";
 import { clock, duration, NODE_LOOK, nodeName } from "./format.js";
-import { pairs } from "./panels.js";
-
-const QUEUED_AGAIN = ["retry", "requeued", "lost"];
-
-// A run as it was at a time.
-function runThen(log, run, time) {
-  const { start, node, job, attempt, kind } = log.tables.runs;
-  const over = log.endAt[run] <= time;
-  return {
-    kind: log.schema.kinds[kind[run]], node: node[run], job: job[run], task: log.names.labels[run],
-    start: start[run], seconds: (over ? log.endAt[run] : time) - start[run], attempt: attempt[run],
-    outcome: over ? log.schema.outcomes[log.outcome[run]] : "",
-    why: over ? log.names.reasons[log.why[run]] || "" : "",
-  };
-}
-
-function* runsUntil(log, time) {
-  const { start } = log.tables.runs;
-  for (let i = 0, n = log.rows.runs; i < n && start[i] <= time; i++) yield i;
-}
-
-// What a node did at the moment; null if it was not there.
-export function nodeAt(log, moment, node) {
-  const state = log.schema.node_states[moment.state[node]];
-  if (!state || state === "deleted") return null;
-  const hooks = new Map(); // the last of each kind and job
-  const now = [];
-  let done = 0;
-  for (const i of runsUntil(log, moment.at)) {
-    if (log.tables.runs.node[i] !== node) continue;
-    const run = runThen(log, i, moment.at);
-    if (run.kind === "starttask" || run.kind === "jobpreparation" || run.kind === "jobrelease") {
-      hooks.set(`${run.kind} ${run.job}`, run);
-    } else if (!run.outcome) now.push(run);
-    else if (run.kind !== "waiting") done += 1;
-  }
-  return { state, since: moment.since[node], used: moment.used[node], now, done, hooks: [...hooks.values()] };
-}
-
-// The runs that a task had had by a time, and the state that it was in.
-export function taskAt(log, job, task, time) {
-  const runs = [];
-  for (const i of runsUntil(log, time)) {
-    if (log.names.labels[i] === task && log.tables.runs.job[i] === job) runs.push(runThen(log, i, time));
-  }
-  const own = runs.filter((run) => run.kind !== "subtask");
-  const last = own[own.length - 1];
-  let state = "not on a node yet";
-  if (last && !last.outcome) state = last.kind === "waiting" ? "preparing" : "running";
-  else if (last) state = QUEUED_AGAIN.includes(last.outcome) ? "active, queued again" : "completed";
-  return { state, runs: runs.filter((run) => run.kind !== "waiting" || !run.outcome) };
-}
-
-// Preparation and release of a job at a time, by node; of the latest job that had any without one.
-export function hooksAt(log, job, time) {
-  let wanted = job;
-  const found = [];
-  for (const i of runsUntil(log, time)) {
-    const run = runThen(log, i, time);
-    if (run.kind !== "jobpreparation" && run.kind !== "jobrelease") continue;
-    found.push(run);
-    if (job < 0) wanted = run.job;
-  }
-  const rows = new Map();
-  for (const run of found) {
-    if (run.job !== wanted) continue;
-    const row = rows.get(run.node) || { node: run.node };
-    row[run.kind] = run;
-    rows.set(run.node, row);
-  }
-  return { job: wanted, rows: [...rows.values()] };
-}
+import { headingOf, pairs } from "./panels.js";
+import { hooksAt, nodeAt, taskAt } from "./then.js";
+import { knownOf, stateOf, waitingThen } from "./waited.js";
 
 function toldOf(run) {
   const name = run.outcome || "running";
   return [h("span", { class: `bl-mark bl-${name}` }, name), ` ${duration(run.seconds)}`,
     run.attempt ? `, attempt ${run.attempt + 1}` : "", run.why ? h("small", { class: "bl-muted" }, ` ${run.why}`) : ""];
-}
-
-function headingOf(view, name) {
-  return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.moment.at)}`));
 }
 
 function nodeThen(body, view, name) {
@@ -112,9 +38,9 @@ function nodeThen(body, view, name) {
 
 function taskThen(body, view, { job, task }) {
   const { log } = view;
-  const found = taskAt(log, log.names.jobs.indexOf(job), task, view.moment.at);
+  const found = taskAt(log, view.moment, log.names.jobs.indexOf(job), task, knownOf(view));
   return fill(body, headingOf(view, task), pairs([
-    ["Job", job], ["State", found.state],
+    ["Job", job], ["State", stateOf(found)], ["Why", found.why],
     ...found.runs.sort((a, b) => a.start - b.start || (a.kind > b.kind ? -1 : 1)).map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waits" : "Run",
       h("div", {}, `${nodeName(log.names.nodes[run.node])}, from ${clock(run.start)} `, toldOf(run))]),
   ]));
@@ -149,21 +75,32 @@ export function movedOn(view) {
 // view does, or, and then the panel says so, because it can show nothing else.
 export function drawPast(view) {
   const past = Number.isFinite(view.moment.at);
-  const then = past && drawThen(view.body, view);
-  say(view.present, past && !then ? `Now, at ${clock(view.now())}: not the moment shown.` : "");
-  return then;
+  const draw = past && THEN[view.tab];
+  tellPresent(view, past && !draw);
+  if (!draw) return false;
+  const scroll = view.body.scrollTop;
+  draw(view.body, view);
+  view.body.scrollTop = scroll;
+  return true;
 }
 
-function drawThen(body, view) {
-  const scroll = body.scrollTop;
-  if (view.tab === "hooks") hooksThen(body, view);
-  else if (view.tab !== "selected") return false;
-  else {
-    const subject = view.subject();
-    if (!subject) fill(body, h("p", { class: "bl-empty" }, "Click a node or a bar to see what it was at this moment."));
-    else if (subject.what === "node") nodeThen(body, view, subject.node);
-    else taskThen(body, view, subject);
-  }
-  body.scrollTop = scroll;
-  return true;
+const THEN = { selected: selectedThen, waiting: waitingThen, hooks: hooksThen };
+
+// Say that a panel shows the present while the pictures do not, and offer the way back to it.
+function tellPresent(view, does) {
+  const { ended } = view.log;
+  view.present.hidden = !does || (view.tab === "faults" && Boolean(ended)); // nothing can be done
+  if (!does) return;
+  const at = clock(view.now());
+  say(view.presentSaid, view.tab === "faults"
+    ? `What is done here is done now, at ${at}, and not at the moment shown. `
+    : `The past keeps no files: these are as they ${ended ? "were at the end" : "are now"}, at ${at}. `);
+  say(view.presentBack, ended ? "Go to the end" : "Go to the present");
+}
+
+function selectedThen(body, view) {
+  const subject = view.subject();
+  if (!subject) fill(body, h("p", { class: "bl-empty" }, "Click a node or a bar to see what it was at this moment."));
+  else if (subject.what === "node") nodeThen(body, view, subject.node);
+  else taskThen(body, view, subject);
 }

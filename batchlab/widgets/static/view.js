@@ -4,7 +4,7 @@
 // story comes through one feed for all views of a lab; questions and buttons go through the view's
 // own channel, which the feed never writes to.
 
-import { fill, h, say } from "./dom.js";
+import { button, fill, h, keepFocus, say } from "./dom.js";
 import { logOf } from "./feed.js";
 import { ofTask } from "./format.js";
 import { Header } from "./header.js";
@@ -61,7 +61,9 @@ export class View {
     const titles = Object.fromEntries(tabs.map((name) => [name, PANELS[name].title]));
     this.tabs = new Tabs(titles, (name) => this.open(name));
     this.body = h("div", { class: "bl-body", role: "tabpanel", tabindex: 0, "aria-label": "details" });
-    this.present = h("p", { class: "bl-present", role: "note" });
+    this.presentSaid = h("span", {});
+    this.presentBack = button("", { class: "bl-link", onclick: () => this.machine.goLive() });
+    this.present = h("p", { class: "bl-present", role: "note", hidden: true }, this.presentSaid, this.presentBack);
     const pictures = h("div", { class: "bl-pictures" },
       this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
@@ -321,22 +323,19 @@ export class View {
   }
 
   redrawPanel() {
+    keepFocus(this.body, () => drawPast(this) || this.drawPresent());
+  }
+
+  drawPresent() {
     const panel = PANELS[this.tab];
-    if (drawPast(this)) return;
     if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
     else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
     else if (this.value.value === null) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else {
-      const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
       const scroll = this.body.scrollTop;
-      const before = focused && focused.textContent;
       panel.draw(this.body, this.value.value, this);
       this.body.scrollTop = scroll;
-      if (focused && !this.body.contains(focused)) {
-        const again = [...this.body.querySelectorAll(focused.tagName)];
-        (again.find((one) => one.textContent === before) || this.body).focus();
-      }
     }
   }
 

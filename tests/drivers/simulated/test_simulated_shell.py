@@ -43,6 +43,15 @@ echo one # two
 echo 'a#b' a#b "it's"
 exec echo last; echo never
 : ; echo "a\\"b" 'c"d'
+if test -e f; then echo there; fi; echo $?; if true; then echo yes; else echo no; fi
+if false; then echo a; elif [ -e f ]; then echo b; elif true; then echo c; else echo d; fi; echo e
+if false; then echo a; elif false; then echo b; else echo d; false; fi; echo $?
+set -e; if false; then echo a; fi; if true; then if true; then echo b; fi; fi; false; echo c
+false || if true; then exit 3; fi; echo no
+echo if then else fi; if [ ! -f f ]; then echo x > f; fi && cat f
+echo 'a b' > f; echo ab >> f; grep a f; grep -c b f; grep -q x f || echo no
+echo 'a b' > f; echo ab >> f; grep '^ab$' f; grep -v ' ' f
+grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
 echo one &&
 
 echo two
@@ -78,7 +87,14 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
     [
         "echo a | cat",
         "for i in 1 2; do echo $i; done",
-        "if true; then echo x; fi",
+        "if true; then echo x",
+        "if true; then echo x; fi > f",
+        "if true; then fi",
+        "if; then echo x; fi",
+        "if true; then echo x; else fi",
+        "true; then echo x; fi",
+        "grep '[ab]*' f",
+        "grep -E 'a|b' f",
         "sleep 5 &",
         "echo $(date)",
         'echo "`date`"',

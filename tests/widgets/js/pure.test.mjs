@@ -162,7 +162,7 @@ test("numbers and times read well", () => {
   assert.equal(inkOn("#000000"), "#ffffff");
 });
 
-const { hooksAt, nodeAt, taskAt } = await from("past");
+const { hooksAt, nodeAt, taskAt } = await from("then");
 
 function moments(log) {
   const [begin, end] = [log.begin(), log.now];
@@ -202,7 +202,7 @@ test("the tasks of a job at any moment are in the states that were counted", () 
       for (let i = 0; i < log.rows.runs; i++) {
         if (log.tables.runs.job[i] === job && log.names.labels[i]) tasks.add(log.names.labels[i]);
       }
-      const states = [...tasks].map((task) => taskAt(log, job, task, time).state);
+      const states = [...tasks].map((task) => taskAt(log, moment, job, task).state);
       const [, running] = moment.total(job);
       assert.equal(states.filter((state) => state === "running" || state === "preparing").length, running);
     });

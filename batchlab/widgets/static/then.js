@@ -1,0 +1,133 @@
+// What was so at a moment of the past: of a node, a task, a job's preparation; from the log alone.
+
+import { nodeName } from "./format.js";
+import { reasonOf, waitsAt } from "./waits.js";
+
+const QUEUED_AGAIN = ["retry", "requeued", "lost"];
+
+// A run as it was at a time.
+function runThen(log, run, time) {
+  const { start, node, job, attempt, kind } = log.tables.runs;
+  const over = log.endAt[run] <= time;
+  return {
+    kind: log.schema.kinds[kind[run]], node: node[run], job: job[run], task: log.names.labels[run],
+    start: start[run], seconds: (over ? log.endAt[run] : time) - start[run], attempt: attempt[run],
+    outcome: over ? log.schema.outcomes[log.outcome[run]] : "",
+    why: over ? log.names.reasons[log.why[run]] || "" : "",
+  };
+}
+
+function* runsUntil(log, time) {
+  const { start } = log.tables.runs;
+  for (let i = 0, n = log.rows.runs; i < n && start[i] <= time; i++) yield i;
+}
+
+// What a node did at the moment; null if it was not there.
+export function nodeAt(log, moment, node) {
+  const state = log.schema.node_states[moment.state[node]];
+  if (!state || state === "deleted") return null;
+  const hooks = new Map(); // the last of each kind and job
+  const now = [];
+  let done = 0;
+  for (const i of runsUntil(log, moment.at)) {
+    if (log.tables.runs.node[i] !== node) continue;
+    const run = runThen(log, i, moment.at);
+    if (run.kind === "starttask" || run.kind === "jobpreparation" || run.kind === "jobrelease") {
+      hooks.set(`${run.kind} ${run.job}`, run);
+    } else if (!run.outcome) now.push(run);
+    else if (run.kind !== "waiting") done += 1;
+  }
+  return { state, since: moment.since[node], used: moment.used[node], now, done, hooks: [...hooks.values()] };
+}
+
+// A task: the runs that it had had by the moment, its state then, and why it did not run.
+//
+// The log says nothing of a task that only waits for a node: `known` is what the kernel knows of it,
+// when it was `created` and when it came to its `end`; null while it has not said so.
+export function taskAt(log, moment, job, task, known = null) {
+  const runs = [];
+  for (const i of runsUntil(log, moment.at)) {
+    if (log.names.labels[i] === task && log.tables.runs.job[i] === job) {
+      runs.push(runThen(log, i, moment.at));
+    }
+  }
+  const own = runs.filter((run) => run.kind !== "subtask");
+  const shown = runs.filter((run) => run.kind !== "waiting" || !run.outcome);
+  return { runs: shown, ...stateThen(log, moment, job, task, known, own[own.length - 1]) };
+}
+
+function stateThen(log, moment, job, task, known, last) {
+  const time = moment.at;
+  const on = last && nodeName(log.names.nodes[last.node]);
+  if (last && !last.outcome) {
+    if (last.kind !== "waiting") return { state: "running", since: last.start, why: "" };
+    return { state: "preparing", since: last.start,
+      why: `It had its slots on ${on}: ${log.schema.waits.preparation}.` };
+  }
+  if (last && !QUEUED_AGAIN.includes(last.outcome)) {
+    return { state: "completed", since: last.start + last.seconds, why: "" };
+  }
+  const turn = moment.turns[job];
+  const state = turn ? log.schema.job_states[turn.state] : "deleted";
+  if (state === "deleted" || (known && known.created > time)) {
+    return { state: "not there", since: NaN, why: "" };
+  }
+  if (known && known.end <= time && known.end !== null) {
+    return { state: "completed", since: known.end, why: "It never ran." };
+  }
+  const again = last && last.start + last.seconds;
+  return queuedThen(log, moment, job, state, holdOf(log, job, task, time), known, again);
+}
+
+function queuedThen(log, moment, job, state, hold, known, again) {
+  const since = Math.max(...[known && known.created, again, hold && hold.until].filter(Boolean));
+  const sure = Boolean(known || hold || again);
+  const there = { state: sure ? "active" : "not on a node", since };
+  const waits = (reason) => ({ ...there, why: `${capital(log.schema.waits[reason])}.` });
+  const { held_jobs, waiting_jobs } = log.schema;
+  if (held_jobs.includes(state)) return waits("disabled");
+  if (!waiting_jobs.includes(state)) {
+    return { ...there, why: `Its job was ${state}: what was still queued then never ran.` };
+  }
+  if (hold && !hold.until) return { ...waits("dependencies"), since: hold.at };
+  if (!sure) {
+    return { ...there, why: "It was queued, or not added yet." };
+  }
+  const { pool } = moment.turns[job];
+  return waits(reasonOf(waitsAt(log, moment, { job }).find((one) => one.pool === pool)));
+}
+
+// The last wait of a task for others that had begun by a time: since when, and until when if over.
+function holdOf(log, job, task, time) {
+  const holds = log.tables.holds;
+  let found = null;
+  for (let i = 0, n = log.rows.holds; i < n && holds.at[i] <= time; i++) {
+    if (holds.job[i] !== job || log.names.held[i] !== task) continue;
+    found = { at: holds.at[i], until: log.freedAt[i] <= time ? log.freedAt[i] : 0 };
+  }
+  return found;
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+// Preparation and release of a job at a time, by node; of the latest job that had any without one.
+export function hooksAt(log, job, time) {
+  let wanted = job;
+  const found = [];
+  for (const i of runsUntil(log, time)) {
+    const run = runThen(log, i, time);
+    if (run.kind !== "jobpreparation" && run.kind !== "jobrelease") continue;
+    found.push(run);
+    if (job < 0) wanted = run.job;
+  }
+  const rows = new Map();
+  for (const run of found) {
+    if (run.job !== wanted) continue;
+    const row = rows.get(run.node) || { node: run.node };
+    row[run.kind] = run;
+    rows.set(run.node, row);
+  }
+  return { job: wanted, rows: [...rows.values()] };
+}

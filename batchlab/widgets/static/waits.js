@@ -1,0 +1,129 @@
+// What waited at a moment of the past, and why: from the log alone, by the rule that the kernel's
+// reports have (`reports/waiting.py`). A test holds the two together.
+
+// How many tasks of each job waited for others, and the first of them.
+function heldAt(log, time) {
+  const { at, job } = log.tables.holds;
+  const held = [];
+  for (let i = 0, n = log.rows.holds; i < n && at[i] <= time; i++) {
+    if (log.freedAt[i] <= time) continue;
+    const known = (held[job[i]] ??= { tasks: 0, first: log.names.held[i] });
+    known.tasks += 1;
+  }
+  return held;
+}
+
+// What waited for each pool, and the pool as it was: of one job, of a pool, or of all.
+//
+// For each pool: `nodes` by state, its `slots`, how many of them were `used`, and `waits`: a list of
+// {reason, tasks, jobs, example}, where `jobs` says how many of each.
+export function waitsAt(log, moment, { pool = -1, job = -1 } = {}) {
+  const found = new Map();
+  const of = (number) => {
+    if (!found.has(number)) found.set(number, poolAt(log, moment, number));
+    return found.get(number);
+  };
+  const wanted = (number) => pool < 0 || number === pool;
+  const own = (number) => job < 0 || number === job;
+  if (job < 0) moment.sizes.forEach((size, number) => size && wanted(number) && of(number));
+  const held = heldAt(log, moment.at);
+  moment.turns.forEach((turn, number) => {
+    if (!turn || !own(number) || !wanted(turn.pool)) return;
+    const state = log.schema.job_states[turn.state];
+    const active = (moment.counts[number] || [0])[0];
+    const one = of(turn.pool);
+    if (log.schema.held_jobs.includes(state)) note(one, "disabled", number, active);
+    else if (log.schema.waiting_jobs.includes(state)) {
+      const { tasks, first } = held[number] || { tasks: 0 };
+      const blocked = Math.min(active, tasks);
+      note(one, "dependencies", number, blocked, first);
+      one.queued.push([number, active - blocked]);
+    }
+  });
+  const { runs, nodes } = log.tables;
+  takePrepared(log, moment, (i) => own(runs.job[i]) && wanted(nodes.pool[runs.node[i]]), of);
+  takeNodes(log, moment, found);
+  takeSlots(log, moment, own, found);
+  for (const one of found.values()) one.queued.forEach(([number, tasks]) => queue(one, number, tasks));
+  return [...found.values()].filter((one) => job >= 0 || one.there || one.waits.length);
+}
+
+function poolAt(log, moment, number) {
+  const size = moment.sizes[number];
+  return {
+    pool: number, there: Boolean(size) && log.schema.pool_states[size.state] !== "deleted", size,
+    nodes: {}, taking: 0, coming: 0, slots: 0, used: 0, own: 0, queued: [], waits: [],
+  };
+}
+
+function takeNodes(log, moment, found) {
+  const { pool } = log.tables.nodes;
+  for (let i = 0; i < log.rows.nodes; i++) {
+    const one = found.get(pool[i]);
+    const state = log.schema.node_states[moment.state[i]];
+    if (!one || !state || state === "deleted") continue;
+    one.nodes[state] = (one.nodes[state] || 0) + 1;
+    one.taking += log.schema.taking.includes(state);
+    one.coming += log.schema.coming.includes(state);
+  }
+  for (const one of found.values()) one.slots = one.taking * (one.size ? one.size.slots : 0);
+}
+
+// Who had a slot, but waited for the preparation of the node. A task of several nodes is one that
+// waited, not so many.
+function takePrepared(log, moment, wanted, of) {
+  const { node, job, kind } = log.tables.runs;
+  const waiting = log.schema.kinds.indexOf("waiting");
+  const seen = new Set();
+  for (const i of underWay(log, moment.at)) {
+    const key = `${job[i]} ${log.names.labels[i]}`;
+    if (kind[i] !== waiting || seen.has(key) || !wanted(i)) continue;
+    seen.add(key);
+    note(of(log.tables.nodes.pool[node[i]]), "preparation", job[i], 1, log.names.labels[i]);
+  }
+}
+
+// Slots in use, of nodes that took tasks; and those that the jobs in question had.
+function takeSlots(log, moment, own, found) {
+  const { node, job, slots } = log.tables.runs;
+  const taking = log.schema.node_states.map((state) => log.schema.taking.includes(state));
+  for (const i of underWay(log, moment.at)) {
+    const one = found.get(log.tables.nodes.pool[node[i]]);
+    if (!one || !taking[moment.state[node[i]]]) continue;
+    one.used += slots[i];
+    if (own(job[i])) one.own += slots[i];
+  }
+}
+
+function* underWay(log, time) {
+  const { start, slots } = log.tables.runs;
+  for (let i = 0, n = log.rows.runs; i < n && start[i] <= time; i++) {
+    if (slots[i] && !(log.endAt[i] <= time)) yield i;
+  }
+}
+
+// Why tasks that could run were queued for a pool.
+export function reasonOf(one) {
+  if (!one.there) return "no pool";
+  if (!one.taking) return one.coming ? "starting" : "no nodes";
+  return one.used < one.slots ? "held back" : "slots";
+}
+
+function queue(one, job, tasks) {
+  const reason = reasonOf(one);
+  // Slots that were taken are told from those that others had taken.
+  const own = reason === "slots" && one.used ? (tasks * one.own) / one.used : tasks;
+  note(one, reason, job, own);
+  note(one, "others", job, tasks - own);
+}
+
+function note(one, reason, job, tasks, task = "") {
+  if (!tasks) return;
+  let wait = one.waits.find((known) => known.reason === reason);
+  if (!wait) {
+    wait = { reason, tasks: 0, jobs: new Map(), example: task && { job, task } };
+    one.waits.push(wait);
+  }
+  wait.tasks += tasks;
+  wait.jobs.set(job, (wait.jobs.get(job) || 0) + tasks);
+}
