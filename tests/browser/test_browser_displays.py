@@ -256,7 +256,7 @@ big
 ''', "big.delete(); big.wait('deleted')", "big")  # fmt: skip
     notebook.run(views=5)
     view = notebook.view
-    view(1).get_by_text("the pool's target is 0").wait_for()
+    view(1).get_by_text("the target is 0").wait_for()
     notebook.until_counts(2000, 0, 10000, 0, number=3)  # the pool went while they ran
     view(3).get_by_text("The pool was deleted.").wait_for()
     view(4).get_by_text("The pool was deleted.").wait_for()
