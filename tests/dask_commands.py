@@ -47,9 +47,8 @@ class Commands:
         return json.loads(self.file.read_text())["address"]
 
     def close(self) -> None:
-        for process in reversed(self.started):
+        for process in reversed(self.started):  # at once some would never end
             process.send_signal(signal.SIGINT)
-        for process in self.started:
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:

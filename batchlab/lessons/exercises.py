@@ -24,6 +24,14 @@ LESSONS = tuple(f"{number:02d}" for number in range(16))
 """Those that have exercises; each is a module of this package."""
 
 
+_MADE = {
+    "Formula": "A text becomes a formula by bl.Formula(text).",
+    "Simulation": "It is what bl.simulate(...) gives back.",
+    "SimulatedLab": "It is what lessons.broken(...) gave you: broken itself, when it is mended.",
+}
+"""How to come by what is no handle."""
+
+
 class Missing(NamedTuple):
     """What an answer does not show yet, a hint, and one more for the next try."""
 
@@ -213,10 +221,11 @@ def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
             "A list has several; the check looks at one.",
             "create_tasks gives back a list of tasks: the first of it is [0].",
         )
+    kept = "What a verb such as create_job gives back has to be kept: job = lab.create_job(...)."
     return Missing(
         what,
-        "What a verb such as create_job gives back has to be kept: job = lab.create_job(...).",
-        f"type(...) tells what you have; the first in the parentheses must be a {first}.",
+        _MADE.get(first, kept),
+        f"type(...) tells what you have; the first in the parentheses must be {_a(first)}.",
     )
 
 
@@ -228,5 +237,8 @@ def _kinds(takes: tuple[type, ...]) -> str:
     names = [one.__name__ for one in takes]
     if len(names) > 1 and len(set(names)) == 1:
         return f"{len(names)} {names[0]}s"
-    article = "an" if names[0][0] in "AEIOU" else "a"
-    return f"{article} {names[0]}" + "".join(f", and a {name}" for name in names[1:])
+    return ", and ".join(map(_a, names))
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -20,11 +20,15 @@ HOURS = 110
 def _target(formula: Formula, pending: float | None) -> int | str:
     """What the formula wants after an hour of so many pending tasks, or why it fails.
 
-    The newest minute is not there yet, as in a real pool.
+    Half of them run, and the newest minute is not there yet, as in a real pool.
     """
     times = [NOW - timedelta(seconds=30 * back) for back in range(120, 2, -1)]
-    values = [] if pending is None else [(time, pending) for time in times]
-    run = formula.evaluate(samples={"$PendingTasks": values}, now=NOW, current_dedicated=4)
+    halves = {"$PendingTasks": 1.0, "$ActiveTasks": 0.5, "$RunningTasks": 0.5}
+    samples = {
+        name: [] if pending is None else [(time, part * pending) for time in times]
+        for name, part in halves.items()
+    }
+    run = formula.evaluate(samples=samples, now=NOW, current_dedicated=4)
     return run.error.code if run.error else run.target_dedicated_nodes
 
 

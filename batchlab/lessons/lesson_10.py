@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from batchlab.core.ids import fold
+from batchlab.core.outputs import TaskChanged
 from batchlab.core.views import TaskView
 from batchlab.handles.job import Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import Pools
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import not_completed, unfinished
+from batchlab.lessons.looking import history, not_completed, unfinished
 
 
 @exercise("10-1", "A manager that ends well", Job)
@@ -19,14 +23,20 @@ def _managed(job: Job) -> str | Missing:
             "job_manager_task=manager(program), with a program of yours.",
         )
     views = list(job.tasks.views())
-    boss = next(view for view in views if view.id == job.job_manager_task.id)
+    boss = next((view for view in views if view.id == job.job_manager_task.id), None)
+    if boss is None:
+        return Missing(
+            "the manager is not among the tasks of the job any more.",
+            "Was it deleted? The check has to see it.",
+            "Make the job again, and leave its tasks as they are.",
+        )
     parts = [view for view in views if view.id != boss.id]
     return (
         _manager_trouble(job, boss)
-        or _too_few_parts(boss, parts)
+        or _too_few_parts(_first_start(job, boss), parts)
         or _ended_with_it(parts)
         or _ended(job, boss)
-        or f"the manager added {len(parts)} tasks, and the job ended when all was done."
+        or f"{len(parts)} tasks came while the manager ran, and the job ended when all was done."
     )
 
 
@@ -48,9 +58,19 @@ def _manager_trouble(job: Job, boss: TaskView) -> Missing | None:
     )
 
 
-def _too_few_parts(boss: TaskView, parts: list[TaskView]) -> Missing | None:
-    began = boss.start_time
-    added = [view for view in parts if began is not None and view.creation_time >= began]
+def _first_start(job: Job, boss: TaskView) -> float:
+    """When the manager began; it may have begun more than once."""
+    return min(
+        change.at
+        for change in history(job)
+        if isinstance(change, TaskChanged)
+        and (fold(change.job_id), fold(change.task_id)) == (fold(job.id), fold(boss.id))
+        and change.state == "running"
+    )
+
+
+def _too_few_parts(began: float, parts: list[TaskView]) -> Missing | None:
+    added = [view for view in parts if view.creation_time.timestamp() >= began]
     if len(added) >= 3:
         return None
     if len(parts) >= 3:
@@ -123,6 +143,12 @@ def _three_times(schedule: JobSchedule) -> str | Missing:
             "A schedule can have an end.",
             "do_not_run_after=, a moment; simulated.now is one, and "
             "timedelta(minutes=...) can be added to it.",
+        )
+    if len(jobs) > 3 and plan.do_not_run_after - view.creation_time > timedelta(days=1):
+        return Missing(
+            f"there were {len(jobs)} jobs, and they stop on {plan.do_not_run_after:%Y-%m-%d}.",
+            "A simulated lab has a clock of its own. What time is it there?",
+            "simulated.now, and not the time of your machine.",
         )
     if len(jobs) > 3:
         return Missing(

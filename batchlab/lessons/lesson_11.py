@@ -93,6 +93,7 @@ def _not_on(count: int, second_hint: str) -> Missing:
 def _failed(task: Task) -> Missing:
     return Missing(
         "the task failed.",
-        "A task on several nodes fails as one. failure_info tells why, and which subtask it was.",
-        "print(task.stderr), and task.subtask_files(1).text('stderr.txt') for another node.",
+        "A task on several nodes fails as one. What does it say on stderr?",
+        "print(task.stderr); failure_info tells whether it was a subtask of another node, and "
+        "task.subtask_files(1).text('stderr.txt') is what that one said.",
     )

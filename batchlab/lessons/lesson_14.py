@@ -66,8 +66,8 @@ def _survivor(job: Job) -> str | Missing:
     if away:
         return Missing(
             f"the node {away[0]} has not come back.",
-            "A worker of the same name takes the old place.",
-            "start_worker with that name, and pool.nodes.wait('idle'). A node that was away for "
-            "so long that it is unusable needs node.reboot() as well.",
+            "A worker of the same name takes the old place, when the node is rebooted.",
+            "start_worker with that name, client.wait_for_workers(...), and node.reboot() for a "
+            "node that is unusable; then pool.nodes.wait('idle').",
         )
     return "a machine died at work and came back, and no work is missing."

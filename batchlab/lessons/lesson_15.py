@@ -80,6 +80,12 @@ def _safest(container: Container) -> str | Missing:
             "output_files=[keep('pairs', f'{name}.json', 'risk.json')].",
         )
     best = min(found, key=lambda name: found[name])
+    if found[best] < 0:
+        return Missing(
+            f"{best} cannot but win: its value at risk is {found[best]:.0%}.",
+            "How much money is in that book? Its parts should add up to one.",
+            "Half of it in each share: 0.5 and 0.5. Delete what the try left in the container.",
+        )
     return f"{len(found)} pairs, and the safest is {best}: {found[best]:.1%} at risk."
 
 

@@ -194,8 +194,15 @@ class BlobContainer:
             parents = path[len(base) + 1 :].split("/")[:-1]
             for count in range(len(parents)):  # one by one: the container is not to be made anew
                 folder = "/".join((base, *parents[: count + 1]))
-                Path(folder).mkdir(exist_ok=True)
-            Path(part).replace(path)
+                try:
+                    Path(folder).mkdir(exist_ok=True)
+                except FileExistsError as error:
+                    raise _twice(folder[len(base) + 1 :]) from error
+            try:
+                Path(part).replace(path)
+            except IsADirectoryError:  # which deleted blobs may have left
+                _remove_empty(path, path[len(base) + 1 :])
+                Path(part).replace(path)
         finally:
             Path(part).unlink(missing_ok=True)
 
@@ -253,6 +260,22 @@ class BlobContainer:
             return self.url.removeprefix("file://").rstrip("/")
         path: str = self._open_fs()._strip_protocol(self.url)
         return path.rstrip("/")
+
+
+def _remove_empty(folder: str, name: str) -> None:
+    """Remove a folder without files, so that a blob can have its name."""
+    for path, _, files in os.walk(folder, topdown=False):
+        if files:
+            raise _twice(name)
+        Path(path).rmdir()
+
+
+def _twice(name: str) -> StorageFailed:
+    return StorageFailed(
+        "other",
+        f"{name!r} is the name of a blob and the directory of others at once, which a storage in "
+        "a folder cannot have: give one of them another name",
+    )
 
 
 class _MissingTold:

@@ -31,7 +31,7 @@ from batchlab.core.questions import (
     Location,
 )
 from batchlab.core.reasons import Reason
-from batchlab.core.views import ExecutionInfo, JobView, PreparationView
+from batchlab.core.views import ExecutionInfo, JobView, PreparationView, TaskView
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost
@@ -46,6 +46,8 @@ TAIL = 64 * 1024
 """Bytes of a file that are followed."""
 SUBTASKS = 20
 """Subtasks of a task that are listed."""
+PARENTS = 12
+"""Tasks that a task depends on, which are named."""
 EXPLAINED = 20
 """Pools, and jobs, that are asked what they wait for, when it is about all of them."""
 
@@ -97,13 +99,7 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
 def _task(connection: Connection, asked: Question) -> dict[str, Any]:
     task = connection.ask(GetTask(job_id=asked["job"], task_id=asked["task"]))
     subtasks = connection.ask(ListSubtasks(job_id=task.job_id, task_id=task.id))
-    failure, depends = task.failure_info, task.depends_on
-    parents = []
-    if depends is not None:
-        parents = [
-            *depends.task_ids,
-            *(f"{span.start}-{span.end}" for span in depends.task_id_ranges),
-        ]
+    failure = task.failure_info
     return {
         "kind": "task",
         "id": task.id,
@@ -120,7 +116,7 @@ def _task(connection: Connection, asked: Question) -> dict[str, Any]:
         "slots": task.required_slots,
         "retry_count": task.retry_count,
         "requeue_count": task.requeue_count,
-        "depends_on": ", ".join(parents[:12]),
+        "depends_on": _parents(task),
         "subtasks": [
             {"id": one.id, "state": one.state, "result": one.result, "node_id": one.node_id,
              "exit_code": one.exit_code}
@@ -142,6 +138,7 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
             "title": f"Task {task}",
             "created": _seconds(view.creation_time),
             "end": _seconds(view.end_time),
+            "depends_on": _parents(view),
             "nothing": f"Nothing holds it back: the task is {view.state}.",
             "parts": [_part("", reasons, job)],
         }
@@ -163,6 +160,15 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
     ]
     parts += [_job_part(connection, job, f"Job {job.id}") for job in jobs[:EXPLAINED]]
     return _whole(title, parts, jobs)
+
+
+def _parents(task: TaskView) -> list[str]:
+    """The first of the tasks that a task depends on, and of the ranges of them."""
+    depends = task.depends_on
+    if depends is None:
+        return []
+    ranges = (f"{span.start}-{span.end}" for span in depends.task_id_ranges)
+    return [*depends.task_ids, *ranges][:PARENTS]
 
 
 def _whole(title: str, parts: list[dict[str, Any]], jobs: list[JobView]) -> dict[str, Any]:

@@ -33,7 +33,10 @@ class _Picture:
         self.title = f"Autoscale of pool {lab.pool.id}" if lab.pool else "Autoscale formula"
         self.told = told
         lines = lab.formula.rstrip().split("\n")
-        self.text = [line[:MOST_CHARACTERS] for line in lines[:MOST_LINES]]
+        most = MOST_CHARACTERS
+        self.text = [
+            line if len(line) <= most else line[: most - 1] + "…" for line in lines[:MOST_LINES]
+        ]
         if len(lines) > MOST_LINES:
             self.text.append(f"… and {len(lines) - MOST_LINES} more lines")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from batchlab.drivers.ports import Connection
 from batchlab.watching import Tables, watch
 from batchlab.watching.schema import KINDS, NODE_STATES, OUTCOMES
-from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
+from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 
 __all__ = ["picture"]
 
@@ -182,7 +182,7 @@ class _Picture:
         self.sheet.pen.line(line, LINE, SCALE)
         more = f"    first {len(rows)} of {total} nodes" if total > len(rows) else ""
         self.sheet.text(left, bottom + 3, clock(begin) + more, MUTED, 11)
-        self.sheet.text(WIDTH - MARGIN, bottom + 3, clock(now), MUTED, 11, anchor="ra")
+        self.sheet.text(WIDTH - MARGIN, bottom + 3, end_of(begin, now), MUTED, 11, anchor="ra")
 
     def _bar(
         self, place: tuple[float, float, float, float], least: float, colour: str, name: str
@@ -196,9 +196,18 @@ class _Picture:
             self.sheet.text(place[0] + 4, (place[1] + place[3]) / 2, name, ink, 9, anchor="lm")
 
     def _lanes(self, runs: list[int]) -> int:
+        """How many runs a row has room for: as many as are side by side, and a node has slots.
+
+        The next task of a node may begin before the last subtask of the one before has ended
+        elsewhere. Then both are in one lane.
+        """
         columns = self.tables.columns["runs"]
-        return max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
+        most = max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
                    default=1)  # fmt: skip
+        sizes = self.tables.columns["sizes"]
+        slots = dict(zip(sizes["pool"], sizes["slots"], strict=True))
+        pools = {self.tables.columns["nodes"]["pool"][columns["node"][run]] for run in runs}
+        return min(most, max((slots.get(pool, most) for pool in pools), default=most))
 
 
 def _number(names: list[str], name: str | None) -> int:

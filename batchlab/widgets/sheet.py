@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["INK", "LINE", "MARGIN", "MUTED", "SCALE", "WIDTH", "Sheet", "clock"]
+__all__ = ["INK", "LINE", "MARGIN", "MUTED", "SCALE", "WIDTH", "Sheet", "clock", "end_of"]
 
 WIDTH, SCALE, MARGIN = 720, 2, 12
 INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
@@ -48,3 +48,8 @@ class Sheet:
 def clock(at: float) -> str:
     """A time of the lab's clock."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def end_of(begin: float, end: float) -> str:
+    """The end of a span, as it is written under it: of a short one how long it is."""
+    return clock(end) if end - begin >= 60 else f"{end - begin:.2g} s later"

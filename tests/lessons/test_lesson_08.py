@@ -25,6 +25,18 @@ def test_08_1_with_bounds_and_a_guard_is_right() -> None:
     assert follow(GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));").is_right
 
 
+def test_08_1_that_adds_up_active_and_running_tasks_is_right() -> None:
+    guard = GUARD.replace("avg($PendingTasks.GetSample($window))", (
+        "avg($ActiveTasks.GetSample($window)) + avg($RunningTasks.GetSample($window))"
+    )).replace("$PendingTasks", "$RunningTasks")  # fmt: skip
+    assert follow(guard + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));").is_right
+
+
+def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
+    answer = lessons.check("08-1", "$TargetDedicatedNodes = 1;")
+    assert "bl.Formula(text)" in answer.hint
+
+
 @pytest.mark.parametrize(
     ("formula", "hint"),
     [

@@ -54,6 +54,26 @@ def test_10_1_with_a_job_that_ends_after_its_manager_is_right(
     assert lessons.check("10-1", job).is_right
 
 
+def test_10_1_with_a_manager_that_began_twice_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = manage(lab, end="5m")
+    node = job.tasks["manager"].node_id
+    assert node
+    pool.nodes[node].reboot()
+    lab.advance("3h")
+    assert job.tasks["manager"].requeue_count == 1
+    assert lessons.check("10-1", job).is_right
+
+
+def test_10_1_of_a_manager_that_was_deleted_asks_to_leave_it(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = manage(lab)
+    job.tasks["manager"].delete()
+    assert "Was it deleted?" in lessons.check("10-1", job).hint
+
+
 @pytest.mark.parametrize(
     ("changed", "hint"),
     [
@@ -133,6 +153,7 @@ def test_10_2_with_three_jobs_and_an_end_is_right(lab: bl.SimulatedLab, pool: bl
         ({"line": None}, "A schedule that does nothing"),
         ({"last": None}, "can have an end"),
         ({"last": "100m"}, "And the third?"),
+        ({"last": "480000m"}, "a clock of its own"),
         ({"last": "50m"}, "half an hour after the one before"),
         ({"line": "compute part"}, "half an hour after the one before"),
         ({"passed": "65m"}, "Some time has to pass"),

@@ -15,6 +15,7 @@ RULES = {
     "download *": bl.Behavior(duration="8m"),
     "value book": bl.Behavior(duration="3m"),
     "risk *": bl.Behavior(duration="1s", files={"risk.json": RISK}),
+    "twice *": bl.Behavior(duration="1s", files={"risk.json": '{"at_risk": -14.0}'}),
     "nonsense *": bl.Behavior(duration="1s", files={"risk.json": "[7, 10]"}),
 }
 
@@ -69,6 +70,7 @@ def test_15_1_with_fifteen_pairs_is_right_and_names_the_safest(
         ({"files": ("nothing.json",)}, "what was missing"),
         ({"line": "/bin/sh -c 'exit 1'"}, "say on stderr"),
         ({"path": None}, "a name of its own"),
+        ({"line": "twice book"}, "add up to one"),
         ({"line": "nonsense book"}, "What the program writes"),
         ({"container": False}, "not made by those who upload"),
     ],

@@ -23,6 +23,7 @@ def store(path: Path) -> None:
         notebook,
         timeout=120,
         kernel_name="python3",
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     notebook.metadata.pop("widgets", None)

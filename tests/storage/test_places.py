@@ -67,6 +67,29 @@ def test_blob_of_any_name_is_written_listed_read_and_deleted(box, name, tmp_path
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["copy"]
 
 
+def test_blob_takes_the_place_of_a_directory_whose_blobs_are_deleted(box):
+    box.upload(b"old", "deep/er/b.bin")
+    box.delete("deep/er/b.bin")
+    box.upload(b"new", "deep")
+    assert [blob.name for blob in box.list()] == ["deep"]
+    assert box.read("deep") == b"new"
+
+
+def test_folder_refuses_a_blob_with_the_name_of_a_directory_of_others(tmp_path):
+    with bl.SimulatedLab(storage=str(tmp_path)) as lab:
+        box = lab.storage.create_container("box")
+        box.upload(b"1", "one/x")
+        box.upload(b"2", "two")
+        for name, wanted in (("one", "'one' is the name"), ("two/y", "'two' is the name")):
+            with pytest.raises(bl.BatchError, match=wanted):
+                box.upload(b"3", name)
+        assert [blob.name for blob in box.list()] == ["one/x", "two"]
+        assert sorted(path.name for path in next(tmp_path.rglob("box")).iterdir()) == [
+            "one",
+            "two",
+        ]
+
+
 def test_listing_takes_a_prefix_of_names_not_of_directories(box):
     for name in ("a1", "a2", "a/1", "a/b/2", "b/1"):
         box.upload(name.encode(), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from PIL import Image
 
 import batchlab as bl
+from batchlab.watching import watch
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style
+from batchlab.widgets.picture import _Picture
+from batchlab.widgets.sheet import end_of
 from batchlab.widgets.ui import ui
 
 
@@ -299,6 +303,34 @@ def test_static_picture_of_nothing_is_a_picture(
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
     assert "image/png" in lab._repr_mimebundle_()
     assert "image/png" in lab.create_pool("empty")._repr_mimebundle_()
+
+
+def test_static_picture_has_one_lane_for_a_slot_though_a_subtask_ends_late() -> None:
+    with bl.SimulatedLab(workload=bl.Workload(default="5m")) as lab:
+        pool = lab.create_pool("p", target_dedicated_nodes=2, enable_inter_node_communication=True)
+        job = lab.create_job("j", pool)
+        settings = bl.MultiInstanceSettings(
+            number_of_instances=2, coordination_command_line="start"
+        )
+        job.create_task("both", "solve", multi_instance_settings=settings)
+        job.create_tasks(["render"] * 2)
+        job.tasks.wait()
+        seen = watch(lab._connection)
+        seen.catch_up()
+        tables = seen.tables
+        drawn = _Picture(tables, "job", {"job": "j"})
+        runs, _ = drawn._runs()
+        assert max(tables.columns["runs"]["lane"][run] for run in runs) == 1
+        assert drawn._lanes(runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.417, "0.42 s later"), (12.0, "12 s later"), (60.0, "2026-01-05 09:01:00 UTC")],
+)
+def test_static_picture_of_a_short_time_says_how_long_it_is(seconds: float, text: str) -> None:
+    begin = datetime(2026, 1, 5, 9, tzinfo=UTC).timestamp()
+    assert end_of(begin, begin + seconds) == text
 
 
 def test_display_outside_of_a_notebook_is_text_and_html(lab: bl.SimulatedLab) -> None:

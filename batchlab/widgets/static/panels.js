@@ -75,7 +75,7 @@ function drawTask(body, task) {
       ["Slots", task.slots > 1 ? String(task.slots) : ""],
       ["Retries", task.retry_count || ""],
       ["Sent back", task.requeue_count || ""],
-      ["Waits for", task.depends_on],
+      ["Waits for", task.depends_on.join(", ")],
       ["Subtasks", task.subtasks.map((one) => h("div", {}, `${one.id} on ${nodeName(one.node_id)} `,
         h("span", { class: `bl-mark bl-${one.result || one.state}` }, one.result || one.state),
         one.exit_code ? ` exit code ${one.exit_code}` : ""))],

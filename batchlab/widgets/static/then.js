@@ -1,6 +1,6 @@
 // What was so at a moment of the past: of a node, a task, a job's preparation; from the log alone.
 
-import { nodeName } from "./format.js";
+import { nodeName, RUN_LOOK } from "./format.js";
 import { reasonOf, waitsAt } from "./waits.js";
 
 const QUEUED_AGAIN = ["retry", "requeued", "lost"];
@@ -43,7 +43,7 @@ export function nodeAt(log, moment, node) {
 // A task: the runs that it had had by the moment, its state then, and why it did not run.
 //
 // The log says nothing of a task that only waits for a node: `known` is what the kernel knows of it,
-// when it was `created` and when it came to its `end`; null while it has not said so.
+// when it was `created` and came to its `end`, and what it `depends_on`; null until it has said so.
 export function taskAt(log, moment, job, task, known = null) {
   const runs = [];
   for (const i of runsUntil(log, moment.at)) {
@@ -89,12 +89,33 @@ function queuedThen(log, moment, job, state, hold, known, again) {
   if (!waiting_jobs.includes(state)) {
     return { ...there, why: `Its job was ${state}: what was still queued then never ran.` };
   }
-  if (hold && !hold.until) return { ...waits("dependencies"), since: hold.at };
+  if (hold && !hold.until) {
+    const said = waits("dependencies");
+    const missing = known ? missingThen(log, job, known.depends_on || [], moment.at) : [];
+    if (missing.length) said.why = `${said.why.slice(0, -1)}: ${missing.join(", ")}.`;
+    return { ...said, since: hold.at };
+  }
   if (!sure) {
     return { ...there, why: "It was queued, or not added yet." };
   }
   const { pool } = moment.turns[job];
   return waits(reasonOf(waitsAt(log, moment, { job }).find((one) => one.pool === pool)));
+}
+
+// Which of some tasks of a job had not succeeded by a time, each with its state: "a (running)".
+function missingThen(log, job, names, time) {
+  const last = new Map(names.map((name) => [name.toLowerCase(), -1]));
+  for (const i of runsUntil(log, time)) {
+    if (log.tables.runs.job[i] !== job || log.schema.kinds[log.tables.runs.kind[i]] !== "task") continue;
+    const name = log.names.labels[i].toLowerCase();
+    if (last.has(name)) last.set(name, i);
+  }
+  return names.map((name) => {
+    const run = last.get(name.toLowerCase());
+    if (run < 0) return /^\d+-\d+$/.test(name) ? name : `${name} (had not run)`;
+    const { outcome } = runThen(log, run, time);
+    return outcome === "success" ? "" : `${name} (${RUN_LOOK[outcome || "running"][1]})`;
+  }).filter(Boolean);
 }
 
 // The last wait of a task for others that had begun by a time: since when, and until when if over.

@@ -117,9 +117,10 @@ function waitOf(view, one, wait, job) {
     h("small", { class: "bl-muted bl-told" }, told.join(" · "), told.length && example ? " · " : "", example || ""));
 }
 
-// "frames 80, scan 40 and 3 more"
+// "frames 80, scan 40 and 3 more jobs"; the name alone of a single one.
 function jobsOf(log, jobs) {
   const most = [...jobs].sort((a, b) => b[1] - a[1]);
+  if (most.length === 1) return log.names.jobs[most[0][0]];
   const told = most.slice(0, 3).map(([job, tasks]) => `${log.names.jobs[job]} ${Math.round(tasks).toLocaleString("en")}`);
   return told.join(", ") + (most.length > 3 ? ` and ${most.length - 3} more jobs` : "");
 }

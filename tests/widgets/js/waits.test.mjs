@@ -61,6 +61,31 @@ test("a task that waited for others says so, for as long as it did", () => {
   assert.ok(seen > 0);
 });
 
+test("a task that waited for others names those that had not succeeded", () => {
+  const moment = new Moment(log);
+  const { at, job } = log.tables.holds;
+  const done = (i, name) => { // when it had succeeded
+    for (let run = 0; run < log.rows.runs; run++) {
+      if (log.names.labels[run] !== name || log.tables.runs.job[run] !== job[i]) continue;
+      if (schema.outcomes[log.outcome[run]] === "success" && log.endAt[run] > 0
+        && schema.kinds[log.tables.runs.kind[run]] === "task") return log.endAt[run];
+    }
+    return Infinity;
+  };
+  const parents = [...new Set(log.names.labels)].filter(Boolean);
+  let seen = 0;
+  for (let i = 0; i < log.rows.holds; i++) {
+    const then = taskAt(log, moment.seek(at[i]), job[i], log.names.held[i],
+      { created: at[i], end: null, depends_on: parents });
+    if (!then.why.startsWith("Other tasks had")) continue;
+    seen += 1;
+    for (const name of parents) {
+      assert.equal(then.why.includes(` ${name} (`), !(done(i, name) <= at[i]), `${name}: ${then.why}`);
+    }
+  }
+  assert.ok(seen > 0);
+});
+
 test("a task that only waits for a node is told of as the kernel knows it", () => {
   const told = moments.find(({ kind, waits }) => kind === "job" && waits.slots >= 1);
   const moment = new Moment(log).seek(told.at);
