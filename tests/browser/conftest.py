@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chromium import launched, needed
-from jupyter_page import Notebook, jupyter_server
+from jupyter_page import Notebook, jupyter_server, visited
 
 
 @pytest.fixture(scope="session")
@@ -19,17 +19,23 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
 
 
 @pytest.fixture(scope="module")  # its event loop must be gone when other tests want their own
-def chromium(jupyter: Any) -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
     with launched() as browser:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def pages() -> list[Any]:
+    """The page of the test before, if that went well."""
+    return []
+
+
 @pytest.fixture
-def notebook(chromium: Any, jupyter: tuple[str, Path], tmp_path: Path) -> Iterator[Notebook]:
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    notebook = Notebook(page, *jupyter)
-    yield notebook
-    page.screenshot(path=tmp_path / "end.png")  # to see what was there when a test failed
-    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
-    page.close()
+def notebook(
+    chromium: Any, pages: list[Any], jupyter: tuple[str, Path], tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Notebook]:  # fmt: skip
+    with visited(chromium, pages, jupyter, request) as notebook:
+        yield notebook
+        notebook.page.screenshot(path=tmp_path / "end.png")  # to see what a test failed at
     assert not notebook.problems

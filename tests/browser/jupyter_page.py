@@ -11,11 +11,12 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 
 PATIENCE_S = 45
 CELLS = (
@@ -24,6 +25,19 @@ CELLS = (
     "return "
 )
 """Of the notebook that is open: the code cells as they would be saved."""
+OPEN = (
+    "async path => { const { commands, serviceManager, shell } = window.jupyterapp;"
+    "await serviceManager.kernelspecs.refreshSpecs();"
+    "await commands.execute('docmanager:open', { path }); shell.expandLeft() }"
+)
+CLOSE = (
+    "() => { const { serviceManager, shell } = window.jupyterapp ?? {};"
+    "for (const widget of shell ? [...shell.widgets('main')] : []) {"
+    " const session = widget.sessionContext?.session;"
+    " if (session) serviceManager.sessions.shutdown(session.id).catch(() => {});"
+    " if (widget.context) widget.context.model.dirty = false; widget.dispose() } }"
+)
+"""Closes all notebooks, and has their kernels end: nobody waits for it."""
 COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
 
 
@@ -35,9 +49,6 @@ def jupyter_server(folder: Path) -> Iterator[tuple[str, Path]]:
     settings = folder / "settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -46,27 +57,63 @@ def jupyter_server(folder: Path) -> Iterator[tuple[str, Path]]:
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
     }
     environment.pop("BATCHLAB_STATIC", None)
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}",
+    command = [sys.executable, "-m", "jupyterlab"]
+    with serving(command, folder / "log", notebooks, environment) as (url, _):
+        yield url, notebooks
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str | Path], log: Path, folder: Path, environment: dict[str, str],
+    base: str = "/",
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:  # fmt: skip
+    """A JupyterLab that shows a folder to browsers of this machine; its address and process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [
+        "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+        "--ServerApp.disable_check_xsrf=True", f"--ServerApp.base_url={base}",
+        f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
     ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + PATIENCE_S
-            while True:
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{url}/api").close()
-                    break
-                assert server.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, "JupyterLab does not answer"
-                time.sleep(0.1)
-            yield url, notebooks
-        finally:
-            server.terminate()
-            server.wait(30)
+    url = f"http://127.0.0.1:{port}{base.rstrip('/')}"
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [*command, *options], cwd=folder, env=environment, stdout=out, stderr=out
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/api").close()
+                break
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, "JupyterLab does not answer"
+            time.sleep(0.1)
+        yield url, server
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@contextlib.contextmanager
+def visited(
+    browser: Any, pages: list[Any], server: tuple[str, Path], request: pytest.FixtureRequest
+) -> Iterator[Notebook]:
+    """A place for a notebook, in the page of the test before, for JupyterLab loads for seconds.
+
+    Where that test failed the page is a new one: who knows what is left in the old.
+    """
+    page, failed = pages.pop() if pages else browser.new_page(), request.session.testsfailed
+    page.set_viewport_size({"width": 1280, "height": 800})
+    notebook = Notebook(page, *server)
+    yield notebook
+    notebook.close()
+    if notebook.problems or request.session.testsfailed > failed:
+        page.close()
+    else:
+        pages.append(page)
 
 
 class Notebook:
@@ -87,10 +134,20 @@ class Notebook:
         self.problems: list[str] = []
         self.messages: list[tuple[float, str]] = []
         page.set_default_timeout(PATIENCE_S * 1000)
-        page.on("pageerror", lambda error: self._problem(f"{error.stack or error}"))
-        page.on("console", self._console)
-        page.on("request", self._request)
-        page.on("websocket", lambda socket: socket.on("framereceived", self._frame))
+        self._heard = {
+            "pageerror": lambda error: self._problem(f"{error.stack or error}"),
+            "console": self._console,
+            "request": self._request,
+            "websocket": lambda socket: socket.on("framereceived", self._frame),
+        }
+        for name, listener in self._heard.items():
+            page.on(name, listener)
+
+    def close(self) -> None:
+        """Leave the page as it was before: without notebooks, kernels, and listeners."""
+        self.page.evaluate(CLOSE)
+        for name, listener in self._heard.items():
+            self.page.remove_listener(name, listener)
 
     def _console(self, message: Any) -> None:
         if message.type == "error":
@@ -122,11 +179,14 @@ class Notebook:
             self.folder / name,
         )
         self.open_file(name)
-        self.command("application:toggle-left-area")
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
 
     def open_file(self, name: str) -> None:
-        """Open a notebook that is there, in a workspace of its own."""
-        self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{name}")
+        """Open a notebook that is there: in the JupyterLab of this page, or a new one."""
+        if self.page.url.startswith(self.url):
+            self.page.evaluate(OPEN, name)
+        else:
+            self.page.goto(f"{self.url}/lab/workspaces/{uuid.uuid4().hex}/tree/{name}")
         self.ready()
 
     def ready(self) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from environments import NotMade, environment, install
 
 INSTALLED = version("ipykernel")
-VERSIONS = sorted({"7.2.0", "7.3.0", "7.4.0", INSTALLED})
-"""What may be found where batchlab is; how they treat a browser's messages differs."""
+OLDER = sorted({"7.2.0", "7.3.0", "7.4.0"} - {INSTALLED})
+"""What else may be found where batchlab is; how they treat a browser's messages differs."""
 
 ELSE = """\
 import site; site.addsitedir({place!r})
@@ -41,19 +40,10 @@ def kernel(version: str, folder: Path) -> str:
 
 def _environment(folder: Path, version: str) -> Path:
     try:
-        from uv import find_uv_bin
-
-        uv = find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        pytest.skip(f"uv is not installed: no kernel with ipykernel {version}")
-    python = folder / "bin/python"
-    for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, str(folder)],
-        [uv, "pip", "install", "--quiet", "--python", str(python), f"ipykernel=={version}"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"ipykernel {version} cannot be had: {done.stderr.strip()[-200:]}")
+        python = environment(folder)
+        install(python, f"ipykernel=={version}")
+    except NotMade as error:
+        pytest.skip(f"ipykernel {version} cannot be had: {error}")
     (site_packages,) = folder.glob("lib/python*/site-packages")
     tests = str(Path(pytest.__file__).parents[1])
     (site_packages / "what_tests_have.pth").write_text(ELSE.format(place=tests))

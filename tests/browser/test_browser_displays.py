@@ -187,8 +187,9 @@ def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
     canvas = view.locator(".bl-timeline canvas")
-    get = "() => { const { win } = document.querySelector('.bl-view').parentElement.batchlab"
-    span = f"{get}.timeline.picture; return win.to - win.from }}"
+    get = "() => { const win = document.querySelector('.bl-view').parentElement.batchlab"
+    page.wait_for_function(f"{get}.timeline.picture?.win; return win }}")
+    span = f"{get}.timeline.picture.win; return win.to - win.from }}"
     before = page.evaluate(span)
     for key in ("+", "+", "ArrowLeft"):
         canvas.press(key)
