@@ -37,6 +37,10 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     last_modified: datetime | None
     url: str
 
+    def __repr__(self) -> str:
+        count = self.content_length
+        return f"Blob({self.name!r}, {count:,} byte{'s' * (count != 1)})"
+
 
 class BlobContainer:
     """One container. All methods raise `StorageFailed`; they may be used from any thread.

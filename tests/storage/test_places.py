@@ -1,10 +1,12 @@
 """Every kind of store holds data alike: folders, memory, S3 and Azure Blob Storage."""
 
 import fsspec
+import msgspec
 import pytest
 import servers
 
 import batchlab as bl
+from batchlab.storage.containers import Blob
 
 LIMIT = "2m"
 
@@ -218,3 +220,9 @@ def test_wrong_key_denies_access(azure_server):
         assert (task.exit_code, task.failure_info.code) == (None, "BlobAccessDenied")
     with bl.SimulatedLab(storage="az://", storage_options=azure_server.options) as lab:
         lab.storage.delete("guarded")
+
+
+def test_blob_is_shown_short() -> None:
+    blob = Blob(name="a/b.txt", content_length=1200, last_modified=None, url="https://x/c/a/b.txt")
+    assert repr(blob) == "Blob('a/b.txt', 1,200 bytes)"
+    assert "1 byte)" in repr(msgspec.structs.replace(blob, content_length=1))
