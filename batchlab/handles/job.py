@@ -58,8 +58,10 @@ from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.progressing import job_of, progressing
 from batchlab.handles.results import TaskList
+from batchlab.handles.storage import Container
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given, seconds, verb
+from batchlab.storage.containers import Blob
 
 if TYPE_CHECKING:
     from batchlab.reports import Report
@@ -171,7 +173,7 @@ class Job(Handle, Awaited, Calling):
         id: str,  # noqa: A002
         command_line: str,
         *,
-        resource_files: Sequence[ResourceFile | str] | None = None,
+        resource_files: Sequence[ResourceFile | Container | Blob | str] | None = None,
         output_files: Sequence[OutputFile] | None = None,
         environment_settings: dict[str, str] | Sequence[EnvironmentSetting] | None = None,
         constraints: TaskConstraints | None = None,

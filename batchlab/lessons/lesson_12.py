@@ -65,7 +65,7 @@ HINTS = {
     ),
     "12-8": (
         "Tasks that wait for nobody",
-        "Look at the depends_on of a task. Is there such a task?",
+        "Look at the depends_on of a task. Is there such a task, and did it succeed?",
         "A task of that id may come later; with success, it lets the others go.",
     ),
     "12-9": (

@@ -70,7 +70,8 @@ class ResourceFile(Model, frozen=True, kw_only=True):
     """Files put into the task's working directory before its command starts.
 
     Exactly one of `http_url`, `storage_container_url` and `auto_storage_container_name` says where
-    they come from. A text means `http_url`.
+    they come from. A text means `http_url`; a container or a blob of ``lab.storage`` may be given
+    as it is.
 
     Parameters
     ----------
@@ -99,7 +100,12 @@ class ResourceFile(Model, frozen=True, kw_only=True):
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
-        return cls(http_url=value) if isinstance(value, str) else None
+        if isinstance(value, str):
+            return cls(http_url=value)
+        url = getattr(value, "url", None)
+        if not isinstance(url, str):
+            return None
+        return cls(storage_container_url=url) if hasattr(value, "url_of") else cls(http_url=url)
 
     def __post_init__(self) -> None:
         self._check_source()

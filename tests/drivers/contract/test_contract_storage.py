@@ -62,6 +62,17 @@ def test_resource_files_of_a_container_keep_their_tree_below_the_file_path(lab):
     assert task.files.stat("wd/other.txt").file_mode == "0o100440"
 
 
+def test_resource_files_may_be_a_container_and_a_blob_as_they_are(lab):
+    data = lab.storage.create_container("data")
+    blob = data.upload(b"deep", "deep/b.txt")
+    job = lab.create_job("j", pool_of(lab))
+    task = only(run(job, task_of("cat b.txt deep/b.txt", resource_files=[data, blob])))
+    assert task.stdout == "deepdeep"
+    assert task.resource_files == (
+        bl.ResourceFile(storage_container_url=data.url), bl.ResourceFile(http_url=blob.url),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "missing",
     [
