@@ -16,6 +16,7 @@ def shell() -> Iterator[Any]:
     made.history_manager.enabled = False
     yield made
     made.reset(new_session=False)
+    made.restore_sys_module_state()  # it is no longer __main__
     InteractiveShell.clear_instance()
 
 

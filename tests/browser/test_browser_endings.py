@@ -26,6 +26,7 @@ def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(
     notebook.until_counts(0, 1, 0, 0, number=1)
     notebook.panel("Faults", "What if", number=0)
     waiting = notebook.panel("Waiting", "Nothing is waiting", number=1)
+    notebook.until_counts(0, 1, 0, 0, number=2)
     notebook.view(2).locator(".bl-grid canvas").press("Home")
     notebook.view(2).locator(".bl-body").get_by_text("1 of 4 in use").wait_for()
     notebook.execute("job.create_task('more', 'true', required_slots=4)")

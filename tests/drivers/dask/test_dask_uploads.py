@@ -66,10 +66,12 @@ def test_one_file_that_fails_does_not_hold_up_the_others(store, run, tmp_path):
     wd = tmp_path / "node" / "task" / "wd"
     for name in ("a", "b", "c"):
         (wd / name).write_text(name)
-    (tmp_path / "data" / "batchlab" / "results" / "b").mkdir()
+    in_the_way = tmp_path / "data" / "batchlab" / "results" / "b"
+    in_the_way.mkdir()
+    (in_the_way / "x").touch()
     failure = sent(store, run, tmp_path, "*", "[xy")
     assert failure.code == "FileUploadMiscError"
-    assert names(store) == ["a", "c"]
+    assert names(store) == ["a", "b/x", "c"]
     log = (tmp_path / "node" / "task" / "fileuploaderr.txt").read_text()
     assert log.count("\n") == 2
     assert not list((tmp_path / "data").rglob(".batchlab*"))
