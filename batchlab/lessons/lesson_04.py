@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.core.ids import fold
 from batchlab.core.outputs import HookChanged, NodeChanged
 from batchlab.errors import NotFound
 from batchlab.handles.base import Handle
@@ -101,7 +102,7 @@ def _prepared_once(job: Job) -> str | Missing:
     runs = sum(
         change.state == "running" and change.kind == "jobpreparation"
         for change in _hooks(job)
-        if change.job_id.lower() == job.id.lower()
+        if fold(change.job_id) == fold(job.id)
     )
     if runs > 1:
         return Missing(

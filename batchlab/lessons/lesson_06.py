@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.core.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
@@ -16,7 +17,7 @@ def _paid_once(task: Task) -> str | Missing:
     if waiting:
         return waiting
     job = Job(task._connection, task.job_id)
-    if not any(change.task_id.lower() == task.id.lower() for change in sent_back(job)):
+    if not any(fold(change.task_id) == fold(task.id) for change in sent_back(job)):
         return Missing(
             "the task ran only once.",
             "Once is easy. The node should be rebooted in between.",

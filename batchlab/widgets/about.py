@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batchlab.core.ids import fold
 from batchlab.core.questions import GetCost, GetJob, GetPool, ListJobs, ListPools
 from batchlab.core.views import PoolView
 from batchlab.drivers.ports import Connection
@@ -52,7 +53,7 @@ def _pool(connection: Connection, pool_id: str) -> tuple[str, Rows]:
     slots = view.task_slots_per_node
     jobs = [
         job.id for job in connection.ask(ListJobs())
-        if job.pool_id.lower() == view.id.lower() and job.state not in ("completed", "deleting")
+        if fold(job.pool_id) == fold(view.id) and job.state not in ("completed", "deleting")
     ]  # fmt: skip
     return f"Pool {view.id}", [
         ("Name", view.display_name or "", ""),

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from batchlab.core.ids import fold
 from batchlab.core.questions import (
     ExplainJob,
     ExplainPool,
@@ -152,7 +153,7 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
     ]
     if "pool" in asked:
         pools = [connection.ask(GetPool(pool_id=asked["pool"]))]
-        jobs = [job for job in jobs if job.pool_id.lower() == pools[0].id.lower()]
+        jobs = [job for job in jobs if fold(job.pool_id) == fold(pools[0].id)]
         title = f"Pool {pools[0].id}"
     else:
         pools, title = connection.ask(ListPools()), "The whole lab"
