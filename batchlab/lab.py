@@ -21,9 +21,9 @@ from batchlab.errors import Conflict, invalid
 from batchlab.handles.current import current_connection
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, given, verb
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import StorageLocation, read_location
+from batchlab.storage.stores import BlobStore
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.connection import DaskConnection

@@ -8,9 +8,9 @@ from typing import IO
 
 from batchlab.core.specs.files import ResourceFile
 from batchlab.core.views import FailureInfo
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import Kind, StorageFailed
 from batchlab.storage.locations import StorageLocation
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["download_failure", "sources"]
 

@@ -14,9 +14,10 @@ from typing import Protocol
 
 from batchlab.core.specs.files import OutputFile
 from batchlab.core.views import FailureInfo
-from batchlab.storage.containers import BlobContainer, BlobStore
+from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
 from batchlab.storage.patterns import Pattern, read_pattern
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["ERR", "OUT", "TIMED_OUT", "NodeDisk", "Upload", "upload_failure"]
 

@@ -3,10 +3,10 @@
 import pytest
 
 import batchlab as bl
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.filesystems import azure_url
 from batchlab.storage.locations import read_location
+from batchlab.storage.stores import BlobStore
 
 
 def refusal(storage, options=None, lab=bl.SimulatedLab, **more):

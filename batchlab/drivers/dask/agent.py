@@ -43,7 +43,7 @@ from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.runs import Run
 from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
-from batchlab.storage.containers import BlobStore
+from batchlab.storage.stores import BlobStore
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import NodeUsers

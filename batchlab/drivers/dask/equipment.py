@@ -21,8 +21,8 @@ from batchlab.core.outputs import PackageToInstall, RunKind
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed, faults
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["Equipment"]
 

@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING
 
 from batchlab.core.specs import ResourceFile
 from batchlab.core.views import FailureInfo
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
 from batchlab.storage.filesystems import load
 from batchlab.storage.locations import OBJECT_STORES, protocol_of
+from batchlab.storage.stores import BlobStore
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import Owner

@@ -35,7 +35,7 @@ from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.dask.uploads import upload
 from batchlab.durations import format_duration
-from batchlab.storage.containers import BlobStore
+from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING
 from batchlab.core.specs import OutputFile
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.dask.resources import by_service, rights
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import Kind, StorageFailed, failed
+from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT, TIMED_OUT, Upload, upload_failure
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from batchlab.drivers.simulated.machines import Machine
 from batchlab.drivers.simulated.resources import place
 from batchlab.drivers.simulated.shell import LaunchFailed
 from batchlab.drivers.vault import Vault
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.faults import StorageFailed
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["Boot", "Equipment"]
 

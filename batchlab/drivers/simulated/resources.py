@@ -17,9 +17,9 @@ from batchlab.core.specs import OutputFile, ResourceFile
 from batchlab.core.views import FailureInfo
 from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
 from batchlab.drivers.simulated.shell import LaunchFailed
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
+from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT, Upload
 
 __all__ = ["UPLOAD_S", "place", "upload", "upload_seconds"]

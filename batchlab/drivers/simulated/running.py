@@ -24,7 +24,7 @@ from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
 from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.durations import format_duration
-from batchlab.storage.containers import BlobStore
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]
 

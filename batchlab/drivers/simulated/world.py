@@ -28,8 +28,8 @@ from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner, fa
 from batchlab.drivers.simulated.shell import Shell
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import NotFound
-from batchlab.storage.containers import BlobStore
 from batchlab.storage.locations import StorageLocation, in_memory
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 

@@ -10,8 +10,9 @@ import batchlab as bl
 from batchlab.core.specs import OutputFile
 from batchlab.drivers.dask import uploads
 from batchlab.drivers.dask.uploads import upload
-from batchlab.storage.containers import BlobContainer, BlobStore
+from batchlab.storage.containers import BlobContainer
 from batchlab.storage.locations import read_location
+from batchlab.storage.stores import BlobStore
 
 SOON = "1m"
 

@@ -1,0 +1,120 @@
+"""A lab's storage: its containers by name, and whatever else a URL names."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+from batchlab.core.specs.files import is_container_name
+from batchlab.storage.containers import BlobContainer
+from batchlab.storage.faults import StorageFailed, faults
+from batchlab.storage.filesystems import azure_url, filesystem, open_any
+from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
+
+__all__ = ["BlobStore"]
+
+
+class BlobStore:
+    """A lab's data: its containers by name, and whatever else a URL names.
+
+    Parameters
+    ----------
+    location : StorageLocation
+    """
+
+    def __init__(self, location: StorageLocation) -> None:
+        self.location = location
+        self._fs: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the folder that containers are made in; raises `StorageFailed`."""
+        with faults():
+            protocol = protocol_of(self.location.url)
+            if protocol == "file":
+                os.makedirs(self.location.url.removeprefix("file://"), exist_ok=True)
+            elif protocol not in OBJECT_STORES:
+                self._open().makedirs(self.location.url, exist_ok=True)
+            elif not self.location.is_bare:
+                bucket = self.location.url.partition("://")[2].partition("/")[0]
+                if not self._open().exists(bucket):
+                    raise StorageFailed("container", f"there is no bucket or container {bucket}")
+
+    def close(self) -> None:
+        """Forget what was only kept for as long as the lab is open."""
+        if self._fs is None or not self.location.fleeting:
+            return
+        with faults():
+            fs = self._open()
+            if fs.exists(self.location.url):
+                fs.rm(self.location.url, recursive=True)
+
+    def container(self, name: str) -> BlobContainer:
+        """Return a container by name, whether it is there or not."""
+        return self._own(f"{self.location.base}{name}")
+
+    def containers(self) -> Iterator[str]:
+        """Return the names of all containers, sorted."""
+        with faults():
+            fs, base = self._open(), self.location.base
+            fs.invalidate_cache()
+            if not self.location.is_bare and not fs.exists(base.rstrip("/")):
+                return iter(())
+            entries = fs.ls(base, detail=True)
+            names = {
+                entry["name"].rstrip("/").rpartition("/")[2]
+                for entry in entries
+                if entry["type"] == "directory"
+            }
+            return iter(sorted(filter(is_container_name, names)))
+
+    def resolve(self, url: str) -> BlobContainer:
+        """Return the container that a URL, an absolute path or a name means."""
+        if "://" not in url:
+            if is_container_name(url):
+                return self.container(url)
+            url = f"file://{url}"
+        url = url.rstrip("/")
+        if self.owns(url):
+            return self._own(url)
+        azure = azure_url(url)
+        if azure is not None:
+            return BlobContainer(azure[0], lambda: filesystem("abfs", azure[1]))
+        return BlobContainer(url, lambda: filesystem(protocol_of(url), {}))
+
+    def open_blob(self, url: str) -> IO[bytes]:
+        """Open the blob or file that a URL or a path means; raises `StorageFailed`."""
+        with faults():
+            if "://" not in url and "::" not in url:
+                return open(os.path.expanduser(url), "rb")
+            if self.owns(url):
+                if url.startswith("file://"):
+                    return open(url.removeprefix("file://"), "rb")
+                file: IO[bytes] = self._open().open(url, "rb")
+                return file
+            return open_any(url)
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL lies in the lab's own storage."""
+        return url.startswith(self.location.base)
+
+    def _own(self, url: str) -> BlobContainer:
+        root = None
+        if self.location.url.startswith("file://"):
+            root = self.location.url.removeprefix("file://")
+        return BlobContainer(url, self._open, cure=_CURE, root=root)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._fs is None:
+                protocol = protocol_of(self.location.url)
+                self._fs = filesystem(protocol, self.location.options)
+            return self._fs
+
+
+_CURE = (
+    "it is the lab's storage, which notebook and nodes must share; give Lab(..., storage=...) a "
+    "place that all of them reach, such as a shared folder or s3://bucket/folder"
+)
