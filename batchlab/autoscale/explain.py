@@ -16,8 +16,10 @@ from batchlab.autoscale.values import show_number
 if TYPE_CHECKING:
     from batchlab.autoscale.results import AutoScaleRun, Branch, Clamp, SampleCall
 
-__all__ = ["Sentences", "explain"]
+__all__ = ["NO_MATH", "Sentences", "explain"]
 
+NO_MATH = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
 MOST = 40
 """Sentences about samples, branches and bounds that are told at most."""
 _OPTIONS = {
@@ -40,7 +42,7 @@ class Sentences(list[str]):
 
     def _repr_html_(self) -> str:
         # The classes keep notebooks from reading what is between two $ as mathematics.
-        head = '<ul class="mathjax_ignore tex2jax_ignore">'
+        head = f'<ul class="{NO_MATH}">'
         return head + "".join(f"<li>{_with_code(line)}</li>" for line in self) + "</ul>"
 
 

@@ -24,6 +24,7 @@ from batchlab.autoscale.checks import (
     undefined,
     undefined_function,
 )
+from batchlab.autoscale.explain import NO_MATH
 from batchlab.autoscale.functions import FUNCTIONS, resolve
 from batchlab.autoscale.names import DEALLOCATION, SETTABLE, is_service
 from batchlab.autoscale.operators import (
@@ -88,8 +89,7 @@ class Findings(tuple[Finding, ...]):
         return "\n".join(map(str, self)) or "nothing to say against it"
 
     def _repr_html_(self) -> str:
-        # The classes keep notebooks from reading what is between two $ as mathematics.
-        return f'<pre class="mathjax_ignore tex2jax_ignore">{escape(repr(self))}</pre>'
+        return f'<pre class="{NO_MATH}">{escape(repr(self))}</pre>'
 
 
 def lint(program: Program, source: Source) -> Findings:

@@ -234,11 +234,7 @@ class Core:
         task.previous, task.previous_since = old.state, old.since
         task.phase = phase
         node = task.node
-        self._changes.append(
-            TaskChanged(at=self.now, reason=reason, job_id=job.spec.id, task_id=task.spec.id,
-                        state=phase.state, node_id=node.id if node else "", slots=task.slots,
-                        blocked=task.unmet > 0 and phase.state == "active")
-        )  # fmt: skip
+        self.tell_task(task, phase.state, node.id if node else "", reason)
 
     def drop_task(self, task: TaskRecord) -> None:
         """Strike out a task: its counts, and the queue entry that may still name it."""
@@ -362,11 +358,12 @@ class Core:
             JobScheduleChanged(at=self.now, job_schedule_id=schedule.spec.id, state=state)
         )
 
-    def tell_task(self, task: TaskRecord, state: str) -> None:
-        """Tell the watchers about a task that came, went, or waits for no other any more."""
+    def tell_task(self, task: TaskRecord, state: str, node_id: str = "", reason: str = "") -> None:
+        """Tell the watchers that a task came, went, changed, or waits for no other any more."""
         self._changes.append(
-            TaskChanged(at=self.now, job_id=task.job.spec.id, task_id=task.spec.id, state=state,
-                        slots=task.slots, blocked=task.unmet > 0 and state == "active")
+            TaskChanged(at=self.now, reason=reason, job_id=task.job.spec.id, task_id=task.spec.id,
+                        state=state, node_id=node_id, slots=task.slots,
+                        blocked=task.unmet > 0 and state == "active")
         )  # fmt: skip
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:

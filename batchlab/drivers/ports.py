@@ -13,9 +13,10 @@ from batchlab.core.outputs import Command, RunKind
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
 from batchlab.drivers.vault import CertificateContents
-from batchlab.storage.containers import BlobStore
+from batchlab.errors import Conflict
+from batchlab.storage.stores import BlobStore
 
-__all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles"]
+__all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles", "refuse_closed"]
 
 MAX_READ = 4 * 2**20
 """Bytes that one `NodeFiles.read` gives at most."""
@@ -155,3 +156,9 @@ class Connection(Protocol):
     def close(self) -> None:
         """Let go of the service; end it if this connection started it. Harmless twice."""
         ...
+
+
+def refuse_closed(closed: bool) -> None:
+    """Refuse what is asked of a lab that is closed."""
+    if closed:
+        raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")

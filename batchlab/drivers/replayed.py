@@ -21,11 +21,11 @@ from batchlab.core.outputs import RunKind
 from batchlab.core.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Reading
-from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.ports import MAX_READ, FileEntry, refuse_closed
 from batchlab.drivers.simulated.connection import undisturbed
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import BatchError, Conflict, NotFound, WaitNeverEnds
-from batchlab.storage.containers import BlobStore
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["ReplayedConnection"]
 
@@ -86,10 +86,7 @@ class ReplayedConnection:
     def ask(self, question: Question) -> Any:
         """Answer a question about the end of the story."""
         with self._lock:
-            if self._closed:
-                raise Conflict(
-                    "OperationInvalidForCurrentState", "the lab is closed: open another"
-                )
+            refuse_closed(self._closed)
             return self._core.ask(question, self._now)
 
     def wait(

@@ -20,6 +20,7 @@ from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
 from batchlab.reports.story import by
 from batchlab.watching.schema import WAITS
+from batchlab.widgets.html import shortened
 
 __all__ = ["figures"]
 
@@ -252,5 +253,4 @@ def _nice(width: float) -> float:
 
 def _plain(text: str) -> str:
     """Names as they are: plotly reads some tags in texts. Long ones are cut."""
-    cut = text if len(text) <= 40 else text[:39] + "…"
-    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return shortened(text, 40).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,13 +6,14 @@ from typing import Any
 
 from batchlab.core.ids import fold
 from batchlab.core.questions import GetCost, GetJob, GetPool, ListJobs, ListPools
+from batchlab.core.specs import JobPreparationTask, JobReleaseTask, StartTask
 from batchlab.core.views import PoolView
 from batchlab.drivers.ports import Connection
 from batchlab.handles.costs import Cost
 from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.holdings import reference_line
-from batchlab.widgets.html import printable
+from batchlab.widgets.html import printable, shortened
 
 __all__ = ["about"]
 
@@ -59,7 +60,11 @@ def _pool(connection: Connection, pool_id: str) -> tuple[str, Rows]:
         ("Name", view.display_name or "", ""),
         ("Nodes", _nodes(view), ""),
         ("Size", f"{view.vm_size}, {slots} slot{'s' * (slots != 1)} each", ""),
-        ("Start task", _cut(view.start_task.command_line) if view.start_task else "", "code"),
+        (
+            "Start task",
+            _line(view.start_task),
+            "code",
+        ),
         ("Packages", reference_line(view), ""),
         ("Jobs", _named(jobs), ""),
         ("Autoscale", run_line(view.auto_scale_run), ""),
@@ -70,19 +75,22 @@ def _pool(connection: Connection, pool_id: str) -> tuple[str, Rows]:
 
 def _job(connection: Connection, job_id: str) -> tuple[str, Rows]:
     view = connection.ask(GetJob(job_id=job_id))
-    preparation, release = view.job_preparation_task, view.job_release_task
     error = view.scheduling_error
     return f"Job {view.id}", [
         ("Name", view.display_name or "", ""),
         ("State", view.state, ""),
         ("Pool", view.pool_id, ""),
         ("Priority", str(view.priority), ""),
-        ("Preparation", _cut(preparation.command_line) if preparation else "", "code"),
-        ("Release", _cut(release.command_line) if release else "", "code"),
+        ("Preparation", _line(view.job_preparation_task), "code"),
+        ("Release", _line(view.job_release_task), "code"),
         ("When done", "it ends" if view.on_all_tasks_complete != "noaction" else "", ""),
         ("Ended by", view.terminate_reason or "", ""),
         ("Error", f"{error.code}: {error.message}" if error else "", "error"),
     ]
+
+
+def _line(task: StartTask | JobPreparationTask | JobReleaseTask | None) -> str:
+    return shortened(task.command_line, LONG) if task else ""
 
 
 def _nodes(pool: PoolView) -> str:
@@ -106,7 +114,3 @@ def _count(count: int, what: str) -> str:
 def _named(names: list[str]) -> str:
     left = len(names) - NAMED
     return "\n".join(names[:NAMED] + [f"… and {left:,} more"] * (left > 0))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONG else text[: LONG - 1] + "…"

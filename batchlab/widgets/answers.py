@@ -39,7 +39,7 @@ from batchlab.handles.costs import Cost
 from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
-from batchlab.widgets.html import printable
+from batchlab.widgets.html import printable, shortened
 
 __all__ = ["ANSWERS", "answer"]
 
@@ -162,12 +162,12 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
         for pool in pools[:EXPLAINED]
     ]
     full = {
-        pool.id.lower() for pool, part in zip(pools, parts, strict=False)
+        fold(pool.id) for pool, part in zip(pools, parts, strict=False)
         if any(reason["code"] == "Busy" for reason in part["reasons"])
     }  # fmt: skip
     for job in jobs[:EXPLAINED]:
         part = _job_part(connection, job, f"Job {job.id}")
-        if job.pool_id.lower() in full:
+        if fold(job.pool_id) in full:
             part["reasons"] = _but("Busy", part["reasons"])
         parts.append(part)
     return _whole(title, parts, jobs)
@@ -350,7 +350,7 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _cut(text: str) -> str:
-    return printable(text if len(text) <= 1000 else text[:999] + "…")
+    return printable(shortened(text, 1000))
 
 
 ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {

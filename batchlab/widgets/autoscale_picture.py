@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchlab.errors import BatchError
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
+from batchlab.widgets.html import shortened
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 
 __all__ = ["lab_picture"]
@@ -33,10 +34,7 @@ class _Picture:
         self.title = f"Autoscale of pool {lab.pool.id}" if lab.pool else "Autoscale formula"
         self.told = told
         lines = lab.formula.rstrip().split("\n")
-        most = MOST_CHARACTERS
-        self.text = [
-            line if len(line) <= most else line[: most - 1] + "…" for line in lines[:MOST_LINES]
-        ]
+        self.text = [shortened(line, MOST_CHARACTERS) for line in lines[:MOST_LINES]]
         if len(lines) > MOST_LINES:
             self.text.append(f"… and {len(lines) - MOST_LINES} more lines")
 

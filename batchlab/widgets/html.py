@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
+from batchlab.autoscale.explain import NO_MATH
+
 __all__ = [
     "Html",
     "bar",
@@ -22,6 +24,7 @@ __all__ = [
     "node_text",
     "none",
     "printable",
+    "shortened",
     "state",
     "table",
     "tag",
@@ -63,9 +66,6 @@ _BAR = {**_COLOURS, "active": "transparent"}
 
 MANY = 7
 """Columns that fit on a narrow page; a table with more can be moved sideways, by keys too."""
-
-NO_MATH = "mathjax_ignore tex2jax_ignore"
-"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
 
 _STYLE = """<style>
 .bl-card { position: relative; padding: 2px 0 8px 30px; min-height: 26px; max-width: 62em;
@@ -145,6 +145,11 @@ def printable(text: str) -> str:
     )
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters; the last tells when there were more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def card(
     title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = "#0072b2"
 ) -> Html:
@@ -215,7 +220,7 @@ def time_text(moment: datetime | None) -> str:
 
 def code(text: str, most: int = 300) -> Html:
     """A command line, cut when it is long."""
-    return tag("code", text if len(text) <= most else text[: most - 1] + "…")
+    return tag("code", shortened(text, most))
 
 
 def state(name: str) -> Html:

@@ -19,10 +19,11 @@ from batchlab.core.outputs import RunKind
 from batchlab.core.questions import Condition, Question
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.history import Batch, decode_changes
+from batchlab.drivers.ports import refuse_closed
 from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
-from batchlab.storage.containers import BlobStore
+from batchlab.errors import WaitNeverEnds, WaitTimeout
 from batchlab.storage.locations import StorageLocation
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["WATCH_S", "RemoteConnection"]
 
@@ -123,5 +124,4 @@ class RemoteConnection(ABC):
         """Let go of the lab, if that has not been done."""
 
     def _refuse_closed(self) -> None:
-        if self.closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")
+        refuse_closed(self.closed)

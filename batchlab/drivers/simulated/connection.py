@@ -24,11 +24,12 @@ from batchlab.core.questions import Condition, LocateNode, Question
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
+from batchlab.drivers.ports import refuse_closed
 from batchlab.drivers.simulated.files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
-from batchlab.storage.containers import BlobStore
+from batchlab.errors import WaitNeverEnds, WaitTimeout
+from batchlab.storage.stores import BlobStore
 
 __all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
@@ -83,14 +84,14 @@ class SimulatedConnection:
     def request(self, request: Request, secret: CertificateContents | None = None) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
         with undisturbed(), self._lock:
-            self._refuse_closed()
+            refuse_closed(self._closed)
             self.world.equipment.vault.request(self.engine, request, secret)
             self.world.settle()
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""
         with self._lock:
-            self._refuse_closed()
+            refuse_closed(self._closed)
             return self.engine.ask(question)
 
     def advance(self, seconds: float) -> None:
@@ -100,7 +101,7 @@ class SimulatedConnection:
             while True:
                 check()
                 with self._lock:
-                    self._refuse_closed()
+                    refuse_closed(self._closed)
                     moment = self.world.next_moment()
                     if moment is None or moment > end:
                         self.world.advance_to(end)
@@ -136,7 +137,7 @@ class SimulatedConnection:
             while True:
                 check()
                 with self._lock:
-                    self._refuse_closed()
+                    refuse_closed(self._closed)
                     if self.engine.met(condition):
                         return
                     if steps >= next_doubt or self.world.next_event() is None:
@@ -163,7 +164,7 @@ class SimulatedConnection:
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Let a node be lost, as when its machine breaks."""
         with undisturbed(), self._lock:
-            self._refuse_closed()
+            refuse_closed(self._closed)
             self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
             self.world.lose_node(node_id)
             self.world.settle()
@@ -171,7 +172,7 @@ class SimulatedConnection:
     def fail_next(self, kind: RunKind) -> None:
         """Have the next run of a kind that starts fail, whatever its command."""
         with self._lock:
-            self._refuse_closed()
+            refuse_closed(self._closed)
             self.engine.fail_next(kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
@@ -189,10 +190,6 @@ class SimulatedConnection:
                 self.world.store.close()
                 if self._journal is not None:
                     self._journal.close()
-
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")
 
     def _step(self) -> None:
         self.world.step()

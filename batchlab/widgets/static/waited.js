@@ -59,8 +59,11 @@ function wasThere({ log, moment }, target, job, pool) {
 }
 
 function isTroubled(log, one) {
-  const nodes = Object.values(one.nodes).reduce((sum, count) => sum + count, 0);
-  return one.taking < nodes || (one.size && log.schema.allocations[one.size.allocation] !== "steady");
+  return one.taking < nodesOf(one) || (one.size && log.schema.allocations[one.size.allocation] !== "steady");
+}
+
+function nodesOf(one) {
+  return Object.values(one.nodes).reduce((sum, count) => sum + count, 0);
 }
 
 function nameOf(log, one) {
@@ -72,7 +75,7 @@ function nameOf(log, one) {
 export function lineOf(log, one) {
   if (!one.there) return log.names.pools[one.pool] ? "It was not there." : "";
   const { size } = one;
-  const there = Object.values(one.nodes).reduce((sum, count) => sum + count, 0);
+  const there = nodesOf(one);
   const states = Object.entries(one.nodes).filter(([state]) => !log.schema.taking.includes(state))
     .map(([state, count]) => `${count.toLocaleString("en")} ${NODE_LOOK[state][2]}`);
   const took = one.taking ? [`${one.taking.toLocaleString("en")} took tasks`] : [];
