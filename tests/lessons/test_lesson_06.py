@@ -63,7 +63,7 @@ def test_06_1_without_a_reboot_gives_its_hint(lab: bl.SimulatedLab) -> None:
 
 
 def survive(
-    lab: bl.SimulatedLab, after: str = "20s", command_line: str = "render frame"
+    lab: bl.SimulatedLab, after: str = "20s", command_line: str = "render frame", lost: int = 1
 ) -> bl.Job:
     pool = lab.create_pool("spot", target_dedicated_nodes=0, target_low_priority_nodes=2)
     pool.nodes.wait("idle")
@@ -71,7 +71,8 @@ def survive(
     job.create_tasks([command_line] * 6)
     if after:
         lab.advance(after)
-        next(iter(pool.nodes.values())).preempt()
+        for node in list(pool.nodes.values())[:lost]:
+            node.preempt()
     lab.advance("20m")
     return job
 
@@ -81,15 +82,7 @@ def test_06_2_with_a_node_lost_at_work_is_right(lab: bl.SimulatedLab) -> None:
 
 
 def test_06_2_with_all_nodes_lost_at_work_is_right(lab: bl.SimulatedLab) -> None:
-    pool = lab.create_pool("spot", target_low_priority_nodes=2)
-    pool.nodes.wait("idle")
-    job = lab.create_job("survivor", pool)
-    job.create_tasks(["render frame"] * 6)
-    lab.advance("20s")
-    for node in pool.nodes.values():
-        node.preempt()
-    job.tasks.wait()
-    assert lessons.check("06-2", job).is_right
+    assert lessons.check("06-2", survive(lab, lost=2)).is_right
 
 
 @pytest.mark.parametrize(

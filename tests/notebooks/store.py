@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -31,21 +30,7 @@ def store(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # the times of this run
         cell.id = f"cell-{notebook.cells.index(cell):02d}"
-        if cell.cell_type == "code":
-            cell.outputs = joined(cell.outputs)
     nbformat.write(notebook, path)
-
-
-def joined(outputs: list[Any]) -> list[Any]:
-    """Outputs, with what was printed piece by piece in one piece."""
-    found: list[Any] = []
-    for output in outputs:
-        last = found[-1] if found else {}
-        if output.output_type == "stream" and last.get("name") == output.name:
-            last.text += output.text
-        else:
-            found.append(output)
-    return found
 
 
 if __name__ == "__main__":
