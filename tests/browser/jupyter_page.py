@@ -26,8 +26,7 @@ CELLS = (
 )
 """Of the notebook that is open: the code cells as they would be saved."""
 OPEN = (
-    "async path => { const { commands, serviceManager, shell } = window.jupyterapp;"
-    "await serviceManager.kernelspecs.refreshSpecs();"
+    "async path => { const { commands, shell } = window.jupyterapp;"
     "await commands.execute('docmanager:open', { path }); shell.expandLeft() }"
 )
 CLOSE = (
@@ -38,6 +37,16 @@ CLOSE = (
     " if (widget.context) widget.context.model.dirty = false; widget.dispose() } }"
 )
 """Closes all notebooks, and has their kernels end: nobody waits for it."""
+STATE = (
+    "() => { const panel = window.jupyterapp?.shell.currentWidget, texts = selector =>"
+    " [...document.querySelectorAll(selector)].map(one => one.innerText);"
+    "const kernel = panel?.sessionContext?.session?.kernel;"
+    "return { notebook: panel?.context?.path, kernel: [kernel?.status, kernel?.connectionStatus],"
+    " dialogs: texts('.jp-Dialog'), prompts: texts('.jp-InputPrompt'),"
+    " outputs: texts('.jp-OutputArea-output').map(text => text.slice(0, 300)),"
+    " views: document.querySelectorAll('.bl-view').length } }"
+)
+"""What is open, what its kernel is at, and what a person sees of it."""
 COMM = re.compile(rb'"comm_id": ?"([0-9a-f-]+)"')
 
 
@@ -103,14 +112,18 @@ def visited(
 ) -> Iterator[Notebook]:
     """A place for a notebook, in the page of the test before, for JupyterLab loads for seconds.
 
-    Where that test failed the page is a new one: who knows what is left in the old.
+    Where that test failed the page is a new one: who knows what is left in the old. What was there
+    is told with the failure.
     """
-    page, failed = pages.pop() if pages else browser.new_page(), request.session.testsfailed
+    page, before = pages.pop() if pages else browser.new_page(), request.session.testsfailed
     page.set_viewport_size({"width": 1280, "height": 800})
     notebook = Notebook(page, *server)
     yield notebook
+    failed = request.session.testsfailed > before
+    if failed:
+        print(page.evaluate(STATE))
     notebook.close()
-    if notebook.problems or request.session.testsfailed > failed:
+    if notebook.problems or failed:
         page.close()
     else:
         pages.append(page)
@@ -168,13 +181,13 @@ class Notebook:
         if not request.url.startswith((self.url, "blob:", "data:", "ws://127.0.0.1")):
             self.problems.append(f"asked for {request.url}")
 
-    def open(self, *cells: str, kernel: str = "python3") -> None:
+    def open(self, *cells: str) -> None:
         """Open a new notebook with these cells, in a workspace of its own."""
         name = f"{uuid.uuid4().hex[:8]}.ipynb"
         nbformat.write(
             nbformat.v4.new_notebook(
                 cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-                metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
+                metadata={"kernelspec": {"name": "python3", "display_name": "python3"}},
             ),
             self.folder / name,
         )
