@@ -179,19 +179,19 @@ class Parents:
         self._live: dict[int, list[TaskRecord]] | None = None
         self._named: dict[int, int] = {}
 
-    def of(self, task: TaskRecord) -> list[TaskRecord] | None:
-        """Those of one task; None when one of them failed or does not exist."""
+    def of(self, task: TaskRecord) -> list[TaskRecord] | str:
+        """Those of one task; when one of them failed or does not exist, its id."""
         found = []
-        for key in _ids(task):
+        for key, name in _ids(task).items():
             parent = self._job.tasks.get(key)
             if parent is None or isinstance(parent.phase, phases.TaskCompleted):
-                return None
+                return name
             found.append(parent)
         for start, end in _spans(task):
             for number in self._missing(start, end):
                 live = self._by_number().get(number, ())
                 if not live:
-                    return None
+                    return str(number)
                 found += live if len(live) == 1 else ()
         return found
 

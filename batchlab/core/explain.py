@@ -25,6 +25,8 @@ _COMING = (
     "unknown",
 )
 _TAKING = ("idle", "running")
+SHOWN = 5
+"""Tasks that are named of those that a task depends on."""
 
 
 def explain_task(core: Core, task: TaskRecord) -> list[Reason]:
@@ -66,24 +68,25 @@ def _unprepared(task: TaskRecord) -> tuple[HookRecord, str]:
 
 def _dependencies(core: Core, task: TaskRecord) -> Reason:
     names = dependencies.missing(task)
-    shown = ", ".join(_parent(task.job, name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    shown = ", ".join(_parent(task.job, name) for name in names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    behind = _behind(core, task, shown)
     return Reason(
         code="Dependencies",
-        text=f"It waits for tasks it depends on: {shown}{more}.",
-        lasting=_blocked(core, task),
+        text=f"It waits for tasks it depends on: {shown}{more}.{behind or ''}",
+        lasting=behind is not None,
     )
 
 
-def _blocked(core: Core, task: TaskRecord) -> bool:
-    """Whether what a task waits for will not come unless somebody acts.
+def _behind(core: Core, task: TaskRecord, shown: str) -> str | None:
+    """Why what a task waits for will not come unless somebody acts; None if it may come.
 
     That is so as soon as one task on the way back has failed, does not exist or cannot run, and
-    when tasks wait for each other in a circle.
+    when tasks wait for each other in a circle. Empty where what is shown of its parents tells it.
     """
     moving, seen, todo = False, {id(task): None}, [task]
     parents_of = dependencies.Parents(task.job).of
-    never: dict[tuple[bool, int, int], bool] = {}  # tasks of one kind have the same reasons
+    never: dict[tuple[bool, int, int], str] = {}  # tasks of one kind have the same reasons
     while todo:
         one = todo.pop()
         if one.phase.state != "active":
@@ -93,25 +96,28 @@ def _blocked(core: Core, task: TaskRecord) -> bool:
             kind = (one is one.job.manager, one.spec.required_slots, count)
             if kind not in never:
                 reasons = explain(core, one)
-                never[kind] = bool(reasons) and all(reason.lasting for reason in reasons)
+                lasting = reasons and all(reason.lasting for reason in reasons)
+                never[kind] = reasons[0].text if lasting else ""
             if never[kind]:
-                return True
+                return f" The obstacle: {one.spec.id!r}, which cannot run. {never[kind]}"
             moving = True
         else:
             parents = parents_of(one)
-            if parents is None:
-                return True
+            if isinstance(parents, str):
+                obstacle = _parent(task.job, parents, number="no task stands for it")
+                told = one is task and obstacle in shown
+                return "" if told else f" The obstacle: {obstacle}."
             for parent in parents:
                 if id(parent) not in seen:
                     seen[id(parent)] = None
                     todo.append(parent)
-    return not moving
+    return None if moving else " They wait for each other in a circle."
 
 
-def _parent(job: JobRecord, name: str) -> str:
+def _parent(job: JobRecord, name: str, number: str = "numbers") -> str:
     parent = job.tasks.get(name.lower())
     if parent is None:
-        return f"{name!r} ({'numbers' if _is_number(name) else 'no such task yet'})"
+        return f"{name!r} ({number if _is_number(name) else 'no such task yet'})"
     if isinstance(parent.phase, phases.TaskCompleted):
         return f"{name!r} (failed: it blocks what depends on it)"
     return f"{name!r} ({parent.phase.state})"

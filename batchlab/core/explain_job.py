@@ -80,7 +80,8 @@ def _dependent(core: Core, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
     shown = ", ".join(
         f"{count} for {name!r} ({_state(job, name)})" for name, count in parents.most_common(3)
     )
-    more = f" and {len(parents) - 3} other tasks" if len(parents) > 3 else ""
+    others = len(parents) - 3
+    more = f" and {others} other task{'s' * (others > 1)}" if others > 0 else ""
     of = f" Of the first {LOOKED_AT}:" if len(unmet) > LOOKED_AT else ""
     first = explain(core, unmet[0])
     text = f"They wait for tasks they depend on.{of} {shown}{more}."

@@ -5,7 +5,12 @@ from world import World
 from batchlab.core import inputs, questions
 from batchlab.core.outputs import StartRun
 from batchlab.core.reasons import Reason
-from batchlab.core.specs import JobPreparationTask, TaskConstraints
+from batchlab.core.specs import (
+    JobPreparationTask,
+    TaskConstraints,
+    TaskDependencies,
+    TaskIdRange,
+)
 
 
 def explain(world: World, task: str = "a", job: str = "j") -> list[Reason]:
@@ -145,3 +150,67 @@ def test_explain_task_that_a_deleted_job_leaves_is_gone(world: World) -> None:
     world.tasks("a")
     world.feed(inputs.DeleteJob(job_id="j"))
     assert not world.core.jobs
+
+
+def chain(world: World, *ids: str, of: TaskDependencies | None = None) -> None:
+    """A task each, which depends on the one before."""
+    for task_id in ids:
+        world.tasks(task_id, depends_on=of)
+        of = TaskDependencies(task_ids=(task_id,))
+
+
+def test_explain_chain_names_the_task_at_its_root_that_failed(world: World) -> None:
+    world.pool()
+    world.job(uses_task_dependencies=True)
+    chain(world, "d", "c", "b", "a")
+    assert the_one(world, "Dependencies", lasting=False) == (
+        "It waits for tasks it depends on: 'b' (active)."
+    )
+    world.exit(world.run(), 1)
+    assert the_one(world, "Dependencies", lasting=True) == (
+        "It waits for tasks it depends on: 'b' (active). "
+        "The obstacle: 'd' (failed: it blocks what depends on it)."
+    )
+    (parent,) = explain(world, "c")
+    assert parent.text == (
+        "It waits for tasks it depends on: 'd' (failed: it blocks what depends on it)."
+    )
+
+
+def test_explain_chain_names_what_is_not_there(world: World) -> None:
+    world.pool()
+    world.job(uses_task_dependencies=True)
+    chain(world, "b", "a", of=TaskDependencies(task_id_ranges=(TaskIdRange(start=7, end=99),)))
+    assert the_one(world, "Dependencies", lasting=True).endswith(
+        "'b' (active). The obstacle: '99' (no task stands for it)."
+    )
+
+
+def test_explain_chain_tells_why_its_root_cannot_run(world: World) -> None:
+    world.pool(nodes=0)
+    world.job(uses_task_dependencies=True)
+    chain(world, "c", "b", "a")
+    assert "(active). The obstacle: 'c', which cannot run. Pool 'p' has no nodes" in the_one(
+        world, "Dependencies", lasting=True
+    )
+
+
+def test_explain_of_many_parents_names_the_one_that_failed(world: World) -> None:
+    world.pool(nodes=7)
+    world.job(uses_task_dependencies=True)
+    parents = tuple("bcdefgh")
+    world.tasks(*parents)
+    world.tasks("a", depends_on=TaskDependencies(task_ids=parents))
+    world.exit(world.runs()[5], 1)
+    assert the_one(world, "Dependencies", lasting=True).endswith(
+        " and 2 more. The obstacle: 'g' (failed: it blocks what depends on it)."
+    )
+
+
+def test_explain_tells_that_tasks_wait_for_each_other(world: World) -> None:
+    world.pool()
+    world.job(uses_task_dependencies=True)
+    chain(world, "b", "a", of=TaskDependencies(task_ids=("a",)))
+    assert the_one(world, "Dependencies", lasting=True) == (
+        "It waits for tasks it depends on: 'b' (active). They wait for each other in a circle."
+    )

@@ -10,6 +10,7 @@
     host         the scheduler's side: the engine, its clock, its RPC handlers
     fleet        the life of each node: brought up, rebooted, lost, evicted, stopped
     own          a cluster that a lab starts for itself
+    everywhere   what a cluster of ours sets for the whole process
     supply       workers of our own behind the nodes, in this process or in their own
     cluster      workers of a cluster that somebody else started, shared by the accounts
     addresses    where nodes can be reached by each other

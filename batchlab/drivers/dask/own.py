@@ -16,8 +16,9 @@ from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
 from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.everywhere import FORKING, SILENCE
 from batchlab.drivers.dask.host import BatchHost
-from batchlab.drivers.dask.supply import QUIET, QuietScheduler, silence
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 
 __all__ = ["OwnCluster"]
 
@@ -29,7 +30,10 @@ class OwnCluster:
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        silence(1)
+        self._settings = contextlib.ExitStack()
+        self._settings.enter_context(SILENCE)
+        if config.nodes == "processes":
+            self._settings.enter_context(FORKING)
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
@@ -70,7 +74,7 @@ class OwnCluster:
                     raise
         finally:
             self._runner.stop()
-            silence(-1)
+            self._settings.close()
 
     async def _end(self) -> None:
         await self.host.end()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-import threading
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import dask
@@ -20,7 +21,7 @@ from distributed.core import Status
 
 from batchlab.drivers.dask.addresses import Addresses
 
-__all__ = ["LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply", "silence"]
+__all__ = ["QUIET", "LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply"]
 
 RETURN_S = 60.0
 """How long a worker that its nanny restarts may take to be back."""
@@ -34,20 +35,6 @@ QUIET: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.scheduler.worker-ttl": None,  # a notebook's computer may sleep
 }
-
-
-_silence_lock = threading.Lock()
-_silenced = [0, logging.NOTSET]  # how many clusters of ours there are; the level before them
-
-
-def silence(by: int) -> None:
-    """Keep Dask's logging quiet while there is a cluster of ours: it is not the user's."""
-    logger = logging.getLogger("distributed")
-    with _silence_lock:
-        if not _silenced[0]:
-            _silenced[1] = logger.level
-        _silenced[0] += by
-        logger.setLevel(logging.CRITICAL if _silenced[0] else _silenced[1])
 
 
 class NoMachine(Exception):
@@ -122,7 +109,10 @@ class ProcessWorker(LightWorker):
     Jupyter and terminals send SIGINT to the whole process group.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, environment: Mapping[str, str], **options: Any) -> None:
+        # It may be forked from a process that began in another environment.
+        os.environ.clear()
+        os.environ.update(environment)
         # A handler that does nothing, as a signal that is ignored would be ignored by tasks too.
         signal.signal(signal.SIGINT, lambda *_: None)
         super().__init__(*args, **options)
@@ -218,7 +208,7 @@ class ProcessSupply(_OwnSupply):
         return Nanny(
             self._scheduler.address, nthreads=1, name=node_id, memory_limit=0, host="127.0.0.1",
             local_directory=f"{self._scratch}/{node_id}", worker_class=ProcessWorker, config=QUIET,
-            silence_logs=logging.CRITICAL,
+            silence_logs=logging.CRITICAL, environment=dict(os.environ),
         )  # fmt: skip
 
     async def get(self, node_id: str) -> str:
