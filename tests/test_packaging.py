@@ -34,8 +34,8 @@ def test_script_can_be_run(script: str) -> None:
 def test_binder_installs_the_package_on_a_python_that_it_supports(project: dict[str, Any]) -> None:
     lines = (ROOT / "binder/requirements.txt").read_text().splitlines()
     assert "." in lines
-    (kernel,) = (one for one in project["project"]["dependencies"] if one.startswith("ipykernel"))
-    assert any(line.startswith(f"{kernel},") for line in lines), "Binder's own is too old"
+    # Before 7.4 a cell that was asked to run now and then stays at [*].
+    assert any(line.startswith("ipykernel>=7.4") for line in lines), "Binder's own is too old"
     runtime = (ROOT / "binder/runtime.txt").read_text().strip()
     assert runtime.removeprefix("python-") == project["project"]["requires-python"].strip(">=")
 

@@ -26,7 +26,8 @@ CELLS = (
 )
 """Of the notebook that is open: the code cells as they would be saved."""
 OPEN = (
-    "async path => { const { commands, shell } = window.jupyterapp;"
+    "async path => { const { commands, serviceManager, shell } = window.jupyterapp;"
+    "await serviceManager.kernelspecs.refreshSpecs();"
     "await commands.execute('docmanager:open', { path }); shell.expandLeft() }"
 )
 CLOSE = (
@@ -181,13 +182,13 @@ class Notebook:
         if not request.url.startswith((self.url, "blob:", "data:", "ws://127.0.0.1")):
             self.problems.append(f"asked for {request.url}")
 
-    def open(self, *cells: str) -> None:
+    def open(self, *cells: str, kernel: str = "python3") -> None:
         """Open a new notebook with these cells, in a workspace of its own."""
         name = f"{uuid.uuid4().hex[:8]}.ipynb"
         nbformat.write(
             nbformat.v4.new_notebook(
                 cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-                metadata={"kernelspec": {"name": "python3", "display_name": "python3"}},
+                metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
             ),
             self.folder / name,
         )
