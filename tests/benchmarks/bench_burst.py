@@ -40,6 +40,7 @@ def burst(show):
             view._hear(None, {{"type": "follow", "viewer": "a", "key": "k",
                               "question": {{"what": "why"}}}}, [])
             time.sleep(0.5)
+        print("begin", flush=True)
         own, cpu, begin = own_time(), time.process_time(), time.perf_counter()
         job.create_tasks(["/bin/true"] * {TASKS})
         while job.counts.succeeded < {TASKS}:
@@ -86,15 +87,17 @@ def main() -> None:
 
 
 def run(client: Any, code: str) -> dict[str, float]:
-    """Run a cell; what it printed, and how many messages went to widgets meanwhile."""
+    """Run a cell; what it printed, and how many messages went to widgets from its begin on."""
     messages, printed = 0, ""
 
     def hear(message: dict[str, Any]) -> None:
         nonlocal messages, printed
         if message["msg_type"] == "comm_msg":
-            messages += 1
+            messages += not printed.endswith("}\n")
         elif message["msg_type"] == "stream":
             printed += message["content"]["text"]
+            if printed == "begin\n":
+                messages, printed = 0, ""
 
     reply = client.execute_interactive(code, output_hook=hear, timeout=300)
     assert reply["content"]["status"] == "ok", reply["content"]
