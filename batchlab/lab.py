@@ -139,8 +139,8 @@ class Lab(BaseLab):
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that this lab starts; this one is there already"
             raise invalid(name, value, reason, owner="Lab")
-        # Dask takes a second to import: only those who run nodes pay for it, and these once, not
-        # first here and then in the process of the nodes.
+        # Dask takes a second to import: only those who run nodes pay for it. The process that
+        # nodes are forked from imports it meanwhile.
         if processes:
             from batchlab.drivers.dask.everywhere import begin_to_fork  # noqa: PLC0415
 

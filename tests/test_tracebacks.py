@@ -10,7 +10,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 
 @pytest.fixture
-def shell() -> Iterator[Any]:
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)  # of another one IPython warns
     made = InteractiveShell.instance()
     made.colors = "nocolor"
     made.history_manager.enabled = False
