@@ -11,10 +11,12 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from types import TracebackType
 
 import dask
+
+from batchlab.drivers.dask import janitor
 
 __all__ = ["FORKING", "SILENCE", "begin_to_fork"]
 
@@ -89,8 +91,13 @@ def _forking() -> Iterator[None]:
 
     # Otherwise Dask sets a list of its own, with all of pandas, and imports that here, too.
     utils._forkserver_preload_set = True
-    with dask.config.set({METHOD: "forkserver"}):
-        yield
+    folder = util.get_temp_dir()  # where that process has its socket
+    janitor.guard(folder)
+    try:
+        with dask.config.set({METHOD: "forkserver"}):
+            yield
+    finally:
+        janitor.dismiss(folder)
 
 
 SILENCE = WhileNeeded(_silence)

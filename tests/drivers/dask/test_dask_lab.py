@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from dask_help import WAIT_S, add_tasks, finish, is_running, make_pool, sleepers, text, until
 
@@ -232,17 +233,31 @@ def test_worker_killed_in_the_middle_of_tasks_is_the_same_node_again(tmp_path):
 
 
 def worker_process(pids):
-    """The worker process above some processes: the one below this test's own."""
-    parent = dict(map(int, line.split()) for line in processes("pid=,ppid=").splitlines())
-    while os.getpid() not in (above := {parent.get(pid, 0) for pid in pids}):
-        assert above != {0}, "no worker process"
-        pids = above
-    return next(pid for pid in pids if parent.get(pid) == os.getpid())
+    """The worker process above some processes: the first that is of no run."""
+    above = (one for pid in pids for one in psutil.Process(pid).parents() if one.pid != 1)
+    return next(one.pid for one in above if "AZ_BATCH_NODE_ID" not in one.environ())
 
 
-def processes(columns):
+def test_process_that_workers_are_forked_from_killed_in_the_middle_of_tasks_loses_none(tmp_path):
+    lab = DaskConnection.start(processes=True, root=tmp_path)
+    try:
+        make_pool(lab)
+        add_tasks(lab, "sh -c 'sleep 2; sleep 0'", "true")
+        until(lambda: sleepers(2))
+        (origin,) = (
+            child for child in psutil.Process().children()
+            if any("multiprocessing.forkserver" in word for word in child.cmdline())
+        )  # fmt: skip
+        origin.kill()
+        assert [task.exit_code for task in finish(lab)] == [0, 0]
+    finally:
+        lab.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def command_lines():
     return subprocess.run(
-        ["ps", "-axo", columns], capture_output=True, text=True, check=True
+        ["ps", "-axo", "args="], capture_output=True, text=True, check=True
     ).stdout
 
 
@@ -276,8 +291,10 @@ def run_script(tmp_path, *arguments):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     (tmp_path / "root").mkdir()
+    (tmp_path / "tmp").mkdir()
     with subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", script, *arguments],
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -289,7 +306,8 @@ def run_script(tmp_path, *arguments):
 def nothing_is_left(tmp_path):
     until(lambda: not sleepers(7027))
     until(lambda: not list((tmp_path / "root").iterdir()))
-    assert str(tmp_path) not in processes("args=")
+    until(lambda: str(tmp_path) not in command_lines())
+    until(lambda: not [one for one in (tmp_path / "tmp").iterdir() if one.name[:4] != "dask"])
 
 
 @pytest.mark.parametrize("nodes", ["light", "processes"])
