@@ -30,10 +30,11 @@ class OwnCluster:
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
-        self._settings = contextlib.ExitStack()
-        self._settings.enter_context(SILENCE)
-        if config.nodes == "processes":
-            self._settings.enter_context(FORKING)
+        with contextlib.ExitStack() as settings:
+            settings.enter_context(SILENCE)
+            if config.nodes == "processes":
+                settings.enter_context(FORKING)
+            self._settings = settings.pop_all()
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)
         self._runner.start()
