@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core import dependencies, hooks, phases, placement, users
+from batchlab.core.ids import fold
 from batchlab.core.reasons import Reason, remedied
 from batchlab.core.records import HookRecord, JobRecord, NodeRecord, PoolRecord, TaskRecord
 
@@ -115,7 +116,7 @@ def _behind(core: Core, task: TaskRecord, shown: str) -> str | None:
 
 
 def _parent(job: JobRecord, name: str, number: str = "numbers") -> str:
-    parent = job.tasks.get(name.lower())
+    parent = job.tasks.get(fold(name))
     if parent is None:
         return f"{name!r} ({number if _is_number(name) else 'no such task yet'})"
     if isinstance(parent.phase, phases.TaskCompleted):
@@ -146,7 +147,7 @@ def explain_queued(
         )
         return [Reason(code="JobEnded", text=text, lasting=True)]
     pool_id = job.pool_id
-    pool = core.pools.get(pool_id.lower())
+    pool = core.pools.get(fold(pool_id))
     if pool is None:
         text = f"There is no pool {pool_id!r}: the task waits until a pool of this id is created."
         return [Reason(code="PoolNotFound", text=text, lasting=True)]

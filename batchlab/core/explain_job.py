@@ -15,6 +15,7 @@ import msgspec
 
 from batchlab.core import dependencies, phases
 from batchlab.core.explain import explain, explain_queued
+from batchlab.core.ids import fold
 from batchlab.core.reasons import Reason, remedied
 from batchlab.core.records import JobRecord, TaskRecord
 
@@ -90,7 +91,7 @@ def _dependent(core: Core, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
 
 
 def _state(job: JobRecord, name: str) -> str:
-    parent = job.tasks.get(name.lower())
+    parent = job.tasks.get(fold(name))
     if parent is None:
         return "not there"
     return "failed" if isinstance(parent.phase, phases.TaskCompleted) else parent.phase.state
