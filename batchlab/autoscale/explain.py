@@ -41,7 +41,6 @@ class Sentences(list[str]):
         return "\n".join(self)
 
     def _repr_html_(self) -> str:
-        # The classes keep notebooks from reading what is between two $ as mathematics.
         head = f'<ul class="{NO_MATH}">'
         return head + "".join(f"<li>{_with_code(line)}</li>" for line in self) + "</ul>"
 

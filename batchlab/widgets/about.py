@@ -60,11 +60,7 @@ def _pool(connection: Connection, pool_id: str) -> tuple[str, Rows]:
         ("Name", view.display_name or "", ""),
         ("Nodes", _nodes(view), ""),
         ("Size", f"{view.vm_size}, {slots} slot{'s' * (slots != 1)} each", ""),
-        (
-            "Start task",
-            _line(view.start_task),
-            "code",
-        ),
+        ("Start task", _line(view.start_task), "code"),
         ("Packages", reference_line(view), ""),
         ("Jobs", _named(jobs), ""),
         ("Autoscale", run_line(view.auto_scale_run), ""),

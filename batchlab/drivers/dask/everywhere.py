@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, util
-from types import TracebackType
 
 import dask
 
@@ -44,12 +43,7 @@ class WhileNeeded:
                 self._entered.enter_context(self._make())
             self._needed += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._needed -= 1
             if not self._needed:

@@ -8,8 +8,7 @@ import dask
 import pytest
 
 import batchlab as bl
-
-METHOD = "distributed.worker.multiprocessing-method"
+from batchlab.drivers.dask.everywhere import METHOD
 
 
 def seen(name):

@@ -307,7 +307,7 @@ def nothing_is_left(tmp_path):
     until(lambda: not sleepers(7027))
     until(lambda: not list((tmp_path / "root").iterdir()))
     until(lambda: str(tmp_path) not in command_lines())
-    until(lambda: not [one for one in (tmp_path / "tmp").iterdir() if one.name[:4] != "dask"])
+    until(lambda: {one.name for one in (tmp_path / "tmp").iterdir()} <= {"dask-scratch-space"})
 
 
 @pytest.mark.parametrize("nodes", ["light", "processes"])
