@@ -1,7 +1,8 @@
 """Exercises that check themselves: ``from batchlab import lessons; lessons.check("03-2", job)``.
 
 A check looks at what really happened in a lab, never at what was typed. It answers in words:
-right, or what is missing and a hint; a second hint when the same is missing again.
+"right", or what is missing with a hint. If the same thing is still missing at the next try, it
+gives a second hint.
 """
 
 from batchlab.lessons.broken import broken

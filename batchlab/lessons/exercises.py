@@ -1,9 +1,10 @@
-"""What an exercise is, how an answer to it is looked at, and how that is told.
+"""What an exercise is, how an answer is checked, and how the result is shown.
 
-An exercise is a function from what the learner made (a job, a pool, a simulation ...) to a text,
-"what was shown", or to `Missing`: what is not there yet, with two hints, neither of which is the
-answer. The first hint comes with the first try; the second when the same is still missing at a
-later one. Exercises live in one module for each lesson, named in `LESSONS`.
+An exercise is a function. It takes what the learner made (a job, a pool, a simulation ...) and
+returns a text that says what the answer shows, or `Missing`: what is not there yet, with two
+hints, neither of which gives the answer away. The first try gets the first hint; if the same thing
+is still missing later, the second hint follows. Each lesson has one module of exercises, named in
+`LESSONS`.
 """
 
 from __future__ import annotations
@@ -21,19 +22,18 @@ from batchlab.widgets.html import card, table, tag
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
 
 LESSONS = tuple(f"{number:02d}" for number in range(16))
-"""Those that have exercises; each is a module of this package."""
-
+"""The lessons that have exercises; each is a module of this package."""
 
 _MADE = {
-    "Formula": "A text becomes a formula by bl.Formula(text).",
-    "Simulation": "It is what bl.simulate(...) gives back.",
-    "SimulatedLab": "It is what lessons.broken(...) gave you: broken itself, when it is mended.",
+    "Formula": "Make a formula from text with bl.Formula(text).",
+    "Simulation": "Pass what bl.simulate(...) returns.",
+    "SimulatedLab": "Pass the lab that lessons.broken(...) returned, after you repaired it.",
 }
-"""How to come by what is no handle."""
+"""How to get the answers that are not handles."""
 
 
 class Missing(NamedTuple):
-    """What an answer does not show yet, a hint, and one more for the next try."""
+    """What an answer does not show yet, a hint, and another hint for the next try."""
 
     what: str
     hint: str
@@ -45,7 +45,7 @@ Look = Callable[..., "str | Missing"]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: `takes` are the kinds of things that its answer consists of."""
+    """One exercise; `takes` lists the types of the objects in its answer."""
 
     id: str
     title: str
@@ -59,7 +59,7 @@ _outcomes: dict[str, str] = {}
 
 
 def exercise(id: str, title: str, *takes: type) -> Callable[[Look], Look]:  # noqa: A002
-    """Make a function the check of an exercise."""
+    """Register a function as the check of an exercise."""
 
     def name(look: Look) -> Look:
         _known[id] = Exercise(id, title, takes, look)
@@ -76,18 +76,18 @@ def _load() -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a check has found.
+    """The result of a check.
 
     Attributes
     ----------
     exercise : str
-        Its id.
+        The id of the exercise.
     outcome : str
-        ``right``, ``not yet``, or ``open`` as long as nothing was answered.
+        ``right``, ``not yet``, or ``open`` while there is no answer.
     text : str
-        What was shown, or what is missing.
+        What the answer shows, or what is missing.
     hint : str
-        What may help; empty when it is right.
+        A hint; empty when the answer is right.
     """
 
     exercise: str
@@ -97,7 +97,7 @@ class Answer:
 
     @property
     def is_right(self) -> bool:
-        """Whether the exercise is done."""
+        """Whether the exercise is solved."""
         return self.outcome == "right"
 
     def __repr__(self) -> str:
@@ -112,7 +112,7 @@ class Answer:
 
 
 class Exercises:
-    """All exercises, with what the checks of this session have found."""
+    """All exercises, with the results of the checks in this session."""
 
     def __iter__(self) -> Iterator[str]:
         _load()
@@ -123,11 +123,11 @@ class Exercises:
         return len(_known)
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Id, title and outcome of each."""
+        """The id, title and outcome of each exercise."""
         return [(id, _known[id].title, _outcomes.get(id, "open")) for id in self]  # noqa: A001
 
     def reset(self) -> None:
-        """Forget all tries: as if the session had just begun."""
+        """Forget all tries and results, as in a new session."""
         _tries.clear()
         _outcomes.clear()
 
@@ -149,17 +149,17 @@ exercises = Exercises()
 
 
 def check(exercise: str, *answer: Any) -> Answer:
-    """Look at what was done for an exercise, and say in words whether that is it.
+    """Check the answer to an exercise, and say in words whether it is right.
 
-    Nothing in the lab is changed.
+    A check changes nothing in the lab.
 
     Parameters
     ----------
     exercise : str
-        Its id, such as ``"03-2"``; `exercises` lists them.
+        The id of the exercise, such as ``"03-2"``; `exercises` lists them all.
     *answer
-        What the exercise asks for: most often a job, a pool or a task. ``...`` and None stand for
-        no answer yet.
+        What the exercise asks for: usually a job, a pool or a task. ``...`` and None mean that
+        there is no answer yet.
 
     Raises
     ------
@@ -168,14 +168,14 @@ def check(exercise: str, *answer: Any) -> Answer:
     """
     found = _find(exercise)
     if not answer or any(one is None or one is ... for one in answer):
-        return _told(found, "open", f"not answered yet: it asks for {_kinds(found.takes)}.")
+        return _record(found, "open", f"not answered yet: replace ... with {_kinds(found.takes)}.")
     verdict = _wrong_kind(found, answer) or _looked_at(found, answer)
     if isinstance(verdict, str):
-        return _told(found, "right", verdict)
+        return _record(found, "right", verdict)
     key = (found.id, verdict.what)
     _tries[key] = _tries.get(key, 0) + 1
     hint = verdict.hint if _tries[key] == 1 else verdict.second_hint
-    return _told(found, "not yet", verdict.what, hint)
+    return _record(found, "not yet", verdict.what, hint)
 
 
 def _find(id: Any) -> Exercise:  # noqa: A002
@@ -190,7 +190,7 @@ def _find(id: Any) -> Exercise:  # noqa: A002
     raise invalid("exercise", id, reason, owner="lessons.check")
 
 
-def _told(found: Exercise, outcome: str, text: str, hint: str = "") -> Answer:
+def _record(found: Exercise, outcome: str, text: str, hint: str = "") -> Answer:
     if outcome != "open" and _outcomes.get(found.id) != "right":
         _outcomes[found.id] = outcome
     return Answer(found.id, outcome, text, hint)
@@ -201,9 +201,9 @@ def _looked_at(found: Exercise, answer: tuple[Any, ...]) -> str | Missing:
         return found.look(*answer)
     except BatchError as error:
         return Missing(
-            f"the lab does not show it: {error.message}.",
-            "Check while the lab is open, and before what you made is deleted.",
-            "Make it again, and run the check right after.",
+            f"the check cannot read this from the lab: {error.message}.",
+            "Run the check while the lab is open, and before you delete what you made.",
+            "Create it again, and run the check right away.",
         )
 
 
@@ -211,21 +211,25 @@ def _wrong_kind(found: Exercise, answer: tuple[Any, ...]) -> Missing | None:
     if len(answer) == len(found.takes) and all(map(isinstance, answer, found.takes)):
         return None
     given = ", ".join(map(_name, answer))
-    what = f"it asks for {_kinds(found.takes)}, and was given: {given}."
+    what = f"the check takes {_kinds(found.takes)}, but was given: {given}."
     first = found.takes[0].__name__
     if sorted(map(_name, answer)) == sorted(one.__name__ for one in found.takes):
-        return Missing(what, "It is only their order.", "Change places in the parentheses.")
+        return Missing(
+            what,
+            "Right arguments, wrong order: swap them.",
+            f"The first argument after the id must be {_a(first)}.",
+        )
     if any(isinstance(one, (list, tuple)) for one in answer):
         return Missing(
             what,
-            "A list has several; the check looks at one.",
-            "create_tasks gives back a list of tasks: the first of it is [0].",
+            "You passed a list, but the check looks at a single object.",
+            "create_tasks returns a list of tasks; its first task is [0].",
         )
-    kept = "What a verb such as create_job gives back has to be kept: job = lab.create_job(...)."
+    kept = "Keep what a method such as create_job returns: job = lab.create_job(...)."
     return Missing(
         what,
         _MADE.get(first, kept),
-        f"type(...) tells what you have; the first in the parentheses must be {_a(first)}.",
+        f"type(...) shows what you have; the first argument after the id must be {_a(first)}.",
     )
 
 
@@ -237,7 +241,7 @@ def _kinds(takes: tuple[type, ...]) -> str:
     names = [one.__name__ for one in takes]
     if len(names) > 1 and len(set(names)) == 1:
         return f"{len(names)} {names[0]}s"
-    return ", and ".join(map(_a, names))
+    return " and ".join(map(_a, names))
 
 
 def _a(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What several checks look at: the history of a lab, and how its tasks went."""
+"""Facts that several checks need: the history of a lab, and how its tasks went."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def history(thing: Handle) -> list[Change]:
-    """Everything that has happened in the lab of a thing."""
+    """All changes so far in the lab that a handle belongs to."""
     changes: list[Change] = []
     since, more = 0, True
     while more:
@@ -39,7 +39,7 @@ def history(thing: Handle) -> list[Change]:
 
 
 def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
-    """When nodes of a pool came into a state; seconds since 1970."""
+    """When nodes of a pool entered a state, in seconds since 1970."""
     return [
         change.at
         for change in history(thing)
@@ -50,7 +50,7 @@ def node_times(thing: Handle, pool_id: str, state: str) -> list[float]:
 
 
 def most_at_once(job: Job) -> int:
-    """How many tasks of a job ran at the same time, at most; of each task its last run counts."""
+    """The largest number of tasks of a job that ran at once; the last run of each task counts."""
     times = [(view.start_time, view.end_time) for view in job.tasks.views()]
     spans = [(begin, end) for begin, end in times if begin and end]
     return max(
@@ -59,7 +59,7 @@ def most_at_once(job: Job) -> int:
 
 
 def sent_back(job: Job) -> list[TaskChanged]:
-    """The moments when a task of the job had run and was queued again."""
+    """The moments when a task of the job was queued again after it had run."""
     ran: set[str] = set()
     found = []
     for change in history(job):
@@ -73,40 +73,40 @@ def sent_back(job: Job) -> list[TaskChanged]:
 
 
 def unfinished(job: Job, least: int = 1) -> Missing | None:
-    """Whether the job has so many tasks, and all are completed."""
+    """What is missing until the job has enough tasks and all are completed."""
     counts = job.counts
     count = total(counts)
     if count < least:
         return Missing(
-            f"the job has {_tasks(count)}, and should have {least} or more.",
+            f"the job has {_tasks(count)}; it should have {least} or more.",
             "job.create_tasks takes a list of command lines.",
-            'In Python a list times a number is a longer list: ["/bin/true"] * 4.',
+            'In Python, ["/bin/true"] * 4 is a list of four equal command lines.',
         )
     if counts.completed == count:
         return None
     waiting: Any = job.tasks.filter(state=["active", "preparing", "running"])
     first = waiting[:1][0] if len(waiting) else None
     return Missing(
-        f"{counts.active + counts.running} of {_tasks(count)} of the job are not completed.",
-        "job.tasks.wait() waits for them, and says so when they will never be.",
-        f"Ask one why: job.tasks[{first.id!r}].explain()." if first else "Check once more.",
+        f"not completed yet: {counts.active + counts.running} of {_tasks(count)} of the job.",
+        "job.tasks.wait() waits for them, and says so if they can never complete.",
+        f"To see why: job.tasks[{first.id!r}].explain()." if first else "Run the check again.",
     )
 
 
 def not_completed(task: Task) -> Missing | None:
-    """Whether the task is completed, well or not."""
+    """What is missing until the task is completed, with success or failure."""
     state = task.state
     if state == "completed":
         return None
     return Missing(
         f"the task is {state}, not completed.",
-        "task.wait() waits for it, and says so when it will never be.",
-        "Ask it why: task.explain().",
+        "task.wait() waits for it, and says so if it can never complete.",
+        "To see why: task.explain().",
     )
 
 
 def span(job: Job) -> tuple[float, float]:
-    """When the first task of a job began, and when the last one ended."""
+    """When the first task of a job started, and when the last one ended."""
     views = list(job.tasks.views())
     begins = [view.start_time.timestamp() for view in views if view.start_time]
     ends = [view.end_time.timestamp() for view in views if view.end_time]
@@ -114,16 +114,16 @@ def span(job: Job) -> tuple[float, float]:
 
 
 def shell_forgotten(command_line: str) -> bool:
-    """Whether a command line has what only a shell understands, and no shell."""
+    """Whether a command line uses shell syntax without a shell."""
     program = command_line.split(maxsplit=1)[0].strip("\"'").rsplit("/", 1)[-1]
     if program in ("sh", "bash", "dash"):
         return False
-    bare = re.sub(r"'[^']*'|\"[^\"$]*\"", "", command_line)  # what is in quotes is one plain word
+    bare = re.sub(r"'[^']*'|\"[^\"$]*\"", "", command_line)  # quoted text is one plain word
     return any(mark in bare for mark in "$>|;&")
 
 
 def script_cut_short(command_line: str) -> bool:
-    """Whether a shell was given a script without quotes, of which it takes the first word."""
+    """Whether a script has no quotes around it, so that the shell runs only its first word."""
     try:
         program, *words = shlex.split(command_line)
     except ValueError:
@@ -133,22 +133,21 @@ def script_cut_short(command_line: str) -> bool:
 
 
 def shell_wanted(verdict: str | Missing, **command_lines: str) -> str | Missing:
-    """Say instead of what is missing that a shell or its quotes were forgotten, and where."""
+    """Return the verdict, or what is missing where a shell or its quotes were forgotten."""
     if isinstance(verdict, str):
         return verdict
     for name, line in command_lines.items():
         if script_cut_short(line):
             return Missing(
-                f"the shell of the {name.replace('_', ' ')} got one word as its script.",
-                "To /bin/sh -c the script is the word that follows, and no more.",
-                "Quotes around all of it make it one word: /bin/sh -c '...'.",
+                f"the shell in the {name.replace('_', ' ')} got only one word as its script.",
+                "/bin/sh -c takes only the next word as its script.",
+                "Put quotes around the whole script, so that it is one word: /bin/sh -c '...'.",
             )
         if shell_forgotten(line):
             return Missing(
-                f"the {name.replace('_', ' ')} uses what only a shell understands, and there is "
-                "no shell.",
-                "A command line is not started by a shell: $NAME, > and | are plain words to it.",
-                "/bin/sh -c '...' around it.",
+                f"the {name.replace('_', ' ')} uses shell syntax, but no shell runs it.",
+                "A command line is not started by a shell, so $NAME, > and | do nothing in it.",
+                "Put it inside /bin/sh -c '...'.",
             )
     return verdict
 

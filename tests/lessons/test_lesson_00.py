@@ -58,7 +58,7 @@ def test_00_2_of_a_wrong_answer_gives_its_hint(job: bl.Job, command_line: str, h
 def test_00_3_asks_for_tasks_then_for_the_end_and_is_then_right(job: bl.Job) -> None:
     job.create_tasks(["/bin/true"] * 3)
     job.tasks.wait()
-    assert lessons.check("00-3", job).text == "the job has 3 tasks, and should have 5 or more."
+    assert lessons.check("00-3", job).text == "the job has 3 tasks; it should have 5 or more."
     job.create_tasks(["/bin/true"] * 2)
     job.tasks.wait()
     assert "until somebody ends it" in lessons.check("00-3", job).hint

@@ -23,28 +23,28 @@ def test_check_of_an_unknown_exercise_is_refused_with_the_one_that_was_meant() -
 def test_check_of_no_answer_says_that_it_is_open(nothing: tuple[object, ...]) -> None:
     answer = lessons.check("03-1", *nothing)
     assert (answer.outcome, answer.hint, answer.is_right) == ("open", "", False)
-    assert repr(answer) == "03-1 open: not answered yet: it asks for a Job."
+    assert repr(answer) == "03-1 open: not answered yet: replace ... with a Job."
 
 
 def test_check_of_another_kind_of_thing_says_what_it_asks_for(pool: bl.Pool) -> None:
     answer = lessons.check("03-1", pool)
     assert answer.outcome == "not yet"
-    assert answer.text == "it asks for a Job, and was given: Pool."
+    assert answer.text == "the check takes a Job, but was given: Pool."
     assert lessons.check("03-1", pool, pool).text.endswith("was given: Pool, Pool.")
-    assert "the first of it is [0]" in [lessons.check("03-1", [pool]).hint for _ in range(2)][1]
+    assert "its first task is [0]" in [lessons.check("03-1", [pool]).hint for _ in range(2)][1]
 
 
 def test_check_of_things_in_the_wrong_order_says_so(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
     answer = lessons.check("01-2", lab.create_job("j", pool), pool)
-    assert answer.text == "it asks for a Pool, and a Job, and was given: Job, Pool."
-    assert answer.hint == "It is only their order."
-    assert lessons.check("07-1").text == "not answered yet: it asks for 2 Jobs."
+    assert answer.text == "the check takes a Pool and a Job, but was given: Job, Pool."
+    assert answer.hint == "Right arguments, wrong order: swap them."
+    assert lessons.check("07-1").text == "not answered yet: replace ... with 2 Jobs."
 
 
 def test_script_without_quotes_is_told_apart() -> None:
     verdict = shell_wanted(Missing("a", "b", "c"), task="/bin/sh -c echo 42 > result.txt")
     assert isinstance(verdict, Missing)
-    assert "got one word" in verdict.what
+    assert "got only one word" in verdict.what
     for line in ("/bin/sh -c 'echo 42 > result.txt'", "/bin/sh script.sh a b", "/bin/sh -c 'open"):
         assert shell_wanted(Missing("a", "b", "c"), task=line) == Missing("a", "b", "c")
 
