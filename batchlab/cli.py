@@ -21,6 +21,7 @@ from rich.console import Console
 
 import batchlab
 from batchlab.errors import BatchError
+from batchlab.extras import install_command
 
 if TYPE_CHECKING:
     from batchlab.lab import BaseLab
@@ -293,7 +294,7 @@ def lab(
                 typer.echo(f"{name[:2]}  {title}")
             return
         if importlib.util.find_spec("jupyterlab") is None:
-            _fail("JupyterLab is not installed in this Python: pip install jupyterlab")
+            _fail(f"The lessons need JupyterLab: {install_command('notebook')}")
         place = source
         if folder is not None or not own:
             place = (folder or Path("batchlab-notebooks")).absolute()
@@ -363,7 +364,7 @@ def simulate(
         if figure is not None:
             drawn = (one if len(result) == 1 else result).figure()
             figure.write_text(drawn.to_html(include_plotlyjs=True), encoding="utf-8")
-    except (BatchError, ImportError, OSError) as error:
+    except (BatchError, OSError) as error:
         _fail(str(error))
 
 

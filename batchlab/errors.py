@@ -8,6 +8,7 @@
     ├─ Forbidden            403  what was asked is not allowed to whoever asks
     ├─ NotFound             404  there is no such pool, node, job, task or file
     ├─ Conflict             409  well formed, but not in the state the thing is in now
+    │  └─ NotInstalled      409  it needs a library that is not installed (also an `ImportError`)
     ├─ ServerBusy           503  asked too often: the same request may succeed later
     ├─ TaskFailed           409  a task has no result, and its function raised no exception
     ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
@@ -29,6 +30,7 @@ __all__ = [
     "InvalidRequest",
     "LabFailed",
     "NotFound",
+    "NotInstalled",
     "RequestTooLarge",
     "ServerBusy",
     "TaskFailed",
@@ -110,6 +112,13 @@ class Conflict(BatchError):
     """The request is well formed but not possible in the present state (HTTP 409)."""
 
     status = 409
+
+
+class NotInstalled(Conflict, ModuleNotFoundError):
+    """An optional library is not installed; the message says how to install it."""
+
+    def __str__(self) -> str:
+        return self.message  # its code, which Azure has for other reasons, explains nothing
 
 
 class ServerBusy(BatchError):

@@ -12,8 +12,9 @@ from pathlib import Path
 class Commands:
     """A scheduler and workers, each a command of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: Path | str = sys.executable) -> None:
         self.folder = folder
+        self.python = python
         self.file = folder / "scheduler.json"
         self.started: list[subprocess.Popen] = []
         self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
@@ -30,7 +31,7 @@ class Commands:
         log = (self.folder / f"{arguments[0]}-{len(self.started)}.log").open("w")
         with log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
+                [self.python, "-m", "dask", *arguments],
                 cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.started.append(process)

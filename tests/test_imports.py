@@ -20,7 +20,7 @@ PACKAGE = Path(batchlab.__file__).parent
 
 # From the bottom up. A module belongs to the longest name that it begins with.
 LINES = [
-    {"batchlab.errors", "batchlab.durations"},
+    {"batchlab.errors", "batchlab.durations", "batchlab.extras"},
     {"batchlab.autoscale", "batchlab.formulas"},
     {"batchlab.core"},
     {"batchlab.storage"},

@@ -333,7 +333,7 @@ def test_html_of_a_report_is_escaped_and_needs_no_plotly() -> None:
         "except ModuleNotFoundError as error: print(error)\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert "pip install 'batchlab[plotly]'" in said.stdout
+    assert 'pip install "batchlab[plotly]"' in said.stdout
 
 
 @pytest.mark.parametrize("path", [None, 5, ""])

@@ -184,7 +184,7 @@ class Handles(Shown, Mapping[str, H]):
 
         Raises
         ------
-        ImportError
+        NotInstalled
             pandas is not installed: ``pip install "batchlab[pandas]"``.
         """
         from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy

@@ -19,7 +19,8 @@ from batchlab.core.questions import CertificateIs, GetCertificate, ListCertifica
 from batchlab.core.specs import read_thumbprint
 from batchlab.core.views import CertificateView, DeleteCertificateError
 from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import BatchError, Conflict, InvalidRequest, invalid
+from batchlab.errors import BatchError, InvalidRequest, invalid
+from batchlab.extras import extra
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -194,15 +195,9 @@ def _format(given: Any, data: Any) -> Any:
 
 
 def _load(raw: bytes, kind: str, password: str | None) -> Any:
-    try:
+    with extra("certificates", "A certificate needs the library cryptography"):
         from cryptography import x509  # noqa: PLC0415 - only for those who have certificates
         from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415
-    except ImportError:
-        raise Conflict(
-            "OperationInvalidForCurrentState",
-            "certificates are read by the package cryptography, which is not installed: "
-            'pip install "batchlab[certificates]"',
-        ) from None
     try:
         if kind == "cer":
             pem = raw.lstrip().startswith(b"-----BEGIN")

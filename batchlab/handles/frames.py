@@ -19,6 +19,7 @@ import msgspec
 
 from batchlab.core.views import View
 from batchlab.errors import invalid
+from batchlab.extras import extra
 from batchlab.handles.filtering import unwrapped
 
 __all__ = ["frame"]
@@ -43,10 +44,8 @@ def frame(
     """Make a frame of views; see `batchlab.handles.base.Handles.to_frame`."""
     known = {name: (get, kind) for name, get, kind in _columns(view)}
     chosen = _chosen(columns, [name for name in known if name != index], owner)
-    try:
+    with extra("pandas", "A frame needs pandas"):
         import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
-    except ImportError:
-        raise ImportError('to_frame() needs pandas: pip install "batchlab[pandas]"') from None
 
     getters = [known[name][0] for name in [index, *chosen]]
     cells: list[list[Any]] = [[] for _ in getters]

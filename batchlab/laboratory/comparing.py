@@ -7,13 +7,14 @@ from typing import Any
 
 from batchlab.autoscale import Formula
 from batchlab.errors import NotFound, invalid
+from batchlab.extras import extra
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import money
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
 from batchlab.laboratory.play import as_formula, read_conditions
-from batchlab.laboratory.results import Simulation, format_wait, missing, spark
+from batchlab.laboratory.results import Simulation, format_wait, spark
 
 __all__ = ["Comparison", "compare"]
 
@@ -51,13 +52,11 @@ class Comparison(Shown, Mapping[str, Simulation]):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             pandas is not installed.
         """
-        try:
+        with extra("pandas", "A frame needs pandas"):
             import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
-        except ModuleNotFoundError:
-            raise missing("pandas", "a frame") from None
         rows = [simulation.numbers() for simulation in self.values()]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="formula"))
 
@@ -66,7 +65,7 @@ class Comparison(Shown, Mapping[str, Simulation]):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             plotly is not installed.
         """
         from batchlab.laboratory.figures import comparison_figure  # noqa: PLC0415

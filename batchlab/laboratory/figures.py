@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from batchlab.laboratory.results import Simulation, missing
+from batchlab.extras import extra
+from batchlab.laboratory.results import Simulation
 
 __all__ = ["INK", "comparison_figure", "dress", "simulation_figure"]
 
@@ -69,10 +70,8 @@ def dress(figure: Any, **more: Any) -> None:
 
 
 def _empty(above: str, below: str) -> Any:
-    try:
+    with extra("plotly", "A figure needs plotly"):
         import plotly.subplots as plotly  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise missing("plotly", "a figure") from None
     figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     dress(figure, height=440, margin={"l": 66, "r": 16, "t": 16, "b": 8}, hovermode="x unified",
           modebar={"orientation": "v"})  # fmt: skip

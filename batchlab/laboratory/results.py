@@ -17,11 +17,12 @@ from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.views import CostView
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
+from batchlab.extras import extra
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import Cost
 
-__all__ = ["COLUMNS", "Simulation", "format_wait", "missing", "percentile", "spark"]
+__all__ = ["COLUMNS", "Simulation", "format_wait", "percentile", "spark"]
 
 COLUMNS = (
     "seconds",
@@ -169,13 +170,11 @@ class Simulation(Shown):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             pandas is not installed.
         """
-        try:
+        with extra("pandas", "A frame needs pandas"):
             import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
-        except ModuleNotFoundError:
-            raise missing("pandas", "a frame") from None
         frame = pd.DataFrame({name: self.timeline[name] for name in COLUMNS[1:]}).astype(int)
         seconds = pd.to_timedelta(self.timeline["seconds"], unit="s")
         frame.index = pd.DatetimeIndex(pd.Timestamp(self.begin) + seconds, name="time")
@@ -186,7 +185,7 @@ class Simulation(Shown):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             plotly is not installed.
         """
         from batchlab.laboratory.figures import simulation_figure  # noqa: PLC0415
@@ -250,12 +249,6 @@ def spark(values: Sequence[float], width: int = 48) -> str:
 def format_wait(span: timedelta) -> str:
     """Write a wait in whole seconds."""
     return format_duration(timedelta(seconds=round(span.total_seconds())))
-
-
-def missing(package: str, what: str) -> ModuleNotFoundError:
-    """Build the error of somebody who wants what an optional package makes."""
-    cure = f"pip install 'batchlab[{package}]'"
-    return ModuleNotFoundError(f"{what} needs {package}: {cure}", name=package)
 
 
 def _some(count: int, what: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batchlab.drivers.ports import Connection
-from batchlab.errors import invalid
+from batchlab.errors import NotInstalled, invalid
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import money
 from batchlab.reports.numbers import Numbers, count
@@ -64,7 +64,7 @@ class Report(Shown):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             plotly is not installed: ``pip install "batchlab[plotly]"``.
         """
         if self._figures is None:
@@ -97,7 +97,7 @@ class Report(Shown):
 
         Raises
         ------
-        ModuleNotFoundError
+        NotInstalled
             plotly is not installed: ``pip install "batchlab[plotly]"``.
         """
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
@@ -138,8 +138,8 @@ class Report(Shown):
         note, figures = "", {}
         try:
             figures = self.figures
-        except ModuleNotFoundError as error:
-            note = str(error)
+        except NotInstalled as error:
+            note = error.message
         html = str(self._html(note))
         show({"text/plain": repr(self), "text/html": html}, raw=True)
         for figure in figures.values():

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
+from batchlab.extras import extra
 from batchlab.handles.costs import money
 from batchlab.laboratory.figures import INK, dress
-from batchlab.laboratory.results import missing
 from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.reports.series import Series
@@ -44,13 +44,11 @@ def figures(numbers: Numbers) -> dict[str, Any]:
 
     Raises
     ------
-    ModuleNotFoundError
+    NotInstalled
         plotly is not installed: ``pip install "batchlab[plotly]"``.
     """
-    try:
+    with extra("plotly", "A figure needs plotly"):
         import plotly.graph_objects as go  # type: ignore[import-untyped]  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise missing("plotly", "a figure") from None
     makers: dict[str, Callable[[Any, Numbers], bool]] = {
         "tasks": _tasks, "nodes": _nodes, "slots": _slots, "waiting": _waiting,
         "run_times": _run_times, "preparation": _preparation, "cost": _cost,

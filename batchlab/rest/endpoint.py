@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from batchlab.drivers.ports import Connection
-from batchlab.errors import BatchError, Conflict, invalid
+from batchlab.errors import BatchError, invalid
+from batchlab.extras import extra
 from batchlab.rest.auth import read_key
 
 if TYPE_CHECKING:
@@ -111,17 +112,12 @@ class Endpoint:
 
         Raises
         ------
-        Conflict
+        NotInstalled
             ``OperationInvalidForCurrentState``: azure-batch 15 is not installed.
         """
-        try:
+        with extra("sdk", "A client needs azure-batch 15"):
             from azure.batch import BatchClient  # noqa: PLC0415
             from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
-        except ImportError:
-            raise Conflict(
-                "OperationInvalidForCurrentState",
-                'the SDK is not installed: pip install "batchlab[sdk]"',
-            ) from None
         credential = AzureNamedKeyCredential(self.account, self.key)
         return BatchClient(endpoint=self.url, credential=credential, **settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import IO, Any
 
+from batchlab.extras import install_command
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.locations import EXTRAS, protocol_of
 
@@ -50,12 +51,8 @@ def open_any(url: str) -> IO[bytes]:
 
 
 def _missing_library(protocol: str, error: ImportError) -> str:
-    extra = EXTRAS.get(protocol)
-    return (
-        f"{error}; for {protocol}:// install batchlab[{extra}] on the nodes"
-        if extra
-        else str(error)
-    )
+    name = EXTRAS.get(protocol)
+    return f"{error}: {install_command(name)}, on the nodes" if name else str(error)
 
 
 def azure_url(url: str) -> tuple[str, dict[str, Any]] | None:

@@ -16,6 +16,7 @@ import msgspec
 
 from batchlab.core.settings import Settings
 from batchlab.errors import InvalidRequest, invalid
+from batchlab.extras import install_command
 
 __all__ = [
     "EXTRAS",
@@ -146,8 +147,8 @@ def _check_protocol(protocol: str, url: str, owner: str) -> None:
     try:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        extra = EXTRAS.get(protocol)
-        cure = f"pip install 'batchlab[{extra}]', here and on the nodes" if extra else str(error)
+        name = EXTRAS.get(protocol)
+        cure = f"{install_command(name)}, here and on the nodes" if name else str(error)
         raise invalid("storage", url, f"its library is not installed: {cure}",
                       owner=owner) from None  # fmt: skip
     except ValueError:

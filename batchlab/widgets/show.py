@@ -10,9 +10,10 @@ import os
 import sys
 from base64 import b64encode
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from batchlab.errors import BatchError
+from batchlab.extras import install_command
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
@@ -21,6 +22,7 @@ from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets import cards
+from batchlab.widgets.html import muted, tag
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -28,35 +30,35 @@ if TYPE_CHECKING:
 __all__ = ["is_kernel", "mimebundle", "page", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PICTURED = ("lab", "pool", "job")
+PICTURED = ("lab", "pool", "job", "autoscale")
 """What a stored notebook has a picture of."""
+LIBRARIES = {
+    "live": ("anywidget", "Live displays need anywidget"),
+    "picture": ("PIL", "Pictures need Pillow"),
+}
 
 
 def mimebundle(thing: object) -> dict[str, Any]:
-    """What Jupyter asks for: text, and the best display that can be had here."""
-    if _static():
-        return _picture(thing) or cards.mimebundle(thing)
-    bundle = cards.mimebundle(thing)
-    view = _view(thing)
-    if view is not None:
+    """What Jupyter asks for: text, and the best display that is possible here."""
+    way = _way(thing)
+    if way == "picture" and _installed(way):
+        return {"text/plain": repr(thing), "image/png": b64encode(_picture(thing)).decode()}
+    bundle: dict[str, Any] = {"text/plain": repr(thing), "text/html": _html(thing, way)}
+    if way == "live" and _installed(way):
+        view = _view(thing)
         bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
     return bundle
 
 
 def page(thing: object) -> str | None:
     """HTML of a thing; None where a picture stands for it."""
-    drawn = isinstance(thing, AutoScaleLab) or (_subject(thing) or ("",))[0] in PICTURED
-    pictured = _static() and drawn
-    return None if pictured else str(cards.mimebundle(thing)["text/html"])
+    way = _way(thing)
+    return None if way == "picture" and _installed(way) else _html(thing, way)
 
 
 def watch(thing: object) -> Any:
     """A live display to hold on to; the thing itself where there is nobody to look."""
-    return thing if _static() else _view(thing) or thing
-
-
-def _static() -> bool:
-    return os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0")
+    return _view(thing) if _way(thing) == "live" and _installed("live") else thing
 
 
 def is_kernel() -> bool:
@@ -66,39 +68,47 @@ def is_kernel() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _live() -> bool:
-    """Whether it can show widgets."""
-    return is_kernel() and find_spec("anywidget") is not None
+def _way(thing: object) -> Literal["live", "picture", "card"]:
+    """How a thing is best shown here."""
+    kind = "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
+    if os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0"):
+        return "picture" if kind in PICTURED else "card"
+    return "live" if kind and is_kernel() else "card"
 
 
-def _view(thing: object) -> ipywidgets.Widget | None:
-    if isinstance(thing, AutoScaleLab) and _live():
-        from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415 - as below
+def _installed(way: str) -> bool:
+    return way not in LIBRARIES or find_spec(LIBRARIES[way][0]) is not None
+
+
+def _html(thing: object, way: str) -> str:
+    """Its card, and under it what is missing for a better display."""
+    html = str(cards.mimebundle(thing)["text/html"])
+    if _installed(way):
+        return html
+    return html + tag("p", muted(f"{LIBRARIES[way][1]}: {install_command('notebook')}"))
+
+
+def _view(thing: object) -> ipywidgets.Widget:
+    # A third of a second, and only for those who look.
+    if isinstance(thing, AutoScaleLab):
+        from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415
 
         return AutoScaleView(thing)
-    subject = _subject(thing)
-    if subject is None or not _live():
-        return None
-    # A third of a second, and only for those who look.
     from batchlab.widgets.live import View  # noqa: PLC0415
 
-    kind, target = subject
+    kind, target = _subject(thing) or ("", {})
     return View(thing._connection, kind, target, repr(thing))  # type: ignore[attr-defined]
 
 
-def _picture(thing: object) -> dict[str, Any] | None:
+def _picture(thing: object) -> bytes:
     if isinstance(thing, AutoScaleLab):
-        from batchlab.widgets.autoscale_picture import lab_picture  # noqa: PLC0415 - as below
+        from batchlab.widgets.autoscale_picture import lab_picture  # noqa: PLC0415 - as above
 
-        return {"text/plain": repr(thing), "image/png": b64encode(lab_picture(thing)).decode()}
-    subject = _subject(thing)
-    if subject is None or subject[0] not in PICTURED:
-        return None
+        return lab_picture(thing)
     from batchlab.widgets.picture import picture  # noqa: PLC0415
 
-    kind, target = subject
-    png = picture(thing._connection, kind, target)  # type: ignore[attr-defined]
-    return {"text/plain": repr(thing), "image/png": b64encode(png).decode()}
+    kind, target = _subject(thing) or ("", {})
+    return picture(thing._connection, kind, target)  # type: ignore[attr-defined]
 
 
 def _subject(thing: object) -> tuple[str, dict[str, str]] | None:

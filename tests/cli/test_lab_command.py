@@ -155,5 +155,5 @@ def test_lab_without_jupyterlab_says_how_to_get_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = run()
     assert result.exit_code == 1
-    assert "pip install jupyterlab" in result.stderr
+    assert 'pip install "batchlab[notebook]"' in result.stderr
     assert started == []

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import batchlab as bl
+from batchlab.errors import NotInstalled
 from batchlab.laboratory import parallel
 from batchlab.laboratory.play import play, read_conditions
 
@@ -249,7 +250,7 @@ def test_missing_package_is_named_with_its_cure(day, monkeypatch, package, verb)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, "plotly.subplots", None)
     for thing in (day, bl.compare({"four": FOUR}, HOURLY, days=0.1)):
-        with pytest.raises(ImportError, match=rf"pip install 'batchlab\[{package}\]'"):
+        with pytest.raises(NotInstalled, match=rf'pip install "batchlab\[{package}\]"'):
             getattr(thing, verb)()
 
 

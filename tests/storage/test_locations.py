@@ -40,7 +40,7 @@ def test_missing_library_names_the_extra(monkeypatch):
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr("fsspec.get_filesystem_class", nothing)
-    assert "pip install 'batchlab[s3]'" in refusal("s3://bucket/x").message
+    assert 'pip install "batchlab[s3]"' in refusal("s3://bucket/x").message
 
 
 @pytest.mark.parametrize("options", [7, "x", {1: "x"}, {"key": object()}, {"key": b"x"}])

@@ -1,0 +1,45 @@
+"""Optional libraries: imported when they are first needed, named when they are missing.
+
+A node and the command line need little, and that is what `pip install batchlab` installs. What
+only some users need is an extra of the package, and whoever needs one that is missing reads
+what to install.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batchlab.errors import NotInstalled
+
+__all__ = ["extra", "install_command"]
+
+
+@contextmanager
+def extra(name: str, need: str) -> Iterator[None]:
+    """Import a library of an extra in this context, or say how to install it.
+
+    Parameters
+    ----------
+    name : str
+        The extra.
+    need : str
+        What needs which library, as the first half of a sentence: ``"A figure needs plotly"``.
+
+    Raises
+    ------
+    NotInstalled
+        ``OperationInvalidForCurrentState``: the library is missing.
+    """
+    try:
+        yield
+    except ImportError:
+        raise NotInstalled(
+            "OperationInvalidForCurrentState",
+            f"{need}, which is not installed: {install_command(name)}",
+        ) from None
+
+
+def install_command(name: str) -> str:
+    """The command that installs an extra."""
+    return f'pip install "batchlab[{name}]"'
