@@ -1,4 +1,4 @@
-"""Checks of lesson 08: autoscale formulas, tried on what they decide and not on how they look."""
+"""Checks of lesson 08: autoscale formulas, judged by what they decide, not by how they look."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HOURS = 110
 
 
 def _target(formula: Formula, pending: float | None) -> int | str:
-    """What the formula wants after an hour of so many pending tasks, or why it fails.
+    """How many nodes the formula wants after an hour with this many pending tasks, or its error.
 
-    Half of them run, and the newest minute is not there yet, as in a real pool.
+    Half of the tasks run, and the newest minute has no samples yet, as in a real pool.
     """
     times = [NOW - timedelta(seconds=30 * back) for back in range(120, 2, -1)]
     halves = {"$PendingTasks": 1.0, "$ActiveTasks": 0.5, "$RunningTasks": 0.5}
@@ -55,65 +55,66 @@ def _follower(formula: Formula) -> str | Missing:
         if found == empty:
             return Missing(
                 what,
-                "That is what it wants without samples. Does its guard ever let them through?",
-                "The newest minute is missing: of a window of three minutes never more than 70 % "
-                "are there.",
+                "It wants the same without samples. Does its guard ever let them through?",
+                "The newest minute is missing: a window of three minutes never has 70 % of its "
+                "samples.",
             )
         return Missing(
             what,
-            "One node for every two tasks, whatever the pool has now.",
-            "Look at the formula half: which part of it is it that counts?",
+            "One node for every two tasks, however many nodes the pool has now.",
+            "Look at the formula half in the lesson. Which part of it counts the tasks?",
         )
     if isinstance(empty, str):
         return Missing(
             f"on a new pool, without samples, the evaluation fails: {empty}.",
-            "Look at the section 'Nothing to read'.",
-            "GetSamplePercent tells how many samples there are, before GetSample asks for them.",
+            "Look at the section 'No samples yet'.",
+            "Check with GetSamplePercent how many samples there are before you call GetSample.",
         )
     if empty != 1:
         return Missing(
             f"on a new pool, without samples, it wants {empty} nodes, not 1.",
-            "The lower bound holds there, too.",
-            "What is $tasks when nothing is known, and what is done with it then?",
+            "It should want 1 node there, too.",
+            "How many tasks does the formula assume when there are no samples?",
         )
-    return "it follows the tasks between 1 and 10 nodes, and bears a new pool."
+    return "it follows the number of tasks, between 1 and 10 nodes, and works on a new pool."
 
 
 @exercise("08-2", "Short waits for little money", Simulation)
 def _balanced(simulation: Simulation) -> str | Missing:
     if simulation.arrivals != LOAD or simulation.days != 1:
         return Missing(
-            f"this is another day: {simulation.days:g} x {simulation.arrivals}.",
-            "Play the same tasks as above.",
-            "bl.simulate(formula, load), for one day.",
+            f"this is a different day: {simulation.days:g} x {simulation.arrivals}.",
+            "Simulate the same tasks as above.",
+            "Call bl.simulate(formula, load), which simulates one day.",
         )
     wait, hours = simulation.wait_percentile(95), simulation.node_hours
-    found = f"95 % waited {wait.total_seconds() / 60:.1f} minutes at most, {hours:.0f} node-hours"
+    minutes = wait.total_seconds() / 60
+    found = f"95 % of the tasks waited {minutes:.1f} minutes at most, with {hours:.0f} node-hours"
     if simulation.never_started_count:
         return Missing(
             f"{simulation.never_started_count} tasks never ran.",
-            "They do not wait, but that is not what is meant.",
-            "What does the formula want when tasks are pending?",
+            "A task that never runs has no waiting time, but it should run.",
+            "How many nodes does the formula want when tasks are pending?",
         )
     if wait > WAIT and hours > HOURS:
         return Missing(
-            f"{found}: both too much.",
-            "Which of the four formulas above comes nearest?",
+            f"{found}: both are too high.",
+            "Which of the four formulas above comes closest?",
             "auto_scale_evaluation_interval can be as short as 5 minutes.",
         )
     if wait > WAIT:
         return Missing(
             f"{found}: the waits are too long.",
-            "How long does a task wait until the formula is asked the next time?",
-            "auto_scale_evaluation_interval can be as short as 5 minutes; and how many nodes may "
-            "there be at most?",
+            "How long can a task wait until the formula is evaluated again?",
+            "auto_scale_evaluation_interval can be as short as 5 minutes. And how many nodes does "
+            "your formula allow at most?",
         )
     if hours > HOURS:
         return Missing(
-            f"{found}: too many hours.",
-            "Nodes that are there when nobody needs them cost as much as others.",
-            "A formula that looks at the tasks knows when nobody is there; one that looks at the "
-            "clock does not.",
+            f"{found}: too many node-hours.",
+            "Idle nodes cost as much as busy ones.",
+            "A formula that looks at the tasks knows when there is nothing to do; one that looks "
+            "at the clock does not.",
         )
     return f"{found}."
 
@@ -123,13 +124,13 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
     if pool.auto_scale_formula is None:
         return Missing(
             "the pool follows no formula.",
-            "Pools have a verb for it; look at the section 'A pool that follows'.",
-            "pool.enable_auto_scale(...).",
+            "Pools have a method for it. Look at the section 'A pool that follows a formula'.",
+            "Call pool.enable_auto_scale(...).",
         )
     if job.pool_id.lower() != pool.id.lower():
         return Missing(
             "the job runs on another pool.",
-            "Give both: the pool, and the job that ran on it.",
+            "Pass the pool and the job that ran on it.",
             f"The pool of this job is {job.pool_id!r}.",
         )
     waiting = unfinished(job, least=10)
@@ -139,9 +140,9 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
         error = pool.auto_scale_run.error if pool.auto_scale_run else None
         return Missing(
             f"the pool still has {pool.current_dedicated_nodes} nodes.",
-            "It needs some evaluations more: move the clock on."
+            "It needs a few more evaluations: advance the clock."
             if error is None
             else f"The formula fails with {error.code}.",
-            "pool.auto_scale_history[-1].explain() says what it wanted, and why.",
+            "pool.auto_scale_history[-1].explain() says how many nodes it wanted, and why.",
         )
-    return "the pool grew for its tasks, and gave all nodes back."
+    return "the pool grew for its tasks, and then removed all its nodes."

@@ -1,4 +1,4 @@
-"""Checks of lesson 09: inputs, outputs and programs of tasks."""
+"""Checks of lesson 09: the inputs, outputs and programs of tasks."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def _sorted(task: Task) -> str | Missing:
     view = task.view()
     if not view.resource_files:
         return Missing(
-            "the task fetches nothing.",
-            "What it reads should come from the container, not from the notebook.",
-            'resource_files=[...], with names.url_of("names.txt").',
+            "the task has no resource files.",
+            "Its input should come from the container, not from the notebook.",
+            'Use resource_files=[...] with names.url_of("names.txt").',
         )
     if shell_forgotten(view.command_line):
         return Missing(
-            "the command line has what only a shell understands, and no shell.",
-            "> is a plain word to sort.",
-            "/bin/sh -c '...' around it; or keep what it prints: ../stdout.txt is a file, too.",
+            "the command line uses shell syntax, but no shell runs it.",
+            "Without a shell, > is a plain word to sort.",
+            "Put it into /bin/sh -c '...'. Or keep what it prints: ../stdout.txt is a file, too.",
         )
     if not view.output_files:
         return Missing(
-            "nothing is brought away from the node.",
-            "Look at the section 'Bring results away'.",
-            "output_files=[bl.OutputFile(file_pattern=..., destination=...)].",
+            "the task uploads nothing.",
+            "Look at the section 'Save the results'.",
+            "Use output_files=[bl.OutputFile(file_pattern=..., destination=...)].",
         )
     container = Storage(task._connection).get("sorted")
     if container is None:
         return Missing(
             "there is no container 'sorted'.",
-            "Containers are not made by those who upload to them.",
-            'lab.storage.create_container("sorted"), before the task runs.',
+            "Uploading does not create the container. Create it first.",
+            'Call lab.storage.create_container("sorted") before the task runs.',
         )
     return not_completed(task) or _ended_badly(view) or _right_blob(container, view)
 
@@ -50,27 +50,28 @@ def _right_blob(container: Container, view: TaskView) -> str | Missing:
     if not names:
         return Missing(
             "nothing was uploaded.",
-            "fileuploadout.txt in the folder of the task says how many files its pattern fits.",
-            "The pattern starts in the working directory: without wd/ before the name.",
+            "fileuploadout.txt in the task's folder says how many files the pattern matched.",
+            "The pattern starts in the working directory: write the name without wd/.",
         )
     if "sorted.txt" not in names:
         return Missing(
-            f"the container has {', '.join(map(repr, names))}, and no 'sorted.txt'.",
-            "For a pattern without wildcards path is the name of the blob, with wildcards it is "
-            "a directory before the name.",
+            f"the container has {', '.join(map(repr, names))}, but no 'sorted.txt'.",
+            "If the pattern has no wildcards, path is the name of the blob. If it has wildcards, "
+            "path is a directory before the name.",
             "Write the file under the right name, or give the destination a path.",
         )
     lines = container.text("sorted.txt").split()
     if lines != SORTED:
+        found = f"has the lines {', '.join(lines)}" if lines else "is empty"
         return Missing(
-            f"'sorted.txt' has the lines {', '.join(lines) or 'of nothing'}.",
-            "It should have the three names in their order, one on each line.",
-            "sort names.txt > sorted.txt, in a shell.",
+            f"'sorted.txt' {found}.",
+            "It should have the three names in alphabetical order, one per line.",
+            "Run sort names.txt > sorted.txt in a shell.",
         )
     return "the names went to the node, were sorted there, and came back."
 
 
-@exercise("09-2", "What the failed ones said", Job)
+@exercise("09-2", "The logs of failed tasks", Job)
 def _failures(job: Job) -> str | Missing:
     waiting = unfinished(job, least=3)
     if waiting:
@@ -79,16 +80,16 @@ def _failures(job: Job) -> str | Missing:
     failed = {view.id for view in views if view.exit_code}
     if not failed or len(failed) == len(views):
         return Missing(
-            f"{len(failed)} of {len(views)} tasks failed by their exit code.",
-            "Some should fail, and some succeed.",
+            f"{len(failed)} of {len(views)} tasks failed with an exit code other than 0.",
+            "Some should fail, and some should succeed.",
             "/bin/sh -c 'exit 1' fails.",
         )
     container = Storage(job._connection).get("failures")
     if container is None:
         return Missing(
             "there is no container 'failures'.",
-            "Containers are not made by those who upload to them.",
-            'lab.storage.create_container("failures"), before the tasks run.',
+            "Uploading does not create the container. Create it first.",
+            'Call lab.storage.create_container("failures") before the tasks run.',
         )
     return _kept_of(container, failed, views)
 
@@ -99,37 +100,37 @@ def _kept_of(container: Container, failed: set[str], views: Sequence[TaskView]) 
         return Missing(
             "the container is empty.",
             "The streams are not in the working directory, where patterns start.",
-            '"../stderr.txt".',
+            'Use the pattern "../stderr.txt".',
         )
     fine = {view.id for view in views} - failed
     if any(name.partition("/")[0] in fine for name in names):
         return Missing(
-            "what tasks said that succeeded is brought away, too.",
-            "An output file says when it is uploaded; after each run, if it says nothing.",
-            "upload_options=. Delete the container before the next try.",
+            "the container also has files of tasks that succeeded.",
+            "An output file can say when it is uploaded. By default, that is after each run.",
+            "Set upload_options=, and delete the container before the next try.",
         )
     if not any("/" in name for name in names):
         return Missing(
-            f"there is only {', '.join(sorted(names))}, and nobody knows whose it is.",
-            "Files of the same name overwrite each other in a container.",
-            "The path of the destination: the name of the blob, or with wildcards a directory.",
+            f"there is only {', '.join(sorted(names))}, and no way to know which task wrote it.",
+            "Files with the same name overwrite each other in a container.",
+            "Set path in the destination: the name of the blob or, with wildcards, a directory.",
         )
     wanted = {f"{name}/stderr.txt" for name in failed}
     absent, more = sorted(wanted - names), sorted(names - wanted)
     if absent:
         return Missing(
             f"there is no {absent[0]!r}.",
-            "Each task that failed has a directory with its id. Look at failures.list().",
-            "With a pattern without wildcards path is the whole name of the blob, with wildcards "
-            "the directory.",
+            "Each failed task needs a directory with its id. Look at failures.list().",
+            "If the pattern has no wildcards, path is the whole name of the blob. If it has "
+            "wildcards, path is the directory.",
         )
     if more:
         return Missing(
             f"there is also {more[0]!r}.",
-            "Only stderr.txt of the tasks that failed is asked for.",
-            "What an earlier try has left can be deleted: lab.storage.delete('failures', blob).",
+            "Only the stderr.txt of each failed task should be there.",
+            "Delete what is left from an earlier try: lab.storage.delete('failures', blob).",
         )
-    return f"of {len(views)} tasks {len(failed)} failed, and only they left what they said."
+    return f"{len(failed)} of {len(views)} tasks failed, and only their stderr.txt was kept."
 
 
 @exercise("09-3", "Two versions of a program", Job)
@@ -146,7 +147,7 @@ def _versions(job: Job) -> str | Missing:
         return Missing(
             "no task references the application 'greeter'.",
             "A node has a package only if a task or a pool asks for it.",
-            "application_package_references=[bl.ApplicationPackageReference(...)].",
+            "Use application_package_references=[bl.ApplicationPackageReference(...)].",
         )
     bad = next((view for _, view in named if view.result != "success"), None)
     if bad is not None:
@@ -155,13 +156,13 @@ def _versions(job: Job) -> str | Missing:
     versions = {reference.version for reference, _ in named}
     if len(versions) < 2 and len(said) < 2:
         return Missing(
-            "all of them ran the same version.",
+            "all tasks ran the same version.",
             "A reference names an application, and may name a version.",
-            'version="2.0".',
+            'Add version="2.0" to one of them.',
         )
     if len(said) < 2:
         return Missing(
-            f"both versions say {next(iter(said))!r}.",
+            f"both versions print {next(iter(said))!r}.",
             "Do the two packages differ? And does each task run the one it asked for?",
             "The variable has the version in its name: AZ_BATCH_APP_PACKAGE_greeter_2_0.",
         )
@@ -172,21 +173,22 @@ def _package_trouble(view: TaskView) -> Missing:
     code = view.failure_info.code if view.failure_info else ""
     if code == "ApplicationPackageError":
         return Missing(
-            f"the package of {view.id!r} could not be had.",
-            "Is there such a version? Without a version the application needs a default one.",
-            "Its failure_info.details say more; app.packages lists the versions.",
+            f"the package for {view.id!r} could not be installed.",
+            "Does this version exist? If the task names no version, the application needs a "
+            "default one.",
+            "The task's failure_info.details says more; app.packages lists the versions.",
         )
     if shell_forgotten(view.command_line):
         return Missing(
-            f"{view.id!r} failed: $ is a plain word without a shell.",
+            f"{view.id!r} failed: without a shell, $ has no meaning.",
             "The folder of the package is in a variable, and a variable needs a shell.",
-            "/bin/sh -c '...' around it.",
+            "Put the command line into /bin/sh -c '...'.",
         )
     return Missing(
-        f"{view.id!r} failed, with exit code {view.exit_code}.",
+        f"{view.id!r} failed with exit code {view.exit_code}.",
         "What does it say on stderr? A variable that is not set is empty.",
-        "Who asks for a version finds the version in the name of the variable, with _ for each "
-        "dot. The file has the name that it has in the archive.",
+        "If the task names a version, the version is part of the variable's name, with _ for each "
+        "dot. The file has the same name as in the archive.",
     )
 
 
@@ -196,19 +198,19 @@ def _ended_badly(view: TaskView) -> Missing | None:
     code = view.failure_info.code if view.failure_info else ""
     if code.startswith("FileUpload"):
         return Missing(
-            f"its program succeeded, and the upload did not: {code}.",
-            "Was the container there when the task ran, and under that name?",
-            "fileuploaderr.txt in the folder of the task says more.",
+            f"the program succeeded, but the upload did not: {code}.",
+            "Was a container with that name there when the task ran?",
+            "fileuploaderr.txt in the task's folder says more.",
         )
     if view.exit_code is None:
         return Missing(
-            f"it never ran: {code}.",
-            "failure_info.details say what was missing.",
-            'names.url_of("names.txt") is where the input is.',
+            f"the program never ran: {code}.",
+            "failure_info.details says what was missing.",
+            'The URL of the input is names.url_of("names.txt").',
         )
     return Missing(
-        f"the task failed, with exit code {view.exit_code}.",
+        f"the task failed with exit code {view.exit_code}.",
         "What does it say on stderr?",
-        "The input has the name that its resource file gives it: the last part of the URL, or "
-        "file_path.",
+        "The name of the input on the node is the file_path of its resource file or, by default, "
+        "the last part of the URL.",
     )

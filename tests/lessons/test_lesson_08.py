@@ -45,7 +45,7 @@ def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
         (GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks));", "every two tasks"),
         (
             "$TargetDedicatedNodes = max(1, min(10, avg($PendingTasks.GetSample(10)) / 2));",
-            "Nothing to read",
+            "No samples yet",
         ),
         (
             GUARD.replace("10 *", "3 *") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
@@ -53,7 +53,7 @@ def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
         ),
         (
             GUARD.replace(": 0", ": 8") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
-            "The lower bound holds there",
+            "It should want 1 node there",
         ),
         ("$TargetDedicatedNodes = avg($CPUPercent.GetSample(10));", "formula.evaluate"),
     ],
@@ -70,17 +70,17 @@ def play(formula: bl.Formula, load: bl.Arrivals = LOAD, **more: Any) -> lessons.
 
 def test_08_2_with_short_waits_and_few_hours_is_right() -> None:
     answer = play(bl.formulas.pending_tasks(16), auto_scale_evaluation_interval="5m")
-    assert answer.text == "95 % waited 4.9 minutes at most, 107 node-hours."
+    assert answer.text == "95 % of the tasks waited 4.9 minutes at most, with 107 node-hours."
     assert answer.is_right
 
 
 @pytest.mark.parametrize(
     ("formula", "hint"),
     [
-        (bl.formulas.fixed(12), "when nobody needs them"),
-        (bl.formulas.pending_tasks(12), "asked the next time"),
-        (bl.formulas.office_hours(11, 0), "comes nearest"),
-        (bl.formulas.fixed(0), "not what is meant"),
+        (bl.formulas.fixed(12), "cost as much as busy ones"),
+        (bl.formulas.pending_tasks(12), "evaluated again"),
+        (bl.formulas.office_hours(11, 0), "comes closest"),
+        (bl.formulas.fixed(0), "but it should run"),
     ],
 )
 def test_08_2_of_a_wrong_answer_gives_its_hint(formula: bl.Formula, hint: str) -> None:
@@ -99,12 +99,12 @@ def test_08_3_leads_from_no_formula_to_an_empty_pool() -> None:
         other = lab.create_job("other", lab.create_pool("else", target_dedicated_nodes=0))
         job = lab.create_job("frames", pool)
         job.create_tasks(["render frame"] * 10)
-        assert "a verb for it" in lessons.check("08-3", pool, job).hint
+        assert "a method for it" in lessons.check("08-3", pool, job).hint
         pool.enable_auto_scale(bl.formulas.pending_tasks(4), auto_scale_evaluation_interval="5m")
-        assert "Give both" in lessons.check("08-3", pool, other).hint
+        assert "the job that ran on it" in lessons.check("08-3", pool, other).hint
         assert "waits for them" in lessons.check("08-3", pool, job).hint
         job.tasks.wait()
-        assert "move the clock on" in lessons.check("08-3", pool, job).hint
+        assert "advance the clock" in lessons.check("08-3", pool, job).hint
         lab.advance("1h")
         assert lessons.check("08-3", pool, job).is_right
         failing = lab.create_pool("failing", target_dedicated_nodes=1)

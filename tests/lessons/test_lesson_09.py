@@ -55,12 +55,12 @@ def test_09_1_with_stdout_brought_away_is_right(lab: bl.SimulatedLab, pool: bl.P
     [
         (SORT, {"resource_files": None}, "come from the container"),
         ("sort names.txt > sorted.txt", {}, "is a plain word to sort"),
-        (SORT, {"output_files": None}, "Bring results away"),
-        (SORT, {"container": False}, "not made by those who upload"),
-        (SORT, {"output_files": to(None, "wd/sorted.txt")}, "how many files its pattern fits"),
+        (SORT, {"output_files": None}, "Save the results"),
+        (SORT, {"container": False}, "does not create the container"),
+        (SORT, {"output_files": to(None, "wd/sorted.txt")}, "how many files the pattern matched"),
         (SORT, {"output_files": to("sorted")}, "path is the name of the blob"),
         (SORT, {"output_files": to("sorted.txt", "*.txt")}, "path is the name of the blob"),
-        ("/bin/sh -c 'cat names.txt > sorted.txt'", {}, "in their order"),
+        ("/bin/sh -c 'cat names.txt > sorted.txt'", {}, "in alphabetical order"),
         ("/bin/sh -c 'cat name.txt > sorted.txt'", {}, "say on stderr"),
         (SORT, {"blob": "name.txt"}, "what was missing"),
         ("sleep 3600", {}, "waits for it"),
@@ -123,10 +123,10 @@ def test_09_2_with_stderr_of_the_failed_ones_is_right(lab: bl.SimulatedLab, pool
         ({"codes": (1, 1, 1)}, "Some should fail"),
         ({"codes": (0, 1)}, "takes a list of command lines"),
         ({"pattern": "stderr.txt"}, "not in the working directory"),
-        ({"when": "taskcompletion"}, "says when it is uploaded"),
+        ({"when": "taskcompletion"}, "can say when it is uploaded"),
         ({"path": None}, "overwrite each other"),
         ({"pattern": UP}, "a directory with its id"),
-        ({"pattern": UP, "path": "{}"}, "Only stderr.txt"),
+        ({"pattern": UP, "path": "{}"}, "Only the stderr.txt"),
     ],
 )
 def test_09_2_of_a_wrong_answer_gives_its_hint(
@@ -140,7 +140,7 @@ def test_09_2_of_a_wrong_answer_gives_its_hint(
 def test_09_2_without_the_container_asks_who_makes_it(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
     examine(lab)
     lab.storage.delete("failures")
-    assert "not made by those" in lessons.check("09-2", lab.jobs["examined"]).hint
+    assert "does not create the container" in lessons.check("09-2", lab.jobs["examined"]).hint
 
 
 def greet(
@@ -188,7 +188,7 @@ def test_09_3_with_two_versions_is_right(lab: bl.SimulatedLab, pool: bl.Pool) ->
             "only if a task or a pool asks for it",
         ),
         ((FIRST, ("2.0", "")), {}, "A variable that is not set is empty"),
-        ((FIRST, (None, "")), {}, "Is there such a version?"),
+        ((FIRST, (None, "")), {}, "Does this version exist?"),
         ((FIRST, SECOND), {"line": "cat ${}/greet.sh"}, "a variable needs a shell"),
     ],
 )

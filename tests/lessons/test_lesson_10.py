@@ -32,7 +32,7 @@ def manage(
     end: str = "3h",
     **settings: Any,
 ) -> bl.Job:
-    """The test adds the tasks, in the manager's place, when it has begun."""
+    """The test, instead of the manager, adds the tasks when the manager has started."""
     job = lab.create_job("managed", "two", job_manager_task=boss or manager(), **settings)
     lab.advance(begin)
     job.create_tasks([line] * count)
@@ -77,7 +77,7 @@ def test_10_1_of_a_manager_that_was_deleted_asks_to_leave_it(
 @pytest.mark.parametrize(
     ("changed", "hint"),
     [
-        ({"count": 2}, "has the verbs that a job has"),
+        ({"count": 2}, "has the same methods as a job"),
         ({"line": "compute part"}, "when its manager is completed"),
         ({"line": "/bin/sh -c 'exit 1'"}, "What do they say on stderr?"),
         ({"boss": manager("/bin/sh -c 'sleep 1200; exit 1'")}, "a task like any other"),
@@ -108,7 +108,7 @@ def test_10_1_ended_by_hand_or_without_a_manager_gives_its_hint(
     job.wait()
     assert "Who ended the job?" in lessons.check("10-1", job).hint
     plain = lab.create_job("plain", pool)
-    assert "takes it by name" in lessons.check("10-1", plain).hint
+    assert "has a parameter for it" in lessons.check("10-1", plain).hint
 
 
 def test_10_1_ended_by_hand_after_its_manager_says_that_it_was(
@@ -153,9 +153,9 @@ def test_10_2_with_three_jobs_and_an_end_is_right(lab: bl.SimulatedLab, pool: bl
         ({"line": None}, "A schedule that does nothing"),
         ({"last": None}, "can have an end"),
         ({"last": "100m"}, "And the third?"),
-        ({"last": "480000m"}, "a clock of its own"),
-        ({"last": "50m"}, "half an hour after the one before"),
-        ({"line": "compute part"}, "half an hour after the one before"),
+        ({"last": "480000m"}, "has its own clock"),
+        ({"last": "50m"}, "half an hour after the one before it"),
+        ({"line": "compute part"}, "half an hour after the one before it"),
         ({"passed": "65m"}, "Some time has to pass"),
     ],
 )
@@ -209,8 +209,8 @@ def test_10_3_with_a_pool_that_came_and_went_is_right(lab: bl.SimulatedLab) -> N
         ({"pool_info": "two"}, "Nodes only for the job"),
         ({"count": 3}, "takes a list of command lines"),
         ({"passed": "1m"}, "waits for them"),
-        ({"done": None}, "when somebody ends it"),
-        ({"keep_alive": True}, "told to stay alive"),
+        ({"done": None}, "when you end it"),
+        ({"keep_alive": True}, "keeps it alive"),
     ],
 )
 def test_10_3_of_a_wrong_answer_gives_its_hint(
