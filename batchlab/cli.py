@@ -285,7 +285,7 @@ def lab(
     A lesson that you have changed is never overwritten. Further arguments go to `jupyter lab`,
     such as --port 9000 or --no-browser.
     """
-    from batchlab import notebooks  # noqa: PLC0415
+    from batchlab.lessons import notebooks  # noqa: PLC0415
 
     try:
         source, own = notebooks.lessons_folder()

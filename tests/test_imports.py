@@ -42,7 +42,7 @@ LINES = [
     {"batchlab.reports"},
     {"batchlab.rest"},
     {"batchlab.lessons"},
-    {"batchlab.notebooks", "batchlab.demo", "batchlab.cli", "batchlab.__main__"},
+    {"batchlab.demo", "batchlab.cli", "batchlab.__main__"},
 ]
 EXCEPTIONS = {
     # A handle looks its display up when a notebook asks for it, and not before.

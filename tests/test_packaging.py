@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import outdated
 
 import batchlab as bl
 
@@ -54,7 +55,7 @@ def test_binder_start_hands_over_with_a_link_to_the_dashboard() -> None:
 
 def test_wheel_carries_the_lessons_and_the_types(project: dict[str, Any]) -> None:
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"] == {"notebooks": "batchlab/lessons/notebooks"}
+    assert wheel["force-include"] == {"notebooks": "batchlab/lessons/shipped"}
     assert (ROOT / "batchlab/py.typed").exists()
 
 
@@ -82,6 +83,10 @@ def test_readme_s_example_runs_and_says_what_it_prints() -> None:
         [sys.executable, "-c", block[1]], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines() == expected
+
+
+def test_pages_quote_the_code_as_it_is() -> None:
+    assert not list(outdated()), "run: python tests/pages.py --write"
 
 
 def test_readme_names_only_what_exists() -> None:

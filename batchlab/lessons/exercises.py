@@ -3,8 +3,8 @@
 An exercise is a function. It takes what the learner made (a job, a pool, a simulation ...) and
 returns a text that says what the answer shows, or `Missing`: what is not there yet, with two
 hints, neither of which gives the answer away. The first try gets the first hint; if the same thing
-is still missing later, the second hint follows. Each lesson has one module of exercises, named in
-`LESSONS`.
+is still missing later, the second hint follows. The exercises of lesson 03 are in `lesson_03`, and
+so on: modules are found by their names.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from batchlab.errors import BatchError, invalid
 from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
-
-LESSONS = tuple(f"{number:02d}" for number in range(16))
-"""The lessons that have exercises; each is a module of this package."""
 
 _MADE = {
     "Formula": "Make a formula from text with bl.Formula(text).",
@@ -70,8 +68,8 @@ def exercise(id: str, title: str, *takes: type) -> Callable[[Look], Look]:  # no
 
 @cache
 def _load() -> None:
-    for lesson in LESSONS:
-        import_module(f"batchlab.lessons.lesson_{lesson}")
+    for path in sorted(Path(__file__).parent.glob("lesson_*.py")):
+        import_module(f"batchlab.lessons.{path.stem}")
 
 
 @dataclass(frozen=True)

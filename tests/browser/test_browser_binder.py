@@ -180,5 +180,5 @@ def test_installation_on_binder_carries_the_lessons(session: Session) -> None:
         cwd=session.python.parent, check=True, capture_output=True,
     )  # fmt: skip
     package = next(session.python.parents[1].glob("lib/python*/site-packages/batchlab"))
-    carried = {path.name for path in (package / "lessons/notebooks").glob("*.ipynb")}
+    carried = {path.name for path in (package / "lessons/shipped").glob("*.ipynb")}
     assert carried == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}

@@ -76,7 +76,7 @@ def test_lab_of_a_checkout_works_in_a_copy_when_asked_to(
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A batchlab that is installed without its checkout; the lessons lie in the package."""
-    lessons = tmp_path / "site/batchlab/lessons/notebooks"
+    lessons = tmp_path / "site/batchlab/lessons/shipped"
     lessons.mkdir(parents=True)
     (lessons / "01-first.ipynb").write_text("{}")
     (lessons / "02-second.ipynb").write_text('{"cells": [{"source": ["# Second\\n", "more"]}]}')

@@ -52,7 +52,7 @@ def lessons_folder() -> tuple[Path, bool]:
     package = Path(batchlab.__file__).parent
     for folder, own in (
         (package.parent / "notebooks", True),
-        (package / "lessons" / "notebooks", False),
+        (package / "lessons" / "shipped", False),
     ):
         if any(folder.glob("*.ipynb")):
             return folder, own and os.access(folder, os.W_OK)
