@@ -17,14 +17,14 @@ def _where(task: Task) -> str | Missing:
     if "AZ_BATCH_NODE_ID" in said:
         return Missing(
             "the task printed the name of the variable, not its value.",
-            "Who puts the value in the place of $AZ_BATCH_NODE_ID? It is not the program echo.",
-            "A shell does. Look how the tasks in part 3 are started.",
+            "The program echo does not replace $AZ_BATCH_NODE_ID with its value. What does?",
+            "A shell does. See how the tasks in part 3 are started.",
         )
     if node_id not in said.split():
         return Missing(
-            f"the task printed {said[:60]!r}, and it ran on {node_id}.",
-            "The id of the node is in the environment of the task, not in that of this notebook.",
-            "A program that prints a variable is echo; one that puts the value in is a shell.",
+            f"the task printed {said[:60]!r}, but it ran on {node_id}.",
+            "The id of the node is in the environment of the task, not of this notebook.",
+            "echo prints its words; a shell replaces a variable with its value first.",
         )
     return "the task printed the id of the node that it ran on."
 
@@ -38,17 +38,17 @@ def _three(task: Task) -> str | Missing:
     if task.exit_code is None:
         return Missing(
             "no program was started: "
-            + (f"{failure.code}." if failure else "it was ended before."),
-            "There is no program named exit on the node. Who knows the word?",
-            "exit is a word of the shell: it has to be inside its quotes.",
+            + (f"{failure.code}." if failure else "it was ended before that."),
+            "There is no program named exit on the node. What else understands exit?",
+            "exit is a command of the shell: it must be inside the quotes of the shell.",
         )
     if task.exit_code != 3:
         return Missing(
             f"the exit code is {task.exit_code}.",
-            "The program decides with which code it ends; printing 3 is something else.",
-            "A shell ends with the code that its exit is given.",
+            "A program sets its exit code when it ends; printing 3 does not set it.",
+            "A shell ends with the code that you give to its exit command.",
         )
-    return "exit code 3, so the service calls the result of the task a failure."
+    return "the exit code is 3, so the result of the task is a failure."
 
 
 @exercise("00-3", "A whole story of your own", Job)
@@ -58,8 +58,8 @@ def _whole_story(job: Job) -> str | Missing:
         return waiting
     if job.state != "completed":
         return Missing(
-            f"all tasks are completed, and the job is {job.state}.",
-            "A job goes on until somebody ends it. Look at part 5.",
-            "job.terminate() only asks for it; job.wait('completed') waits until it is so.",
+            f"all tasks are completed, but the job is {job.state}.",
+            "A job goes on until you end it. See part 5.",
+            "job.terminate() only requests the end; job.wait('completed') waits for it.",
         )
-    return f"{job.counts.completed} tasks were run, and the job was ended."
+    return f"{job.counts.completed} tasks ran, and the job was ended."

@@ -27,16 +27,16 @@ def _side_by_side(job: Job) -> str | Missing:
     if nodes > 2:
         return Missing(
             f"the tasks ran on {nodes} nodes.",
-            "Two nodes have to be enough. What decides how many tasks a node takes at a time?",
-            "create_pool takes task_slots_per_node.",
+            "Two nodes must be enough. What decides how many tasks a node runs at a time?",
+            "create_pool has a parameter task_slots_per_node.",
         )
     together = most_at_once(job)
     if together < 8:
         return Missing(
             f"at most {together} of the tasks ran at the same time.",
             "Eight tasks on two nodes: how many slots must each node have?",
-            "Slots cannot be changed later, so make a new pool; its nodes must be idle before the "
-            "tasks come, or they do not begin together.",
+            "Slots cannot be changed later, so create a new pool. Wait until its nodes are idle "
+            "before you add the tasks, or they do not start together.",
         )
     return f"{together} tasks ran at the same time, on {nodes} node{'s' * (nodes != 1)}."
 
@@ -48,47 +48,47 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
         return waiting
     if fold(job.pool_id) != fold(pool.id):
         return Missing(
-            f"the job ran in the pool {job.pool_id!r}.",
-            "The pool that shrinks should be the one that works.",
-            "lab.create_job takes the pool.",
+            f"the job ran in another pool: {job.pool_id!r}.",
+            "The pool that shrinks must be the one that runs the job.",
+            "Pass the pool to lab.create_job.",
         )
     begin, end = span(job)
     gone = node_times(pool, pool.id, "leavingpool")
     if len(gone) < 3:
         return Missing(
-            f"{len(gone)} nodes have left the pool.",
-            "It should begin with four nodes and end with one.",
-            "pool.resize(1, ...) while the tasks run.",
+            f"nodes that have left the pool: {len(gone)}, not 3.",
+            "It should start with four nodes and end with one.",
+            "Call pool.resize(1, ...) while the tasks run.",
         )
     if sum(begin < at < end for at in gone) < 3:
         return Missing(
             "the pool shrank while no task was running.",
-            "Move the clock by half a minute when the tasks are there, and shrink it then.",
-            "lab.advance('30s') between create_tasks and resize.",
+            "Create the tasks, move the clock forward by half a minute, and then shrink the pool.",
+            "Call lab.advance('30s') between create_tasks and resize.",
         )
     if sent_back(job):
         return Missing(
-            f"{len(sent_back(job))} tasks had to begin anew.",
-            "What does a resize do with running tasks when you say nothing?",
-            "node_deallocation_option has four values. Which of them waits?",
+            f"{len(sent_back(job))} tasks had to start again.",
+            "What does a resize do with running tasks by default?",
+            "node_deallocation_option has four values. Which of them waits for tasks?",
         )
     if len(job.tasks.filter(result="failure")):
         return Missing(
             "some tasks were ended before they were done.",
-            "That option spares the time, not the work.",
+            "That option saves time, but loses work.",
             "node_deallocation_option has four values. Which of them waits for tasks?",
         )
     if any(error.code == "AllocationTimedOut" for error in pool.resize_errors):
         return Missing(
-            "the resize ran out of time, and its nodes stayed.",
-            "That option waits for more than tasks. For what?",
-            "The files of a task are kept for seven days. Which option waits for tasks alone?",
+            "the resize timed out, and its nodes stayed.",
+            "That option waits for more than tasks. What else does it wait for?",
+            "The files of a task are kept for seven days. Which option waits only for tasks?",
         )
     if pool.current_dedicated_nodes > 1:
         return Missing(
             f"the pool still has {pool.current_dedicated_nodes} nodes.",
             "pool.wait('steady') waits until a resize is over.",
-            "Is its target one node?",
+            "Check that its target is one node.",
         )
     return "three nodes left while the job ran, and no task ran twice."
 
@@ -99,8 +99,8 @@ def _equipped(pool: Pool) -> str | Missing:
     if start is None:
         return Missing(
             "the pool has no start task.",
-            "create_pool takes it by name.",
-            "start_task=, a command line.",
+            "create_pool has a parameter for it.",
+            "It is start_task=, and takes a command line.",
         )
     return shell_wanted(_with_tools(pool), start_task=start.command_line)
 
@@ -111,29 +111,29 @@ def _with_tools(pool: Pool) -> str | Missing:
         return Missing(
             "the start task failed.",
             "Its output is in startup/stderr.txt on each node.",
-            "node.files.text('startup/stderr.txt'), and node.start_task_info.",
+            "Look at node.files.text('startup/stderr.txt') and node.start_task_info.",
         )
     nodes = list(pool.nodes.values())
     if len(nodes) < 2 or any(node.state not in ("idle", "running") for node in nodes):
         return Missing(
             f"the nodes are not ready: {pool.nodes!r}.",
-            "There should be two, and you may have to wait for them.",
-            "pool.nodes.wait('idle').",
+            "There should be two nodes, and you may have to wait for them.",
+            "pool.nodes.wait('idle') waits for them.",
         )
     for node in nodes:
         try:
             node.files.stat("shared/tools.txt")
         except NotFound:
             return Missing(
-                "there is no shared/tools.txt on a node.",
-                "The shared folder of a node has a variable of its own.",
-                "$AZ_BATCH_NODE_SHARED_DIR; node.files.list('', recursive=True) shows where the "
-                "file went.",
+                "a node has no file shared/tools.txt.",
+                "An environment variable holds the path of the shared folder.",
+                "It is $AZ_BATCH_NODE_SHARED_DIR. node.files.list('', recursive=True) shows where "
+                "the file went.",
             )
     if pool.start_task is not None and not pool.start_task.wait_for_success:
         return Missing(
-            "tasks need not wait for the start task of this pool.",
-            "What is there now may not have been there for the first task.",
-            "wait_for_success=True, or leave it out.",
+            "tasks do not have to wait for the start task of this pool.",
+            "The file is there now, but it may not have been there for the first task.",
+            "Use wait_for_success=True, or leave it out.",
         )
-    return f"all {len(nodes)} nodes had the file before any task could come."
+    return f"all {len(nodes)} nodes had the file before any task could start."

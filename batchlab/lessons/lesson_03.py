@@ -16,53 +16,51 @@ def _second_try(job: Job) -> str | Missing:
         return _no_preparation()
     if not job.job_preparation_task.wait_for_success:
         return Missing(
-            "the task did not wait for its preparation.",
-            "It ran on a node that may not have been ready for it.",
-            "Leave wait_for_success alone, and let the preparation be tried again.",
+            "the task did not wait for the preparation.",
+            "It ran on a node that may not have been prepared yet.",
+            "Do not set wait_for_success; allow the preparation a retry.",
         )
     rows = [row.job_preparation_task_execution_info for row in job.preparations]
     if not rows:
         return Missing(
             "no node was prepared.",
-            "A preparation runs where the job's first task goes. Are there tasks?",
-            "job.create_task(...), and then wait for it.",
+            "A node is prepared when it is given its first task of the job. Are there tasks?",
+            "Call job.create_task(...), and wait for the task.",
         )
     failed = [row for row in rows if row.result == "failure"]
     if failed and job.constraints.max_task_retry_count and not failed[0].retry_count:
         return Missing(
-            "the preparation failed, and nobody tried it again.",
-            "The constraints of a job are for its tasks. A preparation has its own.",
+            "the preparation failed, and was not retried.",
+            "The constraints of a job apply to its tasks. A preparation has its own.",
             "bl.JobPreparationTask takes command_line and constraints.",
         )
     if failed:
         return Missing(
             f"the preparation failed after {failed[0].retry_count} retries, so the task waits "
-            "for ever.",
-            "A preparation is tried once, unless it is told how often it may be tried again.",
+            "forever.",
+            "By default a preparation is tried only once. How can you allow it retries?",
             "bl.JobPreparationTask takes command_line and constraints; look at "
-            "bl.TaskConstraints, and give the new job an id of its own.",
+            "bl.TaskConstraints, and give the new job a new id.",
         )
     if not any(row.retry_count for row in rows):
         return Missing(
-            "the preparation succeeded at once, so nothing was tried again.",
-            "Keep the command line as it is given: it fails on purpose, the first time.",
-            "It fails when the job leaves its mark on a node for the first time. Did a job of "
-            "the same id leave one before? Take another id.",
+            "the preparation succeeded at the first try, so there was no retry.",
+            "Keep the command line unchanged: it fails the first time on purpose.",
+            "It leaves a mark on the node under the id of the job, and fails if there is no mark "
+            "yet. If an earlier job had the same id, use another id.",
         )
-    return unfinished(job) or (
-        "the preparation failed, was tried again, and then its task could run."
-    )
+    return unfinished(job) or ("the preparation failed, was retried, and then the task could run.")
 
 
-@exercise("03-2", "Bring data once to each node, and clear it away", Job)
+@exercise("03-2", "Bring data to each node once, and clean up", Job)
 def _bring_and_clear(job: Job) -> str | Missing:
     if job.job_preparation_task is None:
         return _no_preparation()
     if job.job_release_task is None:
         return Missing(
             "the job has no release task.",
-            "What the preparation brings stays on the node until something takes it away.",
-            "create_job takes job_release_task=, a command line like that of the preparation.",
+            "What the preparation writes stays on the node until something deletes it.",
+            "create_job takes job_release_task=, a command line like job_preparation_task=.",
         )
     return shell_wanted(
         _brought_and_cleared(job),
@@ -79,48 +77,48 @@ def _brought_and_cleared(job: Job) -> str | Missing:
     if len(job.preparations) < 2:
         return Missing(
             "only one node was prepared.",
-            "The second node gets a task when the first is busy; very short tasks may all fit "
-            "on one.",
+            "The second node gets a task only while the first is busy. Very short tasks may all "
+            "run on one node.",
             "Let each task sleep a second, and check that the pool has two nodes.",
         )
     if job.state != "completed":
         return Missing(
             f"the job is {job.state}, so no node was released.",
-            "When does a release run? Look at the section 'End the job'.",
-            "job.terminate(), and then job.wait('completed').",
+            "When does a release run? See the section 'End the job'.",
+            "Call job.terminate(), and then job.wait('completed').",
         )
     failed = job.tasks.filter(result="failure")
     if len(failed):
         return Missing(
             f"{len(failed)} of the tasks failed.",
-            "They should read what the preparation has written. Look at the stderr of one.",
-            "Both must mean the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
+            "They should read the file that the preparation wrote. Look at the stderr of one.",
+            "Both must use the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
         )
     silent = [task.id for task in job.tasks.values() if LINE not in task.stdout]
     if silent:
         return Missing(
             f"{silent[0]} did not print {LINE!r}.",
-            "The preparation writes the line into a file, and each task prints that file.",
-            "cat prints a file. Both must mean the same one, in $AZ_BATCH_NODE_SHARED_DIR.",
+            "The preparation must write the line into a file, and each task must print that file.",
+            "cat prints a file. Both must use the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
         )
     if len(job.preparations.filter(release="success")) < len(job.preparations):
         return Missing(
             "a release failed.",
-            "job.preparations has its exit code. Does it take away the file that is there?",
-            "rm fails when there is no such file.",
+            "job.preparations shows its exit code. Does it delete the file that is there?",
+            "rm fails if the file does not exist.",
         )
     left = _left(job)
     if left:
         return Missing(
             f"{left} is still on a node.",
-            "A release that succeeds has not always taken away what the preparation brought.",
-            "rm takes a file away. If it is from an earlier try: node.files.delete(...).",
+            "A release can succeed without deleting what the preparation wrote.",
+            "rm deletes a file. If this one is from an earlier try: node.files.delete(...).",
         )
-    return f"{len(job.preparations)} nodes were prepared, used, and released, each once."
+    return f"{len(job.preparations)} nodes were prepared, used and released, each of them once."
 
 
 def _left(job: Job) -> str:
-    """A file in the shared folder of a node of the job that still has the line in it."""
+    """The name of a file on a node of the job, in `shared`, that still contains the line."""
     nodes = Pool(job._connection, job.pool_id).nodes
     for row in job.preparations:
         files = nodes[row.node_id].files
@@ -141,22 +139,22 @@ def _one_preparation(job: Job) -> str | Missing:
     if len(nodes) > 1:
         return Missing(
             f"{len(nodes)} nodes were prepared.",
-            "A node that is given no task of the job is not prepared. How could a node be kept "
-            "from getting one?",
-            "Nodes have a verb for it, and one that takes it back: look what pool.nodes[...] can.",
+            "A node that is given no task of the job is not prepared. How can you keep tasks away "
+            "from a node?",
+            "A node has a method for that, and one that undoes it: look at pool.nodes[...].",
         )
     if Pool(job._connection, job.pool_id).current_dedicated_nodes < 2:
         return Missing(
-            "the pool of this job has no second node that could have been prepared.",
-            "The pool of two nodes is to keep both.",
-            "Nodes have a verb that keeps tasks away: look what pool.nodes[...] can.",
+            "the pool of this job has no second node.",
+            "The pool must keep its two nodes.",
+            "A node has a method that keeps tasks away: look at the methods of pool.nodes[...].",
         )
-    return "four tasks and more ran on one node, and only that one was prepared."
+    return "all tasks ran on one node, and only that node was prepared."
 
 
 def _no_preparation() -> Missing:
     return Missing(
         "the job has no preparation task.",
-        "create_job takes it by name.",
-        "job_preparation_task=, a command line or a bl.JobPreparationTask.",
+        "create_job has a parameter for it.",
+        "It is job_preparation_task=, and takes a command line or a bl.JobPreparationTask.",
     )

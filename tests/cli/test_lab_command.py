@@ -54,7 +54,7 @@ def test_lab_lists_the_lessons(started: list[list[str]]) -> None:
     result = run("--list")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0] == "00  Start here: the whole story in five cells"
+    assert lines[0] == "00  Start here: the whole story in five steps"
     assert "13  From lab to Azure" in lines
     assert len(lines) == len(list((CHECKOUT / "notebooks").glob("*.ipynb")))
     assert started == []

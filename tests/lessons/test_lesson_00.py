@@ -26,8 +26,8 @@ def test_00_1_with_the_id_of_the_node_is_right(job: bl.Job) -> None:
 @pytest.mark.parametrize(
     ("command_line", "hint"),
     [
-        ("echo $AZ_BATCH_NODE_ID", "Who puts the value in"),
-        ("/bin/sh -c 'echo AZ_BATCH_NODE_ID'", "Who puts the value in"),
+        ("echo $AZ_BATCH_NODE_ID", "does not replace $AZ_BATCH_NODE_ID"),
+        ("/bin/sh -c 'echo AZ_BATCH_NODE_ID'", "does not replace $AZ_BATCH_NODE_ID"),
         ("/bin/sh -c 'echo $AZ_BATCH_POOL_ID'", "in the environment of the task"),
         ("/bin/true", "in the environment of the task"),
     ],
@@ -49,7 +49,7 @@ def test_00_2_with_exit_code_3_is_right(job: bl.Job) -> None:
 
 @pytest.mark.parametrize(
     ("command_line", "hint"),
-    [("exit 3", "no program named exit"), ("/bin/sh -c 'echo 3'", "printing 3 is something else")],
+    [("exit 3", "no program named exit"), ("/bin/sh -c 'echo 3'", "printing 3 does not set it")],
 )
 def test_00_2_of_a_wrong_answer_gives_its_hint(job: bl.Job, command_line: str, hint: str) -> None:
     assert hint in answered("00-2", job, command_line).hint
@@ -61,7 +61,7 @@ def test_00_3_asks_for_tasks_then_for_the_end_and_is_then_right(job: bl.Job) -> 
     assert lessons.check("00-3", job).text == "the job has 3 tasks; it should have 5 or more."
     job.create_tasks(["/bin/true"] * 2)
     job.tasks.wait()
-    assert "until somebody ends it" in lessons.check("00-3", job).hint
+    assert "until you end it" in lessons.check("00-3", job).hint
     job.terminate()
     job.wait()
     assert lessons.check("00-3", job).is_right

@@ -56,10 +56,10 @@ def test_01_2_with_nodes_that_stay_for_their_tasks_is_right(lab: bl.SimulatedLab
     ("after", "resize", "hint"),
     [
         ("20s", {}, "end with one"),
-        ("20s", {"node_deallocation_option": "requeue"}, "when you say nothing"),
-        ("20s", {"node_deallocation_option": "terminate"}, "not the work"),
+        ("20s", {"node_deallocation_option": "requeue"}, "by default"),
+        ("20s", {"node_deallocation_option": "terminate"}, "but loses work"),
         ("20s", {"node_deallocation_option": "retaineddata"}, "more than tasks"),
-        ("1h", {"node_deallocation_option": "taskcompletion"}, "Move the clock"),
+        ("1h", {"node_deallocation_option": "taskcompletion"}, "move the clock"),
     ],
 )
 def test_01_2_of_a_wrong_answer_gives_its_hint(
@@ -83,7 +83,7 @@ def test_01_2_after_an_earlier_try_with_the_same_pool_is_right(lab: bl.Simulated
     job.tasks.wait()
     assert lessons.check("01-2", pool, job).is_right
     other = lab.create_pool("other", target_dedicated_nodes=4)
-    assert "the one that works" in lessons.check("01-2", other, job).hint
+    assert "the one that runs the job" in lessons.check("01-2", other, job).hint
 
 
 def test_01_2_before_the_resize_is_over_says_how_to_wait(lab: bl.SimulatedLab) -> None:
@@ -120,10 +120,10 @@ def test_01_3_with_the_file_on_each_node_is_right(lab: bl.SimulatedLab) -> None:
             2,
             "for the first task",
         ),
-        (None, 2, "takes it by name"),
+        (None, 2, "has a parameter for it"),
         ("echo saw > $AZ_BATCH_NODE_SHARED_DIR/tools.txt", 2, "not started by a shell"),
         ("/bin/sh -c 'exit 1'", 2, "startup/stderr.txt"),
-        ("/bin/sh -c 'echo saw > tools.txt'", 2, "a variable of its own"),
+        ("/bin/sh -c 'echo saw > tools.txt'", 2, "holds the path of the shared folder"),
         ("/bin/true", 1, "There should be two"),
     ],
 )

@@ -29,7 +29,7 @@ def test_02_1_with_a_file_and_a_word_is_right(lab: bl.SimulatedLab, pool: bl.Poo
     ("command_line", "hint"),
     [
         ("echo 42 > result.txt", "not started by a shell"),
-        ("/bin/sh -c 'echo 42 > result.txt; echo well >&2; exit 1'", "say on stderr"),
+        ("/bin/sh -c 'echo 42 > result.txt; echo well >&2; exit 1'", "print on stderr"),
         ("/bin/sh -c 'echo 42; echo well >&2'", "shows what is there"),
         ("/bin/sh -c 'echo 42 > result.txt; echo well'", "should have gone"),
         ("/bin/sh -c 'echo 42 > result.txt'", "Two streams"),
@@ -52,9 +52,9 @@ def test_02_2_with_a_limit_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None
 @pytest.mark.parametrize(
     ("command_line", "constraints", "hint"),
     [
-        ("/bin/sh -c 'sleep 2'", None, "as it is"),
+        ("/bin/sh -c 'sleep 2'", None, "unchanged"),
         (HANGS, None, "one of the constraints"),
-        (HANGS, limit("10s"), "Two seconds"),
+        (HANGS, limit("10s"), "asks for two seconds"),
         (HANGS, limit("1h"), "task.wait()"),
     ],
 )
@@ -88,8 +88,8 @@ def test_02_3_with_a_number_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> Non
     ("command_line", "hint"),
     [
         ("env | grep -c ^AZ_BATCH", "not started by a shell"),
-        ("/bin/sh -c 'env'", "how could they be counted"),
-        ("/bin/sh -c 'echo 99'", "Only names that begin"),
+        ("/bin/sh -c 'env'", "How can you count them"),
+        ("/bin/sh -c 'echo 99'", "Count only the names that begin"),
     ],
 )
 def test_02_3_of_a_wrong_answer_gives_its_hint(

@@ -33,19 +33,19 @@ def test_03_1_with_a_retried_preparation_is_right(lab: bl.SimulatedLab, pool: bl
 @pytest.mark.parametrize(
     ("preparation", "more", "hint"),
     [
-        (FLAKY, {}, "tried once, unless"),
+        (FLAKY, {}, "tried only once"),
         (
             FLAKY,
             {"constraints": bl.JobConstraints(max_task_retry_count=3)},
-            "The constraints of a job are for its tasks.",
+            "The constraints of a job apply to its tasks.",
         ),
         ("/bin/true", {}, "Keep the command line"),
         (
             bl.JobPreparationTask(command_line=FLAKY, wait_for_success=False),
             {},
-            "may not have been ready",
+            "may not have been prepared",
         ),
-        (None, {}, "takes it by name"),
+        (None, {}, "has a parameter for it"),
     ],
 )
 def test_03_1_of_a_wrong_answer_gives_its_hint(
@@ -74,16 +74,16 @@ def test_03_2_with_data_brought_and_cleared_is_right(lab: bl.SimulatedLab, pool:
 @pytest.mark.parametrize(
     ("job", "hint"),
     [
-        ({"job_preparation_task": None, "job_release_task": None}, "takes it by name"),
-        ({"job_release_task": None}, "stays on the node until"),
+        ({"job_preparation_task": None, "job_release_task": None}, "has a parameter for it"),
+        ({"job_release_task": None}, "stays on the node until something deletes it"),
         ({"job_release_task": f"rm {SCENE}"}, "not started by a shell"),
         ({"job_preparation_task": f"echo a scene > {SCENE}"}, "not started by a shell"),
         ({"count": 2}, "takes a list of command lines"),
         ({"read": "$AZ_BATCH_NODE_SHARED_DIR/other.txt"}, "Look at the stderr"),
-        ({"job_release_task": "/bin/sh -c 'exit 1'"}, "has its exit code"),
-        ({"job_release_task": "/bin/true"}, "not always taken away"),
-        ({"job_preparation_task": f"/bin/sh -c 'echo scene > {SCENE}'"}, "prints that file"),
-        ({"read": f"{SCENE} > copy"}, "prints that file"),
+        ({"job_release_task": "/bin/sh -c 'exit 1'"}, "shows its exit code"),
+        ({"job_release_task": "/bin/true"}, "without deleting what the preparation wrote"),
+        ({"job_preparation_task": f"/bin/sh -c 'echo scene > {SCENE}'"}, "must print that file"),
+        ({"read": f"{SCENE} > copy"}, "must print that file"),
     ],
 )
 def test_03_2_of_a_wrong_answer_gives_its_hint(
@@ -122,7 +122,7 @@ def test_03_3_on_one_node_is_right_and_on_two_asks_how_to_keep_one_out(
     wide = bring(lab)
     answer = lessons.check("03-3", wide)
     assert answer.text == "2 nodes were prepared."
-    assert "kept from getting one" in answer.hint
+    assert "keep tasks away from a node" in answer.hint
     next(iter(pool.nodes.values())).disable_scheduling()
     narrow = lab.create_job("narrow", pool, job_preparation_task="/bin/true")
     narrow.create_tasks(["/bin/true"] * 4)

@@ -59,7 +59,7 @@ def test_check_gives_another_hint_when_the_same_is_missing_again(
     prepared = lab.create_job("prepared", pool, job_preparation_task="/bin/true")
     other = lessons.check("03-1", prepared)  # another mistake begins with its first hint
     assert other.text == "no node was prepared."
-    assert other.hint.startswith("A preparation runs where")
+    assert other.hint.startswith("A node is prepared when")
 
 
 def test_check_after_the_lab_was_closed_says_so(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
