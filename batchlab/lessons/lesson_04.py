@@ -15,13 +15,13 @@ TOOLS = "shared/tools.txt"
 VERSION = "shared/version.txt"
 
 
-@exercise("04-1", "A start task that bears a reboot", Pool)
+@exercise("04-1", "A start task that is safe to rerun", Pool)
 def _equipped(pool: Pool) -> str | Missing:
     if pool.start_task is None:
         return Missing(
             "the pool has no start task.",
-            "create_pool takes it by name.",
-            "start_task=, a command line or a bl.StartTask.",
+            "create_pool has a parameter for it.",
+            "It is start_task=, and takes a command line or a bl.StartTask.",
         )
     return shell_wanted(_line_once(pool), start_task=pool.start_task.command_line)
 
@@ -31,15 +31,15 @@ def _line_once(pool: Pool) -> str | Missing:
     if len(nodes) < 2 or any(node.state != "idle" for node in nodes):
         return Missing(
             f"the nodes are not ready: {pool.nodes!r}.",
-            "Two are asked for; and a node needs time to start.",
-            "pool.nodes.wait('idle'). If a start task failed: node.start_task_info has its exit "
-            "code.",
+            "The exercise asks for two nodes, and a node needs time to start.",
+            "pool.nodes.wait('idle') waits for them. If a start task failed, node.start_task_info "
+            "shows its exit code.",
         )
     if not any(_starts(pool, node.id) > 1 for node in nodes):
         return Missing(
             "no node was rebooted.",
-            "The first time is easy.",
-            "node.reboot(), and then node.wait('idle').",
+            "The line must be there exactly once after the start task has run twice.",
+            "Call node.reboot(), and then node.wait('idle').",
         )
     for node in nodes:
         try:
@@ -49,21 +49,21 @@ def _line_once(pool: Pool) -> str | Missing:
         count = lines.count("renderer")
         if count > 1:
             return Missing(
-                f"the line is there {count} times.",
-                "The start task ran again, and did again what it had done.",
-                "It can look first, or write the whole file instead of adding to it.",
+                f"the line is there {count} times on a node.",
+                "The start task ran again after the reboot, and added the line again.",
+                "It can check first, or write the whole file instead of adding to it.",
             )
         if count < 1:
             return Missing(
-                f"on a node {TOOLS} does not have the line.",
-                "What the start task writes, and where, is for you to say.",
-                "$AZ_BATCH_NODE_SHARED_DIR/tools.txt is the file, in a shell.",
+                f"{TOOLS} does not contain the line on every node.",
+                "Which text does your start task write, and into which file?",
+                "In a shell, the path of the file is $AZ_BATCH_NODE_SHARED_DIR/tools.txt.",
             )
     return "the start task ran again, and the line is there once."
 
 
 def _starts(pool: Pool, node_id: str) -> int:
-    """How often the start task of a node has begun."""
+    """How often the start task of a node has started."""
     return sum(
         change.kind == "starttask" and change.state == "running" and change.node_id == node_id
         for change in _hooks(pool)
@@ -74,13 +74,13 @@ def _hooks(thing: Handle) -> list[HookChanged]:
     return [change for change in history(thing) if isinstance(change, HookChanged)]
 
 
-@exercise("04-2", "Prepared once, in spite of a reboot", Job)
+@exercise("04-2", "Prepared once, despite a reboot", Job)
 def _prepared_once(job: Job) -> str | Missing:
     if job.job_preparation_task is None:
         return Missing(
             "the job has no preparation task.",
-            "create_job takes it by name.",
-            "job_preparation_task=bl.JobPreparationTask(command_line=..., ...).",
+            "create_job has a parameter for it.",
+            "It is job_preparation_task=bl.JobPreparationTask(command_line=..., ...).",
         )
     waiting = unfinished(job, least=2)
     if waiting:
@@ -88,16 +88,16 @@ def _prepared_once(job: Job) -> str | Missing:
     nodes = {view.node_id for view in job.tasks.views()}
     if len(nodes) > 1:
         return Missing(
-            f"its tasks ran on {len(nodes)} nodes.",
-            "Then it has to be prepared on each of them.",
-            "A pool with one node, or disable_scheduling() for the others.",
+            f"the tasks of the job ran on {len(nodes)} nodes.",
+            "A job is prepared on each node that runs one of its tasks.",
+            "Use a pool with one node, or disable_scheduling() on the others.",
         )
     begin, end = span(job)
     if not _rebooted_between(job, nodes.pop() or "", begin, end):
         return Missing(
-            "the node was not rebooted between its tasks.",
-            "One task, then the reboot, then the other task.",
-            "node.reboot(), and node.wait('idle') before the second task is created.",
+            "the node was not rebooted between the tasks.",
+            "First run one task, then reboot the node, then run the other task.",
+            "Call node.reboot() and node.wait('idle') before you create the second task.",
         )
     runs = sum(
         change.state == "running" and change.kind == "jobpreparation"
@@ -107,8 +107,8 @@ def _prepared_once(job: Job) -> str | Missing:
     if runs > 1:
         return Missing(
             f"the preparation ran {runs} times.",
-            "Look at the section 'A reboot': a job can say that once is enough.",
-            "rerun_on_node_reboot_after_success, of bl.JobPreparationTask.",
+            "See the section 'A reboot': a job can say that one run is enough.",
+            "Look at rerun_on_node_reboot_after_success of bl.JobPreparationTask.",
         )
     return "the node was rebooted, and the preparation did not run again."
 
@@ -123,12 +123,12 @@ def _rebooted_between(job: Job, node_id: str, begin: float, end: float) -> bool:
     )
 
 
-@exercise("04-3", "A new version, and nobody is disturbed", Pool, Job)
+@exercise("04-3", "A new version, without disturbing a job", Pool, Job)
 def _rolled(pool: Pool, job: Job) -> str | Missing:
     if job.pool_id.lower() != pool.id.lower():
         return Missing(
             "the job runs on another pool.",
-            "Create it on the pool rolling.",
+            "Create the job on the pool rolling.",
             f"The pool of this job is {job.pool_id!r}.",
         )
     waiting = unfinished(job, least=6)
@@ -138,28 +138,28 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
     old = sum(version != "2" for version in versions)
     if old and pool.start_task is not None and "1" in pool.start_task.command_line:
         return Missing(
-            f"{old} of {len(versions)} nodes have another version than 2.",
-            "What a node does when it starts is the pool's to say, and a pool can be updated.",
-            "pool.update(start_task=...).",
+            f"{old} of {len(versions)} nodes do not have version 2.",
+            "The pool defines what its nodes do when they start, and you can update a pool.",
+            "Call pool.update(start_task=...).",
         )
     if old:
         return Missing(
-            f"{old} of {len(versions)} nodes have another version than 2.",
+            f"{old} of {len(versions)} nodes do not have version 2.",
             "When does a start task run?",
-            "node.reboot(...), of each node; and some time.",
+            "Call node.reboot(...) for each node, and give the nodes some time.",
         )
     if sent_back(job):
         return Missing(
-            f"{len(sent_back(job))} runs were cut short, and had to be repeated.",
-            "A reboot sends tasks back to the queue, if it is not told to wait for them.",
-            "node.reboot takes a node_reboot_option.",
+            f"{len(sent_back(job))} runs were interrupted and had to be repeated.",
+            "A reboot sends tasks back to the queue, unless you ask it to wait for them.",
+            "node.reboot has a parameter node_reboot_option.",
         )
     begin, end = span(job)
     if not any(begin < change.at < end and change.kind == "starttask" for change in _hooks(pool)):
         return Missing(
-            "no node started anew while the job was running.",
-            "Begin the job first. When its tasks run, bring the new version.",
-            "create_tasks, then lab.advance('30s'), then the reboots.",
+            "no node was restarted while the job was running.",
+            "Start the job first. Bring the new version while its tasks are running.",
+            "First create_tasks, then lab.advance('30s'), then the reboots.",
         )
     return "both nodes have version 2, and no task ran twice."
 

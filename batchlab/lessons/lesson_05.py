@@ -17,23 +17,25 @@ def _persistent(task: Task) -> str | Missing:
         return waiting
     retries = task.retry_count
     if task.result == "success" and retries > 1:
-        return f"it succeeded after {retries} retries."
+        return f"the task succeeded after {retries} retries."
     if task.result == "success":
         return Missing(
-            "it succeeded at the first try." if not retries else "it failed only once.",
-            "Give it the command line stubborn, as it is.",
-            "create_task(id, stubborn, ...).",
+            "the task succeeded at the first try."
+            if not retries
+            else "the task failed only once.",
+            "Use the variable stubborn as its command line, unchanged.",
+            "Call create_task(id, stubborn, ...).",
         )
     if task.exit_code is None:
         return Missing(
-            "it was ended before its program was.",
-            "Let it fail by itself.",
-            "No terminate: create the task, and wait for it.",
+            "the task was ended before its program was done.",
+            "Let it fail by itself; the service retries it.",
+            "Do not call terminate: create the task, and wait for it.",
         )
     return Missing(
-        f"it failed after {_retries(retries)}.",
-        "How often is a task tried again that says nothing about it?",
-        "constraints=bl.TaskConstraints(...); it fails twice, so how many more tries are needed?",
+        f"the task failed after {_retries(retries)}.",
+        "By default a task is not retried. How can you allow it retries?",
+        "Use constraints=bl.TaskConstraints(...). It fails twice: how many retries does it need?",
     )
 
 
@@ -56,16 +58,16 @@ def _diamond(job: Job) -> str | Missing:
         parents = views[name].depends_on
         if parents is None:
             return Missing(
-                f"{name!r} waits for nobody.",
-                "The order in which tasks happen to run is not a promise.",
-                "depends_on=, a list of ids.",
+                f"{name!r} does not wait for any task.",
+                "The service does not promise to run tasks in the order in which you create them.",
+                "create_task has a parameter depends_on, a list of ids.",
             )
         if before not in parents.task_ids:
             return Missing(
                 f"{name!r} does not wait for {before!r}.",
-                "A task waits for those that it names, and for no others. That they came in the "
-                "right order may have been luck.",
-                "depends_on takes all of them.",
+                "A task waits only for the tasks that it names. That they ran in the right order "
+                "may have been luck.",
+                "List all of them in depends_on.",
             )
     waiting = unfinished(job)
     if waiting:
@@ -73,13 +75,13 @@ def _diamond(job: Job) -> str | Missing:
     if next(iter(views)) != "cut":
         return Missing(
             "the order is right, but 'cut' was not created first.",
-            "May a task wait for tasks that are not there yet? Try it.",
-            "Create 'cut' before the others; it takes a new job.",
+            "Can a task wait for tasks that do not exist yet? Try it.",
+            "Create 'cut' before the others, in a new job.",
         )
-    return "model, frames, cut: each began when what it needs was done."
+    return "model, frames, cut: each task started when the tasks before it were done."
 
 
-@exercise("05-3", "A failure that is none", Job)
+@exercise("05-3", "A failure that blocks nothing", Job)
 def _quiet(job: Job) -> str | Missing:
     views = {view.id: view for view in job.tasks.views()}
     probe, report = views.get("probe"), views.get("report")
@@ -93,31 +95,31 @@ def _quiet(job: Job) -> str | Missing:
         return Missing(
             f"'probe' is {probe.state}.",
             "job.tasks.wait() waits for both.",
-            "Ask it why: explain().",
+            "To see why: job.tasks['probe'].explain().",
         )
     if probe.exit_code != 1:
         return Missing(
             f"'probe' ended with exit code {probe.exit_code}.",
-            "Its command line is just: breaks.",
-            "Without a shell around it, and without changing its exit code.",
+            "Its command line must be just: breaks.",
+            "Do not put a shell around it, and do not change its exit code.",
         )
     parents = report.depends_on
     if parents is None or "probe" not in parents.task_ids:
         return Missing(
             "'report' does not wait for 'probe'.",
-            "It is to run after it.",
-            'depends_on=["probe"].',
+            "The report must run after the probe.",
+            'Use depends_on=["probe"].',
         )
     if report.state == "active":
         return Missing(
             "'report' waits, because 'probe' failed.",
-            "What follows from an exit code is said where the task is created that ends with it.",
-            "exit_conditions= of 'probe'; look at the section 'What an exit code means'.",
+            "The task that ends with an exit code says what should happen next.",
+            "Use exit_conditions= of 'probe'; see the section 'What an exit code means'.",
         )
     if report.result != "success":
         return Missing(
-            f"'report' is {report.state}, and should succeed.",
-            "Was it given a program that works, and time to do so?",
-            "job.tasks.wait().",
+            f"'report' is {report.state}, but it should have succeeded.",
+            "Does it run a program that works, and did it have enough time?",
+            "job.tasks.wait() waits for it.",
         )
-    return "exit code 1 let the report run."
+    return "the report ran although the probe ended with exit code 1."

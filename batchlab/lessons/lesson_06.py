@@ -1,4 +1,4 @@
-"""Checks of lesson 06: nodes that are lost, and tasks that bear it."""
+"""Checks of lesson 06: lost nodes, and tasks that are safe to rerun."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _paid_once(task: Task) -> str | Missing:
     if not any(fold(change.task_id) == fold(task.id) for change in sent_back(job)):
         return Missing(
             "the task ran only once.",
-            "Once is easy. The node should be rebooted in between.",
-            "run_and_reboot does that after 30 seconds; let the task take longer.",
+            "Reboot the node while the task is running.",
+            "run_and_reboot does that after 30 seconds, so the task must take longer.",
         )
     node = Node(task._connection, job.pool_id, task.node_id or "")
     try:
@@ -29,17 +29,17 @@ def _paid_once(task: Task) -> str | Missing:
     except NotFound:
         return Missing(
             f"there is no shared/{job.view().id}.txt on the node.",
-            "The variable book names the file of the job.",
-            "The careless command line is not far from it.",
+            "The variable book holds the path of the file.",
+            "Start from the command line of the careless job.",
         )
     count = sum(line.strip() == "paid 10" for line in lines)
     if count != 1:
         return Missing(
-            f"the line is there {count} times.",
-            "One > in the careless line is too many."
+            f"the line is there {count} times, not once.",
+            "Which part of the careless command line appends to the file?"
             if count > 1
-            else "The line should be: paid 10.",
-            "What if the file is written anew each time? (Try it in a new job.)",
+            else "The line must be: paid 10.",
+            "What if each run overwrites the file? (Try it in a new job.)",
         )
     return "the task ran twice, and paid once."
 
@@ -53,20 +53,20 @@ def _survived(job: Job) -> str | Missing:
     if not taken:
         return Missing(
             "no node of the pool was taken away.",
-            "Nodes have a verb with which you can play the cloud.",
-            "node.preempt(), of a spot node; the pool needs target_low_priority_nodes.",
+            "You can play the cloud: a node has a method for it.",
+            "Call node.preempt() on a spot node; the pool needs target_low_priority_nodes.",
         )
     if not any(change.at >= min(taken) for change in sent_back(job)):
         return Missing(
-            "the node that was taken did not work for this job.",
-            "Move the clock until the tasks run, then take a node.",
-            "lab.advance('30s') between create_tasks and preempt.",
+            "the node was not running a task of this job when it was taken.",
+            "Move the clock forward until the tasks run, then take a node.",
+            "Call lab.advance('30s') between create_tasks and preempt.",
         )
     failed = len(job.tasks.filter(result="failure"))
     if failed:
         return Missing(
             f"{failed} of the tasks failed.",
-            "A lost node fails no task. What else did?",
-            "Look at failure_info of one.",
+            "The loss of a node does not make a task fail. What else did?",
+            "Look at the failure_info of one of them.",
         )
-    return "a node was taken while it worked, and no work is missing."
+    return "a node was taken while it was working, and all tasks succeeded."

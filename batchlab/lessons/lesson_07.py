@@ -18,9 +18,9 @@ def _overtaken(first: Job, second: Job) -> str | Missing:
     created = Jobs(first._connection).ids()
     if created.index(first.view().id) > created.index(second.view().id):
         return Missing(
-            "the second of the two was created first.",
-            "Give them in the order of their creation.",
-            "lessons.check('07-1', first, second).",
+            "the second job that you passed was created first.",
+            "Pass the jobs in the order of their creation.",
+            "Call lessons.check('07-1', first, second), with the older job first.",
         )
     _, end = span(second)
     early = sum(
@@ -29,11 +29,11 @@ def _overtaken(first: Job, second: Job) -> str | Missing:
     )
     if early > 4:
         return Missing(
-            f"{early} tasks of the first job were done before the second job was.",
-            "Jobs of the same priority take turns.",
-            "priority= of create_job, or job.update(priority=...).",
+            f"{early} tasks of the first job were done before the whole second job.",
+            "Jobs of the same priority take turns. What puts one job before the other?",
+            "Use priority= of create_job, or job.update(priority=...).",
         )
-    return f"only {early} tasks of the first job were done when the second one was through."
+    return f"only {early} tasks of the first job were done when the second job finished."
 
 
 @exercise("07-2", "Two at a time", Job)
@@ -44,24 +44,24 @@ def _modest(job: Job) -> str | Missing:
     most = most_at_once(job)
     if most > 2:
         return Missing(
-            f"{most} of its tasks ran at the same time.",
-            "Four nodes were free. What holds a job back?",
-            "create_job takes max_parallel_tasks.",
+            f"{most} of the tasks ran at the same time.",
+            "Four nodes were free. What limits a job?",
+            "create_job has a parameter max_parallel_tasks.",
         )
     if Pool(job._connection, job.pool_id).current_dedicated_nodes < 3:
         return Missing(
-            "its pool has no nodes for more than two tasks.",
-            "In a pool with four nodes something else has to hold the job back.",
-            "create_job takes max_parallel_tasks, and pool.",
+            "the pool of the job has no nodes for more than two tasks.",
+            "Use the pool with four nodes, and limit the job itself.",
+            "Pass pool and max_parallel_tasks to create_job.",
         )
     nodes = len({view.node_id for view in job.tasks.views()})
     if most < 2:
         return Missing(
-            f"only {most} ran at a time, on {nodes} node{'s' * (nodes != 1)}.",
-            "Two may.",
-            "max_parallel_tasks=2, and a pool with two nodes or more.",
+            f"only {most} task ran at a time, on {nodes} node{'s' * (nodes != 1)}.",
+            "Two tasks may run at the same time.",
+            "Use max_parallel_tasks=2 and a pool with at least two nodes.",
         )
-    return "two of its tasks ran at a time, never more."
+    return "two of the tasks ran at the same time, and never more."
 
 
 @exercise("07-3", "Make room", Job, Job)
@@ -76,27 +76,27 @@ def _made_room(moved: Job, urgent: Job) -> str | Missing:
     if begin - came > 1:
         return Missing(
             f"the second job waited {begin - came:.0f} seconds.",
-            "Does it go first, and may the other one's tasks be stopped?",
-            "Both are needed: priority= of one, allow_task_preemption= of the other.",
+            "Does it have the higher priority, and may the tasks of the other job be stopped?",
+            "You need both: priority= on one job, allow_task_preemption= on the other.",
         )
     if not sent_back(moved):
         return Missing(
-            "no task had to make room.",
-            "Let the first job be at work on all nodes before the second one comes.",
-            "Four tasks, then lab.advance('30s'), then the second job.",
+            "no task of the first job had to make room.",
+            "The first job must be running on all nodes before you create the second.",
+            "Create four tasks, then call lab.advance('30s'), then create the second job.",
         )
     if len(moved.tasks.filter(result="failure")) or len(urgent.tasks.filter(result="failure")):
         return Missing(
             "some of the tasks failed.",
-            "Nothing has to be terminated by hand.",
+            "You do not have to terminate anything yourself.",
             "Tasks that make room are queued again, and run later.",
         )
-    return "tasks made room, and were run again."
+    return "tasks of the first job made room, and ran again later."
 
 
 def _elsewhere() -> Missing:
     return Missing(
         "the jobs run in different pools.",
-        "There is nothing to decide between jobs that never meet.",
-        "Create both with the same pool.",
+        "Jobs in different pools do not compete for nodes.",
+        "Create both jobs in the same pool.",
     )

@@ -46,14 +46,14 @@ def test_04_1_with_the_line_once_is_right(lab: bl.SimulatedLab, start_task: str)
 @pytest.mark.parametrize(
     ("start_task", "more", "hint"),
     [
-        (None, {}, "takes it by name"),
+        (None, {}, "has a parameter for it"),
         (f"echo renderer > {TOOLS}", {}, "not started by a shell"),
-        (f"/bin/sh -c 'echo renderer > {TOOLS}'", {"count": 1}, "Two are asked for"),
+        (f"/bin/sh -c 'echo renderer > {TOOLS}'", {"count": 1}, "asks for two nodes"),
         (f"/bin/sh -c 'echo renderer > {TOOLS}; exit 1'", {}, "a node needs time"),
-        (f"/bin/sh -c 'echo renderer > {TOOLS}'", {"reboot": False}, "The first time is easy"),
-        (f"/bin/sh -c 'echo renderer >> {TOOLS}'", {}, "did again what it had done"),
-        (f"/bin/sh -c 'echo brush > {TOOLS}'", {}, "is for you to say"),
-        ("/bin/sh -c 'echo renderer > tools.txt'", {}, "is for you to say"),
+        (f"/bin/sh -c 'echo renderer > {TOOLS}'", {"reboot": False}, "exactly once"),
+        (f"/bin/sh -c 'echo renderer >> {TOOLS}'", {}, "added the line again"),
+        (f"/bin/sh -c 'echo brush > {TOOLS}'", {}, "into which file"),
+        ("/bin/sh -c 'echo renderer > tools.txt'", {}, "into which file"),
     ],
 )
 def test_04_1_of_a_wrong_answer_gives_its_hint(
@@ -95,12 +95,12 @@ def test_04_2_with_one_preparation_is_right(lab: bl.SimulatedLab) -> None:
 @pytest.mark.parametrize(
     ("changed", "hint"),
     [
-        ({"rerun": True}, "a job can say that once is enough"),
-        ({"preparation": False}, "takes it by name"),
-        ({"then": ""}, "then the reboot, then the other task"),
-        ({"then": "reimage"}, "then the reboot, then the other task"),
+        ({"rerun": True}, "a job can say that one run is enough"),
+        ({"preparation": False}, "has a parameter for it"),
+        ({"then": ""}, "then reboot the node, then run the other"),
+        ({"then": "reimage"}, "then reboot the node, then run the other"),
         ({"after": 0}, "takes a list of command lines"),
-        ({"count": 2}, "prepared on each of them"),
+        ({"count": 2}, "prepared on each node"),
     ],
 )
 def test_04_2_of_a_wrong_answer_gives_its_hint(
@@ -119,7 +119,7 @@ def test_04_2_with_both_tasks_before_the_reboot_asks_for_the_order(lab: bl.Simul
     job.tasks.wait()
     next(iter(pool.nodes.values())).reboot()
     lab.advance("10m")
-    assert "One task, then the reboot" in lessons.check("04-2", job).hint
+    assert "First run one task, then reboot" in lessons.check("04-2", job).hint
 
 
 def roll(
@@ -153,10 +153,10 @@ def test_04_3_with_reboots_that_wait_for_tasks_is_right(lab: bl.SimulatedLab) ->
 @pytest.mark.parametrize(
     ("changed", "hint"),
     [
-        ({"option": "requeue"}, "if it is not told to wait"),
-        ({"update": False}, "a pool can be updated"),
+        ({"option": "requeue"}, "unless you ask it to wait"),
+        ({"update": False}, "you can update a pool"),
         ({"reboot": False}, "When does a start task run?"),
-        ({"before": "1h"}, "Begin the job first"),
+        ({"before": "1h"}, "Start the job first"),
         ({"count": 4}, "takes a list of command lines"),
         ({"pool_id": "two"}, "on the pool rolling"),
     ],

@@ -37,16 +37,16 @@ def persist(lab: bl.SimulatedLab, command_line: str, retries: int) -> lessons.An
 
 
 def test_05_1_with_two_retries_is_right(lab: bl.SimulatedLab) -> None:
-    assert persist(lab, STUBBORN, 2).text == "it succeeded after 2 retries."
+    assert persist(lab, STUBBORN, 2).text == "the task succeeded after 2 retries."
 
 
 @pytest.mark.parametrize(
     ("command_line", "retries", "hint"),
     [
-        (STUBBORN, 0, "that says nothing about it"),
-        (STUBBORN, 1, "that says nothing about it"),
-        ("/bin/true", 2, "as it is"),
-        ("/bin/sh -c 'cat one && exit 0; echo tried > one; exit 1'", 2, "as it is"),
+        (STUBBORN, 0, "By default a task is not retried"),
+        (STUBBORN, 1, "By default a task is not retried"),
+        ("/bin/true", 2, "unchanged"),
+        ("/bin/sh -c 'cat one && exit 0; echo tried > one; exit 1'", 2, "unchanged"),
         ("sleep 3600", 2, "waits for it"),
     ],
 )
@@ -62,7 +62,7 @@ def test_05_1_reactivated_in_a_new_folder_each_time_asks_for_retries(lab: bl.Sim
         task.wait()
         task.reactivate()
     task.wait()
-    assert "that says nothing about it" in lessons.check("05-1", task).hint
+    assert "By default a task is not retried" in lessons.check("05-1", task).hint
 
 
 def test_05_1_ended_by_hand_asks_to_let_it_fail(lab: bl.SimulatedLab) -> None:
@@ -91,14 +91,14 @@ def test_05_2_with_the_cut_created_last_asks_to_create_it_first(lab: bl.Simulate
     for name in ("model", *FRAMES, "cut"):
         job.create_task(name, "work", depends_on=({"cut": FRAMES} | MODEL).get(name))
     job.tasks.wait()
-    assert "not there yet" in lessons.check("05-2", job).hint
+    assert "do not exist yet" in lessons.check("05-2", job).hint
 
 
 @pytest.mark.parametrize(
     ("needs", "without", "hint"),
     [
-        ({}, "", "is not a promise"),
-        (MODEL, "", "is not a promise"),
+        ({}, "", "does not promise"),
+        (MODEL, "", "does not promise"),
         (MODEL | {"cut": ["frame1"]}, "", "may have been luck"),
         ({"cut": FRAMES} | MODEL, "model", "should have the tasks"),
     ],
@@ -126,11 +126,11 @@ def test_05_3_with_exit_conditions_is_right(lab: bl.SimulatedLab) -> None:
 @pytest.mark.parametrize(
     ("more", "hint"),
     [
-        ({}, "where the task is created"),
+        ({}, "says what should happen next"),
         ({"report": None}, "Create both"),
-        ({"command_line": "/bin/sh -c 'breaks; exit 0'"}, "just: breaks"),
+        ({"command_line": "/bin/sh -c 'breaks; exit 0'"}, "must be just: breaks"),
         ({"command_line": "sleep 3600"}, "waits for both"),
-        ({"needs": None}, "to run after it"),
+        ({"needs": None}, "must run after the probe"),
         ({"conditions": SATISFY, "report": "breaks"}, "a program that works"),
     ],
 )

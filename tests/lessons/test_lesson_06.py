@@ -30,10 +30,10 @@ def test_06_1_with_a_file_written_anew_is_right(lab: bl.SimulatedLab) -> None:
 @pytest.mark.parametrize(
     ("command_line", "hint"),
     [
-        (f"/bin/sh -c 'echo paid 10 >> {BOOK}; render frame'", "is too many"),
-        (f"/bin/sh -c 'echo 10 > {BOOK}; render frame'", "The line should be"),
-        ("/bin/sh -c 'render frame'", "names the file"),
-        (f"/bin/sh -c 'echo paid 10 > {BOOK}'", "Once is easy"),
+        (f"/bin/sh -c 'echo paid 10 >> {BOOK}; render frame'", "appends to the file"),
+        (f"/bin/sh -c 'echo 10 > {BOOK}; render frame'", "The line must be"),
+        ("/bin/sh -c 'render frame'", "holds the path of the file"),
+        (f"/bin/sh -c 'echo paid 10 > {BOOK}'", "Reboot the node while"),
         ("sleep 3600", "waits for it"),
     ],
 )
@@ -59,7 +59,7 @@ def test_06_1_with_another_way_in_a_job_of_another_name_is_right(
 
 def test_06_1_without_a_reboot_gives_its_hint(lab: bl.SimulatedLab) -> None:
     command_line = f"/bin/sh -c 'echo paid 10 > {BOOK}; render frame'"
-    assert "Once is easy" in pay(lab, command_line, reboot=False).hint
+    assert "Reboot the node while" in pay(lab, command_line, reboot=False).hint
 
 
 def survive(
@@ -90,7 +90,7 @@ def test_06_2_with_all_nodes_lost_at_work_is_right(lab: bl.SimulatedLab) -> None
     [
         ("", "render frame", "play the cloud"),
         ("20m", "render frame", "Move the clock"),
-        ("20s", "/bin/sh -c 'render frame; exit 1'", "fails no task"),
+        ("20s", "/bin/sh -c 'render frame; exit 1'", "does not make a task fail"),
         ("20s", "sleep 3600", "waits for them"),
     ],
 )

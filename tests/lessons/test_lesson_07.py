@@ -51,13 +51,18 @@ def test_07_1_in_the_wrong_order_or_in_two_pools_gives_its_hint(
     three = lab.create_job("three", "other")
     three.create_tasks(["render"] * 12)
     three.tasks.wait()
-    assert "never meet" in lessons.check("07-1", one, three).hint
-    assert "never meet" in lessons.check("07-3", one, three).hint
+    assert "do not compete for nodes" in lessons.check("07-1", one, three).hint
+    assert "do not compete for nodes" in lessons.check("07-3", one, three).hint
 
 
 @pytest.mark.parametrize(
     ("most", "count", "hint"),
-    [(2, 8, ""), (-1, 8, "holds a job back"), (1, 8, "Two may."), (2, 3, "list of command lines")],
+    [
+        (2, 8, ""),
+        (-1, 8, "limits a job"),
+        (1, 8, "Two tasks may run"),
+        (2, 3, "list of command lines"),
+    ],
 )
 def test_07_2_is_right_with_a_limit_of_two_and_hints_at_others(
     lab: bl.SimulatedLab, farm: bl.Pool, most: int, count: int, hint: str
@@ -78,7 +83,7 @@ def test_07_2_in_a_pool_of_two_nodes_asks_for_what_holds_the_job_back(
     job = lab.create_job("modest", small)
     job.create_tasks(["render"] * 8)
     job.tasks.wait()
-    assert "something else" in lessons.check("07-2", job).hint
+    assert "limit the job itself" in lessons.check("07-2", job).hint
 
 
 def make_room(
@@ -105,9 +110,9 @@ def test_07_3_with_preemption_and_priority_is_right(lab: bl.SimulatedLab, farm: 
 @pytest.mark.parametrize(
     ("first", "second", "after", "hint"),
     [
-        ({}, FIRST, "20s", "may the other one's tasks be stopped"),
-        (YIELDS, {}, "20s", "Does it go first"),
-        (YIELDS, FIRST, "5m", "at work on all nodes"),
+        ({}, FIRST, "20s", "may the tasks of the other job be stopped"),
+        (YIELDS, {}, "20s", "Does it have the higher priority"),
+        (YIELDS, FIRST, "5m", "running on all nodes"),
     ],
 )
 def test_07_3_of_a_wrong_answer_gives_its_hint(
