@@ -1,7 +1,7 @@
-"""Ten simulated labs in which nothing runs, each for a reason of its own.
+"""Ten simulated labs in which nothing runs, each for a different reason.
 
-Each has a job ``work`` with three tasks that wait. What is wrong is made with the same verbs that
-anybody has, so `explain` finds it, and other verbs mend it.
+Each has a job ``work`` with three waiting tasks. The labs are broken with public methods only, so
+`explain` finds what is wrong, and other public methods repair it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from batchlab.lab import SimulatedLab
 __all__ = ["BROKEN", "TASKS", "broken"]
 
 TASKS = 3
-"""How many tasks the job has."""
+"""The number of tasks in the job."""
 
 
 def broken(exercise: str) -> SimulatedLab:
-    """Open a lab that is broken: for the exercises of lesson 12.
+    """Open the broken lab of an exercise of lesson 12.
 
     Parameters
     ----------

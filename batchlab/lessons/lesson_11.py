@@ -16,66 +16,66 @@ WIDE = 5
 def _roll_call(task: Task) -> str | Missing:
     settings = task.multi_instance_settings
     if settings is None or settings.number_of_instances != TEAM:
-        return _not_on(TEAM, "on_all_three gives both command lines, for a file of yours.")
+        return _not_on(TEAM, "on_all_three returns both command lines for a file of your own.")
     waiting = not_completed(task)
     if waiting:
         return Missing(
             waiting.what,
-            "If it runs and runs: does the coordination command come back? And does everybody "
-            "who is asked answer?",
-            "task.terminate() ends it; serve.log in the wd of each subtask tells what its service "
-            "has to say.",
+            "If it never ends: does the coordination command return? And does each node answer "
+            "when it is asked?",
+            "task.terminate() ends it; serve.log in the wd of each subtask has the messages of "
+            "its service.",
         )
     if task.exit_code != 0:
         return _failed(task)
     nodes = {task.node_id or "", *(row.node_id or "" for row in task.subtasks)}
-    told = {node for node in nodes if node in task.stdout}
-    if not told:
+    named = {node for node in nodes if node in task.stdout}
+    if not named:
         return Missing(
-            "the output of the primary has the id of no node.",
+            "the output of the primary does not have the id of any node.",
             "What does a node answer when it is asked? Now it is the number of its primes.",
-            "Let share return os.environ['AZ_BATCH_NODE_ID'], and print the answers; they have "
-            "no sum.",
+            "Let share return os.environ['AZ_BATCH_NODE_ID'], and print the answers without "
+            "adding them up.",
         )
-    if len(told) < TEAM:
+    if len(named) < TEAM:
         return Missing(
-            f"the output of the primary has the ids of {len(told)} of {TEAM} nodes.",
-            "The environment of the primary has its own id only. Who knows the others?",
-            "Each node has to be asked, as in the program that counts primes.",
+            f"the output of the primary has the ids of {len(named)} of {TEAM} nodes.",
+            "The environment of the primary has only its own id. Who knows the others?",
+            "Ask each node, as the program that counts primes does.",
         )
-    return "each of the three nodes has told its id."
+    return "each of the three nodes reported its id."
 
 
 @exercise("11-2", "Five nodes at once", Task)
 def _forecast(task: Task) -> str | Missing:
     settings = task.multi_instance_settings
     if settings is None or settings.number_of_instances != WIDE:
-        return _not_on(WIDE, "weather.multi_instance_settings are those of the first task.")
+        return _not_on(WIDE, "Use weather.multi_instance_settings, as the first task does.")
     if task.state != "completed":
         pool = Pool(task._connection, Job(task._connection, task.job_id).pool_id)
         codes = task.explain().codes
         if "NoInterNodeCommunication" in codes:
             return Missing(
-                "the nodes of its pool may not talk.",
-                "A pool says so when it is made, and cannot be changed later.",
-                "enable_inter_node_communication=True, in a pool of another name.",
+                "the nodes of its pool may not talk to each other.",
+                "This is set when a pool is created, and cannot be changed later.",
+                "Use enable_inter_node_communication=True in a pool with another id.",
             )
         if "NotOneSlot" in codes:
             return Missing(
                 f"a node of its pool has {pool.task_slots_per_node} slots.",
-                "Nodes that talk must run one task at a time.",
-                "Leave task_slots_per_node as it is without you.",
+                "Nodes that talk to each other must run one task at a time.",
+                "Leave task_slots_per_node at its default.",
             )
         if "TooFewNodes" in codes:
             return Missing(
                 f"its pool has {len(pool.nodes)} nodes.",
-                "How many does the task need, all at once?",
-                "pool.resize(...), or more target_dedicated_nodes.",
+                "How many does the task need at once?",
+                "Call pool.resize(...), or use a larger target_dedicated_nodes.",
             )
         return Missing(
             f"the task is {task.state}, not completed.",
-            "task.wait() moves the clock as far as it needs.",
-            "Ask it why: task.explain().",
+            "task.wait() advances the clock as far as needed.",
+            "To see why: task.explain().",
         )
     if task.exit_code != 0:
         return _failed(task)
@@ -84,7 +84,7 @@ def _forecast(task: Task) -> str | Missing:
 
 def _not_on(count: int, second_hint: str) -> Missing:
     return Missing(
-        f"that is no multi-instance task on {count} nodes.",
+        f"this is not a multi-instance task on {count} nodes.",
         "create_task takes multi_instance_settings.",
         second_hint,
     )
@@ -93,7 +93,7 @@ def _not_on(count: int, second_hint: str) -> Missing:
 def _failed(task: Task) -> Missing:
     return Missing(
         "the task failed.",
-        "A task on several nodes fails as one. What does it say on stderr?",
-        "print(task.stderr); failure_info tells whether it was a subtask of another node, and "
-        "task.subtask_files(1).text('stderr.txt') is what that one said.",
+        "A task on several nodes fails as a whole. What does it say on stderr?",
+        "Look at task.stderr. failure_info says whether a subtask on another node failed, and "
+        "task.subtask_files(1).text('stderr.txt') has its error messages.",
     )

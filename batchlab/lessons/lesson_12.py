@@ -1,7 +1,7 @@
-"""Checks of lesson 12: ten broken labs, to be mended.
+"""Checks of lesson 12: ten broken labs to repair.
 
-A lab is mended when the tasks that waited there are completed, with success: not others in their
-place. How it was done does not matter.
+A lab is repaired when its waiting tasks have completed successfully; other tasks instead of them
+do not count. How it was done does not matter.
 """
 
 from __future__ import annotations
@@ -21,70 +21,73 @@ SOON = timedelta(hours=12)
 HINTS = {
     "12-1": (
         "A pool without nodes",
-        "A pool has as many nodes as it is told to have. How many is this one told?",
-        "pool.resize(...).",
+        "A pool has as many nodes as its target says. What is the target of this one?",
+        "Call pool.resize(...).",
     ),
     "12-2": (
         "A job that is not active",
-        "Look at job.state. Which verb leads back from there?",
-        "The opposite of disable.",
+        "Look at job.state. Which method changes it back?",
+        "Use the opposite of disable.",
     ),
     "12-3": (
-        "Nodes that take nothing",
+        "Nodes that take no tasks",
         "Look at the scheduling_state of the nodes.",
-        "Each node has a verb that turns it on again; pool.nodes.values() are the nodes.",
+        "Each node has a method to turn scheduling on again; the nodes are pool.nodes.values().",
     ),
     "12-4": (
         "A job in the wrong place",
-        "Compare job.pool_id with lab.pools. What could be made, or changed, so that they agree?",
+        "Compare job.pool_id with lab.pools. What could you create or change to make them agree?",
         (
-            "Either a pool of that id comes to be, or the job is disabled, updated with another "
-            "pool_info, and enabled."
+            "Either create a pool with that id, or disable the job, update it with another "
+            "pool_info, and enable it."
         ),
     ),
     "12-5": (
         "A pool that gets no nodes",
-        "The error says how many nodes can be had. Who has them?",
+        "The error says how many nodes are available in all. Which pool has them?",
         (
-            "Make the other pool smaller, wait until it is steady, and ask again for yours: "
-            "a resize that has failed is over."
+            "Make the other pool smaller, wait until it is steady, and resize yours again: "
+            "a failed resize is not tried again."
         ),
     ),
     "12-6": (
         "Tasks that fit nowhere",
         (
-            "Slots are fixed when a pool is created, and so are those that a task needs. "
-            "But a job can change its pool."
+            "The slots of a node are fixed when the pool is created, and so are the slots that a "
+            "task needs. But a job can change its pool."
         ),
-        "Another pool with enough slots; then job.disable, job.update(pool_info=...), job.enable.",
+        (
+            "Create another pool with enough slots. Then use job.disable, "
+            "job.update(pool_info=...) and job.enable."
+        ),
     ),
     "12-7": (
         "Nodes that are out of service",
-        "What does startup/stderr.txt on a node say? A pool can be given another start task.",
-        "pool.update(start_task=...) holds for the next start of each node: reboot them.",
+        "What does startup/stderr.txt on a node say? You can give a pool another start task.",
+        "pool.update(start_task=...) takes effect when a node next starts: reboot the nodes.",
     ),
     "12-8": (
-        "Tasks that wait for nobody",
-        "Look at the depends_on of a task. Is there such a task, and did it succeed?",
-        "A task of that id may come later; with success, it lets the others go.",
+        "Tasks that wait in vain",
+        "Look at the depends_on of a task. Does the task that it names exist? Did it succeed?",
+        "You can still create a task with that id. When it succeeds, the others may run.",
     ),
     "12-9": (
         "Nodes that refuse a job",
         (
             "What does the preparation look for? Whose working directory is that? After a failed "
-            "preparation a node takes the job again when it was reimaged, and not before."
+            "preparation, a node does not take the job again until it is reimaged."
         ),
-        "Let the start task of the pool write the file, then node.reimage() each node.",
+        "Let the pool's start task write the file, then call node.reimage() on each node.",
     ),
     "12-10": (
         "A job behind another",
-        "Look at the priority of the jobs. Or at how many nodes there are, and could be.",
-        "job.update(priority=...) goes up to 1000; what runs already goes on to its end.",
+        "Look at the priority of the jobs, or at how many nodes there are and could be.",
+        "job.update(priority=...) takes up to 1000; tasks that already run are not stopped.",
     ),
 }
 
 
-def _mended(name: str, lab: BaseLab) -> str | Missing:
+def _repaired(name: str, lab: BaseLab) -> str | Missing:
     _, hint, second = HINTS[name]
     names = [f"frame{number}" for number in range(1, TASKS + 1)]
     try:
@@ -92,25 +95,25 @@ def _mended(name: str, lab: BaseLab) -> str | Missing:
         views = [job.tasks[name].view() for name in names]
     except NotFound:
         return Missing(
-            "the job 'work' is not what it was: its three tasks are gone.",
-            "Mend it, so that the tasks which wait can run; do not put others in their place.",
-            "lessons.broken(...) opens the lab anew, broken as before.",
+            "the three tasks that the job 'work' had are gone.",
+            "Repair the lab so that the waiting tasks can run; do not replace them with others.",
+            "To start over: lessons.broken(...) opens a new lab, broken as before.",
         )
     done = [view for view in views if view.state == "completed"]
     failed = [view for view in done if view.result == "failure"]
     if failed:
         return Missing(
             f"{len(failed)} of the tasks failed.",
-            "They should be completed with success. Were they terminated?",
-            "A task that failed can be reactivated: task.reactivate().",
+            "They should complete successfully. Were they terminated?",
+            "A failed task can be reactivated: task.reactivate().",
         )
     if len(done) == len(views):
         ends = [view.end_time - view.creation_time for view in done if view.end_time]
         if name == "12-10" and max(ends) > SOON:
             return Missing(
-                f"they waited {max(ends)}, until everybody else was done.", hint, second
+                f"they waited {max(ends)}, until all other tasks were done.", hint, second
             )
-        return "the three tasks that waited are completed."
+        return "the three waiting tasks are completed."
     return _still(job, hint, second)
 
 
@@ -119,11 +122,11 @@ def _still(job: Job, hint: str, second: str) -> Missing:
     if any(reason.lasting for reason in waiting.reasons):
         return Missing("the tasks wait, and nothing will change that: " + waiting[0], hint, second)
     return Missing(
-        "the tasks are not completed yet: " + (waiting[0] if waiting else "they run."),
-        f"If you have mended it, job.tasks.wait() waits for them. {hint}",
+        "the tasks are not completed yet: " + (waiting[0] if waiting else "they are running."),
+        f"If you have repaired the lab, job.tasks.wait() waits for them. {hint}",
         second,
     )
 
 
 for _name, (_title, _, _) in HINTS.items():
-    exercise(_name, _title, SimulatedLab)(partial(_mended, _name))
+    exercise(_name, _title, SimulatedLab)(partial(_repaired, _name))

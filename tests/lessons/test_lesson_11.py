@@ -46,9 +46,9 @@ def test_11_1_with_the_ids_of_all_nodes_is_right(lab: bl.SimulatedLab, talking: 
         ("/bin/true", None, "multi_instance_settings"),
         ("/bin/true", together(2), "multi_instance_settings"),
         ("/bin/sh -c 'echo 1634 1 1610'", together(3), "number of its primes"),
-        ("/bin/sh -c 'echo $AZ_BATCH_NODE_ID'", together(3), "its own id only"),
-        ("/bin/true", together(3, "sleep 36000"), "come back"),
-        ("/bin/true", together(3, "/bin/false"), "fails as one"),
+        ("/bin/sh -c 'echo $AZ_BATCH_NODE_ID'", together(3), "only its own id"),
+        ("/bin/true", together(3, "sleep 36000"), "does the coordination command return"),
+        ("/bin/true", together(3, "/bin/false"), "fails as a whole"),
     ],
 )
 def test_11_1_of_a_wrong_answer_gives_its_hint(
@@ -78,12 +78,12 @@ def test_11_2_on_five_nodes_that_may_talk_is_right(lab: bl.SimulatedLab) -> None
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ({"enable_inter_node_communication": False}, "says so when it is made"),
+        ({"enable_inter_node_communication": False}, "set when a pool is created"),
         ({"task_slots_per_node": 2}, "one task at a time"),
         ({"target_dedicated_nodes": 3}, "How many does the task need"),
         ({"count": 3}, "multi_instance_settings"),
-        ({"coordination": "/bin/false"}, "fails as one"),
-        ({"coordination": "sleep 36000"}, "moves the clock"),
+        ({"coordination": "/bin/false"}, "fails as a whole"),
+        ({"coordination": "sleep 36000"}, "advances the clock"),
     ],
 )
 def test_11_2_of_a_wrong_answer_gives_its_hint(

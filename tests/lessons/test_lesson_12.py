@@ -1,4 +1,4 @@
-"""Lesson 12: each lab is broken in its own way, has its hint, and is not mended by a trick."""
+"""Lesson 12: each lab is broken in its own way, has its hint, and is not repaired by a trick."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def test_broken_of_an_unknown_exercise_is_refused() -> None:
         lessons.broken("03-1")
 
 
-def test_12_1_with_a_new_job_in_its_place_is_not_mended() -> None:
+def test_12_1_with_a_new_job_in_its_place_is_not_repaired() -> None:
     with lessons.broken("12-1") as lab:
         lab.jobs["work"].delete()
         lab.pools["farm"].resize(1)
         lab.create_job("work", "farm").create_tasks(["/bin/true"] * 3)
         lab.jobs["work"].tasks.wait()
-        assert "not what it was" in lessons.check("12-1", lab).text
+        assert "are gone" in lessons.check("12-1", lab).text
         lessons.exercises.reset()
-        assert "do not put others" in lessons.check("12-1", lab).hint
+        assert "do not replace them" in lessons.check("12-1", lab).hint
 
 
-def test_12_3_with_tasks_that_were_ended_is_not_mended() -> None:
+def test_12_3_with_tasks_that_were_ended_is_not_repaired() -> None:
     with lessons.broken("12-3") as lab:
         for task in lab.jobs["work"].tasks.values():
             task.terminate()
@@ -60,7 +60,7 @@ def test_12_3_with_tasks_that_were_ended_is_not_mended() -> None:
         assert "terminated" in answer.hint
 
 
-def test_12_1_mended_but_not_waited_for_says_so() -> None:
+def test_12_1_repaired_but_not_waited_for_says_so() -> None:
     with lessons.broken("12-1") as lab:
         lab.pools["farm"].resize(2)
         assert "waits for them" in lessons.check("12-1", lab).hint
@@ -68,9 +68,9 @@ def test_12_1_mended_but_not_waited_for_says_so() -> None:
         assert lessons.check("12-1", lab).is_right
 
 
-def test_12_10_is_not_mended_by_waiting_for_days() -> None:
+def test_12_10_is_not_repaired_by_waiting_for_days() -> None:
     with lessons.broken("12-10") as lab:
         lab.jobs["work"].tasks.wait()
         answer = lessons.check("12-10", lab)
         assert answer.outcome == "not yet"
-        assert "until everybody else was done" in answer.text
+        assert "until all other tasks were done" in answer.text
