@@ -93,7 +93,7 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
     return "three nodes left while the job ran, and no task ran twice."
 
 
-@exercise("01-3", "A start task that brings a file", Pool)
+@exercise("01-3", "A start task that writes a file", Pool)
 def _equipped(pool: Pool) -> str | Missing:
     start = pool.start_task
     if start is None:

@@ -52,7 +52,7 @@ def _second_try(job: Job) -> str | Missing:
     return unfinished(job) or ("the preparation failed, was retried, and then the task could run.")
 
 
-@exercise("03-2", "Bring data to each node once, and clean up", Job)
+@exercise("03-2", "Copy data to each node once, and clean up", Job)
 def _bring_and_clear(job: Job) -> str | Missing:
     if job.job_preparation_task is None:
         return _no_preparation()

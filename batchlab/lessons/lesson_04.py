@@ -158,7 +158,7 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
     if not any(begin < change.at < end and change.kind == "starttask" for change in _hooks(pool)):
         return Missing(
             "no node was restarted while the job was running.",
-            "Start the job first. Bring the new version while its tasks are running.",
+            "Start the job first. Install the new version while its tasks are running.",
             "First create_tasks, then lab.advance('30s'), then the reboots.",
         )
     return "both nodes have version 2, and no task ran twice."

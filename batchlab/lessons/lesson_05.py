@@ -29,7 +29,7 @@ def _persistent(task: Task) -> str | Missing:
     if task.exit_code is None:
         return Missing(
             "the task was ended before its program was done.",
-            "Let it fail by itself; the service retries it.",
+            "Let it fail by itself, and let the service retry it.",
             "Do not call terminate: create the task, and wait for it.",
         )
     return Missing(

@@ -29,7 +29,7 @@ def _overtaken(first: Job, second: Job) -> str | Missing:
     )
     if early > 4:
         return Missing(
-            f"{early} tasks of the first job were done before the whole second job.",
+            f"{early} tasks of the first job were done before the second job was.",
             "Jobs of the same priority take turns. What puts one job before the other?",
             "Use priority= of create_job, or job.update(priority=...).",
         )
