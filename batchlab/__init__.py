@@ -14,7 +14,7 @@
 
 import typing as _typing
 
-from batchlab.core.specs import (
+from batchlab.core.model import (
     AffinityInfo,
     ApplicationPackageReference,
     AutoPoolSpecification,

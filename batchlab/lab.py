@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core.settings import ACCOUNT_URL, Settings
-from batchlab.core.specs import Quotas
+from batchlab.core.model import Quotas
+from batchlab.core.state.settings import ACCOUNT_URL, Settings
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
 from batchlab.handles.current import current_connection
@@ -142,7 +142,7 @@ class Lab(BaseLab):
         # Dask takes a second to import: only those who run nodes pay for it. The process that
         # nodes are forked from imports it meanwhile.
         if processes:
-            from batchlab.drivers.dask.everywhere import begin_to_fork  # noqa: PLC0415
+            from batchlab.drivers.dask.process_settings import begin_to_fork  # noqa: PLC0415
 
             begin_to_fork()
         from batchlab.drivers.dask.connection import DaskConnection  # noqa: PLC0415

@@ -113,10 +113,10 @@ REFUSALS: dict[str, str] = {
     ),
     "JobPreparationTaskOrReleaseTaskNotSpecified": LAB,
     "TaskIdSameAsJobPreparationTask": (
-        "core/test_tasks.py::test_create_tasks_with_the_id_of_a_hook_is_refused"
+        "core/test_tasks.py::test_create_tasks_with_the_id_of_a_node_task_is_refused"
     ),
     "TaskIdSameAsJobReleaseTask": (
-        "core/test_tasks.py::test_create_tasks_with_the_id_of_a_hook_is_refused"
+        "core/test_tasks.py::test_create_tasks_with_the_id_of_a_node_task_is_refused"
     ),
     "ActiveJobAndScheduleQuotaReached": (
         "core/test_schedules.py::test_quota_of_active_jobs_counts_what_is_not_completed"

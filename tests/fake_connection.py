@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.inputs import Request
-from batchlab.core.questions import Condition, LocateTask, Location, Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.questions import Condition, LocateTask, Location, Question
 from batchlab.drivers.history import Batch
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.errors import NotFound

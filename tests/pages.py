@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from batchlab.core.phases import MOVES
+from batchlab.core.state.phases import MOVES
 from batchlab.lessons.notebooks import lessons_folder, titles
 
 ROOT = Path(__file__).parents[1]

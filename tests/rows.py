@@ -28,19 +28,19 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
         core("jobs", "terminate_running_task_ends_and_queued_task_stays_active_for_ever")
         + story("jobs", "job_terminated_ends_what_runs_and_leaves_what_waits")),
     2: ("a preparation that fails everywhere shows in the status list only",
-        core("hooks", "preparation_that_never_launched_is_not_retried",
+        core("node_tasks", "preparation_that_never_launched_is_not_retried",
              "preparation_failed_task_goes_elsewhere_node_serves_others")
         + story("preparation",
                 "preparation_that_fails_everywhere_leaves_its_task_waiting_without_an_error")),
     3: ("a preparation that fails on one node sends its task to another",
-        core("hooks", "preparation_failed_task_goes_elsewhere_node_serves_others")
+        core("node_tasks", "preparation_failed_task_goes_elsewhere_node_serves_others")
         + story("preparation", "preparation_that_fails_on_one_node_sends_its_task_to_another")),
     4: ("a reboot does not make up for a preparation that failed",
-        core("hooks", "preparation_failed_task_goes_elsewhere_node_serves_others")
+        core("node_tasks", "preparation_failed_task_goes_elsewhere_node_serves_others")
         + story("preparation",
                 "preparation_that_failed_is_tried_again_after_a_reimage_but_not_after_a_reboot")),
     5: ("a reimage does",
-        core("hooks", "preparation_failed_task_goes_elsewhere_node_serves_others")
+        core("node_tasks", "preparation_failed_task_goes_elsewhere_node_serves_others")
         + story("preparation",
                 "preparation_that_failed_is_tried_again_after_a_reimage_but_not_after_a_reboot")),
     6: ("a terminatejob job without tasks ends by itself after a while",
@@ -97,10 +97,10 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
          core("release", "delete_active_job_releases_then_deletes")
          + story("preparation", "release_runs_on_delete_but_not_a_second_time")),
     25: ("a job without preparation has no status list",
-         core("hooks", "status_list_without_hooks_is_refused_and_without_tasks_is_empty")
+         core("node_tasks", "status_list_without_node_tasks_is_refused_and_without_tasks_is_empty")
          + story("preparation", "status_list_of_a_job_without_preparation_is_refused")),
     26: ("with preparation and without tasks it is empty",
-         core("hooks", "status_list_without_hooks_is_refused_and_without_tasks_is_empty")
+         core("node_tasks", "status_list_without_node_tasks_is_refused_and_without_tasks_is_empty")
          + story("preparation",
                  "preparation_is_lazy_and_a_node_without_tasks_knows_nothing_of_the_job")),
     27: ("a release needs a preparation",
@@ -113,25 +113,25 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
          core("release", "release_beyond_its_limit_is_a_failure_and_the_job_completed")
          + story("preparation", "release_over_its_time_is_killed_and_the_job_is_completed")),
     30: ("a preparation that need not succeed holds nobody up",
-         core("hooks", "preparation_not_waited_for_task_starts_beside_it")
+         core("node_tasks", "preparation_not_waited_for_task_starts_beside_it")
          + story("preparation", "preparation_that_need_not_succeed_holds_nobody_up")),
     31: ("a preparation runs again after a reboot",
-         core("hooks", "reboot_reruns_preparation_unless_told_not_to")
+         core("node_tasks", "reboot_reruns_preparation_unless_told_not_to")
          + story("preparation",
                  "preparation_after_a_restart_of_the_node_runs_again_if_it_must")),
     32: ("unless it is told not to",
-         core("hooks", "reboot_reruns_preparation_unless_told_not_to")
+         core("node_tasks", "reboot_reruns_preparation_unless_told_not_to")
          + story("preparation",
                  "preparation_after_a_restart_of_the_node_runs_again_if_it_must")),
     33: ("after a reimage it runs again all the same",
-         core("hooks", "reboot_reruns_preparation_unless_told_not_to")
+         core("node_tasks", "reboot_reruns_preparation_unless_told_not_to")
          + story("preparation",
                  "preparation_after_a_restart_of_the_node_runs_again_if_it_must")),
     34: ("eight tasks on two nodes prepare each once, before anything else",
-         core("hooks", "eight_tasks_on_two_nodes_prepare_once_on_each")
+         core("node_tasks", "eight_tasks_on_two_nodes_prepare_once_on_each")
          + story("preparation", "sample_of_preparation_and_release_runs_as_in_azure")),
     35: ("a task cannot have the id of the preparation",
-         core("tasks", "create_tasks_with_the_id_of_a_hook_is_refused")
+         core("tasks", "create_tasks_with_the_id_of_a_node_task_is_refused")
          + story("preparation", "task_with_the_id_of_a_hook_is_refused")),
     36: ("a task whose preparation runs is preparing, and counts as running",
          core("task_files", "counts_preparing_counts_as_running")

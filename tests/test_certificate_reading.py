@@ -12,8 +12,8 @@ from fake_connection import FakeConnection
 from packing import cer, pfx, thumbprint
 
 import batchlab as bl
-from batchlab.core.inputs import CreateCertificate
-from batchlab.core.specs import CertificateReference
+from batchlab.core.messages.inputs import CreateCertificate
+from batchlab.core.model import CertificateReference
 from batchlab.drivers.vault import CertificateContents, NodeCertificate, Vault
 from batchlab.lab import BaseLab
 

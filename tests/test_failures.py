@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.core.specs import OutputFile
+from batchlab.core.model import OutputFile
 from batchlab.handles.storage import told
 from batchlab.storage.downloads import download_failure
 from batchlab.storage.faults import StorageFailed

@@ -37,7 +37,7 @@ LINES = [
     {"batchlab.handles", "batchlab.lab", "batchlab.replayed"},
     {"batchlab.laboratory"},
     {"batchlab"},
-    {"batchlab.watching"},
+    {"batchlab.history"},
     {"batchlab.widgets"},
     {"batchlab.reports"},
     {"batchlab.rest"},

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import batchlab as bl
-from batchlab.core.questions import Question
-from batchlab.core.views import View
+from batchlab.core.messages.questions import Question
+from batchlab.core.model.values import View
 from batchlab.handles.base import Handles
 
 

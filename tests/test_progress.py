@@ -19,7 +19,7 @@ from fake_connection import FakeConnection
 from rich.console import Console
 
 import batchlab as bl
-from batchlab.core.views import TaskCounts
+from batchlab.core.model.values import TaskCounts
 from batchlab.handles import progressing
 from batchlab.handles.progressing import Pace, Standing
 from batchlab.widgets.progress import TerminalBar, span_text, standing_html, standing_text

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.core.outputs import StartRun
+from batchlab.core.messages.outputs import StartRun
 from batchlab.drivers.history import Batch
-from batchlab.watching import watch
+from batchlab.history.watch import watch
 from batchlab.widgets import cards
 from batchlab.widgets.answers import answer
 

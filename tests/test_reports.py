@@ -13,11 +13,17 @@ import pytest
 from fake_connection import FakeConnection
 
 import batchlab as bl
-from batchlab.core.outputs import HookChanged, JobChanged, NodeChanged, PoolChanged, TaskChanged
+from batchlab.core.messages.outputs import (
+    JobChanged,
+    NodeChanged,
+    NodeTaskChanged,
+    PoolChanged,
+    TaskChanged,
+)
 from batchlab.drivers.history import Batch
 from batchlab.errors import Conflict
+from batchlab.history.series import Steps
 from batchlab.reports import Report, report_of
-from batchlab.reports.series import Steps
 
 HOUR = 3600.0
 LOADS = 1_700_000_000.0
@@ -43,8 +49,8 @@ def task(at: float, name: str, state: str, reason: str = "", of: str = "j") -> T
                        node_id=on)  # fmt: skip
 
 
-def hook(at: float, kind: Any, state: str, of: str = "j") -> HookChanged:
-    return HookChanged(at=LOADS + at, kind=kind, job_id=of, node_id="n1", state=state)
+def hook(at: float, kind: Any, state: str, of: str = "j") -> NodeTaskChanged:
+    return NodeTaskChanged(at=LOADS + at, kind=kind, job_id=of, node_id="n1", state=state)
 
 
 # A node with two slots, three hours: an hour of starting (half of it the start task), half an

@@ -5,50 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core import (
-    applications,
-    autoscaling,
-    boots,
-    certificates,
-    inputs,
-    instances,
-    jobs,
-    metrics,
-    nodes,
-    pools,
-    properties,
-    schedules,
-    tasks,
-)
-from batchlab.core.revisions import revising
+from batchlab.core.account import applications, certificates
+from batchlab.core.jobs import jobs, schedules
+from batchlab.core.messages import inputs
+from batchlab.core.nodes import lifecycle, nodes
+from batchlab.core.pools import autoscaling, metrics, pools, properties
+from batchlab.core.state.revisions import revising
+from batchlab.core.tasks import multi_instance, tasks
 
 if TYPE_CHECKING:
-    from batchlab.core.machine import Core
+    from batchlab.core.state.state import State
 
 
-def _deadline_reached(core: Core, report: inputs.DeadlineReached) -> None:
-    while action := core.deadlines.due(core.now):
+def _deadline_reached(state: State, report: inputs.DeadlineReached) -> None:
+    while action := state.deadlines.due(state.now):
         action()
 
 
-def _lab_closing(core: Core, report: inputs.LabClosing) -> None:
-    core.closing = True
+def _lab_closing(state: State, report: inputs.LabClosing) -> None:
+    state.closing = True
 
 
-def _run_exited(core: Core, report: inputs.RunExited) -> None:
-    run = core.runs.get(report.run_id)
+def _run_exited(state: State, report: inputs.RunExited) -> None:
+    run = state.runs.get(report.run_id)
     if run is None:
-        core.dropped += 1
+        state.dropped += 1
         return
-    core.end_run(run)
+    state.end_run(run)
     if run.kind == "task":
-        tasks.run_exited(core, run, report)
+        tasks.run_exited(state, run, report)
     else:
-        boots.hook_exited(core, run, report)
-    core.touch_node(run.node)
+        lifecycle.node_task_exited(state, run, report)
+    state.touch_node(run.node)
 
 
-HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
+HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.CreatePool: pools.create_pool,
     inputs.UpdatePool: revising(properties.update_pool),
     inputs.ReplacePoolProperties: revising(properties.replace_properties),
@@ -89,12 +80,12 @@ HANDLERS: dict[type[inputs.Input], Callable[[Core, Any], None]] = {
     inputs.CreateCertificate: certificates.create_certificate,
     inputs.DeleteCertificate: certificates.delete_certificate,
     inputs.CancelCertificateDeletion: certificates.cancel_deletion,
-    inputs.NodeAllocated: boots.node_allocated,
-    inputs.NodeStarted: boots.node_started,
-    inputs.NodeLost: boots.node_lost,
-    inputs.NodeStopped: boots.node_stopped,
-    inputs.NodeStartFailed: boots.node_start_failed,
-    inputs.RunCoordinated: instances.run_coordinated,
+    inputs.NodeAllocated: lifecycle.node_allocated,
+    inputs.NodeStarted: lifecycle.node_started,
+    inputs.NodeLost: lifecycle.node_lost,
+    inputs.NodeStopped: lifecycle.node_stopped,
+    inputs.NodeStartFailed: lifecycle.node_start_failed,
+    inputs.RunCoordinated: multi_instance.run_coordinated,
     inputs.NodesMeasured: metrics.nodes_measured,
     inputs.RunExited: _run_exited,
     inputs.DeadlineReached: _deadline_reached,

@@ -8,32 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from batchlab.core import costs, dependencies, phases
-from batchlab.core.ids import fold
-from batchlab.core.records import (
+from batchlab.core.model.ids import fold
+from batchlab.core.state import activity, phases
+from batchlab.core.state.records import (
     InstancesRecord,
     JobRecord,
     NodeRecord,
     PoolRecord,
     TaskRecord,
 )
+from batchlab.core.tasks import dependencies
 
 if TYPE_CHECKING:
-    from batchlab.core.machine import Core
+    from batchlab.core.state.state import State
 
 
-def check(core: Core) -> None:
+def check(state: State) -> None:
     """Raise AssertionError with every breach of what must hold between two inputs."""
-    breaches = [breach for pool in core.pools.values() for breach in _pool(core, pool)]
-    breaches += [breach for node in core.nodes.values() for breach in _node(core, node)]
-    breaches += [breach for job in core.jobs.values() for breach in _job(core, job)]
-    breaches += [breach for job in core.jobs.values() for breach in _dependencies(job)]
-    breaches += [breach for key in core.schedules for breach in _schedule(core, key)]
-    breaches += [*_runs(core), *_books(core), *_references(core)]
+    breaches = [breach for pool in state.pools.values() for breach in _pool(state, pool)]
+    breaches += [breach for node in state.nodes.values() for breach in _node(state, node)]
+    breaches += [breach for job in state.jobs.values() for breach in _job(state, job)]
+    breaches += [breach for job in state.jobs.values() for breach in _dependencies(job)]
+    breaches += [breach for key in state.schedules for breach in _schedule(state, key)]
+    breaches += [*_runs(state), *_books(state), *_references(state)]
     assert not breaches, "\n".join(breaches)
 
 
-def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
+def _pool(state: State, pool: PoolRecord) -> Iterator[str]:
     name = f"pool {pool.key}"
     waits = bool(pool.creating or pool.leaving)
     if (pool.allocation.state == "steady") == waits:
@@ -44,7 +45,7 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
     if pool.phase.state == "deleting" and not pool.leaving:
         yield f"{name} is deleting and waits for nothing"
     for node in pool.nodes.values():
-        if core.nodes.get(node.id) is not node:
+        if state.nodes.get(node.id) is not node:
             yield f"{name} has node {node.id}, which the core does not know"
         if node.allocated is None and node.phase.state not in ("creating", "leavingpool"):
             yield f"node {node.id} is {node.phase.state} with machine since {node.allocated}"
@@ -68,7 +69,7 @@ def _pool(core: Core, pool: PoolRecord) -> Iterator[str]:
                     yield f"job {job.key} ({job.phase.state}) is queued at priority {priority}"
 
 
-def _node(core: Core, node: NodeRecord) -> Iterator[str]:
+def _node(state: State, node: NodeRecord) -> Iterator[str]:
     name, slots = f"node {node.id}", node.pool.spec.task_slots_per_node
     held = sum(run.task.slots for run in node.runs.values() if run.task)
     held += sum(
@@ -76,32 +77,33 @@ def _node(core: Core, node: NodeRecord) -> Iterator[str]:
     )
     if node.free != slots - held or node.free < 0:
         yield f"{name} has {node.free} of {slots} slots free while tasks hold {held}"
-    state = node.phase.state
-    if state == "running" and not held:
+    current = node.phase.state
+    if current == "running" and not held:
         yield f"{name} is running without a task"
-    if state in ("idle", "offline") and held:
-        yield f"{name} is {state} with tasks"
+    if current in ("idle", "offline") and held:
+        yield f"{name} is {current} with tasks"
     stopped = isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
     if (
-        stopped or state in ("creating", "preempted", "starting", "unknown", "unusable")
+        stopped or current in ("creating", "preempted", "starting", "unknown", "unusable")
     ) and node.runs:
-        yield f"{name} is {state} with runs {list(node.runs)}"
-    takes = node.drain is None and node.scheduling == "enabled" and state in ("idle", "running")
+        yield f"{name} is {current} with runs {list(node.runs)}"
+    takes = node.drain is None and node.scheduling == "enabled" and current in ("idle", "running")
     if takes != (node.bucket >= 0):
-        yield f"{name} ({state}, {node.scheduling}, {node.drain}) is in bucket {node.bucket}"
-    if (state == "leavingpool") != (node.id in node.pool.leaving):
-        yield f"{name} is {state}, leaving: {node.id in node.pool.leaving}"
-    if node.activity != costs.activity(node):
-        yield f"{name} ({state}) is charged for {node.activity}, and does {costs.activity(node)}"
-    hooks = sum(run.task is None for run in node.runs.values())
-    if node.hook_count != hooks:
-        yield f"{name} counts {node.hook_count} hooks and runs {hooks}"
+        yield f"{name} ({current}, {node.scheduling}, {node.drain}) is in bucket {node.bucket}"
+    if (current == "leavingpool") != (node.id in node.pool.leaving):
+        yield f"{name} is {current}, leaving: {node.id in node.pool.leaving}"
+    if node.activity != activity.activity(node):
+        doing = activity.activity(node)
+        yield f"{name} ({current}) is charged for {node.activity}, and does {doing}"
+    node_tasks = sum(run.task is None for run in node.runs.values())
+    if node.node_task_count != node_tasks:
+        yield f"{name} counts {node.node_task_count} node tasks and runs {node_tasks}"
     if node.drain and not held and node.drain.option != "retaineddata":
         yield f"{name} is empty and still drains for {node.drain.purpose}"
 
 
-def _job(core: Core, job: JobRecord) -> Iterator[str]:
-    name, state = f"job {job.key}", job.phase.state
+def _job(state: State, job: JobRecord) -> Iterator[str]:
+    name, current = f"job {job.key}", job.phase.state
     counts = {"active": 0, "running": 0, "succeeded": 0, "failed": 0}
     for task in job.tasks.values():
         phase = task.phase
@@ -110,43 +112,43 @@ def _job(core: Core, job: JobRecord) -> Iterator[str]:
         else:
             counts["active" if phase.state == "active" else "running"] += 1
         if task.instances is not None:
-            yield from _instances(core, task, task.instances)
-        elif isinstance(phase, phases.TaskRunning) and phase.run_id not in core.runs:
+            yield from _instances(state, task, task.instances)
+        elif isinstance(phase, phases.TaskRunning) and phase.run_id not in state.runs:
             yield f"{name}: task {task.spec.id} runs without a run"
         if isinstance(phase, phases.TaskPreparing):
             footprints = [job.footprints[node.id] for node in task.nodes]
             if any(fold(task.spec.id) not in each.waiting for each in footprints):
                 yield f"{name}: task {task.spec.id} prepares without waiting"
             under_way = [each.preparation.phase for each in footprints]
-            if not any(isinstance(each, phases.HookRunning) for each in under_way):
+            if not any(isinstance(each, phases.NodeTaskRunning) for each in under_way):
                 yield f"{name}: task {task.spec.id} waits for a preparation that does not run"
     if counts != {key: getattr(job, key) for key in counts}:
         yield f"{name} counts {job.counts} and has {counts}"
-    if state == "completed" and job.runs:
+    if current == "completed" and job.runs:
         yield f"{name} is completed with runs {list(job.runs)}"
-    if state in ("terminating", "deleting") and not job.runs and not _awaits_node(core, job):
-        yield f"{name} is {state} and waits for nothing"
+    if current in ("terminating", "deleting") and not job.runs and not _awaits_node(state, job):
+        yield f"{name} is {current} and waits for nothing"
     if any(run.kind == "jobrelease" for run in job.runs.values()) and (
-        state not in ("terminating", "deleting")
+        current not in ("terminating", "deleting")
         or any(run.kind != "jobrelease" for run in job.runs.values())
     ):
-        yield f"{name} ({state}) releases beside {[run.kind for run in job.runs.values()]}"
-    if state == "disabling" and not job.running:
+        yield f"{name} ({current}) releases beside {[run.kind for run in job.runs.values()]}"
+    if current == "disabling" and not job.running:
         yield f"{name} is disabling with nothing running"
 
 
-def _instances(core: Core, task: TaskRecord, group: InstancesRecord) -> Iterator[str]:
+def _instances(state: State, task: TaskRecord, group: InstancesRecord) -> Iterator[str]:
     name = f"multi-instance task {task.job.key}/{task.spec.id}"
-    state, live = task.phase.state, group.live
-    if bool(live) != (state == "running"):
-        yield f"{name} is {state} with runs {[run.id for run in live]}"
-    if state in ("preparing", "running"):
+    current, live = task.phase.state, group.live
+    if bool(live) != (current == "running"):
+        yield f"{name} is {current} with runs {[run.id for run in live]}"
+    if current in ("preparing", "running"):
         if len({node.id for node in task.nodes}) != group.count:
             yield f"{name} is on {[node.id for node in task.nodes]}"
         if group.gather_until is not None:
-            yield f"{name} is {state} and still wants nodes"
+            yield f"{name} is {current} and still wants nodes"
     for run in live:
-        if core.runs.get(run.id) is not run or run.task is not task:
+        if state.runs.get(run.id) is not run or run.task is not task:
             yield f"{name} has lost its run {run.id}"
         if bool(run.ending) != bool(group.ending or group.lost or group.verdict):
             yield f"{name} has run {run.id} ending as {run.ending!r}"
@@ -168,67 +170,67 @@ def _dependencies(job: JobRecord) -> Iterator[str]:
                 yield f"task {job.key}/{task.spec.id} is queued, and {task.unmet} are missing"
 
 
-def _schedule(core: Core, key: str) -> Iterator[str]:
-    schedule = core.schedules[key]
-    name, state = f"schedule {key}", schedule.phase.state
+def _schedule(state: State, key: str) -> Iterator[str]:
+    schedule = state.schedules[key]
+    name, current = f"schedule {key}", schedule.phase.state
     live = [job for job in schedule.jobs.values() if job.phase.state != "completed"]
-    current = [job for job in live if job.phase.state != "deleting"]
-    if len(current) > 1 or any(job is not schedule.job for job in current):
+    ongoing = [job for job in live if job.phase.state != "deleting"]
+    if len(ongoing) > 1 or any(job is not schedule.job for job in ongoing):
         yield f"{name} has the live jobs {[job.key for job in live]}"
     if schedule.job is not None and schedule.job not in live:
         yield f"{name} waits for {schedule.job.key}, which has ended"
     for job in schedule.jobs.values():
-        if core.jobs.get(job.key) is not job or job.schedule is not schedule:
+        if state.jobs.get(job.key) is not job or job.schedule is not schedule:
             yield f"{name} has a job {job.key} that is not its own"
-    if state == "completed" and (live or schedule.due is not None):
+    if current == "completed" and (live or schedule.due is not None):
         yield f"{name} is completed with {[job.key for job in live]}, due {schedule.due}"
-    if state == "terminating" and schedule.job is None:
+    if current == "terminating" and schedule.job is None:
         yield f"{name} is terminating and waits for nothing"
-    if state == "deleting" and not schedule.jobs:
+    if current == "deleting" and not schedule.jobs:
         yield f"{name} is deleting and waits for nothing"
-    if state == "active" and schedule.due is None and schedule.job is None:
+    if current == "active" and schedule.due is None and schedule.job is None:
         yield f"{name} is active, has no job and will have none"
 
 
-def _books(core: Core) -> Iterator[str]:
-    for book in (core.preemptible, core.restarting):
+def _books(state: State) -> Iterator[str]:
+    for book in (state.preemptible, state.restarting):
         for key, job in book.items():
-            if core.jobs.get(key) is not job or job.phase.state == "completed":
+            if state.jobs.get(key) is not job or job.phase.state == "completed":
                 yield f"job {key} has ended and is still looked at"
-    for job in core.jobs.values():
+    for job in state.jobs.values():
         live = job.phase.state != "completed"
-        if live and job.spec.allow_task_preemption != (job.key in core.preemptible):
-            yield f"job {job.key} is preemptible: {job.key in core.preemptible}"
-        if job.schedule and core.schedules.get(job.schedule.key) is not job.schedule:
+        if live and job.spec.allow_task_preemption != (job.key in state.preemptible):
+            yield f"job {job.key} is preemptible: {job.key in state.preemptible}"
+        if job.schedule and state.schedules.get(job.schedule.key) is not job.schedule:
             yield f"job {job.key} has outlived its schedule"
 
 
-def _references(core: Core) -> Iterator[str]:
+def _references(state: State) -> Iterator[str]:
     holders = [(f"pool {pool.key}", pool.spec.certificate_references)
-               for pool in core.pools.values()]  # fmt: skip
-    holders += [(f"node {node.id}", node.certificate_references) for node in core.nodes.values()]
+               for pool in state.pools.values()]  # fmt: skip
+    holders += [(f"node {node.id}", node.certificate_references) for node in state.nodes.values()]
     for name, references in holders:
         for reference in references:
-            if reference.thumbprint not in core.certificates:
+            if reference.thumbprint not in state.certificates:
                 yield f"{name} references certificate {reference.thumbprint}, which is gone"
-    for application in core.applications.values():
+    for application in state.applications.values():
         default = application.default
         if default and application.packages.get(fold(default.version)) is not default:
             yield f"application {application.key} has a default version that is gone"
 
 
-def _awaits_node(core: Core, job: JobRecord) -> bool:
+def _awaits_node(state: State, job: JobRecord) -> bool:
     return any(
         footprint.release is not None
-        and isinstance(footprint.release.phase, phases.HookPending)
-        and footprint.node.id in core.nodes
+        and isinstance(footprint.release.phase, phases.NodeTaskPending)
+        and footprint.node.id in state.nodes
         for footprint in job.footprints.values()
     )
 
 
-def _runs(core: Core) -> Iterator[str]:
-    for run_id, run in core.runs.items():
-        if run.node.runs.get(run_id) is not run or run.node.id not in core.nodes:
+def _runs(state: State) -> Iterator[str]:
+    for run_id, run in state.runs.items():
+        if run.node.runs.get(run_id) is not run or run.node.id not in state.nodes:
             yield f"run {run_id} is not on its node"
         if run.job and run.job.runs.get(run_id) is not run:
             yield f"run {run_id} is not in its job"

@@ -14,9 +14,9 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from batchlab.core.inputs import NodeStartFailed
-from batchlab.core.outputs import PackageToInstall
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.inputs import NodeStartFailed
+from batchlab.core.messages.outputs import PackageToInstall
+from batchlab.core.model.values import FailureInfo
 
 __all__ = ["Archive", "Entry", "PackageFailed", "absence", "start_failed"]
 

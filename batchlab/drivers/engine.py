@@ -18,11 +18,11 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.inputs import DeadlineReached, Input, Report, Request
+from batchlab.core.answers.reasons import Reason
 from batchlab.core.machine import Core
-from batchlab.core.outputs import Change, Command, RunKind, StartRun
-from batchlab.core.questions import Condition, Question
-from batchlab.core.reasons import Reason
+from batchlab.core.messages.inputs import DeadlineReached, Input, Report, Request
+from batchlab.core.messages.outputs import Change, Command, RunKind, StartRun
+from batchlab.core.messages.questions import Condition, Question
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.ports import Driver
 from batchlab.errors import BatchError, LabFailed

@@ -17,15 +17,15 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.outputs import (
+from batchlab.core.messages.outputs import (
     ApplicationChanged,
     AutoScaleEvaluated,
     CertificateChanged,
     Change,
-    HookChanged,
     JobChanged,
     JobScheduleChanged,
     NodeChanged,
+    NodeTaskChanged,
     PoolChanged,
     SubtaskChanged,
     TaskChanged,
@@ -38,7 +38,7 @@ BLOCK = 10_000
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
-    HookChanged, ApplicationChanged, CertificateChanged, SubtaskChanged,
+    NodeTaskChanged, ApplicationChanged, CertificateChanged, SubtaskChanged,
 ]  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
@@ -151,7 +151,7 @@ class _LastWords:
                     key = (change.task_id, str(change.subtask_id))
                     state = "deleted" if change.state == "completed" else change.state
                     self._put(self._job(change), key, change, state)
-                case HookChanged():
+                case NodeTaskChanged():
                     key = (change.kind, change.node_id)
                     state = "deleted" if change.state == "completed" else change.state
                     self._put(self._job(change), key, change, state)
@@ -182,7 +182,7 @@ class _LastWords:
         return sorted(known, key=lambda change: change.at)
 
     def _job(
-        self, change: TaskChanged | SubtaskChanged | HookChanged
+        self, change: TaskChanged | SubtaskChanged | NodeTaskChanged
     ) -> dict[tuple[str, ...], Change]:
         return self._of_jobs.setdefault(change.job_id, {})
 

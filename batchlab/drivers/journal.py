@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.inputs import REPORTS, REQUESTS, Input, Request
 from batchlab.core.machine import Core, Settings
-from batchlab.core.outputs import Step
+from batchlab.core.messages.inputs import REPORTS, REQUESTS, Input, Request
+from batchlab.core.messages.outputs import Step
 from batchlab.errors import BatchError, InvalidRequest, NotFound, invalid
 
 __all__ = ["Journal", "Reading", "read", "replay"]

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from batchlab.core.inputs import Request
-from batchlab.core.outputs import Command, RunKind
-from batchlab.core.questions import Condition, Location, Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.outputs import Command, RunKind
+from batchlab.core.messages.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict

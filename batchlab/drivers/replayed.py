@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from batchlab.core.inputs import Request
 from batchlab.core.machine import Core
-from batchlab.core.outputs import RunKind
-from batchlab.core.questions import Condition, Location, Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.outputs import RunKind
+from batchlab.core.messages.questions import Condition, Location, Question
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Reading
 from batchlab.drivers.ports import MAX_READ, FileEntry, refuse_closed
@@ -54,7 +54,7 @@ class ReplayedConnection:
         if told.broken:
             told = _Told(source, until, before=told)
         self._core, self._history, self.ending = told.core, told.history, told.ending
-        self._now = self._core.now if until is None else max(self._core.now, until)
+        self._now = self._core.state.now if until is None else max(self._core.state.now, until)
         self._files = _NoFiles()
         self._before_close: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class ReplayedConnection:
     @property
     def account(self) -> str:
         """The name of the account whose service it was."""
-        return self._core.settings.account_name
+        return self._core.state.settings.account_name
 
     @property
     def storage(self) -> BlobStore:
@@ -157,7 +157,7 @@ class _Told:
                     return
                 self.history.add(step.changes)
         self.ending = "its journal ends here"
-        if self.core.closing:
+        if self.core.state.closing:
             self.ending = "the lab was closed"
         elif reading.cut:
             self.ending += ", in the middle of a line"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.inputs import CreateCertificate, Request
-from batchlab.core.outputs import RunKind
-from batchlab.core.specs import CertificateFormat, CertificateReference, read_thumbprint
+from batchlab.core.messages.inputs import CreateCertificate, Request
+from batchlab.core.messages.outputs import RunKind
+from batchlab.core.model import CertificateFormat, CertificateReference, read_thumbprint
 from batchlab.errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -10,22 +10,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from batchlab.core.ids import fold
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     CreateApplicationPackage,
     DeleteApplication,
     DeleteApplicationPackage,
     UpdateApplication,
 )
-from batchlab.core.pages import matching
-from batchlab.core.questions import (
+from batchlab.core.messages.questions import (
     GetApplication,
     GetApplicationPackage,
     ListApplicationPackages,
     ListApplications,
 )
-from batchlab.core.specs import check_version
-from batchlab.core.views import ApplicationPackageView, ApplicationView
+from batchlab.core.messages.views import ApplicationPackageView, ApplicationView
+from batchlab.core.model import check_version
+from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
 from batchlab.handles.base import Handle, Handles, Seen

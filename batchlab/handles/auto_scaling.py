@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchlab.autoscale.results import AutoScaleRun
-from batchlab.core.inputs import DisableAutoScale, EnableAutoScale
-from batchlab.core.questions import EvaluateAutoScale, ListAutoScaleRuns
+from batchlab.core.messages.inputs import DisableAutoScale, EnableAutoScale
+from batchlab.core.messages.questions import EvaluateAutoScale, ListAutoScaleRuns
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.handles.base import Shown

@@ -12,9 +12,9 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, Va
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
-from batchlab.core.ids import fold
-from batchlab.core.pages import Where, matching
-from batchlab.core.views import View
+from batchlab.core.answers.pages import Where, matching
+from batchlab.core.model.ids import fold
+from batchlab.core.model.values import View
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.filtering import as_where, where_text

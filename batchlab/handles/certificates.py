@@ -9,15 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     CancelCertificateDeletion,
     CreateCertificate,
     DeleteCertificate,
 )
-from batchlab.core.pages import matching
-from batchlab.core.questions import CertificateIs, GetCertificate, ListCertificates
-from batchlab.core.specs import read_thumbprint
-from batchlab.core.views import CertificateView, DeleteCertificateError
+from batchlab.core.messages.questions import CertificateIs, GetCertificate, ListCertificates
+from batchlab.core.messages.views import CertificateView
+from batchlab.core.model import read_thumbprint
+from batchlab.core.model.values import DeleteCertificateError
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import BatchError, InvalidRequest, invalid
 from batchlab.extras import extra

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from batchlab.core.specs import VM_SIZES, VmSize
-from batchlab.core.views import CostView
+from batchlab.core.messages.views import CostView
+from batchlab.core.model import VM_SIZES, VmSize
 from batchlab.errors import NotFound, invalid
 from batchlab.handles.base import Shown
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from batchlab.core.inputs import CreateApplication, CreateJob, CreateJobSchedule, CreatePool
-from batchlab.core.specs import (
+from batchlab.core.messages.inputs import (
+    CreateApplication,
+    CreateJob,
+    CreateJobSchedule,
+    CreatePool,
+)
+from batchlab.core.model import (
     AllTasksComplete,
     AutoPoolSpecification,
     JobConstraints,

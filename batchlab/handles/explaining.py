@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchlab.core.reasons import Reason
+from batchlab.core.answers.reasons import Reason
 from batchlab.handles.base import Shown
 
 __all__ = ["Explanation"]

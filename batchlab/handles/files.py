@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from batchlab.core.questions import LocateNode, LocateTask, Location
+from batchlab.core.messages.questions import LocateNode, LocateTask, Location
 from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
 from batchlab.errors import InvalidRequest, invalid
-from batchlab.handles.arriving import arriving
+from batchlab.handles.atomic_download import arriving
 from batchlab.handles.base import Shown
 from batchlab.handles.following import follow as pieces
 from batchlab.handles.following import tail

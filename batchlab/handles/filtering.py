@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from batchlab.core.model import unsupported
-from batchlab.core.pages import Where
-from batchlab.core.phases import MOVES
-from batchlab.core.views import View
+from batchlab.core.answers.pages import Where
+from batchlab.core.model.base import unsupported
+from batchlab.core.model.values import View
+from batchlab.core.state.phases import MOVES
 from batchlab.errors import invalid
 
 __all__ = ["as_where", "unwrapped", "where_text"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from batchlab.core.questions import GetTask, LocateTask, Location, TaskIs
+from batchlab.core.messages.questions import GetTask, LocateTask, Location, TaskIs
 from batchlab.drivers.ports import Connection, NodeFiles
 from batchlab.errors import Conflict, NotFound, WaitTimeout
 

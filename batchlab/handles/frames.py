@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.views import View
+from batchlab.core.model.values import View
 from batchlab.errors import invalid
 from batchlab.extras import extra
 from batchlab.handles.filtering import unwrapped

@@ -20,15 +20,15 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from batchlab.core.ids import check_id, fold
-from batchlab.core.inputs import CreateTasks
-from batchlab.core.specs import (
+from batchlab.core.messages.inputs import CreateTasks
+from batchlab.core.model import (
     OutputFile,
     OutputFileBlobContainerDestination,
     OutputFileDestination,
     ResourceFile,
     TaskSpec,
 )
+from batchlab.core.model.ids import check_id, fold
 from batchlab.drivers.calls import ARGUMENTS, ARGUMENTS_VARIABLE, FUNCTION, PROGRAM, RESULT
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, invalid

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     CreateTasks,
     DeleteJob,
     DisableJob,
@@ -16,8 +17,7 @@ from batchlab.core.inputs import (
     TerminateJob,
     UpdateJob,
 )
-from batchlab.core.pages import matching
-from batchlab.core.questions import (
+from batchlab.core.messages.questions import (
     CountTasks,
     ExplainJob,
     GetJob,
@@ -25,7 +25,8 @@ from batchlab.core.questions import (
     ListJobs,
     ListPreparations,
 )
-from batchlab.core.specs import (
+from batchlab.core.messages.views import JobView
+from batchlab.core.model import (
     AffinityInfo,
     AllTasksComplete,
     AutoUserSpecification,
@@ -45,7 +46,7 @@ from batchlab.core.specs import (
     TaskSpec,
     UserIdentity,
 )
-from batchlab.core.views import FailureInfo, JobView, TaskCounts
+from batchlab.core.model.values import FailureInfo, TaskCounts
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen, Shown, reported

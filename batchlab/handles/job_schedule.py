@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     DeleteJobSchedule,
     DisableJobSchedule,
     EnableJobSchedule,
     TerminateJobSchedule,
     UpdateJobSchedule,
 )
-from batchlab.core.pages import matching
-from batchlab.core.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
-from batchlab.core.specs import JobSpec, Schedule
-from batchlab.core.views import JobScheduleView
+from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
+from batchlab.core.messages.views import JobScheduleView
+from batchlab.core.model import JobSpec, Schedule
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen
 from batchlab.handles.job import Job

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from batchlab.core.questions import GetCost
+from batchlab.core.messages.questions import GetCost
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Applications
 from batchlab.handles.base import Shown, reported, watched

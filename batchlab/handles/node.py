@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from batchlab.core.ids import fold
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     DisableNodeScheduling,
     EnableNodeScheduling,
     PreemptNode,
     RebootNode,
     ReimageNode,
 )
-from batchlab.core.pages import matching
-from batchlab.core.questions import GetCost, GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.specs import CertificateReference, Deallocation, StartTask
-from batchlab.core.views import ExecutionInfo, NodeUsage, NodeView, ResizeError
+from batchlab.core.messages.questions import GetCost, GetNode, ListNodes, LocateNode, NodesAre
+from batchlab.core.messages.views import ExecutionInfo, NodeView
+from batchlab.core.model import CertificateReference, Deallocation, StartTask
+from batchlab.core.model.ids import fold
+from batchlab.core.model.values import NodeUsage, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.awaiting import Awaited
 from batchlab.handles.base import Handle, Handles, Seen

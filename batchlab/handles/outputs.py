@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from batchlab.core.specs import OutputFileBlobContainerDestination
+from batchlab.core.model import OutputFileBlobContainerDestination
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import BatchError, NotFound, invalid

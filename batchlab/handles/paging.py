@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.pages import Where
-from batchlab.core.questions import PageTasks, TaskPage
+from batchlab.core.answers.pages import Where
+from batchlab.core.messages.questions import PageTasks, TaskPage
 from batchlab.drivers.ports import Connection
 
 __all__ = ["task_ids", "task_views"]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batchlab.autoscale.results import AutoScaleRun
-from batchlab.core.inputs import (
+from batchlab.core.answers.pages import matching
+from batchlab.core.messages.inputs import (
     DeletePool,
     MeasurePool,
     RemoveNodes,
@@ -16,10 +17,9 @@ from batchlab.core.inputs import (
     StopPoolResize,
     UpdatePool,
 )
-from batchlab.core.pages import matching
-from batchlab.core.phases import MOVES
-from batchlab.core.questions import ExplainPool, GetCost, GetPool, ListPools, PoolIs
-from batchlab.core.specs import (
+from batchlab.core.messages.questions import ExplainPool, GetCost, GetPool, ListPools, PoolIs
+from batchlab.core.messages.views import PoolView
+from batchlab.core.model import (
     ApplicationPackageReference,
     CertificateReference,
     Deallocation,
@@ -27,7 +27,8 @@ from batchlab.core.specs import (
     TaskSchedulingPolicy,
     UserAccount,
 )
-from batchlab.core.views import PoolView, ResizeError
+from batchlab.core.model.values import ResizeError
+from batchlab.core.state.phases import MOVES
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.auto_scaling import AutoScaling

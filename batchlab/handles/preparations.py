@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from batchlab.core.ids import fold
-from batchlab.core.views import ExecutionInfo, PreparationView
+from batchlab.core.messages.views import ExecutionInfo, PreparationView
+from batchlab.core.model.ids import fold
 from batchlab.errors import invalid
 from batchlab.handles.base import Shown
 from batchlab.handles.verbs import verb

@@ -15,8 +15,9 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
-from batchlab.core.questions import CountTasks, GetJob, GetPool
-from batchlab.core.views import JobView, PoolView, TaskCounts
+from batchlab.core.messages.questions import CountTasks, GetJob, GetPool
+from batchlab.core.messages.views import JobView, PoolView
+from batchlab.core.model.values import TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.handles.verbs import Watch

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import TaskChanged
-from batchlab.core.questions import CountTasks, ListTaskIds, TaskCompletedSince, TaskIs
-from batchlab.core.specs import OutputFile
-from batchlab.core.views import TaskView
+from batchlab.core.messages.outputs import TaskChanged
+from batchlab.core.messages.questions import CountTasks, ListTaskIds, TaskCompletedSince, TaskIs
+from batchlab.core.messages.views import TaskView
+from batchlab.core.model import OutputFile
+from batchlab.core.model.ids import fold
 from batchlab.drivers.calls import ERROR, EXIT, RESULT, VALUE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, NotFound, TaskFailed

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from batchlab.core.specs import check_blob_name, check_container_name
+from batchlab.core.model import check_blob_name, check_container_name
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
-from batchlab.handles.arriving import arriving
+from batchlab.handles.atomic_download import arriving
 from batchlab.handles.base import Shown
 from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from batchlab.core.views import SubtaskView
+from batchlab.core.messages.views import SubtaskView
 from batchlab.handles.base import Shown
 
 __all__ = ["Subtasks"]

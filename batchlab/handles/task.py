@@ -7,9 +7,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from batchlab.core.ids import fold
-from batchlab.core.inputs import DeleteTask, ReactivateTask, TerminateTask, UpdateTask
-from batchlab.core.questions import (
+from batchlab.core.messages.inputs import DeleteTask, ReactivateTask, TerminateTask, UpdateTask
+from batchlab.core.messages.questions import (
     CountTasks,
     ExplainTask,
     GetTask,
@@ -19,7 +18,8 @@ from batchlab.core.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.specs import (
+from batchlab.core.messages.views import TaskView
+from batchlab.core.model import (
     AffinityInfo,
     ApplicationPackageReference,
     ExitConditions,
@@ -30,7 +30,8 @@ from batchlab.core.specs import (
     TaskDependencies,
     UserIdentity,
 )
-from batchlab.core.views import FailureInfo, TaskCounts, TaskView
+from batchlab.core.model.ids import fold
+from batchlab.core.model.values import FailureInfo, TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited

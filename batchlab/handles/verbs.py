@@ -13,9 +13,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from batchlab.core.inputs import Request
-from batchlab.core.model import checked, unsupported
-from batchlab.core.phases import MOVES
+from batchlab.core.messages.inputs import Request
+from batchlab.core.model.base import checked, unsupported
+from batchlab.core.state.phases import MOVES
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid

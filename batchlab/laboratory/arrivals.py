@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import StartRun, TaskChanged
+from batchlab.core.messages.outputs import StartRun, TaskChanged
+from batchlab.core.model.ids import fold
 from batchlab.drivers.journal import read, replay
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import format_duration, parse_duration

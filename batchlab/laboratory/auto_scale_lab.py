@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula
-from batchlab.core.specs import price_per_hour
+from batchlab.core.model import price_per_hour
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid

@@ -18,20 +18,20 @@ from typing import Any
 import msgspec
 
 from batchlab.autoscale import Formula
-from batchlab.core.inputs import (
+from batchlab.core.machine import Core
+from batchlab.core.messages.inputs import (
     CreateJob,
     CreatePool,
     CreateTasks,
     EnableAutoScale,
     PreemptNode,
 )
-from batchlab.core.machine import Core
-from batchlab.core.metrics import RESOURCES
-from batchlab.core.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
-from batchlab.core.questions import GetCost, ListAutoScaleRuns
-from batchlab.core.settings import Settings
-from batchlab.core.specs import JobSpec, PoolInfo, PoolSpec, TaskSpec
-from batchlab.core.views import CostView
+from batchlab.core.messages.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
+from batchlab.core.messages.questions import GetCost, ListAutoScaleRuns
+from batchlab.core.messages.views import CostView
+from batchlab.core.model import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.core.pools.metrics import RESOURCES
+from batchlab.core.state.settings import Settings
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.connection import undisturbed
 from batchlab.drivers.simulated.workload import Behavior, Workload
@@ -289,12 +289,15 @@ class _Stage:
     def _enable(self, _: None) -> None:
         """From now on the formula is followed, and what comes of it counts."""
         self.evaluations = self.failures = self.requeued = self.lost = 0
-        self.ended_before = self.core.jobs["job"].succeeded, self.core.jobs["job"].failed
+        self.ended_before = (
+            self.core.state.jobs["job"].succeeded,
+            self.core.state.jobs["job"].failed,
+        )
         self.bill_before = self.engine.ask(GetCost(pool_id="pool"))
         self.engine.request(EnableAutoScale(pool_id="pool", auto_scale_formula=self.formula))
 
     def _preempt(self, node_id: str) -> None:
-        node = self.core.nodes.get(node_id)
+        node = self.core.state.nodes.get(node_id)
         if node is not None:
             try:
                 self.engine.request(PreemptNode(pool_id="pool", node_id=node_id))
@@ -302,7 +305,7 @@ class _Stage:
                 return  # it is on its way out
 
     def _look(self, _: None) -> None:
-        pool, job = self.core.pools["pool"], self.core.jobs["job"]
+        pool, job = self.core.state.pools["pool"], self.core.state.jobs["job"]
         had = [node for node in pool.nodes.values() if node.allocated is not None]
         states = [node.phase.state for node in had]
         dedicated = sum(node.dedicated for node in had)
@@ -341,7 +344,7 @@ class _Stage:
 
     def _node_changed(self, change: NodeChanged) -> None:
         """A spot node has come up: chance says when it will be taken away."""
-        if change.state != "starting" or self.core.nodes[change.node_id].dedicated:
+        if change.state != "starting" or self.core.state.nodes[change.node_id].dedicated:
             return
         each = self.conditions.preempted_each_s
         assert each is not None
@@ -355,7 +358,7 @@ class _Stage:
         waited = [self.waits[key] for key in came if key in self.waits]
         waiting = [self.end - at for key, at in came.items() if key not in self.waits]
         ask = self.engine.ask
-        job = self.core.jobs["job"]
+        job = self.core.state.jobs["job"]
         return Simulation(
             formula=self.formula,
             arrivals=repr(self.conditions.arrivals),

@@ -18,8 +18,14 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import Change, JobChanged, NodeChanged, PoolChanged, TaskChanged
+from batchlab.core.messages.outputs import (
+    Change,
+    JobChanged,
+    NodeChanged,
+    PoolChanged,
+    TaskChanged,
+)
+from batchlab.core.model.ids import fold
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.laboratory.arrivals import Arrival
 

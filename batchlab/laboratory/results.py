@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from batchlab.autoscale.results import AutoScaleRun
-from batchlab.core.views import CostView
+from batchlab.core.messages.views import CostView
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 from batchlab.extras import extra

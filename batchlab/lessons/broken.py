@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.specs import TaskDependencies, TaskSpec
+from batchlab.core.model import TaskDependencies, TaskSpec
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import invalid
 from batchlab.lab import SimulatedLab

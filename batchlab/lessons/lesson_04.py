@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import HookChanged, NodeChanged
+from batchlab.core.messages.outputs import NodeChanged, NodeTaskChanged
+from batchlab.core.model.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
@@ -70,8 +70,8 @@ def _starts(pool: Pool, node_id: str) -> int:
     )
 
 
-def _hooks(thing: Handle) -> list[HookChanged]:
-    return [change for change in history(thing) if isinstance(change, HookChanged)]
+def _hooks(thing: Handle) -> list[NodeTaskChanged]:
+    return [change for change in history(thing) if isinstance(change, NodeTaskChanged)]
 
 
 @exercise("04-2", "Prepared once, despite a reboot", Job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchlab.core.ids import fold
+from batchlab.core.model.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchlab.core.views import TaskView
+from batchlab.core.messages.views import TaskView
 from batchlab.handles.job import Job
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task

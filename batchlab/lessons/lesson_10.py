@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import TaskChanged
-from batchlab.core.views import TaskView
+from batchlab.core.messages.outputs import TaskChanged
+from batchlab.core.messages.views import TaskView
+from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import Pools

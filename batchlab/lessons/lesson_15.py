@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from batchlab.core.views import TaskView
+from batchlab.core.messages.views import TaskView
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage

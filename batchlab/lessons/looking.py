@@ -6,8 +6,8 @@ import re
 import shlex
 from typing import Any
 
-from batchlab.core.ids import fold
-from batchlab.core.outputs import Change, NodeChanged, TaskChanged
+from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
+from batchlab.core.model.ids import fold
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.task import Task, total

@@ -14,8 +14,8 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
 from batchlab.handles.base import Shown
 from batchlab.handles.costs import money
+from batchlab.history.subject import Story, tables_of
 from batchlab.reports.numbers import Numbers, count
-from batchlab.reports.story import Story, tables_of
 from batchlab.reports.telling import Grid, grids, sentences
 from batchlab.widgets.html import Html, card
 from batchlab.widgets.progress import span_text

@@ -14,12 +14,12 @@ from typing import Any
 
 from batchlab.extras import extra
 from batchlab.handles.costs import money
+from batchlab.history.node_times import ACTIVITIES
+from batchlab.history.schema import WAITS
+from batchlab.history.series import Series
+from batchlab.history.subject import by
 from batchlab.laboratory.figures import INK, dress
-from batchlab.reports.nodes import ACTIVITIES
 from batchlab.reports.numbers import Numbers, hours_of
-from batchlab.reports.series import Series
-from batchlab.reports.story import by
-from batchlab.watching.schema import WAITS
 from batchlab.widgets.html import shortened
 
 __all__ = ["figures"]

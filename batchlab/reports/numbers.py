@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from batchlab.reports.nodes import ACTIVITIES, NodeTimes
-from batchlab.reports.series import Series, Steps
-from batchlab.reports.story import Run, Story
-from batchlab.reports.waiting import Waiting
-from batchlab.watching.schema import WAITS
+from batchlab.history.node_times import ACTIVITIES, NodeTimes
+from batchlab.history.schema import WAITS
+from batchlab.history.series import Series, Steps
+from batchlab.history.subject import Run, Story
+from batchlab.history.waiting import Waiting
 
 __all__ = ["Numbers", "count"]
 

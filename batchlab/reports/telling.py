@@ -8,10 +8,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from batchlab.handles.costs import amount, money
-from batchlab.reports.nodes import ACTIVITIES
+from batchlab.history.node_times import ACTIVITIES
+from batchlab.history.schema import JOB_STATES, WAITS
+from batchlab.history.subject import Run, Story, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
-from batchlab.reports.story import Run, Story, by
-from batchlab.watching.schema import JOB_STATES, WAITS
 from batchlab.widgets.html import Html, table
 from batchlab.widgets.progress import span_text
 

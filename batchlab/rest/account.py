@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core import inputs, questions
-from batchlab.core.specs import vm_cores
-from batchlab.core.views import ApplicationView, CertificateView
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.views import ApplicationView, CertificateView
+from batchlab.core.model import vm_cores
 from batchlab.errors import invalid
 from batchlab.handles.certificates import read_certificate
 from batchlab.rest import resources

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from batchlab.core.inputs import Request
-from batchlab.core.questions import Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.questions import Question
 from batchlab.errors import BatchError, invalid
 from batchlab.rest import odata
 from batchlab.rest.messages import JSON, Call, Response, Wire

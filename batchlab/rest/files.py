@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from batchlab.core.questions import LocateNode, LocateTask, Location
+from batchlab.core.messages.questions import LocateNode, LocateTask, Location
 from batchlab.drivers.ports import FileEntry
 from batchlab.errors import BatchError
 from batchlab.rest.answers import check_conditions, page

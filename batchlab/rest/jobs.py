@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from batchlab.core import inputs
-from batchlab.core.questions import (
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import (
     CountTasks,
     CountTaskSlots,
     GetJob,
     ListJobs,
     ListPreparations,
 )
-from batchlab.core.specs import JobConstraints, JobSpec
-from batchlab.core.views import JobView, PreparationView
+from batchlab.core.messages.views import JobView, PreparationView
+from batchlab.core.model import JobConstraints, JobSpec
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Call, Response, Wire

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from batchlab.core.inputs import Request
-from batchlab.core.questions import Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.questions import Question
 from batchlab.errors import InvalidRequest
 
 if TYPE_CHECKING:

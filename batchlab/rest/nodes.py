@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from batchlab.core import inputs
-from batchlab.core.questions import GetNode, ListNodes
-from batchlab.core.views import NodeView
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import GetNode, ListNodes
+from batchlab.core.messages.views import NodeView
 from batchlab.errors import Conflict, NotFound
 from batchlab.rest import resources
 from batchlab.rest.answers import done, json, one, page

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchlab.core import inputs
-from batchlab.core.questions import EvaluateAutoScale, GetPool, ListPools
-from batchlab.core.specs import PoolSpec
-from batchlab.core.views import PoolView
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import EvaluateAutoScale, GetPool, ListPools
+from batchlab.core.messages.views import PoolView
+from batchlab.core.model import PoolSpec
 from batchlab.errors import InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
-from batchlab.core import views
-from batchlab.core.specs import (
+from batchlab.core.messages import views
+from batchlab.core.model import (
     RETENTION,
     JobConstraints,
     ResourceFile,

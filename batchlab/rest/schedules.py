@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from batchlab.core import inputs
-from batchlab.core.questions import GetJobSchedule, ListJobs, ListJobSchedules
-from batchlab.core.specs import JobScheduleSpec, Schedule
-from batchlab.core.views import JobScheduleView, JobView
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import GetJobSchedule, ListJobs, ListJobSchedules
+from batchlab.core.messages.views import JobScheduleView, JobView
+from batchlab.core.model import JobScheduleSpec, Schedule
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, one, page, versioned
 from batchlab.rest.messages import Call, Response

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from batchlab.core import inputs
-from batchlab.core.questions import GetTask, GetTasks, ListSubtasks, PageTasks
-from batchlab.core.specs import TaskConstraints, TaskSpec
-from batchlab.core.views import SubtaskView, TaskView
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import GetTask, GetTasks, ListSubtasks, PageTasks
+from batchlab.core.messages.views import SubtaskView, TaskView
+from batchlab.core.model import TaskConstraints, TaskSpec
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.rest import odata, resources
 from batchlab.rest.answers import changed, check_conditions, done, json, listed, one, page

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from batchlab.core.model import Model, checked
+from batchlab.core.model.base import Model, checked
 from batchlab.durations import parse_duration
 from batchlab.errors import invalid
 from batchlab.rest.messages import Wire

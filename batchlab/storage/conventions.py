@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import Literal
 
-from batchlab.core.specs.files import is_container_name
+from batchlab.core.model.files import is_container_name
 from batchlab.errors import invalid
 
 __all__ = [

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
-from batchlab.core.specs.files import ResourceFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.files import ResourceFile
+from batchlab.core.model.values import FailureInfo
 from batchlab.storage.faults import Kind, StorageFailed
 from batchlab.storage.locations import StorageLocation
 from batchlab.storage.stores import BlobStore

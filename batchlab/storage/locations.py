@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.settings import Settings
+from batchlab.core.state.settings import Settings
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.extras import install_command
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from batchlab.core.specs.files import is_container_name
+from batchlab.core.model.files import is_container_name
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import StorageFailed, faults
 from batchlab.storage.filesystems import azure_url, filesystem, open_any

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from batchlab.core.specs.files import OutputFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.files import OutputFile
+from batchlab.core.model.values import FailureInfo
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
 from batchlab.storage.patterns import Pattern, read_pattern

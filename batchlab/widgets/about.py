@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchlab.core.ids import fold
-from batchlab.core.questions import GetCost, GetJob, GetPool, ListJobs, ListPools
-from batchlab.core.specs import JobPreparationTask, JobReleaseTask, StartTask
-from batchlab.core.views import PoolView
+from batchlab.core.messages.questions import GetCost, GetJob, GetPool, ListJobs, ListPools
+from batchlab.core.messages.views import PoolView
+from batchlab.core.model import JobPreparationTask, JobReleaseTask, StartTask
+from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.handles.costs import Cost
 from batchlab.widgets.autoscaling import run_line

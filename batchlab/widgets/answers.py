@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from batchlab.core.ids import fold
-from batchlab.core.questions import (
+from batchlab.core.answers.reasons import Reason
+from batchlab.core.messages.questions import (
     ExplainJob,
     ExplainPool,
     ExplainTask,
@@ -31,8 +31,8 @@ from batchlab.core.questions import (
     LocateTask,
     Location,
 )
-from batchlab.core.reasons import Reason
-from batchlab.core.views import ExecutionInfo, JobView, PreparationView, TaskView
+from batchlab.core.messages.views import ExecutionInfo, JobView, PreparationView, TaskView
+from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost

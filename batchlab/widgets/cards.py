@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
-from batchlab.core.reasons import Reason
-from batchlab.core.views import (
+from batchlab.core.answers.reasons import Reason
+from batchlab.core.messages.views import (
     ExecutionInfo,
     JobScheduleView,
     JobView,
-    NodeUsage,
     NodeView,
     PoolView,
-    TaskCounts,
     TaskView,
 )
+from batchlab.core.model.values import NodeUsage, TaskCounts
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle, Handles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchlab.core.views import CostView
+from batchlab.core.messages.views import CostView
 from batchlab.handles.costs import Cost, VmSizes, amount, money
 from batchlab.widgets.html import Html, card, muted, table
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.inputs import (
+from batchlab.core.messages.inputs import (
     CreateJob,
     CreateTasks,
     DisableNodeScheduling,
@@ -21,9 +21,9 @@ from batchlab.core.inputs import (
     RebootNode,
     ReimageNode,
 )
-from batchlab.core.questions import GetNode, GetPool, ListPools
-from batchlab.core.specs import JobSpec, PoolInfo, TaskSpec
-from batchlab.core.views import NodeView, PoolView
+from batchlab.core.messages.questions import GetNode, GetPool, ListPools
+from batchlab.core.messages.views import NodeView, PoolView
+from batchlab.core.model import JobSpec, PoolInfo, TaskSpec
 from batchlab.drivers.ports import Connection
 from batchlab.errors import InvalidRequest, NotFound
 

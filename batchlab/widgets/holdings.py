@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchlab.core.views import ApplicationPackageView, ApplicationView, CertificateView, PoolView
+from batchlab.core.messages.views import (
+    ApplicationPackageView,
+    ApplicationView,
+    CertificateView,
+    PoolView,
+)
 from batchlab.handles.applications import (
     Application,
     ApplicationPackage,

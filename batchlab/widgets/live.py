@@ -26,7 +26,7 @@ import traitlets
 
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
-from batchlab.watching import Watch, watch
+from batchlab.history.watch import Watch, watch
 from batchlab.widgets.answers import answer
 from batchlab.widgets.ui import ui
 from batchlab.widgets.viewers import Viewers

@@ -7,8 +7,8 @@ picture is drawn from the tables of the lab, and from nothing else.
 from __future__ import annotations
 
 from batchlab.drivers.ports import Connection
-from batchlab.watching import Tables, watch
-from batchlab.watching.schema import KINDS, NODE_STATES, OUTCOMES
+from batchlab.history.schema import KINDS, NODE_STATES, OUTCOMES
+from batchlab.history.watch import Tables, watch
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 
 __all__ = ["picture"]

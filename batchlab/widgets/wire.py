@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.watching import Tables, Watch
-from batchlab.watching.schema import (
+from batchlab.history.schema import (
     ALLOCATIONS,
     COLUMNS,
     COMING,
@@ -26,6 +25,7 @@ from batchlab.watching.schema import (
     WAITING_JOBS,
     WAITS,
 )
+from batchlab.history.watch import Tables, Watch
 
 __all__ = ["SCHEMA", "Place", "rows_since"]
 

@@ -20,10 +20,10 @@ from collections import deque
 
 from compare import alternate, report
 
-from batchlab.core import inputs
 from batchlab.core.machine import Core
-from batchlab.core.outputs import StartNode, StartRun
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartNode, StartRun
+from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 
 CHUNK = 100
 SMALL = (1_000, 10)
@@ -63,7 +63,7 @@ def live(tasks: int, nodes: int, requests: list[tuple[TaskSpec, ...]]) -> float:
         report = inputs.RunExited(run_id=under_way.popleft().run_id, exit_code=0)
         under_way += core.handle(now, report).commands
     seconds = time.process_time() - start
-    assert core.jobs["j"].succeeded == tasks
+    assert core.state.jobs["j"].succeeded == tasks
     return seconds / (2 * tasks) * 1e6
 
 

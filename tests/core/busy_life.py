@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from machines import Machines
 
-from batchlab.core import inputs
 from batchlab.core.machine import Core
-from batchlab.core.outputs import Step
-from batchlab.core.specs import JobSpec, PoolSpec, TaskConstraints, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import Step
+from batchlab.core.model import JobSpec, PoolSpec, TaskConstraints, TaskSpec
 from batchlab.errors import BatchError
 
 
@@ -39,7 +39,7 @@ def live(seed: int, length: int = 2000) -> Iterator[tuple[float, inputs.Input, S
 
 def _next(draw: random.Random, core: Core, machines: Machines) -> Iterator[inputs.Input]:
     due = core.next_deadline()
-    if due is not None and due <= core.now:
+    if due is not None and due <= core.state.now:
         yield inputs.DeadlineReached()
     if draw.random() < 0.6:
         report = _report(draw, machines)
@@ -61,7 +61,7 @@ def _report(draw: random.Random, machines: Machines) -> inputs.Report | None:
 
 def _request(draw: random.Random, core: Core) -> inputs.Request:
     pool, job = draw.choice(["p", "q"]), draw.choice("abcdef")
-    node = draw.choice([*core.nodes, "nowhere"])
+    node = draw.choice([*core.state.nodes, "nowhere"])
     option: Any = draw.choice(["requeue", "terminate", "taskcompletion"])
     task = f"t{draw.randrange(100)}"
     prepared = {"job_preparation_task": "p", "job_release_task": "r"}

@@ -11,5 +11,5 @@ def world() -> Iterator[World]:
     """A world whose core must hold its invariants, and leave nothing said unheard."""
     world = World()
     yield world
-    invariants.check(world.core)
+    invariants.check(world.core.state)
     world.nothing_else()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchlab.core import questions as q
 from batchlab.core.machine import Core
-from batchlab.core.records import BillRecord, InstancesRecord
+from batchlab.core.messages import questions as q
+from batchlab.core.state.records import BillRecord, InstancesRecord
 from batchlab.errors import BatchError
 
 
 def digest(core: Core) -> list[Any]:
     """All views, and what no view shows."""
-    now = core.now
+    now = core.state.now
     found: list[Any] = [
         core.ask(question, now)
         for question in (
@@ -23,11 +23,11 @@ def digest(core: Core) -> list[Any]:
             q.ListCertificates(),
         )
     ]
-    found += [list(core.preemptible), list(core.restarting)]
-    for application in core.applications.values():
+    found += [list(core.state.preemptible), list(core.state.restarting)]
+    for application in core.state.applications.values():
         question = q.ListApplicationPackages(application_id=application.id)
         found.append(core.ask(question, now))
-    for pool in core.pools.values():
+    for pool in core.state.pools.values():
         found += [
             core.ask(q.ListNodes(pool_id=pool.spec.id), now),
             pool.resize_number, pool.node_count, list(pool.creating), list(pool.leaving),
@@ -36,7 +36,7 @@ def digest(core: Core) -> list[Any]:
             pool.gatherer and (pool.gatherer.job.key, pool.gatherer.spec.id),
             {priority: list(ready) for priority, ready in pool.ready.items()},
         ]  # fmt: skip
-    for job in core.jobs.values():
+    for job in core.state.jobs.values():
         found += [
             core.ask(q.ListTasks(job_id=job.spec.id), now), list(job.runs), list(job.refused_by),
             {slots: len(queue) for slots, queue in job.queue.items()}, list(job.nodes),
@@ -47,15 +47,20 @@ def digest(core: Core) -> list[Any]:
             found.append(core.ask(q.ListPreparations(job_id=job.spec.id), now))
         except BatchError as refusal:
             found.append(refusal.code)
-    for schedule in core.schedules.values():
+    for schedule in core.state.schedules.values():
         running = schedule.job and schedule.job.key
         found.append((schedule.due, schedule.count, running, list(schedule.jobs)))
-    for node in core.nodes.values():
+    for node in core.state.nodes.values():
         drain = node.drain and (node.drain.purpose, node.drain.option)
         found.append((node.id, drain, node.boot, node.image, list(node.footprints)))
-        found.append((node.activity, node.since, node.hook_count))
-    found += [[(run.id, run.ending) for run in core.runs.values()], core.next_deadline()]
-    found += [_bills(core.bills), len(core.deadlines._heap), core.dropped, core._numbers]
+        found.append((node.activity, node.since, node.node_task_count))
+    found += [[(run.id, run.ending) for run in core.state.runs.values()], core.next_deadline()]
+    found += [
+        _bills(core.state.bills),
+        len(core.state.deadlines._heap),
+        core.state.dropped,
+        core.state.numbers,
+    ]
     return found
 
 

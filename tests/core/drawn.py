@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from batchlab.core.specs import (
+from batchlab.core.model import (
     AutoPoolSpecification,
     AutoUserSpecification,
     ExitCodeMapping,

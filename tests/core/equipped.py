@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from scheduled import Scheduled
 
-from batchlab.core import inputs
-from batchlab.core.specs import ApplicationPackageReference, CertificateReference, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.model import ApplicationPackageReference, CertificateReference, TaskSpec
 
 APPLICATIONS = st.sampled_from(["app", "APP", "tool"])
 VERSIONS = st.sampled_from(["1", "2"])
@@ -84,14 +84,14 @@ class Equipped(Scheduled):
     def leave_nothing(self) -> None:
         """Applications go with their packages, certificates with all that had them."""
         super().leave_nothing()
-        for application in list(self.core.applications.values()):
+        for application in list(self.core.state.applications.values()):
             which: Any = {"application_id": application.id}
             self.feed(inputs.UpdateApplication(**which, allow_updates=True))
             for version in list(application.packages):
                 self.feed(inputs.DeleteApplicationPackage(**which, version=version))
             self.feed(inputs.DeleteApplication(**which))
-        for thumbprint in list(self.core.certificates):
+        for thumbprint in list(self.core.state.certificates):
             self.feed(inputs.DeleteCertificate(thumbprint=thumbprint))
         self.drain()
-        assert not self.core.applications
-        assert not self.core.certificates
+        assert not self.core.state.applications
+        assert not self.core.state.certificates

@@ -9,8 +9,8 @@ from equipped import Equipped
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from batchlab.core import inputs
-from batchlab.core.views import NodeUsage
+from batchlab.core.messages import inputs
+from batchlab.core.model.values import NodeUsage
 
 FORMULAS = st.sampled_from(
     [
@@ -54,11 +54,11 @@ class Followed(Equipped):
 
     @property
     def follows(self) -> bool:
-        return any(pool.auto_scale is not None for pool in self.core.pools.values())
+        return any(pool.auto_scale is not None for pool in self.core.state.pools.values())
 
     def drain(self) -> None:
         """Samples and evaluations would go on for ever: nobody follows a formula any more."""
-        for pool in list(self.core.pools.values()):
+        for pool in list(self.core.state.pools.values()):
             if pool.auto_scale is not None and pool.phase.state == "active":
                 self.feed(inputs.DisableAutoScale(pool_id=pool.spec.id))
         super().drain()

@@ -6,9 +6,9 @@ from typing import Any
 
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import StartApplication, StartRun
-from batchlab.core.specs import MultiInstanceSettings, TaskSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartApplication, StartRun
+from batchlab.core.model import MultiInstanceSettings, TaskSpec
 
 
 def talking(world: World, nodes: int = 3, **kw: Any) -> list[str]:

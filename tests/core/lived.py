@@ -15,10 +15,11 @@ from digest import digest
 from hypothesis.stateful import RuleBasedStateMachine
 from machines import Machines
 
-from batchlab.core import inputs, invariants
-from batchlab.core import questions as q
+from batchlab.core import invariants
 from batchlab.core.machine import Core
-from batchlab.core.outputs import JobChanged, NodeChanged, Step, TaskChanged
+from batchlab.core.messages import inputs
+from batchlab.core.messages import questions as q
+from batchlab.core.messages.outputs import JobChanged, NodeChanged, Step, TaskChanged
 from batchlab.errors import BatchError
 
 ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
@@ -42,7 +43,7 @@ class Lived(RuleBasedStateMachine):
     def feed(self, item: inputs.Input) -> None:
         written = msgspec.json.encode((self.now, item))
         self.sound = False
-        running = {id(job): job.running for job in self.core.jobs.values()}
+        running = {id(job): job.running for job in self.core.state.jobs.values()}
         before = digest(self.core) if isinstance(item, inputs.Request) else None
         try:
             step = self.core.handle(self.now, item)
@@ -53,7 +54,7 @@ class Lived(RuleBasedStateMachine):
             self.history.append((written, None))
         else:
             self.history.append((written, step))
-            invariants.check(self.core)
+            invariants.check(self.core.state)
             self.machines.obey(step.commands)
             self.pay(step)
             self.hear(step)
@@ -69,7 +70,7 @@ class Lived(RuleBasedStateMachine):
                     self.paid.setdefault(change.node_id, change.at)
                 elif change.state == "preempted":
                     self.paid_s += change.at - self.paid.pop(change.node_id, change.at)
-        for node_id in [node_id for node_id in self.paid if node_id not in self.core.nodes]:
+        for node_id in [node_id for node_id in self.paid if node_id not in self.core.state.nodes]:
             self.paid_s += self.now - self.paid.pop(node_id)
 
     def hear(self, step: Step) -> None:
@@ -82,7 +83,7 @@ class Lived(RuleBasedStateMachine):
                     del tasks[change.task_id]
             elif isinstance(change, JobChanged) and change.state == "deleted":
                 self.told.pop(change.job_id, None)
-        for job in self.core.jobs.values():
+        for job in self.core.state.jobs.values():
             assert self.told.get(job.spec.id, {}) == {
                 task.spec.id: (task.phase.state, task.phase.state == "active" and task.unmet > 0)
                 for task in job.tasks.values()
@@ -90,16 +91,16 @@ class Lived(RuleBasedStateMachine):
 
     def not_too_many(self, before: dict[int, int]) -> None:
         """A job starts no more tasks than it may run; what ran when it was limited goes on."""
-        for job in self.core.jobs.values():
+        for job in self.core.state.jobs.values():
             most = job.spec.max_parallel_tasks
             allowed = max(most, before.get(id(job), 0))
             assert most == -1 or job.running <= allowed, f"{job.key} runs {job.running} of {most}"
 
     def nothing_idle(self) -> None:
         """No queued task could run now: there is always something in its way."""
-        for pool in self.core.pools.values():
+        for pool in self.core.state.pools.values():
             self.core.ask(q.ExplainPool(pool_id=pool.key), self.now)
-        for job in self.core.jobs.values():
+        for job in self.core.state.jobs.values():
             told = self.core.ask(q.ExplainJob(job_id=job.key), self.now)
             ends = job.phase.state in ("terminating", "deleting")
             assert told or ends or not job.active, f"{job.key} waits for nothing"
@@ -110,7 +111,7 @@ class Lived(RuleBasedStateMachine):
                 assert codes or task.phase.state != "active", f"{task.spec.id} waits for nothing"
 
     def some_node(self, which: int) -> tuple[str, str]:
-        nodes = list(self.core.nodes.values())
+        nodes = list(self.core.state.nodes.values())
         if not nodes:
             return "p", "nowhere"
         node = nodes[which % len(nodes)]
@@ -125,10 +126,10 @@ class Lived(RuleBasedStateMachine):
     def dropped(self, report: inputs.Report) -> None:
         """Feed a report that must have no effect."""
         before = digest(self.core)
-        dropped = self.core.dropped
+        dropped = self.core.state.dropped
         self.feed(report)
-        assert self.core.dropped >= dropped
-        self.core.dropped = dropped
+        assert self.core.state.dropped >= dropped
+        self.core.state.dropped = dropped
         assert digest(self.core) == before, f"{report} came too late, and changed something"
 
     # -- liveness --------------------------------------------------------------------------------
@@ -161,53 +162,53 @@ class Lived(RuleBasedStateMachine):
 
     def conditions(self) -> list[q.Condition]:
         found: list[q.Condition] = []
-        for job in self.core.jobs.values():
+        for job in self.core.state.jobs.values():
             found.append(q.TasksCompleted(job_id=job.key))
             found.append(q.JobIs(job_id=job.key, state="completed"))
             found += [
                 q.TaskIs(job_id=job.key, task_id=key, state="completed") for key in job.tasks
             ]
-        for key in self.core.schedules:
+        for key in self.core.state.schedules:
             found += [
                 q.JobScheduleIs(job_schedule_id=key, state=state)
                 for state in ("completed", "deleted")
             ]
         found += [
             q.CertificateIs(thumbprint=key, state=state)
-            for key in self.core.certificates
+            for key in self.core.state.certificates
             for state in ("deleted", "deletefailed")
         ]
-        found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.pools]
-        found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.pools]
+        found += [q.PoolIs(pool_id=key, state="steady") for key in self.core.state.pools]
+        found += [q.PoolIs(pool_id=key, state="deleted") for key in self.core.state.pools]
         return found
 
     def exists(self, condition: Any) -> bool:
         if isinstance(condition, q.PoolIs):
-            return condition.state == "deleted" or condition.pool_id in self.core.pools
+            return condition.state == "deleted" or condition.pool_id in self.core.state.pools
         if isinstance(condition, q.JobScheduleIs):
-            return condition.job_schedule_id in self.core.schedules
+            return condition.job_schedule_id in self.core.state.schedules
         if isinstance(condition, q.CertificateIs):
-            return condition.thumbprint in self.core.certificates
-        job = self.core.jobs.get(condition.job_id)
+            return condition.thumbprint in self.core.state.certificates
+        job = self.core.state.jobs.get(condition.job_id)
         return job is not None and getattr(condition, "task_id", None) in (None, *job.tasks)
 
     def at_rest(self) -> None:
         """Nothing is on its way, and whatever waits can say what it waits for."""
-        for pool in self.core.pools.values():
+        for pool in self.core.state.pools.values():
             assert (pool.phase.state, pool.allocation.state) == ("active", "steady"), pool.key
-        for node in self.core.nodes.values():
+        for node in self.core.state.nodes.values():
             assert node.phase.state in ("idle", "offline", "starttaskfailed", "unusable"), node.id
             assert node.drain is None, f"{node.id} still drains for {node.drain}"
-        assert not self.core.runs
+        assert not self.core.state.runs
         until_now = sum(self.now - since for since in self.paid.values())
         charged = sum(row.node_hours for row in self.core.ask(q.GetCost(), self.now))
         assert abs(charged * 3600 - self.paid_s - until_now) < 1e-3
-        for node in self.core.nodes.values():
+        for node in self.core.state.nodes.values():
             asked = q.GetCost(pool_id=node.pool.key, node_id=node.id)
             own = sum(row.node_hours for row in self.core.ask(asked, self.now))
             since = self.paid.get(node.id, self.now)
             assert own * 3600 + 1e-3 > self.now - since, f"{node.id} was paid for longer"
-        for job in self.core.jobs.values():
+        for job in self.core.state.jobs.values():
             assert job.phase.state in ("active", "disabled", "completed"), job.key
             for task in job.tasks.values():
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
@@ -219,10 +220,10 @@ class Lived(RuleBasedStateMachine):
                 else:
                     assert task.phase.state == "completed"
                     assert reasons == []
-        for schedule in self.core.schedules.values():
+        for schedule in self.core.state.schedules.values():
             assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
             assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
-        for certificate in self.core.certificates.values():
+        for certificate in self.core.state.certificates.values():
             assert certificate.phase.state in ("active", "deletefailed"), certificate.thumbprint
         for condition in self.conditions():
             never = self.core.hopeless(condition)
@@ -230,29 +231,29 @@ class Lived(RuleBasedStateMachine):
 
     def leave_nothing(self) -> None:
         """What is deleted goes, and takes everything with it."""
-        for schedule in list(self.core.schedules.values()):
+        for schedule in list(self.core.state.schedules.values()):
             self.feed(inputs.DeleteJobSchedule(job_schedule_id=schedule.spec.id))
         self.drain()
-        assert not self.core.schedules
-        for job in list(self.core.jobs.values()):
+        assert not self.core.state.schedules
+        for job in list(self.core.state.jobs.values()):
             self.feed(inputs.DeleteJob(job_id=job.spec.id))
         self.drain()
-        assert not self.core.jobs
-        assert not self.core.preemptible
-        assert not self.core.restarting
-        for node in self.core.nodes.values():
+        assert not self.core.state.jobs
+        assert not self.core.state.preemptible
+        assert not self.core.state.restarting
+        for node in self.core.state.nodes.values():
             assert not node.footprints
             assert node.free == node.pool.spec.task_slots_per_node
-        for pool in list(self.core.pools.values()):
+        for pool in list(self.core.state.pools.values()):
             self.feed(inputs.DeletePool(pool_id=pool.spec.id))
         self.drain()
-        assert not self.core.pools
-        assert not self.core.nodes
+        assert not self.core.state.pools
+        assert not self.core.state.nodes
         assert not self.machines.stages
 
     def replay(self) -> None:
         """The same inputs, written down and read again, lead to the same steps."""
-        again = Core(self.core.settings)
+        again = Core(self.core.state.settings)
         for written, step in self.history:
             now, item = _decode(written)
             try:

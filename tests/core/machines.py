@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchlab.core import inputs
-from batchlab.core.ids import RunId
-from batchlab.core.outputs import (
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
@@ -26,7 +25,8 @@ from batchlab.core.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo
 
 OVERDUE = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")
 UNSENT = FailureInfo(category="UserError", code="FileUploadMiscError", message="not uploaded")

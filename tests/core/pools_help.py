@@ -2,7 +2,7 @@
 
 from world import World
 
-from batchlab.core import inputs
+from batchlab.core.messages import inputs
 
 
 def resize(world: World, target: int, option: str = "requeue", **kw: object) -> None:

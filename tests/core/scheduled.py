@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from lived import Lived
 
-from batchlab.core import inputs
-from batchlab.core.specs import JobScheduleSpec, JobSpec, Schedule
+from batchlab.core.messages import inputs
+from batchlab.core.model import JobScheduleSpec, JobSpec, Schedule
 
 PLANS = st.fixed_dictionaries(
     {

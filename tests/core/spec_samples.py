@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from batchlab.core import specs
-from batchlab.core.model import Model
-from batchlab.core.specs import (
+from batchlab.core import model as specs
+from batchlab.core.model import (
     AffinityInfo,
     ApplicationPackageReference,
     AutoPoolSpecification,
@@ -43,6 +42,7 @@ from batchlab.core.specs import (
     UserAccount,
     UserIdentity,
 )
+from batchlab.core.model.base import Model
 
 MODELS: list[type[Model]] = [
     value for value in vars(specs).values() if isinstance(value, type) and issubclass(value, Model)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import PackageToInstall, RebootNode, StartNode, StartRun
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import PackageToInstall, RebootNode, StartNode, StartRun
+from batchlab.core.model import (
     ApplicationPackageReference,
     AutoPoolSpecification,
     ExitConditions,
@@ -19,7 +19,7 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.values import FailureInfo
 
 MISSING = FailureInfo(category="UserError", code="ApplicationPackageError", message="not there")
 
@@ -155,7 +155,7 @@ def test_auto_pool_that_references_what_is_not_there_is_not_made(world: World) -
     view = world.ask(questions.GetJob(job_id="j"))
     assert view.state == "completed"
     assert view.scheduling_error.code == "InvalidApplicationPackageReferencesInAutoPool"
-    assert world.core.pools == {}
+    assert world.core.state.pools == {}
 
 
 def test_nodes_unpack_what_their_pool_references_when_they_start(world: World) -> None:

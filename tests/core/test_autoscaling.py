@@ -7,10 +7,10 @@ import pytest
 from world import World
 
 from batchlab.autoscale import FormulaError
-from batchlab.core import inputs
-from batchlab.core.outputs import StartNode, StopNode
-from batchlab.core.questions import EvaluateAutoScale, ListAutoScaleRuns
-from batchlab.core.specs import AutoPoolSpecification, PoolSpec, TaskConstraints
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartNode, StopNode
+from batchlab.core.messages.questions import EvaluateAutoScale, ListAutoScaleRuns
+from batchlab.core.model import AutoPoolSpecification, PoolSpec, TaskConstraints
 from batchlab.errors import BatchError, Conflict, InvalidRequest, ServerBusy
 
 THREE = "$TargetDedicatedNodes = 3;"

@@ -6,10 +6,10 @@ from typing import Any
 
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import RebootNode, StartNode
-from batchlab.core.specs import AutoPoolSpecification, CertificateReference, PoolSpec
-from batchlab.core.views import DeleteCertificateError
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import RebootNode, StartNode
+from batchlab.core.model import AutoPoolSpecification, CertificateReference, PoolSpec
+from batchlab.core.model.values import DeleteCertificateError
 
 THUMB = "ab" * 20
 OTHER = "cd" * 20
@@ -140,7 +140,7 @@ def test_auto_pool_with_a_certificate_that_is_not_there_is_not_made(world: World
     world.job(pool=auto)  # type: ignore[arg-type]
     view = world.ask(questions.GetJob(job_id="j"))
     assert view.scheduling_error.code == "InvalidCertificatesInAutoPool"
-    assert world.core.pools == {}
+    assert world.core.state.pools == {}
 
 
 def test_wait_for_a_certificate_ends_or_says_why_not(world: World) -> None:

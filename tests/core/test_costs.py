@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.specs import VM_SIZES, PoolSpec, TaskConstraints, price_per_hour
-from batchlab.core.views import CostView
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.views import CostView
+from batchlab.core.model import VM_SIZES, PoolSpec, TaskConstraints, price_per_hour
 from batchlab.errors import BatchError
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World
 
-from batchlab.core import inputs
 from batchlab.core.machine import Core
-from batchlab.core.outputs import StartRun, TaskChanged
-from batchlab.core.questions import TaskIs, TasksCompleted
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartRun, TaskChanged
+from batchlab.core.messages.questions import TaskIs, TasksCompleted
+from batchlab.core.model import (
     ExitCodeMapping,
     ExitConditions,
     ExitOptions,
@@ -223,7 +223,7 @@ def steps_of(count: int, shape: str) -> int:
             runs += core.handle(0, exited).commands
     finally:
         sys.settrace(before)
-    assert core.jobs["j"].succeeded == count
+    assert core.state.jobs["j"].succeeded == count
     return lines
 
 
@@ -257,9 +257,9 @@ def test_any_ranges_are_satisfied_when_all_their_numbers_are(steps: list[tuple[s
             done.add(what)
         for task_id, spans in waiting.items():
             lacking = [s for s in spans if not done.issuperset(range(s[0], s[1] + 1))]
-            task = world.core.task("j", task_id)
+            task = world.core.state.task("j", task_id)
             assert task.unmet == len(set(lacking)), (task_id, spans, done)
-    book = world.core.job("j").dependencies
+    book = world.core.state.job("j").dependencies
     assert set(book.below) == done
     assert sum(map(len, book.looking.values())) == len(book.spans)
 

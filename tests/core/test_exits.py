@@ -3,16 +3,16 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.exits import judge
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs
+from batchlab.core.model import (
     ExitCodeMapping,
     ExitCodeRangeMapping,
     ExitConditions,
     ExitOptions,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.tasks.exits import judge
 from batchlab.errors import InvalidRequest
 
 NONE = ExitOptions(job_action="none")

@@ -2,15 +2,10 @@
 
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import StartRun
-from batchlab.core.reasons import Reason
-from batchlab.core.specs import (
-    JobPreparationTask,
-    TaskConstraints,
-    TaskDependencies,
-    TaskIdRange,
-)
+from batchlab.core.answers.reasons import Reason
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import JobPreparationTask, TaskConstraints, TaskDependencies, TaskIdRange
 
 
 def explain(world: World, task: str = "a", job: str = "j") -> list[Reason]:
@@ -149,7 +144,7 @@ def test_explain_task_that_a_deleted_job_leaves_is_gone(world: World) -> None:
     world.job()
     world.tasks("a")
     world.feed(inputs.DeleteJob(job_id="j"))
-    assert not world.core.jobs
+    assert not world.core.state.jobs
 
 
 def chain(world: World, *ids: str, of: TaskDependencies | None = None) -> None:

@@ -2,9 +2,9 @@
 
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.reasons import Reason
-from batchlab.core.specs import (
+from batchlab.core.answers.reasons import Reason
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import (
     JobConstraints,
     JobPreparationTask,
     JobReleaseTask,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.ids import check_id, fold
+from batchlab.core.model.ids import check_id, fold
 from batchlab.errors import InvalidRequest
 
 

@@ -7,10 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchlab.core import inputs
-from batchlab.core.ids import RunId
-from batchlab.core.model import checked
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs
+from batchlab.core.model import (
     AutoPoolSpecification,
     JobConstraints,
     JobScheduleSpec,
@@ -22,7 +20,9 @@ from batchlab.core.specs import (
     TaskConstraints,
     TaskSpec,
 )
-from batchlab.core.views import FailureInfo, NodeUsage
+from batchlab.core.model.base import checked
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo, NodeUsage
 from batchlab.errors import InvalidRequest
 
 POOL, JOB, TASK = {"pool_id": "p"}, {"job_id": "j"}, {"job_id": "j", "task_id": "a"}

@@ -8,9 +8,10 @@ import pytest
 from instances_help import cancels, coordinate, end_cancelled, subtasks, talking, together
 from world import World
 
-from batchlab.core import inputs, instances, questions
-from batchlab.core.environment import NodeFacts, environment
-from batchlab.core.outputs import StartApplication
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartApplication
+from batchlab.core.tasks import multi_instance
+from batchlab.core.tasks.environment import NodeFacts, environment
 
 # -- to the nodes -------------------------------------------------------------------------------
 
@@ -182,7 +183,7 @@ def test_free_nodes_are_not_held_for_ever(world: World) -> None:
     together(world, 2)
     world.tasks("b", job="small")
     world.exit(a)
-    world.later(instances.GATHER_S - 1)
+    world.later(multi_instance.GATHER_S - 1)
     world.nothing_else()
     world.later(1)
     assert world.run().run_id.task_id == "b"

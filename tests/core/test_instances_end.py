@@ -8,10 +8,10 @@ import pytest
 from instances_help import cancels, coordinate, end_cancelled, running, subtasks, talking, together
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import StartApplication
-from batchlab.core.specs import TaskConstraints
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartApplication
+from batchlab.core.model import TaskConstraints
+from batchlab.core.model.values import FailureInfo
 
 MISSING = FailureInfo(category="UserError", code="BlobNotFound", message="not there")
 
@@ -236,15 +236,15 @@ def test_retention_deletes_the_files_on_all_nodes(world: World) -> None:
 
 def test_late_reports_of_subtasks_are_dropped(world: World) -> None:
     first, second = running(world, 2)
-    dropped = world.core.dropped
+    dropped = world.core.state.dropped
     coordinate(world, second)
-    assert world.core.dropped == dropped + 1
+    assert world.core.state.dropped == dropped + 1
     world.exit(first)
     world.said()
     end_cancelled(world, second)
     coordinate(world, first)
     world.exit(second, 1)
-    assert world.core.dropped == dropped + 3
+    assert world.core.state.dropped == dropped + 3
 
 
 def test_dependencies_and_parallel_tasks_count_it_as_one(world: World) -> None:

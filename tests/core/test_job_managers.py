@@ -3,9 +3,9 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import CancelRun, StopNode
-from batchlab.core.specs import JobManagerTask, TaskConstraints
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import CancelRun, StopNode
+from batchlab.core.model import JobManagerTask, TaskConstraints
 from batchlab.errors import Conflict, InvalidRequest
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.specs import JobConstraints, JobSpec, TaskConstraints, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.model import JobConstraints, JobSpec, TaskConstraints, TaskSpec
 
 JOB = inputs.TerminateJob(job_id="j")
 DELETE = inputs.DeleteJob(job_id="j")

@@ -3,8 +3,8 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.specs import JobConstraints, JobSpec, PoolSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import JobConstraints, JobSpec, PoolSpec
 
 DELETE = inputs.DeleteJob(job_id="j")
 

@@ -12,11 +12,13 @@ import pytest
 from digest import digest
 from world import World
 
-from batchlab.core import inputs, invariants, phases
+from batchlab.core import invariants
 from batchlab.core.machine import HANDLERS, Core
-from batchlab.core.outputs import StartRun
-from batchlab.core.phases import MOVES
-from batchlab.core.specs import PoolSpec, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import PoolSpec, TaskSpec
+from batchlab.core.state import phases
+from batchlab.core.state.phases import MOVES
 from batchlab.errors import BatchError, Conflict
 
 ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
@@ -46,7 +48,7 @@ def test_life_lived_again_from_its_journal_takes_the_same_steps(seed: int) -> No
             assert again.handle(read_now, read) == step
         except BatchError:
             assert step is None
-        invariants.check(again)
+        invariants.check(again.state)
         commands += len(step.commands) if step else 0
     assert commands > 300
 
@@ -121,8 +123,8 @@ def test_report_of_what_the_core_does_not_know_is_dropped(world: World) -> None:
     )
     for report in reports:
         assert world.feed(report) == []
-    assert world.core.dropped == len(reports)
-    world.core.dropped = 0
+    assert world.core.state.dropped == len(reports)
+    world.core.state.dropped = 0
     assert digest(world.core) == before
 
 
@@ -133,7 +135,7 @@ def test_run_that_exits_twice_counts_once(world: World) -> None:
     run = world.run()
     world.exit(run)
     world.exit(run, 1)
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     assert world.task("a").result == "success"
 
 
@@ -149,6 +151,6 @@ def test_closing_lab_mends_nothing_and_refuses_everything(world: World) -> None:
     world.feed(inputs.LabClosing())
     world.nothing_else()
     assert world.core.next_deadline() is None
-    assert world.core.dropped == 3
+    assert world.core.state.dropped == 3
     with pytest.raises(Conflict, match="closed"):
         world.feed(inputs.EnableJob(job_id="j"))

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import MeasureNodes
-from batchlab.core.questions import EvaluateAutoScale
-from batchlab.core.specs import MultiInstanceSettings, PoolSpec
-from batchlab.core.views import NodeUsage
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import MeasureNodes
+from batchlab.core.messages.questions import EvaluateAutoScale
+from batchlab.core.model import MultiInstanceSettings, PoolSpec
+from batchlab.core.model.values import NodeUsage
 from batchlab.errors import NotFound
 
 
@@ -104,11 +104,11 @@ def test_counts_of_two_measurements_in_one_sample_add_up(world: World) -> None:
 def test_measurement_of_a_node_that_is_gone_is_dropped(world: World) -> None:
     (node,) = following(world, "$TargetDedicatedNodes = 1;")
     world.feed(inputs.NodesMeasured(usages={"other": NodeUsage()}))
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     world.lost(node)
     world.said()
     world.feed(inputs.NodesMeasured(usages={node: NodeUsage(cpu_percent=5.0)}))
-    assert world.core.dropped == 2
+    assert world.core.state.dropped == 2
     assert world.nodes()[0].usage is None
 
 

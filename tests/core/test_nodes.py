@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import RebootNode
-from batchlab.core.specs import PoolSpec, StartTask, TaskConstraints
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import RebootNode
+from batchlab.core.model import PoolSpec, StartTask, TaskConstraints
+from batchlab.core.model.values import FailureInfo
 
 
 def busy(world: World, *tasks: str, **kw: object) -> tuple[str, list]:
@@ -272,7 +272,7 @@ def test_node_lost_while_it_runs_a_task_repeats_it_without_using_up_a_retry(worl
     assert (task.state, task.retry_count, task.requeue_count) == ("active", 0, 0)
     world.exit(run)  # late
     world.lost(node)  # twice
-    assert world.core.dropped == 2
+    assert world.core.state.dropped == 2
     world.allocated(node, 2)
     world.started(node, 2)
     assert world.told() == [("task", "j", "a", node)]
@@ -332,7 +332,7 @@ def test_node_lost_while_it_leaves_is_let_go(world: World) -> None:
     world.lost(node)  # told to stop, it may be lost again: nothing to do
     world.gone(node)
     world.exit(run)
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
 
 
 def test_node_lost_while_rebooting_is_started(world: World) -> None:
@@ -370,7 +370,7 @@ def test_node_that_cannot_be_brought_back_is_unusable_until_rebooted(world: Worl
 def test_node_that_stopped_unasked_is_dropped(world: World) -> None:
     (node,) = world.pool()
     world.gone(node)
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     assert node_state(world) == "idle"
 
 

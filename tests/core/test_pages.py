@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs, pages, questions
+from batchlab.core.answers import pages
+from batchlab.core.messages import inputs, questions
 from batchlab.errors import InvalidRequest, NotFound
 
 

@@ -3,9 +3,9 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import StartRun
-from batchlab.core.specs import TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import TaskSpec
 
 
 def names(runs: list[StartRun]) -> list[str]:

@@ -6,9 +6,9 @@ import pytest
 from pools_help import busy, resize, state
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import NodeChanged, PoolChanged, StartNode
-from batchlab.core.specs import PoolSpec, TaskConstraints
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import NodeChanged, PoolChanged, StartNode
+from batchlab.core.model import PoolSpec, TaskConstraints
 
 FIVE_MINUTES = timedelta(minutes=5)
 
@@ -58,7 +58,7 @@ def test_node_ids_of_a_pool_created_again_in_the_same_second_are_new(world: Worl
     (second,) = world.pool()
     assert second != first
     world.lost(first)  # late, and of an earlier life
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     assert world.nodes()[0].state == "idle"
 
 

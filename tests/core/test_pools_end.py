@@ -3,8 +3,8 @@
 from pools_help import busy, resize, state
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.specs import PoolInfo, PoolSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import PoolInfo, PoolSpec
 
 
 def test_stop_resize_keeps_what_is_there(world: World) -> None:

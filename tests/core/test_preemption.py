@@ -2,9 +2,9 @@
 
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import CancelRun, StartRun
-from batchlab.core.specs import JobManagerTask, TaskSchedulingPolicy
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import CancelRun, StartRun
+from batchlab.core.model import JobManagerTask, TaskSchedulingPolicy
 
 
 def test_preemptible_task_is_requeued_for_a_higher_priority(world: World) -> None:

@@ -36,9 +36,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_random
 
-from batchlab.core import dependencies, inputs
 from batchlab.core.machine import Core, Settings
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs
+from batchlab.core.model import (
     ExitConditions,
     JobConstraints,
     JobManagerTask,
@@ -54,6 +54,7 @@ from batchlab.core.specs import (
     TaskSchedulingPolicy,
     TaskSpec,
 )
+from batchlab.core.tasks import dependencies
 
 
 class Life(Followed):
@@ -126,7 +127,7 @@ class Life(Followed):
 
     @rule(which=WHICH)
     def preempt(self, which: int) -> None:
-        spot = [node for node in self.core.nodes.values() if not node.dedicated]
+        spot = [node for node in self.core.state.nodes.values() if not node.dedicated]
         node = spot[which % len(spot)] if spot else None
         pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
         self.feed(inputs.PreemptNode(pool_id=pool, node_id=name))

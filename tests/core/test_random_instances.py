@@ -12,9 +12,9 @@ from hypothesis.stateful import initialize
 from hypothesis.stateful import run_state_machine_as_test as run_random
 from test_random import SMALL, Life
 
-from batchlab.core import inputs
 from batchlab.core.machine import Core, Settings
-from batchlab.core.specs import JobSpec, MultiInstanceSettings, TaskConstraints, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.model import JobSpec, MultiInstanceSettings, TaskConstraints, TaskSpec
 
 
 class Together(Life):

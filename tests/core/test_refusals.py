@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.questions import GetJobSchedule
-from batchlab.core.specs import JobScheduleSpec, JobSpec, PoolSpec, ResourceFile, TaskSpec
+from batchlab.core.messages import inputs
+from batchlab.core.messages.questions import GetJobSchedule
+from batchlab.core.model import JobScheduleSpec, JobSpec, PoolSpec, ResourceFile, TaskSpec
 from batchlab.errors import BatchError, NotFound
 
 

@@ -1,16 +1,16 @@
 """Job release: once, when the job ends, where the preparation left something to undo."""
 
-from hooks_help import finish, hooked
+from node_tasks_help import finish, node_tasked
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import DeleteFiles, RebootNode, StartRun, StopNode
-from batchlab.core.specs import StartTask
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import DeleteFiles, RebootNode, StartRun, StopNode
+from batchlab.core.model import StartTask
+from batchlab.core.model.values import FailureInfo
 
 
 def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> None:
-    hooked(world, nodes=2)
+    node_tasked(world, nodes=2)
     world.tasks("a")
     world.exit(world.run())
     world.exit(world.run())
@@ -32,7 +32,7 @@ def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> N
 
 
 def test_node_lost_during_release_runs_it_again(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     world.tasks("a")
     world.exit(world.run())
     world.exit(world.run())
@@ -43,14 +43,14 @@ def test_node_lost_during_release_runs_it_again(world: World) -> None:
     again = world.run()
     assert again.kind == "jobrelease"
     world.exit(lost)  # late
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     assert world.job_view().state == "terminating"
     world.exit(again)
     assert world.job_view().state == "completed"
 
 
 def test_node_removed_row_stays_without_release(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     world.tasks("a")
     world.exit(world.run())
     world.exit(world.run())
@@ -65,7 +65,7 @@ def test_node_removed_row_stays_without_release(world: World) -> None:
 
 
 def test_release_waits_for_node_that_reboots(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     world.tasks("a")
     world.exit(world.run())
     world.exit(world.run())
@@ -83,7 +83,7 @@ def test_release_waits_for_node_that_reboots(world: World) -> None:
 
 
 def test_node_without_a_task_of_the_job_gets_no_release_and_no_row(world: World) -> None:
-    first, _second = hooked(world, nodes=2)  # row 21
+    first, _second = node_tasked(world, nodes=2)  # row 21
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     release = world.run()
@@ -93,18 +93,18 @@ def test_node_without_a_task_of_the_job_gets_no_release_and_no_row(world: World)
 
 
 def test_delete_active_job_releases_then_deletes(world: World) -> None:
-    (node,) = hooked(world)  # row 24
+    (node,) = node_tasked(world)  # row 24
     finish(world, "a")
     world.feed(inputs.DeleteJob(job_id="j"))
     release = world.run()
     assert world.job_view().state == "deleting"
     world.exit(release)
     assert world.told() == [("DeleteFiles", node, "workitems/j/job-1")]
-    assert world.core.jobs == {}
+    assert world.core.state.jobs == {}
 
 
 def test_delete_terminating_job_does_not_release_twice(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     release = world.run()
@@ -115,7 +115,7 @@ def test_delete_terminating_job_does_not_release_twice(world: World) -> None:
 
 
 def test_disabled_job_is_not_released_until_it_is_terminated(world: World) -> None:
-    hooked(world)
+    node_tasked(world)
     finish(world, "a")
     world.feed(inputs.DisableJob(job_id="j", disable_tasks="requeue"))
     world.nothing_else()
@@ -125,7 +125,7 @@ def test_disabled_job_is_not_released_until_it_is_terminated(world: World) -> No
 
 
 def test_release_beyond_its_limit_is_a_failure_and_the_job_completed(world: World) -> None:
-    hooked(world)  # row 29
+    node_tasked(world)  # row 29
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     overdue = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")
@@ -137,7 +137,7 @@ def test_release_beyond_its_limit_is_a_failure_and_the_job_completed(world: Worl
 
 
 def test_release_runs_once_on_each_node_and_the_job_waits_for_the_last(world: World) -> None:
-    hooked(world, nodes=2)
+    node_tasked(world, nodes=2)
     finish(world, "a", "b")
     world.feed(inputs.TerminateJob(job_id="j"))
     first, second = world.runs()
@@ -150,7 +150,7 @@ def test_release_runs_once_on_each_node_and_the_job_waits_for_the_last(world: Wo
 
 
 def test_release_runs_on_while_its_node_is_about_to_leave(world: World) -> None:
-    first, second = hooked(world, nodes=2, prep="prep")
+    first, second = node_tasked(world, nodes=2, prep="prep")
     finish(world, "a", "b")
     world.job("other")
     world.tasks("x", "y", job="other")
@@ -173,7 +173,7 @@ def test_release_runs_on_while_its_node_is_about_to_leave(world: World) -> None:
 
 
 def test_release_cut_short_by_removal_is_forgotten(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     release = world.run()
@@ -184,11 +184,11 @@ def test_release_cut_short_by_removal_is_forgotten(world: World) -> None:
     assert row.job_release_task_execution_info is None
     world.gone(node)
     world.exit(release)
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
 
 
 def test_release_passes_over_a_node_reimaged_since(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
     assert world.boot() == [node]
@@ -198,7 +198,7 @@ def test_release_passes_over_a_node_reimaged_since(world: World) -> None:
 
 
 def test_release_is_not_waited_for_on_a_node_that_cannot_come_back(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.lost(node)
     world.feed(inputs.TerminateJob(job_id="j"))
@@ -209,7 +209,7 @@ def test_release_is_not_waited_for_on_a_node_that_cannot_come_back(world: World)
 
 
 def test_release_runs_on_a_node_whose_start_task_failed(world: World) -> None:
-    (node,) = hooked(world)
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.feed(inputs.UpdatePool(pool_id="p", start_task=StartTask(command_line="s")))
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))

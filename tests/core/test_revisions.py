@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs as i
-from batchlab.core import questions as q
-from batchlab.core.specs import JobSpec, PoolSpec, Schedule, StartTask, TaskConstraints, TaskSpec
-from batchlab.core.specs.schedules import JobScheduleSpec
+from batchlab.core.messages import inputs as i
+from batchlab.core.messages import questions as q
+from batchlab.core.model import JobSpec, PoolSpec, Schedule, StartTask, TaskConstraints, TaskSpec
+from batchlab.core.model.schedules import JobScheduleSpec
 from batchlab.errors import BatchError
 
 POOL, JOB, TASK = q.GetPool(pool_id="p"), q.GetJob(job_id="j"), q.GetTask(job_id="j", task_id="t")

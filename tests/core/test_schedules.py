@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import StartNode
-from batchlab.core.questions import GetJobSchedule, ListPools
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartNode
+from batchlab.core.messages.questions import GetJobSchedule, ListPools
+from batchlab.core.model import (
     AutoPoolSpecification,
     JobScheduleSpec,
     JobSpec,
@@ -37,7 +37,7 @@ def finish(world: World, number: int) -> None:
 
 
 def jobs(world: World) -> list[str]:
-    return [job.spec.id for job in world.core.jobs.values()]
+    return [job.spec.id for job in world.core.state.jobs.values()]
 
 
 def test_first_job_is_made_at_once_and_the_next_after_the_interval(world: World) -> None:
@@ -163,7 +163,7 @@ def test_plan_below_a_minute_is_refused(plan: dict[str, Any]) -> None:
 def test_plan_that_would_never_run_is_refused(world: World) -> None:
     with pytest.raises(InvalidRequest):
         schedule(world, Schedule(do_not_run_after=datetime(1970, 1, 2, tzinfo=UTC)))
-    assert world.core.schedules == {}
+    assert world.core.state.schedules == {}
 
 
 def test_ids_of_jobs_and_schedules_exclude_each_other(world: World) -> None:
@@ -271,7 +271,7 @@ def test_deadline_of_a_deleted_schedule_leaves_its_namesake_alone(world: World) 
     world.later(300)
     world.feed(inputs.CreateJobSchedule(spec=spec))
     world.later(301)  # when the second job of the first schedule was due
-    assert world.core.schedule("s").phase.state == "active"
+    assert world.core.state.schedule("s").phase.state == "active"
 
 
 def test_schedule_whose_only_job_had_no_pool_is_completed() -> None:
@@ -279,7 +279,7 @@ def test_schedule_whose_only_job_had_no_pool_is_completed() -> None:
     auto = AutoPoolSpecification(pool=PoolSpec(), pool_lifetime_option="job")
     spec = JobScheduleSpec(id="s", schedule=Schedule(), job_specification=JobSpec(pool_info=auto))
     world.feed(inputs.CreateJobSchedule(spec=spec))
-    assert world.core.schedule("s").phase.state == "completed"
+    assert world.core.state.schedule("s").phase.state == "completed"
 
 
 def test_auto_pool_of_a_job_that_moves_is_deleted(world: World) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from spec_samples import MINIMAL
 
-from batchlab.core.model import Model
-from batchlab.core.specs import (
+from batchlab.core.model import (
     AutoPoolSpecification,
     ExitCodeRangeMapping,
     JobConstraints,
@@ -32,6 +31,7 @@ from batchlab.core.specs import (
     TaskSpec,
     vm_cores,
 )
+from batchlab.core.model.base import Model
 from batchlab.errors import InvalidRequest
 
 
@@ -194,12 +194,12 @@ def test_command_line_that_is_empty_is_missing(model: type[Model], command: str)
 @pytest.mark.parametrize(
     "other",
     [
-        {"job_release_task": JobReleaseTask(id="hook", command_line="r")},
-        {"job_manager_task": JobManagerTask(id="hook", command_line="m")},
+        {"job_release_task": JobReleaseTask(id="release", command_line="r")},
+        {"job_manager_task": JobManagerTask(id="release", command_line="m")},
     ],
 )
-def test_hooks_and_manager_of_one_job_have_ids_of_their_own(other: dict[str, Any]) -> None:
-    preparation = JobPreparationTask(id="Hook", command_line="p")
+def test_node_tasks_and_manager_of_one_job_have_ids_of_their_own(other: dict[str, Any]) -> None:
+    preparation = JobPreparationTask(id="Release", command_line="p")
     error = refusal(JobSpec, job_preparation_task=preparation, **other)
     assert error.values["PropertyName"] == "id"
     assert "ids of their own" in error.message

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spec_samples import FULL, MINIMAL, MODELS, OPTIONAL
 
-from batchlab.core.model import Model
-from batchlab.core.specs import (
+from batchlab.core.model import (
     AffinityInfo,
     AutoPoolSpecification,
     EnvironmentSetting,
@@ -30,6 +29,7 @@ from batchlab.core.specs import (
     TaskDependencies,
     TaskSpec,
 )
+from batchlab.core.model.base import Model
 from batchlab.errors import BatchError, InvalidRequest
 
 
@@ -49,7 +49,7 @@ def fields() -> list[tuple[type[Model], str, str]]:
             text = str(hint)
             known = ("bool", "int", "timedelta", "datetime.datetime", "dict", "tuple")
             kinds = [kind for kind in known if kind in text]
-            kind = kinds[0] if kinds else "model" if "specs" in text else "text"
+            kind = kinds[0] if kinds else "model" if "core.model" in text else "text"
             kind = "list" if hint == TaskDependencies | None else kind  # a list says the same
             kind = "notes" if name == "metadata" else kind
             chosen = "Literal" in text and kind != "tuple"

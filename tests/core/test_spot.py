@@ -3,9 +3,9 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs
-from batchlab.core.outputs import EvictNode, StartNode, StopNode
-from batchlab.core.specs import JobManagerTask
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import EvictNode, StartNode, StopNode
+from batchlab.core.model import JobManagerTask
 from batchlab.errors import Conflict, InvalidRequest
 
 
@@ -45,7 +45,7 @@ def test_preempted_node_keeps_its_id_and_comes_back_empty(world: World) -> None:
     assert (view.id, view.state) == (node, "preempted")
     assert world.pool_view().current_low_priority_nodes == 1
     world.exit(task)  # late
-    assert world.core.dropped == 1
+    assert world.core.state.dropped == 1
     world.later(300)
     (start,) = world.said()
     assert start == StartNode(

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import StartRun
-from batchlab.core.specs import TaskConstraints
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import TaskConstraints
 from batchlab.errors import BatchError, InvalidRequest
 
 A_DIR = "workitems/j/job-1/a"

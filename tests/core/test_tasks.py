@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import StartRun
-from batchlab.core.specs import JobConstraints, TaskConstraints, TaskSpec
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import JobConstraints, TaskConstraints, TaskSpec
+from batchlab.core.model.values import FailureInfo
 
 MISSING = FailureInfo(category="UserError", code="CommandProgramNotFound", message="no xx")
 UNSENT = FailureInfo(category="UserError", code="FileUploadMiscError", message="not uploaded")
@@ -74,7 +74,7 @@ def test_create_tasks_one_refused_none_added(world: World) -> None:
     assert world.ask(questions.ListTaskIds(job_id="j")) == ["b"]
 
 
-def test_create_tasks_with_the_id_of_a_hook_is_refused(world: World) -> None:
+def test_create_tasks_with_the_id_of_a_node_task_is_refused(world: World) -> None:
     world.job(job_preparation_task="p", job_release_task="r")  # row 35
     for task, code in (
         ("JobPreparation", "TaskIdSameAsJobPreparationTask"),

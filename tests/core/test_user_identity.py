@@ -3,9 +3,9 @@
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.outputs import RunUser, StartNode, StartRun
-from batchlab.core.specs import (
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import RunUser, StartNode, StartRun
+from batchlab.core.model import (
     AutoUserSpecification,
     JobManagerTask,
     JobPreparationTask,
@@ -18,7 +18,7 @@ from batchlab.core.specs import (
     UserAccount,
     UserIdentity,
 )
-from batchlab.core.views import FailureInfo
+from batchlab.core.model.values import FailureInfo
 from batchlab.errors import InvalidRequest
 
 ADMIN = AutoUserSpecification(elevation_level="admin")
@@ -82,15 +82,15 @@ def test_named_user_is_refused_where_the_pool_is_there_without_him(world: World)
     assert error.code == "InvalidPropertyValue"
     assert "'bob'" in error.message
     assert "'Ann'" in error.message
-    hooks = [
+    node_tasks = [
         {"job_preparation_task": JobPreparationTask(command_line="p", user_identity="bob")},
         {"job_manager_task": JobManagerTask(id="m", command_line="m", user_identity="bob")},
     ]
-    for hook in hooks:
-        job = JobSpec(id="k", pool_info="p", **hook)
+    for node_task in node_tasks:
+        job = JobSpec(id="k", pool_info="p", **node_task)
         assert world.refused(inputs.CreateJob(spec=job)).code == "InvalidPropertyValue"
         schedule = JobScheduleSpec(
-            id="s", schedule="1h", job_specification=JobSpec(pool_info="p", **hook)
+            id="s", schedule="1h", job_specification=JobSpec(pool_info="p", **node_task)
         )
         refusal = world.refused(inputs.CreateJobSchedule(spec=schedule))
         assert refusal.code == "InvalidPropertyValue"

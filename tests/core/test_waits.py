@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from world import World
 
-from batchlab.core import inputs, questions
-from batchlab.core.questions import (
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.questions import (
     JobIs,
     NodesAre,
     PoolIs,
@@ -14,7 +14,7 @@ from batchlab.core.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.specs import JobConstraints, JobManagerTask
+from batchlab.core.model import JobConstraints, JobManagerTask
 from batchlab.errors import InvalidRequest, NotFound
 
 DONE = TasksCompleted(job_id="j")

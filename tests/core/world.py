@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from digest import digest
 
-from batchlab.core import inputs, invariants, questions
-from batchlab.core.ids import RunId
+from batchlab.core import invariants
 from batchlab.core.machine import Core, Settings
-from batchlab.core.outputs import (
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
     DeleteFiles,
@@ -22,8 +22,9 @@ from batchlab.core.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.specs import JobSpec, PoolSpec, Quotas, TaskSpec
-from batchlab.core.views import FailureInfo
+from batchlab.core.model import JobSpec, PoolSpec, Quotas, TaskSpec
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo
 from batchlab.errors import BatchError
 
 
@@ -44,7 +45,7 @@ class World:
 
     def feed(self, item: inputs.Input) -> list[Command]:
         step = self.core.handle(self.now, item)
-        invariants.check(self.core)
+        invariants.check(self.core.state)
         for command in step.commands:
             kept = self.measurements if isinstance(command, MeasureNodes) else self.unseen
             kept.append(command)

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from batchlab.core.outputs import (
+from batchlab.core.messages.outputs import (
     ApplicationChanged,
     AutoScaleEvaluated,
     CertificateChanged,
     Change,
-    HookChanged,
     JobChanged,
     JobScheduleChanged,
     NodeChanged,
+    NodeTaskChanged,
     PoolChanged,
     SubtaskChanged,
     TaskChanged,
@@ -67,9 +67,9 @@ def test_history_that_was_forgotten_begins_with_the_last_word_on_each_thing() ->
         JobChanged(at=3, job_id="old", state="active"),
         TaskChanged(at=3, job_id="old", task_id="t", state="active"),
         JobChanged(at=4, job_id="old", state="deleted"),
-        HookChanged(at=4, kind="jobpreparation", job_id="j", node_id="n", state="running"),
-        HookChanged(at=5, kind="starttask", job_id="", node_id="n", state="running"),
-        HookChanged(at=6, kind="starttask", job_id="", node_id="n", state="completed"),
+        NodeTaskChanged(at=4, kind="jobpreparation", job_id="j", node_id="n", state="running"),
+        NodeTaskChanged(at=5, kind="starttask", job_id="", node_id="n", state="running"),
+        NodeTaskChanged(at=6, kind="starttask", job_id="", node_id="n", state="completed"),
     ])  # fmt: skip
     history.add([task(n) for n in range(7, BLOCK)])
     history.add([task(n, "completed") for n in range(7, 9)])
@@ -78,7 +78,7 @@ def test_history_that_was_forgotten_begins_with_the_last_word_on_each_thing() ->
     assert first.next == BLOCK
     assert first.changes[:4] == [
         NodeChanged(at=2, pool_id="p", node_id="n", state="creating"),
-        HookChanged(at=4, kind="jobpreparation", job_id="j", node_id="n", state="running"),
+        NodeTaskChanged(at=4, kind="jobpreparation", job_id="j", node_id="n", state="running"),
         task(7),
         task(8),
     ]
@@ -103,7 +103,7 @@ EACH = [
     NodeChanged(at=2, pool_id="p", node_id="n", state="idle"),
     JobChanged(at=3, job_id="j", state="active"),
     TaskChanged(at=4, job_id="j", task_id="t", state="active"),
-    HookChanged(at=5, kind="jobpreparation", job_id="j", node_id="n", state="running"),
+    NodeTaskChanged(at=5, kind="jobpreparation", job_id="j", node_id="n", state="running"),
     JobScheduleChanged(at=6, job_schedule_id="s", state="active"),
     ApplicationChanged(at=7, application_id="a", state="active"),
     ApplicationChanged(at=8, application_id="a", state="active", version="1"),

@@ -82,7 +82,7 @@ def journal_of_a_day(tmp_path_factory):
 
     engine.core.handle = noted
     busy_day(lab)
-    check(engine.core)
+    check(engine.core.state)
     lab.close()
     return path, digest.hexdigest()
 
@@ -104,8 +104,8 @@ def test_journal_holds_refused_requests_too(lived):
     path, _ = lived
     core, steps = journal.replay(path)
     assert len(steps) == len(path.read_bytes().splitlines()) - 1
-    assert [pool.spec.id for pool in core.pools.values()] == ["q"]
-    assert [job.spec.id for job in core.jobs.values()] == ["high", "other"]
+    assert [pool.spec.id for pool in core.state.pools.values()] == ["q"]
+    assert [job.spec.id for job in core.state.jobs.values()] == ["high", "other"]
 
 
 def test_same_seed_and_verbs_give_the_same_history(tmp_path):
@@ -136,7 +136,7 @@ def test_journal_that_is_kept_can_be_read_while_it_is_written(tmp_path):
         lab.create_pool("p")
         kept = lab._connection.engine.journal.keep()
         core, _ = journal.replay(kept)
-        assert list(core.pools) == ["p"]
+        assert list(core.state.pools) == ["p"]
 
 
 def test_journal_cut_in_its_last_line_is_read_up_to_there(tmp_path):

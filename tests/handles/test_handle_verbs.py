@@ -9,7 +9,8 @@ import pytest
 from fake_connection import FakeConnection
 
 import batchlab as bl
-from batchlab.core import inputs, questions, specs
+from batchlab.core import model as specs
+from batchlab.core.messages import inputs, questions
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.job import Job

@@ -10,9 +10,10 @@ import pytest
 from fake_connection import FakeConnection
 
 import batchlab as bl
-from batchlab.core import inputs, questions, specs, views
-from batchlab.core.reasons import Reason
-from batchlab.core.views import TaskCounts
+from batchlab.core import model as specs
+from batchlab.core.answers.reasons import Reason
+from batchlab.core.messages import inputs, questions, views
+from batchlab.core.model.values import TaskCounts
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, Seen
 from batchlab.handles.certificates import Certificate

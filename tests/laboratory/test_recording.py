@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import batchlab as bl
-from batchlab.core.outputs import JobChanged, NodeChanged, PoolChanged, TaskChanged
+from batchlab.core.messages.outputs import JobChanged, NodeChanged, PoolChanged, TaskChanged
 from batchlab.laboratory.auto_scale_lab import Figures, figures
 from batchlab.laboratory.recording import LINES, MOST_POINTS, Recording
 
@@ -246,7 +246,7 @@ def test_figures_count_a_while_up() -> None:
 
 
 def bl_price(dedicated: bool) -> float:
-    from batchlab.core.specs import price_per_hour
+    from batchlab.core.model import price_per_hour
 
     price = price_per_hour("small", dedicated=dedicated)
     assert price is not None

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from batchlab.core.specs.files import is_container_name
+from batchlab.core.model.files import is_container_name
 from batchlab.errors import InvalidRequest
 from batchlab.storage.conventions import job_container_name, output_prefix
 

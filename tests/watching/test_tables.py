@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.core.outputs import HookChanged, JobChanged, NodeChanged, PoolChanged, TaskChanged
-from batchlab.watching import watch
-from batchlab.watching.schema import KINDS, NO_LANE, NODE_STATES, OUTCOMES
-from batchlab.watching.tables import Tables
+from batchlab.core.messages.outputs import (
+    JobChanged,
+    NodeChanged,
+    NodeTaskChanged,
+    PoolChanged,
+    TaskChanged,
+)
+from batchlab.history.schema import KINDS, NO_LANE, NODE_STATES, OUTCOMES
+from batchlab.history.tables import Tables
+from batchlab.history.watch import watch
 
 
 def tables_of(lab: bl.SimulatedLab) -> Tables:
@@ -194,8 +200,8 @@ def test_start_task_ends_with_its_node_s_life() -> None:
     tables.take([
         PoolChanged(at=1.0, pool_id="p", state="active", allocation_state="steady"),
         NodeChanged(at=1.0, pool_id="p", node_id="n", state="waitingforstarttask"),
-        HookChanged(at=1.0, kind="starttask", job_id="", node_id="n", state="running"),
-        HookChanged(at=2.0, kind="starttask", job_id="", node_id="n", state="running"),
+        NodeTaskChanged(at=1.0, kind="starttask", job_id="", node_id="n", state="running"),
+        NodeTaskChanged(at=2.0, kind="starttask", job_id="", node_id="n", state="running"),
         NodeChanged(at=3.0, pool_id="p", node_id="n", state="unknown", reason="lost"),
     ], 3.0)  # fmt: skip
     assert [outcome for _, _, outcome, _ in bars(tables)] == ["retry", "lost"]

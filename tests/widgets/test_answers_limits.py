@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import batchlab as bl
-from batchlab.drivers.simulated.files import SimulatedFiles
+from batchlab.drivers.simulated.node_files import SimulatedFiles
 from batchlab.widgets.answers import answer
 
 

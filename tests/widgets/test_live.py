@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import batchlab as bl
-from batchlab.watching import watch
+from batchlab.history.watch import watch
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style

@@ -13,9 +13,9 @@ from test_scripts import needs_node, run_node_tests
 
 import batchlab as bl
 from batchlab.errors import BatchError
+from batchlab.history.schema import WAITS
+from batchlab.history.watch import watch
 from batchlab.reports import report_of
-from batchlab.watching import watch
-from batchlab.watching.schema import WAITS
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 
 DOINGS = ["add"] * 5 + ["hold", "hold", "wide", "move", "disable", "enable", "resize", "reboot",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import batchlab as bl
-from batchlab.watching import watch
+from batchlab.history.watch import watch
 from batchlab.widgets import autoscale, live
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 

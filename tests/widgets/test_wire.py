@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.core.outputs import TaskChanged
-from batchlab.watching import Watch, watch
-from batchlab.watching.schema import COLUMNS
-from batchlab.watching.tables import Tables
+from batchlab.core.messages.outputs import TaskChanged
+from batchlab.history.schema import COLUMNS
+from batchlab.history.tables import Tables
+from batchlab.history.watch import Watch, watch
 from batchlab.widgets.wire import Place, rows_since
 
 

@@ -22,10 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
-from batchlab.core.ids import RunId
-from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
-from batchlab.core.outputs import (
+from batchlab.core.messages.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,
     ForgetJob,
@@ -33,13 +31,15 @@ from batchlab.core.outputs import (
     StartApplication,
     StartRun,
 )
-from batchlab.drivers.dask import janitor, messages, threads
+from batchlab.core.model.ids import RunId
+from batchlab.core.tasks.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
+from batchlab.drivers.dask import messages, threads, watchdog
 from batchlab.drivers.dask.equipment import Equipment
-from batchlab.drivers.dask.files import Files
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
+from batchlab.drivers.dask.node_files import Files
 from batchlab.drivers.dask.runs import Run
 from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
@@ -121,7 +121,7 @@ class NodeAgent(WorkerPlugin):
         self.folders.own(owner)
         if self.config.isolate_users:
             self._users = self._make_users()
-        janitor.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+        watchdog.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
 
     def _make_users(self) -> NodeUsers:
         from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
@@ -135,8 +135,8 @@ class NodeAgent(WorkerPlugin):
 
     def _kill_all(self) -> None:
         """Kill what the node's runs, or those of an earlier boot, have left."""
-        janitor.kill_marked(janitor.ROOT_MARK + os.fsencode(self.folders.root))
-        janitor.kill_users(janitor.users_below(self.folders.root))
+        watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(self.folders.root))
+        watchdog.kill_users(watchdog.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:
         """The plugin is taken away: the worker closes, or has been told to let go of the node."""
@@ -202,7 +202,7 @@ class NodeAgent(WorkerPlugin):
         elif not keep:
             self.folders.remove()
         if dismiss:
-            janitor.dismiss(self.folders.root)
+            watchdog.dismiss(self.folders.root)
 
     # -- commands -------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from batchlab.drivers.dask.attaching import (
 )
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.host import BatchHost
-from batchlab.drivers.dask.own import OwnCluster
+from batchlab.drivers.dask.local_cluster import OwnCluster
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation

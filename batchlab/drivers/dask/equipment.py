@@ -17,8 +17,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
-from batchlab.core.outputs import PackageToInstall, RunKind
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.outputs import PackageToInstall, RunKind
+from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
 from batchlab.storage.faults import StorageFailed, faults

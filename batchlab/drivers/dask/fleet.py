@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from distributed import Scheduler
 
-from batchlab.core.inputs import (
+from batchlab.core.messages.inputs import (
     NodeAllocated,
     NodeLost,
     NodeStarted,
@@ -25,8 +25,8 @@ from batchlab.core.inputs import (
     NodeStopped,
     Report,
 )
-from batchlab.core.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent

@@ -22,7 +22,7 @@ import contextlib
 import os
 import tempfile
 
-from batchlab.drivers.dask.janitor import owner_file, remove_tree
+from batchlab.drivers.dask.watchdog import owner_file, remove_tree
 
 __all__ = ["NodeFolders", "lab_folder"]
 

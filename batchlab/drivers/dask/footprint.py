@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import msgspec
 from distributed import WorkerPlugin
 
-from batchlab.core.ids import fold
-from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import StartRun
+from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.ids import fold
 
 __all__ = ["Footprints", "JobFootprint"]
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.drivers.dask import janitor, messages
+from batchlab.drivers.dask import messages, watchdog
 from batchlab.errors import Conflict
 
 __all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
@@ -60,10 +60,10 @@ class Gateway:
         self._worker = worker
         self._account = account
         self._folder: str | None = None
-        self._path = janitor.socket_file(root)
+        self._path = watchdog.socket_file(root)
         if len(os.fsencode(self._path)) > LONGEST_PATH:
             self._folder = tempfile.mkdtemp(prefix="batchlab-", dir="/tmp")
-            janitor.guard(self._folder)
+            watchdog.guard(self._folder)
             self._path = f"{self._folder}/sock"
         self._secret = secrets.token_hex(SECRET_BYTES // 2)
         self._server: asyncio.Future[asyncio.Server] | None = None
@@ -98,7 +98,7 @@ class Gateway:
             os.unlink(self._path)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            janitor.dismiss(self._folder)
+            watchdog.dismiss(self._folder)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)

@@ -22,9 +22,9 @@ from typing import Any
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
-from batchlab.core.inputs import LabClosing
 from batchlab.core.machine import Core
-from batchlab.core.outputs import (
+from batchlab.core.messages.inputs import LabClosing
+from batchlab.core.messages.outputs import (
     CancelRun,
     Change,
     Command,
@@ -40,10 +40,10 @@ from batchlab.core.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.questions import Condition, LocateNode, Location
-from batchlab.core.specs import vm_cores
-from batchlab.core.specs.jobs import RELEASE_LIMIT
-from batchlab.drivers.dask import janitor, messages, threads
+from batchlab.core.messages.questions import Condition, LocateNode, Location
+from batchlab.core.model import vm_cores
+from batchlab.core.model.jobs import RELEASE_LIMIT
+from batchlab.drivers.dask import messages, threads, watchdog
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
 from batchlab.drivers.dask.config import HostConfig
@@ -134,13 +134,13 @@ class BatchHost(SchedulerPlugin):
         """Dask sees its own tasks only: a cluster with an idle time-out would end amid ours."""
         scheduler = self._scheduler
         while scheduler.idle_timeout:
-            if any(node.runs for node in self.engine.core.nodes.values()):
+            if any(node.runs for node in self.engine.core.state.nodes.values()):
                 scheduler.idle_since = None
             await asyncio.sleep(scheduler.idle_timeout / 8)
 
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        janitor.guard(self.folder)
+        watchdog.guard(self.folder)
         for name in (".storage", ".dask"):  # the folder itself may have to let users through
             Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         try:
@@ -379,13 +379,13 @@ class BatchHost(SchedulerPlugin):
 
     def _clear(self) -> None:
         if self.journal.kept:
-            janitor.dismiss(self.folder)
+            watchdog.dismiss(self.folder)
         else:
             self._discard()
 
     def _discard(self) -> None:
-        janitor.remove_tree(self.folder)
-        janitor.dismiss(self.folder)
+        watchdog.remove_tree(self.folder)
+        watchdog.dismiss(self.folder)
 
 
 def _not_ready(location: Location) -> Conflict:

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.environment import SERVICE
-from batchlab.core.ids import fold
-from batchlab.core.questions import Condition, GetTask, JobIs, TaskIs, TasksCompleted
+from batchlab.core.messages.questions import Condition, GetTask, JobIs, TaskIs, TasksCompleted
+from batchlab.core.model.ids import fold
+from batchlab.core.tasks.environment import SERVICE
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
 from batchlab.errors import Conflict, NotFound, WaitNeverEnds

@@ -14,8 +14,8 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.inputs import NodesMeasured, Report, RunCoordinated, RunExited
-from batchlab.core.outputs import (
+from batchlab.core.messages.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
     DeleteFiles,

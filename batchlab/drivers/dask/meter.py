@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from batchlab.core.views import NodeUsage
+from batchlab.core.model.values import NodeUsage
 
 __all__ = ["Meter"]
 

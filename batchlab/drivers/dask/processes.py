@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core.views import FailureInfo
-from batchlab.drivers.dask.janitor import enter_session, kill_marked, kill_users
+from batchlab.core.model.values import FailureInfo
+from batchlab.drivers.dask.watchdog import enter_session, kill_marked, kill_users
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import Owner

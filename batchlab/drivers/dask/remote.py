@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.inputs import Request
-from batchlab.core.outputs import RunKind
-from batchlab.core.questions import Condition, Question
+from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.outputs import RunKind
+from batchlab.core.messages.questions import Condition, Question
 from batchlab.drivers.dask.remote_files import RemoteFiles
 from batchlab.drivers.history import Batch, decode_changes
 from batchlab.drivers.ports import refuse_closed

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.questions import Location
+from batchlab.core.messages.questions import Location
 from batchlab.drivers.dask import messages
 from batchlab.drivers.ports import MAX_READ, FileEntry
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING
 
-from batchlab.core.specs import ResourceFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.model import ResourceFile
+from batchlab.core.model.values import FailureInfo
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
 from batchlab.storage.filesystems import load

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from batchlab.core.environment import NodeFacts, environment
-from batchlab.core.inputs import RunExited
-from batchlab.core.outputs import StartRun
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.tasks.environment import NodeFacts, environment
 from batchlab.drivers import calls
 from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.calls import PROGRAM

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from batchlab.core.specs import OutputFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.model import OutputFile
+from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.dask.resources import by_service, rights
 from batchlab.storage.faults import Kind, StorageFailed, failed
 from batchlab.storage.stores import BlobStore

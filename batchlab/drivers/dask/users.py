@@ -28,8 +28,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from batchlab.core.outputs import RunUser
-from batchlab.drivers.dask import janitor
+from batchlab.core.messages.outputs import RunUser
+from batchlab.drivers.dask import watchdog
 
 __all__ = ["NodeUsers", "Owner", "obstacle"]
 
@@ -257,7 +257,7 @@ class _Table:
 def _table() -> Iterator[_Table]:
     """The table, held for this process alone."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(janitor.USERS_FILE, flags, 0o600)
+    file = os.open(watchdog.USERS_FILE, flags, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield _Table(file)

@@ -17,15 +17,15 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.inputs import LabClosing, Request
 from batchlab.core.machine import Core
-from batchlab.core.outputs import RunKind
-from batchlab.core.questions import Condition, LocateNode, Question
+from batchlab.core.messages.inputs import LabClosing, Request
+from batchlab.core.messages.outputs import RunKind
+from batchlab.core.messages.questions import Condition, LocateNode, Question
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.ports import refuse_closed
-from batchlab.drivers.simulated.files import SimulatedFiles
+from batchlab.drivers.simulated.node_files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import WaitNeverEnds, WaitTimeout

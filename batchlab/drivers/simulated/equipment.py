@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchlab.core.inputs import NodeStartFailed
-from batchlab.core.outputs import (
+from batchlab.core.messages.inputs import NodeStartFailed
+from batchlab.core.messages.outputs import (
     ForgetCertificate,
     PackageToInstall,
     RebootNode,

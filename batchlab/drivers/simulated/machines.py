@@ -6,12 +6,12 @@ is entered, and a measurement adds what still runs: loads are even, so it is sec
 
 from __future__ import annotations
 
-from batchlab.core import inputs
-from batchlab.core.environment import NodeFacts
-from batchlab.core.ids import RunId
-from batchlab.core.outputs import PackageToInstall, StartRun
-from batchlab.core.settings import Settings
-from batchlab.core.views import NodeUsage
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import PackageToInstall, StartRun
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import NodeUsage
+from batchlab.core.state.settings import Settings
+from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from batchlab.core.outputs import StartRun
-from batchlab.core.specs import OutputFile, ResourceFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import OutputFile, ResourceFile
+from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
 from batchlab.drivers.simulated.shell import LaunchFailed
 from batchlab.storage.downloads import download_failure, sources

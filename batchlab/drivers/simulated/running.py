@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core import inputs, outputs
-from batchlab.core.environment import environment
 from batchlab.core.machine import Settings
-from batchlab.core.specs import OutputFile
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages import inputs, outputs
+from batchlab.core.model import OutputFile
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.tasks.environment import environment
 from batchlab.drivers.simulated.equipment import Equipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds

@@ -18,8 +18,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from random import Random
 
-from batchlab.core.outputs import StartRun
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from batchlab.core.outputs import StartRun
+from batchlab.core.messages.outputs import StartRun
 from batchlab.drivers.simulated.shell import Steps
 
 __all__ = ["subtask_steps"]

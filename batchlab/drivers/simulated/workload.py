@@ -15,9 +15,9 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from batchlab.core.model import Model
-from batchlab.core.outputs import StartRun
-from batchlab.core.views import FailureInfo
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.base import Model
+from batchlab.core.model.values import FailureInfo
 from batchlab.durations import parse_duration
 from batchlab.errors import invalid
 

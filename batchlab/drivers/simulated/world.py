@@ -17,9 +17,9 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
-from batchlab.core import inputs, outputs
 from batchlab.core.machine import Settings
-from batchlab.core.specs import vm_cores
+from batchlab.core.messages import inputs, outputs
+from batchlab.core.model import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.equipment import Boot, Equipment

@@ -69,7 +69,7 @@ class World:
         """Close the lab, and see that all that must hold holds."""
         if "lab" in vars(self):
             if self.name == "simulated":
-                check(self.lab._connection.engine.core)
+                check(self.lab._connection.engine.core.state)
             self.lab.close()
 
 

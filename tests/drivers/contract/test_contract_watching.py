@@ -3,8 +3,8 @@
 import pytest
 
 from batchlab import BatchError, JobPreparationTask, TaskConstraints
-from batchlab.watching import Tables, watch
-from batchlab.watching.schema import KINDS, OUTCOMES
+from batchlab.history.schema import KINDS, OUTCOMES
+from batchlab.history.watch import Tables, watch
 
 
 def told(lab, since=0):

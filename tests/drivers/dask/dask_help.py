@@ -8,10 +8,10 @@ from pathlib import Path
 
 from distributed import Worker
 
-from batchlab.core import inputs, questions
-from batchlab.core.ids import RunId
-from batchlab.core.outputs import StartRun
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.model.ids import RunId
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 from batchlab.drivers.dask.supply import LightWorker, QuietScheduler

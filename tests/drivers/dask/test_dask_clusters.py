@@ -5,8 +5,8 @@ import pytest
 from dask_help import WAIT_S, add_tasks, finish, make_pool, sleepers, text, until
 from distributed import Client, LocalCluster
 
-from batchlab.core import inputs, questions
-from batchlab.core.specs import PoolSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import PoolSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.errors import (
     BatchError,

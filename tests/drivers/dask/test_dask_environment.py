@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from batchlab.core.environment import NodeFacts, environment
-from batchlab.core.ids import RunId
-from batchlab.core.outputs import StartRun
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.ids import RunId
+from batchlab.core.tasks.environment import NodeFacts, environment
 
 NODE = NodeFacts(account_name="acc", account_url="https://acc", node_id="n1",
                  root_directory="/root/n1")  # fmt: skip

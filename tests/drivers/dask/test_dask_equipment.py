@@ -14,8 +14,8 @@ from dask_help import until
 from packing import zipped
 
 import batchlab as bl
-from batchlab.core.outputs import PackageToInstall
-from batchlab.core.specs import CertificateReference
+from batchlab.core.messages.outputs import PackageToInstall
+from batchlab.core.model import CertificateReference
 from batchlab.drivers import archives
 from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.dask.equipment import Equipment

@@ -8,7 +8,7 @@ import dask
 import pytest
 
 import batchlab as bl
-from batchlab.drivers.dask.everywhere import METHOD
+from batchlab.drivers.dask.process_settings import METHOD
 
 
 def seen(name):

@@ -6,9 +6,9 @@ import pytest
 from dask_help import sleepers, until
 from distributed import Client, LocalCluster
 
-from batchlab.core import inputs, questions
 from batchlab.core.machine import Settings
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.journal import read, replay
 from batchlab.errors import Conflict
@@ -70,7 +70,7 @@ def test_node_evicted_leaves_no_process_and_no_folder_and_reports_nothing(tmp_pa
         assert (seen.id, seen.state, seen.ip_address) == (node.id, "preempted", node.ip_address)
     assert reports(tmp_path / "journal", (inputs.NodeLost, inputs.NodeStopped)) == []
     core, _ = replay(tmp_path / "journal")
-    assert core.settings.spot_return_s == 3600.0
+    assert core.state.settings.spot_return_s == 3600.0
 
 
 @pytest.mark.parametrize(("nodes", "times"), [("light", 3), ("processes", 1)])

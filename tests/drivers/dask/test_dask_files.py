@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from batchlab.core.specs import ResourceFile
-from batchlab.drivers.dask.files import Files
+from batchlab.core.model import ResourceFile
 from batchlab.drivers.dask.folders import NodeFolders
+from batchlab.drivers.dask.node_files import Files
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.ports import MAX_READ
 from batchlab.errors import Forbidden, InvalidRequest, NotFound

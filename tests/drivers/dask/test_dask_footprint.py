@@ -3,7 +3,7 @@ import os
 
 from dask_help import Node, sleepers, until
 
-from batchlab.core.outputs import CancelRun, DeleteFiles, ForgetJob
+from batchlab.core.messages.outputs import CancelRun, DeleteFiles, ForgetJob
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
 

@@ -12,8 +12,8 @@ from dask_help import until
 from distributed import LocalCluster
 
 import batchlab as bl
-from batchlab.core.environment import SERVICE
-from batchlab.core.questions import ListPools, TaskIs
+from batchlab.core.messages.questions import ListPools, TaskIs
+from batchlab.core.tasks.environment import SERVICE
 from batchlab.drivers.dask import inside, messages
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.inside import InsideConnection

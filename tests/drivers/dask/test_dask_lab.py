@@ -14,8 +14,9 @@ import psutil
 import pytest
 from dask_help import WAIT_S, add_tasks, finish, is_running, make_pool, sleepers, text, until
 
-from batchlab.core import inputs, machine, questions
-from batchlab.core.questions import Location
+from batchlab.core import machine
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.questions import Location
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.errors import (
@@ -263,8 +264,8 @@ def command_lines():
 
 SCRIPT = """
 import sys
-from batchlab.core import inputs, questions
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from distributed import LocalCluster
 if __name__ == "__main__":

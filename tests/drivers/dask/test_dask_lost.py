@@ -37,7 +37,7 @@ def test_node_that_was_lost_finds_its_files_unless_it_is_reimaged(tmp_path, monk
 
 
 def test_spot_node_that_finds_no_worker_comes_back_when_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("batchlab.core.boots.RETRY_S", 0.5)
+    monkeypatch.setattr("batchlab.core.nodes.lifecycle.RETRY_S", 0.5)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                       dashboard_address=":0") as cluster:  # fmt: skip
         lab = bl.Lab(cluster.scheduler_address, root=tmp_path, spot_return="1s")

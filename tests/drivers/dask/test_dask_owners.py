@@ -13,7 +13,7 @@ from distributed import LocalCluster
 from users_help import ADMIN, OWN, SOON, as_root, done, node_root, pool_of, sh
 
 import batchlab as bl
-from batchlab.drivers.dask import janitor, resources, users
+from batchlab.drivers.dask import resources, users, watchdog
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_lab_closed_leaves_no_process_and_no_folder_of_any_user(place):
             job.create_task(f"t{number}", hide, user_identity=identity)
         until(lambda: len(sleepers(7333)) == 6)
         root = str(node_root(place))
-        assert len(janitor.users_below(root)) == 3  # the group, the auto user, a task's own
+        assert len(watchdog.users_below(root)) == 3  # the group, the auto user, a task's own
     until(lambda: len(sleepers(7333)) <= 1)  # what root's own task has hidden, as without users
     for pid in sleepers(7333):
         os.kill(pid, 9)
@@ -201,7 +201,7 @@ def test_removing_the_folder_of_a_lab_leaves_the_one_that_it_was_given(tmp_path)
     given = tmp_path / "batchlab-data"
     folder = given / "batchlab-1"
     folder.mkdir(parents=True)
-    janitor._remove(str(folder))
+    watchdog._remove(str(folder))
     assert list(given.iterdir()) == []
 
 
@@ -213,11 +213,11 @@ def test_numbers_are_taken_once_and_free_when_their_folder_is_gone(place):
     taken = [users._take(str(folder), "x") for folder in folders]
     assert len(set(taken)) == 3
     assert [users._take(str(folder), "x") for folder in folders] == taken
-    assert janitor.users_below(str(place)) == set(taken)
+    assert watchdog.users_below(str(place)) == set(taken)
     folders[0].rmdir()
     assert users._take(str(folders[1]), "y") not in taken
-    assert janitor.users_below(str(place)) >= set(taken[1:])
-    assert taken[0] not in janitor.users_below(str(place))
+    assert watchdog.users_below(str(place)) >= set(taken[1:])
+    assert taken[0] not in watchdog.users_below(str(place))
 
 
 # -- where it cannot be had -----------------------------------------------------------------------

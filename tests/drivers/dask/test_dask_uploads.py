@@ -7,7 +7,7 @@ import time
 import pytest
 
 import batchlab as bl
-from batchlab.core.specs import OutputFile
+from batchlab.core.model import OutputFile
 from batchlab.drivers.dask import uploads
 from batchlab.drivers.dask.uploads import upload
 from batchlab.storage.containers import BlobContainer

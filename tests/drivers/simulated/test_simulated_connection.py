@@ -7,9 +7,16 @@ import pytest
 from worlds import add, connect, task
 
 from batchlab import Workload
-from batchlab.core.inputs import CreateJob, CreatePool, TerminateJob
-from batchlab.core.questions import GetJob, JobIs, ListTasks, NodesAre, TaskIs, TasksCompleted
-from batchlab.core.specs import JobConstraints, JobSpec, PoolSpec, TaskSpec
+from batchlab.core.messages.inputs import CreateJob, CreatePool, TerminateJob
+from batchlab.core.messages.questions import (
+    GetJob,
+    JobIs,
+    ListTasks,
+    NodesAre,
+    TaskIs,
+    TasksCompleted,
+)
+from batchlab.core.model import JobConstraints, JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.simulated.connection import LONGEST_WAIT_S
 from batchlab.drivers.simulated.world import START
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout

@@ -3,9 +3,15 @@ from datetime import UTC, datetime
 import pytest
 from worlds import add, connect, task
 
-from batchlab.core.inputs import StopPoolResize
-from batchlab.core.questions import ListNodes, LocateNode, LocateTask, Location, TasksCompleted
-from batchlab.core.specs import TaskSpec
+from batchlab.core.messages.inputs import StopPoolResize
+from batchlab.core.messages.questions import (
+    ListNodes,
+    LocateNode,
+    LocateTask,
+    Location,
+    TasksCompleted,
+)
+from batchlab.core.model import TaskSpec
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.errors import BatchError, Conflict, NotFound
 

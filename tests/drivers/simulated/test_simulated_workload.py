@@ -2,8 +2,8 @@ import pytest
 from worlds import add, connect, outcome, task, text
 
 from batchlab import BatchError, Behavior, Workload
-from batchlab.core.questions import TasksCompleted
-from batchlab.core.specs import TaskSpec
+from batchlab.core.messages.questions import TasksCompleted
+from batchlab.core.model import TaskSpec
 
 
 def test_workload_rule_matches_task_ids_without_case_then_command_lines():

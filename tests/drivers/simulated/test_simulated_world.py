@@ -2,8 +2,7 @@
 
 import pytest
 
-from batchlab.core.ids import RunId
-from batchlab.core.inputs import (
+from batchlab.core.messages.inputs import (
     NodeAllocated,
     NodeLost,
     NodeStarted,
@@ -11,7 +10,7 @@ from batchlab.core.inputs import (
     NodeStopped,
     RunExited,
 )
-from batchlab.core.outputs import (
+from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,
     EvictNode,
@@ -20,7 +19,8 @@ from batchlab.core.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.specs import ResourceFile
+from batchlab.core.model import ResourceFile
+from batchlab.core.model.ids import RunId
 from batchlab.drivers.simulated.disk import ROOT
 from batchlab.drivers.simulated.world import START, SimulatedWorld
 from batchlab.errors import NotFound

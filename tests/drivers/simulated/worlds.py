@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from batchlab.core.inputs import CreateJob, CreatePool, CreateTasks
-from batchlab.core.questions import GetTask, LocateTask, TaskIs
-from batchlab.core.specs import JobSpec, PoolSpec, TaskSpec
-from batchlab.core.views import TaskView
+from batchlab.core.messages.inputs import CreateJob, CreatePool, CreateTasks
+from batchlab.core.messages.questions import GetTask, LocateTask, TaskIs
+from batchlab.core.messages.views import TaskView
+from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.simulated.connection import SimulatedConnection
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.drivers.simulated.world import SimulatedWorld

@@ -1,0 +1,1 @@
+"""What an account holds beside pools and jobs: applications, certificates, users."""

@@ -1,0 +1,1 @@
+"""Answers about the present: views, pages, waits, and why something waits."""

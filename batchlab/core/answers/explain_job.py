@@ -1,0 +1,185 @@
+"""Why a whole job waits: its queued tasks by what holds them up, and what keeps it from ending.
+
+Tasks of one kind, which need the same slots of as many nodes, have the same reasons: each kind is
+asked about once, so a job of a hundred thousand tasks is explained as fast as it is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core.answers.explain_task import explain, explain_queued
+from batchlab.core.answers.reasons import Reason, remedied
+from batchlab.core.model.ids import fold
+from batchlab.core.state import phases
+from batchlab.core.state.records import JobRecord, TaskRecord
+from batchlab.core.tasks import dependencies
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+LOOKED_AT = 200
+"""Tasks with dependencies that are missing whose parents are counted."""
+
+
+def explain_job(state: State, job: JobRecord) -> list[Reason]:
+    """Why tasks of a job wait, what holds up most of them first; or why the job does not end."""
+    current = job.phase.state
+    reasons: list[Reason] = []
+    if job.scheduling_error is not None:
+        error = job.scheduling_error
+        reasons.append(Reason(code=error.code, text=error.message, lasting=True))
+    if current in ("terminating", "deleting"):
+        return reasons + _ending(job)
+    if current == "disabling":
+        text = f"It is being disabled: {_tasks(job.running)} still on a node."
+        reasons.append(Reason(code="Disabling", text=text))
+    reasons += _merged([*_preparing(job), *_queued(state, job)])
+    if current == "active" and not (reasons or job.active or job.running):
+        reasons.append(_idle(job))
+    return remedied(reasons)
+
+
+def _queued(state: State, job: JobRecord) -> Iterable[Reason]:
+    """Reasons of the tasks that wait for a node or for other tasks, each with its tasks."""
+    if not job.active:
+        return
+    kinds: dict[tuple[bool, int, int], int] = {}
+    examples: dict[tuple[bool, int, int], TaskRecord] = {}
+    unmet: list[TaskRecord] = []
+    manager, depends = job.manager, job.phase.state == "active"
+    for task in job.tasks.values():
+        if type(task.phase) is not phases.TaskActive:
+            continue
+        if task.unmet and depends:
+            unmet.append(task)
+            continue
+        group = task.instances
+        kind = (task is manager, task.spec.required_slots, group.count if group else 0)
+        if kind in kinds:
+            kinds[kind] += 1
+        else:
+            kinds[kind], examples[kind] = 1, task
+    for kind, tasks in kinds.items():
+        managing, slots, count = kind
+        for reason in explain_queued(state, job, slots, manager=managing, instances=count):
+            # In which order they go holds up none of them.
+            yield _of(reason, 0 if reason.code == "Queue" else tasks, examples[kind])
+    if unmet:
+        yield _dependent(state, job, unmet)
+
+
+def _dependent(state: State, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
+    """What the tasks wait for that wait for other tasks."""
+    parents: Counter[str] = Counter()
+    for task in islice(unmet, LOOKED_AT):
+        parents.update(dependencies.missing(task))
+    shown = ", ".join(
+        f"{count} for {name!r} ({_state(job, name)})" for name, count in parents.most_common(3)
+    )
+    others = len(parents) - 3
+    more = f" and {others} other task{'s' * (others > 1)}" if others > 0 else ""
+    of = f" Of the first {LOOKED_AT}:" if len(unmet) > LOOKED_AT else ""
+    first = explain(state, unmet[0])
+    text = f"They wait for tasks they depend on.{of} {shown}{more}."
+    lasting = bool(first) and all(reason.lasting for reason in first)
+    return _of(Reason(code="Dependencies", text=text, lasting=lasting), len(unmet), unmet[0])
+
+
+def _state(job: JobRecord, name: str) -> str:
+    parent = job.tasks.get(fold(name))
+    if parent is None:
+        return "not there"
+    return "failed" if isinstance(parent.phase, phases.TaskCompleted) else parent.phase.state
+
+
+def _preparing(job: JobRecord) -> Iterable[Reason]:
+    """Tasks that have their slots, and wait there for the job preparation task."""
+    waiting = {
+        id(task): task for footprint in job.footprints.values()
+        for task in footprint.waiting.values()
+    }  # fmt: skip
+    spec = job.spec.job_preparation_task
+    if not waiting or spec is None:
+        return
+    node_tasks = [
+        footprint.preparation for footprint in job.footprints.values() if footprint.waiting
+    ]
+    retried = sum(node_task.retry_count > 0 for node_task in node_tasks)
+    tries = f", {retried} of them once more" if retried else ""
+    text = (
+        f"They have their slots, and wait for the job preparation task {spec.id!r}, which runs on "
+        f"{_nodes(len(node_tasks))}{tries}."
+    )
+    yield _of(Reason(code="Preparing", text=text), len(waiting), next(iter(waiting.values())))
+
+
+def _idle(job: JobRecord) -> Reason:
+    """Why a job with nothing to do is still there."""
+    ends = job.spec.constraints.max_wall_clock_time
+    limit = f" It ends {ends.total_seconds():g} s after its creation." if ends else ""
+    if not job.tasks:
+        soon = job.spec.on_all_tasks_complete != "noaction"
+        text = "It has no tasks." + (" It ends soon if it gets none." if soon else limit)
+        return Reason(code="NoTasks", text=text, lasting=not (soon or limit))
+    tasks = _tasks(len(job.tasks), "it has are completed", "it has is completed")
+    text = f"The {tasks}, and it stays active, as Azure's jobs do.{limit}"
+    return Reason(code="JobStaysActive", text=text, lasting=not limit)
+
+
+_ENDS = {
+    "task": ("Ending", "tasks are being ended"),
+    "jobpreparation": ("Ending", "the job preparation task is being ended"),
+    "jobrelease": ("Releasing", "the job release task runs"),
+}
+
+
+def _ending(job: JobRecord) -> list[Reason]:
+    """What a job that ends still waits for."""
+    places: dict[str, dict[str, None]] = {}
+    for run in job.runs.values():
+        places.setdefault(run.kind, {})[run.node.id] = None
+    reasons = [
+        Reason(code=code, text=f"It is {job.phase.state}: {what} on {_nodes(len(places[kind]))}.")
+        for kind, (code, what) in _ENDS.items() if kind in places
+    ]  # fmt: skip
+    away = [
+        footprint.node for footprint in job.footprints.values()
+        if footprint.release and isinstance(footprint.release.phase, phases.NodeTaskPending)
+    ]  # fmt: skip
+    if away:
+        states = ", ".join(sorted({node.phase.state for node in away}))
+        text = (
+            f"It is {job.phase.state}: the job release task is to run on {_nodes(len(away))} "
+            f"when up again ({states})."
+        )
+        reasons.append(Reason(code="Releasing", text=text))
+    return reasons
+
+
+def _merged(reasons: Iterable[Reason]) -> list[Reason]:
+    """Each reason once, with all its tasks; those that hold up most tasks first."""
+    found: dict[tuple[str, str], Reason] = {}
+    for reason in reasons:
+        key = (reason.code, reason.text)
+        known = found.get(key)
+        found[key] = reason if known is None else _of(known, known.tasks + reason.tasks)
+    return sorted(found.values(), key=lambda reason: -reason.tasks)
+
+
+def _of(reason: Reason, tasks: int, example: TaskRecord | None = None) -> Reason:
+    name = reason.example if example is None else example.spec.id
+    return msgspec.structs.replace(reason, tasks=tasks, example=name)
+
+
+def _tasks(count: int, are: str = "are", is_: str = "is") -> str:
+    return f"{count:,} task{'s' * (count != 1)} {is_ if count == 1 else are}"
+
+
+def _nodes(count: int) -> str:
+    return f"{count:,} node{'s' * (count != 1)}"

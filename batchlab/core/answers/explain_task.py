@@ -1,0 +1,350 @@
+"""Why a task is not running: sentences that a learner understands, with the numbers.
+
+Reasons are found from the outside in: the job, the pool, the nodes, then who is ahead. A reason
+is `lasting` when nothing under way will change it: somebody has to act.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.account import users
+from batchlab.core.answers.reasons import Reason, remedied
+from batchlab.core.jobs import node_tasks
+from batchlab.core.model.ids import fold
+from batchlab.core.placement import placement
+from batchlab.core.state import phases
+from batchlab.core.state.records import (
+    JobRecord,
+    NodeRecord,
+    NodeTaskRecord,
+    PoolRecord,
+    TaskRecord,
+)
+from batchlab.core.tasks import dependencies
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+_COMING = (
+    "creating",
+    "preempted",
+    "starting",
+    "waitingforstarttask",
+    "rebooting",
+    "reimaging",
+    "unknown",
+)
+_TAKING = ("idle", "running")
+SHOWN = 5
+"""Tasks that are named of those that a task depends on."""
+
+
+def explain_task(state: State, task: TaskRecord) -> list[Reason]:
+    """Why a task does not run, or not as the user it names, and what would change that."""
+    return remedied(explain(state, task) + users.explain(state, task))
+
+
+def explain(state: State, task: TaskRecord) -> list[Reason]:
+    """Why a task does not run now; empty when it runs or is completed."""
+    phase, job = task.phase, task.job
+    if isinstance(phase, phases.TaskPreparing):
+        preparation = job.spec.job_preparation_task
+        assert preparation is not None
+        node_task, node_id = _unprepared(task)
+        tries = f" (retry {node_task.retry_count})" if node_task.retry_count else ""
+        text = (
+            f"It has a slot on node {node_id} and waits for the job preparation task "
+            f"{preparation.id!r} there, which is running{tries}."
+        )
+        return [Reason(code="Preparing", text=text)]
+    if not isinstance(phase, phases.TaskActive):
+        return []
+    if task.unmet and job.phase.state == "active":
+        return [_dependencies(state, task)]
+    return explain_queued(
+        state, job, task.spec.required_slots, manager=task is job.manager,
+        instances=task.instances.count if task.instances else 0,
+    )  # fmt: skip
+
+
+def _unprepared(task: TaskRecord) -> tuple[NodeTaskRecord, str]:
+    """A preparation that a task waits for, and the node where it runs."""
+    for node in task.nodes:
+        node_task = task.job.footprints[node.id].preparation
+        if isinstance(node_task.phase, phases.NodeTaskRunning):
+            break
+    return node_task, node.id
+
+
+def _dependencies(state: State, task: TaskRecord) -> Reason:
+    names = dependencies.missing(task)
+    shown = ", ".join(_parent(task.job, name) for name in names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    behind = _behind(state, task, shown)
+    return Reason(
+        code="Dependencies",
+        text=f"It waits for tasks it depends on: {shown}{more}.{behind or ''}",
+        lasting=behind is not None,
+    )
+
+
+def _behind(state: State, task: TaskRecord, shown: str) -> str | None:
+    """Why what a task waits for will not come unless somebody acts; None if it may come.
+
+    That is so as soon as one task on the way back has failed, does not exist or cannot run, and
+    when tasks wait for each other in a circle. Empty where what is shown of its parents tells it.
+    """
+    moving, seen, todo = False, {id(task): None}, [task]
+    parents_of = dependencies.Parents(task.job).of
+    never: dict[tuple[bool, int, int], str] = {}  # tasks of one kind have the same reasons
+    while todo:
+        one = todo.pop()
+        if one.phase.state != "active":
+            moving = True
+        elif not one.unmet:
+            count = one.instances.count if one.instances else 0
+            kind = (one is one.job.manager, one.spec.required_slots, count)
+            if kind not in never:
+                reasons = explain(state, one)
+                lasting = reasons and all(reason.lasting for reason in reasons)
+                never[kind] = reasons[0].text if lasting else ""
+            if never[kind]:
+                return f" The obstacle: {one.spec.id!r}, which cannot run. {never[kind]}"
+            moving = True
+        else:
+            parents = parents_of(one)
+            if isinstance(parents, str):
+                obstacle = _parent(task.job, parents, number="no task stands for it")
+                told = one is task and obstacle in shown
+                return "" if told else f" The obstacle: {obstacle}."
+            for parent in parents:
+                if id(parent) not in seen:
+                    seen[id(parent)] = None
+                    todo.append(parent)
+    return None if moving else " They wait for each other in a circle."
+
+
+def _parent(job: JobRecord, name: str, number: str = "numbers") -> str:
+    parent = job.tasks.get(fold(name))
+    if parent is None:
+        return f"{name!r} ({number if _is_number(name) else 'no such task yet'})"
+    if isinstance(parent.phase, phases.TaskCompleted):
+        return f"{name!r} (failed: it blocks what depends on it)"
+    return f"{name!r} ({parent.phase.state})"
+
+
+def _is_number(name: str) -> bool:
+    """A number, or a range of them, may be had from a task under another spelling."""
+    return name.replace("-", "").isdecimal()
+
+
+def explain_queued(
+    state: State, job: JobRecord, slots: int, *, manager: bool = False, instances: int = 0
+) -> list[Reason]:
+    """Why a queued task of a job that needs so many slots does not run now.
+
+    A multi-instance task needs them on so many nodes (`instances`) at once.
+    """
+    current = job.phase.state
+    if current in ("disabling", "disabled"):
+        text = f"Job {job.spec.id!r} is {current}: none of its tasks starts until it is enabled."
+        return [Reason(code="JobDisabled", text=text, lasting=True)]
+    if current != "active":
+        text = (
+            f"Job {job.spec.id!r} is {current}: a task that was still queued when its job ended "
+            "stays active and never runs."
+        )
+        return [Reason(code="JobEnded", text=text, lasting=True)]
+    pool_id = job.pool_id
+    pool = state.pools.get(fold(pool_id))
+    if pool is None:
+        text = f"There is no pool {pool_id!r}: the task waits until a pool of this id is created."
+        return [Reason(code="PoolNotFound", text=text, lasting=True)]
+    if isinstance(pool.phase, phases.PoolDeleting):
+        text = f"Pool {pool_id!r} is being deleted."
+        return [Reason(code="PoolBeingDeleted", text=text, lasting=True)]
+    have = pool.spec.task_slots_per_node
+    spec = job.spec.job_manager_task
+    if manager and spec and spec.run_exclusive:
+        slots = max(slots, have)
+    elif job.manager and not manager and isinstance(job.manager.phase, phases.TaskActive):
+        lasting = all(reason.lasting for reason in explain(state, job.manager))
+        text = f"It waits until the job manager {job.manager.spec.id!r} of its job has a node."
+        return [Reason(code="JobManager", text=text, lasting=lasting)]
+    if instances and not pool.spec.enable_inter_node_communication:
+        text = (
+            f"It is a multi-instance task, and pool {pool_id!r} was created without "
+            "enable_inter_node_communication: it can never run there."
+        )
+        return [Reason(code="NoInterNodeCommunication", text=text, lasting=True)]
+    if instances and not slots == have == 1:
+        text = (
+            f"It is a multi-instance task, which needs 1 slot of nodes with 1 slot: it needs "
+            f"{slots}, and a node of pool {pool_id!r} has {have}. It can never run there."
+        )
+        return [Reason(code="NotOneSlot", text=text, lasting=True)]
+    if slots > have:
+        text = (
+            f"It needs {slots} slots at once, but a node of pool {pool_id!r} has {have}: it can "
+            "never run there."
+        )
+        return [Reason(code="TooManySlots", text=text, lasting=True)]
+    most = job.spec.max_parallel_tasks
+    if most != -1 and job.running >= most:
+        plural = "s" * (job.running != 1)
+        text = (
+            f"Job {job.spec.id!r} runs {job.running} task{plural}, and may run {most} at a time."
+        )
+        return [Reason(code="MaxParallelTasks", text=text)]
+    if not pool.nodes:
+        return [_no_nodes(pool)]
+    return _nodes_reasons(pool, job, slots, manager=manager, instances=instances)
+
+
+def _no_nodes(pool: PoolRecord) -> Reason:
+    name = pool.spec.id
+    if pool.resize_errors:
+        error = pool.resize_errors[0]
+        text = f"Pool {name!r} has no nodes: its resize ended with {error.code}: {error.message}."
+        return Reason(code="ResizeFailed", text=text, lasting=True)
+    if pool.auto_scale is not None:
+        text = f"Pool {name!r} has no nodes: so its formula decided at its last evaluation."
+        return Reason(code="NoNodes", text=text)
+    text = f"Pool {name!r} has no nodes, and its target is {pool.target}: resize it."
+    return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
+
+
+def _nodes_reasons(
+    pool: PoolRecord, job: JobRecord, slots: int, *, manager: bool, instances: int
+) -> list[Reason]:
+    """One reason for each group of nodes that does not take the task, largest group first."""
+    groups: dict[str, list[NodeRecord]] = {}
+    for node in pool.nodes.values():
+        unfit = manager and not placement.manager_may_use(job, node)
+        code = "SpotNode" if unfit else _obstacle(node, job, slots, instances)
+        groups.setdefault(code, []).append(node)
+    hopeful = sum(len(nodes) for code, nodes in groups.items() if code in _HOPE)
+    hope = pool.auto_scale is not None or hopeful >= max(1, instances)
+    reasons = []
+    if instances:
+        free = len(groups.pop("Room", ()))
+        reasons.append(_too_few(pool, job, instances, free, lasting=not hope))
+    reasons += [
+        _group_reason(code, nodes, pool, job, slots, lasting=not hope)
+        for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
+    return [*reasons, *_ahead(pool, job)] if "Busy" in groups else reasons
+
+
+def _too_few(
+    pool: PoolRecord, job: JobRecord, instances: int, free: int, *, lasting: bool
+) -> Reason:
+    total = len(pool.nodes)
+    text = f"It needs {instances} nodes at once, and {free} of {total} are free."
+    if lasting:
+        text += " More will not be: resize the pool, or mend its nodes."
+    elif pool.gatherer is not None and pool.gatherer.job is job:
+        text += " Free nodes are kept for this job's oldest such task for a while."
+    return Reason(code="TooFewNodes", text=text, lasting=lasting)
+
+
+_HOPE = ("Coming", "Busy", "Held", "Room", "Draining", "Restarting")
+
+
+def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> str:
+    state = node.phase.state
+    if state in _COMING:
+        return "Coming"
+    if isinstance(node.phase, phases.NodeLeavingPool):
+        return "Leaving" if node.phase.stopping else "Draining"
+    if node.drain and node.drain.purpose != "disable":
+        return "Restarting"
+    if state == "starttaskfailed":
+        return "StartTaskFailed"
+    if state == "unusable":
+        return "Unusable"
+    if node.scheduling == "disabled":
+        return "SchedulingDisabled"
+    if not node_tasks.accepts(job, node):
+        return "PreparationFailed"
+    gatherer = node.pool.gatherer
+    own = gatherer is not None and gatherer.job is job and not instances
+    if node.free >= slots and (own or not placement.open_to(job, node)):
+        return "Held"
+    return "Busy" if node.free < slots else "Room"
+
+
+def _group_reason(
+    code: str, nodes: list[NodeRecord], pool: PoolRecord, job: JobRecord, slots: int, *,
+    lasting: bool,
+) -> Reason:  # fmt: skip
+    count, total = len(nodes), len(pool.nodes)
+    which = f"node {nodes[0].id}" if count == 1 else f"{count} nodes"
+    of = f" of {total}" if total > count else ""
+    are = "is" if count == 1 else "are"
+    if code == "Busy":
+        free, have = max(node.free for node in nodes), pool.spec.task_slots_per_node
+        need = "1 slot" if slots == 1 else f"{slots} slots"
+        most = f"at most {free} of {have} {'is' if free == 1 else 'are'}" if free else "none is"
+        head = f"{which[0].upper()}{which[1:]}{of} {are} full"
+        text = f"{head}: the task needs {need}, and {most} free."
+    elif code == "Coming":
+        states = sorted({node.phase.state for node in nodes})
+        text = f"{which[0].upper()}{which[1:]}{of} {are} not up yet ({', '.join(states)})."
+    elif code == "PreparationFailed":
+        everywhere = " That is every node of the pool." if count == total else ""
+        text = (
+            f"The job preparation task failed on {which}{of}: no task of job {job.spec.id!r} runs "
+            f"there until the node is reimaged.{everywhere} See job.preparations for exit codes."
+        )
+    else:
+        text = f"{which[0].upper()}{which[1:]}{of} {_SENTENCES[code].format(are=are)}"
+    return Reason(code=code, text=text, lasting=lasting)
+
+
+_SENTENCES = {
+    "SpotNode": "{are} spot nodes, which this job manager must not use.",
+    "Leaving": "{are} leaving the pool.",
+    "Draining": "{are} to leave the pool when the tasks there are done.",
+    "Restarting": "{are} to be restarted when the tasks there, and their files, are done with.",
+    "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
+    "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors); "
+    "reboot or remove it.",
+    "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
+    "Held": "{are} being cleared, or kept free, for a task that goes first.",
+    "Room": "{are} about to take it.",
+}
+
+
+def _ahead(pool: PoolRecord, job: JobRecord) -> list[Reason]:
+    """Who is served first: queued tasks of jobs with a higher, or the same, priority."""
+    reasons = []
+    mine = job.spec.priority
+    higher = [
+        other
+        for priority, ready in pool.ready.items()
+        if priority > mine
+        for other in ready.values()
+    ]
+    if higher:
+        waiting = sum(other.active for other in higher)
+        names = ", ".join(f"{other.spec.id!r} ({other.spec.priority})" for other in higher[:3])
+        more = f" and {len(higher) - 3} more" if len(higher) > 3 else ""
+        text = (
+            f"{waiting} queued task{'s' * (waiting != 1)} of jobs with a higher priority than "
+            f"{mine} go{'es' * (waiting == 1)} first: {names}{more}."
+        )
+        reasons.append(Reason(code="HigherPriority", text=text))
+    equal = [other for other in pool.ready.get(mine, {}).values() if other is not job]
+    if equal:
+        count = len(equal)
+        text = (
+            f"{count} other job{'s' * (count != 1)} of priority {mine} take{'s' * (count == 1)} "
+            "turns with this one."
+        )
+        reasons.append(Reason(code="EqualPriority", text=text))
+    if job.active > 1:
+        text = f"Of the {job.active} queued tasks of this job the longest waiting goes first."
+        reasons.append(Reason(code="Queue", text=text))
+    return reasons

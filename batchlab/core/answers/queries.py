@@ -1,0 +1,398 @@
+"""Answers about the present: records in, frozen views out. Looking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchlab.autoscale import AutoScaleRun
+from batchlab.core.account import applications, certificates
+from batchlab.core.answers import locations
+from batchlab.core.answers.explain_job import explain_job
+from batchlab.core.answers.explain_pool import explain_pool
+from batchlab.core.answers.explain_task import explain_task
+from batchlab.core.answers.pages import chosen, page_tasks
+from batchlab.core.answers.slots import count_slots
+from batchlab.core.messages import questions, views
+from batchlab.core.model import values
+from batchlab.core.model.moments import maybe, moment
+from batchlab.core.pools import autoscaling, costs
+from batchlab.core.state import phases, revisions
+from batchlab.core.state.records import (
+    FootprintRecord,
+    JobRecord,
+    NodeRecord,
+    NodeTaskRecord,
+    PoolRecord,
+    ScheduleRecord,
+    SubtaskRecord,
+    TaskRecord,
+)
+from batchlab.errors import Conflict, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def answer(state: State, question: questions.Question, now: float) -> Any:
+    """Answer a question; what each answers with is said at its class."""
+    return _ANSWERS[type(question)](state, question, now)
+
+
+# -- pools and nodes ----------------------------------------------------------------------------
+
+
+def pool_view(pool: PoolRecord) -> views.PoolView:
+    """A picture of a pool."""
+    counts: dict[str, int] = {}
+    for node in pool.nodes.values():
+        counts[node.phase.state] = counts.get(node.phase.state, 0) + 1
+    had = [node for node in pool.nodes.values() if node.allocated is not None]
+    auto = pool.auto_scale
+    steady = isinstance(pool.allocation, phases.Steady)
+    return views.PoolView(
+        id=pool.spec.id,
+        state=pool.phase.state,
+        state_transition_time=moment(pool.phase.since),
+        creation_time=moment(pool.created),
+        last_modified=moment(revisions.last_modified(pool)),
+        etag=revisions.etag(pool),
+        allocation_state=pool.allocation.state,
+        allocation_state_transition_time=moment(pool.allocation.since),
+        vm_size=pool.spec.vm_size,
+        target_dedicated_nodes=pool.target,
+        target_low_priority_nodes=pool.target_spot,
+        current_dedicated_nodes=sum(node.dedicated for node in had),
+        current_low_priority_nodes=sum(not node.dedicated for node in had),
+        resize_timeout=pool.spec.resize_timeout,
+        resize_errors=tuple(pool.resize_errors) if steady else (),
+        task_slots_per_node=pool.spec.task_slots_per_node,
+        task_scheduling_policy=pool.spec.task_scheduling_policy,
+        start_task=pool.spec.start_task,
+        application_package_references=pool.spec.application_package_references,
+        certificate_references=pool.spec.certificate_references,
+        user_accounts=pool.spec.user_accounts,
+        enable_auto_scale=auto is not None,
+        auto_scale_formula=auto.formula.text if auto else None,
+        auto_scale_evaluation_interval=auto.interval if auto else None,
+        auto_scale_run=auto.runs[-1] if auto and auto.runs else None,
+        enable_inter_node_communication=pool.spec.enable_inter_node_communication,
+        display_name=pool.spec.display_name,
+        metadata=pool.spec.metadata,
+        node_counts=counts,
+    )
+
+
+def _auto_scale_runs(pool: PoolRecord) -> list[AutoScaleRun]:
+    return list(pool.auto_scale.runs) if pool.auto_scale else []
+
+
+def node_view(node: NodeRecord) -> views.NodeView:
+    """A picture of a node."""
+    spec, phase = node.pool.spec, node.phase
+    errors: tuple[values.ResizeError, ...] = ()
+    if isinstance(phase, phases.NodeUnusable):
+        errors = (values.ResizeError(code=phase.code, message=phase.message),)
+    running = [run.task for run in node.runs.values() if run.task]
+    return views.NodeView(
+        id=node.id,
+        pool_id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        scheduling_state=node.scheduling,
+        allocation_time=maybe(node.allocated),
+        last_boot_time=maybe(node.booted),
+        ip_address=node.ip_address,
+        affinity_id=f"TVM:{node.id}",
+        vm_size=spec.vm_size,
+        is_dedicated=node.dedicated,
+        task_slots=spec.task_slots_per_node,
+        running_tasks_count=len(running),
+        running_task_slots_count=spec.task_slots_per_node - node.free,
+        total_tasks_run=node.tasks_run,
+        total_tasks_succeeded=node.tasks_succeeded,
+        start_task=node.start_task,
+        start_task_info=_node_task_view(node.start, "startup") if node.start else None,
+        certificate_references=node.certificate_references,
+        errors=errors,
+        usage=node.usage,
+        running_tasks=tuple((task.job.spec.id, task.spec.id) for task in running),
+    )
+
+
+def _node_task_view(node_task: NodeTaskRecord, directory: str) -> views.ExecutionInfo:
+    phase = node_task.phase
+    common: dict[str, Any] = {
+        "state": phase.state,
+        "retry_count": node_task.retry_count,
+        "last_retry_time": maybe(node_task.last_retry),
+        "task_root_directory": directory,
+    }
+    if not isinstance(phase, phases.NodeTaskDone):
+        return views.ExecutionInfo(start_time=moment(phase.since), **common)
+    return views.ExecutionInfo(
+        start_time=moment(phase.started),
+        end_time=moment(phase.since),
+        exit_code=phase.exit_code,
+        failure_info=phase.failure,
+        result="failure" if phase.failure else "success",
+        **common,
+    )
+
+
+# -- jobs and tasks -----------------------------------------------------------------------------
+
+
+def job_view(job: JobRecord) -> views.JobView:
+    """A picture of a job."""
+    spec, phase = job.spec, job.phase
+    reason = None
+    if isinstance(phase, (phases.JobTerminating, phases.JobCompleted)):
+        reason = phase.reason
+    return views.JobView(
+        id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=job.previous,
+        previous_state_transition_time=maybe(job.previous_since),
+        creation_time=moment(job.created),
+        last_modified=moment(revisions.last_modified(job)),
+        etag=revisions.etag(job),
+        priority=spec.priority,
+        constraints=spec.constraints,
+        pool_info=spec.pool_info,
+        job_manager_task=spec.job_manager_task,
+        job_preparation_task=spec.job_preparation_task,
+        job_release_task=spec.job_release_task,
+        on_all_tasks_complete=spec.on_all_tasks_complete,
+        on_task_failure=spec.on_task_failure,
+        uses_task_dependencies=spec.uses_task_dependencies,
+        max_parallel_tasks=spec.max_parallel_tasks,
+        allow_task_preemption=spec.allow_task_preemption,
+        common_environment_settings=spec.common_environment_settings,
+        display_name=spec.display_name,
+        metadata=spec.metadata,
+        start_time=moment(job.created),
+        end_time=maybe(job.ended),
+        pool_id=job.pool_id,
+        scheduling_error=_scheduling_error(job),
+        terminate_reason=reason,
+        task_counts=job.counts,
+    )
+
+
+def _scheduling_error(job: JobRecord) -> values.FailureInfo | None:
+    """Why a job could not start; while it ends, how many nodes it waits for."""
+    if job.phase.state != "terminating":
+        return job.scheduling_error
+    count = len({run.node.id for run in job.runs.values()})
+    return values.FailureInfo(
+        category="UserError",
+        code="JobTerminationAwaitingNodeProcessing",
+        message=f"The job waits for {count} nodes to end its tasks and to release it",
+        details={"NodeCount": str(count)},
+    )
+
+
+def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
+    """A picture of a job schedule."""
+    spec, phase = schedule.spec, schedule.phase
+    ending = phase.state in ("terminating", "completed", "deleting")
+    return views.JobScheduleView(
+        id=spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=schedule.previous,
+        previous_state_transition_time=maybe(schedule.previous_since),
+        creation_time=moment(schedule.created),
+        last_modified=moment(revisions.last_modified(schedule)),
+        etag=revisions.etag(schedule),
+        schedule=spec.schedule,
+        job_specification=spec.job_specification,
+        display_name=spec.display_name,
+        metadata=spec.metadata,
+        next_run_time=None if ending else maybe(schedule.due),
+        recent_job_id=schedule.recent,
+        end_time=maybe(schedule.ended),
+    )
+
+
+def task_view(task: TaskRecord) -> views.TaskView:
+    """A picture of a task."""
+    spec, phase, node = task.spec, task.phase, task.node
+    done = phase if isinstance(phase, phases.TaskCompleted) else None
+    constraints = msgspec.structs.replace(
+        task.constraints, max_task_retry_count=task.retries, retention_time=task.retention
+    )
+    return views.TaskView(
+        id=spec.id,
+        job_id=task.job.spec.id,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=task.previous,
+        previous_state_transition_time=maybe(task.previous_since),
+        creation_time=moment(task.created),
+        last_modified=moment(revisions.last_modified(task)),
+        etag=revisions.etag(task),
+        command_line=spec.command_line,
+        environment_settings=spec.environment_settings,
+        resource_files=spec.resource_files,
+        output_files=spec.output_files,
+        constraints=constraints,
+        required_slots=spec.required_slots,
+        display_name=spec.display_name,
+        depends_on=spec.depends_on,
+        exit_conditions=spec.exit_conditions,
+        affinity_info=spec.affinity_info,
+        application_package_references=spec.application_package_references,
+        multi_instance_settings=spec.multi_instance_settings,
+        user_identity=spec.user_identity,
+        node_id=node.id if node else None,
+        pool_id=node.pool.spec.id if node else None,
+        task_root_directory=task.root if node else None,
+        start_time=maybe(task.started),
+        end_time=moment(done.since) if done else None,
+        exit_code=done.exit_code if done else None,
+        failure_info=done.failure if done else None,
+        result=("failure" if done.failure else "success") if done else None,
+        retry_count=task.retry_count,
+        last_retry_time=maybe(task.last_retry),
+        requeue_count=task.requeue_count,
+        last_requeue_time=maybe(task.last_requeue),
+    )
+
+
+def subtask_views(task: TaskRecord) -> list[views.SubtaskView]:
+    """A picture of each subtask but the primary; none of a task that is not multi-instance."""
+    return [_subtask_view(task, subtask) for subtask in _subtasks(task)[1:]]
+
+
+def _subtasks(task: TaskRecord) -> list[SubtaskRecord]:
+    return task.instances.subtasks if task.instances is not None else []
+
+
+def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView:
+    phase, node = subtask.phase, subtask.node
+    done = phase if isinstance(phase, phases.TaskCompleted) else None
+    return views.SubtaskView(
+        id=subtask.number,
+        state=phase.state,
+        state_transition_time=moment(phase.since),
+        previous_state=subtask.previous,
+        previous_state_transition_time=maybe(subtask.previous_since),
+        node_id=node.id,
+        pool_id=node.pool.spec.id,
+        task_root_directory=f"{task.directory}/{subtask.number}",
+        start_time=maybe(subtask.started),
+        end_time=moment(done.since) if done else None,
+        exit_code=done.exit_code if done else None,
+        failure_info=done.failure if done else None,
+        result=("failure" if done.failure else "success") if done else None,
+    )
+
+
+def preparation_views(job: JobRecord) -> list[views.PreparationView]:
+    """The status list: a row for each node where the preparation ran, gone ones too."""
+    spec = job.spec
+    if spec.job_preparation_task is None:
+        raise Conflict(
+            "JobPreparationTaskOrReleaseTaskNotSpecified",
+            "The specified job does not have either job preparation task or job release task.",
+        )
+    return [_preparation_view(footprint) for footprint in job.footprints.values()]
+
+
+def _preparation_view(footprint: FootprintRecord) -> views.PreparationView:
+    job, release = footprint.job, footprint.release
+    preparation, release_spec = job.spec.job_preparation_task, job.spec.job_release_task
+    assert preparation is not None
+    started = release and not isinstance(release.phase, phases.NodeTaskPending)
+    return views.PreparationView(
+        pool_id=footprint.node.pool.spec.id,
+        node_id=footprint.node.id,
+        job_preparation_task_execution_info=_node_task_view(
+            footprint.preparation, f"{job.directory}/{preparation.id}"
+        ),
+        job_release_task_execution_info=_node_task_view(
+            release, f"{job.directory}/{release_spec.id}"
+        )
+        if release and release_spec and started
+        else None,
+    )
+
+
+def _list_tasks(state: State, q: questions.ListTasks, now: float) -> list[views.TaskView]:
+    if q.skip < 0 or q.limit < 0:
+        raise invalid("skip, limit", (q.skip, q.limit), "a page cannot be negative")
+    tasks = state.job(q.job_id).tasks.values()
+    chosen = (task for task in tasks if not q.states or task.phase.state in q.states)
+    return [task_view(task) for task in islice(chosen, q.skip, q.skip + q.limit)]
+
+
+_ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
+    questions.ListPools: lambda state, q, now: [pool_view(pool) for pool in state.pools.values()],
+    questions.GetPool: lambda state, q, now: pool_view(state.pool(q.pool_id)),
+    questions.EvaluateAutoScale: lambda state, q, now: autoscaling.evaluate(
+        state, state.pool(q.pool_id), q.auto_scale_formula, now
+    ),
+    questions.ListAutoScaleRuns: lambda state, q, now: _auto_scale_runs(state.pool(q.pool_id)),
+    questions.GetCost: lambda state, q, now: costs.views(state, q.pool_id, q.node_id, now),
+    questions.ListNodes: lambda state, q, now: [
+        node_view(node) for node in state.pool(q.pool_id).nodes.values()
+    ],
+    questions.GetNode: lambda state, q, now: node_view(state.node(q.pool_id, q.node_id)),
+    questions.ListJobs: lambda state, q, now: [job_view(job) for job in state.jobs.values()],
+    questions.GetJob: lambda state, q, now: job_view(state.job(q.job_id)),
+    questions.ListJobSchedules: lambda state, q, now: [
+        schedule_view(schedule) for schedule in state.schedules.values()
+    ],
+    questions.GetJobSchedule: lambda state, q, now: schedule_view(
+        state.schedule(q.job_schedule_id)
+    ),
+    questions.ListTasks: _list_tasks,
+    questions.PageTasks: lambda state, q, now: page_tasks(state.job(q.job_id), q, task_view),
+    questions.ListTaskIds: lambda state, q, now: [
+        task.spec.id for task in state.job(q.job_id).tasks.values()
+    ],
+    questions.GetTask: lambda state, q, now: task_view(state.task(q.job_id, q.task_id)),
+    questions.GetTasks: lambda state, q, now: [
+        task_view(task) for task in chosen(state.job(q.job_id), q.task_ids)
+    ],
+    questions.CountTaskSlots: lambda state, q, now: count_slots(state.job(q.job_id)),
+    questions.CountTasks: lambda state, q, now: state.job(q.job_id).counts,
+    questions.ListPreparations: lambda state, q, now: preparation_views(state.job(q.job_id)),
+    questions.ListApplications: lambda state, q, now: [
+        applications.view(application) for application in state.applications.values()
+    ],
+    questions.GetApplication: lambda state, q, now: applications.view(
+        applications.find(state, q.application_id)
+    ),
+    questions.ListApplicationPackages: lambda state, q, now: [
+        applications.package_view(package)
+        for package in applications.find(state, q.application_id).packages.values()
+    ],
+    questions.GetApplicationPackage: lambda state, q, now: applications.package_view(
+        applications.find_package(state, q.application_id, q.version)
+    ),
+    questions.ListCertificates: lambda state, q, now: [
+        certificates.view(certificate) for certificate in state.certificates.values()
+    ],
+    questions.GetCertificate: lambda state, q, now: certificates.view(
+        certificates.find(state, q.thumbprint)
+    ),
+    questions.ExplainTask: lambda state, q, now: explain_task(
+        state, state.task(q.job_id, q.task_id)
+    ),
+    questions.ExplainJob: lambda state, q, now: explain_job(state, state.job(q.job_id)),
+    questions.ExplainPool: lambda state, q, now: explain_pool(state, state.pool(q.pool_id)),
+    questions.ListSubtasks: lambda state, q, now: subtask_views(state.task(q.job_id, q.task_id)),
+    questions.LocateTask: lambda state, q, now: locations.locate_task(
+        state, state.task(q.job_id, q.task_id), now, q.subtask_id
+    ),
+    questions.LocateNode: lambda state, q, now: locations.locate_node(
+        state.node(q.pool_id, q.node_id)
+    ),
+}

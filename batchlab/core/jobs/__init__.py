@@ -1,0 +1,1 @@
+"""Jobs and job schedules, job preparation and release tasks."""

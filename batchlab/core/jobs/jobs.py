@@ -1,0 +1,347 @@
+"""Jobs: created, changed, disabled, ended.
+
+A job that ends, by request, by its clock or because all its tasks are complete, goes through the
+same steps: running tasks and preparations are ended, queued tasks stay ``active`` for ever; when
+no process of the job is left, the release runs where the preparation succeeded; when the last
+release is over the job is ``completed``. A deleted job takes the same steps (only once: a release
+that has run does not run again), then its tasks, its files on all nodes and its record go.
+
+A job whose tasks are all done stays ``active`` unless ``on_all_tasks_complete`` says otherwise. A
+job without tasks counts as all complete; it is ended `GRACE_S` after that was asked for, so that
+there is time to add some. Disabling waits until no task runs (``disabling``), as its option says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core.account import users
+from batchlab.core.jobs import node_tasks, schedules
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import CancelRun
+from batchlab.core.model import DisableTasks, JobSpec, check_max_parallel_tasks, check_priority
+from batchlab.core.model.ids import check_id, fold
+from batchlab.core.placement import placement
+from batchlab.core.pools import auto_pools, pools
+from batchlab.core.state import phases
+from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
+from batchlab.core.tasks import tasks
+from batchlab.errors import Conflict, InvalidRequest, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+GRACE_S = 30.0
+_LIVE = ("active", "disabling", "disabled", "enabling")
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def create_job(state: State, request: inputs.CreateJob) -> None:
+    """Add a job; its pool need not exist yet."""
+    spec, key = request.spec, fold(request.spec.id)
+    if not spec.id:
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            "JobSpec.id is required: give id=...",
+            {"PropertyName": "id"},
+        )
+    check_id(spec.id, owner="JobSpec")  # a colon is for the jobs of schedules
+    if key in state.jobs:
+        raise Conflict(
+            "JobExists",
+            f"there is already a job {state.jobs[key].spec.id!r} (ids are compared without case): "
+            "choose another id, or delete it first",
+        )
+    if key in state.schedules:
+        raise Conflict(
+            "JobWithSameIdExists",
+            f"there is a job schedule {state.schedules[key].spec.id!r}: a job needs another id",
+        )
+    refuse_quota(state)
+    auto_pools.check(spec, scheduled=False)
+    _refuse_pool(state, spec)
+    users.check_job(state, spec)
+    add(state, spec)
+
+
+def refuse_quota(state: State) -> None:
+    """Refuse one more active job or schedule than the account may have."""
+    quota = state.settings.quotas.active_job_and_job_schedule_quota
+    if quota is None:
+        return
+    count = sum(job.phase.state != "completed" for job in state.jobs.values())
+    count += sum(schedule.phase.state != "completed" for schedule in state.schedules.values())
+    if count >= quota:
+        raise Conflict(
+            "ActiveJobAndScheduleQuotaReached",
+            f"the account may have {quota} jobs and job schedules that are not completed: "
+            "terminate some, or set on_all_tasks_complete='terminatejob'",
+        )
+
+
+def _refuse_pool(state: State, spec: JobSpec) -> None:
+    pool = state.pools.get(fold(spec.pool_info.pool_id or ""))
+    if pool:
+        pools.refuse_deleting(pool)
+
+
+def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:
+    """Enter a job, with its auto pool and its job manager."""
+    job = JobRecord(
+        key=fold(spec.id),
+        spec=spec,
+        number=state.next_number(),
+        created=state.now,
+        phase=phases.JobActive(state.now),
+        pool_id=spec.pool_info.pool_id or "",
+        schedule=schedule,
+    )
+    state.jobs[job.key] = job
+    job.scheduling_error = auto_pools.provide(state, job)
+    if job.scheduling_error is not None:
+        job.phase = phases.JobCompleted(state.now, "")
+        job.ended = state.now
+        state.tell_job(job, "completed")
+        return job
+    _note_preemptible(state, job)
+    state.tell_job(job, "active")
+    _set_clock(state, job)
+    if spec.job_manager_task:
+        manager = spec.job_manager_task.task_spec()
+        job.manager = tasks.add(state, job, fold(manager.id), manager)
+    state.touch_job(job)
+    return job
+
+
+def update_job(state: State, request: inputs.UpdateJob) -> None:
+    """Change what is given, keep the rest."""
+    job = state.job(request.job_id)
+    _refuse_unless(job, _LIVE)
+    spec = job.spec
+    if request.priority is not None:
+        check_priority(request.priority, "update")
+    if request.max_parallel_tasks is not None:
+        check_max_parallel_tasks(request.max_parallel_tasks, "update")
+    pool_info = request.pool_info if request.pool_info != spec.pool_info else None
+    if pool_info and pool_info.pool_id is None:
+        reason = "a job cannot move to an auto pool: name a pool"
+        raise invalid("pool_info", pool_info.auto_pool_specification, reason, owner="update")
+    if pool_info and fold(pool_info.pool_id or "") != fold(job.pool_id):
+        if job.phase.state != "disabled":
+            raise Conflict(
+                "OperationInvalidForCurrentState",
+                f"job {spec.id!r} is {job.phase.state}: disable it before it changes its pool",
+            )
+    else:
+        pool_info = None
+    complete = request.on_all_tasks_complete
+    if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
+        raise invalid("on_all_tasks_complete", complete, "cannot be taken back once it is set")
+    placement.withdraw(state, job)
+    changes = {
+        "priority": request.priority,
+        "constraints": request.constraints,
+        "pool_info": pool_info,
+        "on_all_tasks_complete": complete,
+        "max_parallel_tasks": request.max_parallel_tasks,
+        "allow_task_preemption": request.allow_task_preemption,
+        "metadata": request.metadata,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if pool_info:
+        auto_pools.job_ended(state, job)  # its auto pool has lost its owner
+    job.spec = msgspec.structs.replace(spec, **given)
+    if pool_info:
+        job.pool_id = pool_info.pool_id or ""
+    _note_preemptible(state, job)
+    placement.offer(state, job)
+    if request.constraints is not None:
+        _set_clock(state, job)
+    if complete is not None:
+        state.touch_job(job)
+
+
+def disable_job(state: State, request: inputs.DisableJob) -> None:
+    """Start no more tasks, and deal with the running ones as asked."""
+    job = state.job(request.job_id)
+    _refuse_unless(job, ("active", "disabling", "disabled"))
+    _disable(state, job, request.disable_tasks)
+
+
+def _disable(state: State, job: JobRecord, disable_tasks: DisableTasks) -> None:
+    placement.withdraw(state, job)
+    if job.phase.state != "disabled":
+        state.move_job(job, phases.JobDisabling(state.now, disable_tasks))
+    if disable_tasks != "wait":
+        for task in _under_way(job):
+            tasks.end(state, task, disable_tasks)
+    state.touch_job(job)
+
+
+def enable_job(state: State, request: inputs.EnableJob) -> None:
+    """Let a disabled job go on."""
+    job = state.job(request.job_id)
+    _refuse_unless(job, ("disabling", "disabled"))
+    state.move_job(job, phases.JobEnabling(state.now))
+    state.move_job(job, phases.JobActive(state.now))
+    placement.offer(state, job)
+    state.touch_job(job)
+
+
+def terminate_job(state: State, request: inputs.TerminateJob) -> None:
+    """End a job: its running tasks, then its releases."""
+    job = state.job(request.job_id)
+    _refuse_unless(job, _LIVE)
+    _terminate(state, job, request.reason)
+
+
+def delete_job(state: State, request: inputs.DeleteJob) -> None:
+    """End a job as `terminate_job` does, then remove it with its tasks and files."""
+    job = state.job(request.job_id)
+    _refuse_unless(job, (*_LIVE, "terminating", "completed"))
+    delete(state, job)
+
+
+def end(state: State, job: JobRecord, reason: str) -> None:
+    """Terminate a job if it is live."""
+    if job.phase.state in _LIVE:
+        _terminate(state, job, reason)
+
+
+def delete(state: State, job: JobRecord) -> None:
+    """Delete a job, unless that is under way."""
+    if isinstance(job.phase, phases.JobDeleting):
+        return
+    released = job.phase.state == "completed"
+    state.move_job(job, phases.JobDeleting(state.now))
+    if released:
+        _remove(state, job)
+    else:
+        _end_all(state, job)
+
+
+def _refuse_unless(job: JobRecord, states: tuple[str, ...]) -> None:
+    state = job.phase.state
+    if state not in states:
+        code = {
+            "active": "OperationInvalidForCurrentState",
+            "terminating": "JobBeingTerminated",
+            "completed": "JobCompleted",
+            "deleting": "JobBeingDeleted",
+        }[state]
+        raise Conflict(
+            code, f"job {job.spec.id!r} is {state}: this needs it to be {' or '.join(states)}"
+        )
+
+
+# -- ending -------------------------------------------------------------------------------------
+
+
+def _terminate(state: State, job: JobRecord, reason: str) -> None:
+    state.move_job(job, phases.JobTerminating(state.now, reason), reason)
+    _end_all(state, job)
+
+
+def _end_all(state: State, job: JobRecord) -> None:
+    placement.withdraw(state, job)
+    for task in _under_way(job):
+        tasks.end(state, task, "terminate")
+    for run in job.runs.values():
+        if run.kind == "jobpreparation" and not run.ending:
+            run.ending = "terminate"
+            state.command(CancelRun(run_id=run.id))
+    state.touch_job(job)
+
+
+def _under_way(job: JobRecord) -> list[TaskRecord]:
+    """The tasks of a job that are on a node: running or waiting for its preparation."""
+    found = {id(run.task): run.task for run in job.runs.values() if run.task}
+    for footprint in job.footprints.values():
+        found.update((id(task), task) for task in footprint.waiting.values())
+    return list(found.values())
+
+
+def settle(state: State, job: JobRecord) -> None:
+    """Do what the end of a run or a task has made possible."""
+    action, job.action = job.action, ""
+    if action == "disable" and job.phase.state in ("active", "disabling"):
+        _disable(state, job, "requeue")
+    elif action not in ("", "disable"):
+        end(state, job, action)
+    phase = job.phase
+    if isinstance(phase, phases.JobActive):
+        if job.spec.on_all_tasks_complete == "noaction" or job.active or job.running:
+            return
+        if job.tasks:
+            _terminate(state, job, "AllTasksComplete")
+        else:
+            _end_if_still_empty(state, job)
+    elif isinstance(phase, phases.JobDisabling):
+        if not job.running:
+            state.move_job(job, phases.JobDisabled(state.now))
+    elif isinstance(phase, (phases.JobTerminating, phases.JobDeleting)):
+        if any(run.kind != "jobrelease" for run in job.runs.values()):
+            return
+        if node_tasks.release(state, job):
+            node_tasks.forget(state, job)
+            if isinstance(phase, phases.JobDeleting):
+                _remove(state, job)
+            else:
+                job.ended = state.now
+                state.move_job(job, phases.JobCompleted(state.now, phase.reason), phase.reason)
+                _ended(state, job, gone=False)
+
+
+def _note_preemptible(state: State, job: JobRecord) -> None:
+    if job.spec.allow_task_preemption:
+        state.preemptible[job.key] = job
+    else:
+        state.preemptible.pop(job.key, None)
+
+
+def _remove(state: State, job: JobRecord) -> None:
+    if state.jobs.pop(job.key, None) is None:
+        return
+    _ended(state, job, gone=True)
+    for node in job.nodes.values():
+        state.delete_files(node, job.directory)
+    state.tell_job(job, "deleted")
+
+
+def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
+    state.preemptible.pop(job.key, None)
+    state.restarting.pop(job.key, None)
+    auto_pools.job_ended(state, job)
+    if job.schedule is not None:
+        schedules.job_ended(state, job.schedule, job, gone=gone)
+
+
+# -- clocks -------------------------------------------------------------------------------------
+
+
+def _set_clock(state: State, job: JobRecord) -> None:
+    """Have the job end when its time, counted from its creation, is over."""
+    limit = job.spec.constraints.max_wall_clock_time
+    if limit is None:
+        return
+
+    def expire() -> None:
+        live = state.jobs.get(job.key) is job and job.phase.state in _LIVE
+        if live and job.spec.constraints.max_wall_clock_time == limit:
+            _terminate(state, job, "MaxWallClockTimeExpiry")
+
+    state.deadlines.at(max(state.now, job.created + limit.total_seconds()), expire)
+
+
+def _end_if_still_empty(state: State, job: JobRecord) -> None:
+    """Have a job without tasks, which counts as all complete, end after the grace."""
+
+    def expire() -> None:
+        if state.jobs.get(job.key) is job and job.phase.state == "active" and not job.tasks:
+            _terminate(state, job, "AllTasksComplete")
+
+    state.deadlines.at(state.now + GRACE_S, expire)

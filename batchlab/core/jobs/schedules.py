@@ -1,0 +1,232 @@
+"""Job schedules: one job after the other, never two at a time.
+
+Occurrences are the first due time plus whole intervals. When one is due, a job is made, unless
+the job before has not ended: then it is made as soon as that ends, if that is within the start
+window, else the occurrence is skipped. However late it was, the next occurrence is the first that
+is still to come. Without an interval there is exactly one job.
+
+A schedule is ``completed`` when there will be no further job and the last has ended. A disabled
+one makes no jobs; it keeps its next time, and what became due meanwhile is made on enabling, if
+the start window allows. Terminating a schedule terminates its job (``TerminateJobSchedule``),
+deleting it deletes all its jobs.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core.account import users
+from batchlab.core.jobs import jobs
+from batchlab.core.messages import inputs
+from batchlab.core.model.ids import fold
+from batchlab.core.pools import auto_pools
+from batchlab.core.state import phases
+from batchlab.core.state.records import JobRecord, ScheduleRecord
+from batchlab.errors import Conflict, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+_LIVE = ("active", "disabled")
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None:
+    """Add a schedule, and make its first job if that is due."""
+    spec, key = request.spec, fold(request.spec.id)
+    if key in state.schedules:
+        raise Conflict("JobScheduleExists", f"there is already a job schedule {spec.id!r}")
+    if key in state.jobs:
+        raise Conflict("JobScheduleWithSameIdExists", f"there is a job {spec.id!r}: "
+                       "a job schedule needs an id of its own")  # fmt: skip
+    jobs.refuse_quota(state)
+    users.check_job(state, spec.job_specification)
+    first = max(state.now, _seconds(spec.schedule.do_not_run_until, state.now))
+    after = spec.schedule.do_not_run_after
+    if after is not None and first >= after.timestamp():
+        raise invalid("do_not_run_after", after.isoformat(), "is over: nothing would ever run",
+                      owner="Schedule")  # fmt: skip
+    schedule = ScheduleRecord(
+        key=key, spec=spec, created=state.now, phase=phases.ScheduleActive(state.now), due=first
+    )
+    state.schedules[key] = schedule
+    state.tell_schedule(schedule, "active")
+    state.deadlines.at(first, state.touch_schedule, schedule)
+    settle(state, schedule)
+
+
+def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None:
+    """Change what is given; only later jobs are made by it."""
+    schedule = state.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    if request.job_specification is not None:
+        users.check_job(state, request.job_specification)
+    given = {
+        name: value
+        for name in ("schedule", "job_specification", "metadata")
+        if (value := getattr(request, name)) is not None
+    }
+    schedule.spec = msgspec.structs.replace(schedule.spec, **given)
+    if request.schedule is not None:
+        _plan(state, schedule)
+
+
+def disable_job_schedule(state: State, request: inputs.DisableJobSchedule) -> None:
+    """Make no further jobs."""
+    schedule = state.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    if isinstance(schedule.phase, phases.ScheduleActive):
+        state.move_schedule(schedule, phases.ScheduleDisabled(state.now))
+
+
+def enable_job_schedule(state: State, request: inputs.EnableJobSchedule) -> None:
+    """Make jobs again."""
+    schedule = state.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    if isinstance(schedule.phase, phases.ScheduleDisabled):
+        state.move_schedule(schedule, phases.ScheduleActive(state.now))
+        settle(state, schedule)
+
+
+def terminate_job_schedule(state: State, request: inputs.TerminateJobSchedule) -> None:
+    """End a schedule, and its job."""
+    schedule = state.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, _LIVE)
+    state.move_schedule(schedule, phases.ScheduleTerminating(state.now))
+    if schedule.job is not None:
+        jobs.end(state, schedule.job, "TerminateJobSchedule")
+    settle(state, schedule)
+
+
+def delete_job_schedule(state: State, request: inputs.DeleteJobSchedule) -> None:
+    """Delete a schedule with all its jobs, their tasks and files."""
+    schedule = state.schedule(request.job_schedule_id)
+    _refuse_unless(schedule, (*_LIVE, "terminating", "completed"))
+    state.move_schedule(schedule, phases.ScheduleDeleting(state.now))
+    for job in list(schedule.jobs.values()):
+        jobs.delete(state, job)
+    settle(state, schedule)
+
+
+def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
+    state = schedule.phase.state
+    if state not in states:
+        code = {
+            "completed": "JobScheduleCompleted",
+            "terminating": "JobScheduleBeingTerminated",
+            "deleting": "JobScheduleBeingDeleted",
+        }[state]
+        raise Conflict(code, f"job schedule {schedule.spec.id!r} is {state}")
+
+
+# -- time ---------------------------------------------------------------------------------------
+
+
+def settle(state: State, schedule: ScheduleRecord) -> None:
+    """Make the job that is due, or end with the last."""
+    phase = schedule.phase
+    if state.schedules.get(schedule.key) is not schedule:
+        return  # a deadline of one that is gone; another may have its id
+    if isinstance(phase, phases.ScheduleDeleting):
+        if not schedule.jobs:
+            del state.schedules[schedule.key]
+            auto_pools.schedule_ended(state, schedule)
+            state.tell_schedule(schedule, "deleted")
+        return
+    if schedule.job is not None:
+        return
+    if isinstance(phase, phases.ScheduleTerminating):
+        _complete(state, schedule)
+    elif isinstance(phase, phases.ScheduleActive):
+        _skip_missed(state, schedule)
+        if schedule.due is None:
+            _complete(state, schedule)
+        elif schedule.due <= state.now:
+            _make_job(state, schedule)
+
+
+def _make_job(state: State, schedule: ScheduleRecord) -> None:
+    schedule.count += 1
+    spec = schedule.spec.job_specification
+    job_id = f"{schedule.spec.id}:job-{schedule.count}"
+    _advance(state, schedule)
+    job = jobs.add(state, msgspec.structs.replace(spec, id=job_id), schedule)
+    schedule.jobs[job.key] = job
+    schedule.recent = job_id
+    if job.phase.state != "completed":
+        schedule.job = job
+    else:
+        state.touch_schedule(schedule)  # it had no pool: this may have been the last
+
+
+def job_ended(state: State, schedule: ScheduleRecord, job: JobRecord, *, gone: bool) -> None:
+    """A job of the schedule is completed, or gone."""
+    if schedule.job is job:
+        schedule.job = None
+    if gone:
+        schedule.jobs.pop(job.key, None)
+    state.touch_schedule(schedule)
+
+
+def _skip_missed(state: State, schedule: ScheduleRecord) -> None:
+    """Pass over an occurrence whose start window is over."""
+    plan, due = schedule.spec.schedule, schedule.due
+    interval, window = plan.recurrence_interval, plan.start_window
+    if due is None or due > state.now or window is None:
+        return
+    unlimited = interval is not None and window > interval
+    if not unlimited and state.now > due + window.total_seconds():
+        _advance(state, schedule)
+
+
+def _advance(state: State, schedule: ScheduleRecord) -> None:
+    """Set the next occurrence that is still to come."""
+    plan, due = schedule.spec.schedule, schedule.due
+    assert due is not None
+    interval = plan.recurrence_interval
+    if interval is None:
+        schedule.due = None
+        return
+    span = interval.total_seconds()
+    missed = max(0, math.floor((state.now - due) / span))
+    _set_due(state, schedule, due + (missed + 1) * span)
+
+
+def _plan(state: State, schedule: ScheduleRecord) -> None:
+    """After a change: the first occurrence of the new plan, counted from creation, to come."""
+    plan = schedule.spec.schedule
+    first = max(schedule.created, _seconds(plan.do_not_run_until, schedule.created))
+    if schedule.count == 0:
+        _set_due(state, schedule, max(first, state.now))
+    elif plan.recurrence_interval is None:
+        schedule.due = None
+        state.touch_schedule(schedule)
+    else:
+        span = plan.recurrence_interval.total_seconds()
+        passed = 0 if first > state.now else math.floor((state.now - first) / span) + 1
+        _set_due(state, schedule, first + passed * span)
+
+
+def _set_due(state: State, schedule: ScheduleRecord, due: float) -> None:
+    after = schedule.spec.schedule.do_not_run_after
+    schedule.due = None if after is not None and due >= after.timestamp() else due
+    if schedule.due is not None:
+        state.deadlines.at(due, state.touch_schedule, schedule)
+    state.touch_schedule(schedule)
+
+
+def _complete(state: State, schedule: ScheduleRecord) -> None:
+    schedule.due = None
+    schedule.ended = state.now
+    auto_pools.schedule_ended(state, schedule)
+    state.move_schedule(schedule, phases.ScheduleCompleted(state.now))
+
+
+def _seconds(moment: datetime | None, default: float) -> float:
+    return default if moment is None else moment.timestamp()

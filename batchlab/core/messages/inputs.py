@@ -1,0 +1,383 @@
+"""Everything the core can be told: requests, which it may refuse, and reports, which are facts.
+
+A request is a verb of the SDK. It is checked completely before anything changes, and refused with
+a `BatchError`. A report says what happened on a node; it is never refused, only, when it speaks of
+a run or a boot that is no more, counted and dropped.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from batchlab.core.model import (
+    AllTasksComplete,
+    ApplicationPackageReference,
+    CertificateFormat,
+    CertificateReference,
+    Deallocation,
+    DisableTasks,
+    JobConstraints,
+    JobScheduleSpec,
+    JobSpec,
+    PoolInfo,
+    PoolSpec,
+    Schedule,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+    ThumbprintAlgorithm,
+)
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo, NodeUsage
+
+
+class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of requests and reports."""
+
+
+class Request(Input, frozen=True, kw_only=True):
+    """Something a user asks for."""
+
+
+class Report(Input, frozen=True, kw_only=True):
+    """Something that has happened."""
+
+
+# -- requests: pools and nodes ------------------------------------------------------------------
+
+
+class CreatePool(Request, frozen=True, kw_only=True):
+    spec: PoolSpec
+
+
+class UpdatePool(Request, frozen=True, kw_only=True):
+    """PATCH of a pool: what is None stays; nodes take the rest up when they next start."""
+
+    pool_id: str
+    start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] | None = None
+    certificate_references: tuple[CertificateReference, ...] | None = None
+    display_name: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class ReplacePoolProperties(Request, frozen=True, kw_only=True):
+    """The same, but what is not given is taken away."""
+
+    pool_id: str
+    start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class ResizePool(Request, frozen=True, kw_only=True):
+    pool_id: str
+    target_dedicated_nodes: int | None = None
+    target_low_priority_nodes: int | None = None
+    resize_timeout: timedelta | None = None
+    node_deallocation_option: Deallocation = "requeue"
+
+
+class EnableAutoScale(Request, frozen=True, kw_only=True):
+    """Have a pool follow a formula; what is None stays."""
+
+    pool_id: str
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: timedelta | None = None
+
+
+class DisableAutoScale(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
+class StopPoolResize(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
+class DeletePool(Request, frozen=True, kw_only=True):
+    pool_id: str
+
+
+class RemoveNodes(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_ids: tuple[str, ...]
+    resize_timeout: timedelta | None = None
+    node_deallocation_option: Deallocation = "requeue"
+
+
+class RebootNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_reboot_option: Deallocation = "requeue"
+
+
+class ReimageNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_reimage_option: Deallocation = "requeue"
+
+
+class PreemptNode(Request, frozen=True, kw_only=True):
+    """Take a spot node away, as the cloud does when somebody pays more (only in a lab)."""
+
+    pool_id: str
+    node_id: str
+
+
+class MeasurePool(Request, frozen=True, kw_only=True):
+    """Have the nodes of a pool measured now, as happens by itself while it follows a formula."""
+
+    pool_id: str
+
+
+class DisableNodeScheduling(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_disable_scheduling_option: Deallocation = "requeue"
+
+
+class EnableNodeScheduling(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+
+
+# -- requests: jobs and tasks -------------------------------------------------------------------
+
+
+class CreateJob(Request, frozen=True, kw_only=True):
+    spec: JobSpec
+
+
+class UpdateJob(Request, frozen=True, kw_only=True):
+    """PATCH of a job: what is None stays."""
+
+    job_id: str
+    priority: int | None = None
+    constraints: JobConstraints | None = None
+    pool_info: PoolInfo | None = None
+    on_all_tasks_complete: AllTasksComplete | None = None
+    max_parallel_tasks: int | None = None
+    allow_task_preemption: bool | None = None
+    metadata: dict[str, str] | None = None
+
+
+class DisableJob(Request, frozen=True, kw_only=True):
+    job_id: str
+    disable_tasks: DisableTasks
+
+
+class EnableJob(Request, frozen=True, kw_only=True):
+    job_id: str
+
+
+class TerminateJob(Request, frozen=True, kw_only=True):
+    job_id: str
+    reason: str = "UserTerminate"
+
+
+class DeleteJob(Request, frozen=True, kw_only=True):
+    job_id: str
+
+
+class CreateTasks(Request, frozen=True, kw_only=True):
+    """Add tasks: all of them, or, when one is refused, none."""
+
+    job_id: str
+    specs: tuple[TaskSpec, ...]
+
+
+class UpdateTask(Request, frozen=True, kw_only=True):
+    """PUT of a task: only its constraints can change."""
+
+    job_id: str
+    task_id: str
+    constraints: TaskConstraints
+
+
+class TerminateTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+class ReactivateTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+class DeleteTask(Request, frozen=True, kw_only=True):
+    job_id: str
+    task_id: str
+
+
+# -- requests: job schedules --------------------------------------------------------------------
+
+
+class CreateJobSchedule(Request, frozen=True, kw_only=True):
+    spec: JobScheduleSpec
+
+
+class UpdateJobSchedule(Request, frozen=True, kw_only=True):
+    """PATCH of a job schedule: what is None stays; later jobs are made by it."""
+
+    job_schedule_id: str
+    schedule: Schedule | None = None
+    job_specification: JobSpec | None = None
+    metadata: dict[str, str] | None = None
+
+
+class DisableJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class EnableJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class TerminateJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+class DeleteJobSchedule(Request, frozen=True, kw_only=True):
+    job_schedule_id: str
+
+
+# -- requests: applications and certificates ----------------------------------------------------
+
+
+class CreateApplication(Request, frozen=True, kw_only=True):
+    application_id: str
+    display_name: str | None = None
+    allow_updates: bool = True
+
+
+class UpdateApplication(Request, frozen=True, kw_only=True):
+    """PATCH of an application: what is None stays; an empty `default_version` is none."""
+
+    application_id: str
+    display_name: str | None = None
+    allow_updates: bool | None = None
+    default_version: str | None = None
+
+
+class DeleteApplication(Request, frozen=True, kw_only=True):
+    application_id: str
+
+
+class CreateApplicationPackage(Request, frozen=True, kw_only=True):
+    """Add a version of an application, or replace its contents, which lie at `location`."""
+
+    application_id: str
+    version: str
+    location: str
+    digest: str
+    content_length: int
+
+
+class DeleteApplicationPackage(Request, frozen=True, kw_only=True):
+    application_id: str
+    version: str
+
+
+class CreateCertificate(Request, frozen=True, kw_only=True):
+    """Add a certificate: its names only, as its contents are nobody's business but the nodes'."""
+
+    thumbprint: str
+    certificate_format: CertificateFormat
+    thumbprint_algorithm: ThumbprintAlgorithm = "sha1"
+    public_data: str = ""
+
+
+class DeleteCertificate(Request, frozen=True, kw_only=True):
+    thumbprint: str
+
+
+class CancelCertificateDeletion(Request, frozen=True, kw_only=True):
+    thumbprint: str
+
+
+# -- reports ------------------------------------------------------------------------------------
+
+
+class NodeAllocated(Report, frozen=True, kw_only=True):
+    """The machine of a node is there and begins to start."""
+
+    node_id: str
+    boot: int
+    ip_address: str
+    port_range: tuple[int, int] = (20000, 20099)
+    """The first and the last of the ports that are the node's own at that address."""
+
+
+class NodeStarted(Report, frozen=True, kw_only=True):
+    """The node's agent is ready to run what it is given."""
+
+    node_id: str
+    boot: int
+
+
+class NodeLost(Report, frozen=True, kw_only=True):
+    """Contact with the node ended, unasked: whatever ran there is gone, its files may not be."""
+
+    node_id: str
+    boot: int
+    reason: str = "contact with the node was lost"
+
+
+class NodeStopped(Report, frozen=True, kw_only=True):
+    """A node that was told to stop is gone."""
+
+    node_id: str
+
+
+class NodeStartFailed(Report, frozen=True, kw_only=True):
+    """The driver has no machine for this node: never got one, or cannot bring it back.
+
+    Or the machine is there, and what the node needs (an application package) is not to be had.
+    """
+
+    node_id: str
+    boot: int
+    code: str = "AllocationFailed"
+    message: str = "no machine could be had for the node"
+
+
+class RunCoordinated(Report, frozen=True, kw_only=True):
+    """The coordination command of a subtask has returned 0; what it has started lives on."""
+
+    run_id: RunId
+
+
+class NodesMeasured(Report, frozen=True, kw_only=True):
+    """What nodes used since they last said so, by node id."""
+
+    usages: dict[str, NodeUsage]
+
+
+class RunExited(Report, frozen=True, kw_only=True):
+    """A run is over: no process of it is left.
+
+    `exit_code` is None when the command was never launched (then `failure` says why). `failure`
+    may also stand beside an exit code: the run was killed because its time was over, or its output
+    files could not be uploaded. `cancelled` is True when the node ended the run, or did not begin
+    it, because of `CancelRun`.
+    """
+
+    run_id: RunId
+    exit_code: int | None = None
+    failure: FailureInfo | None = None
+    cancelled: bool = False
+
+
+class LabClosing(Report, frozen=True, kw_only=True):
+    """The lab is about to be torn down: nothing that happens from now on is to be mended."""
+
+
+class DeadlineReached(Report, frozen=True, kw_only=True):
+    """Time has come to the core's next deadline."""
+
+
+REQUESTS: tuple[type[Request], ...] = tuple(Request.__subclasses__())
+REPORTS: tuple[type[Report], ...] = tuple(Report.__subclasses__())

@@ -1,0 +1,118 @@
+"""What users describe: pools, jobs, tasks and their parts, under the SDK's field names.
+
+A spec is complete in itself: whatever can be said to be wrong about it without knowing the state
+of the service is refused when it is made. Times are `datetime.timedelta`; None is "without limit".
+"""
+
+from batchlab.core.model.applications import ApplicationPackageReference, check_version
+from batchlab.core.model.certificates import (
+    CertificateFormat,
+    CertificateReference,
+    ThumbprintAlgorithm,
+    read_thumbprint,
+)
+from batchlab.core.model.common import RETENTION, Deallocation, EnvironmentSetting, TaskConstraints
+from batchlab.core.model.conditions import (
+    AffinityInfo,
+    ExitCodeMapping,
+    ExitCodeRangeMapping,
+    ExitConditions,
+    ExitOptions,
+    TaskDependencies,
+    TaskIdRange,
+)
+from batchlab.core.model.files import (
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+    OutputFileUploadConfiguration,
+    ResourceFile,
+    check_blob_name,
+    check_container_name,
+)
+from batchlab.core.model.jobs import (
+    AllTasksComplete,
+    AutoPoolSpecification,
+    DisableTasks,
+    JobConstraints,
+    JobManagerTask,
+    JobPreparationTask,
+    JobReleaseTask,
+    JobSpec,
+    PoolInfo,
+    TaskFailure,
+    check_max_parallel_tasks,
+    check_priority,
+)
+from batchlab.core.model.pools import (
+    NodeFill,
+    PoolSpec,
+    StartTask,
+    TaskSchedulingPolicy,
+    check_interval,
+    check_resize_timeout,
+    check_target,
+)
+from batchlab.core.model.quotas import Quotas
+from batchlab.core.model.schedules import JobScheduleSpec, Schedule
+from batchlab.core.model.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
+from batchlab.core.model.tasks import MultiInstanceSettings, TaskSpec
+from batchlab.core.model.users import AutoUserSpecification, UserAccount, UserIdentity
+
+__all__ = [
+    "RETENTION",
+    "VM_SIZES",
+    "AffinityInfo",
+    "AllTasksComplete",
+    "ApplicationPackageReference",
+    "AutoPoolSpecification",
+    "AutoUserSpecification",
+    "CertificateFormat",
+    "CertificateReference",
+    "Deallocation",
+    "DisableTasks",
+    "EnvironmentSetting",
+    "ExitCodeMapping",
+    "ExitCodeRangeMapping",
+    "ExitConditions",
+    "ExitOptions",
+    "JobConstraints",
+    "JobManagerTask",
+    "JobPreparationTask",
+    "JobReleaseTask",
+    "JobScheduleSpec",
+    "JobSpec",
+    "MultiInstanceSettings",
+    "NodeFill",
+    "OutputFile",
+    "OutputFileBlobContainerDestination",
+    "OutputFileDestination",
+    "OutputFileUploadConfiguration",
+    "PoolInfo",
+    "PoolSpec",
+    "Quotas",
+    "ResourceFile",
+    "Schedule",
+    "StartTask",
+    "TaskConstraints",
+    "TaskDependencies",
+    "TaskFailure",
+    "TaskIdRange",
+    "TaskSchedulingPolicy",
+    "TaskSpec",
+    "ThumbprintAlgorithm",
+    "UserAccount",
+    "UserIdentity",
+    "VmSize",
+    "check_blob_name",
+    "check_container_name",
+    "check_interval",
+    "check_max_parallel_tasks",
+    "check_priority",
+    "check_resize_timeout",
+    "check_target",
+    "check_version",
+    "price_per_hour",
+    "read_thumbprint",
+    "vm_cores",
+]

@@ -1,0 +1,75 @@
+"""Application packages that a pool or a task wants to find on its nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from batchlab.core.model.base import Model
+from batchlab.core.model.ids import check_id
+from batchlab.errors import invalid
+
+MOST_REFERENCES = 10
+"""Application packages that a pool, or a task, may reference."""
+_VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+
+
+def check_version(value: str, name: str = "version", owner: str = "") -> None:
+    """Refuse what is no version of an application package."""
+    if not _VERSION.fullmatch(value):
+        reason = "must be 1 to 64 letters, digits, hyphens, underscores and dots, no dot first"
+        raise invalid(name, value, reason, owner=owner)
+
+
+class ApplicationPackageReference(Model, frozen=True, kw_only=True):
+    """An application package that is to be on a node. An application, or its id, says the same.
+
+    Parameters
+    ----------
+    application_id : str
+        Also in the long form ``/subscriptions/.../applications/ID``.
+    version : str, optional
+        The application's default version if omitted.
+    """
+
+    application_id: str
+    version: str | None = None
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return cls(application_id=value)
+        if hasattr(type(value), "default_version"):  # an application
+            return cls(application_id=value.id)
+        application_id = getattr(value, "application_id", None)
+        if isinstance(application_id, str):
+            return cls(application_id=application_id, version=value.version)
+        return None
+
+    def __post_init__(self) -> None:
+        name = self.application_id
+        if name.startswith("/") and "/applications/" in name.lower():
+            name = name.rpartition("/")[2]
+        check_id(name, "application_id", "ApplicationPackageReference")
+        if self.version is not None:
+            check_version(self.version, owner="ApplicationPackageReference")
+        msgspec.structs.force_setattr(self, "application_id", name.lower())
+
+
+def check_package_references(
+    references: Sequence[ApplicationPackageReference], owner: str
+) -> None:
+    """Refuse more than ten references, and two of the same."""
+    name = "application_package_references"
+    if len(references) > MOST_REFERENCES:
+        raise invalid(name, f"{len(references)} references", f"may be {MOST_REFERENCES}",
+                      owner=owner)  # fmt: skip
+    seen: dict[tuple[str, str], None] = {}
+    for index, reference in enumerate(references):
+        key = (reference.application_id, (reference.version or "").lower())
+        if key in seen:
+            raise invalid(f"{name}[{index}]", " ".join(key).strip(), "is there twice", owner=owner)
+        seen[key] = None

@@ -1,0 +1,305 @@
+"""Jobs: where they run, what prepares a node for them, and what they leave behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from batchlab.core.model.applications import ApplicationPackageReference
+from batchlab.core.model.base import Model
+from batchlab.core.model.common import (
+    RETENTION,
+    TaskConstraints,
+    check_command,
+    check_display_name,
+    check_limits,
+)
+from batchlab.core.model.files import OutputFile, ResourceFile, check_files
+from batchlab.core.model.ids import check_id, check_job_id
+from batchlab.core.model.pools import PoolSpec
+from batchlab.core.model.tasks import TaskSpec
+from batchlab.core.model.users import UserIdentity
+from batchlab.durations import format_duration
+from batchlab.errors import invalid
+
+DisableTasks = Literal["requeue", "terminate", "wait"]
+AllTasksComplete = Literal["noaction", "terminatejob"]
+PoolLifetime = Literal["job", "jobschedule"]
+TaskFailure = Literal["noaction", "performexitoptionsjobaction"]
+RELEASE_LIMIT = timedelta(minutes=15)
+
+
+def check_priority(value: int, owner: str) -> None:
+    """Refuse a priority outside -1000 ... 1000."""
+    if not -1000 <= value <= 1000:
+        raise invalid("priority", value, "must be -1000 to 1000", owner=owner)
+
+
+def check_max_parallel_tasks(value: int, owner: str) -> None:
+    """Refuse a number of tasks that is neither -1 nor above 0."""
+    if value != -1 and value < 1:
+        raise invalid("max_parallel_tasks", value, "must be -1 (no limit) or above 0",
+                      owner=owner)  # fmt: skip
+
+
+class JobConstraints(Model, frozen=True, kw_only=True):
+    """Limits of a job: its wall clock, counted from creation, and its tasks' default retries."""
+
+    max_wall_clock_time: timedelta | None = None
+    max_task_retry_count: int = 0
+
+    def __post_init__(self) -> None:
+        check_limits(self.max_wall_clock_time, self.max_task_retry_count, "JobConstraints")
+
+
+class JobPreparationTask(Model, frozen=True, kw_only=True):
+    """A command that runs once per node, before the first task of its job there.
+
+    Parameters
+    ----------
+    command_line : str
+    id : str, default "jobpreparation"
+    resource_files, environment_settings, constraints, user_identity
+        As for a task.
+    wait_for_success : bool, default True
+        Whether the job's tasks wait for it; a node where it failed then takes none of them.
+    rerun_on_node_reboot_after_success : bool, default True
+        Whether it runs again when the node was rebooted.
+    """
+
+    command_line: str
+    id: str = "jobpreparation"
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    wait_for_success: bool = True
+    rerun_on_node_reboot_after_success: bool = True
+    user_identity: UserIdentity | None = None
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="JobPreparationTask")
+        check_command(self.command_line, "JobPreparationTask")
+        check_files(self.resource_files, "JobPreparationTask")
+
+
+class JobReleaseTask(Model, frozen=True, kw_only=True):
+    """A command that runs when the job ends, on each node where its preparation succeeded.
+
+    Parameters
+    ----------
+    command_line : str
+    id : str, default "jobrelease"
+    resource_files, environment_settings, user_identity
+        As for a task.
+    max_wall_clock_time : duration, default 15 minutes
+        15 minutes is also the most.
+    retention_time : duration, default 7 days
+    """
+
+    command_line: str
+    id: str = "jobrelease"
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    max_wall_clock_time: timedelta = RELEASE_LIMIT
+    retention_time: timedelta = RETENTION
+    user_identity: UserIdentity | None = None
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="JobReleaseTask")
+        check_command(self.command_line, "JobReleaseTask")
+        check_files(self.resource_files, "JobReleaseTask")
+        if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
+            raise invalid(
+                "max_wall_clock_time",
+                format_duration(self.max_wall_clock_time),
+                "a release task may run for 15 minutes at most",
+                owner="JobReleaseTask",
+            )
+
+
+class JobManagerTask(Model, frozen=True, kw_only=True):
+    """A task that is created with its job, runs first, and usually adds the other tasks.
+
+    Parameters
+    ----------
+    id : str
+    command_line : str
+    resource_files, output_files, environment_settings, constraints, required_slots, display_name,
+    user_identity
+        As for a task.
+    application_package_references
+        As for a task.
+    kill_job_on_completion : bool, default True
+        Whether the job is terminated (``JMComplete``) when it completes, well or not.
+    run_exclusive : bool, default True
+        Whether nothing else runs on its node meanwhile.
+    allow_low_priority_node : bool, default True
+        Whether it may run on a spot node.
+    """
+
+    id: str
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    required_slots: int = 1
+    display_name: str | None = None
+    kill_job_on_completion: bool = True
+    run_exclusive: bool = True
+    allow_low_priority_node: bool = True
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
+
+    def task_spec(self) -> TaskSpec:
+        """The task that it is."""
+        return TaskSpec(
+            id=self.id,
+            command_line=self.command_line,
+            resource_files=self.resource_files,
+            environment_settings=self.environment_settings,
+            constraints=self.constraints,
+            required_slots=self.required_slots,
+            display_name=self.display_name,
+            application_package_references=self.application_package_references,
+            user_identity=self.user_identity,
+            output_files=self.output_files,
+        )
+
+    def __post_init__(self) -> None:
+        self.task_spec()  # refuses what is wrong about it
+
+
+class AutoPoolSpecification(Model, frozen=True, kw_only=True):
+    """A pool that the service makes for a job, or for all jobs of a schedule.
+
+    Parameters
+    ----------
+    pool : PoolSpec
+        Without an id.
+    pool_lifetime_option : {"job", "jobschedule"}
+        Whose pool it is.
+    auto_pool_id_prefix : str, optional
+        How its id begins, at most 20 characters.
+    keep_alive : bool, default False
+        Whether it stays when its owner is completed.
+    """
+
+    pool: PoolSpec
+    pool_lifetime_option: PoolLifetime
+    auto_pool_id_prefix: str | None = None
+    keep_alive: bool = False
+
+    def __post_init__(self) -> None:
+        prefix = self.auto_pool_id_prefix
+        if prefix is not None:
+            check_id(prefix, "auto_pool_id_prefix", "AutoPoolSpecification")
+            if len(prefix) > 20:
+                raise invalid("auto_pool_id_prefix", prefix, "may have 20 characters",
+                              owner="AutoPoolSpecification")  # fmt: skip
+        if self.pool.id:
+            raise invalid("pool", self.pool.id, "the service names an auto pool: leave the id out",
+                          owner="AutoPoolSpecification")  # fmt: skip
+
+
+class PoolInfo(Model, frozen=True, kw_only=True):
+    """The pool a job runs on: one that has, or will have, an id, or one made for it.
+
+    A pool, its id, or an `AutoPoolSpecification` says the same.
+    """
+
+    pool_id: str | None = None
+    auto_pool_specification: AutoPoolSpecification | None = None
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        if isinstance(value, AutoPoolSpecification):
+            return cls(auto_pool_specification=value)
+        pool_id = value if isinstance(value, str) else getattr(value, "id", None)
+        return cls(pool_id=pool_id) if isinstance(pool_id, str) else None
+
+    def __post_init__(self) -> None:
+        if (self.pool_id is None) == (self.auto_pool_specification is None):
+            reason = "give either pool_id or auto_pool_specification"
+            raise invalid("pool_id", self.pool_id, reason, owner="PoolInfo")
+        if self.pool_id is not None:
+            check_id(self.pool_id, "pool_id", "PoolInfo")
+
+
+class JobSpec(Model, frozen=True, kw_only=True):
+    """A group of tasks on one pool, with what they share.
+
+    Parameters
+    ----------
+    id : str
+        Left out in the specification of a job schedule, which names its jobs.
+    pool_info : PoolInfo, Pool or str
+        The pool to run on; it need not exist yet.
+    job_manager_task : JobManagerTask, optional
+    priority : int, default 0
+        -1000 to 1000; counts among the jobs of one pool.
+    constraints : JobConstraints, optional
+    job_preparation_task : JobPreparationTask or str, optional
+    job_release_task : JobReleaseTask or str, optional
+        Needs a preparation task.
+    on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+    on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
+        Whether the exit conditions of a failed task may end or disable the job.
+    uses_task_dependencies : bool, default False
+        Whether tasks may wait for each other.
+    max_parallel_tasks : int, default -1
+        How many of its tasks may run at a time; -1 is without limit.
+    allow_task_preemption : bool, default False
+        Whether running tasks make room for those of jobs with a higher priority.
+    common_environment_settings : mapping or list of EnvironmentSetting, optional
+        For all its tasks, preparation and release; a task's own setting of a name comes first.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    metadata : mapping, optional
+        Anything that is worth noting: the service only keeps it.
+    """
+
+    pool_info: PoolInfo
+    id: str = ""
+    job_manager_task: JobManagerTask | None = None
+    priority: int = 0
+    constraints: JobConstraints = JobConstraints()
+    job_preparation_task: JobPreparationTask | None = None
+    job_release_task: JobReleaseTask | None = None
+    on_all_tasks_complete: AllTasksComplete = "noaction"
+    on_task_failure: TaskFailure = "noaction"
+    uses_task_dependencies: bool = False
+    max_parallel_tasks: int = -1
+    allow_task_preemption: bool = False
+    common_environment_settings: dict[str, str] = {}
+    display_name: str | None = None
+    metadata: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if self.id:
+            check_job_id(self.id, owner="JobSpec")
+        check_priority(self.priority, "JobSpec")
+        check_max_parallel_tasks(self.max_parallel_tasks, "JobSpec")
+        check_display_name(self.display_name, "JobSpec")
+        preparation, release = self.job_preparation_task, self.job_release_task
+        if release and not preparation:
+            raise invalid(
+                "job_release_task",
+                release.command_line,
+                "a job release task needs a job preparation task in the same job",
+                owner="JobSpec",
+            )
+        own = [
+            node_task for node_task in (preparation, release, self.job_manager_task) if node_task
+        ]
+        if len({node_task.id.lower() for node_task in own}) < len(own):
+            raise invalid("id", own[-1].id, "job manager, preparation and release need ids of "
+                          "their own", owner="JobSpec")  # fmt: skip

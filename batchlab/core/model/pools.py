@@ -1,0 +1,213 @@
+"""Pools: how many nodes of what size, and what runs when they start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from batchlab.core.model.applications import ApplicationPackageReference, check_package_references
+from batchlab.core.model.base import Model
+from batchlab.core.model.certificates import CertificateReference, check_certificate_references
+from batchlab.core.model.common import check_command, check_display_name, check_limits
+from batchlab.core.model.files import ResourceFile
+from batchlab.core.model.ids import check_id
+from batchlab.core.model.sizes import vm_cores
+from batchlab.core.model.users import UserAccount, UserIdentity, check_accounts, check_known
+from batchlab.durations import format_duration
+from batchlab.errors import InvalidRequest, invalid
+
+NodeFill = Literal["spread", "pack"]
+JobDefaultOrder = Literal["none", "creationtime"]
+EVALUATION_INTERVAL = timedelta(minutes=15)
+LARGEST_TARGET = 100_000
+"""Nodes of one kind that a pool may want, whoever says so: a user, or its formula."""
+RESIZE_TIMEOUT = timedelta(minutes=15)
+
+
+def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
+    """Refuse a number of nodes below zero or beyond reason."""
+    if not 0 <= value <= LARGEST_TARGET:
+        raise invalid(name, value, f"must be 0 to {LARGEST_TARGET}", owner=owner)
+
+
+def check_resize_timeout(value: timedelta, owner: str) -> None:
+    """Refuse a resize timeout under 5 minutes."""
+    if value < timedelta(minutes=5):
+        raise invalid("resize_timeout", format_duration(value), "must be 5 minutes or more",
+                      owner=owner)  # fmt: skip
+
+
+def check_interval(value: timedelta, owner: str) -> None:
+    """Refuse an evaluation interval below 5 minutes or above 168 hours."""
+    if not timedelta(minutes=5) <= value <= timedelta(hours=168):
+        raise invalid("auto_scale_evaluation_interval", format_duration(value),
+                      "must be 5 minutes to 168 hours", owner=owner)  # fmt: skip
+
+
+class StartTask(Model, frozen=True, kw_only=True):
+    """A command that runs each time a node starts: joins, reboots, is reimaged or recovers.
+
+    Parameters
+    ----------
+    command_line : str
+    resource_files, environment_settings, user_identity
+        As for a task.
+    max_task_retry_count : int, default 0
+        N retries are N+1 runs; -1 is without limit.
+    wait_for_success : bool, default True
+        Whether the node waits for it before it takes tasks.
+    """
+
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    max_task_retry_count: int = 0
+    wait_for_success: bool = True
+    user_identity: UserIdentity | None = None
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        return cls(command_line=value) if isinstance(value, str) else None
+
+    def __post_init__(self) -> None:
+        check_command(self.command_line, "StartTask")
+        check_limits(None, self.max_task_retry_count, "StartTask")
+        if len(msgspec.json.encode(self)) > 32_768:
+            raise invalid(
+                "start_task", "...", "its description may have 32768 characters", owner="StartTask"
+            )
+
+
+class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
+    """How tasks fill the nodes of a pool.
+
+    Parameters
+    ----------
+    node_fill_type : {"spread", "pack"}, default "spread"
+        Over all nodes, or one after the other.
+    job_default_order : {"none", "creationtime"}, default "none"
+        Among jobs of equal priority: in turns, or the older first.
+    """
+
+    node_fill_type: NodeFill = "spread"
+    job_default_order: JobDefaultOrder = "none"
+
+    @classmethod
+    def _from_sugar(cls, value: Any) -> Any:
+        fill: Any = value  # checked by the constructor
+        return cls(node_fill_type=fill) if isinstance(value, str) else None
+
+
+class PoolSpec(Model, frozen=True, kw_only=True):
+    """A set of nodes of one size.
+
+    Parameters
+    ----------
+    id : str
+        Left out in the specification of an auto pool, which the service names.
+    vm_size : str, default "small"
+        ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
+        Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a known price.
+    target_dedicated_nodes : int, default 0
+        How many nodes the pool should have.
+    target_low_priority_nodes : int, default 0
+        How many spot nodes it should have beside: cheaper, and taken away at any time.
+    resize_timeout : duration, default 15 minutes
+        How long a resize may take; at least 5 minutes.
+    task_slots_per_node : int, default 1
+        How many slots a node has; at most 4 for each core, and 256.
+    task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
+    start_task : StartTask or str, optional
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on each node when it starts; at most 10.
+    certificate_references : list of CertificateReference, optional
+        What is there before the start task runs. Azure retired certificates in February 2024.
+    enable_auto_scale : bool, default False
+        Whether the pool follows a formula, instead of targets.
+    auto_scale_formula : str, optional
+        Required, and only allowed, with `enable_auto_scale`.
+    auto_scale_evaluation_interval : duration, default 15 minutes
+        5 minutes to 168 hours.
+    enable_inter_node_communication : bool, default False
+        Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
+        nodes at most; its tasks see the node's address as ``BATCHLAB_NODE_IP_ADDRESS``, and the
+        ports that are its own there as ``WATASK_PORTRANGE_LOW`` and ``WATASK_PORTRANGE_HIGH``,
+        both included.
+    user_accounts : list of UserAccount, optional
+        Users that each node has, for tasks to run as.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    metadata : mapping, optional
+        Anything that is worth noting: the service only keeps it.
+    """
+
+    id: str = ""
+    vm_size: str = "small"
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    resize_timeout: timedelta = RESIZE_TIMEOUT
+    task_slots_per_node: int = 1
+    task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
+    start_task: StartTask | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    certificate_references: tuple[CertificateReference, ...] = ()
+    enable_auto_scale: bool = False
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: timedelta | None = None
+    enable_inter_node_communication: bool = False
+    user_accounts: tuple[UserAccount, ...] = ()
+    display_name: str | None = None
+    metadata: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        if self.id:
+            check_id(self.id, owner="PoolSpec")
+        check_display_name(self.display_name, "PoolSpec")
+        if not self.vm_size.strip():
+            raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
+        msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
+        check_target(self.target_dedicated_nodes, "PoolSpec")
+        check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
+        check_resize_timeout(self.resize_timeout, "PoolSpec")
+        check_package_references(self.application_package_references, "PoolSpec")
+        check_certificate_references(self.certificate_references, "PoolSpec")
+        self._check_auto_scale()
+        self._check_users()
+        most = min(4 * vm_cores(self.vm_size), 256)
+        if not 1 <= self.task_slots_per_node <= most:
+            raise invalid(
+                "task_slots_per_node",
+                self.task_slots_per_node,
+                f"must be 1 to {most}: 4 for each of the {vm_cores(self.vm_size)} cores of "
+                f"{self.vm_size!r}, 256 at most",
+                owner="PoolSpec",
+            )
+
+    def _check_users(self) -> None:
+        check_accounts(self.user_accounts, "PoolSpec")
+        identity = self.start_task.user_identity if self.start_task else None
+        if identity:
+            check_known(identity, self.user_accounts, "StartTask")
+
+    def _check_auto_scale(self) -> None:
+        code = "InvalidAutoScalingSettings"
+        formula, interval = self.auto_scale_formula, self.auto_scale_evaluation_interval
+        if self.enable_auto_scale and formula is None:
+            raise InvalidRequest(
+                "MissingRequiredProperty",
+                "PoolSpec.auto_scale_formula is required with enable_auto_scale",
+                {"PropertyName": "auto_scale_formula"},
+            )
+        if not self.enable_auto_scale:
+            for name in ("auto_scale_formula", "auto_scale_evaluation_interval"):
+                if getattr(self, name) is not None:
+                    raise invalid(name, getattr(self, name), "needs enable_auto_scale=True",
+                                  owner="PoolSpec", code=code)  # fmt: skip
+        elif self.target_dedicated_nodes or self.target_low_priority_nodes:
+            raise invalid("target_dedicated_nodes", self.target_dedicated_nodes,
+                          "the formula sets the targets: leave them out", owner="PoolSpec",
+                          code=code)  # fmt: skip
+        if interval is not None:
+            check_interval(interval, "PoolSpec")

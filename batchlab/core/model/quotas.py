@@ -1,0 +1,34 @@
+"""Quotas: how much of everything an account may have at a time."""
+
+from __future__ import annotations
+
+from batchlab.core.model.base import Model
+from batchlab.errors import invalid
+
+
+class Quotas(Model, frozen=True, kw_only=True):
+    """What an account may have at a time; None is without limit.
+
+    Parameters
+    ----------
+    dedicated_core_quota : int, optional
+        Cores of all dedicated nodes; a resize beyond ends with ``AccountCoreQuotaReached``.
+    low_priority_core_quota : int, optional
+        Cores of all spot nodes: ``AccountLowPriorityCoreQuotaReached``.
+    pool_quota : int, optional
+        Pools; one more is refused with ``PoolQuotaReached``.
+    active_job_and_job_schedule_quota : int, optional
+        Jobs and job schedules that are not completed; one more is refused with
+        ``ActiveJobAndScheduleQuotaReached``.
+    """
+
+    dedicated_core_quota: int | None = None
+    low_priority_core_quota: int | None = None
+    pool_quota: int | None = None
+    active_job_and_job_schedule_quota: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise invalid(name, value, "must be 0 or more", owner="Quotas")

@@ -1,0 +1,105 @@
+"""Tasks: one command line, what it needs, and its limits."""
+
+from __future__ import annotations
+
+from batchlab.core.model.applications import ApplicationPackageReference, check_package_references
+from batchlab.core.model.base import Model
+from batchlab.core.model.common import TaskConstraints, check_command, check_display_name
+from batchlab.core.model.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.model.files import OutputFile, ResourceFile, check_files
+from batchlab.core.model.ids import check_id
+from batchlab.core.model.users import UserIdentity
+from batchlab.errors import invalid
+
+
+class MultiInstanceSettings(Model, frozen=True, kw_only=True):
+    """A task that runs on several nodes at once, which talk to each other (MPI and its like).
+
+    On each node the coordination command runs first, as a rule to start a service; it must return
+    0. When it has done so everywhere, the task's own command runs on one of the nodes, the
+    primary; its end ends the task, and what the coordination commands have left running.
+
+    Parameters
+    ----------
+    coordination_command_line : str
+        Runs on all nodes, as subtask 0 (the primary), 1, 2 ...
+    number_of_instances : int, default 1
+        How many nodes the task needs, all at once.
+    common_resource_files : list of ResourceFile or str, optional
+        Files to fetch into the task's shared directory (``AZ_BATCH_TASK_SHARED_DIR``) of each
+        node; those of the task itself go to the primary only.
+    """
+
+    coordination_command_line: str
+    number_of_instances: int = 1
+    common_resource_files: tuple[ResourceFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_command(
+            self.coordination_command_line, "MultiInstanceSettings", "coordination_command_line"
+        )
+        if self.number_of_instances < 1:
+            raise invalid("number_of_instances", self.number_of_instances, "must be 1 or more",
+                          owner="MultiInstanceSettings")  # fmt: skip
+
+
+class TaskSpec(Model, frozen=True, kw_only=True):
+    """A command line to run once, on any node of the job's pool.
+
+    Parameters
+    ----------
+    id : str
+        1 to 64 letters, digits, hyphens and underscores, unique in the job without regard to case.
+    command_line : str
+        Started without a shell: ``$VAR``, ``|`` and ``>`` mean something only inside
+        ``/bin/sh -c '...'``.
+    resource_files : list of ResourceFile or str, optional
+        Files to fetch into the working directory first.
+    environment_settings : mapping or list of EnvironmentSetting, optional
+    constraints : TaskConstraints, optional
+    required_slots : int, default 1
+        Slots of a node that a run takes.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    depends_on : TaskDependencies or list of str, optional
+        Tasks of the job that must end well first; needs a job with ``uses_task_dependencies``.
+    exit_conditions : ExitConditions, optional
+        What follows from how the task ends.
+    affinity_info : AffinityInfo or str, optional
+        The `affinity_id` of a node that it would like to run on.
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on the node first, unless it is there already; at most 10.
+    multi_instance_settings : MultiInstanceSettings, optional
+        Runs the task on several nodes at once. It needs a pool with
+        ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
+        elsewhere it is accepted, and stays ``active``.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
+    output_files : list of OutputFile, optional
+        Files to upload when its process has ended.
+    """
+
+    id: str
+    command_line: str
+    resource_files: tuple[ResourceFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    required_slots: int = 1
+    display_name: str | None = None
+    depends_on: TaskDependencies | None = None
+    exit_conditions: ExitConditions | None = None
+    affinity_info: AffinityInfo | None = None
+    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    multi_instance_settings: MultiInstanceSettings | None = None
+    user_identity: UserIdentity | None = None
+    output_files: tuple[OutputFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_id(self.id, owner="TaskSpec")
+        check_command(self.command_line, "TaskSpec")
+        check_display_name(self.display_name, "TaskSpec")
+        check_package_references(self.application_package_references, "TaskSpec")
+        check_files(self.resource_files, "TaskSpec")
+        if not 1 <= self.required_slots <= 256:
+            raise invalid("required_slots", self.required_slots, "must be 1 to 256",
+                          owner="TaskSpec")  # fmt: skip

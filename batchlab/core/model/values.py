@@ -1,0 +1,67 @@
+"""Small facts that phases, records, reports and views share."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a task failed: `category` (``UserError`` or ``ServerError``), `code`, `message`.
+
+    `details` are pairs of name and value.
+    """
+
+    category: str
+    code: str
+    message: str = ""
+    details: dict[str, str] = {}
+
+
+class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a pool did not reach its target: `code` and `message`."""
+
+    code: str
+    message: str = ""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of all views."""
+
+
+class TaskCounts(View, frozen=True, kw_only=True):
+    """Tasks of a job by state; `running` includes preparing, `completed` = succeeded + failed."""
+
+    active: int = 0
+    running: int = 0
+    completed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+
+class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the tasks of a node used; counts are since the measurement before.
+
+    None where the machine does not tell. The names are those of the formula language
+    (``$CPUPercent``, ``$MemoryBytes`` in MB, ``$DiskBytes`` in GB ...).
+    """
+
+    cpu_percent: float = 0.0
+    """Of the node's cores, 0 to 100."""
+    wall_clock_seconds: float = 0.0
+    """Seconds of lab time that runs took, those side by side added up."""
+    memory_megabytes: float | None = None
+    disk_gigabytes: float | None = None
+    disk_read_bytes: float | None = None
+    disk_write_bytes: float | None = None
+    disk_read_ops: float | None = None
+    disk_write_ops: float | None = None
+    network_in_bytes: float | None = None
+    network_out_bytes: float | None = None
+
+
+class DeleteCertificateError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a certificate could not be deleted; `values` name the pools and nodes that have it."""
+
+    code: str
+    message: str
+    values: dict[str, str]

@@ -1,0 +1,1 @@
+"""Nodes: boot, start task, drain, loss."""

@@ -1,0 +1,196 @@
+"""What nodes tell of themselves: that they have a machine, are up, are lost, have gone.
+
+A node counts its starts (`boot`); a report that names an earlier one is dropped. At each start the
+pool's start task, as it is then, runs first. With ``wait_for_success`` the node waits for it and,
+when it failed for good, takes no task until it is rebooted; without, it takes tasks at once,
+whatever the start task does.
+
+A node that is lost gives its tasks back to their jobs and is started again under its id. Where
+that cannot be done it is ``unusable``, for somebody to reboot or remove.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.account import users
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork, StartRun
+from batchlab.core.model.values import ResizeError
+from batchlab.core.nodes import nodes
+from batchlab.core.placement import placement
+from batchlab.core.pools import pools
+from batchlab.core.state import phases
+from batchlab.core.state.records import NodeRecord, NodeTaskRecord, RunRecord
+from batchlab.core.tasks import preparing
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+RETRY_S = 15.0
+"""How long a spot node stays away at least before it is asked for again in vain."""
+
+_AWAITED = ("creating", "rebooting", "reimaging", "unknown")
+
+
+# -- start --------------------------------------------------------------------------------------
+
+
+def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
+    """A node has its machine."""
+    node = _present(state, report.node_id, report.boot)
+    if node is None or not _awaited(node):
+        return
+    if node.allocated is None:
+        node.allocated = state.now
+    node.ip_address = report.ip_address
+    if node.pool.spec.enable_inter_node_communication:
+        node.network = NodeNetwork(report.ip_address, *report.port_range)
+    node.pool.creating.pop(node.id, None)
+    state.move_node(node, phases.NodeStarting(state.now))
+    pools.settle(state, node.pool)
+
+
+def node_started(state: State, report: inputs.NodeStarted) -> None:
+    """A node is up: run the start task, or let it take tasks."""
+    node = _present(state, report.node_id, report.boot)
+    if node is None or node.phase.state != "starting":
+        return
+    node.booted = state.now
+    trash, node.trash = tuple(node.trash), []
+    if trash:
+        state.command(DeleteFiles(node_id=node.id, directories=trash))
+    node.start_task = spec = node.pool.spec.start_task
+    node.start = None
+    if spec is not None:
+        node.start = NodeTaskRecord(phase=phases.NodeTaskPending(state.now))
+        _run_start_task(state, node)
+        if spec.wait_for_success:
+            state.move_node(node, phases.NodeWaitingForStartTask(state.now))
+            return
+    nodes.rest(state, node)
+    nodes.wake_jobs(state, node)
+
+
+def _run_start_task(state: State, node: NodeRecord) -> None:
+    spec, node_task = node.start_task, node.start
+    assert spec is not None
+    assert node_task is not None
+    run = state.new_run("starttask", node, None, "starttask")
+    order = StartRun(
+        run_id=run.id,
+        kind="starttask",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory="startup",
+        environment=spec.environment_settings,
+        resource_files=spec.resource_files,
+        network=node.network,
+    )
+    if spec.user_identity:
+        order = users.run_as(order, node.pool, spec.user_identity)
+    state.command(order)
+    state.move_node_task(node_task, phases.NodeTaskRunning(state.now, run.id), node, None)
+
+
+def node_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+    """A start, preparation or release task has ended."""
+    node = run.node
+    if run.kind == "starttask":
+        _start_task_exited(state, run, report)
+    elif run.kind == "jobrelease":
+        node_tasks.release_exited(state, run, report)
+    else:
+        may_start = node_tasks.preparation_exited(state, run, report)
+        assert run.job is not None
+        footprint = run.job.footprints[node.id]
+        if may_start:
+            preparing.start_waiting(state, footprint)
+        elif may_start is not None:
+            preparing.return_waiting(state, footprint, "preparation failed")
+
+
+def _start_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+    node, spec = run.node, run.node.start_task
+    node_task = node.start
+    assert spec is not None
+    assert node_task is not None
+    if node_tasks.retry_node_task(state, run, node_task, report, spec.max_task_retry_count):
+        _run_start_task(state, node)
+        return
+    done = node_tasks.done(state, run, report)
+    state.move_node_task(node_task, done, node, None)
+    if node.phase.state != "waitingforstarttask":
+        return
+    if done.failure is None:
+        nodes.rest(state, node)
+    else:
+        state.move_node(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
+    nodes.wake_jobs(state, node)
+
+
+# -- lose ---------------------------------------------------------------------------------------
+
+
+def node_lost(state: State, report: inputs.NodeLost) -> None:
+    """Contact with a node ended, unasked: give its tasks back, start it again."""
+    node = _present(state, report.node_id, report.boot)
+    if node is None or nodes.stopping(node) or node.phase.state == "unusable":
+        return
+    if node.drain and node.drain.purpose == "leave":
+        nodes.stop(state, node)
+        return
+    node.drain = None
+    if node.phase.state == "reimaging":
+        nodes.reboot(state, node, reimage=True)  # what was begun is not to be forgotten
+        return
+    if node.phase.state != "creating":
+        state.move_node(node, phases.NodeUnknown(state.now), report.reason)
+    placement.sort_node(state, node)
+    nodes.end_life(state, node, gone=False)
+    node.boot += 1
+    nodes.command_start(state, node)
+
+
+def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
+    """There is no machine for a node: it never joins, or cannot be brought back."""
+    node = _present(state, report.node_id, report.boot)
+    if node is None or not (_awaited(node) or node.phase.state == "starting"):
+        return
+    error = ResizeError(code=report.code, message=report.message)
+    if node.allocated is None:
+        pools.remove(state, node)
+        pools.add_error(node.pool, error)
+        pools.settle(state, node.pool)
+    elif node.phase.state == "creating":
+        nodes.stay_away(state, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
+    else:
+        phase = phases.NodeUnusable(state.now, report.code, report.message)
+        state.move_node(node, phase, report.message)
+        nodes.wake_jobs(state, node)
+
+
+def node_stopped(state: State, report: inputs.NodeStopped) -> None:
+    """A node that was told to go has gone."""
+    node = state.nodes.get(report.node_id)
+    if node is None or not nodes.stopping(node):
+        state.dropped += 1
+        return
+    pools.remove(state, node)
+    for footprint in node.footprints.values():
+        state.touch_job(footprint.job)
+    pools.settle(state, node.pool)
+
+
+def _awaited(node: NodeRecord) -> bool:
+    """Whether the driver owes the node a machine."""
+    return node.drain is None and node.phase.state in _AWAITED
+
+
+def _present(state: State, node_id: str, boot: int) -> NodeRecord | None:
+    node = state.nodes.get(node_id)
+    if node is None or node.boot != boot:
+        state.dropped += 1
+        return None
+    return node

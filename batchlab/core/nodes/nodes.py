@@ -1,0 +1,289 @@
+"""Nodes: what they are told to do, and how they are emptied for it.
+
+A node is emptied (`drain`) for a purpose: to leave, to reboot, to be reimaged, to be disabled. It
+takes no new task meanwhile. What runs there is dealt with as the option says: ``requeue`` and
+``terminate`` kill it, ``taskcompletion`` lets it end, ``retaineddata`` also waits until the files
+of its tasks are no longer kept. A new purpose replaces an old one, save that a node which leaves
+does nothing else.
+
+A reboot ends what runs and begins a new `boot`; a reimage also deletes all files, which begins a
+new `image`. A spot node that is preempted keeps its place and its id, loses all its files too, and
+is asked for again after a while. What nodes tell of themselves is in `boots`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.account import applications
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.model import Deallocation
+from batchlab.core.placement import placement
+from batchlab.core.state import activity, phases
+from batchlab.core.state.records import NodeRecord
+from batchlab.core.tasks import preparing, tasks
+from batchlab.errors import Conflict, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+_TAKING = ("idle", "running", "offline")
+_REBOOTABLE = (*_TAKING, "starttaskfailed", "unusable")
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def reboot_node(state: State, request: inputs.RebootNode) -> None:
+    """Empty a node, then start it anew."""
+    node = state.node(request.pool_id, request.node_id)
+    _refuse_unless(node, _REBOOTABLE, "rebooted")
+    drain(state, node, "reboot", request.node_reboot_option)
+
+
+def reimage_node(state: State, request: inputs.ReimageNode) -> None:
+    """Empty a node, delete all its files, then start it anew."""
+    node = state.node(request.pool_id, request.node_id)
+    _refuse_unless(node, _REBOOTABLE, "reimaged")
+    drain(state, node, "reimage", request.node_reimage_option)
+
+
+def preempt_node(state: State, request: inputs.PreemptNode) -> None:
+    """Take a spot node away: it stays listed, loses its data, and comes back later."""
+    node = state.node(request.pool_id, request.node_id)
+    if node.dedicated:
+        raise Conflict(
+            "OperationNotValidOnNode",
+            f"node {node.id!r} is dedicated: only spot nodes (target_low_priority_nodes) are "
+            "taken away",
+        )
+    _refuse_unless(node, (*_REBOOTABLE, "starting", "waitingforstarttask"), "preempted")
+    end_life(state, node, gone=False)
+    node.drain = None
+    node.certificate_references = ()
+    _lose_data(state, node)
+    stay_away(state, node, "preempted")
+    placement.sort_node(state, node)
+    state.command(EvictNode(node_id=node.id))
+
+
+def stay_away(state: State, node: NodeRecord, reason: str, *, at_least_s: float = 0.0) -> None:
+    """There is no machine for a spot node: ask again after a while, as often as it takes."""
+    state.move_node(node, phases.NodePreempted(state.now), reason)
+    wait_s = max(state.settings.spot_return_s, at_least_s)
+    state.deadlines.at(state.now + wait_s, _replace, state, node, node.boot)
+
+
+def _replace(state: State, node: NodeRecord, boot: int) -> None:
+    """Ask for a preempted node again."""
+    if node.id in state.nodes and node.boot == boot and node.phase.state == "preempted":
+        node.boot += 1
+        state.move_node(node, phases.NodeCreating(state.now))
+        command_start(state, node)
+
+
+def _lose_data(state: State, node: NodeRecord) -> None:
+    """The node begins a new life with empty folders: what jobs left there counts no more."""
+    node.image += 1
+    node.retained_until = 0.0
+    node.trash = []
+    for footprint in node.footprints.values():
+        footprint.job.refused_by.pop(node.id, None)
+        state.touch_job(footprint.job)
+
+
+def disable_scheduling(state: State, request: inputs.DisableNodeScheduling) -> None:
+    """Have a node take no more tasks; it is offline once the present ones are dealt with."""
+    node = state.node(request.pool_id, request.node_id)
+    option = request.node_disable_scheduling_option
+    if option == "retaineddata":
+        raise invalid("node_disable_scheduling_option", option,
+                      "must be requeue, terminate or taskcompletion")  # fmt: skip
+    _refuse_scheduling(node, "disabled")
+    node.scheduling = "disabled"
+    if node.phase.state in _TAKING and node.drain is None:
+        drain(state, node, "disable", option)
+    placement.sort_node(state, node)
+
+
+def enable_scheduling(state: State, request: inputs.EnableNodeScheduling) -> None:
+    """Have a node take tasks again."""
+    node = state.node(request.pool_id, request.node_id)
+    _refuse_scheduling(node, "enabled")
+    node.scheduling = "enabled"
+    if node.drain and node.drain.purpose == "disable":
+        node.drain = None
+    if node.phase.state in _TAKING:
+        rest(state, node)
+
+
+def _refuse_scheduling(node: NodeRecord, target: str) -> None:
+    if node.phase.state == "leavingpool":
+        _refuse_unless(node, _TAKING, target)
+    if node.scheduling == target:
+        raise Conflict(
+            "NodeAlreadyInTargetSchedulingState",
+            f"scheduling on node {node.id!r} is already {target}",
+        )
+
+
+def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None:
+    state = node.phase.state
+    if state not in states:
+        code = {
+            "creating": "NodeBeingCreated",
+            "starting": "NodeBeingStarted",
+            "waitingforstarttask": "NodeBeingStarted",
+            "rebooting": "NodeBeingRebooted",
+            "reimaging": "NodeBeingReimaged",
+            "unknown": "NodeStateUnusable",
+            "unusable": "NodeStateUnusable",
+        }.get(state, "NodeNotReady")
+        raise Conflict(
+            code,
+            f"node {node.id!r} is {state}: it can be {done} when it is {', '.join(states)}",
+        )
+
+
+# -- empty --------------------------------------------------------------------------------------
+
+
+def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) -> None:
+    """Empty a node for a purpose, and do that when it is empty."""
+    node.drain = phases.Drain(purpose, option)
+    if purpose == "leave":
+        state.move_node(node, phases.NodeLeavingPool(state.now, False))
+    elif purpose != "disable" and option in ("requeue", "terminate"):
+        _show_reboot(state, node, purpose)
+    placement.sort_node(state, node)
+    if option in ("requeue", "terminate"):
+        for run in list(node.runs.values()):
+            if run.task:
+                tasks.end(state, run.task, option)
+        for footprint in list(node.footprints.values()):
+            preparing.return_waiting(state, footprint, "requeued", ending=option)
+    state.touch_node(node)
+
+
+def settle(state: State, node: NodeRecord) -> None:
+    """If a node is empty, do what it was emptied for; else let it rest or run."""
+    if node.id not in state.nodes:
+        return
+    if node.phase.state in _TAKING:
+        rest(state, node)
+    if node.drain is None or node.free < node.pool.spec.task_slots_per_node:
+        return
+    purpose = node.drain.purpose
+    if node.drain.option == "retaineddata" and node.retained_until > state.now:
+        state.deadlines.at(node.retained_until, state.touch_node, node)
+        activity.charge(node, state.now)  # it is empty, and only waits
+        return
+    node.drain = None
+    if purpose == "leave":
+        stop(state, node)
+    elif purpose != "disable":
+        reboot(state, node, reimage=purpose == "reimage")
+
+
+def return_to_service(state: State, node: NodeRecord) -> None:
+    """A node that was to leave stays after all."""
+    node.drain = None
+    rest(state, node)
+
+
+def stop(state: State, node: NodeRecord) -> None:
+    """Tell a node to go, whatever it is doing."""
+    node.drain = None
+    state.move_node(node, phases.NodeLeavingPool(state.now, True))
+    placement.sort_node(state, node)
+    end_life(state, node, gone=True)
+    state.command(StopNode(pool_id=node.pool.spec.id, node_id=node.id))
+
+
+def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
+    """Begin a new boot of an empty node."""
+    end_life(state, node, gone=False)
+    node.boot += 1
+    if reimage:
+        _lose_data(state, node)
+    _show_reboot(state, node, "reimage" if reimage else "reboot")
+    placement.sort_node(state, node)
+    spec = node.pool.spec
+    node.certificate_references = spec.certificate_references
+    state.command(
+        RebootNode(
+            pool_id=spec.id,
+            node_id=node.id,
+            boot=node.boot,
+            reimage=reimage,
+            application_packages=applications.wanted(state, spec.application_package_references),
+            certificate_references=spec.certificate_references,
+        )
+    )
+
+
+def _show_reboot(state: State, node: NodeRecord, purpose: str) -> None:
+    now = state.now
+    phase = phases.NodeReimaging(now) if purpose == "reimage" else phases.NodeRebooting(now)
+    if node.phase.state != phase.state:
+        state.move_node(node, phase)
+
+
+def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
+    """Nothing runs on the node any more: strike out its runs, give tasks and node tasks back."""
+    for run in reversed(list(node.runs.values())):  # the oldest is to be first again
+        if run.task:
+            tasks.run_lost(state, run)
+    for footprint in list(node.footprints.values()):
+        preparing.return_waiting(state, footprint, "node lost")
+    node_tasks.interrupt(state, node, gone=gone)
+    for run in list(node.runs.values()):
+        state.end_run(run)  # the start task
+
+
+# -- helpers ----------------------------------------------------------------------------------
+
+
+def rest(state: State, node: NodeRecord) -> None:
+    """Let a node be what its tasks make it: running, or idle, or, disabled, offline."""
+    phase: phases.Phase
+    if node.free < node.pool.spec.task_slots_per_node:
+        phase = phases.NodeRunning(state.now)
+    elif node.scheduling == "disabled":
+        phase = phases.NodeOffline(state.now)
+    else:
+        phase = phases.NodeIdle(state.now)
+    if phase.state != node.phase.state:
+        state.move_node(node, phase)
+    placement.sort_node(state, node)
+
+
+def wake_jobs(state: State, node: NodeRecord) -> None:
+    """Jobs that end may have waited for this node to be up."""
+    for footprint in node.footprints.values():
+        state.touch_job(footprint.job)
+
+
+def command_start(state: State, node: NodeRecord) -> None:
+    """Have a node started, with what its pool references now."""
+    spec = node.pool.spec
+    node.certificate_references = spec.certificate_references
+    state.command(
+        StartNode(
+            pool_id=spec.id,
+            node_id=node.id,
+            boot=node.boot,
+            vm_size=spec.vm_size,
+            task_slots=spec.task_slots_per_node,
+            dedicated=node.dedicated,
+            application_packages=applications.wanted(state, spec.application_package_references),
+            certificate_references=spec.certificate_references,
+        )
+    )
+
+
+def stopping(node: NodeRecord) -> bool:
+    """Whether a node has been told to go."""
+    return isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping

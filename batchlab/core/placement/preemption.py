@@ -1,0 +1,172 @@
+"""Making room: running tasks are requeued for queued ones of a job with a higher priority.
+
+Only tasks of jobs with ``allow_task_preemption`` make room; the lowest priority goes first, and
+of it the task that started last, which loses least. Slots that are coming free already count, so
+that no more is interrupted than is needed. A task that needs several slots gets them on one node.
+For a multi-instance task room is made on all nodes that it lacks, or on none, and only while free
+nodes may be held for it; as a victim it leaves all its nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from batchlab.core.jobs import node_tasks
+from batchlab.core.placement import placement
+from batchlab.core.state import phases
+from batchlab.core.state.records import (
+    InstancesRecord,
+    JobRecord,
+    NodeRecord,
+    PoolRecord,
+    RunRecord,
+    TaskRecord,
+)
+from batchlab.core.tasks import multi_instance, tasks
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def preempt(state: State, pool: PoolRecord) -> None:
+    """Interrupt what has to make room for the queued tasks of a pool."""
+    for job in list(state.restarting.values()):
+        _restart_manager(state, pool, job)
+    victims = [
+        run
+        for job in state.preemptible.values()
+        for run in job.runs.values()
+        if run.task and run.node.pool is pool and run.node.bucket >= 0
+    ]
+    coming = sum(_slots(run) for run in victims if run.ending)
+    victims = [run for run in victims if not run.ending]
+    victims.sort(key=_least_lost)
+    for job, size, task in _queued(pool):
+        if not victims or _priority(victims[0]) >= job.spec.priority:
+            return
+        slots = size if task.instances is None else _missing(state, pool, task, task.instances)
+        if coming >= slots:
+            coming -= slots
+            continue
+        if task.instances is None:
+            chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
+        else:
+            chosen = _one_each(victims, job, slots - coming)
+            coming -= slots if chosen else 0
+        for run in chosen:
+            _interrupt(state, job, run)
+        ending = [run for run in victims if run.ending]  # subtasks end together
+        coming += sum(map(_slots, ending))
+        if task.instances is None:
+            coming -= sum(map(_slots, chosen))
+        victims = [run for run in victims if not run.ending]
+
+
+def _restart_manager(state: State, pool: PoolRecord, job: JobRecord) -> None:
+    """Make room for a job manager that has to start again.
+
+    It may take the place of any task, save of a job with a higher priority.
+    """
+    manager, ready = job.manager, pool.ready.get(job.spec.priority)
+    if manager is None or not isinstance(manager.phase, phases.TaskActive):
+        state.restarting.pop(job.key, None)  # ended, or gone, before it had a node again
+        return
+    if ready is None or job.key not in ready or not placement.has_room(job):
+        return
+    runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
+    if any(run.ending == "requeue" for run in runs):
+        return  # room is being made
+    victims = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
+    victims.sort(key=_least_lost)
+    slots = placement.manager_slots(pool, manager)
+    for run in _cheapest(victims, job, slots, at_most=job.spec.priority):
+        _interrupt(state, job, run)
+
+
+def _interrupt(state: State, job: JobRecord, run: RunRecord) -> None:
+    """Have a run make room, and hold its node: others are not to take the slots meanwhile."""
+    assert run.task is not None
+    run.node.pool.held[run.node.id] = job
+    tasks.end(state, run.task, "requeue")
+
+
+def _missing(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> int:
+    """The nodes that a multi-instance task lacks; 0 as well if it cannot have them now."""
+    if not (
+        multi_instance.fits(pool, task) and multi_instance.may_gather(state, pool, task, group)
+    ):
+        return 0
+    return group.count - len(multi_instance.room(pool, task, group))
+
+
+def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunRecord]:
+    """Runs whose end makes room on so many nodes of one slot; none if there are too few."""
+    chosen: dict[int, RunRecord] = {}
+    nodes = 0
+    for run in victims:
+        if nodes >= count:
+            break
+        if id(run.task) in chosen or _priority(run) >= job.spec.priority:
+            continue
+        own = [r for r in victims if r.task is run.task and node_tasks.accepts(job, r.node)]
+        if own:
+            chosen[id(run.task)] = own[0]
+            nodes += len(own)
+    return list(chosen.values()) if nodes >= count else []
+
+
+def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
+    """Queued tasks that may run, with job and slots, those that are served first at the front."""
+    for priority in sorted(pool.ready, reverse=True):
+        for job in list(placement.in_order(pool, pool.ready[priority])):
+            most = job.spec.max_parallel_tasks
+            room = None if most == -1 else max(0, most - job.running)
+            if job.manager and isinstance(job.manager.phase, phases.TaskActive):
+                if room != 0:  # the others wait for it
+                    yield job, placement.manager_slots(pool, job.manager), job.manager
+                continue
+            waiting = (
+                (job, slots, task)
+                for slots, queue in list(job.queue.items())
+                for _, task, phase in queue
+                if task.phase is phase
+            )
+            yield from islice(waiting, room)
+
+
+def _cheapest(
+    victims: list[RunRecord], job: JobRecord, slots: int, *, at_most: int
+) -> list[RunRecord]:
+    """The runs of one node whose end makes enough room; none if no node can give it."""
+    by_node: dict[str, list[RunRecord]] = {}
+    for run in victims:
+        node = run.node
+        if _priority(run) > at_most or not node_tasks.accepts(job, node):
+            continue
+        waits = job.manager and isinstance(job.manager.phase, phases.TaskActive)
+        if waits and not placement.manager_may_use(job, node):
+            continue
+        chosen = by_node.setdefault(node.id, [])
+        chosen.append(run)
+        if _free(node, chosen) >= slots:
+            return chosen
+    return []
+
+
+def _free(node: NodeRecord, chosen: list[RunRecord]) -> int:
+    return node.free + sum(map(_slots, chosen))
+
+
+def _slots(run: RunRecord) -> int:
+    return run.task.slots if run.task else 0
+
+
+def _least_lost(run: RunRecord) -> tuple[int, float, int]:
+    """Who goes first: the lowest priority, and of it what started last."""
+    return _priority(run), -run.started, -run.id.number
+
+
+def _priority(run: RunRecord) -> int:
+    return run.job.spec.priority if run.job else 0

@@ -1,0 +1,1 @@
+"""Pools: allocation and resize, formulas, auto pools, costs."""

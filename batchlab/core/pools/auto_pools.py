@@ -1,0 +1,128 @@
+"""Auto pools: made for a job, or for all jobs of a schedule, and deleted with their owner.
+
+A pool that cannot be made, because a quota is used up or what it references is not there, leaves
+its job completed from the start, with a scheduling error. ``keep_alive`` leaves the pool to its
+user.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.autoscale import FormulaError
+from batchlab.core.account import references
+from batchlab.core.model import AutoPoolSpecification, JobSpec, vm_cores
+from batchlab.core.model.ids import fold
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.pools import autoscaling, pools
+from batchlab.core.state import phases
+from batchlab.core.state.records import JobRecord, ScheduleRecord
+from batchlab.errors import Conflict, invalid
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+_INVALID_REFERENCES = {
+    "InvalidApplicationPackageReferences": "InvalidApplicationPackageReferencesInAutoPool",
+    "InvalidCertificateReferences": "InvalidCertificatesInAutoPool",
+}
+
+
+def check(spec: JobSpec, *, scheduled: bool) -> None:
+    """Refuse a pool for all jobs of a schedule outside of a schedule."""
+    auto = spec.pool_info.auto_pool_specification
+    if auto and auto.pool_lifetime_option == "jobschedule" and not scheduled:
+        raise invalid(
+            "pool_lifetime_option",
+            auto.pool_lifetime_option,
+            "needs a job schedule; use 'job'",
+            owner="AutoPoolSpecification",
+        )
+
+
+def provide(state: State, job: JobRecord) -> FailureInfo | None:
+    """Make the pool of a job, or take the one of its schedule; why not, if it cannot be made."""
+    auto, schedule = job.spec.pool_info.auto_pool_specification, job.schedule
+    if auto is None:
+        return None
+    shared = schedule if auto.pool_lifetime_option == "jobschedule" else None
+    known = state.pools.get(fold(shared.pool_id)) if shared else None
+    if shared and known and isinstance(known.phase, phases.PoolActive):
+        job.pool_id = shared.pool_id
+        return None
+    refusal = _refusal(state, auto)
+    if refusal is not None:
+        return FailureInfo(
+            category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
+        )
+    try:
+        pool = auto.pool
+        references.check(
+            state, pool.application_package_references, pool.certificate_references, "PoolSpec"
+        )
+    except Conflict as error:
+        return FailureInfo(
+            category="UserError", code=_INVALID_REFERENCES[error.code], message=error.message
+        )
+    try:
+        formula = autoscaling.read_formula(auto.pool)
+    except FormulaError as error:
+        return FailureInfo(
+            category="UserError", code="InvalidAutoScaleFormulaInAutoPool", message=error.message
+        )
+    prefix = f"{auto.auto_pool_id_prefix}_" if auto.auto_pool_id_prefix else ""
+    job.pool_id = f"{prefix}autopool_{state.next_number()}"
+    if shared:
+        shared.pool_id = job.pool_id
+    pools.add(state, msgspec.structs.replace(auto.pool, id=job.pool_id), formula)
+    return None
+
+
+def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:
+    if pools.quota_reached(state):
+        return f"the account may have {state.settings.quotas.pool_quota} pools, and has them"
+    quota, wanted = state.settings.quotas.dedicated_core_quota, auto.pool.target_dedicated_nodes
+    if quota is not None and wanted:
+        left = quota - pools.cores_used(state, dedicated=True)
+        if left < vm_cores(auto.pool.vm_size):
+            return f"{max(0, left)} of {quota} dedicated cores are left: too few for a single node"
+    return None
+
+
+def job_ended(state: State, job: JobRecord) -> None:
+    """Delete the pool that was made for this job."""
+    auto = job.spec.pool_info.auto_pool_specification
+    if auto and auto.pool_lifetime_option == "job" and not auto.keep_alive:
+        _retire(state, job.pool_id)
+
+
+def schedule_ended(state: State, schedule: ScheduleRecord) -> None:
+    """Delete the pool that was made for the jobs of this schedule."""
+    auto = schedule.spec.job_specification.pool_info.auto_pool_specification
+    if auto and schedule.pool_id and not auto.keep_alive:
+        _retire(state, schedule.pool_id)
+
+
+def owners(state: State, pool_id: str) -> list[JobRecord | ScheduleRecord]:
+    """The jobs and schedules whose end deletes a pool."""
+    key, found = fold(pool_id), list[JobRecord | ScheduleRecord]()
+    for job in state.jobs.values():
+        auto = job.spec.pool_info.auto_pool_specification
+        mine = auto and auto.pool_lifetime_option == "job" and not auto.keep_alive
+        if mine and fold(job.pool_id) == key and job.phase.state != "completed":
+            found.append(job)
+    for schedule in state.schedules.values():
+        auto = schedule.spec.job_specification.pool_info.auto_pool_specification
+        mine = auto and not auto.keep_alive and schedule.phase.state != "completed"
+        if mine and fold(schedule.pool_id) == key:
+            found.append(schedule)
+    return found
+
+
+def _retire(state: State, pool_id: str) -> None:
+    pool = state.pools.get(fold(pool_id))
+    if pool and isinstance(pool.phase, phases.PoolActive):
+        pools.delete(state, pool)

@@ -1,0 +1,154 @@
+"""Pools that follow a formula: it is evaluated over the pool's samples, and the pool is resized.
+
+A formula sees a sample (`metrics`) a minute after it was taken, as in Azure, where the newest
+minute is missing, unless `Settings.sample_delay_s` says otherwise. The first evaluation comes at
+once, the next after each interval, which a change of the interval begins anew. Only a changed
+target starts a resize; while the pool is still resizing the decision is noted and waits for the
+next evaluation. A failed evaluation leaves the pool as it is.
+
+Start, preparation and release tasks are in no task counter, so a formula may take a node away
+before its release task has run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchlab.autoscale import AutoScaleRun, Formula, Outcome
+from batchlab.core.messages import inputs
+from batchlab.core.model import PoolSpec, check_interval
+from batchlab.core.model.moments import moment
+from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET
+from batchlab.core.pools import metrics, pools
+from batchlab.core.state import phases
+from batchlab.core.state.records import AutoScaleRecord, PoolRecord
+from batchlab.errors import Conflict, InvalidRequest, ServerBusy
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+RUNS_KEPT = 1000
+THROTTLE_S = 30.0
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def read_formula(spec: PoolSpec) -> Formula | None:
+    """The formula of a pool that is about to be created; refuses one that cannot be read."""
+    return Formula(spec.auto_scale_formula) if spec.auto_scale_formula is not None else None
+
+
+def begin(state: State, pool: PoolRecord, formula: Formula, interval: timedelta) -> None:
+    """Have a pool follow a formula from now on, or follow another one."""
+    former = pool.auto_scale
+    record = AutoScaleRecord(
+        formula=formula,
+        interval=interval,
+        enabled=state.now,
+        samples=former.samples if former else {},
+        runs=former.runs if former else [],
+    )
+    pool.auto_scale = record
+    metrics.sample(state, pool, record)
+    _evaluate(state, pool, record)
+
+
+def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
+    """Turn autoscale on, or change its formula or interval."""
+    pool = state.pool(request.pool_id)
+    former = pool.auto_scale
+    formula = former.formula if former else None
+    if request.auto_scale_formula is not None:
+        formula = Formula(request.auto_scale_formula)
+    if formula is None:
+        raise InvalidRequest(
+            "MissingRequiredProperty",
+            f"pool {pool.spec.id!r} has no formula yet: give auto_scale_formula",
+            {"PropertyName": "auto_scale_formula"},
+        )
+    interval = request.auto_scale_evaluation_interval
+    if interval is not None:
+        check_interval(interval, "enable_auto_scale")
+    pools.refuse_resizing(pool)
+    if former and state.now < former.enabled + THROTTLE_S:
+        raise ServerBusy(
+            "TooManyEnableAutoScaleRequests",
+            f"autoscale of pool {pool.spec.id!r} was enabled less than 30 s ago: wait, or try the "
+            "formula with evaluate_auto_scale",
+        )
+    kept = former.interval if former else EVALUATION_INTERVAL
+    begin(state, pool, formula, interval or kept)
+
+
+def disable_auto_scale(state: State, request: inputs.DisableAutoScale) -> None:
+    """Turn autoscale off: the pool keeps its targets, and a resize of the formula's is stopped."""
+    pool = state.pool(request.pool_id)
+    pools.refuse_deleting(pool)
+    if pool.auto_scale is None:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"autoscale of pool {pool.spec.id!r} is not enabled",
+        )
+    pool.auto_scale = None
+    if isinstance(pool.allocation, phases.Resizing):
+        pools.stop(state, pool, "autoscale disabled")
+
+
+def evaluate(state: State, pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
+    """What a formula would decide now; nothing changes."""
+    run = _decide(state, pool, pool.auto_scale, Formula(text), now)
+    return msgspec.structs.replace(run, outcome="tried")
+
+
+# -- time ---------------------------------------------------------------------------------------
+
+
+def _evaluate(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
+    if pool.auto_scale is not record or state.pools.get(pool.key) is not pool:
+        return
+    if isinstance(pool.phase, phases.PoolDeleting):
+        return
+    state.deadlines.at(state.now + record.interval.total_seconds(), _evaluate, state, pool, record)
+    run = _decide(state, pool, record, record.formula, state.now)
+    outcome = _outcome(pool, run)
+    run = msgspec.structs.replace(run, outcome=outcome)
+    record.runs.append(run)
+    del record.runs[:-RUNS_KEPT]
+    state.tell_auto_scale(pool, run)
+    if outcome == "resized":
+        option: Any = run.node_deallocation_option
+        pools.resize(state, pool, *_targets(run), None, option)
+
+
+def _decide(
+    state: State, pool: PoolRecord, record: AutoScaleRecord | None, formula: Formula, now: float
+) -> AutoScaleRun:
+    seen_until = moment(now - state.settings.sample_delay_s)
+    samples = record.samples if record else {}
+    return formula.evaluate(
+        # A variable without a sample yet is left out: for counts of nodes there is the target.
+        {name: seen for name, seen in samples.items() if seen.times[0] <= seen_until},
+        now=moment(now),
+        seen_until=seen_until,
+        current_dedicated=pool.target,
+        current_low_priority=pool.target_spot,
+    )
+
+
+def _outcome(pool: PoolRecord, run: AutoScaleRun) -> Outcome:
+    if run.error is not None:
+        return "failed"
+    if _targets(run) == (pool.target, pool.target_spot):
+        return "unchanged"
+    return "resized" if isinstance(pool.allocation, phases.Steady) else "resizing"
+
+
+def _targets(run: AutoScaleRun) -> tuple[int, int]:
+    return (
+        min(run.target_dedicated_nodes, LARGEST_TARGET),
+        min(run.target_low_priority_nodes, LARGEST_TARGET),
+    )

@@ -1,0 +1,88 @@
+"""What nodes did with their time, in all, and what that would have cost; see `state.activity`.
+
+A deleted pool leaves its bill to the account.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.messages.views import CostView
+from batchlab.core.model import price_per_hour
+from batchlab.core.state.records import BillRecord, NodeRecord, PoolRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def close(state: State, pool: PoolRecord) -> None:
+    """A pool without nodes is forgotten: its bill stays with the account."""
+    for dedicated, bill in pool.bills.items():
+        total = state.bills.setdefault((pool.spec.vm_size, dedicated), BillRecord())
+        _add(total, bill)
+
+
+def _add(total: BillRecord, bill: BillRecord) -> None:
+    total.machines += bill.machines
+    for doing, seconds in bill.seconds.items():
+        total.seconds[doing] += seconds
+
+
+def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
+    """What a pool's nodes did until now, by size and kind."""
+    size = pool.spec.vm_size
+    found: dict[tuple[str, bool], BillRecord] = {}
+    for dedicated, bill in pool.bills.items():
+        _add(found.setdefault((size, dedicated), BillRecord()), bill)
+    for node in pool.nodes.values():
+        if node.activity:
+            found[size, node.dedicated].seconds[node.activity] += now - node.since
+    return found
+
+
+def node_bills(node: NodeRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
+    """What one node of a pool did until now; nothing before it has had a machine."""
+    if node.bill is None:
+        return {}
+    bill = BillRecord()
+    _add(bill, node.bill)
+    if node.activity:
+        bill.seconds[node.activity] += now - node.since
+    return {(node.pool.spec.vm_size, node.dedicated): bill}
+
+
+def account_bills(state: State, now: float) -> dict[tuple[str, bool], BillRecord]:
+    """The same of all pools, those that were deleted among them."""
+    found: dict[tuple[str, bool], BillRecord] = {}
+    for key, bill in state.bills.items():
+        _add(found.setdefault(key, BillRecord()), bill)
+    for pool in state.pools.values():
+        for key, bill in pool_bills(pool, now).items():
+            _add(found.setdefault(key, BillRecord()), bill)
+    return found
+
+
+def views(state: State, pool_id: str, node_id: str, now: float) -> list[CostView]:
+    """What a node did, or, without its id, all of a pool, or, without that one's, of all pools."""
+    if node_id:
+        bills = node_bills(state.node(pool_id, node_id), now)
+    elif pool_id:
+        bills = pool_bills(state.pool(pool_id), now)
+    else:
+        bills = account_bills(state, now)
+    return [
+        CostView(
+            vm_size=size,
+            is_dedicated=dedicated,
+            machines=bill.machines,
+            task_hours=bill.seconds["tasks"] / 3600,
+            preparation_hours=bill.seconds["preparation"] / 3600,
+            release_hours=bill.seconds["release"] / 3600,
+            start_task_hours=bill.seconds["starttask"] / 3600,
+            idle_hours=bill.seconds["idle"] / 3600,
+            boot_hours=bill.seconds["boot"] / 3600,
+            down_hours=bill.seconds["down"] / 3600,
+            price_per_hour=price_per_hour(size, dedicated=dedicated),
+        )
+        for (size, dedicated), bill in bills.items()
+    ]

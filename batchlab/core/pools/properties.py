@@ -1,0 +1,44 @@
+"""What can be changed about a pool that is there; its nodes take it up when they next start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchlab.core.account import references
+from batchlab.core.messages import inputs
+from batchlab.core.model import StartTask
+from batchlab.core.model.common import check_display_name
+from batchlab.core.model.users import check_known
+from batchlab.core.pools.pools import refuse_deleting
+from batchlab.core.state.records import PoolRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def update_pool(state: State, request: inputs.UpdatePool) -> None:
+    """Change what is given; nodes take it up when they next start."""
+    pool = state.pool(request.pool_id)
+    refuse_deleting(pool)
+    given = msgspec.structs.asdict(request)
+    _change(state, pool, {name: value for name, value in given.items() if value is not None})
+
+
+def replace_properties(state: State, request: inputs.ReplacePoolProperties) -> None:
+    """Change what can be changed, or take it away."""
+    pool = state.pool(request.pool_id)
+    refuse_deleting(pool)
+    _change(state, pool, msgspec.structs.asdict(request))
+
+
+def _change(state: State, pool: PoolRecord, given: dict[str, Any]) -> None:
+    del given["pool_id"]
+    packages = given.get("application_package_references")
+    references.check(state, packages, given.get("certificate_references"), "Pool.update")
+    check_display_name(given.get("display_name"), "Pool.update")
+    start_task: StartTask | None = given.get("start_task")
+    if start_task and start_task.user_identity:
+        check_known(start_task.user_identity, pool.spec.user_accounts, "StartTask")
+    pool.spec = msgspec.structs.replace(pool.spec, **given)

@@ -1,0 +1,40 @@
+"""What an account holds beside pools and jobs: applications with their packages, certificates."""
+
+from __future__ import annotations
+
+from batchlab.core.state import phases
+from batchlab.core.state.records import Record
+
+
+class ApplicationRecord(Record, eq=False, kw_only=True):
+    """One application, its packages by version, and the one that is meant without a version."""
+
+    key: str
+    id: str
+    display_name: str | None
+    allow_updates: bool
+    packages: dict[str, PackageRecord] = {}
+    default: PackageRecord | None = None
+
+
+class PackageRecord(Record, eq=False, kw_only=True):
+    """One version of an application."""
+
+    application: ApplicationRecord
+    version: str
+    location: str
+    digest: str
+    content_length: int
+    activated: float
+
+
+class CertificateRecord(Record, eq=False, kw_only=True):
+    """One certificate, as far as it is public."""
+
+    thumbprint: str
+    thumbprint_algorithm: str
+    certificate_format: str
+    public_data: str
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None

@@ -1,0 +1,349 @@
+"""The states of things, each with exactly the data that belongs to it, and which may follow which.
+
+A phase is frozen: "the exit code of a running task" cannot be written down. `state` is Azure's
+wire string. Only `Core.move` assigns a phase, checks the table, and tells the watchers.
+
+Tasks::
+
+    active ─assigned─► preparing ─prepared─► running ─► completed ─reactivate─► active
+       ▲                   │                    │
+       └──── requeue, retry, node lost ─────────┘        any ─terminate─► completed
+
+Nodes::
+
+    creating ► starting ► waitingforstarttask ► idle ⇄ running        any ► leavingpool ► gone
+                       │                     └► starttaskfailed       any ► unknown ► starting
+                       └(no start task to wait for)► idle             unknown ► unusable
+    any spot node ─evicted► preempted ► creating
+    idle|running|… ─reboot► rebooting ► starting          idle|running ─disabled► offline ► idle
+
+Jobs::
+
+    active ► disabling ► disabled ► enabling ► active
+    any of these ─terminate► terminating ► completed      any ─delete► deleting ► gone
+
+Pools are ``active`` or ``deleting``, and beside that ``steady``, ``resizing`` or ``stopping``.
+A start, preparation or release task (a *node task*) is pending, running, or done.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from batchlab.core.model import Deallocation, DisableTasks
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import DeleteCertificateError, FailureInfo
+
+
+class Phase(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Base of all phases; `since` is when it began, in seconds since 1970.
+
+    Without `gc`, as phases are made of plain values: Python need not look for cycles in them.
+    """
+
+    state: ClassVar[str]
+    since: float
+
+
+# -- tasks --------------------------------------------------------------------------------------
+
+
+class TaskActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class TaskPreparing(Phase, frozen=True, eq=False):
+    """Assigned; holds its slots on the node while the job's preparation runs there."""
+
+    state = "preparing"
+    node_id: str
+
+
+class TaskRunning(Phase, frozen=True, eq=False):
+    state = "running"
+    run_id: RunId
+
+
+class TaskCompleted(Phase, frozen=True, eq=False):
+    """`started` and `exit_code` are None when no run of it was ever launched."""
+
+    state = "completed"
+    exit_code: int | None
+    failure: FailureInfo | None
+
+
+# -- nodes --------------------------------------------------------------------------------------
+
+
+class NodeCreating(Phase, frozen=True, eq=False):
+    state = "creating"
+
+
+class NodeStarting(Phase, frozen=True, eq=False):
+    state = "starting"
+
+
+class NodeWaitingForStartTask(Phase, frozen=True, eq=False):
+    state = "waitingforstarttask"
+
+
+class NodeStartTaskFailed(Phase, frozen=True, eq=False):
+    state = "starttaskfailed"
+
+
+class NodeIdle(Phase, frozen=True, eq=False):
+    state = "idle"
+
+
+class NodeRunning(Phase, frozen=True, eq=False):
+    state = "running"
+
+
+class NodeRebooting(Phase, frozen=True, eq=False):
+    state = "rebooting"
+
+
+class NodeReimaging(Phase, frozen=True, eq=False):
+    state = "reimaging"
+
+
+class NodeUnknown(Phase, frozen=True, eq=False):
+    """Contact was lost; the driver has been told to bring it back."""
+
+    state = "unknown"
+
+
+class NodeUnusable(Phase, frozen=True, eq=False):
+    """The driver could not bring it back."""
+
+    state = "unusable"
+    code: str
+    message: str
+
+
+class NodePreempted(Phase, frozen=True, eq=False):
+    """A spot node that was taken away; it is asked for again later."""
+
+    state = "preempted"
+
+
+class NodeOffline(Phase, frozen=True, eq=False):
+    state = "offline"
+
+
+class NodeLeavingPool(Phase, frozen=True, eq=False):
+    """`stopping`: told to stop; before that, it drains."""
+
+    state = "leavingpool"
+    stopping: bool
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """What a node is emptied for (`leave`, `reboot`, `reimage`, `disable`), and how."""
+
+    purpose: str
+    option: Deallocation
+
+
+# -- jobs ---------------------------------------------------------------------------------------
+
+
+class JobActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class JobDisabling(Phase, frozen=True, eq=False):
+    state = "disabling"
+    disable_tasks: DisableTasks
+
+
+class JobDisabled(Phase, frozen=True, eq=False):
+    state = "disabled"
+
+
+class JobEnabling(Phase, frozen=True, eq=False):
+    state = "enabling"
+
+
+class JobTerminating(Phase, frozen=True, eq=False):
+    state = "terminating"
+    reason: str
+
+
+class JobCompleted(Phase, frozen=True, eq=False):
+    state = "completed"
+    reason: str
+
+
+class JobDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
+# -- job schedules ------------------------------------------------------------------------------
+
+
+class ScheduleActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class ScheduleDisabled(Phase, frozen=True, eq=False):
+    state = "disabled"
+
+
+class ScheduleTerminating(Phase, frozen=True, eq=False):
+    state = "terminating"
+
+
+class ScheduleCompleted(Phase, frozen=True, eq=False):
+    state = "completed"
+
+
+class ScheduleDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
+# -- pools --------------------------------------------------------------------------------------
+
+
+class PoolActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class PoolDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
+class Steady(Phase, frozen=True, eq=False):
+    state = "steady"
+
+
+class Resizing(Phase, frozen=True, eq=False):
+    state = "resizing"
+    option: Deallocation
+
+
+class Stopping(Phase, frozen=True, eq=False):
+    state = "stopping"
+
+
+# -- certificates -------------------------------------------------------------------------------
+
+
+class CertificateActive(Phase, frozen=True, eq=False):
+    state = "active"
+
+
+class CertificateDeleting(Phase, frozen=True, eq=False):
+    state = "deleting"
+
+
+class CertificateDeleteFailed(Phase, frozen=True, eq=False):
+    state = "deletefailed"
+    error: DeleteCertificateError
+
+
+# -- node tasks --------------------------------------------------------------------------------
+
+
+class NodeTaskPending(Phase, frozen=True, eq=False):
+    """To be run (again) when its node is up; the status list shows it as running."""
+
+    state = "running"
+
+
+class NodeTaskRunning(Phase, frozen=True, eq=False):
+    state = "running"
+    run_id: RunId
+
+
+class NodeTaskDone(Phase, frozen=True, eq=False):
+    """`boot` and `image` say which life of the node it belongs to."""
+
+    state = "completed"
+    started: float
+    exit_code: int | None
+    failure: FailureInfo | None
+    boot: int
+    image: int
+
+
+MOVES: dict[str, dict[str, frozenset[str]]] = {
+    "task": {
+        "active": frozenset({"preparing", "running", "completed"}),
+        "preparing": frozenset({"active", "running", "completed"}),
+        "running": frozenset({"active", "completed"}),
+        "completed": frozenset({"active"}),
+    },
+    "node": {
+        "creating": frozenset({"starting", "leavingpool", "preempted"}),
+        "starting": frozenset(
+            {
+                "waitingforstarttask",
+                "idle",
+                "offline",
+                "unknown",
+                "unusable",
+                "leavingpool",
+                "preempted",
+            }
+        ),
+        "waitingforstarttask": frozenset(
+            {"idle", "offline", "starttaskfailed", "unknown", "leavingpool", "preempted"}
+        ),
+        "starttaskfailed": frozenset(
+            {"rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
+        ),
+        "idle": frozenset(
+            {"running", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
+        ),
+        "running": frozenset(
+            {"idle", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
+        ),
+        "offline": frozenset(
+            {"idle", "running", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
+        ),
+        "rebooting": frozenset(
+            {"starting", "reimaging", "unknown", "unusable", "leavingpool", "preempted"}
+        ),
+        "reimaging": frozenset(
+            {"starting", "rebooting", "unknown", "unusable", "leavingpool", "preempted"}
+        ),
+        "preempted": frozenset({"creating", "leavingpool"}),
+        "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool", "preempted"}),
+        "unusable": frozenset({"rebooting", "reimaging", "leavingpool", "preempted"}),
+        "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
+    },
+    "job": {
+        "active": frozenset({"disabling", "terminating", "deleting"}),
+        "disabling": frozenset({"disabling", "disabled", "enabling", "terminating", "deleting"}),
+        "disabled": frozenset({"enabling", "terminating", "deleting"}),
+        "enabling": frozenset({"active"}),
+        "terminating": frozenset({"completed", "deleting"}),
+        "completed": frozenset({"deleting"}),
+        "deleting": frozenset(),
+    },
+    "job schedule": {
+        "active": frozenset({"disabled", "terminating", "completed", "deleting"}),
+        "disabled": frozenset({"active", "terminating", "deleting"}),
+        "terminating": frozenset({"completed", "deleting"}),
+        "completed": frozenset({"deleting"}),
+        "deleting": frozenset(),
+    },
+    "certificate": {
+        "active": frozenset({"deleting"}),
+        "deleting": frozenset({"deletefailed"}),
+        "deletefailed": frozenset({"active", "deleting"}),
+    },
+    "pool": {
+        "active": frozenset({"deleting"}),
+        "deleting": frozenset(),
+    },
+    "allocation": {
+        "steady": frozenset({"resizing"}),
+        "resizing": frozenset({"steady", "stopping", "resizing"}),
+        "stopping": frozenset({"steady", "resizing"}),
+    },
+}
+"""For each kind of thing: from which state to which. A pair that is missing is a fault."""

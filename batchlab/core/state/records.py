@@ -1,0 +1,398 @@
+"""What the core remembers: one mutable record per thing, changed only by the core's handlers.
+
+Records point at each other (a task at its job, a run at its node); users never see one. Every
+collection is a dict or a list, so that the same inputs give the same order on any machine.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from datetime import timedelta
+from typing import TypeAlias
+
+import msgspec
+
+from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
+from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.outputs import NodeNetwork, RunKind
+from batchlab.core.model import (
+    RETENTION,
+    CertificateReference,
+    JobScheduleSpec,
+    JobSpec,
+    PoolSpec,
+    StartTask,
+    TaskConstraints,
+    TaskSpec,
+)
+from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo, NodeUsage, ResizeError, TaskCounts
+from batchlab.core.state import phases
+
+NodeTaskPhase: TypeAlias = phases.NodeTaskPending | phases.NodeTaskRunning | phases.NodeTaskDone
+TaskPhase: TypeAlias = (
+    phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
+)
+
+_UP = ("idle", "running", "offline", "waitingforstarttask", "starttaskfailed")
+
+
+class Record(msgspec.Struct, eq=False, kw_only=True):
+    """Base of records: compared by identity."""
+
+
+class RevisedRecord(Record, eq=False, kw_only=True):
+    """A record that users change: how often they did, and when they last did; see `revisions`."""
+
+    revision: int = 0
+    revised: float | None = None
+
+
+class NodeTaskRecord(Record, eq=False, kw_only=True):
+    """A start, preparation or release task on one node."""
+
+    phase: NodeTaskPhase
+    retry_count: int = 0
+    last_retry: float | None = None
+
+
+class FootprintRecord(Record, eq=False, kw_only=True):
+    """What one job leaves on one node: its preparation, the tasks waiting for it, its release.
+
+    Stays with the job, for the status list, when the node has left.
+    """
+
+    job: JobRecord
+    node: NodeRecord
+    preparation: NodeTaskRecord
+    release: NodeTaskRecord | None = None
+    waiting: dict[str, TaskRecord] = {}
+
+
+class SpanRecord(Record, eq=False, kw_only=True):
+    """A range of numbers that tasks wait for."""
+
+    start: int
+    end: int
+    waiting: list[TaskRecord] = []
+
+
+class DependenciesRecord(Record, eq=False, kw_only=True):
+    """Who waits for whom in one job: by id, by range; and what is satisfied.
+
+    `below` has every number that is satisfied, with a lower one: on the way down from there is the
+    next that is missing. `looking` has, by the highest number that they miss, heaps of the ranges
+    that are not satisfied, the highest start first.
+    """
+
+    satisfied: dict[str, None] = {}
+    by_id: dict[str, list[TaskRecord]] = {}
+    below: dict[int, int] = {}
+    spans: dict[tuple[int, int], SpanRecord] = {}
+    looking: dict[int, list[tuple[int, int, SpanRecord]]] = {}
+
+
+class RunRecord(Record, eq=False, kw_only=True):
+    """One run under way on a node. `ending` says what to do when it is over: ``terminate``,
+    ``requeue`` or ``delete``; empty while nobody has asked for its end."""
+
+    id: RunId
+    kind: RunKind
+    node: NodeRecord
+    job: JobRecord | None
+    task: TaskRecord | None
+    started: float
+    ending: str = ""
+    subtask: SubtaskRecord | None = None
+
+
+class SubtaskRecord(Record, eq=False, kw_only=True):
+    """What a multi-instance task does on one node; `run` is None before and after it runs there.
+
+    `coordinated`: its coordination command has returned 0.
+    """
+
+    number: int
+    node: NodeRecord
+    phase: TaskPhase
+    previous: str | None = None
+    previous_since: float | None = None
+    started: float | None = None
+    run: RunRecord | None = None
+    coordinated: bool = False
+
+
+class InstancesRecord(Record, eq=False, kw_only=True):
+    """What a multi-instance task has beyond other tasks.
+
+    `subtasks` are those of the present or last attempt, the primary's first. `verdict` is the
+    report of the run whose end decided about the attempt, `culprit` its subtask; `lost`: a node
+    was lost instead. `ending` is what somebody has asked for meanwhile, `begun` whether the
+    application command was started. Until `gather_until` it may hold free nodes.
+    """
+
+    count: int
+    subtasks: list[SubtaskRecord] = []
+    verdict: RunExited | None = None
+    culprit: int = 0
+    lost: bool = False
+    ending: str = ""
+    begun: bool = False
+    gather_until: float | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the application may still be started."""
+        return not (self.begun or self.ending or self.lost or self.verdict)
+
+    @property
+    def live(self) -> list[RunRecord]:
+        """The runs that are under way."""
+        return [subtask.run for subtask in self.subtasks if subtask.run is not None]
+
+
+class TaskRecord(RevisedRecord, eq=False, kw_only=True):
+    """One task.
+
+    `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
+    the dependencies that are missing. `instances` is what a multi-instance task has beside, None
+    for any other.
+    """
+
+    number: int
+    spec: TaskSpec
+    job: JobRecord
+    created: float
+    phase: TaskPhase
+    constraints: TaskConstraints
+    previous: str | None = None
+    previous_since: float | None = None
+    node: NodeRecord | None = None
+    started: float | None = None
+    retry_count: int = 0
+    last_retry: float | None = None
+    requeue_count: int = 0
+    last_requeue: float | None = None
+    recoveries: int = 0
+    unmet: int = 0
+    slots: int = 1
+    instances: InstancesRecord | None = None
+
+    @property
+    def retention(self) -> timedelta:
+        """How long the task's directory is kept."""
+        value = self.constraints.retention_time
+        return RETENTION if value is None else value
+
+    @property
+    def retries(self) -> int:
+        """How many retries the task may have; -1 is without limit."""
+        own = self.constraints.max_task_retry_count
+        return self.job.spec.constraints.max_task_retry_count if own is None else own
+
+    @property
+    def directory(self) -> str:
+        """The task's directory, relative to a node's root; subtasks have theirs inside."""
+        return f"{self.job.directory}/{self.spec.id}"
+
+    @property
+    def root(self) -> str:
+        """Where its own command runs: its directory, or that of the primary."""
+        return self.directory if self.instances is None else f"{self.directory}/0"
+
+    @property
+    def nodes(self) -> list[NodeRecord]:
+        """The nodes where it runs or ran last, the primary's first."""
+        if self.instances is not None:
+            return [subtask.node for subtask in self.instances.subtasks]
+        return [] if self.node is None else [self.node]
+
+
+class JobRecord(RevisedRecord, eq=False, kw_only=True):
+    """One job.
+
+    `queue` holds the active tasks by the slots they need, multi-instance tasks by minus the nodes
+    they need, oldest first; an entry counts only while the task is still in the very phase it was
+    queued with. `runs` are all runs of the job, `nodes` the nodes that may hold files of it,
+    `added` is how many tasks it was ever given. `action` is what the end of a task has in store
+    for the job: ``disable``, or the reason of its termination.
+    """
+
+    key: str
+    spec: JobSpec
+    number: int
+    created: float
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None
+    ended: float | None = None
+    pool_id: str = ""
+    schedule: ScheduleRecord | None = None
+    manager: TaskRecord | None = None
+    scheduling_error: FailureInfo | None = None
+    tasks: dict[str, TaskRecord] = {}
+    added: int = 0
+    queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
+    active: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    runs: dict[RunId, RunRecord] = {}
+    footprints: dict[str, FootprintRecord] = {}
+    refused_by: dict[str, NodeRecord] = {}
+    nodes: dict[str, NodeRecord] = {}
+    dependencies: DependenciesRecord = msgspec.field(default_factory=DependenciesRecord)
+    action: str = ""
+
+    @property
+    def directory(self) -> str:
+        """The job's directory, relative to a node's root."""
+        name, _, number = self.spec.id.partition(":")
+        return f"workitems/{name}/{number or 'job-1'}"
+
+    @property
+    def counts(self) -> TaskCounts:
+        """Tasks by state."""
+        return TaskCounts(
+            active=self.active,
+            running=self.running,
+            completed=self.succeeded + self.failed,
+            succeeded=self.succeeded,
+            failed=self.failed,
+        )
+
+    def count(self, phase: TaskPhase, by: int) -> None:
+        """Count a task that comes into a phase, or leaves it."""
+        state = phase.state
+        if state == "active":
+            self.active += by
+        elif state != "completed":
+            self.running += by
+        elif phase.failure is None:  # type: ignore[union-attr]
+            self.succeeded += by
+        else:
+            self.failed += by
+
+
+class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
+    """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
+    that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share."""
+
+    key: str
+    spec: JobScheduleSpec
+    created: float
+    phase: phases.Phase
+    previous: str | None = None
+    previous_since: float | None = None
+    ended: float | None = None
+    due: float | None
+    count: int = 0
+    recent: str | None = None
+    job: JobRecord | None = None
+    jobs: dict[str, JobRecord] = {}
+    pool_id: str = ""
+
+
+DOING = ("tasks", "preparation", "release", "starttask", "idle", "boot", "down")
+"""What a node does at any moment that is paid for; see `costs`."""
+
+
+class BillRecord(Record, eq=False, kw_only=True):
+    """What nodes of one size and kind did: machines that were had, seconds by activity."""
+
+    machines: int = 0
+    seconds: dict[str, float] = msgspec.field(default_factory=lambda: dict.fromkeys(DOING, 0.0))
+
+
+class NodeRecord(Record, eq=False, kw_only=True):
+    """One node.
+
+    `network` is set in pools whose nodes communicate. `free` are the slots that no task holds;
+    `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
+    `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
+    up again. `activity` is what it does since `since`, `bill` what it did until then (see
+    `costs`), `node_task_count` how many of its runs are not tasks. `usage` was measured last;
+    `unsampled` while no sample of the pool has it in yet.
+    """
+
+    id: str
+    pool: PoolRecord
+    phase: phases.Phase
+    free: int
+    bucket: int = -1
+    dedicated: bool = True
+    boot: int = 1
+    image: int = 0
+    scheduling: str = "enabled"
+    drain: phases.Drain | None = None
+    ip_address: str | None = None
+    network: NodeNetwork | None = None
+    allocated: float | None = None
+    booted: float | None = None
+    start_task: StartTask | None = None
+    start: NodeTaskRecord | None = None
+    certificate_references: tuple[CertificateReference, ...] = ()
+    runs: dict[RunId, RunRecord] = {}
+    node_task_count: int = 0
+    activity: str = ""
+    since: float = 0.0
+    bill: BillRecord | None = None
+    footprints: dict[str, FootprintRecord] = {}
+    retained_until: float = 0.0
+    trash: list[str] = []
+    tasks_run: int = 0
+    tasks_succeeded: int = 0
+    usage: NodeUsage | None = None
+    unsampled: bool = False
+
+    @property
+    def up(self) -> bool:
+        """Whether its agent is there, and stays for now, to be told things."""
+        phase = self.phase
+        if phase.state in _UP:
+            return True
+        return isinstance(phase, phases.NodeLeavingPool) and not phase.stopping
+
+
+class AutoScaleRecord(Record, eq=False, kw_only=True):
+    """What a pool follows: the formula, its samples by variable, its past evaluations."""
+
+    formula: Formula
+    interval: timedelta
+    enabled: float
+    samples: dict[str, SampleHistory]
+    runs: list[AutoScaleRun]
+
+
+class PoolRecord(RevisedRecord, eq=False, kw_only=True):
+    """One pool.
+
+    `number` is part of its nodes' ids, and not that of an earlier pool of the same id: a late
+    report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
+    slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
+    by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
+    for, `held` those where tasks are being preempted, with the job they make room for. For the
+    multi-instance task `gatherer` free nodes are held. `bills` are what its dedicated nodes
+    (True) and its spot nodes did.
+    """
+
+    key: str
+    number: int
+    spec: PoolSpec
+    created: float
+    phase: phases.Phase
+    allocation: phases.Phase
+    target: int
+    target_spot: int
+    resize_number: int = 0
+    resize_errors: list[ResizeError] = []
+    nodes: dict[str, NodeRecord] = {}
+    auto_scale: AutoScaleRecord | None = None
+    creating: dict[str, NodeRecord] = {}
+    leaving: dict[str, NodeRecord] = {}
+    node_count: int = 0
+    buckets: list[OrderedDict[str, NodeRecord]] = []
+    ready: dict[int, OrderedDict[str, JobRecord]] = {}
+    held: dict[str, JobRecord] = {}
+    gatherer: TaskRecord | None = None
+    bills: dict[bool, BillRecord] = {}

@@ -1,0 +1,1 @@
+"""Tasks: dependencies, runs, exits, several nodes at once."""

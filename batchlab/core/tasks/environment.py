@@ -1,0 +1,168 @@
+"""Which environment variables a run sees, and who wins when two say the same.
+
+Three layers, the later over the earlier: what the node's own process has (``PATH`` and its like),
+what the user set (the task's settings over the job's), and what the service sets. System names
+cannot be overridden: a user's ``AZ_BATCH_JOB_ID`` is dropped, also where the service itself sets
+none, and so is all that begins like the name of an application package. Which system name a run
+has depends on its kind: a start task belongs to no job, and a preparation does not see its own
+directory under the name that its tasks know it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from batchlab.core.messages.outputs import Coordination, PackageToInstall, StartRun
+
+__all__ = ["ADDRESS", "SERVICE", "NodeFacts", "environment"]
+
+SERVICE = "BATCHLAB_SERVICE"
+"""How a task reaches the service it runs in; it has no counterpart in Azure."""
+ADDRESS = "BATCHLAB_NODE_IP_ADDRESS"
+"""Where a task of a communicating pool may listen; in Azure that is the node's network card."""
+
+RESERVED_DISK_BYTES = "1000000000"
+
+_JOB_NAMES = ("JOB_ID", "TASK_ID", "JOB_PREP_DIR", "JOB_PREP_WORKING_DIR")
+_NODE_NAMES = (
+    "ACCOUNT_NAME", "ACCOUNT_URL", "POOL_ID", "NODE_ID", "NODE_IS_DEDICATED", "NODE_ROOT_DIR",
+    "NODE_SHARED_DIR", "NODE_STARTUP_DIR", "NODE_MOUNTS_DIR", "TASK_DIR", "TASK_WORKING_DIR",
+    "TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES", "CERTIFICATES_DIR",
+)  # fmt: skip
+_INSTANCES_NAMES = ("HOST_LIST", "NODE_LIST", "IS_CURRENT_NODE_MASTER", "MASTER_NODE",
+                    "TASK_SHARED_DIR")  # fmt: skip
+_OLD_NAMES = ("ACCOUNT_NAME", "WORKITEM_NAME", "JOB_NAME", "TASK_NAME", "POOL_NAME", "TVM_NAME",
+              "TVM_ROOT_DIR", "PORTRANGE_LOW", "PORTRANGE_HIGH")  # fmt: skip
+SYSTEM_NAMES = frozenset(
+    [f"AZ_BATCH_{name}" for name in _NODE_NAMES + _JOB_NAMES + _INSTANCES_NAMES]
+    + [f"WATASK_{name}" for name in _OLD_NAMES]
+    + ["CCP_NODES", ADDRESS, SERVICE]
+)
+
+
+PACKAGE_PREFIX = "AZ_BATCH_APP_PACKAGE_"
+
+
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment of a run needs to know of its node.
+
+    Parameters
+    ----------
+    account_name, account_url, node_id : str
+    root_directory : str
+        The node's root, as an absolute path.
+    is_dedicated : bool, default True
+        False for a Spot node.
+    packages : tuple of PackageToInstall
+        The application packages of its pool.
+    service : str, default ""
+        How a task reaches the service; empty where it cannot.
+    """
+
+    account_name: str
+    account_url: str
+    node_id: str
+    root_directory: str
+    is_dedicated: bool = True
+    packages: tuple[PackageToInstall, ...] = ()
+    service: str = ""
+
+
+def environment(
+    run: StartRun, node: NodeFacts, inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """All environment variables of a run.
+
+    Parameters
+    ----------
+    run : StartRun
+        What is to run; its `environment` holds the user's settings.
+    node : NodeFacts
+    inherited : mapping, optional
+        The environment of the node's own process.
+    """
+    values = dict(inherited or {})
+    values.update(run.environment)
+    for name in values.keys() & SYSTEM_NAMES:
+        del values[name]
+    for name in run.environment:
+        if name.startswith(PACKAGE_PREFIX):
+            del values[name]
+    root, pool_id = node.root_directory, run.pool_id
+    directory = f"{root}/{run.directory}"
+    values |= {
+        "AZ_BATCH_ACCOUNT_NAME": node.account_name,
+        "AZ_BATCH_ACCOUNT_URL": node.account_url,
+        "AZ_BATCH_POOL_ID": pool_id,
+        "AZ_BATCH_NODE_ID": node.node_id,
+        "AZ_BATCH_NODE_IS_DEDICATED": "true" if node.is_dedicated else "false",
+        "AZ_BATCH_NODE_ROOT_DIR": root,
+        "AZ_BATCH_NODE_SHARED_DIR": f"{root}/shared",
+        "AZ_BATCH_NODE_STARTUP_DIR": f"{root}/startup",
+        "AZ_BATCH_NODE_MOUNTS_DIR": f"{root}/fsmounts",
+        "AZ_BATCH_TASK_DIR": directory,
+        "AZ_BATCH_TASK_WORKING_DIR": f"{directory}/wd",
+        "AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES": RESERVED_DISK_BYTES,
+        "AZ_BATCH_CERTIFICATES_DIR": f"{directory}/certs",
+        "WATASK_ACCOUNT_NAME": node.account_name,
+        "WATASK_POOL_NAME": pool_id,
+        "WATASK_TVM_NAME": node.node_id,
+        "WATASK_TVM_ROOT_DIR": root,
+    }
+    if node.service:
+        values[SERVICE] = node.service
+    if run.kind != "starttask":
+        values |= _of_job(run, root)
+    if node.packages or run.application_packages:
+        for package in (*node.packages, *run.application_packages):
+            values |= _of_package(package, root)
+    if run.network is not None:
+        values |= {
+            "WATASK_PORTRANGE_LOW": str(run.network.low_port),
+            "WATASK_PORTRANGE_HIGH": str(run.network.high_port),
+            ADDRESS: run.network.ip_address,
+        }
+    if run.coordination is not None:
+        values |= _of_instances(run.coordination, root)
+    return values
+
+
+def _of_package(package: PackageToInstall, root: str) -> dict[str, str]:
+    """The folder of a package, by the name as it is written and by the one in lower case."""
+    name = package.application_id
+    if not package.by_default:
+        name = f"{name}_{package.version}"
+    for char in ".-#":
+        name = name.replace(char, "_")
+    path = f"{root}/{package.directory}"
+    return {f"{PACKAGE_PREFIX}{name}": path, f"{PACKAGE_PREFIX}{name.lower()}": path}
+
+
+def _of_job(run: StartRun, root: str) -> dict[str, str]:
+    job_id, task_id = run.run_id.job_id, run.run_id.task_id
+    values = {
+        "AZ_BATCH_JOB_ID": job_id,
+        "AZ_BATCH_TASK_ID": task_id,
+        "WATASK_WORKITEM_NAME": job_id.partition(":")[0],
+        "WATASK_JOB_NAME": job_id,
+        "WATASK_TASK_NAME": task_id,
+    }
+    if run.preparation_directory is not None and run.kind != "jobpreparation":
+        preparation = f"{root}/{run.preparation_directory}"
+        values["AZ_BATCH_JOB_PREP_DIR"] = preparation
+        values["AZ_BATCH_JOB_PREP_WORKING_DIR"] = f"{preparation}/wd"
+    return values
+
+
+def _of_instances(coordination: Coordination, root: str) -> dict[str, str]:
+    hosts, cores = coordination.hosts, coordination.cores
+    return {
+        "AZ_BATCH_HOST_LIST": ",".join(hosts),
+        "AZ_BATCH_NODE_LIST": ";".join(hosts),
+        "AZ_BATCH_IS_CURRENT_NODE_MASTER": "false" if coordination.subtask else "true",
+        "AZ_BATCH_MASTER_NODE": f"{hosts[0]}:{coordination.port}",
+        "AZ_BATCH_TASK_SHARED_DIR": f"{root}/{coordination.directory}",
+        "CCP_NODES": " ".join([str(len(hosts)), *(f"{host} {cores}" for host in hosts)]),
+    }

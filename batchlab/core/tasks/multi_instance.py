@@ -1,0 +1,335 @@
+"""Multi-instance tasks: one task on several nodes at once.
+
+Such a task takes all its nodes in one moment, when so many are free, or none. It waits on them,
+``preparing``, until its job is prepared on the last; then one run starts on each, all together.
+A run begins with the coordination command. When this has returned 0 on every node, the primary
+(subtask 0) starts the application in its own run, and the end of that is the end of the task.
+
+The first run to end, save because it was told to, decides: the primary's however it ended, any
+other's when it failed. So does the loss of a node. The others are told to end then, and the task
+stays ``running`` until the last of them is gone; only then is it judged, as one, as if it had had
+a single run: completed, retried, requeued or deleted.
+
+So that a task of many nodes ever finds them free where small tasks come and go, it may hold free
+nodes against tasks that do not go before it: for `GATHER_S` from when its turn came, if the pool
+has nodes enough that take tasks. After that it lets others pass until enough are free at once.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import (
+    CancelRun,
+    Coordination,
+    StartApplication,
+    StartRun,
+    SubtaskChanged,
+)
+from batchlab.core.model import vm_cores
+from batchlab.core.model.ids import fold
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.placement import placement
+from batchlab.core.state import phases
+from batchlab.core.state.records import (
+    FootprintRecord,
+    InstancesRecord,
+    NodeRecord,
+    PoolRecord,
+    SubtaskRecord,
+    TaskPhase,
+    TaskRecord,
+)
+from batchlab.core.tasks import orders, tasks
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+GATHER_S = 900.0
+"""How long free nodes may be held for a task, in seconds of lab time."""
+
+
+# -- from queue to nodes ------------------------------------------------------------------------
+
+
+def fits(pool: PoolRecord, task: TaskRecord) -> bool:
+    """Whether a multi-instance task can run in a pool at all, were there nodes enough."""
+    spec = pool.spec
+    single = spec.task_slots_per_node == task.spec.required_slots == 1
+    return spec.enable_inter_node_communication and single
+
+
+def pick(state: State, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
+    """The node of the primary, if there is a node for every subtask; else maybe hold the free."""
+    group = task.instances
+    if group is None or not fits(pool, task):
+        return None
+    nodes = room(pool, task, group)
+    if len(nodes) == group.count:
+        return nodes[0]
+    if pool.gatherer is None and may_gather(state, pool, task, group):
+        pool.gatherer = task
+    return None
+
+
+def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[NodeRecord]:
+    """Free nodes that a task may have, no more than it needs, first the one it would like."""
+    job, hint = task.job, task.spec.affinity_info
+    free = (
+        node
+        for node in pool.buckets[1].values()
+        if node_tasks.accepts(job, node) and placement.open_to(job, node)
+    )
+    if hint is None:
+        return list(islice(free, group.count))
+    near = hint.node_id
+    return sorted(free, key=lambda node: node.id != near)[: group.count]
+
+
+def may_gather(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> bool:
+    """Whether free nodes may be held for a task now; its time runs from the first time on."""
+    usable = sum(
+        node.bucket >= 0 and node_tasks.accepts(task.job, node) for node in pool.nodes.values()
+    )
+    if usable < group.count:
+        return False
+    if group.gather_until is None:
+        group.gather_until = state.now + GATHER_S
+        state.deadlines.at(group.gather_until, _time_over, state, pool)
+    return state.now < group.gather_until
+
+
+def _time_over(state: State, pool: PoolRecord) -> None:
+    if state.pools.get(pool.key) is pool:
+        state.touch_pool(pool)
+
+
+def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
+    """Take a slot on as many nodes as there are subtasks, and run them once all are prepared."""
+    job, pool = task.job, state.pools[fold(task.job.pool_id)]
+    nodes = room(pool, task, group)
+    _leave_former(state, task, group, nodes)
+    group.subtasks = [
+        SubtaskRecord(number=number, node=node, phase=phases.TaskPreparing(state.now, node.id))
+        for number, node in enumerate(nodes)
+    ]
+    group.verdict, group.lost, group.ending, group.begun = None, False, "", False
+    group.gather_until = pool.gatherer = None
+    task.node = nodes[0]
+    for node in nodes:
+        job.nodes[node.id] = node
+        node.free -= task.slots
+        if not isinstance(node.phase, phases.NodeRunning):
+            state.move_node(node, phases.NodeRunning(state.now))
+        placement.sort_node(state, node)
+    footprints = [node_tasks.prepare(state, job, node) for node in nodes]
+    waiting = [footprint for footprint in footprints if footprint is not None]
+    if all(node_tasks.prepared(footprint) for footprint in waiting):
+        _start(state, task, group)
+    else:
+        for footprint in waiting:
+            footprint.waiting[fold(task.spec.id)] = task
+        for subtask in group.subtasks:
+            _tell(state, task, subtask)
+        state.move_task(task, phases.TaskPreparing(state.now, nodes[0].id))
+
+
+def _leave_former(
+    state: State, task: TaskRecord, group: InstancesRecord, nodes: list[NodeRecord]
+) -> None:
+    """Delete what an earlier attempt left, save where the same subtask runs again."""
+    for subtask in group.subtasks if task.started is not None else ():
+        if nodes[subtask.number] is not subtask.node:
+            state.delete_files(subtask.node, task.directory)
+
+
+def node_prepared(
+    state: State, task: TaskRecord, group: InstancesRecord, footprint: FootprintRecord
+) -> None:
+    """The job is prepared on one of the nodes: start if it was the last, else wait on."""
+    footprints = task.job.footprints
+    own = [footprints[subtask.node.id] for subtask in group.subtasks]
+    if all(node_tasks.prepared(each) for each in own):
+        for each in own:
+            each.waiting.pop(fold(task.spec.id), None)
+        _start(state, task, group)
+    else:
+        footprint.waiting[fold(task.spec.id)] = task
+
+
+def withdraw(state: State, task: TaskRecord, group: InstancesRecord) -> None:
+    """Give up all nodes of a task that waits for preparations."""
+    for subtask in group.subtasks:
+        node = subtask.node
+        task.job.footprints[node.id].waiting.pop(fold(task.spec.id), None)
+        _move(state, task, subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
+        tasks.vacate(state, node, task)
+        state.touch_node(node)
+
+
+# -- from nodes to end --------------------------------------------------------------------------
+
+
+def _start(state: State, task: TaskRecord, group: InstancesRecord) -> None:
+    """Run all subtasks."""
+    task.started = state.now
+    for subtask in group.subtasks:
+        run = state.new_run("task", subtask.node, task.job, task.spec.id, task)
+        run.subtask, subtask.run, subtask.started = subtask, run, state.now
+        state.command(_order(orders.of_task(state, task, run), task, group, subtask))
+        _move(state, task, subtask, phases.TaskRunning(state.now, run.id))
+    primary = group.live[0]
+    state.move_task(task, phases.TaskRunning(state.now, primary.id))
+
+
+def _order(
+    order: StartRun, task: TaskRecord, group: InstancesRecord, subtask: SubtaskRecord
+) -> StartRun:
+    """The run of a subtask: files and time limit of the task are the primary's only."""
+    settings, nodes = task.spec.multi_instance_settings, task.nodes
+    assert settings is not None
+    coordination = Coordination(
+        command_line=settings.coordination_command_line,
+        subtask=subtask.number,
+        directory=order.directory,
+        hosts=tuple(node.ip_address or "" for node in nodes),
+        cores=vm_cores(nodes[0].pool.spec.vm_size),
+        port=nodes[0].network.low_port if nodes[0].network else 0,
+        resource_files=settings.common_resource_files,
+    )
+    primary = subtask.number == 0
+    return msgspec.structs.replace(
+        order,
+        directory=f"{order.directory}/{subtask.number}",
+        resource_files=order.resource_files if primary else (),
+        output_files=order.output_files if primary else (),
+        time_limit_s=order.time_limit_s if primary else None,
+        coordination=coordination,
+    )
+
+
+def run_coordinated(state: State, report: inputs.RunCoordinated) -> None:
+    """The coordination command of a subtask has returned 0."""
+    run = state.runs.get(report.run_id)
+    if run is None or run.task is None or run.subtask is None or run.subtask.coordinated:
+        state.dropped += 1
+        return
+    run.subtask.coordinated = True
+    _go_on(state, run.task)
+
+
+def run_exited(
+    state: State, subtask: SubtaskRecord, task: TaskRecord, report: inputs.RunExited,
+    failure: FailureInfo | None,
+) -> None:  # fmt: skip
+    """The run of a subtask has ended: the first that was not told to may decide."""
+    group, exit_code = task.instances, report.exit_code
+    assert group is not None
+    if not report.cancelled and group.verdict is None and not group.lost:
+        if subtask.number == 0 or failure is not None:
+            group.verdict, group.culprit = report, subtask.number
+        subtask.coordinated = True
+    if subtask.coordinated and report.cancelled and subtask.number:
+        exit_code, failure = 0, None  # its command was done
+    _ended(state, task, subtask, exit_code, failure)
+    _go_on(state, task)
+
+
+def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
+    """The node of a subtask is gone: all others end, save where the end is decided already."""
+    group = task.instances
+    assert group is not None
+    group.lost = group.lost or group.verdict is None
+    _ended(state, task, subtask, None, node_tasks.ENDED)
+    _go_on(state, task)
+
+
+def end(state: State, task: TaskRecord, group: InstancesRecord, ending: str) -> None:
+    """Have a task end, as `tasks.end` says: off the nodes, or, once it runs, all its runs."""
+    if isinstance(task.phase, phases.TaskRunning):
+        group.ending = tasks.stronger(ending, group.ending)
+        _end_runs(state, group)
+    elif isinstance(task.phase, phases.TaskPreparing):
+        withdraw(state, task, group)
+    pool = state.pools.get(fold(task.job.pool_id))
+    if pool is not None and pool.gatherer is task:
+        state.touch_pool(pool)
+
+
+def _go_on(state: State, task: TaskRecord) -> None:
+    """Do what is next: the application, the end of the others, or the judgement of the whole."""
+    group = task.instances
+    assert group is not None
+    if group.verdict is not None or group.lost:
+        _end_runs(state, group)
+    live = group.live
+    if not live:
+        _judge(state, task, group)
+    elif group.undecided and all(subtask.coordinated for subtask in group.subtasks):
+        group.begun = True
+        state.command(StartApplication(run_id=live[0].id))
+
+
+def _end_runs(state: State, group: InstancesRecord) -> None:
+    for run in group.live:
+        if not run.ending:
+            state.command(CancelRun(run_id=run.id))
+        run.ending = tasks.stronger(group.ending or "terminate", run.ending)
+
+
+def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:
+    report = group.verdict
+    if report is not None:
+        tasks.judge(state, task, group.ending, report, _failure(group, report))
+    elif group.lost:
+        tasks.recover(state, task, group.ending)
+    else:
+        primary = group.subtasks[0].phase
+        code = primary.exit_code if isinstance(primary, phases.TaskCompleted) else None
+        run_id = task.phase.run_id  # type: ignore[union-attr]
+        report = inputs.RunExited(run_id=run_id, exit_code=code, cancelled=True)
+        tasks.judge(state, task, group.ending, report, node_tasks.ENDED)
+
+
+def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | None:
+    """Why the whole failed, with the subtask that did."""
+    failure = node_tasks.failure_of(report)
+    if failure is None or not group.culprit:
+        return failure
+    node = group.subtasks[group.culprit].node
+    details = {**failure.details, "SubtaskId": str(group.culprit), "NodeId": node.id}
+    return msgspec.structs.replace(failure, details=details)
+
+
+def _ended(
+    state: State,
+    task: TaskRecord,
+    subtask: SubtaskRecord,
+    exit_code: int | None,
+    failure: FailureInfo | None,
+) -> None:
+    subtask.run = None
+    _move(state, task, subtask, phases.TaskCompleted(state.now, exit_code, failure))
+
+
+def _move(state: State, task: TaskRecord, subtask: SubtaskRecord, phase: TaskPhase) -> None:
+    subtask.previous, subtask.previous_since = subtask.phase.state, subtask.phase.since
+    subtask.phase = phase
+    _tell(state, task, subtask)
+
+
+def _tell(state: State, task: TaskRecord, subtask: SubtaskRecord) -> None:
+    """Tell the watchers of a subtask that is not the primary."""
+    if subtask.number:
+        failure = getattr(subtask.phase, "failure", None)
+        state.tell(
+            SubtaskChanged(at=state.now, reason=failure.code if failure else "",
+                           job_id=task.job.spec.id, task_id=task.spec.id,
+                           subtask_id=subtask.number, node_id=subtask.node.id,
+                           state=subtask.phase.state)
+        )  # fmt: skip

@@ -1,0 +1,41 @@
+"""What a node is told about a run of a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchlab.core.account import applications, users
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.state.records import RunRecord, TaskRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+__all__ = ["of_task"]
+
+
+def of_task(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
+    """The command that starts a run of a task."""
+    job, spec, node = task.job, task.spec, run.node
+    limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
+    order = StartRun(
+        run_id=run.id,
+        kind="task",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory=task.directory,
+        environment={**job.spec.common_environment_settings, **spec.environment_settings},
+        resource_files=spec.resource_files,
+        output_files=spec.output_files,
+        time_limit_s=limit.total_seconds() if limit else None,
+        preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
+        network=node.network,
+    )
+    if spec.application_package_references:
+        packages = applications.wanted(state, spec.application_package_references)
+        order = msgspec.structs.replace(order, application_packages=packages)
+    if spec.user_identity:
+        return users.run_as(order, node.pool, spec.user_identity)
+    return order

@@ -1,0 +1,84 @@
+"""A cluster that a lab starts for itself: a scheduler and the lab, in a thread of this process.
+
+Nodes are added by the host that lives in it. It listens in this process only, or, for nodes in
+processes of their own, on loopback only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+from typing import Any
+
+import dask
+from distributed.core import ConnectionPool
+from distributed.utils import LoopRunner
+
+from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.process_settings import FORKING, SILENCE
+from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+
+__all__ = ["OwnCluster"]
+
+CLOSE_S = 60.0
+
+
+class OwnCluster:
+    """A scheduler of ours, in a thread of this process, with the lab in it."""
+
+    def __init__(self, config: HostConfig) -> None:
+        self._config = config
+        with contextlib.ExitStack() as settings:
+            settings.enter_context(SILENCE)
+            if config.nodes == "processes":
+                settings.enter_context(FORKING)
+            self._settings = settings.pop_all()
+        make_runner: Any = LoopRunner  # untyped
+        self._runner = make_runner(asynchronous=False)
+        self._runner.start()
+        self.loop = self._runner.loop
+        self.host = BatchHost(config)
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self.loop.asyncio_loop).result()
+        except BaseException:
+            self.close()
+            raise
+
+    async def _start(self) -> None:
+        where: dict[str, Any] = {"protocol": "inproc://"}
+        if self._config.nodes == "processes":
+            where = {"host": "tcp://127.0.0.1", "port": 0}
+        with dask.config.set(QUIET):
+            self._scheduler = QuietScheduler(dashboard=False, **where)
+        await self._scheduler
+        self._pool = ConnectionPool()
+        await self._pool.start()
+        self.rpc = self._pool(self._scheduler.address)
+        await self._scheduler.register_scheduler_plugin(
+            self.host, name=self.host.name, idempotent=True
+        )
+
+    def close(self) -> None:
+        """End the lab and the cluster; what does not end in time is left to the watchdog.
+
+        The first interrupt only ends the wait when the end has come, the second at once.
+        """
+        ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
+        try:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                try:
+                    ending.result(CLOSE_S)
+                except KeyboardInterrupt:
+                    ending.result(CLOSE_S)
+                    raise
+        finally:
+            self._runner.stop()
+            self._settings.close()
+
+    async def _end(self) -> None:
+        await self.host.end()
+        if hasattr(self, "_pool"):
+            await self._pool.close()
+            await self._scheduler.close(reason="the lab is closed")

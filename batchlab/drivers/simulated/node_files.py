@@ -1,0 +1,107 @@
+"""Files of simulated nodes: the `NodeFiles` port over their disks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from batchlab.core.messages.questions import Location
+from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
+from batchlab.errors import Conflict, Forbidden, NotFound, invalid
+
+__all__ = ["SimulatedFiles"]
+
+
+class SimulatedFiles:
+    """Lists, reads and deletes what simulated runs have left on their nodes.
+
+    Parameters
+    ----------
+    disk_of : callable
+        Gives the disk of a node by the node's id, None while the node is not up.
+    """
+
+    def __init__(self, disk_of: Callable[[str], Disk | None]) -> None:
+        self._disk_of = disk_of
+
+    def list(
+        self, location: Location, path: str = "", *, recursive: bool = False
+    ) -> list[FileEntry]:
+        """Entries of a directory, sorted by name; names are relative to the location."""
+        disk, full, name = self._open(location, path)
+        folder = _find(disk, full, name, "PathNotFound")
+        if not isinstance(folder, Folder):
+            raise NotFound("PathNotFound", f"{name} is a file, not a directory")
+        entries = disk.walk(full) if recursive else folder.items()
+        before = f"{name}/" if name else ""
+        return sorted(
+            (_entry(before + below, found) for below, found in entries),
+            key=lambda entry: entry.name,
+        )
+
+    def stat(self, location: Location, path: str) -> FileEntry:
+        """One file or directory."""
+        disk, full, name = self._open(location, path)
+        return _entry(name, _find(disk, full, name))
+
+    def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
+        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        if length < 0:
+            raise invalid("length", length, "must be 0 or more", owner="read")
+        disk, full, name = self._open(location, path)
+        found = _find(disk, full, name)
+        if isinstance(found, Folder):
+            raise Forbidden("IOError", f"{path!r} is not a regular file")
+        first = max(0, len(found.data) + start) if start < 0 else start
+        return bytes(found.data[first : first + min(length, MAX_READ)])
+
+    def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` a directory."""
+        disk, full, name = self._open(location, path)
+        if not name:
+            raise invalid("path", path, "the directory itself cannot be deleted", owner="delete")
+        if isinstance(_find(disk, full, name), Folder) and not recursive:
+            raise invalid(
+                "path", path, "is a directory; give recursive=True to delete it", owner="delete"
+            )
+        disk.remove(full, recursive=True)
+
+    def _open(self, location: Location, path: str) -> tuple[Disk, str, str]:
+        """The disk, the absolute path there, and the path relative to the location."""
+        name = _inside(path)
+        disk = self._disk_of(location.node_id)
+        if disk is None:
+            raise Conflict("NodeNotReady", f"node {location.node_id!r} is not up")
+        base = f"{ROOT}/{location.directory}".rstrip("/")
+        return disk, f"{base}/{name}" if name else base, name
+
+
+def _inside(path: str) -> str:
+    """The path without detours; refuses one that could lead outside."""
+    names = [name for name in path.split("/") if name not in {"", "."}]
+    if path.startswith("/") or "\0" in path or ".." in names:
+        reason = "must be relative to the directory, without '..'"
+        raise invalid("path", path, reason, owner="files")
+    return "/".join(names)
+
+
+def _find(disk: Disk, full: str, name: str, code: str = "FileNotFound") -> File | Folder:
+    try:
+        return disk.find(full)
+    except OSError:
+        raise NotFound(
+            code, f"there is no file or directory {name!r}", {"FilePath": name}
+        ) from None
+
+
+def _entry(name: str, found: File | Folder) -> FileEntry:
+    if isinstance(found, Folder):
+        return FileEntry(name=name, is_directory=True)
+    return FileEntry(
+        name=name,
+        is_directory=False,
+        content_length=len(found.data),
+        last_modified=datetime.fromtimestamp(found.modified, UTC),
+        file_mode=f"0o100{found.mode:03o}",
+    )

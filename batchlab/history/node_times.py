@@ -1,0 +1,130 @@
+"""What nodes did with their time, and what that would have cost, as the core keeps it for pools.
+
+The core keeps sums for pools that are there; this follows each node through the story, and so
+knows when, and what was before a pool was deleted. At every moment a node does one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from batchlab.core.model import price_per_hour
+from batchlab.history.schema import NODE_STATES
+from batchlab.history.series import Steps
+from batchlab.history.subject import Story
+
+__all__ = ["ACTIVITIES", "NodeTimes"]
+
+ACTIVITIES = {
+    "tasks": "tasks",
+    "preparation": "preparation",
+    "release": "release",
+    "starttask": "start task",
+    "idle": "idle",
+    "boot": "boot",
+    "down": "down",
+}
+"""What a node may do, with the words for it."""
+
+_KIND = {"task": "tasks", "subtask": "tasks", "waiting": "held", "jobpreparation": "preparation",
+         "jobrelease": "release"}  # fmt: skip
+_BY_STATE = {
+    "waitingforstarttask": "starttask", "starttaskfailed": "down", "unknown": "down",
+    "unusable": "down", "starting": "boot", "rebooting": "boot", "reimaging": "boot",
+}  # fmt: skip
+_UNPAID = ("", "creating", "preempted", "deleted")
+
+
+class NodeTimes:
+    """What the nodes of a story did.
+
+    Attributes
+    ----------
+    steps : Steps
+        How many nodes did what.
+    hours : dict
+        By pool number and activity.
+    costs : dict
+        The same in US dollars; sizes without a known price are in `unpriced`.
+    machines : dict
+        By pool number: how many machines were had.
+    unpriced : list of str
+    """
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self.steps = Steps()
+        self.hours: dict[tuple[int, str], float] = {}
+        self.costs: dict[tuple[int, str], float] = {}
+        self.machines: dict[int, int] = {}
+        self.unpriced: list[str] = []
+        events: dict[int, list[tuple[float, str, int]]] = {node: [] for node in story.nodes}
+        moves = story.tables.columns["moves"]
+        for at, node, state in zip(moves["at"], moves["node"], moves["state"], strict=True):
+            if node in events:
+                events[node].append((at, NODE_STATES[state], 0))
+        for run in story.all_runs:
+            if run.node in events and run.kind in _KIND and run.end > run.start:
+                events[run.node] += ((run.start, _KIND[run.kind], 1),
+                                     (run.end, _KIND[run.kind], -1))  # fmt: skip
+        for node, of_node in events.items():
+            self._follow(node, of_node)
+
+    def price(self, node: int) -> float | None:
+        """What an hour of a node costs, in US dollars."""
+        tables = self._story.tables
+        size = tables.vm_sizes[self._story.pool_of(node)]
+        return price_per_hour(size, dedicated=bool(tables.columns["nodes"]["dedicated"][node]))
+
+    def _follow(self, node: int, events: list[tuple[float, str, int]]) -> None:
+        story, pool = self._story, self._story.pool_of(node)
+        price = self.price(node)
+        if price is None and story.tables.vm_sizes[pool] not in self.unpriced:
+            self.unpriced.append(story.tables.vm_sizes[pool])
+        doing, since = "", 0.0
+        for at, now_doing in _activities(events):
+            if now_doing == doing:
+                continue
+            if doing:
+                self._enter(pool, doing, since, at, price)
+            else:
+                self.machines[pool] = self.machines.get(pool, 0) + 1
+            doing, since = now_doing, at
+        if doing:
+            self._enter(pool, doing, since, story.end, price)
+
+    def _enter(self, pool: int, doing: str, begin: float, end: float, price: float | None) -> None:
+        begin, end = max(begin, self._story.begin), min(end, self._story.end)
+        if end <= begin:
+            return
+        self.steps.span(doing, begin, end)
+        key, hours = (pool, doing), (end - begin) / 3600
+        self.hours[key] = self.hours.get(key, 0.0) + hours
+        self.costs[key] = self.costs.get(key, 0.0) + hours * (price or 0.0)
+
+
+def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, str]]:
+    """What a node does from which time on."""
+    state, has_machine = "", False
+    runs = {"tasks": 0, "held": 0, "preparation": 0, "release": 0}
+    events.sort(key=lambda event: event[0])
+    for at, together in groupby(events, key=lambda event: event[0]):
+        for _, name, by in together:
+            if by:
+                runs[name] += by
+            else:
+                state = name
+        has_machine = state not in _UNPAID and (has_machine or state == "starting")
+        yield at, _activity(state, runs) if has_machine else ""
+
+
+def _activity(state: str, runs: dict[str, int]) -> str:
+    if state in _BY_STATE:
+        return _BY_STATE[state]
+    for name in ("tasks", "preparation", "release"):
+        if runs[name]:
+            return name
+    if runs["held"]:
+        return "tasks"
+    return "boot" if state == "leavingpool" else "idle"

@@ -1,0 +1,400 @@
+"""The story of a lab as tables that only grow: what every display is drawn from.
+
+Changes come in, rows go out. A row is never changed once it is written, so whoever has the first n
+rows of a table needs only the rest, and any moment of the past can be found again: that is how a
+display in a browser keeps up, and how it goes back in time by itself.
+
+A task keeps its lanes, one for each slot, from when it is assigned; while it waits for the job's
+preparation that is a run of the kind ``waiting``. So does a ``subtask`` of a multi-instance task,
+on each node but the primary's. Start, preparation and release tasks hold no slot and have no lane.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from batchlab.core.messages.outputs import (
+    Change,
+    JobChanged,
+    NodeChanged,
+    NodeTaskChanged,
+    PoolChanged,
+    SubtaskChanged,
+    TaskChanged,
+)
+from batchlab.history.schema import (
+    ALLOCATIONS,
+    COLUMNS,
+    JOB_STATES,
+    KINDS,
+    NO_LANE,
+    NODE_STATES,
+    NOTHING,
+    POOL_STATES,
+)
+
+__all__ = ["Column", "Tables"]
+
+_UP = frozenset({"idle", "running", "offline", "waitingforstarttask", "starttaskfailed",
+                 "leavingpool"})  # fmt: skip
+_REASONS = {"retry": 2, "requeued": 3, "node lost": 4, "preempted": 3}
+_NODE_STATE = {state: number for number, state in enumerate(NODE_STATES)}
+_KIND = {kind: number for number, kind in enumerate(KINDS)}
+_TASK, _WAITING, _START = _KIND["task"], _KIND["waiting"], _KIND["starttask"]
+_SUBTASK = _KIND["subtask"]
+_ACTIVE, _SUCCEEDED, _FAILED = -1, -2, -3  # in place of a run
+_COUNT = {_ACTIVE: 0, _SUCCEEDED: 2, _FAILED: 3}
+
+Column: TypeAlias = "array[Any]"
+
+
+class _Job:
+    """What must be known of a job to go on: its counts, and its tasks.
+
+    For each task: the run it is in, or its state; how many runs it has had; and, of those that
+    wait for others, the row that says so.
+    """
+
+    __slots__ = ("attempts", "counts", "dirty", "holds", "number", "tasks")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.counts = [0, 0, 0, 0]  # active, running, succeeded, failed
+        self.tasks: dict[str, int] = {}
+        self.attempts: dict[str, int] = {}
+        self.holds: dict[str, int] = {}
+        self.dirty = False
+
+
+class Tables:
+    """Append-only tables of one lab. Not to be used by two threads at once.
+
+    Attributes
+    ----------
+    pool_ids, job_ids, node_ids : list of str
+        By number.
+    labels : list of str
+        The task id of each run.
+    held : list of str
+        The task id of each hold.
+    reasons : list of str
+        Why runs ended, by number; the first is empty.
+    vm_sizes : list of str
+        Of each pool, by number.
+    now : float
+        The lab's clock when the last changes came, in seconds since 1970 (UTC).
+    over : bool
+        Whether nothing more will ever come.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, dict[str, Column]] = {
+            table: {name: array(code) for name, code in columns.items()}
+            for table, columns in COLUMNS.items()
+        }
+        self.pool_ids: list[str] = []
+        self.job_ids: list[str] = []
+        self.node_ids: list[str] = []
+        self.labels: list[str] = []
+        self.held: list[str] = []
+        self.reasons: list[str] = [""]
+        self.vm_sizes: list[str] = []
+        self.now = 0.0
+        self.over = False
+        self._pools: dict[str, int] = {}
+        self._nodes: dict[str, int] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._why: dict[str, int] = {"": 0}
+        self._states: list[int] = []
+        self._lanes: list[int] = []  # for each node: a bit for each lane in use
+        self._hooks: dict[tuple[int, int, str], int] = {}  # (kind, node, job) -> run under way
+        self._subtasks: dict[tuple[str, str, int], int] = {}  # the run that each is in
+        self._dirty: list[_Job] = []
+        self._take = {
+            TaskChanged: self._task, SubtaskChanged: self._subtask, NodeChanged: self._node,
+            NodeTaskChanged: self._hook, JobChanged: self._job_changed,
+            PoolChanged: self._pool_changed,
+        }  # fmt: skip
+
+    def __len__(self) -> int:
+        return sum(self.length(table) for table in self.columns)
+
+    def length(self, table: str) -> int:
+        """How many rows a table has."""
+        return len(next(iter(self.columns[table].values())))
+
+    def take(self, changes: Sequence[Change], now: float) -> None:
+        """Add what some changes tell."""
+        take, at = self._take, self.now
+        for change in changes:
+            if change.at != at:
+                self._count(at)
+                at = change.at
+            do: Any = take.get(type(change))
+            if do is not None:
+                do(change)
+        self._count(at)
+        self.now = max(now, at)
+
+    # -- tasks --------------------------------------------------------------------------------
+
+    def _task(self, change: TaskChanged) -> None:
+        job = self._jobs.get(change.job_id) or self._job(change.job_id)
+        counts, tasks, name, state = job.counts, job.tasks, change.task_id, change.state
+        if not job.dirty:
+            job.dirty = True
+            self._dirty.append(job)
+        if change.blocked or job.holds:
+            self._hold(job, change)
+        old = tasks.get(name)
+        if old is not None:
+            counts[1 if old >= 0 else _COUNT[old]] -= 1
+        if state in ("running", "preparing"):
+            counts[1] += 1
+            tasks[name] = self._run(job, change, -1 if old is None else old)
+            return
+        if old is not None and old >= 0:
+            self._leave(change, old)
+        if state == "completed":
+            good = not change.reason
+            counts[2 if good else 3] += 1
+            tasks[name] = _SUCCEEDED if good else _FAILED
+        elif state == "active":
+            counts[0] += 1
+            tasks[name] = _ACTIVE
+        else:
+            tasks.pop(name, None)
+            job.attempts.pop(name, None)
+
+    def _hold(self, job: _Job, change: TaskChanged) -> None:
+        """A task begins to wait for others, or, having done so, no longer does."""
+        holds, name = self.columns["holds"], change.task_id
+        if change.blocked and name not in job.holds:
+            job.holds[name] = len(self.held)
+            self.held.append(name)
+            holds["at"].append(change.at)
+            holds["job"].append(job.number)
+        elif not change.blocked and name in job.holds:
+            self._free(job.holds.pop(name), change.at)
+
+    def _free(self, hold: int, at: float) -> None:
+        frees = self.columns["frees"]
+        frees["at"].append(at)
+        frees["hold"].append(hold)
+
+    def _run(self, job: _Job, change: TaskChanged, old: int) -> int:
+        """A task has been given lanes, or, having them, begins to run."""
+        node = self._nodes.get(change.node_id)
+        if node is None:
+            node = self._new_node(change.node_id, NOTHING, True)
+        runs = self.columns["runs"]
+        if old >= 0:
+            lane = runs["lane"][old]
+            self._end(old, change.at, 0, 0)
+        else:
+            lane = _free_lane(self._lanes[node], change.slots)
+            self._lanes[node] |= ((1 << change.slots) - 1) << lane
+        kind, attempt = _WAITING, job.attempts.get(change.task_id, 0)
+        if change.state == "running":
+            kind = _TASK
+            job.attempts[change.task_id] = attempt + 1
+        return self._begin(kind, change.at, node, job.number, change.task_id, lane, change.slots,
+                           attempt)  # fmt: skip
+
+    def _leave(self, change: TaskChanged, run: int) -> None:
+        """A task is off its node: how that came about."""
+        reason, outcome = change.reason, 0
+        if change.state == "active":
+            outcome = _REASONS.get(reason, 3)
+        elif change.state != "completed" or reason == "TaskEnded":
+            outcome = 5
+        elif reason:
+            outcome = 1
+        self._vacate(run, change.at, outcome, self._reason(reason))
+
+    def _vacate(self, run: int, at: float, outcome: int, why: int) -> None:
+        """A task gives its lanes back."""
+        runs = self.columns["runs"]
+        self._lanes[runs["node"][run]] &= ~(((1 << runs["slots"][run]) - 1) << runs["lane"][run])
+        self._end(run, at, outcome, why)
+
+    def _subtask(self, change: SubtaskChanged) -> None:
+        """On a node beside the primary's: a lane, as the task itself has one on its own."""
+        job = self._jobs.get(change.job_id) or self._job(change.job_id)
+        key = (change.job_id, change.task_id, change.subtask_id)
+        old = self._subtasks.pop(key, -1)
+        if old >= 0:
+            waited = self.columns["runs"]["kind"][old] == _WAITING
+            outcome = 5 if change.reason == "TaskEnded" else 1 if change.reason else 0
+            outcome = 3 if waited and change.state == "completed" else outcome
+            self._vacate(old, change.at, outcome, self._reason(change.reason))
+        if change.state == "completed":
+            return
+        node = self._nodes.get(change.node_id)
+        if node is None:
+            node = self._new_node(change.node_id, NOTHING, True)
+        lane = _free_lane(self._lanes[node], 1)
+        self._lanes[node] |= 1 << lane
+        kind = _WAITING if change.state == "preparing" else _SUBTASK
+        attempt = job.attempts.get(change.task_id, 0)
+        self._subtasks[key] = self._begin(kind, change.at, node, job.number, change.task_id, lane,
+                                          1, attempt)  # fmt: skip
+
+    # -- nodes and hooks ----------------------------------------------------------------------
+
+    def _node(self, change: NodeChanged) -> None:
+        node = self._nodes.get(change.node_id)
+        if node is None:
+            pool = self._pool(change.pool_id)
+            node = self._new_node(change.node_id, pool, change.dedicated)
+        state = _NODE_STATE.get(change.state, _NODE_STATE["unknown"])
+        if state != self._states[node]:
+            self._states[node] = state
+            moves = self.columns["moves"]
+            moves["at"].append(change.at)
+            moves["node"].append(node)
+            moves["state"].append(state)
+        if self._hooks and change.state not in _UP:
+            run = self._hooks.pop((_START, node, ""), None)
+            if run is not None:
+                self._end(run, change.at, 4, self._reason(change.reason))
+
+    def _new_node(self, name: str, pool: int, dedicated: bool) -> int:
+        self._nodes[name] = number = len(self.node_ids)
+        self.node_ids.append(name)
+        self._lanes.append(0)
+        self._states.append(-1)
+        nodes = self.columns["nodes"]
+        nodes["pool"].append(pool)
+        nodes["dedicated"].append(dedicated)
+        return number
+
+    def _hook(self, change: NodeTaskChanged) -> None:
+        node = self._nodes.get(change.node_id)
+        if node is None:
+            node = self._new_node(change.node_id, NOTHING, True)
+        kind = _KIND[change.kind]
+        key = (kind, node, change.job_id)
+        run, attempt = self._hooks.pop(key, None), 0
+        if change.state == "running":
+            if run is not None:  # it failed, and is tried again
+                attempt = self.columns["runs"]["attempt"][run] + 1
+                self._end(run, change.at, 2, 0)
+            job = self._job(change.job_id).number if change.job_id else NOTHING
+            self._hooks[key] = self._begin(kind, change.at, node, job, "", NO_LANE, 0, attempt)
+        elif run is not None:
+            outcome = 1 if change.reason else 0
+            if change.state == "pending":
+                outcome = 4
+            elif change.reason == "TaskEnded":
+                outcome = 5
+            self._end(run, change.at, outcome, self._reason(change.reason))
+
+    # -- jobs and pools -----------------------------------------------------------------------
+
+    def _job_changed(self, change: JobChanged) -> None:
+        job = self._jobs.get(change.job_id) or self._job(change.job_id)
+        turns = self.columns["turns"]
+        turns["at"].append(change.at)
+        turns["job"].append(job.number)
+        turns["pool"].append(self._pool(change.pool_id) if change.pool_id else NOTHING)
+        turns["state"].append(JOB_STATES.index(change.state))
+        if change.state == "deleted":
+            for run in job.tasks.values():
+                if run >= 0:
+                    self._vacate(run, change.at, 5, 0)
+            for hold in job.holds.values():
+                self._free(hold, change.at)
+            job.holds.clear()
+            job.counts[:] = 0, 0, 0, 0
+            job.tasks.clear()
+            job.attempts.clear()
+            if not job.dirty:
+                job.dirty = True
+                self._dirty.append(job)
+
+    def _pool_changed(self, change: PoolChanged) -> None:
+        pool = self._pool(change.pool_id)
+        self.vm_sizes[pool] = change.vm_size
+        sizes = self.columns["sizes"]
+        sizes["at"].append(change.at)
+        sizes["pool"].append(pool)
+        sizes["target"].append(change.target_dedicated_nodes)
+        sizes["spot"].append(change.target_low_priority_nodes)
+        sizes["slots"].append(change.task_slots_per_node)
+        sizes["state"].append(POOL_STATES.index(change.state))
+        sizes["allocation"].append(ALLOCATIONS.index(change.allocation_state))
+
+    def _pool(self, name: str) -> int:
+        number = self._pools.get(name)
+        if number is None:
+            self._pools[name] = number = len(self.pool_ids)
+            self.pool_ids.append(name)
+            self.vm_sizes.append("")
+        return number
+
+    def _job(self, name: str) -> _Job:
+        job = self._jobs.get(name)
+        if job is None:
+            self._jobs[name] = job = _Job(len(self.job_ids))
+            self.job_ids.append(name)
+        return job
+
+    # -- rows ---------------------------------------------------------------------------------
+
+    def _begin(
+        self, kind: int, at: float, node: int, job: int, label: str, lane: int, slots: int,
+        attempt: int,
+    ) -> int:  # fmt: skip
+        runs = self.columns["runs"]
+        runs["start"].append(at)
+        runs["node"].append(node)
+        runs["job"].append(job)
+        runs["lane"].append(lane)
+        runs["slots"].append(slots)
+        runs["attempt"].append(min(attempt, 0xFFFF))
+        runs["kind"].append(kind)
+        self.labels.append(label)
+        return len(self.labels) - 1
+
+    def _end(self, run: int, at: float, outcome: int, why: int) -> None:
+        ends = self.columns["ends"]
+        ends["at"].append(at)
+        ends["run"].append(run)
+        ends["why"].append(why)
+        ends["outcome"].append(outcome)
+
+    def _reason(self, text: str) -> int:
+        number = self._why.get(text)
+        if number is None:
+            if len(self.reasons) >= 0xFFFF:
+                return 0
+            self._why[text] = number = len(self.reasons)
+            self.reasons.append(text)
+        return number
+
+    def _count(self, at: float) -> None:
+        """Write down the counts of the jobs whose tasks have changed, once for each time."""
+        if not self._dirty:
+            return
+        counts = self.columns["counts"]
+        for job in self._dirty:
+            job.dirty = False
+            active, running, succeeded, failed = job.counts
+            counts["at"].append(at)
+            counts["job"].append(job.number)
+            counts["active"].append(active)
+            counts["running"].append(running)
+            counts["succeeded"].append(succeeded)
+            counts["failed"].append(failed)
+        self._dirty.clear()
+
+
+def _free_lane(used: int, slots: int) -> int:
+    """The lowest lanes that are free and side by side; where none are, beyond those in use."""
+    want, lane = (1 << slots) - 1, 0
+    while used >> lane & want:
+        lane += 1
+    return lane
