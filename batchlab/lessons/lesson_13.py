@@ -1,4 +1,4 @@
-"""Checks of lesson 13: the SDK of Azure Batch, and what the cloud would take."""
+"""Checks of lesson 13: the SDK of Azure Batch, and what the cloud would accept."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ FRAMES = 100
 FRAME = timedelta(minutes=6)
 DEADLINE = timedelta(hours=2)
 FEWEST = 6
-"""Two hours without four minutes are nineteen frames for a node: five nodes are too few."""
+"""In two hours less four minutes a node renders nineteen frames: five nodes are too few."""
 
 
-@exercise("13-1", "A pool that Azure would take", Endpoint, Pool)
+@exercise("13-1", "A pool that Azure would accept", Endpoint, Pool)
 def _cloudy(endpoint: Endpoint, pool: Pool) -> str | Missing:
     client = endpoint.client()
     found = client.get_pool(pool.id)
     if not pool.vm_size.startswith("standard_"):
         return Missing(
             f"Azure has no size {pool.vm_size!r}.",
-            "lab.vm_sizes lists sizes. Those whose names have one word are of 2015.",
-            "A size of today begins with STANDARD_.",
+            "lab.vm_sizes lists sizes. Those with one-word names are from 2015.",
+            "Current sizes begin with STANDARD_.",
         )
     configuration = found.virtual_machine_configuration
     if configuration is None:
         return Missing(
-            "Azure would not know which system to put on the nodes.",
-            "How did the first pool of this lesson say it?",
-            "BatchPoolCreateOptions takes a virtual_machine_configuration; only the client can "
-            "give it, a handle of the lab has no use for one.",
+            "Azure would not know which operating system to put on the nodes.",
+            "How did the first pool of this lesson set it?",
+            "BatchPoolCreateOptions takes a virtual_machine_configuration. You can set it only "
+            "with the client, not with lab.create_pool.",
         )
     known = list(client.list_supported_images())
     if not any(_name(image) == _name(configuration) for image in known):
         return Missing(
             "there is no such image.",
-            "publisher, offer and sku have to be those of one entry of list_supported_images().",
-            "An entry has an image_reference; it can be given as it is.",
+            "publisher, offer and sku must be those of one entry of list_supported_images().",
+            "An entry has an image_reference that you can pass as it is.",
         )
     if not any(_both(image) == _both(configuration) for image in known):
         return Missing(
             f"the node agent {configuration.node_agent_sku_id!r} does not run on this image.",
             "Image and node agent belong together.",
-            "The entry of list_supported_images() that has the image has its "
-            "node_agent_sku_id, too.",
+            "The entry of list_supported_images() that has the image also has its "
+            "node_agent_sku_id.",
         )
     if "debian" not in str(configuration.image_reference.offer).lower():
         return Missing(
-            "that is another system than Debian.",
-            "Look through list_supported_images() once more.",
-            "The offer of an image says what it is.",
+            "the operating system is not Debian.",
+            "Look through list_supported_images() again.",
+            "The offer of an image names its operating system.",
         )
     if pool.target_dedicated_nodes or pool.target_low_priority_nodes != 2:
         return Missing(
-            f"it wants {pool.target_dedicated_nodes} dedicated and "
+            f"the pool should have {pool.target_dedicated_nodes} dedicated and "
             f"{pool.target_low_priority_nodes} spot nodes.",
-            "Lesson 06 is about spot nodes. Their target has a name of its own.",
-            "target_low_priority_nodes: what is spot today was called low priority once.",
+            "Lesson 06 is about spot nodes. They have their own target.",
+            "Use target_low_priority_nodes: spot nodes were once called low-priority nodes.",
         )
-    return "Azure would take this pool."
+    return "Azure would accept this pool."
 
 
 def _name(image: Any) -> tuple[str, ...]:
@@ -89,27 +89,27 @@ def _survey(job: Job) -> str | Missing:
     if failed:
         return Missing(
             f"{failed} of the tasks have failed.",
-            "The filter above asks for an exit code. Here you want those that are not 0: ne, or "
-            "those with executionInfo/result eq 'failure'.",
-            "client.reactivate_task takes the ids of the job and of the task; then wait until all "
-            "are completed.",
+            "The filter above asks for exit code 0. Here you want the other tasks: use ne, or "
+            "executionInfo/result eq 'failure'.",
+            "client.reactivate_task takes the ids of the job and the task. Then wait until all "
+            "tasks are completed.",
         )
     again = {change.task_id for change in sent_back(job)}
     if not again:
         return Missing(
             "no task has run twice.",
-            "Nothing should be made anew. The tasks that failed are still there.",
-            "Run the cell above again for a job of another name, and reactivate what failed.",
+            "Do not create anything again. The tasks that failed are still there.",
+            "Run the cell above again with another job id, and reactivate the failed tasks.",
         )
     return f"{len(again)} tasks ran again, and all have succeeded."
 
 
-@exercise("13-3", "As few nodes as will do", Pool, Job)
+@exercise("13-3", "As few nodes as possible", Pool, Job)
 def _fewest(pool: Pool, job: Job) -> str | Missing:
     if job.pool_id.lower() != pool.id.lower() or job._connection is not pool._connection:
         return Missing(
             "the job runs on another pool.",
-            "Give both: the pool, and the job that ran on it.",
+            "Pass the pool and the job that ran on it.",
             f"The pool of this job is {job.pool_id!r}.",
         )
     waiting = unfinished(job, least=FRAMES)
@@ -121,39 +121,39 @@ def _fewest(pool: Pool, job: Job) -> str | Missing:
         for view in views
     ):
         return Missing(
-            "a frame takes six minutes, and some took less.",
+            "a frame takes six minutes, but some took less.",
             "How did the rehearsal above know how long a frame takes?",
-            'bl.Workload(rules={"render *": "6m"}), and tasks with the command line '
+            'Use bl.Workload(rules={"render *": "6m"}), and tasks with the command line '
             '"render frame".',
         )
     begin, end = span(job)
     if begin - pool.creation_time.timestamp() < 4 * 60 - 1:
         return Missing(
-            "the nodes came too soon, or were there before.",
-            "In the cloud nodes take their time, and here they should take four minutes.",
-            'bl.SimulatedLab(boot="4m", ...), and a pool of its own for each try.',
+            "the nodes started too soon, or were there already.",
+            "In the cloud nodes take time to start. Here they should take four minutes.",
+            'Use bl.SimulatedLab(boot="4m", ...), and a new pool for each try.',
         )
     count = max(pool.target_dedicated_nodes, len(pool.nodes))
     if pool.task_slots_per_node > 1:
         return Missing(
             "a node of this pool runs more than one frame at a time.",
-            "Say that a frame needs all of a node.",
-            "Leave task_slots_per_node as it is.",
+            "Each frame should have all of a node to itself.",
+            "Leave task_slots_per_node at its default.",
         )
     took = timedelta(seconds=end - pool.creation_time.timestamp())
     if took > DEADLINE:
         return Missing(
             f"with {count} nodes it takes {took.total_seconds() / 60:.0f} minutes.",
-            "How many frames can one node do in the time that is left when it is there?",
-            "(120 - 4) / 6 is nineteen and a bit; and a bit of a frame is none.",
+            "How many frames can one node do in the time that is left after it has started?",
+            "(120 - 4) / 6 is a bit more than nineteen, and only whole frames count.",
         )
     if count > FEWEST:
         return Missing(
-            f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes; fewer would do.",
-            "How many frames can one node do in the time that is left when it is there?",
-            "The job need not be done early, only in time.",
+            f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes; fewer are enough.",
+            "How many frames can one node do in the time that is left after it has started?",
+            "The job does not have to be early, only in time.",
         )
     return (
-        f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes, and with one less it "
+        f"{count} nodes do it in {took.total_seconds() / 60:.0f} minutes; with one node fewer it "
         "would be too late."
     )

@@ -26,8 +26,8 @@ def _safest_pair(job: Job) -> str | Missing:
     if container is None:
         return Missing(
             "there is no container 'pairs'.",
-            "Containers are not made by those who upload to them.",
-            'lab.storage.create_container("pairs").',
+            "Uploading does not create the container. Create it first.",
+            'Call lab.storage.create_container("pairs").',
         )
     return _prices_once(job, views) or _all_succeeded(views) or _safest(container)
 
@@ -36,15 +36,15 @@ def _prices_once(job: Job, views: Sequence[TaskView]) -> Missing | None:
     if job.job_preparation_task is None:
         return Missing(
             "the job has no preparation task.",
-            "The prices are what all tasks need. What they need belongs to the job.",
-            "job_preparation_task=, as in the job evening.",
+            "All tasks need the prices. What all tasks need belongs to the job.",
+            "Set job_preparation_task=, as in the job evening.",
         )
     if any("stocks" in str(file) for view in views for file in view.resource_files):
         return Missing(
             "each task fetches the prices, too.",
-            "They are on the node when the preparation is through.",
-            "A task has only its own book in resource_files; its command names the copy in "
-            "$AZ_BATCH_NODE_SHARED_DIR.",
+            "They are on the node when the preparation has finished.",
+            "A task needs only its own book in resource_files; its command line names the copy of "
+            "the prices in $AZ_BATCH_NODE_SHARED_DIR.",
         )
     return None
 
@@ -57,15 +57,15 @@ def _all_succeeded(views: Sequence[TaskView]) -> Missing | None:
     if failed[0].exit_code is None or (info and info.code.startswith("FileUpload")):
         return Missing(
             f"{len(failed)} tasks failed: {info.code if info else ''}.",
-            "failure_info.details say what was missing.",
+            "failure_info.details says what was missing.",
             "Is each book in the storage, under the name that its task asks for? And is the "
-            "container there that the results go to?",
+            "container for the results there?",
         )
     return Missing(
         f"{len(failed)} tasks failed, {failed[0].id!r} with exit code {failed[0].exit_code}.",
         "What does it say on stderr?",
-        "If a file is not there: the release of another job may have taken the prices away, or "
-        "no preparation has brought them under this name.",
+        "If a file is missing: the release task of another job may have deleted the prices, or "
+        "the preparation saved them under another name.",
     )
 
 
@@ -75,16 +75,15 @@ def _safest(container: Container) -> str | Missing:
     if len(found) < PAIRS:
         return Missing(
             f"the container has the risk of {len(found)} books.",
-            "What the program writes is risk.json. Does each task bring it away, under a name of "
-            "its own?",
-            "output_files=[keep('pairs', f'{name}.json', 'risk.json')].",
+            "The program writes risk.json. Does each task upload it, under a different name?",
+            "Use output_files=[keep('pairs', f'{name}.json', 'risk.json')].",
         )
     best = min(found, key=lambda name: found[name])
     if found[best] < 0:
         return Missing(
-            f"{best} cannot but win: its value at risk is {found[best]:.0%}.",
+            f"{best} can only gain: a value at risk of {found[best]:.0%} cannot be right.",
             "How much money is in that book? Its parts should add up to one.",
-            "Half of it in each share: 0.5 and 0.5. Delete what the try left in the container.",
+            "Put half of it in each share: 0.5 and 0.5. Delete what is left in the container.",
         )
     return f"{len(found)} pairs, and the safest is {best}: {found[best]:.1%} at risk."
 
@@ -101,14 +100,14 @@ def _thrifty(pool: Pool, job: Job) -> str | Missing:
     if job.pool_id.lower() != pool.id.lower():
         return Missing(
             "the job runs on another pool.",
-            "Give both: the pool, and the job that ran on it.",
+            "Pass the pool and the job that ran on it.",
             f"The pool of this job is {job.pool_id!r}.",
         )
     if job.job_preparation_task is None:
         return Missing(
-            "nobody brings the prices.",
-            "The preparation is part of the question.",
-            'job_preparation_task="download prices".',
+            "the job has no preparation task, so the prices are missing.",
+            "The preparation is part of the exercise.",
+            'Set job_preparation_task="download prices".',
         )
     waiting = unfinished(job, least=BOOKS)
     if waiting:
@@ -117,13 +116,13 @@ def _thrifty(pool: Pool, job: Job) -> str | Missing:
         return Missing(
             "some of the tasks failed.",
             "No book may be missing.",
-            "With nodes that go: $NodeDeallocationOption = taskcompletion.",
+            "If nodes are removed while tasks run: $NodeDeallocationOption = taskcompletion.",
         )
     if pool.current_dedicated_nodes or pool.current_low_priority_nodes:
         return Missing(
-            "the pool still has nodes, which cost.",
-            "A formula gives them back, if it is given time; and so do you, with resize.",
-            'tonight.advance("1h").',
+            "the pool still has nodes, which cost money.",
+            "A formula removes them after a while, or you can do it with resize.",
+            'Call tonight.advance("1h").',
         )
     return _time_and_money(pool, job)
 
@@ -135,14 +134,14 @@ def _time_and_money(pool: Pool, job: Job) -> str | Missing:
     if minutes > MINUTES:
         return Missing(
             f"{found}: too late.",
-            "How many nodes are there, and how long do the books wait until they come?",
-            "A formula is asked every 15 minutes, unless auto_scale_evaluation_interval says "
-            "otherwise; 5 minutes is the least. And forty nodes are enough.",
+            "How many nodes are there, and how long do the books wait for them?",
+            "A formula is evaluated every 15 minutes unless auto_scale_evaluation_interval says "
+            "otherwise; the minimum is 5 minutes. And forty nodes are enough.",
         )
     if dollars >= DOLLARS:
         return Missing(
-            f"{found}: too much.",
-            "Are there nodes that wait? And is there a cheaper kind of node?",
-            "Spot nodes cost a fifth. A formula can set $TargetLowPriorityNodes.",
+            f"{found}: too expensive.",
+            "Are there idle nodes? And is there a cheaper kind of node?",
+            "Spot nodes cost a fifth as much. A formula can set $TargetLowPriorityNodes.",
         )
     return f"{found}."

@@ -49,7 +49,7 @@ def test_13_1_with_a_pool_that_azure_would_take_is_right(
 @pytest.mark.parametrize(
     ("more", "hint"),
     [
-        ({"vm_size": "small"}, "are of 2015"),
+        ({"vm_size": "small"}, "are from 2015"),
         ({"virtual_machine_configuration": None}, "How did the first pool"),
         (
             {"virtual_machine_configuration": machine(
@@ -65,8 +65,8 @@ def test_13_1_with_a_pool_that_azure_would_take_is_right(
          "belong together"),
         ({"virtual_machine_configuration": machine(UBUNTU, "batch.node.ubuntu 24.04")},
          "Look through"),
-        ({"target_low_priority_nodes": 0, "target_dedicated_nodes": 2}, "a name of its own"),
-        ({"target_dedicated_nodes": 1}, "a name of its own"),
+        ({"target_low_priority_nodes": 0, "target_dedicated_nodes": 2}, "their own target"),
+        ({"target_dedicated_nodes": 1}, "their own target"),
     ],
 )  # fmt: skip
 def test_13_1_of_a_wrong_answer_gives_its_hint(
@@ -81,8 +81,8 @@ def test_13_1_with_a_pool_of_a_handle_asks_for_the_system(
     lab: bl.SimulatedLab, endpoint: Any
 ) -> None:
     pool = lab.create_pool("cloudy", vm_size="STANDARD_D2S_V3", target_low_priority_nodes=2)
-    assert "which system" in lessons.check("13-1", endpoint, pool).text
-    assert "only the client" in lessons.check("13-1", endpoint, pool).hint
+    assert "which operating system" in lessons.check("13-1", endpoint, pool).text
+    assert "only with the client" in lessons.check("13-1", endpoint, pool).hint
 
 
 LICENCE = "$AZ_BATCH_NODE_SHARED_DIR/licence.txt"
@@ -119,7 +119,7 @@ def test_13_2_of_another_job_that_never_failed_gives_its_hint(
     lab: bl.SimulatedLab, pool: bl.Pool
 ) -> None:
     bring_licence(lab, pool)
-    assert "Nothing should be made anew" in lessons.check("13-2", survey(lab, pool, "new")).hint
+    assert "Do not create anything again" in lessons.check("13-2", survey(lab, pool, "new")).hint
 
 
 def rehearse(nodes: int = 6, frames: int = 100, boot: str = "4m", **more: Any) -> lessons.Answer:
@@ -143,7 +143,7 @@ def test_13_3_with_six_nodes_is_right() -> None:
     ("given", "text", "hint"),
     [
         ({"nodes": 5}, "124 minutes", "How many frames can one node do"),
-        ({"nodes": 8}, "fewer would do", "How many frames can one node do"),
+        ({"nodes": 8}, "fewer are enough", "How many frames can one node do"),
         ({"frames": 60}, "60 tasks", "list of command lines"),
         ({"boot": "1s"}, "too soon", "take four minutes"),
         ({"nodes": 3, "task_slots_per_node": 2}, "more than one frame", "all of a node"),
@@ -166,4 +166,4 @@ def test_13_3_with_frames_that_take_no_time_or_on_another_pool_gives_its_hint(
     job.tasks.wait()
     assert "how long a frame takes" in lessons.check("13-3", pool, job).hint
     other = lab.create_pool("other")
-    assert "Give both" in lessons.check("13-3", other, job).hint
+    assert "the job that ran on it" in lessons.check("13-3", other, job).hint

@@ -29,7 +29,7 @@ def test_14_1_with_tasks_on_three_nodes_is_right(lab: bl.SimulatedLab, three: bl
 def test_14_1_on_a_pool_that_is_too_small_asks_who_makes_a_worker_a_node(
     lab: bl.SimulatedLab, pool: bl.Pool
 ) -> None:
-    assert "Who makes it a node" in lessons.check("14-1", on(pool, lab)).hint
+    assert "How does it become a node" in lessons.check("14-1", on(pool, lab)).hint
 
 
 def test_14_1_without_a_third_worker_asks_for_it() -> None:
@@ -83,7 +83,7 @@ def test_14_2_with_a_machine_that_died_and_came_back_is_right(
     [
         ("20m", "sleep 30", False, "When do the tasks run?"),
         ("5s", "sleep 30", True, "Which workers are nodes"),
-        ("5s", "/bin/sh -c 'sleep 30; exit 1'", False, "fails no task"),
+        ("5s", "/bin/sh -c 'sleep 30; exit 1'", False, "does not make a task fail"),
     ],
 )
 def test_14_2_of_a_wrong_answer_gives_its_hint(

@@ -65,14 +65,14 @@ def test_15_1_with_fifteen_pairs_is_right_and_names_the_safest(
     ("changed", "hint"),
     [
         ({"count": 14}, "takes a list of command lines"),
-        ({"preparation": None}, "What they need belongs to the job"),
-        ({"files": ("stocks.csv.gz",)}, "when the preparation is through"),
+        ({"preparation": None}, "What all tasks need belongs to the job"),
+        ({"files": ("stocks.csv.gz",)}, "when the preparation has finished"),
         ({"files": ("nothing.json",)}, "what was missing"),
         ({"line": "/bin/sh -c 'exit 1'"}, "say on stderr"),
-        ({"path": None}, "a name of its own"),
+        ({"path": None}, "under a different name"),
         ({"line": "twice book"}, "add up to one"),
-        ({"line": "nonsense book"}, "What the program writes"),
-        ({"container": False}, "not made by those who upload"),
+        ({"line": "nonsense book"}, "The program writes"),
+        ({"container": False}, "does not create the container"),
     ],
 )
 def test_15_1_of_a_wrong_answer_gives_its_hint(
@@ -113,9 +113,9 @@ def test_15_2_with_spot_nodes_that_follow_the_load_is_right(lab: bl.SimulatedLab
         ({"target": "$TargetDedicatedNodes"}, "a cheaper kind of node"),
         ({"most": 20}, "How many nodes are there"),
         ({"count": 60}, "takes a list of command lines"),
-        ({"preparation": None}, "part of the question"),
+        ({"preparation": None}, "part of the exercise"),
         ({"line": "/bin/sh -c 'exit 1'"}, "No book may be missing"),
-        ({"after": "1s"}, "gives them back"),
+        ({"after": "1s"}, "removes them after a while"),
     ],
 )
 def test_15_2_of_a_wrong_answer_gives_its_hint(
@@ -134,11 +134,11 @@ def test_15_2_with_nodes_that_stand_by_costs_too_much(lab: bl.SimulatedLab) -> N
     pool.resize(0)
     lab.advance("5m")
     answer = lessons.check("15-2", pool, job)
-    assert "too much" in answer.text
+    assert "too expensive" in answer.text
 
 
 def test_15_2_with_two_pools_asks_for_the_one_of_the_job(
     lab: bl.SimulatedLab, pool: bl.Pool
 ) -> None:
     job = lab.create_job("last", "elsewhere")
-    assert "Give both" in lessons.check("15-2", pool, job).hint
+    assert "the job that ran on it" in lessons.check("15-2", pool, job).hint
