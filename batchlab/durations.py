@@ -1,4 +1,4 @@
-"""Spans of time as people write them: ``"5m"``, ``"1h30m"``, `timedelta`, ISO 8601 ``"PT5M"``."""
+"""Durations as people write them: ``"5m"``, ``"1h30m"``, `timedelta`, ISO 8601 ``"PT5M"``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ISO = re.compile(
     r"(?:T(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?)?",
     re.IGNORECASE,
 )
-# What Azure shows for "without limit": the largest number of 100 ns ticks.
+# Azure's "unlimited": the largest number of 100 ns ticks.
 _UNLIMITED_DAYS = 10_675_199
 
 
 def parse_duration(
     value: object, *, name: str = "duration", owner: str = "", negative: bool = False
 ) -> timedelta:
-    """Read a span of time.
+    """Read a duration.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ def parse_duration(
         ``"90s"``, ``"5m"``, ``"1h30m"``, ``"2d"``, ISO 8601 such as ``"PT5M"`` or ``"P1DT2H"``,
         a number of seconds, or a `datetime.timedelta`.
     name, owner : str
-        The property it is for, named in the error.
+        The property and its owner, named in the error.
     negative : bool, default False
-        Whether a span below zero is accepted.
+        Whether a negative duration is accepted.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: not a span of time, or below zero.
+        ``InvalidPropertyValue``: not a duration, or negative.
     """
-    hint = 'write it as "90s", "5m", "1h30m", "PT5M", a number of seconds or a timedelta'
+    hint = 'use "90s", "5m", "1h30m", "PT5M", a number of seconds or a timedelta'
     span: timedelta | None = None
     if isinstance(value, timedelta):
         span = value
@@ -49,15 +49,15 @@ def parse_duration(
         try:
             span = timedelta(seconds=value)
         except (OverflowError, ValueError):
-            raise invalid(name, value, f"not a span of time; {hint}", owner=owner) from None
+            raise invalid(name, value, f"not a duration; {hint}", owner=owner) from None
     elif isinstance(value, str):
         seconds = _seconds(value)
         if seconds is not None and seconds <= _UNLIMITED_DAYS * 86400.0 + 86400.0:
             span = timedelta(seconds=seconds)
     if span is None:
-        raise invalid(name, value, f"not a span of time; {hint}", owner=owner)
+        raise invalid(name, value, f"not a duration; {hint}", owner=owner)
     if span < timedelta(0) and not negative:
-        raise invalid(name, value, "a span of time cannot be negative", owner=owner)
+        raise invalid(name, value, "a duration cannot be negative", owner=owner)
     return span
 
 
@@ -75,7 +75,7 @@ def _seconds(text: str) -> float | None:
 
 
 def format_duration(span: timedelta) -> str:
-    """Write a span of time as people say it: ``"1h30m"``, ``"45s"``, ``"0s"``."""
+    """Write a duration in short form: ``"1h30m"``, ``"45s"``, ``"0s"``."""
     seconds = span.total_seconds()
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     parts = []

@@ -1,19 +1,19 @@
-"""What goes wrong, told by whose fault it is.
+"""The exceptions of batchlab, by cause.
 
 ::
 
     BatchError              anything the lab refuses or reports; carries Azure's `code`
-    ├─ InvalidRequest       400  what was asked is wrong in itself: a property, a value, an id
-    │  └─ RequestTooLarge   413  it is too much at once
-    ├─ Forbidden            403  what was asked is not allowed to whoever asks
-    ├─ NotFound             404  there is no such pool, node, job, task or file
-    ├─ Conflict             409  well formed, but not in the state the thing is in now
-    │  └─ NotInstalled      409  it needs a library that is not installed (also an `ImportError`)
-    ├─ ServerBusy           503  asked too often: the same request may succeed later
-    ├─ TaskFailed           409  a task has no result, and its function raised no exception
+    ├─ InvalidRequest       400  the request itself is wrong: a property, a value or an id
+    │  └─ RequestTooLarge   413  the request has too many bytes or entries
+    ├─ Forbidden            403  the caller is not allowed to do this
+    ├─ NotFound             404  the pool, node, job, task or file does not exist
+    ├─ Conflict             409  the request is valid, but not in the current state
+    │  └─ NotInstalled      409  an optional library is not installed (also an `ImportError`)
+    ├─ ServerBusy           503  too many requests: the same request may succeed later
+    ├─ TaskFailed           409  a Python task has no result, but its function did not raise
     ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
-    ├─ WaitNeverEnds             a wait for something that nothing under way will bring about
-    └─ LabFailed            500  a fault of batchlab's own, with the place of its journal
+    ├─ WaitNeverEnds             a wait for something that can no longer happen
+    └─ LabFailed            500  an internal error of batchlab; names the journal
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ __all__ = [
 
 
 class BatchError(Exception):
-    """A request that the service refused, or a wait that could not be kept.
+    """A request that the service refused, or a wait that failed.
 
     Parameters
     ----------
     code : str
         Azure Batch's error code, such as ``"JobNotFound"``.
     message : str
-        What is wrong, where, and what to do about it.
+        What is wrong, where, and how to fix it.
     values : mapping of str to str, optional
         Azure's details. A refused property has ``PropertyName``, ``PropertyValue`` and ``Reason``.
 
     Attributes
     ----------
     status : int
-        The HTTP status that Azure answers with.
+        The HTTP status that Azure returns.
     """
 
     status = 500
@@ -69,7 +69,7 @@ class BatchError(Exception):
         return f"{self.code}: {self.message}"
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows of it: the line that asked, and the answer; none of our lines."""
+        """Show only the caller's line and the message in IPython, none of batchlab's frames."""
         self.__suppress_context__ = True
         shown: list[str] = (
             sys.modules["IPython"]
@@ -85,31 +85,31 @@ class BatchError(Exception):
 
 
 class InvalidRequest(BatchError):
-    """What was asked is wrong in itself (HTTP 400)."""
+    """The request itself is wrong (HTTP 400)."""
 
     status = 400
 
 
 class RequestTooLarge(InvalidRequest):
-    """What was asked has more bytes, or more entries, than the service takes (HTTP 413)."""
+    """The request has more bytes or entries than the service accepts (HTTP 413)."""
 
     status = 413
 
 
 class Forbidden(BatchError):
-    """What was asked is not allowed to whoever asks (HTTP 403)."""
+    """The caller is not allowed to do this (HTTP 403)."""
 
     status = 403
 
 
 class NotFound(BatchError):
-    """There is no such pool, node, job, task or file (HTTP 404)."""
+    """The pool, node, job, task or file does not exist (HTTP 404)."""
 
     status = 404
 
 
 class Conflict(BatchError):
-    """The request is well formed but not possible in the present state (HTTP 409)."""
+    """The request is valid, but not possible in the current state (HTTP 409)."""
 
     status = 409
 
@@ -118,43 +118,43 @@ class NotInstalled(Conflict, ModuleNotFoundError):
     """An optional library is not installed; the message says how to install it."""
 
     def __str__(self) -> str:
-        return self.message  # its code, which Azure has for other reasons, explains nothing
+        return self.message  # Azure's code would not help here
 
 
 class ServerBusy(BatchError):
-    """Asked too often; the same request may succeed later (HTTP 503)."""
+    """Too many requests; the same request may succeed later (HTTP 503)."""
 
     status = 503
 
 
 class TaskFailed(BatchError):
-    """A Python task has no result, for a reason that is not an exception of its function's own.
+    """A Python task has no result, and the reason is not an exception in its function.
 
-    Its process was killed, its files could not be fetched, its result could not be stored ...:
-    `code` is that of the task's ``failure_info``.
+    For example, its process was killed, a file could not be downloaded or the result could not
+    be stored. `code` is the code of the task's ``failure_info``.
     """
 
     status = 409
 
 
 class WaitTimeout(BatchError, TimeoutError):
-    """A wait ran out of time; what was waited for may still happen."""
+    """A wait ran out of time; the awaited state may still be reached later."""
 
     status = 408
 
 
 class WaitNeverEnds(BatchError):
-    """A wait for something that nothing under way will bring about; the message says why."""
+    """A wait for something that can no longer happen; the message says why."""
 
     status = 409
 
 
 class LabFailed(BatchError):
-    """A fault of batchlab's own; the message says where the journal of the lab is kept."""
+    """An internal error of batchlab; the message says where the lab's journal is."""
 
 
 def _asking(lines: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback before our first line; all of it if that is the first at all."""
+    """Cut a traceback before batchlab's first frame; keep all of it if that comes first."""
     kept = []
     while lines and lines.tb_frame.f_globals.get("__name__", "").split(".")[0] != "batchlab":
         kept.append(lines)
@@ -168,24 +168,24 @@ def _asking(lines: TracebackType | None) -> TracebackType | None:
 def invalid(
     name: str, value: Any, reason: str, *, owner: str = "", code: str = "InvalidPropertyValue"
 ) -> InvalidRequest:
-    """Build the refusal of a property, with Azure's details.
+    """Build the error for an invalid property, with Azure's details.
 
     Parameters
     ----------
     name : str
         The property, as the user spells it.
     value : object
-        What was given for it.
+        The value that was given.
     reason : str
-        Why it is refused and what would be accepted.
+        Why it is refused, and which values are accepted.
     owner : str, optional
-        The model or verb the property belongs to, for the message.
+        The model or method the property belongs to, for the message.
     code : str, default "InvalidPropertyValue"
         Azure's code.
     """
     try:
         shown = repr(value) if name != "password" else "(not shown)"
-    except Exception:  # a whole number of 5000 digits has none
+    except Exception:  # an integer of 5000 digits has no repr
         shown = f"<{type(value).__name__}>"
     if len(shown) > 200:
         shown = shown[:197] + "..."

@@ -1,8 +1,8 @@
-"""Formulas for the cases that come up again and again, each with when it helps and when it hurts.
+"""Ready-made formulas for common cases, each with its strengths and weaknesses.
 
-A function here writes a formula out, with your numbers in it; its text is what you would give to
-Azure. All of them cut targets at a bound, and all that look at tasks guard their samples, so that
-none fails on a pool that has only begun. Try them before you use them:
+Each function returns a formula with your numbers filled in; you can give its text to Azure
+unchanged. Every formula limits its targets, and every formula that looks at tasks guards its
+samples, so it also works on a new pool. Try a formula before you use it:
 ``bl.simulate(bl.formulas.pending_tasks(25), bl.Arrivals.office_hours(120))``.
 """
 
@@ -29,10 +29,10 @@ OPTION = "$NodeDeallocationOption = taskcompletion;\n"
 
 
 def fixed(nodes: int = 10) -> Formula:
-    """Always the same number of nodes: what every other formula is measured against.
+    """Always the same number of nodes: the baseline for every other formula.
 
-    **Good** for a load that never rests, and to see what autoscale is worth at all.
-    **Hurts** whenever the load rests: idle nodes cost as much as busy ones.
+    **Good** for a load that never pauses, and to see what autoscaling gains.
+    **Bad** whenever the load pauses: idle nodes cost as much as busy ones.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ def fixed(nodes: int = 10) -> Formula:
 def day_of_week(on_day: int = 20, otherwise: int = 5, *, weekday: int = 1) -> Formula:
     """Many nodes on one day of the week, few on the others.
 
-    **Good** for work that comes by the calendar: the run of every Monday. It needs no samples, so
-    it is there before the first task is.
-    **Hurts** when the work comes on another day, or is done by noon: nodes stay until midnight.
+    **Good** for work that follows the calendar, such as a run every Monday. It needs no samples,
+    so the nodes are there before the first task.
+    **Bad** when the work comes on another day or is done by noon: nodes stay until midnight.
 
     Parameters
     ----------
     on_day, otherwise : int, default 20 and 5
-        Nodes on that day, and on the others.
+        Number of nodes on that day, and on the others.
     weekday : int, default 1
-        1 is Monday, 7 Sunday (UTC).
+        1 is Monday, 7 is Sunday (UTC).
     """
     day = _count("weekday", weekday, least=1, most=7)
     return Formula(
@@ -68,18 +68,18 @@ def office_hours(
 ) -> Formula:
     """Many nodes from Monday to Friday in office hours, few at any other time.
 
-    **Good** for people who work at known hours and should not wait in the morning: nodes are there
-    from the first minute.
-    **Hurts** on holidays, and whenever somebody works late: it does not look at the tasks at all.
+    **Good** for people who work fixed hours and should not wait in the morning: the nodes are
+    there from the first minute.
+    **Bad** on holidays, and when people work late: it does not look at the tasks at all.
 
     Parameters
     ----------
     busy, quiet : int, default 20 and 2
-        Nodes in office hours, and outside.
+        Number of nodes in office hours, and outside them.
     begin, end : int, default 8 and 18
-        Hours of the day.
+        First and last hour of the working day.
     hours_from_utc : int, default 0
-        Of your zone: -6 for Chicago in winter.
+        Offset of your time zone from UTC: -6 for Chicago in winter.
     """
     zone = _count("hours_from_utc", hours_from_utc, least=-12, most=14)
     first, last = _count("begin", begin, most=23), _count("end", end, most=24)
@@ -93,21 +93,21 @@ def office_hours(
 
 
 def pending_tasks(most: int = 25, *, least: int = 0, minutes: int = 3) -> Formula:
-    """As many nodes as tasks wait and run, up to a bound.
+    """One node for each active or running task, up to a maximum.
 
-    **Good** for tasks that last much longer than a node takes to start, one to a node: everybody
-    runs at once, and nothing is paid for when there is nothing to do.
-    **Hurts** with short tasks: for each a node is started that has nothing to do when it is up;
-    and with nodes of several slots, of which it counts one (`slots` counts them all).
+    **Good** for tasks that run one to a node and take much longer than a node needs to start: all
+    tasks run at once, and you pay for no nodes when there is nothing to do.
+    **Bad** for short tasks: the node that is started for a task finds nothing left to do. Also bad
+    for nodes with several task slots: it assumes one slot per node (`slots` counts them all).
 
     Parameters
     ----------
     most : int, default 25
-        Nodes at most.
+        Maximum number of nodes.
     least : int, default 0
-        Nodes at least.
+        Minimum number of nodes.
     minutes : int, default 3
-        The window that is averaged.
+        Length of the window to average over.
     """
     return Formula(
         _pending(minutes) + f"$TargetDedicatedNodes = max({_count('least', least)}, "
@@ -116,11 +116,11 @@ def pending_tasks(most: int = 25, *, least: int = 0, minutes: int = 3) -> Formul
 
 
 def slots(per_node: int = 4, most: int = 25, *, least: int = 0, minutes: int = 3) -> Formula:
-    """As many nodes as their slots are needed for the tasks that wait and run.
+    """Enough nodes to give each active or running task a slot, up to a maximum.
 
-    **Good** for pools of which a node runs several tasks at a time: `pending_tasks` would ask for
-    as many times too many nodes.
-    **Hurts** when tasks need several slots each: it counts tasks.
+    **Good** for pools whose nodes run several tasks at a time: `pending_tasks` would ask for
+    several times too many nodes.
+    **Bad** when a task needs several slots: it counts tasks, not slots.
 
     Parameters
     ----------
@@ -139,18 +139,18 @@ def slots(per_node: int = 4, most: int = 25, *, least: int = 0, minutes: int = 3
 
 
 def slow_decay(most: int = 20, *, minutes: int = 15) -> Formula:
-    """Grows with the tasks at once, and gives back no more than half of the nodes at a time.
+    """Grow with the tasks at once, and shrink by at most half of the nodes at a time.
 
-    **Good** for bursts that follow each other: the nodes of the last one are still there for the
-    next, and nobody waits for them to start.
-    **Hurts** when bursts are far apart: halving takes several intervals, in which nodes idle.
+    **Good** for bursts in quick succession: the nodes of one burst are still there for the next,
+    so no task waits for a node to start.
+    **Bad** when bursts are far apart: halving takes several intervals, and nodes are idle.
 
     Parameters
     ----------
     most : int, default 20
-        Nodes at most.
+        Maximum number of nodes.
     minutes : int, default 15
-        The window that is averaged.
+        Length of the window to average over.
     """
     return Formula(
         _pending(minutes) + f"$half = $TargetDedicatedNodes / 2;\n"
@@ -159,21 +159,21 @@ def slow_decay(most: int = 20, *, minutes: int = 15) -> Formula:
 
 
 def cpu_rule(most: int = 100, *, least: int = 2, high: int = 70, low: int = 20) -> Formula:
-    """A tenth more nodes while all are busy, a tenth fewer while hardly any is.
+    """Add a tenth of the nodes while CPU use is high, remove a tenth while it is low.
 
-    **Good** for long-running services of which nobody can count the tasks.
-    **Hurts** with a load that jumps: a tenth at a time it takes hours to get anywhere; with tasks
-    that wait for something and use no CPU; and from zero nodes it never comes back, so `least` is
-    1 or more.
+    **Good** for long-running services whose load cannot be counted in tasks.
+    **Bad** for a load that jumps: in steps of a tenth, it takes hours to adapt. Also bad for tasks
+    that wait without using the CPU. It can never grow from zero nodes, so `least` must be 1 or
+    more.
 
     Parameters
     ----------
     most, least : int, default 100 and 2
-        Nodes at most and at least.
+        Maximum and minimum number of nodes.
     high : int, default 70
-        Percent of CPU above which, in every sample of 10 minutes, nodes are added.
+        Add nodes when every CPU sample of the last 10 minutes is above this percentage.
     low : int, default 20
-        Percent of CPU below which, on average over an hour, nodes go.
+        Remove nodes when the CPU average of the last hour is below this percentage.
     """
     upper, lower = _count("high", high, most=100), _count("low", low, most=100)
     return Formula(
@@ -190,17 +190,17 @@ def cpu_rule(most: int = 100, *, least: int = 2, high: int = 70, low: int = 20) 
 
 
 def spot_with_stand_ins(nodes: int = 25) -> Formula:
-    """Spot nodes, and for each that is taken away a dedicated one until it is back.
+    """Spot nodes, and a dedicated node in place of each preempted one until it returns.
 
-    **Good** for work that can begin anew: a spot node costs a fifth, and the number of nodes
-    stays.
-    **Hurts** with long tasks, which begin anew whenever their node is taken away, and when nodes
-    are away for less time than an evaluation and a start take: then stand-ins come too late.
+    **Good** for tasks that are safe to rerun: a spot node costs a fifth of a dedicated one, and
+    the number of nodes stays the same.
+    **Bad** for long tasks, which start over whenever their node is preempted. Also bad when
+    preemptions are short: by the time a stand-in has started, the spot node is back.
 
     Parameters
     ----------
     nodes : int, default 25
-        Spot and dedicated nodes together.
+        Number of spot and dedicated nodes together.
     """
     count = _count("nodes", nodes, least=1)
     return Formula(
@@ -214,18 +214,19 @@ def spot_with_stand_ins(nodes: int = 25) -> Formula:
 
 
 def idle_off(nodes: int = 4, *, minutes: int = 60) -> Formula:
-    """A fixed number of nodes while there is work, none after some time without.
+    """A fixed number of nodes while there is work, none after some time without work.
 
-    **Good** for a pool that somebody uses now and then and forgets to turn off: it turns itself
-    off, and on with the next task.
-    **Hurts** when tasks come just more seldom than the time it waits: then every task waits for
-    nodes to start, and the nodes wait all the same.
+    **Good** for a pool that is used now and then and is easily forgotten: it turns itself off,
+    and on again with the next task.
+    **Bad** when tasks arrive slightly further apart than `minutes`: every task waits for nodes to
+    start, and the nodes are still idle most of the time.
 
     Parameters
     ----------
     nodes : int, default 4
+        Number of nodes while there is work.
     minutes : int, default 60
-        How long nothing must have waited or run.
+        How long the pool must be without active and running tasks.
     """
     span = _count("minutes", minutes, least=1, most=10_080)
     return Formula(
@@ -238,7 +239,7 @@ def idle_off(nodes: int = 4, *, minutes: int = 60) -> Formula:
 
 
 def _pending(minutes: Any) -> str:
-    """Tasks that wait and run: the greater of the newest sample and the mean, if there are any."""
+    """Active and running tasks: the newest sample or the mean, whichever is greater."""
     span = _count("minutes", minutes, least=1, most=10_080)
     return (
         f"$window = {span} * TimeInterval_Minute;\n"

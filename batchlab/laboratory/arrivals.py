@@ -314,7 +314,7 @@ def _lasting(behavior: Behavior, seconds: float) -> Behavior:
 def _behavior(task: Any) -> Behavior:
     found = task if isinstance(task, Behavior) else Behavior.from_sugar(task)
     if not isinstance(found, Behavior):
-        raise invalid("task", task, "must be a span of time or a Behavior", owner="Arrivals")
+        raise invalid("task", task, "must be a duration or a Behavior", owner="Arrivals")
     return found if found.duration is not None else _lasting(found, 300.0)
 
 

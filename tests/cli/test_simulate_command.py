@@ -65,7 +65,7 @@ def test_figure_is_written_as_a_page(tmp_path: Path) -> None:
     [
         (["no-such-file"], "none of: cpu_rule, day_of_week"),
         (["fixed", "--days", "99"], "days"),
-        (["fixed", "--task", "soon"], "not a span of time"),
+        (["fixed", "--task", "soon"], "not a duration"),
         (["fixed", "--interval", "1m"], "5 minutes"),
         (["fixed", "--journal", "/no/such"], "cannot be read"),
         (["fixed", *SHORT, "--figure", "/no/such/folder/x.html"], "No such file"),

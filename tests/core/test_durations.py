@@ -1,4 +1,4 @@
-"""Spans of time, read and written."""
+"""Durations, read and written."""
 
 import contextlib
 from datetime import timedelta

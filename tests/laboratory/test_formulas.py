@@ -20,7 +20,7 @@ def test_formula_is_sound_documented_and_never_fails(make):
     assert formula.lint() == ()
     words = inspect.getdoc(make)
     assert "**Good**" in words
-    assert "**Hurts**" in words
+    assert "**Bad**" in words
     result = bl.simulate(formula, bl.Arrivals.office_hours(60), **OFTEN, preempted_each="4h")
     assert result.failed_evaluation_count == 0
     assert result.requeue_count == 0  # none stops a running task to shrink

@@ -83,7 +83,9 @@ PLAIN = Load()
 
 
 class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """What one command of a simulated lab does. A span of time says the same as `duration`.
+    """What one command does in a simulated lab.
+
+    Wherever a Behavior is accepted, a duration means a Behavior of that `duration`.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def from_sugar(cls, value: Any) -> Any:
-        """A span of time is a behavior of that duration."""
+        """Accept a duration as a behavior of that duration."""
         if isinstance(value, (str, int, float, timedelta)) and not isinstance(value, bool):
             return cls(duration=parse_duration(value, owner="Behavior"))
         return None
@@ -178,7 +180,7 @@ class Workload:
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: not a behavior, not a span of time.
+        ``InvalidPropertyValue``: neither a behavior nor a duration.
     """
 
     def __init__(
@@ -240,7 +242,7 @@ def _behavior(value: Any, name: str) -> Behavior:
         return value
     found = Behavior.from_sugar(value)
     if not isinstance(found, Behavior):
-        raise invalid(name, value, "must be a Behavior or a span of time", owner="Workload")
+        raise invalid(name, value, "must be a Behavior or a duration", owner="Workload")
     return found
 
 
