@@ -1,8 +1,44 @@
-"""What all tests share."""
+"""What all tests share: interrupts that arrive, and a word about the tests left to CI."""
+
+from __future__ import annotations
 
 import signal
+from collections import Counter
+from typing import Any
+
+import pytest
 
 # Started in the background, a shell's commands are deaf to interrupts, and so would be all that
 # the tests start, some of it to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+left_to_ci: Counter[str] = Counter()
+"""Tests that this run leaves out because they carry the mark `ci`, by kind."""
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark = item.get_closest_marker("ci")
+        if mark is not None:
+            left_to_ci[mark.args[0]] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_to_ci"] = dict(left_to_ci)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker of pytest-xdist; each has looked at all tests."""
+    left_to_ci.update(Counter(node.workeroutput.get("left_to_ci", {})) - left_to_ci)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if left_to_ci and "not ci" in config.option.markexpr and not config.option.keyword:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(left_to_ci.items()))
+        total = sum(left_to_ci.values())
+        terminalreporter.write_line(
+            f"{total} slow tests are left to CI ({kinds}); run them with: pytest -m ci"
+        )

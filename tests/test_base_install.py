@@ -72,7 +72,9 @@ def test_jupyter_is_not_installed(base: Path) -> None:
     assert not installed & HEAVY
 
 
-@pytest.mark.parametrize("where", ["cluster of its own", "dask worker"])
+@pytest.mark.parametrize(
+    "where", ["cluster of its own", pytest.param("dask worker", marks=pytest.mark.ci("clusters"))]
+)
 def test_lab_runs_and_shows_what_it_holds(base: Path, tmp_path: Path, where: str) -> None:
     if where == "dask worker":
         cluster = Commands(tmp_path, base)

@@ -11,7 +11,7 @@ import pytest
 from chromium import barriers
 from jupyter_page import PATIENCE_S, Notebook
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
 
 PICTURES = Path(__file__).parent / "pictures"
 """What the README shows; made anew by ``BATCHLAB_PICTURES=1 pytest tests/browser``."""

@@ -35,6 +35,7 @@ print("counts", job.counts.active, job.counts.running, job.counts.succeeded, job
 EVIL = "<img src=x onerror=document.title=1><script>document.title=1</script>&amp;\\u202e"
 
 
+@pytest.mark.ci("browser")
 def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()", "pool", "job", "job.tasks['frame009']",
                   "next(iter(pool.nodes.values()))")  # fmt: skip
@@ -67,6 +68,7 @@ def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook
     assert wide <= 0, "nothing sticks out at 800 pixels"
 
 
+@pytest.mark.ci("browser")
 def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()")
     notebook.run(views=1)
@@ -115,6 +117,7 @@ def test_files_are_browsed_and_followed(notebook: Notebook) -> None:
     body.get_by_text("This folder is empty.").wait_for()
 
 
+@pytest.mark.ci("browser")
 def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()", "import time; time.sleep(3600)")
     notebook.run(views=1)
@@ -166,6 +169,7 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     notebook.kernel_interrupt()
 
 
+@pytest.mark.ci("browser")
 def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path: Path) -> None:
     journal = str(tmp_path / "journal")
     notebook.open(SETUP.replace("SimulatedLab(", f"SimulatedLab(journal={journal!r}, ", 1),
@@ -189,6 +193,7 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     notebook.until_counts(*said)
 
 
+@pytest.mark.ci("browser")
 def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:
     notebook.open(SETUP, "pool")
     notebook.run(views=1)
@@ -207,6 +212,7 @@ def test_timeline_is_zoomed_and_walked_by_keyboard(notebook: Notebook) -> None:
     page.wait_for_function(f"before => ({span})() === before", arg=before)
 
 
+@pytest.mark.ci("browser")
 def test_text_of_users_and_programs_is_never_read_as_html(notebook: Notebook) -> None:
     notebook.open(f'''
 import batchlab as bl
@@ -235,6 +241,7 @@ missing.wait()
     assert page.locator(".bl-view img, .bl-view script").count() == 0
 
 
+@pytest.mark.ci("browser")
 def test_nothing_and_very_much_look_well(notebook: Notebook) -> None:
     notebook.open('''
 import batchlab as bl

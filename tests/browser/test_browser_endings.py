@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jupyter_page import Notebook
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
 
 LAB = """
 import batchlab as bl

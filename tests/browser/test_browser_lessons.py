@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jupyter_page import Notebook
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
 
 LESSONS = Path(__file__).parents[2] / "notebooks"
 SHOTS = os.environ.get("BATCHLAB_SHOTS")

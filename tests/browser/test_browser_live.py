@@ -6,7 +6,7 @@ import pytest
 from jupyter_page import Notebook
 from kernels import INSTALLED, OLDER, shown
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
 
 LAB = """
 import batchlab as bl

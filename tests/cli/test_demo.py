@@ -42,7 +42,10 @@ def told_outside(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("world", [["--simulated"], [], ["--processes"]], ids=" ".join)
+@pytest.mark.parametrize("world", [
+    pytest.param(["--simulated"], id="simulated"), pytest.param([], id="light"),
+    pytest.param(["--processes"], id="processes", marks=pytest.mark.ci("processes")),
+])  # fmt: skip
 def test_demo_tells_the_whole_sample(world: list[str]) -> None:
     lines = iter(told_outside(*world).splitlines())
 
@@ -223,7 +226,10 @@ def test_demo_on_a_terminal_shows_progress_and_asks(in_terminal: Terminal) -> No
     assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("world", [[], ["--processes"]], ids=["light", "processes"])
+@pytest.mark.parametrize("world", [
+    pytest.param([], id="light"),
+    pytest.param(["--processes"], id="processes", marks=pytest.mark.ci("processes")),
+])  # fmt: skip
 def test_demo_that_is_interrupted_says_in_one_line_that_it_cleaned_up(
     world: list[str], in_terminal: Terminal
 ) -> None:

@@ -42,7 +42,9 @@ def test_lab_served_until_it_is_interrupted(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("options", [[], ["--processes"]])
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["--processes"], marks=pytest.mark.ci("processes"))]
+)
 def test_lab_interrupted_twice_leaves_no_process_and_no_file(
     options: list[str], number: int, tmp_path: Path
 ) -> None:

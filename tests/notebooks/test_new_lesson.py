@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+pytestmark = pytest.mark.ci("notebooks")
+
 ROOT = Path(__file__).parents[2]
 
 CHECKS = '''"""Checks of lesson 16."""

@@ -38,7 +38,13 @@ def read(lesson: Path) -> Any:
     return nbformat.read(lesson, as_version=4)
 
 
-@lessons
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(lesson, id=lesson.stem, marks=pytest.mark.ci("notebooks") if later else ())
+        for later, lesson in enumerate(LESSONS)
+    ],
+)
 def test_lesson_shows_what_is_stored_in_it(lesson: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",

@@ -57,7 +57,13 @@ def test_lesson_as_shipped_says_that_its_exercises_are_open(number: str) -> None
         assert said(cell).startswith(f"{name} open: "), name
 
 
-@each_lesson
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=() if number == "01" else pytest.mark.ci("notebooks"))
+        for number in LESSONS
+    ],
+)
 def test_lesson_with_solutions_is_all_right(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
     solutions = dict(SOLUTION.findall((FOLDER / f"{number}.md").read_text(encoding="utf-8")))

@@ -13,7 +13,9 @@ from rest.served import Desk, served
 import batchlab as bl
 
 
-@pytest.fixture(scope="module", params=["simulated", "light", "processes", "foreign"])
+@pytest.fixture(scope="module", params=[
+    "simulated", "light", "processes", pytest.param("foreign", marks=pytest.mark.ci("clusters")),
+])  # fmt: skip
 def endpoint(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:

@@ -19,6 +19,8 @@ from rest.served import until
 
 import batchlab as bl
 
+pytestmark = pytest.mark.ci("clients")
+
 HERE = Path(__file__).parent
 
 

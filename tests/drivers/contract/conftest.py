@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc):
         chosen = metafunc.definition.get_closest_marker("worlds")
         names = chosen.args if chosen else WORLDS
         if metafunc.definition.get_closest_marker("processes"):
-            names = (*names, "processes")
+            names = (*names, pytest.param("processes", marks=pytest.mark.ci("processes")))
         metafunc.parametrize("world", names, indirect=True)
 
 

@@ -14,7 +14,10 @@ from batchlab.errors import (
 )
 
 
-@pytest.fixture(params=[False, True], ids=["threads", "processes"])
+@pytest.fixture(params=[
+    pytest.param(False, id="threads"),
+    pytest.param(True, id="processes", marks=pytest.mark.ci("clusters")),
+])  # fmt: skip
 def cluster(request):
     # The cluster looks once after a worker left whether it is back, and gives its place up if not:
     # a second restart at that moment must not cost it.
@@ -117,6 +120,7 @@ def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
     assert refused.value.code == "ResourceNotFound"
 
 
+@pytest.mark.ci("clusters")
 def test_cluster_with_an_idle_time_out_does_not_end_amid_a_run(tmp_path):
     impatient = dask.config.set({"distributed.scheduler.idle-timeout": "1s"})
     with impatient, LocalCluster(n_workers=1, threads_per_worker=1, processes=False,

@@ -38,6 +38,7 @@ def processes_of(command):
     ]
 
 
+@pytest.mark.ci("clusters")
 def test_commands_serve_a_job_and_outlive_the_client_that_began_it(commands):
     first = bl.Lab(commands.address)
     pool = pool_of_two(first)
@@ -65,6 +66,7 @@ def test_commands_serve_a_job_and_outlive_the_client_that_began_it(commands):
         assert process.poll() is None
 
 
+@pytest.mark.ci("clusters")
 def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands):
     with bl.Lab(commands.address) as lab:
         pool = pool_of_two(lab)
@@ -85,6 +87,7 @@ def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands):
         pool.wait("deleted", timeout=SOON)
 
 
+@pytest.mark.ci("clusters")
 def test_commands_that_are_too_few_end_the_resize_with_an_error(commands):
     with bl.Lab(commands.address) as lab:
         pool = pool_of_two(lab)

@@ -27,6 +27,9 @@ from batchlab.errors import (
     WaitTimeout,
 )
 
+PROCESSES = pytest.param("processes", marks=pytest.mark.ci("processes"))
+CLUSTER = pytest.param("cluster", marks=pytest.mark.ci("clusters"))
+
 
 @pytest.fixture(params=["light", "processes"])
 def lab(request, tmp_path):
@@ -239,6 +242,7 @@ def worker_process(pids):
     return next(one.pid for one in above if "AZ_BATCH_NODE_ID" not in one.environ())
 
 
+@pytest.mark.ci("processes")
 def test_process_that_workers_are_forked_from_killed_in_the_middle_of_tasks_loses_none(tmp_path):
     lab = DaskConnection.start(processes=True, root=tmp_path)
     try:
@@ -311,7 +315,7 @@ def nothing_is_left(tmp_path):
     until(lambda: {one.name for one in (tmp_path / "tmp").iterdir()} <= {"dask-scratch-space"})
 
 
-@pytest.mark.parametrize("nodes", ["light", "processes"])
+@pytest.mark.parametrize("nodes", ["light", PROCESSES])
 def test_process_of_a_lab_killed_leaves_no_process_and_no_folder(tmp_path, nodes):
     with run_script(tmp_path, nodes, str(tmp_path / "root")) as process:
         assert process.stdout.readline() == "up\n", process.stderr.read()
@@ -323,7 +327,7 @@ def test_process_of_a_lab_killed_leaves_no_process_and_no_folder(tmp_path, nodes
         process.stderr.read()
 
 
-@pytest.mark.parametrize("nodes", ["light", "processes"])
+@pytest.mark.parametrize("nodes", ["light", PROCESSES])
 def test_process_of_a_lab_interrupted_leaves_nothing_and_says_only_that(tmp_path, nodes):
     with run_script(tmp_path, nodes, str(tmp_path / "root")) as process:
         assert process.stdout.readline() == "up\n", process.stderr.read()
@@ -336,7 +340,7 @@ def test_process_of_a_lab_interrupted_leaves_nothing_and_says_only_that(tmp_path
     assert errors.count("Traceback") == 1
 
 
-@pytest.mark.parametrize("nodes", ["light", "processes", "cluster"])
+@pytest.mark.parametrize("nodes", ["light", PROCESSES, CLUSTER])
 def test_process_of_a_lab_that_ends_without_closing_it_is_silent(tmp_path, nodes):
     with run_script(tmp_path, nodes, str(tmp_path / "root"), "3") as process:
         process.wait(60)

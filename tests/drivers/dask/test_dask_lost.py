@@ -7,6 +7,8 @@ from distributed import LocalCluster
 import batchlab as bl
 from batchlab.drivers.dask import cluster as sharing
 
+pytestmark = pytest.mark.ci("clusters")
+
 SOON = 60
 
 
