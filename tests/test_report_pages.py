@@ -10,7 +10,7 @@ import pytest
 from chromium import launched
 
 import batchlab as bl
-from batchlab.reports import Report
+from batchlab.reports import ActivityReport
 
 EVIL = "</script><img src=x onerror=hurt()>"
 
@@ -22,7 +22,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> ActivityReport:
     with bl.SimulatedLab(boot="1m") as lab:
         pool = lab.create_pool("p", target_dedicated_nodes=2, start_task="sleep 9")
         job = lab.create_job("j", pool, job_preparation_task="sleep 30")
@@ -39,7 +39,7 @@ def report() -> Report:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_saved_report_draws_every_figure_and_asks_nobody(
-    browser: Any, report: Report, tmp_path: Path, scheme: str
+    browser: Any, report: ActivityReport, tmp_path: Path, scheme: str
 ) -> None:
     path = report.save(tmp_path / "report.html")
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
@@ -68,7 +68,9 @@ def test_saved_report_draws_every_figure_and_asks_nobody(
     page.close()
 
 
-def test_saved_report_has_plotly_once_and_forbids_to_fetch(report: Report, tmp_path: Path) -> None:
+def test_saved_report_has_plotly_once_and_forbids_to_fetch(
+    report: ActivityReport, tmp_path: Path
+) -> None:
     text = report.save(tmp_path / "report.html").read_text()
     assert text.count("<script>") == 2  # plotly.js, and what draws with it
     assert text.count('<script type="application/json">') == len(report.figures)

@@ -23,7 +23,7 @@ from batchlab.core.messages.outputs import (
 from batchlab.drivers.history import Batch
 from batchlab.errors import Conflict
 from batchlab.history.series import Steps
-from batchlab.reports import Report, report_of
+from batchlab.reports import ActivityReport, report_of
 
 HOUR = 3600.0
 LOADS = 1_700_000_000.0
@@ -85,7 +85,9 @@ class Remembering(FakeConnection):
         return self._batch
 
 
-def told(kind: Any, name: str = "", changes: list[Any] = STORY, now: float = 3 * HOUR) -> Report:
+def told(
+    kind: Any, name: str = "", changes: list[Any] = STORY, now: float = 3 * HOUR
+) -> ActivityReport:
     return report_of(Remembering(changes, now), kind, name)
 
 

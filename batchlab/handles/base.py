@@ -20,7 +20,7 @@ from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.filtering import as_where, where_text
 
 if TYPE_CHECKING:
-    from batchlab.reports import Report
+    from batchlab.reports import ActivityReport
 
 __all__ = ["Handle", "Handles", "Seen", "Shown", "reported", "watched"]
 
@@ -52,7 +52,7 @@ def watched(thing: Shown) -> Any:
     return watch(thing)
 
 
-def reported(thing: Any, kind: Any, name: str = "") -> Report:
+def reported(thing: Any, kind: Any, name: str = "") -> ActivityReport:
     """Draw up the report of a thing."""
     from batchlab.reports import report_of  # noqa: PLC0415 - as above
 

@@ -65,7 +65,7 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given,
 from batchlab.storage.containers import Blob
 
 if TYPE_CHECKING:
-    from batchlab.reports import Report
+    from batchlab.reports import ActivityReport
 
 __all__ = ["Counts", "Job", "Jobs"]
 
@@ -299,7 +299,7 @@ class Job(Handle, Awaited, Calling):
         ask_for(self._connection, TerminateJob, "Job.terminate", job_id=self._id,
                 reason=reason)  # fmt: skip
 
-    def report(self) -> Report:
+    def report(self) -> ActivityReport:
         """What happened here until now, in a notebook with figures.
 
         Utilisation, why tasks waited, run times, preparation against tasks, and what its share of

@@ -21,7 +21,7 @@ from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import verb
 
 if TYPE_CHECKING:
-    from batchlab.reports import Report
+    from batchlab.reports import ActivityReport
     from batchlab.rest.endpoint import Endpoint
 
 __all__ = ["BaseLab"]
@@ -152,7 +152,7 @@ class BaseLab(Creating, Shown):
             cert=cert, cert_key=cert_key,
         )  # fmt: skip
 
-    def report(self) -> Report:
+    def report(self) -> ActivityReport:
         """What happened in the lab until now, in a notebook with figures.
 
         Utilisation, why tasks waited, run times, preparation against tasks, and what the nodes

@@ -44,7 +44,7 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
     from batchlab.laboratory import AutoScaleLab
-    from batchlab.reports import Report
+    from batchlab.reports import ActivityReport
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 
@@ -254,7 +254,7 @@ class Pool(Handle, Awaited, AutoScaling):
                 application_package_references=application_package_references,
                 certificate_references=certificate_references, metadata=metadata)  # fmt: skip
 
-    def report(self) -> Report:
+    def report(self) -> ActivityReport:
         """What happened here until now, in a notebook with figures.
 
         Utilisation, why tasks waited, run times, preparation against tasks, and what its nodes

@@ -21,13 +21,15 @@ from batchlab.widgets.html import Html, card
 from batchlab.widgets.progress import span_text
 from batchlab.widgets.show import is_kernel
 
-__all__ = ["Numbers", "Report", "report_of"]
+__all__ = ["ActivityReport", "Numbers", "report_of"]
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
 
 
-def report_of(connection: Connection, kind: Literal["lab", "pool", "job"], name: str) -> Report:
+def report_of(
+    connection: Connection, kind: Literal["lab", "pool", "job"], name: str
+) -> ActivityReport:
     """Draw up a report of a lab, a pool or a job.
 
     Raises
@@ -36,10 +38,10 @@ def report_of(connection: Connection, kind: Literal["lab", "pool", "job"], name:
         ``PoolNotFound``, ``JobNotFound``: there is none, and none is remembered.
     """
     story = Story(tables_of(connection), kind, name)
-    return Report(_TITLES[kind], name, count(story))
+    return ActivityReport(_TITLES[kind], name, count(story))
 
 
-class Report(Shown):
+class ActivityReport(Shown):
     """What a lab, a pool or a job did; made by `Lab.report`, `Pool.report` and `Job.report`.
 
     It shows itself in a notebook with its figures, and as text elsewhere.
@@ -101,7 +103,7 @@ class Report(Shown):
             plotly is not installed: ``pip install "batchlab[plotly]"``.
         """
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-            raise invalid("path", path, "must be the path of a file", owner="Report.save")
+            raise invalid("path", path, "must be the path of a file", owner="ActivityReport.save")
         figures = self.figures
         from batchlab.reports.page import page  # noqa: PLC0415 - only for those who save
 

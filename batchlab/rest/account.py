@@ -20,7 +20,7 @@ from batchlab.errors import invalid
 from batchlab.handles.certificates import read_certificate
 from batchlab.rest import resources
 from batchlab.rest.answers import done, one, page
-from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import camel
 
@@ -69,7 +69,7 @@ class PoolUsageMetrics(msgspec.Struct):
     total_core_hours: float
 
 
-def _plain(call: Call, view: Any) -> Wire:
+def _plain(call: RestCall, view: Any) -> Wire:
     return {
         camel(name): resources.write(value) if not isinstance(value, dict) else value
         for name, value in msgspec.structs.asdict(view).items()
@@ -77,7 +77,7 @@ def _plain(call: Call, view: Any) -> Wire:
 
 
 @operation("GET", "/supportedimages")
-def list_supported_images(call: Call) -> Response:
+def list_supported_images(call: RestCall) -> Response:
     """GET /supportedimages."""
     images = [
         SupportedImage(
@@ -86,7 +86,7 @@ def list_supported_images(call: Call) -> Response:
         for publisher, offer, sku, agent in _IMAGES
     ]
 
-    def write(call: Call, image: SupportedImage) -> Wire:
+    def write(call: RestCall, image: SupportedImage) -> Wire:
         found = _plain(call, image)
         return {"nodeAgentSKUId": found.pop("nodeAgentSkuId")} | found
 
@@ -94,7 +94,7 @@ def list_supported_images(call: Call) -> Response:
 
 
 @operation("GET", "/nodecounts")
-def list_pool_node_counts(call: Call) -> Response:
+def list_pool_node_counts(call: RestCall) -> Response:
     """GET /nodecounts."""
     rows = []
     for pool in call.ask(questions.ListPools()):
@@ -109,7 +109,7 @@ def list_pool_node_counts(call: Call) -> Response:
 
 
 @operation("GET", "/poolusagemetrics")
-def list_pool_usage_metrics(call: Call) -> Response:
+def list_pool_usage_metrics(call: RestCall) -> Response:
     """GET /poolusagemetrics: one row for each pool, from its creation until now."""
     now = datetime.fromtimestamp(call.connection.now(), UTC)
     rows = []
@@ -126,20 +126,20 @@ def list_pool_usage_metrics(call: Call) -> Response:
 
 
 @operation("GET", "/applications")
-def list_applications(call: Call) -> Response:
+def list_applications(call: RestCall) -> Response:
     """GET /applications."""
     views = call.ask(questions.ListApplications())
     return page(call, "applications", ApplicationView, views, _application)
 
 
 @operation("GET", "/applications/{application_id}")
-def get_application(call: Call, application_id: str) -> Response:
+def get_application(call: RestCall, application_id: str) -> Response:
     """GET /applications/{id}."""
     view = call.ask(questions.GetApplication(application_id=application_id))
     return one(call, view, _application, "applications")
 
 
-def _application(call: Call, view: ApplicationView) -> Wire:
+def _application(call: RestCall, view: ApplicationView) -> Wire:
     found: Wire = {"displayName": view.display_name or view.id, "versions": []}
     found |= resources.write(view)
     return found
@@ -149,7 +149,7 @@ def _application(call: Call, view: ApplicationView) -> Wire:
 
 
 @operation("POST", "/certificates")
-def add_certificate(call: Call) -> Response:
+def add_certificate(call: RestCall) -> Response:
     """POST /certificates."""
     wire = call.json()
     try:
@@ -168,34 +168,34 @@ def add_certificate(call: Call) -> Response:
 
 
 @operation("GET", "/certificates")
-def list_certificates(call: Call) -> Response:
+def list_certificates(call: RestCall) -> Response:
     """GET /certificates."""
     views = call.ask(questions.ListCertificates())
     return page(call, "certificates", CertificateView, views, _certificate)
 
 
 @operation("GET", _CERTIFICATE)
-def get_certificate(call: Call, algorithm: str, thumbprint: str) -> Response:
+def get_certificate(call: RestCall, algorithm: str, thumbprint: str) -> Response:
     """GET /certificates(...)."""
     view = call.ask(questions.GetCertificate(thumbprint=thumbprint))
     return one(call, view, _certificate, "certificates")
 
 
 @operation("DELETE", _CERTIFICATE)
-def delete_certificate(call: Call, algorithm: str, thumbprint: str) -> Response:
+def delete_certificate(call: RestCall, algorithm: str, thumbprint: str) -> Response:
     """DELETE /certificates(...)."""
     call.request(inputs.DeleteCertificate(thumbprint=thumbprint))
     return Response(202)
 
 
 @operation("POST", _CERTIFICATE + "/canceldelete")
-def cancel_certificate_deletion(call: Call, algorithm: str, thumbprint: str) -> Response:
+def cancel_certificate_deletion(call: RestCall, algorithm: str, thumbprint: str) -> Response:
     """POST /certificates(...)/canceldelete."""
     call.request(inputs.CancelCertificateDeletion(thumbprint=thumbprint))
     return Response(204)
 
 
-def _certificate(call: Call, view: CertificateView) -> Wire:
+def _certificate(call: RestCall, view: CertificateView) -> Wire:
     found: Wire = resources.write(view)
     name = f"certificates(thumbprintAlgorithm=sha1,thumbprint={view.thumbprint})"
     found["url"] = f"{call.base}/{name}"

@@ -17,7 +17,7 @@ from batchlab.core.messages.inputs import Request
 from batchlab.core.messages.questions import Question
 from batchlab.errors import BatchError, invalid
 from batchlab.rest import odata
-from batchlab.rest.messages import JSON, Call, Response, Wire
+from batchlab.rest.messages import JSON, Response, RestCall, Wire
 from batchlab.rest.resources import names
 from batchlab.rest.wire import Unknown
 
@@ -33,7 +33,7 @@ __all__ = [
     "versioned",
 ]
 
-Writer = Callable[[Call, Any], Wire]
+Writer = Callable[[RestCall, Any], Wire]
 
 
 class Versioned(Protocol):
@@ -59,7 +59,7 @@ class ConditionNotMet(BatchError):
             self.status = 304
 
 
-def check_conditions(call: Call, view: Versioned, *, reading: bool = False) -> None:
+def check_conditions(call: RestCall, view: Versioned, *, reading: bool = False) -> None:
     """Refuse what is asked for on a condition that does not hold."""
     headers = call.headers
     wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
@@ -102,14 +102,14 @@ def versioned(view: Versioned) -> dict[str, str]:
     }
 
 
-def json(call: Call, content: Wire, metadata: str, **headers: str) -> Response:
+def json(call: RestCall, content: Wire, metadata: str, **headers: str) -> Response:
     """An object."""
     whole = {"odata.metadata": f"{call.base}/$metadata#{metadata}"} | content
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(200, {"Content-Type": JSON} | named, msgspec.json.encode(whole))
 
 
-def one(call: Call, view: Any, writer: Writer, kind: str) -> Response:
+def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
     """A thing, or what was selected of it."""
     cls: type[msgspec.Struct] = type(view)
     odata.check_expand(call.query.get("$expand"))
@@ -123,7 +123,7 @@ def one(call: Call, view: Any, writer: Writer, kind: str) -> Response:
     return response
 
 
-def done(call: Call, status: int, view: Versioned | None = None, *where: str) -> Response:
+def done(call: RestCall, status: int, view: Versioned | None = None, *where: str) -> Response:
     """Nothing but headers: it was done, to the thing at that address, which is now this."""
     url = call.url(*where) if where else call.base + call.path
     headers = {"DataServiceId": url}
@@ -135,7 +135,7 @@ def done(call: Call, status: int, view: Versioned | None = None, *where: str) ->
 
 
 def changed(
-    call: Call, question: Question, request: Request, status: int, *key: str,
+    call: RestCall, question: Question, request: Request, status: int, *key: str,
     unknown: Unknown | None = None,
 ) -> Response:  # fmt: skip
     """Have a thing changed, if it is in the version that the client wants it in.
@@ -146,7 +146,7 @@ def changed(
     call.request(request)
     view = call.ask(question)
     if unknown:
-        call.kept.put(key, view.creation_time, unknown)
+        call.unknown_properties.put(key, view.creation_time, unknown)
     return done(call, status, view)
 
 
@@ -154,7 +154,7 @@ def changed(
 
 
 def page(
-    call: Call, kind: str, cls: type[msgspec.Struct], views: Sequence[Any], writer: Writer
+    call: RestCall, kind: str, cls: type[msgspec.Struct], views: Sequence[Any], writer: Writer
 ) -> Response:
     """A page of a list that is there as a whole.
 
@@ -175,8 +175,8 @@ def page(
 
 
 def listed(
-    call: Call, kind: str, cls: type[msgspec.Struct], found: Iterable[tuple[int, Wire]], size: int,
-    token: Callable[[int], str],
+    call: RestCall, kind: str, cls: type[msgspec.Struct], found: Iterable[tuple[int, Wire]],
+    size: int, token: Callable[[int], str],
 ) -> Response:  # fmt: skip
     """A page of numbered resources: those that pass the filter; the rest begins at a token."""
     known = names(cls)
@@ -199,7 +199,7 @@ def listed(
     return json(call, content, kind)
 
 
-def _next_link(call: Call, token: str) -> str:
+def _next_link(call: RestCall, token: str) -> str:
     query = {name: value for name, value in call.query.items() if name != "$skiptoken"}
     pairs = [*query.items(), ("$skiptoken", token)]
     text = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in pairs)

@@ -19,7 +19,7 @@ from batchlab.core.messages.questions import LocateNode, LocateTask, Location
 from batchlab.drivers.ports import FileEntry
 from batchlab.errors import BatchError
 from batchlab.rest.answers import check_conditions, page
-from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import write_datetime
 
@@ -54,69 +54,69 @@ class _Dated(msgspec.Struct, frozen=True):
 
 
 @operation("GET", _TASK)
-def list_task_files(call: Call, job_id: str, task_id: str) -> Response:
+def list_task_files(call: RestCall, job_id: str, task_id: str) -> Response:
     """GET .../tasks/{id}/files."""
     return _list(call, _task(call, job_id, task_id))
 
 
 @operation("GET", _NODE)
-def list_node_files(call: Call, pool_id: str, node_id: str) -> Response:
+def list_node_files(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET .../nodes/{id}/files."""
     return _list(call, _node(call, pool_id, node_id))
 
 
 @operation("GET", _TASK + "/{path}", "download_task_file")
-def get_task_file(call: Call, job_id: str, task_id: str, path: str) -> Response:
+def get_task_file(call: RestCall, job_id: str, task_id: str, path: str) -> Response:
     """GET .../tasks/{id}/files/{path}."""
     return _download(call, _task(call, job_id, task_id), path)
 
 
 @operation("GET", _NODE + "/{path}", "download_node_file")
-def get_node_file(call: Call, pool_id: str, node_id: str, path: str) -> Response:
+def get_node_file(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """GET .../nodes/{id}/files/{path}."""
     return _download(call, _node(call, pool_id, node_id), path)
 
 
 @operation("HEAD", _TASK + "/{path}")
-def get_task_file_properties(call: Call, job_id: str, task_id: str, path: str) -> Response:
+def get_task_file_properties(call: RestCall, job_id: str, task_id: str, path: str) -> Response:
     """HEAD .../tasks/{id}/files/{path}."""
     return _properties(call, _task(call, job_id, task_id), path)
 
 
 @operation("HEAD", _NODE + "/{path}")
-def get_node_file_properties(call: Call, pool_id: str, node_id: str, path: str) -> Response:
+def get_node_file_properties(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """HEAD .../nodes/{id}/files/{path}."""
     return _properties(call, _node(call, pool_id, node_id), path)
 
 
 @operation("DELETE", _TASK + "/{path}")
-def delete_task_file(call: Call, job_id: str, task_id: str, path: str) -> Response:
+def delete_task_file(call: RestCall, job_id: str, task_id: str, path: str) -> Response:
     """DELETE .../tasks/{id}/files/{path}."""
     return _delete(call, _task(call, job_id, task_id), path)
 
 
 @operation("DELETE", _NODE + "/{path}")
-def delete_node_file(call: Call, pool_id: str, node_id: str, path: str) -> Response:
+def delete_node_file(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """DELETE .../nodes/{id}/files/{path}."""
     return _delete(call, _node(call, pool_id, node_id), path)
 
 
-def _task(call: Call, job_id: str, task_id: str) -> Location:
+def _task(call: RestCall, job_id: str, task_id: str) -> Location:
     found: Location = call.ask(LocateTask(job_id=job_id, task_id=task_id))
     return found
 
 
-def _node(call: Call, pool_id: str, node_id: str) -> Location:
+def _node(call: RestCall, pool_id: str, node_id: str) -> Location:
     found: Location = call.ask(LocateNode(pool_id=pool_id, node_id=node_id))
     return found
 
 
-def _list(call: Call, location: Location) -> Response:
+def _list(call: RestCall, location: Location) -> Response:
     entries = call.connection.files.list(location, recursive=call.flag("recursive"))
     return page(call, "files", NodeFile, entries, _resource)
 
 
-def _resource(call: Call, entry: FileEntry) -> Wire:
+def _resource(call: RestCall, entry: FileEntry) -> Wire:
     found: Wire = {
         "name": entry.name,
         "url": call.base + call.path + "/" + quote(entry.name, safe=""),
@@ -135,13 +135,13 @@ def _resource(call: Call, entry: FileEntry) -> Wire:
     return found
 
 
-def _properties(call: Call, location: Location, path: str) -> Response:
+def _properties(call: RestCall, location: Location, path: str) -> Response:
     entry = _stat(call, location, path)
     headers = _headers(call, entry)
     return Response(200, headers, length=entry.content_length or 0)
 
 
-def _download(call: Call, location: Location, path: str) -> Response:
+def _download(call: RestCall, location: Location, path: str) -> Response:
     entry = _stat(call, location, path)
     if entry.is_directory:
         raise InvalidRange("InvalidRange", f"{path!r} is a directory: it has no bytes to send")
@@ -158,7 +158,9 @@ def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _pieces(call: Call, location: Location, path: str, start: int, end: int) -> Iterator[bytes]:
+def _pieces(
+    call: RestCall, location: Location, path: str, start: int, end: int
+) -> Iterator[bytes]:
     while start < end:
         piece = call.connection.files.read(location, path, start, min(PIECE, end - start))
         if not piece:
@@ -167,7 +169,7 @@ def _pieces(call: Call, location: Location, path: str, start: int, end: int) -> 
         yield piece
 
 
-def _stat(call: Call, location: Location, path: str) -> FileEntry:
+def _stat(call: RestCall, location: Location, path: str) -> FileEntry:
     entry = call.connection.files.stat(location, path)
     if entry.last_modified is not None:
         check_conditions(call, _Dated(entry.last_modified), reading=True)
@@ -191,7 +193,7 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
     return start, min(end, size)
 
 
-def _headers(call: Call, entry: FileEntry) -> dict[str, str]:
+def _headers(call: RestCall, entry: FileEntry) -> dict[str, str]:
     modified = format_datetime(entry.last_modified or _BEGINNING, usegmt=True)
     headers = {
         "Content-Type": "application/octet-stream",
@@ -205,6 +207,6 @@ def _headers(call: Call, entry: FileEntry) -> dict[str, str]:
     return headers
 
 
-def _delete(call: Call, location: Location, path: str) -> Response:
+def _delete(call: RestCall, location: Location, path: str) -> Response:
     call.connection.files.delete(location, path, recursive=call.flag("recursive"))
     return Response(200)

@@ -14,7 +14,7 @@ from batchlab.core.messages.views import JobView, PreparationView
 from batchlab.core.model import JobConstraints, JobSpec
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
-from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -32,30 +32,30 @@ _DEFAULTS = {
 
 
 @operation("POST", "/jobs")
-def create_job(call: Call) -> Response:
+def create_job(call: RestCall) -> Response:
     """POST /jobs."""
     unknown: Unknown = {}
     spec = read(JobSpec, call.json(), unknown)
     call.request(inputs.CreateJob(spec=spec))
     view = _view(call, spec.id)
-    call.kept.put(("job", spec.id), view.creation_time, unknown)
+    call.unknown_properties.put(("job", spec.id), view.creation_time, unknown)
     return done(call, 201, view, "jobs", "job-1")  # whatever its id: so does Azure
 
 
 @operation("GET", "/jobs")
-def list_jobs(call: Call) -> Response:
+def list_jobs(call: RestCall) -> Response:
     """GET /jobs."""
     return page(call, "jobs", JobView, call.ask(ListJobs()), resources.job)
 
 
 @operation("GET", "/jobs/{job_id}")
-def get_job(call: Call, job_id: str) -> Response:
+def get_job(call: RestCall, job_id: str) -> Response:
     """GET /jobs/{id}."""
     return one(call, _view(call, job_id), resources.job, "jobs")
 
 
 @operation("DELETE", "/jobs/{job_id}", "begin_delete_job")
-def delete_job(call: Call, job_id: str) -> Response:
+def delete_job(call: RestCall, job_id: str) -> Response:
     """DELETE /jobs/{id}."""
     check_conditions(call, _view(call, job_id))
     call.request(inputs.DeleteJob(job_id=job_id))
@@ -63,18 +63,18 @@ def delete_job(call: Call, job_id: str) -> Response:
 
 
 @operation("PATCH", "/jobs/{job_id}")
-def update_job(call: Call, job_id: str) -> Response:
+def update_job(call: RestCall, job_id: str) -> Response:
     """PATCH /jobs/{id}."""
     return _update(call, job_id, call.json(), {})
 
 
 @operation("PUT", "/jobs/{job_id}")
-def replace_job(call: Call, job_id: str) -> Response:
+def replace_job(call: RestCall, job_id: str) -> Response:
     """PUT /jobs/{id}: what can be changed is set, or set back; the rest stays."""
     return _update(call, job_id, call.json(), _DEFAULTS)
 
 
-def _update(call: Call, job_id: str, wire: Wire, defaults: Wire) -> Response:
+def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response:
     unknown: Unknown = {}
     asked = read(inputs.UpdateJob, wire, unknown, job_id=job_id)
     missing = {name: value for name, value in defaults.items() if getattr(asked, name) is None}
@@ -90,26 +90,26 @@ def _update(call: Call, job_id: str, wire: Wire, defaults: Wire) -> Response:
 
 
 @operation("POST", "/jobs/{job_id}/disable", "begin_disable_job")
-def disable_job(call: Call, job_id: str) -> Response:
+def disable_job(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/disable."""
     return _change(call, job_id, read(inputs.DisableJob, call.json(), job_id=job_id), 202)
 
 
 @operation("POST", "/jobs/{job_id}/enable", "begin_enable_job")
-def enable_job(call: Call, job_id: str) -> Response:
+def enable_job(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/enable."""
     return _change(call, job_id, inputs.EnableJob(job_id=job_id), 202)
 
 
 @operation("POST", "/jobs/{job_id}/terminate", "begin_terminate_job")
-def terminate_job(call: Call, job_id: str) -> Response:
+def terminate_job(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/terminate."""
     given = {"reason": call.json().get("terminateReason")}
     return _change(call, job_id, read(inputs.TerminateJob, given, job_id=job_id), 202)
 
 
 @operation("GET", "/jobs/{job_id}/jobpreparationandreleasetaskstatus")
-def list_job_preparation_and_release_task_status(call: Call, job_id: str) -> Response:
+def list_job_preparation_and_release_task_status(call: RestCall, job_id: str) -> Response:
     """GET /jobs/{id}/jobpreparationandreleasetaskstatus."""
     rows = call.ask(ListPreparations(job_id=job_id))
     kind = "jobpreparationandreleasetaskstatuslist"
@@ -117,20 +117,24 @@ def list_job_preparation_and_release_task_status(call: Call, job_id: str) -> Res
 
 
 @operation("GET", "/jobs/{job_id}/taskcounts")
-def get_job_task_counts(call: Call, job_id: str) -> Response:
+def get_job_task_counts(call: RestCall, job_id: str) -> Response:
     """GET /jobs/{id}/taskcounts."""
     tasks = resources.write(call.ask(CountTasks(job_id=job_id)))
     slots = resources.write(call.ask(CountTaskSlots(job_id=job_id)))
     return json(call, {"taskCounts": tasks, "taskSlotCounts": slots}, "taskcountsresult/@Element")
 
 
-def _view(call: Call, job_id: str) -> JobView:
+def _view(call: RestCall, job_id: str) -> JobView:
     view: JobView = call.ask(GetJob(job_id=job_id))
     return view
 
 
 def _change(
-    call: Call, job_id: str, request: inputs.Request, status: int, unknown: Unknown | None = None
+    call: RestCall,
+    job_id: str,
+    request: inputs.Request,
+    status: int,
+    unknown: Unknown | None = None,
 ) -> Response:
     question = GetJob(job_id=job_id)
     return changed(call, question, request, status, "job", job_id, unknown=unknown)

@@ -15,9 +15,9 @@ from batchlab.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from batchlab.drivers.ports import Connection
-    from batchlab.rest.kept import Kept
+    from batchlab.rest.unknown_properties import UnknownProperties
 
-__all__ = ["JSON", "MOST_BYTES", "Call", "Response", "Wire"]
+__all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Wire"]
 
 Wire = dict[str, Any]
 """An object of JSON."""
@@ -37,7 +37,7 @@ class Response:
 
 
 @dataclass(slots=True)
-class Call:
+class RestCall:
     """A request that was authenticated and has found its operation.
 
     `base` is how the client reaches the service: scheme, host, and the prefix of a proxy. `query`
@@ -45,7 +45,7 @@ class Call:
     """
 
     connection: Connection
-    kept: Kept
+    unknown_properties: UnknownProperties
     base: str
     query: Mapping[str, str]
     headers: Mapping[str, str]

@@ -10,7 +10,7 @@ from batchlab.core.messages.views import NodeView
 from batchlab.errors import Conflict, NotFound
 from batchlab.rest import resources
 from batchlab.rest.answers import done, json, one, page
-from batchlab.rest.messages import Call, Response
+from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import read
 
@@ -24,44 +24,44 @@ _NO_LOGIN = (
 
 
 @operation("GET", "/pools/{pool_id}/nodes")
-def list_nodes(call: Call, pool_id: str) -> Response:
+def list_nodes(call: RestCall, pool_id: str) -> Response:
     """GET /pools/{id}/nodes."""
     return page(call, "nodes", NodeView, call.ask(ListNodes(pool_id=pool_id)), resources.node)
 
 
 @operation("GET", _NODE)
-def get_node(call: Call, pool_id: str, node_id: str) -> Response:
+def get_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET /pools/{id}/nodes/{id}."""
     view = call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     return one(call, view, resources.node, "nodes")
 
 
 @operation("POST", f"{_NODE}/reboot", "begin_reboot_node")
-def reboot_node(call: Call, pool_id: str, node_id: str) -> Response:
+def reboot_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../reboot."""
     return _do(call, inputs.RebootNode, pool_id, node_id, 202)
 
 
 @operation("POST", f"{_NODE}/reimage", "begin_reimage_node")
-def reimage_node(call: Call, pool_id: str, node_id: str) -> Response:
+def reimage_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../reimage."""
     return _do(call, inputs.ReimageNode, pool_id, node_id, 202)
 
 
 @operation("POST", f"{_NODE}/disablescheduling")
-def disable_node_scheduling(call: Call, pool_id: str, node_id: str) -> Response:
+def disable_node_scheduling(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../disablescheduling."""
     return _do(call, inputs.DisableNodeScheduling, pool_id, node_id, 200)
 
 
 @operation("POST", f"{_NODE}/enablescheduling")
-def enable_node_scheduling(call: Call, pool_id: str, node_id: str) -> Response:
+def enable_node_scheduling(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../enablescheduling."""
     return _do(call, inputs.EnableNodeScheduling, pool_id, node_id, 200)
 
 
 def _do(
-    call: Call, kind: type[inputs.Request], pool_id: str, node_id: str, status: int
+    call: RestCall, kind: type[inputs.Request], pool_id: str, node_id: str, status: int
 ) -> Response:
     call.request(read(kind, call.json(), pool_id=pool_id, node_id=node_id))
     return done(call, status)
@@ -71,31 +71,31 @@ def _do(
 
 
 @operation("POST", f"{_NODE}/start", "begin_start_node")
-def start_node(call: Call, pool_id: str, node_id: str) -> Response:
+def start_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../start: refused."""
     _refuse(call, pool_id, node_id, "a node of a lab is never deallocated: there is none to start")
 
 
 @operation("POST", f"{_NODE}/deallocate", "begin_deallocate_node")
-def deallocate_node(call: Call, pool_id: str, node_id: str) -> Response:
+def deallocate_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../deallocate: refused."""
     _refuse(call, pool_id, node_id, "a node of a lab cannot be deallocated: remove it instead")
 
 
 @operation("GET", f"{_NODE}/remoteloginsettings")
-def get_node_remote_login_settings(call: Call, pool_id: str, node_id: str) -> Response:
+def get_node_remote_login_settings(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET .../remoteloginsettings: refused."""
     _refuse(call, pool_id, node_id, _NO_LOGIN)
 
 
 @operation("GET", f"{_NODE}/rdp")
-def get_node_remote_desktop(call: Call, pool_id: str, node_id: str) -> Response:
+def get_node_remote_desktop(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET .../rdp (older versions): refused."""
     _refuse(call, pool_id, node_id, _NO_LOGIN)
 
 
 @operation("POST", f"{_NODE}/users")
-def create_node_user(call: Call, pool_id: str, node_id: str) -> Response:
+def create_node_user(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../users: refused.
 
     Such a user is for remote login alone, which a node of a lab does not have; a client that was
@@ -105,43 +105,45 @@ def create_node_user(call: Call, pool_id: str, node_id: str) -> Response:
 
 
 @operation("PUT", f"{_NODE}/users/{{user_name}}")
-def replace_node_user(call: Call, pool_id: str, node_id: str, user_name: str) -> Response:
+def replace_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
     """PUT .../users/{name}: there is none."""
     _refuse_user(call, pool_id, node_id, user_name)
 
 
 @operation("DELETE", f"{_NODE}/users/{{user_name}}")
-def delete_node_user(call: Call, pool_id: str, node_id: str, user_name: str) -> Response:
+def delete_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
     """DELETE .../users/{name}: there is none."""
     _refuse_user(call, pool_id, node_id, user_name)
 
 
 @operation("POST", f"{_NODE}/uploadbatchservicelogs")
-def upload_node_logs(call: Call, pool_id: str, node_id: str) -> Response:
+def upload_node_logs(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../uploadbatchservicelogs: refused."""
     _refuse(call, pool_id, node_id, "a node of a lab writes no logs of a service's agent")
 
 
 @operation("GET", f"{_NODE}/extensions")
-def list_node_extensions(call: Call, pool_id: str, node_id: str) -> Response:
+def list_node_extensions(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET .../extensions: none."""
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     return json(call, {"value": []}, "extensions")
 
 
 @operation("GET", f"{_NODE}/extensions/{{extension_name}}")
-def get_node_extension(call: Call, pool_id: str, node_id: str, extension_name: str) -> Response:
+def get_node_extension(
+    call: RestCall, pool_id: str, node_id: str, extension_name: str
+) -> Response:
     """GET .../extensions/{name}: there is none."""
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     reason = f"node {node_id!r} has no VM extension {extension_name!r}: a lab knows none"
     raise NotFound("ResourceNotFound", reason)
 
 
-def _refuse(call: Call, pool_id: str, node_id: str, reason: str) -> NoReturn:
+def _refuse(call: RestCall, pool_id: str, node_id: str, reason: str) -> NoReturn:
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     raise Conflict("OperationNotValidOnNode", reason)
 
 
-def _refuse_user(call: Call, pool_id: str, node_id: str, user_name: str) -> NoReturn:
+def _refuse_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> NoReturn:
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     raise NotFound("NodeUserNotFound", f"node {node_id!r} has no user {user_name!r}: {_NO_LOGIN}")

@@ -11,7 +11,7 @@ from batchlab.core.model import PoolSpec
 from batchlab.errors import InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned
-from batchlab.rest.messages import Call, Response
+from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -19,30 +19,30 @@ __all__: list[str] = []
 
 
 @operation("POST", "/pools")
-def create_pool(call: Call) -> Response:
+def create_pool(call: RestCall) -> Response:
     """POST /pools."""
     unknown: Unknown = {}
     spec = read(PoolSpec, call.json(), unknown)
     call.request(inputs.CreatePool(spec=spec))
     view = _view(call, spec.id)
-    call.kept.put(("pool", spec.id), view.creation_time, unknown)
+    call.unknown_properties.put(("pool", spec.id), view.creation_time, unknown)
     return done(call, 201, view, "pools", spec.id)
 
 
 @operation("GET", "/pools")
-def list_pools(call: Call) -> Response:
+def list_pools(call: RestCall) -> Response:
     """GET /pools."""
     return page(call, "pools", PoolView, call.ask(ListPools()), resources.pool)
 
 
 @operation("GET", "/pools/{pool_id}")
-def get_pool(call: Call, pool_id: str) -> Response:
+def get_pool(call: RestCall, pool_id: str) -> Response:
     """GET /pools/{id}."""
     return one(call, _view(call, pool_id), resources.pool, "pools")
 
 
 @operation("HEAD", "/pools/{pool_id}")
-def pool_exists(call: Call, pool_id: str) -> Response:
+def pool_exists(call: RestCall, pool_id: str) -> Response:
     """HEAD /pools/{id}."""
     view = _view(call, pool_id)
     check_conditions(call, view, reading=True)
@@ -50,7 +50,7 @@ def pool_exists(call: Call, pool_id: str) -> Response:
 
 
 @operation("DELETE", "/pools/{pool_id}", "begin_delete_pool")
-def delete_pool(call: Call, pool_id: str) -> Response:
+def delete_pool(call: RestCall, pool_id: str) -> Response:
     """DELETE /pools/{id}."""
     check_conditions(call, _view(call, pool_id))
     call.request(inputs.DeletePool(pool_id=pool_id))
@@ -58,7 +58,7 @@ def delete_pool(call: Call, pool_id: str) -> Response:
 
 
 @operation("PATCH", "/pools/{pool_id}")
-def update_pool(call: Call, pool_id: str) -> Response:
+def update_pool(call: RestCall, pool_id: str) -> Response:
     """PATCH /pools/{id}: what a lab can change of a pool; the rest of a pool stays as it is."""
     unknown: Unknown = {}
     request = read(inputs.UpdatePool, call.json(), unknown, pool_id=pool_id)
@@ -67,27 +67,27 @@ def update_pool(call: Call, pool_id: str) -> Response:
 
 
 @operation("POST", "/pools/{pool_id}/updateproperties")
-def replace_pool_properties(call: Call, pool_id: str) -> Response:
+def replace_pool_properties(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/updateproperties."""
     request = read(inputs.ReplacePoolProperties, call.json(), pool_id=pool_id)
     return _change(call, pool_id, request, 204)
 
 
 @operation("POST", "/pools/{pool_id}/disableautoscale")
-def disable_pool_auto_scale(call: Call, pool_id: str) -> Response:
+def disable_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/disableautoscale."""
     return _change(call, pool_id, inputs.DisableAutoScale(pool_id=pool_id), 200)
 
 
 @operation("POST", "/pools/{pool_id}/enableautoscale")
-def enable_pool_auto_scale(call: Call, pool_id: str) -> Response:
+def enable_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/enableautoscale."""
     request = read(inputs.EnableAutoScale, call.json(), pool_id=pool_id)
     return _change(call, pool_id, request, 200)
 
 
 @operation("POST", "/pools/{pool_id}/evaluateautoscale")
-def evaluate_pool_auto_scale(call: Call, pool_id: str) -> Response:
+def evaluate_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/evaluateautoscale."""
     formula: Any = call.json().get("autoScaleFormula")
     if not isinstance(formula, str):
@@ -101,31 +101,35 @@ def evaluate_pool_auto_scale(call: Call, pool_id: str) -> Response:
 
 
 @operation("POST", "/pools/{pool_id}/resize", "begin_resize_pool")
-def resize_pool(call: Call, pool_id: str) -> Response:
+def resize_pool(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/resize."""
     request = read(inputs.ResizePool, call.json(), pool_id=pool_id)
     return _change(call, pool_id, request, 202)
 
 
 @operation("POST", "/pools/{pool_id}/stopresize", "begin_stop_pool_resize")
-def stop_pool_resize(call: Call, pool_id: str) -> Response:
+def stop_pool_resize(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/stopresize."""
     return _change(call, pool_id, inputs.StopPoolResize(pool_id=pool_id), 202)
 
 
 @operation("POST", "/pools/{pool_id}/removenodes", "begin_remove_nodes")
-def remove_nodes(call: Call, pool_id: str) -> Response:
+def remove_nodes(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/removenodes."""
     return _change(call, pool_id, read(inputs.RemoveNodes, call.json(), pool_id=pool_id), 202)
 
 
-def _view(call: Call, pool_id: str) -> PoolView:
+def _view(call: RestCall, pool_id: str) -> PoolView:
     view: PoolView = call.ask(GetPool(pool_id=pool_id))
     return view
 
 
 def _change(
-    call: Call, pool_id: str, request: inputs.Request, status: int, unknown: Unknown | None = None
+    call: RestCall,
+    pool_id: str,
+    request: inputs.Request,
+    status: int,
+    unknown: Unknown | None = None,
 ) -> Response:
     question = GetPool(pool_id=pool_id)
     return changed(call, question, request, status, "pool", pool_id, unknown=unknown)

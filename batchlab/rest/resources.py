@@ -23,7 +23,7 @@ from batchlab.core.model import (
     UserAccount,
 )
 from batchlab.errors import InvalidRequest
-from batchlab.rest.messages import Call, Wire
+from batchlab.rest.messages import RestCall, Wire
 from batchlab.rest.wire import (
     UNLIMITED,
     Unknown,
@@ -210,13 +210,13 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 # -- with addresses -----------------------------------------------------------------------------
 
 
-def pool(call: Call, view: views.PoolView) -> Wire:
+def pool(call: RestCall, view: views.PoolView) -> Wire:
     """A pool."""
     found = _write_struct(view) | {"url": call.url("pools", view.id)}
-    return call.kept.add_to(("pool", view.id), view.creation_time, found)
+    return call.unknown_properties.add_to(("pool", view.id), view.creation_time, found)
 
 
-def node(call: Call, view: views.NodeView) -> Wire:
+def node(call: RestCall, view: views.NodeView) -> Wire:
     """A node."""
     found = _write_struct(view) | {"url": call.url("pools", view.pool_id, "nodes", view.id)}
     if view.errors:
@@ -234,15 +234,15 @@ def node(call: Call, view: views.NodeView) -> Wire:
     return found
 
 
-def job(call: Call, view: views.JobView) -> Wire:
+def job(call: RestCall, view: views.JobView) -> Wire:
     """A job."""
     found = _write_struct(view) | {"url": call.url("jobs", view.id)}
     if not view.pool_id:
         del found["executionInfo"]["poolId"]
-    return call.kept.add_to(("job", view.id), view.creation_time, found)
+    return call.unknown_properties.add_to(("job", view.id), view.creation_time, found)
 
 
-def schedule(call: Call, view: views.JobScheduleView) -> Wire:
+def schedule(call: RestCall, view: views.JobScheduleView) -> Wire:
     """A job schedule."""
     found = _write_struct(view) | {"url": call.url("jobschedules", view.id)}
     found["jobSpecification"].pop("id", None)
@@ -252,27 +252,29 @@ def schedule(call: Call, view: views.JobScheduleView) -> Wire:
             "id": view.recent_job_id,
             "url": call.url("jobs", view.recent_job_id),
         }
-    return call.kept.add_to(("jobschedule", view.id), view.creation_time, found)
+    return call.unknown_properties.add_to(("jobschedule", view.id), view.creation_time, found)
 
 
-def task(call: Call, view: views.TaskView) -> Wire:
+def task(call: RestCall, view: views.TaskView) -> Wire:
     """A task."""
     found = _write_struct(view) | {"url": call.url("jobs", view.job_id, "tasks", view.id)}
     if view.node_id is not None:
         _add_place(call, found["nodeInfo"])
     elif view.state == "completed":
         found["nodeInfo"] = {}
-    return call.kept.add_to(("job", view.job_id, "task", view.id), view.creation_time, found)
+    return call.unknown_properties.add_to(
+        ("job", view.job_id, "task", view.id), view.creation_time, found
+    )
 
 
-def subtask(call: Call, view: views.SubtaskView) -> Wire:
+def subtask(call: RestCall, view: views.SubtaskView) -> Wire:
     """A subtask of a multi-instance task."""
     found = _write_struct(view)
     _add_place(call, found["nodeInfo"])
     return found
 
 
-def preparation(call: Call, view: views.PreparationView) -> Wire:
+def preparation(call: RestCall, view: views.PreparationView) -> Wire:
     """A row of the preparation and release status."""
     found = _write_struct(view)
     found["nodeUrl"] = call.url("pools", view.pool_id, "nodes", view.node_id)
@@ -285,7 +287,7 @@ def preparation(call: Call, view: views.PreparationView) -> Wire:
     return found
 
 
-def _add_place(call: Call, about: Wire) -> None:
+def _add_place(call: RestCall, about: Wire) -> None:
     where = ("pools", about["poolId"], "nodes", about["nodeId"])
     about["affinityId"] = f"TVM:{about['nodeId']}"
     about["nodeUrl"] = call.url(*where)

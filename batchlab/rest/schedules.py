@@ -8,7 +8,7 @@ from batchlab.core.messages.views import JobScheduleView, JobView
 from batchlab.core.model import JobScheduleSpec, Schedule
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, one, page, versioned
-from batchlab.rest.messages import Call, Response
+from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -18,31 +18,31 @@ _ONE = "/jobschedules/{job_schedule_id}"
 
 
 @operation("POST", "/jobschedules")
-def create_job_schedule(call: Call) -> Response:
+def create_job_schedule(call: RestCall) -> Response:
     """POST /jobschedules."""
     unknown: Unknown = {}
     spec = read(JobScheduleSpec, call.json(), unknown)
     call.request(inputs.CreateJobSchedule(spec=spec))
     view = _view(call, spec.id)
-    call.kept.put(("jobschedule", spec.id), view.creation_time, unknown)
+    call.unknown_properties.put(("jobschedule", spec.id), view.creation_time, unknown)
     return done(call, 201, view, "jobschedules", spec.id)
 
 
 @operation("GET", "/jobschedules")
-def list_job_schedules(call: Call) -> Response:
+def list_job_schedules(call: RestCall) -> Response:
     """GET /jobschedules."""
     views = call.ask(ListJobSchedules())
     return page(call, "jobschedules", JobScheduleView, views, resources.schedule)
 
 
 @operation("GET", _ONE)
-def get_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def get_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """GET /jobschedules/{id}."""
     return one(call, _view(call, job_schedule_id), resources.schedule, "jobschedules")
 
 
 @operation("HEAD", _ONE)
-def job_schedule_exists(call: Call, job_schedule_id: str) -> Response:
+def job_schedule_exists(call: RestCall, job_schedule_id: str) -> Response:
     """HEAD /jobschedules/{id}."""
     view = _view(call, job_schedule_id)
     check_conditions(call, view, reading=True)
@@ -50,7 +50,7 @@ def job_schedule_exists(call: Call, job_schedule_id: str) -> Response:
 
 
 @operation("DELETE", _ONE, "begin_delete_job_schedule")
-def delete_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def delete_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """DELETE /jobschedules/{id}."""
     check_conditions(call, _view(call, job_schedule_id))
     call.request(inputs.DeleteJobSchedule(job_schedule_id=job_schedule_id))
@@ -58,7 +58,7 @@ def delete_job_schedule(call: Call, job_schedule_id: str) -> Response:
 
 
 @operation("PATCH", _ONE)
-def update_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PATCH /jobschedules/{id}."""
     unknown: Unknown = {}
     request = read(inputs.UpdateJobSchedule, call.json(), unknown, job_schedule_id=job_schedule_id)
@@ -67,7 +67,7 @@ def update_job_schedule(call: Call, job_schedule_id: str) -> Response:
 
 
 @operation("PUT", _ONE)
-def replace_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def replace_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PUT /jobschedules/{id}: what can be changed is set, or set back."""
     wire = call.json()
     given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
@@ -82,41 +82,41 @@ def replace_job_schedule(call: Call, job_schedule_id: str) -> Response:
 
 
 @operation("POST", f"{_ONE}/disable")
-def disable_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def disable_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """POST .../disable."""
     request = inputs.DisableJobSchedule(job_schedule_id=job_schedule_id)
     return _change(call, job_schedule_id, request, 204)
 
 
 @operation("POST", f"{_ONE}/enable")
-def enable_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def enable_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """POST .../enable."""
     request = inputs.EnableJobSchedule(job_schedule_id=job_schedule_id)
     return _change(call, job_schedule_id, request, 204)
 
 
 @operation("POST", f"{_ONE}/terminate", "begin_terminate_job_schedule")
-def terminate_job_schedule(call: Call, job_schedule_id: str) -> Response:
+def terminate_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """POST .../terminate."""
     request = inputs.TerminateJobSchedule(job_schedule_id=job_schedule_id)
     return _change(call, job_schedule_id, request, 202)
 
 
 @operation("GET", f"{_ONE}/jobs")
-def list_jobs_from_schedule(call: Call, job_schedule_id: str) -> Response:
+def list_jobs_from_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """GET .../jobs: those that it made."""
     start = f"{_view(call, job_schedule_id).id}:".lower()
     views = [view for view in call.ask(ListJobs()) if view.id.lower().startswith(start)]
     return page(call, "jobs", JobView, views, resources.job)
 
 
-def _view(call: Call, job_schedule_id: str) -> JobScheduleView:
+def _view(call: RestCall, job_schedule_id: str) -> JobScheduleView:
     view: JobScheduleView = call.ask(GetJobSchedule(job_schedule_id=job_schedule_id))
     return view
 
 
 def _change(
-    call: Call, schedule_id: str, request: inputs.Request, status: int,
+    call: RestCall, schedule_id: str, request: inputs.Request, status: int,
     unknown: Unknown | None = None,
 ) -> Response:  # fmt: skip
     question = GetJobSchedule(job_schedule_id=schedule_id)

@@ -17,10 +17,10 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, LabFailed
 from batchlab.rest import account, auth, files, jobs, nodes, pools, schedules, tasks
 from batchlab.rest.errors import error_response, too_large
-from batchlab.rest.kept import kept_by
-from batchlab.rest.messages import MOST_BYTES, Call, Response
+from batchlab.rest.messages import MOST_BYTES, Response, RestCall
 from batchlab.rest.odata import refusal
 from batchlab.rest.routes import find
+from batchlab.rest.unknown_properties import unknown_properties_of
 
 __all__ = ["OPERATION_MODULES", "Service"]
 
@@ -57,7 +57,7 @@ class Service:
         self._key = key
         self._bearer = bearer
         self._clock = clock
-        self._kept = kept_by(connection)
+        self._unknown_properties = unknown_properties_of(connection)
 
     def handle(
         self,
@@ -107,7 +107,9 @@ class Service:
             raise too_large(f"a request may have {MOST_BYTES:,} bytes, this one has more")
         _check_version(given.get("api-version"))
         answer, named = find(method, path)
-        call = Call(self._connection, self._kept, base, given, headers, body, _clean(path))
+        call = RestCall(
+            self._connection, self._unknown_properties, base, given, headers, body, _clean(path)
+        )
         return answer(call, **named)
 
     def _check_who(

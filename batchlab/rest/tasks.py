@@ -18,7 +18,7 @@ from batchlab.errors import BatchError, InvalidRequest
 from batchlab.rest import odata, resources
 from batchlab.rest.answers import changed, check_conditions, done, json, listed, one, page
 from batchlab.rest.errors import error_content, too_large
-from batchlab.rest.messages import Call, Response, Wire
+from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read, write_datetime
 
@@ -32,19 +32,19 @@ _TASK = "/jobs/{job_id}/tasks/{task_id}"
 
 
 @operation("POST", "/jobs/{job_id}/tasks")
-def create_task(call: Call, job_id: str) -> Response:
+def create_task(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/tasks."""
     _refuse_large(len(call.body))
     unknown: Unknown = {}
     spec = read(TaskSpec, call.json(), unknown)
     call.request(inputs.CreateTasks(job_id=job_id, specs=(spec,)))
     view = _view(call, job_id, spec.id)
-    call.kept.put(("job", job_id, "task", spec.id), view.creation_time, unknown)
+    call.unknown_properties.put(("job", job_id, "task", spec.id), view.creation_time, unknown)
     return done(call, 201, view, "jobs", job_id, "tasks", spec.id)
 
 
 @operation("POST", "/jobs/{job_id}/addtaskcollection")
-def create_task_collection(call: Call, job_id: str) -> Response:
+def create_task_collection(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/addtaskcollection: each task is taken or refused for itself."""
     wires = call.json().get("value")
     if not isinstance(wires, list) or not all(isinstance(wire, dict) for wire in wires):
@@ -76,11 +76,15 @@ def create_task_collection(call: Call, job_id: str) -> Response:
         number = numbers[view.id]
         modified = write_datetime(view.last_modified)
         results[number] |= {"eTag": view.etag, "lastModified": modified}
-        call.kept.put(("job", job_id, "task", view.id), view.creation_time, unknowns[number])
+        call.unknown_properties.put(
+            ("job", job_id, "task", view.id), view.creation_time, unknowns[number]
+        )
     return json(call, {"value": results}, "taskaddresult")
 
 
-def _create(call: Call, job_id: str, specs: dict[int, TaskSpec]) -> dict[int, BatchError | None]:
+def _create(
+    call: RestCall, job_id: str, specs: dict[int, TaskSpec]
+) -> dict[int, BatchError | None]:
     """Add tasks all at once, or, if one of them is refused, one after the other."""
     try:
         call.request(inputs.CreateTasks(job_id=job_id, specs=tuple(specs.values())))
@@ -113,7 +117,7 @@ def _refuse_large(size: int) -> None:
 
 
 @operation("GET", "/jobs/{job_id}/tasks")
-def list_tasks(call: Call, job_id: str) -> Response:
+def list_tasks(call: RestCall, job_id: str) -> Response:
     """GET /jobs/{id}/tasks."""
     size = odata.page_size(call.query.get("maxresults"))
     token = call.query.get("$skiptoken", "0")
@@ -126,7 +130,7 @@ def list_tasks(call: Call, job_id: str) -> Response:
 
 
 def _numbered(
-    call: Call, job_id: str, where: tuple[tuple[str, tuple[str, ...]], ...], after: int,
+    call: RestCall, job_id: str, where: tuple[tuple[str, tuple[str, ...]], ...], after: int,
     size: int, *, few: bool,
 ) -> Iterator[tuple[int, Wire]]:  # fmt: skip
     """Tasks and their numbers; with `few` no more than one is looked up beyond the page."""
@@ -139,7 +143,7 @@ def _numbered(
 
 
 @operation("GET", _TASK)
-def get_task(call: Call, job_id: str, task_id: str) -> Response:
+def get_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """GET /jobs/{id}/tasks/{id}."""
     response = one(call, _view(call, job_id, task_id), resources.task, "tasks")
     response.headers["DataServiceId"] = call.base + call.path
@@ -147,7 +151,7 @@ def get_task(call: Call, job_id: str, task_id: str) -> Response:
 
 
 @operation("DELETE", _TASK)
-def delete_task(call: Call, job_id: str, task_id: str) -> Response:
+def delete_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """DELETE /jobs/{id}/tasks/{id}."""
     check_conditions(call, _view(call, job_id, task_id))
     call.request(inputs.DeleteTask(job_id=job_id, task_id=task_id))
@@ -155,7 +159,7 @@ def delete_task(call: Call, job_id: str, task_id: str) -> Response:
 
 
 @operation("PUT", _TASK)
-def replace_task(call: Call, job_id: str, task_id: str) -> Response:
+def replace_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """PUT /jobs/{id}/tasks/{id}: its constraints."""
     given = {"constraints": call.json().get("constraints")}
     if given["constraints"] is None:
@@ -166,31 +170,31 @@ def replace_task(call: Call, job_id: str, task_id: str) -> Response:
 
 
 @operation("POST", f"{_TASK}/terminate")
-def terminate_task(call: Call, job_id: str, task_id: str) -> Response:
+def terminate_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """POST .../terminate."""
     return _change(call, inputs.TerminateTask(job_id=job_id, task_id=task_id), 204)
 
 
 @operation("POST", f"{_TASK}/reactivate")
-def reactivate_task(call: Call, job_id: str, task_id: str) -> Response:
+def reactivate_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """POST .../reactivate."""
     return _change(call, inputs.ReactivateTask(job_id=job_id, task_id=task_id), 204)
 
 
 @operation("GET", f"{_TASK}/subtasksinfo")
-def list_subtasks(call: Call, job_id: str, task_id: str) -> Response:
+def list_subtasks(call: RestCall, job_id: str, task_id: str) -> Response:
     """GET .../subtasksinfo."""
     views = call.ask(ListSubtasks(job_id=job_id, task_id=task_id))
     return page(call, "subtaskinfo", SubtaskView, views, resources.subtask)
 
 
-def _view(call: Call, job_id: str, task_id: str) -> TaskView:
+def _view(call: RestCall, job_id: str, task_id: str) -> TaskView:
     view: TaskView = call.ask(GetTask(job_id=job_id, task_id=task_id))
     return view
 
 
 def _change(
-    call: Call,
+    call: RestCall,
     request: inputs.UpdateTask | inputs.TerminateTask | inputs.ReactivateTask,
     status: int,
 ) -> Response:

@@ -3,7 +3,7 @@
 Nearly every name is the camel case of ours; the few that are not stand in `NAMES`. Mappings of
 text are lists of name and value there, spans of time ISO 8601, "without limit" the longest span
 that .NET knows. A property of the wire that a spec has not is not lost: `read` puts it aside, for
-`kept`, in a tree of the same form.
+`unknown_properties`, in a tree of the same form.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from batchlab.core.messages.outputs import (
     EvictNode,
     ForgetJob,
     MeasureNodes,
-    RebootNode,
+    RestartNode,
     StartApplication,
     StartNode,
     StartRun,
@@ -64,7 +64,7 @@ class Machines:
                         command
                     )
                     self._begin(node_id, boot)
-                case RebootNode(node_id=node_id, boot=boot):
+                case RestartNode(node_id=node_id, boot=boot):
                     lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
                     assert lost or self.stages[node_id] in ("up", "failed"), self._said(command)
                     self._begin(node_id, boot)

@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 from batchlab.core.messages import inputs, questions
-from batchlab.core.messages.outputs import PackageToInstall, RebootNode, StartNode, StartRun
+from batchlab.core.messages.outputs import PackageToInstall, RestartNode, StartNode, StartRun
 from batchlab.core.model import (
     ApplicationPackageReference,
     AutoPoolSpecification,
@@ -184,7 +184,7 @@ def test_nodes_unpack_what_their_pool_references_when_they_start(world: World) -
     world.nothing_else()
     world.feed(inputs.RebootNode(pool_id="p", node_id=start.node_id))
     (reboot,) = world.said()
-    assert reboot == RebootNode(
+    assert reboot == RestartNode(
         pool_id="p", node_id=start.node_id, boot=2,
         application_packages=(
             PackageToInstall(
@@ -201,7 +201,7 @@ def test_node_without_its_package_is_unusable_until_a_reboot_finds_it(world: Wor
     world.feed(inputs.DeleteApplicationPackage(application_id="blender", version="1"))
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
     (reboot,) = world.said()
-    assert isinstance(reboot, RebootNode)
+    assert isinstance(reboot, RestartNode)
     (gone,) = reboot.application_packages
     assert gone == PackageToInstall(application_id="Blender", version="1")
     world.allocated(node, 2)

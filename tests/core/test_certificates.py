@@ -7,7 +7,7 @@ from typing import Any
 from world import World
 
 from batchlab.core.messages import inputs, questions
-from batchlab.core.messages.outputs import RebootNode, StartNode
+from batchlab.core.messages.outputs import RestartNode, StartNode
 from batchlab.core.model import AutoPoolSpecification, CertificateReference, PoolSpec
 from batchlab.core.model.values import DeleteCertificateError
 
@@ -102,7 +102,7 @@ def test_certificate_stays_while_a_node_was_started_with_it(world: World) -> Non
     assert seen(world).delete_certificate_error.values == {"NodeIds": node}
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
     (reboot,) = world.said()
-    assert reboot == RebootNode(pool_id="p", node_id=node, boot=2)
+    assert reboot == RestartNode(pool_id="p", node_id=node, boot=2)
     delete(world)  # asked for again
     world.later(1)
     assert world.told() == [("ForgetCertificate", THUMB)]

@@ -67,7 +67,7 @@ def test_delete_job_files_on_a_node_that_is_away_go_when_it_is_back(world: World
     world.exit(world.run())
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
     world.feed(DELETE)
-    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.told() == [("RestartNode", node, 2, False)]
     world.allocated(node, 2)
     world.started(node, 2)
     assert world.told() == [("DeleteFiles", node, "workitems/j/job-1")]
@@ -86,7 +86,7 @@ def test_delete_job_files_on_a_reimaged_node_are_gone_already(world: World) -> N
     assert world.told() == [("StartNode", node, 3)]
     world.feed(inputs.NodeStartFailed(node_id=node, boot=3))
     world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
-    assert world.told() == [("RebootNode", node, 4, True)]
+    assert world.told() == [("RestartNode", node, 4, True)]
     world.allocated(node, 4)
     world.started(node, 4)
     world.nothing_else()

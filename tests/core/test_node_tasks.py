@@ -176,7 +176,7 @@ def test_preparation_cut_short_by_a_reboot_runs_again(world: World) -> None:
     world.tasks("a")
     first = world.run()
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
-    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.told() == [("RestartNode", node, 2, False)]
     assert world.state("a") == "active"
     world.allocated(node, 2)
     world.started(node, 2)

@@ -6,7 +6,7 @@ import pytest
 from world import World
 
 from batchlab.core.messages import inputs, questions
-from batchlab.core.messages.outputs import RebootNode
+from batchlab.core.messages.outputs import RestartNode
 from batchlab.core.model import PoolSpec, StartTask, TaskConstraints
 from batchlab.core.model.values import FailureInfo
 
@@ -68,7 +68,7 @@ def test_start_task_fails_after_its_retries_node_takes_no_task(world: World) -> 
     assert world.pool_view().allocation_state == "steady"
     assert world.reasons("a") == ["StartTaskFailed"]
     world.feed(reboot(node))  # the cure
-    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.told() == [("RestartNode", node, 2, False)]
     world.allocated(node, 2)
     world.started(node, 2)
     world.exit(world.run())
@@ -114,7 +114,7 @@ def test_reboot_requeue_ends_tasks_then_boots_and_runs_them_again(world: World) 
     assert node_state(world) == "rebooting"
     assert world.state("a") == "running"  # until the node says that no process is left
     world.exit(run, 137, cancelled=True)
-    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.told() == [("RestartNode", node, 2, False)]
     world.allocated(node, 2)
     assert node_state(world) == "starting"
     world.started(node, 2)
@@ -133,7 +133,7 @@ def test_reboot_taskcompletion_waits_and_takes_no_new_task(world: World) -> None
     world.exit(first)
     world.nothing_else()
     world.exit(second)
-    assert world.told() == [("RebootNode", node, 2, False)]
+    assert world.told() == [("RestartNode", node, 2, False)]
 
 
 def test_reboot_retaineddata_node_is_idle_until_its_files_are_no_longer_kept(
@@ -149,7 +149,7 @@ def test_reboot_retaineddata_node_is_idle_until_its_files_are_no_longer_kept(
     world.nothing_else()
     world.later(1)
     assert world.told() == [
-        ("DeleteFiles", node, "workitems/j/job-1/a"), ("RebootNode", node, 2, False),
+        ("DeleteFiles", node, "workitems/j/job-1/a"), ("RestartNode", node, 2, False),
     ]  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def test_reimage_idle_node_boots_with_emptied_folders(world: World, option: str)
     (node,) = world.pool()
     request = inputs.ReimageNode(pool_id="p", node_id=node, node_reimage_option=option)
     world.feed(request)
-    assert world.told() == [("RebootNode", node, 2, True)]
+    assert world.told() == [("RestartNode", node, 2, True)]
     assert node_state(world) == "reimaging"
     assert world.refused(request).code == "NodeBeingReimaged"
     assert world.refused(reboot(node)).code == "NodeBeingReimaged"
@@ -361,7 +361,7 @@ def test_node_that_cannot_be_brought_back_is_unusable_until_rebooted(world: Worl
     assert (error.code, error.message) == ("Gone", "no such worker")
     assert world.reasons("a") == ["Unusable"]
     world.feed(reboot(node))
-    assert world.told() == [("RebootNode", node, 3, False)]
+    assert world.told() == [("RestartNode", node, 3, False)]
     world.allocated(node, 3)
     world.started(node, 3)
     assert world.told() == [("task", "j", "a", node)]
@@ -391,7 +391,7 @@ def test_node_lost_while_it_is_reimaged_is_reimaged_again(world: World) -> None:
     world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
     world.said()
     world.lost(node, 2)
-    assert world.said() == [RebootNode(pool_id="p", node_id=node, boot=3, reimage=True)]
+    assert world.said() == [RestartNode(pool_id="p", node_id=node, boot=3, reimage=True)]
     assert world.nodes()[0].state == "reimaging"
     world.allocated(node, 3)
     world.started(node, 3)

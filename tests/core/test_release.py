@@ -4,7 +4,7 @@ from node_tasks_help import finish, node_tasked
 from world import World
 
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import DeleteFiles, RebootNode, StartRun, StopNode
+from batchlab.core.messages.outputs import DeleteFiles, RestartNode, StartRun, StopNode
 from batchlab.core.model import StartTask
 from batchlab.core.model.values import FailureInfo
 
@@ -71,7 +71,7 @@ def test_release_waits_for_node_that_reboots(world: World) -> None:
     world.exit(world.run())
     world.feed(inputs.RebootNode(pool_id="p", node_id=node))
     (reboot,) = world.said()
-    assert isinstance(reboot, RebootNode)
+    assert isinstance(reboot, RestartNode)
     world.feed(inputs.TerminateJob(job_id="j"))
     assert world.job_view().state == "terminating"
     world.allocated(node, 2)

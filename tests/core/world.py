@@ -17,7 +17,7 @@ from batchlab.core.messages.outputs import (
     ForgetCertificate,
     ForgetJob,
     MeasureNodes,
-    RebootNode,
+    RestartNode,
     StartNode,
     StartRun,
     StopNode,
@@ -90,7 +90,7 @@ class World:
         """Start every node that was asked for; start tasks remain to be answered."""
         ids = []
         for command in self.said():
-            if isinstance(command, (StartNode, RebootNode)):
+            if isinstance(command, (StartNode, RestartNode)):
                 self.allocated(command.node_id, command.boot)
                 self.started(command.node_id, command.boot)
                 ids.append(command.node_id)
@@ -174,8 +174,8 @@ def _short(command: Command) -> tuple[Any, ...]:
     match command:
         case StartNode(node_id=node_id, boot=boot):
             return "StartNode", node_id, boot
-        case RebootNode(node_id=node_id, boot=boot, reimage=reimage):
-            return "RebootNode", node_id, boot, reimage
+        case RestartNode(node_id=node_id, boot=boot, reimage=reimage):
+            return "RestartNode", node_id, boot, reimage
         case StopNode(node_id=node_id):
             return "StopNode", node_id
         case StartRun(run_id=run_id, kind=kind):

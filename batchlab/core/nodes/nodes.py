@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from batchlab.core.account import applications
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.messages.outputs import EvictNode, RestartNode, StartNode, StopNode
 from batchlab.core.model import Deallocation
 from batchlab.core.placement import placement
 from batchlab.core.state import activity, phases
@@ -213,7 +213,7 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
     spec = node.pool.spec
     node.certificate_references = spec.certificate_references
     state.command(
-        RebootNode(
+        RestartNode(
             pool_id=spec.id,
             node_id=node.id,
             boot=node.boot,

@@ -25,7 +25,7 @@ from batchlab.core.messages.inputs import (
     NodeStopped,
     Report,
 )
-from batchlab.core.messages.outputs import Command, EvictNode, RebootNode, StartNode, StopNode
+from batchlab.core.messages.outputs import Command, EvictNode, RestartNode, StartNode, StopNode
 from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
@@ -111,7 +111,7 @@ class Fleet:
         node.start, node.boot = command, command.boot
         self._next(node, self._bring_up(node, command.boot, self._supply.get))
 
-    def reboot(self, command: RebootNode) -> None:
+    def reboot(self, command: RestartNode) -> None:
         """Kill what runs on a node and bring it up anew."""
         node = self._nodes[command.node_id]
         node.boot = command.boot
@@ -313,7 +313,7 @@ class Fleet:
         except Exception as error:
             logger.info("node %s did not leave in order: %s", node.id, error)
 
-    async def _reboot(self, node: _Node, command: RebootNode) -> None:
+    async def _reboot(self, node: _Node, command: RestartNode) -> None:
         address = node.address
         if address is None:
             node.reimage = node.reimage or command.reimage

@@ -33,7 +33,7 @@ from batchlab.core.messages.outputs import (
     ForgetCertificate,
     ForgetJob,
     MeasureNodes,
-    RebootNode,
+    RestartNode,
     RunKind,
     StartApplication,
     StartNode,
@@ -196,7 +196,7 @@ class BatchHost(SchedulerPlugin):
                         for_nodes.setdefault(node_id, []).append(measure)
                 case StartNode():
                     self.fleet.start(command)
-                case RebootNode():
+                case RestartNode():
                     self.fleet.reboot(command)
                 case StopNode():
                     self.fleet.stop(command)

@@ -12,7 +12,7 @@ from batchlab.core.messages.inputs import NodeStartFailed
 from batchlab.core.messages.outputs import (
     ForgetCertificate,
     PackageToInstall,
-    RebootNode,
+    RestartNode,
     StartNode,
     StartRun,
 )
@@ -27,7 +27,7 @@ from batchlab.storage.stores import BlobStore
 
 __all__ = ["Boot", "Equipment"]
 
-Boot = StartNode | RebootNode
+Boot = StartNode | RestartNode
 
 
 class Equipment:

@@ -94,7 +94,7 @@ class SimulatedWorld(Runner):
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
-            outputs.RebootNode: self._reboot_node,
+            outputs.RestartNode: self._reboot_node,
             outputs.StopNode: self._stop_node,
             outputs.EvictNode: self._evict_node,
             outputs.MeasureNodes: self._measure_nodes,
@@ -226,7 +226,7 @@ class SimulatedWorld(Runner):
         )
         self._arrange(self._now + _ALLOCATION * self._boot_s, fact, refusal)
 
-    def _reboot_node(self, command: outputs.RebootNode) -> None:
+    def _reboot_node(self, command: outputs.RestartNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is not None:
             node.halt()

@@ -14,7 +14,7 @@ from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,
     EvictNode,
-    RebootNode,
+    RestartNode,
     StartNode,
     StartRun,
     StopNode,
@@ -149,7 +149,7 @@ def test_reboot_keeps_files_and_reimage_deletes_them():
     world, notes = up()
     path = f"{ROOT}/shared/f"
     world.disk("n").write(path, b"x", 0)
-    world.obey([RebootNode(pool_id="p", node_id="n", boot=2)])
+    world.obey([RestartNode(pool_id="p", node_id="n", boot=2)])
     assert world.disk("n") is None
     world.settle()
     assert [line for _, line in notes.take()] == [
@@ -157,7 +157,7 @@ def test_reboot_keeps_files_and_reimage_deletes_them():
         NodeStarted(node_id="n", boot=2),
     ]
     assert world.disk("n").exists(path)
-    world.obey([RebootNode(pool_id="p", node_id="n", boot=3, reimage=True)])
+    world.obey([RestartNode(pool_id="p", node_id="n", boot=3, reimage=True)])
     world.settle()
     assert not world.disk("n").exists(path)
 
@@ -168,7 +168,7 @@ def test_end_of_a_node_ends_its_runs_without_a_report(end):
     world.obey([start_run("sleep 60"), start_run("/bin/sh -c 'sleep 60; exit 1'", 2)])
     world.advance_to(START + 10)
     if end == "reboot":
-        world.obey([RebootNode(pool_id="p", node_id="n", boot=2)])
+        world.obey([RestartNode(pool_id="p", node_id="n", boot=2)])
     elif end == "stop":
         world.obey([StopNode(pool_id="p", node_id="n")])
     else:
@@ -189,7 +189,7 @@ def test_lost_node_comes_back_unless_it_is_broken_for_good():
     world.obey([start_node(boot=3)])
     world.settle()
     assert [type(line) for _, line in notes.take()] == [NodeLost, NodeStartFailed]
-    world.obey([RebootNode(pool_id="p", node_id="n", boot=4)])
+    world.obey([RestartNode(pool_id="p", node_id="n", boot=4)])
     world.settle()
     assert [type(line) for _, line in notes.take()] == [NodeAllocated, NodeStarted]
 

@@ -22,7 +22,7 @@ from batchlab.rest.wire import Unknown
 if TYPE_CHECKING:
     from batchlab.drivers.ports import Connection
 
-__all__ = ["Kept", "kept_by"]
+__all__ = ["UnknownProperties", "unknown_properties_of"]
 
 SECRETS = frozenset({
     "password", "accountkey", "saskey", "sastoken", "sshprivatekey", "privatekey", "clientsecret",
@@ -34,7 +34,7 @@ MOST = 100_000
 """Things whose rest is kept."""
 
 
-class Kept:
+class UnknownProperties:
     """What was put aside, by kind and ids."""
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Kept:
         return known[1] if known is not None and known[0] == created else {}
 
 
-_OF_LABS: WeakKeyDictionary[Connection, Kept] = WeakKeyDictionary()
+_OF_LABS: WeakKeyDictionary[Connection, UnknownProperties] = WeakKeyDictionary()
 
 
-def kept_by(connection: Connection) -> Kept:
+def unknown_properties_of(connection: Connection) -> UnknownProperties:
     """What is kept for a lab."""
-    return _OF_LABS.setdefault(connection, Kept())
+    return _OF_LABS.setdefault(connection, UnknownProperties())
 
 
 def _fold(key: tuple[str, ...]) -> tuple[str, ...]:

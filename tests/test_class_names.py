@@ -1,0 +1,26 @@
+"""A name means one thing: no two public classes of the package share one."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import batchlab
+
+RENAMED_SOON = {
+    "Branch", "Chain", "Command", "Equipment", "Files", "LaunchFailed", "Load", "Method", "Place",
+    "Process", "Run", "View",
+}  # fmt: skip
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    root = Path(batchlab.__file__).parent
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(root)))
+    assert len(places) > 300
+    shared = {name: found for name, found in places.items() if len(found) > 1}
+    assert not {name: shared[name] for name in shared.keys() - RENAMED_SOON}
