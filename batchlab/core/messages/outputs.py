@@ -283,7 +283,7 @@ class CertificateChanged(Change, frozen=True, kw_only=True):
     state: str
 
 
-class NodeTaskChanged(Change, frozen=True, kw_only=True):
+class NodeTaskChanged(Change, frozen=True, kw_only=True, tag="HookChanged"):
     """A start, preparation or release task on a node began or ended.
 
     The reason of a ``completed`` one is the code of its failure, empty for success. ``pending``
