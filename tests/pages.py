@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from batchlab.core.state.phases import MOVES
 from batchlab.lessons.notebooks import lessons_folder, titles
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md"]
+PAGES = [ROOT / "README.md", ROOT / ".github/ARCHITECTURE.md"]
 QUOTED = re.compile(r"(<!-- ([a-z ]+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 
@@ -42,12 +43,12 @@ def _before(state: str, moves: dict[str, list[str]]) -> list[str]:
 
 def _sources(before: list[str], moves: dict[str, list[str]]) -> str:
     rest = [f"`{state}`" for state in moves if state not in before]
-    return f"from every state except {' and '.join(rest)}" if rest else "from every state"
+    return f"from every state except {', '.join(rest)}" if rest else "from every state"
 
 
 QUOTATIONS: dict[str, Callable[[], str]] = {
     "lessons": lessons,
-    **{f"states of a {kind}": lambda kind=kind: states(kind) for kind in MOVES},
+    **{f"states of {kind}": partial(states, kind) for kind in MOVES},
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pages import outdated
 
 import batchlab as bl
@@ -62,6 +63,22 @@ def test_wheel_carries_the_lessons_and_the_types(project: dict[str, Any]) -> Non
 def test_version_has_one_source(project: dict[str, Any]) -> None:
     assert "version" in project["project"]["dynamic"]
     assert metadata.version("batchlab") == bl.__version__
+
+
+def test_workflow_runs_the_readme_s_command_on_each_python(project: dict[str, Any]) -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"]
+    (command,) = (step["run"] for step in jobs["readme"]["steps"] if "run" in step)
+    assert f"\n{command}\n" in README
+    pythons = jobs["readme"]["strategy"]["matrix"]["python"]
+    assert f">={pythons[0]}" == project["project"]["requires-python"]
+    assert jobs["everything"]["steps"][-1]["run"] == "bash .ci/run"
+
+
+@pytest.mark.parametrize("form", ["bug", "missing"])
+def test_issue_form_is_one(form: str) -> None:
+    page = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text())
+    assert {"name", "description", "body"} <= page.keys()
+    assert all(part["attributes"]["label"] for part in page["body"])
 
 
 # -- the README ---------------------------------------------------------------------------------

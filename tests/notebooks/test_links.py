@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PAGES = [ROOT / "README.md", *LESSONS]
+PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")), *LESSONS]
 HOSTS = {
     "distributed.dask.org",
     "docs.dask.org",
