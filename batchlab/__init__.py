@@ -77,6 +77,7 @@ from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lab import Lab, SimulatedLab
 from batchlab.replayed import ReplayedLab
+from batchlab.version import __version__
 
 if _typing.TYPE_CHECKING:
     from batchlab import formulas
@@ -89,8 +90,6 @@ if _typing.TYPE_CHECKING:
         compare,
         simulate,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AffinityInfo",

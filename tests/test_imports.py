@@ -20,7 +20,15 @@ PACKAGE = Path(batchlab.__file__).parent
 
 # From the bottom up. A module belongs to the longest name that it begins with.
 LINES = [
-    {"batchlab.errors", "batchlab.durations", "batchlab.extras"},
+    {
+        "batchlab.errors",
+        "batchlab.durations",
+        "batchlab.extras",
+        "batchlab.words",
+        "batchlab.plots",
+        "batchlab.display",
+        "batchlab.version",
+    },
     {"batchlab.autoscale", "batchlab.formulas"},
     {"batchlab.core"},
     {"batchlab.storage"},
@@ -31,33 +39,27 @@ LINES = [
         "batchlab.drivers.journal",
         "batchlab.drivers.archives",
         "batchlab.drivers.vault",
+        "batchlab.drivers.certificate_reading",
         "batchlab.drivers.history",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask", "batchlab.drivers.replayed"},
-    {"batchlab.handles", "batchlab.lab", "batchlab.replayed"},
-    {"batchlab.laboratory"},
-    {"batchlab"},
     {"batchlab.history"},
+    {"batchlab.widgets.html"},
+    {"batchlab.reports", "batchlab.rest"},
+    {"batchlab.handles"},
+    {"batchlab.laboratory"},
+    {"batchlab.replayed"},
     {"batchlab.widgets"},
-    {"batchlab.reports"},
-    {"batchlab.rest"},
+    {"batchlab.lab"},
+    {"batchlab"},
     {"batchlab.lessons"},
     {"batchlab.demo", "batchlab.cli", "batchlab.__main__"},
 ]
 EXCEPTIONS = {
-    # A handle looks its display up when a notebook asks for it, and not before.
-    ("batchlab.handles.base", "batchlab.widgets"),
-    ("batchlab.handles.base", "batchlab.reports"),
-    *((f"batchlab.handles.{name}", "batchlab.reports") for name in ("job", "lab", "pool")),
-    ("batchlab.autoscale.results", "batchlab.widgets"),
-    # A pool opens its laboratory, when it is asked to.
-    ("batchlab.handles.pool", "batchlab.laboratory"),
-    # The same with its REST surface.
-    ("batchlab.handles.lab", "batchlab.rest.endpoint"),
-    # A wait makes its progress bar when it has taken half a second, and not before.
-    ("batchlab.handles.progressing", "batchlab.widgets.progress"),
-    # Both ends of a connection must be of one version.
-    ("batchlab.drivers.dask.attaching", "batchlab"),
+    # A pool opens its laboratory when it is asked to, and a laboratory holds its pool.
+    ("batchlab.handles.pool", "batchlab.laboratory.auto_scale_lab"),
+    # The one door to displays, which names what stands above it: see the module.
+    ("batchlab.display", "batchlab.widgets"),
 }
 IMPURE = {
     "asyncio", "dask", "datetime.datetime.now", "distributed", "io", "ipywidgets", "logging", "os",
@@ -90,6 +92,13 @@ def imported(name: str, path: Path) -> Iterator[str]:
                 )
 
 
+def looked_up(path: Path) -> Iterator[str]:
+    """Every module of ours that a file names in a text: it may import it by that name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and node.value in NAMES and node.value != "batchlab":
+            yield node.value
+
+
 def line(name: str) -> int:
     best = max(
         (prefix for names in LINES for prefix in names
@@ -112,6 +121,39 @@ def test_module_of_a_line_imports_only_from_its_line_or_below(name: str) -> None
             continue
         allowed = (name, other) in EXCEPTIONS or line(other) <= line(name)
         assert allowed, f"{name} imports {other}, which is built on it"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_looks_up_by_name_only_through_the_one_door(name: str) -> None:
+    for other in looked_up(NAMES[name]):
+        door = any(
+            name == opener and (other == home or other.startswith(home + "."))
+            for opener, home in EXCEPTIONS
+        )
+        assert door or line(other) <= line(name), f"{name} names {other}, which is built on it"
+
+
+def test_no_circle_of_imports_is_larger_than_four_files() -> None:
+    graph = {
+        name: {other for other in imported(name, path) if other in NAMES and other != name}
+        for name, path in NAMES.items()
+    }
+    reached = {name: reachable(graph, name) for name in graph}
+    circles = {
+        frozenset(other for other in reached[name] if name in reached[other]) for name in graph
+    }
+    large = [sorted(circle) for circle in circles if len(circle) > 4]
+    assert not large
+
+
+def reachable(graph: dict[str, set[str]], name: str) -> set[str]:
+    found: set[str] = set()
+    border = [name]
+    while border:
+        for other in graph[border.pop()] - found:
+            found.add(other)
+            border.append(other)
+    return found
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("batchlab.core")])

@@ -20,20 +20,20 @@ from rich.console import Console
 
 import batchlab as bl
 from batchlab.core.model.values import TaskCounts
-from batchlab.handles import progressing
-from batchlab.handles.progressing import Pace, Standing
-from batchlab.widgets.progress import TerminalBar, span_text, standing_html, standing_text
+from batchlab.handles import progress as waiting
+from batchlab.handles.progress import Pace, Progress
+from batchlab.widgets.progress import TerminalBar, progress_html, progress_text, span_text
 
 
 class Screen:
     """A bar that remembers; shared by all that are made in a test."""
 
     def __init__(self) -> None:
-        self.shown: list[Standing] = []
+        self.shown: list[Progress] = []
         self.closed = 0
 
-    def show(self, standing: Standing, pace: Pace) -> None:
-        self.shown.append(standing)
+    def show(self, progress: Progress, pace: Pace) -> None:
+        self.shown.append(progress)
 
     def close(self) -> None:
         self.closed += 1
@@ -42,7 +42,7 @@ class Screen:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     screen = Screen()
-    monkeypatch.setattr(progressing, "bar_for", lambda: lambda: screen)
+    monkeypatch.setattr(waiting, "bar_for", lambda: lambda: screen)
     return screen
 
 
@@ -52,7 +52,7 @@ class Slow(FakeConnection):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, steps: int = 10) -> None:
         super().__init__(CountTasks=lambda question: self.counts())
         self.clock, self.steps, self.end = 100.0, 0, steps
-        monkeypatch.setattr(progressing.time, "monotonic", lambda: self.clock)
+        monkeypatch.setattr(waiting.time, "monotonic", lambda: self.clock)
 
     def counts(self) -> TaskCounts:
         done = self.steps
@@ -70,8 +70,8 @@ def test_wait_shows_how_far_it_is_until_all_are_done(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bl.Job(Slow(monkeypatch), "j").tasks.wait()
-    assert [standing.done for standing in screen.shown] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
-    assert screen.shown[0] == Standing(
+    assert [progress.done for progress in screen.shown] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+    assert screen.shown[0] == Progress(
         "job j", "tasks",
         (("succeeded", 1), ("failed", 1), ("running", 0), ("waiting", 8)), 2, 10,
     )  # fmt: skip
@@ -135,24 +135,24 @@ def test_wait_that_fails_takes_the_bar_away(
 def test_waits_of_a_real_service_show_parts_that_add_up(
     screen: Screen, monkeypatch: pytest.MonkeyPatch, wait: Callable[[bl.SimulatedLab], None]
 ) -> None:
-    monkeypatch.setattr(progressing, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(progressing, "PAUSE_S", 0.0)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(waiting, "PAUSE_S", 0.0)
     with bl.SimulatedLab() as lab:
         pool = lab.create_pool("p", target_dedicated_nodes=2, start_task="echo hi")
         lab.create_job("j", pool).create_tasks(["sleep 60"] * 5)
         wait(lab)
     assert screen.shown
-    for standing in screen.shown:
-        assert sum(count for _, count in standing.parts) == standing.total
+    for progress in screen.shown:
+        assert sum(count for _, count in progress.parts) == progress.total
     assert screen.shown[-1].done == screen.shown[-1].total > 0
 
 
 def test_results_show_how_many_are_there(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progressing, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
     with bl.Lab() as lab:
         pool = lab.create_pool("p", target_dedicated_nodes=1)
         assert lab.create_job("j", pool).map(time.sleep, [0.5, 0.3]).results() == [None] * 2
-    assert screen.shown[-1] == Standing("job j", "tasks", (("completed", 2), ("waiting", 0)), 2, 2)
+    assert screen.shown[-1] == Progress("job j", "tasks", (("completed", 2), ("waiting", 0)), 2, 2)
 
 
 def test_pace_follows_what_happens_now() -> None:
@@ -178,15 +178,15 @@ def test_pace_when_tasks_are_to_be_done_again_starts_from_there() -> None:
 def test_text_says_counts_rate_and_time_left() -> None:
     pace = Pace(0.0)
     parts = (("succeeded", 995), ("failed", 5), ("running", 8), ("waiting", 2992))
-    standing = Standing("job j", "tasks", parts, 1000, 4000)
+    progress = Progress("job j", "tasks", parts, 1000, 4000)
     pace.take(1.0, 500)
-    assert standing_text(standing, pace) == (
+    assert progress_text(progress, pace) == (
         "1,000 of 4,000 tasks, 5 failed, 8 running, 2,992 waiting"
     )
     pace.take(11.0, 1000)
-    assert standing_text(standing, pace).endswith(" waiting · 50 a second · 1 min 00 s left")
-    done = Standing("job j", "tasks", (("succeeded", 4), ("failed", 0)), 4, 4)
-    assert standing_text(done, pace) == "4 of 4 tasks · 11 s"
+    assert progress_text(progress, pace).endswith(" waiting · 50 a second · 1 min 00 s left")
+    done = Progress("job j", "tasks", (("succeeded", 4), ("failed", 0)), 4, 4)
+    assert progress_text(done, pace) == "4 of 4 tasks · 11 s"
 
 
 def test_spans_are_said_as_people_say_them() -> None:
@@ -197,9 +197,9 @@ def test_spans_are_said_as_people_say_them() -> None:
     ]  # fmt: skip
 
 
-def test_html_of_a_standing_is_escaped_and_says_it_to_readers_of_screens() -> None:
+def test_html_of_a_progress_is_escaped_and_says_it_to_readers_of_screens() -> None:
     parts = (("succeeded", 1), ("waiting", 3))
-    html = standing_html(Standing("job <b>", "tasks", parts, 1, 4), Pace(0.0))
+    html = progress_html(Progress("job <b>", "tasks", parts, 1, 4), Pace(0.0))
     assert "<b>" not in html
     assert "job &lt;b&gt;" in html
     assert 'role="progressbar"' in html
@@ -212,7 +212,7 @@ def test_terminal_bar_leaves_the_terminal_as_it_was() -> None:
     console = Console(file=file, force_terminal=True, width=60, color_system=None, _environ={})
     bar = TerminalBar(console)
     parts = (("succeeded", 1), ("waiting", 3))
-    bar.show(Standing("job " + "x" * 90, "tasks", parts, 1, 4), Pace(0.0))
+    bar.show(Progress("job " + "x" * 90, "tasks", parts, 1, 4), Pace(0.0))
     bar.close()
     assert "1 of 4 tasks, 3 waiting" in file.getvalue()
     assert file.getvalue().endswith("\x1b[1A\x1b[2K")  # up, and the line is cleared

@@ -7,19 +7,17 @@ decision and what became of it.
 from __future__ import annotations
 
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING
 
 from batchlab.autoscale.names import DEDICATED, LOW_PRIORITY, OLD_NAMES
 from batchlab.autoscale.values import show_number
+from batchlab.display import Displayed
 
 if TYPE_CHECKING:
     from batchlab.autoscale.results import AutoScaleRun, Branch, Clamp, SampleCall
 
-__all__ = ["NO_MATH", "Sentences", "explain"]
+__all__ = ["Sentences", "explain"]
 
-NO_MATH = "mathjax_ignore tex2jax_ignore"
-"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
 MOST = 40
 """Sentences about samples, branches and bounds that are told at most."""
 _OPTIONS = {
@@ -34,20 +32,11 @@ _RELEASES = (
 )
 
 
-class Sentences(list[str]):
+class Sentences(list[str], Displayed):
     """Sentences, to be read one below the other."""
 
     def __repr__(self) -> str:
         return "\n".join(self)
-
-    def _repr_html_(self) -> str:
-        head = f'<ul class="{NO_MATH}">'
-        return head + "".join(f"<li>{_with_code(line)}</li>" for line in self) + "</ul>"
-
-
-def _with_code(line: str) -> str:
-    parts = escape(line).split("`")
-    return "".join(f"<code>{part}</code>" if odd % 2 else part for odd, part in enumerate(parts))
 
 
 def explain(run: AutoScaleRun) -> Sentences:

@@ -9,7 +9,6 @@ run and probably do not do what was meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from html import escape
 from typing import Any, Literal
 
 import msgspec
@@ -24,7 +23,6 @@ from batchlab.autoscale.checks import (
     undefined,
     undefined_function,
 )
-from batchlab.autoscale.explain import NO_MATH
 from batchlab.autoscale.functions import FUNCTIONS, resolve
 from batchlab.autoscale.names import DEALLOCATION, SETTABLE, is_service
 from batchlab.autoscale.operators import (
@@ -45,6 +43,7 @@ from batchlab.autoscale.values import (
     Refused,
     Word,
 )
+from batchlab.display import Displayed
 
 __all__ = ["Finding", "Findings", "lint"]
 
@@ -80,16 +79,13 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{head}\n{self.excerpt}{hint}"
 
 
-class Findings(tuple[Finding, ...]):
+class Findings(tuple[Finding, ...], Displayed):
     """What there is to say about a formula, to be read one below the other."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "\n".join(map(str, self)) or "nothing to say against it"
-
-    def _repr_html_(self) -> str:
-        return f'<pre class="{NO_MATH}">{escape(repr(self))}</pre>'
 
 
 def lint(program: Program, source: Source) -> Findings:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from batchlab.display import Displayed
 
 if TYPE_CHECKING:
     from batchlab.autoscale.explain import Sentences
@@ -135,7 +137,7 @@ class Targets(msgspec.Struct, frozen=True, gc=False):
     deallocation: str = "requeue"
 
 
-class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
+class AutoScaleRun(msgspec.Struct, Displayed, frozen=True, kw_only=True):
     """The outcome of one evaluation of a formula.
 
     Attributes
@@ -204,12 +206,6 @@ class AutoScaleRun(msgspec.Struct, frozen=True, kw_only=True):
         said = self.error.code if self.error else self.results
         outcome = f" ({self.outcome})" if self.outcome else ""
         return f"<AutoScaleRun {self.timestamp:%Y-%m-%d %H:%M:%S}: {said}{outcome}>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        # The only look downwards: displays know runs, and a run finds its display when shown.
-        from batchlab.widgets import mimebundle  # noqa: PLC0415
-
-        return mimebundle(self)
 
     def __str__(self) -> str:
         return self.results if self.error is None else f"{self.results}\n{self.error}"

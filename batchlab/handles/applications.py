@@ -28,7 +28,7 @@ from batchlab.core.model import check_version
 from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.storage import told
 from batchlab.handles.verbs import ask_for, verb
 from batchlab.storage.faults import StorageFailed
@@ -43,10 +43,10 @@ class Application(Handle):
 
     __slots__ = ()
 
-    display_name = Seen[str | None]("A name for people.")
-    allow_updates = Seen[bool]("Whether a version may be replaced or deleted.")
-    default_version = Seen[str | None]("What a reference without a version means.")
-    versions = Seen[tuple[str, ...]]("Its versions, in order of creation.")
+    display_name = ViewProperty[str | None]("A name for people.")
+    allow_updates = ViewProperty[bool]("Whether a version may be replaced or deleted.")
+    default_version = ViewProperty[str | None]("What a reference without a version means.")
+    versions = ViewProperty[tuple[str, ...]]("Its versions, in order of creation.")
 
     def view(self) -> ApplicationView:
         """All properties at one moment, as a frozen picture."""
@@ -150,11 +150,11 @@ class ApplicationPackage(Handle):
 
     __slots__ = ("_application_id",)
 
-    state = Seen[str]("``active``.")
-    format = Seen[str]("``zip``.")
-    content_length = Seen[int]("How large the archive is, in bytes.")
-    last_activation_time = Seen[datetime]("When its contents were last given.")
-    storage_url = Seen[str]("Where they lie in the lab's storage.")
+    state = ViewProperty[str]("``active``.")
+    format = ViewProperty[str]("``zip``.")
+    content_length = ViewProperty[int]("How large the archive is, in bytes.")
+    last_activation_time = ViewProperty[datetime]("When its contents were last given.")
+    storage_url = ViewProperty[str]("Where they lie in the lab's storage.")
 
     def __init__(self, connection: Connection, application_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)

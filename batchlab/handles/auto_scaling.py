@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.messages.inputs import DisableAutoScale, EnableAutoScale
 from batchlab.core.messages.questions import EvaluateAutoScale, ListAutoScaleRuns
+from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
-from batchlab.handles.base import Shown
 from batchlab.handles.verbs import Duration, ask_for, verb
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class AutoScaling:
         return AutoScaleHistory(self._connection.ask(ListAutoScaleRuns(pool_id=self._id)))
 
 
-class AutoScaleHistory(list[AutoScaleRun], Shown):
+class AutoScaleHistory(list[AutoScaleRun], Displayed):
     """The evaluations of a pool, the oldest first; each can `explain` itself."""
 
     def __repr__(self) -> str:

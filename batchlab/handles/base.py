@@ -10,56 +10,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
 from batchlab.core.answers.pages import Where, matching
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import View
+from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.filtering import as_where, where_text
 
-if TYPE_CHECKING:
-    from batchlab.reports import ActivityReport
-
-__all__ = ["Handle", "Handles", "Seen", "Shown", "reported", "watched"]
+__all__ = ["Handle", "Handles", "ViewProperty"]
 
 T = TypeVar("T")
 H = TypeVar("H", bound="Handle")
 
 
-class Shown:
-    """Something with a rich display: text, and HTML where a notebook can show it."""
-
-    __slots__ = ()
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        # The only look downwards: displays know handles, and handles find theirs when shown.
-        from batchlab.widgets import mimebundle  # noqa: PLC0415
-
-        return mimebundle(self)
-
-    def _repr_html_(self) -> str | None:
-        from batchlab.widgets import page  # noqa: PLC0415 - as above
-
-        return page(self)
-
-
-def watched(thing: Shown) -> Any:
-    """A live display of a thing; the thing itself where there is nobody to look."""
-    from batchlab.widgets import watch  # noqa: PLC0415 - as above
-
-    return watch(thing)
-
-
-def reported(thing: Any, kind: Any, name: str = "") -> ActivityReport:
-    """Draw up the report of a thing."""
-    from batchlab.reports import report_of  # noqa: PLC0415 - as above
-
-    return report_of(thing._connection, kind, name)
-
-
-class Seen(Generic[T]):
+class ViewProperty(Generic[T]):
     """A property of a thing, asked for each time it is read."""
 
     def __init__(self, doc: str) -> None:
@@ -82,7 +49,7 @@ class Seen(Generic[T]):
         raise AttributeError(f"{self.name} cannot be assigned: it is what the service says")
 
 
-class Handle(Shown, ABC):
+class Handle(Displayed, ABC):
     """One thing of a service: equal to every other handle of it, hashable, without state."""
 
     __slots__ = ("_connection", "_id")
@@ -116,7 +83,7 @@ class Handle(Shown, ABC):
         return f"{type(self).__name__}({self._id!r})"
 
 
-class Handles(Shown, Mapping[str, H]):
+class Handles(Displayed, Mapping[str, H]):
     """The handles of all things of one kind, in order of creation, by id without regard to case.
 
     ``things["id"]`` raises `NotFound` with Azure's code for what is not there, ``things[:10]``

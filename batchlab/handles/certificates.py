@@ -1,34 +1,22 @@
-"""Certificates of the account, and how one is read: what it is, and what only nodes may see."""
+"""Certificates of the account: what each is, and which are still in use."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     CancelCertificateDeletion,
-    CreateCertificate,
     DeleteCertificate,
 )
 from batchlab.core.messages.questions import CertificateIs, GetCertificate, ListCertificates
 from batchlab.core.messages.views import CertificateView
-from batchlab.core.model import read_thumbprint
 from batchlab.core.model.values import DeleteCertificateError
-from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import BatchError, InvalidRequest, invalid
-from batchlab.extras import extra
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
-__all__ = ["Certificate", "Certificates", "read_certificate"]
-
-_OWNER = "create_certificate"
+__all__ = ["Certificate", "Certificates"]
 
 
 class Certificate(Handle, Awaited):
@@ -40,14 +28,14 @@ class Certificate(Handle, Awaited):
 
     __slots__ = ()
 
-    thumbprint_algorithm = Seen[str]("``sha1``.")
-    certificate_format = Seen[str]("``pfx``, with a private key, or ``cer``, without.")
-    state = Seen[str]("``active``, ``deleting`` or ``deletefailed``.")
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    previous_state = Seen[str | None]("The state before.")
-    previous_state_transition_time = Seen[datetime | None]("When that one began.")
-    public_data = Seen[str]("Its public part: DER in base 64.")
-    delete_certificate_error = Seen[DeleteCertificateError | None](
+    thumbprint_algorithm = ViewProperty[str]("``sha1``.")
+    certificate_format = ViewProperty[str]("``pfx``, with a private key, or ``cer``, without.")
+    state = ViewProperty[str]("``active``, ``deleting`` or ``deletefailed``.")
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    previous_state = ViewProperty[str | None]("The state before.")
+    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
+    public_data = ViewProperty[str]("Its public part: DER in base 64.")
+    delete_certificate_error = ViewProperty[DeleteCertificateError | None](
         "Why it could not be deleted: `values` name the pools and nodes that have it."
     )
 
@@ -130,112 +118,3 @@ class Certificates(Handles[Certificate]):
     def _summary(self) -> str:
         lines = [f"{v.thumbprint}  {v.certificate_format}, {v.state}" for v in self.views()]
         return "\n".join(lines) or "no certificates"
-
-
-# -- reading ------------------------------------------------------------------------------------
-
-
-def read_certificate(
-    data: Any, password: Any, certificate_format: Any, thumbprint: Any, algorithm: Any
-) -> tuple[CreateCertificate, CertificateContents]:
-    """Read what `create_certificate` is given: a request, and what is secret beside it."""
-    if algorithm != "sha1":
-        raise invalid("thumbprint_algorithm", algorithm, "must be 'sha1'", owner=_OWNER)
-    if password is not None and not isinstance(password, str):
-        raise invalid("password", "...", "must be text", owner=_OWNER)
-    raw = _bytes(data)
-    kind = _format(certificate_format, data)
-    if kind == "cer" and password is not None:
-        raise invalid("password", "...", "a cer has no private key, and so no password",
-                      owner=_OWNER)  # fmt: skip
-    certificate = _load(raw, kind, password)
-    own = _thumbprint(certificate)
-    if thumbprint is not None and _given_thumbprint(thumbprint) != own:
-        raise invalid("thumbprint", thumbprint, f"the certificate's is {own}", owner=_OWNER)
-    request = CreateCertificate(
-        thumbprint=own, certificate_format=kind, public_data=_public_data(certificate)
-    )
-    contents = CertificateContents(data=raw, certificate_format=kind, password=password)
-    return request, contents
-
-
-def _given_thumbprint(value: Any) -> str:
-    if not isinstance(value, str):
-        raise invalid("thumbprint", value, "must be text", owner=_OWNER)
-    return read_thumbprint(value, _OWNER)
-
-
-def _bytes(data: Any) -> bytes:
-    """Bytes, the contents of a file, or text in base 64 as in Azure's REST."""
-    if isinstance(data, (bytes, bytearray)):
-        return bytes(data)
-    if not isinstance(data, (str, os.PathLike)):
-        reason = "must be bytes, a path, or text in base 64"
-        raise invalid("data", type(data).__name__, reason, owner=_OWNER)
-    try:
-        path = Path(data).expanduser()
-        if path.is_file():
-            return path.read_bytes()
-    except (OSError, ValueError, RuntimeError):  # text in base 64 is too long for a path
-        pass
-    try:
-        return base64.b64decode(data if isinstance(data, str) else "-", validate=True)
-    except (binascii.Error, ValueError):
-        shown = str(data) if len(str(data)) < 80 else "..."
-        reason = "is no file that can be read, and no text in base 64"
-        raise invalid("data", shown, reason, owner=_OWNER) from None
-
-
-def _format(given: Any, data: Any) -> Any:
-    if given is None:
-        suffix = Path(data).suffix.lower() if isinstance(data, (str, os.PathLike)) else ""
-        return "cer" if suffix in (".cer", ".crt", ".pem", ".der") else "pfx"
-    if isinstance(given, str) and given.lower() in ("pfx", "cer"):
-        return given.lower()
-    raise invalid("certificate_format", given, "must be 'pfx' or 'cer'", owner=_OWNER)
-
-
-def _load(raw: bytes, kind: str, password: str | None) -> Any:
-    with extra("certificates", "A certificate needs the library cryptography"):
-        from cryptography import x509  # noqa: PLC0415 - only for those who have certificates
-        from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415
-    try:
-        if kind == "cer":
-            pem = raw.lstrip().startswith(b"-----BEGIN")
-            return x509.load_pem_x509_certificate(raw) if pem else (
-                x509.load_der_x509_certificate(raw)
-            )  # fmt: skip
-        secret = password.encode() if password else None
-        certificate = pkcs12.load_key_and_certificates(raw, secret)[1]
-    except ValueError as error:
-        raise _unreadable(kind, password, error) from None
-    if certificate is None:
-        raise invalid("data", "...", "the pfx holds no certificate", owner=_OWNER)
-    return certificate
-
-
-def _unreadable(kind: str, password: str | None, error: ValueError) -> BatchError:
-    if kind == "pfx" and "password" in str(error).lower():
-        reason = "it does not open the pfx: give the password it was made with"
-        if password is None:
-            return InvalidRequest(
-                "MissingRequiredProperty",
-                f"{_OWNER}.password is required: the pfx is protected by one",
-                {"PropertyName": "password"},
-            )
-        return invalid("password", "...", reason, owner=_OWNER)
-    what = "a pfx (PKCS #12)" if kind == "pfx" else "a certificate (X.509, DER or PEM)"
-    return invalid("data", "...", f"is not {what}", owner=_OWNER)
-
-
-def _thumbprint(certificate: Any) -> str:
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-
-    digest: bytes = certificate.fingerprint(hashes.SHA1())
-    return digest.hex()
-
-
-def _public_data(certificate: Any) -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
-
-    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from batchlab.core.messages.views import CostView
 from batchlab.core.model import VM_SIZES, VmSize
+from batchlab.display import Displayed
 from batchlab.errors import NotFound, invalid
-from batchlab.handles.base import Shown
+from batchlab.words import amount, money, plural
 
-__all__ = ["Cost", "VmSizes", "amount", "money"]
-
-
-def amount(value: float) -> str:
-    """Two decimals, or, of less than a tenth, as many as show two digits; six at most."""
-    digits = 2
-    if 0 < value < 0.1:
-        digits = min(6, 1 - math.floor(math.log10(value)))
-    return f"{value:,.{digits}f}"
+__all__ = ["Cost", "VmSizes"]
 
 
-def money(dollars: float) -> str:
-    """US dollars, with as many digits as matter."""
-    return f"${amount(dollars)}"
-
-
-class Cost(Shown, Sequence[CostView]):
+class Cost(Displayed, Sequence[CostView]):
     """What nodes did until a moment and what it would have cost: a row for each size and kind.
 
     A picture of the moment in which it was asked for. Prices are list prices, as an illustration.
@@ -96,7 +83,7 @@ class Cost(Shown, Sequence[CostView]):
         return text + "".join(f" ({size}: no price is known)" for size in self.unpriced)
 
 
-class VmSizes(Shown, Mapping[str, VmSize]):
+class VmSizes(Displayed, Mapping[str, VmSize]):
     """The sizes with a known price, by name without regard to case.
 
     A pool may have any other of Azure's sizes too: its cores are read in its name.
@@ -130,7 +117,7 @@ class VmSizes(Shown, Mapping[str, VmSize]):
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{size.name}  {size.cores} core{'s' * (size.cores != 1)}, {size.memory_gb:g} GB, "
+            f"{size.name}  {plural(size.cores, 'core')}, {size.memory_gb:g} GB, "
             f"disk {size.disk_gb:g} GB, ${size.price_per_hour:g} an hour"
             for size in VM_SIZES.values()
         )

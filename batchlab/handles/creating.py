@@ -33,9 +33,10 @@ from batchlab.core.model import (
     TaskSchedulingPolicy,
     UserAccount,
 )
+from batchlab.drivers.certificate_reading import read_certificate
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application
-from batchlab.handles.certificates import Certificate, read_certificate
+from batchlab.handles.certificates import Certificate
 from batchlab.handles.job import Job, as_pool_info
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool

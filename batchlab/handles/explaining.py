@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from batchlab.core.answers.reasons import Reason
-from batchlab.handles.base import Shown
+from batchlab.display import Displayed
 
 __all__ = ["Explanation"]
 
 
-class Explanation(list[str], Shown):
+class Explanation(list[str], Displayed):
     """Why something waits: a list of sentences, the greatest reason first.
 
     Attributes

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from batchlab.core.messages.questions import LocateNode, LocateTask, Location
+from batchlab.display import Displayed
 from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.handles.atomic_download import arriving
-from batchlab.handles.base import Shown
 from batchlab.handles.following import follow as pieces
 from batchlab.handles.following import tail
 from batchlab.handles.verbs import verb
@@ -28,14 +28,14 @@ LARGEST_STREAM = 2**20
 """Bytes that ``task.stdout`` and ``task.stderr`` show at most: the last of them."""
 
 
-class FileList(list[FileEntry], Shown):
+class FileList(list[FileEntry], Displayed):
     """Entries of a directory: each has `name`, `is_directory`, `content_length`, ..."""
 
     def __repr__(self) -> str:
         return "\n".join(entry.name + "/" * entry.is_directory for entry in self) or "(empty)"
 
 
-class Files(Shown):
+class Files(Displayed):
     """The files of one task or of one node.
 
     Every method raises `NotFound` (``FileNotFound``, ``PathNotFound``, ``NodeNotFound``), or

@@ -47,9 +47,10 @@ from batchlab.core.model import (
     UserIdentity,
 )
 from batchlab.core.model.values import FailureInfo, TaskCounts
+from batchlab.display import Displayed
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, Shown, reported
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.calling import Calling
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.explaining import Explanation
@@ -57,7 +58,7 @@ from batchlab.handles.functions import free_ids
 from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
-from batchlab.handles.progressing import job_of, progressing
+from batchlab.handles.progress import job_of, show_progress
 from batchlab.handles.results import TaskList
 from batchlab.handles.storage import Container
 from batchlab.handles.task import Task, Tasks, count_text
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Job", "Jobs"]
 
 
-class Counts(TaskCounts, Shown, frozen=True, kw_only=True):
+class Counts(TaskCounts, Displayed, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
 
 
@@ -80,42 +81,50 @@ class Job(Handle, Awaited, Calling):
     __slots__ = ()
     _shows_progress = True
 
-    state = Seen[str](
+    state = ViewProperty[str](
         "``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or "
         "``deleting``."
     )
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    previous_state = Seen[str | None]("The lasting state before.")
-    previous_state_transition_time = Seen[datetime | None]("When that one began.")
-    creation_time = Seen[datetime]("When it was created.")
-    last_modified = Seen[datetime]("When somebody last changed it.")
-    etag = Seen[str]("Names the version: another one after each change that somebody made.")
-    priority = Seen[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
-    constraints = Seen[JobConstraints]("Its wall clock, and its tasks' default retries.")
-    pool_info = Seen[PoolInfo]("The pool it runs on.")
-    on_task_failure = Seen[str]("``noaction`` or ``performexitoptionsjobaction``.")
-    uses_task_dependencies = Seen[bool]("Whether its tasks may wait for each other.")
-    max_parallel_tasks = Seen[int]("How many of its tasks may run at a time; -1: any number.")
-    allow_task_preemption = Seen[bool]("Whether its tasks make room for higher priorities.")
-    common_environment_settings = Seen[dict[str, str]]("Settings of all its tasks.")
-    display_name = Seen[str | None]("A name for people.")
-    metadata = Seen[dict[str, str]]("What its user noted.")
-    pool_id = Seen[str]("The pool it runs on: of an auto pool, the one that was made.")
-    scheduling_error = Seen[FailureInfo | None](
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    previous_state = ViewProperty[str | None]("The lasting state before.")
+    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
+    creation_time = ViewProperty[datetime]("When it was created.")
+    last_modified = ViewProperty[datetime]("When somebody last changed it.")
+    etag = ViewProperty[str](
+        "Names the version: another one after each change that somebody made."
+    )
+    priority = ViewProperty[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
+    constraints = ViewProperty[JobConstraints]("Its wall clock, and its tasks' default retries.")
+    pool_info = ViewProperty[PoolInfo]("The pool it runs on.")
+    on_task_failure = ViewProperty[str]("``noaction`` or ``performexitoptionsjobaction``.")
+    uses_task_dependencies = ViewProperty[bool]("Whether its tasks may wait for each other.")
+    max_parallel_tasks = ViewProperty[int](
+        "How many of its tasks may run at a time; -1: any number."
+    )
+    allow_task_preemption = ViewProperty[bool](
+        "Whether its tasks make room for higher priorities."
+    )
+    common_environment_settings = ViewProperty[dict[str, str]]("Settings of all its tasks.")
+    display_name = ViewProperty[str | None]("A name for people.")
+    metadata = ViewProperty[dict[str, str]]("What its user noted.")
+    pool_id = ViewProperty[str]("The pool it runs on: of an auto pool, the one that was made.")
+    scheduling_error = ViewProperty[FailureInfo | None](
         "Why it could not start; while it ends, how many nodes it waits for."
     )
-    job_manager_task = Seen[JobManagerTask | None]("The task that was created with it.")
-    job_preparation_task = Seen[JobPreparationTask | None](
+    job_manager_task = ViewProperty[JobManagerTask | None]("The task that was created with it.")
+    job_preparation_task = ViewProperty[JobPreparationTask | None](
         "What runs on a node before the first task of the job there."
     )
-    job_release_task = Seen[JobReleaseTask | None]("What runs there when the job ends.")
-    on_all_tasks_complete = Seen[str]("``noaction`` or ``terminatejob``.")
-    start_time = Seen[datetime]("When it began.")
-    end_time = Seen[datetime | None]("When it was completed.")
-    terminate_reason = Seen[str | None](
+    job_release_task = ViewProperty[JobReleaseTask | None]("What runs there when the job ends.")
+    on_all_tasks_complete = ViewProperty[str]("``noaction`` or ``terminatejob``.")
+    start_time = ViewProperty[datetime]("When it began.")
+    end_time = ViewProperty[datetime | None]("When it was completed.")
+    terminate_reason = ViewProperty[str | None](
         "Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ..."
     )
-    task_counts = Seen[TaskCounts]("How many tasks are in which state; `counts` with a display.")
+    task_counts = ViewProperty[TaskCounts](
+        "How many tasks are in which state; `counts` with a display."
+    )
 
     @classmethod
     def current(cls) -> Job:
@@ -312,7 +321,9 @@ class Job(Handle, Awaited, Calling):
         NotFound
             ``JobNotFound``: there never was one.
         """
-        return reported(self, "job", self._id)
+        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+
+        return report_of(self._connection, "job", self._id)
 
     @verb
     def delete(self) -> None:
@@ -349,7 +360,7 @@ class Job(Handle, Awaited, Calling):
         limit = seconds(timeout, "Job.wait")
         if goal.state != "completed":
             progress = False
-        with progressing(job_of(self._connection, self._id), watch, progress) as look:
+        with show_progress(job_of(self._connection, self._id), watch, progress) as look:
             self._connection.wait(goal, limit, look)
 
 

@@ -16,7 +16,7 @@ from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, List
 from batchlab.core.messages.views import JobScheduleView
 from batchlab.core.model import JobSpec, Schedule
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.job import Job
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -31,20 +31,24 @@ class JobSchedule(Handle, Awaited):
 
     __slots__ = ()
 
-    state = Seen[str]("``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``.")
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    previous_state = Seen[str | None]("The lasting state before.")
-    previous_state_transition_time = Seen[datetime | None]("When that one began.")
-    creation_time = Seen[datetime]("When it was created.")
-    last_modified = Seen[datetime]("When somebody last changed it.")
-    etag = Seen[str]("Names the version: another one after each change that somebody made.")
-    schedule = Seen[Schedule]("When jobs are made.")
-    job_specification = Seen[JobSpec]("What they are.")
-    display_name = Seen[str | None]("A name for people.")
-    metadata = Seen[dict[str, str]]("What its user noted.")
-    next_run_time = Seen[datetime | None]("When the next job is due.")
-    recent_job_id = Seen[str | None]("The id of the last job that was made.")
-    end_time = Seen[datetime | None]("When it was completed.")
+    state = ViewProperty[str](
+        "``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``."
+    )
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    previous_state = ViewProperty[str | None]("The lasting state before.")
+    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
+    creation_time = ViewProperty[datetime]("When it was created.")
+    last_modified = ViewProperty[datetime]("When somebody last changed it.")
+    etag = ViewProperty[str](
+        "Names the version: another one after each change that somebody made."
+    )
+    schedule = ViewProperty[Schedule]("When jobs are made.")
+    job_specification = ViewProperty[JobSpec]("What they are.")
+    display_name = ViewProperty[str | None]("A name for people.")
+    metadata = ViewProperty[dict[str, str]]("What its user noted.")
+    next_run_time = ViewProperty[datetime | None]("When the next job is due.")
+    recent_job_id = ViewProperty[str | None]("The id of the last job that was made.")
+    end_time = ViewProperty[datetime | None]("When it was completed.")
 
     def view(self) -> JobScheduleView:
         """All properties at one moment, as a frozen picture."""

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from batchlab.core.messages.questions import GetCost
+from batchlab.display import Displayed, watched
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Applications
-from batchlab.handles.base import Shown, reported, watched
 from batchlab.handles.certificates import Certificates
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.creating import Creating
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseLab"]
 
 
-class BaseLab(Creating, Shown):
+class BaseLab(Creating, Displayed):
     """What both kinds of lab can do."""
 
     __slots__ = ("_connection", "_description")
@@ -159,7 +159,9 @@ class BaseLab(Creating, Shown):
         cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
         that works offline. What was deleted is in it too.
         """
-        return reported(self, "lab")
+        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+
+        return report_of(self._connection, "lab", "")
 
     def close(self) -> None:
         """End what this lab started, or only let go of a cluster that was there before.

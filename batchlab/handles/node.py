@@ -19,10 +19,10 @@ from batchlab.core.model.ids import fold
 from batchlab.core.model.values import NodeUsage, ResizeError
 from batchlab.drivers.ports import Connection
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.costs import Cost
 from batchlab.handles.files import Files
-from batchlab.handles.progressing import nodes_of, progressing
+from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Node", "Nodes"]
@@ -33,34 +33,40 @@ class Node(Handle, Awaited):
 
     __slots__ = ("_pool_id",)
 
-    state = Seen[str](
+    state = ViewProperty[str](
         "``idle``, ``running``, ``starting``, ``waitingforstarttask``, ``starttaskfailed``, "
         "``offline``, ``rebooting``, ``leavingpool``, ``unknown`` ..."
     )
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    scheduling_state = Seen[str]("``enabled`` or ``disabled``: whether it is given tasks.")
-    allocation_time = Seen[datetime | None]("When the pool got it.")
-    last_boot_time = Seen[datetime | None]("When it last started.")
-    ip_address = Seen[str | None]("Its address in the pool.")
-    affinity_id = Seen[str]("What a task's `affinity_info` names it by.")
-    vm_size = Seen[str]("Its size.")
-    is_dedicated = Seen[bool]("Whether it is a dedicated node.")
-    task_slots = Seen[int]("How many slots it has.")
-    running_tasks_count = Seen[int]("How many tasks run there now.")
-    running_task_slots_count = Seen[int]("How many slots they take.")
-    total_tasks_run = Seen[int]("How many runs of tasks it has had.")
-    total_tasks_succeeded = Seen[int]("How many of them succeeded.")
-    start_task = Seen[StartTask | None]("The start task that it has run; None without one.")
-    start_task_info = Seen[ExecutionInfo | None]("How its start task went; None without one.")
-    certificate_references = Seen[tuple[CertificateReference, ...]](
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    scheduling_state = ViewProperty[str]("``enabled`` or ``disabled``: whether it is given tasks.")
+    allocation_time = ViewProperty[datetime | None]("When the pool got it.")
+    last_boot_time = ViewProperty[datetime | None]("When it last started.")
+    ip_address = ViewProperty[str | None]("Its address in the pool.")
+    affinity_id = ViewProperty[str]("What a task's `affinity_info` names it by.")
+    vm_size = ViewProperty[str]("Its size.")
+    is_dedicated = ViewProperty[bool]("Whether it is a dedicated node.")
+    task_slots = ViewProperty[int]("How many slots it has.")
+    running_tasks_count = ViewProperty[int]("How many tasks run there now.")
+    running_task_slots_count = ViewProperty[int]("How many slots they take.")
+    total_tasks_run = ViewProperty[int]("How many runs of tasks it has had.")
+    total_tasks_succeeded = ViewProperty[int]("How many of them succeeded.")
+    start_task = ViewProperty[StartTask | None](
+        "The start task that it has run; None without one."
+    )
+    start_task_info = ViewProperty[ExecutionInfo | None](
+        "How its start task went; None without one."
+    )
+    certificate_references = ViewProperty[tuple[CertificateReference, ...]](
         "The certificates it has had since its last start."
     )
-    errors = Seen[tuple[ResizeError, ...]]("What is wrong with it.")
-    usage = Seen[NodeUsage | None](
+    errors = ViewProperty[tuple[ResizeError, ...]]("What is wrong with it.")
+    usage = ViewProperty[NodeUsage | None](
         "What was last measured there: each 30 s while its pool follows a formula, or when "
         "`Pool.measure` asked; None before."
     )
-    running_tasks = Seen[tuple[tuple[str, str], ...]]("Job id and task id of what runs there.")
+    running_tasks = ViewProperty[tuple[tuple[str, str], ...]](
+        "Job id and task id of what runs there."
+    )
 
     def __init__(self, connection: Connection, pool_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)
@@ -215,7 +221,7 @@ class Nodes(Handles[Node], Awaited):
         known = check_state("node", state, "Nodes.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known)
         limit = seconds(timeout, "Nodes.wait")
-        with progressing(nodes_of(self._connection, self._pool_id, (known,)), watch,
+        with show_progress(nodes_of(self._connection, self._pool_id, (known,)), watch,
                          progress) as look:  # fmt: skip
             self._connection.wait(goal, limit, look)
 

@@ -16,10 +16,10 @@ from typing import Any, Self
 import msgspec
 
 from batchlab.core.model import OutputFileBlobContainerDestination
+from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import BatchError, NotFound, invalid
-from batchlab.handles.base import Shown
 from batchlab.handles.storage import BlobList, Container, as_file, told
 from batchlab.handles.verbs import Duration, verb
 from batchlab.storage.containers import Blob, BlobContainer
@@ -37,7 +37,7 @@ Kind = Any
 """A `JobOutputKind` or `TaskOutputKind`, by whose outputs they are."""
 
 
-class OutputStorage(Shown):
+class OutputStorage(Displayed):
     """What both kinds have in common. Names of outputs are relative to their kind."""
 
     __slots__ = ("_blobs", "_job_id", "_task_id")

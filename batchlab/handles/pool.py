@@ -33,17 +33,17 @@ from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.auto_scaling import AutoScaling
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen, reported
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.costs import Cost
 from batchlab.handles.explaining import Explanation
 from batchlab.handles.node import Node, Nodes
-from batchlab.handles.progressing import nodes_of, progressing
+from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
-    from batchlab.laboratory import AutoScaleLab
+    from batchlab.laboratory.auto_scale_lab import AutoScaleLab
     from batchlab.reports import ActivityReport
 
 __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
@@ -61,37 +61,43 @@ class Pool(Handle, Awaited, AutoScaling):
     __slots__ = ()
     _shows_progress = True
 
-    state = Seen[str]("``active`` or ``deleting``.")
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    creation_time = Seen[datetime]("When it was created.")
-    last_modified = Seen[datetime]("When somebody last changed it.")
-    etag = Seen[str]("Names the version: another one after each change that somebody made.")
-    allocation_state = Seen[str]("``steady``, ``resizing`` or ``stopping``.")
-    allocation_state_transition_time = Seen[datetime]("When that began.")
-    vm_size = Seen[str]("The size of its nodes.")
-    target_dedicated_nodes = Seen[int]("How many dedicated nodes it should have.")
-    current_dedicated_nodes = Seen[int]("How many it has, in whatever state.")
-    target_low_priority_nodes = Seen[int]("How many spot nodes it should have.")
-    current_low_priority_nodes = Seen[int]("How many it has, preempted ones among them.")
-    resize_timeout = Seen[timedelta]("How long a resize may take.")
-    resize_errors = Seen[tuple[ResizeError, ...]]("Why the last resize fell short, if it did.")
-    task_slots_per_node = Seen[int]("How many slots each node has.")
-    task_scheduling_policy = Seen[TaskSchedulingPolicy]("How tasks fill the nodes.")
-    start_task = Seen[StartTask | None]("What each node runs when it starts.")
-    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+    state = ViewProperty[str]("``active`` or ``deleting``.")
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    creation_time = ViewProperty[datetime]("When it was created.")
+    last_modified = ViewProperty[datetime]("When somebody last changed it.")
+    etag = ViewProperty[str](
+        "Names the version: another one after each change that somebody made."
+    )
+    allocation_state = ViewProperty[str]("``steady``, ``resizing`` or ``stopping``.")
+    allocation_state_transition_time = ViewProperty[datetime]("When that began.")
+    vm_size = ViewProperty[str]("The size of its nodes.")
+    target_dedicated_nodes = ViewProperty[int]("How many dedicated nodes it should have.")
+    current_dedicated_nodes = ViewProperty[int]("How many it has, in whatever state.")
+    target_low_priority_nodes = ViewProperty[int]("How many spot nodes it should have.")
+    current_low_priority_nodes = ViewProperty[int]("How many it has, preempted ones among them.")
+    resize_timeout = ViewProperty[timedelta]("How long a resize may take.")
+    resize_errors = ViewProperty[tuple[ResizeError, ...]](
+        "Why the last resize fell short, if it did."
+    )
+    task_slots_per_node = ViewProperty[int]("How many slots each node has.")
+    task_scheduling_policy = ViewProperty[TaskSchedulingPolicy]("How tasks fill the nodes.")
+    start_task = ViewProperty[StartTask | None]("What each node runs when it starts.")
+    application_package_references = ViewProperty[tuple[ApplicationPackageReference, ...]](
         "What each node unpacks when it starts."
     )
-    certificate_references = Seen[tuple[CertificateReference, ...]](
+    certificate_references = ViewProperty[tuple[CertificateReference, ...]](
         "The certificates that each node has from its start."
     )
-    user_accounts = Seen[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
-    auto_scale_formula = Seen[str | None]("The formula it follows; None if it follows none.")
-    auto_scale_evaluation_interval = Seen[timedelta | None]("How often that is evaluated.")
-    auto_scale_run = Seen[AutoScaleRun | None]("The last evaluation.")
-    enable_inter_node_communication = Seen[bool]("Whether its nodes talk to each other.")
-    display_name = Seen[str | None]("A name for people.")
-    metadata = Seen[dict[str, str]]("What its user noted.")
-    node_counts = Seen[dict[str, int]]("How many nodes are in which state.")
+    user_accounts = ViewProperty[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
+    auto_scale_formula = ViewProperty[str | None](
+        "The formula it follows; None if it follows none."
+    )
+    auto_scale_evaluation_interval = ViewProperty[timedelta | None]("How often that is evaluated.")
+    auto_scale_run = ViewProperty[AutoScaleRun | None]("The last evaluation.")
+    enable_inter_node_communication = ViewProperty[bool]("Whether its nodes talk to each other.")
+    display_name = ViewProperty[str | None]("A name for people.")
+    metadata = ViewProperty[dict[str, str]]("What its user noted.")
+    node_counts = ViewProperty[dict[str, int]]("How many nodes are in which state.")
 
     def view(self) -> PoolView:
         """All properties at one moment, as a frozen picture."""
@@ -161,7 +167,8 @@ class Pool(Handle, Awaited, AutoScaling):
         auto_scale_formula : Formula or str, optional
             What to begin with; the present formula if omitted.
         """
-        from batchlab.laboratory import AutoScaleLab  # noqa: PLC0415 - a laboratory holds pools
+        # A laboratory holds its pool.
+        from batchlab.laboratory.auto_scale_lab import AutoScaleLab  # noqa: PLC0415
 
         return AutoScaleLab.of(self, auto_scale_formula)
 
@@ -266,7 +273,9 @@ class Pool(Handle, Awaited, AutoScaling):
         NotFound
             ``PoolNotFound``: there never was one.
         """
-        return reported(self, "pool", self._id)
+        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+
+        return report_of(self._connection, "pool", self._id)
 
     @verb
     def delete(self) -> None:
@@ -303,7 +312,7 @@ class Pool(Handle, Awaited, AutoScaling):
         limit = seconds(timeout, "Pool.wait")
         if goal.state != "steady":
             progress = False
-        with progressing(nodes_of(self._connection, self._id, _HAD), watch, progress) as look:
+        with show_progress(nodes_of(self._connection, self._id, _HAD), watch, progress) as look:
             self._connection.wait(goal, limit, look)
 
 

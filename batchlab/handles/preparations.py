@@ -7,8 +7,8 @@ from typing import Any
 
 from batchlab.core.messages.views import ExecutionInfo, PreparationView
 from batchlab.core.model.ids import fold
+from batchlab.display import Displayed
 from batchlab.errors import invalid
-from batchlab.handles.base import Shown
 from batchlab.handles.verbs import verb
 
 __all__ = ["Preparations"]
@@ -16,7 +16,7 @@ __all__ = ["Preparations"]
 _OUTCOMES = ("success", "failure", "running", "completed", "-")
 
 
-class Preparations(list[PreparationView], Shown):
+class Preparations(list[PreparationView], Displayed):
     """The preparation and release of a job: a row for each node that ran its preparation."""
 
     @verb

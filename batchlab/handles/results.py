@@ -18,19 +18,20 @@ from batchlab.core.messages.questions import CountTasks, ListTaskIds, TaskComple
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model import OutputFile
 from batchlab.core.model.ids import fold
+from batchlab.display import Displayed
 from batchlab.drivers.calls import ERROR, EXIT, RESULT, VALUE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, NotFound, TaskFailed
-from batchlab.handles.base import Handle, Seen, Shown
+from batchlab.handles.base import Handle, ViewProperty
 from batchlab.handles.paging import task_ids
-from batchlab.handles.progressing import Standing, progressing
+from batchlab.handles.progress import Progress, show_progress
 from batchlab.handles.storage import told
 from batchlab.handles.verbs import Duration, Watch, seconds, verb
 
 if TYPE_CHECKING:
     from batchlab.handles.task import Task
 
-__all__ = ["RemoteTraceback", "Result", "SeenResult", "TaskList", "take"]
+__all__ = ["RemoteTraceback", "Result", "ResultProperty", "TaskList", "take"]
 
 
 class RemoteTraceback(Exception):
@@ -64,11 +65,11 @@ class Result(str):
         return result
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """Wait for the task, and return what its function returned; see `SeenResult`."""
+        """Wait for the task, and return what its function returned; see `ResultProperty`."""
         return _result(self._task, self._view, *args, **keywords)
 
 
-class SeenResult(Seen[Result]):
+class ResultProperty(ViewProperty[Result]):
     """``success`` or ``failure``, once it is completed; of a Python task it can be called.
 
     ``task.result(timeout=None)`` waits for a task of `Job.submit` or `Job.map`, and returns what
@@ -207,7 +208,7 @@ def _signal(code: int) -> str:
 # -- many ---------------------------------------------------------------------------------------
 
 
-class TaskList(list["Task"], Shown):
+class TaskList(list["Task"], Displayed):
     """Tasks of one job that were added together, in order, to be waited for together."""
 
     def __repr__(self) -> str:
@@ -238,7 +239,7 @@ class TaskList(list["Task"], Shown):
         """
         left = self._clock(timeout, "TaskList.results")
         done = 0
-        with progressing(lambda: self._standing(done), None, progress) as watching:
+        with show_progress(lambda: self._progress(done), None, progress) as watching:
             values = []
             for done, task in enumerate(self):  # noqa: B007 - shown meanwhile
                 values.append(take(task, next(left), watch=watching))
@@ -260,14 +261,14 @@ class TaskList(list["Task"], Shown):
         if not self:
             return
         done = 0
-        with progressing(lambda: self._standing(done), watch, progress) as watching:
+        with show_progress(lambda: self._progress(done), watch, progress) as watching:
             for _ in self._completed(clock, watching):
                 done += 1
 
-    def _standing(self, done: int) -> Standing:
+    def _progress(self, done: int) -> Progress:
         total = len(self)
         parts = (("completed", done), ("waiting", total - done))
-        return Standing(f"job {self[0].job_id}", "tasks", parts, done, total)
+        return Progress(f"job {self[0].job_id}", "tasks", parts, done, total)
 
     @verb
     def as_completed(self, *, timeout: Duration = None) -> Iterator[Task]:

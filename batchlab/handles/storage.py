@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from batchlab.core.model import check_blob_name, check_container_name
+from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
 from batchlab.handles.atomic_download import arriving
-from batchlab.handles.base import Shown
 from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
@@ -25,14 +25,14 @@ from batchlab.storage.faults import Kind, StorageFailed
 __all__ = ["BlobList", "Container", "Storage", "as_file", "told"]
 
 
-class BlobList(list[Blob], Shown):
+class BlobList(list[Blob], Displayed):
     """Blobs of a container: each has `name`, `content_length`, `last_modified` and `url`."""
 
     def __repr__(self) -> str:
         return "\n".join(blob.name for blob in self) or "(empty)"
 
 
-class Container(Shown):
+class Container(Displayed):
     """A container of the lab's storage: blobs by name.
 
     A blob's name is like a path, ``"images/0001.png"``; there are no directories to make.
@@ -145,7 +145,7 @@ class Container(Shown):
         return f"Container({self._name!r})"
 
 
-class Storage(Shown, Mapping[str, Container]):
+class Storage(Displayed, Mapping[str, Container]):
     """The lab's containers by name, sorted.
 
     ``lab.storage["results"]`` raises `NotFound` ``ContainerNotFound`` for what is not there.

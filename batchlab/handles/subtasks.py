@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from batchlab.core.messages.views import SubtaskView
-from batchlab.handles.base import Shown
+from batchlab.display import Displayed
 
 __all__ = ["Subtasks"]
 
 
-class Subtasks(list[SubtaskView], Shown):
+class Subtasks(list[SubtaskView], Displayed):
     """The subtasks of a task but the primary; each has `id`, `state`, `node_id`, ..."""
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:

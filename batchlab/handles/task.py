@@ -35,15 +35,15 @@ from batchlab.core.model.values import FailureInfo, TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, Seen
+from batchlab.handles.base import Handle, Handles, ViewProperty
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.explaining import Explanation
 from batchlab.handles.files import Files
 from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
 from batchlab.handles.paging import task_ids, task_views
-from batchlab.handles.progressing import progressing, tasks_of
-from batchlab.handles.results import SeenResult
+from batchlab.handles.progress import show_progress, tasks_of
+from batchlab.handles.results import ResultProperty
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
@@ -55,40 +55,50 @@ class Task(Handle, Awaited):
 
     __slots__ = ("_job_id",)
 
-    state = Seen[str]("``active``, ``preparing``, ``running`` or ``completed``.")
-    state_transition_time = Seen[datetime]("When it came into this state.")
-    previous_state = Seen[str | None]("The state before.")
-    previous_state_transition_time = Seen[datetime | None]("When that one began.")
-    creation_time = Seen[datetime]("When it was created.")
-    last_modified = Seen[datetime]("When somebody last changed it.")
-    etag = Seen[str]("Names the version: another one after each change that somebody made.")
-    command_line = Seen[str]("What it runs.")
-    environment_settings = Seen[dict[str, str]]("Environment variables it was given.")
-    resource_files = Seen[tuple[ResourceFile, ...]]("Files fetched before it starts.")
-    output_files = Seen[tuple[OutputFile, ...]]("Files uploaded when it has run.")
-    constraints = Seen[TaskConstraints]("Its limits, with the values in force.")
-    required_slots = Seen[int]("How many slots of a node a run takes.")
-    display_name = Seen[str | None]("A name for people.")
-    depends_on = Seen[TaskDependencies | None]("Tasks that have to end well before it.")
-    exit_conditions = Seen[ExitConditions | None]("What follows from how it ends.")
-    affinity_info = Seen[AffinityInfo | None]("The node it would like to run on.")
-    application_package_references = Seen[tuple[ApplicationPackageReference, ...]](
+    state = ViewProperty[str]("``active``, ``preparing``, ``running`` or ``completed``.")
+    state_transition_time = ViewProperty[datetime]("When it came into this state.")
+    previous_state = ViewProperty[str | None]("The state before.")
+    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
+    creation_time = ViewProperty[datetime]("When it was created.")
+    last_modified = ViewProperty[datetime]("When somebody last changed it.")
+    etag = ViewProperty[str](
+        "Names the version: another one after each change that somebody made."
+    )
+    command_line = ViewProperty[str]("What it runs.")
+    environment_settings = ViewProperty[dict[str, str]]("Environment variables it was given.")
+    resource_files = ViewProperty[tuple[ResourceFile, ...]]("Files fetched before it starts.")
+    output_files = ViewProperty[tuple[OutputFile, ...]]("Files uploaded when it has run.")
+    constraints = ViewProperty[TaskConstraints]("Its limits, with the values in force.")
+    required_slots = ViewProperty[int]("How many slots of a node a run takes.")
+    display_name = ViewProperty[str | None]("A name for people.")
+    depends_on = ViewProperty[TaskDependencies | None]("Tasks that have to end well before it.")
+    exit_conditions = ViewProperty[ExitConditions | None]("What follows from how it ends.")
+    affinity_info = ViewProperty[AffinityInfo | None]("The node it would like to run on.")
+    application_package_references = ViewProperty[tuple[ApplicationPackageReference, ...]](
         "What is unpacked on its node first."
     )
-    user_identity = Seen[UserIdentity | None]("Who it runs as.")
-    multi_instance_settings = Seen[MultiInstanceSettings | None]("On how many nodes it runs.")
-    node_id = Seen[str | None]("The node it runs or last ran on.")
-    pool_id = Seen[str | None]("The pool of that node.")
-    task_root_directory = Seen[str | None]("Its directory, relative to the node's root.")
-    start_time = Seen[datetime | None]("When the present or last run began.")
-    end_time = Seen[datetime | None]("When it was completed.")
-    exit_code = Seen[int | None]("Exit code of the last run; None if none was launched yet.")
-    failure_info = Seen[FailureInfo | None]("Why it failed: `category`, `code`, `message`.")
-    result = SeenResult()
-    retry_count = Seen[int]("How often it was repeated because its exit code was not zero.")
-    last_retry_time = Seen[datetime | None]("When it was last repeated.")
-    requeue_count = Seen[int]("How often it was queued again because its node went.")
-    last_requeue_time = Seen[datetime | None]("When it was last queued again.")
+    user_identity = ViewProperty[UserIdentity | None]("Who it runs as.")
+    multi_instance_settings = ViewProperty[MultiInstanceSettings | None](
+        "On how many nodes it runs."
+    )
+    node_id = ViewProperty[str | None]("The node it runs or last ran on.")
+    pool_id = ViewProperty[str | None]("The pool of that node.")
+    task_root_directory = ViewProperty[str | None]("Its directory, relative to the node's root.")
+    start_time = ViewProperty[datetime | None]("When the present or last run began.")
+    end_time = ViewProperty[datetime | None]("When it was completed.")
+    exit_code = ViewProperty[int | None](
+        "Exit code of the last run; None if none was launched yet."
+    )
+    failure_info = ViewProperty[FailureInfo | None](
+        "Why it failed: `category`, `code`, `message`."
+    )
+    result = ResultProperty()
+    retry_count = ViewProperty[int](
+        "How often it was repeated because its exit code was not zero."
+    )
+    last_retry_time = ViewProperty[datetime | None]("When it was last repeated.")
+    requeue_count = ViewProperty[int]("How often it was queued again because its node went.")
+    last_requeue_time = ViewProperty[datetime | None]("When it was last queued again.")
 
     def __init__(self, connection: Connection, job_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)
@@ -292,7 +302,7 @@ class Tasks(Handles[Task], Awaited):
         """
         goal = TasksCompleted(job_id=self._job_id)
         limit = seconds(timeout, "Tasks.wait")
-        with progressing(tasks_of(self._connection, self._job_id), watch, progress) as look:
+        with show_progress(tasks_of(self._connection, self._job_id), watch, progress) as look:
             self._connection.wait(goal, limit, look)
 
     def _handle(self, id: str) -> Task:  # noqa: A002

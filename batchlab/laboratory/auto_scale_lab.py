@@ -21,11 +21,11 @@ import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula
 from batchlab.core.model import price_per_hour
+from batchlab.display import Displayed
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
 from batchlab.handles.auto_scaling import AutoScaleHistory
-from batchlab.handles.base import Shown
 from batchlab.handles.pool import Pool
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
@@ -41,7 +41,7 @@ LEAST_S, MOST_S = 60.0, 31 * DAY_S
 NO_FORMULA = "$TargetDedicatedNodes = 0;\n"
 
 
-class AutoScaleLab(Shown):
+class AutoScaleLab(Displayed):
     """A place to work on an autoscale formula: in a notebook, an editor and what belongs to it.
 
     ``pool.auto_scale_lab()`` makes one for a pool; this makes one without.

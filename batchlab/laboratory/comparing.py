@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from batchlab.autoscale import Formula
+from batchlab.display import Displayed
 from batchlab.errors import NotFound, invalid
 from batchlab.extras import extra
-from batchlab.handles.base import Shown
-from batchlab.handles.costs import money
 from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
 from batchlab.laboratory.play import as_formula, read_conditions
 from batchlab.laboratory.results import Simulation, format_wait, spark
+from batchlab.words import money
 
 __all__ = ["Comparison", "compare"]
 
 
-class Comparison(Shown, Mapping[str, Simulation]):
+class Comparison(Displayed, Mapping[str, Simulation]):
     """The simulations of several formulas, by the names they were given."""
 
     def __init__(self, simulations: Mapping[str, Simulation]) -> None:

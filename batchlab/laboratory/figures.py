@@ -1,7 +1,6 @@
 """Simulations as plotly figures: nodes above, tasks below, over the same hours.
 
 Colours are those of the live displays, Okabe and Ito's, which colour-blind people can tell apart.
-Paper and ink, of reports too, suit light and dark pages alike.
 """
 
 from __future__ import annotations
@@ -12,12 +11,10 @@ from typing import Any
 
 from batchlab.extras import extra
 from batchlab.laboratory.results import Simulation
+from batchlab.plots import INK, dress
 
-__all__ = ["INK", "comparison_figure", "dress", "simulation_figure"]
+__all__ = ["comparison_figure", "simulation_figure"]
 
-INK = "#767c85"
-"""Readable on white and on black."""
-_LINE = "rgba(128, 128, 128, .28)"
 _IDLE = "rgba(139, 147, 160, .75)"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#b8a900")
 
@@ -53,20 +50,6 @@ def comparison_figure(simulations: Mapping[str, Simulation]) -> Any:
         waiting = simulation.timeline["waiting_tasks"]
         _add(figure, 2, times, waiting, name, colour, group=name, legend=False)
     return figure
-
-
-def dress(figure: Any, **more: Any) -> None:
-    """Give a figure of plotly the look of all of them; `more` is its layout's."""
-    axis = {"gridcolor": _LINE, "linecolor": _LINE, "zeroline": False, "automargin": True}
-    figure.update_layout(
-        template="none", font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0,
-                "traceorder": "normal", "bgcolor": "rgba(0,0,0,0)"},
-        hoverlabel={"namelength": -1}, **more,
-    )  # fmt: skip
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis, rangemode="tozero")
 
 
 def _empty(above: str, below: str) -> Any:

@@ -15,11 +15,11 @@ from typing import Any
 
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.messages.views import CostView
+from batchlab.display import Displayed
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 from batchlab.extras import extra
 from batchlab.handles.auto_scaling import AutoScaleHistory
-from batchlab.handles.base import Shown
 from batchlab.handles.costs import Cost
 
 __all__ = ["COLUMNS", "Simulation", "format_wait", "percentile", "spark"]
@@ -39,7 +39,7 @@ COLUMNS = (
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-class Simulation(Shown):
+class Simulation(Displayed):
     """What a formula did in some simulated days.
 
     Attributes

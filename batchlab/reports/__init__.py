@@ -10,16 +10,14 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from batchlab.display import Displayed, is_kernel
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
-from batchlab.handles.base import Shown
-from batchlab.handles.costs import money
 from batchlab.history.subject import Story, tables_of
 from batchlab.reports.numbers import Numbers, count
 from batchlab.reports.telling import Grid, grids, sentences
 from batchlab.widgets.html import Html, card
-from batchlab.widgets.progress import span_text
-from batchlab.widgets.show import is_kernel
+from batchlab.words import money, span_text
 
 __all__ = ["ActivityReport", "Numbers", "report_of"]
 
@@ -41,7 +39,7 @@ def report_of(
     return ActivityReport(_TITLES[kind], name, count(story))
 
 
-class ActivityReport(Shown):
+class ActivityReport(Displayed):
     """What a lab, a pool or a job did; made by `Lab.report`, `Pool.report` and `Job.report`.
 
     It shows itself in a notebook with its figures, and as text elsewhere.

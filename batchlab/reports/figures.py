@@ -13,14 +13,14 @@ from operator import attrgetter
 from typing import Any
 
 from batchlab.extras import extra
-from batchlab.handles.costs import money
 from batchlab.history.node_times import ACTIVITIES
 from batchlab.history.schema import WAITS
 from batchlab.history.series import Series
 from batchlab.history.subject import by
-from batchlab.laboratory.figures import INK, dress
+from batchlab.plots import INK, dress
 from batchlab.reports.numbers import Numbers, hours_of
 from batchlab.widgets.html import shortened
+from batchlab.words import money
 
 __all__ = ["figures"]
 

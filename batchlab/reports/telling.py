@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from batchlab.handles.costs import amount, money
 from batchlab.history.node_times import ACTIVITIES
 from batchlab.history.schema import JOB_STATES, WAITS
 from batchlab.history.subject import Run, Story, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.widgets.html import Html, table
-from batchlab.widgets.progress import span_text
+from batchlab.words import amount, money, span_text
 
 __all__ = ["Grid", "grids", "sentences"]
 

@@ -16,8 +16,8 @@ import msgspec
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.views import ApplicationView, CertificateView
 from batchlab.core.model import vm_cores
+from batchlab.drivers.certificate_reading import read_certificate
 from batchlab.errors import invalid
-from batchlab.handles.certificates import read_certificate
 from batchlab.rest import resources
 from batchlab.rest.answers import done, one, page
 from batchlab.rest.messages import Response, RestCall, Wire

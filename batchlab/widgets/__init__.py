@@ -1,5 +1,7 @@
 """Displays of what a lab holds: views in, pixels out."""
 
+from batchlab.autoscale.explain import Sentences
+from batchlab.autoscale.lint import Findings
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.handles.applications import (
     Application,
@@ -11,7 +13,13 @@ from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.certificates import Certificate, Certificates
 from batchlab.laboratory import AutoScaleLab, Comparison, Simulation
 from batchlab.widgets import holdings
-from batchlab.widgets.autoscaling import history_card, lab_card, run_card
+from batchlab.widgets.autoscaling import (
+    findings_text,
+    history_card,
+    lab_card,
+    run_card,
+    sentence_list,
+)
 from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, simulation_card
 from batchlab.widgets.show import mimebundle, page, watch
@@ -27,5 +35,7 @@ draw.register(Certificates, holdings.certificates_card)
 draw.register(AutoScaleLab, lab_card)
 draw.register(AutoScaleRun, run_card)
 draw.register(AutoScaleHistory, history_card)
+draw.register(Sentences, sentence_list)
+draw.register(Findings, findings_text)
 draw.register(Simulation, simulation_card)
 draw.register(Comparison, comparison_card)

@@ -16,10 +16,10 @@ from batchlab import formulas
 from batchlab.autoscale import AutoScaleRun, Finding, Formula, FormulaError
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError, NotFound
-from batchlab.handles.costs import money
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab, Figures, figures
 from batchlab.laboratory.recording import LINES
 from batchlab.laboratory.results import Simulation
+from batchlab.words import money
 
 __all__ = ["apply", "attempt", "explanation", "library", "load", "span", "state", "what_if"]
 

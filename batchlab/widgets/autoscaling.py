@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from batchlab.autoscale.explain import Sentences
+from batchlab.autoscale.lint import Findings
 from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
-from batchlab.widgets.html import Html, card, code, details, muted, table, tag, time_text
+from batchlab.widgets.html import NO_MATH, Html, card, code, details, muted, table, tag, time_text
 
-__all__ = ["history_card", "lab_card", "run_card", "run_line"]
+__all__ = ["findings_text", "history_card", "lab_card", "run_card", "run_line", "sentence_list"]
 
 _COLOUR = "#cc79a7"
 _ROWS = 20
@@ -42,6 +44,21 @@ def run_card(run: AutoScaleRun) -> Html:
                  left_out=len(run.statements) - len(rows)) if rows else Html()  # fmt: skip
     why = tag("ul", *(tag("li", sentence) for sentence in run.explain()))
     return card("Evaluation", "", pairs, *error, grid, details("Why", why), colour=_COLOUR)
+
+
+def sentence_list(sentences: Sentences) -> Html:
+    """Why a formula decided so: what stands between backticks is code."""
+    return tag("ul", *(tag("li", *_with_code(line)) for line in sentences), cls=NO_MATH)
+
+
+def _with_code(line: str) -> list[str]:
+    parts = line.split("`")
+    return [tag("code", part) if odd % 2 else part for odd, part in enumerate(parts)]
+
+
+def findings_text(findings: Findings) -> Html:
+    """What there is to say about a formula; the marks stand under what they mark."""
+    return tag("pre", repr(findings), cls=NO_MATH)
 
 
 def history_card(history: AutoScaleHistory) -> Html:

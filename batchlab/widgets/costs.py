@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from batchlab.core.messages.views import CostView
-from batchlab.handles.costs import Cost, VmSizes, amount, money
+from batchlab.handles.costs import Cost, VmSizes
 from batchlab.widgets.html import Html, card, muted, table
+from batchlab.words import amount, money
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]
 

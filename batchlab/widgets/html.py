@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
-from batchlab.autoscale.explain import NO_MATH
-
 __all__ = [
+    "NO_MATH",
     "Html",
     "bar",
     "card",
@@ -37,6 +36,9 @@ class Html(str):
 
     __slots__ = ()
 
+
+NO_MATH = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 _COLOURS = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchlab.handles.costs import money
 from batchlab.laboratory.comparing import HEAD, Comparison
 from batchlab.laboratory.results import Simulation, format_wait
 from batchlab.widgets.html import Html, card, details, table, tag
+from batchlab.words import money
 
 __all__ = ["comparison_card", "simulation_card"]
 

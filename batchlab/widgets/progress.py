@@ -10,10 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from batchlab.handles.progressing import Pace, Standing
+from batchlab.handles.progress import Pace, Progress
 from batchlab.widgets.html import Html, tag
+from batchlab.words import span_text
 
-__all__ = ["NotebookBar", "TerminalBar", "span_text", "standing_html", "standing_text"]
+__all__ = ["NotebookBar", "TerminalBar", "progress_html", "progress_text"]
 
 WIDTH = 32
 # Okabe and Ito's colours, as in the live displays: what is done, what failed, what is under way.
@@ -25,30 +26,16 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def span_text(seconds: float) -> str:
-    """A span of time as people say it: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
-
-
-def standing_text(standing: Standing, pace: Pace) -> str:
+def progress_text(progress: Progress, pace: Pace) -> str:
     """How far something is, in words: counts, rate and time left."""
-    words = [f"{standing.done:,} of {standing.total:,} {standing.unit}"]
+    words = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
     words += [
         f"{count:,} {state}"
-        for state, count in standing.parts
-        if count and count != standing.total and state not in ("succeeded", "completed")
+        for state, count in progress.parts
+        if count and count != progress.total and state not in ("succeeded", "completed")
     ]
     line = ", ".join(words)
-    left = standing.total - standing.done
+    left = progress.total - progress.done
     if not left:
         return f"{line} · {span_text(pace.elapsed)}"
     if pace.rate:
@@ -63,12 +50,12 @@ def _rate(rate: float) -> str:
     return f"{rate * 60:.1f} a minute"
 
 
-def standing_html(standing: Standing, pace: Pace) -> Html:
+def progress_html(progress: Progress, pace: Pace) -> Html:
     """The same with a bar; texts are escaped."""
-    total = standing.total or 1
+    total = progress.total or 1
     pieces = [
         tag("span", style=f"width: {100 * count / total:.2f}%; background: {_COLOURS[state]}")
-        for state, count in standing.parts
+        for state, count in progress.parts
         if count and state in _COLOURS
     ]
     style = (
@@ -77,12 +64,12 @@ def standing_html(standing: Standing, pace: Pace) -> Html:
     )
     bar = tag(
         "span", *pieces, style=style, role="progressbar", aria_valuemin="0",
-        aria_valuemax=str(standing.total), aria_valuenow=str(standing.done),
-        aria_label=standing.title,
+        aria_valuemax=str(progress.total), aria_valuenow=str(progress.done),
+        aria_label=progress.title,
     )  # fmt: skip
-    words = tag("span", standing_text(standing, pace),
+    words = tag("span", progress_text(progress, pace),
                 style="font-variant-numeric: tabular-nums")  # fmt: skip
-    name = tag("strong", standing.title, style="font-weight: 600; overflow-wrap: anywhere")
+    name = tag("strong", progress.title, style="font-weight: 600; overflow-wrap: anywhere")
     outer = "display: flex; flex-wrap: wrap; align-items: center; font-size: 13px; padding: 2px 0"
     return tag("div", name, bar, words, style=outer, cls="bl-wait")
 
@@ -93,10 +80,10 @@ class NotebookBar:
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def show(self, standing: Standing, pace: Pace) -> None:
+    def show(self, progress: Progress, pace: Pace) -> None:
         """Draw it, or draw it anew in its place."""
         # HTML alone: what a stored notebook says in plain text is its own, never a moment's.
-        bundle = {"text/html": str(standing_html(standing, pace))}
+        bundle = {"text/html": str(progress_html(progress, pace))}
         if self._handle is None:
             from IPython.display import display  # noqa: PLC0415 - there is one: this is a kernel
 
@@ -123,20 +110,20 @@ class TerminalBar:
         self._live = Live(console=console, transient=True, auto_refresh=False)
         self._live.start()
 
-    def show(self, standing: Standing, pace: Pace) -> None:
+    def show(self, progress: Progress, pace: Pace) -> None:
         """Draw it, or draw it anew in its place."""
         line = Table.grid(padding=(0, 1))
-        line.add_row(Text(standing.title, style="bold", overflow="ellipsis"), _bar(standing))
-        self._live.update(Group(line, Text(standing_text(standing, pace))), refresh=True)
+        line.add_row(Text(progress.title, style="bold", overflow="ellipsis"), _bar(progress))
+        self._live.update(Group(line, Text(progress_text(progress, pace))), refresh=True)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._live.stop()
 
 
-def _bar(standing: Standing) -> Text:
-    text, begin, total = Text(), 0.0, standing.total or 1
-    for state, count in standing.parts:
+def _bar(progress: Progress) -> Text:
+    text, begin, total = Text(), 0.0, progress.total or 1
+    for state, count in progress.parts:
         end = begin + WIDTH * count / total
         cells = round(end) - round(begin)
         colour = _COLOURS.get(state)

@@ -6,12 +6,11 @@ pictures instead, which can be seen wherever it is stored, by whoever has no ker
 
 from __future__ import annotations
 
-import os
-import sys
 from base64 import b64encode
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
+from batchlab.display import is_kernel, is_static
 from batchlab.errors import BatchError
 from batchlab.extras import install_command
 from batchlab.handles.base import Handle
@@ -27,7 +26,7 @@ from batchlab.widgets.html import muted, tag
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["is_kernel", "mimebundle", "page", "watch"]
+__all__ = ["mimebundle", "page", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURED = ("lab", "pool", "job", "autoscale")
@@ -61,17 +60,10 @@ def watch(thing: object) -> Any:
     return _view(thing) if _way(thing) == "live" and _installed("live") else thing
 
 
-def is_kernel() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
-
-
 def _way(thing: object) -> Literal["live", "picture", "card"]:
     """How a thing is best shown here."""
     kind = "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
-    if os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0"):
+    if is_static():
         return "picture" if kind in PICTURED else "card"
     return "live" if kind and is_kernel() else "card"
 

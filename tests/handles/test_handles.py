@@ -15,7 +15,7 @@ from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages import inputs, questions, views
 from batchlab.core.model.values import TaskCounts
 from batchlab.handles.applications import Application, ApplicationPackage
-from batchlab.handles.base import Handle, Seen
+from batchlab.handles.base import Handle, ViewProperty
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.explaining import Explanation
 from batchlab.handles.job import Job
@@ -43,7 +43,7 @@ from batchlab.lab import BaseLab
 )
 def test_handle_has_each_property_of_its_view(handle: type[Handle], view: Any) -> None:
     fields = set(view.__struct_fields__) - {"enable_auto_scale"}  # of a pool, a verb
-    seen = {name for name, value in vars(handle).items() if isinstance(value, Seen)}
+    seen = {name for name, value in vars(handle).items() if isinstance(value, ViewProperty)}
     names = {"id", "pool_id", "job_id", "application_id", "version", "thumbprint"}
     assert seen | {name for name in names if hasattr(handle, name)} >= fields
     assert seen <= fields

@@ -16,12 +16,12 @@ from typing import Any
 from distributed import Client
 from distributed.core import Status
 
-import batchlab
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.host import BatchHost
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
+from batchlab.version import __version__
 
 __all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other",
            "scale_when_asked"]  # fmt: skip
@@ -125,12 +125,12 @@ def _check_versions(client: Any) -> None:
     workers = client.run(pydoc.locate, name, on_error="return")
     found |= {f"the worker at {address}": value for address, value in workers.items()}
     for place, version in found.items():
-        if version != batchlab.__version__:
+        if version != __version__:
             has = f"batchlab {version}" if isinstance(version, str) else "no batchlab"
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"{place} has {has}, this is batchlab {batchlab.__version__}. "
-                + _CURE.format(version=batchlab.__version__),
+                f"{place} has {has}, this is batchlab {__version__}. "
+                + _CURE.format(version=__version__),
             )
 
 

@@ -6,6 +6,7 @@ from dask_commands import Commands
 from dask_help import until
 
 import batchlab as bl
+from batchlab.drivers.dask import attaching
 
 SOON = "30s"
 
@@ -102,6 +103,6 @@ def test_commands_that_are_too_few_end_the_resize_with_an_error(commands):
 
 
 def test_commands_with_another_batchlab_are_refused_with_the_cure(commands, monkeypatch):
-    monkeypatch.setattr(bl, "__version__", "0.0.0")
+    monkeypatch.setattr(attaching, "__version__", "0.0.0")
     with pytest.raises(bl.BatchError, match="PipInstall"):
         bl.Lab(commands.address)

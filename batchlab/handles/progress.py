@@ -7,22 +7,23 @@ look at is made by `batchlab.widgets.progress`, when it is needed and not before
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from batchlab.core.messages.questions import CountTasks, GetJob, GetPool
 from batchlab.core.messages.views import JobView, PoolView
 from batchlab.core.model.values import TaskCounts
+from batchlab.display import is_kernel, is_static, progress_bar
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.handles.verbs import Watch
 
-__all__ = ["Bar", "Pace", "Standing", "bar_for", "job_of", "nodes_of", "progressing", "tasks_of"]
+__all__ = ["Bar", "Pace", "Progress", "bar_for", "job_of", "nodes_of", "show_progress", "tasks_of"]
 
 PATIENCE_S = 0.5
 """How long somebody who waits is left in peace."""
@@ -32,7 +33,7 @@ WINDOW_S = 20.0
 """How far back the pace is measured: it should follow what happens now, and not jump."""
 
 
-class Standing(NamedTuple):
+class Progress(NamedTuple):
     """How far something is: `parts` are counts by state, which add up to `total`."""
 
     title: str
@@ -42,13 +43,13 @@ class Standing(NamedTuple):
     total: int
 
 
-Look = Callable[[], Standing]
+Look = Callable[[], Progress]
 
 
 class Bar(Protocol):
-    """Something on the screen that shows a standing."""
+    """Something on the screen that shows progress."""
 
-    def show(self, standing: Standing, pace: Pace) -> None:
+    def show(self, progress: Progress, pace: Pace) -> None:
         """Show how far it is."""
         ...
 
@@ -96,7 +97,9 @@ class Pace:
 
 
 @contextmanager
-def progressing(look: Look, watch: Watch | None, progress: bool | None) -> Iterator[Watch | None]:
+def show_progress(
+    look: Look, watch: Watch | None, progress: bool | None
+) -> Iterator[Watch | None]:
     """What to hand to `Connection.wait` as its `watch`, so that how far it is can be seen.
 
     Parameters
@@ -149,25 +152,24 @@ class _Watching:
 
     def _show(self, now: float) -> None:
         try:
-            standing = self._look()
+            progress = self._look()
         except BatchError:
             return  # it is gone: the wait will say so
-        self._pace.take(now, standing.done)
+        self._pace.take(now, progress.done)
         if self._bar is None:
             self._bar = self._make()
-        self._bar.show(standing, self._pace)
+        self._bar.show(progress, self._pace)
         self._next = time.monotonic() + PAUSE_S
 
 
 def bar_for() -> Callable[[], Bar] | None:
     """What makes a bar where one can be seen; None where nobody looks."""
-    if os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0"):
+    if is_static():
         return None
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if getattr(shell, "kernel", None) is not None:
-        return _notebook_bar
-    return _terminal_bar if _is_terminal(sys.stdout) and _is_terminal(sys.stderr) else None
+    if is_kernel():
+        return partial(progress_bar, "notebook")
+    seen = _is_terminal(sys.stdout) and _is_terminal(sys.stderr)
+    return partial(progress_bar, "terminal") if seen else None
 
 
 def _is_terminal(stream: object) -> bool:
@@ -177,22 +179,10 @@ def _is_terminal(stream: object) -> bool:
         return False
 
 
-def _notebook_bar() -> Bar:
-    from batchlab.widgets.progress import NotebookBar  # noqa: PLC0415 - see the module
-
-    return NotebookBar()
-
-
-def _terminal_bar() -> Bar:
-    from batchlab.widgets.progress import TerminalBar  # noqa: PLC0415 - see the module
-
-    return TerminalBar()
-
-
 def tasks_of(connection: Connection, job_id: str) -> Look:
     """How far the tasks of a job are."""
 
-    def look() -> Standing:
+    def look() -> Progress:
         return _tasks(f"job {job_id}", connection.ask(CountTasks(job_id=job_id)))
 
     return look
@@ -201,7 +191,7 @@ def tasks_of(connection: Connection, job_id: str) -> Look:
 def job_of(connection: Connection, job_id: str) -> Look:
     """How far the tasks of a job are, and its state once that is not ``active`` any more."""
 
-    def look() -> Standing:
+    def look() -> Progress:
         view: JobView = connection.ask(GetJob(job_id=job_id))
         state = "" if view.state == "active" else f" {view.state}"
         return _tasks(f"job {job_id}{state}", view.task_counts)
@@ -209,22 +199,22 @@ def job_of(connection: Connection, job_id: str) -> Look:
     return look
 
 
-def _tasks(title: str, counts: TaskCounts) -> Standing:
+def _tasks(title: str, counts: TaskCounts) -> Progress:
     parts = (
         ("succeeded", counts.succeeded), ("failed", counts.failed),
         ("running", counts.running), ("waiting", counts.active),
     )  # fmt: skip
-    return Standing(title, "tasks", parts, counts.completed, sum(count for _, count in parts))
+    return Progress(title, "tasks", parts, counts.completed, sum(count for _, count in parts))
 
 
 def nodes_of(connection: Connection, pool_id: str, ready: Container[str]) -> Look:
     """How many nodes of a pool are as they shall be."""
 
-    def look() -> Standing:
+    def look() -> Progress:
         view: PoolView = connection.ask(GetPool(pool_id=pool_id))
         counts = view.node_counts
         done = sum(count for state, count in counts.items() if state in ready)
-        return Standing(f"pool {pool_id}", "nodes", tuple(counts.items()), done,
+        return Progress(f"pool {pool_id}", "nodes", tuple(counts.items()), done,
                         sum(counts.values()))  # fmt: skip
 
     return look

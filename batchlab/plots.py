@@ -1,0 +1,25 @@
+"""The look of every plotly figure: paper and ink that suit light and dark pages alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["INK", "dress"]
+
+INK = "#767c85"
+"""Readable on white and on black."""
+_LINE = "rgba(128, 128, 128, .28)"
+
+
+def dress(figure: Any, **more: Any) -> None:
+    """Give a figure of plotly the look of all of them; `more` is its layout's."""
+    axis = {"gridcolor": _LINE, "linecolor": _LINE, "zeroline": False, "automargin": True}
+    figure.update_layout(
+        template="none", font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", bargap=0.18,
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0,
+                "traceorder": "normal", "bgcolor": "rgba(0,0,0,0)"},
+        hoverlabel={"namelength": -1}, **more,
+    )  # fmt: skip
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis, rangemode="tozero")

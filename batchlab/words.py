@@ -1,0 +1,39 @@
+"""Numbers in words, the same in texts, displays and reports: counts, amounts, spans of time."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["amount", "money", "plural", "span_text"]
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: ``1 task``, ``2,000 tasks``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def amount(value: float) -> str:
+    """Write a number with two decimals; below a tenth with two digits, up to six decimals."""
+    digits = 2
+    if 0 < value < 0.1:
+        digits = min(6, 1 - math.floor(math.log10(value)))
+    return f"{value:,.{digits}f}"
+
+
+def money(dollars: float) -> str:
+    """Write US dollars, with as many digits as matter."""
+    return f"${amount(dollars)}"
+
+
+def span_text(seconds: float) -> str:
+    """Write a span of time as people say it: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
