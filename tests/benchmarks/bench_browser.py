@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "browser")]
+sys.path.insert(0, str(TESTS))
 
-from chromium import launched  # noqa: E402 - found by the line above
-from jupyter_page import Notebook, jupyter_server  # noqa: E402 - as above
+from helpers.chromium import launched  # noqa: E402 - found by the line above
+from helpers.jupyter_page import Notebook, jupyter_server  # noqa: E402 - as above
 
 TASKS = 100_000
 SETUP = """

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launched, needed
-from jupyter_page import Notebook, jupyter_server, visited
+
+from helpers.chromium import launched, needed
+from helpers.jupyter_page import Notebook, jupyter_server, visited
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 from azure.batch import models as m
-from packing import self_signed
-from rest.served import served, until
 from typer.testing import CliRunner
 
 import batchlab as bl
 from batchlab.cli import app
+from helpers.packing import self_signed
+from helpers.rest import served, until
 
 
 def left_in(folder: Path) -> set[str]:

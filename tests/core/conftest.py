@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
-from world import World
 
 from batchlab.core import invariants
+from helpers.world import World
 
 
 @pytest.fixture

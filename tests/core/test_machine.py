@@ -6,11 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Union
 
-import busy_life
 import msgspec
 import pytest
-from digest import digest
-from world import World
 
 from batchlab.core import invariants
 from batchlab.core.machine import HANDLERS, Core
@@ -20,6 +17,9 @@ from batchlab.core.model import PoolSpec, TaskSpec
 from batchlab.core.state import phases
 from batchlab.core.state.phases import MOVES
 from batchlab.errors import BatchError, Conflict
+from helpers import busy_life
+from helpers.digest import digest
+from helpers.world import World
 
 ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
 
@@ -54,10 +54,11 @@ def test_life_lived_again_from_its_journal_takes_the_same_steps(seed: int) -> No
 
 
 def test_life_does_not_depend_on_the_hash_seed() -> None:
-    script = Path(busy_life.__file__)
+    tests = Path(busy_life.__file__).parents[1]
     prints = [
         subprocess.Popen(
-            [sys.executable, script, "7"],
+            [sys.executable, "-m", "helpers.busy_life", "7"],
+            cwd=tests,
             env=os.environ | {"PYTHONHASHSEED": hash_seed},
             stdout=subprocess.PIPE,
             text=True,

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from world import World
 
 from batchlab.core.messages import inputs
 from batchlab.core.messages.questions import GetJobSchedule
 from batchlab.core.model import JobScheduleSpec, JobSpec, PoolSpec, ResourceFile, TaskSpec
 from batchlab.errors import BatchError, NotFound
+from helpers.world import World
 
 
 def test_node_without_a_machine_cannot_be_rebooted(world: World) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fake_connection import FakeConnection
 
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
 from batchlab.lab import BaseLab
+from helpers.fake_connection import FakeConnection
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fake_connection import FakeConnection
 
 import batchlab as bl
 from batchlab.core import model as specs
@@ -19,6 +18,7 @@ from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
 from batchlab.lab import BaseLab
+from helpers.fake_connection import FakeConnection
 
 
 def test_create_pool_asks_for_the_pool(lab: BaseLab, connection: FakeConnection) -> None:

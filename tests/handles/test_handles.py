@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from fake_connection import FakeConnection
 
 import batchlab as bl
 from batchlab.core import model as specs
@@ -24,6 +23,7 @@ from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
 from batchlab.lab import BaseLab
+from helpers.fake_connection import FakeConnection
 
 # -- the signatures are the models' -------------------------------------------------------------
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dask_commands import Commands
 from distributed import Client
-from rest.served import Desk, served
 
 import batchlab as bl
+from helpers.dask_commands import Commands
+from helpers.rest import Desk, served
 
 
 @pytest.fixture(scope="module", params=[

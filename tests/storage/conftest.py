@@ -2,19 +2,20 @@
 
 import fsspec
 import pytest
-import servers
+
+from helpers import storage_servers
 
 
 @pytest.fixture(scope="session")
 def s3_server():
-    with servers.s3() as server:
+    with storage_servers.s3() as server:
         fsspec.filesystem("s3", **server.options).mkdir("shared-bucket")
         yield server
 
 
 @pytest.fixture(scope="session")
 def azure_server():
-    with servers.azure() as server:
+    with storage_servers.azure() as server:
         fsspec.filesystem("abfs", **server.options).mkdir("shared-container")
         yield server
 

@@ -3,10 +3,10 @@
 import fsspec
 import msgspec
 import pytest
-import servers
 
 import batchlab as bl
 from batchlab.storage.containers import Blob
+from helpers import storage_servers
 
 LIMIT = "2m"
 
@@ -178,7 +178,7 @@ def test_nodes_in_processes_get_the_options_too(s3_server):
 
 
 def test_store_that_goes_away_in_the_middle_is_a_recorded_failure(tmp_path):
-    with servers.s3() as server:
+    with storage_servers.s3() as server:
         fsspec.filesystem("s3", **server.options).mkdir("short-lived")
         impatient = {"config_kwargs": {"retries": {"max_attempts": 0}}}
         options = {**server.options, **impatient}
@@ -204,7 +204,7 @@ def test_store_that_goes_away_in_the_middle_is_a_recorded_failure(tmp_path):
 
 def test_wrong_key_denies_access(azure_server):
     port = int(azure_server.options["connection_string"].rpartition(":")[2].partition("/")[0])
-    wrong = servers.azure_options(port, servers.KEY[::-1].strip("=") + "==")
+    wrong = storage_servers.azure_options(port, storage_servers.KEY[::-1].strip("=") + "==")
     with bl.SimulatedLab(storage="az://", storage_options=azure_server.options) as lab:
         lab.storage.create_container("guarded").upload(b"x", "x")
     with bl.Lab(storage="az://", storage_options=wrong) as lab:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_scripts import needs_node, run_node_tests
 
 import batchlab as bl
 from batchlab.errors import BatchError
@@ -17,6 +16,7 @@ from batchlab.history.schema import WAITS
 from batchlab.history.watch import watch
 from batchlab.reports import report_of
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
+from helpers.node_scripts import needs_node, run_node_tests
 
 DOINGS = ["add"] * 5 + ["hold", "hold", "wide", "move", "disable", "enable", "resize", "reboot",
                         "offline", "end", "delete", "again"]  # fmt: skip

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,9 +12,7 @@ import batchlab as bl
 from batchlab.history.watch import watch
 from batchlab.widgets import autoscale, live
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
-
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+from helpers.node_scripts import NODE, needs_node, run_node_tests
 
 
 @pytest.fixture
@@ -52,20 +47,6 @@ def story(tmp_path: Path) -> Path:
     assert counts.failed
     (tmp_path / "story.json").write_text(json.dumps(told))
     return tmp_path
-
-
-def run_node_tests(name: str, folder: Path, **environment: str) -> None:
-    """`node --test`, on a copy of the scripts."""
-    scripts = folder / "scripts"
-    shutil.copytree(str(resources.files("batchlab.widgets") / "static"), scripts)
-    (scripts / "package.json").write_text('{"type": "module"}')
-    done = subprocess.run(
-        [str(NODE), "--test", str(Path(__file__).parent / "js" / name)],
-        env={**os.environ, "BATCHLAB_SCRIPTS": str(scripts), **environment},
-        capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    assert "# pass 0" not in done.stdout
 
 
 @needs_node

@@ -6,7 +6,8 @@ the simulation and to light nodes; with the mark ``processes`` to process nodes 
 """
 
 import pytest
-from stories import World
+
+from helpers.stories import World
 
 WORLDS = ("simulated", "light")
 

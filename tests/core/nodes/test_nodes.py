@@ -1,0 +1,398 @@
+"""Nodes: boot, start task, drain for each purpose, scheduling, loss and recovery."""
+
+from datetime import timedelta
+
+import pytest
+
+from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import RestartNode
+from batchlab.core.model import PoolSpec, StartTask, TaskConstraints
+from batchlab.core.model.values import FailureInfo
+from helpers.world import World
+
+
+def busy(world: World, *tasks: str, **kw: object) -> tuple[str, list]:
+    """A node that runs these tasks of job j, one for each slot."""
+    (node,) = world.pool(task_slots_per_node=len(tasks))
+    world.job()
+    world.tasks(*tasks, **kw)
+    return node, world.runs()
+
+
+def node_state(world: World) -> str:
+    return world.nodes()[0].state
+
+
+def reboot(node: str, option: str = "requeue") -> inputs.RebootNode:
+    return inputs.RebootNode(pool_id="p", node_id=node, node_reboot_option=option)
+
+
+def disable(node: str, option: str = "requeue") -> inputs.DisableNodeScheduling:
+    return inputs.DisableNodeScheduling(
+        pool_id="p", node_id=node, node_disable_scheduling_option=option
+    )
+
+
+def enable(node: str) -> inputs.EnableNodeScheduling:
+    return inputs.EnableNodeScheduling(pool_id="p", node_id=node)
+
+
+# -- start task ---------------------------------------------------------------------------------
+
+
+def test_start_task_node_waits_for_it_and_then_takes_tasks(world: World) -> None:
+    (node,) = world.pool(start_task="s")
+    world.job()
+    world.tasks("a")
+    start = world.run()
+    assert (start.kind, start.directory, start.run_id.job_id) == ("starttask", "startup", "")
+    assert node_state(world) == "waitingforstarttask"
+    world.later(5)
+    world.exit(start)
+    info = world.nodes()[0].start_task_info
+    assert (info.state, info.result, info.exit_code) == ("completed", "success", 0)
+    assert info.end_time - info.start_time == timedelta(seconds=5)
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_start_task_fails_after_its_retries_node_takes_no_task(world: World) -> None:
+    (node,) = world.pool(start_task=StartTask(command_line="s", max_task_retry_count=1))  # row 37
+    world.job()
+    world.tasks("a")
+    world.exit(world.run(), 1)
+    world.exit(world.run(), 1)
+    assert node_state(world) == "starttaskfailed"
+    info = world.nodes()[0].start_task_info
+    assert (info.retry_count, info.result, info.exit_code) == (1, "failure", 1)
+    assert world.pool_view().current_dedicated_nodes == 1
+    assert world.pool_view().allocation_state == "steady"
+    assert world.reasons("a") == ["StartTaskFailed"]
+    world.feed(reboot(node))  # the cure
+    assert world.told() == [("RestartNode", node, 2, False)]
+    world.allocated(node, 2)
+    world.started(node, 2)
+    world.exit(world.run())
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_start_task_not_waited_for_node_takes_tasks_though_it_fails(world: World) -> None:
+    (node,) = world.pool(start_task=StartTask(command_line="s", wait_for_success=False))  # row 38
+    assert node_state(world) == "idle"
+    start = world.run()
+    world.exit(start, 1)
+    assert node_state(world) == "idle"
+    world.job()
+    world.tasks("a")
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_start_task_that_never_launched_is_not_retried(world: World) -> None:
+    world.pool(start_task=StartTask(command_line="s", max_task_retry_count=-1))
+    missing = FailureInfo(category="UserError", code="CommandProgramNotFound")
+    world.exit(world.run(), None, failure=missing)
+    assert node_state(world) == "starttaskfailed"
+
+
+def test_start_task_runs_again_when_the_node_is_found_again(world: World) -> None:
+    (node,) = world.pool(start_task="s")
+    world.exit(world.run())
+    world.lost(node)
+    assert node_state(world) == "unknown"
+    world.boot()
+    assert node_state(world) == "waitingforstarttask"
+    world.exit(world.run())
+    assert node_state(world) == "idle"
+
+
+# -- reboot and reimage -------------------------------------------------------------------------
+
+
+def test_reboot_requeue_ends_tasks_then_boots_and_runs_them_again(world: World) -> None:
+    node, (run,) = busy(world, "a")  # row 51
+    world.feed(reboot(node))
+    assert world.told() == [("CancelRun", "a", node)]
+    assert node_state(world) == "rebooting"
+    assert world.state("a") == "running"  # until the node says that no process is left
+    world.exit(run, 137, cancelled=True)
+    assert world.told() == [("RestartNode", node, 2, False)]
+    world.allocated(node, 2)
+    assert node_state(world) == "starting"
+    world.started(node, 2)
+    assert world.told() == [("task", "j", "a", node)]
+    task = world.task("a")
+    assert (task.requeue_count, task.retry_count) == (1, 0)
+
+
+def test_reboot_taskcompletion_waits_and_takes_no_new_task(world: World) -> None:
+    node, (first, second) = busy(world, "a", "b")
+    world.tasks("c")
+    world.feed(reboot(node, "taskcompletion"))
+    world.nothing_else()
+    assert node_state(world) == "running"
+    assert world.reasons("c") == ["Restarting"]
+    world.exit(first)
+    world.nothing_else()
+    world.exit(second)
+    assert world.told() == [("RestartNode", node, 2, False)]
+
+
+def test_reboot_retaineddata_node_is_idle_until_its_files_are_no_longer_kept(
+    world: World,
+) -> None:
+    keep = TaskConstraints(retention_time=timedelta(seconds=30))
+    node, (run,) = busy(world, "a", constraints=keep)
+    world.feed(reboot(node, "retaineddata"))
+    world.exit(run)
+    assert node_state(world) == "idle"
+    world.tasks("b")
+    world.later(29)
+    world.nothing_else()
+    world.later(1)
+    assert world.told() == [
+        ("DeleteFiles", node, "workitems/j/job-1/a"), ("RestartNode", node, 2, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["requeue", "terminate"])
+def test_reimage_idle_node_boots_with_emptied_folders(world: World, option: str) -> None:
+    (node,) = world.pool()
+    request = inputs.ReimageNode(pool_id="p", node_id=node, node_reimage_option=option)
+    world.feed(request)
+    assert world.told() == [("RestartNode", node, 2, True)]
+    assert node_state(world) == "reimaging"
+    assert world.refused(request).code == "NodeBeingReimaged"
+    assert world.refused(reboot(node)).code == "NodeBeingReimaged"
+
+
+def test_reboot_of_a_node_that_is_not_up_is_refused_with_its_state(world: World) -> None:
+    (node,) = world.pool(start_task="s")
+    start = world.run()
+    assert world.refused(reboot(node)).code == "NodeBeingStarted"
+    world.exit(start)
+    world.feed(reboot(node))
+    assert world.refused(reboot(node)).code == "NodeBeingRebooted"
+    world.said()
+    world.allocated(node, 2)
+    assert world.refused(reboot(node)).code == "NodeBeingStarted"
+    world.lost(node, 2)
+    assert world.refused(reboot(node)).code == "NodeStateUnusable"
+    world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=0))
+    assert world.refused(reboot(node)).code == "NodeNotReady"
+    world.said()
+    world.gone(node)
+    assert world.refused(reboot(node)).code == "NodeNotFound"
+    assert world.refused(inputs.RebootNode(pool_id="q", node_id=node)).code == "PoolNotFound"
+
+
+def test_reboot_node_that_was_allocated_twice_boots_once(world: World) -> None:
+    (node,) = world.pool()
+    world.allocated(node)  # a report repeats itself
+    assert node_state(world) == "idle"
+    world.feed(reboot(node))
+    world.said()
+    world.allocated(node, 2)
+    world.allocated(node, 2)
+    world.started(node, 2)
+    world.started(node, 2)
+    assert node_state(world) == "idle"
+
+
+# -- scheduling ---------------------------------------------------------------------------------
+
+
+def test_disable_scheduling_twice_is_refused(world: World) -> None:
+    (node,) = world.pool()  # row 49
+    world.feed(disable(node))
+    assert node_state(world) == "offline"
+    assert world.refused(disable(node)).code == "NodeAlreadyInTargetSchedulingState"
+    world.feed(enable(node))
+    assert node_state(world) == "idle"
+    assert world.refused(enable(node)).code == "NodeAlreadyInTargetSchedulingState"
+
+
+def test_disable_scheduling_retaineddata_is_not_one_of_its_options(world: World) -> None:
+    (node,) = world.pool()
+    error = world.refused(disable(node, "retaineddata"))
+    assert error.values["PropertyName"] == "node_disable_scheduling_option"
+
+
+def test_disable_taskcompletion_node_runs_and_is_then_offline(world: World) -> None:
+    node, (run,) = busy(world, "a")  # row 50
+    world.tasks("b")
+    world.feed(disable(node, "taskcompletion"))
+    world.nothing_else()
+    assert node_state(world) == "running"
+    world.exit(run)
+    assert node_state(world) == "offline"
+    assert world.reasons("b") == ["SchedulingDisabled"]
+    world.feed(enable(node))
+    assert world.told() == [("task", "j", "b", node)]
+
+
+@pytest.mark.parametrize(("option", "state"), [("requeue", "active"), ("terminate", "completed")])
+def test_disable_ends_the_tasks_as_asked(world: World, option: str, state: str) -> None:
+    node, (run,) = busy(world, "a")
+    world.feed(disable(node, option))
+    assert world.told() == [("CancelRun", "a", node)]
+    world.exit(run, 137, cancelled=True)
+    assert (node_state(world), world.state("a")) == ("offline", state)
+
+
+def test_enable_before_the_node_is_up_leaves_it_starting(world: World) -> None:
+    (node,) = world.pool()
+    world.feed(reboot(node))
+    world.said()
+    world.allocated(node, 2)
+    world.feed(disable(node))
+    world.feed(enable(node))
+    world.job()
+    world.tasks("a")
+    world.nothing_else()
+    assert node_state(world) == "starting"
+    world.started(node, 2)
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_disabled_node_stays_offline_over_a_reboot(world: World) -> None:
+    (node,) = world.pool()
+    world.feed(disable(node))
+    world.feed(reboot(node))
+    world.boot()
+    assert node_state(world) == "offline"
+
+
+# -- loss ---------------------------------------------------------------------------------------
+
+
+def test_node_lost_while_it_runs_a_task_repeats_it_without_using_up_a_retry(world: World) -> None:
+    node, (run,) = busy(world, "a")
+    world.lost(node)
+    assert world.told() == [("StartNode", node, 2)]
+    task = world.task("a")
+    assert (task.state, task.retry_count, task.requeue_count) == ("active", 0, 0)
+    world.exit(run)  # late
+    world.lost(node)  # twice
+    assert world.core.state.dropped == 2
+    world.allocated(node, 2)
+    world.started(node, 2)
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_node_lost_again_and_again_the_task_fails_in_the_end(world: World) -> None:
+    node, (run,) = busy(world, "a")
+    for boot in range(1, 12):
+        world.lost(node, boot)
+        world.boot()
+        if boot < 11:
+            run = world.run()
+            assert run.kind == "task"
+    task = world.task("a")
+    assert (task.state, task.failure_info.code) == ("completed", "MaxInternalRetryCountReached")
+    assert task.exit_code is None
+
+
+def test_node_lost_before_it_had_a_machine_is_asked_for_again(world: World) -> None:
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+    ((_, node, _),) = world.told()
+    world.lost(node)
+    assert world.told() == [("StartNode", node, 2)]
+    assert node_state(world) == "creating"
+    world.allocated(node, 2)
+    world.started(node, 2)
+
+
+def test_node_lost_while_tasks_are_being_ended_does_what_was_asked(world: World) -> None:
+    node, runs = busy(world, "a", "b", "c")
+    world.feed(inputs.TerminateTask(job_id="j", task_id="a"))
+    world.feed(inputs.DeleteTask(job_id="j", task_id="b"))
+    world.said()
+    world.lost(node)
+    assert world.told() == [("StartNode", node, 2)]
+    assert [world.state("a"), world.state("c")] == ["completed", "active"]
+    assert world.ask(questions.ListTaskIds(job_id="j")) == ["a", "c"]
+    world.allocated(node, 2)
+    world.started(node, 2)
+    # the directory of the deleted task could not be deleted before
+    assert world.told() == [
+        ("DeleteFiles", node, "workitems/j/job-1/b"), ("task", "j", "c", node),
+    ]  # fmt: skip
+    assert len(runs) == 3
+
+
+def test_node_lost_while_it_leaves_is_let_go(world: World) -> None:
+    node, (run,) = busy(world, "a")
+    world.feed(
+        inputs.RemoveNodes(
+            pool_id="p", node_ids=(node,), node_deallocation_option="taskcompletion"
+        )
+    )
+    world.lost(node)
+    assert world.told() == [("StopNode", node)]
+    assert world.state("a") == "active"
+    world.lost(node)  # told to stop, it may be lost again: nothing to do
+    world.gone(node)
+    world.exit(run)
+    assert world.core.state.dropped == 1
+
+
+def test_node_lost_while_rebooting_is_started(world: World) -> None:
+    (node,) = world.pool()
+    world.feed(reboot(node))
+    world.said()
+    world.lost(node, 2)
+    assert world.told() == [("StartNode", node, 3)]
+    world.started(node, 2)  # of a boot that is no more
+    assert node_state(world) == "unknown"
+    world.allocated(node, 3)
+    world.started(node, 3)
+    assert node_state(world) == "idle"
+
+
+def test_node_that_cannot_be_brought_back_is_unusable_until_rebooted(world: World) -> None:
+    node, _ = busy(world, "a")
+    world.lost(node)
+    world.said()
+    failed = inputs.NodeStartFailed(node_id=node, boot=2, code="Gone", message="no such worker")
+    world.feed(failed)
+    world.feed(failed)  # repeated
+    world.lost(node, 2)  # and it is still not there
+    assert node_state(world) == "unusable"
+    (error,) = world.nodes()[0].errors
+    assert (error.code, error.message) == ("Gone", "no such worker")
+    assert world.reasons("a") == ["Unusable"]
+    world.feed(reboot(node))
+    assert world.told() == [("RestartNode", node, 3, False)]
+    world.allocated(node, 3)
+    world.started(node, 3)
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_node_that_stopped_unasked_is_dropped(world: World) -> None:
+    (node,) = world.pool()
+    world.gone(node)
+    assert world.core.state.dropped == 1
+    assert node_state(world) == "idle"
+
+
+def test_node_view_counts_what_ran_there(world: World) -> None:
+    node, (first, second) = busy(world, "a", "b")
+    view = world.nodes()[0]
+    assert (view.running_tasks_count, view.running_task_slots_count) == (2, 2)
+    assert view.running_tasks == (("j", "a"), ("j", "b"))
+    world.exit(first)
+    world.exit(second, 1)
+    view = world.nodes()[0]
+    assert (view.total_tasks_run, view.total_tasks_succeeded) == (2, 1)
+    assert (view.id, view.ip_address, view.is_dedicated) == (node, "127.0.1.1", True)
+
+
+def test_node_lost_while_it_is_reimaged_is_reimaged_again(world: World) -> None:
+    (node,) = world.pool()
+    world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
+    world.said()
+    world.lost(node, 2)
+    assert world.said() == [RestartNode(pool_id="p", node_id=node, boot=3, reimage=True)]
+    assert world.nodes()[0].state == "reimaging"
+    world.allocated(node, 3)
+    world.started(node, 3)
+    assert world.nodes()[0].state == "idle"

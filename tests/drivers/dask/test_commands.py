@@ -1,0 +1,108 @@
+"""A cluster that somebody else started: ``dask scheduler`` and two ``dask worker`` commands."""
+
+import psutil
+import pytest
+
+import batchlab as bl
+from batchlab.drivers.dask import attaching
+from helpers.dask_commands import Commands
+from helpers.dask_labs import until
+
+SOON = "30s"
+
+
+@pytest.fixture
+def commands(tmp_path):
+    commands = Commands(tmp_path)
+    yield commands
+    commands.close()
+    left = [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("batchlab-")]
+    assert left == []
+
+
+def pool_of_two(lab):
+    # The workers may still be on their way when the first resize looks for them.
+    pool = lab.create_pool("p")
+    while True:
+        pool.resize(2)
+        pool.wait("steady", timeout="60s")
+        if pool.current_dedicated_nodes == 2:
+            pool.nodes.wait("idle", timeout=SOON)
+            return pool
+
+
+def processes_of(command):
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if (process.info["cmdline"] or [])[-2:] == list(command)
+    ]
+
+
+@pytest.mark.ci("clusters")
+def test_commands_serve_a_job_and_outlive_the_client_that_began_it(commands):
+    first = bl.Lab(commands.address)
+    pool = pool_of_two(first)
+    job = first.create_job(
+        "j", pool,
+        job_preparation_task="/bin/sh -c 'echo $AZ_BATCH_NODE_ID > $AZ_BATCH_NODE_SHARED_DIR/f'",
+        job_release_task="/bin/sh -c 'rm $AZ_BATCH_NODE_SHARED_DIR/f'",
+    )  # fmt: skip
+    job.create_tasks(["/bin/sh -c 'sleep 1; cat $AZ_BATCH_NODE_SHARED_DIR/f'"] * 4)
+    first.close()
+
+    with bl.Lab(commands.address) as second:
+        job = second.jobs["j"]
+        job.tasks.wait(timeout=SOON)
+        assert job.counts.succeeded == 4
+        for task in job.tasks.values():
+            assert task.stdout.strip() == task.node_id
+        job.terminate()
+        job.wait(timeout=SOON)
+        rows = job.preparations
+        assert [row.job_release_task_execution_info.exit_code for row in rows] == [0, 0]
+        second.pools["p"].delete()
+        second.pools["p"].wait("deleted", timeout=SOON)
+    for process in commands.started:
+        assert process.poll() is None
+
+
+@pytest.mark.ci("clusters")
+def test_command_of_a_worker_killed_in_the_middle_of_tasks_loses_none(commands):
+    with bl.Lab(commands.address) as lab:
+        pool = pool_of_two(lab)
+        job = lab.create_job("j", pool)
+        job.create_tasks(["sleep 2.25"] * 6)
+        until(lambda: len(processes_of(("sleep", "2.25"))) == 2)
+        before = processes_of(("sleep", "2.25"))
+        nanny = psutil.Process(commands.started[1].pid)
+        (worker,) = [
+            child for child in nanny.children(recursive=True)
+            if any(grand.pid in {p.pid for p in before} for grand in child.children())
+        ]  # fmt: skip
+        worker.kill()
+        job.tasks.wait(timeout="60s")
+        assert job.counts.succeeded == 6
+        assert all(task.retry_count == task.requeue_count == 0 for task in job.tasks.values())
+        pool.delete()
+        pool.wait("deleted", timeout=SOON)
+
+
+@pytest.mark.ci("clusters")
+def test_commands_that_are_too_few_end_the_resize_with_an_error(commands):
+    with bl.Lab(commands.address) as lab:
+        pool = pool_of_two(lab)
+        pool.resize(3)
+        pool.wait("steady", timeout="60s")
+        assert [error.code for error in pool.resize_errors] == ["AllocationFailed"]
+        assert pool.current_dedicated_nodes == 2
+        job = lab.create_job("j", pool)
+        job.create_task("t", "/bin/true").wait(timeout=SOON)
+        pool.delete()
+        pool.wait("deleted", timeout=SOON)
+
+
+def test_commands_with_another_batchlab_are_refused_with_the_cure(commands, monkeypatch):
+    monkeypatch.setattr(attaching, "__version__", "0.0.0")
+    with pytest.raises(bl.BatchError, match="PipInstall"):
+        bl.Lab(commands.address)

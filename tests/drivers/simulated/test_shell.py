@@ -1,0 +1,180 @@
+"""The simulated shell says what a real one says; what it cannot read goes to the workload."""
+
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from batchlab import Workload
+from batchlab.drivers.simulated.workload import Behavior
+from helpers.simulated import outcome
+
+SAME_AS_SH = """\
+echo hi; echo "a  b"   c
+echo -n x; echo y
+printf 'a\\tb\\n%s-%s\\n' 1 2; printf '%s,' a b c
+echo $A "$A" '$A' \\$A "\\$A" "${A}x"
+echo $SPACED "$SPACED" x$SPACED.y
+B='one two'; echo $B; echo "$B"; C=; echo a${C}b $C "$C"
+D=1 printenv D; echo "<$D>"
+X=1; printenv X; echo $?; export X; printenv X; export Y=2 Z; printenv Y
+true && echo yes || echo no
+false && echo yes || echo no
+false || false; echo $?
+exit 3
+echo before; exit 300; echo after
+false; exit
+set -e; echo one; false; echo two
+set -e; false || echo saved; false && echo x; echo two
+echo a > f; echo b >> f; cat f; echo c > f; cat < f
+echo out; echo err >&2; echo both > f 2>&1; cat f
+cat nosuch 2> e || echo $?
+cat nosuch > /dev/null 2>&1; echo $?
+mkdir d; echo x > d/y; cat d/y; mkdir -p d/e/f; ls d; rm d/y; ls d
+mkdir d; cd d; echo x > y; cd ..; cat d/y; test -f d/y && echo file; test -d d && echo folder
+[ -e nosuch ]; echo $?; [ "$A" = alpha ] && echo same; [ 2 -lt 10 ] && echo less
+test -s nosuch || echo empty; test -z "$NOTHING" && echo nothing; [ ! -e nosuch ] && echo gone
+rm -f nosuch; echo $?; touch t; ls t; rm -r t; ls
+cp nosuch x 2> /dev/null; echo $?; echo 1 > s; cp s d; cat d; mv d m; ls
+sh -c 'echo inner $A; exit 4'; echo $?
+/bin/sh -ec 'false; echo never'; echo $?
+echo one # two
+echo 'a#b' a#b "it's"
+exec echo last; echo never
+: ; echo "a\\"b" 'c"d'
+if test -e f; then echo there; fi; echo $?; if true; then echo yes; else echo no; fi
+if false; then echo a; elif [ -e f ]; then echo b; elif true; then echo c; else echo d; fi; echo e
+if false; then echo a; elif false; then echo b; else echo d; false; fi; echo $?
+set -e; if false; then echo a; fi; if true; then if true; then echo b; fi; fi; false; echo c
+false || if true; then exit 3; fi; echo no
+echo if then else fi; if [ ! -f f ]; then echo x > f; fi && cat f
+echo 'a b' > f; echo ab >> f; grep a f; grep -c b f; grep -q x f || echo no
+echo 'a b' > f; echo ab >> f; grep '^ab$' f; grep -v ' ' f
+grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
+echo one &&
+
+echo two
+"""
+
+
+def real(script, tmp_path):
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "A": "alpha", "SPACED": " x  y "},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, bool(done.stderr)
+
+
+@pytest.mark.parametrize("script", SAME_AS_SH.replace("&&\n\n", "&&\0").splitlines())
+def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
+    script = script.replace("\0", "\n\n")
+    result = outcome(
+        f"/bin/sh -c {shlex.quote(script)}",
+        workload=Workload("1h"),
+        environment_settings={"A": "alpha", "SPACED": " x  y "},
+    )
+    assert (result.code, result.out, bool(result.err)) == real(script, tmp_path)
+    assert result.seconds < 1  # nothing was left to the workload
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo a | cat",
+        "for i in 1 2; do echo $i; done",
+        "if true; then echo x",
+        "if true; then echo x; fi > f",
+        "if true; then fi",
+        "if; then echo x; fi",
+        "if true; then echo x; else fi",
+        "true; then echo x; fi",
+        "grep '[ab]*' f",
+        "grep -E 'a|b' f",
+        "sleep 5 &",
+        "echo $(date)",
+        'echo "`date`"',
+        "ls *.txt",
+        "echo ${A:-b}",
+        "f() { echo x; }; f",
+        "echo 'open",
+        "&& echo",
+        "echo $1",
+        "cat 3< f",
+        "! true",
+    ],
+)
+def test_shell_script_it_does_not_understand_is_left_to_the_workload(script):
+    result = outcome(f"/bin/sh -c {shlex.quote(script)}", workload=Workload("7m"))
+    assert result == (0, "", "", 420.0, None)
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds"),
+    [
+        ("sleep 30", 30),
+        ("/bin/sleep 1.5m 10", 100),
+        ("/usr/bin/sleep .5", 0.5),
+        ("/bin/sh -c 'sleep 2; sleep 3 && sleep 4'", 9),
+        ("sleep soon", 40),
+        ("render frame-1 --fast", 40),
+        ("/bin/sh -c 'mkdir -p out; render > out/log; sleep 2'", 42),
+        ("echo -e x", 40),
+    ],
+)
+def test_command_takes_its_time(command, seconds):
+    result = outcome(command)
+    assert (result.code, result.seconds) == (0, seconds)
+
+
+def test_words_without_a_shell_are_literal():
+    assert outcome("echo $AZ_BATCH_TASK_ID > x '$HOME'").out == "$AZ_BATCH_TASK_ID > x $HOME\n"
+
+
+@pytest.mark.parametrize("word", ["exit 3", "cd /tmp", "export A=1"])
+def test_word_of_the_shell_without_a_shell_is_no_program(word):
+    assert outcome(word)[0] is None
+    assert outcome(word).failure == "CommandProgramNotFound"
+
+
+def test_program_whose_name_only_begins_like_that_of_functions_is_any_program():
+    assert outcome("batchlab-caller x") == outcome("some-program x")
+    assert outcome("batchlab-call x").code == 1
+
+
+def test_command_line_with_open_quotes_is_not_launched():
+    result = outcome("echo 'a")
+    assert (result.code, result.failure) == (None, "CommandLaunchFailed")
+
+
+def test_system_variables_are_those_of_the_run():
+    script = "echo $AZ_BATCH_TASK_ID $AZ_BATCH_JOB_ID; cd $AZ_BATCH_TASK_DIR; pwd; ls"
+    assert outcome(f"/bin/sh -c '{script}'").out == (
+        "t j\n/mnt/batch/tasks/workitems/j/job-1/t\ncerts\nstderr.txt\nstdout.txt\nwd\n"
+    )
+
+
+def test_streams_keep_what_was_printed_before_a_wait_and_after():
+    assert outcome("/bin/sh -c 'echo a; sleep 9; echo b'").out == "a\nb\n"
+
+
+def test_script_file_is_interpreted():
+    workload = Workload(rules={"make-it": Behavior(duration="1s", files={"go.sh": "echo went\n"})})
+    assert outcome("/bin/sh -c 'make-it; sh go.sh'", workload=workload).out == "went\n"
+
+
+def test_rule_for_a_command_counts_inside_a_script():
+    workload = Workload(rules={"render *": Behavior(duration="10m", exit_code=2, stdout="bad\n")})
+    result = outcome("/bin/sh -c 'render x > log || cat log'", workload=workload)
+    assert result == (0, "bad\n", "", 600.0, None)
+
+
+def test_command_that_is_never_launched_ends_a_script_with_127():
+    workload = Workload(rules={"nosuch*": Behavior(failure="CommandProgramNotFound")})
+    result = outcome("/bin/sh -c 'nosuch --now'", workload=workload)
+    assert (result.code, result.failure) == (127, "FailureExitCode")
+    assert "CommandProgramNotFound" in result.err

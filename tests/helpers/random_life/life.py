@@ -1,0 +1,373 @@
+"""A random life of a lab: any request, any report, any order; what must hold is in `checked`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from batchlab.core.machine import Core, Settings
+from batchlab.core.messages import inputs
+from batchlab.core.model import (
+    ExitConditions,
+    JobConstraints,
+    JobManagerTask,
+    JobPreparationTask,
+    JobSpec,
+    MultiInstanceSettings,
+    PoolInfo,
+    PoolSpec,
+    Quotas,
+    StartTask,
+    TaskConstraints,
+    TaskDependencies,
+    TaskSchedulingPolicy,
+    TaskSpec,
+)
+from helpers.random_life.formulas import WithFormulas
+from helpers.random_life.strategies import (
+    AUTO_POOLS,
+    COMPLETE,
+    CONDITIONS,
+    FAILURE,
+    HOW,
+    INSTANCES,
+    JOB_LIMITS,
+    JOBS,
+    MANAGERS,
+    NEW_JOBS,
+    OPTIONS,
+    ORDERS,
+    PARALLEL,
+    PARENTS,
+    POOL_INFOS,
+    POOLS,
+    PREPARATIONS,
+    QUOTAS,
+    START_TASKS,
+    TASK_LIMITS,
+    TASKS,
+    WHICH,
+)
+
+
+class Life(WithFormulas):
+    """What can be asked for and what can happen, in any order."""
+
+    @initialize(
+        quotas=QUOTAS,
+        nodes=st.integers(1, 3),
+        spot=st.integers(0, 2),
+        slots=st.integers(1, 2),
+        preparation=st.none() | PREPARATIONS,
+        up=st.booleans(),
+        together=st.none() | INSTANCES,
+    )
+    def begin(
+        self, quotas: Quotas | None, nodes: int, spot: int, slots: int, preparation: Any,
+        up: bool, together: MultiInstanceSettings | None,
+    ) -> None:  # fmt: skip
+        talk = together is not None
+        nodes, slots = (nodes + 1, 1) if talk else (nodes, slots)
+        self.core = Core(Settings(quotas=quotas or Quotas()))
+        self.create_pool("p", nodes, spot, slots, "spread", "none", None, talk)
+        for _ in range(2 * (nodes + spot) if up else 0):
+            self.answer_one()
+        self.create_job(
+            "a", PoolInfo(pool_id="p"), 0, preparation, True, JobConstraints(), None, 4, None,
+            -1, True, "noaction",
+        )  # fmt: skip
+        if together:
+            self.create_multi_instance_tasks(
+                "a", ["02", "3"], 1, TaskConstraints(max_task_retry_count=1), together, None, None,
+                0,
+            )  # fmt: skip
+
+    # -- requests: pools and nodes ---------------------------------------------------------------
+
+    @rule(pool=POOLS, nodes=st.integers(0, 3), spot=st.integers(0, 2), slots=st.integers(1, 2),
+          fill=st.sampled_from(["spread", "pack"]), order=ORDERS, start=START_TASKS,
+          talk=st.booleans())  # fmt: skip
+    def create_pool(
+        self, pool: str, nodes: int, spot: int, slots: int, fill: Any, order: Any,
+        start: StartTask | None, talk: bool,
+    ) -> None:  # fmt: skip
+        spec = PoolSpec(
+            id=pool, target_dedicated_nodes=nodes, target_low_priority_nodes=spot,
+            task_slots_per_node=slots, start_task=start, enable_inter_node_communication=talk,
+            task_scheduling_policy=TaskSchedulingPolicy(
+                node_fill_type=fill, job_default_order=order
+            ),
+        )  # fmt: skip
+        self.feed(inputs.CreatePool(spec=spec))
+
+    @rule(pool=POOLS, start=START_TASKS)
+    def update_pool(self, pool: str, start: StartTask | None) -> None:
+        self.feed(inputs.UpdatePool(pool_id=pool, start_task=start))
+
+    @rule(pool=POOLS, start=START_TASKS)
+    def replace_pool_properties(self, pool: str, start: StartTask | None) -> None:
+        self.feed(inputs.ReplacePoolProperties(pool_id=pool, start_task=start))
+
+    @rule(pool=POOLS, count=st.none() | st.integers(-1, 3), spot=st.none() | st.integers(-1, 2),
+          option=OPTIONS)  # fmt: skip
+    def resize(self, pool: str, count: int | None, spot: int | None, option: Any) -> None:
+        self.feed(
+            inputs.ResizePool(
+                pool_id=pool, target_dedicated_nodes=count, target_low_priority_nodes=spot,
+                node_deallocation_option=option,
+            )
+        )  # fmt: skip
+
+    @rule(which=WHICH)
+    def preempt(self, which: int) -> None:
+        spot = [node for node in self.core.state.nodes.values() if not node.dedicated]
+        node = spot[which % len(spot)] if spot else None
+        pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
+        self.feed(inputs.PreemptNode(pool_id=pool, node_id=name))
+
+    @rule(pool=POOLS)
+    def stop_resize(self, pool: str) -> None:
+        self.feed(inputs.StopPoolResize(pool_id=pool))
+
+    @rule(pool=POOLS)
+    def delete_pool(self, pool: str) -> None:
+        self.feed(inputs.DeletePool(pool_id=pool))
+
+    @rule(picks=st.lists(WHICH, min_size=0, max_size=3), option=OPTIONS)
+    def remove_nodes(self, picks: list[int], option: Any) -> None:
+        pool = self.some_node(picks[0] if picks else 0)[0]
+        ids = tuple(self.some_node(which)[1] for which in picks)
+        self.feed(inputs.RemoveNodes(pool_id=pool, node_ids=ids, node_deallocation_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def reboot(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.RebootNode(pool_id=pool, node_id=node, node_reboot_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def reimage(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.ReimageNode(pool_id=pool, node_id=node, node_reimage_option=option))
+
+    @rule(which=WHICH, option=OPTIONS)
+    def disable_node(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(
+            inputs.DisableNodeScheduling(
+                pool_id=pool, node_id=node, node_disable_scheduling_option=option
+            )
+        )
+
+    @rule(which=WHICH)
+    def enable_node(self, which: int) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.EnableNodeScheduling(pool_id=pool, node_id=node))
+
+    # -- requests: jobs and tasks ----------------------------------------------------------------
+
+    @rule(
+        job=NEW_JOBS,
+        pool=POOL_INFOS | POOL_INFOS | AUTO_POOLS,
+        priority=st.integers(-1, 1),
+        preparation=st.none() | PREPARATIONS,
+        release=st.booleans(),
+        limits=JOB_LIMITS,
+        complete=COMPLETE,
+        tasks=st.integers(0, 4),
+        manager=st.none() | MANAGERS,
+        parallel=PARALLEL,
+        preempted=st.booleans(),
+        failure=FAILURE,
+    )
+    def create_job(
+        self, job: str, pool: PoolInfo, priority: int, preparation: JobPreparationTask | None,
+        release: bool, limits: JobConstraints, complete: str | None, tasks: int,
+        manager: JobManagerTask | None, parallel: int, preempted: bool, failure: Any,
+    ) -> None:  # fmt: skip
+        spec = JobSpec(
+            id=job, pool_info=pool, priority=priority, constraints=limits,
+            job_preparation_task=preparation,
+            job_release_task="rel" if preparation and release else None,
+            on_all_tasks_complete=complete or "noaction", job_manager_task=manager,
+            max_parallel_tasks=parallel, allow_task_preemption=preempted,
+            on_task_failure=failure, uses_task_dependencies=True,
+        )  # fmt: skip
+        self.feed(inputs.CreateJob(spec=spec))
+        ids = ["t1", "t2", "t3", "T4"][:tasks]
+        specs = tuple(TaskSpec(id=i, command_line="x") for i in ids)
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, priority=st.none() | st.integers(-1, 1), limits=st.none() | JOB_LIMITS,
+          pool=st.none() | POOLS, complete=COMPLETE, parallel=st.none() | PARALLEL,
+          preempted=st.none() | st.booleans())  # fmt: skip
+    def update_job(
+        self, job: str, priority: int | None, limits: JobConstraints | None, pool: str | None,
+        complete: Any, parallel: int | None, preempted: bool | None,
+    ) -> None:  # fmt: skip
+        self.feed(
+            inputs.UpdateJob(
+                job_id=job,
+                priority=priority,
+                constraints=limits,
+                pool_info=PoolInfo(pool_id=pool) if pool else None,
+                on_all_tasks_complete=complete,
+                max_parallel_tasks=parallel,
+                allow_task_preemption=preempted,
+            )
+        )
+
+    @rule(job=JOBS, how=st.sampled_from(["requeue", "terminate", "wait"]))
+    def disable_job(self, job: str, how: Any) -> None:
+        self.feed(inputs.DisableJob(job_id=job, disable_tasks=how))
+
+    @rule(job=JOBS)
+    def enable_job(self, job: str) -> None:
+        self.feed(inputs.EnableJob(job_id=job))
+
+    @rule(job=JOBS)
+    def terminate_job(self, job: str) -> None:
+        self.feed(inputs.TerminateJob(job_id=job))
+
+    @rule(job=JOBS)
+    def delete_job(self, job: str) -> None:
+        self.feed(inputs.DeleteJob(job_id=job))
+
+    @rule(job=JOBS, ids=st.lists(TASKS, max_size=3), slots=st.integers(1, 3), limits=TASK_LIMITS,
+          parents=PARENTS, conditions=CONDITIONS, near=st.none() | WHICH)  # fmt: skip
+    def create_tasks(
+        self, job: str, ids: list[str], slots: int, limits: TaskConstraints,
+        parents: TaskDependencies | None, conditions: ExitConditions | None, near: int | None,
+    ) -> None:  # fmt: skip
+        hint = None if near is None else f"TVM:{self.some_node(near)[1]}"
+        specs = tuple(
+            TaskSpec(
+                id=i, command_line="x", required_slots=slots, constraints=limits,
+                depends_on=parents, exit_conditions=conditions, affinity_info=hint,
+            )
+            for i in ids
+        )  # fmt: skip
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, ids=st.lists(TASKS, min_size=1, max_size=2),
+          slots=st.sampled_from([1, 1, 1, 2]), limits=TASK_LIMITS, instances=INSTANCES,
+          parents=st.none() | PARENTS, conditions=CONDITIONS, near=st.none() | WHICH)  # fmt: skip
+    def create_multi_instance_tasks(
+        self, job: str, ids: list[str], slots: int, limits: TaskConstraints,
+        instances: MultiInstanceSettings, parents: TaskDependencies | None,
+        conditions: ExitConditions | None, near: int | None,
+    ) -> None:  # fmt: skip
+        hint = None if near is None else f"TVM:{self.some_node(near)[1]}"
+        specs = tuple(
+            TaskSpec(
+                id=i, command_line="x", required_slots=slots, constraints=limits,
+                depends_on=parents, exit_conditions=conditions, affinity_info=hint,
+                multi_instance_settings=instances,
+            )
+            for i in ids
+        )  # fmt: skip
+        self.feed(inputs.CreateTasks(job_id=job, specs=specs))
+
+    @rule(job=JOBS, task=TASKS, limits=TASK_LIMITS)
+    def update_task(self, job: str, task: str, limits: TaskConstraints) -> None:
+        self.feed(inputs.UpdateTask(job_id=job, task_id=task, constraints=limits))
+
+    @rule(job=JOBS, task=TASKS)
+    def terminate_task(self, job: str, task: str) -> None:
+        self.feed(inputs.TerminateTask(job_id=job, task_id=task))
+
+    @rule(job=JOBS, task=TASKS)
+    def reactivate_task(self, job: str, task: str) -> None:
+        self.feed(inputs.ReactivateTask(job_id=job, task_id=task))
+
+    @rule(job=JOBS, task=TASKS)
+    def delete_task(self, job: str, task: str) -> None:
+        self.feed(inputs.DeleteTask(job_id=job, task_id=task))
+
+    # -- reports ---------------------------------------------------------------------------------
+
+    @rule(count=st.integers(1, 6))
+    def answer_some(self, count: int) -> None:
+        for _ in range(count):
+            self.answer_one()
+
+    @precondition(lambda self: self.machines.runs)
+    @rule(which=WHICH, how=HOW, again=st.booleans())
+    def exit(self, which: int, how: str, again: bool) -> None:
+        runs = list(self.machines.runs)
+        report = self.machines.exit(runs[which % len(runs)], how)
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.at("asked", "allocated"))
+    @rule(which=WHICH, well=st.booleans(), again=st.booleans())
+    def boot(self, which: int, well: bool, again: bool) -> None:
+        nodes = self.machines.at("asked", "allocated")
+        node = nodes[which % len(nodes)]
+        boots = self.machines.boots[node]
+        if not well:
+            report = self.machines.fail(node)
+        elif self.machines.stages[node] == "asked":
+            report = self.machines.allocate(node)
+        else:
+            report = self.machines.start(node)
+        self.feed(report)
+        if again:
+            self.feed(report)
+        if boots > 1:
+            self.dropped(msgspec.structs.replace(report, boot=boots - 1))
+
+    @precondition(lambda self: self.machines.at("asked", "allocated", "up"))
+    @rule(which=WHICH, again=st.booleans())
+    def lose(self, which: int, again: bool) -> None:
+        nodes = self.machines.at("asked", "allocated", "up")
+        report = self.machines.lose(nodes[which % len(nodes)])
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.at("stopping"))
+    @rule(which=WHICH, again=st.booleans())
+    def stop(self, which: int, again: bool) -> None:
+        nodes = self.machines.at("stopping")
+        report = self.machines.stop(nodes[which % len(nodes)])
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.ghosts)
+    @rule(which=WHICH, cancelled=st.booleans())
+    def late(self, which: int, cancelled: bool) -> None:
+        ghosts = self.machines.ghosts
+        run_id = ghosts.pop(which % len(ghosts))
+        self.dropped(inputs.RunExited(run_id=run_id, exit_code=0, cancelled=cancelled))
+
+    @precondition(lambda self: self.machines.at("up", "failed"))
+    @rule(which=WHICH, kind=st.sampled_from(["allocated", "started", "failed", "lost"]))
+    def out_of_turn(self, which: int, kind: str) -> None:
+        """A report that repeats itself, or overtakes another, long after."""
+        nodes = self.machines.at("up", "failed")
+        node = nodes[which % len(nodes)]
+        boot = self.machines.boots[node]
+        if kind == "allocated" and self.machines.stages[node] == "up":
+            self.feed(inputs.NodeAllocated(node_id=node, boot=boot, ip_address="127.0.1.1"))
+        elif kind == "started":
+            self.feed(inputs.NodeStarted(node_id=node, boot=boot))
+        elif kind == "failed" and self.machines.stages[node] == "failed":
+            self.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
+        elif kind == "lost" and self.machines.stages[node] == "failed":
+            self.feed(inputs.NodeLost(node_id=node, boot=boot))
+
+    # -- time ------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 25, 31, 400, 1000, 700_000]), punctual=st.booleans())
+    def later(self, seconds: float, punctual: bool) -> None:
+        """Time passes; not punctual: the timer has not fired yet when the next input comes."""
+        end = self.now + (min(seconds, 1000) if self.follows else seconds)
+        while punctual and (due := self.core.next_deadline()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.feed(inputs.DeadlineReached())
+        self.now = end

@@ -1,0 +1,117 @@
+"""Who may ask: signatures, dates, and that nothing is done for those who may not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+import batchlab as bl
+from batchlab.rest.service import Service
+from helpers.rest import VERSION, Answer, read
+
+KEY = b"a key of the account"
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def lab() -> Iterator[bl.SimulatedLab]:
+    with bl.SimulatedLab() as lab:
+        yield lab
+
+
+def sign(
+    method: str, path: str, body: bytes = b"", *, key: bytes = KEY, account: str = "batchlab",
+    date: str | None = None, **more: str,
+) -> dict[str, str]:  # fmt: skip
+    """Sign as the documentation says, written down apart from the code under test."""
+    date = formatdate(NOW, usegmt=True) if date is None else date
+    length = str(len(body)) if body or method != "GET" else ""
+    kind = "application/json; odata=minimalmetadata" if body else ""
+    text = "\n".join([
+        method, "", "", length, "", kind, "", "", more.get("If-Match", ""), "", "", "",
+        f"ocp-date:{date}", f"/{account}{path}", "api-version:2025-06-01",
+    ])  # fmt: skip
+    signature = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
+    headers = {"Authorization": f"SharedKey {account}:{signature}", "ocp-date": date, **more}
+    headers |= {"Content-Length": length} if length else {}
+    return headers | ({"Content-Type": kind} if kind else {})
+
+
+def ask(lab: Any, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+    service = Service(lab._connection, KEY, clock=lambda: NOW)
+    return read(service.handle(method, path, VERSION, headers, body))
+
+
+def test_request_well_signed_it_is_answered(lab: Any) -> None:
+    body = b'{"id": "p", "vmSize": "small"}'
+    headers = sign("POST", "/pools", body)
+    assert ask(lab, "POST", "/pools", headers, body).status == 201
+    assert list(lab.pools) == ["p"]
+    assert ask(lab, "GET", "/pools/p", sign("GET", "/pools/p")).content["id"] == "p"
+    conditional = sign("GET", "/pools/p", **{"If-Match": "other"})
+    assert ask(lab, "GET", "/pools/p", conditional).status == 412
+
+
+def test_path_signed_as_it_stands_on_the_wire(lab: Any) -> None:
+    path = "/jobs/j/tasks/a%3Ab%20c%2Fd%2B%C3%A9"
+    assert ask(lab, "GET", path, sign("GET", path)).code == "JobNotFound"
+
+
+BODY = b'{"id": "p", "vmSize": "small"}'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        sign("POST", "/pools", BODY, key=b"another"),
+        sign("POST", "/pools", BODY, account="other"),
+        sign("PUT", "/pools", BODY),
+        sign("POST", "/jobs", BODY),
+        sign("POST", "/pools", BODY, date=formatdate(NOW - 16 * 60, usegmt=True)),
+        sign("POST", "/pools", BODY, date=formatdate(NOW + 16 * 60, usegmt=True)),
+        sign("POST", "/pools", BODY, date="yesterday"),
+        sign("POST", "/pools", BODY, date="Sat, 99 Nov 2026 18:52:40 GMT"),
+        sign("POST", "/pools", BODY) | {"ocp-more": "1"},
+        sign("POST", "/pools", BODY) | {"Authorization": "Bearer token"},
+        sign("POST", "/pools", BODY) | {"Authorization": "SharedKey batchlab:é"},
+        sign("POST", "/pools", BODY) | {"Authorization": "SharedKey batchlab"},
+        sign("POST", "/pools", BODY) | {"Authorization": ""},
+        {},
+    ],
+)
+def test_request_not_to_be_trusted_it_is_refused_and_nothing_done(
+    lab: Any, headers: dict[str, str]
+) -> None:
+    answer = ask(lab, "POST", "/pools", headers, BODY)
+    assert (answer.status, answer.code) == (403, "AuthenticationFailed")
+    assert list(lab.pools) == []
+
+
+def test_bearer_token_only_with_the_switch(lab: Any) -> None:
+    service = Service(lab._connection, KEY, bearer=True)
+    headers = {"Authorization": "Bearer anything"}
+    assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
+
+
+def test_behind_a_proxy_the_prefix_is_part_of_what_is_signed(lab: Any) -> None:
+    prefix = "/user/ada/proxy/8000"
+    lab.create_pool("p")
+    headers = sign("GET", f"{prefix}/pools") | {"X-Forwarded-Prefix": prefix, "Host": "hub"}
+    answer = ask(lab, "GET", "/pools", headers)
+    assert answer.content["value"][0]["url"] == f"http://hub{prefix}/pools/p"
+
+
+def test_two_accounts_see_nothing_of_each_other() -> None:
+    with bl.SimulatedLab(account="ada") as ada, bl.SimulatedLab(account="bob") as bob:
+        ada.create_pool("hers")
+        path = "/pools/hers"
+        mine = ask(ada, "GET", path, sign("GET", path, account="ada"))
+        assert mine.status == 200
+        assert ask(bob, "GET", path, sign("GET", path, account="ada")).status == 403
+        assert ask(bob, "GET", path, sign("GET", path, account="bob")).code == "PoolNotFound"
