@@ -26,6 +26,7 @@ from batchlab.core.jobs import jobs, schedules
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import Step
 from batchlab.core.messages.questions import Condition, Question
+from batchlab.core.model.base import check
 from batchlab.core.nodes import nodes
 from batchlab.core.placement.placement import place
 from batchlab.core.state.settings import Settings
@@ -66,6 +67,8 @@ class Core:
                 raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
             state.dropped += 1
         else:
+            if isinstance(item, inputs.Request):
+                check(item, type(item).__name__)
             HANDLERS[type(item)](state, item)
             _settle(state)
         return Step(state.commands, state.changes)

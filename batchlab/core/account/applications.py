@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.messages import inputs, views
 from batchlab.core.messages.outputs import ApplicationChanged, PackageToInstall
-from batchlab.core.model import ApplicationPackageReference, check_version
-from batchlab.core.model.common import check_display_name
-from batchlab.core.model.ids import check_id, fold
+from batchlab.core.model import ApplicationPackageReference
+from batchlab.core.model.ids import fold
 from batchlab.core.model.moments import moment
 from batchlab.core.state.holdings import ApplicationRecord, PackageRecord
 from batchlab.errors import Conflict, NotFound, invalid
@@ -61,8 +60,6 @@ def _versions(application: ApplicationRecord) -> str:
 
 def create_application(state: State, request: inputs.CreateApplication) -> None:
     """Add an application, without packages yet."""
-    check_id(request.application_id, "application_id", "create_application")
-    check_display_name(request.display_name, "create_application")
     key = fold(request.application_id)
     known = state.applications.get(key)
     if known:
@@ -86,7 +83,6 @@ def create_application(state: State, request: inputs.CreateApplication) -> None:
 def update_application(state: State, request: inputs.UpdateApplication) -> None:
     """Change what is given."""
     application = find(state, request.application_id)
-    check_display_name(request.display_name, "Application.update")
     default = request.default_version
     if default and fold(default) not in application.packages:
         reason = f"must be the version of a package: {_versions(application)}"
@@ -116,7 +112,6 @@ def delete_application(state: State, request: inputs.DeleteApplication) -> None:
 def create_package(state: State, request: inputs.CreateApplicationPackage) -> None:
     """Add a version, or replace its contents."""
     application = find(state, request.application_id)
-    check_version(request.version, owner="Application.create_package")
     key = fold(request.version)
     known = application.packages.get(key)
     if known:

@@ -21,7 +21,7 @@ from batchlab.core.account import users
 from batchlab.core.jobs import node_tasks, schedules
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
-from batchlab.core.model import DisableTasks, JobSpec, check_max_parallel_tasks, check_priority
+from batchlab.core.model import DisableTasks, JobSpec
 from batchlab.core.model.ids import check_id, fold
 from batchlab.core.placement import placement
 from batchlab.core.pools import auto_pools, pools
@@ -122,10 +122,6 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     job = state.job(request.job_id)
     _refuse_unless(job, _LIVE)
     spec = job.spec
-    if request.priority is not None:
-        check_priority(request.priority, "update")
-    if request.max_parallel_tasks is not None:
-        check_max_parallel_tasks(request.max_parallel_tasks, "update")
     pool_info = request.pool_info if request.pool_info != spec.pool_info else None
     if pool_info and pool_info.pool_id is None:
         reason = "a job cannot move to an auto pool: name a pool"

@@ -7,15 +7,11 @@ a run or a boot that is no more, counted and dropped.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import msgspec
 
 from batchlab.core.model import (
     AllTasksComplete,
-    ApplicationPackageReference,
     CertificateFormat,
-    CertificateReference,
     Deallocation,
     DisableTasks,
     JobConstraints,
@@ -29,7 +25,12 @@ from batchlab.core.model import (
     TaskSpec,
     ThumbprintAlgorithm,
 )
-from batchlab.core.model.ids import RunId
+from batchlab.core.model.applications import DistinctPackages, Version
+from batchlab.core.model.certificates import DistinctCertificates
+from batchlab.core.model.common import DisplayName
+from batchlab.core.model.ids import Id, RunId
+from batchlab.core.model.jobs import MaxParallelTasks, Priority
+from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
 from batchlab.core.model.values import FailureInfo, NodeUsage
 
 
@@ -57,9 +58,9 @@ class UpdatePool(Request, frozen=True, kw_only=True):
 
     pool_id: str
     start_task: StartTask | None = None
-    application_package_references: tuple[ApplicationPackageReference, ...] | None = None
-    certificate_references: tuple[CertificateReference, ...] | None = None
-    display_name: str | None = None
+    application_package_references: DistinctPackages | None = None
+    certificate_references: DistinctCertificates | None = None
+    display_name: DisplayName | None = None
     metadata: dict[str, str] | None = None
 
 
@@ -68,16 +69,16 @@ class ReplacePoolProperties(Request, frozen=True, kw_only=True):
 
     pool_id: str
     start_task: StartTask | None = None
-    application_package_references: tuple[ApplicationPackageReference, ...] = ()
-    certificate_references: tuple[CertificateReference, ...] = ()
+    application_package_references: DistinctPackages = ()
+    certificate_references: DistinctCertificates = ()
     metadata: dict[str, str] = {}
 
 
 class ResizePool(Request, frozen=True, kw_only=True):
     pool_id: str
-    target_dedicated_nodes: int | None = None
-    target_low_priority_nodes: int | None = None
-    resize_timeout: timedelta | None = None
+    target_dedicated_nodes: NodeTarget | None = None
+    target_low_priority_nodes: NodeTarget | None = None
+    resize_timeout: ResizeTimeout | None = None
     node_deallocation_option: Deallocation = "requeue"
 
 
@@ -86,7 +87,7 @@ class EnableAutoScale(Request, frozen=True, kw_only=True):
 
     pool_id: str
     auto_scale_formula: str | None = None
-    auto_scale_evaluation_interval: timedelta | None = None
+    auto_scale_evaluation_interval: EvaluationInterval | None = None
 
 
 class DisableAutoScale(Request, frozen=True, kw_only=True):
@@ -104,7 +105,7 @@ class DeletePool(Request, frozen=True, kw_only=True):
 class RemoveNodes(Request, frozen=True, kw_only=True):
     pool_id: str
     node_ids: tuple[str, ...]
-    resize_timeout: timedelta | None = None
+    resize_timeout: ResizeTimeout | None = None
     node_deallocation_option: Deallocation = "requeue"
 
 
@@ -155,11 +156,11 @@ class UpdateJob(Request, frozen=True, kw_only=True):
     """PATCH of a job: what is None stays."""
 
     job_id: str
-    priority: int | None = None
+    priority: Priority | None = None
     constraints: JobConstraints | None = None
     pool_info: PoolInfo | None = None
     on_all_tasks_complete: AllTasksComplete | None = None
-    max_parallel_tasks: int | None = None
+    max_parallel_tasks: MaxParallelTasks | None = None
     allow_task_preemption: bool | None = None
     metadata: dict[str, str] | None = None
 
@@ -248,8 +249,8 @@ class DeleteJobSchedule(Request, frozen=True, kw_only=True):
 
 
 class CreateApplication(Request, frozen=True, kw_only=True):
-    application_id: str
-    display_name: str | None = None
+    application_id: Id
+    display_name: DisplayName | None = None
     allow_updates: bool = True
 
 
@@ -257,7 +258,7 @@ class UpdateApplication(Request, frozen=True, kw_only=True):
     """PATCH of an application: what is None stays; an empty `default_version` is none."""
 
     application_id: str
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     allow_updates: bool | None = None
     default_version: str | None = None
 
@@ -270,7 +271,7 @@ class CreateApplicationPackage(Request, frozen=True, kw_only=True):
     """Add a version of an application, or replace its contents, which lie at `location`."""
 
     application_id: str
-    version: str
+    version: Version
     location: str
     digest: str
     content_length: int

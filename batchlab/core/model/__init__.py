@@ -41,17 +41,12 @@ from batchlab.core.model.jobs import (
     JobSpec,
     PoolInfo,
     TaskFailure,
-    check_max_parallel_tasks,
-    check_priority,
 )
 from batchlab.core.model.pools import (
     NodeFill,
     PoolSpec,
     StartTask,
     TaskSchedulingPolicy,
-    check_interval,
-    check_resize_timeout,
-    check_target,
 )
 from batchlab.core.model.quotas import Quotas
 from batchlab.core.model.schedules import JobScheduleSpec, Schedule
@@ -106,11 +101,6 @@ __all__ = [
     "VmSize",
     "check_blob_name",
     "check_container_name",
-    "check_interval",
-    "check_max_parallel_tasks",
-    "check_priority",
-    "check_resize_timeout",
-    "check_target",
     "check_version",
     "price_per_hour",
     "read_thumbprint",

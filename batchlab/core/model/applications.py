@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -24,6 +24,9 @@ def check_version(value: str, name: str = "version", owner: str = "") -> None:
         raise invalid(name, value, reason, owner=owner)
 
 
+Version = Annotated[str, check_version]
+
+
 class ApplicationPackageReference(Model, frozen=True, kw_only=True):
     """An application package that is to be on a node. An application, or its id, says the same.
 
@@ -36,7 +39,7 @@ class ApplicationPackageReference(Model, frozen=True, kw_only=True):
     """
 
     application_id: str
-    version: str | None = None
+    version: Version | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -54,16 +57,13 @@ class ApplicationPackageReference(Model, frozen=True, kw_only=True):
         if name.startswith("/") and "/applications/" in name.lower():
             name = name.rpartition("/")[2]
         check_id(name, "application_id", "ApplicationPackageReference")
-        if self.version is not None:
-            check_version(self.version, owner="ApplicationPackageReference")
         msgspec.structs.force_setattr(self, "application_id", name.lower())
 
 
-def check_package_references(
-    references: Sequence[ApplicationPackageReference], owner: str
+def _check_distinct(
+    references: Sequence[ApplicationPackageReference], name: str, owner: str
 ) -> None:
     """Refuse more than ten references, and two of the same."""
-    name = "application_package_references"
     if len(references) > MOST_REFERENCES:
         raise invalid(name, f"{len(references)} references", f"may be {MOST_REFERENCES}",
                       owner=owner)  # fmt: skip
@@ -73,3 +73,6 @@ def check_package_references(
         if key in seen:
             raise invalid(f"{name}[{index}]", " ".join(key).strip(), "is there twice", owner=owner)
         seen[key] = None
+
+
+DistinctPackages = Annotated[tuple[ApplicationPackageReference, ...], _check_distinct]

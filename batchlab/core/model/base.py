@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
 from math import isfinite
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,6 +23,8 @@ from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
 Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> checked value
+Check = Callable[[Any, str, str], object]
+"""What refuses a value that its type alone would allow: ``Annotated[int, Range(0, 10)]``."""
 
 
 class _ModelMeta(msgspec.StructMeta):
@@ -97,9 +99,31 @@ def _written(name: str, hint: Any) -> Iterator[str]:
         yield from (f"[{form}]" if several else form for form in _written(name, part))
 
 
+def check(struct: msgspec.Struct, owner: str) -> None:
+    """Refuse values that the properties of a struct may not have; None is not given."""
+    for name, checks in _checks(type(struct)):
+        value = getattr(struct, name)
+        if value is not None:
+            for one in checks:
+                one(value, name, owner)
+
+
+@cache
+def _checks(cls: type[msgspec.Struct]) -> tuple[tuple[str, tuple[Check, ...]], ...]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    found = ((name, _checks_of(hints[name])) for name in cls.__struct_fields__)
+    return tuple((name, checks) for name, checks in found if checks)
+
+
+def _checks_of(hint: Any) -> tuple[Check, ...]:
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
+
+
 @cache
 def _readers(cls: type[msgspec.Struct]) -> dict[str, Reader]:
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     return {name: _reader(hints[name]) for name in cls.__struct_fields__}
 
 
@@ -117,6 +141,8 @@ def _reader(hint: Any) -> Reader:
     if origin in (types.UnionType, typing.Union):
         inner = _reader(next(arg for arg in args if arg is not type(None)))
         return lambda value, name, owner: None if value is None else inner(value, name, owner)
+    if origin is Annotated:
+        return _within(_reader(args[0]), args[1:])
     if origin is Literal:
         return _choice(args)
     if origin is tuple:
@@ -132,6 +158,16 @@ def _reader(hint: Any) -> Reader:
     if hint in _SCALARS:
         return _SCALARS[hint]
     raise TypeError(f"no reader for {hint}")
+
+
+def _within(inner: Reader, checks: tuple[Check, ...]) -> Reader:
+    def read(value: Any, name: str, owner: str) -> Any:
+        found = inner(value, name, owner)
+        for one in checks:
+            one(found, name, owner)
+        return found
+
+    return read
 
 
 def _text(value: Any, name: str, owner: str) -> str:

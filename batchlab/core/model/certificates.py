@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -63,11 +63,13 @@ class CertificateReference(Model, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "thumbprint", thumbprint)
 
 
-def check_certificate_references(references: Sequence[CertificateReference], owner: str) -> None:
+def _check_distinct(references: Sequence[CertificateReference], name: str, owner: str) -> None:
     """Refuse two references to the same certificate."""
     seen: dict[str, None] = {}
     for index, reference in enumerate(references):
         if reference.thumbprint in seen:
-            raise invalid(f"certificate_references[{index}]", reference.thumbprint,
-                          "is there twice", owner=owner)  # fmt: skip
+            raise invalid(f"{name}[{index}]", reference.thumbprint, "is there twice", owner=owner)
         seen[reference.thumbprint] = None
+
+
+DistinctCertificates = Annotated[tuple[CertificateReference, ...], _check_distinct]

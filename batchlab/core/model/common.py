@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from batchlab.core.model.base import Model
-from batchlab.durations import format_duration
-from batchlab.errors import InvalidRequest, invalid
+from batchlab.core.model.ranges import SHORTEST, Length, Range
+from batchlab.errors import InvalidRequest
 
 Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
 RETENTION = timedelta(days=7)
 """How long the directory of a task is kept unless it says otherwise."""
 
 
-def check_limits(wall_clock: timedelta | None, retries: int | None, owner: str) -> None:
-    """Refuse a wall clock of nothing and retries below -1."""
-    if wall_clock is not None and wall_clock <= timedelta(0):
-        raise invalid("max_wall_clock_time", format_duration(wall_clock),
-                      "must be longer than nothing", owner=owner)  # fmt: skip
-    if retries is not None and retries < -1:
-        raise invalid("max_task_retry_count", retries, "must be -1 (no limit), 0 or more",
-                      owner=owner)  # fmt: skip
-
-
-def check_command(command_line: str, owner: str, name: str = "command_line") -> None:
+def check_command(command_line: str, name: str, owner: str) -> None:
     """Refuse an empty command line."""
     if not command_line.strip():
         raise InvalidRequest(
@@ -34,10 +24,11 @@ def check_command(command_line: str, owner: str, name: str = "command_line") -> 
         )
 
 
-def check_display_name(value: str | None, owner: str) -> None:
-    """Refuse a display name of more than 1024 characters."""
-    if value is not None and len(value) > 1024:
-        raise invalid("display_name", value, "may have 1024 characters", owner=owner)
+CommandLine = Annotated[str, check_command]
+DisplayName = Annotated[str, Length(1024)]
+Retries = Annotated[int, Range(0, unlimited=-1)]
+Slots = Annotated[int, Range(1, 256)]
+WallClock = Annotated[timedelta, Range(SHORTEST)]
 
 
 class EnvironmentSetting(Model, frozen=True, kw_only=True):
@@ -61,9 +52,6 @@ class TaskConstraints(Model, frozen=True, kw_only=True):
         How long the task's directory is kept after the task completed.
     """
 
-    max_wall_clock_time: timedelta | None = None
+    max_wall_clock_time: WallClock | None = None
     retention_time: timedelta | None = None
-    max_task_retry_count: int | None = None
-
-    def __post_init__(self) -> None:
-        check_limits(self.max_wall_clock_time, self.max_task_retry_count, "TaskConstraints")
+    max_task_retry_count: Retries | None = None

@@ -8,7 +8,7 @@ signature, or an absolute path.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -21,6 +21,7 @@ __all__ = [
     "OutputFileDestination",
     "OutputFileUploadConfiguration",
     "ResourceFile",
+    "ResourceFiles",
     "UploadCondition",
     "check_blob_name",
     "check_container_name",
@@ -55,15 +56,24 @@ def check_blob_name(name: str, property_name: str, owner: str) -> None:
         raise invalid(property_name, name, reason, owner=owner)
 
 
-def check_files(resource_files: tuple[Model, ...], owner: str) -> None:
+def check_files(resource_files: tuple[Model, ...], name: str, owner: str) -> None:
     """Refuse a list of files that is too large."""
     if len(resource_files) > 100 and len(msgspec.json.encode(resource_files)) > MOST_BYTES:
         raise RequestTooLarge(
             "RequestEntityTooLarge",
-            f"{owner}.resource_files has {len(resource_files)} entries, which are more than "
+            f"{owner}.{name} has {len(resource_files)} entries, which are more than "
             f"{MOST_BYTES:,} bytes: put the files into a container, and name that",
-            {"PropertyName": "resource_files"},
+            {"PropertyName": name},
         )
+
+
+def _check_place(url: str, name: str, owner: str) -> None:
+    if "://" not in url and not url.startswith("/"):
+        reason = "must be a URL or an absolute path, such as container.url"
+        raise invalid(name, url, reason, owner=owner)
+
+
+Url = Annotated[str, _check_place]
 
 
 class ResourceFile(Model, frozen=True, kw_only=True):
@@ -92,8 +102,8 @@ class ResourceFile(Model, frozen=True, kw_only=True):
     """
 
     http_url: str | None = None
-    storage_container_url: str | None = None
-    auto_storage_container_name: str | None = None
+    storage_container_url: Url | None = None
+    auto_storage_container_name: Annotated[str, check_container_name] | None = None
     blob_prefix: str | None = None
     file_path: str | None = None
     file_mode: str = "0770"
@@ -132,12 +142,6 @@ class ResourceFile(Model, frozen=True, kw_only=True):
         if self.blob_prefix is not None and self.http_url is not None:
             raise invalid("blob_prefix", self.blob_prefix, "is only for containers: leave it out, "
                           "or give the container", owner="ResourceFile")  # fmt: skip
-        if self.storage_container_url is not None:
-            _check_place(self.storage_container_url, "storage_container_url", "ResourceFile")
-        if self.auto_storage_container_name is not None:
-            check_container_name(
-                self.auto_storage_container_name, "auto_storage_container_name", "ResourceFile"
-            )
 
     @property
     def target(self) -> str:
@@ -156,6 +160,9 @@ class ResourceFile(Model, frozen=True, kw_only=True):
         return {"AutoStorageContainerName": self.auto_storage_container_name or ""}
 
 
+ResourceFiles = Annotated[tuple[ResourceFile, ...], check_files]
+
+
 class OutputFileBlobContainerDestination(Model, frozen=True, kw_only=True):
     """A container that output files are uploaded to. Its URL or name says the same.
 
@@ -171,7 +178,7 @@ class OutputFileBlobContainerDestination(Model, frozen=True, kw_only=True):
     """
 
     container_url: str
-    path: str | None = None
+    path: Annotated[str, check_blob_name] | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -179,11 +186,9 @@ class OutputFileBlobContainerDestination(Model, frozen=True, kw_only=True):
         return cls(container_url=url) if isinstance(url, str) else None
 
     def __post_init__(self) -> None:
-        owner = "OutputFileBlobContainerDestination"
         if not is_container_name(self.container_url):
+            owner = "OutputFileBlobContainerDestination"
             _check_place(self.container_url, "container_url", owner)
-        if self.path is not None:
-            check_blob_name(self.path, "path", owner)
 
 
 class OutputFileDestination(Model, frozen=True, kw_only=True):
@@ -250,9 +255,3 @@ class OutputFile(Model, frozen=True, kw_only=True):
         """Whether files are to be uploaded after this exit code."""
         condition = self.upload_options.upload_condition
         return condition == "taskcompletion" or (condition == "tasksuccess") == (exit_code == 0)
-
-
-def _check_place(url: str, name: str, owner: str) -> None:
-    if "://" not in url and not url.startswith("/"):
-        reason = "must be a URL or an absolute path, such as container.url"
-        raise invalid(name, url, reason, owner=owner)

@@ -7,11 +7,11 @@ Records are therefore held under `fold(id)`, and shown under the id that was giv
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from batchlab.errors import invalid
 
-__all__ = ["RunId", "check_id", "check_job_id", "fold"]
+__all__ = ["Id", "RunId", "check_id", "check_job_id", "fold"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEDULED = re.compile(r":job-[1-9][0-9]*")
@@ -44,6 +44,9 @@ def check_id(value: object, name: str = "id", owner: str = "") -> str:
     raise invalid(
         name, value, "an id is 1 to 64 letters, digits, hyphens and underscores", owner=owner
     )
+
+
+Id = Annotated[str, check_id]
 
 
 def check_job_id(value: str, owner: str = "") -> str:

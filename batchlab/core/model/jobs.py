@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from batchlab.core.model.applications import ApplicationPackageReference
 from batchlab.core.model.base import Model
 from batchlab.core.model.common import (
     RETENTION,
+    CommandLine,
+    DisplayName,
+    Retries,
     TaskConstraints,
-    check_command,
-    check_display_name,
-    check_limits,
+    WallClock,
 )
-from batchlab.core.model.files import OutputFile, ResourceFile, check_files
-from batchlab.core.model.ids import check_id, check_job_id
+from batchlab.core.model.files import OutputFile, ResourceFiles
+from batchlab.core.model.ids import Id, check_id, check_job_id
 from batchlab.core.model.pools import PoolSpec
+from batchlab.core.model.ranges import SHORTEST, Length, Range
 from batchlab.core.model.tasks import TaskSpec
 from batchlab.core.model.users import UserIdentity
-from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
 DisableTasks = Literal["requeue", "terminate", "wait"]
@@ -27,29 +28,15 @@ AllTasksComplete = Literal["noaction", "terminatejob"]
 PoolLifetime = Literal["job", "jobschedule"]
 TaskFailure = Literal["noaction", "performexitoptionsjobaction"]
 RELEASE_LIMIT = timedelta(minutes=15)
-
-
-def check_priority(value: int, owner: str) -> None:
-    """Refuse a priority outside -1000 ... 1000."""
-    if not -1000 <= value <= 1000:
-        raise invalid("priority", value, "must be -1000 to 1000", owner=owner)
-
-
-def check_max_parallel_tasks(value: int, owner: str) -> None:
-    """Refuse a number of tasks that is neither -1 nor above 0."""
-    if value != -1 and value < 1:
-        raise invalid("max_parallel_tasks", value, "must be -1 (no limit) or above 0",
-                      owner=owner)  # fmt: skip
+Priority = Annotated[int, Range(-1000, 1000)]
+MaxParallelTasks = Annotated[int, Range(1, unlimited=-1)]
 
 
 class JobConstraints(Model, frozen=True, kw_only=True):
     """Limits of a job: its wall clock, counted from creation, and its tasks' default retries."""
 
-    max_wall_clock_time: timedelta | None = None
-    max_task_retry_count: int = 0
-
-    def __post_init__(self) -> None:
-        check_limits(self.max_wall_clock_time, self.max_task_retry_count, "JobConstraints")
+    max_wall_clock_time: WallClock | None = None
+    max_task_retry_count: Retries = 0
 
 
 class JobPreparationTask(Model, frozen=True, kw_only=True):
@@ -67,9 +54,9 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
         Whether it runs again when the node was rebooted.
     """
 
-    command_line: str
-    id: str = "jobpreparation"
-    resource_files: tuple[ResourceFile, ...] = ()
+    command_line: CommandLine
+    id: Id = "jobpreparation"
+    resource_files: ResourceFiles = ()
     environment_settings: dict[str, str] = {}
     constraints: TaskConstraints = TaskConstraints()
     wait_for_success: bool = True
@@ -79,11 +66,6 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
-
-    def __post_init__(self) -> None:
-        check_id(self.id, owner="JobPreparationTask")
-        check_command(self.command_line, "JobPreparationTask")
-        check_files(self.resource_files, "JobPreparationTask")
 
 
 class JobReleaseTask(Model, frozen=True, kw_only=True):
@@ -100,29 +82,17 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     retention_time : duration, default 7 days
     """
 
-    command_line: str
-    id: str = "jobrelease"
-    resource_files: tuple[ResourceFile, ...] = ()
+    command_line: CommandLine
+    id: Id = "jobrelease"
+    resource_files: ResourceFiles = ()
     environment_settings: dict[str, str] = {}
-    max_wall_clock_time: timedelta = RELEASE_LIMIT
+    max_wall_clock_time: Annotated[timedelta, Range(SHORTEST, RELEASE_LIMIT)] = RELEASE_LIMIT
     retention_time: timedelta = RETENTION
     user_identity: UserIdentity | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
-
-    def __post_init__(self) -> None:
-        check_id(self.id, owner="JobReleaseTask")
-        check_command(self.command_line, "JobReleaseTask")
-        check_files(self.resource_files, "JobReleaseTask")
-        if not timedelta(0) < self.max_wall_clock_time <= RELEASE_LIMIT:
-            raise invalid(
-                "max_wall_clock_time",
-                format_duration(self.max_wall_clock_time),
-                "a release task may run for 15 minutes at most",
-                owner="JobReleaseTask",
-            )
 
 
 class JobManagerTask(Model, frozen=True, kw_only=True):
@@ -147,7 +117,7 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
 
     id: str
     command_line: str
-    resource_files: tuple[ResourceFile, ...] = ()
+    resource_files: ResourceFiles = ()
     environment_settings: dict[str, str] = {}
     constraints: TaskConstraints = TaskConstraints()
     required_slots: int = 1
@@ -195,16 +165,10 @@ class AutoPoolSpecification(Model, frozen=True, kw_only=True):
 
     pool: PoolSpec
     pool_lifetime_option: PoolLifetime
-    auto_pool_id_prefix: str | None = None
+    auto_pool_id_prefix: Annotated[str, check_id, Length(20)] | None = None
     keep_alive: bool = False
 
     def __post_init__(self) -> None:
-        prefix = self.auto_pool_id_prefix
-        if prefix is not None:
-            check_id(prefix, "auto_pool_id_prefix", "AutoPoolSpecification")
-            if len(prefix) > 20:
-                raise invalid("auto_pool_id_prefix", prefix, "may have 20 characters",
-                              owner="AutoPoolSpecification")  # fmt: skip
         if self.pool.id:
             raise invalid("pool", self.pool.id, "the service names an auto pool: leave the id out",
                           owner="AutoPoolSpecification")  # fmt: skip
@@ -216,7 +180,7 @@ class PoolInfo(Model, frozen=True, kw_only=True):
     A pool, its id, or an `AutoPoolSpecification` says the same.
     """
 
-    pool_id: str | None = None
+    pool_id: Id | None = None
     auto_pool_specification: AutoPoolSpecification | None = None
 
     @classmethod
@@ -230,8 +194,6 @@ class PoolInfo(Model, frozen=True, kw_only=True):
         if (self.pool_id is None) == (self.auto_pool_specification is None):
             reason = "give either pool_id or auto_pool_specification"
             raise invalid("pool_id", self.pool_id, reason, owner="PoolInfo")
-        if self.pool_id is not None:
-            check_id(self.pool_id, "pool_id", "PoolInfo")
 
 
 class JobSpec(Model, frozen=True, kw_only=True):
@@ -270,25 +232,22 @@ class JobSpec(Model, frozen=True, kw_only=True):
     pool_info: PoolInfo
     id: str = ""
     job_manager_task: JobManagerTask | None = None
-    priority: int = 0
+    priority: Priority = 0
     constraints: JobConstraints = JobConstraints()
     job_preparation_task: JobPreparationTask | None = None
     job_release_task: JobReleaseTask | None = None
     on_all_tasks_complete: AllTasksComplete = "noaction"
     on_task_failure: TaskFailure = "noaction"
     uses_task_dependencies: bool = False
-    max_parallel_tasks: int = -1
+    max_parallel_tasks: MaxParallelTasks = -1
     allow_task_preemption: bool = False
     common_environment_settings: dict[str, str] = {}
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if self.id:
             check_job_id(self.id, owner="JobSpec")
-        check_priority(self.priority, "JobSpec")
-        check_max_parallel_tasks(self.max_parallel_tasks, "JobSpec")
-        check_display_name(self.display_name, "JobSpec")
         preparation, release = self.job_preparation_task, self.job_release_task
         if release and not preparation:
             raise invalid(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from batchlab.core.model.applications import ApplicationPackageReference, check_package_references
+from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
-from batchlab.core.model.certificates import CertificateReference, check_certificate_references
-from batchlab.core.model.common import check_command, check_display_name, check_limits
+from batchlab.core.model.certificates import DistinctCertificates
+from batchlab.core.model.common import CommandLine, DisplayName, Retries
 from batchlab.core.model.files import ResourceFile
 from batchlab.core.model.ids import check_id
+from batchlab.core.model.ranges import Range
 from batchlab.core.model.sizes import vm_cores
-from batchlab.core.model.users import UserAccount, UserIdentity, check_accounts, check_known
-from batchlab.durations import format_duration
+from batchlab.core.model.users import UserAccounts, UserIdentity, check_known
 from batchlab.errors import InvalidRequest, invalid
 
 NodeFill = Literal["spread", "pack"]
@@ -24,26 +24,9 @@ EVALUATION_INTERVAL = timedelta(minutes=15)
 LARGEST_TARGET = 100_000
 """Nodes of one kind that a pool may want, whoever says so: a user, or its formula."""
 RESIZE_TIMEOUT = timedelta(minutes=15)
-
-
-def check_target(value: int, owner: str, name: str = "target_dedicated_nodes") -> None:
-    """Refuse a number of nodes below zero or beyond reason."""
-    if not 0 <= value <= LARGEST_TARGET:
-        raise invalid(name, value, f"must be 0 to {LARGEST_TARGET}", owner=owner)
-
-
-def check_resize_timeout(value: timedelta, owner: str) -> None:
-    """Refuse a resize timeout under 5 minutes."""
-    if value < timedelta(minutes=5):
-        raise invalid("resize_timeout", format_duration(value), "must be 5 minutes or more",
-                      owner=owner)  # fmt: skip
-
-
-def check_interval(value: timedelta, owner: str) -> None:
-    """Refuse an evaluation interval below 5 minutes or above 168 hours."""
-    if not timedelta(minutes=5) <= value <= timedelta(hours=168):
-        raise invalid("auto_scale_evaluation_interval", format_duration(value),
-                      "must be 5 minutes to 168 hours", owner=owner)  # fmt: skip
+NodeTarget = Annotated[int, Range(0, LARGEST_TARGET)]
+ResizeTimeout = Annotated[timedelta, Range(timedelta(minutes=5))]
+EvaluationInterval = Annotated[timedelta, Range(timedelta(minutes=5), timedelta(hours=168))]
 
 
 class StartTask(Model, frozen=True, kw_only=True):
@@ -60,10 +43,10 @@ class StartTask(Model, frozen=True, kw_only=True):
         Whether the node waits for it before it takes tasks.
     """
 
-    command_line: str
+    command_line: CommandLine
     resource_files: tuple[ResourceFile, ...] = ()
     environment_settings: dict[str, str] = {}
-    max_task_retry_count: int = 0
+    max_task_retry_count: Retries = 0
     wait_for_success: bool = True
     user_identity: UserIdentity | None = None
 
@@ -72,8 +55,6 @@ class StartTask(Model, frozen=True, kw_only=True):
         return cls(command_line=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
-        check_command(self.command_line, "StartTask")
-        check_limits(None, self.max_task_retry_count, "StartTask")
         if len(msgspec.json.encode(self)) > 32_768:
             raise invalid(
                 "start_task", "...", "its description may have 32768 characters", owner="StartTask"
@@ -145,34 +126,28 @@ class PoolSpec(Model, frozen=True, kw_only=True):
 
     id: str = ""
     vm_size: str = "small"
-    target_dedicated_nodes: int = 0
-    target_low_priority_nodes: int = 0
-    resize_timeout: timedelta = RESIZE_TIMEOUT
+    target_dedicated_nodes: NodeTarget = 0
+    target_low_priority_nodes: NodeTarget = 0
+    resize_timeout: ResizeTimeout = RESIZE_TIMEOUT
     task_slots_per_node: int = 1
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
     start_task: StartTask | None = None
-    application_package_references: tuple[ApplicationPackageReference, ...] = ()
-    certificate_references: tuple[CertificateReference, ...] = ()
+    application_package_references: DistinctPackages = ()
+    certificate_references: DistinctCertificates = ()
     enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
-    auto_scale_evaluation_interval: timedelta | None = None
+    auto_scale_evaluation_interval: EvaluationInterval | None = None
     enable_inter_node_communication: bool = False
-    user_accounts: tuple[UserAccount, ...] = ()
-    display_name: str | None = None
+    user_accounts: UserAccounts = ()
+    display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if self.id:
             check_id(self.id, owner="PoolSpec")
-        check_display_name(self.display_name, "PoolSpec")
         if not self.vm_size.strip():
             raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
         msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
-        check_target(self.target_dedicated_nodes, "PoolSpec")
-        check_target(self.target_low_priority_nodes, "PoolSpec", "target_low_priority_nodes")
-        check_resize_timeout(self.resize_timeout, "PoolSpec")
-        check_package_references(self.application_package_references, "PoolSpec")
-        check_certificate_references(self.certificate_references, "PoolSpec")
         self._check_auto_scale()
         self._check_users()
         most = min(4 * vm_cores(self.vm_size), 256)
@@ -186,15 +161,13 @@ class PoolSpec(Model, frozen=True, kw_only=True):
             )
 
     def _check_users(self) -> None:
-        check_accounts(self.user_accounts, "PoolSpec")
         identity = self.start_task.user_identity if self.start_task else None
         if identity:
             check_known(identity, self.user_accounts, "StartTask")
 
     def _check_auto_scale(self) -> None:
         code = "InvalidAutoScalingSettings"
-        formula, interval = self.auto_scale_formula, self.auto_scale_evaluation_interval
-        if self.enable_auto_scale and formula is None:
+        if self.enable_auto_scale and self.auto_scale_formula is None:
             raise InvalidRequest(
                 "MissingRequiredProperty",
                 "PoolSpec.auto_scale_formula is required with enable_auto_scale",
@@ -209,5 +182,3 @@ class PoolSpec(Model, frozen=True, kw_only=True):
             raise invalid("target_dedicated_nodes", self.target_dedicated_nodes,
                           "the formula sets the targets: leave them out", owner="PoolSpec",
                           code=code)  # fmt: skip
-        if interval is not None:
-            check_interval(interval, "PoolSpec")

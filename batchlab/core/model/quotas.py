@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from batchlab.core.model.base import Model
-from batchlab.errors import invalid
+from batchlab.core.model.ranges import Range
+
+Quota = Annotated[int, Range(0)]
 
 
 class Quotas(Model, frozen=True, kw_only=True):
@@ -22,13 +26,7 @@ class Quotas(Model, frozen=True, kw_only=True):
         ``ActiveJobAndScheduleQuotaReached``.
     """
 
-    dedicated_core_quota: int | None = None
-    low_priority_core_quota: int | None = None
-    pool_quota: int | None = None
-    active_job_and_job_schedule_quota: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise invalid(name, value, "must be 0 or more", owner="Quotas")
+    dedicated_core_quota: Quota | None = None
+    low_priority_core_quota: Quota | None = None
+    pool_quota: Quota | None = None
+    active_job_and_job_schedule_quota: Quota | None = None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from batchlab.core.model.base import Model
-from batchlab.core.model.common import check_display_name
-from batchlab.core.model.ids import check_id
+from batchlab.core.model.common import DisplayName
+from batchlab.core.model.ids import Id
 from batchlab.core.model.jobs import JobSpec
-from batchlab.durations import format_duration
+from batchlab.core.model.ranges import Range
 from batchlab.errors import invalid
 
-SHORTEST = timedelta(minutes=1)
+Interval = Annotated[timedelta, Range(timedelta(minutes=1))]
 
 
 class Schedule(Model, frozen=True, kw_only=True):
@@ -33,8 +33,8 @@ class Schedule(Model, frozen=True, kw_only=True):
 
     do_not_run_until: datetime | None = None
     do_not_run_after: datetime | None = None
-    start_window: timedelta | None = None
-    recurrence_interval: timedelta | None = None
+    start_window: Interval | None = None
+    recurrence_interval: Interval | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -42,11 +42,6 @@ class Schedule(Model, frozen=True, kw_only=True):
         return cls(recurrence_interval=span) if isinstance(value, (str, timedelta)) else None
 
     def __post_init__(self) -> None:
-        for name in ("start_window", "recurrence_interval"):
-            span = getattr(self, name)
-            if span is not None and span < SHORTEST:
-                raise invalid(name, format_duration(span), "must be 1 minute or more",
-                              owner="Schedule")  # fmt: skip
         until, after = self.do_not_run_until, self.do_not_run_after
         if until is not None and after is not None and after <= until:
             reason = f"is not after do_not_run_until ({until.isoformat()}): nothing would ever run"
@@ -68,15 +63,13 @@ class JobScheduleSpec(Model, frozen=True, kw_only=True):
     metadata : mapping, optional
     """
 
-    id: str
+    id: Id
     schedule: Schedule
     job_specification: JobSpec
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        check_id(self.id, owner="JobScheduleSpec")
-        check_display_name(self.display_name, "JobScheduleSpec")
         if self.job_specification.id:
             raise invalid("job_specification", self.job_specification.id,
                           "its jobs get their ids from the schedule: leave the id out",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from batchlab.core.model.applications import ApplicationPackageReference, check_package_references
+from typing import Annotated
+
+from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
-from batchlab.core.model.common import TaskConstraints, check_command, check_display_name
+from batchlab.core.model.common import CommandLine, DisplayName, Slots, TaskConstraints
 from batchlab.core.model.conditions import AffinityInfo, ExitConditions, TaskDependencies
-from batchlab.core.model.files import OutputFile, ResourceFile, check_files
-from batchlab.core.model.ids import check_id
+from batchlab.core.model.files import OutputFile, ResourceFile, ResourceFiles
+from batchlab.core.model.ids import Id
+from batchlab.core.model.ranges import Range
 from batchlab.core.model.users import UserIdentity
-from batchlab.errors import invalid
 
 
 class MultiInstanceSettings(Model, frozen=True, kw_only=True):
@@ -30,17 +32,9 @@ class MultiInstanceSettings(Model, frozen=True, kw_only=True):
         node; those of the task itself go to the primary only.
     """
 
-    coordination_command_line: str
-    number_of_instances: int = 1
+    coordination_command_line: CommandLine
+    number_of_instances: Annotated[int, Range(1)] = 1
     common_resource_files: tuple[ResourceFile, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_command(
-            self.coordination_command_line, "MultiInstanceSettings", "coordination_command_line"
-        )
-        if self.number_of_instances < 1:
-            raise invalid("number_of_instances", self.number_of_instances, "must be 1 or more",
-                          owner="MultiInstanceSettings")  # fmt: skip
 
 
 class TaskSpec(Model, frozen=True, kw_only=True):
@@ -79,27 +73,17 @@ class TaskSpec(Model, frozen=True, kw_only=True):
         Files to upload when its process has ended.
     """
 
-    id: str
-    command_line: str
-    resource_files: tuple[ResourceFile, ...] = ()
+    id: Id
+    command_line: CommandLine
+    resource_files: ResourceFiles = ()
     environment_settings: dict[str, str] = {}
     constraints: TaskConstraints = TaskConstraints()
-    required_slots: int = 1
-    display_name: str | None = None
+    required_slots: Slots = 1
+    display_name: DisplayName | None = None
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
-    application_package_references: tuple[ApplicationPackageReference, ...] = ()
+    application_package_references: DistinctPackages = ()
     multi_instance_settings: MultiInstanceSettings | None = None
     user_identity: UserIdentity | None = None
     output_files: tuple[OutputFile, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_id(self.id, owner="TaskSpec")
-        check_command(self.command_line, "TaskSpec")
-        check_display_name(self.display_name, "TaskSpec")
-        check_package_references(self.application_package_references, "TaskSpec")
-        check_files(self.resource_files, "TaskSpec")
-        if not 1 <= self.required_slots <= 256:
-            raise invalid("required_slots", self.required_slots, "must be 1 to 256",
-                          owner="TaskSpec")  # fmt: skip

@@ -8,7 +8,7 @@ recorded only, or, with ``isolate_users``, real.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -18,6 +18,13 @@ from batchlab.errors import InvalidRequest, invalid
 AutoUserScope = Literal["task", "pool"]
 ElevationLevel = Literal["nonadmin", "admin"]
 FORGOTTEN = "(not kept)"
+
+
+def check_username(value: str, name: str, owner: str) -> None:
+    """Refuse a name that is empty, too long, or has what no system takes in a user's name."""
+    if not 1 <= len(value) <= 20 or not value.isprintable() or set(value) & set('/:\\" '):
+        reason = "must have 1 to 20 characters, without blanks, quotes, slashes and colons"
+        raise invalid(name, value, reason, owner=owner)
 
 
 class AutoUserSpecification(Model, frozen=True, kw_only=True):
@@ -47,7 +54,7 @@ class UserIdentity(Model, frozen=True, kw_only=True):
     auto_user : AutoUserSpecification, optional
     """
 
-    username: str | None = None
+    username: Annotated[str, check_username] | None = None
     auto_user: AutoUserSpecification | None = None
 
     @classmethod
@@ -60,8 +67,6 @@ class UserIdentity(Model, frozen=True, kw_only=True):
         if (self.username is None) == (self.auto_user is None):
             reason = "give either username or auto_user"
             raise invalid("username", self.username, reason, owner="UserIdentity")
-        if self.username is not None:
-            check_username(self.username, "username", "UserIdentity")
 
 
 class UserAccount(Model, frozen=True, kw_only=True):
@@ -77,12 +82,11 @@ class UserAccount(Model, frozen=True, kw_only=True):
     elevation_level : {"nonadmin", "admin"}, default "nonadmin"
     """
 
-    name: str
+    name: Annotated[str, check_username]
     password: str
     elevation_level: ElevationLevel = "nonadmin"
 
     def __post_init__(self) -> None:
-        check_username(self.name, "name", "UserAccount")
         if not self.password:
             raise InvalidRequest(
                 "MissingRequiredProperty",
@@ -90,13 +94,6 @@ class UserAccount(Model, frozen=True, kw_only=True):
                 {"PropertyName": "password"},
             )
         msgspec.structs.force_setattr(self, "password", FORGOTTEN)
-
-
-def check_username(value: str, name: str, owner: str) -> None:
-    """Refuse a name that is empty, too long, or has what no system takes in a user's name."""
-    if not 1 <= len(value) <= 20 or not value.isprintable() or set(value) & set('/:\\" '):
-        reason = "must have 1 to 20 characters, without blanks, quotes, slashes and colons"
-        raise invalid(name, value, reason, owner=owner)
 
 
 def check_known(identity: UserIdentity, accounts: tuple[UserAccount, ...], owner: str) -> None:
@@ -116,10 +113,13 @@ def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:
     return None
 
 
-def check_accounts(accounts: tuple[UserAccount, ...], owner: str) -> None:
+def _check_distinct(accounts: tuple[UserAccount, ...], name: str, owner: str) -> None:
     """Refuse two users of one name."""
     names = [account.name.lower() for account in accounts]
     for account in accounts:
         if names.count(account.name.lower()) > 1:
             reason = "there are two users of this name"
-            raise invalid("user_accounts", account.name, reason, owner=owner)
+            raise invalid(name, account.name, reason, owner=owner)
+
+
+UserAccounts = Annotated[tuple[UserAccount, ...], _check_distinct]

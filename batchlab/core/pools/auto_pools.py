@@ -60,9 +60,7 @@ def provide(state: State, job: JobRecord) -> FailureInfo | None:
         )
     try:
         pool = auto.pool
-        references.check(
-            state, pool.application_package_references, pool.certificate_references, "PoolSpec"
-        )
+        references.check(state, pool.application_package_references, pool.certificate_references)
     except Conflict as error:
         return FailureInfo(
             category="UserError", code=_INVALID_REFERENCES[error.code], message=error.message

@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula, Outcome
 from batchlab.core.messages import inputs
-from batchlab.core.model import PoolSpec, check_interval
+from batchlab.core.model import PoolSpec
 from batchlab.core.model.moments import moment
 from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET
 from batchlab.core.pools import metrics, pools
@@ -71,8 +71,6 @@ def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
             {"PropertyName": "auto_scale_formula"},
         )
     interval = request.auto_scale_evaluation_interval
-    if interval is not None:
-        check_interval(interval, "enable_auto_scale")
     pools.refuse_resizing(pool)
     if former and state.now < former.enabled + THROTTLE_S:
         raise ServerBusy(

@@ -24,8 +24,6 @@ from batchlab.core.messages import inputs
 from batchlab.core.model import (
     Deallocation,
     PoolSpec,
-    check_resize_timeout,
-    check_target,
     vm_cores,
 )
 from batchlab.core.model.ids import fold
@@ -71,9 +69,7 @@ def create_pool(state: State, request: inputs.CreatePool) -> None:
             "PoolQuotaReached",
             f"the account may have {state.settings.quotas.pool_quota} pools: delete one first",
         )
-    references.check(
-        state, spec.application_package_references, spec.certificate_references, "PoolSpec"
-    )
+    references.check(state, spec.application_package_references, spec.certificate_references)
     add(state, spec, autoscaling.read_formula(spec))
 
 
@@ -120,9 +116,7 @@ def resize_pool(state: State, request: inputs.ResizePool) -> None:
         )
     dedicated = pool.target if dedicated is None else dedicated
     spot = pool.target_spot if spot is None else spot
-    check_target(dedicated, "resize")
-    check_target(spot, "resize", "target_low_priority_nodes")
-    timeout = _timeout(pool, request.resize_timeout)
+    timeout = request.resize_timeout or pool.spec.resize_timeout
     refuse_resizing(pool)
     if pool.auto_scale is not None:
         raise Conflict(
@@ -174,7 +168,7 @@ def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
             raise NotFound(
                 "NodeNotFound", f"there is no node {node_id!r} in pool {pool.spec.id!r}"
             )
-    timeout = _timeout(pool, request.resize_timeout)
+    timeout = request.resize_timeout or pool.spec.resize_timeout
     refuse_resizing(pool)
     victims = [pool.nodes[node_id] for node_id in ids]
     _begin(state, pool, timeout, request.node_deallocation_option)
@@ -183,13 +177,6 @@ def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
     pool.target_spot = max(0, pool.target_spot - (len(victims) - gone))
     _let_go(state, pool, victims, request.node_deallocation_option)
     settle(state, pool)
-
-
-def _timeout(pool: PoolRecord, given: timedelta | None) -> timedelta:
-    if given is None:
-        return pool.spec.resize_timeout
-    check_resize_timeout(given, "resize")
-    return given
 
 
 def refuse_deleting(pool: PoolRecord) -> None:

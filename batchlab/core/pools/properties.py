@@ -9,7 +9,6 @@ import msgspec
 from batchlab.core.account import references
 from batchlab.core.messages import inputs
 from batchlab.core.model import StartTask
-from batchlab.core.model.common import check_display_name
 from batchlab.core.model.users import check_known
 from batchlab.core.pools.pools import refuse_deleting
 from batchlab.core.state.records import PoolRecord
@@ -36,8 +35,7 @@ def replace_properties(state: State, request: inputs.ReplacePoolProperties) -> N
 def _change(state: State, pool: PoolRecord, given: dict[str, Any]) -> None:
     del given["pool_id"]
     packages = given.get("application_package_references")
-    references.check(state, packages, given.get("certificate_references"), "Pool.update")
-    check_display_name(given.get("display_name"), "Pool.update")
+    references.check(state, packages, given.get("certificate_references"))
     start_task: StartTask | None = given.get("start_task")
     if start_task and start_task.user_identity:
         check_known(start_task.user_identity, pool.spec.user_accounts, "StartTask")

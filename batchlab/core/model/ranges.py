@@ -1,0 +1,73 @@
+"""What a value may be, written at the property that it is for.
+
+``Annotated[int, Range(-1000, 1000)]`` is read with the property's type wherever the property is:
+in a description, in a request that changes it, in what a client sends.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from batchlab.durations import format_duration
+from batchlab.errors import invalid
+
+__all__ = ["Length", "Range"]
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Numbers, or spans of time, from `least` to `most`, both included.
+
+    Parameters
+    ----------
+    least : int or timedelta
+    most : int or timedelta, optional
+        No upper limit if omitted.
+    unlimited : int, optional
+        One more value, which stands for "no limit".
+    """
+
+    least: Any
+    most: Any = None
+    unlimited: int | None = None
+
+    def __call__(self, value: Any, name: str, owner: str) -> None:
+        """Refuse a value outside."""
+        if value == self.unlimited:
+            return
+        if value < self.least or (self.most is not None and value > self.most):
+            shown = format_duration(value) if isinstance(value, timedelta) else value
+            raise invalid(name, shown, f"must be {self}", owner=owner)
+
+    def __str__(self) -> str:
+        least, most = _text(self.least), _text(self.most)
+        if self.least == SHORTEST:
+            text = "greater than zero" + f", and {most} at most" * (self.most is not None)
+        else:
+            text = f"{least} or more" if self.most is None else f"{least} to {most}"
+        return text if self.unlimited is None else f"{self.unlimited} (no limit), or {text}"
+
+
+SHORTEST = timedelta(microseconds=1)
+"""The shortest span of time that is one."""
+
+
+def _text(bound: Any) -> str:
+    if not isinstance(bound, timedelta):
+        return str(bound)
+    hours, rest = divmod(bound, timedelta(hours=1))
+    count, unit = (hours, "hour") if not rest else (bound // timedelta(minutes=1), "minute")
+    return f"{count} {unit}" + "s" * (count != 1)
+
+
+class Length(msgspec.Struct, frozen=True):
+    """Text of at most so many characters."""
+
+    most: int
+
+    def __call__(self, value: str, name: str, owner: str) -> None:
+        """Refuse longer text."""
+        if len(value) > self.most:
+            raise invalid(name, value, f"may have {self.most} characters", owner=owner)
