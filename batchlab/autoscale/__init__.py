@@ -1,9 +1,9 @@
-"""The autoscale formula language of Azure Batch: text, tree, value. Knows nothing of pools.
+"""The autoscale formula language of Azure Batch: text, tree, value. It does not know pools.
 
-`parse` (``grammar.lark``) makes the tree of `syntax`; `evaluate` walks it by the tables of
-`operators`, `functions` and `sampling`, over the kinds of value in `values`; `lint` walks it
-before. All of it is pure: the moment, the samples, the present targets and the seed of rand()
-are arguments. The names below are loaded when they are first used.
+`parse` (``grammar.lark``) builds the tree of `syntax`. `evaluate` walks it, using the tables of
+`operators`, `functions` and `sampling` and the types in `values`; `lint` checks it beforehand.
+The whole package is pure: the time, the samples, the current targets and the seed of rand() are
+arguments. The names below are loaded on first use.
 """
 
 from importlib import import_module

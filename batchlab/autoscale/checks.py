@@ -1,6 +1,6 @@
-"""Rules that an evaluation enforces and that lint foretells: the same words in both.
+"""Rules that an evaluation enforces and lint predicts, with the same messages in both.
 
-Each says what is refused as a `Refused`, from the types alone where that is enough.
+Each rule reports a violation as a `Refused`, from the types alone where they are enough.
 """
 
 from __future__ import annotations
@@ -42,41 +42,42 @@ MEMBERS: dict[str, Callable[[Timestamp], int]] = {
 SAMPLED_NAMES = {name: name for name in SAMPLED} | {
     old: new for old, new in OLD_NAMES.items() if new in SAMPLED
 }
-"""Every spelling of a sampled variable, and the present one."""
+"""Every spelling of a sampled variable, and its current name."""
 
 
 def undefined(name: str, others: Iterable[str]) -> Refused:
-    """Refuse a name that nothing has."""
+    """Refuse an undefined name."""
     shown = _short(name)
     if name.lower() in FUNCTIONS:
-        return Refused(f"Undefined symbol: {shown}", f"a function is called: {name.lower()}()")
+        function = name.lower()
+        hint = f"{function} is a function: write {function}()"
+        return Refused(f"Undefined symbol: {shown}", hint)
     return Refused(f"Undefined symbol: {shown}", nearest(name, others))
 
 
 def undefined_function(name: str) -> Refused:
-    """Refuse a call of something that is no function."""
+    """Refuse a call of something that is not a function."""
     shown = _short(name)
     if name.lower() in METHODS:
-        hint = (
-            f"it is a method of a sampled variable: $PendingTasks.{METHODS[name.lower()].name}()"
-        )
+        method = METHODS[name.lower()].name
+        hint = f"{method} is a method of sampled variables: write $PendingTasks.{method}()"
     else:
         hint = nearest(name, FUNCTIONS)
     return Refused(f"Undefined symbol: {shown}", hint)
 
 
 def check_assignment(target: str, kind: type) -> None:
-    """Refuse what a service variable cannot be set to; raises `Refused`."""
+    """Refuse an assignment that a service variable does not accept; raises `Refused`."""
     if target not in SETTABLE:
         what = "is sampled" if target in SAMPLED_NAMES else "is a constant of the service"
         settable = ", ".join(name for name in SETTABLE if name not in OLD_NAMES)
-        raise Refused(f"{target} {what} and cannot be set", f"a formula sets {settable}")
+        raise Refused(f"{target} {what} and cannot be set", f"a formula can set {settable}")
     wanted = Word if target == DEALLOCATION else float
     if kind is wanted:
         return
     hint = ""
     if target == DEALLOCATION:
-        hint = "write the bare word: requeue, terminate, taskcompletion or retaineddata"
+        hint = "write requeue, terminate, taskcompletion or retaineddata, without quotes"
     elif kind is tuple:
         hint = "reduce the vector to one number, as in avg(v), max(v) or val(v, 0)"
     what = "a deallocation option" if wanted is Word else "a double"
@@ -84,45 +85,48 @@ def check_assignment(target: str, kind: type) -> None:
 
 
 def check_target(target: str, value: Value) -> None:
-    """Refuse a number of nodes that cannot be; raises `Refused`."""
+    """Refuse an impossible number of nodes; raises `Refused`."""
     if isinstance(value, float) and not 0 <= trunc(value) <= _LARGEST_TARGET:
-        reason = "cannot be negative" if value < 0 else f"is at most {_LARGEST_TARGET}"
+        reason = "cannot be negative" if value < 0 else f"cannot exceed {_LARGEST_TARGET}"
         raise Refused(
-            f"{target} {reason}, it was set to {show(value)}",
-            f"bound it: {target} = max(0, min(100, x))",
+            f"{target} {reason}, but was set to {show(value)}",
+            f"limit it: {target} = max(0, min(100, x))",
         )
 
 
 def find_member(name: str, kind: type) -> Callable[[Timestamp], int]:
     """Find a member of a value by the value's type; raises `Refused`."""
     if kind is not Timestamp:
-        hint = "methods are called: write ()" if name in METHODS else ""
+        method = METHODS.get(name)
+        hint = f"{method.name} is a method: write {method.name}()" if method else ""
         raise Refused(f"a {TYPE_NAMES[kind]} has no member {name}", hint)
     member = MEMBERS.get(name)
     if member is None:
-        raise Refused(f"a timestamp has no member {name}", f"it has {', '.join(MEMBERS)}")
+        raise Refused(f"a timestamp has no member {name}", f"its members are {', '.join(MEMBERS)}")
     return member
 
 
 def sampled_name(node: syntax.Expression) -> str | None:
-    """Give the sampled variable that an expression names, None for anything else."""
+    """Return the sampled variable that an expression names, None for anything else."""
     return SAMPLED_NAMES.get(node.name) if isinstance(node, syntax.Name) else None
 
 
 def no_method(node: syntax.Method) -> Refused:
-    """Refuse a method that does not exist, or stands on what has no methods."""
+    """Refuse an unknown method, or a method of something that has none."""
     name = _short(node.name)
     if node.name.lower() not in METHODS:
         names = ", ".join(method.name for method in METHODS.values())
         if node.name.lower() in MEMBERS:
-            return Refused(f"{node.name} is not a method", f"write .{node.name.lower()} alone")
-        return Refused(f"there is no method {name}", f"sampled variables have {names}")
+            return Refused(
+                f"{node.name} is not a method", f"write .{node.name.lower()} without parentheses"
+            )
+        return Refused(f"there is no method {name}", f"sampled variables have the methods {names}")
     if isinstance(node.target, syntax.Name):
         what = node.target.name if len(node.target.name) <= 80 else "this name"
         return Refused(
-            f"{what} is not a sampled variable and has no {name}", nearest(node.target.name)
+            f"{what} is not a sampled variable and has no method {name}", nearest(node.target.name)
         )
-    return Refused(f"only a sampled variable has {name}")
+    return Refused(f"only sampled variables have the method {name}")
 
 
 def _short(name: str) -> str:

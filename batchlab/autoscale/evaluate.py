@@ -1,12 +1,13 @@
-"""Walking the tree: statements in order, values by the tables, everything counted.
+"""Evaluation: run the statements in order, look up operations in the tables, count the cost.
 
 A formula has no loops, so each node is computed at most once and only vectors can make an
-evaluation long. Every value of a vector that is read or made is charged to a budget; a formula
-that goes beyond it is refused like any other that cannot be computed.
+evaluation slow. Every vector element that is read or created counts against a budget; a formula
+that exceeds it fails like any other evaluation error.
 
-Where Azure is silent: ``&&`` and ``||`` stop as soon as the outcome is known; a target keeps its
-fraction while the formula runs and is cut at the end; a sampled variable without any samples
-given reads as the present count where it is ``$CurrentDedicatedNodes`` or its low-priority twin.
+Where Azure's documentation says nothing: ``&&`` and ``||`` stop as soon as the result is known; a
+target keeps its fraction while the formula runs and is truncated at the end; if no samples are
+given for ``$CurrentDedicatedNodes`` or ``$CurrentLowPriorityNodes``, it reads as the current
+count.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ from batchlab.autoscale.values import (
 __all__ = ["MAX_ELEMENTS", "Evaluation"]
 
 MAX_ELEMENTS = 250_000
-"""How many values of vectors one evaluation may read and make, our choice."""
+"""How many vector elements one evaluation may read and create; our choice."""
 
 _SORT_WEIGHT = 4
 _SPELLINGS = {
@@ -98,22 +99,22 @@ class _Stopped(Exception):
 
 
 class Evaluation:
-    """One run of a program over samples at a moment.
+    """One run of a program over samples at a given time.
 
     Parameters
     ----------
     source : Source
-        The text the program was read from.
+        The text the program was parsed from.
     histories : callable
-        Gives the samples of a variable, None where there are none.
+        Returns the samples of a variable, or None if there are none.
     now : Timestamp
-        What time() is.
+        The value of time().
     current : Targets
-        The present targets of the pool.
+        The current targets of the pool.
     seed : int
-        What rand() begins from.
+        The seed of rand().
     seen_until : datetime, optional
-        Samples later than this are not seen, nor those later than `now`.
+        Samples later than this, or later than `now`, are ignored.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Evaluation:
         self._trace = Trace(source)
 
     def run(self, program: syntax.Program) -> AutoScaleRun:
-        """Run all statements; what fails becomes the error of the outcome."""
+        """Run all statements; a failure becomes the `error` of the result."""
         try:
             with suppress(_Stopped):
                 for statement in program.statements:
@@ -157,9 +158,9 @@ class Evaluation:
         target = statement.target
         if target is not None:
             self._assign(statement, target, value)
-        text, line = self._source.told(statement.place)
-        told = self._python[target] = as_python(value)
-        self._statements.append(StatementValue(text, line, target, type_name(value), told))
+        text, line = self._source.text_and_line(statement.place)
+        result = self._python[target] = as_python(value)
+        self._statements.append(StatementValue(text, line, target, type_name(value), result))
 
     def _assign(self, statement: syntax.Statement, target: str, value: Value) -> None:
         if not is_service(target):
@@ -182,7 +183,7 @@ class Evaluation:
         value = self._read_target(name)
         assert isinstance(value, float)
         if spelling is not None:
-            # Only what a target is in the end matters; a formula may bound it in two steps.
+            # Only the final value of a target matters; a formula may limit it in two steps.
             try:
                 check_target(spelling, value)
             except Refused as refused:
@@ -198,7 +199,7 @@ class Evaluation:
         return float(current.dedicated if dedicated else current.low_priority)
 
     def _spelling(self, name: str) -> str | None:
-        """Find under which of its names a target was set, the given one first."""
+        """Find the name under which a target was set, trying the given one first."""
         for spelling in _SPELLINGS[name]:
             if spelling in self._set:
                 return spelling
@@ -267,10 +268,10 @@ class Evaluation:
         outcome = left
         known = node.first.place
         for symbol, operand in node.rest:
-            if self._truth(outcome, f"what {symbol} joins", known) is (symbol == "||"):
+            if self._truth(outcome, f"an operand of {symbol}", known) is (symbol == "||"):
                 return float(symbol == "||")
             outcome, known = _VISIT[type(operand)](self, operand), operand.place
-        return float(self._truth(outcome, f"what {symbol} joins", known))
+        return float(self._truth(outcome, f"an operand of {symbol}", known))
 
     def _choice(self, node: syntax.Choice) -> Value:
         condition = _VISIT[type(node.condition)](self, node.condition)
@@ -350,8 +351,8 @@ class Evaluation:
         self._left -= elements
         if self._left < 0:
             raise Refused(
-                f"the formula computes with more than {MAX_ELEMENTS} values of samples",
-                "look back less far, and keep what is used twice in a variable",
+                f"the formula uses more than {MAX_ELEMENTS} sample values",
+                "use shorter windows, and keep a vector that is used twice in a variable",
             )
 
     # ── outcome ─────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
-"""Why a formula decided so, in sentences: what it saw, which way it went, what held it, what came.
+"""Why a formula made its decision, in sentences: samples, branches, limits, outcome.
 
-Samples, branches and bounds are told in the order in which they stand in the formula, then the
-decision and what became of it.
+Samples, branches and limits are listed in the order of the formula, followed by the decision and
+its consequences.
 """
 
 from __future__ import annotations
@@ -19,69 +19,67 @@ if TYPE_CHECKING:
 __all__ = ["Sentences", "explain"]
 
 MOST = 40
-"""Sentences about samples, branches and bounds that are told at most."""
+"""Maximum number of sentences about samples, branches and limits."""
 _OPTIONS = {
-    "requeue": "their tasks are stopped and queued again",
-    "terminate": "their tasks are ended and not run again",
-    "taskcompletion": "they go when their tasks have ended",
-    "retaineddata": "they go when the files of their tasks are no longer kept",
+    "requeue": "running tasks are terminated and queued again",
+    "terminate": "running tasks are terminated and do not run again",
+    "taskcompletion": "removal waits for running tasks to complete",
+    "retaineddata": "removal waits until the files of all tasks have been deleted",
 }
 _RELEASES = (
-    "Release tasks are in no task counter: a node may go before the release task of a job has run "
-    "there."
+    "Job release tasks are not counted as tasks: a node may be removed before a release task has "
+    "run on it."
 )
 
 
 class Sentences(list[str], Displayed):
-    """Sentences, to be read one below the other."""
+    """Sentences, printed one per line."""
 
     def __repr__(self) -> str:
         return "\n".join(self)
 
 
 def explain(run: AutoScaleRun) -> Sentences:
-    """Tell how an evaluation came to its decision, and what became of it."""
+    """Explain how an evaluation reached its decision, and the consequences."""
     steps = [
         *((call.line, call.column, _sample(call)) for call in run.samples),
         *((branch.line, branch.column, _branch(branch)) for branch in run.branches),
         *((clamp.line, clamp.column, _clamp(clamp)) for clamp in run.clamps),
     ]
-    told = Sentences(sentence for _, _, sentence in sorted(steps, key=lambda step: step[:2]))
-    if len(told) > MOST:
-        told[MOST:] = [f"… and {len(told) - MOST} more."]
+    sentences = Sentences(sentence for _, _, sentence in sorted(steps, key=lambda step: step[:2]))
+    if len(sentences) > MOST:
+        sentences[MOST:] = [f"… and {len(sentences) - MOST} more."]
     if run.error is not None:
-        told += _failure(run)
+        sentences += _failure(run)
     else:
-        told += _decision(run)
-        told += _consequence(run)
-    return told
+        sentences += _decision(run)
+        sentences += _consequence(run)
+    return sentences
 
 
 def _sample(call: SampleCall) -> str:
     span = f"between {_clock(call.start)} and {_clock(call.end)}"
     percent = show_number(float(round(call.percent, 1)))
+    share = (
+        f"Line {call.line}: {call.variable} has {call.received} of "
+        f"{_count(call.wanted, 'expected sample')} {span} ({percent} %)"
+    )
     if call.method == "GetSamplePercent":
-        return (
-            f"Line {call.line}: of the {_count(call.wanted, 'sample')} that {call.variable} "
-            f"should have {span} there {_are(call.received)}, which is {percent} %."
-        )
+        return f"{share}."
     short = call.required_percent is not None and call.percent < call.required_percent
     if short or not call.received:
         need = "at least one" if not short else f"{call.required_percent:g} %"
-        return (
-            f"Line {call.line}: {call.variable} has {_count(call.received, 'sample')} {span}, "
-            f"{percent} % of {call.wanted}, and the formula needs {need}."
-        )
+        return f"{share}, but the formula requires {need}."
     return (
-        f"Line {call.line}: it read {_count(call.received, 'sample')} of {call.variable} {span}"
-        + (f", of {call.wanted} that could be there." if call.received < call.wanted else ".")
+        f"Line {call.line}: the formula read {_count(call.received, 'sample')} of {call.variable} "
+        f"{span}" + (f", out of {call.wanted} expected." if call.received < call.wanted else ".")
     )
 
 
 def _branch(branch: Branch) -> str:
     truth = "true" if branch.value else "false"
     return (
-        f"Line {branch.line}: {_quoted(branch.condition)} is {truth}, so it took "
+        f"Line {branch.line}: {_quoted(branch.condition)} is {truth}, so the formula used "
         f"{_quoted(branch.chosen)}."
     )
 
@@ -91,12 +89,12 @@ def _clamp(clamp: Clamp) -> str:
     winners = [text for text, worth in clamp.arguments if worth == clamp.value]
     others = [_worth(text, worth) for text, worth in clamp.arguments if worth != clamp.value]
     if not others:
-        return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}; it bounds nothing."
+        return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: all arguments are equal."
     least = clamp.function == "min"
     if winners[0].strip() == value:
-        won = f"the bound {value} {'holds down' if least else 'lifts'}"
+        won = f"the limit {value} {'caps' if least else 'raises'}"
     else:
-        won = f"{_worth(winners[0], clamp.value)} is {'less' if least else 'more'} than"
+        won = f"{_worth(winners[0], clamp.value)} is {'less' if least else 'greater'} than"
     return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: {won} {' and '.join(others)}."
 
 
@@ -109,16 +107,16 @@ def _failure(run: AutoScaleRun) -> list[str]:
     error = run.error
     assert error is not None
     said = error.values.get("Message", error.message)
-    cure = f" The cure: {error.hint}." if error.hint else ""
+    hint = f" Hint: {error.hint}." if error.hint else ""
     return [
-        f"The evaluation failed with {error.code}: {said}.{cure}",
+        f"The evaluation failed with {error.code}: {said}.{hint}",
         f"A failed evaluation changes nothing: the pool keeps {_targets(run, before=True)}.",
     ]
 
 
 def _decision(run: AutoScaleRun) -> list[str]:
     set_by = {OLD_NAMES.get(s.target, s.target): s for s in run.statements if s.target}
-    told = []
+    sentences = []
     for name, target in (
         (DEDICATED, run.target_dedicated_nodes),
         (LOW_PRIORITY, run.target_low_priority_nodes),
@@ -126,29 +124,28 @@ def _decision(run: AutoScaleRun) -> list[str]:
         statement = set_by.get(name)
         if statement is None or not isinstance(statement.value, float):
             continue
-        cut = "" if statement.value == target else (
-            f" of {show_number(statement.value)}: the fraction is cut off"
-        )  # fmt: skip
-        told.append(f"Line {statement.line} set {name} to {target}{cut}.")
-    if not told:
-        told.append("No statement set a target, so the targets stay what they were.")
-    return told
+        exact = show_number(statement.value)
+        cut = "" if statement.value == target else f", rounded down to {target}"
+        sentences.append(f"Line {statement.line} set {name} to {exact}{cut}.")
+    if not sentences:
+        sentences.append("No statement set a target, so the targets stay the same.")
+    return sentences
 
 
 def _consequence(run: AutoScaleRun) -> list[str]:
     had, wants = _targets(run, before=True), _targets(run, before=False)
     match run.outcome:
         case "unchanged":
-            return [f"The pool had {had} as its target already: nothing changes."]
+            return [f"The target was already {had}: nothing changes."]
         case "resizing":
-            wish = f"It wants {wants} where the target is {had}, but the pool was still resizing"
-            return [f"{wish}: nothing changes now, and the next evaluation decides anew."]
+            wish = f"The formula asks for {wants} instead of {had}, but the pool is still resizing"
+            return [f"{wish}: nothing changes until the next evaluation."]
         case "resized":
-            return [f"The target was {had} and is now {wants}: a resize began.", *_leaving(run)]
+            return [f"The target changed from {had} to {wants}: a resize began.", *_leaving(run)]
         case "tried":
-            change = "the same" if had == wants else f"{wants} where the target is {had}"
-            return [f"It was only tried: it would want {change}."]
-    return [f"It wants {wants}."]
+            change = f"keep {had}" if had == wants else f"change {had} to {wants}"
+            return [f"This was only a trial: the formula would {change}."]
+    return [f"The formula asks for {wants}."]
 
 
 def _leaving(run: AutoScaleRun) -> list[str]:
@@ -159,9 +156,9 @@ def _leaving(run: AutoScaleRun) -> list[str]:
     if not any(gone):
         return []
     option = run.node_deallocation_option
-    leave = "leaves" if sum(gone) == 1 else "leave"
-    told = f"{_count(sum(gone), 'node')} {leave} with the option {option}: {_OPTIONS[option]}."
-    return [told, _RELEASES]
+    are = "is" if sum(gone) == 1 else "are"
+    removal = f"{_count(sum(gone), 'node')} {are} removed with the option {option}"
+    return [f"{removal}: {_OPTIONS[option]}.", _RELEASES]
 
 
 def _targets(run: AutoScaleRun, *, before: bool) -> str:
@@ -175,10 +172,6 @@ def _targets(run: AutoScaleRun, *, before: bool) -> str:
 
 def _count(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def _are(count: int) -> str:
-    return "is 1" if count == 1 else f"are {count}"
 
 
 def _quoted(text: str) -> str:

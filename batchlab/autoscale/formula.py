@@ -1,4 +1,4 @@
-"""`Formula`: a text that was read once and can be printed, examined and evaluated anywhere."""
+"""`Formula`: a text that is parsed once and can be printed, checked and evaluated anywhere."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Formula:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
-            raise invalid("formula", text, "a formula is a text", owner="Formula")
-        # Reading needs lark, and `import batchlab` should not.
+            raise invalid("formula", text, "must be a string", owner="Formula")
+        # Parsing needs lark, which `import batchlab` should not load.
         from batchlab.autoscale.parse import parse  # noqa: PLC0415
 
         self._text = text
@@ -61,7 +61,7 @@ class Formula:
 
     @property
     def text(self) -> str:
-        """The formula as it was given."""
+        """The formula as given."""
         return self._text
 
     @property
@@ -70,7 +70,7 @@ class Formula:
         return self._program
 
     def __str__(self) -> str:
-        """Write the formula with one statement a line, in canonical spelling."""
+        """Write the formula with one statement per line, in canonical spelling."""
         return print_program(self._program)
 
     def __repr__(self) -> str:
@@ -87,7 +87,7 @@ class Formula:
         return Formula, (self.text,)
 
     def lint(self) -> Findings:
-        """Say what will fail or is probably not meant, before anything is evaluated."""
+        """Find errors and likely mistakes without evaluating the formula."""
         return lint(self._program, self._source)
 
     def evaluate(
@@ -100,27 +100,27 @@ class Formula:
         current_low_priority: int = 0,
         seed: int | None = None,
     ) -> AutoScaleRun:
-        """Evaluate the formula; what it does wrong becomes the `error` of the result.
+        """Evaluate the formula; an evaluation error becomes the `error` of the result.
 
         Parameters
         ----------
         samples : mapping of str to samples, optional
-            By sampled variable: pairs of a datetime and a number, in any order, or a
-            `SampleHistory`. What is given is what the formula sees: leave the newest minute out
-            to see what Azure would.
+            For each sampled variable, pairs of a datetime and a number in any order, or a
+            `SampleHistory`. The formula sees all of them; omit the newest minute to see what
+            Azure would show.
         now : datetime, optional
-            The moment of the evaluation, in UTC if it has no time zone. By default that of the
-            newest sample; without samples it is needed only by a formula that looks at the clock.
+            The time of the evaluation, in UTC if it has no time zone. The default is the time of
+            the newest sample. Without samples, `now` is required if the formula calls ``time()``.
         seen_until : datetime, optional
-            Samples later than this are not seen; `now` if omitted. Azure shows a sample a minute
+            Ignore samples later than this; `now` if omitted. Azure shows a sample about a minute
             after it was taken.
         current_dedicated, current_low_priority : int, default 0
-            The present targets: the result where the formula sets none. They are also what
-            ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` read as where `samples`
-            says nothing about these.
+            The current targets. They are the result if the formula sets no target, and the values
+            of ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` if `samples` does not
+            contain these.
         seed : int, optional
-            Where ``rand()`` begins; by default it follows from `now`. The same arguments always
-            give the same result.
+            The seed of ``rand()``; derived from `now` by default. Equal arguments always give
+            equal results.
 
         Returns
         -------
@@ -129,8 +129,8 @@ class Formula:
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: an argument is not what it should be;
-            ``MissingRequiredProperty``: the formula looks at the clock and `now` is not given.
+            ``InvalidPropertyValue``: an argument is invalid;
+            ``MissingRequiredProperty``: the formula calls ``time()`` and `now` is missing.
         """
         given = _by_canonical_name(samples)
         current = Targets(
@@ -142,7 +142,7 @@ class Formula:
         if seed is None:
             seed = moment.ticks
         elif isinstance(seed, bool) or not isinstance(seed, int):
-            raise invalid("seed", seed, "a whole number", owner="evaluate")
+            raise invalid("seed", seed, "must be a whole number", owner="evaluate")
         seen = None if seen_until is None else _read_moment("seen_until", seen_until).moment()
         evaluation = Evaluation(self._source, histories, moment, current, seed, seen)
         return evaluation.run(self._program)
@@ -156,7 +156,7 @@ class Formula:
             if not newest and self._reads_clock():
                 raise InvalidRequest(
                     "MissingRequiredProperty",
-                    "evaluate.now is required, as the formula calls time(): give now=...",
+                    "evaluate.now is required because the formula calls time(): pass now=...",
                     {"PropertyName": "now"},
                 )
             now = max(newest, default=_NO_MOMENT)
@@ -164,7 +164,7 @@ class Formula:
 
     @property
     def sampled(self) -> frozenset[str]:
-        """The sampled variables that it names, in canonical spelling."""
+        """The sampled variables that the formula uses, in canonical spelling."""
         names = (
             SAMPLED_NAMES.get(node.name)
             for statement in self._program.statements
@@ -183,7 +183,7 @@ class Formula:
 
 def _read_moment(name: str, value: Any) -> Timestamp:
     if not isinstance(value, datetime):
-        raise invalid(name, value, "give a datetime, such as "
+        raise invalid(name, value, "must be a datetime, such as "
                       "datetime(2024, 5, 6, 9, 0, tzinfo=UTC)", owner="evaluate")  # fmt: skip
     try:
         return as_timestamp(in_utc(value))
@@ -198,7 +198,7 @@ def _by_canonical_name(samples: Any) -> dict[str, Any]:
     if samples is None:
         return {}
     if not isinstance(samples, Mapping):
-        raise invalid("samples", samples, "give a mapping: "
+        raise invalid("samples", samples, "must be a mapping, such as "
                       '{"$PendingTasks": [(moment, 4.0), ...]}', owner="evaluate")  # fmt: skip
     given: dict[str, Any] = {}
     for name, history in samples.items():
@@ -215,11 +215,11 @@ def _unknown_name(name: Any) -> str:
     hint = ""
     if isinstance(name, str) and not is_service(canonical(name)):
         hint = nearest(name)
-    return hint or f"there is no such sampled variable; there are {', '.join(SAMPLED)}"
+    return hint or f"unknown sampled variable; valid names: {', '.join(SAMPLED)}"
 
 
 def _histories(given: dict[str, Any]) -> _Histories:
-    """Give histories on demand: reading what a formula does not look at would be wasted."""
+    """Build histories on demand: a formula rarely reads all of them."""
 
     def history_of(name: str) -> SampleHistory | None:
         history = given.get(name)
@@ -233,5 +233,5 @@ def _histories(given: dict[str, Any]) -> _Histories:
 
 def _count(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
-        raise invalid(name, value, "give a whole number of nodes, 0 or more", owner="evaluate")
+        raise invalid(name, value, "must be a whole number, 0 or more", owner="evaluate")
     return value

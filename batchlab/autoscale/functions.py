@@ -1,13 +1,13 @@
-"""The function table: name, what each accepts, what it gives.
+"""The function table: the name, arguments and result of each function.
 
-An entry of `FUNCTIONS` says its overloads by argument types. Functions over a *doubleVecList*
-(`SPREAD`) take doubles and vectors in any number and order and see one flat list: with v holding
-1, 2 and 3, ``avg(v, 7)`` is the mean of four numbers.
+An entry of `FUNCTIONS` lists its overloads by argument types. Functions over a *doubleVecList*
+(those with a `spread`) take any number of doubles and vectors in any order and see one flat list:
+if v holds 1, 2 and 3, ``avg(v, 7)`` is the mean of four numbers.
 
-Where Azure is silent: ``percentile`` is by nearest rank, so that it is always an element of the
-vector (the documents call it "the percentile element"); ``round`` sends halves away from zero;
-``std`` of one number and logarithms of zero or less are errors; an index or a count is cut to
-a whole number as targets are; ``rand`` is a generator seeded by the caller.
+Where Azure's documentation says nothing: ``percentile`` uses the nearest rank, so the result is
+always an element of the vector (Azure calls it "the percentile element"); ``round`` rounds halves
+away from zero; ``std`` of one number and logarithms of zero or less are errors; an index or a
+count is truncated to a whole number, as targets are; ``rand`` uses a seed from the caller.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Vector = tuple[float, ...]
 
 
 class World(Protocol):
-    """What a function may know besides its arguments."""
+    """The context of a function call, besides its arguments."""
 
     now: Timestamp
 
     def random(self) -> float:
-        """Give the next number of the sequence, at least 0 and below 1."""
+        """Return the next number of the sequence, at least 0 and below 1."""
 
 
 class Dice:
-    """The numbers of rand(): splitmix64, so that a seed gives the same ones everywhere."""
+    """The generator of rand(): splitmix64, so equal seeds give equal numbers on every platform."""
 
     __slots__ = ("_state",)
     _MASK = 2**64 - 1
@@ -46,7 +46,7 @@ class Dice:
         self._state = seed & self._MASK
 
     def random(self) -> float:
-        """Give the next number, at least 0 and below 1."""
+        """Return the next number, at least 0 and below 1."""
         mask = self._MASK
         self._state = mixed = (self._state + 0x9E3779B97F4A7C15) & mask
         mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & mask
@@ -58,7 +58,7 @@ Overloads = dict[tuple[type, ...], tuple[Callable[..., Value], type]]
 
 
 class Function(msgspec.Struct, frozen=True):
-    """One function: how it is written, its overloads, or what it does to a flat list."""
+    """One function: its usage, and either its overloads or its operation on a flat list."""
 
     name: str
     usage: str
@@ -89,8 +89,8 @@ def _percentile(_: World, values: Vector, percent: float) -> float:
 def _val(_: World, values: Vector, index: float) -> float:
     whole = math.trunc(index)
     if not 0 <= whole < len(values):
-        raise Refused(f"there is no value {whole} in a doubleVec of {len(values)}",
-                      "values are counted from 0")  # fmt: skip
+        raise Refused(f"there is no value {whole} in a doubleVec of length {len(values)}",
+                      "indexes start at 0")  # fmt: skip
     return values[whole]
 
 
@@ -102,14 +102,14 @@ def _half_away_from_zero(value: float) -> float:
 def _logarithm(name: str, compute: Callable[[float], float]) -> Callable[[float], float]:
     def of(value: float) -> float:
         if value <= 0:
-            raise Refused(f"{name} needs a value above 0", f"guard it: {name}(max(1, x))")
+            raise Refused(f"{name} needs a value above 0", f"limit it: {name}(max(1, x))")
         return compute(value)
 
     return of
 
 
 def _each(name: str, compute: Callable[[float], float]) -> Function:
-    """Make a function that works on a double, and on each value of a doubleVec."""
+    """Make a function that works on a double or on each value of a doubleVec."""
 
     def number(_: World, value: float) -> float:
         return compute(value)
@@ -161,7 +161,7 @@ FUNCTIONS = {function.name: function for function in _TABLE}
 
 
 def resolve(function: Function, types: list[type]) -> type:
-    """Give the type of a call from the types of its arguments; raises `Refused`."""
+    """Return the type of a call from the types of its arguments; raises `Refused`."""
     if function.spread is not None:
         wrong = [TYPE_NAMES[t] for t in types if t not in (float, tuple)]
         if types and not wrong:
@@ -176,12 +176,12 @@ def resolve(function: Function, types: list[type]) -> type:
 
 def _mismatch(function: Function, types: list[type]) -> str:
     given = ", ".join(TYPE_NAMES[t] for t in types[:8]) + (", ..." if len(types) > 8 else "")
-    return f"{function.name}({given}) does not exist: write {function.usage}"
+    return f"{function.name}({given}) is not supported: write {function.usage}"
 
 
 def _cure(function: Function, types: list[type]) -> str:
     if float in types and any(tuple in wanted for wanted in function.overloads):
-        return "a doubleVec comes from GetSample; numbers do not become one by being listed"
+        return "GetSample returns a doubleVec; a list of numbers is not one"
     return ""
 
 
@@ -191,7 +191,7 @@ def call(function: Function, arguments: list[Value], world: World) -> Value:
     Raises
     ------
     Refused
-        No overload takes these arguments, or it has no answer for them.
+        No overload takes these arguments, or the result is not defined for them.
     """
     if function.spread is None:
         entry = function.overloads.get(tuple([type(value) for value in arguments]))
@@ -213,7 +213,7 @@ def _reduced(compute: Callable[[Vector], float], flat: Vector) -> float:
 
 
 def _flat(arguments: list[Any]) -> Vector | None:
-    """Make one list of doubles and doubleVecs; None when there is anything else."""
+    """Join doubles and doubleVecs into one list; None if there is anything else."""
     first = arguments[0]
     if len(arguments) == 1 and type(first) is tuple:
         return first

@@ -1,9 +1,9 @@
-"""What can be said about a formula before it runs.
+"""Checks of a formula before it runs.
 
-Types are followed through the statements by the same tables that evaluate, so that whatever is
-bound to be refused is an *error* here, in the same words; an unknown type (after a first error,
-or a choice between two types) silences what depends on it. *Warnings* are about formulas that
-run and probably do not do what was meant.
+Types are followed through the statements with the same tables as in an evaluation, so whatever is
+certain to fail is an *error* here, with the same message. An unknown type (after a first error, or
+a choice between two types) suppresses errors that depend on it. *Warnings* are about formulas that
+run but probably do not do what was meant.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ MAX_FINDINGS = 50
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something to say about a formula.
+    """An error or a warning about a formula.
 
     Attributes
     ----------
     severity : str
-        ``error``: evaluating it fails, if it gets there. ``warning``: it runs, and probably does
-        not do what was meant.
+        ``error``: an evaluation that reaches this place fails. ``warning``: the formula runs, but
+        probably does not do what was meant.
     line, column : int
-        The place, counted from 1.
+        The position, counted from 1.
     message, hint : str
-        What is wrong and what would be right.
+        What is wrong and how to fix it.
     excerpt : str
-        The line with a mark under the place.
+        The line of the formula with the position marked below it.
     """
 
     severity: Literal["error", "warning"]
@@ -80,16 +80,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Findings(tuple[Finding, ...], Displayed):
-    """What there is to say about a formula, to be read one below the other."""
+    """The findings about a formula, printed one below the other."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "\n".join(map(str, self)) or "nothing to say against it"
+        return "\n".join(map(str, self)) or "No errors or warnings."
 
 
 def lint(program: Program, source: Source) -> Findings:
-    """Examine a formula; at most 50 findings, in the order of the text."""
+    """Check a formula; return at most 50 findings, in the order of the text."""
     found: list[tuple[str, Place, str, str]] = []
     for place, refused in _errors(program):
         found.append(("error", place, refused.message, refused.hint))
@@ -121,14 +121,14 @@ def _errors(program: Program) -> Errors:
             types[target] = kind
             continue
         try:
-            # Which name may be set is known even where the type of the value is not.
+            # Whether the name may be set is known even if the type of the value is not.
             check_assignment(target, kind or (Word if target == DEALLOCATION else float))
         except Refused as refused:
             yield statement.target_place, refused
 
 
 class _Check:
-    """Finds the type of an expression, None where it cannot be known, noting what is refused."""
+    """Infers the type of an expression, None if it is unknown, and collects errors."""
 
     def __init__(self, types: dict[str, type | None]) -> None:
         self.found: list[tuple[Place, Refused]] = []
@@ -156,7 +156,7 @@ class _Check:
             return Word
         if name in SAMPLED_NAMES or name in SETTABLE:
             return float
-        if len(self.found) < MAX_FINDINGS:  # looking for the nearest name is slow
+        if len(self.found) < MAX_FINDINGS:  # finding the nearest name is slow
             self._note(node.place, undefined(name, self._types))
         return None
 
@@ -173,9 +173,9 @@ class _Check:
     def _chain(self, node: syntax.Chain) -> type | None:
         left = self.type_of(node.first)
         if node.rest[0][0] in ("&&", "||"):
-            self._condition(left, f"what {node.rest[0][0]} joins", node.first.place)
+            self._condition(left, f"an operand of {node.rest[0][0]}", node.first.place)
             for symbol, operand in node.rest:
-                self._condition(self.type_of(operand), f"what {symbol} joins", operand.place)
+                self._condition(self.type_of(operand), f"an operand of {symbol}", operand.place)
             return float
         for index, (symbol, operand) in enumerate(node.rest):
             right = self.type_of(operand)

@@ -1,8 +1,7 @@
-"""Mistakes that are made often when writing formulas, and the words that help.
+"""Hints for common mistakes in formulas.
 
-Only the text around the place of a syntax error is looked at: what other languages would have
-allowed there (``and``, ``&``, ``=`` for ``==``, ``if``, ``[1, 2]``), and a semicolon left out at
-the end of the line before.
+Only the text around a syntax error is examined, for syntax from other languages (``and``, ``&``,
+``=`` for ``==``, ``if``, ``[1, 2]``) and for a missing semicolon at the end of the previous line.
 """
 
 from __future__ import annotations
@@ -33,33 +32,33 @@ _WORDS = {
 _CHARACTERS = {
     "&": "write && for and",
     "|": "write || for or",
-    "'": 'strings stand in double quotes: "text"',
-    "\u201c": 'typographic quotes: write "text" with plain ones',
-    "\u201d": 'typographic quotes: write "text" with plain ones',
-    "\u00a0": "this is a non-breaking space, often copied from a web page: type a plain one",
+    "'": 'put strings in double quotes: "text"',
+    "\u201c": 'these are typographic quotes: use straight ones, as in "text"',
+    "\u201d": 'these are typographic quotes: use straight ones, as in "text"',
+    "\u00a0": "this is a non-breaking space, often copied from a web page: type a plain space",
     "\u2212": "this is a typographic minus: type a plain -",
     "\u2013": "this is a dash: type a plain -",
-    "#": "comments begin with //",
+    "#": "comments start with //",
     "%": "there is no remainder operator: write a - b * floor(a / b)",
     "^": "there is no power operator: multiply",
-    "[": "a list of numbers cannot be written; a doubleVec comes from GetSample",
+    "[": "there are no list literals: GetSample returns a doubleVec",
     "{": "there are no blocks: write x = condition ? then : otherwise",
     "}": "there are no blocks: write x = condition ? then : otherwise",
-    ".": "write the digit before the point: 0.5",
-    "$": "a name follows the $: letters, digits and _",
-    '"': "the string is not closed on its line",
+    ".": "write a digit before the decimal point: 0.5",
+    "$": "write a name after the $: letters, digits and _",
+    '"': "close the string on the same line",
 }
 _COMPOUND = re.compile(r"[-+*/]$")
 
 
 def quoted(text: str) -> str:
-    """Show a piece of the text in quotes, shortened."""
+    """Put a piece of the text in quotes, shortened if necessary."""
     shown = text if len(text) <= 40 else text[:37] + "..."
     return f"'{shown}'" if shown.isprintable() and "'" not in shown else ascii(shown)
 
 
 def describe(terminals: Iterable[str]) -> list[str]:
-    """Say in words what may stand at a place, the most telling first."""
+    """Name the tokens that are allowed at a position, the most helpful first."""
     left = set(terminals)
     said = [_WRITTEN[name] for name in ("RPAR", "SEMICOLON", "COLON", "COMMA") if name in left]
     if left >= _VALUE:
@@ -73,14 +72,14 @@ def describe(terminals: Iterable[str]) -> list[str]:
 
 
 def hint_for(text: str, start: int, found: str) -> str:
-    """Guess what was meant at a place the grammar refuses; empty when nothing comes to mind."""
+    """Guess what was meant at the position of a syntax error; empty if there is no guess."""
     before, after = text[:start].rstrip(), text[start:]
     previous = re.search(r"[A-Za-z_]\w*$", before[-32:])
     number = re.search(r"[0-9]$", before)
     if number and re.match(r"[eE][0-9]", after) and before == text[:start]:
-        return "numbers have no exponent: write 1000 for 1e3"
+        return "numbers cannot have an exponent: write 1000 for 1e3"
     if after.startswith("/*"):
-        return "comments begin with // and end with the line"
+        return "comments start with // and end at the end of the line"
     opening = re.match(r"\s*([A-Za-z]+)", before.rsplit(";", 1)[-1])
     for said in (found, previous and previous[0], opening and opening[1]):
         if said and said.lower() in _WORDS:
@@ -99,7 +98,7 @@ def _about_equals(before: str, after: str) -> str:
         return "compare with ==, assign with ="
     statement = before.rsplit(";", 1)[-1]
     if "\n" in statement and "=" in statement.rsplit("\n", 1)[0]:
-        return "a semicolon is missing at the end of the line before"
+        return "a semicolon is missing at the end of the previous line"
     return "compare with ==; a single = assigns"
 
 

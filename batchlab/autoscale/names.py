@@ -1,8 +1,8 @@
-"""The names that the service gives: variables, constants, words, and how they are spelt.
+"""The names of the service: variables, constants and words, and their spelling.
 
-Azure's own documents spell service names in more than one way (``$targetDedicatedNodes``), so
-they are known without regard to case and printed in one canonical form. The names a user gives
-to variables keep their case: ``$hours`` and ``$Hours`` are two variables.
+Azure's own documentation spells service names in more than one way (``$targetDedicatedNodes``), so
+they are not case-sensitive and are printed in one canonical form. The names of user variables
+are case-sensitive: ``$hours`` and ``$Hours`` are two variables.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ OLD_NAMES = {
     "$TargetLowPriority": LOW_PRIORITY,
     "$CurrentDedicated": "$CurrentDedicatedNodes",
 }
-"""Names of API versions before 2017, still understood."""
+"""Names from API versions before 2017, still accepted."""
 
 SETTABLE = (DEDICATED, LOW_PRIORITY, "$TargetDedicated", "$TargetLowPriority", DEALLOCATION)
 """The service variables that a formula may set."""
 
 SAMPLED = {
-    "$CPUPercent": "mean CPU use of the nodes, in percent",
+    "$CPUPercent": "average CPU usage of the nodes, in percent",
     "$ActiveTasks": "tasks that are ready to run but not running",
     "$RunningTasks": "tasks that are running",
     "$PendingTasks": "active and running tasks together",
-    "$SucceededTasks": "tasks that finished well",
+    "$SucceededTasks": "tasks that succeeded",
     "$FailedTasks": "tasks that failed",
-    "$TaskSlotsPerNode": "task slots of one node",
-    "$CurrentDedicatedNodes": "dedicated nodes now",
-    "$CurrentLowPriorityNodes": "low-priority nodes now, preempted ones included",
+    "$TaskSlotsPerNode": "task slots per node",
+    "$CurrentDedicatedNodes": "current dedicated nodes",
+    "$CurrentLowPriorityNodes": "current low-priority nodes, including preempted ones",
     "$PreemptedNodeCount": "low-priority nodes that are preempted",
     "$UsableNodeCount": "nodes that can run tasks",
-    "$SampleNodeCount": "nodes that gave samples",
-    "$WallClockSeconds": "seconds of wall clock",
-    "$MemoryBytes": "memory in use, in MB",
-    "$DiskBytes": "disk in use, in GB",
+    "$SampleNodeCount": "nodes that provided samples",
+    "$WallClockSeconds": "wall-clock seconds",
+    "$MemoryBytes": "memory used, in MB",
+    "$DiskBytes": "disk space used, in GB",
     "$DiskReadBytes": "bytes read from disk",
     "$DiskWriteBytes": "bytes written to disk",
     "$DiskReadOps": "disk reads",
@@ -62,13 +62,13 @@ SAMPLED = {
     "$NetworkInBytes": "bytes received",
     "$NetworkOutBytes": "bytes sent",
 }
-"""The service variables that are sampled, and what they count. A formula cannot set them."""
+"""The sampled service variables and what they measure. A formula cannot set them."""
 
 WITHDRAWN = frozenset(
     {"$SampleNodeCount", "$WallClockSeconds", "$MemoryBytes", "$DiskBytes", "$DiskReadBytes",
      "$DiskWriteBytes", "$DiskReadOps", "$DiskWriteOps", "$NetworkInBytes", "$NetworkOutBytes"}
 )  # fmt: skip
-"""Variables that Azure withdrew on 31 March 2024; they work here."""
+"""Variables that Azure retired on 31 March 2024; they still work here."""
 
 _CANONICAL = {
     name.lower(): name
@@ -79,21 +79,21 @@ _SERVICE = frozenset(_CANONICAL.values())
 
 
 def canonical(name: str) -> str:
-    """Spell a service name as the service does; leave the name of a user variable alone."""
+    """Spell a service name as the service does; leave other names unchanged."""
     return _CANONICAL.get(name.lower(), name)
 
 
 def is_service(name: str) -> bool:
-    """Whether a name, in canonical spelling, is the service's own."""
+    """Whether a name, in canonical spelling, belongs to the service."""
     return name in _SERVICE
 
 
 def nearest(name: str, others: Iterable[str] = ()) -> str:
-    """Say which known name was probably meant, as a hint; empty when none is near.
+    """Suggest the known name that was probably meant, as a hint; empty if none is close.
 
-    `others` are names to be thought of besides the service's.
+    `others` are names to consider besides those of the service.
     """
-    if len(name) > 64:  # a comparison costs the square of the length
+    if len(name) > 64:  # the cost of a comparison grows with the square of the length
         return ""
     known = {**_CANONICAL, **{other.lower(): other for other in others}}
     for spelling in (name.lower(), "$" + name.lower(), name.lower().lstrip("$")):

@@ -1,12 +1,12 @@
-"""The operator table: which two types an operator joins, and what comes out.
+"""The operator table: the operand types and the result type of each operator.
 
-`BINARY` and `UNARY` are the whole law. A pair that is not in them is an evaluation error, even
-where a meaning suggests itself (``timestamp - timeinterval``): Azure documents what it accepts,
-and a formula that works here has to work there. ``&&``, ``||`` and ``?:`` take doubles and
-evaluate only what they need, so that ``x != 0 && 1 / x > 2`` is safe; they are `choose`'s.
+`BINARY` and `UNARY` are complete. Any other pair of types is an evaluation error, even if its
+meaning seems obvious (``timestamp - timeinterval``): Azure documents what it accepts, and a
+formula that works here must work there. ``&&``, ``||`` and ``?:`` take doubles and evaluate only
+the operands they need, so ``x != 0 && 1 / x > 2`` is safe; `evaluate` handles them.
 
-No operation makes an infinity or a "not a number": division by zero and overflow are errors.
-That is our choice, as Azure does not say what happens.
+No operation returns infinity or "not a number": division by zero and overflow are errors. This is
+our choice; Azure does not document it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def finite(value: float) -> float:
 
 def _finite_vector(values: Iterable[float]) -> Vector:
     vector = tuple(values)
-    # The sum is not finite where a value is not; where it only overflows, look closer.
+    # If a value is not finite, neither is the sum; but a sum may also just overflow.
     if not isfinite(sum(vector)) and not all(map(isfinite, vector)):
         raise Refused("a value of the resulting doubleVec is too large for a double")
     return vector
@@ -75,7 +75,7 @@ def _vectors(compute: Callable[[float, float], float]) -> Callable[[Vector, Vect
         if len(left) != len(right):
             raise Refused(
                 f"the two vectors have {len(left)} and {len(right)} values",
-                "vectors are combined value by value and must be of the same length; "
+                "vectors are combined value by value and must have the same length; "
                 "reduce them first, as in avg(v)",
             )
         return _finite_vector(map(compute, left, right))
@@ -140,7 +140,7 @@ def binary(symbol: str, left: Value, right: Value) -> Value:
     Raises
     ------
     Refused
-        The table does not join the two types, or the result would not be finite.
+        The table has no entry for the two types, or the result would not be finite.
     """
     entry = BINARY.get((symbol, type(left), type(right)))
     if entry is None:
@@ -154,7 +154,7 @@ def binary(symbol: str, left: Value, right: Value) -> Value:
 
 
 def unary(symbol: str, operand: Value) -> Value:
-    """Apply ``-`` or ``!``; raises `Refused` for a type that the table does not have."""
+    """Apply ``-`` or ``!``; raises `Refused` for a type that is not in the table."""
     entry = UNARY.get((symbol, type(operand)))
     if entry is None:
         raise explain_unary(symbol, type(operand))
@@ -162,16 +162,16 @@ def unary(symbol: str, operand: Value) -> Value:
 
 
 def truth(value: Value, what: str) -> bool:
-    """Read a condition: a double, true unless it is zero. `what` names it in the error."""
+    """Evaluate a condition: a double, true unless it is zero. `what` names it in the error."""
     if type(value) is not float:
         raise explain_truth(type(value), what)
     return value != 0
 
 
 def explain_binary(symbol: str, left: type, right: type) -> Refused:
-    """Say why an operator does not join two types, and how to write what was meant."""
+    """Build the error for an operator with two wrong types, and suggest an alternative."""
     return Refused(
-        f"operator {symbol} does not join {TYPE_NAMES[left]} and {TYPE_NAMES[right]}",
+        f"operator {symbol} does not apply to {TYPE_NAMES[left]} and {TYPE_NAMES[right]}",
         _CURES.get((symbol, left, right)) or _generic_cure(symbol, left, right),
     )
 
@@ -180,18 +180,19 @@ def _generic_cure(symbol: str, left: type, right: type) -> str:
     if symbol in _COMPARISON and tuple in (left, right):
         return "reduce the vector first, as in avg(v) or max(v)"
     if symbol in _COMPARISON:
-        return "both sides of a comparison must be of one type"
+        return "both sides of a comparison must have the same type"
     partners = [TYPE_NAMES[pair[2]] for pair in BINARY if pair[:2] == (symbol, left)]
-    return f"after a {TYPE_NAMES[left]} it takes {' or '.join(partners)}" if partners else ""
+    kinds = " or ".join(partners)
+    return f"after a {TYPE_NAMES[left]}, {symbol} takes a {kinds}" if partners else ""
 
 
 def explain_unary(symbol: str, operand: type) -> Refused:
-    """Say why an operator does not apply to a type."""
+    """Build the error for an operator that does not apply to a type."""
     hint = "multiply instead: v * (-1)" if (symbol, operand) == ("-", tuple) else ""
     return Refused(f"operator {symbol} does not apply to a {TYPE_NAMES[operand]}", hint)
 
 
 def explain_truth(kind: type, what: str) -> Refused:
-    """Say why a type is no condition."""
+    """Build the error for a type that cannot be a condition."""
     hint = "reduce a vector first, as in max(v) > 0" if kind is tuple else ""
     return Refused(f"{what} must be a double, not a {TYPE_NAMES[kind]}", hint)

@@ -1,8 +1,8 @@
-"""Text to tree: lark reads it, the builder makes nodes, and a mistake is told where it stands.
+"""Text to tree: lark parses it, the builder makes the nodes, and errors get their position.
 
-Nothing here recurses over the text: lark's LALR parser keeps a stack of its own and calls the
-builder from the inside out, and each node knows how deep it is. Whatever is nested deeper than
-`MAX_DEPTH` is refused, so that walking a tree later is safe.
+Nothing here recurses over the text: lark's LALR parser has its own stack and calls the builder
+from the inside out, and each node knows its depth. Anything nested deeper than `MAX_DEPTH` is
+refused, so it is safe to walk the tree later.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_STATEMENTS", "parse"]
 MAX_CHARACTERS = 8192
 MAX_STATEMENTS = 100
 MAX_DEPTH = 100
-"""How deep brackets, calls, signs and choices may be nested, our choice."""
+"""How deeply parentheses, calls, signs and choices may be nested; our choice."""
 
 
 class _NotBuilt(Exception):
-    """The grammar accepts it, the builder does not."""
+    """The grammar accepts the text, but the builder does not."""
 
     def __init__(self, place: Place, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -44,8 +44,8 @@ class _NotBuilt(Exception):
 class _Builder:
     """Callbacks for lark: children in, node out.
 
-    What stands for an expression among the children may be not built yet: a token that is a name
-    or a literal, or the list of operands and operators of a `row`. `_built` makes a node of it.
+    A child that stands for an expression may not be built yet: it may be the token of a name or a
+    literal, or the list of operands and operators of a `row`. `_built` makes it a node.
     """
 
     def start(self, children: list[Any]) -> Program:
@@ -117,14 +117,14 @@ class _Builder:
         opening, inner, closing = children
         inner = _built(inner)
         place = Place(opening.start_pos, closing.end_pos, inner.place.at)
-        # The brackets themselves leave no node; they widen the inner one and count as a level.
+        # Parentheses have no node; they widen the inner one and count as a level.
         object.__setattr__(inner, "place", place)
         object.__setattr__(inner, "depth", _depth(place, inner))
         return inner  # type: ignore[no-any-return]
 
 
 def _built(child: Any) -> Any:
-    """Make a node of what is not one yet."""
+    """Build a node, unless it is built already."""
     kind = type(child)
     if kind is Token:
         return _leaf(child)
@@ -143,7 +143,7 @@ def _leaf(token: Token) -> Expression:
 
 
 def _grouped(row: list[Any]) -> Expression:
-    """Join a flat row, its tightest operators first; at most as deep as there are levels."""
+    """Group a flat row, tightest operators first; at most as deep as there are levels."""
     operands = [_built(operand) for operand in row[::2]]
     symbols: list[Token] = row[1::2]
     levels = [LEVEL_OF[symbol.text] for symbol in symbols]
@@ -179,7 +179,7 @@ def _depth(place: Place, *children: Any) -> int:
     depth = 1 + max([child.depth for child in children], default=0)
     if depth > MAX_DEPTH:
         raise _NotBuilt(place, f"nested more than {MAX_DEPTH} levels deep",
-                        "give parts of it names of their own: a = ...; b = a + ...")  # fmt: skip
+                        "assign parts of it to variables: a = ...; b = a + ...")  # fmt: skip
     return depth
 
 
@@ -201,23 +201,23 @@ def _parser() -> Callable[[str], Program]:
 
 
 def parse(source: Source) -> Program:
-    """Read a formula.
+    """Parse a formula.
 
     Raises
     ------
     FormulaError
         ``AutoScalingFormulaTooLong``: more than 8192 characters or 100 statements;
-        ``AutoScalingFormulaSyntaxError``: not a formula, or nested too deep.
+        ``AutoScalingFormulaSyntaxError``: not a formula, or nested too deeply.
     """
     text = source.text
     if len(text) > MAX_CHARACTERS:
         raise _too_long(
-            source, MAX_CHARACTERS, f"a formula has at most {MAX_CHARACTERS} characters, "
+            source, MAX_CHARACTERS, f"a formula has at most {MAX_CHARACTERS} characters; "
             f"this one has {len(text)}",
         )  # fmt: skip
     program = _read(source)
     if isinstance(program, FormulaError):
-        raise program  # out here, so that it does not drag the parser's own error along
+        raise program  # raised here, so that the parser's own error is not its context
     _check(source, program)
     return program
 
@@ -237,7 +237,7 @@ def _check(source: Source, program: Program) -> None:
     if len(program.statements) > MAX_STATEMENTS:
         raise _too_long(
             source, program.statements[MAX_STATEMENTS].place.start,
-            f"a formula has at most {MAX_STATEMENTS} statements, "
+            f"a formula has at most {MAX_STATEMENTS} statements; "
             f"this one has {len(program.statements)}",
         )  # fmt: skip
 
@@ -265,7 +265,7 @@ def _unexpected_character(source: Source, error: UnexpectedCharacters) -> Formul
 def _unexpected(
     source: Source, error: UnexpectedInput, start: int, end: int, message: str
 ) -> FormulaError:
-    # What the parser could go on with; the sets that the errors carry themselves are wider.
+    # What the parser accepts here; the sets in the errors themselves are wider.
     accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
     return formula_error(
         source,

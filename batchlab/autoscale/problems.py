@@ -1,7 +1,7 @@
-"""What is wrong with a formula, and where: the error, its place and the line with a mark under it.
+"""Syntax errors of a formula: the message, the position and the line with a mark under it.
 
-The words in front are Azure's (``Line 15, Col 44: ...``); the mark, what was expected and the
-hint are ours and follow on lines of their own.
+The beginning of a message is Azure's (``Line 15, Col 44: ...``). The mark, the expected tokens and
+the hint are ours and follow on separate lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FormulaError(InvalidRequest):
     """The text is not a formula (HTTP 400).
 
     ``code`` is ``AutoScalingFormulaSyntaxError`` or ``AutoScalingFormulaTooLong``. The details
-    stand in `values` too, so that they survive a journey as plain data.
+    are also in `values`, so they are kept when the error is sent as plain data.
     """
 
     @property
@@ -37,33 +37,33 @@ class FormulaError(InvalidRequest):
 
     @property
     def excerpt(self) -> str:
-        """The line of the formula with a mark under the place."""
+        """The line of the formula with the position marked below it."""
         return self.values.get("Excerpt", "")
 
     @property
     def expected(self) -> tuple[str, ...]:
-        """What could have stood there."""
+        """The tokens that would be valid there."""
         return tuple(filter(None, self.values.get("Expected", "").split("\n")))
 
     @property
     def hint(self) -> str:
-        """The cure, where the mistake is a known one."""
+        """How to fix it, if the mistake is a known one."""
         return self.values.get("Hint", "")
 
 
 class Source:
-    """The text of a formula, able to say where an offset is."""
+    """The text of a formula, with the line and column of each offset."""
 
-    __slots__ = ("_points", "_starts", "_told", "text")
+    __slots__ = ("_points", "_starts", "_statements", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._told: dict[Place, tuple[str, int]] = {}
+        self._statements: dict[Place, tuple[str, int]] = {}
         self._points: dict[int, tuple[int, int]] = {}
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
-        """Count lines and columns from 1, as Azure does."""
+        """Return the line and column of an offset, counted from 1 as in Azure."""
         point = self._points.get(offset)
         if point is None:
             line = bisect_right(self._starts, offset)
@@ -71,24 +71,24 @@ class Source:
         return point
 
     def piece(self, place: Place) -> str:
-        """What the formula says at a place."""
+        """Return the text of the formula at a place."""
         return self.text[place.start : place.end]
 
-    def told(self, place: Place) -> tuple[str, int]:
-        """What a statement says and the line where it begins, found once for all evaluations."""
-        told = self._told.get(place)
-        if told is None:
+    def text_and_line(self, place: Place) -> tuple[str, int]:
+        """Return the text and the first line of a statement, cached for all evaluations."""
+        found = self._statements.get(place)
+        if found is None:
             line, _ = self.line_and_column(place.start)
-            told = self._told[place] = self.piece(place), line
-        return told
+            found = self._statements[place] = self.piece(place), line
+        return found
 
     def said(self, place: Place, message: str) -> str:
-        """Put the place before a message, in Azure's form."""
+        """Put the position in front of a message, as Azure does."""
         line, column = self.line_and_column(place.at)
         return f"Line {line}, Col {column}: {message}"
 
     def excerpt(self, place: Place) -> str:
-        """Show the line of a place, ``~`` under what it covers and ``^`` under the point."""
+        """Show the line of a place, with ``~`` under its extent and ``^`` under its point."""
         begin = self.text.rfind("\n", 0, place.at) + 1
         finish = self.text.find("\n", place.at)
         finish = len(self.text) if finish < 0 else finish
@@ -113,7 +113,7 @@ def formula_error(
     hint: str = "",
     code: str = "AutoScalingFormulaSyntaxError",
 ) -> FormulaError:
-    """Build the refusal of a text, with its place."""
+    """Build the error for an invalid formula, with its position."""
     said, excerpt = source.said(place, message), source.excerpt(place)
     line, column = source.line_and_column(place.at)
     choices = tuple(expected)

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: the result string, every value, and how they came about."""
+"""The results of an evaluation: the result string, every value, and how each was computed."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ __all__ = [
 
 PythonValue = float | tuple[float, ...] | str | datetime | timedelta
 Outcome = Literal["", "tried", "resized", "unchanged", "resizing", "failed"]
-"""What became of a decision: nobody followed it, it was a trial, it started a resize, it was what
-the pool had, the pool was still resizing, it could not be made."""
+"""The outcome of a decision: not applied, a trial, a resize started, the targets were already the
+same, the pool was still resizing, the evaluation failed."""
 
 
 class SampleCall(msgspec.Struct, frozen=True, gc=False):
-    """One look at samples.
+    """One call that reads samples.
 
     Attributes
     ----------
     variable, method : str
         Such as ``$PendingTasks`` and ``GetSample``.
     start, end : datetime
-        The window; for ``GetSample(n)`` the moments of the oldest and newest sample given.
+        The window; for ``GetSample(n)``, the times of the oldest and newest sample returned.
     wanted, received : int
-        How many samples the window should hold, and how many it holds.
+        Number of samples expected in the window, and number found.
     percent : float
-        The share received, 0 to 100.
+        The percentage received, 0 to 100.
     required_percent : float or None
-        The share that the formula insisted on.
+        The percentage that the formula required.
     line, column : int
-        Where it stands.
+        The position in the formula.
     """
 
     variable: str
@@ -64,7 +64,7 @@ class SampleCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class Branch(msgspec.Struct, frozen=True, gc=False):
-    """One decision of ``?:``: the condition as written, its value, and what was chosen."""
+    """One decision of ``?:``: the condition as written, its value, and the chosen expression."""
 
     condition: str
     value: float
@@ -74,9 +74,9 @@ class Branch(msgspec.Struct, frozen=True, gc=False):
 
 
 class Clamp(msgspec.Struct, frozen=True, gc=False):
-    """One min() or max() of several things: its text, its value, what each argument was worth.
+    """One min() or max() of several arguments: its text, its value, and each argument's value.
 
-    An argument that is a vector stands for its own least or greatest element.
+    For a vector argument, the value is its least or greatest element.
     """
 
     source: str
@@ -105,15 +105,15 @@ class AutoScaleRunError(msgspec.Struct, frozen=True, kw_only=True):
     code : str
         ``InsufficientSampleData`` or ``AutoScalingFormulaEvaluationError``.
     message : str
-        What happened, in general.
+        A general message.
     values : dict
-        Azure's details: ``Message`` says the place and the reason.
+        Azure's details: ``Message`` has the position and the reason.
     line, column : int
-        The place, counted from 1.
+        The position, counted from 1.
     excerpt : str
-        The line of the formula with a mark under the place.
+        The line of the formula with the position marked below it.
     hint : str
-        The cure, where there is one.
+        How to fix it, if known.
     """
 
     code: str
@@ -130,7 +130,7 @@ class AutoScaleRunError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Targets(msgspec.Struct, frozen=True, gc=False):
-    """What a formula decides about a pool."""
+    """The targets that a formula sets for a pool."""
 
     dedicated: int
     low_priority: int
@@ -143,13 +143,13 @@ class AutoScaleRun(msgspec.Struct, Displayed, frozen=True, kw_only=True):
     Attributes
     ----------
     timestamp : datetime
-        The moment it was evaluated for.
+        The time of the evaluation.
     results : str
         Azure's result string: targets, deallocation option, user variables by name.
     error : AutoScaleRunError or None
-        Why it failed; then the targets are the present ones.
+        Why the evaluation failed; the targets are then the current ones.
     target_dedicated_nodes, target_low_priority_nodes : int
-        The targets, cut to whole numbers.
+        The targets, truncated to whole numbers.
     node_deallocation_option : str
         ``requeue``, ``terminate``, ``taskcompletion`` or ``retaineddata``.
     variables : dict
@@ -157,16 +157,16 @@ class AutoScaleRun(msgspec.Struct, Displayed, frozen=True, kw_only=True):
     statements : tuple of StatementValue
         Each statement that ran, in order; the last ones are missing after an error or stop().
     samples : tuple of SampleCall
-        Each look at samples, those that were refused included.
+        Each call that reads samples, including those that failed.
     branches : tuple of Branch
         Each decision of ``?:``.
     clamps : tuple of Clamp
-        Each min() or max() of several things.
+        Each min() or max() of several arguments.
     current_dedicated_nodes, current_low_priority_nodes : int
-        The targets that the pool had before.
+        The targets of the pool before the evaluation.
     outcome : str
-        What became of the decision: ``resized``, ``unchanged``, ``resizing`` (the pool was still
-        busy with the resize before), ``failed``, ``tried`` (by `evaluate_auto_scale`), or empty.
+        The outcome of the decision: ``resized``, ``unchanged``, ``resizing`` (an earlier resize
+        was still in progress), ``failed``, ``tried`` (by `evaluate_auto_scale`), or empty.
     """
 
     timestamp: datetime
@@ -186,19 +186,19 @@ class AutoScaleRun(msgspec.Struct, Displayed, frozen=True, kw_only=True):
 
     @property
     def old_results(self) -> str:
-        """The result string as API versions before 2017 wrote it: one kind of node."""
+        """The result string in the form of API versions before 2017: one kind of node."""
         _, _, rest = self.results.split(";", 2)
         return f"$TargetDedicated={self.target_dedicated_nodes};{rest}"
 
     def explain(self) -> Sentences:
-        """Why it came to this: the samples it saw, each branch and bound, and what came of it.
+        """Explain the decision: the samples, each branch and limit, and the consequences.
 
         Returns
         -------
         list of str
-            Sentences, in the order of the formula, then about the decision.
+            Sentences in the order of the formula, then the decision.
         """
-        from batchlab.autoscale.explain import explain  # noqa: PLC0415 - for those who ask why
+        from batchlab.autoscale.explain import explain  # noqa: PLC0415 - loaded only when asked
 
         return explain(self)
 
@@ -212,7 +212,7 @@ class AutoScaleRun(msgspec.Struct, Displayed, frozen=True, kw_only=True):
 
 
 def result_string(targets: Targets, shown: Mapping[str, str]) -> str:
-    """Write a result string: the decision, then the user's variables, sorted by name."""
+    """Write a result string: the targets, then the user's variables sorted by name."""
     first = (
         f"$TargetDedicatedNodes={targets.dedicated}",
         f"$TargetLowPriorityNodes={targets.low_priority}",

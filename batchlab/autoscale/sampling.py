@@ -1,13 +1,14 @@
-"""The samples of a pool and the methods that look at them.
+"""The samples of a pool and the methods that read them.
 
-A sample is a moment and a number; one is expected every 30 seconds. What a caller gives is what
-is visible: that Azure shows a sample only about a minute after it was taken is the caller's to
-imitate by leaving the newest out. Samples later than the moment of the evaluation are not seen.
+A sample is a time and a number; one is expected every 30 seconds. All given samples are visible:
+Azure shows a sample only about a minute after it was taken, and a caller imitates this by leaving
+out the newest. Samples later than the time of the evaluation are ignored.
 
-A window holds the samples *after* its beginning and *up to* its end, so a full window of ten
-minutes holds twenty, and ``GetSample(1 minute, 6 minutes)`` ten. Vectors begin with the newest.
-Where Azure is silent: without a percentage any window that is not empty is good enough, as is
-``GetSample(n)`` when fewer than n exist; a window shorter than 30 seconds expects one sample.
+A window contains the samples *after* its start and *up to* its end, so a full window of ten
+minutes has twenty, and ``GetSample(1 minute, 6 minutes)`` has ten. Vectors start with the newest.
+Where Azure's documentation says nothing: without a percentage, any window that is not empty is
+enough, as is ``GetSample(n)`` if fewer than n exist; a window shorter than 30 seconds expects one
+sample.
 """
 
 from __future__ import annotations
@@ -37,27 +38,27 @@ __all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "guard_of", "r
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = SAMPLE_PERIOD // timedelta(seconds=1) * SECOND
-_PAIRS = "give pairs of a datetime and a number"
+_PAIRS = "must be pairs of a datetime and a number"
 
 
 class SampleHistory:
     """Samples of one variable, oldest first.
 
-    `Formula.evaluate` takes plain pairs as well. A history is for whoever evaluates again and
-    again over samples that grow: they are checked once, when they are added.
+    `Formula.evaluate` also takes plain pairs. Use a history to evaluate repeatedly over a growing
+    series: each sample is checked only once, when it is added.
 
     Parameters
     ----------
     pairs : iterable of (datetime, float), optional
-        Samples to begin with, in any order. The moments mean UTC where they have no time zone;
-        the numbers are finite.
+        Initial samples, in any order. A time without a time zone means UTC; the numbers must be
+        finite.
     name : str, default "samples"
-        The variable, for messages.
+        The variable, for error messages.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: something is not a sample.
+        ``InvalidPropertyValue``: an item is not a valid sample.
     """
 
     __slots__ = ("name", "times", "values")
@@ -71,11 +72,11 @@ class SampleHistory:
         self.values: list[float] = []
         try:
             times, numbers = zip(*given, strict=True) if given else ((), ())
-            # Moments with and without a zone cannot be compared: the first speaks for all.
+            # Times with and without a zone cannot be compared: the first decides for all.
             naive = times and isinstance(times[0], datetime) and times[0].utcoffset() is None
             self.times = list(map(in_utc, times) if naive else times)
             self.values = list(map(float, numbers))
-            # The sum is not finite where a value is not; where it only overflows, look closer.
+            # If a value is not finite, neither is the sum; but a sum may also just overflow.
             finite = isfinite(sum(self.values)) or all(map(isfinite, self.values))
             if self.times != sorted(self.times):
                 order = sorted(range(len(self.times)), key=self.times.__getitem__)
@@ -91,17 +92,17 @@ class SampleHistory:
         return len(self.times)
 
     def add(self, when: datetime, value: float) -> None:
-        """Append a sample that is not older than the newest one."""
+        """Append a sample, which must not be older than the newest one."""
         checked = SampleHistory([(when, value)], self.name)
         (moment,), (number,) = checked.times, checked.values
         if self.times and moment < self.times[-1]:
-            reason = f"is older than the newest sample, of {self.times[-1].isoformat()}"
+            reason = f"older than the newest sample, {self.times[-1].isoformat()}"
             raise invalid(self.name, when, reason, owner="samples")
         self.times.append(moment)
         self.values.append(number)
 
     def forget(self, before: datetime) -> None:
-        """Drop the samples that are older than a moment."""
+        """Drop the samples that are older than the given time."""
         count = bisect_left(self.times, in_utc(before))
         del self.times[:count], self.values[:count]
 
@@ -121,10 +122,10 @@ def _first_fault(given: list[Any], name: str) -> InvalidRequest:
         except (TypeError, ValueError):
             return invalid(name, pair, _PAIRS, owner="samples")
         if not isinstance(when, datetime):
-            return invalid(name, when, "the moment of a sample is a datetime", owner="samples")
+            return invalid(name, when, "the time of a sample must be a datetime", owner="samples")
         aware = when.utcoffset() is not None
         if zoned is not None and aware is not zoned:
-            return invalid(name, when, "give all samples a time zone, or none (which means UTC)",
+            return invalid(name, when, "give all samples a time zone, or none (for UTC)",
                            owner="samples")  # fmt: skip
         zoned = aware
         try:
@@ -132,13 +133,13 @@ def _first_fault(given: list[Any], name: str) -> InvalidRequest:
                 raise ValueError(value)
         except (TypeError, ValueError, OverflowError):
             return invalid(
-                name, value, "the value of a sample is a finite number", owner="samples"
+                name, value, "the value of a sample must be a finite number", owner="samples"
             )
-    raise AssertionError("a history is refused for a reason")
+    raise AssertionError("no sample is invalid")
 
 
 class Look(NamedTuple):
-    """What one look at samples wanted and got; `SampleCall` explains the fields."""
+    """What one call expected and received; `SampleCall` explains the fields."""
 
     start: datetime
     end: datetime
@@ -149,15 +150,15 @@ class Look(NamedTuple):
 
 
 def guard_of(name: str) -> str:
-    """Say how to ask for samples that may be missing, as those of the newest minute are.
+    """Return an expression that works even if samples are missing.
 
-    Half of them are there in every window of two minutes or more.
+    The newest minute is usually missing; of any window of two minutes or more, half is there.
     """
     return f"{name}.GetSamplePercent(window) < 50 ? 0 : avg({name}.GetSample(window))"
 
 
 class Insufficient(Refused):
-    """Samples are missing, which has an error code of its own; `look` says which."""
+    """Samples are missing, which has its own error code; `look` has the details."""
 
     def __init__(self, name: str, wanted: float, look: Look) -> None:
         super().__init__(
@@ -169,7 +170,7 @@ class Insufficient(Refused):
 
 
 class Visible:
-    """What one evaluation sees of a history."""
+    """The samples of a history that are visible to one evaluation."""
 
     __slots__ = ("_moment_now", "count", "name", "now", "times", "values")
 
@@ -192,20 +193,20 @@ class Visible:
         self.count = len(self.times) if all_visible else bisect_right(self.times, moment)
 
     def latest(self) -> float:
-        """Give the newest sample: what the variable means where a double is wanted."""
+        """Return the newest sample: the value of the variable where a double is expected."""
         if not self.count:
             raise self.nothing(1)
         return self.values[self.count - 1]
 
     def nothing(self, wanted: int) -> Insufficient:
-        """Build the refusal where there is no sample at all."""
+        """Build the error for a history without any samples."""
         moment = self._moment_now
         return Insufficient(self.name, 100, Look(moment, moment, wanted, 0, 0.0))
 
     def window(
         self, one: Value, other: Value | None, required: float | None = None
     ) -> tuple[Look, int, int]:
-        """Look at the samples between two moments; also their first and last position."""
+        """Find the samples between two times, with their first and last position."""
         ends = sorted((self._ticks(one), self.now.ticks if other is None else self._ticks(other)))
         start, end = [
             self._moment_now if ticks == self.now.ticks else Timestamp(ticks).moment()
@@ -225,7 +226,7 @@ class Visible:
         return value.ticks
 
     def vector(self, first: int, last: int) -> tuple[float, ...]:
-        """Give samples by position, newest first."""
+        """Return samples by position, newest first."""
         seen = self.values[first:last]
         seen.reverse()
         return tuple(seen)
@@ -263,7 +264,7 @@ def _between(
         raise Refused("the percentage of GetSample must be between 0 and 100",
                       "write 70 for seventy percent")  # fmt: skip
     look, first, last = seen.window(one, other, required)
-    # Without samples there is no vector, whatever percentage would have been enough.
+    # Without samples there is no vector, whatever the required percentage.
     if look.percent < (required or 0) or not look.received:
         raise Insufficient(seen.name, 100 if required is None else required, look)
     return seen.vector(first, last), look
@@ -285,7 +286,7 @@ def _begin(seen: Visible) -> Outcome:
 
 
 class Method(msgspec.Struct, frozen=True):
-    """One method: its spelling, how it is written, its overloads by argument types."""
+    """One method: its spelling, its usage, and its overloads by argument types."""
 
     name: str
     usage: str
@@ -329,9 +330,9 @@ def resolve_method(method: Method, types: list[type]) -> tuple[Callable[..., Out
     if entry is None:
         given = ", ".join(TYPE_NAMES[t] for t in types[:8])
         hint = (
-            "a window is a timeinterval: 5 * TimeInterval_Minute"
+            "a window must be a timeinterval: 5 * TimeInterval_Minute"
             if types[:1] == [float] and (len(types) > 1 or method.name == "GetSamplePercent")
             else ""
         )
-        raise Refused(f"{method.name}({given}) does not exist: write {method.usage}", hint)
+        raise Refused(f"{method.name}({given}) is not supported: write {method.usage}", hint)
     return entry

@@ -1,4 +1,4 @@
-"""Formulas that run and probably do not do what was meant: one function for each suspicion."""
+"""Warnings about formulas that run but probably do not do what was meant: one function each."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _COMPARISONS = {"<", "<=", "==", "!=", ">=", ">"}
 _NEVER = {"<": "always true", "<=": "always true", ">": "always false", ">=": "always false"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 MISSING = 2
-"""Samples of the newest minute."""
+"""Number of samples in the newest minute."""
 
 
 class Warn(NamedTuple):
-    """A suspicion and its place."""
+    """A warning and its place."""
 
     place: Place
     message: str
@@ -52,7 +52,7 @@ class _View(NamedTuple):
 
 
 def warnings_of(program: Program) -> Iterator[Warn]:
-    """Go through all suspicions."""
+    """Run all checks."""
     nodes = [node for statement in program.statements for node in walk(statement.value)]
     view = _View(program, nodes)
     for suspicion in _SUSPICIONS:
@@ -84,7 +84,7 @@ def _percent_as_fraction(view: _View) -> Iterator[Warn]:
             if symbol in _COMPARISONS and any(is_percent(a) and _fraction(b) for a, b in pairs):
                 yield Warn(
                     Place(left.place.start, right.place.end, point),
-                    "GetSamplePercent gives 0 to 100, not a fraction",
+                    "GetSamplePercent returns 0 to 100, not a fraction",
                     "write 70 for seventy percent",
                 )
             left = right
@@ -101,7 +101,7 @@ def _required_as_fraction(view: _View) -> Iterator[Warn]:
 
 
 def _out_of_reach(view: _View) -> Iterator[Warn]:
-    """Guards that the newest minute, which is usually missing, never lets through."""
+    """Guards that always fail because the newest minute is usually missing."""
     values: dict[str | None, Expression] = {
         statement.target: statement.value for statement in view.program.statements
     }
@@ -129,14 +129,14 @@ def _out_of_reach(view: _View) -> Iterator[Warn]:
         if most < wanted.value <= 100:
             yield Warn(
                 chain.place,
-                f"the newest minute of samples is usually missing: of {expected} in this window "
-                f"{seen} can be seen, {most:.0f} %, so this is {_NEVER[symbol]}",
-                "look back further, ask for less, or fall back on the newest: GetSample(1)",
+                f"the newest minute of samples is usually missing: at most {seen} of {expected} "
+                f"in this window are visible ({most:.0f} %), so this is {_NEVER[symbol]}",
+                "use a longer window, require less, or fall back on the newest: GetSample(1)",
             )
 
 
 def _seconds(node: Expression, meant: Callable[[Expression], Expression]) -> float | None:
-    """The length of a window that is spelt out, ``5 * TimeInterval_Minute``, or None."""
+    """The length of a window with a constant length, ``5 * TimeInterval_Minute``, or None."""
     node = meant(node)
     factors = [node]
     if isinstance(node, Chain) and len(node.rest) == 1 and node.rest[0][0] == "*":
@@ -160,9 +160,9 @@ def _active_alone(view: _View) -> Iterator[Warn]:
         first = next(n for n in view.nodes if isinstance(n, Name) and n.name == "$ActiveTasks")
         yield Warn(
             first.place,
-            "$ActiveTasks counts the tasks that wait, not those that run: a busy pool with an "
-            "empty queue would shrink",
-            "use $PendingTasks, which is $ActiveTasks and $RunningTasks together",
+            "$ActiveTasks counts waiting tasks but not running ones: a busy pool with an empty "
+            "queue would shrink",
+            "use $PendingTasks, the sum of $ActiveTasks and $RunningTasks",
         )
 
 
@@ -177,8 +177,7 @@ def _unguarded(view: _View) -> Iterator[Warn]:
         warned.add(name)
         yield Warn(
             method.place,
-            f"nothing makes sure that there are samples of {name}: on a new pool the whole "
-            "evaluation fails",
+            f"this fails if there are no samples of {name}, as on a new pool",
             guard_of(name),
         )
 
@@ -214,7 +213,7 @@ def _dollar_forgotten(view: _View) -> Iterator[Warn]:
         if not target.startswith("$") and meant in SETTABLE:
             yield Warn(
                 statement.target_place,
-                f"{target} is a variable of your own and sets nothing",
+                f"{target} is an ordinary variable and does not set {meant}",
                 f"write {meant}",
             )
 
@@ -225,7 +224,9 @@ def _both_names(view: _View) -> Iterator[Warn]:
         new = OLD_NAMES.get(statement.target or "")
         if new in targets:
             yield Warn(
-                statement.target_place, f"{new} is set too and wins", f"remove {statement.target}"
+                statement.target_place,
+                f"{new} is also set and takes precedence",
+                f"remove {statement.target}",
             )
 
 
@@ -238,8 +239,8 @@ def _out_of_use(view: _View) -> Iterator[Warn]:
         if SAMPLED_NAMES.get(node.name) in WITHDRAWN:
             yield Warn(
                 node.place,
-                f"Azure withdrew {node.name} on 31 March 2024",
-                "it works here; use the task counts or $CPUPercent in a formula for Azure",
+                f"Azure retired {node.name} on 31 March 2024",
+                "it still works here; for Azure, use the task counts or $CPUPercent",
             )
 
 
@@ -255,4 +256,4 @@ _SUSPICIONS: tuple[Callable[[_View], Iterator[Warn]], ...] = (
     _both_names,
     _out_of_use,
 )
-"""All suspicions; a new one is a function and a line here."""
+"""All checks; a new one is a function and a line here."""

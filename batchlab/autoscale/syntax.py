@@ -1,9 +1,9 @@
-"""The tree of a formula, and its canonical print.
+"""The tree of a formula, and its canonical text.
 
-Nodes are equal when they say the same, wherever they stand: the places are carried for messages
-and not compared. A chain holds all operators of one precedence level side by side
-(``a + b - c``), so that a sum of a thousand terms is no deeper than a sum of two; `depth` bounds
-every recursion over a tree. Brackets leave no node: printing puts them where they are needed.
+Nodes are equal if they mean the same, wherever they are: their places are kept for messages and
+not compared. A chain holds all operators of one precedence level side by side (``a + b - c``), so
+a sum of a thousand terms is no deeper than a sum of two; `depth` limits every recursion over a
+tree. Parentheses have no node: printing adds them where they are needed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Place(NamedTuple):
-    """Offsets into the text: where a node begins and ends, and the point a message names."""
+    """Offsets into the text: the start and end of a node, and the point that messages name."""
 
     start: int = 0
     end: int = 0
@@ -84,7 +84,7 @@ class Chain(_Node):
     first: Expression
     rest: tuple[tuple[str, Expression], ...]
     points: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    """Where each operator stands in the text."""
+    """The offset of each operator in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Choice(_Node):
 
 @dataclass(frozen=True, slots=True)
 class Call(_Node):
-    """A function of some arguments."""
+    """A function call."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -126,7 +126,7 @@ Expression = Number | Text | Name | Unary | Chain | Choice | Call | Member | Met
 
 @dataclass(frozen=True, slots=True)
 class Statement(_Node):
-    """An assignment; without a target, an expression that has no effect."""
+    """An assignment or, without a target, an expression that has no effect."""
 
     target: str | None
     value: Expression
@@ -141,7 +141,7 @@ class Program:
 
 
 def children(node: Expression) -> tuple[Expression, ...]:
-    """Give the expressions that a node holds, in the order of the text."""
+    """Return the direct subexpressions of a node, in the order of the text."""
     match node:
         case Unary():
             return (node.operand,)
@@ -160,7 +160,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
 
 
 def walk(node: Expression) -> Iterator[Expression]:
-    """Go through an expression and all that it holds, in the order of the text."""
+    """Visit an expression and all its subexpressions, in the order of the text."""
     waiting = [node]
     while waiting:
         found = waiting.pop()
@@ -169,7 +169,7 @@ def walk(node: Expression) -> Iterator[Expression]:
 
 
 LEVELS = ({"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/"})
-"""Operators by precedence, the loosest first."""
+"""Operators by precedence, loosest first."""
 
 LEVEL_OF = {symbol: level for level, symbols in enumerate(LEVELS, 1) for symbol in symbols}
 """How tightly each binary operator binds, from 1."""
@@ -178,7 +178,7 @@ _CHOICE, _UNARY, _POSTFIX = 0, len(LEVELS) + 1, len(LEVELS) + 2
 
 
 def _level(node: Expression) -> int:
-    """How tightly a node binds; what stands inside something tighter needs brackets."""
+    """How tightly a node binds; inside a tighter one, it needs parentheses."""
     if isinstance(node, Choice):
         return _CHOICE
     if isinstance(node, Chain):
@@ -187,7 +187,7 @@ def _level(node: Expression) -> int:
 
 
 def print_expression(node: Expression, tighter_than: int = _CHOICE) -> str:
-    """Write an expression in one line, with the brackets it needs and no more."""
+    """Write an expression on one line, with only the parentheses it needs."""
     text = _print(node)
     return f"({text})" if _level(node) < tighter_than else text
 
@@ -209,8 +209,8 @@ def _print(node: Expression) -> str:
             return " ".join(parts)
         case Choice():
             condition = print_expression(node.condition, _CHOICE + 1)
-            # The branches stand between marks of their own and need no brackets, yet a choice
-            # in a branch is bracketed: other readers of formulas refuse a naked one.
+            # Branches need no parentheses, but a choice within a branch gets them: other formula
+            # parsers refuse it without.
             then = print_expression(node.then, _CHOICE + 1)
             return f"{condition} ? {then} : {print_expression(node.otherwise, _CHOICE + 1)}"
         case Call():
@@ -227,7 +227,7 @@ def _print_all(arguments: tuple[Expression, ...]) -> str:
 
 
 def print_program(program: Program) -> str:
-    """Write a formula with one statement a line, in canonical spelling."""
+    """Write a formula with one statement per line, in canonical spelling."""
     return "\n".join(
         f"{statement.target} = {print_expression(statement.value)};"
         if statement.target

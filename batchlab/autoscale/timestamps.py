@@ -1,9 +1,9 @@
-"""Reading the text of ``time("...")``: W3C-DTF (a profile of ISO 8601) and RFC 1123.
+"""Parsing the text of ``time("...")``: W3C-DTF (a profile of ISO 8601) and RFC 1123.
 
-Accepted are ``2016``, ``2016-10``, ``2016-10-13``, ``2016-10-13T19:18Z``, with seconds, with a
-fraction of at most seven digits (100 ns, the service's tick), with ``Z`` or an offset such as
-``+02:00``, and ``Thu, 13 Oct 2016 19:18:47 GMT``. Without a zone the text means UTC, our choice,
-as every timestamp of a formula is in UTC.
+Valid forms are ``2016``, ``2016-10``, ``2016-10-13`` and ``2016-10-13T19:18Z``, optionally with
+seconds, with a fraction of at most seven digits (100 ns, the service's tick) and with ``Z`` or an
+offset such as ``+02:00``, and also ``Thu, 13 Oct 2016 19:18:47 GMT``. Without a time zone the text
+means UTC, like every timestamp in a formula; this is our choice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HINT = 'write time("2016-10-13T19:18:47Z") or time("Thu, 13 Oct 2016 19:18:47 G
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    """Read the argument of ``time``; raises `Refused` for what is not a time."""
+    """Parse the argument of ``time``; raises `Refused` if it is not a time."""
     shown = text if len(text) <= 60 else text[:57] + "..."
     try:
         if match := _W3C.fullmatch(text):
@@ -45,7 +45,7 @@ def parse_timestamp(text: str) -> Timestamp:
 def _w3c(match: re.Match[str]) -> Timestamp:
     fraction = match["fraction"] or ""
     if len(fraction) > 7:
-        raise Refused("a time has at most 7 digits after the second", "cut the fraction")
+        raise Refused("seconds can have at most 7 digits after the point", "shorten the fraction")
     year, month, day, hour, minute, second = (
         int(match[name] or default)
         for name, default in (("year", 1), ("month", 1), ("day", 1),
@@ -77,5 +77,6 @@ def _rfc1123(match: re.Match[str]) -> Timestamp:
         tzinfo=UTC,
     )
     if _WEEKDAYS.index(match["weekday"]) != moment.weekday():
-        raise Refused(f"{moment:%Y-%m-%d} is a {_WEEKDAYS[moment.weekday()]}")
+        weekday = _WEEKDAYS[moment.weekday()]
+        raise Refused(f"{moment:%Y-%m-%d} is a {weekday}, not a {match['weekday']}")
     return as_timestamp(moment)

@@ -1,7 +1,7 @@
-"""Text to tokens: one regular expression of all terminals of the grammar, run once over a text.
+"""Text to tokens: one regular expression of all terminals of the grammar, applied once to a text.
 
-Lark's own lexer counts lines and columns for every token, which took longer than all the parsing;
-here a token is its kind, its text and where it stands, and lines are counted for errors alone.
+Lark's own lexer counts lines and columns for every token, which took longer than the parsing. Here
+a token has only its type, its text and its offsets; lines are counted only for errors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Token", "Tokens"]
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """A piece of the text, with what lark's parser and its errors look at in a token."""
+    """A piece of the text, with the attributes that lark's parser and errors need."""
 
     type: str
     text: str
@@ -32,7 +32,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 class Tokens(Lexer):
-    """A lexer for lark: what its grammar calls a terminal, the longest first, as lark does."""
+    """A lexer for lark that tries the terminals of the grammar longest first, as lark does."""
 
     def __init__(self, conf: LexerConf) -> None:
         terminals = sorted(
@@ -45,11 +45,11 @@ class Tokens(Lexer):
         )
 
     def lex(self, text: Any, parser_state: Any = None) -> Iterator[Any]:
-        """Go through a text; raises `UnexpectedCharacters` at what begins no token."""
+        """Yield the tokens of a text; raises `UnexpectedCharacters` where none begins."""
         ignored, end = self._ignored, 0
         for match in self._terminals.finditer(text):
             kind, (start, after) = match.lastgroup, match.span()
-            if start != end:  # it has jumped over something
+            if start != end:  # the expression skipped something
                 break
             end = after
             if kind not in ignored:

@@ -1,4 +1,4 @@
-"""How an evaluation came about: each look at samples, each branch, each bound, with its place."""
+"""A record of an evaluation: each read of samples, branch and limit, with its position."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from batchlab.autoscale.values import Value
 __all__ = ["BOUNDS", "Trace"]
 
 BOUNDS: dict[str, Callable[[tuple[float, ...]], float]] = {"min": min, "max": max}
-"""The functions that bound a value when they get several."""
+"""The functions that limit a value when they have several arguments."""
 
 
 class Trace:
-    """What one evaluation did, noted while it runs."""
+    """A record of one evaluation, written while it runs."""
 
     __slots__ = ("_source", "branches", "clamps", "samples")
 
@@ -30,12 +30,12 @@ class Trace:
         self.clamps: list[Clamp] = []
 
     def look(self, node: syntax.Method, variable: str, look: Look) -> None:
-        """Note a look at samples."""
+        """Record a call that reads samples."""
         line, column = self._source.line_and_column(node.place.at)
         self.samples.append(SampleCall(variable, node.name, *look, line, column))
 
     def branch(self, node: syntax.Choice, condition: float, chosen: Expression) -> None:
-        """Note a decision of ``?:``."""
+        """Record a decision of ``?:``."""
         line, column = self._source.line_and_column(node.place.at)
         piece = self._source.piece
         self.branches.append(
@@ -43,7 +43,7 @@ class Trace:
         )
 
     def bound(self, node: syntax.Call, value: float, arguments: list[Value]) -> None:
-        """Note a min() or max() of several things."""
+        """Record a min() or max() of several arguments."""
         line, column = self._source.line_and_column(node.place.at)
         extreme, piece = BOUNDS[node.name], self._source.piece
         worth: list[tuple[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The kinds of value a formula computes with, and how each is written in a result string.
+"""The types of a formula, and how their values are written in a result string.
 
 ==================  ===============================  ==========================================
 Azure's type        here                             in a result string
@@ -11,8 +11,8 @@ timeinterval        `Interval`                       ISO 8601, as in Azure's RES
 deallocation word   `Word`                           ``taskcompletion``
 ==================  ===============================  ==========================================
 
-The forms of vectors and intervals are ours: no recording shows one. Time is counted in ticks of
-100 ns, the service's own unit, so that ``TimeInterval_100ns`` is exact. There is no truth value:
+The forms of vectors and intervals are ours, as we have no example from Azure. Time is counted in
+ticks of 100 ns, the service's unit, so ``TimeInterval_100ns`` is exact. There is no boolean type:
 a comparison gives 1 or 0.
 """
 
@@ -47,14 +47,14 @@ _SHOWN = 20
 
 
 class Refused(Exception):
-    """What an operation cannot do, before anybody knows where in the formula it stands.
+    """An error without a position: the code that raises it does not know where it happened.
 
     Parameters
     ----------
     message : str
         What is wrong.
     hint : str, optional
-        The cure.
+        How to fix it.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -64,41 +64,41 @@ class Refused(Exception):
 
 
 class Timestamp(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A moment in UTC, in ticks of 100 ns since the beginning of year 1."""
+    """A time in UTC, in ticks of 100 ns since the start of the year 1."""
 
     ticks: int
 
     @classmethod
     def of(cls, ticks: int) -> Timestamp:
-        """Make a timestamp, refusing one outside of the years 1 to 9999."""
+        """Make a timestamp; raises `Refused` outside the years 1 to 9999."""
         if not 0 <= ticks <= _LAST_TIMESTAMP:
-            raise Refused("the timestamp is outside of the years 1 to 9999")
+            raise Refused("the timestamp is outside the years 1 to 9999")
         return cls(ticks)
 
     def moment(self) -> datetime:
-        """The same as a `datetime`, cut to microseconds."""
+        """Convert to a `datetime`, truncated to microseconds."""
         return _ORIGIN + timedelta(microseconds=self.ticks // 10)
 
 
 class Interval(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A span of time, in ticks of 100 ns; it may be negative."""
+    """A duration in ticks of 100 ns; it may be negative."""
 
     ticks: int
 
     @classmethod
     def of(cls, ticks: float) -> Interval:
-        """Make an interval of the nearest whole number of ticks, refusing one beyond 64 bits."""
+        """Make an interval, rounded to whole ticks; raises `Refused` beyond 64 bits."""
         if not -_LAST_INTERVAL <= ticks <= _LAST_INTERVAL:
             raise Refused("the timeinterval is longer than 10675199 days")
         return cls(round(ticks))
 
     def span(self) -> timedelta:
-        """The same as a `timedelta`, cut to microseconds."""
+        """Convert to a `timedelta`, truncated to microseconds."""
         return timedelta(microseconds=self.ticks // 10)
 
 
 class Word(msgspec.Struct, frozen=True, gc=False):
-    """One of the bare words that are values of ``$NodeDeallocationOption``."""
+    """One of the words that ``$NodeDeallocationOption`` can be set to."""
 
     name: str
 
@@ -133,23 +133,23 @@ INTERVALS = {
 
 
 def type_name(value: Value) -> str:
-    """Azure's name of the type of a value."""
+    """Return Azure's name for the type of a value."""
     return TYPE_NAMES[type(value)]
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Take a moment without a time zone as UTC, which every timestamp of a formula is in."""
+    """Interpret a time without a time zone as UTC, like every timestamp in a formula."""
     return moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)
 
 
 def as_timestamp(moment: datetime) -> Timestamp:
-    """Read an aware `datetime`; raises `Refused` outside of the years 1 to 9999 of UTC."""
+    """Convert an aware `datetime`; raises `Refused` outside the years 1 to 9999 in UTC."""
     delta = moment - _ORIGIN
     return Timestamp.of((delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 10)
 
 
 def as_python(value: Value) -> float | tuple[float, ...] | str | datetime | timedelta:
-    """Give a value as what Python users expect: float, tuple, str, datetime or timedelta."""
+    """Convert a value to a Python type: float, tuple, str, datetime or timedelta."""
     if isinstance(value, (float, tuple, str)):
         return value
     if isinstance(value, Timestamp):
@@ -158,7 +158,7 @@ def as_python(value: Value) -> float | tuple[float, ...] | str | datetime | time
 
 
 def show(value: Value) -> str:
-    """Write a value as it stands in a result string."""
+    """Write a value as in a result string."""
     if isinstance(value, float):
         return show_number(value)
     if isinstance(value, tuple):

@@ -67,24 +67,24 @@ def test_evaluate_moment_in_another_zone_is_told_in_utc() -> None:
 @pytest.mark.parametrize(
     ("given", "named", "reason"),
     [
-        ({"now": "2024-05-06"}, "now", "give a datetime"),
+        ({"now": "2024-05-06"}, "now", "must be a datetime"),
         (
             {"now": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))},
             "now",
             "years 1 to 9999",
         ),
-        ({"samples": [1, 2]}, "samples", "give a mapping"),
+        ({"samples": [1, 2]}, "samples", "must be a mapping"),
         ({"samples": {"$PendingTask": []}}, "samples", "did you mean $PendingTasks?"),
         ({"samples": {"$Whatever": []}}, "samples", "$CPUPercent"),
         ({"samples": {7: []}}, "samples", "$CPUPercent"),
-        ({"samples": {"$TargetDedicatedNodes": []}}, "samples", "no such sampled variable"),
+        ({"samples": {"$TargetDedicatedNodes": []}}, "samples", "unknown sampled variable"),
         ({"samples": {"$PendingTasks": 5}}, "$PendingTasks", "pairs"),
         ({"samples": {"$PendingTasks": [5]}}, "$PendingTasks", "pairs"),
         ({"samples": {"$PendingTasks": [(NOW, 1, 2)]}}, "$PendingTasks", "pairs"),
         ({"samples": {"$PendingTasks": [(NOW, "many")]}}, "$PendingTasks", "finite number"),
         ({"samples": {"$PendingTasks": [(NOW, float("nan"))]}}, "$PendingTasks", "finite"),
         ({"samples": {"$PendingTasks": [(NOW, 10**400)]}}, "$PendingTasks", "finite"),
-        ({"samples": {"$PendingTasks": [(5, 1.0)]}}, "$PendingTasks", "is a datetime"),
+        ({"samples": {"$PendingTasks": [(5, 1.0)]}}, "$PendingTasks", "must be a datetime"),
         ({"samples": {"$PendingTasks": [(NOW, 1.0), (5, 1.0)]}}, "$PendingTasks", "a datetime"),
         (
             {"samples": {"$PendingTasks": [(NOW, 1.0), (NOW.replace(tzinfo=None), 1.0)]}},
@@ -188,8 +188,8 @@ def test_run_same_arguments_same_result_and_another_seed_another() -> None:
 def test_run_error_shows_the_line_with_a_mark() -> None:
     run = Formula("a = 1;\nb = time() - TimeInterval_Day;").evaluate(now=NOW)
     assert str(run.error) == (
-        "AutoScalingFormulaEvaluationError: Line 2, Col 12: operator - does not join timestamp "
-        "and timeinterval\n"
+        "AutoScalingFormulaEvaluationError: Line 2, Col 12: operator - does not apply to "
+        "timestamp and timeinterval\n"
         "  b = time() - TimeInterval_Day;\n"
         "      ~~~~~~~^~~~~~~~~~~~~~~~~~\n"
         "  hint: write ts + (-1) * ti"

@@ -26,32 +26,35 @@ $TargetDedicatedNodes = min(4, tasks);
 $NodeDeallocationOption = taskcompletion;"""
     assert explained(text, "resized", samples=samples(8)) == [
         (
-            "Line 1: of the 10 samples that $PendingTasks should have between 08:55:00 and "
-            "09:00:00 there are 8, which is 80 %."
+            "Line 1: $PendingTasks has 8 of 10 expected samples between 08:55:00 and 09:00:00 "
+            "(80 %)."
         ),
         (
-            "Line 2: `share < 70` is false, so it took "
+            "Line 2: `share < 70` is false, so the formula used "
             "`avg($PendingTasks.GetSample(5 * TimeInterval_Minute))`."
         ),
         (
-            "Line 2: it read 8 samples of $PendingTasks between 08:55:00 and 09:00:00, of 10 that "
-            "could be there."
+            "Line 2: the formula read 8 samples of $PendingTasks between 08:55:00 and 09:00:00, "
+            "out of 10 expected."
         ),
-        "Line 3: `min(4, tasks)` is 4: the bound 4 holds down `tasks` (10).",
+        "Line 3: `min(4, tasks)` is 4: the limit 4 caps `tasks` (10).",
         "Line 3 set $TargetDedicatedNodes to 4.",
-        "The target was 2 dedicated nodes and is now 4 dedicated nodes: a resize began.",
+        "The target changed from 2 dedicated nodes to 4 dedicated nodes: a resize began.",
     ]
 
 
 def test_shrink_says_what_becomes_of_tasks_and_of_releases():
     told = explained("$TargetDedicatedNodes = 0.9;", "resized", current=1)
     assert told == [
-        "Line 1 set $TargetDedicatedNodes to 0 of 0.9: the fraction is cut off.",
-        "The target was 1 dedicated node and is now 0 dedicated nodes: a resize began.",
-        "1 node leaves with the option requeue: their tasks are stopped and queued again.",
+        "Line 1 set $TargetDedicatedNodes to 0.9, rounded down to 0.",
+        "The target changed from 1 dedicated node to 0 dedicated nodes: a resize began.",
         (
-            "Release tasks are in no task counter: a node may go before the release task of a job "
-            "has run there."
+            "1 node is removed with the option requeue: running tasks are terminated and queued "
+            "again."
+        ),
+        (
+            "Job release tasks are not counted as tasks: a node may be removed before a release "
+            "task has run on it."
         ),
     ]
 
@@ -59,9 +62,9 @@ def test_shrink_says_what_becomes_of_tasks_and_of_releases():
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        ("unchanged", "The pool had 2 dedicated nodes as its target already: nothing changes."),
-        ("tried", "It was only tried: it would want the same."),
-        ("", "It wants 2 dedicated nodes."),
+        ("unchanged", "The target was already 2 dedicated nodes: nothing changes."),
+        ("tried", "This was only a trial: the formula would keep 2 dedicated nodes."),
+        ("", "The formula asks for 2 dedicated nodes."),
     ],
 )
 def test_outcome_without_a_change_is_told(outcome, said):
@@ -72,8 +75,8 @@ def test_pool_that_was_resizing_is_told():
     told = explained("$TargetDedicated = 5;", "resizing")
     assert told[0] == "Line 1 set $TargetDedicatedNodes to 5."
     assert told[-1] == (
-        "It wants 5 dedicated nodes where the target is 2 dedicated nodes, but the pool was still "
-        "resizing: nothing changes now, and the next evaluation decides anew."
+        "The formula asks for 5 dedicated nodes instead of 2 dedicated nodes, but the pool is "
+        "still resizing: nothing changes until the next evaluation."
     )
 
 
@@ -83,8 +86,8 @@ def test_failed_evaluation_tells_the_place_and_the_cure():
         samples=samples(18), current=3,
     )  # fmt: skip
     assert told[0] == (
-        "Line 1: $PendingTasks has 18 samples between 08:50:00 and 09:00:00, 90 % of 20, and the "
-        "formula needs 95 %."
+        "Line 1: $PendingTasks has 18 of 20 expected samples between 08:50:00 and 09:00:00 "
+        "(90 %), but the formula requires 95 %."
     )
     assert "Line 1, Col 28" in told[1]
     assert "InsufficientSampleData" in told[1]
@@ -104,12 +107,12 @@ def test_spot_nodes_are_told_where_there_are_any():
     )  # fmt: skip
     assert told == [
         (
-            "Line 1: `max(3, $PreemptedNodeCount, 2)` is 3: the bound 3 lifts "
+            "Line 1: `max(3, $PreemptedNodeCount, 2)` is 3: the limit 3 raises "
             "`$PreemptedNodeCount` (1) and 2."
         ),
         "Line 1 set $TargetLowPriorityNodes to 3.",
         (
-            "The target was 2 dedicated nodes and is now 2 dedicated and 3 spot nodes: a resize "
+            "The target changed from 2 dedicated nodes to 2 dedicated and 3 spot nodes: a resize "
             "began."
         ),
     ]
@@ -120,9 +123,9 @@ def test_vectors_and_equal_arguments_of_a_bound_are_told_as_numbers():
     told = explained(text, samples=samples(3))
     assert told[0] == (
         "Line 1: `max(5, $PendingTasks.GetSample(3))` is 10: `$PendingTasks.GetSample(3)` (10) "
-        "is more than 5."
+        "is greater than 5."
     )
-    assert told[2] == "Line 1: `min(1, 1)` is 1; it bounds nothing."
+    assert told[2] == "Line 1: `min(1, 1)` is 1: all arguments are equal."
 
 
 def test_long_formula_is_told_in_part():
@@ -149,7 +152,7 @@ def test_run_shows_itself_in_a_line_and_as_a_card():
     bundle = run._repr_mimebundle_()
     assert bundle["text/plain"] == repr(run)
     assert "a = 1 &lt; 2 ? 3 : 4" in bundle["text/html"]
-    assert "so it took `3`" in bundle["text/html"]
+    assert "so the formula used `3`" in bundle["text/html"]
     failed = Formula('x = "<i>" + 1;').evaluate(now=NOW)
     html = failed._repr_mimebundle_()["text/html"]
     assert "AutoScalingFormulaEvaluationError" in html

@@ -34,14 +34,14 @@ def test_lint_of_a_good_formula_says_nothing() -> None:
         ("x = flor(1)", 9, "Undefined symbol: flor", "did you mean floor?"),
         ("$CPUPercent = 1", 1, "cannot be set", "$TargetDedicatedNodes"),
         ("$TargetDedicatedNodes = $CPUPercent.GetSample(1)", 1, "not a doubleVec", "avg(v)"),
-        ('$NodeDeallocationOption = "requeue"', 1, "not a string", "bare word"),
+        ('$NodeDeallocationOption = "requeue"', 1, "not a string", "without quotes"),
         ("x = avg(time())", 8, "not a timestamp", ""),
         ("x = percentile(1, 2, 50)", 15, "percentile(double, double, double)", "GetSample"),
         ("x = time().week", 11, "no member week", "weekday"),
         ("x = $CPUPercent.GetSample(5, 70)", 26, "GetSample(double, double)", "Minute"),
         ("x = $CPUPercent.GetSamples(5)", 27, "no method GetSamples", "GetSample"),
         ("x = $CPUPercent.GetSample(5) ? 1 : 2", 26, "condition of ?:", "max(v)"),
-        ('x = 1 && "a"', 10, "what && joins must be a double", ""),
+        ('x = 1 && "a"', 10, "an operand of && must be a double", ""),
         ('x = -"a"', 5, "does not apply to a string", ""),
         ("x = -$CPUPercent.GetSample(5)", 5, "does not apply to a doubleVec", "(-1)"),
     ],
@@ -67,14 +67,14 @@ def test_lint_foretells_the_error_of_an_evaluation(
             "write 70",
         ),
         ("x = $CPUPercent.GetSample(TimeInterval_Hour, 0.7)", "0 to 100", "write 70"),
-        ("$TargetDedicatedNodes = $ActiveTasks", "tasks that wait", "$PendingTasks"),
+        ("$TargetDedicatedNodes = $ActiveTasks", "counts waiting tasks", "$PendingTasks"),
         ("x = avg($CPUPercent.GetSample(5))", "samples of $CPUPercent", "GetSamplePercent"),
         ("x = 1; x == 2", "no effect", "single ="),
         ("x = 1; x", "no effect", "x = ..."),
         ("x = 1", "sets no target", "$TargetDedicatedNodes"),
-        ("TargetDedicatedNodes = 1", "of your own", "write $TargetDedicatedNodes"),
-        ("$TargetDedicated = 1; $TargetDedicatedNodes = 2", "is set too", "remove"),
-        ("x = $MemoryBytes", "withdrew $MemoryBytes", "works here"),
+        ("TargetDedicatedNodes = 1", "ordinary variable", "write $TargetDedicatedNodes"),
+        ("$TargetDedicated = 1; $TargetDedicatedNodes = 2", "is also set", "remove"),
+        ("x = $MemoryBytes", "retired $MemoryBytes", "works here"),
     ],
 )
 def test_lint_warns_of_what_is_probably_not_meant(text: str, message: str, hint: str) -> None:
@@ -88,7 +88,7 @@ def test_lint_warns_of_what_is_probably_not_meant(text: str, message: str, hint:
     [
         ("x = $CPUPercent.GetSamplePercent(TimeInterval_Hour) < 70", "0 to 100"),
         ("x = $CPUPercent.GetSamplePercent(TimeInterval_Hour) > 0", "0 to 100"),
-        ("$TargetDedicatedNodes = $ActiveTasks + $RunningTasks", "tasks that wait"),
+        ("$TargetDedicatedNodes = $ActiveTasks + $RunningTasks", "counts waiting tasks"),
         ("x = $CPUPercent.Count() > 5 ? avg($CPUPercent.GetSample(5)) : 0", "samples of"),
         ("stop()", "no effect"),
         ("$TargetLowPriority = 1", "sets no target"),
@@ -137,9 +137,9 @@ def test_finding_is_told_with_its_place() -> None:
         ),
         (
             "w = 3 * TimeInterval_Minute; p = $CPUPercent.GetSamplePercent(w); x = 70 > p ? 1 : 2",
-            "of 6 in this window 4 can be seen, 67 %, so this is always true",
+            "at most 4 of 6 in this window are visible (67 %), so this is always true",
         ),
-        ("x = $CPUPercent.GetSamplePercent(TimeInterval_Minute) > 1 ? 1 : 2", "0 can be seen"),
+        ("x = $CPUPercent.GetSamplePercent(TimeInterval_Minute) > 1 ? 1 : 2", "at most 0 of 2"),
     ],
 )
 def test_lint_of_a_guard_that_the_missing_minute_never_lets_through_warns(text, said):
@@ -186,4 +186,4 @@ def test_findings_are_shown_one_below_the_other_and_escaped() -> None:
     page = found._repr_html_()
     assert "&lt; 2" in page
     assert "mathjax_ignore" in page
-    assert repr(Formula("$TargetDedicatedNodes = 1;").lint()) == "nothing to say against it"
+    assert repr(Formula("$TargetDedicatedNodes = 1;").lint()) == "No errors or warnings."

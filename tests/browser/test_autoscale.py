@@ -41,7 +41,7 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     notebook.open(SETUP, "pool.auto_scale_lab()", "lab.advance('13m'); print('went on')")
     notebook.run()
     page, view = notebook.page, notebook.view()
-    view.get_by_text("Reads well, and evaluates.").wait_for()
+    view.get_by_text("Valid.", exact=True).wait_for()
     view.get_by_text("Now: dedicated nodes").wait_for()
     text = view.get_by_role("textbox", name="formula")
     wrong = "$wanted = $PendngTasks.GetSample(1);\n$TargetDedicatedNodes = max(4, $wanted);\n"
@@ -110,7 +110,7 @@ job.tasks.wait()
 """)  # fmt: skip
     notebook.run(views=1)
     page, view = notebook.page, notebook.view()
-    view.get_by_text("Reads well, and evaluates.").wait_for()
+    view.get_by_text("Valid.", exact=True).wait_for()
     page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '1 1'")
     text = view.get_by_role("textbox", name="formula")
     checked(notebook, lambda: text.fill("$TargetDedicatedNodes = 2;"))

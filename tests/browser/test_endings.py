@@ -50,7 +50,7 @@ def test_kernel_that_is_restarted_is_told_of_and_what_was_seen_stays(notebook: N
     notebook.open(LAB, "lab.watch()", "pool.auto_scale_lab()")
     notebook.run(views=2)
     notebook.until_counts(0, 1, 0, 0)
-    notebook.view(1).get_by_text("Reads well, and evaluates.").wait_for()
+    notebook.view(1).get_by_text("Valid.", exact=True).wait_for()
     notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.restartKernel() }"
     )

@@ -225,7 +225,7 @@ export class AutoScaleView {
       type: "button", class: `bl-problem bl-${mark.severity}`, onclick: () => this.editor.goTo(mark),
     }, `Line ${mark.line}, column ${mark.column}: ${mark.message}`,
     mark.hint ? h("small", {}, mark.hint) : ""))
-      : !said && h("p", { class: "bl-good" }, "Reads well, and evaluates."));
+      : !said && h("p", { class: "bl-good" }, "Valid."));
   }
 
   // -- apply --------------------------------------------------------------------------------

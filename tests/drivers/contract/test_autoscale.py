@@ -42,8 +42,8 @@ def test_pool_follows_its_formula_up_and_down(lab):
     assert targets[-1] == 0
     shrink = [run for run in pool.auto_scale_history if run.outcome == "resized"][-1]
     told = shrink.explain()
-    assert "The target was 2 dedicated nodes and is now 0 dedicated nodes" in " ".join(told)
-    assert told[-1].startswith("Release tasks are in no task counter")
+    assert "The target changed from 2 dedicated nodes to 0 dedicated nodes" in " ".join(told)
+    assert told[-1].startswith("Job release tasks are not counted")
 
 
 def test_formula_is_tried_without_changing_the_pool(lab):
