@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from batchlab.core.messages import inputs, views
-from batchlab.core.messages.outputs import CertificateChanged, ForgetCertificate
+from batchlab.core.messages.outputs import ForgetCertificate
 from batchlab.core.model import CertificateReference, read_thumbprint, values
 from batchlab.core.model.moments import maybe, moment
 from batchlab.core.state import phases
@@ -47,14 +47,14 @@ def create_certificate(state: State, request: inputs.CreateCertificate) -> None:
     thumbprint = read_thumbprint(request.thumbprint, "create_certificate")
     if thumbprint in state.certificates:
         raise Conflict("CertificateExists", f"there is already a certificate {thumbprint}")
-    state.certificates[thumbprint] = CertificateRecord(
+    certificate = state.certificates[thumbprint] = CertificateRecord(
         thumbprint=thumbprint,
         thumbprint_algorithm=request.thumbprint_algorithm,
         certificate_format=request.certificate_format,
         public_data=request.public_data,
         phase=phases.CertificateActive(state.now),
     )
-    state.tell(CertificateChanged(at=state.now, thumbprint=thumbprint, state="active"))
+    state.tell_certificate(certificate, "active")
 
 
 def delete_certificate(state: State, request: inputs.DeleteCertificate) -> None:
@@ -62,7 +62,7 @@ def delete_certificate(state: State, request: inputs.DeleteCertificate) -> None:
     certificate = find(state, request.thumbprint)
     _refuse_deleting(certificate)
     phase = phases.CertificateDeleting(state.now)
-    state.move_certificate(certificate, phase)
+    state.move(certificate, phase)
     state.deadlines.at(state.now + DELETION_S, _conclude, state, certificate, phase)
 
 
@@ -75,7 +75,7 @@ def cancel_deletion(state: State, request: inputs.CancelCertificateDeletion) -> 
             "CertificateStateActive",
             f"certificate {certificate.thumbprint} is active: there is no deletion to cancel",
         )
-    state.move_certificate(certificate, phases.CertificateActive(state.now))
+    state.move(certificate, phases.CertificateActive(state.now))
 
 
 def _refuse_deleting(certificate: CertificateRecord) -> None:
@@ -95,7 +95,7 @@ def _conclude(
     if not pools and not nodes:
         del state.certificates[thumbprint]
         state.command(ForgetCertificate(thumbprint=thumbprint))
-        state.tell(CertificateChanged(at=state.now, thumbprint=thumbprint, state="deleted"))
+        state.tell_certificate(certificate, "deleted")
         return
     error = values.DeleteCertificateError(
         code="CertificateDeleteFailed",
@@ -106,7 +106,7 @@ def _conclude(
             if ids
         },
     )
-    state.move_certificate(certificate, phases.CertificateDeleteFailed(state.now, error))
+    state.move(certificate, phases.CertificateDeleteFailed(state.now, error))
 
 
 def users(state: State, thumbprint: str) -> tuple[list[str], list[str]]:

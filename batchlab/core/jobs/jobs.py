@@ -91,24 +91,24 @@ def _refuse_pool(state: State, spec: JobSpec) -> None:
 
 def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:
     """Enter a job, with its auto pool and its job manager."""
+    number = state.next_number()
+    pool_id, error = auto_pools.provide(state, spec, schedule)
     job = JobRecord(
         key=fold(spec.id),
         spec=spec,
-        number=state.next_number(),
+        number=number,
         created=state.now,
-        phase=phases.JobActive(state.now),
-        pool_id=spec.pool_info.pool_id or "",
+        phase=phases.JobCompleted(state.now, "") if error else phases.JobActive(state.now),
+        ended=state.now if error else None,
+        pool_id=pool_id,
         schedule=schedule,
+        scheduling_error=error,
     )
     state.jobs[job.key] = job
-    job.scheduling_error = auto_pools.provide(state, job)
-    if job.scheduling_error is not None:
-        job.phase = phases.JobCompleted(state.now, "")
-        job.ended = state.now
-        state.tell_job(job, "completed")
+    state.tell_job(job, job.phase.state)
+    if error is not None:
         return job
     _note_preemptible(state, job)
-    state.tell_job(job, "active")
     _set_clock(state, job)
     if spec.job_manager_task:
         manager = spec.job_manager_task.task_spec()
@@ -171,7 +171,7 @@ def disable_job(state: State, request: inputs.DisableJob) -> None:
 def _disable(state: State, job: JobRecord, disable_tasks: DisableTasks) -> None:
     placement.withdraw(state, job)
     if job.phase.state != "disabled":
-        state.move_job(job, phases.JobDisabling(state.now, disable_tasks))
+        state.move(job, phases.JobDisabling(state.now, disable_tasks))
     if disable_tasks != "wait":
         for task in _under_way(job):
             tasks.end(state, task, disable_tasks)
@@ -182,8 +182,8 @@ def enable_job(state: State, request: inputs.EnableJob) -> None:
     """Let a disabled job go on."""
     job = state.job(request.job_id)
     _refuse_unless(job, ("disabling", "disabled"))
-    state.move_job(job, phases.JobEnabling(state.now))
-    state.move_job(job, phases.JobActive(state.now))
+    state.move(job, phases.JobEnabling(state.now))
+    state.move(job, phases.JobActive(state.now))
     placement.offer(state, job)
     state.touch_job(job)
 
@@ -213,7 +213,7 @@ def delete(state: State, job: JobRecord) -> None:
     if isinstance(job.phase, phases.JobDeleting):
         return
     released = job.phase.state == "completed"
-    state.move_job(job, phases.JobDeleting(state.now))
+    state.move(job, phases.JobDeleting(state.now))
     if released:
         _remove(state, job)
     else:
@@ -238,7 +238,7 @@ def _refuse_unless(job: JobRecord, states: tuple[str, ...]) -> None:
 
 
 def _terminate(state: State, job: JobRecord, reason: str) -> None:
-    state.move_job(job, phases.JobTerminating(state.now, reason), reason)
+    state.move(job, phases.JobTerminating(state.now, reason), reason)
     _end_all(state, job)
 
 
@@ -278,7 +278,7 @@ def settle(state: State, job: JobRecord) -> None:
             _end_if_still_empty(state, job)
     elif isinstance(phase, phases.JobDisabling):
         if not job.running:
-            state.move_job(job, phases.JobDisabled(state.now))
+            state.move(job, phases.JobDisabled(state.now))
     elif isinstance(phase, (phases.JobTerminating, phases.JobDeleting)):
         if any(run.kind != "jobrelease" for run in job.runs.values()):
             return
@@ -288,7 +288,7 @@ def settle(state: State, job: JobRecord) -> None:
                 _remove(state, job)
             else:
                 job.ended = state.now
-                state.move_job(job, phases.JobCompleted(state.now, phase.reason), phase.reason)
+                state.move(job, phases.JobCompleted(state.now, phase.reason), phase.reason)
                 _ended(state, job, gone=False)
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.account import users
 from batchlab.core.messages.inputs import RunExited
-from batchlab.core.messages.outputs import ForgetJob, StartRun
+from batchlab.core.messages.outputs import ForgetJob, RunKind, StartRun
 from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
@@ -83,7 +83,7 @@ def prepare(state: State, job: JobRecord, node: NodeRecord) -> FootprintRecord |
         return None
     footprint = job.footprints.get(node.id)
     if footprint is None:
-        pending = NodeTaskRecord(phase=phases.NodeTaskPending(state.now))
+        pending = _pending(state, "jobpreparation", job, node)
         footprint = FootprintRecord(job=job, node=node, preparation=pending)
         job.footprints[node.id] = node.footprints[job.key] = footprint
         _start_preparation(state, footprint)
@@ -120,7 +120,7 @@ def _start_preparation(state: State, footprint: FootprintRecord) -> None:
         order = users.run_as(order, node.pool, spec.user_identity)
     state.command(order)
     phase = phases.NodeTaskRunning(state.now, run.id)
-    state.move_node_task(footprint.preparation, phase, node, footprint)
+    state.move(footprint.preparation, phase)
 
 
 def preparation_exited(state: State, run: RunRecord, report: RunExited) -> bool | None:
@@ -135,7 +135,7 @@ def preparation_exited(state: State, run: RunRecord, report: RunExited) -> bool 
         _start_preparation(state, footprint)
         return None
     phase = done(state, run, report)
-    state.move_node_task(node_task, phase, node, footprint)
+    state.move(node_task, phase)
     retention = spec.constraints.retention_time or RETENTION
     _retain(state, footprint, spec.id, node_task, retention.total_seconds())
     if phase.failure and spec.wait_for_success and not report.cancelled:
@@ -158,7 +158,7 @@ def release(state: State, job: JobRecord) -> bool:
         if not _releasable(state, footprint):
             continue
         if footprint.release is None:
-            footprint.release = NodeTaskRecord(phase=phases.NodeTaskPending(state.now))
+            footprint.release = _pending(state, "jobrelease", job, node)
         if isinstance(footprint.release.phase, phases.NodeTaskDone):
             continue
         finished = False
@@ -167,7 +167,7 @@ def release(state: State, job: JobRecord) -> bool:
             run = state.new_run("jobrelease", node, job, spec.id)
             state.command(_release_order(footprint, run.id))
             phase = phases.NodeTaskRunning(state.now, run.id)
-            state.move_node_task(footprint.release, phase, node, footprint)
+            state.move(footprint.release, phase)
     return finished
 
 
@@ -218,11 +218,15 @@ def release_exited(state: State, run: RunRecord, report: RunExited) -> None:
     node_task, spec = footprint.release, run.job.spec.job_release_task
     assert node_task is not None
     assert spec is not None
-    state.move_node_task(node_task, done(state, run, report), run.node, footprint)
+    state.move(node_task, done(state, run, report))
     _retain(state, footprint, spec.id, node_task, spec.retention_time.total_seconds())
 
 
 # -- both ---------------------------------------------------------------------------------------
+
+
+def _pending(state: State, kind: RunKind, job: JobRecord, node: NodeRecord) -> NodeTaskRecord:
+    return NodeTaskRecord(kind=kind, node=node, job=job, phase=phases.NodeTaskPending(state.now))
 
 
 def retry_node_task(
@@ -288,12 +292,10 @@ def interrupt(state: State, node: NodeRecord, *, gone: bool) -> None:
                 if gone
                 else phases.NodeTaskPending(state.now)
             )
-            state.move_node_task(preparation, phase, node, footprint)
+            state.move(preparation, phase)
         if release_node_task and isinstance(release_node_task.phase, phases.NodeTaskRunning):
             state.end_run(state.runs[release_node_task.phase.run_id])
-            state.move_node_task(
-                release_node_task, phases.NodeTaskPending(state.now), node, footprint
-            )
+            state.move(release_node_task, phases.NodeTaskPending(state.now))
         if gone:
             if release_node_task and not isinstance(release_node_task.phase, phases.NodeTaskDone):
                 footprint.release = None

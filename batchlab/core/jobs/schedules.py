@@ -82,7 +82,7 @@ def disable_job_schedule(state: State, request: inputs.DisableJobSchedule) -> No
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if isinstance(schedule.phase, phases.ScheduleActive):
-        state.move_schedule(schedule, phases.ScheduleDisabled(state.now))
+        state.move(schedule, phases.ScheduleDisabled(state.now))
 
 
 def enable_job_schedule(state: State, request: inputs.EnableJobSchedule) -> None:
@@ -90,7 +90,7 @@ def enable_job_schedule(state: State, request: inputs.EnableJobSchedule) -> None
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if isinstance(schedule.phase, phases.ScheduleDisabled):
-        state.move_schedule(schedule, phases.ScheduleActive(state.now))
+        state.move(schedule, phases.ScheduleActive(state.now))
         settle(state, schedule)
 
 
@@ -98,7 +98,7 @@ def terminate_job_schedule(state: State, request: inputs.TerminateJobSchedule) -
     """End a schedule, and its job."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
-    state.move_schedule(schedule, phases.ScheduleTerminating(state.now))
+    state.move(schedule, phases.ScheduleTerminating(state.now))
     if schedule.job is not None:
         jobs.end(state, schedule.job, "TerminateJobSchedule")
     settle(state, schedule)
@@ -108,7 +108,7 @@ def delete_job_schedule(state: State, request: inputs.DeleteJobSchedule) -> None
     """Delete a schedule with all its jobs, their tasks and files."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, (*_LIVE, "terminating", "completed"))
-    state.move_schedule(schedule, phases.ScheduleDeleting(state.now))
+    state.move(schedule, phases.ScheduleDeleting(state.now))
     for job in list(schedule.jobs.values()):
         jobs.delete(state, job)
     settle(state, schedule)
@@ -225,7 +225,7 @@ def _complete(state: State, schedule: ScheduleRecord) -> None:
     schedule.due = None
     schedule.ended = state.now
     auto_pools.schedule_ended(state, schedule)
-    state.move_schedule(schedule, phases.ScheduleCompleted(state.now))
+    state.move(schedule, phases.ScheduleCompleted(state.now))
 
 
 def _seconds(moment: datetime | None, default: float) -> float:

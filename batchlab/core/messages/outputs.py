@@ -56,7 +56,7 @@ class StartNode(Command, frozen=True, kw_only=True):
     certificate_references: tuple[CertificateReference, ...] = ()
 
 
-class RestartNode(Command, frozen=True, kw_only=True):
+class RestartNode(Command, frozen=True, kw_only=True, tag="RebootNode"):
     """Kill what runs on the node, start it anew; with `reimage`, empty its folders between."""
 
     pool_id: str

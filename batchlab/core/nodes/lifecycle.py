@@ -48,7 +48,7 @@ def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
     if node.pool.spec.enable_inter_node_communication:
         node.network = NodeNetwork(report.ip_address, *report.port_range)
     node.pool.creating.pop(node.id, None)
-    state.move_node(node, phases.NodeStarting(state.now))
+    state.move(node, phases.NodeStarting(state.now))
     pools.settle(state, node.pool)
 
 
@@ -64,10 +64,11 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
     node.start_task = spec = node.pool.spec.start_task
     node.start = None
     if spec is not None:
-        node.start = NodeTaskRecord(phase=phases.NodeTaskPending(state.now))
+        pending = phases.NodeTaskPending(state.now)
+        node.start = NodeTaskRecord(kind="starttask", node=node, phase=pending)
         _run_start_task(state, node)
         if spec.wait_for_success:
-            state.move_node(node, phases.NodeWaitingForStartTask(state.now))
+            state.move(node, phases.NodeWaitingForStartTask(state.now))
             return
     nodes.rest(state, node)
     nodes.wake_jobs(state, node)
@@ -91,7 +92,7 @@ def _run_start_task(state: State, node: NodeRecord) -> None:
     if spec.user_identity:
         order = users.run_as(order, node.pool, spec.user_identity)
     state.command(order)
-    state.move_node_task(node_task, phases.NodeTaskRunning(state.now, run.id), node, None)
+    state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
 
 
 def node_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
@@ -120,13 +121,13 @@ def _start_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -
         _run_start_task(state, node)
         return
     done = node_tasks.done(state, run, report)
-    state.move_node_task(node_task, done, node, None)
+    state.move(node_task, done)
     if node.phase.state != "waitingforstarttask":
         return
     if done.failure is None:
         nodes.rest(state, node)
     else:
-        state.move_node(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
+        state.move(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
     nodes.wake_jobs(state, node)
 
 
@@ -146,7 +147,7 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
         nodes.reboot(state, node, reimage=True)  # what was begun is not to be forgotten
         return
     if node.phase.state != "creating":
-        state.move_node(node, phases.NodeUnknown(state.now), report.reason)
+        state.move(node, phases.NodeUnknown(state.now), report.reason)
     placement.sort_node(state, node)
     nodes.end_life(state, node, gone=False)
     node.boot += 1
@@ -167,7 +168,7 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
         nodes.stay_away(state, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
         phase = phases.NodeUnusable(state.now, report.code, report.message)
-        state.move_node(node, phase, report.message)
+        state.move(node, phase, report.message)
         nodes.wake_jobs(state, node)
 
 

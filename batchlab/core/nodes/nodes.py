@@ -71,7 +71,7 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
 
 def stay_away(state: State, node: NodeRecord, reason: str, *, at_least_s: float = 0.0) -> None:
     """There is no machine for a spot node: ask again after a while, as often as it takes."""
-    state.move_node(node, phases.NodePreempted(state.now), reason)
+    state.move(node, phases.NodePreempted(state.now), reason)
     wait_s = max(state.settings.spot_return_s, at_least_s)
     state.deadlines.at(state.now + wait_s, _replace, state, node, node.boot)
 
@@ -80,7 +80,7 @@ def _replace(state: State, node: NodeRecord, boot: int) -> None:
     """Ask for a preempted node again."""
     if node.id in state.nodes and node.boot == boot and node.phase.state == "preempted":
         node.boot += 1
-        state.move_node(node, phases.NodeCreating(state.now))
+        state.move(node, phases.NodeCreating(state.now))
         command_start(state, node)
 
 
@@ -154,7 +154,7 @@ def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) ->
     """Empty a node for a purpose, and do that when it is empty."""
     node.drain = phases.Drain(purpose, option)
     if purpose == "leave":
-        state.move_node(node, phases.NodeLeavingPool(state.now, False))
+        state.move(node, phases.NodeLeavingPool(state.now, False))
     elif purpose != "disable" and option in ("requeue", "terminate"):
         _show_reboot(state, node, purpose)
     placement.sort_node(state, node)
@@ -196,7 +196,7 @@ def return_to_service(state: State, node: NodeRecord) -> None:
 def stop(state: State, node: NodeRecord) -> None:
     """Tell a node to go, whatever it is doing."""
     node.drain = None
-    state.move_node(node, phases.NodeLeavingPool(state.now, True))
+    state.move(node, phases.NodeLeavingPool(state.now, True))
     placement.sort_node(state, node)
     end_life(state, node, gone=True)
     state.command(StopNode(pool_id=node.pool.spec.id, node_id=node.id))
@@ -228,7 +228,7 @@ def _show_reboot(state: State, node: NodeRecord, purpose: str) -> None:
     now = state.now
     phase = phases.NodeReimaging(now) if purpose == "reimage" else phases.NodeRebooting(now)
     if node.phase.state != phase.state:
-        state.move_node(node, phase)
+        state.move(node, phase)
 
 
 def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
@@ -256,7 +256,7 @@ def rest(state: State, node: NodeRecord) -> None:
     else:
         phase = phases.NodeIdle(state.now)
     if phase.state != node.phase.state:
-        state.move_node(node, phase)
+        state.move(node, phase)
     placement.sort_node(state, node)
 
 

@@ -43,40 +43,39 @@ def check(spec: JobSpec, *, scheduled: bool) -> None:
         )
 
 
-def provide(state: State, job: JobRecord) -> FailureInfo | None:
-    """Make the pool of a job, or take the one of its schedule; why not, if it cannot be made."""
-    auto, schedule = job.spec.pool_info.auto_pool_specification, job.schedule
+def provide(
+    state: State, spec: JobSpec, schedule: ScheduleRecord | None
+) -> tuple[str, FailureInfo | None]:
+    """The id of the pool that a new job runs in, which may be made for it; or why it cannot be."""
+    auto = spec.pool_info.auto_pool_specification
     if auto is None:
-        return None
+        return spec.pool_info.pool_id or "", None
     shared = schedule if auto.pool_lifetime_option == "jobschedule" else None
     known = state.pools.get(fold(shared.pool_id)) if shared else None
     if shared and known and isinstance(known.phase, phases.PoolActive):
-        job.pool_id = shared.pool_id
-        return None
+        return shared.pool_id, None
     refusal = _refusal(state, auto)
     if refusal is not None:
-        return FailureInfo(
-            category="UserError", code="AutoPoolCreationFailedWithQuotaReached", message=refusal
-        )
+        return _refused("AutoPoolCreationFailedWithQuotaReached", refusal)
     try:
         pool = auto.pool
         references.check(state, pool.application_package_references, pool.certificate_references)
     except Conflict as error:
-        return FailureInfo(
-            category="UserError", code=_INVALID_REFERENCES[error.code], message=error.message
-        )
+        return _refused(_INVALID_REFERENCES[error.code], error.message)
     try:
         formula = autoscaling.read_formula(auto.pool)
     except FormulaError as error:
-        return FailureInfo(
-            category="UserError", code="InvalidAutoScaleFormulaInAutoPool", message=error.message
-        )
+        return _refused("InvalidAutoScaleFormulaInAutoPool", error.message)
     prefix = f"{auto.auto_pool_id_prefix}_" if auto.auto_pool_id_prefix else ""
-    job.pool_id = f"{prefix}autopool_{state.next_number()}"
+    pool_id = f"{prefix}autopool_{state.next_number()}"
     if shared:
-        shared.pool_id = job.pool_id
-    pools.add(state, msgspec.structs.replace(auto.pool, id=job.pool_id), formula)
-    return None
+        shared.pool_id = pool_id
+    pools.add(state, msgspec.structs.replace(auto.pool, id=pool_id), formula)
+    return pool_id, None
+
+
+def _refused(code: str, message: str) -> tuple[str, FailureInfo]:
+    return "", FailureInfo(category="UserError", code=code, message=message)
 
 
 def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:

@@ -136,7 +136,7 @@ def stop_resize(state: State, request: inputs.StopPoolResize) -> None:
 
 def stop(state: State, pool: PoolRecord, reason: str) -> None:
     """Stop a resize where it is."""
-    state.move_pool(pool, allocation=phases.Stopping(state.now), reason=reason)
+    state.move(pool, phases.Stopping(state.now), reason)
     _give_up(state, pool)
     settle(state, pool)
 
@@ -150,7 +150,7 @@ def delete_pool(state: State, request: inputs.DeletePool) -> None:
 
 def delete(state: State, pool: PoolRecord) -> None:
     """Let all nodes of a pool go, then forget it."""
-    state.move_pool(pool, phase=phases.PoolDeleting(state.now))
+    state.move(pool, phases.PoolDeleting(state.now))
     for node in pool.leaving.values():
         if node.drain:
             nodes.drain(state, node, "leave", "requeue")
@@ -232,7 +232,7 @@ def _begin(
 ) -> None:
     pool.resize_number += 1
     pool.resize_errors = []
-    state.move_pool(pool, allocation=phases.Resizing(state.now, option))
+    state.move(pool, phases.Resizing(state.now, option))
     if timeout is not None:
         number = pool.resize_number
         when = state.now + timeout.total_seconds()
@@ -357,7 +357,7 @@ def settle(state: State, pool: PoolRecord) -> None:
         return
     if isinstance(pool.allocation, phases.Stopping):
         _note_stop(pool)
-    state.move_pool(pool, allocation=phases.Steady(state.now))
+    state.move(pool, phases.Steady(state.now))
 
 
 def _note_stop(pool: PoolRecord) -> None:

@@ -1,7 +1,7 @@
 """The states of things, each with exactly the data that belongs to it, and which may follow which.
 
 A phase is frozen: "the exit code of a running task" cannot be written down. `state` is Azure's
-wire string. Only `Core.move` assigns a phase, checks the table, and tells the watchers.
+wire string. Only `State.move` assigns a phase, checks the table, and tells the watchers.
 
 Tasks::
 
@@ -330,6 +330,10 @@ MOVES: dict[str, dict[str, frozenset[str]]] = {
         "terminating": frozenset({"completed", "deleting"}),
         "completed": frozenset({"deleting"}),
         "deleting": frozenset(),
+    },
+    "node task": {
+        "running": frozenset({"running", "completed"}),
+        "completed": frozenset({"running"}),
     },
     "certificate": {
         "active": frozenset({"deleting"}),

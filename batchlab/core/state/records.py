@@ -49,8 +49,11 @@ class RevisedRecord(Record, eq=False, kw_only=True):
 
 
 class NodeTaskRecord(Record, eq=False, kw_only=True):
-    """A start, preparation or release task on one node."""
+    """A start, preparation or release task on one node; a start task has no job."""
 
+    kind: RunKind
+    node: NodeRecord
+    job: JobRecord | None = None
     phase: NodeTaskPhase
     retry_count: int = 0
     last_retry: float | None = None
@@ -113,6 +116,7 @@ class SubtaskRecord(Record, eq=False, kw_only=True):
     """
 
     number: int
+    task: TaskRecord
     node: NodeRecord
     phase: TaskPhase
     previous: str | None = None

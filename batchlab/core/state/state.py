@@ -6,6 +6,9 @@ something may follow is *touched*, and looked at before the step ends; see `batc
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
 from batchlab.autoscale import AutoScaleRun
 from batchlab.core.messages.outputs import (
     AutoScaleEvaluated,
@@ -19,6 +22,7 @@ from batchlab.core.messages.outputs import (
     NodeTaskChanged,
     PoolChanged,
     RunKind,
+    SubtaskChanged,
     TaskChanged,
 )
 from batchlab.core.model.ids import RunId, fold
@@ -28,14 +32,13 @@ from batchlab.core.state.holdings import ApplicationRecord, CertificateRecord
 from batchlab.core.state.phases import MOVES, NodeTaskDone, NodeTaskPending, Phase, TaskCompleted
 from batchlab.core.state.records import (
     BillRecord,
-    FootprintRecord,
     JobRecord,
     NodeRecord,
-    NodeTaskPhase,
     NodeTaskRecord,
     PoolRecord,
     RunRecord,
     ScheduleRecord,
+    SubtaskRecord,
     TaskPhase,
     TaskRecord,
 )
@@ -178,96 +181,25 @@ class State:
         """Runs or tasks have changed: look whether the job can go on ending."""
         self.unsettled[job.key] = job
 
-    def move_task(self, task: TaskRecord, phase: TaskPhase, reason: str = "") -> None:
-        """Change the state of a task, keep the counts, tell the watchers."""
-        old, job = task.phase, task.job
-        _check("task", old, phase)
-        job.count(old, -1)
-        job.count(phase, 1)
-        task.previous, task.previous_since = old.state, old.since
-        task.phase = phase
-        node = task.node
-        self.tell_task(task, phase.state, node.id if node else "", reason)
+    def move(self, record: Movable, phase: Phase, reason: str = "") -> None:
+        """Change the state of anything: check the table, do what follows, tell the watchers.
 
-    def drop_task(self, task: TaskRecord) -> None:
-        """Strike out a task: its counts, and the queue entry that may still name it."""
-        task.job.count(task.phase, -1)
-        task.phase = TaskCompleted(self.now, None, None)
-
-    def move_node(self, node: NodeRecord, phase: Phase, reason: str = "") -> None:
-        """Change the state of a node, tell the watchers."""
-        _check("node", node.phase, phase)
-        node.phase = phase
-        activity.charge(node, self.now)
-        self.tell_node(node, phase.state, reason)
-
-    def move_job(self, job: JobRecord, phase: Phase, reason: str = "") -> None:
-        """Change the state of a job, tell the watchers.
-
-        The previous state never names one that only leads to another.
+        A pool has two states; one of the second kind is its allocation state.
         """
-        _check("job", job.phase, phase)
-        if job.phase.state in ("active", "disabled", "completed"):
-            job.previous, job.previous_since = job.phase.state, job.phase.since
-        job.phase = phase
-        self.tell_job(job, phase.state, reason)
+        kind = _KINDS[type(record)]
+        if kind is _POOL and phase.state in _ALLOCATION.follows:
+            kind = _ALLOCATION
+        old = _enter(kind, record, phase)
+        kind.moved(self, record, old, reason)
 
-    def move_schedule(self, schedule: ScheduleRecord, phase: Phase) -> None:
-        """Change the state of a job schedule, tell the watchers."""
-        _check("job schedule", schedule.phase, phase)
-        if schedule.phase.state in ("active", "disabled", "completed"):
-            schedule.previous, schedule.previous_since = (
-                schedule.phase.state,
-                schedule.phase.since,
-            )
-        schedule.phase = phase
-        self.tell_schedule(schedule, phase.state)
-
-    def move_certificate(self, certificate: CertificateRecord, phase: Phase) -> None:
-        """Change the state of a certificate, tell the watchers."""
-        _check("certificate", certificate.phase, phase)
-        certificate.previous = certificate.phase.state
-        certificate.previous_since = certificate.phase.since
-        certificate.phase = phase
-        self.tell(
-            CertificateChanged(at=self.now, thumbprint=certificate.thumbprint, state=phase.state)
-        )
-
-    def move_pool(
-        self, pool: PoolRecord, *, phase: Phase | None = None, allocation: Phase | None = None,
-        reason: str = "",
-    ) -> None:  # fmt: skip
-        """Change the state or the allocation state of a pool, tell the watchers."""
-        if phase is not None:
-            _check("pool", pool.phase, phase)
-            pool.phase = phase
-        if allocation is not None:
-            _check("allocation", pool.allocation, allocation)
-            pool.allocation = allocation
-        self.tell_pool(pool, pool.phase.state, reason)
-
-    def move_node_task(
-        self,
-        node_task: NodeTaskRecord,
-        phase: NodeTaskPhase,
-        node: NodeRecord,
-        footprint: FootprintRecord | None,
-    ) -> None:
-        """Change the state of a start, preparation or release task, tell the watchers."""
-        node_task.phase = phase
-        job = footprint.job if footprint else None
-        kind: RunKind = "starttask"
-        if footprint:
-            kind = "jobrelease" if node_task is footprint.release else "jobpreparation"
-        state, failure = phase.state, None
-        if isinstance(phase, NodeTaskPending):
-            state = "pending"
-        elif isinstance(phase, NodeTaskDone):
-            failure = phase.failure
-        self.changes.append(
-            NodeTaskChanged(at=self.now, reason=failure.code if failure else "", kind=kind,
-                        job_id=job.spec.id if job else "", node_id=node.id, state=state)
-        )  # fmt: skip
+    def strike_out(self, task: TaskRecord) -> None:
+        """Forget a task, its counts, and the queue entry that may still name it."""
+        job = task.job
+        del job.tasks[fold(task.spec.id)]
+        job.count(task.phase, -1)
+        if not isinstance(task.phase, TaskCompleted):
+            _enter(_TASK, task, TaskCompleted(self.now, None, None))
+        self.tell_task(task, "deleted")
 
     def tell(self, change: Change) -> None:
         """Tell the watchers."""
@@ -319,6 +251,34 @@ class State:
                         blocked=task.unmet > 0 and state == "active")
         )  # fmt: skip
 
+    def tell_subtask(self, subtask: SubtaskRecord) -> None:
+        """Tell the watchers about a subtask; what the primary does is said of its task."""
+        task, phase = subtask.task, subtask.phase
+        if subtask.number:
+            failure = phase.failure if isinstance(phase, TaskCompleted) else None
+            self.changes.append(
+                SubtaskChanged(at=self.now, reason=failure.code if failure else "",
+                               job_id=task.job.spec.id, task_id=task.spec.id,
+                               subtask_id=subtask.number, node_id=subtask.node.id,
+                               state=phase.state)
+            )  # fmt: skip
+
+    def tell_node_task(self, node_task: NodeTaskRecord) -> None:
+        """Tell the watchers about a start, preparation or release task."""
+        phase, job = node_task.phase, node_task.job
+        failure = phase.failure if isinstance(phase, NodeTaskDone) else None
+        self.changes.append(
+            NodeTaskChanged(at=self.now, reason=failure.code if failure else "",
+                            kind=node_task.kind, job_id=job.spec.id if job else "",
+                            node_id=node_task.node.id,
+                            state="pending" if isinstance(phase, NodeTaskPending) else phase.state)
+        )  # fmt: skip
+
+    def tell_certificate(self, certificate: CertificateRecord, state: str) -> None:
+        """Tell the watchers about a certificate."""
+        thumbprint = certificate.thumbprint
+        self.changes.append(CertificateChanged(at=self.now, thumbprint=thumbprint, state=state))
+
     def delete_files(self, node: NodeRecord, directory: str) -> None:
         """Delete a directory of a node: now, or, while the node is away, when it is up again."""
         if node.up:
@@ -327,6 +287,94 @@ class State:
             node.trash.append(directory)
 
 
-def _check(kind: str, old: Phase, new: Phase) -> None:
-    if new.state not in MOVES[kind][old.state]:
-        raise RuntimeError(f"a {kind} cannot go from {old.state} to {new.state}")
+# -- what is moved --------------------------------------------------------------------------------
+
+Movable: TypeAlias = (
+    PoolRecord | NodeRecord | JobRecord | ScheduleRecord | TaskRecord | SubtaskRecord
+    | NodeTaskRecord | CertificateRecord
+)  # fmt: skip
+
+
+class _Kind(NamedTuple):
+    """How things of one kind are moved.
+
+    `follows` says which state may follow which, `remembered` which of them become the previous
+    state of a thing; `moved` does what follows from a move, and tells the watchers.
+    """
+
+    name: str
+    follows: Mapping[str, frozenset[str]]
+    remembered: frozenset[str]
+    moved: Callable[[State, Any, Any, str], None]
+
+
+def _enter(kind: _Kind, record: Any, phase: Phase) -> Phase:
+    """Let a record be in a phase, and return the one before; the only place that assigns one."""
+    old: Phase = record.allocation if kind is _ALLOCATION else record.phase
+    if phase.state not in kind.follows[old.state]:
+        raise RuntimeError(f"no {kind.name} goes from {old.state} to {phase.state}")
+    if old.state in kind.remembered:
+        record.previous, record.previous_since = old.state, old.since
+    if kind is _ALLOCATION:
+        record.allocation = phase
+    else:
+        record.phase = phase
+    return old
+
+
+def _pool_moved(state: State, pool: PoolRecord, old: Phase, reason: str) -> None:
+    state.tell_pool(pool, pool.phase.state, reason)
+
+
+def _node_moved(state: State, node: NodeRecord, old: Phase, reason: str) -> None:
+    activity.charge(node, state.now)
+    state.tell_node(node, node.phase.state, reason)
+
+
+def _job_moved(state: State, job: JobRecord, old: Phase, reason: str) -> None:
+    state.tell_job(job, job.phase.state, reason)
+
+
+def _schedule_moved(state: State, schedule: ScheduleRecord, old: Phase, reason: str) -> None:
+    state.tell_schedule(schedule, schedule.phase.state)
+
+
+def _task_moved(state: State, task: TaskRecord, old: TaskPhase, reason: str) -> None:
+    job, phase, node = task.job, task.phase, task.node
+    job.count(old, -1)
+    job.count(phase, 1)
+    state.tell_task(task, phase.state, node.id if node else "", reason)
+
+
+def _subtask_moved(state: State, subtask: SubtaskRecord, old: Phase, reason: str) -> None:
+    state.tell_subtask(subtask)
+
+
+def _node_task_moved(state: State, node_task: NodeTaskRecord, old: Phase, reason: str) -> None:
+    state.tell_node_task(node_task)
+
+
+def _certificate_moved(
+    state: State, certificate: CertificateRecord, old: Phase, reason: str
+) -> None:
+    state.tell_certificate(certificate, certificate.phase.state)
+
+
+_NONE = frozenset[str]()
+_RESTING = frozenset({"active", "disabled", "completed"})
+"""A job's or a schedule's previous state is never one that only leads to another."""
+_POOL = _Kind("pool", MOVES["pool"], _NONE, _pool_moved)
+_ALLOCATION = _Kind("allocation", MOVES["allocation"], _NONE, _pool_moved)
+_TASK = _Kind("task", MOVES["task"], frozenset(MOVES["task"]), _task_moved)
+_KINDS: dict[type[Movable], _Kind] = {
+    PoolRecord: _POOL,
+    NodeRecord: _Kind("node", MOVES["node"], _NONE, _node_moved),
+    JobRecord: _Kind("job", MOVES["job"], _RESTING, _job_moved),
+    ScheduleRecord: _Kind("job schedule", MOVES["job schedule"], _RESTING, _schedule_moved),
+    TaskRecord: _TASK,
+    SubtaskRecord: _Kind("subtask", MOVES["task"], frozenset(MOVES["task"]), _subtask_moved),
+    NodeTaskRecord: _Kind("node task", MOVES["node task"], _NONE, _node_task_moved),
+    CertificateRecord: _Kind(
+        "certificate", MOVES["certificate"], frozenset(MOVES["certificate"]), _certificate_moved
+    ),
+}

@@ -29,7 +29,6 @@ from batchlab.core.messages.outputs import (
     Coordination,
     StartApplication,
     StartRun,
-    SubtaskChanged,
 )
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
@@ -42,7 +41,6 @@ from batchlab.core.state.records import (
     NodeRecord,
     PoolRecord,
     SubtaskRecord,
-    TaskPhase,
     TaskRecord,
 )
 from batchlab.core.tasks import orders, tasks
@@ -115,7 +113,9 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     nodes = room(pool, task, group)
     _leave_former(state, task, group, nodes)
     group.subtasks = [
-        SubtaskRecord(number=number, node=node, phase=phases.TaskPreparing(state.now, node.id))
+        SubtaskRecord(
+            number=number, task=task, node=node, phase=phases.TaskPreparing(state.now, node.id)
+        )
         for number, node in enumerate(nodes)
     ]
     group.verdict, group.lost, group.ending, group.begun = None, False, "", False
@@ -125,7 +125,7 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         job.nodes[node.id] = node
         node.free -= task.slots
         if not isinstance(node.phase, phases.NodeRunning):
-            state.move_node(node, phases.NodeRunning(state.now))
+            state.move(node, phases.NodeRunning(state.now))
         placement.sort_node(state, node)
     footprints = [node_tasks.prepare(state, job, node) for node in nodes]
     waiting = [footprint for footprint in footprints if footprint is not None]
@@ -135,8 +135,8 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         for footprint in waiting:
             footprint.waiting[fold(task.spec.id)] = task
         for subtask in group.subtasks:
-            _tell(state, task, subtask)
-        state.move_task(task, phases.TaskPreparing(state.now, nodes[0].id))
+            state.tell_subtask(subtask)
+        state.move(task, phases.TaskPreparing(state.now, nodes[0].id))
 
 
 def _leave_former(
@@ -167,7 +167,7 @@ def withdraw(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         node = subtask.node
         task.job.footprints[node.id].waiting.pop(fold(task.spec.id), None)
-        _move(state, task, subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
+        state.move(subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
         tasks.vacate(state, node, task)
         state.touch_node(node)
 
@@ -182,9 +182,9 @@ def _start(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         run = state.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, state.now
         state.command(_order(orders.of_task(state, task, run), task, group, subtask))
-        _move(state, task, subtask, phases.TaskRunning(state.now, run.id))
+        state.move(subtask, phases.TaskRunning(state.now, run.id))
     primary = group.live[0]
-    state.move_task(task, phases.TaskRunning(state.now, primary.id))
+    state.move(task, phases.TaskRunning(state.now, primary.id))
 
 
 def _order(
@@ -236,7 +236,8 @@ def run_exited(
         subtask.coordinated = True
     if subtask.coordinated and report.cancelled and subtask.number:
         exit_code, failure = 0, None  # its command was done
-    _ended(state, task, subtask, exit_code, failure)
+    subtask.run = None
+    state.move(subtask, phases.TaskCompleted(state.now, exit_code, failure))
     _go_on(state, task)
 
 
@@ -245,7 +246,8 @@ def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
     group = task.instances
     assert group is not None
     group.lost = group.lost or group.verdict is None
-    _ended(state, task, subtask, None, node_tasks.ENDED)
+    subtask.run = None
+    state.move(subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
     _go_on(state, task)
 
 
@@ -304,32 +306,3 @@ def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | 
     node = group.subtasks[group.culprit].node
     details = {**failure.details, "SubtaskId": str(group.culprit), "NodeId": node.id}
     return msgspec.structs.replace(failure, details=details)
-
-
-def _ended(
-    state: State,
-    task: TaskRecord,
-    subtask: SubtaskRecord,
-    exit_code: int | None,
-    failure: FailureInfo | None,
-) -> None:
-    subtask.run = None
-    _move(state, task, subtask, phases.TaskCompleted(state.now, exit_code, failure))
-
-
-def _move(state: State, task: TaskRecord, subtask: SubtaskRecord, phase: TaskPhase) -> None:
-    subtask.previous, subtask.previous_since = subtask.phase.state, subtask.phase.since
-    subtask.phase = phase
-    _tell(state, task, subtask)
-
-
-def _tell(state: State, task: TaskRecord, subtask: SubtaskRecord) -> None:
-    """Tell the watchers of a subtask that is not the primary."""
-    if subtask.number:
-        failure = getattr(subtask.phase, "failure", None)
-        state.tell(
-            SubtaskChanged(at=state.now, reason=failure.code if failure else "",
-                           job_id=task.job.spec.id, task_id=task.spec.id,
-                           subtask_id=subtask.number, node_id=subtask.node.id,
-                           state=subtask.phase.state)
-        )  # fmt: skip

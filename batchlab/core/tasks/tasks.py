@@ -179,14 +179,14 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
         state.restarting.pop(job.key, None)
     node.free -= task.slots
     if not isinstance(node.phase, phases.NodeRunning):
-        state.move_node(node, phases.NodeRunning(state.now))
+        state.move(node, phases.NodeRunning(state.now))
     placement.sort_node(state, node)
     footprint = node_tasks.prepare(state, job, node)
     if footprint is None or node_tasks.prepared(footprint):
         start(state, task, node)
     else:
         footprint.waiting[fold(task.spec.id)] = task
-        state.move_task(task, phases.TaskPreparing(state.now, node.id))
+        state.move(task, phases.TaskPreparing(state.now, node.id))
 
 
 def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
@@ -194,7 +194,7 @@ def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
     run = state.new_run("task", node, task.job, task.spec.id, task)
     task.started = state.now
     state.command(orders.of_task(state, task, run))
-    state.move_task(task, phases.TaskRunning(state.now, run.id))
+    state.move(task, phases.TaskRunning(state.now, run.id))
 
 
 def vacate(state: State, node: NodeRecord, task: TaskRecord) -> None:
@@ -326,7 +326,7 @@ def stronger(ending: str, other: str) -> str:
 
 def activate(state: State, task: TaskRecord, reason: str, *, first: bool = False) -> None:
     """Queue a task (again)."""
-    state.move_task(task, phases.TaskActive(state.now), reason)
+    state.move(task, phases.TaskActive(state.now), reason)
     state.touch_job(task.job)
     if task is task.job.manager and task.started is not None:
         state.restarting[task.job.key] = task.job
@@ -339,7 +339,7 @@ def complete(
 ) -> None:
     """A task has come to its end: note how, and do what follows from it."""
     phase = phases.TaskCompleted(state.now, exit_code, failure)
-    state.move_task(task, phase, failure.code if failure else "")
+    state.move(task, phase, failure.code if failure else "")
     _follow(state, task, exit_code, failure)
     state.touch_job(task.job)
     if task.started is None:
@@ -373,12 +373,9 @@ def _follow(
 
 
 def _remove(state: State, task: TaskRecord) -> None:
-    job = task.job
-    del job.tasks[fold(task.spec.id)]
-    state.drop_task(task)
-    state.tell_task(task, "deleted")
+    state.strike_out(task)
     delete_files(state, task)
-    state.touch_job(job)
+    state.touch_job(task.job)
 
 
 def delete_files(state: State, task: TaskRecord) -> None:
