@@ -11,7 +11,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.core.messages.outputs import StartRun
-from batchlab.drivers.history import Batch
+from batchlab.drivers.change_log import Batch
 from batchlab.history.watch import watch
 from batchlab.widgets import cards
 from batchlab.widgets.answers import answer

@@ -55,7 +55,7 @@ from batchlab.autoscale.sampling import (
     Visible,
     resolve_method,
 )
-from batchlab.autoscale.syntax import Place
+from batchlab.autoscale.syntax import SourcePlace
 from batchlab.autoscale.trace import BOUNDS, Trace
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
@@ -88,7 +88,7 @@ _MESSAGES = {
 
 
 class _Failed(Exception):
-    def __init__(self, refused: Refused, place: Place) -> None:
+    def __init__(self, refused: Refused, place: SourcePlace) -> None:
         super().__init__(refused.message)
         self.refused = refused
         self.place = place
@@ -135,7 +135,7 @@ class Evaluation:
         self._left = MAX_ELEMENTS
         self._user: dict[str, Value] = {}
         self._set: dict[str, Value] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, SourcePlace] = {}
         self._python: dict[str | None, PythonValue] = {}
         self._seen: dict[str, Visible] = {}
         self._statements: list[StatementValue] = []
@@ -260,7 +260,7 @@ class Evaluation:
                     self._spend(len(left))
                 left = binary(symbol, left, right)
             except Refused as refused:
-                place = Place(node.place.start, operand.place.end, node.points[index])
+                place = SourcePlace(node.place.start, operand.place.end, node.points[index])
                 raise _Failed(refused, place) from None
         return left
 
@@ -281,7 +281,7 @@ class Evaluation:
         self._trace.branch(node, condition, chosen)
         return _VISIT[type(chosen)](self, chosen)
 
-    def _truth(self, value: Value, what: str, place: Place) -> bool:
+    def _truth(self, value: Value, what: str, place: SourcePlace) -> bool:
         try:
             return truth(value, what)
         except Refused as refused:

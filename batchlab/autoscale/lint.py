@@ -35,7 +35,7 @@ from batchlab.autoscale.operators import (
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.sampling import METHODS, resolve_method
 from batchlab.autoscale.suspicions import warnings_of
-from batchlab.autoscale.syntax import Expression, Place, Program
+from batchlab.autoscale.syntax import Expression, Program, SourcePlace
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
     INTERVALS,
@@ -90,7 +90,7 @@ class Findings(tuple[Finding, ...], Displayed):
 
 def lint(program: Program, source: Source) -> Findings:
     """Check a formula; return at most 50 findings, in the order of the text."""
-    found: list[tuple[str, Place, str, str]] = []
+    found: list[tuple[str, SourcePlace, str, str]] = []
     for place, refused in _errors(program):
         found.append(("error", place, refused.message, refused.hint))
         if len(found) >= MAX_FINDINGS:
@@ -100,12 +100,14 @@ def lint(program: Program, source: Source) -> Findings:
     return Findings(_finding(source, *each) for each in found[:MAX_FINDINGS])
 
 
-def _finding(source: Source, severity: Any, place: Place, message: str, hint: str) -> Finding:
+def _finding(
+    source: Source, severity: Any, place: SourcePlace, message: str, hint: str
+) -> Finding:
     line, column = source.line_and_column(place.at)
     return Finding(severity, line, column, message, hint, source.excerpt(place))
 
 
-Errors = Iterator[tuple[Place, Refused]]
+Errors = Iterator[tuple[SourcePlace, Refused]]
 
 
 def _errors(program: Program) -> Errors:
@@ -131,13 +133,13 @@ class _Check:
     """Infers the type of an expression, None if it is unknown, and collects errors."""
 
     def __init__(self, types: dict[str, type | None]) -> None:
-        self.found: list[tuple[Place, Refused]] = []
+        self.found: list[tuple[SourcePlace, Refused]] = []
         self._types = types
 
     def type_of(self, node: Expression) -> type | None:
         return _VISIT[type(node)](self, node)
 
-    def _note(self, place: Place, refused: Refused) -> None:
+    def _note(self, place: SourcePlace, refused: Refused) -> None:
         self.found.append((place, refused))
 
     def _number(self, _: syntax.Number) -> type | None:
@@ -182,14 +184,14 @@ class _Check:
             if left is not None and right is not None:
                 entry = BINARY.get((symbol, left, right))
                 if entry is None:
-                    place = Place(node.place.start, operand.place.end, node.points[index])
+                    place = SourcePlace(node.place.start, operand.place.end, node.points[index])
                     self._note(place, explain_binary(symbol, left, right))
                 left = entry[1] if entry else None
             else:
                 left = None
         return left
 
-    def _condition(self, kind: type | None, what: str, place: Place) -> None:
+    def _condition(self, kind: type | None, what: str, place: SourcePlace) -> None:
         if kind is not None and kind is not float:
             self._note(place, explain_truth(kind, what))
 

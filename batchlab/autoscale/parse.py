@@ -20,7 +20,7 @@ from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import canonical
 from batchlab.autoscale.problems import FormulaError, Source, formula_error
 from batchlab.autoscale.sampling import METHODS
-from batchlab.autoscale.syntax import LEVEL_OF, Expression, Place, Program, Statement
+from batchlab.autoscale.syntax import LEVEL_OF, Expression, Program, SourcePlace, Statement
 from batchlab.autoscale.tokens import Token, Tokens
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "MAX_STATEMENTS", "parse"]
@@ -34,7 +34,7 @@ MAX_DEPTH = 100
 class _NotBuilt(Exception):
     """The grammar accepts the text, but the builder does not."""
 
-    def __init__(self, place: Place, message: str, hint: str = "") -> None:
+    def __init__(self, place: SourcePlace, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.place = place
         self.message = message
@@ -55,7 +55,7 @@ class _Builder:
         target, equals, value = children
         value = _built(value)
         return Statement(canonical(target.text), value, _token_place(target),
-                         place=Place(target.start_pos, value.place.end, equals.start_pos),
+                         place=SourcePlace(target.start_pos, value.place.end, equals.start_pos),
                          depth=value.depth)  # fmt: skip
 
     def expression(self, children: list[Any]) -> Statement:
@@ -65,7 +65,7 @@ class _Builder:
     def unary(self, children: list[Any]) -> Expression:
         sign, operand = children
         operand = _built(operand)
-        place = Place(sign.start_pos, operand.place.end, sign.start_pos)
+        place = SourcePlace(sign.start_pos, operand.place.end, sign.start_pos)
         return syntax.Unary(sign.text, operand, place=place, depth=_depth(place, operand))
 
     def row(self, children: list[Any]) -> list[Any]:
@@ -79,7 +79,7 @@ class _Builder:
     def choice(self, children: list[Any]) -> Expression:
         condition, mark, then, _, otherwise = children
         condition, then, otherwise = _built(condition), _built(then), _built(otherwise)
-        place = Place(condition.place.start, otherwise.place.end, mark.start_pos)
+        place = SourcePlace(condition.place.start, otherwise.place.end, mark.start_pos)
         depth = _depth(place, condition, then, otherwise)
         return syntax.Choice(condition, then, otherwise, place=place, depth=depth)
 
@@ -93,7 +93,7 @@ class _Builder:
 
     def call(self, children: list[Any]) -> Expression:
         name, opening, arguments, closing = children
-        place = Place(name.start_pos, closing.end_pos, opening.start_pos)
+        place = SourcePlace(name.start_pos, closing.end_pos, opening.start_pos)
         known, given = name.text.lower(), tuple(arguments or ())
         return syntax.Call(known if known in FUNCTIONS else name.text, given,
                            place=place, depth=_depth(place, *given))  # fmt: skip
@@ -101,13 +101,13 @@ class _Builder:
     def member(self, children: list[Any]) -> Expression:
         target, dot, name = children
         target = _built(target)
-        place = Place(target.place.start, name.end_pos, dot.start_pos)
+        place = SourcePlace(target.place.start, name.end_pos, dot.start_pos)
         return syntax.Member(target, name.text.lower(), place=place, depth=_depth(place, target))
 
     def method(self, children: list[Any]) -> Expression:
         target, _, name, opening, arguments, closing = children
         target = _built(target)
-        place = Place(target.place.start, closing.end_pos, opening.start_pos)
+        place = SourcePlace(target.place.start, closing.end_pos, opening.start_pos)
         known = METHODS.get(name.text.lower())
         given = tuple(arguments or ())
         return syntax.Method(target, known.name if known else name.text, given,
@@ -116,7 +116,7 @@ class _Builder:
     def group(self, children: list[Any]) -> Expression:
         opening, inner, closing = children
         inner = _built(inner)
-        place = Place(opening.start_pos, closing.end_pos, inner.place.at)
+        place = SourcePlace(opening.start_pos, closing.end_pos, inner.place.at)
         # Parentheses have no node; they widen the inner one and count as a level.
         object.__setattr__(inner, "place", place)
         object.__setattr__(inner, "depth", _depth(place, inner))
@@ -132,7 +132,7 @@ def _built(child: Any) -> Any:
 
 
 def _leaf(token: Token) -> Expression:
-    text, place = token.text, Place(token.start_pos, token.end_pos, token.start_pos)
+    text, place = token.text, SourcePlace(token.start_pos, token.end_pos, token.start_pos)
     if token.type == "NAME":
         return syntax.Name(canonical(text), place=place)
     if text[0] == '"':
@@ -165,7 +165,7 @@ def _grouped(row: list[Any]) -> Expression:
 
 
 def _chain(parts: list[Any], joints: list[Token]) -> Expression:
-    place = Place(parts[0].place.start, parts[-1].place.end, joints[0].start_pos)
+    place = SourcePlace(parts[0].place.start, parts[-1].place.end, joints[0].start_pos)
     return syntax.Chain(
         parts[0],
         tuple([(joint.text, part) for joint, part in zip(joints, parts[1:], strict=True)]),
@@ -175,7 +175,7 @@ def _chain(parts: list[Any], joints: list[Token]) -> Expression:
     )
 
 
-def _depth(place: Place, *children: Any) -> int:
+def _depth(place: SourcePlace, *children: Any) -> int:
     depth = 1 + max([child.depth for child in children], default=0)
     if depth > MAX_DEPTH:
         raise _NotBuilt(place, f"nested more than {MAX_DEPTH} levels deep",
@@ -183,8 +183,8 @@ def _depth(place: Place, *children: Any) -> int:
     return depth
 
 
-def _token_place(token: Token) -> Place:
-    return Place(token.start_pos, token.end_pos, token.start_pos)
+def _token_place(token: Token) -> SourcePlace:
+    return SourcePlace(token.start_pos, token.end_pos, token.start_pos)
 
 
 @cache
@@ -243,7 +243,7 @@ def _check(source: Source, program: Program) -> None:
 
 
 def _too_long(source: Source, offset: int, message: str) -> FormulaError:
-    place = Place(offset, offset + 1, offset)
+    place = SourcePlace(offset, offset + 1, offset)
     return formula_error(source, place, message, code="AutoScalingFormulaTooLong")
 
 
@@ -269,7 +269,7 @@ def _unexpected(
     accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
     return formula_error(
         source,
-        Place(start, end, start),
+        SourcePlace(start, end, start),
         message,
         expected=mistakes.describe(accepted),
         hint=mistakes.hint_for(source.text, start, source.text[start:end]),

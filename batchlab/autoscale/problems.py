@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from batchlab.autoscale.syntax import Place
+from batchlab.autoscale.syntax import SourcePlace
 from batchlab.errors import InvalidRequest
 
 __all__ = ["FormulaError", "Source", "formula_error"]
@@ -59,7 +59,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._statements: dict[Place, tuple[str, int]] = {}
+        self._statements: dict[SourcePlace, tuple[str, int]] = {}
         self._points: dict[int, tuple[int, int]] = {}
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
@@ -70,11 +70,11 @@ class Source:
             point = self._points[offset] = line, offset - self._starts[line - 1] + 1
         return point
 
-    def piece(self, place: Place) -> str:
+    def piece(self, place: SourcePlace) -> str:
         """Return the text of the formula at a place."""
         return self.text[place.start : place.end]
 
-    def text_and_line(self, place: Place) -> tuple[str, int]:
+    def text_and_line(self, place: SourcePlace) -> tuple[str, int]:
         """Return the text and the first line of a statement, cached for all evaluations."""
         found = self._statements.get(place)
         if found is None:
@@ -82,12 +82,12 @@ class Source:
             found = self._statements[place] = self.piece(place), line
         return found
 
-    def said(self, place: Place, message: str) -> str:
+    def said(self, place: SourcePlace, message: str) -> str:
         """Put the position in front of a message, as Azure does."""
         line, column = self.line_and_column(place.at)
         return f"Line {line}, Col {column}: {message}"
 
-    def excerpt(self, place: Place) -> str:
+    def excerpt(self, place: SourcePlace) -> str:
         """Show the line of a place, with ``~`` under its extent and ``^`` under its point."""
         begin = self.text.rfind("\n", 0, place.at) + 1
         finish = self.text.find("\n", place.at)
@@ -106,7 +106,7 @@ class Source:
 
 def formula_error(
     source: Source,
-    place: Place,
+    place: SourcePlace,
     message: str,
     *,
     expected: Iterable[str] = (),

@@ -34,7 +34,14 @@ from batchlab.autoscale.values import (
 )
 from batchlab.errors import InvalidRequest, invalid
 
-__all__ = ["METHODS", "SAMPLE_PERIOD", "Method", "SampleHistory", "guard_of", "resolve_method"]
+__all__ = [
+    "METHODS",
+    "SAMPLE_PERIOD",
+    "SampleHistory",
+    "SampleMethod",
+    "guard_of",
+    "resolve_method",
+]
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = SAMPLE_PERIOD // timedelta(seconds=1) * SECOND
@@ -285,7 +292,7 @@ def _begin(seen: Visible) -> Outcome:
     return as_timestamp(seen.times[0]), None
 
 
-class Method(msgspec.Struct, frozen=True):
+class SampleMethod(msgspec.Struct, frozen=True):
     """One method: its spelling, its usage, and its overloads by argument types."""
 
     name: str
@@ -295,7 +302,7 @@ class Method(msgspec.Struct, frozen=True):
 
 _MOMENTS = (Timestamp, Interval)
 _TABLE = (
-    Method(
+    SampleMethod(
         "GetSample",
         "GetSample(count), GetSample(start [, percent]) or GetSample(start, end [, percent])",
         {
@@ -306,7 +313,7 @@ _TABLE = (
             **{(a, b, float): (_between, tuple) for a in _MOMENTS for b in _MOMENTS},
         },
     ),
-    Method(
+    SampleMethod(
         "GetSamplePercent",
         "GetSamplePercent(start [, end])",
         {
@@ -314,17 +321,17 @@ _TABLE = (
             **{(a, b): (_percentage, float) for a in _MOMENTS for b in _MOMENTS},
         },
     ),
-    Method("GetSamplePeriod", "GetSamplePeriod()",
+    SampleMethod("GetSamplePeriod", "GetSamplePeriod()",
            {(): (lambda _: (Interval(_PERIOD_TICKS), None), Interval)}),
-    Method("HistoryBeginTime", "HistoryBeginTime()", {(): (_begin, Timestamp)}),
-    Method("Count", "Count()", {(): (lambda seen: (float(seen.count), None), float)}),
+    SampleMethod("HistoryBeginTime", "HistoryBeginTime()", {(): (_begin, Timestamp)}),
+    SampleMethod("Count", "Count()", {(): (lambda seen: (float(seen.count), None), float)}),
 )  # fmt: skip
 
 METHODS = {method.name.lower(): method for method in _TABLE}
 """The methods of sampled variables, by name in lower case."""
 
 
-def resolve_method(method: Method, types: list[type]) -> tuple[Callable[..., Outcome], type]:
+def resolve_method(method: SampleMethod, types: list[type]) -> tuple[Callable[..., Outcome], type]:
     """Find the overload for some argument types; raises `Refused`."""
     entry = method.overloads.get(tuple(types))
     if entry is None:

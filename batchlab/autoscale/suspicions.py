@@ -15,8 +15,8 @@ from batchlab.autoscale.syntax import (
     Method,
     Name,
     Number,
-    Place,
     Program,
+    SourcePlace,
     walk,
 )
 from batchlab.autoscale.values import INTERVALS, SECOND
@@ -33,7 +33,7 @@ MISSING = 2
 class Warn(NamedTuple):
     """A warning and its place."""
 
-    place: Place
+    place: SourcePlace
     message: str
     hint: str = ""
 
@@ -83,7 +83,7 @@ def _percent_as_fraction(view: _View) -> Iterator[Warn]:
             pairs = ((left, right), (right, left))
             if symbol in _COMPARISONS and any(is_percent(a) and _fraction(b) for a, b in pairs):
                 yield Warn(
-                    Place(left.place.start, right.place.end, point),
+                    SourcePlace(left.place.start, right.place.end, point),
                     "GetSamplePercent returns 0 to 100, not a fraction",
                     "write 70 for seventy percent",
                 )
@@ -198,7 +198,7 @@ def _no_effect(view: _View) -> Iterator[Warn]:
 def _no_target(view: _View) -> Iterator[Warn]:
     targets = [statement.target for statement in view.program.statements]
     if not any(target in SETTABLE[:4] for target in targets):
-        place = view.program.statements[-1].place if targets else Place()
+        place = view.program.statements[-1].place if targets else SourcePlace()
         yield Warn(
             place,
             "the formula sets no target, so the pool keeps its size",

@@ -22,8 +22,8 @@ __all__ = [
     "Method",
     "Name",
     "Number",
-    "Place",
     "Program",
+    "SourcePlace",
     "Statement",
     "Text",
     "Unary",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Place(NamedTuple):
+class SourcePlace(NamedTuple):
     """Offsets into the text: the start and end of a node, and the point that messages name."""
 
     start: int = 0
@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
-    place: Place = field(default=Place(), compare=False, repr=False)
+    place: SourcePlace = field(default=SourcePlace(), compare=False, repr=False)
     depth: int = field(default=1, compare=False, repr=False)
 
 
@@ -130,7 +130,7 @@ class Statement(_Node):
 
     target: str | None
     value: Expression
-    target_place: Place = field(default=Place(), compare=False, repr=False)
+    target_place: SourcePlace = field(default=SourcePlace(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import Command, RunKind
 from batchlab.core.messages.questions import Condition, Location, Question
-from batchlab.drivers.history import Batch
+from batchlab.drivers.change_log import Batch
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import Conflict
 from batchlab.storage.stores import BlobStore
@@ -103,10 +103,16 @@ class Connection(Protocol):
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...
 
-    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
-        """Carry out a request, or raise the `BatchError` that refuses it.
+    def request(self, request: Request) -> None:
+        """Carry out a request, or raise the `BatchError` that refuses it."""
+        ...
 
-        `secret` goes beside a `CreateCertificate`, past the core, to the nodes that need it.
+    def create_certificate(
+        self, request: CreateCertificate, contents: CertificateContents
+    ) -> None:
+        """Carry out the one request with a secret: what is secret stays out of the core.
+
+        The contents go past the core to the nodes that need them.
         """
         ...
 

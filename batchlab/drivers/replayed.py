@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import msgspec
 
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, Location, Question
-from batchlab.drivers.history import Batch, History
+from batchlab.drivers.change_log import Batch, ChangeLog
 from batchlab.drivers.journal import Reading
 from batchlab.drivers.ports import MAX_READ, FileEntry, refuse_closed
 from batchlab.drivers.simulated.connection import undisturbed
@@ -79,9 +79,15 @@ class ReplayedConnection:
         """The moment at which the story ends, in seconds since 1970 (UTC)."""
         return self._now
 
-    def request(self, request: Request, secret: CertificateContents | None = None) -> NoReturn:
+    def request(self, request: Request) -> NoReturn:
         """Refused."""
         raise _unchangeable(f"{type(request).__name__} is too late")
+
+    def create_certificate(
+        self, request: CreateCertificate, contents: CertificateContents
+    ) -> NoReturn:
+        """Refused."""
+        self.request(request)
 
     def ask(self, question: Question) -> Any:
         """Answer a question about the end of the story."""
@@ -136,7 +142,7 @@ class _Told:
         before: _Told | None = None,
     ) -> None:  # fmt: skip
         reading = self._reading = Reading(source)
-        self.core, self.history, self.broken = Core(reading.settings), History(), False
+        self.core, self.history, self.broken = Core(reading.settings), ChangeLog(), False
         self.ending = ""
         with undisturbed() as check:
             for now, item in reading:

@@ -9,17 +9,11 @@ lab.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.model import CertificateFormat, CertificateReference, read_thumbprint
-from batchlab.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from batchlab.drivers.engine import Engine
 
 __all__ = ["CertificateContents", "NodeCertificate", "Vault"]
 
@@ -65,21 +59,7 @@ class Vault:
 
     def keep(self, thumbprint: str, contents: CertificateContents) -> None:
         """Take the contents of a certificate that was added."""
-        self._contents[thumbprint] = contents
-
-    def request(
-        self, engine: Engine, request: Request, secret: CertificateContents | None
-    ) -> None:
-        """Have a request carried out; what is secret about it is kept if it is not refused."""
-        if isinstance(request, CreateCertificate) and secret is None:
-            raise InvalidRequest(
-                "MissingRequiredProperty",
-                "create_certificate.data is required: give data=...",
-                {"PropertyName": "data"},
-            )
-        engine.request(request)
-        if isinstance(request, CreateCertificate) and secret is not None:
-            self.keep(read_thumbprint(request.thumbprint), secret)
+        self._contents[read_thumbprint(thumbprint)] = contents
 
     def forget(self, thumbprint: str) -> None:
         """Let go of a certificate that was deleted."""

@@ -294,5 +294,5 @@ class Creating:
         request, secret = read_certificate(
             data, password, certificate_format, thumbprint, thumbprint_algorithm
         )
-        self._connection.request(request, secret)
+        self._connection.create_certificate(request, secret)
         return Certificate(self._connection, request.thumbprint)

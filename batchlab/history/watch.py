@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 
-from batchlab.drivers.history import Batch
+from batchlab.drivers.change_log import Batch
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.history.tables import Tables

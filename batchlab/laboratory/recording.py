@@ -29,7 +29,7 @@ from batchlab.core.model.ids import fold
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.laboratory.arrivals import Arrival
 
-__all__ = ["LINES", "Load", "Recording"]
+__all__ = ["LINES", "RecordedLoad", "Recording"]
 
 LINES = ("at", "target", "current", "spot", "waiting", "running")
 """What the line over time consists of: seconds since 1970, nodes wanted, had, and how many of
@@ -40,7 +40,7 @@ UNKNOWN_S = 300.0
 _GONE = ("creating", "deleted")
 
 
-class Load(msgspec.Struct, frozen=True):
+class RecordedLoad(msgspec.Struct, frozen=True):
     """The tasks of a window: `arrivals` count from `begin`, when there were so many nodes."""
 
     begin: float
@@ -240,7 +240,7 @@ class Recording:
                 if begin <= task.at < end
             )
 
-    def load(self, begin: float, end: float) -> Load:
+    def load(self, begin: float, end: float) -> RecordedLoad:
         """The tasks that came in a window, and before them those that were not done by then."""
         with self._lock:
             typical = self._typical()
@@ -248,7 +248,7 @@ class Recording:
             found = [self._arrival(task, begin, typical) for task in told]
             targets = self.targets(begin)
         arrivals = sorted(filter(None, found), key=lambda arrival: arrival.at)
-        return Load(begin, end - begin, arrivals, *targets)
+        return RecordedLoad(begin, end - begin, arrivals, *targets)
 
     def _arrival(self, task: _Task, begin: float, typical: float) -> Arrival | None:
         """A task as it comes again; None if it was over before the window."""

@@ -160,7 +160,7 @@ def add_certificate(call: RestCall) -> Response:
         data, wire.get("password"), wire.get("certificateFormat"), wire.get("thumbprint"),
         str(wire.get("thumbprintAlgorithm") or "sha1").lower(),
     )  # fmt: skip
-    call.connection.request(request, secret)
+    call.connection.create_certificate(request, secret)
     name = f"certificates(thumbprintAlgorithm=sha1,thumbprint={request.thumbprint})"
     response = done(call, 201)
     response.headers["DataServiceId"] = response.headers["Location"] = f"{call.base}/{name}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from batchlab.core.messages.inputs import Request
 from batchlab.core.messages.questions import Condition, LocateTask, Location, Question
-from batchlab.drivers.history import Batch
+from batchlab.drivers.change_log import Batch
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.errors import NotFound
 
@@ -54,8 +54,11 @@ class FakeConnection:
     def now(self) -> float:
         return 0.0
 
-    def request(self, request: Request, secret: Any = None) -> None:
+    def request(self, request: Request) -> None:
         self.requests.append(request)
+
+    def create_certificate(self, request: Request, contents: Any) -> None:
+        self.request(request)
 
     def ask(self, question: Question | LocateTask) -> Any:
         answer = self.answers[type(question).__name__]

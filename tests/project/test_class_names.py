@@ -8,10 +8,7 @@ from pathlib import Path
 
 import batchlab
 
-RENAMED_SOON = {
-    "Branch", "Chain", "Command", "Equipment", "Files", "LaunchFailed", "Load", "Method", "Place",
-    "Process", "Run", "View",
-}  # fmt: skip
+RENAMED_SOON = {"View"}
 
 
 def test_no_two_public_classes_share_a_name() -> None:

@@ -19,7 +19,7 @@ from batchlab.core.messages.outputs import (
     PoolChanged,
     TaskChanged,
 )
-from batchlab.drivers.history import Batch
+from batchlab.drivers.change_log import Batch
 from batchlab.errors import Conflict
 from batchlab.history.series import Steps
 from batchlab.reports import ActivityReport, report_of

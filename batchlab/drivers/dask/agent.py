@@ -39,8 +39,8 @@ from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
-from batchlab.drivers.dask.node_files import Files
-from batchlab.drivers.dask.runs import Run
+from batchlab.drivers.dask.node_files import Directory
+from batchlab.drivers.dask.runs import NodeRun
 from batchlab.drivers.dask.subtasks import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.stores import BlobStore
@@ -95,7 +95,7 @@ class NodeAgent(WorkerPlugin):
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
-        self._outbox: list[tuple[Run, RunExited]] = []
+        self._outbox: list[tuple[NodeRun, RunExited]] = []
         self._flushing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._left = self._gone = False
@@ -259,7 +259,7 @@ class NodeAgent(WorkerPlugin):
         parts = (order, self._facts, self._inherited, self._done, self._meter, self._store,
                  self._equipment, self._users)  # fmt: skip
         if order.coordination is None:
-            run = Run(*parts)
+            run = NodeRun(*parts)
         else:
             run = SubtaskRun(order.coordination, self._coordinated, *parts)
         entry = _Entry(run, self._loop.create_future(), reported)
@@ -287,7 +287,7 @@ class NodeAgent(WorkerPlugin):
 
     # -- reports --------------------------------------------------------------------------------
 
-    def _done(self, run: Run, report: RunExited) -> None:
+    def _done(self, run: NodeRun, report: RunExited) -> None:
         """A run is over; on any thread. One call wakes the loop for all that gather until then."""
         self._outbox.append((run, report))
         if not self._flushing:
@@ -338,7 +338,7 @@ class NodeAgent(WorkerPlugin):
             return messages.answer_error(
                 Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
             )
-        files = Files(os.path.join(self.folders.root, call.directory))
+        files = Directory(os.path.join(self.folders.root, call.directory))
         method = getattr(files, call.method)
         return await threads.call(messages.answer, lambda: method(call.path, **call.options))
 
@@ -369,7 +369,7 @@ class _Entry:
 
     __slots__ = ("exited", "reported", "run", "timer")
 
-    def __init__(self, run: Run, exited: asyncio.Future[RunExited], reported: bool) -> None:
+    def __init__(self, run: NodeRun, exited: asyncio.Future[RunExited], reported: bool) -> None:
         self.run = run
         self.exited = exited
         self.reported = reported

@@ -32,7 +32,7 @@ __all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
 
 logger = logging.getLogger("batchlab")
 
-HANDLERS = ("request", "ask", "wait", "files", "changes")
+HANDLERS = ("request", "create_certificate", "ask", "wait", "files", "changes")
 """Handlers of the host that a task may call."""
 SECRET_BYTES = 32  # as text
 LONGEST_PATH = 100

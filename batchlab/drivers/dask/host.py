@@ -43,6 +43,7 @@ from batchlab.core.messages.outputs import (
 from batchlab.core.messages.questions import Condition, LocateNode, Location
 from batchlab.core.model import vm_cores
 from batchlab.core.model.jobs import RELEASE_LIMIT
+from batchlab.drivers.change_log import ChangeLog, encode_changes
 from batchlab.drivers.dask import messages, threads, watchdog
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
@@ -51,7 +52,6 @@ from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.history import History, encode_changes
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
@@ -110,7 +110,7 @@ class BatchHost(SchedulerPlugin):
         path = Path(config.journal or f"{self.folder}/journal.jsonl")
         self.journal = await threads.call(self._open, path)
         self.engine = Engine(Core(config.settings), self, self.journal)
-        self.history = History()
+        self.history = ChangeLog()
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
@@ -122,6 +122,7 @@ class BatchHost(SchedulerPlugin):
             "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
             "files": self._files, "scale": self._scale, "close": self._close_rpc,
             "changes": self._changes, "lose": self._lose, "fail_next": self._fail_next,
+            "create_certificate": self._create_certificate,
         }  # fmt: skip
         scheduler.handlers.update(
             {f"batchlab_{name}@{self.account}": do for name, do in handlers.items()}
@@ -246,9 +247,15 @@ class BatchHost(SchedulerPlugin):
         return messages.answer(lambda: (self.config, self.now()))
 
     def _request(self, payload: bytes) -> bytes:
-        return messages.answer(
-            lambda: self.vault.request(self._open_engine(), *pickle.loads(payload))
-        )
+        return messages.answer(lambda: self._open_engine().request(pickle.loads(payload)))
+
+    def _create_certificate(self, payload: bytes) -> bytes:
+        def create() -> None:
+            request, contents = pickle.loads(payload)
+            self._open_engine().request(request)
+            self.vault.keep(request.thumbprint, contents)
+
+        return messages.answer(create)
 
     def _ask(self, payload: bytes) -> bytes:
         return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))

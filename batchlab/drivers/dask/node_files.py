@@ -16,10 +16,10 @@ from batchlab.drivers.dask.watchdog import remove_tree
 from batchlab.drivers.ports import MAX_READ, FileEntry
 from batchlab.errors import Forbidden, NotFound, invalid
 
-__all__ = ["Files"]
+__all__ = ["Directory"]
 
 
-class Files:
+class Directory:
     """Files below one directory.
 
     Parameters

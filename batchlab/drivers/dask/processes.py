@@ -22,34 +22,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.dask.watchdog import enter_session, kill_marked, kill_users
+from batchlab.drivers.launches import LaunchFailed, launch_failed
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import Owner
 
-__all__ = ["LaunchFailed", "Process", "split_command"]
+__all__ = ["Process", "split_command"]
 
 _PLAIN = re.compile(r"[ !#-&(-\[\]-~]*")  # printable, without quotes and backslash
-
-
-class LaunchFailed(Exception):
-    """A command never ran; `failure` says why, in Azure's words."""
-
-    def __init__(self, code: str, message: str, *, server: bool = False) -> None:
-        super().__init__(message)
-        self.failure = FailureInfo(
-            category="ServerError" if server else "UserError",
-            code=code,
-            message=_MESSAGES.get(code, message),
-            details={"Message": message},
-        )
-
-
-_MESSAGES = {
-    "CommandProgramNotFound": "The specified command program is not found",
-    "CommandLaunchFailed": "Failed to launch the specified command line",
-}
 
 
 def split_command(command_line: str) -> list[str]:
@@ -59,7 +40,7 @@ def split_command(command_line: str) -> list[str]:
     try:
         return shlex.split(command_line)
     except ValueError as error:
-        raise LaunchFailed(
+        raise launch_failed(
             "CommandLaunchFailed", f"the command line {command_line!r} cannot be read: {error}"
         ) from None
 
@@ -189,7 +170,7 @@ def _open_stream(path: str, opened: contextlib.ExitStack, owner: Owner | None) -
     try:
         number = os.open(path, flags, 0o644)
     except OSError as error:
-        raise LaunchFailed(
+        raise launch_failed(
             "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed",
             f"{path} cannot be written: {error.strerror}",
             server=True,
@@ -206,12 +187,12 @@ def _not_launched(
     program = words[0] if words else ""
     if isinstance(error, FileNotFoundError):
         if os.path.isdir(directory):
-            return LaunchFailed(
+            return launch_failed(
                 "CommandProgramNotFound",
                 f"there is no program {program!r} on the node (nor, if it is a script, its "
                 "interpreter)",
             )
-        return LaunchFailed(
+        return launch_failed(
             "CommandLaunchFailed", f"the working directory {directory} is gone", server=True
         )
     if isinstance(error, PermissionError) and owner is not None and os.access(program, os.X_OK):
@@ -224,6 +205,6 @@ def _not_launched(
     else:
         reason = getattr(error, "strerror", None) or str(error)
     server = getattr(error, "errno", None) in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE)
-    return LaunchFailed(
+    return launch_failed(
         "CommandLaunchFailed", f"{program!r} cannot be started: {reason}", server=server
     )

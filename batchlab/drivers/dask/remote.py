@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.messages.inputs import Request
+from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, Question
+from batchlab.drivers.change_log import Batch, decode_changes
 from batchlab.drivers.dask.remote_files import RemoteFiles
-from batchlab.drivers.history import Batch, decode_changes
 from batchlab.drivers.ports import refuse_closed
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import WaitNeverEnds, WaitTimeout
@@ -62,9 +62,15 @@ class RemoteConnection(ABC):
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._began) * self.speed
 
-    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+    def request(self, request: Request) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call("request", payload=pickle.dumps((request, secret)))
+        self.call("request", payload=pickle.dumps(request))
+
+    def create_certificate(
+        self, request: CreateCertificate, contents: CertificateContents
+    ) -> None:
+        """Carry out the one request with a secret."""
+        self.call("create_certificate", payload=pickle.dumps((request, contents)))
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""

@@ -31,9 +31,10 @@ from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
-from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
+from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.dask.uploads import upload
+from batchlab.drivers.launches import LaunchFailed
 from batchlab.durations import format_duration
 from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
@@ -41,7 +42,7 @@ from batchlab.storage.uploads import ERR, OUT
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
-__all__ = ["Ending", "Run"]
+__all__ = ["Ending", "NodeRun"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -49,7 +50,7 @@ _CALL = [sys.executable, "-P", calls.__file__]
 """What a node runs for a Python task: a file, because the package takes longer to import."""
 
 
-class Run:
+class NodeRun:
     """A run on its way.
 
     Parameters
@@ -82,7 +83,7 @@ class Run:
         order: StartRun,
         node: NodeFacts,
         inherited: dict[str, str],
-        done: Callable[[Run, RunExited], None],
+        done: Callable[[NodeRun, RunExited], None],
         meter: Meter,
         store: BlobStore | None,
         equipment: Equipment,

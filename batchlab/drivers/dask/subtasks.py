@@ -17,7 +17,7 @@ from batchlab.core.messages.inputs import RunCoordinated
 from batchlab.core.messages.outputs import Coordination
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import fetch
-from batchlab.drivers.dask.runs import Ending, Run
+from batchlab.drivers.dask.runs import Ending, NodeRun
 
 __all__ = ["SubtaskRun"]
 
@@ -25,7 +25,7 @@ KILLED = 137
 """Exit code of a run that was ended while it only waited: as of a process that is killed."""
 
 
-class SubtaskRun(Run):
+class SubtaskRun(NodeRun):
     """The run of a subtask on its way.
 
     Parameters
@@ -34,7 +34,7 @@ class SubtaskRun(Run):
     coordinated : callable
         Called from any thread, with the `RunCoordinated`.
     *args
-        Those of `Run`.
+        Those of `NodeRun`.
     """
 
     def __init__(

@@ -18,11 +18,11 @@ from typing import Any
 import msgspec
 
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import LabClosing, Request
+from batchlab.core.messages.inputs import CreateCertificate, LabClosing, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, LocateNode, Question
+from batchlab.drivers.change_log import Batch, ChangeLog
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.history import Batch, History
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.ports import refuse_closed
 from batchlab.drivers.simulated.node_files import SimulatedFiles
@@ -55,7 +55,7 @@ class SimulatedConnection:
         self._journal = Journal(journal, world.settings) if journal else None
         self.engine = Engine(Core(world.settings), world, self._journal)
         world.engine = self.engine
-        self._history = History()
+        self._history = ChangeLog()
         self.engine.watchers.append(self._history.add)
         self._before_close: list[Callable[[], None]] = []
         self._files = SimulatedFiles(world.disk)
@@ -81,12 +81,19 @@ class SimulatedConnection:
         """The virtual time, in seconds since 1970 (UTC)."""
         return self.world.now()
 
-    def request(self, request: Request, secret: CertificateContents | None = None) -> None:
+    def request(self, request: Request) -> None:
         """Carry out a request with all that it brings about at once, or raise its refusal."""
         with undisturbed(), self._lock:
             refuse_closed(self._closed)
-            self.world.equipment.vault.request(self.engine, request, secret)
+            self.engine.request(request)
             self.world.settle()
+
+    def create_certificate(
+        self, request: CreateCertificate, contents: CertificateContents
+    ) -> None:
+        """Carry out the one request with a secret."""
+        self.request(request)
+        self.world.equipment.vault.keep(request.thumbprint, contents)
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""

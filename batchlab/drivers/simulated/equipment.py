@@ -17,20 +17,20 @@ from batchlab.core.messages.outputs import (
     StartRun,
 )
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence, start_failed
+from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.disk import ROOT
 from batchlab.drivers.simulated.machines import Machine
 from batchlab.drivers.simulated.resources import place
-from batchlab.drivers.simulated.shell import LaunchFailed
 from batchlab.drivers.vault import Vault
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.stores import BlobStore
 
-__all__ = ["Boot", "Equipment"]
+__all__ = ["Boot", "SimulatedEquipment"]
 
 Boot = StartNode | RestartNode
 
 
-class Equipment:
+class SimulatedEquipment:
     """Equips nodes and runs.
 
     Parameters

@@ -19,12 +19,12 @@ from batchlab.drivers import calls
 from batchlab.drivers.simulated.workload import Behavior
 
 if TYPE_CHECKING:
-    from batchlab.drivers.simulated.shell import Process, Steps
+    from batchlab.drivers.simulated.shell import SimulatedProcess, Steps
 
 __all__ = ["call"]
 
 
-def call(process: Process, behavior: Behavior) -> Steps:
+def call(process: SimulatedProcess, behavior: Behavior) -> Steps:
     """Take the time that the behavior says, then call the function."""
     code = yield from process.behave(behavior, top=True)
     if code:

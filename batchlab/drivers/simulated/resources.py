@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import OutputFile, ResourceFile
 from batchlab.core.model.values import FailureInfo
+from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.disk import ROOT, Disk, File, Folder
-from batchlab.drivers.simulated.shell import LaunchFailed
 from batchlab.storage.downloads import download_failure, sources
 from batchlab.storage.faults import StorageFailed, failed
 from batchlab.storage.stores import BlobStore

@@ -18,10 +18,11 @@ from batchlab.core.messages import inputs, outputs
 from batchlab.core.model import OutputFile
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.tasks.environment import environment
-from batchlab.drivers.simulated.equipment import Equipment
+from batchlab.drivers.launches import LaunchFailed
+from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
-from batchlab.drivers.simulated.shell import LaunchFailed, Shell, Steps
+from batchlab.drivers.simulated.shell import Shell, Steps
 from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.durations import format_duration
 from batchlab.storage.stores import BlobStore
@@ -40,7 +41,7 @@ class Runner(ABC):
 
     settings: Settings
     store: BlobStore
-    equipment: Equipment
+    equipment: SimulatedEquipment
     _now: float
     _nodes: dict[str, Machine]
     _shell: Shell

@@ -18,7 +18,16 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Branch", "Chain", "Command", "NotUnderstood", "Part", "Redirect", "Word", "parse"]
+__all__ = [
+    "NotUnderstood",
+    "Part",
+    "Redirect",
+    "ShellChain",
+    "ShellCommand",
+    "ShellIf",
+    "Word",
+    "parse",
+]
 
 
 class NotUnderstood(Exception):
@@ -44,7 +53,7 @@ class Redirect(NamedTuple):
     target: Word
 
 
-class Command(NamedTuple):
+class ShellCommand(NamedTuple):
     """Assignments before the command, its words and where its streams go."""
 
     assignments: tuple[tuple[str, Word], ...]
@@ -52,18 +61,18 @@ class Command(NamedTuple):
     redirects: tuple[Redirect, ...]
 
 
-class Chain(NamedTuple):
+class ShellChain(NamedTuple):
     """Commands joined by ``&&`` and ``||``; the operator stands before its command."""
 
-    links: tuple[tuple[str, Command | Branch], ...]
+    links: tuple[tuple[str, ShellCommand | ShellIf], ...]
 
 
-class Branch(NamedTuple):
+class ShellIf(NamedTuple):
     """``if condition; then body; else otherwise; fi``."""
 
-    condition: tuple[Chain, ...]
-    body: tuple[Chain, ...]
-    otherwise: tuple[Chain, ...]
+    condition: tuple[ShellChain, ...]
+    body: tuple[ShellChain, ...]
+    otherwise: tuple[ShellChain, ...]
 
 
 _TOKEN = re.compile(
@@ -92,7 +101,7 @@ _KEYWORD = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str) -> tuple[Chain, ...]:
+def parse(text: str) -> tuple[ShellChain, ...]:
     """Read a script; raises `NotUnderstood`."""
     return _Reader(_tokens(text)).chains()
 
@@ -104,9 +113,9 @@ class _Reader:
         self._tokens = [*tokens, ("end", "")]
         self._at = 0
 
-    def chains(self, *ends: str) -> tuple[Chain, ...]:
+    def chains(self, *ends: str) -> tuple[ShellChain, ...]:
         """Read up to one of the words and past it, or else up to the end."""
-        found: list[Chain] = []
+        found: list[ShellChain] = []
         while True:
             kind, token = self._tokens[self._at]
             if kind == "end" or (kind == "word" and token in ends):
@@ -119,19 +128,19 @@ class _Reader:
             else:
                 found.append(self._chain())
 
-    def _chain(self) -> Chain:
-        links: list[tuple[str, Command | Branch]] = []
+    def _chain(self) -> ShellChain:
+        links: list[tuple[str, ShellCommand | ShellIf]] = []
         joint = ""
         while True:
             links.append((joint, self._command()))
             kind, joint = self._tokens[self._at]
             if kind != "operator" or joint not in {"&&", "||"}:
-                return Chain(tuple(links))
+                return ShellChain(tuple(links))
             self._at += 1
             while self._tokens[self._at] == ("operator", "\n"):
                 self._at += 1  # a line may end after && and ||
 
-    def _command(self) -> Command | Branch:
+    def _command(self) -> ShellCommand | ShellIf:
         if self._tokens[self._at] == ("word", "if"):
             self._at += 1
             return self._branch()
@@ -142,20 +151,20 @@ class _Reader:
             raise NotUnderstood("no command where one should be")
         return _command(self._tokens[begin : self._at])
 
-    def _branch(self) -> Branch:
+    def _branch(self) -> ShellIf:
         """What follows `if` or `elif`, to the end of the whole."""
         condition, body = self.chains("then"), self.chains("elif", "else", "fi")
         end = self._tokens[self._at - 1][1]
-        otherwise: tuple[Chain, ...] = ()
+        otherwise: tuple[ShellChain, ...] = ()
         if end == "elif":
-            otherwise = (Chain((("", self._branch()),)),)
+            otherwise = (ShellChain((("", self._branch()),)),)
         elif end == "else":
             otherwise = self.chains("fi")
         if not condition or not body or (end == "else" and not otherwise):
             raise NotUnderstood("a part of an if is empty")
         if self._tokens[self._at][0] not in {"operator", "end"}:
             raise NotUnderstood("fi with something behind it")
-        return Branch(condition, body, otherwise)
+        return ShellIf(condition, body, otherwise)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -171,7 +180,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _command(tokens: list[tuple[str, str]]) -> Command:
+def _command(tokens: list[tuple[str, str]]) -> ShellCommand:
     assignments: list[tuple[str, Word]] = []
     words: list[Word] = []
     redirects: list[Redirect] = []
@@ -192,7 +201,7 @@ def _command(tokens: list[tuple[str, str]]) -> Command:
             words.append(_word(token))
     if pending is not None:
         raise NotUnderstood(pending)
-    return Command(tuple(assignments), tuple(words), tuple(redirects))
+    return ShellCommand(tuple(assignments), tuple(words), tuple(redirects))
 
 
 def _redirect(operator: str, target: Word) -> Redirect:

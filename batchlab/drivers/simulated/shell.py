@@ -19,32 +19,30 @@ from contextlib import suppress
 from random import Random
 
 from batchlab.core.messages.outputs import StartRun
-from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.calls import PROGRAM
+from batchlab.drivers.launches import LaunchFailed, launch_failed
 from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
-from batchlab.drivers.simulated.script import Branch, Chain, Command, NotUnderstood, Word, parse
+from batchlab.drivers.simulated.script import (
+    NotUnderstood,
+    ShellChain,
+    ShellCommand,
+    ShellIf,
+    Word,
+    parse,
+)
 from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 
-__all__ = ["LaunchFailed", "Shell", "Steps"]
+__all__ = ["Shell", "Steps"]
 
 Steps = Generator[float, None, int]
-_FAILED = "Failed to launch the specified command line"
 _SHELLS = {"sh", "bash", "dash"}
 _BUILTINS = {":", "cd", "exec", "exit", "export", "set"}
 _UNDERSTOOD = {"sleep", *_SHELLS, *PROGRAMS}
 _QUOTING = re.compile(r"['\"\\]")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)")
-
-
-class LaunchFailed(Exception):
-    """The command was not launched; `failure` says why."""
-
-    def __init__(self, failure: FailureInfo) -> None:
-        super().__init__(failure.code)
-        self.failure = failure
 
 
 class _Exit(Exception):
@@ -71,7 +69,7 @@ class Shell:
             behavior = self.workload.of_run(run)
         except Exception as error:  # the user's own function
             reason = f"the rules of the workload failed: {type(error).__name__}: {error}"
-            raise _not_launched("CommandLaunchFailed", _FAILED, reason) from None
+            raise launch_failed("CommandLaunchFailed", reason) from None
         words: list[str] = []
         if behavior is None:
             words = _split(run.command_line)
@@ -81,13 +79,13 @@ class Shell:
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
         if run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
-            process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
+            process = SimulatedProcess(self, disk, f"{ROOT}/{run.directory}", environment)
             chosen = behavior or self.workload.default
             return functions.call(process, chosen), chosen.load
         load = (behavior or self.workload.default).load
         if behavior is not None and behavior.is_silent:
             return self._idle(behavior), load
-        process = Process(self, disk, f"{ROOT}/{run.directory}", environment)
+        process = SimulatedProcess(self, disk, f"{ROOT}/{run.directory}", environment)
         if run.coordination is not None and not run.coordination.subtask:
             process.divert("coordination-")
         steps = (
@@ -102,7 +100,7 @@ class Shell:
         return behavior.exit_code
 
 
-class Process:
+class SimulatedProcess:
     """A process and what it hands down: its folder, its variables, its streams."""
 
     def __init__(
@@ -214,7 +212,7 @@ class Process:
         if not args or len(args) > 1:
             raise NotUnderstood("sh")
         text = args[0] if inline else self.disk.read(self.path(args[0])).decode(errors="replace")
-        child = Process(self._shell, self.disk, "", lambda: dict(self.environment))
+        child = SimulatedProcess(self._shell, self.disk, "", lambda: dict(self.environment))
         child.cwd, child.streams, child._strict = self.cwd, list(self.streams), strict
         return (yield from child._script(text))
 
@@ -225,11 +223,11 @@ class Process:
             return ended.status
         return self._status
 
-    def _each(self, chains: Sequence[Chain]) -> Generator[float, None, None]:
+    def _each(self, chains: Sequence[ShellChain]) -> Generator[float, None, None]:
         for chain in chains:
             yield from self._chain(chain.links)
 
-    def _branch(self, branch: Branch) -> Steps:
+    def _branch(self, branch: ShellIf) -> Steps:
         strict, self._strict = self._strict, False  # a condition may fail
         yield from self._each(branch.condition)
         self._strict = strict
@@ -239,20 +237,20 @@ class Process:
         return self._status
 
     def _chain(
-        self, links: Sequence[tuple[str, Command | Branch]]
+        self, links: Sequence[tuple[str, ShellCommand | ShellIf]]
     ) -> Generator[float, None, None]:
         last = links[-1][1]
         for joint, command in links:
             if (joint == "&&" and self._status) or (joint == "||" and not self._status):
                 continue
-            if isinstance(command, Branch):
+            if isinstance(command, ShellIf):
                 self._status = yield from self._branch(command)
             else:
                 self._status = yield from self._simple(command)
             if self._status and self._strict and command is last:
                 raise _Exit(self._status)
 
-    def _simple(self, command: Command) -> Steps:
+    def _simple(self, command: ShellCommand) -> Steps:
         kept = list(self.streams)
         try:
             words = [field for word in command.words for field in self._fields(word)]
@@ -358,25 +356,16 @@ def _split(command_line: str) -> list[str]:
     try:
         return shlex.split(command_line)
     except ValueError as error:
-        raise _not_launched(
+        raise launch_failed(
             "CommandLaunchFailed",
-            _FAILED,
             f"the command line {command_line!r} cannot be read: {error}",
         ) from None
 
 
 def _not_found(program: str) -> LaunchFailed:
-    return _not_launched(
+    return launch_failed(
         "CommandProgramNotFound",
-        "The specified command program is not found",
         f"{program!r} is a word of the shell, not a program: write /bin/sh -c '...' around it",
-    )
-
-
-def _not_launched(code: str, message: str, reason: str) -> LaunchFailed:
-    details = {"Message": reason}
-    return LaunchFailed(
-        FailureInfo(category="UserError", code=code, message=message, details=details)
     )
 
 

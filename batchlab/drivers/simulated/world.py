@@ -22,7 +22,7 @@ from batchlab.core.messages import inputs, outputs
 from batchlab.core.model import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.simulated.disk import Disk
-from batchlab.drivers.simulated.equipment import Boot, Equipment
+from batchlab.drivers.simulated.equipment import Boot, SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine
 from batchlab.drivers.simulated.running import SHORTEST_S, Happening, Runner, fact
 from batchlab.drivers.simulated.shell import Shell
@@ -89,7 +89,7 @@ class SimulatedWorld(Runner):
         self._heap: list[tuple[float, int, Happening, Any]] = []
         self._arranged = 0
         self._machines = 0
-        self.equipment = Equipment(self.store)
+        self.equipment = SimulatedEquipment(self.store)
         self._nodes: dict[str, Machine] = {}
         self._shell = Shell(workload or Workload(), self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from batchlab.core.model import ResourceFile
 from batchlab.drivers.dask.folders import NodeFolders
-from batchlab.drivers.dask.node_files import Files
+from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.ports import MAX_READ
 from batchlab.errors import Forbidden, InvalidRequest, NotFound
@@ -24,7 +24,7 @@ def files(tmp_path):
     (base / "out").symlink_to(tmp_path / "secret")
     (base / "up").symlink_to("..")
     (base / "wd" / "in").symlink_to("a")
-    return Files(str(base))
+    return Directory(str(base))
 
 
 def test_list_of_one_level_is_sorted_and_marks_directories(files):
@@ -78,7 +78,7 @@ def test_missing_file_or_directory_is_not_found(files):
     with pytest.raises(NotFound, match="PathNotFound"):
         files.list("stdout.txt")
     with pytest.raises(NotFound, match="PathNotFound"):
-        Files(files.directory + "/gone").list()
+        Directory(files.directory + "/gone").list()
 
 
 @pytest.mark.timeout(10)

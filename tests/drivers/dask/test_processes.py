@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from batchlab.drivers.dask.processes import LaunchFailed, Process, split_command
+from batchlab.drivers.dask.processes import Process, split_command
+from batchlab.drivers.launches import LaunchFailed
 from helpers.dask_labs import sleepers, until
 
 

@@ -31,7 +31,7 @@ from batchlab.core.messages.outputs import (
     TaskChanged,
 )
 
-__all__ = ["BLOCK", "Batch", "History", "decode_changes", "encode_changes"]
+__all__ = ["BLOCK", "Batch", "ChangeLog", "decode_changes", "encode_changes"]
 
 BLOCK = 10_000
 """Changes in one packed block, and in one answer at most."""
@@ -70,7 +70,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     over: str = ""
 
 
-class History:
+class ChangeLog:
     """Keeps changes; may be asked from any thread.
 
     Parameters

@@ -15,14 +15,14 @@ from batchlab.core.messages.outputs import (
     SubtaskChanged,
     TaskChanged,
 )
-from batchlab.drivers.history import BLOCK, History, decode_changes, encode_changes
+from batchlab.drivers.change_log import BLOCK, ChangeLog, decode_changes, encode_changes
 
 
 def task(number: int, state: str = "active") -> TaskChanged:
     return TaskChanged(at=float(number), job_id="j", task_id=f"t{number}", state=state)
 
 
-def told(history: History, since: int = 0) -> list[Change]:
+def told(history: ChangeLog, since: int = 0) -> list[Change]:
     found: list[Change] = []
     while True:
         batch = history.since(since, 7.0)
@@ -36,12 +36,12 @@ def told(history: History, since: int = 0) -> list[Change]:
 
 
 def test_history_of_nothing_is_empty() -> None:
-    batch = History().since(0, 5.0)
+    batch = ChangeLog().since(0, 5.0)
     assert (batch.changes, batch.next, batch.now, batch.more) == ([], 0, 5.0, False)
 
 
 def test_history_from_now_on_is_only_where_to_go_on() -> None:
-    history = History(recent=BLOCK)
+    history = ChangeLog(recent=BLOCK)
     history.add([task(n) for n in range(2 * BLOCK + 5)])
     batch = history.since(-1, 5.0)
     assert (batch.changes, batch.next, batch.more) == ([], 2 * BLOCK + 5, False)
@@ -49,7 +49,7 @@ def test_history_from_now_on_is_only_where_to_go_on() -> None:
 
 
 def test_history_that_was_packed_is_told_in_order_from_any_number() -> None:
-    history = History(recent=BLOCK)
+    history = ChangeLog(recent=BLOCK)
     changes = [task(n) for n in range(3 * BLOCK + 5)]
     for start in range(0, len(changes), 777):
         history.add(changes[start : start + 777])
@@ -59,7 +59,7 @@ def test_history_that_was_packed_is_told_in_order_from_any_number() -> None:
 
 
 def test_history_that_was_forgotten_begins_with_the_last_word_on_each_thing() -> None:
-    history = History(recent=0, limit=0)
+    history = ChangeLog(recent=0, limit=0)
     history.add([
         NodeChanged(at=1, pool_id="p", node_id="gone", state="idle"),
         NodeChanged(at=2, pool_id="p", node_id="n", state="creating"),
@@ -86,7 +86,7 @@ def test_history_that_was_forgotten_begins_with_the_last_word_on_each_thing() ->
 
 
 def test_history_asked_by_somebody_who_fell_behind_begins_anew() -> None:
-    history = History(recent=0, limit=0)
+    history = ChangeLog(recent=0, limit=0)
     history.add([task(n) for n in range(BLOCK)])
     assert history.since(5, 0.0).fresh
     assert not history.since(BLOCK, 0.0).fresh
@@ -115,13 +115,13 @@ EACH = [
 def test_changes_of_each_kind_survive_their_journey_and_being_forgotten() -> None:
     assert {type(change) for change in EACH} | {AutoScaleEvaluated} == set(Change.__subclasses__())
     assert decode_changes(encode_changes(EACH)) == EACH
-    history = History(recent=0, limit=0)
+    history = ChangeLog(recent=0, limit=0)
     history.add([*EACH, *[task(0)] * (BLOCK - len(EACH))])
     assert [change for change in told(history) if change != task(0)] == EACH
 
 
 def test_history_that_was_forgotten_knows_nothing_of_what_was_deleted() -> None:
-    history = History(recent=0, limit=0)
+    history = ChangeLog(recent=0, limit=0)
     last = ApplicationChanged(at=9, application_id="a", state="deleted", version="1")
     history.add([*EACH, last, *[task(0)] * (BLOCK - len(EACH) - 1)])
     assert [change for change in told(history) if isinstance(change, ApplicationChanged)] == [
