@@ -1,8 +1,8 @@
-"""Blobs in containers, wherever fsspec reaches: a folder, memory, S3, Azure Blob Storage ...
+"""Blobs in containers, on any file system of fsspec: a folder, memory, S3, Azure Blob Storage ...
 
-`locations` says where a lab keeps its data, `filesystems` opens it, `containers` reads and writes
-it, `faults` says what went wrong. `downloads` is about resource files, `patterns` and `uploads`
-choose output files and send them off, `conventions` names what the file-conventions store keeps.
-Nodes and notebooks use the same code and never send data through the scheduler. fsspec is imported
-when data is first touched.
+`locations` describes where a lab keeps its data, `filesystems` opens it, `containers` reads and
+writes it, `faults` classifies errors. `downloads` handles resource files, `patterns` and `uploads`
+select and upload output files, `conventions` names the blobs of the file conventions. Nodes and
+notebooks use the same code and never send data through the scheduler. fsspec is imported on first
+use.
 """

@@ -1,8 +1,8 @@
-"""Containers and their blobs, on any file system of fsspec's.
+"""Containers and their blobs, on any file system of fsspec.
 
-A container is a folder, or, at the bare root of an object store, a bucket or container of the
-store's. Object stores know no empty folders: there a hidden blob marks a container. A blob is
-written under another name first where the store would show half of it.
+A container is a folder or, at the bare root of an object store, a bucket or container of that
+store. Object stores have no empty folders, so a hidden blob marks a container there. If the store
+would show a partly written blob, the blob is first written under a temporary name.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from batchlab.storage.locations import OBJECT_STORES, protocol_of
 __all__ = ["Blob", "BlobContainer"]
 
 HIDDEN = ".batchlab-"
-"""How the last part of names begins that are ours: the mark of a container, half written blobs."""
+"""Prefix of our own file names: the mark of a container and partly written blobs."""
 _MARK = f"{HIDDEN}container"
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """A blob: its `name`, size in bytes, time of the last change (None where unknown), and URL."""
+    """A blob: its `name`, size in bytes, time of last change (None if unknown), and URL."""
 
     name: str
     content_length: int
@@ -47,11 +47,11 @@ class BlobContainer:
     ----------
     url : str
     open_fs : callable
-        Opens its file system, when it is first needed.
+        Opens its file system, on first use.
     cure : str, optional
-        What to do where a folder is not on this machine.
+        What to do if a folder does not exist on this machine.
     root : str, optional
-        The folder that must be there already, when the container is made.
+        The folder that must exist before the container is created.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class BlobContainer:
         return f"{self.url}/{blob}"
 
     def exists(self) -> bool:
-        """Whether it is there."""
+        """Whether the container exists."""
         with faults():
             if self._is_local:
                 return os.path.isdir(self._path())
@@ -77,7 +77,7 @@ class BlobContainer:
             return bool(fs.exists(self._path()))
 
     def check(self) -> None:
-        """Raise `StorageFailed` unless it is there; who may only write is not to be told."""
+        """Raise `StorageFailed` unless it exists; skipped without permission to check."""
         try:
             there = self.exists()
         except StorageFailed as fault:
@@ -89,7 +89,7 @@ class BlobContainer:
             raise StorageFailed("container", f"there is no container {self.url}{self._here()}")
 
     def create(self) -> None:
-        """Make it; harmless when it is there."""
+        """Create the container; harmless if it exists."""
         self._check_root()
         with faults():
             path = self._path()
@@ -105,13 +105,13 @@ class BlobContainer:
                 fs.mkdir(path)
 
     def remove(self) -> None:
-        """Delete it with all its blobs."""
+        """Delete the container and all its blobs."""
         self.check()
         with faults():
             self._open_fs().rm(self._path(), recursive=True)
 
     def blobs(self, prefix: str = "") -> list[Blob]:
-        """Return all blobs whose names begin with a prefix, sorted by name."""
+        """Return all blobs whose names start with a prefix, sorted by name."""
         self.check()
         with faults():
             path = self._path()
@@ -135,15 +135,15 @@ class BlobContainer:
         except Exception as error:
             if self._protocol not in AZURE or failed(error).kind != "denied":
                 raise
-            # Where there are no blobs adlfs asks for the container, and a signature does not let
-            # it: there are none, unless this says that they may not be listed or it is gone.
+            # If there are no blobs, adlfs asks for the container itself, which a signature does
+            # not allow. Then there are none, unless listing is not allowed or fails here.
             fs.ls(self._path())
             found = {}
         return found
 
     def stat(self, blob: str) -> Blob:
-        """Return what is known of one blob."""
-        with _MissingTold(self, blob):
+        """Return the properties of one blob."""
+        with _BlobErrors(self, blob):
             fs = self._open_fs()
             fs.invalidate_cache()
             return self._blob(blob, fs.info(f"{self._path()}/{blob}"))
@@ -162,7 +162,7 @@ class BlobContainer:
         return Blob(name=name, content_length=size, last_modified=known, url=self.url_of(name))
 
     def write(self, blob: str, source: bytes | str | os.PathLike[str]) -> None:
-        """Write a blob whole, or not at all: bytes, or the contents of a file of this machine."""
+        """Write a blob, completely or not at all, from bytes or from a file on this machine."""
         path = f"{self._path()}/{blob}"
         try:
             if self._is_local:
@@ -171,7 +171,7 @@ class BlobContainer:
             fs = self._open_fs()
             if isinstance(source, bytes):
                 fs.pipe_file(path, source)
-            elif self._protocol in AZURE:  # put_file never ends where the container is gone
+            elif self._protocol in AZURE:  # put_file never returns if the container is missing
                 with open(source, "rb") as file:
                     fs.pipe_file(path, file)
             else:
@@ -179,7 +179,7 @@ class BlobContainer:
         except Exception as error:
             fault = failed(error)
             if fault.kind == "blob" and (self._protocol in AZURE or not self.exists()):
-                fault = StorageFailed("container", f"the container {self.url} is gone")
+                fault = StorageFailed("container", f"the container {self.url} no longer exists")
             raise fault from error
 
     def _write_file(self, path: str, source: bytes | str | os.PathLike[str]) -> None:
@@ -194,7 +194,7 @@ class BlobContainer:
                         while chunk := file.read(2**20):
                             target.write(chunk)
             parents = path[len(base) + 1 :].split("/")[:-1]
-            for count in range(len(parents)):  # one by one: the container is not to be made anew
+            for count in range(len(parents)):  # one by one, to never re-create the container
                 folder = "/".join((base, *parents[: count + 1]))
                 try:
                     Path(folder).mkdir(exist_ok=True)
@@ -202,14 +202,14 @@ class BlobContainer:
                     raise _twice(folder[len(base) + 1 :]) from error
             try:
                 Path(part).replace(path)
-            except IsADirectoryError:  # which deleted blobs may have left
+            except IsADirectoryError:  # deleted blobs may have left it
                 _remove_empty(path, path[len(base) + 1 :])
                 Path(part).replace(path)
         finally:
             Path(part).unlink(missing_ok=True)
 
     def append(self, blob: str, data: bytes) -> None:
-        """Add to a blob, or begin it."""
+        """Append to a blob, creating it if necessary."""
         with faults():
             path = f"{self._path()}/{blob}"
             fs = self._open_fs()
@@ -219,35 +219,35 @@ class BlobContainer:
                 file.write(data)
 
     def read(self, blob: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Return a blob, or the bytes from `start` up to `end` of it."""
-        with _MissingTold(self, blob):
+        """Return the contents of a blob, or only the bytes from `start` up to `end`."""
+        with _BlobErrors(self, blob):
             data: bytes = self._open_fs().cat_file(f"{self._path()}/{blob}", start, end)
             return data
 
     def open(self, blob: str) -> IO[bytes]:
         """Open a blob for reading."""
-        with _MissingTold(self, blob):
+        with _BlobErrors(self, blob):
             file: IO[bytes] = self._open_fs().open(f"{self._path()}/{blob}", "rb")
             return file
 
     def download(self, blob: str, to: str) -> None:
-        """Copy a blob into a file of this machine."""
-        with _MissingTold(self, blob):
+        """Copy a blob to a file on this machine."""
+        with _BlobErrors(self, blob):
             self._open_fs().get_file(f"{self._path()}/{blob}", to)
 
     def delete(self, blob: str) -> None:
         """Delete a blob."""
-        with _MissingTold(self, blob):
+        with _BlobErrors(self, blob):
             fs, path = self._open_fs(), f"{self._path()}/{blob}"
             fs.invalidate_cache()
-            if not fs.isfile(path):  # object stores delete what is not there without a word
+            if not fs.isfile(path):  # object stores silently "delete" a missing blob
                 raise FileNotFoundError(blob)
             fs.rm_file(path)
 
     def _check_root(self) -> None:
         if self._root is not None and not os.path.isdir(self._root):
             raise StorageFailed(
-                "other", f"the folder {self._root} is not there{self._here()}: {self._cure}"
+                "other", f"the folder {self._root} does not exist{self._here()}: {self._cure}"
             )
 
     @property
@@ -265,7 +265,7 @@ class BlobContainer:
 
 
 def _remove_empty(folder: str, name: str) -> None:
-    """Remove a folder without files, so that a blob can have its name."""
+    """Remove a folder without files, so that a blob can take its name."""
     for path, _, files in os.walk(folder, topdown=False):
         if files:
             raise _twice(name)
@@ -275,13 +275,13 @@ def _remove_empty(folder: str, name: str) -> None:
 def _twice(name: str) -> StorageFailed:
     return StorageFailed(
         "other",
-        f"{name!r} is the name of a blob and the directory of others at once, which a storage in "
-        "a folder cannot have: give one of them another name",
+        f"{name!r} would be both a blob and the directory of other blobs, which is not possible "
+        "when the storage is a folder: rename one of them",
     )
 
 
-class _MissingTold:
-    """Turns errors into `StorageFailed`, and sees whether it is the container that is missing."""
+class _BlobErrors:
+    """Turns errors into `StorageFailed`, and checks whether the container itself is missing."""
 
     def __init__(self, container: BlobContainer, blob: str) -> None:
         self._container = container

@@ -1,8 +1,8 @@
-"""The file conventions of Azure Batch: where the outputs of a job and of its tasks are kept.
+"""The file conventions of Azure Batch: where the outputs of a job and its tasks are stored.
 
-A job has a container, named after it, so that whoever knows the job's id finds its outputs. Those
-of the job itself are ``$JobOutput/...``, those of a task ``<task id>/$TaskOutput/...``: the kinds
-keep what is wanted apart from previews, logs and what is only of use on the way.
+Each job has a container named after it, so its outputs can be found from the job's id alone. The
+outputs of the job itself are ``$JobOutput/...``, those of a task ``<task id>/$TaskOutput/...``.
+The kinds separate final outputs from previews, logs and intermediate files.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _CLEANED = 15
 def job_container_name(job_id: str) -> str:
     """Return the name of the container that holds the outputs of a job.
 
-    ``job-`` and the id in lower case, where that is a name for a container; else what can be kept
-    of the id, and the SHA-1 of the id in lower case.
+    This is ``job-`` and the id in lower case if that is a valid container name. Otherwise it is
+    ``job-``, the valid part of the id, and the SHA-1 hash of the id in lower case.
     """
     lower = job_id.lower()
     name = f"job-{lower}"
@@ -47,9 +47,9 @@ def job_container_name(job_id: str) -> str:
 
 
 def output_prefix(kind: str, task_id: str | None, owner: str) -> str:
-    """Return how the names of outputs of a kind begin, without a slash at the end.
+    """Return the prefix of the output names of a kind, without a trailing slash.
 
-    Raises `InvalidRequest` ``InvalidPropertyValue`` for a kind that there is not.
+    Raises `InvalidRequest` ``InvalidPropertyValue`` for an unknown kind.
     """
     kinds = JOB_KINDS if task_id is None else TASK_KINDS
     found = next((known for known in kinds if known.lower() == str(kind).lower()), None)

@@ -1,4 +1,4 @@
-"""Resource files: what each stands for, and how it is told that one cannot be had."""
+"""Resource files: the files each one stands for, and the failure if one cannot be downloaded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _CODES: dict[Kind, str] = {
 _MESSAGES = {
     "BlobNotFound": "One of the specified resource files does not exist",
     "BlobAccessDenied": "Access for one of the specified resource files is denied",
-    "BlobDownloadTimedOut": "One of the specified resource files took too long to fetch",
-    "BlobDownloadMiscError": "One of the specified resource files could not be fetched",
+    "BlobDownloadTimedOut": "One of the specified resource files took too long to download",
+    "BlobDownloadMiscError": "One of the specified resource files could not be downloaded",
 }
 _NOWHERE = BlobStore(StorageLocation(url="memory://batchlab-nowhere"))
 
@@ -32,9 +32,9 @@ _NOWHERE = BlobStore(StorageLocation(url="memory://batchlab-nowhere"))
 def sources(
     file: ResourceFile, store: BlobStore | None = None
 ) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
-    """Return where the files go, relative to the working directory, and how each is opened.
+    """Yield the target of each file, relative to the working directory, and a function to open it.
 
-    Raises `StorageFailed` for a container that cannot be listed.
+    Raises `StorageFailed` if a container cannot be listed.
     """
     store = store or _NOWHERE
     if file.http_url is not None:
@@ -51,7 +51,7 @@ def sources(
 
 
 def download_failure(file: ResourceFile, fault: StorageFailed) -> FailureInfo:
-    """Say that a resource file could not be had."""
+    """Build the failure of a resource file that could not be downloaded."""
     code = _CODES.get(fault.kind, "BlobDownloadMiscError")
     return FailureInfo(
         category="UserError" if code in ("BlobNotFound", "BlobAccessDenied") else "ServerError",

@@ -1,4 +1,4 @@
-"""What went wrong with a store, in five kinds, whoever says it: the system, S3, Azure, HTTP."""
+"""Storage errors in five kinds, whether from the operating system, S3, Azure or HTTP."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STATUS: dict[int, Kind] = {401: "denied", 403: "denied", 404: "blob", 408: "tim
 
 
 class StorageFailed(Exception):
-    """A store did not do what it was asked.
+    """A storage operation failed.
 
     Parameters
     ----------
     kind : {"container", "blob", "denied", "timeout", "other"}
-        The container or blob is missing; access is denied; it took too long; anything else.
+        The container or blob does not exist, access is denied, it took too long, or anything else.
     reason : str
-        In words.
+        The reason, for people.
     """
 
     def __init__(self, kind: Kind, reason: str) -> None:
@@ -47,18 +47,18 @@ def faults() -> Iterator[None]:
 
 
 def failed(error: BaseException) -> StorageFailed:
-    """Say what an error of a store means."""
+    """Convert the error of a store."""
     if isinstance(error, StorageFailed):
         return error
     cause = error.__cause__
-    told = cause if isinstance(cause, OSError) else error
-    return StorageFailed(_kind(error), f"{type(told).__name__}: {told}")
+    shown = cause if isinstance(cause, OSError) else error
+    return StorageFailed(_kind(error), f"{type(shown).__name__}: {shown}")
 
 
 def _kind(error: BaseException) -> Kind:
-    """Sort an error; fsspec says "not found" of all that fails over HTTP, and why as the cause."""
-    for told in (error, error.__cause__):
-        status = _status_of(told)
+    """Classify an error; over HTTP, fsspec always raises "not found", with the reason as cause."""
+    for each in (error, error.__cause__):
+        status = _status_of(each)
         if status is not None:
             return _STATUS.get(status, "other")
     if isinstance(error, PermissionError):
@@ -77,7 +77,7 @@ def _kind(error: BaseException) -> Kind:
 
 
 def _status_of(error: Any) -> int | None:
-    """Status of an HTTP answer, under the names that aiohttp, botocore and Azure give it."""
+    """Return the status of an HTTP response, as named by aiohttp, botocore and Azure."""
     for name in ("status", "status_code"):
         status = getattr(error, name, None)
         if isinstance(status, int):

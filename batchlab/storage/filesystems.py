@@ -1,4 +1,4 @@
-"""How fsspec is asked for a file system: which options it gets, what is said when it has none."""
+"""Opening fsspec's file systems: their options, and the error if a library is missing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AZURE = frozenset({"az", "abfs", "abfss"})
 
 
 def filesystem(protocol: str, options: dict[str, Any]) -> Any:
-    """Open a file system; raises `StorageFailed` where its library is missing."""
+    """Open a file system; raises `StorageFailed` if its library is not installed."""
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few runs need it
 
-    if protocol in AZURE:  # else it takes what it may not see to be there
+    if protocol in AZURE:  # otherwise it assumes that a container it cannot see exists
         options = {"assume_container_exists": False, **options}
     try:
         return fsspec.filesystem(protocol, **options)
@@ -28,21 +28,21 @@ def filesystem(protocol: str, options: dict[str, Any]) -> Any:
 
 
 def load(url: str) -> None:
-    """Import what opens a URL, for one who may not read libraries when it is opened."""
+    """Import the library that opens a URL, while the process may still read libraries."""
     import fsspec  # noqa: PLC0415 - slow, and few runs need it
 
-    fsspec.open("file:///dev/null").open().close()  # imports more as it goes
+    fsspec.open("file:///dev/null").open().close()  # imports more when it is used
     for part in url.split("::"):
-        with suppress(ImportError, ValueError):  # opening it says so
+        with suppress(ImportError, ValueError):  # opening it will raise this
             fsspec.get_filesystem_class(protocol_of(part) if "/" in part else part)
 
 
 def open_any(url: str) -> IO[bytes]:
-    """Open a blob or file that any URL names, for reading."""
+    """Open the blob or file at any URL for reading."""
     import fsspec  # noqa: PLC0415 - slow, and few runs need it
 
     try:
-        # fsspec.open would hide why: a URL with a question mark is a pattern there
+        # fsspec.open would hide the reason: it takes a URL with a question mark as a pattern.
         fs, path = fsspec.url_to_fs(url)
         source: IO[bytes] = fs.open(path, "rb")
     except ImportError as error:
@@ -52,15 +52,15 @@ def open_any(url: str) -> IO[bytes]:
 
 def _missing_library(protocol: str, error: ImportError) -> str:
     name = EXTRAS.get(protocol)
-    return f"{error}: {install_command(name)}, on the nodes" if name else str(error)
+    return f"{error}: run {install_command(name)} on the nodes" if name else str(error)
 
 
 def azure_url(url: str) -> tuple[str, dict[str, Any]] | None:
-    """Read the address of a container of Azure blobs, with its shared access signature if any.
+    """Parse the URL of a container of Azure blobs, with its shared access signature if any.
 
-    At Azure the account is part of the host. Emulators, such as Azurite, have it as the first part
-    of the path; a signature then tells such an address from any other. Who has a signature may
-    not ask whether the container is there.
+    On Azure, the account is part of the host name. Emulators such as Azurite have it as the first
+    part of the path; only a signature identifies such a URL. A signature does not permit checking
+    whether the container exists.
     """
     if not url.startswith(("https://", "http://")):
         return None

@@ -1,8 +1,8 @@
-"""Where a lab keeps its data: a URL that fsspec knows, and the options to open it with.
+"""Where a lab keeps its data: a URL for fsspec, and the options to open it with.
 
-Containers are folders below the account's folder: ``<location>/<account>/<container>/<blob>``. A
-location that is the bare root of an object store (``s3://``, ``az://``) has the store's own
-buckets and containers instead; it is its owner's account that keeps these apart from others.
+Containers are folders in the account's folder: ``<location>/<account>/<container>/<blob>``. If the
+location is the bare root of an object store (``s3://``, ``az://``), the containers are the store's
+own buckets or containers, which only the store's own account separates from others.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     url : str
-        Of the location, without a slash at its end.
+        URL of the location, without a trailing slash.
     options : dict
-        For fsspec, such as credentials; plain values, never shown.
+        Options for fsspec, such as credentials; plain values, never shown.
     account : str
-        Whose part of the location it is.
+        The account whose part of the location this is.
     fleeting : bool
-        Whether it goes when the lab is closed.
+        Whether the data is deleted when the lab is closed.
     """
 
     url: str
@@ -59,19 +59,20 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
         """Return the part of another account."""
         if account != self.account and self.is_bare:
             reason = (
-                f"account {account!r} needs a part of its own: name a bucket, like s3://bucket"
+                f"account {account!r} needs its own part of the storage: name a bucket, such as "
+                "s3://bucket"
             )
             raise invalid("storage", self.url, reason, owner="Lab")
         return msgspec.structs.replace(self, account=account)
 
     @property
     def is_bare(self) -> bool:
-        """Whether containers are the store's own, instead of folders."""
+        """Whether containers are those of the store itself, not folders."""
         return self.url.endswith("://")
 
     @property
     def base(self) -> str:
-        """What the URL of each container begins with."""
+        """The prefix of the URL of each container."""
         return self.url if self.is_bare else f"{self.url}/{self.account}/"
 
     def __repr__(self) -> str:
@@ -79,7 +80,7 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_memory() -> StorageLocation:
-    """Return a place in the memory of this process that nobody has used."""
+    """Return a new, unused location in the memory of this process."""
     return StorageLocation(url=f"memory://batchlab-{next(_numbers)}", fleeting=True)
 
 
@@ -89,22 +90,22 @@ def protocol_of(url: str) -> str:
 
 
 def read_location(storage: Any, options: Any = None, *, owner: str = "Lab") -> StorageLocation:
-    """Read what a user says about a place for data.
+    """Read a storage location and its options, as given by a user.
 
     Parameters
     ----------
     storage : str or path
-        A folder, or a URL that fsspec writes to.
+        A folder, or a URL that fsspec can write to.
     options : mapping, optional
-        For fsspec.
+        Options for fsspec.
     owner : str
-        Whom it was said to, for the message.
+        The class or function that received them, for error messages.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: not a location, one that cannot be written to, options that
-        cannot travel to nodes, or its library is missing; ``InvalidUri``: no known protocol.
+        ``InvalidPropertyValue``: not a location, a read-only location, options that cannot be
+        sent to nodes, or a missing library; ``InvalidUri``: an unknown protocol.
     """
     plain = _read_options(options, owner)
     if isinstance(storage, os.PathLike):
@@ -117,11 +118,11 @@ def read_location(storage: Any, options: Any = None, *, owner: str = "Lab") -> S
         path = os.path.abspath(os.path.expanduser(storage.partition("://")[2] or storage))
         return StorageLocation(url=f"file://{path.rstrip('/')}", options=plain)
     if "::" in storage or protocol in _READ_ONLY:
-        raise invalid("storage", storage, "cannot be written to", owner=owner)
+        raise invalid("storage", storage, "must be writable, but this is read-only", owner=owner)
     _check_protocol(protocol, storage, owner)
     rest = storage.partition("://")[2].strip("/")
     if not rest and protocol not in OBJECT_STORES:
-        raise invalid("storage", storage, f"name a folder: {protocol}://folder", owner=owner)
+        raise invalid("storage", storage, f"must name a folder: {protocol}://folder", owner=owner)
     return StorageLocation(url=f"{protocol}://{rest}", options=plain)
 
 
@@ -136,7 +137,7 @@ def _read_options(options: Any, owner: str) -> dict[str, Any]:
     except (TypeError, ValueError):
         plain = {}
     if plain != dict(options):
-        reason = "must be plain values (text, numbers, lists, mappings): they travel to the nodes"
+        reason = "must be text, numbers, lists or mappings, because they are sent to the nodes"
         raise invalid(name, "...", reason, owner=owner)
     return plain
 
@@ -148,9 +149,9 @@ def _check_protocol(protocol: str, url: str, owner: str) -> None:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         name = EXTRAS.get(protocol)
-        cure = f"{install_command(name)}, here and on the nodes" if name else str(error)
-        raise invalid("storage", url, f"its library is not installed: {cure}",
+        cure = f"run {install_command(name)} here and on the nodes" if name else str(error)
+        raise invalid("storage", url, f"the library for {protocol}:// is not installed: {cure}",
                       owner=owner) from None  # fmt: skip
     except ValueError:
-        raise InvalidRequest("InvalidUri", f"{url!r}: fsspec knows no protocol {protocol!r}"
+        raise InvalidRequest("InvalidUri", f"{url!r}: fsspec has no protocol {protocol!r}"
                              ) from None  # fmt: skip

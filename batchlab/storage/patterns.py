@@ -1,9 +1,9 @@
-"""Which files an output file pattern means.
+"""Which files an output file pattern matches.
 
-The directories of a pattern before its first wildcard are its base. What is matched is named by
-its path below the base, so that ``**/*.txt`` keeps the tree and ``out/*.txt`` gives bare names. A
-pattern without wildcards is one file. ``*`` and ``?`` stop at a directory, ``**`` as a whole part
-stands for any number of them; a name that begins with a dot wants its dot spelt.
+The directories before the first wildcard of a pattern are its base. A file is named by its path
+below the base, so ``**/*.txt`` keeps the directory tree and ``out/*.txt`` gives bare names. A
+pattern without wildcards is one file. ``*`` and ``?`` do not match a slash; ``**`` as a whole part
+matches any number of directories. A leading dot must be written explicitly.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _WILD = re.compile(r"[*?]|\[!?\]?[^\]]*\]")
 
 
 class Pattern(NamedTuple):
-    """A pattern that has been read.
+    """A parsed pattern.
 
     Parameters
     ----------
     base : str
         An absolute directory.
     name : str
-        What is looked for below it.
+        The rest of the pattern, below the base.
     regex : re.Pattern or None
-        What paths below the base must match; None if `name` is one file.
+        The expression that paths below the base must match; None if `name` is one file.
     deep : bool
-        Whether directories below the base may hold a match.
+        Whether directories below the base may contain a match.
     """
 
     base: str
@@ -41,23 +41,23 @@ class Pattern(NamedTuple):
     deep: bool
 
     def blob(self, found: str, path: str | None) -> str:
-        """Return the name of the blob of a file, given its path below the base."""
+        """Return the blob name of a file, from its path below the base."""
         if self.regex is None:
             return path or found.rpartition("/")[2]
         return f"{path}/{found}" if path else found
 
 
 def read_pattern(text: str, directory: str, environment: Mapping[str, str]) -> Pattern:
-    """Read a pattern.
+    """Parse a pattern.
 
     Parameters
     ----------
     text : str
-        As it was given.
+        The pattern as given.
     directory : str
-        What a relative one is relative to, absolute.
+        The absolute directory that relative patterns are relative to.
     environment : mapping
-        The variables of the task; a ``$NAME`` that is none of them stays as it is.
+        The environment variables of the task; an unknown ``$NAME`` stays unchanged.
     """
     filled = _VARIABLE.sub(lambda found: environment.get(found[1].strip("{}"), found[0]), text)
     parts = [part for part in os.path.join(directory, filled).split("/") if part not in ("", ".")]

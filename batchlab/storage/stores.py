@@ -1,4 +1,4 @@
-"""A lab's storage: its containers by name, and whatever else a URL names."""
+"""A lab's storage: its containers by name, and any other blob by URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["BlobStore"]
 
 
 class BlobStore:
-    """A lab's data: its containers by name, and whatever else a URL names.
+    """A lab's storage: its containers by name, and any other blob by URL.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class BlobStore:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Make the folder that containers are made in; raises `StorageFailed`."""
+        """Create the folder for the containers; raises `StorageFailed`."""
         with faults():
             protocol = protocol_of(self.location.url)
             if protocol == "file":
@@ -43,7 +43,7 @@ class BlobStore:
                     raise StorageFailed("container", f"there is no bucket or container {bucket}")
 
     def close(self) -> None:
-        """Forget what was only kept for as long as the lab is open."""
+        """Delete data that is kept only while the lab is open."""
         if self._fs is None or not self.location.fleeting:
             return
         with faults():
@@ -52,7 +52,7 @@ class BlobStore:
                 fs.rm(self.location.url, recursive=True)
 
     def container(self, name: str) -> BlobContainer:
-        """Return a container by name, whether it is there or not."""
+        """Return a container by name, whether it exists or not."""
         return self._own(f"{self.location.base}{name}")
 
     def containers(self) -> Iterator[str]:
@@ -71,7 +71,7 @@ class BlobStore:
             return iter(sorted(filter(is_container_name, names)))
 
     def resolve(self, url: str) -> BlobContainer:
-        """Return the container that a URL, an absolute path or a name means."""
+        """Return the container for a URL, an absolute path or a name."""
         if "://" not in url:
             if is_container_name(url):
                 return self.container(url)
@@ -85,7 +85,7 @@ class BlobStore:
         return BlobContainer(url, lambda: filesystem(protocol_of(url), {}))
 
     def open_blob(self, url: str) -> IO[bytes]:
-        """Open the blob or file that a URL or a path means; raises `StorageFailed`."""
+        """Open the blob or file at a URL or path; raises `StorageFailed`."""
         with faults():
             if "://" not in url and "::" not in url:
                 return open(os.path.expanduser(url), "rb")
@@ -97,7 +97,7 @@ class BlobStore:
             return open_any(url)
 
     def owns(self, url: str) -> bool:
-        """Whether a URL lies in the lab's own storage."""
+        """Whether a URL is in the lab's own storage."""
         return url.startswith(self.location.base)
 
     def _own(self, url: str) -> BlobContainer:
@@ -115,6 +115,6 @@ class BlobStore:
 
 
 _CURE = (
-    "it is the lab's storage, which notebook and nodes must share; give Lab(..., storage=...) a "
-    "place that all of them reach, such as a shared folder or s3://bucket/folder"
+    "the notebook and all nodes must share the lab's storage; set Lab(..., storage=...) to a "
+    "location that all of them can reach, such as a shared folder or s3://bucket/folder"
 )

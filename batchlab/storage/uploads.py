@@ -1,8 +1,8 @@
-"""Output files of a run that has ended: chosen, uploaded, and told about, the same in all worlds.
+"""Output files of a finished run: selected, uploaded and logged, the same for all drivers.
 
-Each output file whose condition holds is tried, also when one before it failed; the first failure
-is the run's. What was done goes to ``fileuploadout.txt``, what went wrong to
-``fileuploaderr.txt``; both are there as soon as one output file is tried.
+Every output file whose condition holds is tried, even after an earlier one failed; the first
+failure becomes the failure of the run. Uploads are logged in ``fileuploadout.txt``, errors in
+``fileuploaderr.txt``; both exist as soon as one output file is tried.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _MESSAGES = {
 
 
 class NodeDisk(Protocol):
-    """The disk that output files are on. Paths are absolute."""
+    """The disk with the output files. Paths are absolute."""
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
-        """Return paths of files below a directory; only its own ones unless `deep`."""
+        """Yield the paths of files in a directory, including subdirectories if `deep`."""
         ...
 
     def opened(self, path: str) -> AbstractContextManager[bytes | str | None]:
-        """Give what is in a file, or a path to read it from meanwhile; None if it is none.
+        """Provide the contents of a file, or a path to read it from; None if it is not a file.
 
-        Raises `StorageFailed` for a file that must not be uploaded.
+        Raises `StorageFailed` if the file must not be uploaded.
         """
         ...
 
 
 def upload_failure(code: str, reason: str, output: OutputFile | None = None) -> FailureInfo:
-    """Say that output files could not be uploaded."""
+    """Build the failure of output files that could not be uploaded."""
     details = {"Message": reason}
     if output is not None:
         details["FilePattern"] = output.file_pattern
@@ -73,14 +73,14 @@ class Upload:
     environment : mapping
         The run's variables.
     note : callable
-        Takes the name of a log and a line for it.
+        Called with the name of a log and a line for it.
     wanted : callable, optional
-        Asked before each file; when it is False the rest is left.
+        Called before each file; the upload stops when it returns False.
 
     Attributes
     ----------
     uploaded : int
-        How many files have been uploaded: it grows while an upload gets on.
+        Number of files uploaded so far.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Upload:
         self.uploaded = 0
 
     def run(self, outputs: Iterable[OutputFile]) -> FailureInfo | None:
-        """Upload output files; the first failure, or None."""
+        """Upload output files; return the first failure, or None."""
         failure = None
         for output in outputs:
             try:
@@ -117,7 +117,7 @@ class Upload:
         try:
             pattern = read_pattern(output.file_pattern, self._directory, self._environment)
         except re.error as error:
-            raise StorageFailed("other", f"the pattern cannot be read: {error}") from None
+            raise StorageFailed("other", f"the pattern is invalid: {error}") from None
         container = self._store.resolve(destination.container_url)
         container.check()
         url = _without_signature(container.url)
@@ -161,5 +161,5 @@ class Upload:
 
 
 def _without_signature(url: str) -> str:
-    """Leave out of a URL what gives access."""
+    """Remove the query of a URL, which may contain an access signature."""
     return url.partition("?")[0]

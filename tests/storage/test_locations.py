@@ -66,7 +66,7 @@ def test_accounts_have_parts_of_their_own(tmp_path):
     assert location.of_account("b").base == f"file://{tmp_path}/b/"
     bare = read_location("s3://")
     assert bare.base == "s3://"
-    with pytest.raises(bl.InvalidRequest, match="part of its own"):
+    with pytest.raises(bl.InvalidRequest, match="needs its own part"):
         bare.of_account("b")
 
 
@@ -95,7 +95,7 @@ def test_data_in_a_given_place_outlives_the_lab_and_other_data_does_not(tmp_path
 def test_folder_that_is_not_on_this_machine_says_what_to_do(tmp_path):
     store = BlobStore(read_location(tmp_path / "elsewhere"))
     for use in (store.container("box").create, store.container("box").check):
-        with pytest.raises(StorageFailed, match=r"give Lab\(\.\.\., storage="):
+        with pytest.raises(StorageFailed, match=r"set Lab\(\.\.\., storage="):
             use()
 
 

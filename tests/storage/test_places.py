@@ -82,7 +82,7 @@ def test_folder_refuses_a_blob_with_the_name_of_a_directory_of_others(tmp_path):
         box = lab.storage.create_container("box")
         box.upload(b"1", "one/x")
         box.upload(b"2", "two")
-        for name, wanted in (("one", "'one' is the name"), ("two/y", "'two' is the name")):
+        for name, wanted in (("one", "'one' would be both"), ("two/y", "'two' would be both")):
             with pytest.raises(bl.BatchError, match=wanted):
                 box.upload(b"3", name)
         assert [blob.name for blob in box.list()] == ["one/x", "two"]
