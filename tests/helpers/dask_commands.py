@@ -16,7 +16,7 @@ class Commands:
         self.folder = folder
         self.python = python
         self.file = folder / "scheduler.json"
-        self.started: list[subprocess.Popen] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                    "--scheduler-file", str(self.file))  # fmt: skip
         end = time.monotonic() + 60
@@ -26,7 +26,7 @@ class Commands:
         for name in ("alpha", "beta"):
             self.worker(name)
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "TMPDIR": str(self.folder)}
         log = (self.folder / f"{arguments[0]}-{len(self.started)}.log").open("w")
         with log:
@@ -37,7 +37,7 @@ class Commands:
         self.started.append(process)
         return process
 
-    def worker(self, name: str) -> subprocess.Popen:
+    def worker(self, name: str) -> subprocess.Popen[bytes]:
         return self.start(
             "worker", "--scheduler-file", str(self.file), "--name", name, "--nthreads", "1",
             "--host", "127.0.0.1", "--no-dashboard",

@@ -1,10 +1,14 @@
 """What the tests of real nodes share: polling with a deadline, and a node on a worker."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
 from distributed import Worker
 
@@ -20,7 +24,7 @@ PATIENCE_S = 20.0
 WAIT_S = 60
 
 
-def until(condition, timeout=PATIENCE_S):
+def until(condition: Callable[[], Any], timeout: float = PATIENCE_S) -> Any:
     """Poll until a condition holds; its value. Fails when time is over."""
     deadline = time.monotonic() + timeout
     while True:
@@ -31,7 +35,7 @@ def until(condition, timeout=PATIENCE_S):
         time.sleep(0.01)
 
 
-def sleepers(seconds):
+def sleepers(seconds: float) -> list[int]:
     """Processes, zombies aside, that run ``sleep`` for this number of seconds."""
     listing = subprocess.run(
         ["ps", "-axo", "pid=,stat=,args="], capture_output=True, text=True, check=True
@@ -46,25 +50,25 @@ def sleepers(seconds):
 class Node:
     """One node on a light worker, and what it reported to a scheduler that has no host."""
 
-    def __init__(self, root, **config):
+    def __init__(self, root: Any, **config: Any) -> None:
         self.config = messages.NodeConfig(
             lab_id="test", node_id="node", account_name="account",
             account_url="https://account", root=str(root), **config,
         )  # fmt: skip
-        self.reports = []
+        self.reports: list[Any] = []
         self._number = 0
 
     @property
-    def root(self):
+    def root(self) -> str:
         return os.path.realpath(f"{self.config.root}/batchlab-test/node")
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         self.scheduler = await QuietScheduler(protocol="inproc://", dashboard=False)
         self.scheduler.stream_handlers[messages.reports_op("account")] = self._take
         await self.join()
         return self
 
-    async def join(self):
+    async def join(self) -> None:
         """Put the node on a new worker."""
         self.worker = await LightWorker(
             self.scheduler.address, nthreads=1, name="node", memory_limit=0,
@@ -74,14 +78,17 @@ class Node:
         result = await self.worker.plugin_add(NodeAgent(self.config), name=PLUGIN_NAME)
         assert result == {"status": "OK"}
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         await self.worker.close()
         await self.scheduler.close()
 
-    def _take(self, reports=b"", **_):
+    def _take(self, reports: bytes = b"", **_: Any) -> None:
         self.reports += messages.decode_reports(reports)
 
-    def run(self, command_line, kind="task", name="t1", job_id="j", **options):
+    def run(
+        self, command_line: str, kind: Any = "task", name: str = "t1", job_id: str = "j",
+        **options: Any,
+    ) -> StartRun:  # fmt: skip
         """Order a run; the order."""
         self._number += 1
         order = StartRun(
@@ -91,14 +98,14 @@ class Node:
         self.send(order)
         return order
 
-    def send(self, *commands):
+    def send(self, *commands: Any) -> None:
         """Give the node commands."""
         comm = self.scheduler.stream_comms[self.worker.address]
         comm.send(
             {"op": messages.commands_op("test"), "commands": messages.encode_commands(commands)}
         )
 
-    async def report(self, order):
+    async def report(self, order: StartRun) -> Any:
         """Wait for the report of a run."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -108,35 +115,35 @@ class Node:
             assert time.monotonic() < deadline, f"no report of {order.command_line}"
             await asyncio.sleep(0.005)
 
-    def read(self, path):
+    def read(self, path: str) -> bytes:
         return Path(self.root, path).read_bytes()
 
 
 # -- a pool and a job through a connection --------------------------------------------------------
 
 
-def make_pool(lab, nodes=1, slots=1, **options):
+def make_pool(lab: Any, nodes: int = 1, slots: int = 1, **options: Any) -> Any:
     lab.request(inputs.CreatePool(spec=PoolSpec(
         id="p", target_dedicated_nodes=nodes, task_slots_per_node=slots, **options)))  # fmt: skip
     lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
     return lab.ask(questions.ListNodes(pool_id="p"))
 
 
-def add_tasks(lab, *command_lines, job="j", **options):
+def add_tasks(lab: Any, *command_lines: str, job: str = "j", **options: Any) -> None:
     specs = [TaskSpec(id=f"t{i}", command_line=line) for i, line in enumerate(command_lines)]
     lab.request(inputs.CreateJob(spec=JobSpec(id=job, pool_info="p", **options)))
     lab.request(inputs.CreateTasks(job_id=job, specs=tuple(specs)))
 
 
-def finish(lab, job="j"):
+def finish(lab: Any, job: str = "j") -> Any:
     lab.wait(questions.TasksCompleted(job_id=job), WAIT_S)
     return lab.ask(questions.ListTasks(job_id=job))
 
 
-def is_running(lab, task="t0"):
+def is_running(lab: Any, task: str = "t0") -> bool:
     return lab.ask(questions.GetTask(job_id="j", task_id=task)).state == "running"
 
 
-def text(lab, task, path="stdout.txt"):
+def text(lab: Any, task: str, path: str = "stdout.txt") -> str:
     location = lab.ask(questions.LocateTask(job_id="j", task_id=task))
     return lab.files.read(location, path).decode()

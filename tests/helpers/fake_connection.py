@@ -76,13 +76,13 @@ class FakeConnection:
         return Batch(changes=[], next=since, now=0.0)
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
-        self.requests.append(("lose", pool_id, node_id))  # type: ignore[arg-type]
+        self.requests.append(("lose", pool_id, node_id))
 
     def fail_next(self, kind: Any) -> None:
-        self.requests.append(("fail", kind))  # type: ignore[arg-type]
+        self.requests.append(("fail", kind))
 
     def before_close(self, callback: Callable[[], None]) -> None:
         pass
 
     def close(self) -> None:
-        self.requests.append("close")  # type: ignore[arg-type]
+        self.requests.append("close")

@@ -1,11 +1,13 @@
 """What tests of preparation and release have in common."""
 
+from typing import Any
+
 from helpers.world import World
 
 PREP, REL = "prep", "rel"
 
 
-def node_tasked(world: World, nodes: int = 1, **kw: object) -> list[str]:
+def node_tasked(world: World, nodes: int = 1, **kw: Any) -> list[str]:
     ids = world.pool(nodes=nodes)
     world.job(job_preparation_task=kw.pop("prep", PREP), job_release_task=REL, **kw)
     return ids

@@ -1,6 +1,10 @@
 """What the tests of users share: who there is, and how their tasks are run."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,17 +19,17 @@ ROOT = os.geteuid() == 0 and users.obstacle("/tmp/batchlab-test") is None
 as_root = pytest.mark.skipif(not ROOT, reason="needs root, and user numbers to spare")
 
 
-def sh(script):
+def sh(script: str) -> str:
     return f"/bin/sh -c '{script}'"
 
 
-def pool_of(lab, **options):
-    pool = lab.create_pool("p", target_dedicated_nodes=1, **options)
+def pool_of(lab: Any, **options: Any) -> bl.Pool:
+    pool: bl.Pool = lab.create_pool("p", target_dedicated_nodes=1, **options)
     pool.wait("steady", timeout=SOON)
     return pool
 
 
-def done(job, *tasks):
+def done(job: bl.Job, *tasks: Any) -> list[bl.Task]:
     """Run tasks of these ids, commands and identities one after the other."""
     made = []
     for command, identity, *options in tasks:
@@ -36,6 +40,6 @@ def done(job, *tasks):
     return made
 
 
-def node_root(place):
+def node_root(place: Path) -> Path:
     (root,) = [path for path in place.glob("batchlab-*/[!.]*") if path.is_dir()]
     return root

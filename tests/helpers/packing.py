@@ -1,12 +1,16 @@
 """Zip archives and certificates, made where stories need them."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 
-def zipped(files, link=None):
+def zipped(files: dict[str, Any], link: str | None = None) -> bytes:
     """A zip archive of texts by name; `link` is the name of a symbolic link in it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -22,7 +26,7 @@ def zipped(files, link=None):
     return buffer.getvalue()
 
 
-def encrypted():
+def encrypted() -> bytes:
     """A zip archive that says that its one file is encrypted."""
     data = bytearray(zipped({"a": "secret"}))
     for start, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -30,7 +34,7 @@ def encrypted():
     return bytes(data)
 
 
-def damaged():
+def damaged() -> bytes:
     """A zip archive of which a byte in the middle of its one file is another."""
     text = bytes(range(256)) * 40
     data = bytearray(zipped({"a": text}))
@@ -38,20 +42,20 @@ def damaged():
     return bytes(data)
 
 
-def bomb():
+def bomb() -> bytes:
     """A small zip archive that unpacks to 300 MB."""
     return zipped({"a": bytes(300 * 2**20)})
 
 
 @cache
-def _key():
+def _key() -> Any:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
-def certificate(number=1):
+def certificate(number: int = 1) -> Any:
     """A certificate of a key that all of them share, for this machine."""
     from ipaddress import ip_address
 
@@ -76,7 +80,7 @@ def certificate(number=1):
 
 
 @cache
-def pfx(password="open sesame", number=1):
+def pfx(password: str = "open sesame", number: int = 1) -> bytes:
     """The certificate with its private key."""
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
@@ -90,21 +94,21 @@ def pfx(password="open sesame", number=1):
     )
 
 
-def cer(number=1, *, pem=False):
+def cer(number: int = 1, *, pem: bool = False) -> bytes:
     """The certificate without its private key."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate(number).public_bytes(Encoding.PEM if pem else Encoding.DER)
 
 
-def thumbprint(number=1):
+def thumbprint(number: int = 1) -> str:
     """The certificate's name."""
     from cryptography.hazmat.primitives import hashes
 
     return certificate(number).fingerprint(hashes.SHA1()).hex()
 
 
-def sealed(text):
+def sealed(text: str) -> bytes:
     """A text that only the private key opens."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -113,7 +117,7 @@ def sealed(text):
     return _key().public_key().encrypt(text.encode(), scheme)
 
 
-def self_signed(folder, password=None):
+def self_signed(folder: Path, password: bytes | None = None) -> Path:
     """A file with the certificate and its private key, as a server has it."""
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,

@@ -1,10 +1,12 @@
 """What tests of pools have in common."""
 
+from typing import Any
+
 from batchlab.core.messages import inputs
 from helpers.world import World
 
 
-def resize(world: World, target: int, option: str = "requeue", **kw: object) -> None:
+def resize(world: World, target: int, option: str = "requeue", **kw: Any) -> None:
     world.feed(
         inputs.ResizePool(
             pool_id="p", target_dedicated_nodes=target, node_deallocation_option=option, **kw
@@ -12,7 +14,7 @@ def resize(world: World, target: int, option: str = "requeue", **kw: object) -> 
     )
 
 
-def busy(world: World, nodes: int = 1, **kw: object) -> tuple[list[str], list]:
+def busy(world: World, nodes: int = 1, **kw: Any) -> tuple[list[str], list[Any]]:
     """A pool of one-slot nodes, each running a task of job j."""
     ids = world.pool(nodes=nodes)
     world.job()

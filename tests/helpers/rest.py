@@ -119,6 +119,7 @@ def served(*options: str, **environment: str) -> Iterator[Command]:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | environment
     ) as process:
+        assert process.stdout is not None
         try:
             said = ""
             while "Ctrl-C" not in said:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -22,23 +22,24 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 class Server:
     """A store: `options` for fsspec, `kill` to take it away."""
 
-    def __init__(self, process, options):
+    def __init__(self, process: subprocess.Popen[bytes], options: dict[str, str]) -> None:
         self.process = process
         self.options = options
 
-    def kill(self):
+    def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+        port: int = found.getsockname()[1]
+        return port
 
 
 @contextmanager
-def running(command, port, options) -> Iterator[Server]:
+def running(command: list[str], port: int, options: dict[str, str]) -> Iterator[Server]:
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
@@ -59,7 +60,7 @@ def running(command, port, options) -> Iterator[Server]:
         process.wait()
 
 
-def s3():
+def s3() -> AbstractContextManager[Server]:
     """An S3 server, or a skip that says what is missing."""
     for module in ("moto", "s3fs"):
         if importlib.util.find_spec(module) is None:
@@ -70,7 +71,7 @@ def s3():
     return running(command, port, options)
 
 
-def azure():
+def azure() -> AbstractContextManager[Server]:
     """A server of Azure blobs, or a skip that says what is missing."""
     if importlib.util.find_spec("adlfs") is None:
         pytest.skip("adlfs is not installed: pip install 'batchlab[test]'")
@@ -85,7 +86,7 @@ def azure():
     return running(command, port, azure_options(port))
 
 
-def azure_options(port, key=KEY):
+def azure_options(port: int, key: str = KEY) -> dict[str, str]:
     return {
         "connection_string": f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};"
         f"AccountKey={key};BlobEndpoint=http://127.0.0.1:{port}/{ACCOUNT};"

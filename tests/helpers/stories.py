@@ -1,17 +1,22 @@
 """What stories need: a world with a lab in it, and short ways to say what is expected."""
 
+from __future__ import annotations
+
 import os
 import signal
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 import pytest
 
 import batchlab as bl
 from batchlab.core.invariants import check
 
+T = TypeVar("T")
 SHARED = "$AZ_BATCH_NODE_SHARED_DIR"
 LONG = "sleep 500"
 """Something that is still running when it is looked at, in every world."""
@@ -23,24 +28,24 @@ SPEED = 10
 class World:
     """One of the worlds, and the lab that a story is about."""
 
-    def __init__(self, name, *, speed=SPEED, **settings):
+    def __init__(self, name: str, *, speed: float = SPEED, **settings: Any) -> None:
         self.name = name
         self.speed = speed
         self.settings = settings
 
     @cached_property
-    def lab(self):
+    def lab(self) -> Any:
         """A lab of which a second of lab time is short."""
         if self.name == "simulated":
             workload = bl.Workload("5s")
             return bl.SimulatedLab(seed=1, boot="3s", workload=workload, **self.settings)
         return bl.Lab(speed=self.speed, processes=self.name == "processes", **self.settings)
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> str:
         """A command that takes so many seconds of lab time."""
         return f"sleep {seconds if self.name == 'simulated' else seconds / self.speed}"
 
-    def until(self, seen):
+    def until(self, seen: Callable[[], Any]) -> None:
         """Let time pass until something is seen that no state tells of."""
         deadline = self.lab.now + timedelta(minutes=5)
         while not _sees(seen):
@@ -50,7 +55,7 @@ class World:
             else:
                 time.sleep(0.01)
 
-    def kill(self, node):
+    def kill(self, node: bl.Node) -> None:
         """Kill a node without a word."""
         if self.name == "simulated":
             self.lab._connection.world.lose_node(node.id)
@@ -65,7 +70,7 @@ class World:
                 return
         pytest.fail(f"no task ran on {node.id}")
 
-    def end(self):
+    def end(self) -> None:
         """Close the lab, and see that all that must hold holds."""
         if "lab" in vars(self):
             if self.name == "simulated":
@@ -73,34 +78,34 @@ class World:
             self.lab.close()
 
 
-def _sees(seen):
+def _sees(seen: Callable[[], Any]) -> Any:
     try:
         return seen()
     except (bl.NotFound, bl.Conflict):
         return False  # a file that is not there yet, a node that is not up
 
 
-def sh(script):
+def sh(script: str) -> str:
     """A command line for a shell."""
     assert "'" not in script
     return f"/bin/sh -c '{script}'"
 
 
-def pool_of(lab, nodes=1, id="p", **settings):  # noqa: A002
+def pool_of(lab: Any, nodes: int = 1, id: str = "p", **settings: Any) -> bl.Pool:  # noqa: A002
     """A pool whose nodes are idle."""
-    pool = lab.create_pool(id, target_dedicated_nodes=nodes, **settings)
+    pool: bl.Pool = lab.create_pool(id, target_dedicated_nodes=nodes, **settings)
     pool.nodes.wait("idle", timeout=SOON)
     return pool
 
 
-def run(job, *commands):
+def run(job: bl.Job, *commands: Any) -> Any:
     """Run commands as tasks of a job, to their end; the tasks."""
     tasks = job.create_tasks(list(commands))
     job.tasks.wait(timeout=SOON)
     return tasks
 
 
-def start(job, *commands):
+def start(job: bl.Job, *commands: Any) -> Any:
     """Have commands run as tasks of a job; the tasks."""
     tasks = job.create_tasks(list(commands))
     for task in tasks:
@@ -108,26 +113,28 @@ def start(job, *commands):
     return tasks
 
 
-def spot_of(lab, nodes=1, dedicated=0, **settings):
+def spot_of(
+    lab: Any, nodes: int = 1, dedicated: int = 0, **settings: Any
+) -> tuple[bl.Pool, list[bl.Node]]:
     """A pool of spot nodes, which are idle, and those nodes."""
     pool = pool_of(lab, dedicated, target_low_priority_nodes=nodes, **settings)
     return pool, [node for node in pool.nodes.values() if not node.is_dedicated]
 
 
-def end(job):
+def end(job: bl.Job) -> None:
     """Terminate a job and wait until it is completed."""
     job.terminate()
     job.wait("completed", timeout=SOON)
 
 
-def only(items):
+def only(items: Iterable[T]) -> T:
     """The one item."""
     (item,) = items
     return item
 
 
 @contextmanager
-def refused(code):
+def refused(code: str) -> Iterator[pytest.ExceptionInfo[bl.BatchError]]:
     """Expect a refusal with this code, that says something."""
     with pytest.raises(bl.BatchError) as caught:
         yield caught
