@@ -17,6 +17,7 @@ from batchlab.core.state.records import (
     PoolRecord,
     TaskRecord,
 )
+from batchlab.core.state.states import NODE
 from batchlab.core.tasks import dependencies
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def _pool(state: State, pool: PoolRecord) -> Iterator[str]:
     for node in pool.nodes.values():
         if state.nodes.get(node.id) is not node:
             yield f"{name} has node {node.id}, which the core does not know"
-        if node.allocated is None and node.phase.state not in ("creating", "leavingpool"):
+        if node.allocated is None and not isinstance(
+            node.phase, phases.NodeCreating | phases.NodeLeavingPool
+        ):
             yield f"node {node.id} is {node.phase.state} with machine since {node.allocated}"
     for node_id in pool.held:
         held = pool.nodes.get(node_id)
@@ -80,14 +83,12 @@ def _node(state: State, node: NodeRecord) -> Iterator[str]:
     current = node.phase.state
     if current == "running" and not held:
         yield f"{name} is running without a task"
-    if current in ("idle", "offline") and held:
+    if NODE[current].activity == "idle" and held:
         yield f"{name} is {current} with tasks"
     stopped = isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping
-    if (
-        stopped or current in ("creating", "preempted", "starting", "unknown", "unusable")
-    ) and node.runs:
+    if (stopped or current not in NODE.group("occupied")) and node.runs:
         yield f"{name} is {current} with runs {list(node.runs)}"
-    takes = node.drain is None and node.scheduling == "enabled" and current in ("idle", "running")
+    takes = node.drain is None and node.scheduling == "enabled" and current in NODE.group("taking")
     if takes != (node.bucket >= 0):
         yield f"{name} ({current}, {node.scheduling}, {node.drain}) is in bucket {node.bucket}"
     if (current == "leavingpool") != (node.id in node.pool.leaving):

@@ -11,14 +11,14 @@ from typing import Any
 from batchlab.core.answers.pages import Where
 from batchlab.core.model.base import unsupported
 from batchlab.core.model.values import View
-from batchlab.core.state.phases import MOVES
+from batchlab.core.state.states import ALLOCATION, KINDS
 from batchlab.errors import invalid
 
 __all__ = ["as_where", "unwrapped", "where_text"]
 
 _KINDS = {str: "text", int: "a whole number", bool: "True or False"}
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "allocation_state": tuple(MOVES["allocation"]),
+    "allocation_state": tuple(ALLOCATION),
     "scheduling_state": ("enabled", "disabled"),
     "result": ("success", "failure"),
 }
@@ -67,7 +67,7 @@ def _value(name: str, value: Any, kind: type, thing: str, owner: str) -> Any:
         return None
     if type(value) is not kind:
         raise invalid(name, value, f"must be {_KINDS[kind]}, or a list", owner=owner)
-    choices = tuple(MOVES[thing]) if name in ("state", "previous_state") else _CHOICES.get(name)
+    choices = tuple(KINDS[thing]) if name in ("state", "previous_state") else _CHOICES.get(name)
     if choices is None:
         return value
     if str(value).lower() not in choices:

@@ -28,7 +28,7 @@ from batchlab.core.model import (
     UserAccount,
 )
 from batchlab.core.model.values import ResizeError
-from batchlab.core.state.phases import MOVES
+from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.auto_scaling import AutoScaling
@@ -51,7 +51,7 @@ __all__ = ["CertificateReferences", "PackageReferences", "Pool", "Pools"]
 PackageReferences = Sequence[ApplicationPackageReference | Application | ApplicationPackage | str]
 CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
-_HAD = frozenset(MOVES["node"]) - {"creating", "preempted"}
+_HAD = frozenset(name for name, state in NODE.items() if state.activity)
 """The states of a node that has its machine."""
 
 

@@ -15,27 +15,17 @@ from typing import Any, ParamSpec, TypeVar
 
 from batchlab.core.messages.inputs import Request
 from batchlab.core.model.base import checked, unsupported
-from batchlab.core.state.phases import MOVES
+from batchlab.core.state.states import WAITABLE
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
-__all__ = ["STATES", "Duration", "Watch", "ask_for", "check_state", "given", "seconds", "verb"]
+__all__ = ["Duration", "Watch", "ask_for", "check_state", "given", "seconds", "verb"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Watch = Callable[[], None]
 """Called a few times a second during a wait, for progress displays."""
-
-STATES: dict[str, tuple[str, ...]] = {
-    "pool": (*MOVES["pool"], *MOVES["allocation"], "deleted"),
-    "node": tuple(MOVES["node"]),
-    "job": (*MOVES["job"], "deleted"),
-    "job schedule": (*MOVES["job schedule"], "deleted"),
-    "task": (*MOVES["task"], "deleted"),
-    "certificate": (*MOVES["certificate"], "deleted"),
-}
-"""What can be waited for, for each kind of thing."""
 
 
 def verb(function: Callable[P, R]) -> Callable[P, R]:
@@ -100,9 +90,9 @@ def ask_for(connection: Connection, kind: type[Request], owner: str, /, **proper
 
 def check_state(kind: str, state: object, owner: str) -> str:
     """Return a state that things of this kind can be in, or refuse it."""
-    if isinstance(state, str) and state.lower() in STATES[kind]:
+    if isinstance(state, str) and state.lower() in WAITABLE[kind]:
         return state.lower()
-    raise invalid("state", state, f"must be one of {', '.join(STATES[kind])}", owner=owner)
+    raise invalid("state", state, f"must be one of {', '.join(WAITABLE[kind])}", owner=owner)
 
 
 Duration = Any

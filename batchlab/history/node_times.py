@@ -10,30 +10,16 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from batchlab.core.model import price_per_hour
+from batchlab.core.state.activity import beside_node_tasks
+from batchlab.core.state.states import NODE
 from batchlab.history.schema import NODE_STATES
 from batchlab.history.series import Steps
 from batchlab.history.subject import Story
 
-__all__ = ["ACTIVITIES", "NodeTimes"]
-
-ACTIVITIES = {
-    "tasks": "tasks",
-    "preparation": "preparation",
-    "release": "release",
-    "starttask": "start task",
-    "idle": "idle",
-    "boot": "boot",
-    "down": "down",
-}
-"""What a node may do, with the words for it."""
+__all__ = ["NodeTimes"]
 
 _KIND = {"task": "tasks", "subtask": "tasks", "waiting": "held", "jobpreparation": "preparation",
          "jobrelease": "release"}  # fmt: skip
-_BY_STATE = {
-    "waitingforstarttask": "starttask", "starttaskfailed": "down", "unknown": "down",
-    "unusable": "down", "starting": "boot", "rebooting": "boot", "reimaging": "boot",
-}  # fmt: skip
-_UNPAID = ("", "creating", "preempted", "deleted")
 
 
 class NodeTimes:
@@ -115,16 +101,16 @@ def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, s
                 runs[name] += by
             else:
                 state = name
-        has_machine = state not in _UNPAID and (has_machine or state == "starting")
-        yield at, _activity(state, runs) if has_machine else ""
+        there = NODE[state].activity if state in NODE else ""
+        has_machine = bool(there) and (has_machine or state == "starting")
+        yield at, _activity(state, there, runs) if has_machine else ""
 
 
-def _activity(state: str, runs: dict[str, int]) -> str:
-    if state in _BY_STATE:
-        return _BY_STATE[state]
-    for name in ("tasks", "preparation", "release"):
-        if runs[name]:
-            return name
-    if runs["held"]:
-        return "tasks"
-    return "boot" if state == "leavingpool" else "idle"
+def _activity(state: str, doing: str, runs: dict[str, int]) -> str:
+    """What it does while it has its machine; what drains works on."""
+    if state == "leavingpool" and any(runs.values()):
+        doing = "tasks"
+    return beside_node_tasks(
+        doing, tasks=runs["tasks"] > 0, preparation=runs["preparation"] > 0,
+        release=runs["release"] > 0, held=runs["held"] > 0,
+    )  # fmt: skip

@@ -15,11 +15,11 @@ frees     it no longer does: they were done, or it is over
 
 from __future__ import annotations
 
+from batchlab.core.state.states import ALLOCATION, DELETED, JOB, NODE, POOL
+
 __all__ = [
     "ALLOCATIONS",
     "COLUMNS",
-    "COMING",
-    "HELD_JOBS",
     "JOB_STATES",
     "KINDS",
     "NODE_STATES",
@@ -27,34 +27,16 @@ __all__ = [
     "NO_LANE",
     "OUTCOMES",
     "POOL_STATES",
-    "TAKING",
-    "WAITING_JOBS",
     "WAITS",
 ]
 
-NODE_STATES = (
-    "creating", "starting", "waitingforstarttask", "idle", "running", "starttaskfailed",
-    "preempted", "leavingpool", "unusable", "offline", "rebooting", "reimaging", "unknown",
-    "deleted",
-)  # fmt: skip
-POOL_STATES = ("active", "deleting", "deleted")
-ALLOCATIONS = ("steady", "resizing", "stopping")
-JOB_STATES = (
-    "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting",
-    "deleted",
-)  # fmt: skip
+NODE_STATES = (*NODE, DELETED.name)
+POOL_STATES = (*POOL, DELETED.name)
+ALLOCATIONS = tuple(ALLOCATION)
+JOB_STATES = (*JOB, DELETED.name)
 KINDS = ("starttask", "jobpreparation", "task", "jobrelease", "waiting", "subtask")
 OUTCOMES = ("success", "failure", "retry", "requeued", "lost", "ended")
 """``retry``: failed, to be repeated; ``ended``: by somebody's wish, or told no more about."""
-
-TAKING = ("idle", "running")
-"""States of a node in which it takes tasks."""
-COMING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "preempted")
-"""States of a node that will take tasks, if all goes well."""
-WAITING_JOBS = ("active", "enabling")
-"""States of a job whose queued tasks are to run as soon as they can."""
-HELD_JOBS = ("disabling", "disabled")
-"""States of a job whose queued tasks are to wait until it is enabled."""
 
 WAITS = {
     "slots": "all slots were taken",

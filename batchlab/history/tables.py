@@ -24,6 +24,7 @@ from batchlab.core.messages.outputs import (
     SubtaskChanged,
     TaskChanged,
 )
+from batchlab.core.state.states import NODE
 from batchlab.history.schema import (
     ALLOCATIONS,
     COLUMNS,
@@ -37,8 +38,7 @@ from batchlab.history.schema import (
 
 __all__ = ["Column", "Tables"]
 
-_UP = frozenset({"idle", "running", "offline", "waitingforstarttask", "starttaskfailed",
-                 "leavingpool"})  # fmt: skip
+_UP = frozenset({*NODE.group("up"), "leavingpool"})
 _REASONS = {"retry": 2, "requeued": 3, "node lost": 4, "preempted": 3}
 _NODE_STATE = {state: number for number, state in enumerate(NODE_STATES)}
 _KIND = {kind: number for number, kind in enumerate(KINDS)}

@@ -18,25 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from batchlab.core.state.states import JOB, NODE
 from batchlab.history.schema import (
-    COMING,
-    HELD_JOBS,
     JOB_STATES,
     NODE_STATES,
     NOTHING,
     POOL_STATES,
-    TAKING,
-    WAITING_JOBS,
 )
 from batchlab.history.series import Steps
 from batchlab.history.subject import Run, Story
 
 __all__ = ["Waiting"]
 
-_TAKING = frozenset(NODE_STATES.index(state) for state in TAKING)
-_COMING = frozenset(NODE_STATES.index(state) for state in COMING)
-_WAITING = frozenset(JOB_STATES.index(state) for state in WAITING_JOBS)
-_HELD = frozenset(JOB_STATES.index(state) for state in HELD_JOBS)
+_TAKING = frozenset(NODE_STATES.index(state) for state in NODE.group("taking"))
+_COMING = frozenset(NODE_STATES.index(state) for state in NODE.group("coming"))
+_WAITING = frozenset(JOB_STATES.index(state) for state in JOB.group("going"))
+_HELD = frozenset(JOB_STATES.index(state) for state in JOB.group("held"))
 _ORDER = {"pool": 0, "node": 1, "job": 2, "counts": 3, "blocked": 4, "slots": 5}
 
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
+from batchlab.core.state.states import ACTIVITIES
 from batchlab.extras import extra
-from batchlab.history.node_times import ACTIVITIES
 from batchlab.history.schema import WAITS
 from batchlab.history.series import Series
 from batchlab.history.subject import by
@@ -121,8 +121,8 @@ def _nodes(figure: Any, numbers: Numbers) -> bool:
     if numbers.story.kind == "job":
         return False
     series = numbers.lines["nodes"].thinned(POINTS)
-    for key, name in ACTIVITIES.items():
-        _area(figure, series, key, name, _ACTIVITY[key])
+    for key, activity in ACTIVITIES.items():
+        _area(figure, series, key, activity.label, _ACTIVITY[key])
     return bool(figure.data) and _title(figure, "What the nodes did", "nodes")
 
 
@@ -217,7 +217,7 @@ def _cost(figure: Any, numbers: Numbers) -> bool:
         return False
     for key, dollars in numbers.cost.items():
         figure.add_bar(
-            orientation="h", y=["cost"], x=[round(dollars, 6)], name=ACTIVITIES[key],
+            orientation="h", y=["cost"], x=[round(dollars, 6)], name=ACTIVITIES[key].label,
             marker={"color": _ACTIVITY[key]}, hovertemplate="$%{x:,.4f}",
         )  # fmt: skip
     figure.update_layout(barmode="stack")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from batchlab.history.node_times import ACTIVITIES, NodeTimes
+from batchlab.core.state.states import ACTIVITIES
+from batchlab.history.node_times import NodeTimes
 from batchlab.history.schema import WAITS
 from batchlab.history.series import Series, Steps
 from batchlab.history.subject import Run, Story

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from batchlab.history.node_times import ACTIVITIES
+from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.schema import JOB_STATES, WAITS
 from batchlab.history.subject import Run, Story, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
@@ -128,7 +128,7 @@ def _activity(numbers: Numbers) -> Grid:
         return Grid("What the nodes did", (), [])
     total = sum(numbers.node_hours.values())
     rows = [
-        (ACTIVITIES[key], f"{amount:,.3f}", f"{amount / total:.1%}",
+        (ACTIVITIES[key].label, f"{amount:,.3f}", f"{amount / total:.1%}",
          money(numbers.cost.get(key, 0.0)))
         for key, amount in numbers.node_hours.items()
     ]  # fmt: skip

@@ -16,6 +16,7 @@ import msgspec
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.views import ApplicationView, CertificateView
 from batchlab.core.model import vm_cores
+from batchlab.core.state.states import NODE
 from batchlab.drivers.certificate_reading import read_certificate
 from batchlab.errors import invalid
 from batchlab.rest import resources
@@ -34,11 +35,11 @@ _IMAGES = (
     ("microsoft-dsvm", "ubuntu-hpc", "2204", "batch.node.ubuntu 22.04"),
 )
 """Publisher, offer, sku and node agent: of Azure's images, those that people choose most."""
-_STATES = [
-    "creating", "idle", "offline", "preempted", "rebooting", "reimaging", "running", "starting",
-    "startTaskFailed", "leavingPool", "unknown", "unusable", "waitingForStartTask", "deallocated",
-    "deallocating", "upgradingOS",
-]  # fmt: skip
+_COUNTED = dict.fromkeys([
+    *(state.counted_as or name for name, state in NODE.items()),
+    "deallocated", "deallocating", "upgradingOS",
+])  # fmt: skip
+"""Azure's node counts; of the last states no node here ever is."""
 _CERTIFICATE = "/certificates(thumbprintAlgorithm={algorithm},thumbprint={thumbprint})"
 
 
@@ -102,7 +103,7 @@ def list_pool_node_counts(call: RestCall) -> Response:
         counts: list[Wire] = []
         for dedicated in (True, False):
             states = [node.state for node in nodes if node.is_dedicated is dedicated]
-            found = {name: states.count(name.lower()) for name in _STATES}
+            found = {name: states.count(name.lower()) for name in _COUNTED}
             counts.append(found | {"total": len(states)})
         rows.append(PoolNodeCounts(pool.id, *counts))
     return page(call, "poolnodecounts", PoolNodeCounts, rows, _plain)

@@ -24,6 +24,7 @@ from batchlab.core.messages.inputs import (
 from batchlab.core.messages.questions import GetNode, GetPool, ListPools
 from batchlab.core.messages.views import NodeView, PoolView
 from batchlab.core.model import JobSpec, PoolInfo, TaskSpec
+from batchlab.core.state.states import NODE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import InvalidRequest, NotFound
 
@@ -147,9 +148,9 @@ def _pool(connection: Connection, asked: dict[str, Any]) -> PoolView:
     return pools[-1]
 
 
-def _must_be(*states: str) -> Callable[[NodeView], str]:
+def _must_be(group: str) -> Callable[[NodeView], str]:
     def why_not(node: NodeView) -> str:
-        return "" if node.state in states else f"not while the node is {node.state}"
+        return "" if node.state in NODE.group(group) else f"not while the node is {node.state}"
 
     return why_not
 
@@ -158,19 +159,17 @@ def _must_be_spot(node: NodeView) -> str:
     return "only spot nodes are preempted" if node.is_dedicated else ""
 
 
-_IN_USE = ("idle", "running", "offline", "starttaskfailed")
-
 FAULTS = (
     Fault("lose", "node", "Lose contact", "as when its machine breaks", _lose,
-          _must_be(*_IN_USE, "waitingforstarttask")),
+          _must_be("up")),
     Fault("preempt", "node", "Preempt", "the cloud takes a spot node back", _preempt,
           _must_be_spot),
     Fault("reboot", "node", "Reboot", "tasks are queued again, files stay", _reboot,
-          _must_be(*_IN_USE, "unusable")),
+          _must_be("rebootable")),
     Fault("reimage", "node", "Reimage", "a new disk: prepared jobs are prepared anew", _reimage,
-          _must_be(*_IN_USE, "unusable")),
+          _must_be("rebootable")),
     Fault("disable", "node", "Disable or enable", "whether it takes tasks", _disable,
-          _must_be("idle", "running", "offline")),
+          _must_be("serving")),
     Fault("fail-start", "lab", "Fail the next start task", "it ends with exit code 1",
           _fail_start_task),
     Fault("fail-preparation", "lab", "Fail the next preparation", "it ends with exit code 1",

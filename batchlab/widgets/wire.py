@@ -11,18 +11,15 @@ from typing import Any
 
 import msgspec
 
+from batchlab.core.state.states import JOB, NODE
 from batchlab.history.schema import (
     ALLOCATIONS,
     COLUMNS,
-    COMING,
-    HELD_JOBS,
     JOB_STATES,
     KINDS,
     NODE_STATES,
     OUTCOMES,
     POOL_STATES,
-    TAKING,
-    WAITING_JOBS,
     WAITS,
 )
 from batchlab.history.watch import Tables, Watch
@@ -37,10 +34,10 @@ SCHEMA: dict[str, Any] = {
     "job_states": JOB_STATES,
     "kinds": KINDS,
     "outcomes": OUTCOMES,
-    "taking": TAKING,
-    "coming": COMING,
-    "waiting_jobs": WAITING_JOBS,
-    "held_jobs": HELD_JOBS,
+    "taking": NODE.group("taking"),
+    "coming": NODE.group("coming"),
+    "waiting_jobs": JOB.group("going"),
+    "held_jobs": JOB.group("held"),
     "waits": WAITS,
 }
 """What a browser must know to read the rows."""

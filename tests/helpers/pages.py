@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from batchlab.core.state.phases import MOVES
+from batchlab.core.state.states import KINDS
 from batchlab.lessons.notebooks import lessons_folder, titles
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,8 @@ def lessons() -> str:
 
 def states(kind: str) -> str:
     """A state diagram; a state that more than half of all lead to is a sentence below it."""
-    moves = {old: [new for new in MOVES[kind] if new in news] for old, news in MOVES[kind].items()}
+    table = KINDS[kind]
+    moves = {old: [new for new in table if new in news] for old, news in table.follows.items()}
     common = {new for new in moves if 2 * len(_before(new, moves)) > len(moves) > 4}
     edges = [(old, new) for old, news in moves.items() for new in news if new not in common]
     lines = [f"    {old} --> {new}" for old, new in [("[*]", next(iter(moves))), *edges]]
@@ -49,7 +50,7 @@ def _sources(before: list[str], moves: dict[str, list[str]]) -> str:
 
 QUOTATIONS: dict[str, Callable[[], str]] = {
     "lessons": lessons,
-    **{f"states of {kind}": partial(states, kind) for kind in MOVES},
+    **{f"states of {kind}": partial(states, kind) for kind in KINDS},
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import batchlab
-from batchlab.handles.verbs import STATES
+from batchlab.core.state.states import WAITABLE
 
 PACKAGE = Path(batchlab.__file__).parent
 
@@ -234,7 +234,7 @@ def test_import_of_the_package_is_light() -> None:
 
 
 def test_states_that_can_be_waited_for_are_the_core_s() -> None:
-    assert {"steady", "resizing", "active", "deleted"} <= set(STATES["pool"])
-    assert {"idle", "starttaskfailed", "offline"} <= set(STATES["node"])
-    assert "preparing" in STATES["task"]
-    assert "completed" in STATES["job"]
+    assert {"steady", "resizing", "active", "deleted"} <= set(WAITABLE["pool"])
+    assert {"idle", "starttaskfailed", "offline"} <= set(WAITABLE["node"])
+    assert "preparing" in WAITABLE["task"]
+    assert "completed" in WAITABLE["job"]

@@ -13,11 +13,17 @@ from batchlab.core.answers.reasons import Reason, remedied
 from batchlab.core.model.moments import moment
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
+from batchlab.core.state.states import NODE
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-_COMING = ("creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "unknown")
+_COMING = NODE.group("coming")
+_TROUBLES = {
+    phases.NodePreempted: "Preempted",
+    phases.NodeStartTaskFailed: "StartTaskFailed",
+    phases.NodeUnusable: "Unusable",
+}
 
 
 def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
@@ -108,15 +114,12 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
 
 
 def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
-    state = node.phase.state
     if node.id in pool.creating or node.id in pool.leaving:
         return ""  # told of with the resize
-    if state in _COMING:
+    if trouble := _TROUBLES.get(type(node.phase)):
+        return trouble
+    if node.phase.state in _COMING:
         return "Coming"
-    special = {"preempted": "Preempted", "starttaskfailed": "StartTaskFailed",
-               "unusable": "Unusable"}  # fmt: skip
-    if state in special:
-        return special[state]
     return "SchedulingDisabled" if node.scheduling == "disabled" else ""
 
 

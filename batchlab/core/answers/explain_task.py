@@ -21,21 +21,13 @@ from batchlab.core.state.records import (
     PoolRecord,
     TaskRecord,
 )
+from batchlab.core.state.states import NODE
 from batchlab.core.tasks import dependencies
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-_COMING = (
-    "creating",
-    "preempted",
-    "starting",
-    "waitingforstarttask",
-    "rebooting",
-    "reimaging",
-    "unknown",
-)
-_TAKING = ("idle", "running")
+_COMING = NODE.group("coming")
 SHOWN = 5
 """Tasks that are named of those that a task depends on."""
 

@@ -7,7 +7,7 @@ runs. Only what is certain counts: while a node starts or a task runs, there is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchlab.core.account import certificates
 from batchlab.core.answers.explain_task import explain, explain_queued
@@ -24,55 +24,50 @@ from batchlab.core.state.records import (
     ScheduleRecord,
     TaskRecord,
 )
+from batchlab.core.state.states import NODE, WAITABLE
 from batchlab.errors import invalid
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-_POOL = ("active", "deleting", "deleted", "steady", "resizing", "stopping")
-_NODE = (
-    "creating", "starting", "waitingforstarttask", "starttaskfailed", "idle", "running",
-    "preempted", "rebooting", "reimaging", "unusable", "unknown", "offline", "leavingpool",
-)  # fmt: skip
-_JOB = ("active", "disabling", "disabled", "terminating", "completed", "deleting", "deleted")
-_SCHEDULE = ("active", "disabled", "terminating", "completed", "deleting", "deleted")
-_CERTIFICATE = ("active", "deleting", "deletefailed", "deleted")
-_TASK = ("active", "preparing", "running", "completed", "deleted")
+_KINDS: dict[Any, str] = {
+    questions.PoolIs: "pool",
+    questions.NodesAre: "node",
+    questions.JobIs: "job",
+    questions.JobScheduleIs: "job schedule",
+    questions.TaskIs: "task",
+    questions.CertificateIs: "certificate",
+}
 
 
 def met(state: State, condition: questions.Condition) -> bool:
     """Whether a condition holds now."""
+    _check(condition)
     match condition:
         case questions.PoolIs(pool_id=pool_id, state=current):
-            _check(current, _POOL)
             if current == "deleted":
                 return fold(pool_id) not in state.pools
             pool = state.pool(pool_id)
             return current in (pool.phase.state, pool.allocation.state)
         case questions.NodesAre(pool_id=pool_id, state=current):
-            _check(current, _NODE)
             pool, nodes = _nodes(state, condition)
             if not condition.node_ids and pool.allocation.state != "steady":
                 return False
             return all(node.phase.state == current for node in nodes)
         case questions.JobIs(job_id=job_id, state=current):
-            _check(current, _JOB)
             if current == "deleted":
                 return fold(job_id) not in state.jobs
             return state.job(job_id).phase.state == current
         case questions.TaskIs(job_id=job_id, task_id=task_id, state=current):
-            _check(current, _TASK)
             if current == "deleted":
                 job = state.jobs.get(fold(job_id))
                 return job is None or fold(task_id) not in job.tasks
             return state.task(job_id, task_id).phase.state == current
         case questions.JobScheduleIs(job_schedule_id=job_schedule_id, state=current):
-            _check(current, _SCHEDULE)
             if current == "deleted":
                 return fold(job_schedule_id) not in state.schedules
             return state.schedule(job_schedule_id).phase.state == current
         case questions.CertificateIs(thumbprint=thumbprint, state=current):
-            _check(current, _CERTIFICATE)
             if current == "deleted":
                 return read_thumbprint(thumbprint) not in state.certificates
             return certificates.find(state, thumbprint).phase.state == current
@@ -124,9 +119,12 @@ def hopeless(state: State, condition: questions.Condition) -> list[Reason]:
     return []
 
 
-def _check(state: str, known: tuple[str, ...]) -> None:
-    if state not in known:
-        raise invalid("state", state, "must be one of " + ", ".join(known), owner="wait")
+def _check(condition: Any) -> None:
+    """Refuse a state that things of this kind never have."""
+    kind = _KINDS.get(type(condition), "")
+    if kind and condition.state not in WAITABLE[kind]:
+        known = ", ".join(WAITABLE[kind])
+        raise invalid("state", condition.state, f"must be one of {known}", owner="wait")
 
 
 def _nodes(state: State, condition: questions.NodesAre) -> tuple[PoolRecord, list[NodeRecord]]:
@@ -175,8 +173,8 @@ def _node_states(pool: PoolRecord, nodes: list[NodeRecord], wanted: str) -> list
         for node in nodes
         if node.phase.state != wanted
         and node.drain is None
-        and node.phase.state in ("idle", "offline", "starttaskfailed", "unusable")
-        and not (wanted == "running" and node.phase.state == "idle")
+        and node.phase.state in NODE.group("resting")
+        and not (wanted == "running" and isinstance(node.phase, phases.NodeIdle))
     ]
     return [_stays(f"Node {node.id}", node.phase.state, wanted) for node in fixed[:3]]
 

@@ -34,11 +34,12 @@ from batchlab.core.state.records import (
     NodeTaskRecord,
     RunRecord,
 )
+from batchlab.core.state.states import NODE
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-_UP = ("idle", "running", "offline", "starttaskfailed")
+_STARTED = NODE.group("started")
 
 
 def accepts(job: JobRecord, node: NodeRecord) -> bool:
@@ -162,7 +163,7 @@ def release(state: State, job: JobRecord) -> bool:
         if isinstance(footprint.release.phase, phases.NodeTaskDone):
             continue
         finished = False
-        if node.phase.state in _UP:
+        if node.phase.state in _STARTED:
             assert spec is not None
             run = state.new_run("jobrelease", node, job, spec.id)
             state.command(_release_order(footprint, run.id))
@@ -185,7 +186,8 @@ def forget(state: State, job: JobRecord) -> None:
 def _releasable(state: State, footprint: FootprintRecord) -> bool:
     """Whether the preparation left something to release, on a node that can still do it."""
     node, done = footprint.node, footprint.preparation.phase
-    if node.id not in state.nodes or node.phase.state in ("leavingpool", "unusable"):
+    going = isinstance(node.phase, phases.NodeLeavingPool | phases.NodeUnusable)
+    if going or node.id not in state.nodes:
         return False
     if not isinstance(done, phases.NodeTaskDone) or done.image != node.image:
         return False

@@ -23,6 +23,7 @@ from batchlab.core.placement import placement
 from batchlab.core.pools import pools
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, NodeTaskRecord, RunRecord
+from batchlab.core.state.states import NODE
 from batchlab.core.tasks import preparing
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 RETRY_S = 15.0
 """How long a spot node stays away at least before it is asked for again in vain."""
 
-_AWAITED = ("creating", "rebooting", "reimaging", "unknown")
+_AWAITED = NODE.group("awaited")
 
 
 # -- start --------------------------------------------------------------------------------------

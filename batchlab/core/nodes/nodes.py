@@ -23,14 +23,15 @@ from batchlab.core.model import Deallocation
 from batchlab.core.placement import placement
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import NodeRecord
+from batchlab.core.state.states import NODE
 from batchlab.core.tasks import preparing, tasks
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-_TAKING = ("idle", "running", "offline")
-_REBOOTABLE = (*_TAKING, "starttaskfailed", "unusable")
+_SERVING = NODE.group("serving")
+_REBOOTABLE = NODE.group("rebootable")
 
 
 # -- requests -----------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
             f"node {node.id!r} is dedicated: only spot nodes (target_low_priority_nodes) are "
             "taken away",
         )
-    _refuse_unless(node, (*_REBOOTABLE, "starting", "waitingforstarttask"), "preempted")
+    _refuse_unless(node, NODE.group("preemptible"), "preempted")
     end_life(state, node, gone=False)
     node.drain = None
     node.certificate_references = ()
@@ -103,7 +104,7 @@ def disable_scheduling(state: State, request: inputs.DisableNodeScheduling) -> N
                       "must be requeue, terminate or taskcompletion")  # fmt: skip
     _refuse_scheduling(node, "disabled")
     node.scheduling = "disabled"
-    if node.phase.state in _TAKING and node.drain is None:
+    if node.phase.state in _SERVING and node.drain is None:
         drain(state, node, "disable", option)
     placement.sort_node(state, node)
 
@@ -115,13 +116,13 @@ def enable_scheduling(state: State, request: inputs.EnableNodeScheduling) -> Non
     node.scheduling = "enabled"
     if node.drain and node.drain.purpose == "disable":
         node.drain = None
-    if node.phase.state in _TAKING:
+    if node.phase.state in _SERVING:
         rest(state, node)
 
 
 def _refuse_scheduling(node: NodeRecord, target: str) -> None:
     if node.phase.state == "leavingpool":
-        _refuse_unless(node, _TAKING, target)
+        _refuse_unless(node, _SERVING, target)
     if node.scheduling == target:
         raise Conflict(
             "NodeAlreadyInTargetSchedulingState",
@@ -132,17 +133,8 @@ def _refuse_scheduling(node: NodeRecord, target: str) -> None:
 def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None:
     state = node.phase.state
     if state not in states:
-        code = {
-            "creating": "NodeBeingCreated",
-            "starting": "NodeBeingStarted",
-            "waitingforstarttask": "NodeBeingStarted",
-            "rebooting": "NodeBeingRebooted",
-            "reimaging": "NodeBeingReimaged",
-            "unknown": "NodeStateUnusable",
-            "unusable": "NodeStateUnusable",
-        }.get(state, "NodeNotReady")
         raise Conflict(
-            code,
+            NODE[state].refusal,
             f"node {node.id!r} is {state}: it can be {done} when it is {', '.join(states)}",
         )
 
@@ -171,7 +163,7 @@ def settle(state: State, node: NodeRecord) -> None:
     """If a node is empty, do what it was emptied for; else let it rest or run."""
     if node.id not in state.nodes:
         return
-    if node.phase.state in _TAKING:
+    if node.phase.state in _SERVING:
         rest(state, node)
     if node.drain is None or node.free < node.pool.spec.task_slots_per_node:
         return

@@ -24,6 +24,7 @@ from batchlab.core.model.values import NodeUsage
 from batchlab.core.pools import pools
 from batchlab.core.state import phases
 from batchlab.core.state.records import AutoScaleRecord, JobRecord, PoolRecord
+from batchlab.core.state.states import NODE
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -100,7 +101,7 @@ def measure(state: State, pool: PoolRecord) -> dict[str, float]:
         "$CurrentDedicatedNodes": float(dedicated),
         "$CurrentLowPriorityNodes": float(had - dedicated),
         "$PreemptedNodeCount": float(states.count("preempted")),
-        "$UsableNodeCount": float(states.count("idle") + states.count("running")),
+        "$UsableNodeCount": float(sum(map(states.count, NODE.group("taking")))),
         "$SampleNodeCount": float(len(usages)),
     }
     if usages:

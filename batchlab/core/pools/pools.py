@@ -35,6 +35,7 @@ from batchlab.core.placement import placement
 from batchlab.core.pools import autoscaling, costs
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
+from batchlab.core.state.states import NODE
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
 if TYPE_CHECKING:
@@ -283,12 +284,12 @@ def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
     state = node.phase.state
     if any(run.task and run.task is run.task.job.manager for run in node.runs.values()):
         rank = 4
-    elif state in ("unusable", "starttaskfailed", "unknown"):
+    elif NODE[state].activity == "down":
         rank = 0
     elif node.free < node.pool.spec.task_slots_per_node:
         rank = 3
     else:
-        rank = 2 if state in ("idle", "offline") else 1
+        rank = 2 if NODE[state].activity == "idle" else 1
     return rank, -node.free, -index
 
 
@@ -298,7 +299,7 @@ def _let_go(
     for node in victims:
         pool.creating.pop(node.id, None)
         pool.leaving[node.id] = node
-        if node.phase.state in ("idle", "running", "offline"):
+        if node.phase.state in NODE.group("serving"):
             nodes.drain(state, node, "leave", option)
         else:
             nodes.stop(state, node)

@@ -1,7 +1,8 @@
-"""The states of things, each with exactly the data that belongs to it, and which may follow which.
+"""The states of things, each with exactly the data that belongs to it.
 
 A phase is frozen: "the exit code of a running task" cannot be written down. `state` is Azure's
-wire string. Only `State.move` assigns a phase, checks the table, and tells the watchers.
+wire string; what is true of the state, and which may follow it, stands in its row in `states`.
+Only `State.move` assigns a phase, checks the table, and tells the watchers.
 
 Tasks::
 
@@ -267,87 +268,3 @@ class NodeTaskDone(Phase, frozen=True, eq=False):
     failure: FailureInfo | None
     boot: int
     image: int
-
-
-MOVES: dict[str, dict[str, frozenset[str]]] = {
-    "task": {
-        "active": frozenset({"preparing", "running", "completed"}),
-        "preparing": frozenset({"active", "running", "completed"}),
-        "running": frozenset({"active", "completed"}),
-        "completed": frozenset({"active"}),
-    },
-    "node": {
-        "creating": frozenset({"starting", "leavingpool", "preempted"}),
-        "starting": frozenset(
-            {
-                "waitingforstarttask",
-                "idle",
-                "offline",
-                "unknown",
-                "unusable",
-                "leavingpool",
-                "preempted",
-            }
-        ),
-        "waitingforstarttask": frozenset(
-            {"idle", "offline", "starttaskfailed", "unknown", "leavingpool", "preempted"}
-        ),
-        "starttaskfailed": frozenset(
-            {"rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
-        ),
-        "idle": frozenset(
-            {"running", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
-        ),
-        "running": frozenset(
-            {"idle", "offline", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
-        ),
-        "offline": frozenset(
-            {"idle", "running", "rebooting", "reimaging", "unknown", "leavingpool", "preempted"}
-        ),
-        "rebooting": frozenset(
-            {"starting", "reimaging", "unknown", "unusable", "leavingpool", "preempted"}
-        ),
-        "reimaging": frozenset(
-            {"starting", "rebooting", "unknown", "unusable", "leavingpool", "preempted"}
-        ),
-        "preempted": frozenset({"creating", "leavingpool"}),
-        "unknown": frozenset({"starting", "unusable", "unknown", "leavingpool", "preempted"}),
-        "unusable": frozenset({"rebooting", "reimaging", "leavingpool", "preempted"}),
-        "leavingpool": frozenset({"idle", "running", "offline", "leavingpool"}),
-    },
-    "job": {
-        "active": frozenset({"disabling", "terminating", "deleting"}),
-        "disabling": frozenset({"disabling", "disabled", "enabling", "terminating", "deleting"}),
-        "disabled": frozenset({"enabling", "terminating", "deleting"}),
-        "enabling": frozenset({"active"}),
-        "terminating": frozenset({"completed", "deleting"}),
-        "completed": frozenset({"deleting"}),
-        "deleting": frozenset(),
-    },
-    "job schedule": {
-        "active": frozenset({"disabled", "terminating", "completed", "deleting"}),
-        "disabled": frozenset({"active", "terminating", "deleting"}),
-        "terminating": frozenset({"completed", "deleting"}),
-        "completed": frozenset({"deleting"}),
-        "deleting": frozenset(),
-    },
-    "node task": {
-        "running": frozenset({"running", "completed"}),
-        "completed": frozenset({"running"}),
-    },
-    "certificate": {
-        "active": frozenset({"deleting"}),
-        "deleting": frozenset({"deletefailed"}),
-        "deletefailed": frozenset({"active", "deleting"}),
-    },
-    "pool": {
-        "active": frozenset({"deleting"}),
-        "deleting": frozenset(),
-    },
-    "allocation": {
-        "steady": frozenset({"resizing"}),
-        "resizing": frozenset({"steady", "stopping", "resizing"}),
-        "stopping": frozenset({"steady", "resizing"}),
-    },
-}
-"""For each kind of thing: from which state to which. A pair that is missing is a fault."""

@@ -28,13 +28,14 @@ from batchlab.core.model import (
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo, NodeUsage, ResizeError, TaskCounts
 from batchlab.core.state import phases
+from batchlab.core.state.states import ACTIVITIES, NODE
 
 NodeTaskPhase: TypeAlias = phases.NodeTaskPending | phases.NodeTaskRunning | phases.NodeTaskDone
 TaskPhase: TypeAlias = (
     phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
 )
 
-_UP = ("idle", "running", "offline", "waitingforstarttask", "starttaskfailed")
+_UP = NODE.group("up")
 
 
 class Record(msgspec.Struct, eq=False, kw_only=True):
@@ -297,15 +298,13 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     pool_id: str = ""
 
 
-DOING = ("tasks", "preparation", "release", "starttask", "idle", "boot", "down")
-"""What a node does at any moment that is paid for; see `costs`."""
-
-
 class BillRecord(Record, eq=False, kw_only=True):
     """What nodes of one size and kind did: machines that were had, seconds by activity."""
 
     machines: int = 0
-    seconds: dict[str, float] = msgspec.field(default_factory=lambda: dict.fromkeys(DOING, 0.0))
+    seconds: dict[str, float] = msgspec.field(
+        default_factory=lambda: dict.fromkeys(ACTIVITIES, 0.0)
+    )
 
 
 class NodeRecord(Record, eq=False, kw_only=True):

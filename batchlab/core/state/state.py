@@ -29,7 +29,7 @@ from batchlab.core.model.ids import RunId, fold
 from batchlab.core.state import activity
 from batchlab.core.state.deadlines import Deadlines
 from batchlab.core.state.holdings import ApplicationRecord, CertificateRecord
-from batchlab.core.state.phases import MOVES, NodeTaskDone, NodeTaskPending, Phase, TaskCompleted
+from batchlab.core.state.phases import NodeTaskDone, NodeTaskPending, Phase, TaskCompleted
 from batchlab.core.state.records import (
     BillRecord,
     JobRecord,
@@ -43,6 +43,16 @@ from batchlab.core.state.records import (
     TaskRecord,
 )
 from batchlab.core.state.settings import Settings
+from batchlab.core.state.states import (
+    ALLOCATION,
+    CERTIFICATE,
+    JOB,
+    JOB_SCHEDULE,
+    NODE,
+    NODE_TASK,
+    POOL,
+    TASK,
+)
 from batchlab.errors import NotFound
 
 __all__ = ["State"]
@@ -361,20 +371,20 @@ def _certificate_moved(
 
 
 _NONE = frozenset[str]()
-_RESTING = frozenset({"active", "disabled", "completed"})
+_RESTING = frozenset(JOB.group("resting"))
 """A job's or a schedule's previous state is never one that only leads to another."""
-_POOL = _Kind("pool", MOVES["pool"], _NONE, _pool_moved)
-_ALLOCATION = _Kind("allocation", MOVES["allocation"], _NONE, _pool_moved)
-_TASK = _Kind("task", MOVES["task"], frozenset(MOVES["task"]), _task_moved)
+_POOL = _Kind("pool", POOL.follows, _NONE, _pool_moved)
+_ALLOCATION = _Kind("allocation", ALLOCATION.follows, _NONE, _pool_moved)
+_TASK = _Kind("task", TASK.follows, frozenset(TASK), _task_moved)
 _KINDS: dict[type[Movable], _Kind] = {
     PoolRecord: _POOL,
-    NodeRecord: _Kind("node", MOVES["node"], _NONE, _node_moved),
-    JobRecord: _Kind("job", MOVES["job"], _RESTING, _job_moved),
-    ScheduleRecord: _Kind("job schedule", MOVES["job schedule"], _RESTING, _schedule_moved),
+    NodeRecord: _Kind("node", NODE.follows, _NONE, _node_moved),
+    JobRecord: _Kind("job", JOB.follows, _RESTING, _job_moved),
+    ScheduleRecord: _Kind("job schedule", JOB_SCHEDULE.follows, _RESTING, _schedule_moved),
     TaskRecord: _TASK,
-    SubtaskRecord: _Kind("subtask", MOVES["task"], frozenset(MOVES["task"]), _subtask_moved),
-    NodeTaskRecord: _Kind("node task", MOVES["node task"], _NONE, _node_task_moved),
+    SubtaskRecord: _Kind("subtask", TASK.follows, frozenset(TASK), _subtask_moved),
+    NodeTaskRecord: _Kind("node task", NODE_TASK.follows, _NONE, _node_task_moved),
     CertificateRecord: _Kind(
-        "certificate", MOVES["certificate"], frozenset(MOVES["certificate"]), _certificate_moved
+        "certificate", CERTIFICATE.follows, frozenset(CERTIFICATE), _certificate_moved
     ),
 }

@@ -14,6 +14,7 @@ from batchlab.core.messages.questions import (
     TasksCompleted,
 )
 from batchlab.core.model import JobConstraints, JobManagerTask
+from batchlab.core.state.states import WAITABLE
 from batchlab.errors import InvalidRequest, NotFound
 from helpers.world import World
 
@@ -195,6 +196,21 @@ def test_wait_for_a_state_that_does_not_exist_is_refused(
     world.tasks("a")
     with pytest.raises(InvalidRequest, match="must be one of"):
         world.core.met(condition)
+
+
+def test_every_state_of_a_thing_can_be_waited_for(world: World) -> None:
+    world.pool(nodes=0)
+    world.job()
+    world.tasks("a")
+    for state in WAITABLE["pool"]:
+        world.core.met(PoolIs(pool_id="p", state=state))
+    for state in WAITABLE["node"]:
+        world.core.met(NodesAre(pool_id="p", state=state))
+    for state in WAITABLE["job"]:
+        world.core.met(JobIs(job_id="j", state=state))
+    for state in WAITABLE["task"]:
+        world.core.met(TaskIs(job_id="j", task_id="a", state=state))
+    assert "enabling" in WAITABLE["job"]
 
 
 def test_wait_for_another_completed_task_counts_them(world: World) -> None:

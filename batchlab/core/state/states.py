@@ -1,0 +1,225 @@
+"""The states of things, declared once: a row for each, from which everything else is derived.
+
+The core asks a row for its groups and for what may follow, the bill for its activity, displays for
+its words, letter and colour; pages in a browser are handed the rows as data. A new state is a row
+here, and a phase with the data that belongs to it (`phases`).
+
+Groups of node states:
+
+    up ......... the node's agent is there, and can be told things
+    started .... its start task is over
+    serving .... its start task has succeeded: it is in service, perhaps set aside
+    taking ..... it takes tasks
+    coming ..... it will take tasks, if all goes well
+    awaited .... the driver owes it a machine
+    occupied ... something may run there
+    resting .... it stays as it is until somebody acts, or a task comes
+    rebootable, preemptible ... what may be done to it
+
+Groups of pool states: usable (it has nodes, or may have some). Of job states: going (its queued
+tasks run as soon as they can), held (they wait until it is enabled), and resting, as above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+
+class StateRow(NamedTuple):
+    """One state of one kind of thing.
+
+    Attributes
+    ----------
+    name : str
+        The word on the wire.
+    label : str
+        What people call it.
+    colour : str
+        A role of `batchlab.widgets.colours`, which says what each of them means.
+    groups : str
+        The groups that it belongs to, with spaces between.
+    follows : str
+        The states that may follow.
+    letter : str
+        Says the same as the colour.
+    activity : str
+        What a node is billed for by itself (see `state.activity`); empty while it has no machine.
+    refusal : str
+        The code of the error when something is asked of a node that is not possible now.
+    counted_as : str
+        The property of Azure's node counts that counts it, where that is not its name.
+    """
+
+    name: str
+    label: str
+    colour: str
+    groups: str = ""
+    follows: str = ""
+    letter: str = ""
+    activity: str = ""
+    refusal: str = "NodeNotReady"
+    counted_as: str = ""
+
+
+class States(Mapping[str, StateRow]):
+    """The states of one kind of thing, by name, in the order in which they are shown."""
+
+    def __init__(self, *rows: StateRow) -> None:
+        self._rows = {row.name: row for row in rows}
+        self._groups: dict[str, tuple[str, ...]] = {}
+        for row in rows:
+            for group in row.groups.split():
+                self._groups[group] = (*self._groups.get(group, ()), row.name)
+        self.follows = {row.name: frozenset(row.follows.split()) for row in rows}
+
+    def __getitem__(self, name: str) -> StateRow:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def group(self, name: str) -> tuple[str, ...]:
+        """The names of the states of a group."""
+        return self._groups[name]
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """All groups, by name."""
+        return dict(self._groups)
+
+
+class Activity(NamedTuple):
+    """What a node does while it is paid for: what people call it, and its colour."""
+
+    label: str
+    colour: str
+
+
+ACTIVITIES = {
+    "tasks": Activity("tasks", "working"),
+    "preparation": Activity("preparation", "preparing"),
+    "release": Activity("release", "leaving"),
+    "starttask": Activity("start task", "starting"),
+    "idle": Activity("idle", "idle"),
+    "boot": Activity("boot", "asked"),
+    "down": Activity("down", "failed"),
+}
+"""See `state.activity`."""
+
+DELETED = StateRow("deleted", "gone", "away")
+"""What is said last of everything: it is no longer listed."""
+
+NODE = States(
+    StateRow("creating", "creating", "asked", letter="c",
+             groups="coming awaited", refusal="NodeBeingCreated",
+             follows="starting leavingpool preempted"),
+    StateRow("starting", "starting", "starting", letter="s", activity="boot",
+             groups="coming preemptible", refusal="NodeBeingStarted",
+             follows="waitingforstarttask idle offline unknown unusable leavingpool preempted"),
+    StateRow("waitingforstarttask", "start task runs", "preparing", letter="w",
+             activity="starttask", counted_as="waitingForStartTask",
+             groups="up coming occupied preemptible", refusal="NodeBeingStarted",
+             follows="idle offline starttaskfailed unknown leavingpool preempted"),
+    StateRow("idle", "idle", "idle", letter="i", activity="idle",
+             groups="up started serving taking occupied resting rebootable preemptible",
+             follows="running offline rebooting reimaging unknown leavingpool preempted"),
+    StateRow("running", "running", "working", letter="r", activity="tasks",
+             groups="up started serving taking occupied rebootable preemptible",
+             follows="idle offline rebooting reimaging unknown leavingpool preempted"),
+    StateRow("starttaskfailed", "start task failed", "failed", letter="f", activity="down",
+             counted_as="startTaskFailed",
+             groups="up started occupied resting rebootable preemptible",
+             follows="rebooting reimaging unknown leavingpool preempted"),
+    StateRow("preempted", "preempted", "away", letter="p",
+             groups="coming",
+             follows="creating leavingpool"),
+    StateRow("leavingpool", "leaving", "leaving", letter="l", activity="boot",
+             counted_as="leavingPool",
+             groups="occupied",
+             follows="idle running offline leavingpool"),
+    StateRow("unusable", "unusable", "failed", letter="u", activity="down",
+             groups="resting rebootable preemptible", refusal="NodeStateUnusable",
+             follows="rebooting reimaging leavingpool preempted"),
+    StateRow("offline", "offline", "aside", letter="o", activity="idle",
+             groups="up started serving occupied resting rebootable preemptible",
+             follows="idle running rebooting reimaging unknown leavingpool preempted"),
+    StateRow("rebooting", "rebooting", "starting", letter="b", activity="boot",
+             groups="coming awaited occupied", refusal="NodeBeingRebooted",
+             follows="starting reimaging unknown unusable leavingpool preempted"),
+    StateRow("reimaging", "reimaging", "starting", letter="m", activity="boot",
+             groups="coming awaited occupied", refusal="NodeBeingReimaged",
+             follows="starting rebooting unknown unusable leavingpool preempted"),
+    StateRow("unknown", "contact lost", "trouble", letter="?", activity="down",
+             groups="coming awaited", refusal="NodeStateUnusable",
+             follows="starting unusable unknown leavingpool preempted"),
+)  # fmt: skip
+
+POOL = States(
+    StateRow("active", "active", "idle", groups="usable", follows="deleting"),
+    StateRow("deleting", "deleting", "leaving"),
+)
+ALLOCATION = States(
+    StateRow("steady", "steady", "idle", follows="resizing"),
+    StateRow("resizing", "resizing", "starting", follows="steady stopping resizing"),
+    StateRow("stopping", "stopping", "leaving", follows="steady resizing"),
+)
+JOB = States(
+    StateRow("active", "active", "idle", groups="going resting",
+             follows="disabling terminating deleting"),
+    StateRow("disabling", "disabling", "aside", groups="held",
+             follows="disabling disabled enabling terminating deleting"),
+    StateRow("disabled", "disabled", "aside", groups="held resting",
+             follows="enabling terminating deleting"),
+    StateRow("enabling", "enabling", "starting", groups="going", follows="active"),
+    StateRow("terminating", "terminating", "leaving", follows="completed deleting"),
+    StateRow("completed", "completed", "aside", groups="resting", follows="deleting"),
+    StateRow("deleting", "deleting", "leaving"),
+)  # fmt: skip
+JOB_SCHEDULE = States(
+    StateRow("active", "active", "idle", follows="disabled terminating completed deleting"),
+    StateRow("disabled", "disabled", "aside", follows="active terminating deleting"),
+    StateRow("terminating", "terminating", "leaving", follows="completed deleting"),
+    StateRow("completed", "completed", "aside", follows="deleting"),
+    StateRow("deleting", "deleting", "leaving"),
+)
+TASK = States(
+    StateRow("active", "active", "idle", follows="preparing running completed"),
+    StateRow("preparing", "preparing", "preparing", follows="active running completed"),
+    StateRow("running", "running", "working", follows="active completed"),
+    StateRow("completed", "completed", "aside", follows="active"),
+)
+NODE_TASK = States(
+    StateRow("running", "running", "working", follows="running completed"),
+    StateRow("completed", "completed", "aside", follows="running"),
+)
+CERTIFICATE = States(
+    StateRow("active", "active", "idle", follows="deleting"),
+    StateRow("deleting", "deleting", "leaving", follows="deletefailed"),
+    StateRow("deletefailed", "delete failed", "failed", follows="active deleting"),
+)
+
+KINDS: dict[str, States] = {
+    "task": TASK,
+    "node": NODE,
+    "job": JOB,
+    "job schedule": JOB_SCHEDULE,
+    "node task": NODE_TASK,
+    "certificate": CERTIFICATE,
+    "pool": POOL,
+    "allocation": ALLOCATION,
+}
+"""The kinds of things whose moves are checked: one that no row allows is a fault."""
+
+WAITABLE: dict[str, tuple[str, ...]] = {
+    "pool": (*POOL, *ALLOCATION, DELETED.name),
+    "node": tuple(NODE),
+    "job": (*JOB, DELETED.name),
+    "job schedule": (*JOB_SCHEDULE, DELETED.name),
+    "task": (*TASK, DELETED.name),
+    "certificate": (*CERTIFICATE, DELETED.name),
+}
+"""What can be waited for, for each kind of thing."""
