@@ -11,7 +11,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.nodes import lifecycle, nodes
 from batchlab.core.pools import autoscaling, metrics, pools, properties
 from batchlab.core.state.revisions import revising
-from batchlab.core.tasks import multi_instance, tasks
+from batchlab.core.tasks import multi_instance, runs, tasks
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -33,7 +33,7 @@ def _run_exited(state: State, report: inputs.RunExited) -> None:
         return
     state.end_run(run)
     if run.kind == "task":
-        tasks.run_exited(state, run, report)
+        runs.run_exited(state, run, report)
     else:
         lifecycle.node_task_exited(state, run, report)
     state.touch_node(run.node)

@@ -28,9 +28,9 @@ from batchlab.core.messages.outputs import Step
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.core.model.base import check
 from batchlab.core.nodes import nodes
-from batchlab.core.placement.placement import place
 from batchlab.core.state.settings import Settings
 from batchlab.core.state.state import State
+from batchlab.core.tasks.runs import place
 from batchlab.errors import Conflict
 
 __all__ = ["Core", "Settings"]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.account import users
 from batchlab.core.answers.reasons import Reason, remedied
-from batchlab.core.jobs import node_tasks
 from batchlab.core.model.ids import fold
-from batchlab.core.placement import placement
+from batchlab.core.placement import availability
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     JobRecord,
@@ -213,7 +212,7 @@ def _nodes_reasons(
     """One reason for each group of nodes that does not take the task, largest group first."""
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
-        unfit = manager and not placement.manager_may_use(job, node)
+        unfit = manager and not availability.manager_may_use(job, node)
         code = "SpotNode" if unfit else _obstacle(node, job, slots, instances)
         groups.setdefault(code, []).append(node)
     hopeful = sum(len(nodes) for code, nodes in groups.items() if code in _HOPE)
@@ -258,11 +257,11 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> s
         return "Unusable"
     if node.scheduling == "disabled":
         return "SchedulingDisabled"
-    if not node_tasks.accepts(job, node):
+    if not availability.accepts(job, node):
         return "PreparationFailed"
     gatherer = node.pool.gatherer
     own = gatherer is not None and gatherer.job is job and not instances
-    if node.free >= slots and (own or not placement.open_to(job, node)):
+    if node.free >= slots and (own or not availability.open_to(job, node)):
         return "Held"
     return "Busy" if node.free < slots else "Room"
 

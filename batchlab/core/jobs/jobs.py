@@ -23,11 +23,11 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model import DisableTasks, JobSpec
 from batchlab.core.model.ids import check_id, fold
-from batchlab.core.placement import placement
+from batchlab.core.placement import queues
 from batchlab.core.pools import auto_pools, pools
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
-from batchlab.core.tasks import tasks
+from batchlab.core.tasks import runs, tasks
 from batchlab.errors import Conflict, InvalidRequest, invalid
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     complete = request.on_all_tasks_complete
     if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
         raise invalid("on_all_tasks_complete", complete, "cannot be taken back once it is set")
-    placement.withdraw(state, job)
+    queues.withdraw(state, job)
     changes = {
         "priority": request.priority,
         "constraints": request.constraints,
@@ -154,7 +154,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     if pool_info:
         job.pool_id = pool_info.pool_id or ""
     _note_preemptible(state, job)
-    placement.offer(state, job)
+    queues.offer(state, job)
     if request.constraints is not None:
         _set_clock(state, job)
     if complete is not None:
@@ -169,12 +169,12 @@ def disable_job(state: State, request: inputs.DisableJob) -> None:
 
 
 def _disable(state: State, job: JobRecord, disable_tasks: DisableTasks) -> None:
-    placement.withdraw(state, job)
+    queues.withdraw(state, job)
     if job.phase.state != "disabled":
         state.move(job, phases.JobDisabling(state.now, disable_tasks))
     if disable_tasks != "wait":
         for task in _under_way(job):
-            tasks.end(state, task, disable_tasks)
+            runs.end(state, task, disable_tasks)
     state.touch_job(job)
 
 
@@ -184,7 +184,7 @@ def enable_job(state: State, request: inputs.EnableJob) -> None:
     _refuse_unless(job, ("disabling", "disabled"))
     state.move(job, phases.JobEnabling(state.now))
     state.move(job, phases.JobActive(state.now))
-    placement.offer(state, job)
+    queues.offer(state, job)
     state.touch_job(job)
 
 
@@ -243,9 +243,9 @@ def _terminate(state: State, job: JobRecord, reason: str) -> None:
 
 
 def _end_all(state: State, job: JobRecord) -> None:
-    placement.withdraw(state, job)
+    queues.withdraw(state, job)
     for task in _under_way(job):
-        tasks.end(state, task, "terminate")
+        runs.end(state, task, "terminate")
     for run in job.runs.values():
         if run.kind == "jobpreparation" and not run.ending:
             run.ending = "terminate"

@@ -25,7 +25,6 @@ from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import ForgetJob, RunKind, StartRun
 from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId
-from batchlab.core.model.values import FailureInfo
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     FootprintRecord,
@@ -35,16 +34,12 @@ from batchlab.core.state.records import (
     RunRecord,
 )
 from batchlab.core.state.states import NODE
+from batchlab.core.tasks.failures import failure_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 _STARTED = NODE.group("started")
-
-
-def accepts(job: JobRecord, node: NodeRecord) -> bool:
-    """Whether a node takes tasks of a job, as far as its preparation is concerned."""
-    return node.id not in job.refused_by
 
 
 def prepared(footprint: FootprintRecord) -> bool:
@@ -249,33 +244,6 @@ def done(state: State, run: RunRecord, report: RunExited) -> phases.NodeTaskDone
     return phases.NodeTaskDone(
         state.now, run.started, report.exit_code, failure_of(report), run.node.boot, run.node.image
     )
-
-
-def failure_of(report: RunExited) -> FailureInfo | None:
-    """Why a run failed: every nonzero exit has a failure, success never."""
-    if report.failure is not None:
-        return report.failure
-    if report.cancelled:
-        return ENDED
-    code = report.exit_code
-    if code is None:
-        return FailureInfo(category="ServerError", code="Unknown", message="no exit code is known")
-    if code == 0:
-        return None
-    return FailureInfo(
-        category="UserError",
-        code="FailureExitCode",
-        message="The task exited with an exit code representing a failure",
-        details={
-            "Message": f"The task exited with exit code {code}",
-            "FailureExitCode": str(code),
-        },
-    )
-
-
-ENDED = FailureInfo(
-    category="UserError", code="TaskEnded", message="The task was ended by user request"
-)
 
 
 def interrupt(state: State, node: NodeRecord, *, gone: bool) -> None:

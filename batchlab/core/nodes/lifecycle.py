@@ -19,7 +19,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork, StartRun
 from batchlab.core.model.values import ResizeError
 from batchlab.core.nodes import nodes
-from batchlab.core.placement import placement
+from batchlab.core.placement import availability
 from batchlab.core.pools import pools
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, NodeTaskRecord, RunRecord
@@ -149,7 +149,7 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
         return
     if node.phase.state != "creating":
         state.move(node, phases.NodeUnknown(state.now), report.reason)
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
     nodes.end_life(state, node, gone=False)
     node.boot += 1
     nodes.command_start(state, node)

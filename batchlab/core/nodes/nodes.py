@@ -20,11 +20,11 @@ from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import EvictNode, RestartNode, StartNode, StopNode
 from batchlab.core.model import Deallocation
-from batchlab.core.placement import placement
+from batchlab.core.placement import availability
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import NodeRecord
 from batchlab.core.state.states import NODE
-from batchlab.core.tasks import preparing, tasks
+from batchlab.core.tasks import preparing, runs
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
     node.certificate_references = ()
     _lose_data(state, node)
     stay_away(state, node, "preempted")
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
     state.command(EvictNode(node_id=node.id))
 
 
@@ -106,7 +106,7 @@ def disable_scheduling(state: State, request: inputs.DisableNodeScheduling) -> N
     node.scheduling = "disabled"
     if node.phase.state in _SERVING and node.drain is None:
         drain(state, node, "disable", option)
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
 
 
 def enable_scheduling(state: State, request: inputs.EnableNodeScheduling) -> None:
@@ -149,13 +149,13 @@ def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) ->
         state.move(node, phases.NodeLeavingPool(state.now, False))
     elif purpose != "disable" and option in ("requeue", "terminate"):
         _show_reboot(state, node, purpose)
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
     if option in ("requeue", "terminate"):
         for run in list(node.runs.values()):
             if run.task:
-                tasks.end(state, run.task, option)
+                runs.end(state, run.task, option)
         for footprint in list(node.footprints.values()):
-            preparing.return_waiting(state, footprint, "requeued", ending=option)
+            preparing.return_waiting(state, footprint, "requeued", end=option)
     state.touch_node(node)
 
 
@@ -189,7 +189,7 @@ def stop(state: State, node: NodeRecord) -> None:
     """Tell a node to go, whatever it is doing."""
     node.drain = None
     state.move(node, phases.NodeLeavingPool(state.now, True))
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
     end_life(state, node, gone=True)
     state.command(StopNode(pool_id=node.pool.spec.id, node_id=node.id))
 
@@ -201,7 +201,7 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
     if reimage:
         _lose_data(state, node)
     _show_reboot(state, node, "reimage" if reimage else "reboot")
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
     spec = node.pool.spec
     node.certificate_references = spec.certificate_references
     state.command(
@@ -227,7 +227,7 @@ def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
     """Nothing runs on the node any more: strike out its runs, give tasks and node tasks back."""
     for run in reversed(list(node.runs.values())):  # the oldest is to be first again
         if run.task:
-            tasks.run_lost(state, run)
+            runs.run_lost(state, run)
     for footprint in list(node.footprints.values()):
         preparing.return_waiting(state, footprint, "node lost")
     node_tasks.interrupt(state, node, gone=gone)
@@ -249,7 +249,7 @@ def rest(state: State, node: NodeRecord) -> None:
         phase = phases.NodeIdle(state.now)
     if phase.state != node.phase.state:
         state.move(node, phase)
-    placement.sort_node(state, node)
+    availability.sort_node(state, node)
 
 
 def wake_jobs(state: State, node: NodeRecord) -> None:

@@ -5,16 +5,21 @@ of it the task that started last, which loses least. Slots that are coming free 
 that no more is interrupted than is needed. A task that needs several slots gets them on one node.
 For a multi-instance task room is made on all nodes that it lacks, or on none, and only while free
 nodes may be held for it; as a victim it leaves all its nodes.
+
+What has to end is found one run after the other: each is to be asked to end before the next is
+looked for, as what is ending already counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchlab.core.jobs import node_tasks
-from batchlab.core.placement import placement
+from batchlab.core.placement import gathering
+from batchlab.core.placement.availability import accepts, manager_may_use, manager_slots
+from batchlab.core.placement.queues import in_order, may_run_more
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     InstancesRecord,
@@ -24,81 +29,81 @@ from batchlab.core.state.records import (
     RunRecord,
     TaskRecord,
 )
-from batchlab.core.tasks import multi_instance, tasks
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 
-def preempt(state: State, pool: PoolRecord) -> None:
-    """Interrupt what has to make room for the queued tasks of a pool."""
+def victims(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
+    """The tasks that have to make room for the queued tasks of a pool; their nodes are held."""
     for job in list(state.restarting.values()):
-        _restart_manager(state, pool, job)
-    victims = [
+        yield from map(partial(_hold, job), _for_manager(state, pool, job))
+    yield from _for_priority(state, pool)
+
+
+def _for_priority(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
+    running = [
         run
         for job in state.preemptible.values()
         for run in job.runs.values()
         if run.task and run.node.pool is pool and run.node.bucket >= 0
     ]
-    coming = sum(_slots(run) for run in victims if run.ending)
-    victims = [run for run in victims if not run.ending]
-    victims.sort(key=_least_lost)
+    coming = sum(_slots(run) for run in running if run.ending)
+    running = [run for run in running if not run.ending]
+    running.sort(key=_least_lost)
     for job, size, task in _queued(pool):
-        if not victims or _priority(victims[0]) >= job.spec.priority:
+        if not running or _priority(running[0]) >= job.spec.priority:
             return
         slots = size if task.instances is None else _missing(state, pool, task, task.instances)
         if coming >= slots:
             coming -= slots
             continue
         if task.instances is None:
-            chosen = _cheapest(victims, job, slots, at_most=job.spec.priority - 1)
+            chosen = _cheapest(running, job, slots, at_most=job.spec.priority - 1)
         else:
-            chosen = _one_each(victims, job, slots - coming)
+            chosen = _one_each(running, job, slots - coming)
             coming -= slots if chosen else 0
         for run in chosen:
-            _interrupt(state, job, run)
-        ending = [run for run in victims if run.ending]  # subtasks end together
+            yield _hold(job, run)
+        ending = [run for run in running if run.ending]  # subtasks end together
         coming += sum(map(_slots, ending))
         if task.instances is None:
             coming -= sum(map(_slots, chosen))
-        victims = [run for run in victims if not run.ending]
+        running = [run for run in running if not run.ending]
 
 
-def _restart_manager(state: State, pool: PoolRecord, job: JobRecord) -> None:
-    """Make room for a job manager that has to start again.
+def _for_manager(state: State, pool: PoolRecord, job: JobRecord) -> list[RunRecord]:
+    """What has to make room for a job manager that has to start again.
 
     It may take the place of any task, save of a job with a higher priority.
     """
     manager, ready = job.manager, pool.ready.get(job.spec.priority)
     if manager is None or not isinstance(manager.phase, phases.TaskActive):
         state.restarting.pop(job.key, None)  # ended, or gone, before it had a node again
-        return
-    if ready is None or job.key not in ready or not placement.has_room(job):
-        return
+        return []
+    if ready is None or job.key not in ready or not may_run_more(job):
+        return []
     runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
     if any(run.ending == "requeue" for run in runs):
-        return  # room is being made
-    victims = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
-    victims.sort(key=_least_lost)
-    slots = placement.manager_slots(pool, manager)
-    for run in _cheapest(victims, job, slots, at_most=job.spec.priority):
-        _interrupt(state, job, run)
+        return []  # room is being made
+    running = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
+    running.sort(key=_least_lost)
+    slots = manager_slots(pool, manager)
+    return _cheapest(running, job, slots, at_most=job.spec.priority)
 
 
-def _interrupt(state: State, job: JobRecord, run: RunRecord) -> None:
-    """Have a run make room, and hold its node: others are not to take the slots meanwhile."""
+def _hold(job: JobRecord, run: RunRecord) -> TaskRecord:
+    """Hold the node of a run that makes room: others are not to take the slots meanwhile."""
     assert run.task is not None
     run.node.pool.held[run.node.id] = job
-    tasks.end(state, run.task, "requeue")
+    return run.task
 
 
 def _missing(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> int:
     """The nodes that a multi-instance task lacks; 0 as well if it cannot have them now."""
-    if not (
-        multi_instance.fits(pool, task) and multi_instance.may_gather(state, pool, task, group)
-    ):
+    if not (gathering.fits(pool, task) and gathering.may_gather(state, pool, task, group)):
         return 0
-    return group.count - len(multi_instance.room(pool, task, group))
+    return group.count - len(gathering.room(pool, task, group))
 
 
 def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunRecord]:
@@ -110,7 +115,7 @@ def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunR
             break
         if id(run.task) in chosen or _priority(run) >= job.spec.priority:
             continue
-        own = [r for r in victims if r.task is run.task and node_tasks.accepts(job, r.node)]
+        own = [r for r in victims if r.task is run.task and accepts(job, r.node)]
         if own:
             chosen[id(run.task)] = own[0]
             nodes += len(own)
@@ -120,12 +125,12 @@ def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunR
 def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
     """Queued tasks that may run, with job and slots, those that are served first at the front."""
     for priority in sorted(pool.ready, reverse=True):
-        for job in list(placement.in_order(pool, pool.ready[priority])):
+        for job in list(in_order(pool, pool.ready[priority])):
             most = job.spec.max_parallel_tasks
             room = None if most == -1 else max(0, most - job.running)
             if job.manager and isinstance(job.manager.phase, phases.TaskActive):
                 if room != 0:  # the others wait for it
-                    yield job, placement.manager_slots(pool, job.manager), job.manager
+                    yield job, manager_slots(pool, job.manager), job.manager
                 continue
             waiting = (
                 (job, slots, task)
@@ -143,10 +148,10 @@ def _cheapest(
     by_node: dict[str, list[RunRecord]] = {}
     for run in victims:
         node = run.node
-        if _priority(run) > at_most or not node_tasks.accepts(job, node):
+        if _priority(run) > at_most or not accepts(job, node):
             continue
         waits = job.manager and isinstance(job.manager.phase, phases.TaskActive)
-        if waits and not placement.manager_may_use(job, node):
+        if waits and not manager_may_use(job, node):
             continue
         chosen = by_node.setdefault(node.id, [])
         chosen.append(run)

@@ -31,7 +31,7 @@ from batchlab.core.model.moments import moment
 from batchlab.core.model.pools import EVALUATION_INTERVAL
 from batchlab.core.model.values import ResizeError
 from batchlab.core.nodes import nodes
-from batchlab.core.placement import placement
+from batchlab.core.placement import queues
 from batchlab.core.pools import autoscaling, costs
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
@@ -98,7 +98,7 @@ def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
     state.tell_pool(pool, "active")
     for job in state.jobs.values():
         if fold(job.pool_id) == key:
-            placement.offer(state, job)
+            queues.offer(state, job)
     resize(state, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
     if formula is not None:
         interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL

@@ -9,15 +9,10 @@ The first run to end, save because it was told to, decides: the primary's howeve
 other's when it failed. So does the loss of a node. The others are told to end then, and the task
 stays ``running`` until the last of them is gone; only then is it judged, as one, as if it had had
 a single run: completed, retried, requeued or deleted.
-
-So that a task of many nodes ever finds them free where small tasks come and go, it may hold free
-nodes against tasks that do not go before it: for `GATHER_S` from when its turn came, if the pool
-has nodes enough that take tasks. After that it lets others pass until enough are free at once.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,84 +28,28 @@ from batchlab.core.messages.outputs import (
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.placement import placement
+from batchlab.core.placement import availability, gathering
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     FootprintRecord,
     InstancesRecord,
     NodeRecord,
-    PoolRecord,
     SubtaskRecord,
     TaskRecord,
 )
-from batchlab.core.tasks import orders, tasks
+from batchlab.core.tasks import orders, outcomes
+from batchlab.core.tasks.failures import ENDED, failure_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-GATHER_S = 900.0
-"""How long free nodes may be held for a task, in seconds of lab time."""
-
-
 # -- from queue to nodes ------------------------------------------------------------------------
-
-
-def fits(pool: PoolRecord, task: TaskRecord) -> bool:
-    """Whether a multi-instance task can run in a pool at all, were there nodes enough."""
-    spec = pool.spec
-    single = spec.task_slots_per_node == task.spec.required_slots == 1
-    return spec.enable_inter_node_communication and single
-
-
-def pick(state: State, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
-    """The node of the primary, if there is a node for every subtask; else maybe hold the free."""
-    group = task.instances
-    if group is None or not fits(pool, task):
-        return None
-    nodes = room(pool, task, group)
-    if len(nodes) == group.count:
-        return nodes[0]
-    if pool.gatherer is None and may_gather(state, pool, task, group):
-        pool.gatherer = task
-    return None
-
-
-def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[NodeRecord]:
-    """Free nodes that a task may have, no more than it needs, first the one it would like."""
-    job, hint = task.job, task.spec.affinity_info
-    free = (
-        node
-        for node in pool.buckets[1].values()
-        if node_tasks.accepts(job, node) and placement.open_to(job, node)
-    )
-    if hint is None:
-        return list(islice(free, group.count))
-    near = hint.node_id
-    return sorted(free, key=lambda node: node.id != near)[: group.count]
-
-
-def may_gather(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> bool:
-    """Whether free nodes may be held for a task now; its time runs from the first time on."""
-    usable = sum(
-        node.bucket >= 0 and node_tasks.accepts(task.job, node) for node in pool.nodes.values()
-    )
-    if usable < group.count:
-        return False
-    if group.gather_until is None:
-        group.gather_until = state.now + GATHER_S
-        state.deadlines.at(group.gather_until, _time_over, state, pool)
-    return state.now < group.gather_until
-
-
-def _time_over(state: State, pool: PoolRecord) -> None:
-    if state.pools.get(pool.key) is pool:
-        state.touch_pool(pool)
 
 
 def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     """Take a slot on as many nodes as there are subtasks, and run them once all are prepared."""
     job, pool = task.job, state.pools[fold(task.job.pool_id)]
-    nodes = room(pool, task, group)
+    nodes = gathering.room(pool, task, group)
     _leave_former(state, task, group, nodes)
     group.subtasks = [
         SubtaskRecord(
@@ -126,7 +65,7 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         node.free -= task.slots
         if not isinstance(node.phase, phases.NodeRunning):
             state.move(node, phases.NodeRunning(state.now))
-        placement.sort_node(state, node)
+        availability.sort_node(state, node)
     footprints = [node_tasks.prepare(state, job, node) for node in nodes]
     waiting = [footprint for footprint in footprints if footprint is not None]
     if all(node_tasks.prepared(footprint) for footprint in waiting):
@@ -167,8 +106,8 @@ def withdraw(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         node = subtask.node
         task.job.footprints[node.id].waiting.pop(fold(task.spec.id), None)
-        state.move(subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
-        tasks.vacate(state, node, task)
+        state.move(subtask, phases.TaskCompleted(state.now, None, ENDED))
+        outcomes.vacate(state, node, task)
         state.touch_node(node)
 
 
@@ -247,14 +186,14 @@ def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
     assert group is not None
     group.lost = group.lost or group.verdict is None
     subtask.run = None
-    state.move(subtask, phases.TaskCompleted(state.now, None, node_tasks.ENDED))
+    state.move(subtask, phases.TaskCompleted(state.now, None, ENDED))
     _go_on(state, task)
 
 
 def end(state: State, task: TaskRecord, group: InstancesRecord, ending: str) -> None:
     """Have a task end, as `tasks.end` says: off the nodes, or, once it runs, all its runs."""
     if isinstance(task.phase, phases.TaskRunning):
-        group.ending = tasks.stronger(ending, group.ending)
+        group.ending = outcomes.stronger(ending, group.ending)
         _end_runs(state, group)
     elif isinstance(task.phase, phases.TaskPreparing):
         withdraw(state, task, group)
@@ -281,26 +220,26 @@ def _end_runs(state: State, group: InstancesRecord) -> None:
     for run in group.live:
         if not run.ending:
             state.command(CancelRun(run_id=run.id))
-        run.ending = tasks.stronger(group.ending or "terminate", run.ending)
+        run.ending = outcomes.stronger(group.ending or "terminate", run.ending)
 
 
 def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     report = group.verdict
     if report is not None:
-        tasks.judge(state, task, group.ending, report, _failure(group, report))
+        outcomes.judge(state, task, group.ending, report, _failure(group, report))
     elif group.lost:
-        tasks.recover(state, task, group.ending)
+        outcomes.recover(state, task, group.ending)
     else:
         primary = group.subtasks[0].phase
         code = primary.exit_code if isinstance(primary, phases.TaskCompleted) else None
         run_id = task.phase.run_id  # type: ignore[union-attr]
         report = inputs.RunExited(run_id=run_id, exit_code=code, cancelled=True)
-        tasks.judge(state, task, group.ending, report, node_tasks.ENDED)
+        outcomes.judge(state, task, group.ending, report, ENDED)
 
 
 def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | None:
     """Why the whole failed, with the subtask that did."""
-    failure = node_tasks.failure_of(report)
+    failure = failure_of(report)
     if failure is None or not group.culprit:
         return failure
     node = group.subtasks[group.culprit].node

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.jobs import node_tasks
 from batchlab.core.state.records import FootprintRecord, TaskRecord
-from batchlab.core.tasks import multi_instance, tasks
+from batchlab.core.tasks import multi_instance, outcomes, runs
+from batchlab.core.tasks.failures import ENDED
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -20,24 +20,24 @@ def start_waiting(state: State, footprint: FootprintRecord) -> None:
     """The preparation is over: run the tasks that waited for it."""
     for task in _take_waiting(footprint):
         if task.instances is None:
-            tasks.start(state, task, footprint.node)
+            runs.start(state, task, footprint.node)
         else:
             multi_instance.node_prepared(state, task, task.instances, footprint)
 
 
 def return_waiting(
-    state: State, footprint: FootprintRecord, reason: str, *, ending: str = "requeue"
+    state: State, footprint: FootprintRecord, reason: str, *, end: str = "requeue"
 ) -> None:
     """The preparation will not be had here: put the tasks that waited back, or end them."""
     for task in reversed(_take_waiting(footprint)):  # the oldest is to be first again
         if task.instances is None:
-            tasks.vacate(state, footprint.node, task)
+            outcomes.vacate(state, footprint.node, task)
         else:
             multi_instance.withdraw(state, task, task.instances)
-        if ending == "terminate":
-            tasks.complete(state, task, None, node_tasks.ENDED)
+        if end == "terminate":
+            outcomes.complete(state, task, None, ENDED)
         else:
-            tasks.activate(state, task, reason, first=True)
+            outcomes.activate(state, task, reason, first=True)
 
 
 def _take_waiting(footprint: FootprintRecord) -> list[TaskRecord]:

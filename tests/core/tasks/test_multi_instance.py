@@ -8,7 +8,7 @@ import pytest
 
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.outputs import StartApplication
-from batchlab.core.tasks import multi_instance
+from batchlab.core.placement.gathering import GATHER_S
 from batchlab.core.tasks.environment import NodeFacts, environment
 from helpers.multi_instance import cancels, coordinate, end_cancelled, subtasks, talking, together
 from helpers.world import World
@@ -183,7 +183,7 @@ def test_free_nodes_are_not_held_for_ever(world: World) -> None:
     together(world, 2)
     world.tasks("b", job="small")
     world.exit(a)
-    world.later(multi_instance.GATHER_S - 1)
+    world.later(GATHER_S - 1)
     world.nothing_else()
     world.later(1)
     assert world.run().run_id.task_id == "b"

@@ -1,0 +1,153 @@
+"""What becomes of a task whose attempt is over.
+
+An attempt that ends is judged once, here. Its end may have been asked for before (`ending`): to
+``terminate`` the task, to ``requeue`` it, or to ``delete`` it; the process may have ended by
+itself in the same moment, and then what it achieved counts, except for a deletion. Else: exit code
+0 is success; any other is retried while the task has retries left; what never started (a missing
+program or file) or was killed by the clock is final at once.
+
+A node that is lost takes nothing from the task's retries: the attempt is repeated elsewhere, up to
+`MAX_RECOVERIES` times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.messages import inputs
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.placement import availability, queues
+from batchlab.core.state import phases
+from batchlab.core.state.records import NodeRecord, TaskRecord
+from batchlab.core.tasks import dependencies, exits
+from batchlab.core.tasks.failures import ENDED
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+MAX_RECOVERIES = 10
+_STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
+
+
+def stronger(ending: str, other: str) -> str:
+    """The one of two wishes that wins."""
+    return ending if _STRENGTH[ending] > _STRENGTH[other] else other
+
+
+def vacate(state: State, node: NodeRecord, task: TaskRecord) -> None:
+    """Give the slots of a task back to its node."""
+    node.free += task.slots
+    availability.sort_node(state, node)
+    if task.job.spec.max_parallel_tasks != -1:
+        queues.offer(state, task.job)
+
+
+def judge(
+    state: State, task: TaskRecord, ending: str, report: inputs.RunExited,
+    failure: FailureInfo | None,
+) -> None:  # fmt: skip
+    """Do what follows from how a task's run ended, and from what was asked for meanwhile."""
+    if ending == "delete":
+        remove(state, task)
+    elif report.cancelled:
+        _cancelled(state, task, ending, report.exit_code)
+    elif _may_retry(task, ending, report):
+        task.retry_count += 1
+        task.last_retry = state.now
+        activate(state, task, "retry")
+    else:
+        complete(state, task, report.exit_code, failure)
+
+
+def _cancelled(state: State, task: TaskRecord, ending: str, exit_code: int | None) -> None:
+    if ending == "requeue":
+        task.requeue_count += 1
+        task.last_requeue = state.now
+        activate(state, task, "requeued", first=True)
+    else:
+        complete(state, task, exit_code, ENDED)
+
+
+def _may_retry(task: TaskRecord, ending: str, report: inputs.RunExited) -> bool:
+    if not report.exit_code or report.failure or ending == "terminate":
+        return False
+    return task.retries == -1 or task.retry_count < task.retries
+
+
+def recover(state: State, task: TaskRecord, ending: str) -> None:
+    """A node was lost under a task: do what was asked for, or repeat the run elsewhere."""
+    if ending == "delete":
+        remove(state, task)
+    elif ending:
+        _cancelled(state, task, ending, None)
+    elif task.recoveries >= MAX_RECOVERIES:
+        failure = FailureInfo(
+            category="UserError",
+            code="MaxInternalRetryCountReached",
+            message=f"its node was lost {MAX_RECOVERIES + 1} times while it ran",
+        )
+        complete(state, task, None, failure)
+    else:
+        task.recoveries += 1
+        activate(state, task, "node lost", first=True)
+
+
+def activate(state: State, task: TaskRecord, reason: str, *, first: bool = False) -> None:
+    """Queue a task (again)."""
+    state.move(task, phases.TaskActive(state.now), reason)
+    state.touch_job(task.job)
+    if task is task.job.manager and task.started is not None:
+        state.restarting[task.job.key] = task.job
+    if not task.unmet:
+        queues.enqueue(state, task, first=first)
+
+
+def complete(
+    state: State, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    """A task has come to its end: note how, and do what follows from it."""
+    phase = phases.TaskCompleted(state.now, exit_code, failure)
+    state.move(task, phase, failure.code if failure else "")
+    _follow(state, task, exit_code, failure)
+    state.touch_job(task.job)
+    if task.started is None:
+        return
+    until = state.now + task.retention.total_seconds()
+    for node in task.nodes:
+        node.retained_until = max(node.retained_until, until)
+    state.deadlines.at(until, _retention_over, state, task, phase)
+
+
+def _retention_over(state: State, task: TaskRecord, phase: phases.TaskCompleted) -> None:
+    if task.phase is phase and state.jobs.get(task.job.key) is task.job:
+        delete_files(state, task)
+
+
+def _follow(
+    state: State, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    """Do what the exit conditions say about this end."""
+    job = task.job
+    job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
+    if job.spec.uses_task_dependencies and dependency_action == "satisfy":
+        for child in dependencies.satisfy(job, task.spec.id):
+            state.tell_task(child, "active")
+            queues.enqueue(state, child)
+    if job.spec.on_task_failure != "noaction" and job_action != "none":
+        job.action = "TaskFailed" if job_action == "terminate" else "disable"
+    manager = job.spec.job_manager_task
+    if task is job.manager and manager and manager.kill_job_on_completion:
+        job.action = "JMComplete"
+
+
+def remove(state: State, task: TaskRecord) -> None:
+    """Delete a task that does not run any more, with its files."""
+    state.strike_out(task)
+    delete_files(state, task)
+    state.touch_job(task.job)
+
+
+def delete_files(state: State, task: TaskRecord) -> None:
+    """Delete a task's directory on the node, or nodes, where it ran last, if still there."""
+    for node in task.nodes if task.started is not None else ():
+        state.delete_files(node, task.directory)

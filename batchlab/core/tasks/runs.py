@@ -1,0 +1,130 @@
+"""Runs of tasks: begun where placement says, and ended.
+
+A task whose run is being ended stays ``running`` until the node says that no process of it is
+left, so that no two runs of a task ever overlap; then it is judged (`outcomes`). What is different
+about a task of several runs is in `multi_instance`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import CancelRun
+from batchlab.core.model.ids import fold
+from batchlab.core.placement import availability, placement, preemption
+from batchlab.core.state import phases
+from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
+from batchlab.core.tasks import multi_instance, orders, outcomes
+from batchlab.core.tasks.failures import ENDED, failure_of
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def place(state: State, pool: PoolRecord) -> None:
+    """Give free slots to waiting tasks until no waiting task fits anywhere, or have room made."""
+    pool.gatherer = None
+    _fill(state, pool)
+    if placement.let_go_of_cleared(pool):
+        _fill(state, pool)
+    if pool.ready and (state.preemptible or state.restarting):
+        for task in preemption.victims(state, pool):
+            end(state, task, "requeue")
+
+
+def _fill(state: State, pool: PoolRecord) -> None:
+    while (found := placement.next_pair(state, pool)) is not None:
+        assign(state, *found)
+
+
+def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
+    """Give a queued task slots on a node, and run it there once the job is prepared."""
+    if task.instances is not None:
+        multi_instance.assign(state, task, task.instances)
+        return
+    job = task.job
+    former = task.node
+    if former is not node:
+        outcomes.delete_files(state, task)
+    task.node = node
+    job.nodes[node.id] = node
+    if task is job.manager:
+        state.restarting.pop(job.key, None)
+    node.free -= task.slots
+    if not isinstance(node.phase, phases.NodeRunning):
+        state.move(node, phases.NodeRunning(state.now))
+    availability.sort_node(state, node)
+    footprint = node_tasks.prepare(state, job, node)
+    if footprint is None or node_tasks.prepared(footprint):
+        start(state, task, node)
+    else:
+        footprint.waiting[fold(task.spec.id)] = task
+        state.move(task, phases.TaskPreparing(state.now, node.id))
+
+
+def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
+    """Run a task that holds its slots on a prepared node."""
+    run = state.new_run("task", node, task.job, task.spec.id, task)
+    task.started = state.now
+    state.command(orders.of_task(state, task, run))
+    state.move(task, phases.TaskRunning(state.now, run.id))
+
+
+def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+    """A run has ended: judge it, or, of a multi-instance task, see what it means for the whole."""
+    task, node = run.task, run.node
+    assert task is not None
+    outcomes.vacate(state, node, task)
+    failure = failure_of(report)
+    node.tasks_run += 1
+    node.tasks_succeeded += failure is None
+    if run.subtask is None:
+        outcomes.judge(state, task, run.ending, report, failure)
+    else:
+        multi_instance.run_exited(state, run.subtask, task, report, failure)
+
+
+def run_lost(state: State, run: RunRecord) -> None:
+    """The node of a run is gone, and the run with it."""
+    task = run.task
+    assert task is not None
+    state.end_run(run)
+    outcomes.vacate(state, run.node, task)
+    if run.subtask is None:
+        outcomes.recover(state, task, run.ending)
+    else:
+        multi_instance.run_lost(state, run.subtask, task)
+
+
+def end(state: State, task: TaskRecord, ending: str) -> None:
+    """Have a task end: ``terminate``, ``requeue`` or ``delete`` it.
+
+    A stronger wish replaces a weaker one that is under way.
+    """
+    phase = task.phase
+    from_node = None
+    if task.instances is not None:
+        multi_instance.end(state, task, task.instances, ending)
+        if isinstance(phase, phases.TaskRunning):
+            return
+    elif isinstance(phase, phases.TaskRunning):
+        run = state.runs[phase.run_id]
+        if not run.ending:
+            state.command(CancelRun(run_id=run.id))
+        run.ending = outcomes.stronger(ending, run.ending)
+        return
+    elif isinstance(phase, phases.TaskPreparing):
+        assert task.node is not None
+        del task.job.footprints[task.node.id].waiting[fold(task.spec.id)]
+        outcomes.vacate(state, task.node, task)
+        from_node = task.node
+    if ending == "delete":
+        outcomes.remove(state, task)
+    elif ending == "terminate" and not isinstance(phase, phases.TaskCompleted):
+        outcomes.complete(state, task, None, ENDED)
+    elif ending == "requeue" and isinstance(phase, phases.TaskPreparing):
+        outcomes.activate(state, task, "requeued", first=True)
+    if from_node is not None:
+        state.touch_node(from_node)
