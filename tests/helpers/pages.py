@@ -39,6 +39,13 @@ def states(kind: str) -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", *[""] * bool(below), *below])
 
 
+def rows(kind: str) -> str:
+    """A table of what is declared of each state."""
+    lines = [f"| `{row.name}` | {row.label} | {', '.join(row.groups.split())} | {row.activity} |"
+             for row in KINDS[kind].values()]  # fmt: skip
+    return "\n".join(["| state | shown as | groups | billed as |", "|---|---|---|---|", *lines])
+
+
 def _before(state: str, moves: dict[str, list[str]]) -> list[str]:
     return [old for old, news in moves.items() if state in news]
 
@@ -51,6 +58,7 @@ def _sources(before: list[str], moves: dict[str, list[str]]) -> str:
 QUOTATIONS: dict[str, Callable[[], str]] = {
     "lessons": lessons,
     **{f"states of {kind}": partial(states, kind) for kind in KINDS},
+    "rows of node": partial(rows, "node"),
 }
 
 
