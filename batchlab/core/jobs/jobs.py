@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core.account import users
-from batchlab.core.jobs import node_tasks, schedules
+from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model import DisableTasks, JobSpec
 from batchlab.core.model.ids import check_id, fold
 from batchlab.core.placement import queues
-from batchlab.core.pools import auto_pools, pools
+from batchlab.core.pools import auto_pools, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
 from batchlab.core.tasks import runs, tasks
@@ -86,7 +86,7 @@ def refuse_quota(state: State) -> None:
 def _refuse_pool(state: State, spec: JobSpec) -> None:
     pool = state.pools.get(fold(spec.pool_info.pool_id or ""))
     if pool:
-        pools.refuse_deleting(pool)
+        resizing.refuse_deleting(pool)
 
 
 def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:
@@ -312,8 +312,14 @@ def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
     state.preemptible.pop(job.key, None)
     state.restarting.pop(job.key, None)
     auto_pools.job_ended(state, job)
-    if job.schedule is not None:
-        schedules.job_ended(state, job.schedule, job, gone=gone)
+    schedule = job.schedule
+    if schedule is None:
+        return
+    if schedule.job is job:
+        schedule.job = None
+    if gone:
+        schedule.jobs.pop(job.key, None)
+    state.touch_schedule(schedule)
 
 
 # -- clocks -------------------------------------------------------------------------------------

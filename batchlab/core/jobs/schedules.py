@@ -25,7 +25,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.model.ids import fold
 from batchlab.core.pools import auto_pools
 from batchlab.core.state import phases
-from batchlab.core.state.records import JobRecord, ScheduleRecord
+from batchlab.core.state.records import ScheduleRecord
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -163,15 +163,6 @@ def _make_job(state: State, schedule: ScheduleRecord) -> None:
         schedule.job = job
     else:
         state.touch_schedule(schedule)  # it had no pool: this may have been the last
-
-
-def job_ended(state: State, schedule: ScheduleRecord, job: JobRecord, *, gone: bool) -> None:
-    """A job of the schedule is completed, or gone."""
-    if schedule.job is job:
-        schedule.job = None
-    if gone:
-        schedule.jobs.pop(job.key, None)
-    state.touch_schedule(schedule)
 
 
 def _skip_missed(state: State, schedule: ScheduleRecord) -> None:

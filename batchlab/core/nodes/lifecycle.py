@@ -20,7 +20,7 @@ from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork, StartRun
 from batchlab.core.model.values import ResizeError
 from batchlab.core.nodes import nodes
 from batchlab.core.placement import availability
-from batchlab.core.pools import pools
+from batchlab.core.pools import resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, NodeTaskRecord, RunRecord
 from batchlab.core.state.states import NODE
@@ -50,7 +50,7 @@ def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
         node.network = NodeNetwork(report.ip_address, *report.port_range)
     node.pool.creating.pop(node.id, None)
     state.move(node, phases.NodeStarting(state.now))
-    pools.settle(state, node.pool)
+    resizing.settle(state, node.pool)
 
 
 def node_started(state: State, report: inputs.NodeStarted) -> None:
@@ -162,9 +162,9 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
         return
     error = ResizeError(code=report.code, message=report.message)
     if node.allocated is None:
-        pools.remove(state, node)
-        pools.add_error(node.pool, error)
-        pools.settle(state, node.pool)
+        resizing.remove(state, node)
+        resizing.add_error(node.pool, error)
+        resizing.settle(state, node.pool)
     elif node.phase.state == "creating":
         nodes.stay_away(state, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
@@ -179,10 +179,10 @@ def node_stopped(state: State, report: inputs.NodeStopped) -> None:
     if node is None or not nodes.stopping(node):
         state.dropped += 1
         return
-    pools.remove(state, node)
+    resizing.remove(state, node)
     for footprint in node.footprints.values():
         state.touch_job(footprint.job)
-    pools.settle(state, node.pool)
+    resizing.settle(state, node.pool)
 
 
 def _awaited(node: NodeRecord) -> bool:

@@ -16,7 +16,7 @@ from batchlab.core.account import references
 from batchlab.core.model import AutoPoolSpecification, JobSpec, vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.pools import autoscaling, pools
+from batchlab.core.pools import autoscaling, pools, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord
 from batchlab.errors import Conflict, invalid
@@ -83,7 +83,7 @@ def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:
         return f"the account may have {state.settings.quotas.pool_quota} pools, and has them"
     quota, wanted = state.settings.quotas.dedicated_core_quota, auto.pool.target_dedicated_nodes
     if quota is not None and wanted:
-        left = quota - pools.cores_used(state, dedicated=True)
+        left = quota - resizing.cores_used(state, dedicated=True)
         if left < vm_cores(auto.pool.vm_size):
             return f"{max(0, left)} of {quota} dedicated cores are left: too few for a single node"
     return None

@@ -22,7 +22,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.model import PoolSpec
 from batchlab.core.model.moments import moment
 from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET
-from batchlab.core.pools import metrics, pools
+from batchlab.core.pools import metrics, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import AutoScaleRecord, PoolRecord
 from batchlab.errors import Conflict, InvalidRequest, ServerBusy
@@ -71,7 +71,7 @@ def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
             {"PropertyName": "auto_scale_formula"},
         )
     interval = request.auto_scale_evaluation_interval
-    pools.refuse_resizing(pool)
+    resizing.refuse_resizing(pool)
     if former and state.now < former.enabled + THROTTLE_S:
         raise ServerBusy(
             "TooManyEnableAutoScaleRequests",
@@ -85,7 +85,7 @@ def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
 def disable_auto_scale(state: State, request: inputs.DisableAutoScale) -> None:
     """Turn autoscale off: the pool keeps its targets, and a resize of the formula's is stopped."""
     pool = state.pool(request.pool_id)
-    pools.refuse_deleting(pool)
+    resizing.refuse_deleting(pool)
     if pool.auto_scale is None:
         raise Conflict(
             "OperationInvalidForCurrentState",
@@ -93,7 +93,7 @@ def disable_auto_scale(state: State, request: inputs.DisableAutoScale) -> None:
         )
     pool.auto_scale = None
     if isinstance(pool.allocation, phases.Resizing):
-        pools.stop(state, pool, "autoscale disabled")
+        resizing.stop(state, pool, "autoscale disabled")
 
 
 def evaluate(state: State, pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
@@ -119,7 +119,7 @@ def _evaluate(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
     state.tell_auto_scale(pool, run)
     if outcome == "resized":
         option: Any = run.node_deallocation_option
-        pools.resize(state, pool, *_targets(run), None, option)
+        resizing.resize(state, pool, *_targets(run), None, option)
 
 
 def _decide(

@@ -21,7 +21,7 @@ from batchlab.core.messages.outputs import MeasureNodes
 from batchlab.core.model.ids import fold
 from batchlab.core.model.moments import moment
 from batchlab.core.model.values import NodeUsage
-from batchlab.core.pools import pools
+from batchlab.core.pools import resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import AutoScaleRecord, JobRecord, PoolRecord
 from batchlab.core.state.states import NODE
@@ -143,7 +143,7 @@ def _ready(job: JobRecord) -> int:
 def measure_pool(state: State, request: inputs.MeasurePool) -> None:
     """Tell the nodes of a pool to measure now."""
     pool = state.pool(request.pool_id)
-    pools.refuse_deleting(pool)
+    resizing.refuse_deleting(pool)
     _tell_to_measure(state, pool)
 
 

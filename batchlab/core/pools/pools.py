@@ -1,49 +1,32 @@
-"""Pools: created, resized, stopped, deleted.
+"""Pools: created, deleted, and what users ask of their size.
 
-A pool has two targets, for dedicated and for spot nodes, and nodes. It is ``resizing`` while nodes
-that it asked for have no machine yet (`creating`) or nodes that go have not gone (`leaving`), else
-``steady``, whether or not it got what it wanted; then `resize_errors` says why. A machine that is
-there counts, whatever its state.
-
-A shrink takes broken nodes first, then those not yet up, then idle ones, then those with the least
-work, and last of all those with a job manager; among equals the youngest. When the time of a
-resize is over, nodes without a machine are given up and nodes that still drain return to service
-(``AllocationTimedOut``); a stop does the same (``stopping``, ``ResizeStopped``). A pool that is
-deleted lets all nodes go with requeue; its jobs live on and wait for a pool of that id.
+A pool that is deleted lets all nodes go with requeue; its jobs live on and wait for a pool of that
+id. How a pool comes to the size that it is to have is in `resizing`.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from batchlab.core.account import references
 from batchlab.core.messages import inputs
 from batchlab.core.model import (
-    Deallocation,
     PoolSpec,
-    vm_cores,
 )
 from batchlab.core.model.ids import fold
-from batchlab.core.model.moments import moment
 from batchlab.core.model.pools import EVALUATION_INTERVAL
-from batchlab.core.model.values import ResizeError
 from batchlab.core.nodes import nodes
 from batchlab.core.placement import queues
-from batchlab.core.pools import autoscaling, costs
-from batchlab.core.state import activity, phases
-from batchlab.core.state.records import NodeRecord, PoolRecord
-from batchlab.core.state.states import NODE
+from batchlab.core.pools import autoscaling, resizing
+from batchlab.core.state import phases
+from batchlab.core.state.records import PoolRecord
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
     from batchlab.core.state.state import State
-
-MOST = 100
-"""The nodes of a pool with inter-node communication."""
 
 
 # -- requests -----------------------------------------------------------------------------------
@@ -99,7 +82,7 @@ def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
     for job in state.jobs.values():
         if fold(job.pool_id) == key:
             queues.offer(state, job)
-    resize(state, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
+    resizing.resize(state, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
     if formula is not None:
         interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL
         autoscaling.begin(state, pool, formula, interval)
@@ -118,34 +101,27 @@ def resize_pool(state: State, request: inputs.ResizePool) -> None:
     dedicated = pool.target if dedicated is None else dedicated
     spot = pool.target_spot if spot is None else spot
     timeout = request.resize_timeout or pool.spec.resize_timeout
-    refuse_resizing(pool)
+    resizing.refuse_resizing(pool)
     if pool.auto_scale is not None:
         raise Conflict(
             "OperationInvalidForCurrentState",
             f"pool {pool.spec.id!r} follows a formula: disable autoscale before a resize",
         )
-    resize(state, pool, dedicated, spot, timeout, request.node_deallocation_option)
+    resizing.resize(state, pool, dedicated, spot, timeout, request.node_deallocation_option)
 
 
 def stop_resize(state: State, request: inputs.StopPoolResize) -> None:
     """Keep the nodes that are there now. Harmless when the pool is steady."""
     pool = state.pool(request.pool_id)
-    refuse_deleting(pool)
+    resizing.refuse_deleting(pool)
     if isinstance(pool.allocation, phases.Resizing):
-        stop(state, pool, "stop requested")
-
-
-def stop(state: State, pool: PoolRecord, reason: str) -> None:
-    """Stop a resize where it is."""
-    state.move(pool, phases.Stopping(state.now), reason)
-    _give_up(state, pool)
-    settle(state, pool)
+        resizing.stop(state, pool, "stop requested")
 
 
 def delete_pool(state: State, request: inputs.DeletePool) -> None:
     """Let all nodes go, then forget the pool."""
     pool = state.pool(request.pool_id)
-    refuse_deleting(pool)
+    resizing.refuse_deleting(pool)
     delete(state, pool)
 
 
@@ -155,7 +131,7 @@ def delete(state: State, pool: PoolRecord) -> None:
     for node in pool.leaving.values():
         if node.drain:
             nodes.drain(state, node, "leave", "requeue")
-    resize(state, pool, 0, 0, None, "requeue")
+    resizing.resize(state, pool, 0, 0, None, "requeue")
 
 
 def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
@@ -170,207 +146,6 @@ def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
                 "NodeNotFound", f"there is no node {node_id!r} in pool {pool.spec.id!r}"
             )
     timeout = request.resize_timeout or pool.spec.resize_timeout
-    refuse_resizing(pool)
+    resizing.refuse_resizing(pool)
     victims = [pool.nodes[node_id] for node_id in ids]
-    _begin(state, pool, timeout, request.node_deallocation_option)
-    gone = sum(node.dedicated for node in victims)
-    pool.target = max(0, pool.target - gone)
-    pool.target_spot = max(0, pool.target_spot - (len(victims) - gone))
-    _let_go(state, pool, victims, request.node_deallocation_option)
-    settle(state, pool)
-
-
-def refuse_deleting(pool: PoolRecord) -> None:
-    """Refuse what a pool that is being deleted cannot do."""
-    if isinstance(pool.phase, phases.PoolDeleting):
-        raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
-
-
-def refuse_resizing(pool: PoolRecord) -> None:
-    """Refuse what needs a steady pool."""
-    refuse_deleting(pool)
-    if not isinstance(pool.allocation, phases.Steady):
-        raise Conflict(
-            "PoolBeingResized",
-            f"pool {pool.spec.id!r} is {pool.allocation.state}: wait until it is steady, or stop "
-            "the resize",
-        )
-
-
-# -- resize -------------------------------------------------------------------------------------
-
-
-def resize(
-    state: State, pool: PoolRecord, dedicated: int, spot: int, timeout: timedelta | None,
-    option: Deallocation,
-) -> None:  # fmt: skip
-    """Set both targets and begin to approach them."""
-    pool.target, pool.target_spot = dedicated, spot
-    _begin(state, pool, timeout, option)
-    _approach(state, pool, dedicated, option, dedicated=True)
-    _approach(state, pool, spot, option, dedicated=False)
-    settle(state, pool)
-
-
-def _approach(
-    state: State, pool: PoolRecord, target: int, option: Deallocation, *, dedicated: bool
-) -> None:
-    """Ask for the nodes of one kind that are missing, or let go of those too many."""
-    staying = [
-        node
-        for node in pool.nodes.values()
-        if node.dedicated == dedicated and node.id not in pool.leaving
-    ]
-    if target > len(staying):
-        _ask(state, pool, target - len(staying), dedicated=dedicated)
-    elif target < len(staying):
-        victims = sorted(enumerate(staying), key=_least_missed)[: len(staying) - target]
-        _let_go(state, pool, [node for _, node in victims], option)
-
-
-def _begin(
-    state: State, pool: PoolRecord, timeout: timedelta | None, option: Deallocation
-) -> None:
-    pool.resize_number += 1
-    pool.resize_errors = []
-    state.move(pool, phases.Resizing(state.now, option))
-    if timeout is not None:
-        number = pool.resize_number
-        when = state.now + timeout.total_seconds()
-        state.deadlines.at(when, _time_over, state, pool, number)
-
-
-def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
-    """Ask for machines, as many as the quota of cores leaves."""
-    cores = vm_cores(pool.spec.vm_size)
-    quotas = state.settings.quotas
-    quota = quotas.dedicated_core_quota if dedicated else quotas.low_priority_core_quota
-    if quota is not None:
-        allowed = max(0, quota - cores_used(state, dedicated=dedicated)) // cores
-        if allowed < count:
-            kind = "dedicated" if dedicated else "low-priority"
-            message = (
-                f"the quota of {quota} {kind} cores leaves room for {allowed} of {count} nodes "
-                f"of {cores} cores"
-            )
-            code = f"Account{'' if dedicated else 'LowPriority'}CoreQuotaReached"
-            add_error(pool, ResizeError(code=code, message=message))
-            count = allowed
-    if pool.spec.enable_inter_node_communication and count > MOST - len(pool.nodes):
-        message = f"a pool whose nodes communicate may have {MOST} nodes"
-        code = "CommunicationEnabledPoolReachedMaxVMCount"
-        add_error(pool, ResizeError(code=code, message=message))
-        count = max(0, MOST - len(pool.nodes))
-    stamp = moment(state.now).strftime("%Y%m%dt%H%M%Sz")
-    for _ in range(count):
-        pool.node_count += 1
-        node_id = f"tvm-{pool.number:010d}_{pool.node_count}-{stamp}"
-        slots = pool.spec.task_slots_per_node
-        phase = phases.NodeCreating(state.now)
-        node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
-        pool.nodes[node_id] = state.nodes[node_id] = pool.creating[node_id] = node
-        state.tell_node(node, "creating")
-        nodes.command_start(state, node)
-
-
-def cores_used(state: State, *, dedicated: bool) -> int:
-    """The cores of all nodes of one kind of the account."""
-    nodes_of_kind = (node for node in state.nodes.values() if node.dedicated == dedicated)
-    return sum(vm_cores(node.pool.spec.vm_size) for node in nodes_of_kind)
-
-
-def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
-    index, node = entry
-    state = node.phase.state
-    if any(run.task and run.task is run.task.job.manager for run in node.runs.values()):
-        rank = 4
-    elif NODE[state].activity == "down":
-        rank = 0
-    elif node.free < node.pool.spec.task_slots_per_node:
-        rank = 3
-    else:
-        rank = 2 if NODE[state].activity == "idle" else 1
-    return rank, -node.free, -index
-
-
-def _let_go(
-    state: State, pool: PoolRecord, victims: list[NodeRecord], option: Deallocation
-) -> None:
-    for node in victims:
-        pool.creating.pop(node.id, None)
-        pool.leaving[node.id] = node
-        if node.phase.state in NODE.group("serving"):
-            nodes.drain(state, node, "leave", option)
-        else:
-            nodes.stop(state, node)
-
-
-def _time_over(state: State, pool: PoolRecord, number: int) -> None:
-    if pool.resize_number != number or not isinstance(pool.allocation, phases.Resizing):
-        return
-    late = [
-        f"{len(nodes)} node{'s' * (len(nodes) != 1)} {what}"
-        for nodes, what in ((pool.creating, "not ready"), (pool.leaving, "not free to leave"))
-        if nodes
-    ]
-    message = f"when the resize timeout was over: {', '.join(late)}"
-    add_error(pool, ResizeError(code="AllocationTimedOut", message=message))
-    _give_up(state, pool)
-    settle(state, pool)
-
-
-def _give_up(state: State, pool: PoolRecord) -> None:
-    """End a resize early: no more machines, and nodes that still drain return to service."""
-    for node in list(pool.creating.values()):
-        del pool.creating[node.id]
-        pool.leaving[node.id] = node
-        nodes.stop(state, node)
-    for node in list(pool.leaving.values()):
-        if isinstance(node.phase, phases.NodeLeavingPool) and not node.phase.stopping:
-            del pool.leaving[node.id]
-            nodes.return_to_service(state, node)
-
-
-def add_error(pool: PoolRecord, error: ResizeError) -> None:
-    """Note why a resize falls short, each reason once."""
-    if all(known.code != error.code for known in pool.resize_errors):
-        pool.resize_errors.append(error)
-
-
-def remove(state: State, node: NodeRecord) -> None:
-    """Strike out a node that has gone, or never came."""
-    pool = node.pool
-    activity.leave(node, state.now)
-    del pool.nodes[node.id], state.nodes[node.id]
-    pool.creating.pop(node.id, None)
-    pool.leaving.pop(node.id, None)
-    state.tell_node(node, "deleted")
-
-
-def settle(state: State, pool: PoolRecord) -> None:
-    """If a resize has nothing left to wait for, end it; forget a deleted pool without nodes."""
-    if pool.creating or pool.leaving or isinstance(pool.allocation, phases.Steady):
-        return
-    if isinstance(pool.phase, phases.PoolDeleting):
-        del state.pools[pool.key]
-        costs.close(state, pool)
-        state.tell_pool(pool, "deleted")
-        return
-    if isinstance(pool.allocation, phases.Stopping):
-        _note_stop(pool)
-    state.move(pool, phases.Steady(state.now))
-
-
-def _note_stop(pool: PoolRecord) -> None:
-    """A stopped resize that fell short says so; a stopped shrink may have got there."""
-    dedicated = sum(node.dedicated for node in pool.nodes.values())
-    for kind, have, target in (
-        ("dedicated", dedicated, pool.target),
-        ("low priority", len(pool.nodes) - dedicated, pool.target_spot),
-    ):
-        if have != target:
-            message = (
-                f"Desired number of {kind} nodes could not be allocated due to a stop resize "
-                "operation"
-            )
-            add_error(pool, ResizeError(code="ResizeStopped", message=message))
+    resizing.remove_nodes(state, pool, victims, timeout, request.node_deallocation_option)

@@ -10,7 +10,7 @@ from batchlab.core.account import references
 from batchlab.core.messages import inputs
 from batchlab.core.model import StartTask
 from batchlab.core.model.users import check_known
-from batchlab.core.pools.pools import refuse_deleting
+from batchlab.core.pools.resizing import refuse_deleting
 from batchlab.core.state.records import PoolRecord
 
 if TYPE_CHECKING:
