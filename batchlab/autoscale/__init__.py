@@ -1,7 +1,7 @@
 """The autoscale formula language of Azure Batch: text, tree, value. It does not know pools.
 
 `parse` (``grammar.lark``) builds the tree of `syntax`. `evaluate` walks it, using the tables of
-`operators`, `functions` and `sampling` and the types in `values`; `lint` checks it beforehand.
+`operators`, `functions` and `samples` and the types in `values`; `lint` checks it beforehand.
 The whole package is pure: the time, the samples, the current targets and the seed of rand() are
 arguments. The names below are loaded on first use.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SampleCall,
         StatementValue,
     )
-    from batchlab.autoscale.sampling import SAMPLE_PERIOD, SampleHistory
+    from batchlab.autoscale.samples import SAMPLE_PERIOD, SampleHistory
 
 __all__ = [
     "SAMPLED",
@@ -55,7 +55,7 @@ _HOMES = {
         "SampleCall",
         "StatementValue",
     ),
-    "sampling": ("SAMPLE_PERIOD", "SampleHistory"),
+    "samples": ("SAMPLE_PERIOD", "SampleHistory"),
 }
 
 

@@ -11,7 +11,7 @@ from math import trunc
 from batchlab.autoscale import syntax
 from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import DEALLOCATION, OLD_NAMES, SAMPLED, SETTABLE, nearest
-from batchlab.autoscale.sampling import METHODS
+from batchlab.autoscale.samples import METHODS
 from batchlab.autoscale.values import TYPE_NAMES, Refused, Timestamp, Value, Word, show
 
 __all__ = [

@@ -48,7 +48,7 @@ from batchlab.autoscale.results import (
     Targets,
     result_string,
 )
-from batchlab.autoscale.sampling import (
+from batchlab.autoscale.samples import (
     METHODS,
     Insufficient,
     SampleHistory,

@@ -12,7 +12,7 @@ from batchlab.autoscale.lint import Findings, lint
 from batchlab.autoscale.names import SAMPLED, canonical, is_service, nearest
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import AutoScaleRun, Targets
-from batchlab.autoscale.sampling import SampleHistory
+from batchlab.autoscale.samples import SampleHistory
 from batchlab.autoscale.syntax import Call, Name, Program, print_program, walk
 from batchlab.autoscale.values import Refused, Timestamp, as_timestamp, in_utc
 from batchlab.errors import InvalidRequest, invalid

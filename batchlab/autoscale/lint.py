@@ -33,7 +33,7 @@ from batchlab.autoscale.operators import (
     explain_unary,
 )
 from batchlab.autoscale.problems import Source
-from batchlab.autoscale.sampling import METHODS, resolve_method
+from batchlab.autoscale.samples import METHODS, resolve_method
 from batchlab.autoscale.suspicions import warnings_of
 from batchlab.autoscale.syntax import Expression, Program, SourcePlace
 from batchlab.autoscale.values import (

@@ -19,7 +19,7 @@ from batchlab.autoscale import mistakes, syntax
 from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import canonical
 from batchlab.autoscale.problems import FormulaError, Source, formula_error
-from batchlab.autoscale.sampling import METHODS
+from batchlab.autoscale.samples import METHODS
 from batchlab.autoscale.syntax import LEVEL_OF, Expression, Program, SourcePlace, Statement
 from batchlab.autoscale.tokens import Token, Tokens
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from batchlab.autoscale.checks import SAMPLED_NAMES, sampled_name
 from batchlab.autoscale.names import OLD_NAMES, SETTABLE, WITHDRAWN, canonical
-from batchlab.autoscale.sampling import SAMPLE_PERIOD, guard_of
+from batchlab.autoscale.samples import SAMPLE_PERIOD, guard_of
 from batchlab.autoscale.syntax import (
     Call,
     Chain,

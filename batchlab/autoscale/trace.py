@@ -8,7 +8,7 @@ from typing import Any
 from batchlab.autoscale import syntax
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import Branch, Clamp, SampleCall
-from batchlab.autoscale.sampling import Look
+from batchlab.autoscale.samples import Look
 from batchlab.autoscale.syntax import Expression
 from batchlab.autoscale.values import Value
 

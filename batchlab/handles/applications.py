@@ -28,8 +28,9 @@ from batchlab.core.model import check_version
 from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
-from batchlab.handles.base import Handle, Handles, ViewProperty
-from batchlab.handles.storage import told
+from batchlab.handles.base import Handle, ViewProperty
+from batchlab.handles.collections.mapping import Handles
+from batchlab.handles.storage import translate_storage_errors
 from batchlab.handles.verbs import ask_for, verb
 from batchlab.storage.faults import StorageFailed
 
@@ -89,7 +90,7 @@ class Application(Handle):
         digest, length = _measure(package, owner)
         container = self._connection.storage.container(_container(self.view().id))
         blob = f"{version}-{uuid.uuid4().hex}.zip"
-        with told():
+        with translate_storage_errors():
             container.create()
             container.write(blob, bytes(package) if isinstance(package, bytearray) else package)
         known = self.packages.get(version)

@@ -10,11 +10,11 @@ from typing import Any
 
 from batchlab.errors import invalid
 
-__all__ = ["arriving"]
+__all__ = ["atomic_download"]
 
 
 @contextmanager
-def arriving(to: Any, name: str, owner: str) -> Iterator[tuple[Path, Path]]:
+def atomic_download(to: Any, name: str, owner: str) -> Iterator[tuple[Path, Path]]:
     """Give a file another name until it is complete.
 
     Parameters

@@ -12,8 +12,8 @@ from batchlab.core.messages.inputs import (
 from batchlab.core.messages.questions import CertificateIs, GetCertificate, ListCertificates
 from batchlab.core.messages.views import CertificateView
 from batchlab.core.model.values import DeleteCertificateError
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
+from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Certificate", "Certificates"]

@@ -68,7 +68,7 @@ class Cost(Displayed, Sequence[CostView]):
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas frame with a row for each size and kind; see `job.tasks.to_frame`."""
-        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+        from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(CostView, self, columns, "Cost.to_frame", index="vm_size")
 

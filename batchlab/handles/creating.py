@@ -33,7 +33,7 @@ from batchlab.core.model import (
     TaskSchedulingPolicy,
     UserAccount,
 )
-from batchlab.drivers.certificate_reading import read_certificate
+from batchlab.drivers.certificate_files import read_certificate
 from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Application
 from batchlab.handles.certificates import Certificate

@@ -15,9 +15,9 @@ from batchlab.core.messages.questions import LocateNode, LocateTask, Location
 from batchlab.display import Displayed
 from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
 from batchlab.errors import InvalidRequest, invalid
-from batchlab.handles.atomic_download import arriving
-from batchlab.handles.following import follow as pieces
-from batchlab.handles.following import tail
+from batchlab.handles.atomic_download import atomic_download
+from batchlab.handles.tail import follow as pieces
+from batchlab.handles.tail import tail
 from batchlab.handles.verbs import verb
 
 __all__ = ["LARGEST_READ", "LARGEST_STREAM", "FileList", "Files"]
@@ -143,7 +143,7 @@ class Files(Displayed):
         where, name = self._locate(), as_path(path)
         size = self._size(where, name)
         with (
-            arriving(to, Path(name).name, "Files.download") as (part, target),
+            atomic_download(to, Path(name).name, "Files.download") as (part, target),
             part.open("xb") as file,
         ):
             for block in self._blocks(where, name, 0, size):

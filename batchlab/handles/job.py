@@ -49,17 +49,17 @@ from batchlab.core.model import (
 from batchlab.core.model.values import FailureInfo, TaskCounts
 from batchlab.display import Displayed
 from batchlab.errors import invalid
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
-from batchlab.handles.calling import Calling
+from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.current import current_connection, current_name
-from batchlab.handles.explaining import Explanation
-from batchlab.handles.functions import free_ids
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.progress import job_of, show_progress
-from batchlab.handles.results import TaskList
+from batchlab.handles.python_tasks.creation import free_ids
+from batchlab.handles.python_tasks.submission import PythonTasks
+from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.storage import Container
 from batchlab.handles.task import Task, Tasks, count_text
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given, seconds, verb
@@ -75,7 +75,7 @@ class Counts(TaskCounts, Displayed, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
 
 
-class Job(Handle, Awaited, Calling):
+class Job(Handle, Awaited, PythonTasks):
     """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()

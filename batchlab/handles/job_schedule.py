@@ -15,8 +15,8 @@ from batchlab.core.messages.inputs import (
 from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
 from batchlab.core.messages.views import JobScheduleView
 from batchlab.core.model import JobSpec, Schedule
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
+from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.job import Job
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 

@@ -18,8 +18,8 @@ from batchlab.core.model import CertificateReference, Deallocation, StartTask
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import NodeUsage, ResizeError
 from batchlab.drivers.ports import Connection
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
+from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
 from batchlab.handles.files import Files
 from batchlab.handles.progress import nodes_of, show_progress

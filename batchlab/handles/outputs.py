@@ -20,7 +20,7 @@ from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import BatchError, NotFound, invalid
-from batchlab.handles.storage import BlobList, Container, as_file, told
+from batchlab.handles.storage import BlobList, Container, as_file, translate_storage_errors
 from batchlab.handles.verbs import Duration, verb
 from batchlab.storage.containers import Blob, BlobContainer
 from batchlab.storage.conventions import (
@@ -89,7 +89,7 @@ class OutputStorage(Displayed):
     def list(self, kind: Kind) -> BlobList:
         """Return the outputs of a kind, sorted by name; none if nothing was kept yet."""
         start = self._start(kind)
-        with told():
+        with translate_storage_errors():
             if not self._blobs.exists():
                 return BlobList()
         found = self._container().list(start)
@@ -129,7 +129,7 @@ class OutputStorage(Displayed):
         return Container(self._blobs, self.container_name)
 
     def _prepared(self) -> Container:
-        with told():
+        with translate_storage_errors():
             if not self._blobs.exists():
                 self._blobs.create()
         return self._container()
@@ -282,7 +282,7 @@ class TrackedSave:
             file = open(self._path, "rb")  # noqa: PTH123, SIM115 - may not be there
         except FileNotFoundError:
             return
-        with file, told():
+        with file, translate_storage_errors():
             if os.fstat(file.fileno()).st_size < self._sent:
                 self._forget()
             file.seek(self._sent)
@@ -293,7 +293,7 @@ class TrackedSave:
     def _size(self) -> int:
         """How much of it has been kept: after a failure nobody else knows."""
         try:
-            with told():
+            with translate_storage_errors():
                 return self._blobs.stat(self._blob).content_length
         except NotFound:
             return 0
@@ -301,7 +301,7 @@ class TrackedSave:
     def _forget(self) -> None:
         self._sent = 0
         try:
-            with told():
+            with translate_storage_errors():
                 self._blobs.delete(self._blob)
         except NotFound:
             pass

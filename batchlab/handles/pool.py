@@ -32,11 +32,11 @@ from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.auto_scaling import AutoScaling
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
+from batchlab.handles.base import Awaited, Handle, ViewProperty
 from batchlab.handles.certificates import Certificate
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
-from batchlab.handles.explaining import Explanation
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb

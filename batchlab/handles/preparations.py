@@ -52,7 +52,7 @@ class Preparations(list[PreparationView], Displayed):
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas frame with a row for each node; see `job.tasks.to_frame`."""
-        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+        from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(PreparationView, self, columns, "Preparations.to_frame", index="node_id")
 

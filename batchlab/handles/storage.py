@@ -17,12 +17,12 @@ from batchlab.core.model import check_blob_name, check_container_name
 from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
-from batchlab.handles.atomic_download import arriving
+from batchlab.handles.atomic_download import atomic_download
 from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
 
-__all__ = ["BlobList", "Container", "Storage", "as_file", "told"]
+__all__ = ["BlobList", "Container", "Storage", "as_file", "translate_storage_errors"]
 
 
 class BlobList(list[Blob], Displayed):
@@ -78,7 +78,7 @@ class Container(Displayed):
             source = as_file(source)
             blob = Path(source).name if blob is None else blob
         name = _blob_name(blob)
-        with told():
+        with translate_storage_errors():
             self._blobs.check()
             self._blobs.write(name, source)
             return self._blobs.stat(name)
@@ -100,7 +100,10 @@ class Container(Displayed):
             ``BlobNotFound``, ``ContainerNotFound``.
         """
         name = _blob_name(blob)
-        with arriving(to, name.rpartition("/")[2], _OWNER) as (part, target), told():
+        with (
+            atomic_download(to, name.rpartition("/")[2], _OWNER) as (part, target),
+            translate_storage_errors(),
+        ):
             self._blobs.download(name, str(part))
         return target
 
@@ -108,7 +111,7 @@ class Container(Displayed):
     def read(self, blob: str) -> bytes:
         """Return what is in a blob; one that is too large for memory is to be downloaded."""
         name = _blob_name(blob)
-        with told():
+        with translate_storage_errors():
             return self._blobs.read(name)
 
     @verb
@@ -122,14 +125,14 @@ class Container(Displayed):
         if not isinstance(prefix, str) or "\0" in prefix or ".." in prefix.split("/"):
             raise invalid("prefix", prefix, "must be how names begin, like 'images/'",
                           owner=_OWNER)  # fmt: skip
-        with told():
+        with translate_storage_errors():
             return BlobList(self._blobs.blobs(prefix))
 
     @verb
     def delete(self, blob: str | None = None) -> None:
         """Delete a blob, or, if none is named, the container with all its blobs."""
         name = None if blob is None else _blob_name(blob)
-        with told():
+        with translate_storage_errors():
             if name is None:
                 self._blobs.remove()
             else:
@@ -180,7 +183,7 @@ class Storage(Displayed, Mapping[str, Container]):
             ``InvalidPropertyValue``: no name for a container.
         """
         container = self._container(name)
-        with told():
+        with translate_storage_errors():
             if not container._blobs.exists():
                 container._blobs.create()
             elif not exist_ok:
@@ -223,7 +226,7 @@ class Storage(Displayed, Mapping[str, Container]):
 
     def __getitem__(self, name: str) -> Container:
         container = self._container(name)
-        with told():
+        with translate_storage_errors():
             container._blobs.check()
         return container
 
@@ -238,7 +241,7 @@ class Storage(Displayed, Mapping[str, Container]):
         return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:
-        with told():
+        with translate_storage_errors():
             return iter(list(self._store.containers()))
 
     def __len__(self) -> int:
@@ -255,7 +258,7 @@ _OWNER = "Container"
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_storage_errors() -> Iterator[None]:
     """Say in Azure's words what a store did not do."""
     try:
         yield

@@ -16,7 +16,7 @@ class Subtasks(list[SubtaskView], Displayed):
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas frame with a row for each subtask; see `job.tasks.to_frame`."""
-        from batchlab.handles.frames import frame  # noqa: PLC0415 - pandas is heavy
+        from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(SubtaskView, self, columns, "Subtasks.to_frame")
 

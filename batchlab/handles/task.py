@@ -34,16 +34,16 @@ from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo, TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
-from batchlab.handles.awaiting import Awaited
-from batchlab.handles.base import Handle, Handles, ViewProperty
+from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.collections.filters import where_text
+from batchlab.handles.collections.mapping import Handles
+from batchlab.handles.collections.pages import task_ids, task_views
 from batchlab.handles.current import current_connection, current_name
-from batchlab.handles.explaining import Explanation
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.files import Files
-from batchlab.handles.filtering import where_text
 from batchlab.handles.outputs import TaskOutputStorage
-from batchlab.handles.paging import task_ids, task_views
 from batchlab.handles.progress import show_progress, tasks_of
-from batchlab.handles.results import ResultProperty
+from batchlab.handles.python_tasks.results import ResultProperty
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 

@@ -8,7 +8,7 @@ load pandas and plotly when they are asked for.
 
 from batchlab.laboratory.arrivals import Arrival, Arrivals
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab
-from batchlab.laboratory.comparing import Comparison, compare
+from batchlab.laboratory.comparison import Comparison, compare
 from batchlab.laboratory.play import simulate
 from batchlab.laboratory.results import Simulation
 

@@ -17,7 +17,7 @@ from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.views import ApplicationView, CertificateView
 from batchlab.core.model import vm_cores
 from batchlab.core.state.states import NODE
-from batchlab.drivers.certificate_reading import read_certificate
+from batchlab.drivers.certificate_files import read_certificate
 from batchlab.errors import invalid
 from batchlab.rest import resources
 from batchlab.rest.answers import done, one, page

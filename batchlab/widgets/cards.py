@@ -22,16 +22,17 @@ from batchlab.core.messages.views import (
 from batchlab.core.model.values import NodeUsage, TaskCounts
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
-from batchlab.handles.base import Handle, Handles
+from batchlab.handles.base import Handle
+from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.handles.explaining import Explanation
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
-from batchlab.handles.results import TaskList
+from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Task, Tasks, count_text, total
 from batchlab.replayed import ReplayedLab

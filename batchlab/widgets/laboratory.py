@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchlab.laboratory.comparing import HEAD, Comparison
+from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation, format_wait
 from batchlab.widgets.html import Html, card, details, table, tag
 from batchlab.words import money

@@ -13,7 +13,7 @@ from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import DEALLOCATION_WORDS, SAMPLED, SETTABLE
 from batchlab.autoscale.parse import MAX_CHARACTERS, parse
 from batchlab.autoscale.problems import Source
-from batchlab.autoscale.sampling import METHODS
+from batchlab.autoscale.samples import METHODS
 from batchlab.autoscale.values import INTERVALS
 
 NOW = datetime(2024, 5, 6, 9, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from batchlab.core.model.values import TaskCounts
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, ViewProperty
 from batchlab.handles.certificates import Certificate
-from batchlab.handles.explaining import Explanation
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node

@@ -13,7 +13,7 @@ import pytest
 import batchlab as bl
 from batchlab.core.messages.questions import Question
 from batchlab.core.model.values import View
-from batchlab.handles.base import Handles
+from batchlab.handles.collections.mapping import Handles
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A name means one thing: no two public classes of the package share one."""
+"""A name means one thing: no two public classes share one, nor many files of the package."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert len(places) > 300
     shared = {name: found for name, found in places.items() if len(found) > 1}
     assert not {name: shared[name] for name in shared.keys() - RENAMED_SOON}
+
+
+def test_no_file_name_is_in_four_folders() -> None:
+    root = Path(batchlab.__file__).parent
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(root.rglob("*.py")):
+        folders[path.name].append(str(path.parent.relative_to(root)))
+    del folders["__init__.py"]
+    assert not {name: found for name, found in folders.items() if len(found) > 3}

@@ -39,7 +39,7 @@ LINES = [
         "batchlab.drivers.journal",
         "batchlab.drivers.archives",
         "batchlab.drivers.vault",
-        "batchlab.drivers.certificate_reading",
+        "batchlab.drivers.certificate_files",
         "batchlab.drivers.change_log",
         "batchlab.drivers.launches",
     },

@@ -8,7 +8,7 @@ import pytest
 
 import batchlab as bl
 from batchlab.core.model import OutputFile
-from batchlab.handles.storage import told
+from batchlab.handles.storage import translate_storage_errors
 from batchlab.storage.downloads import download_failure
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.uploads import Upload
@@ -107,7 +107,7 @@ def test_download_that_the_store_refuses_is_whose_fault_azure_says(kind: Any, co
     ],
 )
 def test_refusal_of_the_store_is_told_in_azures_words(kind: Any, code: str, status: int) -> None:
-    with pytest.raises(bl.BatchError) as refused, told():
+    with pytest.raises(bl.BatchError) as refused, translate_storage_errors():
         raise StorageFailed(kind, "why")
     assert (refused.value.code, refused.value.status) == (code, status)
     assert "why" in refused.value.message

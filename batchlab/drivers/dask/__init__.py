@@ -9,23 +9,23 @@
     config       what a lab is, as the client that began it says
     host         the scheduler's side: the engine, its clock, its RPC handlers
     fleet        the life of each node: brought up, rebooted, lost, evicted, stopped
-    own          a cluster that a lab starts for itself
-    everywhere   what a cluster of ours sets for the whole process
+    local_cluster a cluster that a lab starts for itself
+    process_settings what a cluster of ours sets for the whole process
     supply       workers of our own behind the nodes, in this process or in their own
     cluster      workers of a cluster that somebody else started, shared by the accounts
     addresses    where nodes can be reached by each other
-    attaching    getting the host into such a cluster
+    attachment   getting the host into such a cluster
     messages     what travels between all of these
     agent        a node: takes commands, runs them, reports
     gateway      the way from a task back to the service
     footprint    what a job leaves on a node: preparation is its setup, release its teardown
     runs         one run: folders, resource files, process, outcome
-    subtasks     the run of a subtask: coordination, then maybe the application
+    subtask_runs the run of a subtask: coordination, then maybe the application
     equipment    application packages and certificates, put on a node for its runs
     uploads      output files of a run, sent off
     meter        what the runs of a node use
     users        who runs run as, where a lab isolates users
-    processes, folders, files, resources, threads, janitor    what these stand on
+    processes, folders, node_files, resources, threads, watchdog    what these stand on
 
 Only modules in this package speak to Dask, and only here a node is called a worker.
 """

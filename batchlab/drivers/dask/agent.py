@@ -41,7 +41,7 @@ from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.runs import NodeRun
-from batchlab.drivers.dask.subtasks import SubtaskRun
+from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.errors import Conflict
 from batchlab.storage.stores import BlobStore
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from batchlab.core.machine import Settings
 from batchlab.drivers.dask import messages
-from batchlab.drivers.dask.attaching import (
+from batchlab.drivers.dask.attachment import (
     find_client,
     install_host,
     obstacle_here,

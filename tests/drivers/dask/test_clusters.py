@@ -114,7 +114,7 @@ def test_attach_to_what_is_no_address_is_refused():
 
 
 def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
-    monkeypatch.setattr("batchlab.drivers.dask.attaching.CONNECT_S", 0.5)
+    monkeypatch.setattr("batchlab.drivers.dask.attachment.CONNECT_S", 0.5)
     with pytest.raises(BatchError) as refused:
         DaskConnection.attach("tcp://127.0.0.1:9")
     assert refused.value.code == "ResourceNotFound"

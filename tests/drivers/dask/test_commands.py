@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 import batchlab as bl
-from batchlab.drivers.dask import attaching
+from batchlab.drivers.dask import attachment
 from helpers.dask_commands import Commands
 from helpers.dask_labs import until
 
@@ -103,6 +103,6 @@ def test_commands_that_are_too_few_end_the_resize_with_an_error(commands):
 
 
 def test_commands_with_another_batchlab_are_refused_with_the_cure(commands, monkeypatch):
-    monkeypatch.setattr(attaching, "__version__", "0.0.0")
+    monkeypatch.setattr(attachment, "__version__", "0.0.0")
     with pytest.raises(bl.BatchError, match="PipInstall"):
         bl.Lab(commands.address)

@@ -32,7 +32,7 @@ from batchlab.core.model.ids import check_id, fold
 from batchlab.drivers.calls import ARGUMENTS, ARGUMENTS_VARIABLE, FUNCTION, PROGRAM, RESULT
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, invalid
-from batchlab.handles.storage import told
+from batchlab.handles.storage import translate_storage_errors
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import StorageFailed
 
@@ -124,7 +124,7 @@ def _create(
     specs = [maker.spec(name, data) for name, data in zip(ids, arguments, strict=True)]
     maker.blobs[f"{prefix}/function.pkl"] = packed
     try:
-        with told():
+        with translate_storage_errors():
             container.create()
             _write(container, maker.blobs)
         connection.request(CreateTasks(job_id=job_id, specs=tuple(specs)))

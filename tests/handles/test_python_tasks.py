@@ -17,8 +17,9 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers import calls
-from batchlab.handles.functions import free_ids, name_of
-from batchlab.handles.results import RemoteTraceback, Result, TaskList
+from batchlab.handles.python_tasks.creation import free_ids, name_of
+from batchlab.handles.python_tasks.results import RemoteTraceback, Result
+from batchlab.handles.python_tasks.task_list import TaskList
 
 
 @pytest.fixture

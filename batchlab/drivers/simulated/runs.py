@@ -23,7 +23,6 @@ from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import Shell, Steps
-from batchlab.drivers.simulated.subtasks import subtask_steps
 from batchlab.durations import format_duration
 from batchlab.storage.stores import BlobStore
 
@@ -70,7 +69,7 @@ class Runner(ABC):
                 run.steps = self._launch(run, command)
             else:
                 launch = partial(self._launch, run)
-                run.steps = subtask_steps(command, launch, lambda: self._coordinated(run))
+                run.steps = _subtask_steps(command, launch, lambda: self._coordinated(run))
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
@@ -169,3 +168,23 @@ class Runner(ABC):
 def fact(report: inputs.Report) -> inputs.Report:
     """Report what was settled when it was arranged; a `Happening`."""
     return report
+
+
+def _subtask_steps(
+    run: outputs.StartRun,
+    launch: Callable[[outputs.StartRun], Steps],
+    coordinated: Callable[[], None],
+) -> Steps:
+    """Run the coordination command of a subtask, then, maybe, the application.
+
+    Between them the subtask waits without end, as what the coordination command has left running
+    does on a real node; the world lets the primary go on when all subtasks are coordinated.
+    """
+    coordination = run.coordination
+    assert coordination is not None
+    code = yield from launch(msgspec.structs.replace(run, command_line=coordination.command_line))
+    if code:
+        return code
+    coordinated()
+    yield float("inf")
+    return (yield from launch(msgspec.structs.replace(run, coordination=None)))

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from batchlab.drivers.ports import Connection
-from batchlab.handles.functions import check_iterables, create_calls, split_options
-from batchlab.handles.results import TaskList
+from batchlab.handles.python_tasks.creation import check_iterables, create_calls, split_options
+from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.task import Task, Tasks
 
-__all__ = ["Calling"]
+__all__ = ["PythonTasks"]
 
 
-class Calling:
+class PythonTasks:
     """What a job can do with functions."""
 
     __slots__ = ()

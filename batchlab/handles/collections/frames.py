@@ -20,7 +20,7 @@ import msgspec
 from batchlab.core.model.values import View
 from batchlab.errors import invalid
 from batchlab.extras import extra
-from batchlab.handles.filtering import unwrapped
+from batchlab.handles.collections.filters import unwrapped
 
 __all__ = ["frame"]
 

@@ -1,0 +1,1 @@
+"""Collections of handles: a mapping by id, its filters, its pages, and a frame of it."""
