@@ -68,7 +68,7 @@ def test_replayed_lab_shows_what_the_lab_itself_showed(tmp_path: Path) -> None:
         assert job.tasks["task011"].explain() == lived_job.tasks["task011"].explain()
         assert list(lab.pools["render"].nodes.views()) == list(lived.pools["render"].nodes.views())
         assert all_changes(lab) == all_changes(lived)
-        assert lab.ending == "its journal ends here"
+        assert lab.ending == "the journal ends here"
 
 
 def test_replayed_lab_draws_and_reports(lab: bl.ReplayedLab) -> None:
@@ -112,10 +112,10 @@ CHANGING = {
     "UpdateJob": lambda lab: lab.jobs["frames"].update(priority=5),
     "TerminateTask": lambda lab: lab.jobs["frames"].tasks["task001"].terminate(),
     "DeleteTask": lambda lab: lab.jobs["frames"].tasks["task001"].delete(),
-    "its storage": lambda lab: lab.storage,
-    "what was in its storage": lambda lab: lab.jobs["frames"].submit(len, []),
-    "its nodes are gone": lambda lab: lab._connection.lose_node("render", "n"),
-    "nothing will start": lambda lab: lab._connection.fail_next("starttask"),
+    "does not contain the storage": lambda lab: lab.storage,
+    "the storage": lambda lab: lab.jobs["frames"].submit(len, []),
+    "its nodes no longer exist": lambda lab: lab._connection.lose_node("render", "n"),
+    "no more runs will start": lambda lab: lab._connection.fail_next("starttask"),
     "its clock": lambda lab: lab._connection.advance(60),
 }  # fmt: skip
 
@@ -123,7 +123,7 @@ CHANGING = {
 @pytest.mark.parametrize("what", list(CHANGING))
 def test_replayed_lab_refuses_whatever_changes_something(lab: bl.ReplayedLab, what: str) -> None:
     before = list(lab.jobs["frames"].tasks.views()), lab.pools["render"].view()
-    with pytest.raises(bl.Conflict, match=rf"^OperationInvalid.*a replay of what was.*{what}"):
+    with pytest.raises(bl.Conflict, match=rf"^OperationInvalid.*nothing can be changed: .*{what}"):
         CHANGING[what](lab)
     assert (list(lab.jobs["frames"].tasks.views()), lab.pools["render"].view()) == before
 
@@ -163,7 +163,7 @@ def test_replayed_lab_until_a_moment_is_the_lab_at_that_moment(path: Path) -> No
         "completed", "running", "active",
     ]  # fmt: skip
     assert job.tasks["task009"].explain()
-    assert lab.ending == "what came later was not to be replayed"
+    assert lab.ending == "the replay was limited to this time"
 
 
 def test_replayed_lab_opens_from_lines(path: Path) -> None:
@@ -192,7 +192,7 @@ def test_journal_cut_in_a_line_is_replayed_up_to_there(path: Path, tmp_path: Pat
     data = path.read_bytes()
     half.write_bytes(data[: len(data) // 2])
     lab = bl.ReplayedLab(half)
-    assert lab.ending == "its journal ends here, in the middle of a line"
+    assert lab.ending == "the journal ends here, in the middle of a line"
     assert list(lab.jobs) == ["frames"]
 
 
@@ -252,7 +252,7 @@ def test_input_that_breaks_the_core_ends_the_story_before_it(
     lab = bl.ReplayedLab(path)
     assert lab.ending.startswith("line ")
     assert lab.ending.endswith(
-        "of the journal broke batchlab: ZeroDivisionError: as a fault would"
+        "of the journal made batchlab fail: ZeroDivisionError: as a fault would"
     )
     assert {task.state for task in lab.jobs["frames"].tasks.views()} <= {"active", "preparing"}
     assert len(lab.pools["render"].nodes) == 3

@@ -1,1 +1,1 @@
-"""What runs the core in a world of nodes: real ones on Dask workers, or simulated ones."""
+"""Drivers: they run the core with nodes, real ones on Dask workers or simulated ones."""

@@ -1,25 +1,25 @@
-"""The program of Python tasks: calls a function, and leaves what came of it in a file.
+"""The program of Python tasks: it calls a function and writes the outcome to a file.
 
-A Python task is a task like any other whose command is `PROGRAM`. In its working directory lie,
-fetched like any resource file, the function and, unless they are so small that they fit into its
-environment, the arguments; what the program leaves there is uploaded like any output file. A node
-runs this very file as a program of its own, so it has to start fast: it imports nothing but what
-it needs of the standard library, and nothing of batchlab. A simulated node calls `outcome`.
+A Python task is an ordinary task whose command is `PROGRAM`. Its function is downloaded to its
+working directory as a resource file, and so are its arguments unless they are small enough for an
+environment variable. The outcome is uploaded as an output file. A node runs this file as a
+separate program that must start fast, so it imports only what it needs from the standard library,
+and nothing of batchlab. A simulated node calls `outcome`.
 
-The file of an outcome is a line that says its kind, and then the rest::
+The first line of an outcome file is its kind; the rest depends on the kind::
 
-    value    the pickle of what the function returned
-    error    the pickle of three: what the exception says, its traceback as text, and its own
-             pickle, empty if it has none
-    exit     nothing: the function ended its process by `sys.exit`
-    begun    nothing: so far, or for ever, when the process was killed
+    value    the pickle of the return value
+    error    the pickle of a tuple: the exception's message, its traceback as text, and the
+             pickle of the exception, empty if it cannot be pickled
+    exit     nothing: the function ended its process with `sys.exit`
+    begun    nothing: the function is running, or its process was killed
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from _pickle import dumps, loads  # what `pickle` itself uses, in half the time
+from _pickle import dumps, loads  # used by `pickle` itself, and imported in half the time
 from binascii import a2b_base64
 
 __all__ = [
@@ -40,25 +40,25 @@ __all__ = [
 PROGRAM = "batchlab-call"
 """The first word of the command line of a Python task."""
 FOLDER = ".batchlab"
-"""Where its files are, in its working directory."""
+"""The folder of its files in the working directory."""
 FUNCTION = f"{FOLDER}/function.pkl"
 ARGUMENTS = f"{FOLDER}/arguments.pkl"
 RESULT = f"{FOLDER}/result.pkl"
 ARGUMENTS_VARIABLE = "BATCHLAB_ARGUMENTS"
-"""Small arguments, as base64."""
+"""The environment variable for small arguments, in base64."""
 
 VALUE, ERROR, EXIT, BEGUN = b"value\n", b"error\n", b"exit\n", b"begun\n"
 
 
 def outcome(function: bytes, arguments: bytes) -> tuple[int, bytes]:
-    """Call a function; the exit code, and what goes into the file of the outcome.
+    """Call a function; return the exit code and the contents of the outcome file.
 
     Parameters
     ----------
     function : bytes
-        The pickle of the Python version, the caller's ``sys.path``, and the function's own pickle.
+        The pickle of the Python version, the caller's ``sys.path`` and the pickled function.
     arguments : bytes
-        The pickle of its positional and its keyword arguments.
+        The pickle of the positional and keyword arguments.
     """
     try:
         value = _call(function, arguments)
@@ -70,7 +70,7 @@ def outcome(function: bytes, arguments: bytes) -> tuple[int, bytes]:
 
 
 def unpacked(arguments: str) -> bytes:
-    """Small arguments, as they were before they went into a variable."""
+    """Decode small arguments from their environment variable."""
     return a2b_base64(arguments)
 
 
@@ -79,8 +79,8 @@ def _call(function: bytes, arguments: bytes) -> object:
     here = sys.version_info[:2]
     if tuple(version) != here:
         raise RuntimeError(
-            "the function comes from Python {}.{}, and this node has Python {}.{}: functions "
-            "travel between equal versions only".format(*version, *here)
+            "the function comes from Python {}.{}, but this node runs Python {}.{}: use the same "
+            "version for both".format(*version, *here)
         )
     sys.path += [entry for entry in path if entry not in sys.path and os.path.isdir(entry)]
     call = loads(packed)
@@ -91,26 +91,25 @@ def _call(function: bytes, arguments: bytes) -> object:
 def _pickled(value: object) -> bytes:
     try:
         return dumps(value, 5)
-    except Exception:  # made of things of the notebook: travels with all that it is made of
+    except Exception:  # uses classes or functions of the notebook: pickle these as well
         import cloudpickle  # type: ignore[import-untyped]  # noqa: PLC0415 - slow
 
         try:
             data: bytes = cloudpickle.dumps(value)
         except Exception as error:
             raise TypeError(
-                f"what the function returned, a {type(value).__name__}, cannot be brought back: "
-                f"{error}"
+                f"the function returned a {type(value).__name__}, which cannot be pickled: {error}"
             ) from None
         return data
 
 
 def _pickled_error(error: BaseException) -> bytes:
-    """What the exception says, its traceback, and itself if it can be pickled."""
+    """Pickle the message, the traceback and, if possible, the exception itself."""
     import traceback  # noqa: PLC0415 - slow
 
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next  # the frames of this file are nobody's concern
+        trace = trace.tb_next  # the frames of this file are of no interest
     text = "".join(traceback.format_exception(type(error), error, trace))
     print(text, file=sys.stderr, end="", flush=True)
     itself = b""
@@ -120,8 +119,8 @@ def _pickled_error(error: BaseException) -> bytes:
         itself = packed
     except BaseException:
         pass
-    told = traceback.format_exception_only(type(error), error)[-1].strip()
-    return dumps((told, text, itself))
+    message = traceback.format_exception_only(type(error), error)[-1].strip()
+    return dumps((message, text, itself))
 
 
 def _exit_code(error: SystemExit) -> int:

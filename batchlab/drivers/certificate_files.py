@@ -1,4 +1,4 @@
-"""How a certificate is read: what everyone may know of it, and what only nodes may see."""
+"""Reading a certificate: its public part, and the secret part that only nodes may see."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OWNER = "create_certificate"
 def read_certificate(
     data: Any, password: Any, certificate_format: Any, thumbprint: Any, algorithm: Any
 ) -> tuple[CreateCertificate, CertificateContents]:
-    """Read what `create_certificate` is given: a request, and what is secret beside it."""
+    """Read the arguments of `create_certificate`; return the request and the secret contents."""
     if algorithm != "sha1":
         raise invalid("thumbprint_algorithm", algorithm, "must be 'sha1'", owner=_OWNER)
     if password is not None and not isinstance(password, str):
@@ -30,12 +30,13 @@ def read_certificate(
     raw = _bytes(data)
     kind = _format(certificate_format, data)
     if kind == "cer" and password is not None:
-        raise invalid("password", "...", "a cer has no private key, and so no password",
+        raise invalid("password", "...", "a cer has no private key and needs no password",
                       owner=_OWNER)  # fmt: skip
     certificate = _load(raw, kind, password)
     own = _thumbprint(certificate)
     if thumbprint is not None and _given_thumbprint(thumbprint) != own:
-        raise invalid("thumbprint", thumbprint, f"the certificate's is {own}", owner=_OWNER)
+        reason = f"does not match the certificate, whose thumbprint is {own}"
+        raise invalid("thumbprint", thumbprint, reason, owner=_OWNER)
     request = CreateCertificate(
         thumbprint=own, certificate_format=kind, public_data=_public_data(certificate)
     )
@@ -50,23 +51,23 @@ def _given_thumbprint(value: Any) -> str:
 
 
 def _bytes(data: Any) -> bytes:
-    """Bytes, the contents of a file, or text in base 64 as in Azure's REST."""
+    """Return the bytes, from bytes, a file, or base64 text as in Azure's REST API."""
     if isinstance(data, (bytes, bytearray)):
         return bytes(data)
     if not isinstance(data, (str, os.PathLike)):
-        reason = "must be bytes, a path, or text in base 64"
+        reason = "must be bytes, a path, or base64 text"
         raise invalid("data", type(data).__name__, reason, owner=_OWNER)
     try:
         path = Path(data).expanduser()
         if path.is_file():
             return path.read_bytes()
-    except (OSError, ValueError, RuntimeError):  # text in base 64 is too long for a path
+    except (OSError, ValueError, RuntimeError):  # base64 text is too long for a path
         pass
     try:
         return base64.b64decode(data if isinstance(data, str) else "-", validate=True)
     except (binascii.Error, ValueError):
         shown = str(data) if len(str(data)) < 80 else "..."
-        reason = "is no file that can be read, and no text in base 64"
+        reason = "must be a readable file or base64 text"
         raise invalid("data", shown, reason, owner=_OWNER) from None
 
 
@@ -94,17 +95,17 @@ def _load(raw: bytes, kind: str, password: str | None) -> Any:
     except ValueError as error:
         raise _unreadable(kind, password, error) from None
     if certificate is None:
-        raise invalid("data", "...", "the pfx holds no certificate", owner=_OWNER)
+        raise invalid("data", "...", "the pfx contains no certificate", owner=_OWNER)
     return certificate
 
 
 def _unreadable(kind: str, password: str | None, error: ValueError) -> BatchError:
     if kind == "pfx" and "password" in str(error).lower():
-        reason = "it does not open the pfx: give the password it was made with"
+        reason = "does not open the pfx: use the password that the pfx was created with"
         if password is None:
             return InvalidRequest(
                 "MissingRequiredProperty",
-                f"{_OWNER}.password is required: the pfx is protected by one",
+                f"{_OWNER}.password is required because the pfx is encrypted",
                 {"PropertyName": "password"},
             )
         return invalid("password", "...", reason, owner=_OWNER)

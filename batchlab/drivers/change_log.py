@@ -1,10 +1,10 @@
-"""What has happened in a lab: every change since it began, for displays that are opened late.
+"""Every change in a lab since it was opened, for displays that are opened later.
 
-Changes are numbered from 0. A watcher asks for those from a number on, and again from the number
-it is given: it misses none, and sees none twice. The latest changes are kept as they are, which
-costs nothing; older ones are packed, at some ten bytes each. When even those are too many, the
-oldest are forgotten but for the last word on each thing that still exists: a watcher who comes
-later begins with that.
+Changes are numbered from 0. A watcher asks for the changes from some number on, then from the
+number in the answer; so it misses none and sees none twice. The latest changes are kept as they
+are, which costs nothing; older ones are compressed to about ten bytes each. When there are too
+many of those, the oldest are dropped, except for the last change of each thing that still exists:
+a later watcher starts with these.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from batchlab.core.messages.outputs import (
 __all__ = ["BLOCK", "Batch", "ChangeLog", "decode_changes", "encode_changes"]
 
 BLOCK = 10_000
-"""Changes in one packed block, and in one answer at most."""
+"""Number of changes in a compressed block, and the maximum in one answer."""
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
@@ -46,20 +46,20 @@ _decoder: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[AnyC
 
 
 def encode_changes(changes: Sequence[Change]) -> bytes:
-    """Pack changes for a journey or for later."""
+    """Encode changes to send or store them."""
     return _encoder.encode(changes)
 
 
 def decode_changes(data: bytes) -> list[Change]:
-    """Unpack what `encode_changes` packed."""
+    """Decode changes that `encode_changes` encoded."""
     return _decoder.decode(data)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Some changes in order, of a lab whose clock says `now`.
+    """Some changes in order, and the time `now` of the lab's clock.
 
-    Go on asking from `next`, at once if `more`. With `fresh` they are the first there are:
-    whatever was known before is to be forgotten. `over` says why nothing more will ever come.
+    Continue from `next`, immediately if `more`. If `fresh`, these are the first changes: discard
+    everything known before. If there will never be more changes, `over` says why.
     """
 
     changes: list[Change]
@@ -71,14 +71,14 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeLog:
-    """Keeps changes; may be asked from any thread.
+    """Keeps changes; can be used from any thread.
 
     Parameters
     ----------
     recent : int
-        Changes that are kept as they are.
+        Number of changes to keep uncompressed.
     limit : int
-        Changes that are kept at all.
+        Number of changes to keep in total.
     """
 
     def __init__(self, *, recent: int = 10 * BLOCK, limit: int = 100 * BLOCK) -> None:
@@ -92,12 +92,12 @@ class ChangeLog:
 
     @property
     def end(self) -> int:
-        """The number that the next change will have."""
+        """The number of the next change."""
         with self._lock:
             return self._begin + len(self._recent)
 
     def add(self, changes: Sequence[Change]) -> None:
-        """Keep what has just happened: a watcher of an `Engine`."""
+        """Keep new changes; a watcher of an `Engine`."""
         with self._lock:
             self._recent += changes
             while len(self._recent) >= self._most_recent + BLOCK:
@@ -108,7 +108,7 @@ class ChangeLog:
                 self._forgotten += BLOCK
 
     def since(self, number: int, now: float) -> Batch:
-        """Changes from a number on, `BLOCK` of them at most; from now on, if it is below 0."""
+        """Return up to `BLOCK` changes from a number on; only future ones if it is negative."""
         with self._lock:
             if number < 0:
                 end = self._begin + len(self._recent)
@@ -135,7 +135,7 @@ class ChangeLog:
 
 
 class _LastWords:
-    """The last change of each thing that still exists, in the order in which they came."""
+    """The last change of each thing that still exists, in order of arrival."""
 
     def __init__(self) -> None:
         self._things: dict[tuple[str, ...], Change] = {}

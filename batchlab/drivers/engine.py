@@ -1,12 +1,12 @@
-"""Runs one core in one world of nodes.
+"""Runs one core with one driver.
 
-The engine is the only one that calls `Core.handle`. Reports queue in an inbox; a turn drains it,
-lets the driver obey all commands of the turn at once, publishes the changes and sets the one
-timer. A driver that reports from inside `obey` only adds to the inbox. An unexpected error ends
-the engine, not the process around it: inputs are no longer taken, the journal is kept, and every
-later request is answered with a `LabFailed` that says where the journal is.
+Only the engine calls `Core.handle`. Reports are queued in an inbox; a turn drains it, passes all
+commands of the turn to the driver at once, publishes the changes and sets the single timer. A
+driver that reports from inside `obey` only adds to the inbox. An unexpected error ends the engine
+but not its process: no more inputs are accepted, the journal is kept, and every later request
+raises a `LabFailed` that names the journal.
 
-All entries are to be called on one thread.
+All methods must be called on one thread.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ __all__ = ["Engine"]
 
 logger = logging.getLogger("batchlab")
 
-FAILING = "/bin/sh -c 'echo this failure was asked for; exit 1'"
-"""What runs in the place of a command that is to fail."""
+FAILING = "/bin/sh -c 'echo this failure was requested; exit 1'"
+"""Replaces a command that should fail."""
 
 Watcher = Callable[[Sequence[Change]], None]
 
 
 class Engine:
-    """Feeds a core, and has its commands obeyed.
+    """Passes inputs to a core, and its commands to a driver.
 
     Parameters
     ----------
     core : Core
     driver : Driver
-        The world of nodes.
+        Manages the nodes.
     journal : Journal, optional
-        Where every input is written down.
+        Records every input.
     """
 
     def __init__(self, core: Core, driver: Driver, journal: Journal | None = None) -> None:
@@ -60,7 +60,7 @@ class Engine:
         self._to_fail: list[RunKind] = []
 
     def request(self, request: Request) -> None:
-        """Carry a request out, or raise the `BatchError` that refuses it."""
+        """Carry out a request, or raise the `BatchError` that refuses it."""
         self.turn()
         self._raise_failure()
         commands: list[Command] = []
@@ -69,17 +69,17 @@ class Engine:
         self._conclude(commands, changes)
 
     def report(self, *reports: Report) -> None:
-        """Queue what has happened, and handle it unless a turn is under way."""
+        """Queue reports, and handle them unless a turn is in progress."""
         self._inbox.extend(reports)
         if not self._turning:
             self.turn()
 
     def wake(self) -> None:
-        """The timer that was set by `Driver.wake_at` has come."""
+        """Handle the expiry of the timer that `Driver.wake_at` set."""
         self.report(DeadlineReached())
 
     def ask(self, question: Question) -> Any:
-        """Answer a question; raises `NotFound` or `Conflict` as the question says."""
+        """Answer a question; raises `NotFound` or `Conflict` as documented for the question."""
         self._raise_failure()
         return self.core.ask(question, self.driver.now())
 
@@ -89,12 +89,12 @@ class Engine:
         return self.core.met(condition)
 
     def hopeless(self, condition: Condition) -> list[Reason]:
-        """Why nothing under way can make a condition true; empty while there is hope."""
+        """Explain why a condition can no longer become true; empty if it still can."""
         self._raise_failure()
         return self.core.hopeless(condition)
 
     def fail_next(self, kind: RunKind) -> None:
-        """Have the next run of a kind that starts fail, whatever its command: a trial."""
+        """Make the next run of this kind fail, whatever its command, as a test."""
         self._raise_failure()
         self._to_fail.append(kind)
 
@@ -157,7 +157,7 @@ class Engine:
         where = f"; its journal is {self.journal.keep()}" if self.journal else ""
         self.failure = LabFailed(
             "InternalError",
-            f"a fault in batchlab stopped this lab: {type(error).__name__}: {error}{where}",
+            f"an internal error stopped this lab: {type(error).__name__}: {error}{where}",
         )
         for watcher in tuple(self.watchers):
             watcher(())

@@ -1,7 +1,7 @@
-"""The inputs of a lab, one JSON line each: enough to live its whole history again.
+"""The inputs of a lab, one JSON line each: enough to replay its whole history.
 
-Line 1 names the format and the core's settings; every further line is ``[now, input]``. A core
-that is fed the same lines gives the same commands, whatever the machine.
+Line 1 has the format's version and the core's settings; every other line is ``[now, input]``. From
+the same lines, a core produces the same commands on any machine.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
 
 
 class Journal:
-    """Writes inputs to a file as they come.
+    """Writes each input to a file.
 
     Parameters
     ----------
     path : Path
         The file; an existing one is replaced.
     settings : Settings
-        What the core was made with.
+        The settings of the core.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(path, flags, 0o600)  # it tells of all environments
+            number = os.open(path, flags, 0o600)  # it contains all environment variables
         except OSError as error:
             reason = f"cannot be written: {error.strerror}"
             raise invalid("journal", str(path), reason) from None
@@ -67,26 +67,26 @@ class Journal:
         self._file.write(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
 
     def write(self, now: float, item: Input) -> None:
-        """Add one input."""
+        """Write one input."""
         if not self._file.closed:
             self._file.write(self._encode((now, item)) + b"\n")
 
     def keep(self) -> Path:
-        """Write what is buffered, mark the file as one to be kept, and say where it is."""
+        """Flush the file, mark it as one to keep, and return its path."""
         if not self._file.closed:
             self._file.flush()
         self.kept = True
         return self.path
 
     def close(self) -> None:
-        """Close the file. Harmless when done twice."""
+        """Close the file. Can be called twice."""
         self._file.close()
 
 
 class Reading:
-    """A journal on its way in: iterated over, it gives each input with its time.
+    """A journal being read: iterate over it to get each input with its time.
 
-    A last line that was cut, because its lab was killed while it wrote, is left out.
+    If the lab was killed while writing, the incomplete last line is skipped.
 
     Parameters
     ----------
@@ -96,28 +96,29 @@ class Reading:
     Attributes
     ----------
     settings : Settings
-        What the core was made with.
+        The settings of the core.
     line : int
-        The number of the line that was read last; the first is 1.
+        The number of the last line read; the first line is 1.
     cut : bool
-        Whether the last line was left out.
+        Whether an incomplete last line was skipped.
 
     Raises
     ------
     NotFound
         ``FileNotFound``.
     InvalidRequest
-        ``InvalidInput``: not a journal, of another version, or, while it is read, damaged.
+        ``InvalidInput``: not a journal, a journal of another version, or, while reading, a damaged
+        line.
     """
 
     def __init__(self, source: Path | Sequence[str | bytes]) -> None:
-        self.name = str(source) if isinstance(source, Path) else "what was given"
+        self.name = str(source) if isinstance(source, Path) else "the given text"
         self.line = 1
         self.cut = False
         self._lines = _file_lines(source) if isinstance(source, Path) else _as_bytes(source)
         first = next(self._lines, b"")
         if not first.strip():
-            raise self._none("it is empty; a lab writes in pieces, and the last when it is closed")
+            raise self._none("it is empty; a lab writes in blocks, and the last one on closing")
         try:
             header = msgspec.json.decode(first, type=Header)
         except msgspec.MsgspecError as error:
@@ -140,7 +141,8 @@ class Reading:
                     self.cut = True
                     return
                 text = (
-                    f"line {self.line} of {self.name} is damaged: {error}; those before it are not"
+                    f"line {self.line} of {self.name} is damaged: {error}; the lines before it "
+                    "are valid"
                 )
                 raise InvalidRequest("InvalidInput", text) from None
             yield entry
@@ -153,7 +155,7 @@ def _file_lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             yield from file
-    except (OSError, ValueError) as error:  # no system opens a name with a zero in it
+    except (OSError, ValueError) as error:  # a name with a null character is a ValueError
         why = getattr(error, "strerror", error)
         raise NotFound("FileNotFound", f"{str(path)!r} cannot be read: {why}") from None
 
@@ -163,13 +165,13 @@ def _as_bytes(lines: Iterable[str | bytes]) -> Iterator[bytes]:
 
 
 def read(path: Path) -> tuple[Settings, list[tuple[float, Input]]]:
-    """Read a journal: the core's settings, and each input with its time; as `Reading` does."""
+    """Read a whole journal: the core's settings, and each input with its time; see `Reading`."""
     reading = Reading(path)
     return reading.settings, list(reading)
 
 
 def replay(path: Path) -> tuple[Core, list[Step]]:
-    """Live a journal again: the core at its end, and what each input led to."""
+    """Replay a journal; return the core at its end, and the result of each input."""
     settings, inputs = read(path)
     core, steps = Core(settings), []
     for now, item in inputs:

@@ -1,4 +1,4 @@
-"""Commands that cannot be launched: the failure in Azure's words, the same in all worlds."""
+"""Commands that cannot be launched: the failure in Azure's words, the same for all drivers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LaunchFailed(Exception):
 
 
 def launch_failed(code: str, reason: str, *, server: bool = False) -> LaunchFailed:
-    """Return the error of a command that was not launched; `server`: by no fault of its own."""
+    """Build the error of a command that was not launched; `server` if it is not at fault."""
     return LaunchFailed(
         FailureInfo(
             category="ServerError" if server else "UserError",

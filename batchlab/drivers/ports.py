@@ -1,4 +1,4 @@
-"""The seams: between the engine and a world of nodes, and between a lab and its service."""
+"""The interfaces between the engine and its driver, and between a lab and its service."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from batchlab.storage.stores import BlobStore
 __all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles", "refuse_closed"]
 
 MAX_READ = 4 * 2**20
-"""Bytes that one `NodeFiles.read` gives at most."""
+"""Maximum number of bytes that one `NodeFiles.read` returns."""
 
 
 class Driver(Protocol):
-    """A world of nodes: obeys commands, answers with reports, keeps the time.
+    """Manages nodes: obeys commands, sends reports, keeps the time.
 
-    A driver never answers from inside `obey`: what it has to report goes to `Engine.report`,
-    which queues it behind what is being handled.
+    A driver sends its reports to `Engine.report`, which queues them behind the input that is being
+    handled.
     """
 
     def now(self) -> float:
@@ -34,7 +34,7 @@ class Driver(Protocol):
         ...
 
     def obey(self, commands: Sequence[Command]) -> None:
-        """Do what the core decided; never raises."""
+        """Carry out the core's commands; never raises."""
         ...
 
     def wake_at(self, when: float | None) -> None:
@@ -43,7 +43,7 @@ class Driver(Protocol):
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A file or directory of a node; `name` is relative to the directory that was asked for."""
+    """A file or directory on a node; `name` is relative to the requested directory."""
 
     name: str
     is_directory: bool
@@ -53,7 +53,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeFiles(Protocol):
-    """Files of nodes. Paths are relative to the location; nothing outside it can be reached.
+    """Files on nodes. Paths are relative to the location; nothing outside it is accessible.
 
     All methods raise `NotFound` (``FileNotFound``, ``PathNotFound``), `Conflict`
     (``NodeNotReady``) or `InvalidRequest` (a path that leads outside).
@@ -62,15 +62,15 @@ class NodeFiles(Protocol):
     def list(
         self, location: Location, path: str = "", *, recursive: bool = False
     ) -> list[FileEntry]:
-        """Entries of a directory, sorted by name; names are relative to the location."""
+        """Return the entries of a directory, sorted by name, relative to the location."""
         ...
 
     def stat(self, location: Location, path: str) -> FileEntry:
-        """One file or directory."""
+        """Return one file or directory."""
         ...
 
     def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
-        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        """Return up to `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
         ...
 
     def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
@@ -79,9 +79,9 @@ class NodeFiles(Protocol):
 
 
 class Connection(Protocol):
-    """What a lab's handles talk to: one service, here or on a remote scheduler.
+    """A lab's connection to its service, in this process or on a remote scheduler.
 
-    May be used from any thread.
+    Can be used from any thread.
     """
 
     @property
@@ -91,7 +91,7 @@ class Connection(Protocol):
 
     @property
     def account(self) -> str:
-        """The name of the account whose service it is."""
+        """The name of the service's account."""
         ...
 
     @property
@@ -110,9 +110,9 @@ class Connection(Protocol):
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents
     ) -> None:
-        """Carry out the one request with a secret: what is secret stays out of the core.
+        """Carry out the only request with a secret, which never enters the core.
 
-        The contents go past the core to the nodes that need them.
+        The contents go directly to the nodes that need them.
         """
         ...
 
@@ -128,43 +128,42 @@ class Connection(Protocol):
     ) -> None:
         """Block until a condition holds.
 
-        `timeout` is in seconds of lab time. `watch` is called a few times a second meanwhile (on
-        a simulated lab: after each step), for progress displays. Raises `WaitTimeout`, and
-        `WaitNeverEnds` when nothing under way can make the condition true.
+        `timeout` is in seconds of lab time. During the wait, `watch` is called a few times a
+        second (on a simulated lab, after each step), for progress displays. Raises `WaitTimeout`,
+        or `WaitNeverEnds` if the condition can no longer become true.
         """
         ...
 
     @property
     def speed(self) -> float:
-        """Seconds of lab time in a second of wall clock; 0 where time stands until it is moved."""
+        """Seconds of lab time per real second; 0 if the clock moves only when advanced."""
         ...
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; below 0, nothing but where to go on.
+        """Return the changes from number `since` on; if negative, only where to continue.
 
-        Where others may make things happen, an answer is held for up to so many `seconds` of wall
-        clock while there is nothing new.
+        If nothing is new and other clients may change things, wait up to `seconds` of real time.
         """
         ...
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
-        """Let a node be lost, as when its machine breaks: a trial. Raises `BatchError`."""
+        """Lose a node, as if its machine had failed, as a test. Raises `BatchError`."""
         ...
 
     def fail_next(self, kind: RunKind) -> None:
-        """Have the next run of a kind that starts fail, whatever its command: a trial."""
+        """Make the next run of this kind fail, whatever its command, as a test."""
         ...
 
     def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the connection is about to close."""
+        """Register a callback that is called once, before the connection closes."""
         ...
 
     def close(self) -> None:
-        """Let go of the service; end it if this connection started it. Harmless twice."""
+        """Disconnect; end the service if this connection started it. Can be called twice."""
         ...
 
 
 def refuse_closed(closed: bool) -> None:
-    """Refuse what is asked of a lab that is closed."""
+    """Refuse any operation on a closed lab."""
     if closed:
-        raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open another")
+        raise Conflict("OperationInvalidForCurrentState", "the lab is closed: open a new one")

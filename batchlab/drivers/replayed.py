@@ -1,9 +1,9 @@
-"""A lab that is over, lived again from its journal: to be looked at, with nothing to be changed.
+"""A lab replayed from its journal, read-only.
 
-The core takes the journal's inputs as it took them then, so it comes to the same end; its changes
-are the story that displays and reports tell. There are no nodes: nobody obeys the commands, and
-what was written to files and to the storage is not there. An input that the core breaks at, as it
-did when a fault of batchlab's own ended the lab, ends the story before it.
+The core handles the inputs of the journal again, so it reaches the same end; its changes are the
+history that displays and reports show. There are no nodes: commands are ignored, and the files on
+nodes and in the storage are not available. If an input makes the core fail, as when an internal
+error ended the lab, the replay ends before it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,28 @@ __all__ = ["ReplayedConnection"]
 
 
 class ReplayedConnection:
-    """A service as its journal left it; a `Connection` that refuses requests.
+    """A service as of the end of its journal; a `Connection` that refuses requests.
 
     Parameters
     ----------
     source : Path or sequence of str or bytes
         The journal, or its lines.
     until : float, optional
-        The moment at which the story ends, in seconds since 1970 (UTC); with the journal if
-        omitted.
+        When to end the replay, in seconds since 1970 (UTC); at the end of the journal if omitted.
 
     Attributes
     ----------
     ending : str
-        Why the story ends where it does.
+        Why the replay ends where it does.
     """
 
     speed = 0.0
 
     def __init__(self, source: Path | Sequence[str | bytes], until: float | None = None) -> None:
-        told = _Told(source, until)
-        if told.broken:
-            told = _Told(source, until, before=told)
-        self._core, self._history, self.ending = told.core, told.history, told.ending
+        replay = _Replay(source, until)
+        if replay.broken:
+            replay = _Replay(source, until, before=replay)
+        self._core, self._history, self.ending = replay.core, replay.history, replay.ending
         self._now = self._core.state.now if until is None else max(self._core.state.now, until)
         self._files = _NoFiles()
         self._before_close: list[Callable[[], None]] = []
@@ -67,21 +66,21 @@ class ReplayedConnection:
 
     @property
     def account(self) -> str:
-        """The name of the account whose service it was."""
+        """The name of the service's account."""
         return self._core.state.settings.account_name
 
     @property
     def storage(self) -> BlobStore:
-        """Refused: a journal does not hold what was stored."""
-        raise _unchangeable("what was in its storage is not in the journal")
+        """Refused: a journal does not contain the storage."""
+        raise _unchangeable("the journal does not contain the storage")
 
     def now(self) -> float:
-        """The moment at which the story ends, in seconds since 1970 (UTC)."""
+        """When the replay ends, in seconds since 1970 (UTC)."""
         return self._now
 
     def request(self, request: Request) -> NoReturn:
         """Refused."""
-        raise _unchangeable(f"{type(request).__name__} is too late")
+        raise _unchangeable(f"{type(request).__name__} is not possible")
 
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents
@@ -90,7 +89,7 @@ class ReplayedConnection:
         self.request(request)
 
     def ask(self, question: Question) -> Any:
-        """Answer a question about the end of the story."""
+        """Answer a question about the end of the replay."""
         with self._lock:
             refuse_closed(self._closed)
             return self._core.ask(question, self._now)
@@ -101,45 +100,45 @@ class ReplayedConnection:
         timeout: float | None = None,
         watch: Callable[[], None] | None = None,
     ) -> None:
-        """Return if a condition holds; else raise `WaitNeverEnds`, as nothing more will happen."""
+        """Return if a condition holds; otherwise raise `WaitNeverEnds`."""
         if not self._core.met(condition):
-            text = f"this is a replay, and nothing more will happen: {self.ending}"
-            raise WaitNeverEnds("NothingUnderWay", f"{text}. Not so then: {condition}")
+            text = f"this is a replay, so nothing more will happen: {self.ending}"
+            raise WaitNeverEnds("NothingUnderWay", f"{text}. Not reached: {condition}")
 
     def advance(self, seconds: float) -> NoReturn:
-        """Refused: time stands still."""
-        raise _unchangeable("its clock stands still")
+        """Refused: the clock is stopped."""
+        raise _unchangeable("its clock is stopped")
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What happened from change number `since` on; answers at once, even if closed."""
+        """Return the changes from number `since` on, immediately, even if closed."""
         batch = self._history.since(since, self._now)
         return batch if batch.more else msgspec.structs.replace(batch, over=self.ending)
 
     def lose_node(self, pool_id: str, node_id: str) -> NoReturn:
         """Refused."""
-        raise _unchangeable("its nodes are gone")
+        raise _unchangeable("its nodes no longer exist")
 
     def fail_next(self, kind: RunKind) -> NoReturn:
         """Refused."""
-        raise _unchangeable("nothing will start any more")
+        raise _unchangeable("no more runs will start")
 
     def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the lab is about to close."""
+        """Register a callback that is called once, before the lab closes."""
         self._before_close.append(callback)
 
     def close(self) -> None:
-        """Answer no more questions. Harmless twice."""
+        """Stop answering questions. Can be called twice."""
         while self._before_close:
             self._before_close.pop()()
         self._closed = True
 
 
-class _Told:
-    """A journal that was told to a core, up to its end, a moment, or where another one broke."""
+class _Replay:
+    """A journal replayed up to its end, to a given time, or to where another replay failed."""
 
     def __init__(
         self, source: Path | Sequence[str | bytes], until: float | None,
-        before: _Told | None = None,
+        before: _Replay | None = None,
     ) -> None:  # fmt: skip
         reading = self._reading = Reading(source)
         self.core, self.history, self.broken = Core(reading.settings), ChangeLog(), False
@@ -151,18 +150,18 @@ class _Told:
                     self.ending = before.ending
                     return
                 if until is not None and now > until:
-                    self.ending = "what came later was not to be replayed"
+                    self.ending = "the replay was limited to this time"
                     return
                 try:
                     step = self.core.handle(now, item)
                 except Exception as error:
                     if isinstance(error, BatchError) and isinstance(item, Request):
-                        continue  # it was refused then, too
+                        continue  # it was refused in the lab, too
                     self.broken, fault = True, f"{type(error).__name__}: {error}"
-                    self.ending = f"line {reading.line} of the journal broke batchlab: {fault}"
+                    self.ending = f"line {reading.line} of the journal made batchlab fail: {fault}"
                     return
                 self.history.add(step.changes)
-        self.ending = "its journal ends here"
+        self.ending = "the journal ends here"
         if self.core.state.closing:
             self.ending = "the lab was closed"
         elif reading.cut:
@@ -170,7 +169,7 @@ class _Told:
 
 
 class _NoFiles:
-    """The files of nodes that are gone; `NodeFiles` that finds nothing."""
+    """The files of nodes that no longer exist; `NodeFiles` that finds nothing."""
 
     def list(
         self, location: Location, path: str = "", *, recursive: bool = False
@@ -192,10 +191,10 @@ class _NoFiles:
 
 
 def _no_files() -> NotFound:
-    text = "this is a replay: its journal tells what happened, and holds no files"
+    text = "this is a replay: a journal does not contain files"
     return NotFound("FileNotFound", text)
 
 
 def _unchangeable(why: str) -> Conflict:
-    text = f"this is a replay of what was, and nothing can be changed: {why}"
+    text = f"this is a replay, so nothing can be changed: {why}"
     return Conflict("OperationInvalidForCurrentState", text)

@@ -1,9 +1,9 @@
-"""What is secret about certificates: kept by a driver for its nodes, shown to nobody.
+"""The secret contents of certificates: kept by a driver for its nodes, and never shown.
 
-A pfx and its password go from the user to the driver beside the request that adds the certificate,
-and from there to the nodes that need them. They never enter the core, so neither a journal nor a
-view has them, and their `repr` keeps them back. They live in the driver's memory, as long as the
-lab.
+A pfx and its password are passed to the driver together with the request that adds the
+certificate, and from there to the nodes that need them. They never enter the core, so they appear
+in no journal and no view, and their `repr` does not show them. They stay in the driver's memory
+until the lab is closed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["CertificateContents", "NodeCertificate", "Vault"]
 
 
 class CertificateContents(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate as it was given: the file, and the password of a pfx."""
+    """A certificate as given: the file, and the password of a pfx."""
 
     data: bytes
     certificate_format: CertificateFormat
@@ -30,18 +30,18 @@ class CertificateContents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeCertificate(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate on a node: who may see it, and what they see."""
+    """A certificate on a node: its visibility and its contents."""
 
     reference: CertificateReference
     contents: CertificateContents
 
     def is_for(self, kind: RunKind) -> bool:
-        """Whether runs of this kind find it: start tasks, or all that belongs to a job."""
+        """Whether runs of this kind can see it: start tasks, or all runs of jobs."""
         wanted = "starttask" if kind == "starttask" else "task"
         return wanted in self.reference.visibility
 
     def files(self) -> dict[str, bytes]:
-        """The files that stand for it, by name."""
+        """The files of the certificate, by name."""
         reference, contents = self.reference, self.contents
         name = f"{reference.thumbprint_algorithm}-{reference.thumbprint}"
         name = f"{name}.{contents.certificate_format}"
@@ -58,15 +58,15 @@ class Vault:
         self._contents: dict[str, CertificateContents] = {}
 
     def keep(self, thumbprint: str, contents: CertificateContents) -> None:
-        """Take the contents of a certificate that was added."""
+        """Keep the contents of a new certificate."""
         self._contents[read_thumbprint(thumbprint)] = contents
 
     def forget(self, thumbprint: str) -> None:
-        """Let go of a certificate that was deleted."""
+        """Forget a deleted certificate."""
         self._contents.pop(thumbprint, None)
 
     def of(self, references: Iterable[CertificateReference]) -> tuple[NodeCertificate, ...]:
-        """What references stand for."""
+        """Return the certificates that are referenced."""
         return tuple(
             NodeCertificate(reference=reference, contents=self._contents[reference.thumbprint])
             for reference in references

@@ -186,7 +186,7 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     notebook.panel("Waiting", "All slots of its nodes")
     notebook.panel("Faults", "Nothing can be done to it any more.")
     view.locator(".bl-grid canvas").press("Home")
-    notebook.panel("Files", "its journal tells what happened, and holds no files")
+    notebook.panel("Files", "a journal does not contain files")
     slider = view.get_by_role("slider", name="time")
     slider.press("Home")
     notebook.until_counts(200, 0, 0, 0)

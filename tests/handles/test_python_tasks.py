@@ -221,7 +221,7 @@ def test_program_needs_the_python_of_its_function(capsys: pytest.CaptureFixture[
     code, result = calls.outcome(packed(os.getpid, version=(2, 7)), nothing())
     assert (code, result.startswith(calls.ERROR)) == (1, True)
     told, trace, _ = pickle.loads(result.removeprefix(calls.ERROR))
-    assert "from Python 2.7, and this node has Python 3." in told
+    assert "from Python 2.7, but this node runs Python 3." in told
     assert trace == capsys.readouterr().err
 
 

@@ -34,7 +34,7 @@ def shown(shell: Any, capsys: pytest.CaptureFixture[str], cell: str) -> str:
         ("lab.create_job('j', 'p')\nlab.create_job('j', 'p')  # again", "Conflict: JobExists"),
         ("lab.create_job('j')  # again", "InvalidRequest: MissingRequiredProperty"),
         ("lab.jobs['none'].state  # again", "NotFound: JobNotFound"),
-        ("lab.close()\nlab.create_job('j', 'p')  # again", "the lab is closed: open another"),
+        ("lab.close()\nlab.create_job('j', 'p')  # again", "the lab is closed: open a new one"),
     ],
 )
 def test_refusal_in_a_notebook_shows_the_line_that_asked_and_none_of_ours(

@@ -148,7 +148,7 @@ def test_exception_that_cannot_be_raised_here_is_told(job, function, told):
 
 
 def test_result_that_cannot_be_pickled_is_an_exception_that_says_so(job):
-    with pytest.raises(TypeError, match="a lock, cannot be brought back"):
+    with pytest.raises(TypeError, match="a lock, which cannot be pickled"):
         job.submit(threading.Lock).result(timeout=SOON)
 
 
