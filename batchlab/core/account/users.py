@@ -47,18 +47,18 @@ def _accounts(state: State, spec: JobSpec, pool_id: str) -> tuple[UserAccount, .
     return pool.spec.user_accounts if pool else None
 
 
-def run_as(order: StartRun, pool: PoolRecord, identity: UserIdentity) -> StartRun:
+def run_as(start_run: StartRun, pool: PoolRecord, identity: UserIdentity) -> StartRun:
     """Have a run be run as who its identity names, or fail because the pool has no such user."""
     if identity.username is None:
         auto = identity.auto_user
         assert auto is not None
         user = RunUser(scope=auto.scope, elevation_level=auto.elevation_level)
-        return msgspec.structs.replace(order, user=user)
+        return msgspec.structs.replace(start_run, user=user)
     account = find(identity.username, pool.spec.user_accounts)
     if account is None:
-        return msgspec.structs.replace(order, failure=_unknown(identity.username, pool))
+        return msgspec.structs.replace(start_run, failure=_unknown(identity.username, pool))
     user = RunUser(name=account.name, elevation_level=account.elevation_level)
-    return msgspec.structs.replace(order, user=user)
+    return msgspec.structs.replace(start_run, user=user)
 
 
 def _unknown(name: str, pool: PoolRecord) -> FailureInfo:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core.account import users
-from batchlab.core.jobs import node_tasks
+from batchlab.core.jobs import release
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model import DisableTasks, JobSpec
@@ -282,8 +282,8 @@ def settle(state: State, job: JobRecord) -> None:
     elif isinstance(phase, (phases.JobTerminating, phases.JobDeleting)):
         if any(run.kind != "jobrelease" for run in job.runs.values()):
             return
-        if node_tasks.release(state, job):
-            node_tasks.forget(state, job)
+        if release.start_due(state, job):
+            release.forget(state, job)
             if isinstance(phase, phases.JobDeleting):
                 _remove(state, job)
             else:

@@ -1,9 +1,7 @@
 """What nodes tell of themselves: that they have a machine, are up, are lost, have gone.
 
 A node counts its starts (`boot`); a report that names an earlier one is dropped. At each start the
-pool's start task, as it is then, runs first. With ``wait_for_success`` the node waits for it and,
-when it failed for good, takes no task until it is rebooted; without, it takes tasks at once,
-whatever the start task does.
+pool's start task runs first (`start_task`).
 
 A node that is lost gives its tasks back to their jobs and is started again under its id. Where
 that cannot be done it is ``unusable``, for somebody to reboot or remove.
@@ -13,18 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import users
-from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork, StartRun
+from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork
 from batchlab.core.model.values import ResizeError
-from batchlab.core.nodes import nodes
+from batchlab.core.nodes import nodes, start_task
 from batchlab.core.placement import availability
 from batchlab.core.pools import resizing
 from batchlab.core.state import phases
-from batchlab.core.state.records import NodeRecord, NodeTaskRecord, RunRecord
+from batchlab.core.state.records import NodeRecord
 from batchlab.core.state.states import NODE
-from batchlab.core.tasks import preparing
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -62,73 +57,11 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
     trash, node.trash = tuple(node.trash), []
     if trash:
         state.command(DeleteFiles(node_id=node.id, directories=trash))
-    node.start_task = spec = node.pool.spec.start_task
-    node.start = None
-    if spec is not None:
-        pending = phases.NodeTaskPending(state.now)
-        node.start = NodeTaskRecord(kind="starttask", node=node, phase=pending)
-        _run_start_task(state, node)
-        if spec.wait_for_success:
-            state.move(node, phases.NodeWaitingForStartTask(state.now))
-            return
+    start_task.begin(state, node)
+    if node.start_task and node.start_task.wait_for_success:
+        state.move(node, phases.NodeWaitingForStartTask(state.now))
+        return
     nodes.rest(state, node)
-    nodes.wake_jobs(state, node)
-
-
-def _run_start_task(state: State, node: NodeRecord) -> None:
-    spec, node_task = node.start_task, node.start
-    assert spec is not None
-    assert node_task is not None
-    run = state.new_run("starttask", node, None, "starttask")
-    order = StartRun(
-        run_id=run.id,
-        kind="starttask",
-        pool_id=node.pool.spec.id,
-        command_line=spec.command_line,
-        directory="startup",
-        environment=spec.environment_settings,
-        resource_files=spec.resource_files,
-        network=node.network,
-    )
-    if spec.user_identity:
-        order = users.run_as(order, node.pool, spec.user_identity)
-    state.command(order)
-    state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
-
-
-def node_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
-    """A start, preparation or release task has ended."""
-    node = run.node
-    if run.kind == "starttask":
-        _start_task_exited(state, run, report)
-    elif run.kind == "jobrelease":
-        node_tasks.release_exited(state, run, report)
-    else:
-        may_start = node_tasks.preparation_exited(state, run, report)
-        assert run.job is not None
-        footprint = run.job.footprints[node.id]
-        if may_start:
-            preparing.start_waiting(state, footprint)
-        elif may_start is not None:
-            preparing.return_waiting(state, footprint, "preparation failed")
-
-
-def _start_task_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
-    node, spec = run.node, run.node.start_task
-    node_task = node.start
-    assert spec is not None
-    assert node_task is not None
-    if node_tasks.retry_node_task(state, run, node_task, report, spec.max_task_retry_count):
-        _run_start_task(state, node)
-        return
-    done = node_tasks.done(state, run, report)
-    state.move(node_task, done)
-    if node.phase.state != "waitingforstarttask":
-        return
-    if done.failure is None:
-        nodes.rest(state, node)
-    else:
-        state.move(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
     nodes.wake_jobs(state, node)
 
 

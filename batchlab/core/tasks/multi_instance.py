@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.jobs import node_tasks
+from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import (
     CancelRun,
@@ -37,8 +37,9 @@ from batchlab.core.state.records import (
     SubtaskRecord,
     TaskRecord,
 )
-from batchlab.core.tasks import orders, outcomes
+from batchlab.core.tasks import outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
+from batchlab.core.tasks.start_runs import start_run_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -66,9 +67,9 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         if not isinstance(node.phase, phases.NodeRunning):
             state.move(node, phases.NodeRunning(state.now))
         availability.sort_node(state, node)
-    footprints = [node_tasks.prepare(state, job, node) for node in nodes]
+    footprints = [preparation.prepare(state, job, node) for node in nodes]
     waiting = [footprint for footprint in footprints if footprint is not None]
-    if all(node_tasks.prepared(footprint) for footprint in waiting):
+    if all(preparation.prepared(footprint) for footprint in waiting):
         _start(state, task, group)
     else:
         for footprint in waiting:
@@ -93,7 +94,7 @@ def node_prepared(
     """The job is prepared on one of the nodes: start if it was the last, else wait on."""
     footprints = task.job.footprints
     own = [footprints[subtask.node.id] for subtask in group.subtasks]
-    if all(node_tasks.prepared(each) for each in own):
+    if all(preparation.prepared(each) for each in own):
         for each in own:
             each.waiting.pop(fold(task.spec.id), None)
         _start(state, task, group)
@@ -120,14 +121,14 @@ def _start(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         run = state.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, state.now
-        state.command(_order(orders.of_task(state, task, run), task, group, subtask))
+        state.command(_coordinated(start_run_of(state, task, run), task, group, subtask))
         state.move(subtask, phases.TaskRunning(state.now, run.id))
     primary = group.live[0]
     state.move(task, phases.TaskRunning(state.now, primary.id))
 
 
-def _order(
-    order: StartRun, task: TaskRecord, group: InstancesRecord, subtask: SubtaskRecord
+def _coordinated(
+    start_run: StartRun, task: TaskRecord, group: InstancesRecord, subtask: SubtaskRecord
 ) -> StartRun:
     """The run of a subtask: files and time limit of the task are the primary's only."""
     settings, nodes = task.spec.multi_instance_settings, task.nodes
@@ -135,7 +136,7 @@ def _order(
     coordination = Coordination(
         command_line=settings.coordination_command_line,
         subtask=subtask.number,
-        directory=order.directory,
+        directory=start_run.directory,
         hosts=tuple(node.ip_address or "" for node in nodes),
         cores=vm_cores(nodes[0].pool.spec.vm_size),
         port=nodes[0].network.low_port if nodes[0].network else 0,
@@ -143,11 +144,11 @@ def _order(
     )
     primary = subtask.number == 0
     return msgspec.structs.replace(
-        order,
-        directory=f"{order.directory}/{subtask.number}",
-        resource_files=order.resource_files if primary else (),
-        output_files=order.output_files if primary else (),
-        time_limit_s=order.time_limit_s if primary else None,
+        start_run,
+        directory=f"{start_run.directory}/{subtask.number}",
+        resource_files=start_run.resource_files if primary else (),
+        output_files=start_run.output_files if primary else (),
+        time_limit_s=start_run.time_limit_s if primary else None,
         coordination=coordination,
     )
 

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.state.records import FootprintRecord, TaskRecord
+from batchlab.core.jobs import preparation
+from batchlab.core.messages.inputs import RunExited
+from batchlab.core.state.records import FootprintRecord, RunRecord, TaskRecord
 from batchlab.core.tasks import multi_instance, outcomes, runs
 from batchlab.core.tasks.failures import ENDED
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
+
+
+def preparation_exited(state: State, run: RunRecord, report: RunExited) -> None:
+    """A preparation has ended: unless it is repeated, do what its end means for who waits."""
+    may_start = preparation.exited(state, run, report)
+    assert run.job is not None
+    footprint = run.job.footprints[run.node.id]
+    if may_start:
+        start_waiting(state, footprint)
+    elif may_start is not None:
+        return_waiting(state, footprint, "preparation failed")
 
 
 def start_waiting(state: State, footprint: FootprintRecord) -> None:

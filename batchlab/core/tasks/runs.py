@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.jobs import node_tasks
+from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability, placement, preemption
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
-from batchlab.core.tasks import multi_instance, orders, outcomes
+from batchlab.core.tasks import multi_instance, outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
+from batchlab.core.tasks.start_runs import start_run_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -56,8 +57,8 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
     if not isinstance(node.phase, phases.NodeRunning):
         state.move(node, phases.NodeRunning(state.now))
     availability.sort_node(state, node)
-    footprint = node_tasks.prepare(state, job, node)
-    if footprint is None or node_tasks.prepared(footprint):
+    footprint = preparation.prepare(state, job, node)
+    if footprint is None or preparation.prepared(footprint):
         start(state, task, node)
     else:
         footprint.waiting[fold(task.spec.id)] = task
@@ -68,7 +69,7 @@ def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that holds its slots on a prepared node."""
     run = state.new_run("task", node, task.job, task.spec.id, task)
     task.started = state.now
-    state.command(orders.of_task(state, task, run))
+    state.command(start_run_of(state, task, run))
     state.move(task, phases.TaskRunning(state.now, run.id))
 
 

@@ -13,14 +13,14 @@ from batchlab.core.state.records import RunRecord, TaskRecord
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-__all__ = ["of_task"]
+__all__ = ["start_run_of"]
 
 
-def of_task(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
+def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
     """The command that starts a run of a task."""
     job, spec, node = task.job, task.spec, run.node
     limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
-    order = StartRun(
+    start_run = StartRun(
         run_id=run.id,
         kind="task",
         pool_id=node.pool.spec.id,
@@ -35,7 +35,7 @@ def of_task(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
     )
     if spec.application_package_references:
         packages = applications.wanted(state, spec.application_package_references)
-        order = msgspec.structs.replace(order, application_packages=packages)
+        start_run = msgspec.structs.replace(start_run, application_packages=packages)
     if spec.user_identity:
-        return users.run_as(order, node.pool, spec.user_identity)
-    return order
+        return users.run_as(start_run, node.pool, spec.user_identity)
+    return start_run

@@ -1,0 +1,106 @@
+"""Job release tasks: what a job leaves on its nodes is taken away when it ends.
+
+Release runs after the job's last task and preparation have ended, on the nodes where its
+preparation succeeded (or, without ``wait_for_success``, ended) in the node's present image. It
+runs once; a reboot in the middle has it run again; a node that leaves before is passed over; its
+failure changes nothing. A job without a release task is only forgotten by its nodes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.account import users
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.outputs import ForgetJob, StartRun
+from batchlab.core.model.ids import RunId
+from batchlab.core.state import phases
+from batchlab.core.state.records import FootprintRecord, JobRecord, RunRecord
+from batchlab.core.state.states import NODE
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+_STARTED = NODE.group("started")
+
+
+def start_due(state: State, job: JobRecord) -> bool:
+    """Start the release wherever it is due and possible; True when none is left to wait for."""
+    spec = job.spec.job_release_task
+    finished = True
+    for footprint in job.footprints.values() if spec else ():
+        node = footprint.node
+        if footprint.release and isinstance(footprint.release.phase, phases.NodeTaskRunning):
+            finished = False  # whatever the node is about to do
+            continue
+        if not _releasable(state, footprint):
+            continue
+        if footprint.release is None:
+            footprint.release = node_tasks.pending(state, "jobrelease", node, job)
+        if isinstance(footprint.release.phase, phases.NodeTaskDone):
+            continue
+        finished = False
+        if node.phase.state in _STARTED:
+            assert spec is not None
+            run = state.new_run("jobrelease", node, job, spec.id)
+            state.command(start_run_of(footprint, run.id))
+            phase = phases.NodeTaskRunning(state.now, run.id)
+            state.move(footprint.release, phase)
+    return finished
+
+
+def forget(state: State, job: JobRecord) -> None:
+    """The job has ended: nodes where no release took its footprint away forget it now."""
+    for footprint in job.footprints.values():
+        node = footprint.node
+        node.footprints.pop(job.key, None)
+        if footprint.release and not isinstance(footprint.release.phase, phases.NodeTaskDone):
+            footprint.release = None
+        if footprint.release is None and node.up:
+            state.command(ForgetJob(job_id=job.spec.id, node_id=node.id))
+
+
+def _releasable(state: State, footprint: FootprintRecord) -> bool:
+    """Whether the preparation left something to release, on a node that can still do it."""
+    node, done = footprint.node, footprint.preparation.phase
+    going = isinstance(node.phase, phases.NodeLeavingPool | phases.NodeUnusable)
+    if going or node.id not in state.nodes:
+        return False
+    if not isinstance(done, phases.NodeTaskDone) or done.image != node.image:
+        return False
+    spec = node_tasks.preparation_of(footprint.job)
+    return node_tasks.succeeded(done) or not spec.wait_for_success
+
+
+def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
+    """The run of a release."""
+    job, node = footprint.job, footprint.node
+    spec = job.spec.job_release_task
+    assert spec is not None
+    start_run = StartRun(
+        run_id=run_id,
+        kind="jobrelease",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory=f"{job.directory}/{spec.id}",
+        environment={**job.spec.common_environment_settings, **spec.environment_settings},
+        resource_files=spec.resource_files,
+        time_limit_s=spec.max_wall_clock_time.total_seconds(),
+        preparation_directory=f"{job.directory}/{node_tasks.preparation_of(job).id}",
+        network=node.network,
+    )
+    if spec.user_identity:
+        return users.run_as(start_run, node.pool, spec.user_identity)
+    return start_run
+
+
+def exited(state: State, run: RunRecord, report: RunExited) -> None:
+    """Settle a release, however it ended; it is never repeated."""
+    assert run.job is not None
+    footprint = run.job.footprints[run.node.id]
+    node_task, spec = footprint.release, run.job.spec.job_release_task
+    assert node_task is not None
+    assert spec is not None
+    state.move(node_task, node_tasks.done(state, run, report))
+    node_tasks.retain(state, footprint, spec.id, node_task, spec.retention_time.total_seconds())

@@ -1,0 +1,69 @@
+"""Start tasks: run first at each start of a node, as its pool's is then.
+
+With ``wait_for_success`` the node waits for it and, when it failed for good, takes no task until
+it is rebooted; without, it takes tasks at once, whatever the start task does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchlab.core.account import users
+from batchlab.core.jobs import node_tasks
+from batchlab.core.messages import inputs
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.nodes import nodes
+from batchlab.core.state import phases
+from batchlab.core.state.records import NodeRecord, RunRecord
+
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+
+def begin(state: State, node: NodeRecord) -> None:
+    """A node is up: run the start task that its pool has now, if any."""
+    node.start_task, node.start = node.pool.spec.start_task, None
+    if node.start_task is not None:
+        node.start = node_tasks.pending(state, "starttask", node)
+        _start(state, node)
+
+
+def _start(state: State, node: NodeRecord) -> None:
+    spec, node_task = node.start_task, node.start
+    assert spec is not None
+    assert node_task is not None
+    run = state.new_run("starttask", node, None, "starttask")
+    start_run = StartRun(
+        run_id=run.id,
+        kind="starttask",
+        pool_id=node.pool.spec.id,
+        command_line=spec.command_line,
+        directory="startup",
+        environment=spec.environment_settings,
+        resource_files=spec.resource_files,
+        network=node.network,
+    )
+    if spec.user_identity:
+        start_run = users.run_as(start_run, node.pool, spec.user_identity)
+    state.command(start_run)
+    state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
+
+
+def exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+    """A start task has ended: repeat it, or let its node go on, or not."""
+    node, spec = run.node, run.node.start_task
+    node_task = node.start
+    assert spec is not None
+    assert node_task is not None
+    if node_tasks.may_retry(state, run, node_task, report, spec.max_task_retry_count):
+        _start(state, node)
+        return
+    done = node_tasks.done(state, run, report)
+    state.move(node_task, done)
+    if node.phase.state != "waitingforstarttask":
+        return
+    if done.failure is None:
+        nodes.rest(state, node)
+    else:
+        state.move(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
+    nodes.wake_jobs(state, node)
