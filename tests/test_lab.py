@@ -304,6 +304,21 @@ def things(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> dict[str, Any]:
     return {"lab": lab, "pool": pool, "job": job, "task": task, "node": node}
 
 
+@pytest.mark.code(
+    "InvalidPropertyValue",
+    "MissingRequiredProperty",
+    "UnsupportedProperty",
+    "PoolNotFound",
+    "NodeNotFound",
+    "JobNotFound",
+    "TaskNotFound",
+    "FileNotFound",
+    "TaskExists",
+    "NodeAlreadyInTargetSchedulingState",
+    "TaskCompleted",
+    "TaskSucceeded",
+    "JobPreparationTaskOrReleaseTaskNotSpecified",
+)
 @pytest.mark.parametrize(
     ("code", "words", "act"), BAD, ids=[f"{i}-{b[0]}" for i, b in enumerate(BAD)]
 )

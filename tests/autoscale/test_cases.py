@@ -55,6 +55,7 @@ def samples_of(given: dict[str, Any], now: datetime) -> dict[str, Any]:
     return samples
 
 
+@pytest.mark.rule(11, 12, 84, 85, 86, 87, 88, 89, 90, 91)
 @pytest.mark.parametrize(("given", "case"), CASES)
 def test_case(given: dict[str, Any], case: dict[str, Any]) -> None:
     text = case.get("formula")

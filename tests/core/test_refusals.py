@@ -11,6 +11,7 @@ from batchlab.errors import BatchError, NotFound
 from helpers.world import World
 
 
+@pytest.mark.code("NodeBeingCreated")
 def test_node_without_a_machine_cannot_be_rebooted(world: World) -> None:
     world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
     (start,) = world.said()
@@ -34,6 +35,7 @@ CHANGES: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.code("JobScheduleBeingTerminated", "JobScheduleBeingDeleted")
 @pytest.mark.parametrize(
     ("end", "code"),
     [
@@ -52,6 +54,7 @@ def test_schedule_that_ends_takes_no_change(world: World, end: Any, code: str) -
     world.said()
 
 
+@pytest.mark.code("JobScheduleNotFound")
 def test_schedule_that_is_not_there_is_not_found(world: World) -> None:
     for request in (*CHANGES, inputs.DeleteJobSchedule):
         assert world.refused(request(job_schedule_id="s")).code == "JobScheduleNotFound"
@@ -60,6 +63,7 @@ def test_schedule_that_is_not_there_is_not_found(world: World) -> None:
     assert caught.value.code == "JobScheduleNotFound"
 
 
+@pytest.mark.code("JobTerminationAwaitingNodeProcessing")
 def test_job_that_ends_says_how_many_nodes_it_waits_for(world: World) -> None:
     world.pool(nodes=2)
     world.job()
@@ -77,12 +81,15 @@ def test_job_that_ends_says_how_many_nodes_it_waits_for(world: World) -> None:
     world.said()
 
 
+@pytest.mark.rule(86)
+@pytest.mark.code("AutoScalingFormulaTooLong")
 def test_formula_that_is_too_long_is_refused(world: World) -> None:
     world.pool(nodes=0)
     request = inputs.EnableAutoScale(pool_id="p", auto_scale_formula="x" * 8193)
     assert world.refused(request).code == "AutoScalingFormulaTooLong"
 
 
+@pytest.mark.code("EmptyMetadataKey")
 def test_metadata_with_an_empty_key_is_refused() -> None:
     with pytest.raises(BatchError) as caught:
         PoolSpec(id="p", metadata={"": "x"})
@@ -90,6 +97,7 @@ def test_metadata_with_an_empty_key_is_refused() -> None:
     assert PoolSpec(id="p", metadata={"a=b": "x"}).metadata == {"a=b": "x"}
 
 
+@pytest.mark.code("RequestEntityTooLarge")
 def test_resource_files_too_many_are_refused() -> None:
     file = ResourceFile(http_url="https://h/" + "x" * 2000)
     with pytest.raises(BatchError) as caught:
@@ -97,6 +105,7 @@ def test_resource_files_too_many_are_refused() -> None:
     assert (caught.value.code, caught.value.status) == ("RequestEntityTooLarge", 413)
 
 
+@pytest.mark.code("CommunicationEnabledPoolReachedMaxVMCount")
 def test_pool_whose_nodes_communicate_has_a_hundred_at_most(world: World) -> None:
     world.pool(nodes=101, enable_inter_node_communication=True)
     view = world.pool_view()

@@ -118,6 +118,7 @@ def test_same_seed_and_verbs_give_the_same_history(tmp_path):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.code("InvalidInput")
 @pytest.mark.parametrize("text", [b"", b"{}", b"not json\n", b'{"settings": {}}\n'])
 def test_journal_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "x").write_bytes(text)

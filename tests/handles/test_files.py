@@ -65,6 +65,7 @@ def test_read_of_a_large_file_goes_in_blocks(connection: FakeConnection, task: T
     assert connection.files.largest_read == MAX_READ
 
 
+@pytest.mark.code("OutOfRangeInput")
 def test_read_of_too_much_is_refused_before_anything_is_read(
     connection: FakeConnection, task: Task
 ) -> None:

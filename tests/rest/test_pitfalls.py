@@ -256,6 +256,7 @@ def test_verb_and_address_that_do_not_exist(desk: Desk) -> None:
     assert desk.get("/jobs/%ff").code == "InvalidUri"
 
 
+@pytest.mark.rule(72)
 def test_collection_of_101_tasks_is_too_large_for_azure(desk: Desk) -> None:
     desk.furnish()
     wires = [{"id": f"t{n}", "commandLine": "true"} for n in range(101)]
@@ -267,6 +268,7 @@ def test_collection_of_101_tasks_is_too_large_for_azure(desk: Desk) -> None:
     assert list(desk.lab.jobs["j"].tasks) == []
 
 
+@pytest.mark.rule(72)
 def test_collection_says_the_version_of_each_task(desk: Desk) -> None:
     desk.furnish("there")
     wires = [{"id": name, "commandLine": "true"} for name in ("a", "there", "B")]

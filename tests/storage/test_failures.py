@@ -20,6 +20,12 @@ SERVER = (
 )  # fmt: skip
 
 
+@pytest.mark.code(
+    "BlobDownloadTimedOut",
+    "ResourceDirectoryCreateFailed",
+    "ResourceFileCreateFailed",
+    "ResourceFileWriteFailed",
+)
 @pytest.mark.parametrize("code", USER + SERVER)
 def test_failure_of_a_simulated_command_is_its_task_s(code: str) -> None:
     workload = bl.Workload(rules={"broken": bl.Behavior(failure=code)})
@@ -50,6 +56,7 @@ class Refusing:
         raise StorageFailed(self.kind, f"{url} is refused")
 
 
+@pytest.mark.code("FileUploadAccessDenied", "FileUploadTimedOut")
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
@@ -96,6 +103,7 @@ def test_download_that_the_store_refuses_is_whose_fault_azure_says(kind: Any, co
     assert (failure.code, failure.category) == (code, category)
 
 
+@pytest.mark.code("BlobNotFound", "AuthorizationFailure")
 @pytest.mark.parametrize(
     ("kind", "code", "status"),
     [

@@ -9,6 +9,7 @@ from batchlab.drivers.simulated.node_files import SimulatedFiles
 from batchlab.widgets.answers import answer
 
 
+@pytest.mark.code("InvalidRange")
 def test_download_of_a_huge_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     block = bytes(16 * 2**20)
     monkeypatch.setattr(SimulatedFiles, "read", lambda *_: block)  # a file without an end

@@ -53,6 +53,7 @@ def seen(world: World) -> Any:
     return world.ask(questions.GetApplication(application_id="bLENDER"))
 
 
+@pytest.mark.code("ResourceAlreadyExists")
 def test_application_is_known_without_regard_to_case_and_keeps_its_own(world: World) -> None:
     application(world, "1.0-Beta", display_name="B")
     assert seen(world).id == "Blender"
@@ -80,6 +81,7 @@ def test_package_with_a_bad_version_is_refused(world: World, bad: str) -> None:
     assert world.refused(request).values["PropertyName"] == "version"
 
 
+@pytest.mark.code("ApplicationNotFound")
 def test_what_is_not_there_is_not_found(world: World) -> None:
     for request in (
         inputs.UpdateApplication(application_id="nosuch"),
@@ -106,6 +108,7 @@ def test_default_version_is_one_that_exists_and_goes_with_its_package(world: Wor
     assert seen(world).default_version is None
 
 
+@pytest.mark.rule(104)
 def test_fixed_application_takes_new_versions_but_keeps_old_ones(world: World) -> None:
     application(world, "1", allow_updates=False)
     for request in (
@@ -134,6 +137,8 @@ def test_there_are_limits_to_applications_and_packages(world: World) -> None:
     assert world.refused(another).code == "OperationInvalidForCurrentState"
 
 
+@pytest.mark.rule(103)
+@pytest.mark.code("InvalidApplicationPackageReferences")
 def test_pool_that_references_what_is_not_there_is_refused(world: World) -> None:
     application(world, "1")
     for wrong in (reference(), reference("2"), ApplicationPackageReference(application_id="x")):
@@ -148,6 +153,7 @@ def test_pool_that_references_what_is_not_there_is_refused(world: World) -> None
     assert world.refused(twice).code == "InvalidPropertyValue"
 
 
+@pytest.mark.code("InvalidApplicationPackageReferencesInAutoPool")
 def test_auto_pool_that_references_what_is_not_there_is_not_made(world: World) -> None:
     spec = PoolSpec(application_package_references=["nosuch"])
     auto = AutoPoolSpecification(pool=spec, pool_lifetime_option="job")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.outputs import RestartNode, StartNode
 from batchlab.core.model import AutoPoolSpecification, CertificateReference, PoolSpec
@@ -27,6 +29,7 @@ def seen(world: World) -> Any:
     return world.ask(questions.GetCertificate(thumbprint=THUMB))
 
 
+@pytest.mark.code("CertificateNotFound", "CertificateExists")
 def test_certificate_is_known_by_its_thumbprint_in_any_writing(world: World) -> None:
     add(world, "AB:" * 19 + "ab")
     assert world.ask(questions.GetCertificate(thumbprint="Ab " * 20)).thumbprint == THUMB
@@ -50,6 +53,7 @@ def test_certificate_wait_for_deleted_knows_it_in_any_writing(world: World) -> N
     assert world.told() == [("ForgetCertificate", THUMB)]
 
 
+@pytest.mark.code("CertificateBeingDeleted")
 def test_certificate_that_nobody_has_is_gone_in_a_moment(world: World) -> None:
     add(world)
     delete(world)
@@ -65,6 +69,8 @@ def test_certificate_that_nobody_has_is_gone_in_a_moment(world: World) -> None:
     add(world)
 
 
+@pytest.mark.rule(102)
+@pytest.mark.code("CertificateDeleteFailed", "CertificateStateActive")
 def test_certificate_of_a_pool_fails_to_be_deleted_and_may_be_kept(world: World) -> None:
     add(world)
     keep = inputs.CancelCertificateDeletion(thumbprint=THUMB)
@@ -132,6 +138,7 @@ def test_nodes_are_told_their_certificates_when_they_start(world: World) -> None
     assert len(world.said()) == 1
 
 
+@pytest.mark.code("InvalidCertificatesInAutoPool")
 def test_auto_pool_with_a_certificate_that_is_not_there_is_not_made(world: World) -> None:
     auto = AutoPoolSpecification(
         pool=PoolSpec(certificate_references=[THUMB]), pool_lifetime_option="job"

@@ -100,6 +100,7 @@ def test_named_user_is_refused_where_the_pool_is_there_without_him(world: World)
     assert world.refused(update).code == "InvalidPropertyValue"
 
 
+@pytest.mark.code("NodeUserNotFound")
 def test_named_user_of_a_pool_that_comes_later_without_him_fails_the_run(world: World) -> None:
     world.job()
     world.tasks("a", user_identity="bob")

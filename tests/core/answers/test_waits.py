@@ -69,6 +69,7 @@ def test_wait_job_with_a_wall_clock_ends_by_it(world: World) -> None:
     assert verdict(world, DONE) == "JobEnded"
 
 
+@pytest.mark.code("JobDisabled")
 def test_wait_disabled_job_needs_somebody(world: World) -> None:
     world.pool()
     world.job(on_all_tasks_complete="terminatejob")

@@ -14,6 +14,7 @@ def managed(world: World, job: str = "j", **kw: object) -> None:
     world.job(job, job_manager_task=manager)
 
 
+@pytest.mark.rule(54)
 def test_job_with_manager_has_one_task_that_runs_first(world: World) -> None:
     managed(world)
     assert world.job_view().task_counts.active == 1
@@ -29,6 +30,7 @@ def test_manager_that_is_not_exclusive_shares_its_node(world: World) -> None:
     assert [run.run_id.task_id for run in world.runs()] == ["manager", "a"]
 
 
+@pytest.mark.rule(52)
 @pytest.mark.parametrize("code", [0, 1])
 def test_manager_completing_terminates_the_job(world: World, code: int) -> None:
     world.pool(nodes=2)
@@ -42,6 +44,7 @@ def test_manager_completing_terminates_the_job(world: World, code: int) -> None:
     assert world.job_view().terminate_reason == "JMComplete"
 
 
+@pytest.mark.rule(53)
 def test_manager_with_retries_left_does_not_end_the_job(world: World) -> None:
     world.pool()
     managed(world, constraints=TaskConstraints(max_task_retry_count=1))
@@ -58,6 +61,7 @@ def test_manager_that_does_not_kill_lets_the_job_go_on(world: World) -> None:
     assert world.job_view().state == "active"
 
 
+@pytest.mark.rule(55)
 def test_shrink_takes_the_node_of_the_manager_last(world: World) -> None:
     first, second = world.pool(nodes=2)
     managed(world)
@@ -71,6 +75,7 @@ def test_shrink_takes_the_node_of_the_manager_last(world: World) -> None:
     world.gone(second)
 
 
+@pytest.mark.rule(56)
 def test_manager_that_restarts_takes_the_place_of_a_task(world: World) -> None:
     first, second = world.pool(nodes=2)
     managed(world)
@@ -86,6 +91,7 @@ def test_manager_that_restarts_takes_the_place_of_a_task(world: World) -> None:
     assert world.task("a").requeue_count == 1
 
 
+@pytest.mark.rule(57)
 def test_manager_that_restarts_waits_for_tasks_of_a_higher_priority(world: World) -> None:
     first, _ = world.pool(nodes=2)
     managed(world)

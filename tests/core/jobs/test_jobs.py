@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from batchlab.core.messages import inputs
 from batchlab.core.model import JobConstraints, JobSpec, TaskConstraints, TaskSpec
 from helpers.world import World
@@ -34,15 +36,18 @@ def test_job_with_its_tasks_done_stays_active(world: World) -> None:
     assert (view.task_counts.completed, view.task_counts.succeeded) == (2, 2)
 
 
+@pytest.mark.rule(73)
+@pytest.mark.code("JobExists")
 def test_job_id_in_other_case_exists(world: World) -> None:
-    world.job("Abc")  # row 73
+    world.job("Abc")
     request = inputs.CreateJob(spec=JobSpec(id="aBC", pool_info="p"))
     assert world.refused(request).code == "JobExists"
     assert world.job_view("ABC").id == "Abc"
 
 
+@pytest.mark.rule(63)
 def test_job_without_constraints_shows_no_limits_and_no_retries(world: World) -> None:
-    world.job()  # row 63
+    world.job()
     assert world.job_view().constraints == JobConstraints(
         max_wall_clock_time=None, max_task_retry_count=0
     )
@@ -51,8 +56,9 @@ def test_job_without_constraints_shows_no_limits_and_no_retries(world: World) ->
 # -- terminate ----------------------------------------------------------------------------------
 
 
+@pytest.mark.rule(1)
 def test_terminate_running_task_ends_and_queued_task_stays_active_for_ever(world: World) -> None:
-    node, run = busy(world)  # row 1
+    node, run = busy(world)
     world.feed(inputs.TerminateJob(job_id="j", reason="enough"))
     assert world.told() == [("CancelRun", "a", node)]
     view = world.job_view()
@@ -90,6 +96,7 @@ def test_terminate_job_without_work_is_completed_at_once(world: World) -> None:
     assert world.job_view().terminate_reason == "UserTerminate"
 
 
+@pytest.mark.code("JobBeingTerminated", "JobBeingDeleted")
 def test_terminated_job_refuses_everything_but_deletion(world: World) -> None:
     busy(world)
     world.feed(JOB)
@@ -100,10 +107,12 @@ def test_terminated_job_refuses_everything_but_deletion(world: World) -> None:
     assert world.refused(DELETE).code == "JobBeingDeleted"
 
 
+@pytest.mark.rule(67)
+@pytest.mark.code("JobCompleted")
 def test_completed_job_refuses_everything_but_deletion(world: World) -> None:
     world.job()
     world.feed(JOB)
-    _refuses_changes(world, "JobCompleted")  # row 67
+    _refuses_changes(world, "JobCompleted")
     world.feed(DELETE)
     assert world.refused(DELETE).code == "JobNotFound"
 
@@ -128,8 +137,9 @@ def test_unknown_job_is_not_found(world: World) -> None:
 # -- completion by rule -------------------------------------------------------------------------
 
 
+@pytest.mark.rule(6)
 def test_empty_terminatejob_job_ends_after_the_grace(world: World) -> None:
-    world.job(on_all_tasks_complete="terminatejob")  # row 6
+    world.job(on_all_tasks_complete="terminatejob")
     world.later(29)
     assert world.job_view().state == "active"
     world.later(1)
@@ -137,6 +147,7 @@ def test_empty_terminatejob_job_ends_after_the_grace(world: World) -> None:
     assert (view.state, view.terminate_reason) == ("completed", "AllTasksComplete")
 
 
+@pytest.mark.rule(6)
 def test_terminatejob_job_that_gets_a_task_within_the_grace_lives(world: World) -> None:
     world.pool()
     world.job(on_all_tasks_complete="terminatejob")
@@ -159,8 +170,9 @@ def test_terminatejob_set_when_all_is_done_ends_the_job(world: World) -> None:
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(61)
 def test_terminatejob_cannot_be_taken_back(world: World) -> None:
-    world.job(on_all_tasks_complete="terminatejob")  # row 61
+    world.job(on_all_tasks_complete="terminatejob")
     error = world.refused(inputs.UpdateJob(job_id="j", on_all_tasks_complete="noaction"))
     assert error.code == "InvalidPropertyValue"
     assert error.values["PropertyName"] == "on_all_tasks_complete"
@@ -177,8 +189,9 @@ def test_terminatejob_job_whose_last_queued_task_is_deleted_ends(world: World) -
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(62)
 def test_wall_clock_counts_from_creation_and_ends_the_job(world: World) -> None:
-    limit = JobConstraints(max_wall_clock_time=timedelta(seconds=10))  # row 62
+    limit = JobConstraints(max_wall_clock_time=timedelta(seconds=10))
     node, run = busy(world, constraints=limit)
     world.later(9)
     world.nothing_else()
@@ -206,8 +219,9 @@ def test_wall_clock_changed_later_counts_from_creation_too(world: World) -> None
 # -- disable and enable -------------------------------------------------------------------------
 
 
+@pytest.mark.rule(65)
 def test_disable_requeue_task_is_queued_and_job_disabled_when_it_is_gone(world: World) -> None:
-    node, run = busy(world)  # row 65
+    node, run = busy(world)
     world.feed(disable("requeue"))
     assert world.told() == [("CancelRun", "a", node)]
     assert world.job_view().state == "disabling"
@@ -231,8 +245,9 @@ def test_disable_terminate_task_is_completed(world: World) -> None:
     assert world.state("b") == "active"
 
 
+@pytest.mark.rule(66)
 def test_disable_wait_lets_the_task_finish(world: World) -> None:
-    _, run = busy(world)  # row 66
+    _, run = busy(world)
     world.feed(disable("wait"))
     world.nothing_else()
     world.later(1000)
@@ -294,6 +309,7 @@ def test_enable_while_disabling_goes_on_at_once(world: World) -> None:
     assert world.told() == [("task", "j", "a", node)]
 
 
+@pytest.mark.code("OperationInvalidForCurrentState")
 def test_enable_active_job_is_refused(world: World) -> None:
     world.job()
     request = inputs.EnableJob(job_id="j")

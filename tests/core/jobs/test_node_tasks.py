@@ -50,6 +50,7 @@ def test_terminate_while_preparing_ends_preparation_before_job(world: World) -> 
     assert isinstance(forget, ForgetJob)
 
 
+@pytest.mark.rule(2, 3, 4, 5)
 def test_preparation_failed_task_goes_elsewhere_node_serves_others(world: World) -> None:
     node_tasked(world, nodes=2)
     world.tasks("a")
@@ -68,10 +69,10 @@ def test_preparation_failed_task_goes_elsewhere_node_serves_others(world: World)
     world.feed(inputs.RebootNode(pool_id="p", node_id=bad))
     (reboot,) = world.boot()
     assert reboot == bad
-    assert world.state("a") == "active"  # row 4
+    assert world.state("a") == "active"
     world.feed(inputs.ReimageNode(pool_id="p", node_id=bad))
     world.boot()
-    prep = world.run()  # row 5
+    prep = world.run()
     assert prep.kind == "jobpreparation"
     world.exit(prep)
     world.exit(world.run())
@@ -92,6 +93,7 @@ def test_preparation_retries_then_succeeds(world: World) -> None:
     world.exit(world.run())
 
 
+@pytest.mark.rule(30)
 def test_preparation_not_waited_for_task_starts_beside_it(world: World) -> None:
     node_tasked(world, prep=JobPreparationTask(command_line=PREP, wait_for_success=False))
     world.tasks("a")
@@ -104,6 +106,7 @@ def test_preparation_not_waited_for_task_starts_beside_it(world: World) -> None:
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(31, 32, 33)
 def test_reboot_reruns_preparation_unless_told_not_to(world: World) -> None:
     (node,) = world.pool(nodes=1)
     keep = JobPreparationTask(command_line=PREP, rerun_on_node_reboot_after_success=False)
@@ -117,24 +120,25 @@ def test_reboot_reruns_preparation_unless_told_not_to(world: World) -> None:
     world.boot()
     world.tasks("b", job="keep")
     run = world.run()
-    assert run.kind == "task"  # row 32
+    assert run.kind == "task"
     world.exit(run)
     world.tasks("b", job="again")
     run = world.run()
-    assert run.kind == "jobpreparation"  # row 31
+    assert run.kind == "jobpreparation"
     world.exit(run)
     world.exit(world.run())
     world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
     world.boot()
     world.tasks("c", job="keep")
     run = world.run()
-    assert run.kind == "jobpreparation"  # row 33
+    assert run.kind == "jobpreparation"
     world.exit(run)
     world.exit(world.run())
 
 
+@pytest.mark.rule(34)
 def test_eight_tasks_on_two_nodes_prepare_once_on_each(world: World) -> None:
-    first, second = node_tasked(world, nodes=2)  # row 34
+    first, second = node_tasked(world, nodes=2)
     world.tasks(*(f"task00{i}" for i in range(1, 9)))
     order = []
     under_way = world.runs()
@@ -149,6 +153,7 @@ def test_eight_tasks_on_two_nodes_prepare_once_on_each(world: World) -> None:
     assert [row.node_id for row in world.rows()] == [first, second]
 
 
+@pytest.mark.rule(25, 26)
 def test_status_list_without_node_tasks_is_refused_and_without_tasks_is_empty(
     world: World,
 ) -> None:
@@ -203,6 +208,7 @@ def test_preparation_lost_with_its_node_is_not_a_failure(world: World) -> None:
     world.started(first, 2)
 
 
+@pytest.mark.rule(2)
 def test_preparation_that_never_launched_is_not_retried(world: World) -> None:
     prep = JobPreparationTask(
         command_line=PREP, constraints=TaskConstraints(max_task_retry_count=-1)
@@ -213,7 +219,7 @@ def test_preparation_that_never_launched_is_not_retried(world: World) -> None:
     world.exit(world.run(), None, failure=missing)
     world.nothing_else()
     view = world.task("a")
-    assert (view.state, view.failure_info) == ("active", None)  # row 2: only the list shows it
+    assert (view.state, view.failure_info) == ("active", None)  # only the list shows it
     (row,) = world.rows()
     assert row.job_preparation_task_execution_info.failure_info == missing
     world.feed(inputs.TerminateJob(job_id="j"))
@@ -229,7 +235,7 @@ def test_preparation_limits_and_names_reach_the_node(world: World) -> None:
         constraints=TaskConstraints(max_wall_clock_time=timedelta(seconds=9)),
     )
     (node,) = node_tasked(world, prep=prep)
-    world.tasks("jobpreparation")  # row 35: a task may have the id that is not taken
+    world.tasks("jobpreparation")  # a task may have the id that is not taken
     run = world.run()
     assert run.run_id[:3] == ("j", "ready", node)
     assert (run.directory, run.environment, run.time_limit_s) == (

@@ -1,5 +1,7 @@
 """Job release: once, when the job ends, where the preparation left something to undo."""
 
+import pytest
+
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import DeleteFiles, RestartNode, StartRun, StopNode
 from batchlab.core.model import StartTask
@@ -8,6 +10,7 @@ from helpers.node_tasks import finish, node_tasked
 from helpers.world import World
 
 
+@pytest.mark.rule(9)
 def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> None:
     node_tasked(world, nodes=2)
     world.tasks("a")
@@ -19,12 +22,12 @@ def test_release_on_terminate_runs_where_preparation_ran_only(world: World) -> N
     assert release.time_limit_s == 900
     assert world.job_view().state == "terminating"
     assert world.job_view().terminate_reason == "UserTerminate"
-    world.exit(release, 1)  # row 9: failure changes nothing
+    world.exit(release, 1)  # failure changes nothing
     assert world.job_view().state == "completed"
     (row,) = world.rows()
     assert row.job_preparation_task_execution_info.exit_code == 0
     assert row.job_release_task_execution_info.result == "failure"
-    world.feed(inputs.DeleteJob(job_id="j"))  # row 23: not a second time
+    world.feed(inputs.DeleteJob(job_id="j"))  # not a second time
     (files,) = world.said()
     assert isinstance(files, DeleteFiles)
     assert files.directories == ("workitems/j/job-1",)
@@ -48,6 +51,7 @@ def test_node_lost_during_release_runs_it_again(world: World) -> None:
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(22)
 def test_node_removed_row_stays_without_release(world: World) -> None:
     (node,) = node_tasked(world)
     world.tasks("a")
@@ -81,8 +85,9 @@ def test_release_waits_for_node_that_reboots(world: World) -> None:
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(21)
 def test_node_without_a_task_of_the_job_gets_no_release_and_no_row(world: World) -> None:
-    first, _second = node_tasked(world, nodes=2)  # row 21
+    first, _second = node_tasked(world, nodes=2)
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     release = world.run()
@@ -91,8 +96,9 @@ def test_node_without_a_task_of_the_job_gets_no_release_and_no_row(world: World)
     assert [row.node_id for row in world.rows()] == [first]
 
 
+@pytest.mark.rule(24)
 def test_delete_active_job_releases_then_deletes(world: World) -> None:
-    (node,) = node_tasked(world)  # row 24
+    (node,) = node_tasked(world)
     finish(world, "a")
     world.feed(inputs.DeleteJob(job_id="j"))
     release = world.run()
@@ -102,6 +108,7 @@ def test_delete_active_job_releases_then_deletes(world: World) -> None:
     assert world.core.state.jobs == {}
 
 
+@pytest.mark.rule(23)
 def test_delete_terminating_job_does_not_release_twice(world: World) -> None:
     (node,) = node_tasked(world)
     finish(world, "a")
@@ -123,8 +130,9 @@ def test_disabled_job_is_not_released_until_it_is_terminated(world: World) -> No
     assert world.job_view().state == "completed"
 
 
+@pytest.mark.rule(29)
 def test_release_beyond_its_limit_is_a_failure_and_the_job_completed(world: World) -> None:
-    node_tasked(world)  # row 29
+    node_tasked(world)
     finish(world, "a")
     world.feed(inputs.TerminateJob(job_id="j"))
     overdue = FailureInfo(category="ServerError", code="TaskEnded", message="over its wall clock")

@@ -51,6 +51,7 @@ def test_first_job_is_made_at_once_and_the_next_after_the_interval(world: World)
     assert view(world).recent_job_id == "s:job-2"
 
 
+@pytest.mark.rule(75)
 def test_second_job_waits_for_the_first_to_end(world: World) -> None:
     schedule(world)
     world.later(150)
@@ -59,6 +60,7 @@ def test_second_job_waits_for_the_first_to_end(world: World) -> None:
     assert jobs(world) == ["s:job-1", "s:job-2"]
 
 
+@pytest.mark.rule(76)
 def test_occurrence_whose_window_is_over_is_skipped(world: World) -> None:
     schedule(world, Schedule(recurrence_interval="2m", start_window="1m"))
     world.later(210)
@@ -77,6 +79,7 @@ def test_window_longer_than_the_interval_is_without_limit(world: World) -> None:
     assert jobs(world)[-1] == "s:job-2"
 
 
+@pytest.mark.rule(78)
 def test_schedule_without_recurrence_completes_with_its_one_job(world: World) -> None:
     schedule(world, Schedule())
     assert view(world).state == "active"
@@ -104,6 +107,7 @@ def test_do_not_run_until_and_after_bound_the_occurrences(world: World) -> None:
     assert view(world).next_run_time is None
 
 
+@pytest.mark.rule(79)
 def test_disabled_schedule_makes_no_job_and_keeps_its_next_time(world: World) -> None:
     schedule(world)
     world.feed(inputs.DisableJobSchedule(job_schedule_id="S"))
@@ -115,6 +119,8 @@ def test_disabled_schedule_makes_no_job_and_keeps_its_next_time(world: World) ->
     assert jobs(world) == ["s:job-1", "s:job-2"]
 
 
+@pytest.mark.rule(80)
+@pytest.mark.code("JobScheduleCompleted")
 def test_terminated_schedule_terminates_its_job(world: World) -> None:
     schedule(world)
     world.feed(inputs.TerminateJobSchedule(job_schedule_id="s"))
@@ -152,6 +158,7 @@ def test_directories_of_scheduled_jobs_are_below_the_schedule(world: World) -> N
     assert world.run().directory == "workitems/s/job-1/a"
 
 
+@pytest.mark.rule(77)
 @pytest.mark.parametrize(
     "plan", [{"recurrence_interval": "30s"}, {"start_window": "59s"}, {"recurrence_interval": 0}]
 )
@@ -166,6 +173,8 @@ def test_plan_that_would_never_run_is_refused(world: World) -> None:
     assert world.core.state.schedules == {}
 
 
+@pytest.mark.rule(74)
+@pytest.mark.code("JobWithSameIdExists", "JobScheduleWithSameIdExists")
 def test_ids_of_jobs_and_schedules_exclude_each_other(world: World) -> None:
     schedule(world)
     with pytest.raises(Conflict) as refused:
@@ -191,6 +200,7 @@ def pools(world: World) -> list[str]:
     return [pool.id for pool in world.ask(ListPools()) if pool.state == "active"]
 
 
+@pytest.mark.rule(107)
 def test_auto_pool_lives_as_long_as_its_job(world: World) -> None:
     world.job(pool=auto(auto_pool_id_prefix="mine"))
     (pool_id,) = pools(world)
@@ -205,6 +215,7 @@ def test_auto_pool_lives_as_long_as_its_job(world: World) -> None:
     assert pools(world) == []
 
 
+@pytest.mark.rule(107)
 def test_auto_pool_that_is_kept_alive_stays(world: World) -> None:
     world.job(pool=auto(keep_alive=True))
     world.boot()
@@ -238,6 +249,8 @@ def test_auto_pool_of_each_scheduled_job_is_a_fresh_one(world: World) -> None:
     assert world.job_view("s:job-2").pool_id != ""
 
 
+@pytest.mark.rule(108)
+@pytest.mark.code("AutoPoolCreationFailedWithQuotaReached")
 def test_auto_pool_beyond_the_quota_leaves_the_job_completed() -> None:
     world = World(pool_quota=0)
     world.job(pool=auto())
@@ -252,6 +265,7 @@ def test_auto_pool_of_a_schedule_outside_of_one_is_refused(world: World) -> None
         world.job(pool=auto("jobschedule"))
 
 
+@pytest.mark.code("ActiveJobAndScheduleQuotaReached")
 def test_quota_of_active_jobs_counts_what_is_not_completed() -> None:
     world = World(active_job_and_job_schedule_quota=2)
     world.job("a")

@@ -41,6 +41,7 @@ def refusal(model: type[Model], **given: Any) -> InvalidRequest:
     return caught.value
 
 
+@pytest.mark.rule(27, 28, 43)
 @pytest.mark.parametrize(
     ("model", "given"),
     [
@@ -52,19 +53,19 @@ def refusal(model: type[Model], **given: Any) -> InvalidRequest:
         (PoolSpec, {"vm_size": " "}),
         (PoolSpec, {"target_dedicated_nodes": -1}),
         (PoolSpec, {"target_dedicated_nodes": 100_001}),
-        (PoolSpec, {"resize_timeout": "PT4M"}),  # row 43
+        (PoolSpec, {"resize_timeout": "PT4M"}),  # rule 43
         (PoolSpec, {"task_slots_per_node": 0}),
         (PoolSpec, {"task_slots_per_node": 5}),  # small has 1 core
         (PoolSpec, {"task_slots_per_node": 257, "vm_size": "standard_m128"}),
         (JobSpec, {"priority": -1001}),
         (JobSpec, {"priority": 1001}),
-        (JobSpec, {"job_release_task": "r"}),  # row 27
+        (JobSpec, {"job_release_task": "r"}),  # rule 27
         (TaskConstraints, {"max_task_retry_count": -2}),
         (TaskConstraints, {"max_wall_clock_time": 0}),
         (JobConstraints, {"max_task_retry_count": -2}),
         (JobConstraints, {"max_wall_clock_time": "0s"}),
         (StartTask, {"max_task_retry_count": -2}),
-        (JobReleaseTask, {"max_wall_clock_time": "PT16M"}),  # row 28
+        (JobReleaseTask, {"max_wall_clock_time": "PT16M"}),  # rule 28
         (JobReleaseTask, {"max_wall_clock_time": 0}),
         (JobPreparationTask, {"id": "a b"}),
         (JobReleaseTask, {"id": "../x"}),
@@ -212,12 +213,14 @@ def test_pool_info_with_a_pool_and_an_auto_pool_is_refused() -> None:
     assert PoolInfo(auto_pool_specification=auto).pool_id is None
 
 
+@pytest.mark.code("TaskDependencyListTooLong")
 def test_dependencies_of_more_than_64000_characters_are_refused() -> None:
     assert TaskDependencies(task_ids=["x" * 64] * 1000)
     error = refusal(TaskDependencies, task_ids=["x" * 64] * 1000 + ["y"])
     assert error.code == "TaskDependencyListTooLong"
 
 
+@pytest.mark.code("TaskDependencyRangesTooLong")
 def test_dependencies_of_more_than_1000_ranges_are_refused() -> None:
     ranges = [TaskIdRange(start=2 * n, end=2 * n) for n in range(1001)]
     assert TaskDependencies(task_id_ranges=ranges[:1000])

@@ -138,6 +138,7 @@ def test_required_property_left_out_is_named(model: type[Model]) -> None:
             assert caught.value.values == {"PropertyName": name}
 
 
+@pytest.mark.code("InvalidRequestBody")
 def test_properties_by_position_are_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         PoolSpec("p", 3)  # type: ignore[call-arg]

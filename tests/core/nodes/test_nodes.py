@@ -55,8 +55,9 @@ def test_start_task_node_waits_for_it_and_then_takes_tasks(world: World) -> None
     assert world.told() == [("task", "j", "a", node)]
 
 
+@pytest.mark.rule(37)
 def test_start_task_fails_after_its_retries_node_takes_no_task(world: World) -> None:
-    (node,) = world.pool(start_task=StartTask(command_line="s", max_task_retry_count=1))  # row 37
+    (node,) = world.pool(start_task=StartTask(command_line="s", max_task_retry_count=1))
     world.job()
     world.tasks("a")
     world.exit(world.run(), 1)
@@ -75,8 +76,9 @@ def test_start_task_fails_after_its_retries_node_takes_no_task(world: World) -> 
     assert world.told() == [("task", "j", "a", node)]
 
 
+@pytest.mark.rule(38)
 def test_start_task_not_waited_for_node_takes_tasks_though_it_fails(world: World) -> None:
-    (node,) = world.pool(start_task=StartTask(command_line="s", wait_for_success=False))  # row 38
+    (node,) = world.pool(start_task=StartTask(command_line="s", wait_for_success=False))
     assert node_state(world) == "idle"
     start = world.run()
     world.exit(start, 1)
@@ -107,8 +109,9 @@ def test_start_task_runs_again_when_the_node_is_found_again(world: World) -> Non
 # -- reboot and reimage -------------------------------------------------------------------------
 
 
+@pytest.mark.rule(51)
 def test_reboot_requeue_ends_tasks_then_boots_and_runs_them_again(world: World) -> None:
-    node, (run,) = busy(world, "a")  # row 51
+    node, (run,) = busy(world, "a")
     world.feed(reboot(node))
     assert world.told() == [("CancelRun", "a", node)]
     assert node_state(world) == "rebooting"
@@ -153,6 +156,7 @@ def test_reboot_retaineddata_node_is_idle_until_its_files_are_no_longer_kept(
     ]  # fmt: skip
 
 
+@pytest.mark.code("NodeBeingReimaged")
 @pytest.mark.parametrize("option", ["requeue", "terminate"])
 def test_reimage_idle_node_boots_with_emptied_folders(world: World, option: str) -> None:
     (node,) = world.pool()
@@ -164,6 +168,7 @@ def test_reimage_idle_node_boots_with_emptied_folders(world: World, option: str)
     assert world.refused(reboot(node)).code == "NodeBeingReimaged"
 
 
+@pytest.mark.code("NodeBeingStarted", "NodeBeingRebooted", "NodeStateUnusable")
 def test_reboot_of_a_node_that_is_not_up_is_refused_with_its_state(world: World) -> None:
     (node,) = world.pool(start_task="s")
     start = world.run()
@@ -200,8 +205,9 @@ def test_reboot_node_that_was_allocated_twice_boots_once(world: World) -> None:
 # -- scheduling ---------------------------------------------------------------------------------
 
 
+@pytest.mark.rule(49)
 def test_disable_scheduling_twice_is_refused(world: World) -> None:
-    (node,) = world.pool()  # row 49
+    (node,) = world.pool()
     world.feed(disable(node))
     assert node_state(world) == "offline"
     assert world.refused(disable(node)).code == "NodeAlreadyInTargetSchedulingState"
@@ -216,8 +222,9 @@ def test_disable_scheduling_retaineddata_is_not_one_of_its_options(world: World)
     assert error.values["PropertyName"] == "node_disable_scheduling_option"
 
 
+@pytest.mark.rule(50)
 def test_disable_taskcompletion_node_runs_and_is_then_offline(world: World) -> None:
-    node, (run,) = busy(world, "a")  # row 50
+    node, (run,) = busy(world, "a")
     world.tasks("b")
     world.feed(disable(node, "taskcompletion"))
     world.nothing_else()
@@ -278,6 +285,7 @@ def test_node_lost_while_it_runs_a_task_repeats_it_without_using_up_a_retry(worl
     assert world.told() == [("task", "j", "a", node)]
 
 
+@pytest.mark.code("MaxInternalRetryCountReached")
 def test_node_lost_again_and_again_the_task_fails_in_the_end(world: World) -> None:
     node, (run,) = busy(world, "a")
     for boot in range(1, 12):

@@ -31,6 +31,7 @@ def test_pool_of_both_kinds_counts_them_apart(world: World) -> None:
     assert (view.target_dedicated_nodes, view.current_low_priority_nodes) == (2, 0)
 
 
+@pytest.mark.rule(48)
 def test_preempted_node_keeps_its_id_and_comes_back_empty(world: World) -> None:
     node = spot(world)
     world.job(job_preparation_task="x")
@@ -71,6 +72,7 @@ def test_preempted_node_can_be_removed_meanwhile(world: World) -> None:
     world.later(1000)
 
 
+@pytest.mark.code("OperationNotValidOnNode")
 def test_dedicated_node_is_never_preempted(world: World) -> None:
     (node,) = world.pool()
     with pytest.raises(Conflict) as refused:
@@ -95,6 +97,7 @@ def test_resize_without_a_target_is_refused(world: World) -> None:
     assert refused.value.code == "MissingRequiredProperty"
 
 
+@pytest.mark.code("AccountLowPriorityCoreQuotaReached")
 def test_quota_of_spot_cores_is_its_own() -> None:
     world = World(low_priority_core_quota=2, dedicated_core_quota=4)
     world.pool(nodes=2, vm_size="medium", target_low_priority_nodes=2)

@@ -44,8 +44,9 @@ def test_pack_fills_a_node_before_the_next(world: World) -> None:
     assert world.run().run_id.node_id == b  # the fuller of the two
 
 
+@pytest.mark.rule(10)
 def test_higher_priority_goes_first_and_interrupts_nothing(world: World) -> None:
-    world.pool()  # row 10
+    world.pool()
     world.job("low", priority=-1000)
     world.job("high", priority=1000)
     world.tasks("a", "b", job="low")
@@ -67,8 +68,9 @@ def test_priority_changed_later_counts_for_what_has_not_started(world: World) ->
     assert drained(world, run) == ["one/a", "two/c", "two/d", "one/b"]
 
 
+@pytest.mark.rule(110)
 def test_jobs_of_equal_priority_take_turns(world: World) -> None:
-    for job in ("one", "two", "three"):  # row 110
+    for job in ("one", "two", "three"):
         world.job(job)
         world.tasks("a", "b", job=job)
     world.pool()
@@ -109,8 +111,9 @@ def test_slots_a_large_task_lets_smaller_ones_pass_until_it_fits(world: World) -
     assert names([world.run()]) == ["j/wide"]
 
 
+@pytest.mark.rule(20)
 def test_slots_more_than_a_node_has_is_accepted_and_never_runs(world: World) -> None:
-    world.pool(task_slots_per_node=2)  # row 20
+    world.pool(task_slots_per_node=2)
     world.job()
     world.tasks("a", required_slots=4)
     world.nothing_else()

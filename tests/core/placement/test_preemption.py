@@ -1,5 +1,7 @@
 """Making room for a higher priority, affinity, and the order of equal jobs."""
 
+import pytest
+
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun, StartRun
 from batchlab.core.model import JobManagerTask, TaskSchedulingPolicy
@@ -86,6 +88,7 @@ def test_equal_jobs_take_turns(world: World) -> None:
     assert drain(world) in (["old", "new"] * 3, ["new", "old"] * 3)
 
 
+@pytest.mark.rule(110)
 def test_equal_jobs_by_creation_time_older_goes_first(world: World) -> None:
     filled(world, TaskSchedulingPolicy(job_default_order="creationtime"))
     assert drain(world) == ["old"] * 3 + ["new"] * 3

@@ -67,6 +67,7 @@ def test_pool_grows_with_the_waiting_tasks_and_shrinks_without(world: World) -> 
     assert len(runs(world)) == 3
 
 
+@pytest.mark.rule(87)
 def test_samples_are_seen_a_minute_after_they_were_taken(world: World) -> None:
     text = "n = $PendingTasks.GetSample(10 * TimeInterval_Minute, 95);"
     following(world, "x = 1;")
@@ -77,6 +78,7 @@ def test_samples_are_seen_a_minute_after_they_were_taken(world: World) -> None:
     assert len(loose.variables["n"]) in (18, 19)
 
 
+@pytest.mark.rule(91)
 def test_task_counters_of_samples_leave_blocked_tasks_out(world: World) -> None:
     following(world, "x = 1;")
     world.job(uses_task_dependencies=True)
@@ -90,6 +92,7 @@ def test_task_counters_of_samples_leave_blocked_tasks_out(world: World) -> None:
     assert world.job_view().task_counts.active == 8
 
 
+@pytest.mark.rule(12)
 def test_failed_evaluation_leaves_the_pool_alone_and_is_noted(world: World) -> None:
     world.pool(nodes=2)
     enable(world, "$TargetDedicatedNodes = $RunningTasks.GetSample(5);")
@@ -99,6 +102,7 @@ def test_failed_evaluation_leaves_the_pool_alone_and_is_noted(world: World) -> N
     assert view.auto_scale_run.error is not None
 
 
+@pytest.mark.code("AutoScalingFormulaSyntaxError")
 def test_formula_that_cannot_be_read_changes_nothing(world: World) -> None:
     world.pool()
     with pytest.raises(FormulaError) as refused:
@@ -107,6 +111,8 @@ def test_formula_that_cannot_be_read_changes_nothing(world: World) -> None:
     assert not world.pool_view().enable_auto_scale
 
 
+@pytest.mark.rule(82)
+@pytest.mark.code("TooManyEnableAutoScaleRequests")
 def test_enabling_twice_within_30_s_is_too_often(world: World) -> None:
     world.pool(nodes=3)
     enable(world)
@@ -131,6 +137,7 @@ def test_enabling_without_a_formula_or_while_resizing_is_refused(world: World) -
     world.boot()
 
 
+@pytest.mark.rule(41)
 def test_resize_by_hand_needs_autoscale_off(world: World) -> None:
     world.pool(nodes=3)
     enable(world)
@@ -175,12 +182,15 @@ def test_deleted_pool_is_evaluated_no_more(world: World) -> None:
     world.nothing_else()
 
 
+@pytest.mark.code("InvalidAutoScaleFormulaInAutoPool")
 def test_auto_pool_with_a_bad_formula_leaves_the_job_completed(world: World) -> None:
     pool = PoolSpec(enable_auto_scale=True, auto_scale_formula="x =")
     world.job(pool=AutoPoolSpecification(pool=pool, pool_lifetime_option="job"))
     assert world.job_view().scheduling_error.code == "InvalidAutoScaleFormulaInAutoPool"
 
 
+@pytest.mark.rule(81)
+@pytest.mark.code("InvalidAutoScalingSettings")
 @pytest.mark.parametrize(
     ("given", "code"),
     [

@@ -62,8 +62,9 @@ def test_node_ids_of_a_pool_created_again_in_the_same_second_are_new(world: Worl
     assert world.nodes()[0].state == "idle"
 
 
+@pytest.mark.rule(16)
 def test_pool_before_it_exists_its_jobs_wait_and_then_run(world: World) -> None:
-    world.job()  # row 16
+    world.job()
     world.tasks("a")
     world.nothing_else()
     assert world.reasons("a") == ["PoolNotFound"]
@@ -94,8 +95,10 @@ def test_resize_up_node_takes_tasks_before_the_pool_is_steady(world: World) -> N
         world.exit(run)
 
 
+@pytest.mark.rule(40)
+@pytest.mark.code("PoolBeingResized")
 def test_resize_while_resizing_is_refused(world: World) -> None:
-    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))  # row 40
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
     request = inputs.ResizePool(pool_id="p", target_dedicated_nodes=2)
     assert world.refused(request).code == "PoolBeingResized"
     node = world.nodes()[0].id
@@ -113,8 +116,9 @@ def test_resize_to_an_absurd_number_is_refused(world: World, target: int) -> Non
     assert error.values["PropertyValue"] == str(target)
 
 
+@pytest.mark.rule(43)
 def test_resize_timeout_below_five_minutes_is_refused(world: World) -> None:
-    world.pool(nodes=0)  # row 43, of a resize
+    world.pool(nodes=0)
     error = world.refused(
         inputs.ResizePool(
             pool_id="p", target_dedicated_nodes=1, resize_timeout=timedelta(seconds=299)
@@ -143,8 +147,9 @@ def test_shrink_takes_the_broken_then_the_idle_then_the_busy(world: World) -> No
     world.gone(ids[0])
 
 
+@pytest.mark.rule(13)
 def test_shrink_requeue_task_is_queued_again_and_keeps_its_retries(world: World) -> None:
-    ids, runs = busy(world, 2)  # row 13
+    ids, runs = busy(world, 2)
     resize(world, 1)
     assert world.told() == [("CancelRun", "b", ids[1])]
     assert world.nodes()[1].state == "leavingpool"
@@ -159,8 +164,9 @@ def test_shrink_requeue_task_is_queued_again_and_keeps_its_retries(world: World)
     assert world.told() == [("task", "j", "b", ids[0])]
 
 
+@pytest.mark.rule(46)
 def test_shrink_terminate_task_is_completed_and_not_run_again(world: World) -> None:
-    (node,), (run,) = busy(world)  # row 46
+    (node,), (run,) = busy(world)
     resize(world, 0, "terminate")
     assert world.told() == [("CancelRun", "a", node)]
     world.exit(run, 137, cancelled=True)
@@ -170,8 +176,9 @@ def test_shrink_terminate_task_is_completed_and_not_run_again(world: World) -> N
     world.gone(node)
 
 
+@pytest.mark.rule(45)
 def test_shrink_taskcompletion_waits_for_the_task_and_takes_no_other(world: World) -> None:
-    (node,), (run,) = busy(world)  # row 45
+    (node,), (run,) = busy(world)
     world.tasks("next")
     resize(world, 0, "taskcompletion")
     world.nothing_else()
@@ -185,8 +192,9 @@ def test_shrink_taskcompletion_waits_for_the_task_and_takes_no_other(world: Worl
     assert state(world) == ("steady", 0, 0, [])
 
 
+@pytest.mark.rule(47)
 def test_shrink_retaineddata_node_goes_when_its_files_are_no_longer_kept(world: World) -> None:
-    keep = TaskConstraints(retention_time=timedelta(seconds=20))  # row 47
+    keep = TaskConstraints(retention_time=timedelta(seconds=20))
     (node,), (run,) = busy(world, constraints=keep)
     world.feed(
         inputs.RemoveNodes(pool_id="p", node_ids=(node,), node_deallocation_option="retaineddata")
@@ -201,6 +209,7 @@ def test_shrink_retaineddata_node_goes_when_its_files_are_no_longer_kept(world: 
     world.gone(node)
 
 
+@pytest.mark.code("AllocationTimedOut")
 def test_resize_timeout_gives_up_machines_that_never_came(world: World) -> None:
     world.pool(nodes=1)
     resize(world, 3, resize_timeout=FIVE_MINUTES)
@@ -240,6 +249,7 @@ def test_resize_timeout_of_an_earlier_resize_does_not_end_the_present_one(world:
     world.allocated(start[1])
 
 
+@pytest.mark.code("AllocationFailed")
 def test_machine_that_cannot_be_had_ends_the_resize_with_its_error(world: World) -> None:
     world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=2)))
     first, second = [command.node_id for command in world.said()]
@@ -250,8 +260,10 @@ def test_machine_that_cannot_be_had_ends_the_resize_with_its_error(world: World)
     assert [node.id for node in world.nodes()] == [second]
 
 
+@pytest.mark.rule(44)
+@pytest.mark.code("AccountCoreQuotaReached")
 def test_quota_pool_gets_what_fits_and_says_so() -> None:
-    world = World(dedicated_core_quota=6)  # row 44: 3 nodes of 2 cores
+    world = World(dedicated_core_quota=6)  # 3 nodes of 2 cores
     world.pool(nodes=5, vm_size="medium")
     assert state(world) == ("steady", 5, 3, ["AccountCoreQuotaReached"])
     world.pool("other", nodes=1)

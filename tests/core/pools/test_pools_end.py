@@ -1,13 +1,17 @@
 """Pools: a resize stopped, nodes removed, the start task changed, the pool deleted."""
 
+import pytest
+
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolInfo, PoolSpec
 from helpers.pools import busy, resize, state
 from helpers.world import World
 
 
+@pytest.mark.rule(42)
+@pytest.mark.code("ResizeStopped")
 def test_stop_resize_keeps_what_is_there(world: World) -> None:
-    world.pool(nodes=1)  # row 42
+    world.pool(nodes=1)
     resize(world, 10)
     asked = [command.node_id for command in world.said()]
     for node in asked[:3]:
@@ -55,8 +59,9 @@ def test_remove_nodes_unknown_or_none_or_too_many_are_refused(world: World) -> N
     assert code(*(f"n{i}" for i in range(101))) == "InvalidPropertyValue"
 
 
+@pytest.mark.rule(39)
 def test_update_pool_start_task_is_taken_up_at_the_next_boot(world: World) -> None:
-    (node,) = world.pool()  # row 39
+    (node,) = world.pool()
     world.feed(
         inputs.UpdatePool(pool_id="p", start_task=PoolSpec(id="x", start_task="s").start_task)
     )
@@ -69,8 +74,10 @@ def test_update_pool_start_task_is_taken_up_at_the_next_boot(world: World) -> No
     world.exit(start)
 
 
+@pytest.mark.rule(17)
+@pytest.mark.code("PoolBeingDeleted")
 def test_delete_pool_requeues_tasks_and_leaves_jobs(world: World) -> None:
-    (node,), (run,) = busy(world)  # row 17
+    (node,), (run,) = busy(world)
     world.feed(inputs.DeletePool(pool_id="p"))
     assert world.told() == [("CancelRun", "a", node)]
     assert world.pool_view().state == "deleting"
@@ -101,6 +108,7 @@ def test_delete_pool_hastens_nodes_that_still_drain(world: World) -> None:
     world.gone(node)
 
 
+@pytest.mark.rule(18, 19)
 def test_job_moved_to_another_pool_while_disabled_runs_there(world: World) -> None:
     world.pool("p", nodes=0)  # rows 18 and 19
     (node,) = world.pool("q")

@@ -69,6 +69,7 @@ def test_child_is_told_of_again_when_it_waits_for_no_other(world: World) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.rule(7)
 def test_child_of_failed_parent_stays_active_for_ever(world: World) -> None:
     chained(world)
     world.tasks("a")
@@ -83,6 +84,7 @@ def test_child_of_failed_parent_stays_active_for_ever(world: World) -> None:
     assert world.state("b") == "completed"
 
 
+@pytest.mark.rule(8)
 def test_child_of_failed_parent_runs_when_the_code_satisfies(world: World) -> None:
     chained(world)
     satisfied = ExitConditions(exit_codes=[ExitCodeMapping(code=1, exit_options=SATISFY)])
@@ -94,6 +96,7 @@ def test_child_of_failed_parent_runs_when_the_code_satisfies(world: World) -> No
     assert world.state("b") == "completed"
 
 
+@pytest.mark.rule(70)
 @pytest.mark.parametrize("width", [0, 200])
 def test_range_counts_numbers_whatever_their_zeros(world: World, width: int) -> None:
     chained(world)
@@ -142,6 +145,8 @@ def test_blocked_task_terminated_then_reactivated_waits_again(world: World) -> N
     assert world.state("child") == "completed"
 
 
+@pytest.mark.rule(71)
+@pytest.mark.code("TaskDependenciesNotSpecifiedOnJob")
 def test_dependencies_without_the_jobs_leave_are_refused(world: World) -> None:
     world.pool()
     world.job()

@@ -60,6 +60,7 @@ def acting(world: World, conditions: ExitConditions | None = None) -> None:
     world.tasks("a", "b", exit_conditions=conditions)
 
 
+@pytest.mark.rule(59)
 def test_failed_task_terminates_its_job(world: World) -> None:
     acting(world)
     first, second = world.runs()
@@ -71,6 +72,7 @@ def test_failed_task_terminates_its_job(world: World) -> None:
     assert world.job_view().terminate_reason == "TaskFailed"
 
 
+@pytest.mark.rule(60)
 def test_failed_task_whose_code_asks_for_nothing_lets_the_job_go_on(world: World) -> None:
     acting(world, ExitConditions(exit_codes=[ExitCodeMapping(code=7, exit_options=NONE)]))
     for run in world.runs():
@@ -89,6 +91,7 @@ def test_failed_task_disables_its_job_with_requeue(world: World) -> None:
     assert world.task("b").requeue_count == 1
 
 
+@pytest.mark.rule(58)
 def test_job_action_in_a_job_that_takes_none_is_refused(world: World) -> None:
     world.job()
     with pytest.raises(InvalidRequest) as refused:
@@ -96,6 +99,7 @@ def test_job_action_in_a_job_that_takes_none_is_refused(world: World) -> None:
     assert refused.value.values["PropertyName"] == "job_action"
 
 
+@pytest.mark.rule(109)
 def test_max_parallel_tasks_bounds_what_runs_and_may_change(world: World) -> None:
     world.pool(vm_size="large", task_slots_per_node=15)
     world.job(max_parallel_tasks=4)

@@ -115,6 +115,7 @@ def test_affinity_chooses_the_primary(world: World) -> None:
 # -- row 105: where it never runs ---------------------------------------------------------------
 
 
+@pytest.mark.rule(105)
 @pytest.mark.parametrize(
     ("pool", "task", "code"),
     [

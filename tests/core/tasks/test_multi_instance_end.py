@@ -24,6 +24,7 @@ from helpers.world import World
 MISSING = FailureInfo(category="UserError", code="BlobNotFound", message="not there")
 
 
+@pytest.mark.rule(106)
 @pytest.mark.parametrize("code", [0, 3])
 def test_end_of_the_application_ends_all_and_the_task(world: World, code: int) -> None:
     runs = running(world)
@@ -32,7 +33,7 @@ def test_end_of_the_application_ends_all_and_the_task(world: World, code: int) -
     end_cancelled(world, *runs[1:])
     assert (world.state("m"), world.task("m").exit_code) == ("completed", code)
     assert world.task("m").task_root_directory == "workitems/j/job-1/m/0"
-    rows = subtasks(world)  # row 106
+    rows = subtasks(world)
     assert [row.id for row in rows] == [1, 2]
     assert [(row.state, row.exit_code, row.result) for row in rows] == [
         ("completed", 0, "success")

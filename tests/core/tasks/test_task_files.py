@@ -31,9 +31,10 @@ def code(world: World) -> str:
     return caught.value.code
 
 
+@pytest.mark.rule(97)
 def test_retention_deletes_the_directory_once_at_its_time(world: World) -> None:
     run = running(world, constraints=TaskConstraints(retention_time=timedelta(seconds=5)))
-    node = run.run_id.node_id  # row 97
+    node = run.run_id.node_id
     world.later(100)
     world.exit(run)
     world.later(4.9)
@@ -68,6 +69,8 @@ def test_retention_does_not_delete_the_files_of_a_task_that_runs_again(world: Wo
     assert world.said() == [deleted]
 
 
+@pytest.mark.rule(97, 98)
+@pytest.mark.code("NodeNotReady")
 def test_locate_says_why_there_are_no_files(world: World) -> None:
     world.job()
     world.tasks("a")
@@ -82,7 +85,7 @@ def test_locate_says_why_there_are_no_files(world: World) -> None:
     assert code(world) == "NodeNotReady"
     assert world.told() == [("StopNode", node)]
     world.gone(node)
-    assert code(world) == "NodeNotFound"  # row 98
+    assert code(world) == "NodeNotFound"
     assert world.task("a").exit_code == 0
 
 
@@ -104,8 +107,9 @@ def test_list_tasks_pages_and_filters(world: World) -> None:
         ids(skip=-1)
 
 
+@pytest.mark.rule(36)
 def test_counts_preparing_counts_as_running(world: World) -> None:
-    world.pool()  # row 36
+    world.pool()
     world.job(job_preparation_task="prep")
     world.tasks("a", "b")
     world.run()

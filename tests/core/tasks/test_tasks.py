@@ -74,8 +74,10 @@ def test_create_tasks_one_refused_none_added(world: World) -> None:
     assert world.ask(questions.ListTaskIds(job_id="j")) == ["b"]
 
 
+@pytest.mark.rule(35)
+@pytest.mark.code("TaskIdSameAsJobPreparationTask", "TaskIdSameAsJobReleaseTask")
 def test_create_tasks_with_the_id_of_a_node_task_is_refused(world: World) -> None:
-    world.job(job_preparation_task="p", job_release_task="r")  # row 35
+    world.job(job_preparation_task="p", job_release_task="r")
     for task, code in (
         ("JobPreparation", "TaskIdSameAsJobPreparationTask"),
         ("jobrelease", "TaskIdSameAsJobReleaseTask"),
@@ -105,8 +107,9 @@ def test_nonzero_exit_is_a_failure_with_its_code(world: World) -> None:
     assert world.job_view().task_counts.failed == 1
 
 
+@pytest.mark.rule(14)
 def test_retries_two_make_three_runs(world: World) -> None:
-    run = running(world, constraints=TaskConstraints(max_task_retry_count=2))  # row 14
+    run = running(world, constraints=TaskConstraints(max_task_retry_count=2))
     world.later(1)
     world.exit(run, 1)
     assert world.task("a").last_retry_time is not None
@@ -137,13 +140,14 @@ def test_retry_is_queued_behind_the_others(world: World) -> None:
     assert world.run().run_id.task_id == "b"
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize(
     ("code", "failure"), [(None, MISSING), (137, OVERDUE), (0, UNSENT), (1, UNSENT)]
 )
 def test_launch_errors_and_time_limits_are_not_retried(
     world: World, code: int | None, failure: FailureInfo
 ) -> None:
-    run = running(world, constraints=TaskConstraints(max_task_retry_count=5))  # row 15
+    run = running(world, constraints=TaskConstraints(max_task_retry_count=5))
     world.exit(run, code, failure=failure)
     world.nothing_else()
     view = world.task("a")
@@ -152,6 +156,7 @@ def test_launch_errors_and_time_limits_are_not_retried(
     )  # fmt: skip
 
 
+@pytest.mark.code("Unknown")
 def test_exit_without_a_code_or_a_reason_is_no_success(world: World) -> None:
     world.exit(running(world), None)
     view = world.task("a")
@@ -255,8 +260,9 @@ def test_delete_queued_task_is_never_run(world: World) -> None:
 # -- reactivate and update ----------------------------------------------------------------------
 
 
+@pytest.mark.rule(69)
 def test_reactivate_failed_task_runs_as_if_for_the_first_time(world: World) -> None:
-    run = running(world, constraints=TaskConstraints(max_task_retry_count=1))  # row 69
+    run = running(world, constraints=TaskConstraints(max_task_retry_count=1))
     node = run.run_id.node_id
     world.exit(run, 1)
     world.exit(world.run(), 1)
@@ -272,11 +278,13 @@ def test_reactivate_failed_task_runs_as_if_for_the_first_time(world: World) -> N
     assert world.task("a").result == "success"
 
 
+@pytest.mark.rule(68)
+@pytest.mark.code("TaskNotCompleted")
 def test_reactivate_refuses_what_did_not_fail(world: World) -> None:
     run = running(world)
     assert world.refused(reactivate()).code == "TaskNotCompleted"
     world.exit(run)
-    assert world.refused(reactivate()).code == "TaskSucceeded"  # row 68
+    assert world.refused(reactivate()).code == "TaskSucceeded"
     assert world.refused(reactivate("nothing")).code == "TaskNotFound"
 
 

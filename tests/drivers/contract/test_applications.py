@@ -97,6 +97,7 @@ SAYS = {
 }  # fmt: skip
 
 
+@pytest.mark.code("ApplicationPackageError")
 def test_package_that_cannot_be_unpacked_safely_fails_each_task_that_wants_it(lab):
     application = lab.create_application("app")
     pool = pool_of(lab)
@@ -179,6 +180,7 @@ def test_package_that_a_node_has_outlives_its_deletion(lab):
     node.wait("idle", timeout=SOON)
 
 
+@pytest.mark.rule(103)
 def test_references_of_a_pool_lead_somewhere(lab):
     application = app_of(lab)
     later = bl.ApplicationPackageReference(application_id="blender", version="9")
@@ -192,6 +194,7 @@ def test_references_of_a_pool_lead_somewhere(lab):
     assert only(pool.application_package_references).application_id == "blender"
 
 
+@pytest.mark.rule(104)
 def test_application_without_updates_takes_new_versions_only(lab):
     application = app_of(lab, version="1")
     application.update(allow_updates=False)

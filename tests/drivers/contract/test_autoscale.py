@@ -46,6 +46,7 @@ def test_pool_follows_its_formula_up_and_down(lab):
     assert told[-1].startswith("Job release tasks are not counted")
 
 
+@pytest.mark.rule(83)
 def test_formula_is_tried_without_changing_the_pool(lab):
     pool = lab.create_pool("p", target_dedicated_nodes=1)
     pool.wait("steady", timeout="10m")
@@ -57,6 +58,7 @@ def test_formula_is_tried_without_changing_the_pool(lab):
     assert refused.value.line == 1
 
 
+@pytest.mark.rule(41)
 def test_pool_with_a_formula_is_not_resized_by_hand(lab):
     pool = lab.create_pool(
         "p", enable_auto_scale=True, auto_scale_formula="$TargetDedicatedNodes = 1;"

@@ -95,6 +95,7 @@ def test_certificate_reaches_a_live_node_at_its_reboot_and_leaves_it_so(lab):
         _ = certificate.state
 
 
+@pytest.mark.rule(102)
 def test_certificate_in_use_cannot_be_deleted_until_nobody_has_it(lab):
     certificate = lab.create_certificate(cer(), certificate_format="cer")
     with refused("CertificateStateActive"):
@@ -123,6 +124,7 @@ def test_certificate_in_use_cannot_be_deleted_until_nobody_has_it(lab):
     lab.create_certificate(cer(), certificate_format="cer")
 
 
+@pytest.mark.code("InvalidCertificateReferences")
 def test_certificate_that_is_not_there_is_refused(lab):
     for references in (["a" * 40], ["AA:" * 19 + "AA"]):
         with refused("InvalidCertificateReferences"):

@@ -37,6 +37,7 @@ def test_cost_of_a_spot_node_stops_while_it_is_away(lab, world):
     assert lab.cost.node_hours == before.node_hours
 
 
+@pytest.mark.rule(44)
 @pytest.mark.settings(quotas=bl.Quotas(dedicated_core_quota=3))
 def test_size_says_how_many_nodes_the_quota_leaves(lab):
     pool = lab.create_pool("p", vm_size="Medium", target_dedicated_nodes=2)

@@ -84,6 +84,7 @@ def test_task_sees_the_whole_account_and_all_of_its_own(lab, program):
     assert lab.pools["p"].state == "active"
 
 
+@pytest.mark.code("WaitsForItself")
 def test_task_that_would_wait_for_itself_is_told_so(lab, program):
     look = """
 import batchlab as bl

@@ -33,6 +33,7 @@ def test_task_runs_after_those_it_depends_on(world, lab):
     assert job.tasks["right"].end_time <= last.start_time
 
 
+@pytest.mark.rule(7)
 def test_task_whose_parent_fails_never_runs(lab):
     pool = pool_of(lab)
     job = dependent(lab, pool)
@@ -58,6 +59,7 @@ def test_task_whose_failed_parent_is_reactivated_runs(lab):
     assert child.exit_code == 0
 
 
+@pytest.mark.rule(8)
 def test_task_whose_parent_may_fail_runs_all_the_same(lab):
     pool = pool_of(lab)
     job = dependent(lab, pool)
@@ -69,6 +71,7 @@ def test_task_whose_parent_may_fail_runs_all_the_same(lab):
     assert parent.exit_conditions == satisfied
 
 
+@pytest.mark.rule(70)
 def test_task_depends_on_numbers_whatever_their_zeros(lab):
     pool = pool_of(lab)
     job = dependent(lab, pool)
@@ -82,6 +85,7 @@ def test_task_depends_on_numbers_whatever_their_zeros(lab):
     assert child.exit_code == 0
 
 
+@pytest.mark.rule(71)
 def test_task_that_depends_on_others_needs_a_job_that_knows_of_it(lab):
     job = lab.create_job("j", "nowhere")
     with refused("TaskDependenciesNotSpecifiedOnJob"):
@@ -89,6 +93,7 @@ def test_task_that_depends_on_others_needs_a_job_that_knows_of_it(lab):
     assert (len(job.tasks), job.uses_task_dependencies) == (0, False)
 
 
+@pytest.mark.rule(58)
 def test_task_with_a_job_action_needs_a_job_that_takes_it(lab):
     job = lab.create_job("j", "nowhere")
     with refused("InvalidPropertyValue"):
@@ -96,6 +101,7 @@ def test_task_with_a_job_action_needs_a_job_that_takes_it(lab):
     assert len(job.tasks) == 0
 
 
+@pytest.mark.rule(59)
 @pytest.mark.processes
 def test_task_that_fails_ends_its_job_when_that_is_asked_for(lab):
     pool = pool_of(lab, task_slots_per_node=2)
@@ -107,6 +113,7 @@ def test_task_that_fails_ends_its_job_when_that_is_asked_for(lab):
     assert (running.state, running.failure_info.code) == ("completed", "TaskEnded")
 
 
+@pytest.mark.rule(60)
 def test_task_that_may_fail_lets_its_job_go_on(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool, on_task_failure="performexitoptionsjobaction")

@@ -10,6 +10,7 @@ def variables(text):
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
+@pytest.mark.rule(92)
 @pytest.mark.processes
 def test_environment_of_a_task_names_where_it_is(lab):
     pool = pool_of(lab)
@@ -49,6 +50,7 @@ def test_environment_of_a_task_names_where_it_is(lab):
     assert released["AZ_BATCH_JOB_PREP_DIR"] == f"{base}/jobpreparation"
 
 
+@pytest.mark.rule(96)
 def test_environment_of_a_start_task_knows_no_job(lab):
     pool = pool_of(lab, start_task="env")
     node = only(pool.nodes.values())
@@ -58,11 +60,13 @@ def test_environment_of_a_start_task_knows_no_job(lab):
     assert not {"AZ_BATCH_JOB_ID", "AZ_BATCH_TASK_ID", "WATASK_JOB_NAME"} & seen.keys()
 
 
+@pytest.mark.rule(95)
 def test_environment_of_a_task_without_preparation_has_no_directory_of_one(lab):
     task = only(run(lab.create_job("j", pool_of(lab)), "env"))
     assert "AZ_BATCH_JOB_PREP_DIR" not in variables(task.stdout)
 
 
+@pytest.mark.rule(94)
 def test_command_line_without_a_shell_is_literal(lab):
     job = lab.create_job("j", pool_of(lab))
     literal, expanded = run(
@@ -94,6 +98,7 @@ def test_files_of_a_task_are_listed_read_and_deleted(lab, tmp_path):
     assert files.list("wd") == []
 
 
+@pytest.mark.code("PathNotFound")
 def test_files_that_are_not_there_are_not_found(lab):
     task = only(run(lab.create_job("j", pool_of(lab)), "true"))
     for use in (task.files.read, task.files.stat, task.files.delete, task.files.tail):
@@ -116,6 +121,7 @@ def test_files_beyond_the_root_cannot_be_reached(lab):
                     use(path)
 
 
+@pytest.mark.code("TaskFilesUnavailable")
 def test_files_of_a_task_that_has_not_started_are_not_available(lab):
     task = lab.create_job("j", "nowhere").create_task("t", "true")
     with refused("TaskFilesUnavailable"):

@@ -32,6 +32,7 @@ def rows(task):
     return {row.id: row for row in task.subtasks}
 
 
+@pytest.mark.rule(106)
 @pytest.mark.processes
 def test_instances_are_coordinated_on_all_nodes_before_the_application_runs(lab, tmp_path):
     (tmp_path / "hosts").write_text("common")
@@ -190,6 +191,7 @@ def test_instances_wait_for_the_preparation_on_each_node(lab):
     assert len(job.preparations) == 3
 
 
+@pytest.mark.rule(105)
 @pytest.mark.parametrize(
     ("settings", "slots", "code"),
     [

@@ -4,6 +4,7 @@ import batchlab as bl
 from helpers.stories import LONG, SHARED, SOON, end, only, pool_of, refused, run, sh, start
 
 
+@pytest.mark.rule(1, 67)
 def test_job_terminated_ends_what_runs_and_leaves_what_waits(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -33,6 +34,7 @@ def test_job_terminated_while_it_terminates_takes_no_tasks(lab):
         job.create_task("new", "true")
 
 
+@pytest.mark.rule(10)
 def test_job_of_higher_priority_goes_first_and_interrupts_nobody(world, lab):
     pool = pool_of(lab)
     low, high = (lab.create_job(name, pool, priority=p) for name, p in (("l", -1000), ("h", 1000)))
@@ -64,6 +66,7 @@ def test_job_whose_priority_is_raised_overtakes(world, lab):
     assert second.priority == 500
 
 
+@pytest.mark.rule(65)
 def test_job_disabled_with_requeue_stops_its_tasks_until_it_is_enabled(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -79,6 +82,7 @@ def test_job_disabled_with_requeue_stops_its_tasks_until_it_is_enabled(lab):
     assert job.state == "active"
 
 
+@pytest.mark.rule(66)
 def test_job_disabled_with_wait_is_disabling_until_its_tasks_end(world, lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -90,6 +94,7 @@ def test_job_disabled_with_wait_is_disabling_until_its_tasks_end(world, lab):
     assert job.create_task("new", "true").state == "active"
 
 
+@pytest.mark.rule(64)
 def test_job_disabled_with_terminate_ends_its_tasks(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -103,6 +108,7 @@ def test_job_disabled_with_terminate_ends_its_tasks(lab):
     assert (task.state, task.failure_info.code) == ("completed", "TaskEnded")
 
 
+@pytest.mark.rule(18, 19)
 def test_job_moves_to_another_pool_only_while_it_is_disabled(lab):
     pool, other = pool_of(lab), pool_of(lab, id="other")
     job = lab.create_job("j", pool)
@@ -129,6 +135,7 @@ def test_job_that_ends_with_its_tasks_is_completed_by_the_last(lab):
     assert (job.counts.succeeded, job.counts.failed, job.counts.completed) == (1, 1, 2)
 
 
+@pytest.mark.rule(6)
 def test_job_that_ends_with_its_tasks_and_has_none_ends_after_a_grace_period(lab):
     job = lab.create_job("j", "nowhere", on_all_tasks_complete="terminatejob")
     assert job.state == "active"
@@ -136,6 +143,7 @@ def test_job_that_ends_with_its_tasks_and_has_none_ends_after_a_grace_period(lab
     assert job.terminate_reason == "AllTasksComplete"
 
 
+@pytest.mark.rule(61)
 def test_job_that_ends_with_its_tasks_cannot_be_told_not_to(lab):
     job = lab.create_job("j", pool_of(lab), on_all_tasks_complete="terminatejob")
     start(job, LONG)
@@ -143,6 +151,7 @@ def test_job_that_ends_with_its_tasks_cannot_be_told_not_to(lab):
         job.update(on_all_tasks_complete="noaction")
 
 
+@pytest.mark.rule(62)
 def test_job_over_its_wall_clock_time_is_terminated(lab):
     pool = pool_of(lab)
     constraints = bl.JobConstraints(max_wall_clock_time="10s")
@@ -182,6 +191,7 @@ def test_job_retries_are_the_default_of_its_tasks(lab):
     assert (default.retry_count, own.retry_count) == (1, 0)
 
 
+@pytest.mark.rule(27)
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
@@ -201,6 +211,7 @@ def test_job_with_bad_settings_is_refused_and_not_there(lab, settings, code):
     assert len(lab.jobs) == 0
 
 
+@pytest.mark.rule(28)
 def test_job_release_limit_beyond_fifteen_minutes_is_refused():
     with refused("InvalidPropertyValue"):
         bl.JobReleaseTask(command_line="true", max_wall_clock_time="16m")

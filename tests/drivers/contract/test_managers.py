@@ -11,6 +11,7 @@ def managed(lab, pool, command_line, settings=None, **manager):
     return job, job.tasks["manager"]
 
 
+@pytest.mark.rule(52, 53)
 @pytest.mark.parametrize("code", [0, 1])
 @pytest.mark.processes
 def test_manager_that_ends_ends_its_job_and_what_runs_in_it(world, lab, code):
@@ -29,6 +30,7 @@ def test_manager_that_ends_ends_its_job_and_what_runs_in_it(world, lab, code):
         assert node.files.text("shared/released") == "released\n"
 
 
+@pytest.mark.rule(54)
 def test_manager_is_alone_on_its_node(world, lab):
     pool = pool_of(lab, 2, task_slots_per_node=4)
     other = lab.create_job("other", pool)
@@ -63,6 +65,7 @@ def test_manager_goes_before_tasks_that_came_with_it(lab):
     assert (manager.exit_code, job.state) == (0, "active")
 
 
+@pytest.mark.rule(53)
 def test_manager_is_retried_before_its_job_ends(lab):
     pool = pool_of(lab)
     retries = bl.TaskConstraints(max_task_retry_count=1)
@@ -71,6 +74,7 @@ def test_manager_is_retried_before_its_job_ends(lab):
     assert (manager.retry_count, job.terminate_reason) == (1, "JMComplete")
 
 
+@pytest.mark.rule(55)
 def test_manager_keeps_its_node_when_the_pool_shrinks(lab):
     pool = pool_of(lab, 3)
     others = lab.create_job("others", pool)
@@ -112,6 +116,7 @@ def two_spot_nodes(lab):
     return pool, job, manager, other
 
 
+@pytest.mark.rule(56)
 @pytest.mark.processes
 @pytest.mark.settings(spot_return="1h")
 def test_manager_that_lost_its_node_takes_the_place_of_a_task(lab):
@@ -123,6 +128,7 @@ def test_manager_that_lost_its_node_takes_the_place_of_a_task(lab):
     assert (task.state, task.requeue_count, task.retry_count) == ("active", 1, 0)
 
 
+@pytest.mark.rule(57)
 @pytest.mark.settings(spot_return="1h")
 def test_manager_that_lost_its_node_waits_for_a_higher_priority(lab):
     pool, _, manager, other = two_spot_nodes(lab)

@@ -12,6 +12,7 @@ def starts(node):
     return node.files.text("shared/starts").count("start")
 
 
+@pytest.mark.rule(37)
 def test_start_task_that_fails_is_repeated_then_the_node_takes_no_tasks(lab):
     start_task = bl.StartTask(command_line=WANTS_FILE, max_task_retry_count=1)
     pool = lab.create_pool("p", target_dedicated_nodes=1, start_task=start_task)
@@ -28,6 +29,7 @@ def test_start_task_that_fails_is_repeated_then_the_node_takes_no_tasks(lab):
     assert starts(node) == 2
 
 
+@pytest.mark.rule(38)
 def test_start_task_that_need_not_succeed_lets_the_node_take_tasks(lab):
     start_task = bl.StartTask(command_line=sh("exit 7"), wait_for_success=False)
     pool = pool_of(lab, start_task=start_task)
@@ -49,6 +51,7 @@ def test_start_task_failure_is_cured_by_another_start_task_and_a_reboot(lab):
     assert node.start_task_info.result == "success"
 
 
+@pytest.mark.rule(39)
 def test_start_task_that_is_changed_runs_on_nodes_that_start_again(lab):
     pool = pool_of(lab, start_task=sh(f"echo old > {SHARED}/which"))
     node = only(pool.nodes.values())
@@ -61,6 +64,7 @@ def test_start_task_that_is_changed_runs_on_nodes_that_start_again(lab):
     assert node.last_boot_time > booted
 
 
+@pytest.mark.rule(51)
 @pytest.mark.processes
 def test_node_rebooted_while_a_task_runs_repeats_start_task_and_task(world, lab):
     pool = pool_of(lab, start_task=sh(f"echo start >> {SHARED}/starts"))
@@ -90,6 +94,7 @@ def test_node_reimaged_has_empty_folders(lab):
     assert node.files.list("workitems") == []
 
 
+@pytest.mark.rule(49)
 def test_node_disabled_with_requeue_gives_its_task_away(lab):
     pool = pool_of(lab)
     node = only(pool.nodes.values())
@@ -103,6 +108,7 @@ def test_node_disabled_with_requeue_gives_its_task_away(lab):
     task.wait("running", timeout=SOON)
 
 
+@pytest.mark.rule(50)
 def test_node_disabled_with_taskcompletion_runs_its_task_to_the_end(world, lab):
     pool = pool_of(lab)
     node = only(pool.nodes.values())
@@ -146,6 +152,7 @@ def test_node_that_is_killed_comes_back_and_its_task_runs_again(world, lab):
     assert starts(node) == 2
 
 
+@pytest.mark.rule(98)
 def test_node_that_was_removed_takes_files_but_not_records_with_it(lab):
     pool = pool_of(lab)
     task = only(run(lab.create_job("j", pool), sh("echo x; exit 3")))

@@ -15,6 +15,8 @@ def test_pool_gets_nodes_that_have_names_and_addresses_of_their_own(lab):
     assert pool.resize_errors == ()
 
 
+@pytest.mark.rule(73)
+@pytest.mark.code("PoolExists")
 def test_pool_id_in_other_case_is_the_same_pool(lab):
     pool = lab.create_pool("Render")
     with refused("PoolExists"):
@@ -23,6 +25,7 @@ def test_pool_id_in_other_case_is_the_same_pool(lab):
     assert lab.pools["render"].id == "Render"
 
 
+@pytest.mark.rule(13)
 @pytest.mark.processes
 def test_pool_shrunk_by_default_queues_running_tasks_again(lab):
     pool = pool_of(lab, 2)
@@ -36,6 +39,7 @@ def test_pool_shrunk_by_default_queues_running_tasks_again(lab):
     assert (queued.requeue_count, queued.retry_count) == (1, 0)
 
 
+@pytest.mark.rule(40, 45)
 def test_pool_shrunk_with_taskcompletion_waits_for_running_tasks(world, lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -51,6 +55,7 @@ def test_pool_shrunk_with_taskcompletion_waits_for_running_tasks(world, lab):
     assert (pool.current_dedicated_nodes, len(pool.nodes)) == (0, 0)
 
 
+@pytest.mark.rule(46)
 def test_pool_shrunk_with_terminate_ends_running_tasks_for_good(lab):
     pool = pool_of(lab)
     task = only(start(lab.create_job("j", pool), LONG))
@@ -64,6 +69,7 @@ def test_pool_shrunk_with_terminate_ends_running_tasks_for_good(lab):
     assert task.state == "completed"
 
 
+@pytest.mark.rule(47)
 def test_pool_shrunk_with_retaineddata_waits_until_files_are_no_longer_kept(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -77,6 +83,7 @@ def test_pool_shrunk_with_retaineddata_waits_until_files_are_no_longer_kept(lab)
     assert len(pool.nodes) == 0
 
 
+@pytest.mark.rule(42)
 def test_pool_whose_resize_is_stopped_keeps_what_it_has(lab):
     pool = pool_of(lab, 2)
     start(lab.create_job("j", pool), LONG, LONG)
@@ -104,6 +111,7 @@ def test_pool_loses_the_nodes_that_are_named(lab):
         pool.nodes[first]
 
 
+@pytest.mark.rule(17)
 def test_pool_deleted_while_tasks_run_leaves_its_jobs_waiting(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -118,6 +126,7 @@ def test_pool_deleted_while_tasks_run_leaves_its_jobs_waiting(lab):
     task.wait("running", timeout=SOON)
 
 
+@pytest.mark.rule(16)
 def test_pool_that_comes_later_runs_what_waits_for_it(lab):
     job = lab.create_job("j", "later")
     task = job.create_task("t", "echo at last")
@@ -151,6 +160,7 @@ def test_pool_grows_and_its_new_nodes_take_what_waits(lab):
     assert pool.nodes[task.node_id].total_tasks_run == 1
 
 
+@pytest.mark.rule(43)
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
@@ -170,6 +180,7 @@ def test_pool_with_bad_settings_is_refused_and_not_there(lab, settings, code):
     assert len(lab.pools) == 0
 
 
+@pytest.mark.rule(73)
 def test_everything_twice_is_refused_or_harmless_and_changes_nothing(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)

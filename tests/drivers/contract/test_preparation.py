@@ -29,6 +29,7 @@ def spoil(lab, node):
         other.enable_scheduling()
 
 
+@pytest.mark.rule(34)
 @pytest.mark.processes
 def test_sample_of_preparation_and_release_runs_as_in_azure(lab):
     file = f"{SHARED}/job_prep_and_release.txt"
@@ -67,6 +68,7 @@ def test_sample_of_preparation_and_release_runs_as_in_azure(lab):
     job.wait("deleted", timeout=SOON)
 
 
+@pytest.mark.rule(21, 26)
 def test_preparation_is_lazy_and_a_node_without_tasks_knows_nothing_of_the_job(lab):
     pool = pool_of(lab, 2)
     job = job_of(lab, pool)
@@ -80,6 +82,7 @@ def test_preparation_is_lazy_and_a_node_without_tasks_knows_nothing_of_the_job(l
     assert [row.node_id for row in job.preparations] == [used.id]
 
 
+@pytest.mark.rule(36)
 def test_preparation_that_runs_keeps_its_task_preparing(world, lab):
     pool = pool_of(lab)
     job = job_of(lab, pool, preparation=LONG)
@@ -91,6 +94,7 @@ def test_preparation_that_runs_keeps_its_task_preparing(world, lab):
     assert (row.state, row.exit_code, row.result) == ("running", None, None)
 
 
+@pytest.mark.rule(2)
 def test_preparation_that_fails_everywhere_leaves_its_task_waiting_without_an_error(lab):
     pool = pool_of(lab)
     job = job_of(lab, pool, preparation=sh("exit 9"))
@@ -108,6 +112,7 @@ def test_preparation_that_fails_everywhere_leaves_its_task_waiting_without_an_er
     assert only(job.preparations).job_release_task_execution_info is None
 
 
+@pytest.mark.rule(3)
 def test_preparation_that_fails_on_one_node_sends_its_task_to_another(lab):
     pool = pool_of(lab, 2)
     bad, good = pool.nodes.values()
@@ -123,6 +128,7 @@ def test_preparation_that_fails_on_one_node_sends_its_task_to_another(lab):
     assert released[good.id].result == "success"
 
 
+@pytest.mark.rule(4, 5)
 def test_preparation_that_failed_is_tried_again_after_a_reimage_but_not_after_a_reboot(lab):
     pool = pool_of(lab)
     node = only(pool.nodes.values())
@@ -155,6 +161,7 @@ def test_preparation_is_repeated_as_often_as_it_may(lab):
     assert log(only(pool.nodes.values())) == ["try", "try"]
 
 
+@pytest.mark.rule(30)
 def test_preparation_that_need_not_succeed_holds_nobody_up(lab):
     pool = pool_of(lab)
     preparation = bl.JobPreparationTask(command_line=sh("exit 1"), wait_for_success=False)
@@ -167,6 +174,7 @@ def test_preparation_that_need_not_succeed_holds_nobody_up(lab):
     assert row.job_release_task_execution_info.result == "success"
 
 
+@pytest.mark.rule(31, 32, 33)
 @pytest.mark.parametrize(
     ("rerun", "verb", "count"), [(True, "reboot", 2), (False, "reboot", 1), (False, "reimage", 1)]
 )
@@ -203,6 +211,7 @@ def test_preparation_cut_short_by_a_reboot_runs_again(world, lab):
     assert only(job.preparations).job_preparation_task_execution_info.retry_count == 0
 
 
+@pytest.mark.rule(9)
 def test_release_that_fails_changes_nothing_but_its_row(lab):
     pool = pool_of(lab)
     job = job_of(lab, pool, release=sh("exit 5"))
@@ -212,6 +221,7 @@ def test_release_that_fails_changes_nothing_but_its_row(lab):
     assert (job.state, info.exit_code, info.result) == ("completed", 5, "failure")
 
 
+@pytest.mark.rule(29)
 def test_release_over_its_time_is_killed_and_the_job_is_completed(lab):
     pool = pool_of(lab)
     release = bl.JobReleaseTask(command_line=LONG, max_wall_clock_time="5s")
@@ -223,6 +233,7 @@ def test_release_over_its_time_is_killed_and_the_job_is_completed(lab):
     assert (info.end_time - info.start_time).total_seconds() >= 5
 
 
+@pytest.mark.rule(23, 24)
 def test_release_runs_on_delete_but_not_a_second_time(lab):
     pool = pool_of(lab)
     node = only(pool.nodes.values())
@@ -248,6 +259,7 @@ def test_release_does_not_run_when_the_job_is_only_disabled(lab):
     assert log(only(pool.nodes.values())) == ["prepared"]
 
 
+@pytest.mark.rule(22)
 def test_release_is_not_run_on_a_node_that_has_left(lab):
     pool = pool_of(lab, 2)
     first, second = pool.nodes
@@ -263,12 +275,14 @@ def test_release_is_not_run_on_a_node_that_has_left(lab):
     assert rows[second].job_release_task_execution_info.exit_code == 0
 
 
+@pytest.mark.rule(25)
 def test_status_list_of_a_job_without_preparation_is_refused(lab):
     job = lab.create_job("j", "p")
     with refused("JobPreparationTaskOrReleaseTaskNotSpecified"):
         _ = job.preparations
 
 
+@pytest.mark.rule(35)
 def test_task_with_the_id_of_a_hook_is_refused(lab):
     job = job_of(lab, "p")
     with refused("TaskIdSameAsJobPreparationTask"):

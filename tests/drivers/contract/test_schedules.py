@@ -22,6 +22,7 @@ def seconds(span):
     return span.total_seconds()
 
 
+@pytest.mark.rule(75)
 @MINUTES
 def test_schedule_makes_one_job_after_the_other(world, lab):
     pool = pool_of(lab)
@@ -39,6 +40,7 @@ def test_schedule_makes_one_job_after_the_other(world, lab):
     assert (first.terminate_reason, second.priority) == ("JMComplete", 0)
 
 
+@pytest.mark.rule(76)
 @pytest.mark.worlds("simulated")
 def test_schedule_skips_what_is_later_than_its_start_window(lab):
     pool = pool_of(lab)
@@ -55,6 +57,7 @@ def test_schedule_skips_what_is_later_than_its_start_window(lab):
     assert lab.jobs["s:job-2"].creation_time - began == timedelta(minutes=4)
 
 
+@pytest.mark.rule(77)
 @pytest.mark.parametrize(
     "plan",
     [{"recurrence_interval": "30s"}, {"recurrence_interval": "2m", "start_window": "59s"}],
@@ -64,6 +67,7 @@ def test_schedule_shorter_than_a_minute_is_refused(plan):
         bl.Schedule(**plan)
 
 
+@pytest.mark.rule(78)
 def test_schedule_without_recurrence_is_completed_with_its_only_job(lab):
     pool = pool_of(lab)
     schedule = lab.create_job_schedule(
@@ -77,6 +81,7 @@ def test_schedule_without_recurrence_is_completed_with_its_only_job(lab):
         schedule.disable()
 
 
+@pytest.mark.rule(79)
 @MINUTES
 def test_schedule_disabled_makes_no_job_until_it_is_enabled(world, lab):
     pool = pool_of(lab)
@@ -95,6 +100,7 @@ def test_schedule_disabled_makes_no_job_until_it_is_enabled(world, lab):
     assert (schedule.state, schedule.previous_state) == ("active", "disabled")
 
 
+@pytest.mark.rule(80)
 def test_schedule_terminated_ends_its_job(lab):
     pool = pool_of(lab)
     schedule = lab.create_job_schedule("s", schedule="1m", job_specification=job_of(pool, LONG))
@@ -120,6 +126,8 @@ def test_schedule_deleted_takes_its_jobs_with_it(lab):
     only(pool.nodes.values()).wait("idle", timeout=SOON)
 
 
+@pytest.mark.rule(74)
+@pytest.mark.code("JobScheduleExists")
 def test_schedule_and_job_never_share_an_id(lab):
     plan = {"schedule": "1m", "job_specification": job_of("nowhere")}
     lab.create_job("j", "nowhere")
@@ -162,6 +170,7 @@ def auto(lifetime="job", *, keep_alive=False, **pool):
     )  # fmt: skip
 
 
+@pytest.mark.rule(107)
 @pytest.mark.processes
 def test_auto_pool_is_made_for_its_job_and_goes_with_it(lab):
     job = lab.create_job("j", auto(start_task="true"), on_all_tasks_complete="terminatejob")
@@ -174,6 +183,7 @@ def test_auto_pool_is_made_for_its_job_and_goes_with_it(lab):
     assert len(lab.pools) == 0
 
 
+@pytest.mark.rule(107)
 def test_auto_pool_that_is_kept_alive_stays(lab):
     job = lab.create_job("j", auto(keep_alive=True))
     job.create_task("t", "true").wait(timeout=SOON)
@@ -184,6 +194,7 @@ def test_auto_pool_that_is_kept_alive_stays(lab):
     assert (pool.state, pool.current_dedicated_nodes) == ("active", 1)
 
 
+@pytest.mark.rule(108)
 @pytest.mark.settings(quotas=bl.Quotas(pool_quota=1))
 def test_auto_pool_beyond_the_quota_leaves_a_completed_job(lab):
     spot_of(lab)

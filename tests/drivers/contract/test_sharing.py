@@ -6,6 +6,7 @@ import batchlab as bl
 from helpers.stories import LONG, SHARED, SOON, only, pool_of, run, sh, start
 
 
+@pytest.mark.rule(109)
 def test_job_runs_no_more_tasks_at_a_time_than_it_may(world, lab):
     pool = pool_of(lab, 2, task_slots_per_node=4)
     job = lab.create_job("j", pool, max_parallel_tasks=3)
@@ -79,6 +80,7 @@ def test_task_runs_elsewhere_when_its_favourite_node_is_full(lab):
     assert task.node_id != blocked.node_id
 
 
+@pytest.mark.rule(110)
 def test_older_job_goes_first_where_the_pool_says_so(lab):
     policy = bl.TaskSchedulingPolicy(job_default_order="creationtime")
     pool = pool_of(lab, task_scheduling_policy=policy)
@@ -94,6 +96,7 @@ def test_older_job_goes_first_where_the_pool_says_so(lab):
     assert order == ["older", "older", "younger", "younger"]
 
 
+@pytest.mark.rule(93)
 def test_settings_of_a_job_are_those_of_all_its_tasks_unless_they_say_otherwise(lab):
     pool = pool_of(lab)
     say = sh(f"echo $X $Y $AZ_BATCH_JOB_ID >> {SHARED}/said")

@@ -21,6 +21,7 @@ def test_pool_of_both_kinds_tells_its_tasks_which_one_they_are_on(lab):
         assert node.files.text("shared/kind") == expected
 
 
+@pytest.mark.rule(48)
 @pytest.mark.processes
 @pytest.mark.settings(spot_return="10s")
 def test_node_preempted_loses_its_files_and_its_task_runs_again(world, lab):
@@ -125,6 +126,7 @@ def test_quota_of_spot_cores_is_its_own(lab):
     assert [error.code for error in pool.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]
 
 
+@pytest.mark.code("PoolQuotaReached")
 @pytest.mark.settings(quotas=bl.Quotas(pool_quota=1, active_job_and_job_schedule_quota=1))
 def test_quotas_of_pools_and_jobs_are_kept(lab):
     lab.create_pool("p")

@@ -108,6 +108,7 @@ def test_pattern_without_wildcards_names_the_blob_and_one_with_them_its_director
     ]  # fmt: skip
 
 
+@pytest.mark.rule(99)
 def test_output_for_failures_is_not_tried_after_success(lab):
     results = lab.storage.create_container("results")
     outputs = [output("../std*.txt", upload_options="taskfailure")]
@@ -134,6 +135,8 @@ def test_output_is_uploaded_after_each_run_by_its_condition(lab):
     assert names(results) == ["bad", "good"]
 
 
+@pytest.mark.rule(100)
+@pytest.mark.code("FileUploadContainerNotFound")
 @pytest.mark.processes
 def test_upload_that_fails_keeps_the_exit_code_and_fails_the_task(lab):
     lab.storage.create_container("results")
@@ -151,6 +154,7 @@ def test_upload_that_fails_keeps_the_exit_code_and_fails_the_task(lab):
     assert only(run(job, "true")[:1]).exit_code == 0
 
 
+@pytest.mark.rule(101)
 @pytest.mark.parametrize(("code", "state"), [(3, "active"), (4, "disabled"), (0, "disabled")])
 def test_exit_condition_of_a_listed_code_wins_over_that_of_a_failed_upload(lab, code, state):
     conditions = bl.ExitConditions(
@@ -171,6 +175,7 @@ def test_exit_condition_of_a_listed_code_wins_over_that_of_a_failed_upload(lab, 
     assert job.state == state
 
 
+@pytest.mark.code("FileUploadMiscError")
 def test_output_beyond_the_node_s_root_is_not_uploaded(lab):
     results = lab.storage.create_container("results")
     job = lab.create_job("j", pool_of(lab))
@@ -226,6 +231,7 @@ def test_container_that_goes_away_in_the_middle_of_an_upload_fails_that_task_onl
     assert names(lab.storage["results"]) == ["a"]
 
 
+@pytest.mark.code("ContainerNotFound", "ContainerAlreadyExists")
 def test_containers_are_made_listed_and_deleted(lab):
     assert list(lab.storage) == []
     made = lab.storage.create_container("b-1")

@@ -12,6 +12,7 @@ def limits(**constraints):
     return {"constraints": bl.TaskConstraints(**constraints)}
 
 
+@pytest.mark.code("FailureExitCode")
 def test_task_tells_how_it_went(lab):
     pool = pool_of(lab)
     good, bad = run(lab.create_job("j", pool), "echo fine", sh("echo oh >&2; exit 3"))
@@ -27,6 +28,7 @@ def test_task_tells_how_it_went(lab):
     assert (good.pool_id, good.previous_state) == ("p", "running")
 
 
+@pytest.mark.rule(14)
 def test_task_that_always_fails_is_repeated_as_often_as_it_may(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -46,6 +48,7 @@ def test_task_that_succeeds_at_last_is_a_success(lab):
     assert (task.retry_count, task.result, task.failure_info) == (1, "success", None)
 
 
+@pytest.mark.code("CommandLaunchFailed", "CommandProgramNotFound")
 def test_task_that_cannot_be_launched_is_not_repeated(lab):
     job = lab.create_job("j", pool_of(lab))
     tasks = run(job, spec("exit 3", "word", **limits(max_task_retry_count=5)),
@@ -56,6 +59,8 @@ def test_task_that_cannot_be_launched_is_not_repeated(lab):
     assert all((task.exit_code, task.retry_count) == (None, 0) for task in tasks)
 
 
+@pytest.mark.rule(15)
+@pytest.mark.code("BlobNotFound")
 def test_task_whose_resource_file_is_missing_fails_at_once(lab, tmp_path):
     job = lab.create_job("j", pool_of(lab))
     missing = bl.ResourceFile(http_url=str(tmp_path / "nosuch.txt"))
@@ -86,6 +91,7 @@ def test_task_over_its_wall_clock_time_is_killed_and_not_repeated(lab):
     assert 5 <= (task.end_time - task.start_time).total_seconds() < 60
 
 
+@pytest.mark.code("TaskEnded")
 @pytest.mark.processes
 def test_task_terminated_while_it_runs_is_a_failure(lab):
     job = lab.create_job("j", pool_of(lab))
@@ -109,6 +115,7 @@ def test_task_terminated_while_it_waits_never_runs(lab):
     assert (task.state, task.failure_info, task.exit_code) == ("active", None, None)
 
 
+@pytest.mark.rule(68, 69)
 def test_task_that_failed_can_be_reactivated_and_one_that_succeeded_cannot(lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)
@@ -138,6 +145,7 @@ def test_task_deleted_while_it_runs_is_gone_with_its_files(lab):
         node.files.stat(directory)
 
 
+@pytest.mark.rule(20)
 def test_task_that_needs_more_slots_than_a_node_has_never_runs(lab):
     job = lab.create_job("j", pool_of(lab, task_slots_per_node=2))
     task = job.create_task("t", "true", required_slots=4)
@@ -183,6 +191,8 @@ def test_tasks_in_great_number_all_complete(lab):
     assert sum(node.total_tasks_run for node in pool.nodes.values()) == 100
 
 
+@pytest.mark.rule(97)
+@pytest.mark.code("TaskFilesCleanedup")
 def test_task_whose_retention_is_over_has_no_files(world, lab):
     pool = pool_of(lab)
     job = lab.create_job("j", pool)

@@ -108,11 +108,13 @@ def test_attach_to_what_is_no_cluster_is_refused(what):
         DaskConnection.attach(what)
 
 
+@pytest.mark.code("InvalidUri")
 def test_attach_to_what_is_no_address_is_refused():
     with pytest.raises(InvalidRequest, match="InvalidUri: 'nowhere' is no address"):
         DaskConnection.attach("nowhere")
 
 
+@pytest.mark.code("ResourceNotFound")
 def test_attach_to_an_address_where_nobody_answers_says_so(monkeypatch):
     monkeypatch.setattr("batchlab.drivers.dask.attachment.CONNECT_S", 0.5)
     with pytest.raises(BatchError) as refused:

@@ -81,6 +81,7 @@ def test_missing_file_or_directory_is_not_found(files):
         Directory(files.directory + "/gone").list()
 
 
+@pytest.mark.code("IOError")
 @pytest.mark.timeout(10)
 def test_read_of_a_pipe_is_refused_instead_of_blocking(files):
     os.mkfifo(f"{files.directory}/pipe")
@@ -145,6 +146,7 @@ def test_resource_file_from_any_fsspec_url_arrives(tmp_path):
     assert (tmp_path / "y").read_bytes() == b"from memory"
 
 
+@pytest.mark.code("BlobDownloadMiscError")
 @pytest.mark.parametrize(
     ("url", "code"),
     [
@@ -164,6 +166,7 @@ def test_resource_file_that_cannot_be_had_says_why(tmp_path, url, code):
     assert failure.details["HttpUrl"] == url
 
 
+@pytest.mark.code("BlobAccessDenied")
 def test_resource_file_over_http_arrives_or_fails_by_its_status(tmp_path):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -357,6 +357,7 @@ def test_process_of_a_lab_that_ends_without_closing_it_is_silent(tmp_path, nodes
         assert (process.returncode, process.stderr.read()) == (3, "")
 
 
+@pytest.mark.code("InternalError")
 def test_fault_in_the_core_is_told_with_the_place_of_its_journal(tmp_path, monkeypatch, caplog):
     lab = DaskConnection.start(root=tmp_path)
     make_pool(lab)

@@ -82,6 +82,7 @@ def test_command_that_cannot_start_says_why(spawn, command_line, code):
     assert failure.details["Message"]
 
 
+@pytest.mark.code("DiskFull")
 def test_disk_that_is_full_is_a_failure_of_the_node(spawn, monkeypatch):
     def no_space(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

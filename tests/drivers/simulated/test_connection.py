@@ -35,6 +35,7 @@ def test_wait_advances_as_far_as_it_needs():
     assert seconds(connection) == 690
 
 
+@pytest.mark.code("OperationTimedOut")
 def test_wait_out_of_time_stops_at_its_end():
     connection = connect()
     add(connection, TaskSpec(id="t", command_line="sleep 600"))
@@ -54,6 +55,7 @@ def test_wait_for_what_nothing_will_bring_about_ends_at_once():
     assert seconds(connection) == 690  # not the week until the task's files are deleted
 
 
+@pytest.mark.code("NothingUnderWay")
 def test_wait_with_nothing_under_way_ends_without_a_reason_too(monkeypatch):
     connection = connect()
     connection.wait(NodesAre(pool_id="p", state="idle"))
