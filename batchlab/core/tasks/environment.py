@@ -71,7 +71,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def environment(
-    run: StartRun, node: NodeFacts, inherited: Mapping[str, str] | None = None
+    start_run: StartRun, node: NodeFacts, inherited: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """All environment variables of a run.
 
@@ -84,14 +84,14 @@ def environment(
         The environment of the node's own process.
     """
     values = dict(inherited or {})
-    values.update(run.environment)
+    values.update(start_run.environment)
     for name in values.keys() & SYSTEM_NAMES:
         del values[name]
-    for name in run.environment:
+    for name in start_run.environment:
         if name.startswith(PACKAGE_PREFIX):
             del values[name]
-    root, pool_id = node.root_directory, run.pool_id
-    directory = f"{root}/{run.directory}"
+    root, pool_id = node.root_directory, start_run.pool_id
+    directory = f"{root}/{start_run.directory}"
     values |= {
         "AZ_BATCH_ACCOUNT_NAME": node.account_name,
         "AZ_BATCH_ACCOUNT_URL": node.account_url,
@@ -113,19 +113,19 @@ def environment(
     }
     if node.service:
         values[SERVICE] = node.service
-    if run.kind != "starttask":
-        values |= _of_job(run, root)
-    if node.packages or run.application_packages:
-        for package in (*node.packages, *run.application_packages):
+    if start_run.kind != "starttask":
+        values |= _of_job(start_run, root)
+    if node.packages or start_run.application_packages:
+        for package in (*node.packages, *start_run.application_packages):
             values |= _of_package(package, root)
-    if run.network is not None:
+    if start_run.network is not None:
         values |= {
-            "WATASK_PORTRANGE_LOW": str(run.network.low_port),
-            "WATASK_PORTRANGE_HIGH": str(run.network.high_port),
-            ADDRESS: run.network.ip_address,
+            "WATASK_PORTRANGE_LOW": str(start_run.network.low_port),
+            "WATASK_PORTRANGE_HIGH": str(start_run.network.high_port),
+            ADDRESS: start_run.network.ip_address,
         }
-    if run.coordination is not None:
-        values |= _of_instances(run.coordination, root)
+    if start_run.coordination is not None:
+        values |= _of_instances(start_run.coordination, root)
     return values
 
 
@@ -140,8 +140,8 @@ def _of_package(package: PackageToInstall, root: str) -> dict[str, str]:
     return {f"{PACKAGE_PREFIX}{name}": path, f"{PACKAGE_PREFIX}{name.lower()}": path}
 
 
-def _of_job(run: StartRun, root: str) -> dict[str, str]:
-    job_id, task_id = run.run_id.job_id, run.run_id.task_id
+def _of_job(start_run: StartRun, root: str) -> dict[str, str]:
+    job_id, task_id = start_run.run_id.job_id, start_run.run_id.task_id
     values = {
         "AZ_BATCH_JOB_ID": job_id,
         "AZ_BATCH_TASK_ID": task_id,
@@ -149,8 +149,8 @@ def _of_job(run: StartRun, root: str) -> dict[str, str]:
         "WATASK_JOB_NAME": job_id,
         "WATASK_TASK_NAME": task_id,
     }
-    if run.preparation_directory is not None and run.kind != "jobpreparation":
-        preparation = f"{root}/{run.preparation_directory}"
+    if start_run.preparation_directory is not None and start_run.kind != "jobpreparation":
+        preparation = f"{root}/{start_run.preparation_directory}"
         values["AZ_BATCH_JOB_PREP_DIR"] = preparation
         values["AZ_BATCH_JOB_PREP_WORKING_DIR"] = f"{preparation}/wd"
     return values

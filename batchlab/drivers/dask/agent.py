@@ -255,29 +255,29 @@ class NodeAgent(WorkerPlugin):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _register(self, order: StartRun, reported: bool) -> _Entry:
-        parts = (order, self._facts, self._inherited, self._done, self._meter, self._store,
+    def _register(self, start_run: StartRun, reported: bool) -> _Entry:
+        parts = (start_run, self._facts, self._inherited, self._done, self._meter, self._store,
                  self._equipment, self._users)  # fmt: skip
-        if order.coordination is None:
+        if start_run.coordination is None:
             run = NodeRun(*parts)
         else:
-            run = SubtaskRun(order.coordination, self._coordinated, *parts)
+            run = SubtaskRun(start_run.coordination, self._coordinated, *parts)
         entry = _Entry(run, self._loop.create_future(), reported)
-        self._runs[order.run_id] = entry
+        self._runs[start_run.run_id] = entry
         self._has_run = True
         self._gateway.open()
         return entry
 
     def _begin(self, entry: _Entry) -> None:
-        limit = entry.run.order.time_limit_s
+        limit = entry.run.start_run.time_limit_s
         if limit is not None and not entry.exited.done():
             entry.timer = self._loop.call_later(
                 limit / self.config.speed, entry.run.end, "expired"
             )
         threads.run(entry.run.execute)
 
-    def _pend(self, order: StartRun, reported: bool) -> Pending:
-        entry = self._register(order, reported)
+    def _pend(self, start_run: StartRun, reported: bool) -> Pending:
+        entry = self._register(start_run, reported)
 
         async def perform() -> RunExited:
             self._begin(entry)
@@ -309,7 +309,7 @@ class NodeAgent(WorkerPlugin):
         done, self._outbox = self._outbox, []
         reports = []
         for run, report in done:
-            entry = self._runs.pop(run.order.run_id)
+            entry = self._runs.pop(run.start_run.run_id)
             if entry.timer is not None:
                 entry.timer.cancel()
             entry.exited.set_result(report)

@@ -110,18 +110,18 @@ class Footprints:
         self._carried: dict[str, StartRun] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    def prepare(self, order: StartRun) -> Coroutine[Any, Any, None]:
+    def prepare(self, start_run: StartRun) -> Coroutine[Any, Any, None]:
         """Add the footprint of a job, or replace it by a further try of its preparation."""
-        key = fold(order.run_id.job_id)
-        if order.release is not None:
-            self._carried[key] = order.release
+        key = fold(start_run.run_id.job_id)
+        if start_run.release is not None:
+            self._carried[key] = start_run.release
         carried = self._carried.get(key)
-        preparation = self._pend(order, True)
+        preparation = self._pend(start_run, True)
 
         async def leave() -> RunExited:
             assert carried is not None
             await self._quiet()
-            own = carried.run_id._replace(number=-order.run_id.number)  # unknown to the core
+            own = carried.run_id._replace(number=-start_run.run_id.number)  # unknown to the core
             return await self._pend(msgspec.structs.replace(carried, run_id=own), False)()
 
         wanted = leave if self._on_leave and carried is not None else None
@@ -135,10 +135,10 @@ class Footprints:
             self._plugins[key] = plugin
             await self._worker.plugin_add(plugin, name=plugin.name)
 
-    def release(self, order: StartRun) -> Coroutine[Any, Any, None]:
+    def release(self, start_run: StartRun) -> Coroutine[Any, Any, None]:
         """Take the footprint of a job away, with its release."""
-        key = fold(order.run_id.job_id)
-        release = self._pend(order, True)
+        key = fold(start_run.run_id.job_id)
+        release = self._pend(start_run, True)
         return self._remove(key, release)
 
     async def _remove(self, key: str, release: Pending) -> None:

@@ -55,7 +55,7 @@ class NodeRun:
 
     Parameters
     ----------
-    order : StartRun
+    start_run : StartRun
     node : NodeFacts
     inherited : dict of str
         The environment that the node's process gives on.
@@ -80,7 +80,7 @@ class NodeRun:
 
     def __init__(
         self,
-        order: StartRun,
+        start_run: StartRun,
         node: NodeFacts,
         inherited: dict[str, str],
         done: Callable[[NodeRun, RunExited], None],
@@ -89,7 +89,7 @@ class NodeRun:
         equipment: Equipment,
         users: NodeUsers | None = None,
     ) -> None:
-        self.order = order
+        self.start_run = start_run
         self._node = node
         self._inherited = inherited
         self._done = done
@@ -110,8 +110,8 @@ class NodeRun:
         """Carry the run out; blocks until it is over."""
         if self._over:
             return
-        if self.order.failure is not None:
-            self._exited(None, self.order.failure, None)
+        if self.start_run.failure is not None:
+            self._exited(None, self.start_run.failure, None)
             return
         try:
             self._perform()
@@ -127,7 +127,7 @@ class NodeRun:
             self._note(process)
             code = process.wait(self._last_look)
             failure = None
-            if self.order.output_files:
+            if self.start_run.output_files:
                 failure = self._upload(code, variables)
             with self._lock:
                 ending = self._ending
@@ -164,17 +164,17 @@ class NodeRun:
         return True
 
     def _prepare(self) -> tuple[list[str], str, dict[str, str]]:
-        order, words = self.order, self._words()
+        start_run, words = self.start_run, self._words()
         variables = self._make_ready()
         self._equip(variables)
-        if order.resource_files:
+        if start_run.resource_files:
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
-            fetch(order.resource_files, working, self._wanted, self._store, self._owner)
+            fetch(start_run.resource_files, working, self._wanted, self._store, self._owner)
         return words, variables["AZ_BATCH_TASK_DIR"], variables
 
     def _words(self) -> list[str]:
         """The command line as words; that of a Python task names the program of this node."""
-        words = split_command(self.order.command_line)
+        words = split_command(self.start_run.command_line)
         if words[:1] == [PROGRAM]:
             words[:1] = _CALL
         return words
@@ -182,22 +182,22 @@ class NodeRun:
     def _equip(self, variables: dict[str, str]) -> None:
         """Put what the run needs of the node's certificates and of packages in place."""
         equipment, certificates = self._equipment, variables["AZ_BATCH_CERTIFICATES_DIR"]
-        equipment.place_certificates(self.order.kind, certificates)
+        equipment.place_certificates(self.start_run.kind, certificates)
         if self._owner is not None:
             self._owner.give_all(certificates)
-        equipment.install(self.order.application_packages, self._wanted)
+        equipment.install(self.start_run.application_packages, self._wanted)
 
     def _make_ready(self) -> dict[str, str]:
         """Make the folders of the run, for who runs it; its variables."""
-        order, node, inherited = self.order, self._node, self._inherited
+        start_run, node, inherited = self.start_run, self._node, self._inherited
         if self._users is not None:
-            directory = f"{node.root_directory}/{order.directory}"
-            self._owner = self._users.make_directory(directory, order.user)
+            directory = f"{node.root_directory}/{start_run.directory}"
+            self._owner = self._users.make_directory(directory, start_run.user)
             inherited = self._owner.environment(inherited, f"{directory}/wd")
             if not self._owner.is_root:
                 node = msgspec.structs.replace(node, service="")
-        variables = environment(order, node, inherited)
-        _make_directories(variables, (OUT, ERR) if order.output_files else ())
+        variables = environment(start_run, node, inherited)
+        _make_directories(variables, (OUT, ERR) if start_run.output_files else ())
         if self._owner is not None:
             self._owner.give(variables["AZ_BATCH_TASK_WORKING_DIR"], 0o750)
         return variables
@@ -217,7 +217,7 @@ class NodeRun:
             return self._process
 
     def _upload(self, code: int, variables: dict[str, str]) -> FailureInfo | None:
-        outputs = [output for output in self.order.output_files if output.wanted(code)]
+        outputs = [output for output in self.start_run.output_files if output.wanted(code)]
         with self._lock:
             if self._ending == "cancelled" or not outputs or self._store is None:
                 return None
@@ -240,7 +240,7 @@ class NodeRun:
         self._done(
             self,
             RunExited(
-                run_id=self.order.run_id,
+                run_id=self.start_run.run_id,
                 exit_code=code,
                 failure=failure,
                 cancelled=ending == "cancelled",
@@ -248,7 +248,7 @@ class NodeRun:
         )
 
     def _expiry(self) -> FailureInfo:
-        limit = format_duration(timedelta(seconds=self.order.time_limit_s or 0))
+        limit = format_duration(timedelta(seconds=self.start_run.time_limit_s or 0))
         return FailureInfo(
             category="ServerError",
             code="TaskEnded",

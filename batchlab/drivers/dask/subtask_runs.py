@@ -61,7 +61,7 @@ class SubtaskRun(NodeRun):
         return False
 
     def _perform(self) -> None:
-        coordination, order = self._coordination, self.order
+        coordination, start_run = self._coordination, self.start_run
         words = split_command(coordination.command_line)
         variables = self._make_ready()
         directory, shared = variables["AZ_BATCH_TASK_DIR"], variables["AZ_BATCH_TASK_SHARED_DIR"]
@@ -69,7 +69,7 @@ class SubtaskRun(NodeRun):
         if self._owner is not None:
             self._owner.share(shared)
         fetch(coordination.resource_files, shared, self._wanted, self._store, self._owner)
-        fetch(order.resource_files, f"{directory}/wd", self._wanted, self._store, self._owner)
+        fetch(start_run.resource_files, f"{directory}/wd", self._wanted, self._store, self._owner)
         streams = f"{directory}/"
         if not coordination.subtask:
             streams += "coordination-"
@@ -88,12 +88,12 @@ class SubtaskRun(NodeRun):
             code = self._service.returned()
             failed = code != 0 and not self._killed
             if code == 0 and not self._killed:
-                self._coordinated(RunCoordinated(run_id=order.run_id))
+                self._coordinated(RunCoordinated(run_id=start_run.run_id))
                 code = self._apply(directory, variables)
         finally:
             self.process_id = None
             self._service.clear(lambda pid: self._meter.ended(pid, began))
-        failure = self._upload(code, variables) if order.output_files else None
+        failure = self._upload(code, variables) if start_run.output_files else None
         with self._lock:
             # A command that failed by itself has done so, whatever was asked for since.
             ending = None if failed else self._ending

@@ -67,19 +67,19 @@ class SimulatedEquipment:
             return start_failed(node.id, node.boot, error.failure)
         return None
 
-    def provide(self, node: Machine, run: StartRun, now: float) -> None:
+    def provide(self, node: Machine, start_run: StartRun, now: float) -> None:
         """Have what a run needs on its node; raises `LaunchFailed`."""
         for certificate in node.certificates:
-            if certificate.is_for(run.kind):
+            if certificate.is_for(start_run.kind):
                 for name, data in certificate.files().items():
-                    node.disk.put(f"{ROOT}/{run.directory}/certs/{name}", data, now, 0o600)
-        if run.application_packages:
+                    node.disk.put(f"{ROOT}/{start_run.directory}/certs/{name}", data, now, 0o600)
+        if start_run.application_packages:
             try:
-                self._install(node, run.application_packages, now)
+                self._install(node, start_run.application_packages, now)
             except PackageFailed as error:
                 raise LaunchFailed(error.failure) from None
-        if run.resource_files or run.coordination:
-            place(run, node.disk, now, self._store)
+        if start_run.resource_files or start_run.coordination:
+            place(start_run, node.disk, now, self._store)
 
     def _install(self, node: Machine, packages: Iterable[PackageToInstall], now: float) -> None:
         for package in packages:

@@ -33,11 +33,11 @@ _IDLE = NodeUsage(memory_megabytes=0.0, disk_gigabytes=0.0, **_NOTHING_MOVED)
 class SimulatedRun:
     """A run under way: what is left of it to do, or how it ended."""
 
-    __slots__ = ("begun", "id", "limit", "load", "node", "order", "result", "steps")
+    __slots__ = ("begun", "id", "limit", "load", "node", "result", "start_run", "steps")
 
-    def __init__(self, order: StartRun, node: Machine, begun: float, limit: float) -> None:
-        self.id = order.run_id
-        self.order = order
+    def __init__(self, start_run: StartRun, node: Machine, begun: float, limit: float) -> None:
+        self.id = start_run.run_id
+        self.start_run = start_run
         self.node = node
         self.begun = begun
         self.limit = limit

@@ -30,15 +30,15 @@ BYTES_PER_S = 50e6
 _AT_HAND = ("file", "memory", "local")
 
 
-def place(run: StartRun, disk: Disk, now: float, store: BlobStore) -> None:
+def place(start_run: StartRun, disk: Disk, now: float, store: BlobStore) -> None:
     """Put a run's resource files into its working directory; raises `LaunchFailed`.
 
     Those that the subtasks of its task have in common go into the task's shared directory.
     """
-    _place(run.resource_files, f"{ROOT}/{run.directory}/wd", disk, now, store)
-    if run.coordination is not None:
-        shared = f"{ROOT}/{run.coordination.directory}"
-        _place(run.coordination.resource_files, shared, disk, now, store)
+    _place(start_run.resource_files, f"{ROOT}/{start_run.directory}/wd", disk, now, store)
+    if start_run.coordination is not None:
+        shared = f"{ROOT}/{start_run.coordination.directory}"
+        _place(start_run.coordination.resource_files, shared, disk, now, store)
 
 
 def _place(
@@ -102,14 +102,14 @@ def upload_seconds(disk: Disk, directory: str) -> float:
 
 def upload(
     outputs: list[OutputFile],
-    run: StartRun,
+    start_run: StartRun,
     disk: Disk,
     now: float,
     store: BlobStore,
     environment: Mapping[str, str],
 ) -> FailureInfo | None:
     """Upload the output files of a run; the failure, or None."""
-    base = f"{ROOT}/{run.directory}"
+    base = f"{ROOT}/{start_run.directory}"
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}"
     logs: dict[str, str] = {OUT: "", ERR: ""}
 

@@ -49,37 +49,37 @@ class Runner(ABC):
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
         """Have something happen at a time."""
 
-    def _start_run(self, command: outputs.StartRun) -> None:
-        run_id, now = command.run_id, self._now
+    def _start_run(self, start_run: outputs.StartRun) -> None:
+        run_id, now = start_run.run_id, self._now
         node = self._nodes.get(run_id.node_id)
         if node is None or not node.up:
             lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
             self._arrange(now, fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
-        limit = command.time_limit_s
-        run = SimulatedRun(command, node, now, float("inf") if limit is None else now + limit)
+        limit = start_run.time_limit_s
+        run = SimulatedRun(start_run, node, now, float("inf") if limit is None else now + limit)
         node.begin(run)
-        node.disk.note_run(command.directory, now)
-        if command.failure is not None:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=command.failure))
+        node.disk.note_run(start_run.directory, now)
+        if start_run.failure is not None:
+            self._end(run, inputs.RunExited(run_id=run_id, failure=start_run.failure))
             return
         try:
-            self.equipment.provide(node, command, now)
-            if command.coordination is None:
-                run.steps = self._launch(run, command)
+            self.equipment.provide(node, start_run, now)
+            if start_run.coordination is None:
+                run.steps = self._launch(run, start_run)
             else:
                 launch = partial(self._launch, run)
-                run.steps = _subtask_steps(command, launch, lambda: self._coordinated(run))
+                run.steps = _subtask_steps(start_run, launch, lambda: self._coordinated(run))
         except LaunchFailed as error:
             self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
 
-    def _launch(self, run: SimulatedRun, part: outputs.StartRun) -> Steps:
+    def _launch(self, run: SimulatedRun, start_run: outputs.StartRun) -> Steps:
         """Begin what a run was commanded to do, or a part of it."""
         node = run.node
         steps, load = self._shell.launch(
-            part, node.disk, lambda: environment(run.order, node.facts(self.settings))
+            start_run, node.disk, lambda: environment(run.start_run, node.facts(self.settings))
         )
         node.bear(run, load)
         return steps
@@ -112,12 +112,12 @@ class Runner(ABC):
 
     def _process_ended(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
         """End a run whose process has ended, when its output files have been uploaded."""
-        files, code = run.order.output_files, result.exit_code or 0
+        files, code = run.start_run.output_files, result.exit_code or 0
         wanted = [output for output in files if output.wanted(code)]
         if not wanted:
             return self._end(run, result)
         run.result = result
-        seconds = upload_seconds(run.node.disk, run.order.directory)
+        seconds = upload_seconds(run.node.disk, run.start_run.directory)
         self._arrange(self._now + seconds, self._uploaded, (run, wanted))
         return None
 
@@ -125,8 +125,8 @@ class Runner(ABC):
         run, wanted = work
         if run.steps is None or run.result is None:
             return None  # it was cancelled meanwhile
-        variables = environment(run.order, run.node.facts(self.settings))
-        failure = upload(wanted, run.order, run.node.disk, self._now, self.store, variables)
+        variables = environment(run.start_run, run.node.facts(self.settings))
+        failure = upload(wanted, run.start_run, run.node.disk, self._now, self.store, variables)
         result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
         return self._end(run, result)
 
@@ -171,7 +171,7 @@ def fact(report: inputs.Report) -> inputs.Report:
 
 
 def _subtask_steps(
-    run: outputs.StartRun,
+    start_run: outputs.StartRun,
     launch: Callable[[outputs.StartRun], Steps],
     coordinated: Callable[[], None],
 ) -> Steps:
@@ -180,11 +180,13 @@ def _subtask_steps(
     Between them the subtask waits without end, as what the coordination command has left running
     does on a real node; the world lets the primary go on when all subtasks are coordinated.
     """
-    coordination = run.coordination
+    coordination = start_run.coordination
     assert coordination is not None
-    code = yield from launch(msgspec.structs.replace(run, command_line=coordination.command_line))
+    code = yield from launch(
+        msgspec.structs.replace(start_run, command_line=coordination.command_line)
+    )
     if code:
         return code
     coordinated()
     yield float("inf")
-    return (yield from launch(msgspec.structs.replace(run, coordination=None)))
+    return (yield from launch(msgspec.structs.replace(start_run, coordination=None)))

@@ -59,34 +59,34 @@ class Shell:
         self.random = random
 
     def launch(
-        self, run: StartRun, disk: Disk, environment: Callable[[], dict[str, str]]
+        self, start_run: StartRun, disk: Disk, environment: Callable[[], dict[str, str]]
     ) -> tuple[Steps, Load]:
         """Begin a run, and say how it loads its node.
 
         Raises `LaunchFailed`, at once or from the steps.
         """
         try:
-            behavior = self.workload.of_run(run)
+            behavior = self.workload.of_run(start_run)
         except Exception as error:  # the user's own function
             reason = f"the rules of the workload failed: {type(error).__name__}: {error}"
             raise launch_failed("CommandLaunchFailed", reason) from None
         words: list[str] = []
         if behavior is None:
-            words = _split(run.command_line)
+            words = _split(start_run.command_line)
             program = _program(words[0])
             if program in _BUILTINS:
                 raise _not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
-        if run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
-            process = SimulatedProcess(self, disk, f"{ROOT}/{run.directory}", environment)
+        if start_run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
+            process = SimulatedProcess(self, disk, f"{ROOT}/{start_run.directory}", environment)
             chosen = behavior or self.workload.default
             return functions.call(process, chosen), chosen.load
         load = (behavior or self.workload.default).load
         if behavior is not None and behavior.is_silent:
             return self._idle(behavior), load
-        process = SimulatedProcess(self, disk, f"{ROOT}/{run.directory}", environment)
-        if run.coordination is not None and not run.coordination.subtask:
+        process = SimulatedProcess(self, disk, f"{ROOT}/{start_run.directory}", environment)
+        if start_run.coordination is not None and not start_run.coordination.subtask:
             process.divert("coordination-")
         steps = (
             process.run(words, top=True)

@@ -205,15 +205,15 @@ class Workload:
         rules = "callable" if self._ask else len(self._rules)
         return f"Workload(default={self._default_s():g}s, rules={rules}, jitter={self.jitter:g})"
 
-    def of_run(self, run: StartRun) -> Behavior | None:
+    def of_run(self, start_run: StartRun) -> Behavior | None:
         """What the rules say about a run; None if nothing."""
         if self._ask is not None:
-            answer = self._ask(run)
+            answer = self._ask(start_run)
             return None if answer is None else _behavior(answer, "rules(run)")
         for id_pattern, command_pattern, behavior in self._rules:
             # The coordination command of a subtask is not what its task is known by.
-            by_id = run.coordination is None and id_pattern.match(run.run_id.task_id)
-            if by_id or command_pattern.match(run.command_line):
+            by_id = start_run.coordination is None and id_pattern.match(start_run.run_id.task_id)
+            if by_id or command_pattern.match(start_run.command_line):
                 return behavior
         return None
 
