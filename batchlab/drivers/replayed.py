@@ -103,7 +103,9 @@ class ReplayedConnection:
         """Return if a condition holds; otherwise raise `WaitNeverEnds`."""
         if not self._core.met(condition):
             text = f"this is a replay, so nothing more will happen: {self.ending}"
-            raise WaitNeverEnds("NothingUnderWay", f"{text}. Not reached: {condition}")
+            raise WaitNeverEnds(
+                "NothingUnderWay", f"{text}. Waiting until {condition} would never end."
+            )
 
     def advance(self, seconds: float) -> NoReturn:
         """Refused: the clock is stopped."""

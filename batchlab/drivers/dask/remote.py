@@ -98,7 +98,7 @@ class RemoteConnection(ABC):
             if deadline is not None and self.now() >= deadline:
                 raise WaitTimeout(
                     "OperationTimedOut",
-                    f"{timeout:g} s of lab time are over, and still not: {condition}",
+                    f"timed out after {timeout:g} s of lab time, waiting until {condition}",
                 )
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:

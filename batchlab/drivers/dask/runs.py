@@ -252,7 +252,7 @@ class NodeRun:
         return FailureInfo(
             category="ServerError",
             code="TaskEnded",
-            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
+            message=f"The task exceeded its max_wall_clock_time of {limit} and was killed",
         )
 
 

@@ -1,8 +1,8 @@
-"""The connection of a simulated lab: everything happens on the thread that asks.
+"""The connection of a simulated lab: everything runs on the calling thread.
 
-Virtual time stands still until somebody waits or advances it. A wait goes from moment to moment
-until its condition holds; before it leaps to a time at which nothing but the core has something
-to do, and now and then on the way, it asks the core whether there is hope left.
+Virtual time is stopped except while the caller waits or advances it. A wait moves from event to
+event until its condition holds. When only the core has something left to do, and at intervals
+before, it asks the core whether the condition can still become true.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from batchlab.storage.stores import BlobStore
 __all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
 
 LONGEST_WAIT_S = 180 * 86400.0
-"""Virtual seconds that a wait without a timeout may take: as long as a task may live in Azure."""
+"""Maximum virtual seconds of a wait without a timeout: the maximum lifetime of a task in Azure."""
 
 
 class SimulatedConnection:
@@ -43,9 +43,9 @@ class SimulatedConnection:
     Parameters
     ----------
     world : SimulatedWorld
-        The nodes and the clock; it belongs to this connection from now on.
+        The nodes and the clock; this connection takes it over.
     journal : Path, optional
-        A file to write every input to.
+        A file that records every input.
     """
 
     speed = 0.0
@@ -69,7 +69,7 @@ class SimulatedConnection:
 
     @property
     def account(self) -> str:
-        """The name of the account whose service it is."""
+        """The name of the service's account."""
         return self.world.settings.account_name
 
     @property
@@ -82,7 +82,7 @@ class SimulatedConnection:
         return self.world.now()
 
     def request(self, request: Request) -> None:
-        """Carry out a request with all that it brings about at once, or raise its refusal."""
+        """Carry out a request and its immediate consequences, or raise its refusal."""
         with undisturbed(), self._lock:
             refuse_closed(self._closed)
             self.engine.request(request)
@@ -91,7 +91,7 @@ class SimulatedConnection:
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents
     ) -> None:
-        """Carry out the one request with a secret."""
+        """Carry out the only request with a secret."""
         self.request(request)
         self.world.equipment.vault.keep(request.thumbprint, contents)
 
@@ -134,7 +134,7 @@ class SimulatedConnection:
         Raises
         ------
         WaitNeverEnds
-            Nothing under way can make the condition true. Time has not passed in vain.
+            The condition can no longer become true. No time has passed in vain.
         WaitTimeout
             ``OperationTimedOut``.
         """
@@ -155,7 +155,7 @@ class SimulatedConnection:
                         self.world.advance_to(end)
                         raise WaitTimeout(
                             "OperationTimedOut",
-                            f"{limit:g} s of lab time are over, and still not: {condition}",
+                            f"timed out after {limit:g} s of lab time, waiting until {condition}",
                         )
                     self._step()
                 steps += 1
@@ -163,13 +163,13 @@ class SimulatedConnection:
                     watch()
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; answers at once, even if closed."""
+        """Return the changes from number `since` on, immediately, even if closed."""
         batch = self._history.since(since, self.now())
         over = self._closed and not batch.more
         return msgspec.structs.replace(batch, over="the lab is closed") if over else batch
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
-        """Let a node be lost, as when its machine breaks."""
+        """Lose a node, as if its machine had failed."""
         with undisturbed(), self._lock:
             refuse_closed(self._closed)
             self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
@@ -177,17 +177,17 @@ class SimulatedConnection:
             self.world.settle()
 
     def fail_next(self, kind: RunKind) -> None:
-        """Have the next run of a kind that starts fail, whatever its command."""
+        """Make the next run of this kind fail, whatever its command."""
         with self._lock:
             refuse_closed(self._closed)
             self.engine.fail_next(kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the lab is about to close."""
+        """Register a callback that is called once, before the lab closes."""
         self._before_close.append(callback)
 
     def close(self) -> None:
-        """End the lab. Harmless twice."""
+        """Close the lab. Can be called twice."""
         while self._before_close:
             self._before_close.pop()()
         with self._lock:
@@ -208,7 +208,7 @@ class SimulatedConnection:
         if reasons or self.world.next_moment() is None:
             why = (
                 " ".join(reason.text for reason in reasons)
-                or "nothing is under way that could end this wait"
+                or "nothing in progress can end this wait"
             )
             code = reasons[0].code if reasons else "NothingUnderWay"
             raise WaitNeverEnds(code, why)
@@ -216,11 +216,11 @@ class SimulatedConnection:
 
 @contextmanager
 def undisturbed() -> Iterator[Callable[[], None]]:
-    """Hold back what would come in the middle of a step.
+    """Delay interruptions during a step.
 
-    Ctrl-C waits for `check`: a core that is interrupted would be left half changed. The garbage
-    collector waits for the end: steps leave no cycles, and looking for some among a hundred
-    thousand tasks takes a fifth of the time.
+    Ctrl-C waits for `check`, because an interrupted core would be left half changed. The garbage
+    collector waits for the end: steps create no cycles, and searching for them among a hundred
+    thousand tasks would take a fifth of the time.
     """
     collecting = gc.isenabled()
     gc.disable()

@@ -1,9 +1,9 @@
 """The disk of a simulated node: a tree of folders and files from ``/``, with times.
 
-What a real node keeps under its root is under `ROOT` here, in the service's layout. A run's
-directory is first only noted, and becomes a folder with ``wd``, ``certs`` and empty streams when
-somebody looks or writes: a hundred thousand runs that print nothing cost little. Errors are the
-operating system's (`OSError`), so that a simulated shell can say what a real one says.
+The contents of a real node's root directory are in `ROOT` here, in the service's layout. A run's
+directory is only noted at first. It becomes a folder with ``wd``, ``certs`` and empty streams on
+the first access, so a hundred thousand silent runs cost little. Errors are those of the operating
+system (`OSError`), so a simulated shell can print the same messages as a real one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile", "work
 
 
 class File:
-    """Contents, time of the last change (seconds since 1970) and permissions."""
+    """Contents, time of last change (seconds since 1970) and permissions."""
 
     __slots__ = ("data", "mode", "modified")
 
@@ -34,7 +34,7 @@ class Folder(dict[str, "File | Folder"]):
 
 
 def parts_of(path: str) -> list[str]:
-    """The names on the way to an absolute path; ``.`` and ``..`` are resolved."""
+    """Split an absolute path into names, resolving ``.`` and ``..``."""
     names: list[str] = []
     for name in path.split("/"):
         if name == "..":
@@ -56,16 +56,16 @@ class Disk:
         self._noted: dict[str, float] = {}
 
     def wipe(self) -> None:
-        """Empty it: the node was reimaged."""
+        """Empty the disk, as when a node is reimaged."""
         self._tree = Folder()
         self._noted.clear()
 
     def note_run(self, directory: str, now: float) -> None:
-        """A run begins in this directory (relative to `ROOT`): its streams are new and empty."""
+        """Note that a run starts in this directory (relative to `ROOT`), with empty streams."""
         self._noted[directory] = now
 
     def find(self, path: str) -> File | Folder:
-        """What is at a path; raises `OSError`."""
+        """Return the file or folder at a path; raises `OSError`."""
         here: File | Folder = self._settled()
         for name in parts_of(path):
             if not isinstance(here, Folder):
@@ -76,7 +76,7 @@ class Disk:
         return here
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file or folder at a path."""
+        """Whether a file or folder exists at a path."""
         try:
             self.find(path)
         except OSError:
@@ -84,14 +84,14 @@ class Disk:
         return True
 
     def read(self, path: str) -> bytes:
-        """The contents of a file."""
+        """Return the contents of a file."""
         found = self.find(path)
         if isinstance(found, Folder):
             raise _fault(errno.EISDIR, path)
         return bytes(found.data)
 
     def write(self, path: str, data: bytes, now: float, *, append: bool = True) -> None:
-        """Add to a file, or replace it; its folder must be there."""
+        """Append to a file, or replace it; its folder must exist."""
         folder, name = self._parent(path)
         found = folder.get(name)
         if isinstance(found, Folder):
@@ -107,19 +107,19 @@ class Disk:
         found.modified = now
 
     def put(self, path: str, data: bytes, now: float, mode: int) -> None:
-        """Put a file in place of whatever is there; `data` is shared until it is changed."""
+        """Put a file at a path, replacing anything there; `data` is shared until changed."""
         folder, name = self._parent(path)
         file = folder[name] = File(b"", now, mode)
         file.data = data
 
     def set_mode(self, path: str, mode: int) -> None:
-        """Change the permissions of a file; a folder has none."""
+        """Change the permissions of a file; folders have none."""
         found = self.find(path)
         if isinstance(found, File):
             found.mode = mode
 
     def make_folder(self, path: str, *, parents: bool = False) -> None:
-        """Make a folder; with `parents` also those above it, and an existing one is welcome."""
+        """Create a folder; with `parents`, also its parents, and it may already exist."""
         if parents:
             self._make(self._settled(), path)
             return
@@ -129,7 +129,7 @@ class Disk:
         folder[name] = Folder()
 
     def remove(self, path: str, *, recursive: bool = False) -> None:
-        """Remove a file, or with `recursive` a folder."""
+        """Remove a file or, with `recursive`, a folder."""
         folder, name = self._parent(path)
         if name not in folder:
             raise _fault(errno.ENOENT, path)
@@ -138,13 +138,13 @@ class Disk:
         del folder[name]
 
     def discard(self, directories: Iterable[str]) -> None:
-        """Remove directories, relative to `ROOT`, that are there."""
+        """Remove directories, relative to `ROOT`, if they exist."""
         for directory in directories:
             if self.exists(f"{ROOT}/{directory}"):
                 self.remove(f"{ROOT}/{directory}", recursive=True)
 
     def walk(self, path: str) -> Iterator[tuple[str, File | Folder]]:
-        """Everything below a folder, with paths relative to it."""
+        """Yield everything in a folder, recursively, with paths relative to it."""
         found = self.find(path)
         if not isinstance(found, Folder):
             raise _fault(errno.ENOTDIR, path)
@@ -164,7 +164,7 @@ class Disk:
         return folder, names[-1]
 
     def _settled(self) -> Folder:
-        """The tree, with all that was only noted."""
+        """Return the tree, with the noted directories created."""
         tree = self._tree
         if not tree:
             tree["tmp"] = Folder()

@@ -1,7 +1,7 @@
-"""What is put on simulated nodes: application packages, certificates, resource files.
+"""What simulated nodes are equipped with: application packages, certificates, resource files.
 
-Packages are real zip archives, unpacked onto simulated disks. The contents of an archive are read
-once and shared by all nodes that have it.
+Packages are real zip archives, unpacked onto simulated disks. An archive is read once, and its
+contents are shared by all nodes that have it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SimulatedEquipment:
     Parameters
     ----------
     store : BlobStore
-        Where packages and resource files lie.
+        Where packages and resource files are stored.
 
     Attributes
     ----------
@@ -50,17 +50,17 @@ class SimulatedEquipment:
         self._read: dict[str, list[tuple[Entry, bytes]]] = {}
 
     def forget(self, command: ForgetCertificate) -> None:
-        """Let go of a certificate that was deleted."""
+        """Forget a deleted certificate."""
         self.vault.forget(command.thumbprint)
 
     def boot(self, node: Machine, command: Boot) -> None:
-        """Begin a boot with what the pool references."""
+        """Begin a boot with the packages and certificates of the pool."""
         node.packages = command.application_packages
         node.certificates = self.vault.of(command.certificate_references)
         node.installed = set()
 
     def start(self, node: Machine, now: float) -> NodeStartFailed | None:
-        """Have the pool's packages on a node that starts; what it reports if they cannot be."""
+        """Install the pool's packages on a starting node; return the report if this fails."""
         try:
             self._install(node, node.packages, now)
         except PackageFailed as error:
@@ -103,7 +103,7 @@ class SimulatedEquipment:
                 else:
                     node.disk.make_folder(path.rpartition("/")[0], parents=True)
                     node.disk.put(path, data, now, entry.mode)
-        except OSError as error:  # a file where a folder is to be
+        except OSError as error:  # there is a file where a folder should be
             raise PackageFailed(package, f"{error.filename}: {error.strerror}") from None
 
     def _contents(self, package: PackageToInstall) -> list[tuple[Entry, bytes]]:

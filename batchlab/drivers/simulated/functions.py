@@ -1,9 +1,9 @@
 """Python tasks on simulated nodes: the function is really called, in the process of the lab.
 
-How long it takes in virtual time is the workload's to say; when that time has come the function
-is called, with what it needs of the task's environment and with its output caught. It has no
-process and no folder of its own: what it writes, it writes where the notebook runs. A rule of the
-workload that makes the command fail has its way, and nothing is called.
+The workload decides how long a call takes in virtual time. After that time the function is called,
+with the task's environment variables, and its output is captured. It has no separate process and
+no separate folder: relative paths refer to the folder of the notebook. If a rule of the workload
+makes the command fail, the function is not called.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["call"]
 
 
 def call(process: SimulatedProcess, behavior: Behavior) -> Steps:
-    """Take the time that the behavior says, then call the function."""
+    """Wait for the duration of the behavior, then call the function."""
     code = yield from process.behave(behavior, top=True)
     if code:
         return code
@@ -52,7 +52,7 @@ def call(process: SimulatedProcess, behavior: Behavior) -> Steps:
 
 @contextmanager
 def _as_if_inside(environment: dict[str, str]) -> Iterator[None]:
-    """Lend this process the variables of a task, and see that nothing of it stays."""
+    """Set the variables of a task in this process, and restore everything afterwards."""
     variables, path = dict(os.environ), list(sys.path)
     os.environ.update(environment)
     try:

@@ -1,7 +1,8 @@
-"""Simulated machines and what runs on them; what they use, once somebody has asked.
+"""Simulated machines, their runs, and the resources they use.
 
-A machine keeps no book until it is measured for the first time. From then on each run that ends
-is entered, and a measurement adds what still runs: loads are even, so it is seconds times rates.
+A machine keeps no records until it is first measured. From then on each run is recorded when it
+ends, and a measurement adds the runs in progress. Loads are constant, so usage is seconds times
+rate.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _IDLE = NodeUsage(memory_megabytes=0.0, disk_gigabytes=0.0, **_NOTHING_MOVED)
 
 
 class SimulatedRun:
-    """A run under way: what is left of it to do, or how it ended."""
+    """A run in progress: its remaining steps, or its result."""
 
     __slots__ = ("begun", "id", "limit", "load", "node", "result", "start_run", "steps")
 
@@ -47,7 +48,7 @@ class SimulatedRun:
 
 
 class Machine:
-    """What stands behind a node."""
+    """The machine of a node."""
 
     __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
                  "certificates", "cores", "dedicated", "digests", "disk", "id", "installed",
@@ -65,12 +66,12 @@ class Machine:
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
         self.installed: set[str] = set()  # in this boot
-        self.digests: dict[str, str] = {}  # what lies on the disk
+        self.digests: dict[str, str] = {}  # of the packages on the disk
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None
         self._cpu_s = self._run_s = 0.0
         self._moved: dict[str, float] = {}
-        self._even: NodeUsage | None = None  # in `_even_s` seconds of what runs now
+        self._even: NodeUsage | None = None  # of the current runs, in `_even_s` seconds
         self._even_s = 0.0
 
     def wipe(self) -> None:
@@ -79,7 +80,7 @@ class Machine:
         self.digests = {}
 
     def facts(self, settings: Settings) -> NodeFacts:
-        """What the environment of a run needs to know of its node."""
+        """Return the facts about the node that a run's environment contains."""
         return NodeFacts(
             account_name=settings.account_name,
             account_url=settings.account_url,
@@ -90,17 +91,17 @@ class Machine:
         )
 
     def begin(self, run: SimulatedRun) -> None:
-        """A run is under way."""
+        """Add a run."""
         self.runs[run.id] = run
         self._even = None
 
-    def bear(self, run: SimulatedRun, load: Load) -> None:
-        """From now on a run uses this."""
+    def set_load(self, run: SimulatedRun, load: Load) -> None:
+        """Set the load of a run from now on."""
         run.load = load
         self._even = None
 
     def ended(self, run: SimulatedRun, now: float) -> bool:
-        """A run is over; False when its node ended first."""
+        """Remove a run that has ended; return False if its node ended first."""
         if self.runs.pop(run.id, None) is None:
             return False
         self._even = None
@@ -109,7 +110,7 @@ class Machine:
         return True
 
     def halt(self) -> None:
-        """Everything that runs here is gone, and so is the book of what it used."""
+        """Drop all runs, and the records of their usage."""
         self.up = False
         self.boot = -1
         for run in self.runs.values():
@@ -120,7 +121,7 @@ class Machine:
         self._moved = {}
 
     def usage(self, now: float) -> NodeUsage:
-        """What was used since the last time; the first time, how busy it is at this moment."""
+        """Return the usage since the last call; on the first call, the current load."""
         since, self._measured = self._measured, now
         if not self.runs and not self._run_s:
             return _IDLE
@@ -129,7 +130,7 @@ class Machine:
         even, seconds = self._even, now - since
         if even is not None and seconds == self._even_s:
             return even
-        # The next one is the same if nothing begins or ends until then, nor did until now.
+        # The next result is the same if no run starts or ends, and none did in this interval.
         steady = not self._run_s and all(run.begun <= since for run in self.runs.values())
         usage = self._add_up(now, since)
         self._even, self._even_s = usage if steady else None, seconds

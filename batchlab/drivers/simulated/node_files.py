@@ -14,12 +14,12 @@ __all__ = ["SimulatedFiles"]
 
 
 class SimulatedFiles:
-    """Lists, reads and deletes what simulated runs have left on their nodes.
+    """Lists, reads and deletes the files of simulated nodes.
 
     Parameters
     ----------
     disk_of : callable
-        Gives the disk of a node by the node's id, None while the node is not up.
+        Returns the disk of a node from the node's id, or None while the node is not up.
     """
 
     def __init__(self, disk_of: Callable[[str], Disk | None]) -> None:
@@ -28,7 +28,7 @@ class SimulatedFiles:
     def list(
         self, location: Location, path: str = "", *, recursive: bool = False
     ) -> list[FileEntry]:
-        """Entries of a directory, sorted by name; names are relative to the location."""
+        """Return the entries of a directory, sorted by name, relative to the location."""
         disk, full, name = self._open(location, path)
         folder = _find(disk, full, name, "PathNotFound")
         if not isinstance(folder, Folder):
@@ -41,12 +41,12 @@ class SimulatedFiles:
         )
 
     def stat(self, location: Location, path: str) -> FileEntry:
-        """One file or directory."""
+        """Return one file or directory."""
         disk, full, name = self._open(location, path)
         return _entry(name, _find(disk, full, name))
 
     def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
-        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        """Return up to `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
         if length < 0:
             raise invalid("length", length, "must be 0 or more", owner="read")
         disk, full, name = self._open(location, path)
@@ -63,12 +63,12 @@ class SimulatedFiles:
             raise invalid("path", path, "the directory itself cannot be deleted", owner="delete")
         if isinstance(_find(disk, full, name), Folder) and not recursive:
             raise invalid(
-                "path", path, "is a directory; give recursive=True to delete it", owner="delete"
+                "path", path, "is a directory: use recursive=True to delete it", owner="delete"
             )
         disk.remove(full, recursive=True)
 
     def _open(self, location: Location, path: str) -> tuple[Disk, str, str]:
-        """The disk, the absolute path there, and the path relative to the location."""
+        """Return the disk, the absolute path on it, and the path relative to the location."""
         name = _inside(path)
         disk = self._disk_of(location.node_id)
         if disk is None:
@@ -78,7 +78,7 @@ class SimulatedFiles:
 
 
 def _inside(path: str) -> str:
-    """The path without detours; refuses one that could lead outside."""
+    """Normalize a path; refuse one that could lead outside."""
     names = [name for name in path.split("/") if name not in {"", "."}]
     if path.startswith("/") or "\0" in path or ".." in names:
         reason = "must be relative to the directory, without '..'"

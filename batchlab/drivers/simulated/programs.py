@@ -1,8 +1,8 @@
-"""The programs that simulated nodes have: a dozen that learners' command lines use.
+"""The programs on simulated nodes: about a dozen that are common in learners' command lines.
 
-Each gets the process it runs in and its arguments, and answers with an exit code. An `OSError` is
-printed as the real program prints it; `NotUnderstood` (an option that is not known here) leaves
-the command to the workload.
+Each program receives its process and its arguments, and returns an exit code. An `OSError` is
+printed as by the real program; `NotUnderstood` (an option that is not supported here) leaves the
+command to the workload.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["PROGRAMS", "Host"]
 
 
 class Host(Protocol):
-    """What a program sees of the process it runs in."""
+    """The part of its process that a program can use."""
 
     disk: Disk
     environment: dict[str, str]
@@ -29,11 +29,11 @@ class Host(Protocol):
         ...
 
     def path(self, name: str) -> str:
-        """The absolute path of a name."""
+        """Return the absolute path of a name."""
         ...
 
     def stdin(self) -> bytes:
-        """All that is to be read."""
+        """Return all of the standard input."""
         ...
 
     def say(self, data: str | bytes) -> None:
@@ -47,7 +47,7 @@ class Host(Protocol):
 
 Program = Callable[[Host, Sequence[str]], int]
 _PLAIN = re.compile(r"\^?[\w ,:;=@%/_-]*\$?")
-"""Patterns that mean the same to grep and to Python."""
+"""Patterns with the same meaning in grep and in Python."""
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r"}
 
 
@@ -100,7 +100,7 @@ def _printf(host: Host, args: Sequence[str]) -> int:
             return _ESCAPES[sign[1]]
         raise NotUnderstood(sign)
 
-    while True:  # the format is used again until no argument is left
+    while True:  # the format is reused until no argument is left
         before = len(rest)
         host.say(re.sub(r"%.?|\\.", fill, args[0]))
         if not rest or len(rest) == before:
@@ -276,4 +276,4 @@ PROGRAMS: dict[str, Program] = {
     "test": _test,
     "[": _bracket,
 }
-"""By name; also found under ``/bin`` and ``/usr/bin``."""
+"""Programs by name; also found in ``/bin`` and ``/usr/bin``."""

@@ -1,9 +1,8 @@
-"""Files of simulated runs: fetched before they begin, uploaded when they have ended.
+"""Files of simulated runs: downloaded before a run starts, uploaded after it ends.
 
-The lab's storage, files of this machine and whatever else is at hand are read and written for
-real, so that a script beside the notebook is there in both worlds. A simulation does not go to
-the network for a single file: what an ``http://`` URL or its like names is taken to be there, and
-empty.
+The lab's storage and the files on this machine are really read and written, so a script next to
+the notebook is available with both drivers. A simulation does not use the network for single
+files: whatever an ``http://`` or similar URL names is assumed to exist and to be empty.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from batchlab.storage.uploads import ERR, OUT, Upload
 __all__ = ["UPLOAD_S", "place", "upload", "upload_seconds"]
 
 UPLOAD_S = 1.0
-"""Virtual seconds that the upload of a run takes at least."""
+"""Minimum virtual seconds for the upload of a run."""
 BYTES_PER_S = 50e6
 _AT_HAND = ("file", "memory", "local")
 
@@ -33,7 +32,7 @@ _AT_HAND = ("file", "memory", "local")
 def place(start_run: StartRun, disk: Disk, now: float, store: BlobStore) -> None:
     """Put a run's resource files into its working directory; raises `LaunchFailed`.
 
-    Those that the subtasks of its task have in common go into the task's shared directory.
+    Common resource files of a multi-instance task go into the task's shared directory.
     """
     _place(start_run.resource_files, f"{ROOT}/{start_run.directory}/wd", disk, now, store)
     if start_run.coordination is not None:
@@ -48,7 +47,7 @@ def _place(
         try:
             for name, data in _contents(resource, store):
                 if ".." in name.split("/"):
-                    raise StorageFailed("other", f"{name} leads out of the working directory")
+                    raise StorageFailed("other", f"{name} is outside the working directory")
                 path = f"{directory}/{name}"
                 disk.make_folder(path.rpartition("/")[0], parents=True)
                 disk.write(path, data, now, append=False)
@@ -69,13 +68,13 @@ def _contents(resource: ResourceFile, store: BlobStore) -> Iterator[tuple[str, b
 
 
 class _Disk:
-    """A simulated disk, as far as it may be uploaded."""
+    """The part of a simulated disk that may be uploaded."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
-        """Return paths of files below a directory."""
+        """Yield the paths of files in a directory."""
         try:
             folder = self._disk.find(base)
         except OSError:
@@ -86,15 +85,15 @@ class _Disk:
 
     @contextmanager
     def opened(self, path: str) -> Iterator[bytes | None]:
-        """Give what is in a file."""
+        """Provide the contents of a file."""
         if not path.startswith(f"{ROOT}/"):
-            raise StorageFailed("other", f"{path} is not below the node's root {ROOT}")
+            raise StorageFailed("other", f"{path} is outside the node's root directory {ROOT}")
         found = self._disk.find(path) if self._disk.exists(path) else None
         yield bytes(found.data) if isinstance(found, File) else None
 
 
 def upload_seconds(disk: Disk, directory: str) -> float:
-    """Return how long the upload of a run takes: a moment, and more for large files."""
+    """Return the duration of an upload: a short time, and more for large files."""
     entries = disk.walk(f"{ROOT}/{directory}")
     size = sum(len(entry.data) for _, entry in entries if isinstance(entry, File))
     return UPLOAD_S + size / BYTES_PER_S

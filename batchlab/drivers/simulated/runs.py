@@ -1,6 +1,6 @@
-"""The life of a run on simulated nodes: begun, waiting, ended, uploaded, reported.
+"""The life of a run on simulated nodes: start, waits, end, upload, report.
 
-A part of the world (`batchlab.drivers.simulated.world`), which arranges what is to happen.
+This is a part of the world (`batchlab.drivers.simulated.world`), which schedules the events.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Exited = inputs.RunExited | None
 
 
 class Runner(ABC):
-    """What a world does about runs."""
+    """The part of a world that handles runs."""
 
     settings: Settings
     store: BlobStore
@@ -47,13 +47,14 @@ class Runner(ABC):
 
     @abstractmethod
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
-        """Have something happen at a time."""
+        """Schedule an event."""
 
     def _start_run(self, start_run: outputs.StartRun) -> None:
         run_id, now = start_run.run_id, self._now
         node = self._nodes.get(run_id.node_id)
         if node is None or not node.up:
-            lost = FailureInfo(category="ServerError", code="Unknown", message="the node is gone")
+            reason = "The node no longer exists"
+            lost = FailureInfo(category="ServerError", code="Unknown", message=reason)
             self._arrange(now, fact, inputs.RunExited(run_id=run_id, failure=lost))
             return
         limit = start_run.time_limit_s
@@ -81,7 +82,7 @@ class Runner(ABC):
         steps, load = self._shell.launch(
             start_run, node.disk, lambda: environment(run.start_run, node.facts(self.settings))
         )
-        node.bear(run, load)
+        node.set_load(run, load)
         return steps
 
     def _coordinated(self, run: SimulatedRun) -> None:
@@ -95,7 +96,7 @@ class Runner(ABC):
             self._arrange(self._now, self._go_on, run)
 
     def _go_on(self, run: SimulatedRun) -> Exited:
-        """Let a run do what it does now, up to where it next waits or ends."""
+        """Continue a run until it next waits or ends."""
         if run.steps is None:
             return None
         try:
@@ -131,7 +132,7 @@ class Runner(ABC):
         return self._end(run, result)
 
     def _end(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
-        """End a run now, or, if it has only begun, in a moment."""
+        """End a run now or, if it has only just started, shortly after."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
         if self._now >= soonest:
@@ -146,7 +147,7 @@ class Runner(ABC):
         failure = FailureInfo(
             category="ServerError",
             code="TaskEnded",
-            message=f"it ran longer than its max_wall_clock_time of {limit} and was killed",
+            message=f"The task exceeded its max_wall_clock_time of {limit} and was killed",
         )
         result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
         return self._process_ended(run, result)
@@ -158,15 +159,15 @@ class Runner(ABC):
         node = self._nodes.get(command.run_id.node_id)
         run = node.runs.get(command.run_id) if node else None
         if run is None or run.steps is None:
-            return  # it has just ended by itself
-        code = run.result.exit_code if run.result else 137  # it has ended, but for its upload
+            return  # it has just ended on its own
+        code = run.result.exit_code if run.result else 137  # only its upload is unfinished
         result = inputs.RunExited(run_id=run.id, exit_code=code, cancelled=True)
         run.steps, run.result = None, result
         self._arrange(self._now + KILL_S, self._exited, run)
 
 
 def fact(report: inputs.Report) -> inputs.Report:
-    """Report what was settled when it was arranged; a `Happening`."""
+    """Send a report that was determined when it was scheduled; a `Happening`."""
     return report
 
 
@@ -175,10 +176,10 @@ def _subtask_steps(
     launch: Callable[[outputs.StartRun], Steps],
     coordinated: Callable[[], None],
 ) -> Steps:
-    """Run the coordination command of a subtask, then, maybe, the application.
+    """Run the coordination command of a subtask, then possibly the application command.
 
-    Between them the subtask waits without end, as what the coordination command has left running
-    does on a real node; the world lets the primary go on when all subtasks are coordinated.
+    In between, the subtask waits indefinitely, like a background process that the coordination
+    command started on a real node; the world continues the primary when all subtasks are ready.
     """
     coordination = start_run.coordination
     assert coordination is not None

@@ -1,4 +1,4 @@
-"""Reads the part of the shell's language that simulated nodes understand.
+"""Parses the part of the shell language that simulated nodes understand.
 
 ::
 
@@ -8,8 +8,8 @@
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
 
 Everything else (pipes, ``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
-the whole script is then left to the workload. `shlex` is not enough here: it forgets which quotes
-a word had, and ``'$A'`` is not ``"$A"``.
+the whole script is then left to the workload. `shlex` is not enough, because it drops the quotes
+of a word, and ``'$A'`` differs from ``"$A"``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ __all__ = [
 
 
 class NotUnderstood(Exception):
-    """Not among the few things that a simulated node can interpret."""
+    """A simulated node cannot interpret this."""
 
 
 class Part(NamedTuple):
-    """A piece of a word: literal text, or with `variable` the name of one."""
+    """A piece of a word: literal text or, with `variable`, the name of a variable."""
 
     text: str
     variable: bool = False
@@ -54,7 +54,7 @@ class Redirect(NamedTuple):
 
 
 class ShellCommand(NamedTuple):
-    """Assignments before the command, its words and where its streams go."""
+    """Assignments before a command, its words, and its redirections."""
 
     assignments: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
@@ -62,7 +62,7 @@ class ShellCommand(NamedTuple):
 
 
 class ShellChain(NamedTuple):
-    """Commands joined by ``&&`` and ``||``; the operator stands before its command."""
+    """Commands joined by ``&&`` and ``||``; each operator precedes its command."""
 
     links: tuple[tuple[str, ShellCommand | ShellIf], ...]
 
@@ -102,19 +102,19 @@ _KEYWORD = re.compile(
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> tuple[ShellChain, ...]:
-    """Read a script; raises `NotUnderstood`."""
+    """Parse a script; raises `NotUnderstood`."""
     return _Reader(_tokens(text)).chains()
 
 
 class _Reader:
-    """Reads commands one after the other, and remembers where it is."""
+    """Parses commands one by one and keeps its position."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self._tokens = [*tokens, ("end", "")]
         self._at = 0
 
     def chains(self, *ends: str) -> tuple[ShellChain, ...]:
-        """Read up to one of the words and past it, or else up to the end."""
+        """Parse up to and including one of these words, or up to the end if there are none."""
         found: list[ShellChain] = []
         while True:
             kind, token = self._tokens[self._at]
@@ -138,7 +138,7 @@ class _Reader:
                 return ShellChain(tuple(links))
             self._at += 1
             while self._tokens[self._at] == ("operator", "\n"):
-                self._at += 1  # a line may end after && and ||
+                self._at += 1  # a line may end after && or ||
 
     def _command(self) -> ShellCommand | ShellIf:
         if self._tokens[self._at] == ("word", "if"):
@@ -152,7 +152,7 @@ class _Reader:
         return _command(self._tokens[begin : self._at])
 
     def _branch(self) -> ShellIf:
-        """What follows `if` or `elif`, to the end of the whole."""
+        """Parse the rest of an `if` or `elif`, through the final `fi`."""
         condition, body = self.chains("then"), self.chains("elif", "else", "fi")
         end = self._tokens[self._at - 1][1]
         otherwise: tuple[ShellChain, ...] = ()

@@ -1,13 +1,14 @@
 """A very small shell, so that the same command lines work on simulated nodes.
 
-A run is a generator: it yields the virtual seconds to wait for, and returns its exit code. What
-it reads and writes happens when its time has come, so that runs that share a folder see each
-other as real ones do. As on real nodes there is no shell around a command line: its words are
-literal unless it says ``/bin/sh -c '...'``.
+A run is a generator: it yields the virtual seconds to wait, and returns its exit code. It reads
+and writes files only when their time has come, so runs that share a folder see each other's files
+as real ones do. As on real nodes, no shell interprets a command line: its words are literal unless
+it is ``/bin/sh -c '...'``.
 
-What is understood: the programs of `batchlab.drivers.simulated.programs`, ``sleep``, the shell's
-``cd exec exit export set :``, and the language of `batchlab.drivers.simulated.script`. All else
-is left to the workload, a script that is not understood as a whole.
+The shell understands the programs of `batchlab.drivers.simulated.programs`, ``sleep``, the
+builtins ``cd exec exit export set :``, and the language of `batchlab.drivers.simulated.script`.
+Everything else is left to the workload; if a part of a script is not understood, so is the whole
+script.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Exit(Exception):
 
 
 class Shell:
-    """What runs share on one simulated lab: the workload, the clock, and chance."""
+    """What all runs of a simulated lab share: the workload, the clock, and the random numbers."""
 
     def __init__(self, workload: Workload, clock: Callable[[], float], random: Random) -> None:
         self.workload = workload
@@ -61,9 +62,9 @@ class Shell:
     def launch(
         self, start_run: StartRun, disk: Disk, environment: Callable[[], dict[str, str]]
     ) -> tuple[Steps, Load]:
-        """Begin a run, and say how it loads its node.
+        """Launch a run; return its steps and its load.
 
-        Raises `LaunchFailed`, at once or from the steps.
+        Raises `LaunchFailed`, immediately or from the steps.
         """
         try:
             behavior = self.workload.of_run(start_run)
@@ -101,7 +102,7 @@ class Shell:
 
 
 class SimulatedProcess:
-    """A process and what it hands down: its folder, its variables, its streams."""
+    """A process with the state that child processes inherit: folder, variables, streams."""
 
     def __init__(
         self, shell: Shell, disk: Disk, directory: str, environment: Callable[[], dict[str, str]]
@@ -122,7 +123,7 @@ class SimulatedProcess:
         self._strict = False
 
     def divert(self, prefix: str) -> None:
-        """Write the streams to other files, beside those of a later command."""
+        """Write the streams to other files, separate from those of a later command."""
         folder = self.cwd.removesuffix("wd")
         self.streams = [None, *(f"{folder}{prefix}{name}.txt" for name in ("stdout", "stderr"))]
         for stream in self.streams[1:]:
@@ -132,7 +133,7 @@ class SimulatedProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The exported variables, made when first asked for."""
+        """The exported variables, created on first use."""
         if self._environment is None:
             self._environment = self._make_environment()
         return self._environment
@@ -142,11 +143,11 @@ class SimulatedProcess:
         self._environment = value
 
     def path(self, name: str) -> str:
-        """The absolute path of a name."""
+        """Return the absolute path of a name."""
         return name if name.startswith("/") else f"{self.cwd}/{name}"
 
     def stdin(self) -> bytes:
-        """All that is to be read."""
+        """Return all of the standard input."""
         source = self.streams[0]
         return b"" if source is None else self.disk.read(source)
 
@@ -168,7 +169,7 @@ class SimulatedProcess:
     # -- what a process does ---------------------------------------------------------------------
 
     def behave(self, behavior: Behavior, *, top: bool = False) -> Steps:
-        """Do what the workload says."""
+        """Do what a behavior describes."""
         failure = behavior.failure_info
         if failure is not None:
             if top:
@@ -333,7 +334,7 @@ class SimulatedProcess:
         return "".join(self._value(part.text) if part.variable else part.text for part in word)
 
     def _fields(self, word: Word) -> list[str]:
-        """The word with its variables filled in: unquoted ones fall apart at blanks."""
+        """Expand the variables of a word; the values of unquoted ones are split at blanks."""
         whole = "".join(
             re.sub(r"\s+", "\0", self._value(part.text))
             if part.variable and not part.quoted
@@ -345,12 +346,12 @@ class SimulatedProcess:
 
 
 def _program(word: str) -> str:
-    """The name of a program that is called by it, or by its path in the system's folders."""
+    """Return the name of a program, given as a name or as a path in the system's folders."""
     return word.removeprefix("/usr").removeprefix("/bin/") if word[:1] == "/" else word
 
 
 def _split(command_line: str) -> list[str]:
-    """The words of a command line, with quotes but without any other meaning."""
+    """Split a command line into words; only quotes have a special meaning."""
     if not _QUOTING.search(command_line):
         return command_line.split()
     try:
@@ -358,14 +359,14 @@ def _split(command_line: str) -> list[str]:
     except ValueError as error:
         raise launch_failed(
             "CommandLaunchFailed",
-            f"the command line {command_line!r} cannot be read: {error}",
+            f"the command line {command_line!r} cannot be parsed: {error}",
         ) from None
 
 
 def _not_found(program: str) -> LaunchFailed:
     return launch_failed(
         "CommandProgramNotFound",
-        f"{program!r} is a word of the shell, not a program: write /bin/sh -c '...' around it",
+        f"{program!r} is a shell builtin, not a program: use /bin/sh -c '...'",
     )
 
 

@@ -1,9 +1,9 @@
 """What the commands of a simulated lab do: how long they take, what they print, how they end.
 
-A node interprets a little of the shell (`batchlab.drivers.simulated.shell`): ``sleep 30`` takes
-30 virtual seconds and ``exit 1`` fails. Every other program does what the workload says: the
-first rule whose pattern matches the task's id or its command line, else the default. A rule also
-wins over what the node could have interpreted.
+A node interprets a small part of the shell (`batchlab.drivers.simulated.shell`): ``sleep 30``
+takes 30 virtual seconds, and ``exit 1`` fails. Any other program behaves as the workload says: as
+in the first rule whose pattern matches the task's id or command line, or else as the default. A
+rule takes precedence even if the node could interpret the command.
 """
 
 from __future__ import annotations
@@ -41,26 +41,27 @@ _USER_CODES = (
 
 
 class Load(Model, frozen=True, kw_only=True, omit_defaults=True):
-    """What a command of a simulated lab uses while it runs: what formulas see of it.
+    """The resources that a command uses while it runs in a simulated lab, as formulas see them.
 
     Parameters
     ----------
     cpu : float, default 1
-        Cores that it keeps busy.
+        Number of busy cores.
     memory_megabytes : float, default 100
+        Memory used.
     disk_gigabytes : float, default 0
-        What it occupies.
+        Disk space used.
     disk_read_bytes, disk_write_bytes : float, default 0
-        Bytes in a second.
+        Bytes per second.
     disk_read_ops, disk_write_ops : float, default 0
-        Operations in a second.
+        Operations per second.
     network_in_bytes, network_out_bytes : float, default 0
-        Bytes in a second.
+        Bytes per second.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: not a number, or below zero.
+        ``InvalidPropertyValue``: not a number, or negative.
     """
 
     cpu: float = 1.0
@@ -90,18 +91,19 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
     Parameters
     ----------
     duration : duration, optional
-        How long it takes; as long as the workload's default (40 s) if omitted.
+        How long it takes; the workload's default (40 s) if omitted.
     exit_code : int, default 0
-        0 to 255.
+        The exit code, 0 to 255.
     stdout, stderr : str, default ""
-        What it has printed when it ends.
+        The output that it prints at its end.
     files : mapping of str to str, optional
-        Files it has written when it ends: text by path, relative to its working directory.
+        The files that it writes at its end: text by path, relative to its working directory.
     failure : str, optional
-        Azure's code of a command that never gets launched, such as ``"CommandProgramNotFound"``
-        or ``"BlobNotFound"``. It then takes no time and has no exit code.
+        Azure's error code if the command cannot be launched, such as
+        ``"CommandProgramNotFound"`` or ``"BlobNotFound"``. The command then takes no time and has
+        no exit code.
     load : Load, default one core and 100 MB
-        What it uses of its node meanwhile.
+        The resources that it uses while it runs.
 
     Raises
     ------
@@ -126,7 +128,7 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         if not 0 <= self.exit_code <= 255:
-            raise invalid("exit_code", self.exit_code, "must be 0 to 255", owner="Behavior")
+            raise invalid("exit_code", self.exit_code, "must be from 0 to 255", owner="Behavior")
         for path in self.files:
             if path.startswith("/") or ".." in path.split("/"):
                 raise invalid("files", path, "must be a path inside the working directory",
@@ -138,19 +140,19 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_silent(self) -> bool:
-        """Whether the command takes its time and leaves nothing but its exit code."""
+        """Whether the command produces nothing but an exit code."""
         return not (self.failure or self.stdout or self.stderr or self.files)
 
     @property
     def failure_info(self) -> FailureInfo | None:
-        """Why the command was not launched; None when it is."""
+        """Why the command is not launched; None if it is."""
         if self.failure is None:
             return None
         return FailureInfo(
             category="ServerError" if self.failure in _SERVER_CODES else "UserError",
             code=self.failure,
             message="The command was not launched",
-            details={"Message": "the workload of this simulated lab says so"},
+            details={"Message": "the workload of this simulated lab makes it fail"},
         )
 
 
@@ -163,14 +165,14 @@ class Workload:
     Parameters
     ----------
     default : Behavior or duration, default "40s"
-        What a command does that nothing else is known of.
+        The behavior of a command that no rule matches and the node cannot interpret.
     rules : mapping of pattern to Behavior or duration, or callable, optional
-        Patterns as of `fnmatch`, matched with a task's id (without regard to case) and with a
-        command line; the first that matches counts. A callable gets the run that starts
-        (``run.run_id.task_id``, ``run.command_line`` ...) and answers with a behavior, a
-        duration, or None.
+        Patterns as in `fnmatch`, matched against a task's id (ignoring case) and its command
+        line; the first match counts. A callable receives the run that starts
+        (``run.run_id.task_id``, ``run.command_line`` ...) and returns a behavior, a duration, or
+        None.
     jitter : float, default 0
-        How much durations vary: 0.2 is 20 % more or less, drawn with the lab's seed.
+        How much durations vary: 0.2 means up to 20 % more or less, drawn with the lab's seed.
 
     Examples
     --------
@@ -218,14 +220,14 @@ class Workload:
         return None
 
     def of_command(self, command: str) -> Behavior | None:
-        """What the rules say about a command inside a script; None if nothing."""
+        """Return the behavior of a command in a script; None if no rule matches."""
         for _, command_pattern, behavior in self._rules:
             if command_pattern.match(command):
                 return behavior
         return None
 
     def seconds(self, behavior: Behavior, random: Random) -> float:
-        """How long a command with this behavior takes now."""
+        """Return how long a command with this behavior takes this time."""
         span = behavior.duration
         seconds = self._default_s() if span is None else span.total_seconds()
         return (

@@ -1,13 +1,13 @@
-"""A world of nodes on a virtual clock: thousands of them, a day in a second.
+"""A world of simulated nodes on a virtual clock: thousands of nodes, a day in a second.
 
-All that is to happen stands in one heap, ordered by time and then by the order in which it was
-arranged. The world goes from moment to moment: what happens at one moment is reported together,
-and what the core then commands is arranged anew, some of it for the same moment. Nothing depends
-on the machine; chance (only the workload's jitter asks for it) is drawn from one seed.
+All future events are in one heap, ordered by time and then by the order in which they were
+scheduled. The world moves from event to event: simultaneous events are reported together, and the
+core's commands schedule new ones, some for the same time. Nothing depends on the machine; all
+randomness (only the workload's jitter needs it) comes from one seed.
 
-A run that an end of its node cuts short is reported by nobody, as in the real world. Every run
-takes `SHORTEST_S` at least, so that a command which fails at once and is repeated for ever cannot
-stop the clock.
+If a node ends, its runs are not reported, as with real nodes. Every run takes at least
+`SHORTEST_S`, so that a command that fails immediately and is retried indefinitely cannot stop the
+clock.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ from batchlab.storage.stores import BlobStore
 __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
 START = 1767603600.0
-"""When virtual time begins: Monday, 2026-01-05 09:00 UTC."""
+"""The start of virtual time: Monday, 2026-01-05 09:00 UTC."""
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
 
 class SimulatedWorld(Runner):
-    """Obeys a core's commands on a virtual clock; a `Driver`.
+    """Carries out a core's commands on a virtual clock; a `Driver`.
 
     Parameters
     ----------
     workload : Workload, optional
         What commands do.
     seed : int, default 0
-        For the workload's jitter.
+        Random seed for the workload's jitter.
     boot_s : float, default 90
-        Seconds from asking for a node until it can run something.
+        Seconds from the request for a node until it can run something.
     max_nodes : int, optional
-        How many nodes can be had at a time; more fail with ``AllocationFailed``.
+        Maximum number of nodes at a time; more nodes fail with ``AllocationFailed``.
     start : float, default `START`
-        When virtual time begins, in seconds since 1970.
+        The start of virtual time, in seconds since 1970.
     settings : Settings, optional
-        The core's: what runs see as their account.
+        The settings of the core, such as the account that runs see.
     storage : StorageLocation, optional
         Where the lab's data is kept; in memory if omitted.
 
     Attributes
     ----------
     engine : Engine
-        To be set before anything happens.
+        Must be set before use.
     max_nodes : int or None
-        May be changed at any time.
+        Can be changed at any time.
     """
 
     engine: Engine
@@ -103,7 +103,7 @@ class SimulatedWorld(Runner):
             outputs.CancelRun: self._cancel_run,
             outputs.DeleteFiles: self._delete_files,
             outputs.ForgetCertificate: self.equipment.forget,
-            outputs.ForgetJob: lambda command: None,  # nothing is kept of a job but its files
+            outputs.ForgetJob: lambda command: None,  # only the files of a job are kept here
         }
 
     # -- the driver's port -----------------------------------------------------------------------
@@ -113,7 +113,7 @@ class SimulatedWorld(Runner):
         return self._now
 
     def obey(self, commands: Sequence[outputs.Command]) -> None:
-        """Arrange what the commands bring about."""
+        """Schedule the effects of commands."""
         obedience = self._obedience
         for command in commands:
             obedience[type(command)](command)
@@ -125,11 +125,11 @@ class SimulatedWorld(Runner):
     # -- time ------------------------------------------------------------------------------------
 
     def next_event(self) -> float | None:
-        """When something happens next among the nodes; None if nothing is arranged."""
+        """Return the time of the next event on the nodes; None if there is none."""
         return self._heap[0][0] if self._heap else None
 
     def next_moment(self) -> float | None:
-        """When something happens next, among the nodes or in the core; None if never."""
+        """Return the time of the next event on the nodes or in the core; None if there is none."""
         event, wake = self.next_event(), self._wake
         if wake is None:
             return event
@@ -137,7 +137,7 @@ class SimulatedWorld(Runner):
         return max(moment, self._now)
 
     def step(self) -> bool:
-        """Go to the next moment and let happen what happens then; False if there is none."""
+        """Process all events of the next moment; return False if there is none."""
         moment = self.next_moment()
         if moment is None:
             return False
@@ -156,12 +156,12 @@ class SimulatedWorld(Runner):
         return True
 
     def settle(self) -> None:
-        """Let everything happen that happens now."""
+        """Process all events that are due now."""
         while (moment := self.next_moment()) is not None and moment <= self._now:
             self.step()
 
     def advance_to(self, when: float) -> None:
-        """Let everything happen up to a time, and go there."""
+        """Process all events up to a time, and advance the clock to it."""
         while (moment := self.next_moment()) is not None and moment <= when:
             self.step()
         self._now = max(self._now, when)
@@ -173,22 +173,22 @@ class SimulatedWorld(Runner):
     # -- faults ----------------------------------------------------------------------------------
 
     def lose_node(self, node_id: str, *, for_good: bool = False) -> None:
-        """Let a node die: what runs there is gone, its files are not.
+        """Lose a node: its runs end, its files remain.
 
         Parameters
         ----------
         node_id : str
         for_good : bool, default False
-            Whether it does not come back by itself: it is then unusable until it is rebooted.
+            Whether the node does not recover on its own: it is then unusable until it is rebooted.
 
         Raises
         ------
         NotFound
-            ``NodeNotFound``: there is no such node, or it is not up.
+            ``NodeNotFound``: the node does not exist or is not up.
         """
         node = self._nodes.get(node_id)
         if node is None or not node.up:
-            raise NotFound("NodeNotFound", f"there is no node {node_id!r} that is up")
+            raise NotFound("NodeNotFound", f"node {node_id!r} does not exist or is not up")
         boot, node.broken = node.boot, for_good
         node.halt()
         self.engine.report(inputs.NodeLost(node_id=node_id, boot=boot))
@@ -196,7 +196,7 @@ class SimulatedWorld(Runner):
     # -- nodes -----------------------------------------------------------------------------------
 
     def disk(self, node_id: str) -> Disk | None:
-        """The disk of a node; None while the node is not up."""
+        """Return the disk of a node; None while the node is not up."""
         node = self._nodes.get(node_id)
         return node.disk if node is not None and node.up else None
 
@@ -205,7 +205,7 @@ class SimulatedWorld(Runner):
         if node is None:
             limit = self.max_nodes
             if limit is not None and len(self._nodes) >= limit:
-                message = f"no more than {limit} nodes are to be had in this simulated lab"
+                message = f"this simulated lab has no more than {limit} nodes"
                 self._refuse_node(command, message)
                 return
             self._machines += 1
@@ -215,7 +215,7 @@ class SimulatedWorld(Runner):
             node = Machine(command.node_id, address, command.dedicated, cores)
             self._nodes[node.id] = node
         if node.broken:
-            message = "the machine of the node is broken: reboot the node, or remove it"
+            message = "the machine of the node has failed: reboot or remove the node"
             self._refuse_node(command, message)
             return
         self._boot(node, command, allocation_s=_ALLOCATION * self._boot_s)
@@ -268,7 +268,7 @@ class SimulatedWorld(Runner):
         node = self._nodes.get(command.node_id)
         if node is not None:
             node.halt()
-            node.broken = False  # it comes back on another machine
+            node.broken = False  # it returns on another machine
             node.wipe()
 
     def _stopped(self, node_id: str) -> inputs.Report:
