@@ -114,7 +114,7 @@ _DEFAULTS: dict[tuple[type, str], Any] = {
 _SILENT: dict[tuple[type, str], Any] = {(ResourceFile, "file_mode"): "0770"}
 """Defaults that the service does not show."""
 _EXTRA = frozenset({"url", "stats", "odata.metadata"})
-_KNOWN = {
+_KNOWN: dict[type, str] = {
     views.PoolView: "virtualMachineConfiguration networkConfiguration mountConfiguration identity "
     "upgradePolicy targetNodeCommunicationMode currentNodeCommunicationMode resourceTags",
     views.NodeView: "errors recentTasks endpointConfiguration nodeAgentInfo virtualMachineInfo "

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from batchlab.core.model.fields import FieldsMeta
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
@@ -27,7 +28,7 @@ Check = Callable[[Any, str, str], object]
 """What refuses a value that its type alone would allow: ``Annotated[int, Range(0, 10)]``."""
 
 
-class _ModelMeta(msgspec.StructMeta):
+class _ModelMeta(FieldsMeta):
     def __call__(cls: Any, *args: Any, **given: Any) -> Any:  # noqa: N805 - of a metaclass
         owner = cls.__name__
         if args:

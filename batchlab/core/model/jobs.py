@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from batchlab.core.model.applications import ApplicationPackageReference
 from batchlab.core.model.base import Model
 from batchlab.core.model.common import (
     RETENTION,
@@ -15,11 +14,12 @@ from batchlab.core.model.common import (
     TaskConstraints,
     WallClock,
 )
-from batchlab.core.model.files import OutputFile, ResourceFiles
+from batchlab.core.model.fields import Fields, copier
+from batchlab.core.model.files import ResourceFiles
 from batchlab.core.model.ids import Id, check_id, check_job_id
 from batchlab.core.model.pools import PoolSpec
 from batchlab.core.model.ranges import SHORTEST, Length, Range
-from batchlab.core.model.tasks import TaskSpec
+from batchlab.core.model.tasks import CommandFields, TaskSpec
 from batchlab.core.model.users import UserIdentity
 from batchlab.errors import invalid
 
@@ -95,17 +95,12 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
         return cls(command_line=value) if isinstance(value, str) else None
 
 
-class JobManagerTask(Model, frozen=True, kw_only=True):
+class JobManagerTask(CommandFields, Model, frozen=True, kw_only=True):
     """A task that is created with its job, runs first, and usually adds the other tasks.
 
     Parameters
     ----------
     id : str
-    command_line : str
-    resource_files, output_files, environment_settings, constraints, required_slots, display_name,
-    user_identity
-        As for a task.
-    application_package_references
         As for a task.
     kill_job_on_completion : bool, default True
         Whether the job is terminated (``JMComplete``) when it completes, well or not.
@@ -115,37 +110,17 @@ class JobManagerTask(Model, frozen=True, kw_only=True):
         Whether it may run on a spot node.
     """
 
-    id: str
-    command_line: str
-    resource_files: ResourceFiles = ()
-    environment_settings: dict[str, str] = {}
-    constraints: TaskConstraints = TaskConstraints()
-    required_slots: int = 1
-    display_name: str | None = None
+    id: Id
     kill_job_on_completion: bool = True
     run_exclusive: bool = True
     allow_low_priority_node: bool = True
-    application_package_references: tuple[ApplicationPackageReference, ...] = ()
-    user_identity: UserIdentity | None = None
-    output_files: tuple[OutputFile, ...] = ()
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
-        return TaskSpec(
-            id=self.id,
-            command_line=self.command_line,
-            resource_files=self.resource_files,
-            environment_settings=self.environment_settings,
-            constraints=self.constraints,
-            required_slots=self.required_slots,
-            display_name=self.display_name,
-            application_package_references=self.application_package_references,
-            user_identity=self.user_identity,
-            output_files=self.output_files,
-        )
+        return TaskSpec(id=self.id, **_command(self))
 
-    def __post_init__(self) -> None:
-        self.task_spec()  # refuses what is wrong about it
+
+_command = copier(CommandFields)
 
 
 class AutoPoolSpecification(Model, frozen=True, kw_only=True):
@@ -196,31 +171,34 @@ class PoolInfo(Model, frozen=True, kw_only=True):
             raise invalid("pool_id", self.pool_id, reason, owner="PoolInfo")
 
 
-class JobSpec(Model, frozen=True, kw_only=True):
-    """A group of tasks on one pool, with what they share.
+class JobFields(Fields):
+    """What a user says about a job.
 
-    Parameters
+    Attributes
     ----------
-    id : str
-        Left out in the specification of a job schedule, which names its jobs.
-    pool_info : PoolInfo, Pool or str
-        The pool to run on; it need not exist yet.
+    pool_info : PoolInfo, Pool, AutoPoolSpecification or str
+        The pool it runs on; the pool need not exist yet, or is made for the job.
     job_manager_task : JobManagerTask, optional
+        A task that is created with the job and runs first.
     priority : int, default 0
-        -1000 to 1000; counts among the jobs of one pool.
+        -1000 to 1000; counts among the jobs of one pool: tasks of higher jobs get free slots
+        first.
     constraints : JobConstraints, optional
+        Its wall clock, and its tasks' default retries.
     job_preparation_task : JobPreparationTask or str, optional
+        What runs on a node before the first task of the job there.
     job_release_task : JobReleaseTask or str, optional
-        Needs a preparation task.
+        What runs there when the job ends; needs a preparation task.
     on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
+        Whether the job ends when all its tasks are completed.
     on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
         Whether the exit conditions of a failed task may end or disable the job.
     uses_task_dependencies : bool, default False
-        Whether tasks may wait for each other.
+        Whether its tasks may wait for each other.
     max_parallel_tasks : int, default -1
         How many of its tasks may run at a time; -1 is without limit.
     allow_task_preemption : bool, default False
-        Whether running tasks make room for those of jobs with a higher priority.
+        Whether its running tasks make room for those of jobs with a higher priority.
     common_environment_settings : mapping or list of EnvironmentSetting, optional
         For all its tasks, preparation and release; a task's own setting of a name comes first.
     display_name : str, optional
@@ -229,8 +207,8 @@ class JobSpec(Model, frozen=True, kw_only=True):
         Anything that is worth noting: the service only keeps it.
     """
 
+    __slots__ = ()
     pool_info: PoolInfo
-    id: str = ""
     job_manager_task: JobManagerTask | None = None
     priority: Priority = 0
     constraints: JobConstraints = JobConstraints()
@@ -244,6 +222,18 @@ class JobSpec(Model, frozen=True, kw_only=True):
     common_environment_settings: dict[str, str] = {}
     display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
+
+
+class JobSpec(JobFields, Model, frozen=True, kw_only=True):
+    """A group of tasks on one pool, with what they share.
+
+    Parameters
+    ----------
+    id : str
+        Left out in the specification of a job schedule, which names its jobs.
+    """
+
+    id: str = ""
 
     def __post_init__(self) -> None:
         if self.id:

@@ -11,6 +11,7 @@ from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
 from batchlab.core.model.certificates import DistinctCertificates
 from batchlab.core.model.common import CommandLine, DisplayName, Retries
+from batchlab.core.model.fields import Fields
 from batchlab.core.model.files import ResourceFile
 from batchlab.core.model.ids import check_id
 from batchlab.core.model.ranges import Range
@@ -81,18 +82,17 @@ class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
         return cls(node_fill_type=fill) if isinstance(value, str) else None
 
 
-class PoolSpec(Model, frozen=True, kw_only=True):
-    """A set of nodes of one size.
+class PoolFields(Fields):
+    """What a user says about a pool.
 
-    Parameters
+    Attributes
     ----------
-    id : str
-        Left out in the specification of an auto pool, which the service names.
     vm_size : str, default "small"
-        ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
-        Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a known price.
+        The size of its nodes: ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge``
+        (8), or a size of Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a
+        known price.
     target_dedicated_nodes : int, default 0
-        How many nodes the pool should have.
+        How many dedicated nodes it should have.
     target_low_priority_nodes : int, default 0
         How many spot nodes it should have beside: cheaper, and taken away at any time.
     resize_timeout : duration, default 15 minutes
@@ -100,17 +100,19 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     task_slots_per_node : int, default 1
         How many slots a node has; at most 4 for each core, and 256.
     task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
+        How tasks fill the nodes.
     start_task : StartTask or str, optional
+        What each node runs when it starts.
     application_package_references : list of ApplicationPackageReference, optional
-        What is unpacked on each node when it starts; at most 10.
+        What each node unpacks when it starts; at most 10. Applications, packages and ids say the
+        same.
     certificate_references : list of CertificateReference, optional
-        What is there before the start task runs. Azure retired certificates in February 2024.
-    enable_auto_scale : bool, default False
-        Whether the pool follows a formula, instead of targets.
+        What each node has before its start task runs; certificates and thumbprints say the same.
+        Azure retired certificates in February 2024.
     auto_scale_formula : str, optional
-        Required, and only allowed, with `enable_auto_scale`.
+        The formula it follows. Required, and only allowed, with `enable_auto_scale`.
     auto_scale_evaluation_interval : duration, default 15 minutes
-        5 minutes to 168 hours.
+        How often the formula is evaluated: 5 minutes to 168 hours.
     enable_inter_node_communication : bool, default False
         Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
         nodes at most; its tasks see the node's address as ``BATCHLAB_NODE_IP_ADDRESS``, and the
@@ -124,7 +126,7 @@ class PoolSpec(Model, frozen=True, kw_only=True):
         Anything that is worth noting: the service only keeps it.
     """
 
-    id: str = ""
+    __slots__ = ()
     vm_size: str = "small"
     target_dedicated_nodes: NodeTarget = 0
     target_low_priority_nodes: NodeTarget = 0
@@ -134,13 +136,27 @@ class PoolSpec(Model, frozen=True, kw_only=True):
     start_task: StartTask | None = None
     application_package_references: DistinctPackages = ()
     certificate_references: DistinctCertificates = ()
-    enable_auto_scale: bool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: EvaluationInterval | None = None
     enable_inter_node_communication: bool = False
     user_accounts: UserAccounts = ()
     display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
+
+
+class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
+    """A set of nodes of one size.
+
+    Parameters
+    ----------
+    id : str
+        Left out in the specification of an auto pool, which the service names.
+    enable_auto_scale : bool, default False
+        Whether the pool follows a formula, instead of targets.
+    """
+
+    id: str = ""
+    enable_auto_scale: bool = False
 
     def __post_init__(self) -> None:
         if self.id:

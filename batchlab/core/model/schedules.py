@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from batchlab.core.model.base import Model
 from batchlab.core.model.common import DisplayName
+from batchlab.core.model.fields import Fields
 from batchlab.core.model.ids import Id
 from batchlab.core.model.jobs import JobSpec
 from batchlab.core.model.ranges import Range
@@ -48,26 +49,38 @@ class Schedule(Model, frozen=True, kw_only=True):
             raise invalid("do_not_run_after", after.isoformat(), reason, owner="Schedule")
 
 
-class JobScheduleSpec(Model, frozen=True, kw_only=True):
+class JobScheduleFields(Fields):
+    """What a user says about a job schedule.
+
+    Attributes
+    ----------
+    schedule : Schedule or duration
+        When jobs are made; a span of time is a recurrence interval.
+    job_specification : JobSpec
+        What they are; without an id.
+    display_name : str, optional
+        Any text, up to 1024 characters.
+    metadata : mapping, optional
+        Anything that is worth noting: the service only keeps it.
+    """
+
+    __slots__ = ()
+    schedule: Schedule
+    job_specification: JobSpec
+    display_name: DisplayName | None = None
+    metadata: dict[str, str] = {}
+
+
+class JobScheduleSpec(JobScheduleFields, Model, frozen=True, kw_only=True):
     """A job that is made again and again.
 
     Parameters
     ----------
     id : str
         Its jobs are ``id:job-1``, ``id:job-2`` ...
-    schedule : Schedule or duration
-        When; a span of time is a recurrence interval.
-    job_specification : JobSpec
-        What; without an id.
-    display_name : str, optional
-    metadata : mapping, optional
     """
 
     id: Id
-    schedule: Schedule
-    job_specification: JobSpec
-    display_name: DisplayName | None = None
-    metadata: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if self.job_specification.id:

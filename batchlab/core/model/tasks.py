@@ -8,6 +8,7 @@ from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
 from batchlab.core.model.common import CommandLine, DisplayName, Slots, TaskConstraints
 from batchlab.core.model.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.model.fields import Fields
 from batchlab.core.model.files import OutputFile, ResourceFile, ResourceFiles
 from batchlab.core.model.ids import Id
 from batchlab.core.model.ranges import Range
@@ -37,53 +38,75 @@ class MultiInstanceSettings(Model, frozen=True, kw_only=True):
     common_resource_files: tuple[ResourceFile, ...] = ()
 
 
-class TaskSpec(Model, frozen=True, kw_only=True):
-    """A command line to run once, on any node of the job's pool.
+class CommandFields(Fields):
+    """What a task and a job manager have in common.
 
-    Parameters
+    Attributes
     ----------
-    id : str
-        1 to 64 letters, digits, hyphens and underscores, unique in the job without regard to case.
     command_line : str
-        Started without a shell: ``$VAR``, ``|`` and ``>`` mean something only inside
-        ``/bin/sh -c '...'``.
+        What it runs. It is started without a shell: ``$VAR``, ``|`` and ``>`` mean something only
+        inside ``/bin/sh -c '...'``.
     resource_files : list of ResourceFile or str, optional
         Files to fetch into the working directory first.
+    output_files : list of OutputFile, optional
+        Files to upload when its process has ended.
     environment_settings : mapping or list of EnvironmentSetting, optional
+        Environment variables of its process.
     constraints : TaskConstraints, optional
+        Its limits: wall clock, retries, how long its directory is kept.
     required_slots : int, default 1
-        Slots of a node that a run takes.
+        Slots of a node that a run takes, 1 to 256.
     display_name : str, optional
         Any text, up to 1024 characters.
+    application_package_references : list of ApplicationPackageReference, optional
+        What is unpacked on the node first, unless it is there already; at most 10.
+    user_identity : UserIdentity or str, optional
+        Who it runs as; the pool's auto user, not elevated, if omitted.
+    """
+
+    __slots__ = ()
+    command_line: CommandLine
+    resource_files: ResourceFiles = ()
+    output_files: tuple[OutputFile, ...] = ()
+    environment_settings: dict[str, str] = {}
+    constraints: TaskConstraints = TaskConstraints()
+    required_slots: Slots = 1
+    display_name: DisplayName | None = None
+    application_package_references: DistinctPackages = ()
+    user_identity: UserIdentity | None = None
+
+
+class TaskFields(CommandFields):
+    """What a user says about a task.
+
+    Attributes
+    ----------
     depends_on : TaskDependencies or list of str, optional
         Tasks of the job that must end well first; needs a job with ``uses_task_dependencies``.
     exit_conditions : ExitConditions, optional
         What follows from how the task ends.
     affinity_info : AffinityInfo or str, optional
         The `affinity_id` of a node that it would like to run on.
-    application_package_references : list of ApplicationPackageReference, optional
-        What is unpacked on the node first, unless it is there already; at most 10.
     multi_instance_settings : MultiInstanceSettings, optional
         Runs the task on several nodes at once. It needs a pool with
         ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
         elsewhere it is accepted, and stays ``active``.
-    user_identity : UserIdentity or str, optional
-        Who it runs as; the pool's auto user, not elevated, if omitted.
-    output_files : list of OutputFile, optional
-        Files to upload when its process has ended.
     """
 
-    id: Id
-    command_line: CommandLine
-    resource_files: ResourceFiles = ()
-    environment_settings: dict[str, str] = {}
-    constraints: TaskConstraints = TaskConstraints()
-    required_slots: Slots = 1
-    display_name: DisplayName | None = None
+    __slots__ = ()
     depends_on: TaskDependencies | None = None
     exit_conditions: ExitConditions | None = None
     affinity_info: AffinityInfo | None = None
-    application_package_references: DistinctPackages = ()
     multi_instance_settings: MultiInstanceSettings | None = None
-    user_identity: UserIdentity | None = None
-    output_files: tuple[OutputFile, ...] = ()
+
+
+class TaskSpec(TaskFields, Model, frozen=True, kw_only=True):
+    """A command line to run once, on any node of the job's pool.
+
+    Parameters
+    ----------
+    id : str
+        1 to 64 letters, digits, hyphens and underscores, unique in the job without regard to case.
+    """
+
+    id: Id

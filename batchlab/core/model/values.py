@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from batchlab.core.model.fields import FieldsMeta
+
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a task failed: `category` (``UserError`` or ``ServerError``), `code`, `message`.
@@ -24,7 +26,7 @@ class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     message: str = ""
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class View(msgspec.Struct, metaclass=FieldsMeta, frozen=True, kw_only=True, tag=True):
     """Base of all views."""
 
 

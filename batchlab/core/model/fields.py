@@ -1,0 +1,116 @@
+"""Properties that several classes have in common, declared once: name, type, range and meaning.
+
+A class of `Fields` has annotations, defaults, and a numpydoc section that says what they mean.
+What a user writes down and what is seen of it later are structs that derive from it and so have
+its fields; a handle derives from it too, and has its properties. Each may have more of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from inspect import cleandoc
+from operator import attrgetter
+from typing import Any, NamedTuple, dataclass_transform
+
+import msgspec
+
+__all__ = ["Described", "Fields", "FieldsMeta", "copier", "described", "names_of"]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Fields:
+    """Base of what only declares properties."""
+
+    __slots__ = ()
+
+
+def _parts(cls: type) -> Iterator[type]:
+    """The classes that declare properties of a class, the most general first."""
+    for part in reversed(cls.__mro__):
+        if all(issubclass(base, Fields) for base in part.__mro__[:-1]) and part is not object:
+            yield part
+
+
+class FieldsMeta(msgspec.StructMeta):
+    """Makes structs that have, after their own fields, those of each `Fields` they derive from."""
+
+    def __new__(  # noqa: D102
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+    ) -> FieldsMeta:
+        own: dict[str, Any] = namespace.get("__annotations__", {})
+        found = dict(own)
+        parts = [part for base in bases if base.__base__ is not msgspec.Struct
+                 for part in _parts(base)]  # fmt: skip
+        for part in parts:
+            for field, hint in vars(part).get("__annotations__", {}).items():
+                found.setdefault(field, hint)
+                if field in vars(part):
+                    namespace.setdefault(field, vars(part)[field])
+        namespace["__annotations__"] = found
+        if parts and namespace.get("__doc__"):
+            namespace["__doc__"] = _joined(namespace["__doc__"], parts)
+        cls = super().__new__(mcls, name, bases, namespace, **config)
+        cls.__annotations__ = own  # the types of the others are looked up where they are written
+        return cls
+
+
+def names_of(cls: type) -> tuple[str, ...]:
+    """The properties that a class has from its `Fields`."""
+    return tuple(dict.fromkeys(
+        name for part in _parts(cls) for name in vars(part).get("__annotations__", ())
+    ))  # fmt: skip
+
+
+def copier(cls: type[Fields]) -> Callable[[Any], dict[str, Any]]:
+    """Make what copies the properties that a class declares from a thing that has them."""
+    names = names_of(cls)
+    values = attrgetter(*names)
+    return lambda thing: dict(zip(names, values(thing), strict=True))
+
+
+# -- documentation ------------------------------------------------------------------------------
+
+_SECTION = re.compile(r"^ *(?:Attributes|Parameters)\n *-+\n", re.MULTILINE)
+_NEXT = re.compile(r"\n *\n *\w+\n *-+\n")
+_HEAD = re.compile(r"(\w+(?:, \w+)*)(?: : (.+))?")
+
+
+class Described(NamedTuple):
+    """What the documentation says of a property: its type and default, and what it means."""
+
+    kind: str
+    text: str
+
+
+@cache
+def described(cls: type) -> dict[str, Described]:
+    """What is said of each property of a class, and of the `Fields` it derives from."""
+    found: dict[str, Described] = {}
+    for part in [*_parts(cls), cls]:
+        names: list[str] = []
+        for line in cleandoc(_section(part.__doc__)).splitlines():
+            head = _HEAD.fullmatch(line)
+            if head:
+                names = head[1].split(", ")
+                found |= dict.fromkeys(names, Described(head[2] or "", ""))
+            else:
+                for name in names:
+                    kind, text = found[name]
+                    found[name] = Described(kind, f"{text}\n{line.strip()}".strip("\n"))
+    return found
+
+
+def _section(doc: str | None) -> str:
+    """The part of a docstring that describes properties, as it stands there."""
+    rest = _SECTION.split(doc or "", maxsplit=1)[1:]
+    return _NEXT.split(rest[0], maxsplit=1)[0].strip("\n") if rest else ""
+
+
+def _joined(doc: str, parts: list[type]) -> str:
+    """A docstring with the properties of these classes after its own."""
+    sections = [section for part in parts if (section := _section(part.__doc__).rstrip())]
+    own = _section(doc).rstrip()
+    about = doc.rstrip() if own else f"{doc.rstrip()}\n\n    Parameters\n    ----------"
+    return "\n".join([about, *sections, "    "])
