@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
+from batchlab.core.model.fields import Fields, described, names_of
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import View
 from batchlab.display import Displayed
@@ -57,6 +58,19 @@ class Handle(Displayed, ABC):
     """One thing of a service: equal to every other handle of it, hashable, without state."""
 
     __slots__ = ("_connection", "_id")
+
+    def __init_subclass__(cls, *, init: bool = False) -> None:
+        """Make a property of each of the `Fields` that the class has not itself.
+
+        `init` says the same to type checkers: handles are not made of fields.
+        """
+        about = described(cls)
+        for name in names_of(cls):
+            if not any(name in vars(base) for base in cls.__mro__
+                       if issubclass(base, Handle) or not issubclass(base, Fields)):  # fmt: skip
+                shown: ViewProperty[Any] = ViewProperty(about[name].text)
+                shown.__set_name__(cls, name)
+                setattr(cls, name, shown)
 
     def __init__(self, connection: Connection, id: str) -> None:  # noqa: A002
         self._connection = connection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +24,7 @@ from batchlab.core.messages.questions import (
     ListJobs,
     ListPreparations,
 )
-from batchlab.core.messages.views import JobView
+from batchlab.core.messages.views import JobProperties, JobView
 from batchlab.core.model import (
     AffinityInfo,
     AllTasksComplete,
@@ -34,9 +33,6 @@ from batchlab.core.model import (
     EnvironmentSetting,
     ExitConditions,
     JobConstraints,
-    JobManagerTask,
-    JobPreparationTask,
-    JobReleaseTask,
     MultiInstanceSettings,
     OutputFile,
     PoolInfo,
@@ -46,10 +42,10 @@ from batchlab.core.model import (
     TaskSpec,
     UserIdentity,
 )
-from batchlab.core.model.values import FailureInfo, TaskCounts
+from batchlab.core.model.values import TaskCounts
 from batchlab.display import Displayed
 from batchlab.errors import invalid
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.current import current_connection, current_name
 from batchlab.handles.explanation import Explanation
@@ -75,56 +71,11 @@ class Counts(TaskCounts, Displayed, frozen=True, kw_only=True):
     """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
 
 
-class Job(Handle, Awaited, PythonTasks):
+class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
     """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
     _shows_progress = True
-
-    state = ViewProperty[str](
-        "``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or "
-        "``deleting``."
-    )
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    previous_state = ViewProperty[str | None]("The lasting state before.")
-    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
-    creation_time = ViewProperty[datetime]("When it was created.")
-    last_modified = ViewProperty[datetime]("When somebody last changed it.")
-    etag = ViewProperty[str](
-        "Names the version: another one after each change that somebody made."
-    )
-    priority = ViewProperty[int]("-1000 to 1000: tasks of higher jobs get free slots first.")
-    constraints = ViewProperty[JobConstraints]("Its wall clock, and its tasks' default retries.")
-    pool_info = ViewProperty[PoolInfo]("The pool it runs on.")
-    on_task_failure = ViewProperty[str]("``noaction`` or ``performexitoptionsjobaction``.")
-    uses_task_dependencies = ViewProperty[bool]("Whether its tasks may wait for each other.")
-    max_parallel_tasks = ViewProperty[int](
-        "How many of its tasks may run at a time; -1: any number."
-    )
-    allow_task_preemption = ViewProperty[bool](
-        "Whether its tasks make room for higher priorities."
-    )
-    common_environment_settings = ViewProperty[dict[str, str]]("Settings of all its tasks.")
-    display_name = ViewProperty[str | None]("A name for people.")
-    metadata = ViewProperty[dict[str, str]]("What its user noted.")
-    pool_id = ViewProperty[str]("The pool it runs on: of an auto pool, the one that was made.")
-    scheduling_error = ViewProperty[FailureInfo | None](
-        "Why it could not start; while it ends, how many nodes it waits for."
-    )
-    job_manager_task = ViewProperty[JobManagerTask | None]("The task that was created with it.")
-    job_preparation_task = ViewProperty[JobPreparationTask | None](
-        "What runs on a node before the first task of the job there."
-    )
-    job_release_task = ViewProperty[JobReleaseTask | None]("What runs there when the job ends.")
-    on_all_tasks_complete = ViewProperty[str]("``noaction`` or ``terminatejob``.")
-    start_time = ViewProperty[datetime]("When it began.")
-    end_time = ViewProperty[datetime | None]("When it was completed.")
-    terminate_reason = ViewProperty[str | None](
-        "Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ..."
-    )
-    task_counts = ViewProperty[TaskCounts](
-        "How many tasks are in which state; `counts` with a display."
-    )
 
     @classmethod
     def current(cls) -> Job:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     DeleteJobSchedule,
@@ -13,9 +11,9 @@ from batchlab.core.messages.inputs import (
     UpdateJobSchedule,
 )
 from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
-from batchlab.core.messages.views import JobScheduleView
+from batchlab.core.messages.views import JobScheduleProperties, JobScheduleView
 from batchlab.core.model import JobSpec, Schedule
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.job import Job
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -23,32 +21,13 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 __all__ = ["JobSchedule", "JobSchedules"]
 
 
-class JobSchedule(Handle, Awaited):
+class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
     """A job that is made again and again, never two at a time.
 
     Every property asks anew; `view` gives all of one moment.
     """
 
     __slots__ = ()
-
-    state = ViewProperty[str](
-        "``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``."
-    )
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    previous_state = ViewProperty[str | None]("The lasting state before.")
-    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
-    creation_time = ViewProperty[datetime]("When it was created.")
-    last_modified = ViewProperty[datetime]("When somebody last changed it.")
-    etag = ViewProperty[str](
-        "Names the version: another one after each change that somebody made."
-    )
-    schedule = ViewProperty[Schedule]("When jobs are made.")
-    job_specification = ViewProperty[JobSpec]("What they are.")
-    display_name = ViewProperty[str | None]("A name for people.")
-    metadata = ViewProperty[dict[str, str]]("What its user noted.")
-    next_run_time = ViewProperty[datetime | None]("When the next job is due.")
-    recent_job_id = ViewProperty[str | None]("The id of the last job that was made.")
-    end_time = ViewProperty[datetime | None]("When it was completed.")
 
     def view(self) -> JobScheduleView:
         """All properties at one moment, as a frozen picture."""

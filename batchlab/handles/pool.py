@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     DeletePool,
@@ -18,21 +16,18 @@ from batchlab.core.messages.inputs import (
     UpdatePool,
 )
 from batchlab.core.messages.questions import ExplainPool, GetCost, GetPool, ListPools, PoolIs
-from batchlab.core.messages.views import PoolView
+from batchlab.core.messages.views import PoolProperties, PoolView
 from batchlab.core.model import (
     ApplicationPackageReference,
     CertificateReference,
     Deallocation,
     StartTask,
-    TaskSchedulingPolicy,
-    UserAccount,
 )
-from batchlab.core.model.values import ResizeError
 from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.auto_scaling import AutoScaling
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.certificates import Certificate
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
@@ -55,49 +50,11 @@ _HAD = frozenset(name for name, state in NODE.items() if state.activity)
 """The states of a node that has its machine."""
 
 
-class Pool(Handle, Awaited, AutoScaling):
+class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
     """A set of nodes. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ()
     _shows_progress = True
-
-    state = ViewProperty[str]("``active`` or ``deleting``.")
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    creation_time = ViewProperty[datetime]("When it was created.")
-    last_modified = ViewProperty[datetime]("When somebody last changed it.")
-    etag = ViewProperty[str](
-        "Names the version: another one after each change that somebody made."
-    )
-    allocation_state = ViewProperty[str]("``steady``, ``resizing`` or ``stopping``.")
-    allocation_state_transition_time = ViewProperty[datetime]("When that began.")
-    vm_size = ViewProperty[str]("The size of its nodes.")
-    target_dedicated_nodes = ViewProperty[int]("How many dedicated nodes it should have.")
-    current_dedicated_nodes = ViewProperty[int]("How many it has, in whatever state.")
-    target_low_priority_nodes = ViewProperty[int]("How many spot nodes it should have.")
-    current_low_priority_nodes = ViewProperty[int]("How many it has, preempted ones among them.")
-    resize_timeout = ViewProperty[timedelta]("How long a resize may take.")
-    resize_errors = ViewProperty[tuple[ResizeError, ...]](
-        "Why the last resize fell short, if it did."
-    )
-    task_slots_per_node = ViewProperty[int]("How many slots each node has.")
-    task_scheduling_policy = ViewProperty[TaskSchedulingPolicy]("How tasks fill the nodes.")
-    start_task = ViewProperty[StartTask | None]("What each node runs when it starts.")
-    application_package_references = ViewProperty[tuple[ApplicationPackageReference, ...]](
-        "What each node unpacks when it starts."
-    )
-    certificate_references = ViewProperty[tuple[CertificateReference, ...]](
-        "The certificates that each node has from its start."
-    )
-    user_accounts = ViewProperty[tuple[UserAccount, ...]]("Users of its nodes, to run tasks as.")
-    auto_scale_formula = ViewProperty[str | None](
-        "The formula it follows; None if it follows none."
-    )
-    auto_scale_evaluation_interval = ViewProperty[timedelta | None]("How often that is evaluated.")
-    auto_scale_run = ViewProperty[AutoScaleRun | None]("The last evaluation.")
-    enable_inter_node_communication = ViewProperty[bool]("Whether its nodes talk to each other.")
-    display_name = ViewProperty[str | None]("A name for people.")
-    metadata = ViewProperty[dict[str, str]]("What its user noted.")
-    node_counts = ViewProperty[dict[str, int]]("How many nodes are in which state.")
 
     def view(self) -> PoolView:
         """All properties at one moment, as a frozen picture."""

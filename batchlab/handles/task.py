@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -18,23 +17,15 @@ from batchlab.core.messages.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.messages.views import TaskView
+from batchlab.core.messages.views import TaskProperties, TaskView
 from batchlab.core.model import (
-    AffinityInfo,
-    ApplicationPackageReference,
-    ExitConditions,
-    MultiInstanceSettings,
-    OutputFile,
-    ResourceFile,
     TaskConstraints,
-    TaskDependencies,
-    UserIdentity,
 )
 from batchlab.core.model.ids import fold
-from batchlab.core.model.values import FailureInfo, TaskCounts
+from batchlab.core.model.values import TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.filters import where_text
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.collections.pages import task_ids, task_views
@@ -50,55 +41,12 @@ from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, second
 __all__ = ["Task", "Tasks"]
 
 
-class Task(Handle, Awaited):
+class Task(Handle, Awaited, TaskProperties, init=False):
     """A command line that runs once. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ("_job_id",)
 
-    state = ViewProperty[str]("``active``, ``preparing``, ``running`` or ``completed``.")
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    previous_state = ViewProperty[str | None]("The state before.")
-    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
-    creation_time = ViewProperty[datetime]("When it was created.")
-    last_modified = ViewProperty[datetime]("When somebody last changed it.")
-    etag = ViewProperty[str](
-        "Names the version: another one after each change that somebody made."
-    )
-    command_line = ViewProperty[str]("What it runs.")
-    environment_settings = ViewProperty[dict[str, str]]("Environment variables it was given.")
-    resource_files = ViewProperty[tuple[ResourceFile, ...]]("Files fetched before it starts.")
-    output_files = ViewProperty[tuple[OutputFile, ...]]("Files uploaded when it has run.")
-    constraints = ViewProperty[TaskConstraints]("Its limits, with the values in force.")
-    required_slots = ViewProperty[int]("How many slots of a node a run takes.")
-    display_name = ViewProperty[str | None]("A name for people.")
-    depends_on = ViewProperty[TaskDependencies | None]("Tasks that have to end well before it.")
-    exit_conditions = ViewProperty[ExitConditions | None]("What follows from how it ends.")
-    affinity_info = ViewProperty[AffinityInfo | None]("The node it would like to run on.")
-    application_package_references = ViewProperty[tuple[ApplicationPackageReference, ...]](
-        "What is unpacked on its node first."
-    )
-    user_identity = ViewProperty[UserIdentity | None]("Who it runs as.")
-    multi_instance_settings = ViewProperty[MultiInstanceSettings | None](
-        "On how many nodes it runs."
-    )
-    node_id = ViewProperty[str | None]("The node it runs or last ran on.")
-    pool_id = ViewProperty[str | None]("The pool of that node.")
-    task_root_directory = ViewProperty[str | None]("Its directory, relative to the node's root.")
-    start_time = ViewProperty[datetime | None]("When the present or last run began.")
-    end_time = ViewProperty[datetime | None]("When it was completed.")
-    exit_code = ViewProperty[int | None](
-        "Exit code of the last run; None if none was launched yet."
-    )
-    failure_info = ViewProperty[FailureInfo | None](
-        "Why it failed: `category`, `code`, `message`."
-    )
     result = ResultProperty()
-    retry_count = ViewProperty[int](
-        "How often it was repeated because its exit code was not zero."
-    )
-    last_retry_time = ViewProperty[datetime | None]("When it was last repeated.")
-    requeue_count = ViewProperty[int]("How often it was queued again because its node went.")
-    last_requeue_time = ViewProperty[datetime | None]("When it was last queued again.")
 
     def __init__(self, connection: Connection, job_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec.structs import asdict, replace
 
 from batchlab.autoscale import AutoScaleRun
 from batchlab.core.account import applications, certificates
@@ -42,6 +42,21 @@ def answer(state: State, question: questions.Question, now: float) -> Any:
     return _ANSWERS[type(question)](state, question, now)
 
 
+def _properties(record: PoolRecord | JobRecord | ScheduleRecord | TaskRecord) -> dict[str, Any]:
+    """What is seen of everything that a user creates: what was said, and its `Versioned`."""
+    found = asdict(record.spec)
+    phase = record.phase
+    found["state"] = phase.state
+    found["state_transition_time"] = moment(phase.since)
+    found["creation_time"] = moment(record.created)
+    found["last_modified"] = moment(revisions.last_modified(record))
+    found["etag"] = revisions.etag(record)
+    if not isinstance(record, PoolRecord):
+        found["previous_state"] = record.previous
+        found["previous_state_transition_time"] = maybe(record.previous_since)
+    return found
+
+
 # -- pools and nodes ----------------------------------------------------------------------------
 
 
@@ -53,37 +68,21 @@ def pool_view(pool: PoolRecord) -> views.PoolView:
     had = [node for node in pool.nodes.values() if node.allocated is not None]
     auto = pool.auto_scale
     steady = isinstance(pool.allocation, phases.Steady)
-    return views.PoolView(
-        id=pool.spec.id,
-        state=pool.phase.state,
-        state_transition_time=moment(pool.phase.since),
-        creation_time=moment(pool.created),
-        last_modified=moment(revisions.last_modified(pool)),
-        etag=revisions.etag(pool),
-        allocation_state=pool.allocation.state,
-        allocation_state_transition_time=moment(pool.allocation.since),
-        vm_size=pool.spec.vm_size,
-        target_dedicated_nodes=pool.target,
-        target_low_priority_nodes=pool.target_spot,
-        current_dedicated_nodes=sum(node.dedicated for node in had),
-        current_low_priority_nodes=sum(not node.dedicated for node in had),
-        resize_timeout=pool.spec.resize_timeout,
-        resize_errors=tuple(pool.resize_errors) if steady else (),
-        task_slots_per_node=pool.spec.task_slots_per_node,
-        task_scheduling_policy=pool.spec.task_scheduling_policy,
-        start_task=pool.spec.start_task,
-        application_package_references=pool.spec.application_package_references,
-        certificate_references=pool.spec.certificate_references,
-        user_accounts=pool.spec.user_accounts,
-        enable_auto_scale=auto is not None,
-        auto_scale_formula=auto.formula.text if auto else None,
-        auto_scale_evaluation_interval=auto.interval if auto else None,
-        auto_scale_run=auto.runs[-1] if auto and auto.runs else None,
-        enable_inter_node_communication=pool.spec.enable_inter_node_communication,
-        display_name=pool.spec.display_name,
-        metadata=pool.spec.metadata,
-        node_counts=counts,
-    )
+    found = _properties(pool) | {
+        "allocation_state": pool.allocation.state,
+        "allocation_state_transition_time": moment(pool.allocation.since),
+        "target_dedicated_nodes": pool.target,
+        "target_low_priority_nodes": pool.target_spot,
+        "current_dedicated_nodes": sum(node.dedicated for node in had),
+        "current_low_priority_nodes": sum(not node.dedicated for node in had),
+        "resize_errors": tuple(pool.resize_errors) if steady else (),
+        "enable_auto_scale": auto is not None,
+        "auto_scale_formula": auto.formula.text if auto else None,
+        "auto_scale_evaluation_interval": auto.interval if auto else None,
+        "auto_scale_run": auto.runs[-1] if auto and auto.runs else None,
+        "node_counts": counts,
+    }
+    return views.PoolView(**found)
 
 
 def _auto_scale_runs(pool: PoolRecord) -> list[AutoScaleRun]:
@@ -148,33 +147,12 @@ def _node_task_view(node_task: NodeTaskRecord, directory: str) -> views.Executio
 
 def job_view(job: JobRecord) -> views.JobView:
     """A picture of a job."""
-    spec, phase = job.spec, job.phase
+    phase = job.phase
     reason = None
     if isinstance(phase, (phases.JobTerminating, phases.JobCompleted)):
         reason = phase.reason
     return views.JobView(
-        id=spec.id,
-        state=phase.state,
-        state_transition_time=moment(phase.since),
-        previous_state=job.previous,
-        previous_state_transition_time=maybe(job.previous_since),
-        creation_time=moment(job.created),
-        last_modified=moment(revisions.last_modified(job)),
-        etag=revisions.etag(job),
-        priority=spec.priority,
-        constraints=spec.constraints,
-        pool_info=spec.pool_info,
-        job_manager_task=spec.job_manager_task,
-        job_preparation_task=spec.job_preparation_task,
-        job_release_task=spec.job_release_task,
-        on_all_tasks_complete=spec.on_all_tasks_complete,
-        on_task_failure=spec.on_task_failure,
-        uses_task_dependencies=spec.uses_task_dependencies,
-        max_parallel_tasks=spec.max_parallel_tasks,
-        allow_task_preemption=spec.allow_task_preemption,
-        common_environment_settings=spec.common_environment_settings,
-        display_name=spec.display_name,
-        metadata=spec.metadata,
+        **_properties(job),
         start_time=moment(job.created),
         end_time=maybe(job.ended),
         pool_id=job.pool_id,
@@ -199,21 +177,9 @@ def _scheduling_error(job: JobRecord) -> values.FailureInfo | None:
 
 def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
     """A picture of a job schedule."""
-    spec, phase = schedule.spec, schedule.phase
-    ending = phase.state in ("terminating", "completed", "deleting")
+    ending = schedule.phase.state in ("terminating", "completed", "deleting")
     return views.JobScheduleView(
-        id=spec.id,
-        state=phase.state,
-        state_transition_time=moment(phase.since),
-        previous_state=schedule.previous,
-        previous_state_transition_time=maybe(schedule.previous_since),
-        creation_time=moment(schedule.created),
-        last_modified=moment(revisions.last_modified(schedule)),
-        etag=revisions.etag(schedule),
-        schedule=spec.schedule,
-        job_specification=spec.job_specification,
-        display_name=spec.display_name,
-        metadata=spec.metadata,
+        **_properties(schedule),
         next_run_time=None if ending else maybe(schedule.due),
         recent_job_id=schedule.recent,
         end_time=maybe(schedule.ended),
@@ -222,34 +188,15 @@ def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
 
 def task_view(task: TaskRecord) -> views.TaskView:
     """A picture of a task."""
-    spec, phase, node = task.spec, task.phase, task.node
+    phase, node = task.phase, task.node
     done = phase if isinstance(phase, phases.TaskCompleted) else None
-    constraints = msgspec.structs.replace(
+    found = _properties(task)
+    found["constraints"] = replace(
         task.constraints, max_task_retry_count=task.retries, retention_time=task.retention
     )
     return views.TaskView(
-        id=spec.id,
+        **found,
         job_id=task.job.spec.id,
-        state=phase.state,
-        state_transition_time=moment(phase.since),
-        previous_state=task.previous,
-        previous_state_transition_time=maybe(task.previous_since),
-        creation_time=moment(task.created),
-        last_modified=moment(revisions.last_modified(task)),
-        etag=revisions.etag(task),
-        command_line=spec.command_line,
-        environment_settings=spec.environment_settings,
-        resource_files=spec.resource_files,
-        output_files=spec.output_files,
-        constraints=constraints,
-        required_slots=spec.required_slots,
-        display_name=spec.display_name,
-        depends_on=spec.depends_on,
-        exit_conditions=spec.exit_conditions,
-        affinity_info=spec.affinity_info,
-        application_package_references=spec.application_package_references,
-        multi_instance_settings=spec.multi_instance_settings,
-        user_identity=spec.user_identity,
         node_id=node.id if node else None,
         pool_id=node.pool.spec.id if node else None,
         task_root_directory=task.root if node else None,

@@ -6,31 +6,18 @@ anything. Times are aware datetimes on the lab's clock, None is "not yet" or "wi
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.model import (
-    AffinityInfo,
-    ApplicationPackageReference,
     CertificateReference,
-    ExitConditions,
-    JobConstraints,
-    JobManagerTask,
-    JobPreparationTask,
-    JobReleaseTask,
-    JobSpec,
-    MultiInstanceSettings,
-    OutputFile,
-    PoolInfo,
-    ResourceFile,
-    Schedule,
     StartTask,
-    TaskConstraints,
-    TaskDependencies,
-    TaskSchedulingPolicy,
-    UserAccount,
-    UserIdentity,
 )
+from batchlab.core.model.fields import Fields
+from batchlab.core.model.jobs import JobFields
+from batchlab.core.model.pools import PoolFields
+from batchlab.core.model.schedules import JobScheduleFields
+from batchlab.core.model.tasks import TaskFields
 from batchlab.core.model.values import (
     DeleteCertificateError,
     FailureInfo,
@@ -41,43 +28,87 @@ from batchlab.core.model.values import (
 )
 
 
-class PoolView(View, frozen=True, kw_only=True):
-    """A pool.
+class Versioned(Fields):
+    """What is seen of whatever a user creates, and may change.
 
-    `etag` and `last_modified` are those of the last change that somebody made, as of all things;
-    they stay when its state changes.
+    Attributes
+    ----------
+    state : str
+        What it is doing.
+    state_transition_time : datetime
+        When it came into this state.
+    creation_time : datetime
+        When it was created.
+    last_modified : datetime
+        When somebody last changed it; this stays when its state changes.
+    etag : str
+        Names the version: another one after each change that somebody made.
     """
 
-    id: str
+    __slots__ = ()
     state: str
     state_transition_time: datetime
     creation_time: datetime
     last_modified: datetime
     etag: str
+
+
+class Progressing(Versioned):
+    """The same of what passes through several states.
+
+    Attributes
+    ----------
+    previous_state : str, optional
+        The lasting state before.
+    previous_state_transition_time : datetime, optional
+        When that one began.
+    """
+
+    __slots__ = ()
+    previous_state: str | None
+    previous_state_transition_time: datetime | None
+
+
+class PoolProperties(PoolFields, Versioned):
+    """What is seen of a pool.
+
+    Attributes
+    ----------
+    state : str
+        ``active`` or ``deleting``.
+    allocation_state : str
+        ``steady``, ``resizing`` or ``stopping``.
+    allocation_state_transition_time : datetime
+        When that began.
+    current_dedicated_nodes : int
+        How many dedicated nodes it has, in whatever state.
+    current_low_priority_nodes : int
+        How many spot nodes it has, preempted ones among them.
+    resize_errors : tuple of ResizeError
+        Why the last resize fell short, if it did.
+    auto_scale_formula : str, optional
+        The formula it follows; None if it follows none.
+    auto_scale_run : AutoScaleRun, optional
+        The last evaluation of its formula.
+    node_counts : dict
+        How many nodes are in which state.
+    """
+
+    __slots__ = ()
     allocation_state: str
     allocation_state_transition_time: datetime
-    vm_size: str
-    target_dedicated_nodes: int
     current_dedicated_nodes: int
-    target_low_priority_nodes: int
     current_low_priority_nodes: int
-    resize_timeout: timedelta
     resize_errors: tuple[ResizeError, ...]
-    task_slots_per_node: int
-    task_scheduling_policy: TaskSchedulingPolicy
-    start_task: StartTask | None
-    application_package_references: tuple[ApplicationPackageReference, ...]
-    certificate_references: tuple[CertificateReference, ...]
-    user_accounts: tuple[UserAccount, ...]
-    enable_auto_scale: bool
-    auto_scale_formula: str | None
-    auto_scale_evaluation_interval: timedelta | None
     auto_scale_run: AutoScaleRun | None
-    enable_inter_node_communication: bool
-    display_name: str | None
-    metadata: dict[str, str]
     node_counts: dict[str, int]
-    """Nodes by state."""
+
+
+class PoolView(PoolProperties, View, frozen=True, kw_only=True):
+    """A pool."""
+
+    id: str
+    enable_auto_scale: bool
 
 
 class CostView(View, frozen=True, kw_only=True):
@@ -171,86 +202,106 @@ class NodeView(View, frozen=True, kw_only=True):
     """Job id and task id of what runs there now."""
 
 
-class JobView(View, frozen=True, kw_only=True):
-    """A job."""
+class JobProperties(JobFields, Progressing):
+    """What is seen of a job.
 
-    id: str
-    state: str
-    state_transition_time: datetime
-    previous_state: str | None
-    previous_state_transition_time: datetime | None
-    creation_time: datetime
-    last_modified: datetime
-    etag: str
-    priority: int
-    constraints: JobConstraints
-    pool_info: PoolInfo
-    job_manager_task: JobManagerTask | None
-    job_preparation_task: JobPreparationTask | None
-    job_release_task: JobReleaseTask | None
-    on_all_tasks_complete: str
-    on_task_failure: str
-    uses_task_dependencies: bool
-    max_parallel_tasks: int
-    allow_task_preemption: bool
-    common_environment_settings: dict[str, str]
-    display_name: str | None
-    metadata: dict[str, str]
+    Attributes
+    ----------
+    state : str
+        ``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or
+        ``deleting``.
+    start_time : datetime
+        When it began.
+    end_time : datetime, optional
+        When it was completed.
+    pool_id : str
+        The pool it runs on: of an auto pool, the one that was made.
+    scheduling_error : FailureInfo, optional
+        Why it could not start; while it ends, how many nodes it waits for.
+    terminate_reason : str, optional
+        Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ...
+    task_counts : TaskCounts
+        How many tasks are in which state.
+    """
+
+    __slots__ = ()
     start_time: datetime
     end_time: datetime | None
     pool_id: str
-    """The pool it runs on: of an auto pool, the real one."""
     scheduling_error: FailureInfo | None
     terminate_reason: str | None
     task_counts: TaskCounts
 
 
-class JobScheduleView(View, frozen=True, kw_only=True):
-    """A job schedule."""
+class JobView(JobProperties, View, frozen=True, kw_only=True):
+    """A job."""
 
     id: str
-    state: str
-    state_transition_time: datetime
-    previous_state: str | None
-    previous_state_transition_time: datetime | None
-    creation_time: datetime
-    last_modified: datetime
-    etag: str
-    schedule: Schedule
-    job_specification: JobSpec
-    display_name: str | None
-    metadata: dict[str, str]
+
+
+class JobScheduleProperties(JobScheduleFields, Progressing):
+    """What is seen of a job schedule.
+
+    Attributes
+    ----------
+    state : str
+        ``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``.
+    next_run_time : datetime, optional
+        When the next job is due.
+    recent_job_id : str, optional
+        The id of the last job that was made.
+    end_time : datetime, optional
+        When it was completed.
+    """
+
+    __slots__ = ()
     next_run_time: datetime | None
     recent_job_id: str | None
     end_time: datetime | None
 
 
-class TaskView(View, frozen=True, kw_only=True):
-    """A task."""
+class JobScheduleView(JobScheduleProperties, View, frozen=True, kw_only=True):
+    """A job schedule."""
 
     id: str
-    job_id: str
-    state: str
-    state_transition_time: datetime
-    previous_state: str | None
-    previous_state_transition_time: datetime | None
-    creation_time: datetime
-    last_modified: datetime
-    etag: str
-    command_line: str
-    environment_settings: dict[str, str]
-    resource_files: tuple[ResourceFile, ...]
-    output_files: tuple[OutputFile, ...]
-    constraints: TaskConstraints
-    """With the values in force: the job's retries, the default retention."""
-    required_slots: int
-    display_name: str | None
-    depends_on: TaskDependencies | None
-    exit_conditions: ExitConditions | None
-    affinity_info: AffinityInfo | None
-    application_package_references: tuple[ApplicationPackageReference, ...]
-    multi_instance_settings: MultiInstanceSettings | None
-    user_identity: UserIdentity | None
+
+
+class TaskProperties(TaskFields, Progressing):
+    """What is seen of a task.
+
+    Attributes
+    ----------
+    state : str
+        ``active``, ``preparing``, ``running`` or ``completed``.
+    previous_state : str, optional
+        The state before.
+    constraints : TaskConstraints
+        Its limits, with the values in force: the job's retries, the default retention.
+    node_id : str, optional
+        The node it runs or last ran on.
+    pool_id : str, optional
+        The pool of that node.
+    task_root_directory : str, optional
+        Its directory, relative to the node's root.
+    start_time : datetime, optional
+        When the present or last run began.
+    end_time : datetime, optional
+        When it was completed.
+    exit_code : int, optional
+        Exit code of the last run; None if none was launched yet.
+    failure_info : FailureInfo, optional
+        Why it failed: `category`, `code`, `message`.
+    retry_count : int
+        How often it was repeated because its exit code was not zero.
+    last_retry_time : datetime, optional
+        When it was last repeated.
+    requeue_count : int
+        How often it was queued again because its node went.
+    last_requeue_time : datetime, optional
+        When it was last queued again.
+    """
+
+    __slots__ = ()
     node_id: str | None
     pool_id: str | None
     task_root_directory: str | None
@@ -258,11 +309,18 @@ class TaskView(View, frozen=True, kw_only=True):
     end_time: datetime | None
     exit_code: int | None
     failure_info: FailureInfo | None
-    result: str | None
     retry_count: int
     last_retry_time: datetime | None
     requeue_count: int
     last_requeue_time: datetime | None
+
+
+class TaskView(TaskProperties, View, frozen=True, kw_only=True):
+    """A task."""
+
+    id: str
+    job_id: str
+    result: str | None
 
 
 class SubtaskView(View, frozen=True, kw_only=True):

@@ -8,15 +8,14 @@ its fields; a handle derives from it too, and has its properties. Each may have 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from inspect import cleandoc
-from operator import attrgetter
 from typing import Any, NamedTuple, dataclass_transform
 
 import msgspec
 
-__all__ = ["Described", "Fields", "FieldsMeta", "copier", "described", "names_of"]
+__all__ = ["Described", "Fields", "FieldsMeta", "described", "names_of"]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -61,13 +60,6 @@ def names_of(cls: type) -> tuple[str, ...]:
     return tuple(dict.fromkeys(
         name for part in _parts(cls) for name in vars(part).get("__annotations__", ())
     ))  # fmt: skip
-
-
-def copier(cls: type[Fields]) -> Callable[[Any], dict[str, Any]]:
-    """Make what copies the properties that a class declares from a thing that has them."""
-    names = names_of(cls)
-    values = attrgetter(*names)
-    return lambda thing: dict(zip(names, values(thing), strict=True))
 
 
 # -- documentation ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from batchlab.core.model.common import (
     TaskConstraints,
     WallClock,
 )
-from batchlab.core.model.fields import Fields, copier
+from batchlab.core.model.fields import Fields, names_of
 from batchlab.core.model.files import ResourceFiles
 from batchlab.core.model.ids import Id, check_id, check_job_id
 from batchlab.core.model.pools import PoolSpec
@@ -117,10 +117,8 @@ class JobManagerTask(CommandFields, Model, frozen=True, kw_only=True):
 
     def task_spec(self) -> TaskSpec:
         """The task that it is."""
-        return TaskSpec(id=self.id, **_command(self))
-
-
-_command = copier(CommandFields)
+        command = {name: getattr(self, name) for name in names_of(CommandFields)}
+        return TaskSpec(id=self.id, **command)
 
 
 class AutoPoolSpecification(Model, frozen=True, kw_only=True):

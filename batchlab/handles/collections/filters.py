@@ -51,10 +51,10 @@ def _plain(view: type[View]) -> dict[str, type]:
 
 
 def unwrapped(hint: Any) -> Any:
-    """The type of what may also be None."""
+    """The type of what may also be None; a choice between texts is text."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
-    return hint
+        hint = next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
+    return str if typing.get_origin(hint) is typing.Literal else hint
 
 
 def _values(name: str, given: Any, kind: type, thing: str, owner: str) -> tuple[Any, ...]:
