@@ -1,8 +1,8 @@
 """Optional libraries: imported when they are first needed, named when they are missing.
 
 A node and the command line need little, and that is what `pip install batchlab` installs. What
-only some users need is an extra of the package, and whoever needs one that is missing reads
-what to install.
+only some users need is an extra of the package. An error about a missing one says what to
+install.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.widgets import html
+from batchlab.widgets import html, show
 from batchlab.widgets.cards import draw
 from helpers.packing import pfx
 
@@ -190,3 +190,28 @@ def test_pools_show_spot_nodes_where_there_are_any() -> None:
             "plain  active, steady, 1 of 1 nodes",
             "both  active, steady, 1 of 1 nodes, 2 of 2 spot nodes",
         ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "missing", "word"),
+    [
+        ("0", "anywidget", "Live displays need anywidget: "),
+        ("1", "PIL", "Pictures need Pillow: "),
+    ],
+)
+def test_card_says_what_a_better_display_needs(
+    monkeypatch: pytest.MonkeyPatch, setting: str, missing: str, word: str
+) -> None:
+    monkeypatch.setenv("BATCHLAB_STATIC", setting)
+    monkeypatch.setattr(show, "is_kernel", lambda: True)
+    monkeypatch.setattr(show, "find_spec", lambda name: None if name == missing else object())
+    with bl.SimulatedLab() as lab:
+        pool = lab.create_pool("p")
+        assert lab.watch() is lab
+        for thing in (lab, pool, pool.auto_scale_lab()):
+            bundle = thing._repr_mimebundle_()
+            assert bundle.keys() == {"text/plain", "text/html"}
+            for html in (bundle["text/html"], thing._repr_html_()):
+                assert word in html
+                assert "pip install &quot;batchlab[notebook]&quot;" in html
+        assert word not in lab.pools._repr_html_()
