@@ -20,6 +20,7 @@ costs the same however many there are. Here is decided; who asked carries it out
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from batchlab.core.placement import gathering
@@ -32,11 +33,16 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 
-def next_pair(state: State, pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
-    """The queued task that is next, off its queue, and its node; None if no task fits anywhere."""
-    if pool.ready and any(pool.buckets[1:]):
-        return _pick(state, pool)
-    return None
+def pairs(state: State, pool: PoolRecord) -> Iterator[tuple[TaskRecord, NodeRecord]]:
+    """Each task that is next, off its queue, with its node, until no task fits anywhere.
+
+    A pair is to be carried out before the next is asked for.
+    """
+    while pool.ready and any(pool.buckets[1:]):
+        found = _pick(state, pool)
+        if found is None:
+            return
+        yield found
 
 
 def let_go_of_cleared(pool: PoolRecord) -> bool:

@@ -7,7 +7,9 @@ something may follow is *touched*, and looked at before the step ends; see `batc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 from batchlab.autoscale import AutoScaleRun
 from batchlab.core.messages.outputs import (
@@ -305,7 +307,7 @@ Movable: TypeAlias = (
 )  # fmt: skip
 
 
-class _Kind(NamedTuple):
+class _Kind(msgspec.Struct, frozen=True):
     """How things of one kind are moved.
 
     `follows` says which state may follow which, `remembered` which of them become the previous

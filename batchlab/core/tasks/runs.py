@@ -27,17 +27,14 @@ if TYPE_CHECKING:
 def place(state: State, pool: PoolRecord) -> None:
     """Give free slots to waiting tasks until no waiting task fits anywhere, or have room made."""
     pool.gatherer = None
-    _fill(state, pool)
-    if placement.let_go_of_cleared(pool):
-        _fill(state, pool)
+    for task, node in placement.pairs(state, pool):
+        assign(state, task, node)
+    if pool.held and placement.let_go_of_cleared(pool):
+        for task, node in placement.pairs(state, pool):
+            assign(state, task, node)
     if pool.ready and (state.preemptible or state.restarting):
         for task in preemption.victims(state, pool):
             end(state, task, "requeue")
-
-
-def _fill(state: State, pool: PoolRecord) -> None:
-    while (found := placement.next_pair(state, pool)) is not None:
-        assign(state, *found)
 
 
 def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
