@@ -54,6 +54,11 @@ def day_of_week(on_day: int = 20, otherwise: int = 5, *, weekday: int = 1) -> Fo
         Number of nodes on that day, and on the others.
     weekday : int, default 1
         1 is Monday, 7 is Sunday (UTC).
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     day = _count("weekday", weekday, least=1, most=7)
     return Formula(
@@ -80,6 +85,11 @@ def office_hours(
         First and last hour of the working day.
     hours_from_utc : int, default 0
         Offset of your time zone from UTC: -6 for Chicago in winter.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     zone = _count("hours_from_utc", hours_from_utc, least=-12, most=14)
     first, last = _count("begin", begin, most=23), _count("end", end, most=24)
@@ -108,6 +118,11 @@ def pending_tasks(most: int = 25, *, least: int = 0, minutes: int = 3) -> Formul
         Minimum number of nodes.
     minutes : int, default 3
         Length of the window to average over.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     return Formula(
         _pending(minutes) + f"$TargetDedicatedNodes = max({_count('least', least)}, "
@@ -128,6 +143,11 @@ def slots(per_node: int = 4, most: int = 25, *, least: int = 0, minutes: int = 3
         The pool's ``task_slots_per_node``.
     most, least, minutes
         As for `pending_tasks`.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     each = _count("per_node", per_node, least=1, most=256)
     return Formula(
@@ -151,6 +171,11 @@ def slow_decay(most: int = 20, *, minutes: int = 15) -> Formula:
         Maximum number of nodes.
     minutes : int, default 15
         Length of the window to average over.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     return Formula(
         _pending(minutes) + f"$half = $TargetDedicatedNodes / 2;\n"
@@ -174,6 +199,11 @@ def cpu_rule(most: int = 100, *, least: int = 2, high: int = 70, low: int = 20) 
         Add nodes when every CPU sample of the last 10 minutes is above this percentage.
     low : int, default 20
         Remove nodes when the CPU average of the last hour is below this percentage.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     upper, lower = _count("high", high, most=100), _count("low", low, most=100)
     return Formula(
@@ -227,6 +257,11 @@ def idle_off(nodes: int = 4, *, minutes: int = 60) -> Formula:
         Number of nodes while there is work.
     minutes : int, default 60
         How long the pool must be without active and running tasks.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a number is not whole, or out of range.
     """
     span = _count("minutes", minutes, least=1, most=10_080)
     return Formula(

@@ -228,6 +228,11 @@ class SimulatedLab(BaseLab):
     sample_delay : duration, default 1 minute
         How old a sample is when an autoscale formula first sees it. Azure's newest minute is
         missing; with 0 nothing is.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: a setting is wrong.
     """
 
     __slots__ = ()

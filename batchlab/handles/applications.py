@@ -128,6 +128,13 @@ class Application(Handle):
             With False, versions that exist are neither replaced nor deleted; new ones may come.
         default_version : str, optional
             A version that exists; ``""`` for none.
+
+        Raises
+        ------
+        NotFound
+            ``ApplicationNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: a property has a wrong value, or the version does not exist.
         """
         ask_for(self._connection, UpdateApplication, "Application.update",
                 application_id=self._id, display_name=display_name, allow_updates=allow_updates,

@@ -89,8 +89,10 @@ class Certificate(Handle, Awaited):
 
         Raises
         ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state that it can have.
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """

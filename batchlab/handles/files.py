@@ -55,7 +55,22 @@ class Files(Displayed):
 
     @verb
     def list(self, path: str = "", *, recursive: bool = False) -> FileList:
-        """Entries of a directory, sorted by name, or with `recursive` everything below it."""
+        """Entries of a directory, sorted by name, or with `recursive` everything below it.
+
+        Parameters
+        ----------
+        path : str, default ""
+            The directory; the top one if omitted.
+        recursive : bool, default False
+            Whether to list everything below it too.
+
+        Raises
+        ------
+        NotFound
+            ``PathNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a path, or one that leads outside.
+        """
         where = self._locate()
         if not isinstance(recursive, bool):
             raise invalid("recursive", recursive, "must be True or False", owner="Files.list")
@@ -120,6 +135,13 @@ class Files(Displayed):
             Give an iterator of pieces of text instead, as they are written. It waits for a task
             that has not started, goes on when a retry begins the file anew, and ends when the
             task is completed. Only for files of a task.
+
+        Raises
+        ------
+        NotFound
+            ``FileNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a path or a number, or `follow` for a file of a node.
         """
         name, count = as_path(path), _whole("lines", lines)
         if not follow:
@@ -139,6 +161,13 @@ class Files(Displayed):
         to : path, default "."
             A file to write, or a directory to put it into. Until the copy is complete it has
             another name, so that a half copied file is never taken for a whole one.
+
+        Raises
+        ------
+        NotFound
+            ``FileNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: a directory, or a place where nothing can be written.
         """
         where, name = self._locate(), as_path(path)
         size = self._size(where, name)
@@ -152,7 +181,21 @@ class Files(Displayed):
 
     @verb
     def delete(self, path: str, *, recursive: bool = False) -> None:
-        """Delete a file, or with `recursive` a directory with everything below it."""
+        """Delete a file, or with `recursive` a directory with everything below it.
+
+        Parameters
+        ----------
+        path : str
+        recursive : bool, default False
+            Whether a directory may be deleted, with everything below it.
+
+        Raises
+        ------
+        NotFound
+            ``FileNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a path, or a directory without `recursive`.
+        """
         where, name = self._locate(), as_path(path)
         self._connection.files.delete(where, name, recursive=bool(recursive))
 

@@ -225,6 +225,16 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         max_parallel_tasks : int, optional
         allow_task_preemption : bool, optional
         metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``;
+            ``OperationInvalidForCurrentState``: its pool can change only while it is disabled.
+        NotFound
+            ``JobNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: a property has a wrong value.
         """
         ask_for(self._connection, UpdateJob, "Job.update", job_id=self._id, priority=priority,
                 constraints=constraints, on_all_tasks_complete=on_all_tasks_complete,
@@ -302,8 +312,10 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
 
         Raises
         ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state that it can have.
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """

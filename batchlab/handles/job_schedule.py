@@ -56,6 +56,15 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         schedule : Schedule or duration, optional
         job_specification : JobSpec, optional
         metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``JobScheduleCompleted``, ``JobScheduleBeingTerminated``, ``JobScheduleBeingDeleted``.
+        NotFound
+            ``JobScheduleNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: a property has a wrong value.
         """
         ask_for(self._connection, UpdateJobSchedule, "JobSchedule.update",
                 job_schedule_id=self._id, schedule=schedule,
@@ -102,8 +111,10 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
 
         Raises
         ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state that it can have.
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """

@@ -177,7 +177,7 @@ class Node(Handle, Awaited):
         Raises
         ------
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """
@@ -217,6 +217,15 @@ class Nodes(Handles[Node], Awaited):
         progress : bool, optional
             Whether to show how far it is, in a notebook or on a terminal, if it takes longer
             than half a second; if omitted, unless there is a `watch`.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state of a node.
+        WaitTimeout
+            ``OperationTimedOut``: the time is over.
+        WaitNeverEnds
+            Nothing under way will bring them into that state; the message says why.
         """
         known = check_state("node", state, "Nodes.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known)

@@ -97,31 +97,106 @@ class OutputStorage(Displayed):
 
     @verb
     def read(self, kind: Kind, name: str) -> bytes:
-        """Return what is in an output."""
+        """Return what is in an output.
+
+        Parameters
+        ----------
+        kind : str
+            As for `save`.
+        name : str
+            Its name.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
+        """
         where = self._place(kind, name)
         return self._container().read(where)
 
     @verb
     def text(self, kind: Kind, name: str) -> str:
-        """Return an output as text: UTF-8, with U+FFFD for what is none."""
+        """Return an output as text: UTF-8, with U+FFFD for what is none.
+
+        Parameters
+        ----------
+        kind : str
+            As for `save`.
+        name : str
+            Its name.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
+        """
         where = self._place(kind, name)
         return self._container().text(where)
 
     @verb
     def download(self, kind: Kind, name: str, to: str | os.PathLike[str] = ".") -> Path:
-        """Copy an output to this machine; see `Container.download`."""
+        """Copy an output to this machine; see `Container.download`.
+
+        Parameters
+        ----------
+        kind : str
+            As for `save`.
+        name : str
+            Its name.
+        to : path, default "."
+            A file to write, or a directory to put it into.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
+        """
         where = self._place(kind, name)
         return self._container().download(where, to)
 
     @verb
     def delete(self, kind: Kind, name: str) -> None:
-        """Delete an output."""
+        """Delete an output.
+
+        Parameters
+        ----------
+        kind : str
+            As for `save`.
+        name : str
+            Its name.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
+        """
         where = self._place(kind, name)
         self._container().delete(where)
 
     @verb
     def url_of(self, kind: Kind, name: str) -> str:
-        """Return the URL of an output, for fsspec and ``http_url``; it need not be there."""
+        """Return the URL of an output, for fsspec and ``http_url``; it need not be there.
+
+        Parameters
+        ----------
+        kind : str
+            As for `save`.
+        name : str
+            Its name.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
+        """
         where = self._place(kind, name)
         return self._container().url_of(where)
 
@@ -172,6 +247,11 @@ class JobOutputStorage(OutputStorage):
         task_id : str
         name : str, optional
             The name of the output, for a pattern without wildcards; needed there.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, or not a name.
         """
         path = output_prefix(kind, task_id, "JobOutputStorage.destination")
         path = path if name is None else f"{path}/{name}"
@@ -212,6 +292,11 @@ class TaskOutputStorage(OutputStorage):
         -------
         TrackedSave
             To be closed when the file is complete, or used in ``with``.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: no such kind, a name is needed, or the interval is zero.
         """
         where = self._place(kind, _named(source, name))
         span = parse_duration(interval, name="interval", owner="save_tracked").total_seconds()

@@ -158,6 +158,15 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
             At most 100.
         resize_timeout, node_deallocation_option
             As for `resize`.
+
+        Raises
+        ------
+        Conflict
+            ``PoolBeingResized``, ``PoolBeingDeleted``.
+        NotFound
+            ``PoolNotFound``, ``NodeNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a list of nodes, or more than 100.
         """
         ask_for(self._connection, RemoveNodes, "Pool.remove_nodes", pool_id=self._id,
                 node_ids=_node_ids(node_list), resize_timeout=resize_timeout,
@@ -212,6 +221,12 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         start_task : StartTask or str, optional
         application_package_references, certificate_references : list, optional
         metadata : mapping, optional
+
+        Raises
+        ------
+        Conflict
+            ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``,
+            ``PoolBeingDeleted``.
         """
         ask_for(self._connection, ReplacePoolProperties, "Pool.replace_properties",
                 pool_id=self._id, start_task=start_task,
@@ -260,8 +275,10 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
 
         Raises
         ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state that it can have.
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """

@@ -35,6 +35,11 @@ class Preparations(list[PreparationView], Displayed):
         preparation, release : str or list of str, optional
             As the table shows them: ``success``, ``failure``, ``running``; a release that has not
             begun is ``-``.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not an outcome that a row can have.
         """
         nodes = _choices("node_id", node_id, None)
         preparations = _choices("preparation", preparation, _OUTCOMES)

@@ -198,22 +198,80 @@ class Storage(Displayed, Mapping[str, Container]):
     def upload(
         self, container: str, source: bytes | str | os.PathLike[str], blob: str | None = None
     ) -> Blob:
-        """Write a blob of a container; see `Container.upload`."""
+        """Write a blob of a container; see `Container.upload`.
+
+        Parameters
+        ----------
+        container : str
+        source : bytes or path
+            What is to be in it, or a file of this machine.
+        blob : str, optional
+            Its name; that of the file if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a name, or not a file of this machine.
+        """
         return self._container(container).upload(source, blob)
 
     @verb
     def download(self, container: str, blob: str, to: str | os.PathLike[str] = ".") -> Path:
-        """Copy a blob of a container to this machine; see `Container.download`."""
+        """Copy a blob of a container to this machine; see `Container.download`.
+
+        Parameters
+        ----------
+        container, blob : str
+        to : path, default "."
+            A file to write, or a directory to put it into.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not the name of a container or a blob.
+        """
         return self._container(container).download(blob, to)
 
     @verb
     def list(self, container: str, prefix: str = "") -> BlobList:
-        """Return the blobs of a container whose names begin with a prefix."""
+        """Return the blobs of a container whose names begin with a prefix.
+
+        Parameters
+        ----------
+        container : str
+        prefix : str, default ""
+            What their names begin with; all blobs if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a name or a prefix.
+        """
         return self._container(container).list(prefix)
 
     @verb
     def delete(self, container: str, blob: str | None = None) -> None:
-        """Delete a blob of a container, or, if none is named, the container."""
+        """Delete a blob of a container, or, if none is named, the container.
+
+        Parameters
+        ----------
+        container : str
+        blob : str, optional
+            The container itself if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``BlobNotFound``, ``ContainerNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not the name of a container or a blob.
+        """
         self._container(container).delete(blob)
 
     def _container(self, name: Any) -> Container:

@@ -172,8 +172,10 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
         Raises
         ------
+        InvalidRequest
+            ``InvalidPropertyValue``: not a state that it can have.
         WaitTimeout
-            Time is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will bring it into that state; the message says why.
         """
@@ -243,7 +245,7 @@ class Tasks(Handles[Task], Awaited):
         Raises
         ------
         WaitTimeout
-            Time (lab time) is over.
+            ``OperationTimedOut``: the time is over.
         WaitNeverEnds
             Nothing under way will complete them all; the message says why. Also within a task of
             the job, which would wait for itself.

@@ -68,6 +68,11 @@ class Arrivals:
             What each does.
         jitter : float, default 0.2
             How much durations vary: 0.2 is 20 % more or less.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: an argument has a wrong value.
         """
         rate, behavior = _number("per_hour", per_hour), _behavior(task)
         spread = _jitter(jitter)
@@ -99,6 +104,11 @@ class Arrivals:
             Whole hours of the day.
         task, jitter
             As for `constant`.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: an argument has a wrong value.
         """
         owner = "Arrivals.office_hours"
         first, last = _hour("begin", begin), _hour("end", end)
@@ -138,6 +148,11 @@ class Arrivals:
             When the first comes.
         task, jitter
             As for `constant`.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: an argument has a wrong value.
         """
         owner = "Arrivals.bursts"
         count = _number("size", size)
@@ -166,6 +181,11 @@ class Arrivals:
             `Behavior`.
         task : Behavior or duration, default 5 minutes
             What the others do.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: an argument has a wrong value.
         """
         other = _behavior(task)
         if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
@@ -202,6 +222,12 @@ class Arrivals:
 
     def draw(self, days: float = 1, *, seed: int = 0) -> list[Arrival]:
         """The tasks of some days, in the order in which they come.
+
+        Parameters
+        ----------
+        days : float, default 1
+        seed : int, default 0
+            For chance. The same seed gives the same tasks.
 
         Raises
         ------

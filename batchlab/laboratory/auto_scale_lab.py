@@ -81,7 +81,21 @@ class AutoScaleLab(Displayed):
 
     @classmethod
     def of(cls, pool: Pool, formula: Formula | str | None = None) -> AutoScaleLab:
-        """Make one for a pool; it begins with the formula of the pool, unless another is given."""
+        """Make one for a pool; it begins with the formula of the pool, unless another is given.
+
+        Parameters
+        ----------
+        pool : Pool
+        formula : Formula or str, optional
+            What to begin with; the formula of the pool if omitted.
+
+        Raises
+        ------
+        NotFound
+            ``PoolNotFound``.
+        InvalidRequest
+            ``InvalidPropertyValue``: not a formula or text.
+        """
         view = pool.view()
         lab = cls(view.auto_scale_formula or NO_FORMULA if formula is None else formula)
         lab._pool = Pool(pool._connection, view.id)
@@ -198,6 +212,13 @@ class AutoScaleLab(Displayed):
         auto_scale_evaluation_interval: Duration = None,
     ) -> None:
         """Have the pool follow a formula, as `Pool.enable_auto_scale` does.
+
+        Parameters
+        ----------
+        formula : Formula or str, optional
+            The text that the lab began with, if omitted.
+        auto_scale_evaluation_interval : duration, default 15 minutes
+            5 minutes to 168 hours.
 
         Raises
         ------

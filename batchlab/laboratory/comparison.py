@@ -131,12 +131,21 @@ def compare(
     ----------
     formulas : mapping of str to Formula or str
         By a name of your choice.
-    workload, vm_size, ...
+    workload, vm_size, task_slots_per_node, auto_scale_evaluation_interval, boot, days, seed
+        As for `simulate`.
+    preempted_each, spot_return, sample_delay
         As for `simulate`.
 
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    FormulaError
+        ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``.
+    InvalidRequest
+        ``InvalidPropertyValue``: a setting is wrong, or there are no formulas.
     """
     owner = "compare"
     if not isinstance(formulas, Mapping) or not formulas:

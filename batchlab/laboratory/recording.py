@@ -111,7 +111,15 @@ class Recording:
                     return before != (self.next, self.now)
 
     def take(self, changes: Sequence[Change], now: float) -> None:
-        """Add what some changes tell."""
+        """Add what some changes say.
+
+        Parameters
+        ----------
+        changes : sequence of Change
+            In order.
+        now : float
+            The lab's clock, in seconds since 1970.
+        """
         at = self.now
         for change in changes:
             if change.at != at:
@@ -215,7 +223,15 @@ class Recording:
         return self.lines["at"][0] if self.lines["at"] else self.now
 
     def window(self, begin: float, end: float | None = None) -> dict[str, list[float]]:
-        """The lines from a moment on, the values at that moment included."""
+        """The lines from a moment on, the values at that moment included.
+
+        Parameters
+        ----------
+        begin : float
+            Seconds since 1970.
+        end : float, optional
+            The present if omitted.
+        """
         with self._lock:
             times = self.lines["at"]
             first = max(0, bisect_right(times, begin) - 1)
@@ -232,7 +248,13 @@ class Recording:
         return found
 
     def waits(self, begin: float, end: float) -> list[float]:
-        """How long each task that came in a window waited for its first start, until `end`."""
+        """How long each task that came in a window waited for its first start, until `end`.
+
+        Parameters
+        ----------
+        begin, end : float
+            Seconds since 1970.
+        """
         with self._lock:
             return sorted(
                 min(end, task.first if task.first is not None else end) - task.at
@@ -241,7 +263,13 @@ class Recording:
             )
 
     def load(self, begin: float, end: float) -> RecordedLoad:
-        """The tasks that came in a window, and before them those that were not done by then."""
+        """The tasks that came in a window, and before them those that were not done by then.
+
+        Parameters
+        ----------
+        begin, end : float
+            Seconds since 1970.
+        """
         with self._lock:
             typical = self._typical()
             told = [task for task in self._tasks.values() if task.at < end]

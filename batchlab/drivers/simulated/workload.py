@@ -227,7 +227,14 @@ class Workload:
         return None
 
     def seconds(self, behavior: Behavior, random: Random) -> float:
-        """Return how long a command with this behavior takes this time."""
+        """Return how long a command with this behavior takes this time.
+
+        Parameters
+        ----------
+        behavior : Behavior
+        random : random.Random
+            Where chance comes from.
+        """
         span = behavior.duration
         seconds = self._default_s() if span is None else span.total_seconds()
         return (

@@ -79,6 +79,13 @@ class PythonTasks:
             The tasks in order; `TaskList.results` waits for all, `TaskList.as_completed` for one
             after the other.
 
+        Raises
+        ------
+        InvalidRequest
+            As for `submit`; ``MissingRequiredProperty``: there are no iterables.
+        Conflict
+            As for `create_task`.
+
         Examples
         --------
         >>> job.map(lambda x: x * x, range(4)).results()  # doctest: +SKIP

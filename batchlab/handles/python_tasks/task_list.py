@@ -51,7 +51,10 @@ class TaskList(list[Task], Displayed):
         ------
         Exception
             Whatever the first of them, in order, that failed has raised; see `Task.result`.
-        WaitTimeout, WaitNeverEnds
+        WaitTimeout
+            ``OperationTimedOut``: the time is over.
+        WaitNeverEnds
+            Nothing under way will complete them all; the message says why.
         """
         left = self._clock(timeout, "TaskList.results")
         done = 0
@@ -71,7 +74,10 @@ class TaskList(list[Task], Displayed):
 
         Raises
         ------
-        WaitTimeout, WaitNeverEnds
+        WaitTimeout
+            ``OperationTimedOut``: the time is over.
+        WaitNeverEnds
+            Nothing under way will complete them all; the message says why.
         """
         clock = self._clock(timeout, "TaskList.wait")
         if not self:
@@ -99,7 +105,10 @@ class TaskList(list[Task], Displayed):
         ------
         NotFound
             ``TaskNotFound``: one of them was deleted.
-        WaitTimeout, WaitNeverEnds
+        WaitTimeout
+            ``OperationTimedOut``: the time is over.
+        WaitNeverEnds
+            Nothing under way will complete them all; the message says why.
         """
         return self._completed(self._clock(timeout, "TaskList.as_completed"), None)
 
