@@ -71,10 +71,11 @@ from batchlab.handles.files import Files
 from batchlab.handles.job import Job
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.node import Node
-from batchlab.handles.outputs import JobOutputStorage, TaskOutputStorage, TrackedSave
+from batchlab.handles.outputs import JobOutputStorage, TaskOutputStorage
 from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
+from batchlab.handles.tracked_save import TrackedSave
 from batchlab.lab import Lab, SimulatedLab
 from batchlab.replayed import ReplayedLab
 from batchlab.version import __version__

@@ -5,9 +5,8 @@ evaluation slow. Every vector element that is read or created counts against a b
 that exceeds it fails like any other evaluation error.
 
 Where Azure's documentation says nothing: ``&&`` and ``||`` stop as soon as the result is known; a
-target keeps its fraction while the formula runs and is truncated at the end; if no samples are
-given for ``$CurrentDedicatedNodes`` or ``$CurrentLowPriorityNodes``, it reads as the current
-count.
+target keeps its fraction while the formula runs and is truncated at the end; without samples,
+``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` read as the current counts.
 """
 
 from __future__ import annotations

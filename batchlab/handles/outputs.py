@@ -8,10 +8,8 @@ and `Task.current`. The container of a job is made with its first output.
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -19,19 +17,19 @@ from batchlab.core.model import OutputFileBlobContainerDestination
 from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
-from batchlab.errors import BatchError, NotFound, invalid
+from batchlab.errors import invalid
 from batchlab.handles.storage import BlobList, Container, as_file, translate_storage_errors
+from batchlab.handles.tracked_save import TrackedSave
 from batchlab.handles.verbs import Duration, verb
-from batchlab.storage.containers import Blob, BlobContainer
+from batchlab.storage.containers import Blob
 from batchlab.storage.conventions import (
     TaskOutputKind,
     job_container_name,
     output_prefix,
 )
 
-__all__ = ["JobOutputStorage", "OutputStorage", "TaskOutputStorage", "TrackedSave"]
+__all__ = ["JobOutputStorage", "OutputStorage", "TaskOutputStorage"]
 
-BLOCK = 4 * 2**20
 FLUSH_S = 15.0
 Kind = Any
 """A `JobOutputKind` or `TaskOutputKind`, by whose outputs they are."""
@@ -306,101 +304,6 @@ class TaskOutputStorage(OutputStorage):
         self._container().url_of(where)  # refuses what is no name
         self._prepared()
         return TrackedSave(self._blobs, where, os.fspath(source), span)
-
-
-class TrackedSave:
-    """A file that is kept while it grows, until `close`.
-
-    Only ever what was added since the last flush is sent. A file that became shorter was begun
-    anew, and so is what is kept of it. A flush that fails is made good by the next.
-    """
-
-    def __init__(self, blobs: BlobContainer, blob: str, path: str, interval_s: float) -> None:
-        self._blobs = blobs
-        self._blob = blob
-        self._path = os.path.abspath(path)  # noqa: PTH100 - of a file that need not be there
-        self._interval_s = interval_s
-        self._sent: int | None = 0
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._error: BatchError | None = None
-        self._forget()
-        self._thread = threading.Thread(target=self._keep, name="batchlab-tracked", daemon=True)
-        self._thread.start()
-
-    @property
-    def error(self) -> BatchError | None:
-        """Why the last flush failed; None when it did not."""
-        return self._error
-
-    def flush(self) -> None:
-        """Send what was added since the last time.
-
-        Raises `BatchError` when the storage does not take it.
-        """
-        with self._lock:
-            try:
-                self._flush()
-            except BatchError as error:
-                self._error, self._sent = error, None
-                raise
-            self._error = None
-
-    def close(self) -> None:
-        """Send the rest, and stop. Harmless when done twice."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._thread.join()
-            self.flush()
-
-    def _keep(self) -> None:
-        while not self._closed.wait(self._interval_s):
-            try:
-                self.flush()
-            except BatchError:
-                continue  # the next one makes it good; `error` tells of it meanwhile
-
-    def _flush(self) -> None:
-        if self._sent is None:
-            self._sent = self._size()
-        try:
-            file = open(self._path, "rb")  # noqa: PTH123, SIM115 - may not be there
-        except FileNotFoundError:
-            return
-        with file, translate_storage_errors():
-            if os.fstat(file.fileno()).st_size < self._sent:
-                self._forget()
-            file.seek(self._sent)
-            while data := file.read(BLOCK):
-                self._blobs.append(self._blob, data)
-                self._sent += len(data)
-
-    def _size(self) -> int:
-        """How much of it has been kept: after a failure nobody else knows."""
-        try:
-            with translate_storage_errors():
-                return self._blobs.stat(self._blob).content_length
-        except NotFound:
-            return 0
-
-    def _forget(self) -> None:
-        self._sent = 0
-        try:
-            with translate_storage_errors():
-                self._blobs.delete(self._blob)
-        except NotFound:
-            pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _named(source: Any, name: Any) -> Any:

@@ -6,9 +6,10 @@ a pool went through, and `AutoScaleLab` tries formulas on that. Frames and figur
 load pandas and plotly when they are asked for.
 """
 
-from batchlab.laboratory.arrivals import Arrival, Arrivals
+from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab
 from batchlab.laboratory.comparison import Comparison, compare
+from batchlab.laboratory.patterns import Arrival
 from batchlab.laboratory.play import simulate
 from batchlab.laboratory.results import Simulation
 

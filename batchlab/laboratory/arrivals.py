@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import msgspec
 
 from batchlab.core.messages.outputs import StartRun, TaskChanged
 from batchlab.core.model.ids import fold
@@ -22,23 +21,22 @@ from batchlab.drivers.journal import read, replay
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import format_duration, parse_duration
 from batchlab.errors import invalid
+from batchlab.laboratory.patterns import (
+    DAY_S,
+    Arrival,
+    Both,
+    Bursts,
+    Listed,
+    Rated,
+    lasting,
+)
 
-__all__ = ["DAY_S", "Arrival", "Arrivals", "as_arrivals"]
+__all__ = ["Arrivals", "as_arrivals"]
 
-DAY_S = 86_400.0
-HOUR_S = 3_600.0
 MOST_TASKS = 1_000_000
 """Tasks that one pattern may draw."""
 
 Draw = Callable[[float, Random], Iterable["Arrival"]]
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """One task: when it comes, in seconds since the beginning, what it does, and its slots."""
-
-    at: float
-    behavior: Behavior
-    slots: int = 1
 
 
 class Arrivals:
@@ -78,7 +76,7 @@ class Arrivals:
         spread = _jitter(jitter)
         return cls(
             f"Arrivals.constant({rate:g}, task={_said(behavior)})",
-            _Rated([rate] * 168, behavior, spread),
+            Rated([rate] * 168, behavior, spread),
         )
 
     @classmethod
@@ -123,7 +121,7 @@ class Arrivals:
         ]
         return cls(
             f"Arrivals.office_hours({busy:g}, task={_said(behavior)})",
-            _Rated(rates, behavior, spread),
+            Rated(rates, behavior, spread),
         )
 
     @classmethod
@@ -166,7 +164,7 @@ class Arrivals:
         behavior, spread = _behavior(task), _jitter(jitter)
         return cls(
             f"Arrivals.bursts({count:g}, every={format_duration(period)}, task={_said(behavior)})",
-            _Bursts(int(count), period.total_seconds(), begin.total_seconds(), behavior, spread),
+            Bursts(int(count), period.total_seconds(), begin.total_seconds(), behavior, spread),
         )
 
     @classmethod
@@ -196,7 +194,7 @@ class Arrivals:
             if len(found) > MOST_TASKS:
                 raise invalid("entries", f"{len(found)} tasks", f"may hold {MOST_TASKS} tasks",
                               owner="Arrivals.listed")  # fmt: skip
-        return cls(f"Arrivals.listed({len(found)} tasks)", _Listed(found))
+        return cls(f"Arrivals.listed({len(found)} tasks)", Listed(found))
 
     @classmethod
     def recorded(cls, journal: str | os.PathLike[str]) -> Arrivals:
@@ -216,7 +214,7 @@ class Arrivals:
         if not isinstance(journal, (str, os.PathLike)):
             raise invalid("journal", journal, "must be a path", owner="Arrivals.recorded")
         found = list(_recorded(Path(journal)))
-        return cls(f"Arrivals.recorded({os.fspath(journal)!r})", _Listed(found))
+        return cls(f"Arrivals.recorded({os.fspath(journal)!r})", Listed(found))
 
     # -- use -------------------------------------------------------------------------------------
 
@@ -240,13 +238,13 @@ class Arrivals:
             if len(found) > MOST_TASKS:
                 raise invalid("days", days, f"that is more than {MOST_TASKS} tasks",
                               owner="Arrivals.draw")  # fmt: skip
-        found.sort(key=_moment)
+        found.sort(key=attrgetter("at"))
         return found
 
     def __add__(self, other: object) -> Arrivals:
         if not isinstance(other, Arrivals):
             return NotImplemented
-        return Arrivals(f"{self} + {other}", _Both(self._draw, other._draw))
+        return Arrivals(f"{self} + {other}", Both(self._draw, other._draw))
 
     def __repr__(self) -> str:
         return self._said
@@ -272,76 +270,11 @@ def as_arrivals(workload: Any, owner: str) -> Arrivals:
 # Patterns are classes, not functions, so that another process can be handed one.
 
 
-class _Rated(msgspec.Struct, frozen=True):
-    """Chance at a rate for each hour of the week."""
-
-    rates: list[float]
-    behavior: Behavior
-    jitter: float
-
-    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
-        most = max(self.rates)
-        if not most:
-            return
-        at = 0.0
-        while (at := at + random.expovariate(most / HOUR_S)) < end:
-            rate = self.rates[int(at // HOUR_S) % len(self.rates)]
-            if rate == most or random.random() * most < rate:
-                yield Arrival(at, _varied(self.behavior, self.jitter, random))
-
-
-class _Bursts(msgspec.Struct, frozen=True):
-    size: int
-    every: float
-    first: float
-    behavior: Behavior
-    jitter: float
-
-    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
-        at = self.first
-        while at < end:
-            for _ in range(self.size):
-                yield Arrival(at, _varied(self.behavior, self.jitter, random))
-            at += self.every
-
-
-class _Listed(msgspec.Struct, frozen=True):
-    arrivals: list[Arrival]
-
-    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
-        return (arrival for arrival in self.arrivals if arrival.at < end)
-
-
-class _Both(msgspec.Struct, frozen=True):
-    one: Any
-    other: Any
-
-    def __call__(self, end: float, random: Random) -> Iterator[Arrival]:
-        yield from self.one(end, Random(random.random()))
-        yield from self.other(end, Random(random.random()))
-
-
-def _moment(arrival: Arrival) -> float:
-    return arrival.at
-
-
-def _varied(behavior: Behavior, jitter: float, random: Random) -> Behavior:
-    span = behavior.duration
-    assert span is not None
-    if not jitter:
-        return behavior
-    return _lasting(behavior, span.total_seconds() * random.uniform(1 - jitter, 1 + jitter))
-
-
-def _lasting(behavior: Behavior, seconds: float) -> Behavior:
-    return msgspec.structs.replace(behavior, duration=timedelta(seconds=seconds))
-
-
 def _behavior(task: Any) -> Behavior:
     found = task if isinstance(task, Behavior) else Behavior.from_sugar(task)
     if not isinstance(found, Behavior):
         raise invalid("task", task, "must be a duration or a Behavior", owner="Arrivals")
-    return found if found.duration is not None else _lasting(found, 300.0)
+    return found if found.duration is not None else lasting(found, 300.0)
 
 
 def _said(behavior: Behavior) -> str:

@@ -28,7 +28,8 @@ from batchlab.errors import Conflict, invalid
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.pool import Pool
 from batchlab.handles.verbs import Duration, verb
-from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
+from batchlab.laboratory.arrivals import Arrivals, as_arrivals
+from batchlab.laboratory.patterns import DAY_S, Arrival
 from batchlab.laboratory.play import MIDNIGHT, Before, as_formula, play, read_conditions
 from batchlab.laboratory.recording import Recording
 from batchlab.laboratory.results import Simulation, percentile

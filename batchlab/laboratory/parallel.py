@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from batchlab.laboratory.arrivals import DAY_S
+from batchlab.laboratory.patterns import DAY_S
 from batchlab.laboratory.play import Conditions, play
 from batchlab.laboratory.results import Simulation
 

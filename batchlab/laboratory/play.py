@@ -39,7 +39,8 @@ from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.durations import parse_duration
 from batchlab.errors import BatchError, invalid
 from batchlab.handles.verbs import Duration, verb
-from batchlab.laboratory.arrivals import DAY_S, Arrival, Arrivals, as_arrivals
+from batchlab.laboratory.arrivals import Arrivals, as_arrivals
+from batchlab.laboratory.patterns import DAY_S, Arrival
 from batchlab.laboratory.results import COLUMNS, Simulation
 
 __all__ = ["MIDNIGHT", "Conditions", "play", "read_conditions", "simulate"]

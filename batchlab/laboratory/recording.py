@@ -27,7 +27,7 @@ from batchlab.core.messages.outputs import (
 )
 from batchlab.core.model.ids import fold
 from batchlab.drivers.simulated.workload import Behavior
-from batchlab.laboratory.arrivals import Arrival
+from batchlab.laboratory.patterns import Arrival
 
 __all__ = ["LINES", "RecordedLoad", "Recording"]
 

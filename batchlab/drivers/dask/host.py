@@ -385,10 +385,9 @@ class BatchHost(SchedulerPlugin):
         await threads.call(self._clear)
 
     def _clear(self) -> None:
-        if self.journal.kept:
-            watchdog.dismiss(self.folder)
-        else:
-            self._discard()
+        if not self.journal.kept:
+            watchdog.remove_tree(self.folder)
+        watchdog.dismiss(self.folder)
 
     def _discard(self) -> None:
         watchdog.remove_tree(self.folder)

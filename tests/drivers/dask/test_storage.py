@@ -73,6 +73,6 @@ def test_folder_that_nodes_do_not_share_fails_with_the_cure():
         assert (sent.exit_code, sent.failure_info.code) == (0, "FileUploadMiscError")
         assert (fetched.exit_code, fetched.failure_info.code) == (None, "BlobDownloadMiscError")
         for task in (sent, fetched):
-            assert "give Lab(..., storage=...)" in task.failure_info.details["Message"]
+            assert "set Lab(..., storage=...)" in task.failure_info.details["Message"]
         with pytest.raises(bl.Conflict, match="give Lab"):
             lab.storage.create_container("again")
