@@ -36,7 +36,7 @@ __all__ = [
 Writer = Callable[[RestCall, Any], Wire]
 
 
-class Versioned(Protocol):
+class HasVersion(Protocol):
     """A view of a thing with versions."""
 
     @property
@@ -59,7 +59,7 @@ class ConditionNotMet(BatchError):
             self.status = 304
 
 
-def check_conditions(call: RestCall, view: Versioned, *, reading: bool = False) -> None:
+def check_conditions(call: RestCall, view: HasVersion, *, reading: bool = False) -> None:
     """Refuse what is asked for on a condition that does not hold."""
     headers = call.headers
     wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
@@ -94,7 +94,7 @@ def _moment(headers: Mapping[str, str], name: str) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def versioned(view: Versioned) -> dict[str, str]:
+def versioned(view: HasVersion) -> dict[str, str]:
     """The headers that say which version a thing is."""
     return {
         "ETag": view.etag,
@@ -123,7 +123,7 @@ def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
     return response
 
 
-def done(call: RestCall, status: int, view: Versioned | None = None, *where: str) -> Response:
+def done(call: RestCall, status: int, view: HasVersion | None = None, *where: str) -> Response:
     """Nothing but headers: it was done, to the thing at that address, which is now this."""
     url = call.url(*where) if where else call.base + call.path
     headers = {"DataServiceId": url}
