@@ -1,9 +1,10 @@
-"""The queues of jobs: their tasks by the slots they need, oldest first.
+"""The queues of jobs: active tasks by the slots they need, oldest first.
 
-A job takes part in the placement of its pool while it is active and has queued tasks. An entry of
-its queue counts only while its task is still in the very phase it was queued with, so that none
-has to be looked for and taken out. What is taken from the front again and again is an
-`OrderedDict`: a plain dict looks at all the places that were emptied before.
+Multi-instance tasks are queued by minus the nodes that they need. A job takes part in the
+placement of its pool while it is active and has queued tasks. An entry of its queue counts only
+while its task is still in the very phase it was queued with, so that none has to be looked for and
+taken out. What is taken from the front again and again is an `OrderedDict`: a plain dict looks at
+all the places that were emptied before.
 """
 
 from __future__ import annotations

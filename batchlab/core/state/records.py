@@ -216,11 +216,10 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
 class JobRecord(RevisedRecord, eq=False, kw_only=True):
     """One job.
 
-    `queue` holds the active tasks by the slots they need, multi-instance tasks by minus the nodes
-    they need, oldest first; an entry counts only while the task is still in the very phase it was
-    queued with. `runs` are all runs of the job, `nodes` the nodes that may hold files of it,
-    `added` is how many tasks it was ever given. `action` is what the end of a task has in store
-    for the job: ``disable``, or the reason of its termination.
+    `queue` holds the active tasks by their size, oldest first (see `placement.queues`). `runs` are
+    all runs of the job, `nodes` the nodes that may hold files of it, `added` is how many tasks it
+    was ever given. `action` is what the end of a task has in store for the job: ``disable``, or
+    the reason of its termination.
     """
 
     key: str
