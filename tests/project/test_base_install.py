@@ -19,6 +19,10 @@ import json, os, sys
 import batchlab as bl
 
 address, folder = sys.argv[1:]
+if address:
+    from distributed import Client
+    with Client(address) as client:
+        client.wait_for_workers(2, timeout=60)
 with bl.Lab(address or None) as lab:
     pool = lab.create_pool("render", target_dedicated_nodes=1)
     job = lab.create_job("frames", pool, job_preparation_task="/bin/sh -c 'echo prepared'")
