@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import batchlab as bl
 from batchlab.cli import app
-from helpers.packing import self_signed
+from helpers.certificates import self_signed
 from helpers.rest import served, until
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from helpers.packing import zipped
+from helpers.archives import zipped
 
 
 def blobs(lab: Any) -> list[str]:

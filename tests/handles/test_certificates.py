@@ -14,8 +14,8 @@ from batchlab.core.messages.inputs import CreateCertificate
 from batchlab.core.model import CertificateReference
 from batchlab.drivers.vault import CertificateContents, NodeCertificate, Vault
 from batchlab.lab import BaseLab
+from helpers.certificates import cer, pfx, thumbprint
 from helpers.fake_connection import FakeConnection
-from helpers.packing import cer, pfx, thumbprint
 
 PASSWORD = "open sesame"
 

@@ -17,7 +17,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 import batchlab as bl
-from helpers.packing import self_signed
+from helpers.certificates import self_signed
 from helpers.rest import until
 
 

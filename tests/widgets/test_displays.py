@@ -11,7 +11,7 @@ import pytest
 import batchlab as bl
 from batchlab.widgets import html, show
 from batchlab.widgets.cards import draw
-from helpers.packing import pfx
+from helpers.certificates import pfx
 
 EVIL = "<script>alert('&')</script>"
 

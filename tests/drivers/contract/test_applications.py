@@ -3,7 +3,7 @@
 import pytest
 
 import batchlab as bl
-from helpers.packing import bomb, damaged, encrypted, zipped
+from helpers.archives import bomb, damaged, encrypted, zipped
 from helpers.stories import SOON, only, pool_of, refused, run, sh
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import batchlab as bl
-from helpers.packing import cer, pfx, sealed, thumbprint
+from helpers.certificates import cer, pfx, sealed, thumbprint
 from helpers.stories import SOON, only, pool_of, refused, run, sh
 
 PASSWORD = "open sesame"

@@ -19,8 +19,8 @@ from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.vault import CertificateContents, NodeCertificate
 from batchlab.storage.faults import StorageFailed
+from helpers.archives import zipped
 from helpers.dask_labs import until
-from helpers.packing import zipped
 
 PACKAGE = PackageToInstall(application_id="app", version="1", location="l", digest="d1")
 
