@@ -8,8 +8,7 @@ does nothing else.
 
 A reboot ends what runs and begins a new `boot`; a reimage also deletes all files, which begins a
 new `image`. A spot node that is preempted keeps its place and its id, loses all its files too, and
-is asked for again after a while. What nodes tell of themselves is in
-`lifecycle`.
+is asked for again after a while. What nodes tell of themselves is in `lifecycle`.
 """
 
 from __future__ import annotations

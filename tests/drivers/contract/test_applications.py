@@ -93,7 +93,7 @@ UNSAFE = {
 SAYS = {
     "leaves": "outside", "leaves-by-backslash": "outside", "absolute": "outside",
     "drive": "outside", "link": "link", "encrypted": "encrypted", "damaged": "damaged",
-    "bomb": "grow", "nonsense": "no zip", "empty": "no zip", "cut": "no zip",
+    "bomb": "grow", "nonsense": "not a zip", "empty": "not a zip", "cut": "not a zip",
 }  # fmt: skip
 
 
