@@ -1,7 +1,9 @@
 """What is made on a lab: the verbs that create pools, jobs, job schedules and what they use.
 
 Each reads its arguments as a spec of the core, which refuses what is wrong, and gives back the
-handle of what was made.
+handle of what was made. What a parameter means is said at the spec's field; it is named here again
+for the type that it may have when it is written, a text for a span of time or a task, and for the
+completion of editors, which read no spec.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from batchlab.handles.certificates import Certificate
 from batchlab.handles.job import Job, as_pool_info
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool
-from batchlab.handles.verbs import Duration, ask_for, given, verb
+from batchlab.handles.verbs import Duration, ask_for, described_by, taken, verb
 
 __all__ = ["Creating"]
 
@@ -52,6 +54,7 @@ class Creating:
     _connection: Connection
 
     @verb
+    @described_by(PoolSpec)
     def create_pool(
         self,
         id: str,  # noqa: A002
@@ -73,34 +76,12 @@ class Creating:
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
-        """Create a pool and begin to give it nodes; the parameters are those of `PoolSpec`.
+        """Create a pool and begin to give it nodes.
 
         Parameters
         ----------
         id : str
-        vm_size : str, default "small"
-            ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge`` (8), or a size of
-            Azure's, such as ``standard_d4s_v3``; `vm_sizes` has those with a known price.
-        target_dedicated_nodes : int, default 0
-        resize_timeout : duration, default 15 minutes
-        task_slots_per_node : int, default 1
-        task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
-        start_task : StartTask or str, optional
-        target_low_priority_nodes : int, default 0
-            Spot nodes beside the dedicated ones.
-        enable_auto_scale : bool, default False
-            Whether the pool follows a formula instead of targets.
-        auto_scale_formula : str, optional
-        auto_scale_evaluation_interval : duration, default 15 minutes
-        application_package_references : list of ApplicationPackageReference, optional
-            What each node unpacks when it starts; applications, packages and ids say the same.
-        certificate_references : list of CertificateReference, optional
-            What each node has from its start; certificates and thumbprints say the same.
-        enable_inter_node_communication : bool, default False
-            Whether nodes talk to each other; needed for multi-instance tasks.
-        user_accounts : list of UserAccount, optional
-        display_name : str, optional
-        metadata : mapping, optional
+            1 to 64 letters, digits, hyphens and underscores.
 
         Raises
         ------
@@ -110,23 +91,12 @@ class Creating:
         InvalidRequest
             ``InvalidPropertyValue`` ...: a property that is wrong in itself.
         """
-        spec = PoolSpec(**given(
-            id=id, vm_size=vm_size, target_dedicated_nodes=target_dedicated_nodes,
-            resize_timeout=resize_timeout, task_slots_per_node=task_slots_per_node,
-            task_scheduling_policy=task_scheduling_policy, start_task=start_task,
-            target_low_priority_nodes=target_low_priority_nodes,
-            enable_auto_scale=enable_auto_scale, auto_scale_formula=auto_scale_formula,
-            auto_scale_evaluation_interval=auto_scale_evaluation_interval,
-            application_package_references=application_package_references,
-            certificate_references=certificate_references,
-            enable_inter_node_communication=enable_inter_node_communication,
-            user_accounts=user_accounts, display_name=display_name,
-            metadata=metadata,
-        ))  # fmt: skip
+        spec = PoolSpec(**taken(PoolSpec, locals()))
         self._connection.request(CreatePool(spec=spec))
         return Pool(self._connection, spec.id)
 
     @verb
+    @described_by(JobSpec, pool="pool_info")
     def create_job(
         self,
         id: str,  # noqa: A002
@@ -146,30 +116,12 @@ class Creating:
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Job:
-        """Create a job; the parameters are those of `JobSpec`.
+        """Create a job.
 
         Parameters
         ----------
         id : str
-        pool : Pool, PoolInfo, AutoPoolSpecification or str
-            Where it runs; the pool need not exist yet, or is made for the job.
-        priority : int, default 0
-            -1000 to 1000.
-        constraints : JobConstraints, optional
-        job_preparation_task : JobPreparationTask or str, optional
-            Runs on a node before the first task of the job there.
-        job_release_task : JobReleaseTask or str, optional
-            Runs there when the job ends; needs a preparation task.
-        on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
-        on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
-        job_manager_task : JobManagerTask, optional
-            A task that is created with the job and runs first.
-        uses_task_dependencies : bool, default False
-        max_parallel_tasks : int, default -1
-        allow_task_preemption : bool, default False
-        common_environment_settings : mapping or list of EnvironmentSetting, optional
-        display_name : str, optional
-        metadata : mapping, optional
+            1 to 64 letters, digits, hyphens and underscores.
 
         Raises
         ------
@@ -179,20 +131,13 @@ class Creating:
         InvalidRequest
             ``InvalidPropertyValue`` ...: a property that is wrong in itself.
         """
-        spec = JobSpec(**given(
-            id=id, pool_info=as_pool_info(pool, "create_job"), priority=priority,
-            constraints=constraints, job_preparation_task=job_preparation_task,
-            job_release_task=job_release_task, on_all_tasks_complete=on_all_tasks_complete,
-            on_task_failure=on_task_failure, job_manager_task=job_manager_task,
-            uses_task_dependencies=uses_task_dependencies, max_parallel_tasks=max_parallel_tasks,
-            allow_task_preemption=allow_task_preemption,
-            common_environment_settings=common_environment_settings, display_name=display_name,
-            metadata=metadata,
-        ))  # fmt: skip
+        pool_info = as_pool_info(pool, "create_job")
+        spec = JobSpec(**taken(JobSpec, locals()))
         self._connection.request(CreateJob(spec=spec))
         return Job(self._connection, spec.id)
 
     @verb
+    @described_by(JobScheduleSpec)
     def create_job_schedule(
         self,
         id: str,  # noqa: A002
@@ -202,17 +147,7 @@ class Creating:
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> JobSchedule:
-        """Create a job schedule; its jobs are ``id:job-1``, ``id:job-2`` ...
-
-        Parameters
-        ----------
-        id : str
-        schedule : Schedule or duration
-            When; a span of time is a recurrence interval.
-        job_specification : JobSpec
-            What; without an id.
-        display_name : str, optional
-        metadata : mapping, optional
+        """Create a job schedule.
 
         Raises
         ------
@@ -220,10 +155,7 @@ class Creating:
             ``JobScheduleExists``, ``JobScheduleWithSameIdExists``,
             ``ActiveJobAndScheduleQuotaReached``.
         """
-        spec = JobScheduleSpec(**given(
-            id=id, schedule=schedule, job_specification=job_specification,
-            display_name=display_name, metadata=metadata,
-        ))  # fmt: skip
+        spec = JobScheduleSpec(**taken(JobScheduleSpec, locals()))
         self._connection.request(CreateJobSchedule(spec=spec))
         return JobSchedule(self._connection, spec.id)
 

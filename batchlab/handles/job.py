@@ -33,6 +33,7 @@ from batchlab.core.model import (
     EnvironmentSetting,
     ExitConditions,
     JobConstraints,
+    JobSpec,
     MultiInstanceSettings,
     OutputFile,
     PoolInfo,
@@ -58,7 +59,16 @@ from batchlab.handles.python_tasks.submission import PythonTasks
 from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.storage import Container
 from batchlab.handles.task import Task, Tasks, count_text
-from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, given, seconds, verb
+from batchlab.handles.verbs import (
+    Duration,
+    Watch,
+    ask_for,
+    check_state,
+    described_by,
+    seconds,
+    taken,
+    verb,
+)
 from batchlab.storage.containers import Blob
 
 if TYPE_CHECKING:
@@ -129,6 +139,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         return Explanation(reasons, nothing, whole=True)
 
     @verb
+    @described_by(TaskSpec)
     def create_task(
         self,
         id: str,  # noqa: A002
@@ -147,7 +158,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
         multi_instance_settings: MultiInstanceSettings | None = None,
     ) -> Task:
-        """Add a task; the parameters are those of `TaskSpec`.
+        """Add a task.
 
         Raises
         ------
@@ -155,15 +166,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
             ``TaskExists``, ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``,
             ``TaskIdSameAsJobPreparationTask``, ``TaskIdSameAsJobReleaseTask``.
         """
-        spec = TaskSpec(**given(
-            id=id, command_line=command_line, resource_files=resource_files,
-            output_files=output_files,
-            environment_settings=environment_settings, constraints=constraints,
-            required_slots=required_slots, display_name=display_name, depends_on=depends_on,
-            exit_conditions=exit_conditions, affinity_info=affinity_info,
-            application_package_references=application_package_references,
-            user_identity=user_identity, multi_instance_settings=multi_instance_settings,
-        ))  # fmt: skip
+        spec = TaskSpec(**taken(TaskSpec, locals()))
         return self.create_tasks([spec])[0]
 
     @verb
@@ -201,6 +204,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         )
 
     @verb
+    @described_by(JobSpec, change=True)
     def update(
         self,
         *,
@@ -212,19 +216,12 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         allow_task_preemption: bool | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """Change what is given, keep the rest.
+        """Change what is given, keep the rest; a priority holds for what is placed from now on.
 
         Parameters
         ----------
-        priority : int, optional
-            Holds for what is placed from now on.
-        constraints : JobConstraints, optional
         pool_info : PoolInfo, Pool or str, optional
-            Only while the job is disabled.
-        on_all_tasks_complete : {"noaction", "terminatejob"}, optional
-        max_parallel_tasks : int, optional
-        allow_task_preemption : bool, optional
-        metadata : mapping, optional
+            Another pool to run on; only while the job is disabled.
 
         Raises
         ------
@@ -236,12 +233,10 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         InvalidRequest
             ``InvalidPropertyValue``: a property has a wrong value.
         """
-        ask_for(self._connection, UpdateJob, "Job.update", job_id=self._id, priority=priority,
-                constraints=constraints, on_all_tasks_complete=on_all_tasks_complete,
-                max_parallel_tasks=max_parallel_tasks,
-                allow_task_preemption=allow_task_preemption, metadata=metadata,
-                pool_info=None if pool_info is None else as_pool_info(pool_info, "Job.update"),
-                )  # fmt: skip
+        if pool_info is not None:
+            pool_info = as_pool_info(pool_info, "Job.update")
+        ask_for(self._connection, UpdateJob, "Job.update", job_id=self._id,
+                **taken(UpdateJob, locals()))  # fmt: skip
 
     @verb
     def disable(self, disable_tasks: DisableTasks) -> None:

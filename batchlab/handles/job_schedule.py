@@ -12,11 +12,20 @@ from batchlab.core.messages.inputs import (
 )
 from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
 from batchlab.core.messages.views import JobScheduleProperties, JobScheduleView
-from batchlab.core.model import JobSpec, Schedule
+from batchlab.core.model import JobScheduleSpec, JobSpec, Schedule
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.job import Job
-from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+from batchlab.handles.verbs import (
+    Duration,
+    Watch,
+    ask_for,
+    check_state,
+    described_by,
+    seconds,
+    taken,
+    verb,
+)
 
 __all__ = ["JobSchedule", "JobSchedules"]
 
@@ -42,6 +51,7 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         return None if recent is None else Job(self._connection, recent)
 
     @verb
+    @described_by(JobScheduleSpec, change=True)
     def update(
         self,
         *,
@@ -50,12 +60,6 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         metadata: dict[str, str] | None = None,
     ) -> None:
         """Change what is given, keep the rest; jobs made from now on follow it.
-
-        Parameters
-        ----------
-        schedule : Schedule or duration, optional
-        job_specification : JobSpec, optional
-        metadata : mapping, optional
 
         Raises
         ------
@@ -67,8 +71,7 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
             ``InvalidPropertyValue``: a property has a wrong value.
         """
         ask_for(self._connection, UpdateJobSchedule, "JobSchedule.update",
-                job_schedule_id=self._id, schedule=schedule,
-                job_specification=job_specification, metadata=metadata)  # fmt: skip
+                job_schedule_id=self._id, **taken(UpdateJobSchedule, locals()))  # fmt: skip
 
     @verb
     def disable(self) -> None:

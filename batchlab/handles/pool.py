@@ -21,6 +21,7 @@ from batchlab.core.model import (
     ApplicationPackageReference,
     CertificateReference,
     Deallocation,
+    PoolSpec,
     StartTask,
 )
 from batchlab.core.state.states import NODE
@@ -34,7 +35,16 @@ from batchlab.handles.costs import Cost
 from batchlab.handles.explanation import Explanation
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.progress import nodes_of, show_progress
-from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+from batchlab.handles.verbs import (
+    Duration,
+    Watch,
+    ask_for,
+    check_state,
+    described_by,
+    seconds,
+    taken,
+    verb,
+)
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
@@ -97,7 +107,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         ----------
         target_dedicated_nodes, target_low_priority_nodes : int, optional
             At least one of them; the other stays.
-        resize_timeout : duration, default 15 minutes
+        resize_timeout : duration, default that of the pool
             After that the pool stays with what it got; at least 5 minutes.
         node_deallocation_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
             What becomes of the tasks on nodes that are to go: queue them again, end them, or wait
@@ -109,10 +119,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
             ``PoolBeingResized``, ``PoolBeingDeleted``.
         """
         ask_for(self._connection, ResizePool, "Pool.resize", pool_id=self._id,
-                target_dedicated_nodes=target_dedicated_nodes,
-                target_low_priority_nodes=target_low_priority_nodes,
-                resize_timeout=resize_timeout,
-                node_deallocation_option=node_deallocation_option)  # fmt: skip
+                **taken(ResizePool, locals()))  # fmt: skip
 
     def auto_scale_lab(self, auto_scale_formula: Formula | str | None = None) -> AutoScaleLab:
         """A place to work on its formula: what it decides, what it would have done, and apply it.
@@ -173,6 +180,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
                 node_deallocation_option=node_deallocation_option)  # fmt: skip
 
     @verb
+    @described_by(PoolSpec, change=True)
     def update(
         self,
         *,
@@ -184,14 +192,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
     ) -> None:
         """Change what is given, keep the rest; a node takes it up when it next starts.
 
-        Parameters
-        ----------
-        start_task : StartTask or str, optional
-        application_package_references, certificate_references : list, optional
-            All of them: a list replaces the one before.
-        display_name : str, optional
-        metadata : mapping, optional
-            All of it.
+        A list, or `metadata`, replaces the one before.
 
         Raises
         ------
@@ -200,12 +201,10 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
             ``PoolBeingDeleted``.
         """
         ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
-                start_task=start_task,
-                application_package_references=application_package_references,
-                certificate_references=certificate_references, display_name=display_name,
-                metadata=metadata)  # fmt: skip
+                **taken(UpdatePool, locals()))  # fmt: skip
 
     @verb
+    @described_by(PoolSpec, change=True)
     def replace_properties(
         self,
         *,
@@ -216,12 +215,6 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
     ) -> None:
         """The same as `update`, but what is not given is taken away.
 
-        Parameters
-        ----------
-        start_task : StartTask or str, optional
-        application_package_references, certificate_references : list, optional
-        metadata : mapping, optional
-
         Raises
         ------
         Conflict
@@ -229,9 +222,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
             ``PoolBeingDeleted``.
         """
         ask_for(self._connection, ReplacePoolProperties, "Pool.replace_properties",
-                pool_id=self._id, start_task=start_task,
-                application_package_references=application_package_references,
-                certificate_references=certificate_references, metadata=metadata)  # fmt: skip
+                pool_id=self._id, **taken(ReplacePoolProperties, locals()))  # fmt: skip
 
     def report(self) -> ActivityReport:
         """What happened here until now, in a notebook with figures.

@@ -9,18 +9,30 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 from batchlab.core.messages.inputs import Request
 from batchlab.core.model.base import checked, unsupported
+from batchlab.core.model.fields import describe
 from batchlab.core.state.states import WAITABLE
 from batchlab.drivers.ports import Connection
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
-__all__ = ["Duration", "Watch", "ask_for", "check_state", "given", "seconds", "verb"]
+__all__ = [
+    "Duration",
+    "Watch",
+    "ask_for",
+    "check_state",
+    "described_by",
+    "seconds",
+    "taken",
+    "verb",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +53,31 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return checking
+
+
+def described_by(
+    kind: type, *, change: bool = False, **called: str
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Document a verb's parameters by the class that declares them as its properties.
+
+    Parameters
+    ----------
+    kind : type
+        A spec, or the class of its fields.
+    change : bool, default False
+        Whether the verb changes what there is: then no default counts.
+    **called : str
+        What the class calls a parameter, where it has another name.
+    """
+
+    def describing(function: Callable[P, R]) -> Callable[P, R]:
+        if function.__doc__:  # there is none with -OO
+            names = [name for name in inspect.signature(function).parameters if name != "self"]
+            parameters = {name: called.get(name, name) for name in names}
+            function.__doc__ = describe(function.__doc__, kind, parameters, change=change)
+        return function
+
+    return describing
 
 
 def _misfit(
@@ -81,6 +118,11 @@ def _misfit(
 def given(**properties: Any) -> dict[str, Any]:
     """What of these was given: None is as if it were not."""
     return {name: value for name, value in properties.items() if value is not None}
+
+
+def taken(kind: type[msgspec.Struct], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a verb's arguments, its ``locals()``, that are properties of a struct."""
+    return given(**{name: arguments.get(name) for name in kind.__struct_fields__})
 
 
 def ask_for(connection: Connection, kind: type[Request], owner: str, /, **properties: Any) -> None:

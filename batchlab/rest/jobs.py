@@ -11,7 +11,8 @@ from batchlab.core.messages.questions import (
     ListPreparations,
 )
 from batchlab.core.messages.views import JobView, PreparationView
-from batchlab.core.model import JobConstraints, JobSpec
+from batchlab.core.model import JobSpec
+from batchlab.core.model.jobs import JobFields
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Response, RestCall, Wire
@@ -21,12 +22,9 @@ from batchlab.rest.wire import Unknown, read
 __all__: list[str] = []
 
 _DEFAULTS = {
-    "priority": 0,
-    "max_parallel_tasks": -1,
-    "allow_task_preemption": False,
-    "constraints": JobConstraints(),
-    "on_all_tasks_complete": "noaction",
-    "metadata": {},
+    name: getattr(JobFields, name)
+    for name in inputs.UpdateJob.__struct_fields__
+    if hasattr(JobFields, name)
 }
 """What a PUT that says nothing of them sets."""
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
+import typing
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +16,8 @@ import batchlab as bl
 from batchlab.core import model as specs
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages import inputs, questions, views
+from batchlab.core.model.fields import described
+from batchlab.core.model.pools import EVALUATION_INTERVAL
 from batchlab.core.model.values import TaskCounts
 from batchlab.handles.applications import Application, ApplicationPackage
 from batchlab.handles.base import Handle, ViewProperty
@@ -64,6 +70,89 @@ def test_verb_of_creation_takes_each_property_of_its_spec(
 ) -> None:
     taken = [renamed.get(name, name) for name in inspect.signature(verb).parameters]
     assert set(taken) - {"self"} == set(spec.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("verb", "request_type", "own"),
+    [
+        (Pool.update, inputs.UpdatePool, {"pool_id"}),
+        (Pool.replace_properties, inputs.ReplacePoolProperties, {"pool_id"}),
+        (Pool.resize, inputs.ResizePool, {"pool_id"}),
+        (Job.update, inputs.UpdateJob, {"job_id"}),
+        (JobSchedule.update, inputs.UpdateJobSchedule, {"job_schedule_id"}),
+    ],
+)
+def test_verb_of_change_takes_each_property_of_its_request(
+    verb: Any, request_type: Any, own: set[str]
+) -> None:
+    assert {*inspect.signature(verb).parameters} - {"self"} == (
+        {*request_type.__struct_fields__} - own
+    )
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        BaseLab.create_pool, BaseLab.create_job, BaseLab.create_job_schedule, Job.create_task,
+        Pool.update, Pool.replace_properties, Job.update, JobSchedule.update,
+    ],
+    ids=lambda verb: verb.__qualname__,
+)  # fmt: skip
+def test_documentation_of_a_verb_says_what_each_parameter_is(verb: Any) -> None:
+    doc = inspect.getdoc(verb) or ""
+    for name in {*inspect.signature(verb).parameters} - {"self"}:
+        assert re.search(rf"^{name} : \S.*\n    \S", doc, re.MULTILINE), name
+    assert doc.count("Parameters\n------") == 1
+    if not verb.__name__.startswith("create"):
+        assert ", default" not in doc
+
+
+SPECS = [
+    specs.PoolSpec,
+    specs.JobSpec,
+    specs.JobScheduleSpec,
+    specs.TaskSpec,
+    specs.JobManagerTask,
+]
+FIELDS = [(spec, field) for spec in SPECS for field in msgspec.structs.fields(spec)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"), FIELDS, ids=[f"{spec.__name__}.{field.name}" for spec, field in FIELDS]
+)
+def test_documentation_of_a_field_has_its_default(spec: Any, field: Any) -> None:
+    _, _, documented = described(spec)[field.name].kind.partition(", default ")
+    default = field.default
+    if field.name == "auto_scale_evaluation_interval":
+        default = EVALUATION_INTERVAL  # once there is a formula
+    if isinstance(default, specs.TaskSchedulingPolicy):
+        default = default.node_fill_type
+    if isinstance(default, timedelta):
+        assert documented == f"{default // timedelta(minutes=1)} minutes"
+    elif documented:
+        assert json.loads(documented.lower()) == default
+    else:
+        nothing = [
+            None,
+            (),
+            "",
+            specs.TaskConstraints(),
+            specs.JobConstraints(),
+            msgspec.NODEFAULT,
+        ]
+        assert default in nothing
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [(specs.JobSpec, "priority"), (specs.JobSpec, "max_parallel_tasks"),
+     (specs.TaskSpec, "required_slots"), (specs.PoolSpec, "auto_scale_evaluation_interval")],
+)  # fmt: skip
+def test_documentation_of_a_field_has_its_range(spec: Any, name: str) -> None:
+    hint = typing.get_type_hints(spec, include_extras=True)[name]
+    (limits,) = [part for part in (hint, *typing.get_args(hint)) if hasattr(part, "__metadata__")]
+    (range_,) = limits.__metadata__
+    assert str(range_).partition(" (no limit)")[0] in described(spec)[name].text
 
 
 # -- identity -----------------------------------------------------------------------------------

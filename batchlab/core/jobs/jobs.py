@@ -138,15 +138,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
         raise invalid("on_all_tasks_complete", complete, "cannot be taken back once it is set")
     queues.withdraw(state, job)
-    changes = {
-        "priority": request.priority,
-        "constraints": request.constraints,
-        "pool_info": pool_info,
-        "on_all_tasks_complete": complete,
-        "max_parallel_tasks": request.max_parallel_tasks,
-        "allow_task_preemption": request.allow_task_preemption,
-        "metadata": request.metadata,
-    }
+    changes = msgspec.structs.asdict(request) | {"pool_info": pool_info, "job_id": None}
     given = {name: value for name, value in changes.items() if value is not None}
     if pool_info:
         auto_pools.job_ended(state, job)  # its auto pool has lost its owner

@@ -67,11 +67,8 @@ def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None
     _refuse_unless(schedule, _LIVE)
     if request.job_specification is not None:
         users.check_job(state, request.job_specification)
-    given = {
-        name: value
-        for name in ("schedule", "job_specification", "metadata")
-        if (value := getattr(request, name)) is not None
-    }
+    changes = msgspec.structs.asdict(request) | {"job_schedule_id": None}
+    given = {name: value for name, value in changes.items() if value is not None}
     schedule.spec = msgspec.structs.replace(schedule.spec, **given)
     if request.schedule is not None:
         _plan(state, schedule)

@@ -8,14 +8,14 @@ its fields; a handle derives from it too, and has its properties. Each may have 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from inspect import cleandoc
 from typing import Any, NamedTuple, dataclass_transform
 
 import msgspec
 
-__all__ = ["Described", "Fields", "FieldsMeta", "described", "names_of"]
+__all__ = ["Described", "Fields", "FieldsMeta", "describe", "described", "names_of"]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -66,7 +66,6 @@ def names_of(cls: type) -> tuple[str, ...]:
 
 _SECTION = re.compile(r"^ *(?:Attributes|Parameters)\n *-+\n", re.MULTILINE)
 _NEXT = re.compile(r"\n *\n *\w+\n *-+\n")
-_HEAD = re.compile(r"(\w+(?:, \w+)*)(?: : (.+))?")
 
 
 class Described(NamedTuple):
@@ -80,17 +79,49 @@ class Described(NamedTuple):
 def described(cls: type) -> dict[str, Described]:
     """What is said of each property of a class, and of the `Fields` it derives from."""
     found: dict[str, Described] = {}
-    for part in [*_parts(cls), cls]:
-        names: list[str] = []
-        for line in cleandoc(_section(part.__doc__)).splitlines():
-            head = _HEAD.fullmatch(line)
-            if head:
-                names = head[1].split(", ")
-                found |= dict.fromkeys(names, Described(head[2] or "", ""))
-            else:
-                for name in names:
-                    kind, text = found[name]
-                    found[name] = Described(kind, f"{text}\n{line.strip()}".strip("\n"))
+    for part in [cls] if issubclass(cls, msgspec.Struct) else _parts(cls):
+        found |= _entries(part.__doc__)
+    return found
+
+
+def describe(doc: str, cls: type, names: Mapping[str, str], *, change: bool = False) -> str:
+    """A docstring with a section of parameters: those of a class that it says nothing of itself.
+
+    Parameters
+    ----------
+    doc : str
+    cls : type
+        Whose properties they are.
+    names : mapping
+        The parameters, and what the class calls each.
+    change : bool, default False
+        Whether what is left out stays, so that no default counts.
+    """
+    own, about = _entries(doc), described(cls)
+    lines = ["Parameters", "----------"]
+    for name, called in names.items():
+        kind, text = own.get(name) or about[called]
+        if change:
+            kind = kind.partition(", default ")[0].removesuffix(", optional") + ", optional"
+        lines += [f"{name} : {kind}", *(f"    {line}" for line in text.splitlines())]
+    summary, heading, rest = cleandoc(doc).partition("\n\nRaises\n")
+    summary = _SECTION.split(summary, maxsplit=1)[0].rstrip()
+    return f"{summary}\n\n" + "\n".join(lines) + heading + rest
+
+
+@cache
+def _entries(doc: str | None) -> dict[str, Described]:
+    found: dict[str, Described] = {}
+    names: list[str] = []
+    for line in cleandoc("\n" + _section(doc)).splitlines():
+        if line.startswith(" "):
+            for name in names:
+                kind, text = found[name]
+                found[name] = Described(kind, f"{text}\n{line.strip()}".strip("\n"))
+        else:
+            listed, _, kind = line.partition(" : ")
+            names = listed.split(", ")
+            found |= dict.fromkeys(names, Described(kind, ""))
     return found
 
 
