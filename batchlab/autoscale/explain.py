@@ -16,6 +16,8 @@ from batchlab.display import Displayed
 if TYPE_CHECKING:
     from batchlab.autoscale.results import AutoScaleRun, Branch, Clamp, SampleCall
 
+from batchlab.words import plural
+
 __all__ = ["Sentences", "explain"]
 
 MOST = 40
@@ -62,7 +64,7 @@ def _sample(call: SampleCall) -> str:
     percent = show_number(float(round(call.percent, 1)))
     share = (
         f"Line {call.line}: {call.variable} has {call.received} of "
-        f"{_count(call.wanted, 'expected sample')} {span} ({percent} %)"
+        f"{plural(call.wanted, 'expected sample')} {span} ({percent} %)"
     )
     if call.method == "GetSamplePercent":
         return f"{share}."
@@ -71,7 +73,7 @@ def _sample(call: SampleCall) -> str:
         need = "at least one" if not short else f"{call.required_percent:g} %"
         return f"{share}, but the formula requires {need}."
     return (
-        f"Line {call.line}: the formula read {_count(call.received, 'sample')} of {call.variable} "
+        f"Line {call.line}: the formula read {plural(call.received, 'sample')} of {call.variable} "
         f"{span}" + (f", out of {call.wanted} expected." if call.received < call.wanted else ".")
     )
 
@@ -157,7 +159,7 @@ def _leaving(run: AutoScaleRun) -> list[str]:
         return []
     option = run.node_deallocation_option
     are = "is" if sum(gone) == 1 else "are"
-    removal = f"{_count(sum(gone), 'node')} {are} removed with the option {option}"
+    removal = f"{plural(sum(gone), 'node')} {are} removed with the option {option}"
     return [f"{removal}: {_OPTIONS[option]}.", _RELEASES]
 
 
@@ -168,10 +170,6 @@ def _targets(run: AutoScaleRun, *, before: bool) -> str:
         dedicated, spot = run.target_dedicated_nodes, run.target_low_priority_nodes
     also = f" and {spot} spot" if run.current_low_priority_nodes or spot else ""
     return f"{dedicated} dedicated{also} node{'s' * (dedicated + spot != 1)}"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from batchlab.core.answers.reasons import Reason
 from batchlab.display import Displayed
+from batchlab.words import plural
 
 __all__ = ["Explanation"]
 
@@ -40,5 +41,5 @@ class Explanation(list[str], Displayed):
 
 
 def _told(reason: Reason) -> str:
-    tasks = f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: " if reason.tasks else ""
+    tasks = plural(reason.tasks, "task") + ": " if reason.tasks else ""
     return tasks + reason.text + (f"\n    -> {reason.remedy}" if reason.remedy else "")

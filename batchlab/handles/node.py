@@ -24,6 +24,7 @@ from batchlab.handles.costs import Cost
 from batchlab.handles.files import Files
 from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+from batchlab.words import plural
 
 __all__ = ["Node", "Nodes"]
 
@@ -242,4 +243,4 @@ class Nodes(Handles[Node], Awaited):
         states = dict.fromkeys(view.state for view in views)
         counts = {state: sum(view.state == state for view in views) for state in states}
         parts = ", ".join(f"{count} {state}" for state, count in counts.items())
-        return f"{len(views)} node{'s' * (len(views) != 1)}" + f": {parts}" * bool(parts)
+        return plural(len(views), "node") + f": {parts}" * bool(parts)

@@ -37,6 +37,7 @@ from batchlab.handles.progress import show_progress, tasks_of
 from batchlab.handles.python_tasks.results import ResultProperty
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
+from batchlab.words import plural
 
 __all__ = ["Task", "Tasks"]
 
@@ -269,7 +270,7 @@ class Tasks(Handles[Task], Awaited):
         if not self._where:
             return count_text(self._counts())
         count = len(self)
-        return f"{count} task{'s' * (count != 1)} with {where_text(self._where)}"
+        return f"{plural(count, 'task')} with {where_text(self._where)}"
 
 
 def total(counts: TaskCounts) -> int:
@@ -281,7 +282,7 @@ def count_text(counts: TaskCounts) -> str:
     """Counts as a line: ``8 tasks: 2 running, 6 completed (1 failed)``."""
     count = total(counts)
     states = ("active", "running", "completed")
-    parts = [f"{n} {state}" for state in states if (n := getattr(counts, state))]
+    parts = [f"{n:,} {state}" for state in states if (n := getattr(counts, state))]
     if counts.failed:
-        parts[-1] += f" ({counts.failed} failed)"
-    return f"{count} task{'s' * (count != 1)}" + f": {', '.join(parts)}" * bool(parts)
+        parts[-1] += f" ({counts.failed:,} failed)"
+    return plural(count, "task") + f": {', '.join(parts)}" * bool(parts)

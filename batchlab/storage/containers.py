@@ -19,6 +19,7 @@ import msgspec
 from batchlab.storage.faults import StorageFailed, failed, faults
 from batchlab.storage.filesystems import AZURE
 from batchlab.storage.locations import OBJECT_STORES, protocol_of
+from batchlab.words import plural
 
 __all__ = ["Blob", "BlobContainer"]
 
@@ -37,7 +38,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         count = self.content_length
-        return f"Blob({self.name!r}, {count:,} byte{'s' * (count != 1)})"
+        return f"Blob({self.name!r}, {plural(count, 'byte')})"
 
 
 class BlobContainer:

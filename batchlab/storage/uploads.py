@@ -18,6 +18,7 @@ from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
 from batchlab.storage.patterns import Pattern, read_pattern
 from batchlab.storage.stores import BlobStore
+from batchlab.words import plural
 
 __all__ = ["ERR", "OUT", "TIMED_OUT", "NodeDisk", "Upload", "upload_failure"]
 
@@ -137,9 +138,7 @@ class Upload:
                 count += sent
                 if sent:
                     self._note(OUT, f"{pattern.base}/{found} -> {url}/{blob}")
-        self._note(
-            OUT, f"{output.file_pattern}: {count} file{'s' * (count != 1)} uploaded to {url}"
-        )
+        self._note(OUT, f"{output.file_pattern}: {plural(count, 'file')} uploaded to {url}")
         if first is not None:
             raise first
 

@@ -20,6 +20,7 @@ from batchlab.handles.progress import Progress, show_progress
 from batchlab.handles.python_tasks.results import take
 from batchlab.handles.task import Task
 from batchlab.handles.verbs import Duration, Watch, seconds, verb
+from batchlab.words import plural
 
 __all__ = ["TaskList"]
 
@@ -31,7 +32,7 @@ class TaskList(list[Task], Displayed):
         if not self:
             return "no tasks"
         ends = self[0].id if len(self) == 1 else f"{self[0].id} ... {self[-1].id}"
-        return f"{len(self)} task{'s' * (len(self) != 1)}: {ends}"
+        return f"{plural(len(self), 'task')}: {ends}"
 
     @verb
     def results(self, *, timeout: Duration = None, progress: bool | None = None) -> list[Any]:
