@@ -1,6 +1,6 @@
 """What nodes did with their time, and what that would have cost, as the core keeps it for pools.
 
-The core keeps sums for pools that are there; this follows each node through the story, and so
+The core keeps sums for pools that are there; this follows each node through the history, and so
 knows when, and what was before a pool was deleted. At every moment a node does one thing.
 """
 
@@ -14,7 +14,7 @@ from batchlab.core.state.activity import beside_node_tasks
 from batchlab.core.state.states import NODE
 from batchlab.history.schema import NODE_STATES
 from batchlab.history.series import Steps
-from batchlab.history.subject import Story
+from batchlab.history.subject import SubjectHistory
 
 __all__ = ["NodeTimes"]
 
@@ -23,7 +23,7 @@ _KIND = {"task": "tasks", "subtask": "tasks", "waiting": "held", "jobpreparation
 
 
 class NodeTimes:
-    """What the nodes of a story did.
+    """What the nodes of a history did.
 
     Attributes
     ----------
@@ -38,19 +38,21 @@ class NodeTimes:
     unpriced : list of str
     """
 
-    def __init__(self, story: Story) -> None:
-        self._story = story
+    def __init__(self, history: SubjectHistory) -> None:
+        self._history = history
         self.steps = Steps()
         self.hours: dict[tuple[int, str], float] = {}
         self.costs: dict[tuple[int, str], float] = {}
         self.machines: dict[int, int] = {}
         self.unpriced: list[str] = []
-        events: dict[int, list[tuple[float, str, int]]] = {node: [] for node in story.nodes}
-        moves = story.tables.columns["moves"]
-        for at, node, state in zip(moves["at"], moves["node"], moves["state"], strict=True):
+        events: dict[int, list[tuple[float, str, int]]] = {node: [] for node in history.nodes}
+        node_states = history.tables.columns["node_states"]
+        for at, node, state in zip(
+            node_states["at"], node_states["node"], node_states["state"], strict=True
+        ):
             if node in events:
                 events[node].append((at, NODE_STATES[state], 0))
-        for run in story.all_runs:
+        for run in history.all_runs:
             if run.node in events and run.kind in _KIND and run.end > run.start:
                 events[run.node] += ((run.start, _KIND[run.kind], 1),
                                      (run.end, _KIND[run.kind], -1))  # fmt: skip
@@ -59,15 +61,15 @@ class NodeTimes:
 
     def price(self, node: int) -> float | None:
         """What an hour of a node costs, in US dollars."""
-        tables = self._story.tables
-        size = tables.vm_sizes[self._story.pool_of(node)]
+        tables = self._history.tables
+        size = tables.vm_sizes[self._history.pool_of(node)]
         return price_per_hour(size, dedicated=bool(tables.columns["nodes"]["dedicated"][node]))
 
     def _follow(self, node: int, events: list[tuple[float, str, int]]) -> None:
-        story, pool = self._story, self._story.pool_of(node)
+        history, pool = self._history, self._history.pool_of(node)
         price = self.price(node)
-        if price is None and story.tables.vm_sizes[pool] not in self.unpriced:
-            self.unpriced.append(story.tables.vm_sizes[pool])
+        if price is None and history.tables.vm_sizes[pool] not in self.unpriced:
+            self.unpriced.append(history.tables.vm_sizes[pool])
         doing, since = "", 0.0
         for at, now_doing in _activities(events):
             if now_doing == doing:
@@ -78,10 +80,10 @@ class NodeTimes:
                 self.machines[pool] = self.machines.get(pool, 0) + 1
             doing, since = now_doing, at
         if doing:
-            self._enter(pool, doing, since, story.end, price)
+            self._enter(pool, doing, since, history.end, price)
 
     def _enter(self, pool: int, doing: str, begin: float, end: float, price: float | None) -> None:
-        begin, end = max(begin, self._story.begin), min(end, self._story.end)
+        begin, end = max(begin, self._history.begin), min(end, self._history.end)
         if end <= begin:
             return
         self.steps.span(doing, begin, end)

@@ -1,4 +1,4 @@
-"""What of a lab's story belongs to a report: the nodes, the jobs and the runs of its subject.
+"""What of a lab's history belongs to a report: the nodes, the jobs and the runs of its subject.
 
 An id may have been used twice, after the first thing was deleted: the report is about the last.
 """
@@ -14,10 +14,10 @@ from batchlab.errors import NotFound
 from batchlab.history.schema import JOB_STATES, KINDS, NOTHING, OUTCOMES, POOL_STATES
 from batchlab.history.tables import Tables
 
-__all__ = ["Run", "Story", "by", "tables_of"]
+__all__ = ["PastRun", "SubjectHistory", "by", "tables_of"]
 
 
-class Run(NamedTuple):
+class PastRun(NamedTuple):
     """Something that ran on a node, or, with the kind ``waiting``, held its slots."""
 
     kind: str
@@ -51,7 +51,7 @@ def tables_of(connection: Connection) -> Tables:
     return tables
 
 
-class Story:
+class SubjectHistory:
     """The part of a lab's tables that a report is about.
 
     Parameters
@@ -71,28 +71,30 @@ class Story:
         The numbers of those that it is about; of a job, the nodes that it has used.
     job_pools : dict
         The number of the pool of each job that ever was.
-    runs : list of Run
-    all_runs : list of Run
+    runs : list of PastRun
+    all_runs : list of PastRun
         Those of everybody: what a job did not get, others had.
     """
 
     def __init__(self, tables: Tables, kind: str, name: str = "") -> None:
         self.tables, self.kind, self.name = tables, kind, name
-        self._turns = self._lives("turns", "job", JOB_STATES.index("deleted"))
-        self._sizes = self._lives("sizes", "pool", POOL_STATES.index("deleted"))
-        turns, columns = tables.columns["turns"], tables.columns
-        self.job_pools = dict(zip(turns["job"], turns["pool"], strict=True))
-        self.slots = dict(zip(columns["sizes"]["pool"], columns["sizes"]["slots"], strict=True))
+        self._job_lives = self._lives("job_states", "job", JOB_STATES.index("deleted"))
+        self._pool_lives = self._lives("pool_states", "pool", POOL_STATES.index("deleted"))
+        job_states, columns = tables.columns["job_states"], tables.columns
+        self.job_pools = dict(zip(job_states["job"], job_states["pool"], strict=True))
+        self.slots = dict(
+            zip(columns["pool_states"]["pool"], columns["pool_states"]["slots"], strict=True)
+        )
         self.begin, self.end, self.going_on = 0.0, tables.now, True
-        self.pools, self.jobs = list(self._sizes), list(self._turns)
+        self.pools, self.jobs = list(self._pool_lives), list(self._job_lives)
         self.all_runs = self._read_runs()
         if kind == "job":
             self._only_job(_number(tables.job_ids, name))
         elif kind == "pool":
             self._only_pool(_number(tables.pool_ids, name))
         else:
-            self.begin = min([*self._firsts("moves"), *self._firsts("turns"),
-                              *self._firsts("sizes"), tables.now])  # fmt: skip
+            self.begin = min([*self._firsts("node_states"), *self._firsts("job_states"),
+                              *self._firsts("pool_states"), tables.now])  # fmt: skip
         self.going_on = self.going_on and not tables.over
         self.runs = self._chosen_runs()
         self.nodes = self._chosen_nodes()
@@ -110,11 +112,11 @@ class Story:
         return list(self.tables.columns[table]["at"][:1])
 
     def _only_job(self, job: int) -> None:
-        if job not in self._turns:
+        if job not in self._job_lives:
             raise NotFound("JobNotFound", f"there is no job {self.name!r}, and none is remembered")
-        self.begin, gone = self._turns[job]
+        self.begin, gone = self._job_lives[job]
         self.jobs, self.pools = [job], [self.job_pools[job]]
-        rows = self.tables.columns["turns"]
+        rows = self.tables.columns["job_states"]
         state = dict(zip(rows["job"], rows["state"], strict=True))[job]
         self.going_on = JOB_STATES[state] not in ("completed", "deleted")
         if gone is not None:
@@ -130,19 +132,19 @@ class Story:
             self.end = max(ats)
 
     def _only_pool(self, pool: int) -> None:
-        if pool not in self._sizes:
+        if pool not in self._pool_lives:
             reason = f"there is no pool {self.name!r}, and none is remembered"
             raise NotFound("PoolNotFound", reason)
-        self.begin, gone = self._sizes[pool]
+        self.begin, gone = self._pool_lives[pool]
         self.going_on = gone is None
         self.end = self.tables.now if gone is None else gone
         self.pools = [pool]
         self.jobs = [
-            job for job, (_, end) in self._turns.items()
+            job for job, (_, end) in self._job_lives.items()
             if self.job_pools[job] == pool and (end is None or end >= self.begin)
         ]  # fmt: skip
 
-    def _read_runs(self) -> list[Run]:
+    def _read_runs(self) -> list[PastRun]:
         columns, now = self.tables.columns, self.tables.now
         ends = columns["ends"]
         over = {
@@ -154,14 +156,15 @@ class Story:
         under_way = (now, "", "")
         rows = columns["runs"]
         return [
-            Run(KINDS[kind], job, node, label, slots, attempt, start, *over.get(row, under_way))
+            PastRun(KINDS[kind], job, node, label, slots, attempt, start,
+                    *over.get(row, under_way))
             for row, (kind, job, node, label, slots, attempt, start) in enumerate(
                 zip(rows["kind"], rows["job"], rows["node"], self.tables.labels, rows["slots"],
                     rows["attempt"], rows["start"], strict=True)
             )
         ]  # fmt: skip
 
-    def _chosen_runs(self) -> list[Run]:
+    def _chosen_runs(self) -> list[PastRun]:
         if self.kind == "lab":
             return self.all_runs
         if self.kind == "job":
@@ -176,9 +179,16 @@ class Story:
     def _chosen_nodes(self) -> list[int]:
         if self.kind == "job":
             return list(dict.fromkeys(run.node for run in self.runs))
-        pool_of, moves = self.tables.columns["nodes"]["pool"], self.tables.columns["moves"]
+        pool_of, node_states = (
+            self.tables.columns["nodes"]["pool"],
+            self.tables.columns["node_states"],
+        )
         wanted = set(self.pools) if self.kind == "pool" else None
-        late = {n for at, n in zip(moves["at"], moves["node"], strict=True) if at >= self.begin}
+        late = {
+            n
+            for at, n in zip(node_states["at"], node_states["node"], strict=True)
+            if at >= self.begin
+        }
         return [
             node for node in range(len(self.tables.node_ids))
             if node in late and (wanted is None or pool_of[node] in wanted)
@@ -190,12 +200,12 @@ class Story:
 
     def pools_of(self, *jobs: int) -> set[int]:
         """The numbers of all pools that some jobs ever had."""
-        rows = self.tables.columns["turns"]
+        rows = self.tables.columns["job_states"]
         return {pool for job, pool in zip(rows["job"], rows["pool"], strict=True) if job in jobs}
 
     def life(self, job: int) -> tuple[float, float]:
         """From when to when a job was there."""
-        begin, gone = self._turns[job]
+        begin, gone = self._job_lives[job]
         return begin, self.tables.now if gone is None else gone
 
     def job_name(self, job: int) -> str:
@@ -207,9 +217,9 @@ class Story:
         return "" if pool == NOTHING else self.tables.pool_ids[pool]
 
 
-def by(runs: list[Run], key: Callable[[Run], int]) -> dict[int, list[Run]]:
+def by(runs: list[PastRun], key: Callable[[PastRun], int]) -> dict[int, list[PastRun]]:
     """Runs by the number of their job, or of their node."""
-    groups: dict[int, list[Run]] = {}
+    groups: dict[int, list[PastRun]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
     return groups

@@ -1,4 +1,4 @@
-"""The story of a lab as tables that only grow: what every display is drawn from.
+"""The history of a lab as tables that only grow: what every display is drawn from.
 
 Changes come in, rows go out. A row is never changed once it is written, so whoever has the first n
 rows of a table needs only the rest, and any moment of the past can be found again: that is how a
@@ -109,12 +109,14 @@ class Tables:
         self._why: dict[str, int] = {"": 0}
         self._states: list[int] = []
         self._lanes: list[int] = []  # for each node: a bit for each lane in use
-        self._hooks: dict[tuple[int, int, str], int] = {}  # (kind, node, job) -> run under way
+        self._node_tasks: dict[
+            tuple[int, int, str], int
+        ] = {}  # (kind, node, job) -> run under way
         self._subtasks: dict[tuple[str, str, int], int] = {}  # the run that each is in
         self._dirty: list[_Job] = []
         self._take = {
             TaskChanged: self._task, SubtaskChanged: self._subtask, NodeChanged: self._node,
-            NodeTaskChanged: self._hook, JobChanged: self._job_changed,
+            NodeTaskChanged: self._node_task, JobChanged: self._job_changed,
             PoolChanged: self._pool_changed,
         }  # fmt: skip
 
@@ -242,7 +244,7 @@ class Tables:
         self._subtasks[key] = self._begin(kind, change.at, node, job.number, change.task_id, lane,
                                           1, attempt)  # fmt: skip
 
-    # -- nodes and hooks ----------------------------------------------------------------------
+    # -- nodes, node tasks ----------------------------------------------------------------------
 
     def _node(self, change: NodeChanged) -> None:
         node = self._nodes.get(change.node_id)
@@ -252,12 +254,12 @@ class Tables:
         state = _NODE_STATE.get(change.state, _NODE_STATE["unknown"])
         if state != self._states[node]:
             self._states[node] = state
-            moves = self.columns["moves"]
-            moves["at"].append(change.at)
-            moves["node"].append(node)
-            moves["state"].append(state)
-        if self._hooks and change.state not in _UP:
-            run = self._hooks.pop((_START, node, ""), None)
+            node_states = self.columns["node_states"]
+            node_states["at"].append(change.at)
+            node_states["node"].append(node)
+            node_states["state"].append(state)
+        if self._node_tasks and change.state not in _UP:
+            run = self._node_tasks.pop((_START, node, ""), None)
             if run is not None:
                 self._end(run, change.at, 4, self._reason(change.reason))
 
@@ -271,19 +273,21 @@ class Tables:
         nodes["dedicated"].append(dedicated)
         return number
 
-    def _hook(self, change: NodeTaskChanged) -> None:
+    def _node_task(self, change: NodeTaskChanged) -> None:
         node = self._nodes.get(change.node_id)
         if node is None:
             node = self._new_node(change.node_id, NOTHING, True)
         kind = _KIND[change.kind]
         key = (kind, node, change.job_id)
-        run, attempt = self._hooks.pop(key, None), 0
+        run, attempt = self._node_tasks.pop(key, None), 0
         if change.state == "running":
             if run is not None:  # it failed, and is tried again
                 attempt = self.columns["runs"]["attempt"][run] + 1
                 self._end(run, change.at, 2, 0)
             job = self._job(change.job_id).number if change.job_id else NOTHING
-            self._hooks[key] = self._begin(kind, change.at, node, job, "", NO_LANE, 0, attempt)
+            self._node_tasks[key] = self._begin(
+                kind, change.at, node, job, "", NO_LANE, 0, attempt
+            )
         elif run is not None:
             outcome = 1 if change.reason else 0
             if change.state == "pending":
@@ -296,11 +300,11 @@ class Tables:
 
     def _job_changed(self, change: JobChanged) -> None:
         job = self._jobs.get(change.job_id) or self._job(change.job_id)
-        turns = self.columns["turns"]
-        turns["at"].append(change.at)
-        turns["job"].append(job.number)
-        turns["pool"].append(self._pool(change.pool_id) if change.pool_id else NOTHING)
-        turns["state"].append(JOB_STATES.index(change.state))
+        job_states = self.columns["job_states"]
+        job_states["at"].append(change.at)
+        job_states["job"].append(job.number)
+        job_states["pool"].append(self._pool(change.pool_id) if change.pool_id else NOTHING)
+        job_states["state"].append(JOB_STATES.index(change.state))
         if change.state == "deleted":
             for run in job.tasks.values():
                 if run >= 0:
@@ -318,14 +322,14 @@ class Tables:
     def _pool_changed(self, change: PoolChanged) -> None:
         pool = self._pool(change.pool_id)
         self.vm_sizes[pool] = change.vm_size
-        sizes = self.columns["sizes"]
-        sizes["at"].append(change.at)
-        sizes["pool"].append(pool)
-        sizes["target"].append(change.target_dedicated_nodes)
-        sizes["spot"].append(change.target_low_priority_nodes)
-        sizes["slots"].append(change.task_slots_per_node)
-        sizes["state"].append(POOL_STATES.index(change.state))
-        sizes["allocation"].append(ALLOCATIONS.index(change.allocation_state))
+        pool_states = self.columns["pool_states"]
+        pool_states["at"].append(change.at)
+        pool_states["pool"].append(pool)
+        pool_states["target"].append(change.target_dedicated_nodes)
+        pool_states["spot"].append(change.target_low_priority_nodes)
+        pool_states["slots"].append(change.task_slots_per_node)
+        pool_states["state"].append(POOL_STATES.index(change.state))
+        pool_states["allocation"].append(ALLOCATIONS.index(change.allocation_state))
 
     def _pool(self, name: str) -> int:
         number = self._pools.get(name)

@@ -26,7 +26,7 @@ from batchlab.history.schema import (
     POOL_STATES,
 )
 from batchlab.history.series import Steps
-from batchlab.history.subject import Run, Story
+from batchlab.history.subject import PastRun, SubjectHistory
 
 __all__ = ["Waiting"]
 
@@ -38,7 +38,7 @@ _ORDER = {"pool": 0, "node": 1, "job": 2, "counts": 3, "blocked": 4, "slots": 5}
 
 
 class _Pool:
-    """A pool at a moment, with the tasks of the story's jobs that wait for it."""
+    """A pool at a moment, with the tasks of the subject's jobs that wait for it."""
 
     def __init__(self) -> None:
         self.there = False
@@ -67,40 +67,42 @@ class _Pool:
 
 
 class Waiting:
-    """Goes through a story once.
+    """Goes through a history once.
 
     Parameters
     ----------
-    story : Story
+    history : SubjectHistory
 
     Attributes
     ----------
     steps : Steps
         How many tasks waited for each of `WAITS`; ``capacity`` and ``used`` are the slots of
-        nodes that take tasks, and those of them that the story's jobs had.
+        nodes that take tasks, and those of them that the subject's jobs had.
     """
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, history: SubjectHistory) -> None:
         self.steps = Steps()
-        self._story = story
+        self._history = history
         self._pools: dict[int, _Pool] = {}
         self._jobs: dict[int, tuple[int, int]] = {}  # state and pool
         self._counts: dict[int, int] = {}
         self._blocked: dict[int, int] = {}
         self._nodes: dict[int, int] = {}  # state
-        self._held: dict[int, list[int]] = {}  # slots of a node: in use, by the story's jobs
-        is_job = story.kind == "job"  # a pool's tasks are those of all jobs, while they are there
-        self._own = set(story.jobs) if is_job else set(story.job_pools)
-        self._wanted = None if story.kind == "lab" else {*story.pools}
+        self._held: dict[int, list[int]] = {}  # slots of a node: in use, by the subject's jobs
+        is_job = (
+            history.kind == "job"
+        )  # a pool's tasks are those of all jobs, while they are there
+        self._own = set(history.jobs) if is_job else set(history.job_pools)
+        self._wanted = None if history.kind == "lab" else {*history.pools}
         if is_job:
-            self._wanted = story.pools_of(*story.jobs)
+            self._wanted = history.pools_of(*history.jobs)
         take = {
             "pool": self._pool_event, "node": self._node_event, "job": self._job_event,
             "counts": self._counts_event, "blocked": self._blocked_event,
             "slots": self._slots_event,
         }  # fmt: skip
         touched: dict[int, None] = {}
-        now = story.begin
+        now = history.begin
         for at, _, what, number, value in self._events():
             if at != now:
                 self._tell(now, touched)
@@ -108,26 +110,26 @@ class Waiting:
             for pool in take[what](number, value):
                 touched[pool] = None
         self._tell(now, touched)
-        for begin, end in _prepared_for(story.runs):
+        for begin, end in _prepared_for(history.runs):
             self.steps.span("preparation", begin, end)
 
     def _events(self) -> list[tuple[float, int, str, int, tuple[int, ...]]]:
-        columns = self._story.tables.columns
+        columns = self._history.tables.columns
         events: list[tuple[float, int, str, int, tuple[int, ...]]] = []
 
         def add(at: float, what: str, number: int, *value: int) -> None:
             events.append((at, _ORDER[what], what, number, value))
 
-        rows = columns["sizes"]
+        rows = columns["pool_states"]
         for at, pool, state, slots in zip(rows["at"], rows["pool"], rows["state"], rows["slots"],
                                           strict=True):  # fmt: skip
             if self._is_wanted(pool):
                 add(at, "pool", pool, POOL_STATES[state] != "deleted", slots)
-        rows = columns["moves"]
+        rows = columns["node_states"]
         for at, node, state in zip(rows["at"], rows["node"], rows["state"], strict=True):
-            if self._is_wanted(self._story.pool_of(node)):
+            if self._is_wanted(self._history.pool_of(node)):
                 add(at, "node", node, state)
-        rows = columns["turns"]
+        rows = columns["job_states"]
         for at, job, pool, state in zip(rows["at"], rows["job"], rows["pool"], rows["state"],
                                         strict=True):  # fmt: skip
             if job in self._own:
@@ -144,8 +146,8 @@ class Waiting:
         for at, hold in zip(rows["at"], rows["hold"], strict=True):
             if held[hold] in self._own:
                 add(at, "blocked", held[hold], -1)
-        for run in self._story.all_runs:
-            if run.slots and self._is_wanted(self._story.pool_of(run.node)):
+        for run in self._history.all_runs:
+            if run.slots and self._is_wanted(self._history.pool_of(run.node)):
                 own = run.slots if run.job in self._own else 0
                 add(run.start, "slots", run.node, run.slots, own)
                 if run.outcome:
@@ -157,8 +159,8 @@ class Waiting:
         return self._wanted is None or pool in self._wanted
 
     def _is_told(self, number: int) -> bool:
-        """Whether what waits for a pool is part of the story: of a job, while that is its pool."""
-        if self._story.kind != "job":
+        """Whether what waits for a pool belongs to the subject: of a job, while it is its pool."""
+        if self._history.kind != "job":
             return self._is_wanted(number)
         return any(job in self._jobs and self._jobs[job][1] == number for job in self._own)
 
@@ -186,7 +188,7 @@ class Waiting:
         return (number,)
 
     def _node_event(self, node: int, value: tuple[int, ...]) -> Iterable[int]:
-        number = self._story.pool_of(node)
+        number = self._history.pool_of(node)
         pool, old, new = self._of(number), self._nodes.get(node), value[0]
         self._nodes[node] = new
         pool.coming += (new in _COMING) - (old in _COMING)
@@ -199,7 +201,7 @@ class Waiting:
         return (number,)
 
     def _slots_event(self, node: int, value: tuple[int, ...]) -> Iterable[int]:
-        number, held = self._story.pool_of(node), self._held.setdefault(node, [0, 0])
+        number, held = self._history.pool_of(node), self._held.setdefault(node, [0, 0])
         held[0] += value[0]
         held[1] += value[1]
         if self._nodes.get(node) in _TAKING:
@@ -240,7 +242,7 @@ class Waiting:
             pool.disabled += sign * count
 
 
-def _prepared_for(runs: Iterable[Run]) -> Iterator[tuple[float, float]]:
+def _prepared_for(runs: Iterable[PastRun]) -> Iterator[tuple[float, float]]:
     """When tasks waited for preparations; one of several nodes is one task, not so many."""
     until: dict[tuple[int, str], float] = {}
     for run in runs:

@@ -52,7 +52,7 @@ class Watch:
     lock : threading.RLock
     version : int
         Grows with each thing that becomes known.
-    story : int
+    generation : int
         Grows when `tables` begins anew, because the service no longer knows the beginning.
     ended : str
         Why nothing more will come; empty while it may.
@@ -63,7 +63,7 @@ class Watch:
         self.lock = threading.RLock()
         self.tables = Tables()
         self.version = 0
-        self.story = 0
+        self.generation = 0
         self.ended = ""
         self._next = 0
         self._thread: threading.Thread | None = None
@@ -120,7 +120,7 @@ class Watch:
                 return True  # somebody was faster
             if batch.fresh and since:
                 self.tables = Tables()
-                self.story += 1
+                self.generation += 1
             self._next = batch.next
             if batch.changes or batch.now != self.tables.now:
                 self.tables.take(batch.changes, batch.now)
@@ -137,7 +137,7 @@ class Watch:
                 self.version += 1
 
     def _close(self) -> None:
-        """The lab is about to close: the last of its story, then no more."""
+        """The lab is about to close: the last of its history, then no more."""
         if not self.ended:
             self.catch_up(2.0)
         self._over = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.core.state.states import NODE
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
@@ -61,7 +62,7 @@ def _survivor(job: Job) -> str | Missing:
             "Look at the failure_info of one of them.",
         )
     nodes = Pool(job._connection, job.pool_id).nodes
-    away = [node.id for node in nodes.filter(state=["unknown", "unusable"]).values()]
+    away = [node.id for node in nodes.filter(state=NODE.group("lost")).values()]
     if away:
         return Missing(
             f"the node {away[0]} has not come back.",

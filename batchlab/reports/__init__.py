@@ -13,9 +13,9 @@ from typing import Any, Literal
 from batchlab.display import Displayed, is_kernel
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
-from batchlab.history.subject import Story, tables_of
+from batchlab.history.subject import SubjectHistory, tables_of
 from batchlab.reports.numbers import Numbers, count
-from batchlab.reports.telling import Grid, grids, sentences
+from batchlab.reports.sentences import Grid, grids, sentences
 from batchlab.widgets.html import Html, card
 from batchlab.words import money, span_text
 
@@ -35,8 +35,8 @@ def report_of(
     NotFound
         ``PoolNotFound``, ``JobNotFound``: there is none, and none is remembered.
     """
-    story = Story(tables_of(connection), kind, name)
-    return ActivityReport(_TITLES[kind], name, count(story))
+    history = SubjectHistory(tables_of(connection), kind, name)
+    return ActivityReport(_TITLES[kind], name, count(history))
 
 
 class ActivityReport(Displayed):

@@ -1,6 +1,6 @@
 """The figures of a report, made with plotly when somebody looks.
 
-Colours are those of the live displays, Okabe and Ito's, which colour-blind people can tell apart.
+Colours are those of the live displays (`batchlab.colours`).
 Paper and ink suit light and dark pages alike.
 """
 
@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from batchlab.core.state.states import ACTIVITIES
+from batchlab.colours import light
+from batchlab.core.answers.wait_kinds import WAITS
+from batchlab.core.state.states import ACTIVITIES, RESULT
 from batchlab.extras import extra
-from batchlab.history.schema import WAITS
 from batchlab.history.series import Series
 from batchlab.history.subject import by
 from batchlab.plots import INK, dress
@@ -26,16 +27,8 @@ __all__ = ["figures"]
 
 POINTS, BINS, ROWS = 500, 36, 25
 
-_ACTIVITY = {
-    "tasks": "#009e73", "preparation": "#56b4e9", "release": "#cc79a7", "starttask": "#e6c700",
-    "idle": "rgba(139, 147, 160, .45)", "boot": "#8d939c", "down": "#d55e00",
-}  # fmt: skip
-_REASON = {
-    "slots": "#e69f00", "others": "#b36b00", "starting": "#e6c700", "no nodes": "#8d939c",
-    "no pool": "#5d636c", "preparation": "#56b4e9", "dependencies": "#0072b2",
-    "disabled": "#cc79a7", "held back": "#d55e00",
-}  # fmt: skip
-_OUTCOME = {"success": "#009e73", "failure": "#d55e00"}
+_FAINT = "rgba(139, 147, 160, .45)"
+"""Idle, on pages light and dark."""
 _KINDS = {"task": "tasks", "jobpreparation": "preparation", "jobrelease": "release"}
 
 
@@ -61,6 +54,10 @@ def figures(numbers: Numbers) -> dict[str, Any]:
         if make(figure, numbers):
             found[name] = figure
     return found
+
+
+def _colour(activity: str) -> str:
+    return _FAINT if activity == "idle" else light(ACTIVITIES[activity].colour)
 
 
 def _title(figure: Any, title: str, of_y: str = "", of_x: str = "") -> bool:
@@ -98,9 +95,9 @@ def _rounded(values: list[float]) -> list[float]:
 def _tasks(figure: Any, numbers: Numbers) -> bool:
     running = numbers.lines["tasks"].thinned(POINTS)
     waiting = numbers.lines["waiting"].thinned(POINTS)
-    _area(figure, running, "running", "running", _ACTIVITY["tasks"])
-    for key, name in WAITS.items():
-        _area(figure, waiting, key, name, _REASON[key])
+    _area(figure, running, "running", "running", light("good"))
+    for key, kind in WAITS.items():
+        _area(figure, waiting, key, kind.label, light(kind.colour))
     if len(figure.data) > 1:  # areas can only be stacked over the same times
         _align(figure)
     return bool(figure.data) and _title(figure, "Tasks: running, or waiting while …", "tasks")
@@ -118,11 +115,11 @@ def _align(figure: Any) -> None:
 
 
 def _nodes(figure: Any, numbers: Numbers) -> bool:
-    if numbers.story.kind == "job":
+    if numbers.history.kind == "job":
         return False
     series = numbers.lines["nodes"].thinned(POINTS)
     for key, activity in ACTIVITIES.items():
-        _area(figure, series, key, activity.label, _ACTIVITY[key])
+        _area(figure, series, key, activity.label, _colour(key))
     return bool(figure.data) and _title(figure, "What the nodes did", "nodes")
 
 
@@ -132,7 +129,7 @@ def _slots(figure: Any, numbers: Numbers) -> bool:
         return False
     times = _times(series)
     for key, name, line, fill in (
-        ("used", "in use", {"color": _ACTIVITY["tasks"], "width": 1.2}, "rgba(0, 158, 115, .35)"),
+        ("used", "in use", {"color": light("good"), "width": 1.2}, "rgba(0, 158, 115, .35)"),
         ("capacity", "there were", {"color": INK, "width": 1.5, "dash": "dot"}, None),
     ):
         column = series.columns[key]
@@ -149,9 +146,9 @@ def _waiting(figure: Any, numbers: Numbers) -> bool:
         return False
     unit, size = _unit(ordered[-1][1])
     figure.add_bar(
-        orientation="h", y=[WAITS[key] for key, _ in ordered],
+        orientation="h", y=[WAITS[key].label for key, _ in ordered],
         x=_rounded([hours * size for _, hours in ordered]),
-        marker={"color": [_REASON[key] for key, _ in ordered]},
+        marker={"color": [light(WAITS[key].colour) for key, _ in ordered]},
         hovertemplate="%{y}: %{x:.3~g} " + unit + "<extra></extra>",
     )  # fmt: skip
     _flat(figure, len(ordered))
@@ -168,15 +165,15 @@ def _run_times(figure: Any, numbers: Numbers) -> bool:
     first = math.floor(low / width) * width
     count = int((high - first) / width) + 1
     centres = _rounded([first + width * (index + 0.5) for index in range(count)])
-    for outcome, colour in _OUTCOME.items():
+    for outcome, look in RESULT.items():
         heights = [0] * count
-        for run in numbers.story.runs:
+        for run in numbers.history.runs:
             if run.kind == "task" and run.outcome == outcome:
                 heights[min(count - 1, int((run.seconds - first) / width))] += 1
         if any(heights):
-            name = {"success": "succeeded", "failure": "failed"}[outcome]
-            figure.add_bar(x=centres, y=heights, name=name, marker={"color": colour},
-                           width=width * 0.92, hovertemplate="%{x:.3~g} s: %{y}")  # fmt: skip
+            figure.add_bar(x=centres, y=heights, name=look.label,
+                           marker={"color": light(look.colour)}, width=width * 0.92,
+                           hovertemplate="%{x:.3~g} s: %{y}")  # fmt: skip
     figure.update_layout(barmode="stack")
     middle, half = (low + high) / 2, span / 2 + width
     figure.update_xaxes(range=_rounded([max(0.0, middle - half), middle + half]))
@@ -188,12 +185,12 @@ def _preparation(figure: Any, numbers: Numbers) -> bool:
     """Per job, or, of one job, per node: what ran there."""
     if not numbers.preparation_hours:
         return False
-    story = numbers.story
+    history = numbers.history
     groups = by(
-        [run for run in story.runs if run.kind in (*_KINDS, "subtask")],
-        attrgetter("node" if story.kind == "job" else "job"),
+        [run for run in history.runs if run.kind in (*_KINDS, "subtask")],
+        attrgetter("node" if history.kind == "job" else "job"),
     )
-    name = story.tables.node_ids.__getitem__ if story.kind == "job" else story.job_name
+    name = history.tables.node_ids.__getitem__ if history.kind == "job" else history.job_name
     spent = {
         group: {kind: hours_of(runs, kind) for kind in _KINDS} for group, runs in groups.items()
     }
@@ -203,11 +200,11 @@ def _preparation(figure: Any, numbers: Numbers) -> bool:
         values = _rounded([spent[group][kind] * size for group in shown])
         if any(values):
             figure.add_bar(orientation="h", y=[_plain(name(group)) for group in shown], x=values,
-                           name=word, marker={"color": _ACTIVITY[word]})  # fmt: skip
+                           name=word, marker={"color": _colour(word)})  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_yaxes(type="category")
     _flat(figure, len(shown))
-    of = "node" if story.kind == "job" else "job"
+    of = "node" if history.kind == "job" else "job"
     more = f" (the {ROWS} with the most)" if len(spent) > ROWS else ""
     return _title(figure, f"Preparation against tasks, by {of}{more}", of_x=unit)
 
@@ -218,13 +215,13 @@ def _cost(figure: Any, numbers: Numbers) -> bool:
     for key, dollars in numbers.cost.items():
         figure.add_bar(
             orientation="h", y=["cost"], x=[round(dollars, 6)], name=ACTIVITIES[key].label,
-            marker={"color": _ACTIVITY[key]}, hovertemplate="$%{x:,.4f}",
+            marker={"color": _colour(key)}, hovertemplate="$%{x:,.4f}",
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_yaxes(visible=False)
     figure.update_xaxes(tickprefix="$")
     _flat(figure, 1)
-    words = "What its share of the nodes cost" if numbers.story.kind == "job" else "What it cost"
+    words = "What its share of the nodes cost" if numbers.history.kind == "job" else "What it cost"
     return _title(figure, f"{words}: {money(numbers.total_cost)}", of_x="US dollars, list prices")
 
 

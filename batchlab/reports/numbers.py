@@ -1,15 +1,15 @@
-"""The numbers of a report: counted once from the story, then only told and drawn."""
+"""The numbers of a report: counted once from the history, then only told and drawn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.node_times import NodeTimes
-from batchlab.history.schema import WAITS
 from batchlab.history.series import Series, Steps
-from batchlab.history.subject import Run, Story
+from batchlab.history.subject import PastRun, SubjectHistory
 from batchlab.history.waiting import Waiting
 
 __all__ = ["Numbers", "count"]
@@ -72,7 +72,7 @@ class Numbers:
     machines: int
     unpriced: list[str]
     lines: dict[str, Series] = field(repr=False)
-    story: Story = field(repr=False)
+    history: SubjectHistory = field(repr=False)
     times: NodeTimes = field(repr=False)
 
     @property
@@ -101,64 +101,64 @@ class Numbers:
         return times[min(len(times) - 1, int(part * len(times)))] if times else None
 
 
-def count(story: Story) -> Numbers:
-    """Count what a story tells."""
-    begin, end = story.begin, story.end
-    waiting = Waiting(story)
-    times = NodeTimes(story)
-    states = task_counts(story)
-    tasks, line = [run for run in story.runs if run.kind == "task"], Steps()
+def count(history: SubjectHistory) -> Numbers:
+    """Count what a history tells."""
+    begin, end = history.begin, history.end
+    waiting = Waiting(history)
+    times = NodeTimes(history)
+    states = task_counts(history)
+    tasks, line = [run for run in history.runs if run.kind == "task"], Steps()
     for run in tasks:
         line.span("running", run.start, run.end)
     reasons = waiting.steps.series([*WAITS, "capacity", "used"], begin, end)
-    is_job = story.kind == "job"
+    is_job = history.kind == "job"
     nodes = times.steps.series(ACTIVITIES, begin, end)
     return Numbers(
         begin=datetime.fromtimestamp(begin, UTC),
         end=datetime.fromtimestamp(end, UTC),
-        is_final=not story.going_on,
+        is_final=not history.going_on,
         succeeded=sum(row[2] for row in states.values()),
         failed=sum(row[3] for row in states.values()),
         running=sum(row[1] for row in states.values()),
         waiting=sum(row[0] for row in states.values()),
         retries=sum(run.outcome == "retry" for run in tasks),
-        requeues=sum(run.outcome in ("requeued", "lost") for run in story.runs if run.slots),
+        requeues=sum(run.outcome in ("requeued", "lost") for run in history.runs if run.slots),
         run_times=sorted(run.seconds for run in tasks if run.outcome in ("success", "failure")),
-        task_hours=hours_of(story.runs, "task"),
-        preparation_hours=hours_of(story.runs, "jobpreparation"),
-        release_hours=hours_of(story.runs, "jobrelease"),
-        start_task_hours=hours_of(story.runs, "starttask"),
+        task_hours=hours_of(history.runs, "task"),
+        preparation_hours=hours_of(history.runs, "jobpreparation"),
+        release_hours=hours_of(history.runs, "jobrelease"),
+        start_task_hours=hours_of(history.runs, "starttask"),
         slot_hours=reasons.hours("used"),
         capacity_hours=reasons.hours("capacity"),
         waiting_hours={key: hours for key in WAITS if (hours := reasons.hours(key))},
         node_hours={} if is_job else _by_activity(times.hours),
-        cost=_share(story, times) if is_job else _by_activity(times.costs),
-        machines=len(story.nodes) if is_job else sum(times.machines.values()),
+        cost=_share(history, times) if is_job else _by_activity(times.costs),
+        machines=len(history.nodes) if is_job else sum(times.machines.values()),
         unpriced=times.unpriced,
         lines={
             "waiting": reasons,
             "nodes": nodes,
             "tasks": line.series(["running"], begin, end),
         },
-        story=story,
+        history=history,
         times=times,
     )
 
 
-def hours_of(runs: list[Run], kind: str) -> float:
+def hours_of(runs: list[PastRun], kind: str) -> float:
     """What runs of a kind took, in hours; subtasks are of the kind of their task."""
     kinds = ("task", "subtask") if kind == "task" else (kind,)
     return sum(run.seconds for run in runs if run.kind in kinds) / 3600
 
 
-def task_counts(story: Story) -> dict[int, tuple[int, int, int, int]]:
+def task_counts(history: SubjectHistory) -> dict[int, tuple[int, int, int, int]]:
     """Tasks by state of each job: active, running, succeeded, failed; of one that was deleted,
     as they were before.
     """
-    rows, wanted = story.tables.columns["counts"], set(story.jobs)
-    found = dict.fromkeys(story.jobs, (0, 0, 0, 0))
+    rows, wanted = history.tables.columns["counts"], set(history.jobs)
+    found = dict.fromkeys(history.jobs, (0, 0, 0, 0))
     for at, job, *counts in zip(*(rows[name] for name in rows), strict=True):
-        if job in wanted and at >= story.life(job)[0] and any(counts):
+        if job in wanted and at >= history.life(job)[0] and any(counts):
             active, running, succeeded, failed = counts
             found[job] = (active, running, succeeded, failed)
     return found
@@ -172,13 +172,13 @@ def _by_activity(amounts: dict[tuple[int, str], float]) -> dict[str, float]:
     return {activity: amount for activity, amount in found.items() if amount}
 
 
-def _share(story: Story, times: NodeTimes) -> dict[str, float]:
+def _share(history: SubjectHistory, times: NodeTimes) -> dict[str, float]:
     """What the slots that a job's tasks held would have cost."""
     cost: dict[str, float] = {}
     names = {"task": "tasks", "subtask": "tasks", "waiting": "preparation"}
-    for run in story.runs:
+    for run in history.runs:
         if run.kind in names:
-            slots = max(1, story.slots.get(story.pool_of(run.node), 1))
+            slots = max(1, history.slots.get(history.pool_of(run.node), 1))
             dollars = (times.price(run.node) or 0.0) * run.seconds / 3600 * run.slots / slots
             cost[names[run.kind]] = cost.get(names[run.kind], 0.0) + dollars
     return {name: cost[name] for name in names.values() if cost.get(name)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batchlab.reports.telling import Grid
+from batchlab.reports.sentences import Grid
 from batchlab.widgets.html import Html, tag
 
 __all__ = ["page"]

@@ -208,8 +208,8 @@ def _part(name: str, reasons: list[Reason], job_id: str) -> dict[str, Any]:
 # -- preparation and release ----------------------------------------------------------------------
 
 
-def _hooks(connection: Connection, asked: Question) -> dict[str, Any] | None:
-    job = _hooked_job(connection, asked.get("job"))
+def _preparations(connection: Connection, asked: Question) -> dict[str, Any] | None:
+    job = _prepared_job(connection, asked.get("job"))
     if job is None or job.job_preparation_task is None:
         return None
     rows = _rows(connection, job)
@@ -234,7 +234,7 @@ def _hooks(connection: Connection, asked: Question) -> dict[str, Any] | None:
     }
 
 
-def _hooked_job(connection: Connection, job_id: str | None) -> JobView | None:
+def _prepared_job(connection: Connection, job_id: str | None) -> JobView | None:
     """The job that was asked for, or the latest that has a preparation."""
     if job_id is not None:
         job: JobView = connection.ask(GetJob(job_id=job_id))
@@ -358,7 +358,7 @@ ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
     "node": _node,
     "task": _task,
     "why": _why,
-    "hooks": _hooks,
+    "preparations": _preparations,
     "output": _output,
     "files": _files,
     "tail": _tail,

@@ -30,8 +30,8 @@ logger = logging.getLogger("batchlab")
 LOOK_S = 0.5
 """How often the pool is looked at while somebody looks here."""
 SCRIPTS = (
-    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "gone", "formula",
-    "chart", "editor", "evaluations", "curve", "whatif", "autoscale",
+    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "kernel_gone", "formula",
+    "chart", "editor", "evaluations", "curve", "what_if", "autoscale",
 )  # fmt: skip
 LONGEST = 20_000
 """Characters of a text that are taken at all; a formula has 8192 at most."""

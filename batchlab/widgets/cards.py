@@ -369,10 +369,10 @@ def _counts_line(counts: TaskCounts) -> Html:
     if not total(counts):
         return muted("no tasks")
     parts = [
-        ("success", counts.succeeded),
+        ("good", counts.succeeded),
         ("failed", counts.failed),
-        ("preparing", counts.running),
-        ("active", counts.active),
+        ("going", counts.running),
+        ("", counts.active),
     ]
     return join([bar(parts), count_text(counts)])
 

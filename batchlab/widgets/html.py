@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
+from batchlab.colours import OTHER, light
+from batchlab.core.state.states import colour_of
+
 __all__ = [
     "NO_MATH",
     "Html",
@@ -39,32 +42,6 @@ class Html(str):
 
 NO_MATH = "mathjax_ignore tex2jax_ignore"
 """Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
-
-# Okabe and Ito's palette, which colour-blind people can tell apart.
-_COLOURS = {
-    "creating": "#bbbbbb",
-    "starting": "#f0e442",
-    "waitingforstarttask": "#56b4e9",
-    "preparing": "#56b4e9",
-    "idle": "#ffffff",
-    "active": "#ffffff",
-    "steady": "#ffffff",
-    "running": "#009e73",
-    "resizing": "#f0e442",
-    "completed": "#0072b2",
-    "success": "#009e73",
-    "failure": "#d55e00",
-    "failed": "#d55e00",
-    "starttaskfailed": "#d55e00",
-    "leavingpool": "#cc79a7",
-    "deleting": "#cc79a7",
-    "terminating": "#cc79a7",
-    "unusable": "#e69f00",
-    "unknown": "#000000",
-    "offline": "#0072b2",
-}
-# What waits is the empty part of a bar.
-_BAR = {**_COLOURS, "active": "transparent"}
 
 MANY = 7
 """Columns that fit on a narrow page; a table with more can be moved sideways, by keys too."""
@@ -227,17 +204,18 @@ def code(text: str, most: int = 300) -> Html:
 
 def state(name: str) -> Html:
     """A state: its colour and its name."""
-    colour = _COLOURS.get(name, "#bbbbbb")
+    role = colour_of(name)
+    colour = light(role) if role else OTHER
     dot = tag("span", cls="bl-dot", style=f"background: {colour}")
     return tag("span", dot, name, cls="bl-state")
 
 
 def bar(parts: Sequence[tuple[str, int]]) -> Html:
-    """Counts by state as a bar; the words beside it say the same."""
+    """Counts by role of their colour as a bar; the words beside it say the same."""
     total = sum(count for _, count in parts) or 1
     pieces = [
-        tag("span", style=f"width: {100 * count / total:.1f}%; background: {_BAR[name]}")
-        for name, count in parts
-        if count
+        tag("span", style=f"width: {100 * count / total:.1f}%; background: {light(role)}")
+        for role, count in parts
+        if role and count
     ]
     return tag("span", *pieces, cls="bl-bar", aria_hidden="true")

@@ -1,8 +1,8 @@
 """The live displays: widgets whose pictures are drawn in the browser.
 
-There is one `Feed` for each lab: it alone carries the lab's story, whatever the number of views.
-Each `View` is one display of one thing; through it the browser asks questions and presses buttons.
-Both know what they show by name and number only.
+There is one `Feed` for each lab: it alone carries the lab's history, whatever the number of views.
+Each `LiveView` is one display of one thing; through it the browser asks questions and presses
+buttons. Both know what they show by name and number only.
 
 A browser's message is handled while a cell runs only if the channel it came by is not bound to the
 shell that runs the cell. ipykernel 7.4 binds a channel to whichever shell last sent through it;
@@ -24,6 +24,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from batchlab import colours
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.history.watch import Watch, watch
@@ -32,14 +33,14 @@ from batchlab.widgets.ui import ui
 from batchlab.widgets.viewers import Viewers
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 
-__all__ = ["Feed", "View", "feed_of", "module"]
+__all__ = ["Feed", "LiveView", "feed_of", "module"]
 
 FOLLOW_S = 0.5
 """How often an open panel asks at most."""
 SCRIPTS = (
-    "log", "gone", "feed", "moment", "format", "layout", "dom", "theme", "tip", "tabs",
-    "questions", "viewer", "rows", "draw", "header", "grid", "timeline", "machine", "panels",
-    "waits", "then", "waited", "past", "view",
+    "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
+    "questions", "viewer", "shown_runs", "draw", "header", "grid", "timeline", "time_machine",
+    "panels", "past_waits", "past_states", "past_waiting_panel", "past_panels", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
@@ -60,7 +61,8 @@ def module(scripts: tuple[str, ...] = SCRIPTS) -> str:
 def style(*sheets: str) -> str:
     """Style sheets, by default the one that all displays have."""
     files = resources.files("batchlab.widgets") / "static"
-    return "".join((files / f"{name}.css").read_text("utf-8") for name in sheets or ("style",))
+    texts = [(files / f"{name}.css").read_text("utf-8") for name in sheets or ("style",)]
+    return "".join([colours.css(".bl-view"), *texts])
 
 
 def unbind(widget: ipywidgets.Widget) -> None:
@@ -80,7 +82,7 @@ def feed_of(connection: Connection) -> Feed:
 
 
 class Feed(ipywidgets.Widget):  # type: ignore[misc]
-    """The story of one lab on its way to all views of it.
+    """The history of one lab on its way to all views of it.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         What is known of the lab.
     """
 
-    story = traitlets.Any().tag(sync=True, to_json=lambda _, feed: feed.whole())
+    history = traitlets.Any().tag(sync=True, to_json=lambda _, feed: feed.whole())
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -121,7 +123,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
     def _hear(self, _: object, content: dict[str, Any], __: object) -> None:
         if content.get("type") == "hello":
             have = content.get("have") or {}
-            place = Place(**{name: have[name] for name in ("story", "rows", "names")})
+            place = Place(**{name: have[name] for name in ("generation", "rows", "names")})
             ui.send(lambda: self._catch_up(place))
 
     def _catch_up(self, place: Place) -> None:
@@ -129,7 +131,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         self._tell({**head, "answers": True}, data)
 
 
-class View(anywidget.AnyWidget):
+class LiveView(anywidget.AnyWidget):
     """A live display of a lab, pool, job, task or node.
 
     Parameters

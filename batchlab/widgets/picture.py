@@ -6,37 +6,16 @@ picture is drawn from the tables of the lab, and from nothing else.
 
 from __future__ import annotations
 
+from batchlab.colours import ink_on, light
+from batchlab.core.state.states import NODE
 from batchlab.drivers.ports import Connection
-from batchlab.history.schema import KINDS, NODE_STATES, OUTCOMES
+from batchlab.history.schema import KINDS, NODE_STATES, NODE_TASKS, OUTCOMES, RUNS, look_of
 from batchlab.history.watch import Tables, watch
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 
 __all__ = ["picture"]
 
 GUTTER, ROW, KEY, MOST_ROWS, MOST_CELLS = 64, 14, 18, 16, 2000
-FAINT = "#dadfe5"
-"""Idle nodes that are too small for an outline."""
-
-NODE_COLOURS = {
-    "creating": "#bbbbbb", "starting": "#f0e442", "waitingforstarttask": "#56b4e9",
-    "idle": "#ffffff", "running": "#009e73", "starttaskfailed": "#d55e00", "preempted": "#000000",
-    "leavingpool": "#cc79a7", "unusable": "#e69f00", "offline": "#0072b2", "rebooting": "#f0e442",
-    "reimaging": "#f0e442", "unknown": "#666666",
-}  # fmt: skip
-RUN_COLOURS = {
-    "starttask": "#d9c400", "jobpreparation": "#56b4e9", "jobrelease": "#cc79a7",
-    "task": "#6fcfb2", "success": "#009e73", "failure": "#d55e00", "retry": "#e69f00",
-    "requeued": "#999999", "lost": "#555555", "ended": "#999999",
-}  # fmt: skip
-KEYS = {
-    "starttask": "start task", "jobpreparation": "preparation", "task": "running",
-    "success": "succeeded", "failure": "failed", "retry": "failed, retried",
-    "requeued": "sent back", "lost": "node lost", "ended": "ended", "jobrelease": "release",
-}  # fmt: skip
-"""What each colour of a run means."""
-
-DARK = ("#009e73", "#d55e00", "#555555")
-HOOK_NAMES = {"starttask": "start task", "jobpreparation": "prepare", "jobrelease": "release"}
 
 
 def picture(connection: Connection, kind: str, target: dict[str, str]) -> bytes:
@@ -75,12 +54,12 @@ class _Picture:
 
     def _states(self) -> list[str]:
         """The state of each node that is there."""
-        nodes, moves = self.tables.columns["nodes"], self.tables.columns["moves"]
-        last = dict(zip(moves["node"], moves["state"], strict=True))
+        nodes, node_states = self.tables.columns["nodes"], self.tables.columns["node_states"]
+        last = dict(zip(node_states["node"], node_states["state"], strict=True))
         pool = self.pool
         if self.kind == "job":
-            turns = self.tables.columns["turns"]
-            pools = dict(zip(turns["job"], turns["pool"], strict=True))
+            job_states = self.tables.columns["job_states"]
+            pools = dict(zip(job_states["job"], job_states["pool"], strict=True))
             pool = pools.get(self.job, -2)
         return [
             NODE_STATES[state]
@@ -110,8 +89,8 @@ class _Picture:
         counts = self.tables.columns["counts"]
         last = {job: row for row, job in enumerate(counts["job"])}
         if self.kind == "pool":
-            turns = self.tables.columns["turns"]
-            pools = dict(zip(turns["job"], turns["pool"], strict=True))
+            job_states = self.tables.columns["job_states"]
+            pools = dict(zip(job_states["job"], job_states["pool"], strict=True))
             last = {job: row for job, row in last.items() if pools.get(job) == self.pool}
         rows = [row for job, row in last.items() if self.job in (-1, job)]
         names = ("active", "running", "succeeded", "failed")
@@ -142,28 +121,26 @@ class _Picture:
             x = MARGIN + index % across * (cell + 3)
             y = top + index // across * (cell + 3)
             box = [x * SCALE, y * SCALE, (x + cell) * SCALE, (y + cell) * SCALE]
-            line = "#888888" if state == "idle" else NODE_COLOURS[state]
+            role, letter = NODE[state].colour, NODE[state].letter
             if cell < 10:
-                fill = FAINT if state == "idle" else NODE_COLOURS[state]
-                self.sheet.pen.rectangle(box, fill=fill)
+                self.sheet.pen.rectangle(box, fill=light("faint" if role == "idle" else role))
                 continue
+            line = "#888888" if role == "idle" else light(role)
             round_ = min(4, cell // 5) * SCALE
-            self.sheet.pen.rounded_rectangle(box, round_, NODE_COLOURS[state], line, SCALE)
+            self.sheet.pen.rounded_rectangle(box, round_, light(role), line, SCALE)
             if cell >= 14:
-                ink = "#ffffff" if state in ("running", "preempted", "offline", "unknown",
-                                             "starttaskfailed") else "#111111"  # fmt: skip
-                letter = {"rebooting": "b", "reimaging": "m", "unknown": "?"}.get(state, state[0])
-                self.sheet.text(x + cell / 2, y + cell / 2, letter, ink, 12, anchor="mm")
+                self.sheet.text(x + cell / 2, y + cell / 2, letter, ink_on(light(role)), 12,
+                                anchor="mm")  # fmt: skip
 
     def _keys(self, runs: list[int], ends: dict[int, tuple[float, int]], top: float) -> None:
         """The colours that are seen, explained."""
         kinds = self.tables.columns["runs"]["kind"]
         seen = {_known(kinds[run], ends.get(run, (0, -1))[1]) for run in runs}
         x = float(MARGIN + GUTTER)
-        for name, words in KEYS.items():
+        for name, (words, role) in RUNS.items():
             if name in seen:
                 box = [x * SCALE, (top + 1) * SCALE, (x + 12) * SCALE, (top + 9) * SCALE]
-                self.sheet.pen.rounded_rectangle(box, 2 * SCALE, RUN_COLOURS[name])
+                self.sheet.pen.rounded_rectangle(box, 2 * SCALE, light(role))
                 self.sheet.text(x + 16, top + 5, words, MUTED, 11, anchor="lm")
                 x += 28 + self.sheet.length(words, 11)
 
@@ -217,8 +194,8 @@ class _Picture:
         right = max(right - (3 if right - left > 8 else 1), left + round(least * SCALE) - 1)
         self.sheet.pen.rectangle([left, top, right, max(top, bottom - 2)], fill=colour)
         if bottom - top >= 11 * SCALE and self.sheet.length(name, 9) * SCALE <= right - left - 8:
-            ink = "#ffffff" if colour in DARK else "#111111"
-            self.sheet.text(place[0] + 4, (place[1] + place[3]) / 2, name, ink, 9, anchor="lm")
+            middle = (place[1] + place[3]) / 2
+            self.sheet.text(place[0] + 4, middle, name, ink_on(colour), 9, anchor="lm")
 
     def _lanes(self, runs: list[int]) -> int:
         """How many runs a row has room for: as many as are side by side, and a node has slots.
@@ -229,8 +206,8 @@ class _Picture:
         columns = self.tables.columns["runs"]
         most = max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
                    default=1)  # fmt: skip
-        sizes = self.tables.columns["sizes"]
-        slots = dict(zip(sizes["pool"], sizes["slots"], strict=True))
+        pool_states = self.tables.columns["pool_states"]
+        slots = dict(zip(pool_states["pool"], pool_states["slots"], strict=True))
         pools = {self.tables.columns["nodes"]["pool"][columns["node"][run]] for run in runs}
         return min(most, max((slots.get(pool, most) for pool in pools), default=most))
 
@@ -244,16 +221,13 @@ def _number(names: list[str], name: str | None) -> int:
 
 def _name(tables: Tables, run: int) -> str:
     """What is written on a run: the id of its task, or what else it is."""
-    return HOOK_NAMES.get(KINDS[tables.columns["runs"]["kind"][run]], tables.labels[run])
+    return NODE_TASKS.get(KINDS[tables.columns["runs"]["kind"][run]], tables.labels[run])
 
 
 def _colour(kind: int, outcome: int) -> str:
-    return RUN_COLOURS[_known(kind, outcome)]
+    return light(RUNS[_known(kind, outcome)].colour)
 
 
 def _known(kind: int, outcome: int) -> str:
-    """By what a run is known: its kind if it is no task, or is under way, else how it ended."""
-    name = KINDS[kind].removeprefix("sub")  # of a task on several nodes
-    if outcome < 0 or (OUTCOMES[outcome] == "success" and name != "task"):
-        return name
-    return OUTCOMES[outcome]
+    """The key in `RUNS`; -1 is no outcome yet."""
+    return look_of(KINDS[kind], OUTCOMES[outcome] if outcome >= 0 else "")

@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from batchlab.colours import light
+from batchlab.core.state.states import colour_of
 from batchlab.handles.progress import Pace, Progress
 from batchlab.widgets.html import Html, tag
 from batchlab.words import span_text
@@ -17,13 +19,6 @@ from batchlab.words import span_text
 __all__ = ["NotebookBar", "TerminalBar", "progress_html", "progress_text"]
 
 WIDTH = 32
-# Okabe and Ito's colours, as in the live displays: what is done, what failed, what is under way.
-_COLOURS = {
-    "succeeded": "#009e73", "completed": "#009e73", "failed": "#d55e00", "running": "#6fcfb2",
-    "idle": "#009e73", "starttaskfailed": "#d55e00", "unusable": "#d55e00",
-    "starting": "#f0e442", "waitingforstarttask": "#56b4e9", "rebooting": "#f0e442",
-    "reimaging": "#f0e442",
-}  # fmt: skip
 
 
 def progress_text(progress: Progress, pace: Pace) -> str:
@@ -50,13 +45,19 @@ def _rate(rate: float) -> str:
     return f"{rate * 60:.1f} a minute"
 
 
+def _colour(state: str) -> str:
+    """Of what is under way, done or failed; empty for what only waits."""
+    role = {"idle": "good", "running": "going"}.get(state, colour_of(state))  # idle: ready
+    return light(role) if role and state != "active" else ""
+
+
 def progress_html(progress: Progress, pace: Pace) -> Html:
     """The same with a bar; texts are escaped."""
     total = progress.total or 1
     pieces = [
-        tag("span", style=f"width: {100 * count / total:.2f}%; background: {_COLOURS[state]}")
+        tag("span", style=f"width: {100 * count / total:.2f}%; background: {colour}")
         for state, count in progress.parts
-        if count and state in _COLOURS
+        if count and (colour := _colour(state))
     ]
     style = (
         "display: inline-flex; width: 16em; height: .7em; margin: 0 .8em; overflow: hidden; "
@@ -126,7 +127,7 @@ def _bar(progress: Progress) -> Text:
     for state, count in progress.parts:
         end = begin + WIDTH * count / total
         cells = round(end) - round(begin)
-        colour = _COLOURS.get(state)
+        colour = _colour(state)
         text.append(("━" if colour else "─") * cells, style=colour or "dim")
         begin = end
     return text

@@ -86,10 +86,10 @@ def _view(thing: object) -> ipywidgets.Widget:
         from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415
 
         return AutoScaleView(thing)
-    from batchlab.widgets.live import View  # noqa: PLC0415
+    from batchlab.widgets.live import LiveView  # noqa: PLC0415
 
     kind, target = _subject(thing) or ("", {})
-    return View(thing._connection, kind, target, repr(thing))  # type: ignore[attr-defined]
+    return LiveView(thing._connection, kind, target, repr(thing))  # type: ignore[attr-defined]
 
 
 def _picture(thing: object) -> bytes:

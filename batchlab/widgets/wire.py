@@ -1,8 +1,8 @@
 """How a lab's tables travel to a browser: some rows of each, as one block of bytes.
 
-The head of a message says which rows it brings (``{"moves": [from, to]}``) and holds new names;
-the bytes are the columns' pieces, one after the other in the order of `COLUMNS`. Where a reader
-stands is a `Place`: how many rows and names it has.
+The head of a message says which rows it brings (``{"runs": [from, to]}``) and holds new names; the
+bytes are the columns' pieces, one after the other in the order of `COLUMNS`. Where a reader stands
+is a `Place`: how many rows and names it has.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import Any
 
 import msgspec
 
-from batchlab.core.state.states import JOB, NODE
+from batchlab.colours import ROLES
+from batchlab.core.answers.wait_kinds import QUEUED, WAITS
+from batchlab.core.state.states import DELETED, JOB, NODE, POOL
 from batchlab.history.schema import (
     ALLOCATIONS,
     COLUMNS,
     JOB_STATES,
     KINDS,
     NODE_STATES,
+    NODE_TASKS,
     OUTCOMES,
     POOL_STATES,
-    WAITS,
+    RUNS,
 )
 from batchlab.history.watch import Tables, Watch
 
@@ -28,25 +31,32 @@ __all__ = ["SCHEMA", "Place", "rows_since"]
 
 SCHEMA: dict[str, Any] = {
     "columns": COLUMNS,
-    "node_states": NODE_STATES,
-    "pool_states": POOL_STATES,
-    "allocations": ALLOCATIONS,
-    "job_states": JOB_STATES,
+    "states": {
+        "node": NODE_STATES,
+        "pool": POOL_STATES,
+        "allocation": ALLOCATIONS,
+        "job": JOB_STATES,
+    },
+    "groups": {"node": NODE.groups, "pool": POOL.groups, "job": JOB.groups},
+    "nodes": {
+        row.name: {"label": row.label, "letter": row.letter, "colour": row.colour}
+        for row in (*NODE.values(), DELETED)
+    },
     "kinds": KINDS,
     "outcomes": OUTCOMES,
-    "taking": NODE.group("taking"),
-    "coming": NODE.group("coming"),
-    "waiting_jobs": JOB.group("going"),
-    "held_jobs": JOB.group("held"),
-    "waits": WAITS,
+    "runs": {name: look._asdict() for name, look in RUNS.items()},
+    "node_tasks": NODE_TASKS,
+    "waits": {kind: look.label for kind, look in WAITS.items()},
+    "queued": QUEUED,
+    "colours": tuple(ROLES),
 }
-"""What a browser must know to read the rows."""
+"""What a browser must know to read the rows, and to draw them."""
 
 
 class Place(msgspec.Struct):
-    """Where a reader stands: the number of the story, rows of each table, names of each kind."""
+    """Where a reader stands: which history it is, rows of each table, names of each kind."""
 
-    story: int = 0
+    generation: int = 0
     rows: dict[str, int] = {}
     names: dict[str, int] = {}
 
@@ -55,8 +65,8 @@ def rows_since(watch: Watch, place: Place) -> tuple[dict[str, Any], bytes, Place
     """What is new since a place: head, bytes, and the place after them."""
     with watch.lock:
         tables = watch.tables
-        if place.story != watch.story:
-            place = Place(story=watch.story)
+        if place.generation != watch.generation:
+            place = Place(generation=watch.generation)
         begin = {table: place.rows.get(table, 0) for table in COLUMNS}
         end = {table: tables.length(table) for table in COLUMNS}
         data = b"".join(
@@ -72,7 +82,7 @@ def rows_since(watch: Watch, place: Place) -> tuple[dict[str, Any], bytes, Place
         }
         head = {
             "type": "rows",
-            "story": watch.story,
+            "generation": watch.generation,
             "rows": {table: [begin[table], end[table]] for table in COLUMNS},
             "names": names,
             "now": tables.now,
@@ -80,7 +90,7 @@ def rows_since(watch: Watch, place: Place) -> tuple[dict[str, Any], bytes, Place
             "ended": watch.ended,
         }
         lengths = {kind: len(found) for kind, found in known.items()}
-        return head, data, Place(story=watch.story, rows=end, names=lengths)
+        return head, data, Place(generation=watch.generation, rows=end, names=lengths)
 
 
 def _names(tables: Tables) -> dict[str, list[str]]:

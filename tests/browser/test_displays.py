@@ -155,7 +155,7 @@ def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) 
     view.get_by_role("tab", name="Waiting").click()
     body.get_by_text("Nothing held it back.").wait_for()
     slider.press("Home")
-    body.get_by_text("not there").or_(body.get_by_text("Nodes were starting.")).wait_for()
+    body.get_by_text("not there").or_(body.get_by_text("No node was up yet.")).wait_for()
     view.get_by_role("tab", name="Files").click()
     view.locator(".bl-present", has_text="The past keeps no files").wait_for()
     assert barriers(page, ".bl-view") == []

@@ -136,10 +136,10 @@ def test_tables_follow_a_node_from_creation_to_its_end(lab: bl.SimulatedLab) -> 
     pool.delete()
     pool.wait("deleted")
     tables = tables_of(lab)
-    assert [NODE_STATES[row["state"]] for row in rows(tables, "moves")] == [
+    assert [NODE_STATES[row["state"]] for row in rows(tables, "node_states")] == [
         "creating", "starting", "idle", "leavingpool", "deleted",
     ]  # fmt: skip
-    assert [(row["target"], row["state"]) for row in rows(tables, "sizes")][-1] == (0, 2)
+    assert [(row["target"], row["state"]) for row in rows(tables, "pool_states")][-1] == (0, 2)
     assert rows(tables, "nodes") == [{"pool": 0, "dedicated": 1}]
 
 
@@ -210,7 +210,7 @@ def test_start_task_ends_with_its_node_s_life() -> None:
 def test_changes_of_tomorrow_are_passed_over() -> None:
     tables = Tables()
     tables.take([NodeChanged(at=1.0, pool_id="p", node_id="n", state="dreaming")], 1.0)
-    assert NODE_STATES[rows(tables, "moves")[0]["state"]] == "unknown"
+    assert NODE_STATES[rows(tables, "node_states")[0]["state"]] == "unknown"
 
 
 def test_task_that_waits_for_others_is_held_until_they_are_done_or_it_is_over(

@@ -26,6 +26,7 @@ LINES = [
         "batchlab.extras",
         "batchlab.words",
         "batchlab.plots",
+        "batchlab.colours",
         "batchlab.display",
         "batchlab.version",
     },

@@ -30,7 +30,7 @@ def report() -> ActivityReport:
         job.tasks.wait()
         report = lab.report()
     report.name = EVIL
-    tables = report.numbers.story.tables
+    tables = report.numbers.history.tables
     tables.job_ids[0] = tables.pool_ids[0] = EVIL
     tables.labels[:] = [EVIL] * len(tables.labels)
     tables.node_ids[:] = [EVIL] * len(tables.node_ids)

@@ -301,7 +301,7 @@ def test_text_of_a_report_says_what_matters() -> None:
     text = repr(told("lab"))
     assert text.startswith("Lab report\n  Time ")
     assert "3: 2 succeeded, 1 failed" in text
-    assert "5 h 00 min in all; most (60%): nodes were starting" in text
+    assert "5 h 00 min in all; most (60%): no node was up yet" in text
     assert "30 min 00 s, 33% of what the tasks took" in text
     assert "1, 3.00 node-hours, 17% of them idle" in text
     assert [grid.title for grid in told("lab").tables] == [

@@ -166,11 +166,11 @@ def test_code_that_is_long_is_cut() -> None:
 
 
 def test_bar_divides_its_width() -> None:
-    page = html.bar([("success", 1), ("failed", 3), ("active", 0)])
-    assert "width: 25.0%" in page
-    assert "width: 75.0%" in page
+    page = html.bar([("good", 1), ("failed", 3), ("", 4)])
+    assert "width: 12.5%" in page
+    assert "width: 37.5%" in page
     assert page.count("<span") == 3
-    assert html.bar([("success", 0)]).count("<span") == 1
+    assert html.bar([("good", 0)]).count("<span") == 1
 
 
 def test_jupyter_finds_both_displays(things: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ import batchlab as bl
 from batchlab.history.watch import watch
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
-from batchlab.widgets.live import SCRIPTS, Feed, View, feed_of, module, style
+from batchlab.widgets.live import SCRIPTS, Feed, LiveView, feed_of, module, style
 from batchlab.widgets.picture import _Picture
 from batchlab.widgets.sheet import end_of
 from batchlab.widgets.ui import ui
@@ -43,7 +43,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Page:
         monkeypatch.setattr(ui, name, lambda act: act())
     monkeypatch.setattr(ui, "add", lambda beating: None)
     monkeypatch.setattr(Feed, "send", send)
-    monkeypatch.setattr(View, "send", send)
+    monkeypatch.setattr(LiveView, "send", send)
     return page
 
 
@@ -53,9 +53,9 @@ def lab() -> Iterator[bl.SimulatedLab]:
         yield lab
 
 
-def view_of(thing: Any) -> View:
+def view_of(thing: Any) -> LiveView:
     kind, target = show._subject(thing) or ("", {})
-    return View(thing._connection, kind, target, repr(thing))
+    return LiveView(thing._connection, kind, target, repr(thing))
 
 
 def beat(feed: Feed) -> None:
@@ -82,9 +82,9 @@ def test_feed_sends_what_a_page_lacks(page: Page, lab: bl.SimulatedLab) -> None:
     lab.create_pool("p")
     beat(feed)
     page.sent.clear()
-    feed._hear(None, {"type": "hello", "have": {"story": 0, "rows": {}, "names": {}}}, [])
+    feed._hear(None, {"type": "hello", "have": {"generation": 0, "rows": {}, "names": {}}}, [])
     (message,) = page.messages("rows")
-    assert message["rows"]["sizes"][0] == 0
+    assert message["rows"]["pool_states"][0] == 0
     assert message["names"]["pools"] == [0, ["p"]]
 
 
@@ -100,7 +100,7 @@ def test_view_says_what_it_shows_and_not_where_it_lives(page: Page, lab: bl.Simu
     assert repr(view) == repr(view_of(pool)) == "<live view of Pool('Render')>"
 
 
-def ask(page: Page, view: View, **question: Any) -> dict[str, Any]:
+def ask(page: Page, view: LiveView, **question: Any) -> dict[str, Any]:
     page.sent.clear()
     view._hear(None, {"type": "ask", "id": 7, "question": question}, [])
     (answer,) = page.messages("answer")
@@ -183,18 +183,18 @@ def test_view_answers_about_preparation_and_release(
     job.terminate()
     job.wait()
     view = view_of(job)
-    value = ask(page, view, what="hooks", job="j")["value"]
+    value = ask(page, view, what="preparations", job="j")["value"]
     assert value["summary"] == "Preparation: 1 success; release: 1 success."
     (row,) = value["rows"]
     output = ask(page, view, what="output", pool=row["pool_id"], node=row["node_id"],
                  directory=row["preparation"]["directory"])  # fmt: skip
     assert "prepared" in output["value"]["text"]
-    assert ask(page, view, what="hooks", job="j", only_failed=True)["value"]["rows"] == []
-    assert ask(page, view_of(lab), what="hooks")["value"]["job"] == "j"
+    assert ask(page, view, what="preparations", job="j", only_failed=True)["value"]["rows"] == []
+    assert ask(page, view_of(lab), what="preparations")["value"]["job"] == "j"
 
 
 def test_view_answers_that_no_job_is_prepared(page: Page, lab: bl.SimulatedLab) -> None:
-    assert ask(page, view_of(lab), what="hooks")["value"] is None
+    assert ask(page, view_of(lab), what="preparations")["value"] is None
 
 
 def test_view_lists_follows_and_gives_files(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:

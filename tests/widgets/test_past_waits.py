@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import batchlab as bl
+from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.errors import BatchError
-from batchlab.history.schema import WAITS
 from batchlab.history.watch import watch
 from batchlab.reports import report_of
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
@@ -124,4 +124,4 @@ def test_page_and_report_say_the_same_of_any_moment(tmp_path: Path, seed: int) -
     (tmp_path / "story.json").write_text(
         json.dumps({"schema": SCHEMA, "whole": head, "moments": moments})
     )
-    run_node_tests("waits.test.mjs", tmp_path, BATCHLAB_STORY=str(tmp_path))
+    run_node_tests("past_waits.test.mjs", tmp_path, BATCHLAB_STORY=str(tmp_path))

@@ -76,8 +76,8 @@ def test_rows_that_follow_are_sent_alone(found: Watch) -> None:
 def test_story_that_began_anew_is_sent_from_its_beginning(found: Watch) -> None:
     _, _, place = rows_since(found, Place())
     found.tables = Tables()
-    found.story += 1
+    found.generation += 1
     head, data, after = rows_since(found, place)
-    assert head["story"] == after.story == 1
+    assert head["generation"] == after.generation == 1
     assert data == b""
     assert all(begin == 0 for begin, _ in head["rows"].values())

@@ -12,6 +12,7 @@ Groups of node states:
     taking ..... it takes tasks
     coming ..... it will take tasks, if all goes well
     awaited .... the driver owes it a machine
+    lost ....... contact with it was lost
     occupied ... something may run there
     resting .... it stays as it is until somebody acts, or a task comes
     rebootable, preemptible ... what may be done to it
@@ -36,7 +37,7 @@ class StateRow(NamedTuple):
     label : str
         What people call it.
     colour : str
-        A role of `batchlab.widgets.colours`, which says what each of them means.
+        A role of `batchlab.colours`, which says what each of them means.
     groups : str
         The groups that it belongs to, with spaces between.
     follows : str
@@ -92,23 +93,23 @@ class States(Mapping[str, StateRow]):
         return dict(self._groups)
 
 
-class Activity(NamedTuple):
-    """What a node does while it is paid for: what people call it, and its colour."""
+class Legend(NamedTuple):
+    """What people call something, and the role of its colour."""
 
     label: str
     colour: str
 
 
 ACTIVITIES = {
-    "tasks": Activity("tasks", "working"),
-    "preparation": Activity("preparation", "preparing"),
-    "release": Activity("release", "leaving"),
-    "starttask": Activity("start task", "starting"),
-    "idle": Activity("idle", "idle"),
-    "boot": Activity("boot", "asked"),
-    "down": Activity("down", "failed"),
+    "tasks": Legend("tasks", "good"),
+    "preparation": Legend("preparation", "preparing"),
+    "release": Legend("release", "leaving"),
+    "starttask": Legend("start task", "starting"),
+    "idle": Legend("idle", "idle"),
+    "boot": Legend("boot", "asked"),
+    "down": Legend("down", "failed"),
 }
-"""See `state.activity`."""
+"""What a node may do while it is paid for; see `state.activity`."""
 
 DELETED = StateRow("deleted", "gone", "away")
 """What is said last of everything: it is no longer listed."""
@@ -127,7 +128,7 @@ NODE = States(
     StateRow("idle", "idle", "idle", letter="i", activity="idle",
              groups="up started serving taking occupied resting rebootable preemptible",
              follows="running offline rebooting reimaging unknown leavingpool preempted"),
-    StateRow("running", "running", "working", letter="r", activity="tasks",
+    StateRow("running", "running", "good", letter="r", activity="tasks",
              groups="up started serving taking occupied rebootable preemptible",
              follows="idle offline rebooting reimaging unknown leavingpool preempted"),
     StateRow("starttaskfailed", "start task failed", "failed", letter="f", activity="down",
@@ -142,7 +143,8 @@ NODE = States(
              groups="occupied",
              follows="idle running offline leavingpool"),
     StateRow("unusable", "unusable", "failed", letter="u", activity="down",
-             groups="resting rebootable preemptible", refusal="NodeStateUnusable",
+             groups="lost resting rebootable preemptible",
+             refusal="NodeStateUnusable",
              follows="rebooting reimaging leavingpool preempted"),
     StateRow("offline", "offline", "aside", letter="o", activity="idle",
              groups="up started serving occupied resting rebootable preemptible",
@@ -154,7 +156,7 @@ NODE = States(
              groups="coming awaited occupied", refusal="NodeBeingReimaged",
              follows="starting rebooting unknown unusable leavingpool preempted"),
     StateRow("unknown", "contact lost", "trouble", letter="?", activity="down",
-             groups="coming awaited", refusal="NodeStateUnusable",
+             groups="lost coming awaited", refusal="NodeStateUnusable",
              follows="starting unusable unknown leavingpool preempted"),
 )  # fmt: skip
 
@@ -189,11 +191,11 @@ JOB_SCHEDULE = States(
 TASK = States(
     StateRow("active", "active", "idle", follows="preparing running completed"),
     StateRow("preparing", "preparing", "preparing", follows="active running completed"),
-    StateRow("running", "running", "working", follows="active completed"),
+    StateRow("running", "running", "good", follows="active completed"),
     StateRow("completed", "completed", "aside", follows="active"),
 )
 NODE_TASK = States(
-    StateRow("running", "running", "working", follows="running completed"),
+    StateRow("running", "running", "good", follows="running completed"),
     StateRow("completed", "completed", "aside", follows="running"),
 )
 CERTIFICATE = States(
@@ -201,6 +203,12 @@ CERTIFICATE = States(
     StateRow("deleting", "deleting", "leaving", follows="deletefailed"),
     StateRow("deletefailed", "delete failed", "failed", follows="active deleting"),
 )
+
+RESULT = States(
+    StateRow("success", "succeeded", "good"),
+    StateRow("failure", "failed", "failed"),
+)
+"""What became of a task, or of a run; no state, but shown like one."""
 
 KINDS: dict[str, States] = {
     "task": TASK,
@@ -223,3 +231,15 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "certificate": (*CERTIFICATE, DELETED.name),
 }
 """What can be waited for, for each kind of thing."""
+
+_BY_WORD = {
+    word: row
+    for table in (*KINDS.values(), RESULT)
+    for row in table.values()
+    for word in (row.name, row.label)
+}
+
+
+def colour_of(word: str) -> str:
+    """The role of a state or result; empty for any other word."""
+    return _BY_WORD[word].colour if word in _BY_WORD else ""

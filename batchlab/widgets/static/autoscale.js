@@ -8,12 +8,12 @@ import { button, fill, h, say } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Evaluations, samplesPanel, valuesPanel, whyPanel } from "./evaluations.js";
 import { duration, plural } from "./format.js";
-import { GONE, whenGone } from "./gone.js";
+import { GONE, whenGone } from "./kernel_gone.js";
 import { Questions, TRIES } from "./questions.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Viewer } from "./viewer.js";
-import { REST_MS, WhatIf } from "./whatif.js";
+import { REST_MS, WhatIf } from "./what_if.js";
 
 const ASK_S = 60;
 const INTERVALS = [5, 10, 15, 30, 60, 240];

@@ -1,11 +1,11 @@
 // Pictures on canvas: the nodes of a pool, and what ran on them.
 
-import { clock, inkOn, NODE_LOOK, ofTask, RUN_LOOK, runLook } from "./format.js";
+import { clock, inkOn, ofTask, runKey } from "./format.js";
 import { band, ticks, upTo } from "./layout.js";
 
-// picture: { layout, nodes, states (names), moment, lanes, dedicated, selected, hovered, lit, theme }
+// picture: { layout, nodes, schema, snapshot, lanes, dedicated, selected, hovered, lit, theme }
 export function drawGrid(context, width, height, picture) {
-  const { layout, nodes, moment, theme } = picture;
+  const { layout, nodes, schema, snapshot, theme } = picture;
   const { size, gap, columns } = layout;
   context.clearRect(-4, -4, width + 4, height + 4);
   context.textAlign = "center";
@@ -14,29 +14,31 @@ export function drawGrid(context, width, height, picture) {
   nodes.forEach((node, index) => {
     const x = (index % columns) * (size + gap);
     const y = Math.floor(index / columns) * (size + gap);
-    const name = picture.states[moment.state[node]];
-    const [letter, colour] = NODE_LOOK[name] || NODE_LOOK.unknown;
-    const fill = name === "idle" ? theme.idle : colour;
+    const name = schema.states.node[snapshot.state[node]];
+    const { letter, colour } = schema.nodes[name];
+    const [fill, ink] = [theme.colours[colour], theme.inks[colour]];
+    const plain = colour === "idle" || colour === "away"; // close to the colour of paper
     context.globalAlpha = picture.lit === null || picture.lit === name ? 1 : 0.18;
     context.fillStyle = fill;
     if (size >= 9) {
       context.beginPath();
       context.roundRect(x, y, size, size, Math.min(6, size / 5));
       context.fill();
-      if (name === "idle" || name === "preempted") outline(context, theme.line, x, y, size);
-      if (!picture.dedicated[node]) stripes(context, x, y, size, inkOn(solid(fill, theme)));
+      if (plain) outline(context, theme.line, x, y, size);
+      if (!picture.dedicated[node]) stripes(context, x, y, size, ink);
     } else {
-      context.fillStyle = name === "idle" ? theme.faint : colour;
+      context.fillStyle = colour === "idle" ? theme.colours.faint : fill;
       context.fillRect(x, y, size, size);
     }
     const lanes = picture.lanes;
-    const full = moment.used[node] / lanes;
+    const full = snapshot.used[node] / lanes;
     const slim = lanes > 1 && size >= 12;
     if (size >= 14) {
-      context.fillStyle = inkOn(solid(fill, theme));
+      context.fillStyle = ink;
       context.fillText(letter, x + size / 2, y + size / 2 + (slim ? -size * 0.08 : 0.5));
     }
-    if (slim && (full > 0 || name === "idle")) pips(context, x, y, size, moment.used[node], lanes, solid(fill, theme));
+    const taking = schema.groups.node.taking.includes(name);
+    if (slim && (full > 0 || taking)) pips(context, x, y, size, snapshot.used[node], lanes, ink);
     context.globalAlpha = 1;
     if (node === picture.selected || node === picture.hovered) {
       context.lineWidth = node === picture.selected ? 2.5 : 1.5;
@@ -47,10 +49,6 @@ export function drawGrid(context, width, height, picture) {
       context.stroke();
     }
   });
-}
-
-function solid(fill, theme) {
-  return /^#[0-9a-f]{6}$/i.test(fill) ? fill : theme.dark ? "#222222" : "#ffffff";
 }
 
 // A fine line within the edge of a cell.
@@ -77,8 +75,7 @@ function stripes(context, x, y, size, ink) {
 }
 
 // Slots in use: a mark for each, or a bar when there are many.
-function pips(context, x, y, size, used, lanes, fill) {
-  const ink = inkOn(fill);
+function pips(context, x, y, size, used, lanes, ink) {
   const inner = size - 6;
   const thick = Math.max(2, Math.round(size * 0.1));
   const top = y + size - thick - 3;
@@ -113,7 +110,7 @@ export function drawTimeline(context, width, height, picture) {
   context.beginPath();
   context.rect(gutter, 0, width - gutter, height - AXIS);
   context.clip();
-  for (const layer of ["waits", "hooks", "tasks", "failures"]) drawRuns(context, picture, x, height - AXIS, layer);
+  for (const layer of ["waits", "node tasks", "tasks", "failures"]) drawRuns(context, picture, x, height - AXIS, layer);
   if (picture.time !== Infinity) {
     context.fillStyle = theme.accent;
     context.fillRect(x(picture.time) - 1, 0, 2, height - AXIS);
@@ -158,7 +155,7 @@ function drawRuns(context, picture, x, height, layer) {
   const until = Math.min(time, win.to);
   const count = upTo(start, log.rows.runs, until);
   const drawn = new Float32Array(log.rows.nodes).fill(-1e9);
-  const colours = lookUp(kinds, outcomes);
+  const colours = lookUp(log.schema, theme);
   const { each, offset } = rows;
   context.font = `10.5px ${theme.font}`;
   context.textBaseline = "middle";
@@ -202,13 +199,8 @@ function drawRuns(context, picture, x, height, layer) {
 }
 
 // The colour of each kind of run by its outcome; the last is "under way".
-function lookUp(kinds, outcomes) {
-  return kinds.map((kind) => [
-    ...outcomes.map((outcome) =>
-      ofTask(kind) || outcome === "success" ? runLook(kind, outcome)[0]
-        : kind === "waiting" ? RUN_LOOK.waiting[0] : RUN_LOOK[outcome][0]),
-    runLook(kind, "")[0],
-  ]);
+function lookUp({ kinds, outcomes, runs }, { colours }) {
+  return kinds.map((kind) => [...outcomes, ""].map((outcome) => colours[runs[runKey(kind, outcome)].colour]));
 }
 
 function rounded(context, x, y, width, height) {
@@ -217,8 +209,6 @@ function rounded(context, x, y, width, height) {
   context.fill();
 }
 
-const HOOK_NAMES = { starttask: "start task", jobpreparation: "prepare", jobrelease: "release" };
-
 function inscribe(context, picture, run, over, x, y, width, height) {
   const { log, kinds, outcomes } = picture;
   const { kind, attempt } = log.tables.runs;
@@ -226,10 +216,10 @@ function inscribe(context, picture, run, over, x, y, width, height) {
   const name = kinds[kind[run]];
   const mark = outcome === "failure" ? "✕ " : outcome === "retry" ? "✕↻ " : outcome === "lost" ? "⚡ "
     : attempt[run] ? "↻ " : "";
-  const label = HOOK_NAMES[name] || log.names.labels[run];
+  const label = log.schema.node_tasks[name] || log.names.labels[run];
   const left = Math.max(x + 4, picture.gutter + 3);
   const text = shortened(context, mark + (name === "subtask" ? "⋯ " : ""), label, x + width - left - 3,
-    name in HOOK_NAMES);
+    name in log.schema.node_tasks);
   if (!text) return;
   context.fillStyle = inkOn(context.fillStyle);
   context.fillText(text, left, y + height / 2 + 0.5);

@@ -1,6 +1,6 @@
-// The story of a lab as it comes from the kernel: one log for all views of a feed.
+// The history of a lab as it comes from the kernel: one log for all views of a feed.
 
-import { GONE, whenGone } from "./gone.js";
+import { GONE, whenGone } from "./kernel_gone.js";
 import { Log } from "./log.js";
 import { AGAIN_MS, TRIES } from "./questions.js";
 
@@ -38,7 +38,7 @@ export function logOf(feed, schema) {
     log.end(GONE, performance.now());
     for (const watcher of found.watchers) watcher();
   });
-  const start = feed.get("story");
+  const start = feed.get("history");
   if (start && start.head) take(start.head, start.bytes);
   found.ask = () => {
     found.asking = 0;

@@ -1,53 +1,21 @@
-// Words, numbers and colours. Okabe and Ito's palette, which colour-blind people can tell apart;
-// a letter says the same again.
-
-export const NODE_LOOK = {
-  creating: ["c", "#bbbbbb", "creating"],
-  starting: ["s", "#f0e442", "starting"],
-  waitingforstarttask: ["w", "#56b4e9", "start task runs"],
-  idle: ["i", "", "idle"],
-  running: ["r", "#009e73", "running"],
-  starttaskfailed: ["f", "#d55e00", "start task failed"],
-  preempted: ["p", "#000000", "preempted"],
-  leavingpool: ["l", "#cc79a7", "leaving"],
-  unusable: ["u", "#e69f00", "unusable"],
-  offline: ["o", "#0072b2", "offline"],
-  rebooting: ["b", "#f0e442", "rebooting"],
-  reimaging: ["m", "#f0e442", "reimaging"],
-  unknown: ["?", "#666666", "contact lost"],
-  deleted: ["", "#bbbbbb", "gone"],
-};
-
-export const RUN_LOOK = {
-  starttask: ["#d9c400", "start task"],
-  jobpreparation: ["#56b4e9", "preparation"],
-  running: ["#6fcfb2", "running"],
-  success: ["#009e73", "succeeded"],
-  failure: ["#d55e00", "failed"],
-  retry: ["#e69f00", "failed, retried"],
-  requeued: ["#999999", "sent back"],
-  lost: ["#555555", "node lost"],
-  ended: ["#999999", "ended"],
-  jobrelease: ["#cc79a7", "release"],
-  waiting: ["#56b4e9", "waits for preparation"],
-};
+// Words and numbers; which words and colours states and runs have is in the schema.
 
 // Whether a kind of run is that of a task, on its node or, of several nodes, on another one.
 export function ofTask(kind) {
   return kind === "task" || kind === "subtask";
 }
 
-// How a run looks: by its kind if it is a hook, else by how it ended.
-export function runLook(kind, outcome) {
-  if (ofTask(kind)) return RUN_LOOK[outcome || "running"];
-  return RUN_LOOK[kind];
+// The key in the schema's `runs` of a run; without outcome it is under way.
+export function runKey(kind, outcome) {
+  if (ofTask(kind)) return outcome || "running";
+  return outcome === "" || outcome === "success" ? kind : outcome;
 }
 
 // Whether black or white is easier to read on a colour.
 export function inkOn(colour) {
-  const value = parseInt(colour.slice(1), 16);
-  const [r, g, b] = [value >> 16, (value >> 8) & 255, value & 255];
-  return 0.299 * r + 0.587 * g + 0.114 * b > 130 ? "#111111" : "#ffffff";
+  const parts = [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16) / 255);
+  const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) ** 2 > 1.05 * 0.0556 ? "#111111" : "#ffffff";
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];

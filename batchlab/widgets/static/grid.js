@@ -2,7 +2,7 @@
 
 import { drawGrid } from "./draw.js";
 import { fill, fit, h, OWN_KEYS, say, tell } from "./dom.js";
-import { NODE_LOOK, nodeName, duration, plural } from "./format.js";
+import { nodeName, duration, plural } from "./format.js";
 import { cellAt, gridLayout } from "./layout.js";
 
 export class Grid {
@@ -27,8 +27,8 @@ export class Grid {
   }
 
   draw(width, theme) {
-    const { log, moment } = this.view;
-    const states = log.schema.node_states;
+    const { log, snapshot } = this.view;
+    const states = log.schema.states.node;
     const gone = states.indexOf("deleted");
     this.nodes = this.view.nodesNow(gone);
     const tall = this.view.gridHeight();
@@ -36,10 +36,10 @@ export class Grid {
     this.layout = gridLayout(this.nodes.length, width, tall, size);
     const counts = {};
     for (const node of this.nodes) {
-      const name = states[moment.state[node]];
+      const name = states[snapshot.state[node]];
       counts[name] = (counts[name] || 0) + 1;
     }
-    this.drawLegend(counts);
+    this.drawLegend(counts, theme);
     this.legend.hidden = this.canvas.hidden = !this.nodes.length;
     this.element.classList.toggle("bl-blank", !this.nodes.length && !this.view.shown().order.length);
     this.empty.hidden = this.nodes.length > 0;
@@ -51,13 +51,13 @@ export class Grid {
     const context = fit(this.canvas, width, height);
     if (!context) return;
     context.translate(2, 2);
-    const words = Object.entries(counts).map(([name, count]) => `${count} ${NODE_LOOK[name][2]}`);
+    const words = Object.entries(counts).map(([name, count]) => `${count} ${log.schema.nodes[name].label}`);
     const label = `${plural(this.nodes.length, "node")}: ${words.join(", ")}. Arrow keys move.`;
     if (this.canvas.getAttribute("aria-label") !== label) {
       this.canvas.setAttribute("aria-label", label);
     }
     drawGrid(context, width, height, {
-      layout: this.layout, nodes: this.nodes, states, moment, lanes: this.view.lanes(),
+      layout: this.layout, nodes: this.nodes, schema: log.schema, snapshot, lanes: this.view.lanes(),
       dedicated: log.tables.nodes.dedicated, selected: this.view.selectedNode(),
       hovered: this.hovered, lit: this.lit, theme,
     });
@@ -72,33 +72,33 @@ export class Grid {
         + "`lab.create_pool(\"render\", target_dedicated_nodes=2)` makes one.";
     }
     if (pool === -2) return "The pool of this job is not there.";
-    const sizes = view.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
+    const sizes = view.snapshot.pools.filter((size, i) => size && (pool < 0 || i === pool));
     if (!sizes.length) return "Nothing was there at this moment.";
-    if (sizes.every((size) => schema.pool_states[size.state] === "deleted")) return "The pool was deleted.";
+    if (sizes.every((size) => schema.states.pool[size.state] === "deleted")) return "The pool was deleted.";
     const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
-    const resizing = sizes.some((size) => schema.allocations[size.allocation] === "resizing");
+    const resizing = sizes.some((size) => schema.states.allocation[size.allocation] === "resizing");
     if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
     if (!target) return "No nodes: the target is 0. `pool.resize(2)` asks for two, unless a formula decides.";
     return `No nodes, though the target is ${target}: see the pool's resize errors.`;
   }
 
-  drawLegend(counts) {
-    const key = JSON.stringify([counts, this.lit]);
+  drawLegend(counts, theme) {
+    const key = JSON.stringify([counts, this.lit, theme.inks]);
     if (key === this.legendKey) return;
     this.legendKey = key;
     const focused = this.legend.contains(document.activeElement)
       ? document.activeElement.dataset.state : null;
-    const order = this.view.log.schema.node_states.filter((name) => counts[name]);
+    const { schema } = this.view.log;
+    const order = schema.states.node.filter((name) => counts[name]);
     fill(this.legend, order.map((name) => {
-      const [letter, colour, words] = NODE_LOOK[name];
+      const { letter, colour, label } = schema.nodes[name];
       const light = () => this.light(name);
       return h("button", {
         type: "button", class: "bl-key", "aria-pressed": this.lit === name, "data-state": name,
         title: "show only these", onclick: light,
-      }, h("span", { class: `bl-swatch ${name === "idle" ? "bl-idle" : ""}`,
-        style: { background: colour, color: name === "preempted" || name === "offline" ? "#fff" : "" } },
-      letter),
-      h("b", {}, counts[name].toLocaleString("en")), ` ${words}`);
+      }, h("span", { class: "bl-swatch", style: { background: `var(--bl-${colour})`, color: theme.inks[colour] } },
+        letter),
+      h("b", {}, counts[name].toLocaleString("en")), ` ${label}`);
     }));
     if (focused) this.legend.querySelector(`[data-state="${CSS.escape(focused)}"]`)?.focus();
   }
@@ -134,14 +134,14 @@ export class Grid {
   }
 
   describe(node) {
-    const { log, moment } = this.view;
-    const name = log.schema.node_states[moment.state[node]];
+    const { log, snapshot } = this.view;
+    const name = log.schema.states.node[snapshot.state[node]];
     const lanes = this.view.lanes();
-    const since = duration(this.view.time() - moment.since[node]);
+    const since = duration(this.view.time() - snapshot.since[node]);
     return [
       nodeName(log.names.nodes[node]),
-      `${NODE_LOOK[name][2]} for ${since}`,
-      `${moment.used[node]} of ${plural(lanes, "slot")} in use`,
+      `${log.schema.nodes[name].label} for ${since}`,
+      `${snapshot.used[node]} of ${plural(lanes, "slot")} in use`,
       log.tables.nodes.dedicated[node] ? "" : "spot node",
     ].filter(Boolean);
   }

@@ -44,14 +44,14 @@ export class Header {
     const { view } = this;
     const { schema } = view.log;
     if (view.kind === "job") {
-      const turn = view.moment.turns[view.jobNumber()];
-      return turn ? schema.job_states[turn.state] : "not there yet";
+      const row = view.snapshot.jobs[view.jobNumber()];
+      return row ? schema.states.job[row.state] : "not there yet";
     }
     if (view.kind === "pool" || view.pool) {
-      const size = view.moment.sizes[view.poolNumber()];
+      const size = view.snapshot.pools[view.poolNumber()];
       if (!size) return "not there yet";
-      const state = schema.pool_states[size.state];
-      return state === "active" ? schema.allocations[size.allocation] : state;
+      const state = schema.states.pool[size.state];
+      return state === "active" ? schema.states.allocation[size.allocation] : state;
     }
     return "";
   }
@@ -62,7 +62,7 @@ export class Header {
       this.bar.hidden = true;
       return;
     }
-    const counts = view.kind === "job" ? view.moment.total(view.jobNumber()) : this.poolTotal();
+    const counts = view.kind === "job" ? view.snapshot.total(view.jobNumber()) : this.poolTotal();
     const [active, running, succeeded, failed] = counts;
     const total = active + running + succeeded + failed;
     this.bar.hidden = !total;
@@ -81,12 +81,12 @@ export class Header {
 
   // Tasks of the jobs of the pool that is shown, or of all.
   poolTotal() {
-    const { moment } = this.view;
+    const { snapshot } = this.view;
     const pool = this.view.poolNumber();
-    if (pool < 0) return moment.total(-1);
+    if (pool < 0) return snapshot.total(-1);
     const sum = [0, 0, 0, 0];
-    moment.turns.forEach((turn, job) => {
-      if (turn && turn.pool === pool) moment.total(job).forEach((count, i) => (sum[i] += count));
+    snapshot.jobs.forEach((row, job) => {
+      if (row && row.pool === pool) snapshot.total(job).forEach((count, i) => (sum[i] += count));
     });
     return sum;
   }

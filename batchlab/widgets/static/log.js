@@ -1,4 +1,4 @@
-// The story of a lab, as the kernel tells it: tables that only grow, kept in typed arrays.
+// The history of a lab, as the kernel sends it: tables that only grow, kept in typed arrays.
 //
 // Each message says which rows it brings. Rows that are here already are passed over; when some
 // are missing before them, `append` says so, and whoever listens asks the kernel for the rest.
@@ -13,8 +13,8 @@ export class Log {
     this.reset(0);
   }
 
-  reset(story) {
-    this.story = story;
+  reset(generation) {
+    this.generation = generation;
     this.rows = {};
     this.tables = {};
     for (const [table, columns] of Object.entries(this.schema.columns)) {
@@ -39,14 +39,14 @@ export class Log {
 
   // What is here, to ask for the rest.
   have() {
-    return { story: this.story, rows: { ...this.rows }, names: lengths(this.names) };
+    return { generation: this.generation, rows: { ...this.rows }, names: lengths(this.names) };
   }
 
   // Add the rows of a message. False if some before them are missing.
   append(head, bytes, clock = 0) {
-    if (head.story !== this.story) {
+    if (head.generation !== this.generation) {
       if (!begins(head)) return false;
-      this.reset(head.story);
+      this.reset(head.generation);
     }
     if (!follows(head, this.rows, this.names)) return false;
     let offset = bytes ? bytes.byteOffset : 0;
@@ -98,10 +98,10 @@ export class Log {
     return this.now + (this.speed * Math.max(0, clock - this.heardAt)) / 1000;
   }
 
-  // When the story begins.
+  // When the history begins.
   begin() {
     let first = Infinity;
-    for (const table of ["sizes", "turns", "moves"]) {
+    for (const table of ["pool_states", "job_states", "node_states"]) {
       if (this.rows[table]) first = Math.min(first, this.tables[table].at[0]);
     }
     return first === Infinity ? this.now : first;

@@ -13,7 +13,7 @@ export function pairs(rows) {
 
 // Above what is told of a moment of the past.
 export function headingOf(view, name) {
-  return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.moment.at)}`));
+  return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.snapshot.at)}`));
 }
 
 function outcome(info) {
@@ -22,7 +22,7 @@ function outcome(info) {
   return h("span", { class: `bl-mark bl-${name}` }, name);
 }
 
-function hookLine(info) {
+function nodeTaskLine(info) {
   if (!info) return "";
   return [outcome(info), [info.exit_code ? `exit code ${info.exit_code}` : "", duration(info.seconds),
     info.retry_count ? `${info.retry_count} ${info.retry_count === 1 ? "retry" : "retries"}` : ""].filter(Boolean)
@@ -74,7 +74,7 @@ function drawNode(body, node, view) {
       ["Runs now", node.running.map(([job, task]) => h("div", {}, h("button", {
         type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
       }, `${job} / ${task}`)))],
-      ["Start task", node.start_task ? hookLine(node.start_task) : ""],
+      ["Start task", node.start_task ? nodeTaskLine(node.start_task) : ""],
       ["Prepared for", node.jobs.map((job) => h("div", {}, job.id, " ", outcome(job.preparation)))],
       ["Errors", node.errors.map((error) => h("div", { class: "bl-failure" }, error))],
     ]));
@@ -133,9 +133,9 @@ function drawReason(reason, part, view) {
 
 // -- preparation and release --------------------------------------------------------------------
 
-export const hooks = {
+export const preparation = {
   title: "Prepare",
-  wants: (view) => ({ what: "hooks", job: view.target().job, only_failed: view.memory.onlyFailed || false }),
+  wants: (view) => ({ what: "preparations", job: view.target().job, only_failed: view.memory.onlyFailed || false }),
   empty: "No job here has a preparation task.",
   draw(body, value, view) {
     const only = h("label", { class: "bl-check" }, h("input", {
@@ -154,15 +154,15 @@ export const hooks = {
           h("th", { scope: "col" }, name)))),
         h("tbody", {}, value.rows.map((row) => h("tr", {},
           h("th", { scope: "row", title: row.node_id }, nodeName(row.node_id)),
-          h("td", {}, hookCell(view, value, row, row.preparation, value.preparation_id)),
-          h("td", {}, hookCell(view, value, row, row.release, value.release_id))))))
+          h("td", {}, nodeTaskCell(view, value, row, row.preparation, value.preparation_id)),
+          h("td", {}, nodeTaskCell(view, value, row, row.release, value.release_id))))))
         : h("p", { class: "bl-muted" }, view.memory.onlyFailed ? "None has failed." : "Nothing has been prepared yet."),
       value.left_out ? h("p", { class: "bl-muted" }, `… and ${value.left_out} more`) : "",
       view.memory.output ? h("pre", { class: "bl-output", tabindex: 0, "aria-label": "output" }, view.memory.output) : "");
   },
 };
 
-function hookCell(view, value, row, info, name) {
+function nodeTaskCell(view, value, row, info, name) {
   if (!info) return h("span", { class: "bl-muted" }, "–");
   const show = async () => {
     const answer = await view.ask({ what: "output", pool: row.pool_id, node: row.node_id, directory: info.directory });

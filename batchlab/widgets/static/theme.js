@@ -1,11 +1,16 @@
 // What a page looks like, for those who draw on canvas.
 
-export function readTheme(element) {
+import { inkOn } from "./format.js";
+
+// `roles` are those of `batchlab.colours`; for each its colour, and the ink that can be read on it.
+export function readTheme(element, roles) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
+  const colours = Object.fromEntries(roles.map((role) => [role, read(`--bl-${role}`)]));
+  const inks = Object.fromEntries(roles.map((role) => [role, inkOn(colours[role])]));
   return {
-    ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
-    accent: read("--bl-accent"), idle: read("--bl-idle"), faint: read("--bl-faint"), font: style.fontFamily,
+    colours, inks, ink: read("--bl-ink"), muted: read("--bl-muted"), line: read("--bl-line"), grid: read("--bl-grid"),
+    accent: read("--bl-accent"), font: style.fontFamily,
     dark: isDark(style.color),
   };
 }

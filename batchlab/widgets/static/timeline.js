@@ -2,12 +2,9 @@
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
 import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
-import { clock, duration, nodeName, ofTask, RUN_LOOK, runLook } from "./format.js";
+import { clock, duration, nodeName, ofTask, runKey } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
-import { namesSeen } from "./rows.js";
-
-const SHOWN = ["starttask", "jobpreparation", "running", "success", "failure", "retry", "requeued",
-  "lost", "ended", "jobrelease"];
+import { namesSeen } from "./shown_runs.js";
 
 export class Timeline {
   constructor(view) {
@@ -65,7 +62,7 @@ export class Timeline {
     const gutter = several ? 104 : 64;
     this.picture = {
       log, kinds: log.schema.kinds, outcomes: log.schema.outcomes, win: this.window(),
-      rows, rowOf, order, lanesOf: (node) => view.lanesOf(node), time: view.moment.at,
+      rows, rowOf, order, lanesOf: (node) => view.lanesOf(node), time: view.snapshot.at,
       now: view.now(), selected: view.selectedRun(), hovered: this.hovered, job: view.jobNumber(),
       label: view.label(), theme, gutter, nameOf: (node) => this.nameOf(node, several),
     };
@@ -91,14 +88,15 @@ export class Timeline {
 
   // Only what there is to be seen is explained.
   drawLegend() {
-    const names = namesSeen(this.view.log.schema, this.view.shown().seen);
+    const { schema } = this.view.log;
+    const names = namesSeen(schema, this.view.shown().seen);
     const key = [...names].sort().join(" ");
     if (this.legendKey === key) return;
     this.legendKey = key;
-    fill(this.legend, SHOWN.filter((name) => names.has(name)).map((name) =>
+    fill(this.legend, Object.entries(schema.runs).filter(([name]) => names.has(name)).map(([, { label, colour }]) =>
       h("span", { class: "bl-key" },
-        h("span", { class: "bl-swatch bl-bar", style: { background: RUN_LOOK[name][0] } }),
-        RUN_LOOK[name][1])));
+        h("span", { class: "bl-swatch bl-bar", style: { background: `var(--bl-${colour})` } }),
+        label)));
   }
 
   // From when to when there is something: of a job, a task or a node, when they ran at all.
@@ -234,11 +232,11 @@ export class Timeline {
     const { log } = this.view;
     const { kind, start, node, job, attempt } = log.tables.runs;
     const name = log.schema.kinds[kind[run]];
-    const over = log.endAt[run] <= this.view.moment.at;
+    const over = log.endAt[run] <= this.view.snapshot.at;
     const outcome = over ? log.schema.outcomes[log.outcome[run]] : "";
     const end = over ? log.endAt[run] : this.view.time();
-    const what = log.names.labels[run] || RUN_LOOK[name][1];
-    const words = ofTask(name) ? runLook(name, outcome)[1] : outcome ? RUN_LOOK[outcome][1] : "running";
+    const what = log.names.labels[run] || log.schema.runs[name].label;
+    const words = log.schema.runs[ofTask(name) ? runKey(name, outcome) : outcome || "running"].label;
     return [
       name === "waiting" ? `${what}: waits for preparation`
         : name === "subtask" ? `${what}: a subtask, on another node` : what,

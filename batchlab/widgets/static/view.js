@@ -1,31 +1,31 @@
 // What a thing of a lab looks like, live: pictures drawn here, words asked of the kernel.
 //
 // A view holds what its reader has chosen (a moment, a selection, a tab) and nothing else. The
-// story comes through one feed for all views of a lab; questions and buttons go through the view's
+// history comes through one feed for all views of a lab; questions and buttons go through the view's
 // own channel, which the feed never writes to.
 
 import { button, fill, h, keepFocus, say } from "./dom.js";
 import { logOf } from "./feed.js";
 import { ofTask } from "./format.js";
 import { Header } from "./header.js";
-import { Moment } from "./moment.js";
+import { Snapshot } from "./snapshot.js";
 import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
-import { TimeMachine } from "./machine.js";
+import { TimeMachine } from "./time_machine.js";
 import { Questions } from "./questions.js";
-import { rowsOf } from "./rows.js";
+import { rowsOf } from "./shown_runs.js";
 import { Tabs } from "./tabs.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
-import { drawPast, movedOn } from "./past.js";
-import { faults, files, hooks, selected, waiting } from "./panels.js";
+import { drawPast, movedOn } from "./past_panels.js";
+import { faults, files, preparation, selected, waiting } from "./panels.js";
 
-const PANELS = { selected, waiting, hooks, files, faults };
+const PANELS = { selected, waiting, preparation, files, faults };
 const TABS = {
-  lab: ["selected", "waiting", "hooks", "files", "faults"],
+  lab: ["selected", "waiting", "preparation", "files", "faults"],
   pool: ["selected", "waiting", "files", "faults"],
-  job: ["waiting", "hooks", "selected", "files", "faults"],
+  job: ["waiting", "preparation", "selected", "files", "faults"],
   task: ["selected", "waiting", "files"],
   node: ["selected", "files", "faults"],
 };
@@ -39,7 +39,7 @@ export class View {
     const schema = model.get("schema");
     this.shared = logOf(feed, schema);
     this.log = this.shared.log;
-    this.moment = new Moment(this.log);
+    this.snapshot = new Snapshot(this.log);
     this.selection = null;
     this.memory = {};
     this.questions = new Questions(model, ASK_S);
@@ -97,7 +97,7 @@ export class View {
     this.themed.observe(document.body, { attributes: true });
     // While lab time runs, bars that are under way grow.
     this.ticking = setInterval(() => {
-      if (this.log.speed && this.moment.at === Infinity && this.visible && !this.quiet()) this.changed();
+      if (this.log.speed && this.snapshot.at === Infinity && this.visible && !this.quiet()) this.changed();
     }, 250);
     this.shared.ask();
     this.heard();
@@ -139,7 +139,7 @@ export class View {
   }
 
   time() {
-    return this.moment.at === Infinity ? this.now() : this.moment.at;
+    return this.snapshot.at === Infinity ? this.now() : this.snapshot.at;
   }
 
   goTo(time) {
@@ -155,8 +155,8 @@ export class View {
     const name = this.pool || this.aim.pool;
     if (name) return this.log.names.pools.indexOf(name);
     const job = this.jobNumber();
-    if (job >= 0 && this.moment.turns[job]) {
-      const { pool } = this.moment.turns[job];
+    if (job >= 0 && this.snapshot.jobs[job]) {
+      const { pool } = this.snapshot.jobs[job];
       return pool < this.log.names.pools.length ? pool : -2;
     }
     return this.aim.job ? -2 : -1;
@@ -167,19 +167,19 @@ export class View {
   }
 
   lanesOf(node) {
-    const size = this.moment.sizes[this.log.tables.nodes.pool[node]];
+    const size = this.snapshot.pools[this.log.tables.nodes.pool[node]];
     return (size && size.slots) || 1;
   }
 
   lanes() {
     const pool = this.poolNumber();
-    const sizes = this.moment.sizes.filter((size, i) => size && (pool < 0 || i === pool));
+    const sizes = this.snapshot.pools.filter((size, i) => size && (pool < 0 || i === pool));
     return Math.max(1, ...sizes.map((size) => size.slots));
   }
 
   nodesNow(gone) {
     const pool = this.poolNumber();
-    return pool === -2 ? [] : this.moment.nodes(pool, gone);
+    return pool === -2 ? [] : this.snapshot.nodes(pool, gone);
   }
 
   // The runs that the timeline shows, and the nodes that have a row there.
@@ -196,8 +196,8 @@ export class View {
   }
 
   alive(pool) {
-    const size = this.moment.sizes[pool];
-    return size && this.log.schema.pool_states[size.state] !== "deleted";
+    const size = this.snapshot.pools[pool];
+    return size && this.log.schema.states.pool[size.state] !== "deleted";
   }
 
   // -- what is chosen -----------------------------------------------------------------------
@@ -356,16 +356,16 @@ export class View {
     if (!width) return;
     this.element.classList.toggle("bl-narrow", width < 700);
     if (this.wanted !== undefined) {
-      this.moment.seek(this.wanted);
+      this.snapshot.seek(this.wanted);
       this.wanted = undefined;
-    } else this.moment.seek(this.moment.at === -Infinity ? Infinity : this.moment.at);
-    this.theme = this.theme || readTheme(this.element);
+    } else this.snapshot.seek(this.snapshot.at === -Infinity ? Infinity : this.snapshot.at);
+    this.theme = this.theme || readTheme(this.element, this.log.schema.colours);
     this.header.draw();
     this.machine.draw();
     const inner = this.grid.element.clientWidth || this.timeline.element.clientWidth;
     if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
     this.timeline.draw(this.timeline.element.clientWidth, this.timelineHeight(), this.theme);
-    this.element.classList.toggle("bl-past", this.moment.at !== Infinity);
+    this.element.classList.toggle("bl-past", this.snapshot.at !== Infinity);
     if (movedOn(this)) this.redrawPanel();
     this.drawnAt = performance.now();
     this.cost = this.drawnAt - began;

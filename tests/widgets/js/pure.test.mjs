@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url";
 
 const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${name}.js`));
 const { Log } = await from("log");
-const { ABSENT, Moment } = await from("moment");
+const { ABSENT, Snapshot } = await from("snapshot");
 const { clock, duration, inkOn, nodeName, plural } = await from("format");
-const { namesSeen, rowsOf } = await from("rows");
+const { namesSeen, rowsOf } = await from("shown_runs");
 const { band, cellAt, gridLayout, panned, rowLayout, ticks, upTo, zoomed } = await from("layout");
 
 // A lab's story, written by the kernel's side: in one piece, and in chunks.
@@ -61,42 +61,42 @@ test("a chunk too early is refused, and what is missing mends it", () => {
 
 test("a story that began anew takes the place of the old one", () => {
   const log = whole();
-  const head = { ...told.chunks[0], story: 1 };
+  const head = { ...told.chunks[0], generation: 1 };
   assert.ok(log.append(head, bytes("chunk0.bin")));
   assert.equal(log.rows.runs, told.chunks[0].rows.runs[1]);
-  assert.equal(log.append({ ...told.chunks[2], story: 2 }, bytes("chunk2.bin")), false);
+  assert.equal(log.append({ ...told.chunks[2], generation: 2 }, bytes("chunk2.bin")), false);
 });
 
 test("the present has the counts that the service has", () => {
-  const moment = new Moment(whole()).seek(Infinity);
-  assert.deepEqual(moment.total(-1), told.counts);
-  assert.deepEqual(moment.total(0), told.counts);
-  assert.equal(moment.nodes(-1, told.schema.node_states.indexOf("deleted")).length, told.nodes);
-  assert.equal(moment.used.reduce((sum, used) => sum + used), told.used);
+  const snapshot = new Snapshot(whole()).seek(Infinity);
+  assert.deepEqual(snapshot.total(-1), told.counts);
+  assert.deepEqual(snapshot.total(0), told.counts);
+  assert.equal(snapshot.nodes(-1, told.schema.states.node.indexOf("deleted")).length, told.nodes);
+  assert.equal(snapshot.used.reduce((sum, used) => sum + used), told.used);
 });
 
 test("the past is found from any moment, forward or back", () => {
   const log = whole();
   const begin = log.begin();
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   const times = [0, 0.3, 0.9, 0.5, 0.1, 1, 0.7];
   for (const share of times) {
     const at = begin + share * (log.now - begin);
-    const found = structuredClone(moment.seek(at).counts);
-    assert.deepEqual(found, new Moment(log).seek(at).counts);
-    const anew = new Moment(log).seek(at);
-    assert.deepEqual(moment.state.subarray(0, log.rows.nodes), anew.state.subarray(0, log.rows.nodes));
-    const [, running] = moment.total(-1);
-    const lanes = moment.used.reduce((sum, used) => sum + used);
+    const found = structuredClone(snapshot.seek(at).counts);
+    assert.deepEqual(found, new Snapshot(log).seek(at).counts);
+    const anew = new Snapshot(log).seek(at);
+    assert.deepEqual(snapshot.state.subarray(0, log.rows.nodes), anew.state.subarray(0, log.rows.nodes));
+    const [, running] = snapshot.total(-1);
+    const lanes = snapshot.used.reduce((sum, used) => sum + used);
     assert.equal(lanes, running, "each running task holds one slot");
   }
 });
 
 test("before the beginning nothing was there", () => {
-  const moment = new Moment(whole()).seek(-1);
-  assert.deepEqual(moment.nodes(-1, 0), []);
-  assert.ok(moment.state.every((state) => state === ABSENT));
-  assert.deepEqual(moment.total(-1), [0, 0, 0, 0]);
+  const snapshot = new Snapshot(whole()).seek(-1);
+  assert.deepEqual(snapshot.nodes(-1, 0), []);
+  assert.ok(snapshot.state.every((state) => state === ABSENT));
+  assert.deepEqual(snapshot.total(-1), [0, 0, 0, 0]);
 });
 
 test("cells fit into their box, and the mouse finds them", () => {
@@ -139,7 +139,7 @@ test("rows share the height, and scroll when they are too many", () => {
   assert.deepEqual(rowLayout(1000, 200, 9999), { each: 3, room: 2800, offset: 2800 });
 });
 
-test("lanes divide a row, hooks take all of it", () => {
+test("lanes divide a row, node tasks take all of it", () => {
   assert.deepEqual(band(0, 0, 4, 20), [2, 16]);
   assert.deepEqual(band(1, 2, 4, 20), [6, 8]);
   assert.deepEqual(band(9, 1, 4, 20), [14, 4]); // beyond the last lane: drawn in it
@@ -163,7 +163,7 @@ test("numbers and times read well", () => {
   assert.equal(inkOn("#000000"), "#ffffff");
 });
 
-const { hooksAt, nodeAt, taskAt } = await from("then");
+const { nodeTasksAt, nodeAt, taskAt } = await from("past_states");
 
 function moments(log) {
   const [begin, end] = [log.begin(), log.now];
@@ -172,18 +172,18 @@ function moments(log) {
 
 test("what a node did at any moment takes the slots that were in use there", () => {
   const log = whole();
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   let busy = 0;
   for (const time of moments(log)) {
-    moment.seek(time);
+    snapshot.seek(time);
     for (let node = 0; node < log.rows.nodes; node++) {
-      const found = nodeAt(log, moment, node);
-      if (moment.state[node] === ABSENT) {
+      const found = nodeAt(log, snapshot, node);
+      if (snapshot.state[node] === ABSENT) {
         assert.equal(found, null);
         continue;
       }
       if (!found) continue;
-      assert.equal(found.used, moment.used[node]);
+      assert.equal(found.used, snapshot.used[node]);
       assert.ok(found.now.length <= found.used);
       assert.equal(found.now.length > 0, found.used > 0);
       assert.ok(found.now.every((run) => run.start <= time && run.node === node));
@@ -195,16 +195,16 @@ test("what a node did at any moment takes the slots that were in use there", () 
 
 test("the tasks of a job at any moment are in the states that were counted", () => {
   const log = whole();
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   for (const time of moments(log)) {
-    moment.seek(time);
+    snapshot.seek(time);
     log.names.jobs.forEach((_, job) => {
       const tasks = new Set();
       for (let i = 0; i < log.rows.runs; i++) {
         if (log.tables.runs.job[i] === job && log.names.labels[i]) tasks.add(log.names.labels[i]);
       }
-      const states = [...tasks].map((task) => taskAt(log, moment, job, task).state);
-      const [, running] = moment.total(job);
+      const states = [...tasks].map((task) => taskAt(log, snapshot, job, task).state);
+      const [, running] = snapshot.total(job);
       assert.equal(states.filter((state) => state === "running" || state === "preparing").length, running);
     });
   }
@@ -214,7 +214,7 @@ test("preparations at a moment are those that had begun, each with its end or no
   const log = whole();
   let most = 0;
   for (const time of moments(log)) {
-    for (const row of hooksAt(log, -1, time).rows) {
+    for (const row of nodeTasksAt(log, -1, time).rows) {
       const run = row.jobpreparation;
       const end = run.start + run.seconds;
       assert.ok(run.start <= time && (run.outcome ? end <= time + 1e-6 : Math.abs(end - time) < 1e-6));

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.core.state.states import ACTIVITIES
-from batchlab.history.schema import JOB_STATES, WAITS
-from batchlab.history.subject import Run, Story, by
+from batchlab.history.schema import JOB_STATES
+from batchlab.history.subject import PastRun, SubjectHistory, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.widgets.html import Html, table
 from batchlab.words import amount, money, span_text
@@ -61,7 +62,9 @@ def sentences(numbers: Numbers) -> list[tuple[str, str]]:
     if waited:
         most = max(numbers.waiting_hours, key=lambda key: numbers.waiting_hours[key])
         share = numbers.waiting_hours[most] / waited
-        told.append(("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {WAITS[most]}"))
+        told.append(
+            ("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {WAITS[most].label}")
+        )
     if numbers.preparation_hours:
         part = numbers.preparation_share
         beside = ""
@@ -88,14 +91,14 @@ def _tasks(numbers: Numbers) -> str:
 def _nodes(numbers: Numbers) -> list[tuple[str, str]]:
     told = []
     total = sum(numbers.node_hours.values())
-    if numbers.story.kind != "job":
+    if numbers.history.kind != "job":
         idle = numbers.node_hours.get("idle", 0.0)
         text = f"{numbers.machines:,}, {amount(total)} node-hours" if total else "none"
         told.append(("Nodes", text + (f", {idle / total:.0%} of them idle" if idle else "")))
     if numbers.cost:
         idle = numbers.cost.get("idle", 0.0)
         text = money(numbers.total_cost) + (f", {money(idle)} of it for idling" if idle else "")
-        text += ", for its share of the nodes" if numbers.story.kind == "job" else ""
+        text += ", for its share of the nodes" if numbers.history.kind == "job" else ""
         told.append(("Cost", text + " (list prices, as an illustration)"))
     if numbers.unpriced:
         told.append(("No price", ", ".join(numbers.unpriced)))
@@ -104,22 +107,22 @@ def _nodes(numbers: Numbers) -> list[tuple[str, str]]:
 
 def grids(numbers: Numbers) -> list[Grid]:
     """The tables of a report; those without a row are left out."""
-    story = numbers.story
+    history = numbers.history
     found = [_waiting(numbers), _activity(numbers)]
-    if story.kind == "lab":
+    if history.kind == "lab":
         found.append(_pools(numbers))
-    if story.kind != "job":
-        found.append(_jobs(story))
+    if history.kind != "job":
+        found.append(_jobs(history))
     else:
-        found.append(_preparations(story))
-    found += [_slowest(story), _failures(story)]
+        found.append(_preparations(history))
+    found += [_slowest(history), _failures(history)]
     return [grid for grid in found if grid.rows]
 
 
 def _waiting(numbers: Numbers) -> Grid:
     total = sum(numbers.waiting_hours.values()) or 1
     ordered = sorted(numbers.waiting_hours.items(), key=lambda item: -item[1])
-    rows = [(WAITS[key], hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
+    rows = [(WAITS[key].label, hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
     return Grid("Why tasks waited", ("while", "task time", "share"), rows)
 
 
@@ -137,30 +140,30 @@ def _activity(numbers: Numbers) -> Grid:
 
 
 def _pools(numbers: Numbers) -> Grid:
-    story, times = numbers.story, numbers.times
+    history, times = numbers.history, numbers.times
     rows = []
-    for pool in story.pools:
+    for pool in history.pools:
         spent = {key: amount for (of, key), amount in times.hours.items() if of == pool}
         total = sum(spent.values())
         share = [f"{spent.get(key, 0) / total:.0%}" if total else "" for key in ("tasks", "idle")]
         cost = sum(amount for (of, _), amount in times.costs.items() if of == pool)
-        rows.append((story.pool_name(pool), story.tables.vm_sizes[pool],
+        rows.append((history.pool_name(pool), history.tables.vm_sizes[pool],
                      f"{times.machines.get(pool, 0):,}", f"{total:,.3f}", *share,
                      money(cost)))  # fmt: skip
     columns = ("pool", "size", "machines", "node-hours", "tasks", "idle", "cost")
     return _cut("Pools", columns, rows)
 
 
-def _jobs(story: Story) -> Grid:
-    states = dict(zip(story.tables.columns["turns"]["job"],
-                      story.tables.columns["turns"]["state"], strict=True))  # fmt: skip
-    of_job = by(story.runs, attrgetter("job"))
+def _jobs(history: SubjectHistory) -> Grid:
+    states = dict(zip(history.tables.columns["job_states"]["job"],
+                      history.tables.columns["job_states"]["state"], strict=True))  # fmt: skip
+    of_job = by(history.runs, attrgetter("job"))
     rows = []
-    for job, counts in task_counts(story).items():
+    for job, counts in task_counts(history).items():
         runs = of_job.get(job, [])
         tasks, preparation = hours_of(runs, "task"), hours_of(runs, "jobpreparation")
         rows.append((
-            story.job_name(job), JOB_STATES[states[job]], f"{sum(counts):,}", f"{counts[2]:,}",
+            history.job_name(job), JOB_STATES[states[job]], f"{sum(counts):,}", f"{counts[2]:,}",
             f"{counts[3]:,}", hours(tasks) if tasks else "",
             hours(preparation) if preparation else "",
             f"{preparation / tasks:.0%}" if tasks and preparation else "",
@@ -170,38 +173,38 @@ def _jobs(story: Story) -> Grid:
     return _cut("Jobs", columns, rows)
 
 
-def _preparations(story: Story) -> Grid:
-    rows, of_node = [], by(story.runs, attrgetter("node"))
-    for node in story.nodes:
+def _preparations(history: SubjectHistory) -> Grid:
+    rows, of_node = [], by(history.runs, attrgetter("node"))
+    for node in history.nodes:
         runs = of_node.get(node, [])
         tasks = [run for run in runs if run.kind == "task"]
         spent = [hours_of(runs, kind) for kind in ("task", "jobpreparation", "jobrelease")]
-        rows.append((story.tables.node_ids[node], f"{len(tasks):,}",
+        rows.append((history.tables.node_ids[node], f"{len(tasks):,}",
                      *(hours(amount) if amount else "" for amount in spent)))  # fmt: skip
     columns = ("on node", "runs", "task time", "preparation", "release")
     return _cut("Nodes", columns, rows)
 
 
-def _slowest(story: Story) -> Grid:
-    runs = sorted((run for run in story.runs if run.kind == "task" and run.outcome),
+def _slowest(history: SubjectHistory) -> Grid:
+    runs = sorted((run for run in history.runs if run.kind == "task" and run.outcome),
                   key=lambda run: -run.seconds)[:10]  # fmt: skip
     rows = [
-        (run.task_id, story.job_name(run.job), story.tables.node_ids[run.node],
+        (run.task_id, history.job_name(run.job), history.tables.node_ids[run.node],
          run.outcome, span_text(run.seconds))
         for run in runs
     ]  # fmt: skip
     return Grid("Longest runs", ("task", "job", "node", "result", "time"), rows)
 
 
-def _failures(story: Story) -> Grid:
-    told = Counter((_wrong(run), run.kind) for run in story.runs
+def _failures(history: SubjectHistory) -> Grid:
+    told = Counter((_wrong(run), run.kind) for run in history.runs
                    if run.outcome in ("failure", "retry", "lost"))  # fmt: skip
     names = {"jobpreparation": "preparation", "jobrelease": "release", "starttask": "start task"}
     rows = [(reason, names.get(kind, kind), f"{n:,}") for (reason, kind), n in told.most_common()]
     return _cut("What went wrong", ("what", "of a", "times"), rows)
 
 
-def _wrong(run: Run) -> str:
+def _wrong(run: PastRun) -> str:
     return run.reason if run.reason and run.outcome == "failure" else _TOLD[run.outcome]
 
 

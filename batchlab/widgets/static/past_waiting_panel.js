@@ -1,20 +1,20 @@
 // Why is it waiting, at a moment of the past: what waited then and why, with the numbers of then.
 
 import { fill, h } from "./dom.js";
-import { clock, NODE_LOOK, plural } from "./format.js";
+import { clock, plural } from "./format.js";
 import { headingOf } from "./panels.js";
-import { taskAt } from "./then.js";
-import { waitsAt } from "./waits.js";
+import { taskAt } from "./past_states.js";
+import { waitsAt } from "./past_waits.js";
 
 export function waitingThen(body, view) {
-  const { log, moment } = view;
+  const { log, snapshot } = view;
   const target = view.target();
   if (target.task) return taskWaited(body, view, target);
   const job = target.job ? log.names.jobs.indexOf(target.job) : -1;
   const pool = target.pool && job < 0 ? log.names.pools.indexOf(target.pool) : -1;
   const title = target.job ? `Job ${target.job}` : target.pool ? `Pool ${target.pool}` : "The whole lab";
   if (!wasThere(view, target, job, pool)) return fill(body, headingOf(view, title), muted("It was not there."));
-  const parts = waitsAt(log, moment, { job, pool });
+  const parts = waitsAt(log, snapshot, { job, pool });
   const waits = parts.flatMap((one) => one.waits).filter(({ reason }) => reason !== "preparation");
   const waited = Math.round(waits.reduce((sum, { tasks }) => sum + tasks, 0));
   const shown = target.job || target.pool ? parts : parts.filter((one) => one.waits.length || isTroubled(log, one));
@@ -26,10 +26,10 @@ export function waitingThen(body, view) {
 
 // A task that is chosen: its state then, and why it did not run.
 function taskWaited(body, view, { job, task }) {
-  const { log, moment } = view;
+  const { log, snapshot } = view;
   const number = log.names.jobs.indexOf(job);
-  const found = taskAt(log, moment, number, task, knownOf(view));
-  const pools = found.why && found.state !== "not there" ? waitsAt(log, moment, { job: number }) : [];
+  const found = taskAt(log, snapshot, number, task, knownOf(view));
+  const pools = found.why && found.state !== "not there" ? waitsAt(log, snapshot, { job: number }) : [];
   fill(body, headingOf(view, `Task ${task}`),
     h("p", { class: "bl-summary" }, stateOf(found)),
     found.why ? h("ul", { class: "bl-reasons" }, h("li", {}, found.why)) : muted("Nothing held it back."),
@@ -51,15 +51,15 @@ function muted(text) {
   return h("p", { class: "bl-muted" }, text);
 }
 
-function wasThere({ log, moment }, target, job, pool) {
-  const { job_states, pool_states } = log.schema;
-  if (target.job) return Boolean(moment.turns[job]) && job_states[moment.turns[job].state] !== "deleted";
-  if (target.pool) return Boolean(moment.sizes[pool]) && pool_states[moment.sizes[pool].state] !== "deleted";
+function wasThere({ log, snapshot }, target, job, pool) {
+  const { states } = log.schema;
+  if (target.job) return Boolean(snapshot.jobs[job]) && states.job[snapshot.jobs[job].state] !== "deleted";
+  if (target.pool) return Boolean(snapshot.pools[pool]) && states.pool[snapshot.pools[pool].state] !== "deleted";
   return true;
 }
 
 function isTroubled(log, one) {
-  return one.taking < nodesOf(one) || (one.size && log.schema.allocations[one.size.allocation] !== "steady");
+  return one.taking < nodesOf(one) || (one.size && log.schema.states.allocation[one.size.allocation] !== "steady");
 }
 
 function nodesOf(one) {
@@ -76,14 +76,14 @@ export function lineOf(log, one) {
   if (!one.there) return log.names.pools[one.pool] ? "It was not there." : "";
   const { size } = one;
   const there = nodesOf(one);
-  const states = Object.entries(one.nodes).filter(([state]) => !log.schema.taking.includes(state))
-    .map(([state, count]) => `${count.toLocaleString("en")} ${NODE_LOOK[state][2]}`);
+  const states = Object.entries(one.nodes).filter(([state]) => !log.schema.groups.node.taking.includes(state))
+    .map(([state, count]) => `${count.toLocaleString("en")} ${log.schema.nodes[state].label}`);
   const took = one.taking ? [`${one.taking.toLocaleString("en")} took tasks`] : [];
   const parts = [`${there.toLocaleString("en")} of ${plural(size.target + size.spot, "node")}`
     + (there ? `: ${[...took, ...states].join(", ")}` : "")];
   if (one.slots) parts.push(`${one.used.toLocaleString("en")} of ${plural(one.slots, "slot")} in use`);
-  const doing = log.schema.pool_states[size.state] === "active"
-    ? log.schema.allocations[size.allocation] : log.schema.pool_states[size.state];
+  const doing = log.schema.states.pool[size.state] === "active"
+    ? log.schema.states.allocation[size.allocation] : log.schema.states.pool[size.state];
   if (doing !== "steady") parts.push(doing);
   return parts.join("; ");
 }
@@ -104,12 +104,12 @@ function togetherOf(waits) {
 }
 
 function waitOf(view, one, wait, job) {
-  const { log, moment } = view;
+  const { log, snapshot } = view;
   const told = [];
   const others = one.used - one.own;
   if (wait.reason === "slots" && others) told.push(`${others.toLocaleString("en")} of them by other jobs`);
   if (wait.reason === "disabled" && wait.jobs.size === 1) {
-    told.push(`since ${clock(moment.turns[[...wait.jobs.keys()][0]].since)}`);
+    told.push(`since ${clock(snapshot.jobs[[...wait.jobs.keys()][0]].since)}`);
   }
   if (job < 0) told.push(jobsOf(log, wait.jobs));
   const of = wait.example && log.names.jobs[wait.example.job];

@@ -36,8 +36,8 @@ export class TimeMachine {
 
   start() {
     const [begin, end] = this.span();
-    const from = this.view.moment.at === Infinity || this.view.moment.at >= end ? begin
-      : this.view.moment.at;
+    const from = this.view.snapshot.at === Infinity || this.view.snapshot.at >= end ? begin
+      : this.view.snapshot.at;
     this.playing = { from, clock: performance.now(), rate: (end - begin) / PLAY_S };
     this.step();
   }
@@ -68,8 +68,8 @@ export class TimeMachine {
 
   draw() {
     const [begin, end] = this.span();
-    const live = this.view.moment.at === Infinity;
-    const time = live ? end : this.view.moment.at;
+    const live = this.view.snapshot.at === Infinity;
+    const time = live ? end : this.view.snapshot.at;
     const value = String(Math.round((STOPS * (time - begin)) / (end - begin)));
     if (document.activeElement !== this.range || this.playing || live) this.range.value = value;
     const text = `${clock(time, { date: end - begin > 86400 })}`;

@@ -3,10 +3,10 @@
 // What the log does not hold (command lines, exit codes, files) is for the present only.
 
 import { fill, h, say } from "./dom.js";
-import { clock, duration, NODE_LOOK, nodeName } from "./format.js";
+import { clock, duration, nodeName } from "./format.js";
 import { headingOf, pairs } from "./panels.js";
-import { hooksAt, nodeAt, taskAt } from "./then.js";
-import { knownOf, stateOf, waitingThen } from "./waited.js";
+import { nodeTasksAt, nodeAt, taskAt } from "./past_states.js";
+import { knownOf, stateOf, waitingThen } from "./past_waiting_panel.js";
 
 function toldOf(run) {
   const name = run.outcome || "running";
@@ -17,28 +17,28 @@ function toldOf(run) {
 function nodeThen(body, view, name) {
   const { log } = view;
   const number = log.names.nodes.indexOf(name);
-  const node = nodeAt(log, view.moment, number);
+  const node = nodeAt(log, view.snapshot, number);
   if (!node) return fill(body, headingOf(view, nodeName(name)), h("p", { class: "bl-muted" }, "It was not there."));
   const task = (run) => h("div", {}, h("button", {
     type: "button", class: "bl-link", onclick: () => view.selectTask(log.names.jobs[run.job], run.task),
   }, `${log.names.jobs[run.job]} / ${run.task}`), run.kind === "waiting" ? " waits for preparation" : "");
-  const hooks = (kind) => node.hooks.filter((run) => run.kind === kind)
+  const nodeTasks = (kind) => node.nodeTasks.filter((run) => run.kind === kind)
     .map((run) => h("div", {}, log.names.jobs[run.job] || "", " ", toldOf(run)));
   return fill(body, headingOf(view, nodeName(name)), pairs([
-    ["State", `${NODE_LOOK[node.state][2]}, since ${clock(node.since)}`],
+    ["State", `${log.schema.nodes[node.state].label}, since ${clock(node.since)}`],
     ["Kind", log.tables.nodes.dedicated[number] ? "dedicated" : "spot"],
     ["Slots", `${node.used} of ${view.lanesOf(number)} in use`],
     ["Tasks run", String(node.done)],
     ["Ran then", node.now.length ? node.now.map(task) : "nothing"],
-    ["Start task", hooks("starttask")],
-    ["Prepared for", hooks("jobpreparation")],
-    ["Released", hooks("jobrelease")],
+    ["Start task", nodeTasks("starttask")],
+    ["Prepared for", nodeTasks("jobpreparation")],
+    ["Released", nodeTasks("jobrelease")],
   ]));
 }
 
 function taskThen(body, view, { job, task }) {
   const { log } = view;
-  const found = taskAt(log, view.moment, log.names.jobs.indexOf(job), task, knownOf(view));
+  const found = taskAt(log, view.snapshot, log.names.jobs.indexOf(job), task, knownOf(view));
   return fill(body, headingOf(view, task), pairs([
     ["Job", job], ["State", stateOf(found)], ["Why", found.why],
     ...found.runs.sort((a, b) => a.start - b.start || (a.kind > b.kind ? -1 : 1)).map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waits" : "Run",
@@ -46,10 +46,10 @@ function taskThen(body, view, { job, task }) {
   ]));
 }
 
-function hooksThen(body, view) {
+function nodeTasksThen(body, view) {
   const { log } = view;
   const wanted = view.target().job;
-  const found = hooksAt(log, wanted ? log.names.jobs.indexOf(wanted) : -1, view.moment.at);
+  const found = nodeTasksAt(log, wanted ? log.names.jobs.indexOf(wanted) : -1, view.snapshot.at);
   if (!found.rows.length) {
     return fill(body, headingOf(view, wanted ? `Job ${wanted}` : "Preparation"),
       h("p", { class: "bl-muted" }, "Nothing had been prepared yet."));
@@ -65,16 +65,16 @@ function hooksThen(body, view) {
 
 // Whether the moment is another one than when this was last asked.
 export function movedOn(view) {
-  const key = Number.isFinite(view.moment.at) ? `${view.moment.at} ${view.log.version}` : "";
-  const moved = key !== (view.memory.moment ?? "");
-  view.memory.moment = key;
+  const key = Number.isFinite(view.snapshot.at) ? `${view.snapshot.at} ${view.log.version}` : "";
+  const moved = key !== (view.memory.snapshot ?? "");
+  view.memory.snapshot = key;
   return moved;
 }
 
 // Draw the open panel as of a moment of the past. False if it is to show the present: because the
 // view does, or, and then the panel says so, because it can show nothing else.
 export function drawPast(view) {
-  const past = Number.isFinite(view.moment.at);
+  const past = Number.isFinite(view.snapshot.at);
   const draw = past && THEN[view.tab];
   tellPresent(view, past && !draw);
   if (!draw) return false;
@@ -84,7 +84,7 @@ export function drawPast(view) {
   return true;
 }
 
-const THEN = { selected: selectedThen, waiting: waitingThen, hooks: hooksThen };
+const THEN = { selected: selectedThen, waiting: waitingThen, preparation: nodeTasksThen };
 
 // Say that a panel shows the present while the pictures do not, and offer the way back to it.
 function tellPresent(view, does) {

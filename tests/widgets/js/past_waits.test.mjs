@@ -7,10 +7,10 @@ import { pathToFileURL } from "node:url";
 
 const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${name}.js`));
 const { Log } = await from("log");
-const { Moment } = await from("moment");
-const { waitsAt } = await from("waits");
-const { taskAt } = await from("then");
-const { lineOf } = await from("waited");
+const { Snapshot } = await from("snapshot");
+const { waitsAt } = await from("past_waits");
+const { taskAt } = await from("past_states");
+const { lineOf } = await from("past_waiting_panel");
 
 const story = process.env.BATCHLAB_STORY;
 const { schema, whole, moments } = JSON.parse(readFileSync(`${story}/story.json`, "utf8"));
@@ -24,10 +24,10 @@ function subject({ kind, name }) {
 }
 
 test("the page finds what the reports say", () => {
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   for (const told of moments) {
     const found = Object.fromEntries(Object.keys(schema.waits).map((reason) => [reason, 0]));
-    for (const one of waitsAt(log, moment.seek(told.at), subject(told))) {
+    for (const one of waitsAt(log, snapshot.seek(told.at), subject(told))) {
       for (const { reason, tasks, jobs } of one.waits) {
         found[reason] += tasks;
         assert.ok(Math.abs([...jobs.values()].reduce((a, b) => a + b) - tasks) < 1e-9);
@@ -42,16 +42,16 @@ test("the page finds what the reports say", () => {
 });
 
 test("a task that waited for others says so, for as long as it did", () => {
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   const { at, job } = log.tables.holds;
   const said = `${schema.waits.dependencies[0].toUpperCase()}${schema.waits.dependencies.slice(1)}.`;
   let seen = 0;
   for (let i = 0; i < log.rows.holds; i++) {
     const until = Number.isNaN(log.freedAt[i]) ? log.now : log.freedAt[i];
-    const then = (time) => taskAt(log, moment.seek(time), job[i], log.names.held[i]);
+    const then = (time) => taskAt(log, snapshot.seek(time), job[i], log.names.held[i]);
     const during = then((at[i] + until) / 2);
-    const state = schema.job_states[moment.turns[job[i]].state];
-    if (!schema.waiting_jobs.includes(state)) assert.notEqual(during.why, said);
+    const state = schema.states.job[snapshot.jobs[job[i]].state];
+    if (!schema.groups.job.going.includes(state)) assert.notEqual(during.why, said);
     else {
       assert.deepEqual([during.state, during.since, during.why], ["active", at[i], said]);
       seen += 1;
@@ -62,7 +62,7 @@ test("a task that waited for others says so, for as long as it did", () => {
 });
 
 test("a task that waited for others names those that had not succeeded", () => {
-  const moment = new Moment(log);
+  const snapshot = new Snapshot(log);
   const { at, job } = log.tables.holds;
   const done = (i, name) => { // when it had succeeded
     for (let run = 0; run < log.rows.runs; run++) {
@@ -75,7 +75,7 @@ test("a task that waited for others names those that had not succeeded", () => {
   const parents = [...new Set(log.names.labels)].filter(Boolean);
   let seen = 0;
   for (let i = 0; i < log.rows.holds; i++) {
-    const then = taskAt(log, moment.seek(at[i]), job[i], log.names.held[i],
+    const then = taskAt(log, snapshot.seek(at[i]), job[i], log.names.held[i],
       { created: at[i], end: null, depends_on: parents });
     if (!then.why.startsWith("Other tasks had")) continue;
     seen += 1;
@@ -88,9 +88,9 @@ test("a task that waited for others names those that had not succeeded", () => {
 
 test("a task that only waits for a node is told of as the kernel knows it", () => {
   const told = moments.find(({ kind, waits }) => kind === "job" && waits.slots >= 1);
-  const moment = new Moment(log).seek(told.at);
+  const snapshot = new Snapshot(log).seek(told.at);
   const job = log.names.jobs.indexOf(told.name);
-  const then = (known) => taskAt(log, moment, job, "never ran", known);
+  const then = (known) => taskAt(log, snapshot, job, "never ran", known);
   assert.equal(then({ created: told.at + 1, end: null }).state, "not there");
   const queued = then({ created: told.at - 1, end: null });
   assert.deepEqual(queued, {
@@ -103,7 +103,7 @@ test("a task that only waits for a node is told of as the kernel knows it", () =
 
 test("a pool's line has its nodes and slots", () => {
   const told = moments.find(({ kind, name, waits }) => kind === "pool" && name === "p" && waits.slots);
-  const [one] = waitsAt(log, new Moment(log).seek(told.at), subject(told));
+  const [one] = waitsAt(log, new Snapshot(log).seek(told.at), subject(told));
   assert.match(lineOf(log, one), /^\d of \d nodes?: \d took tasks.*; (\d) of \1 slots in use/);
   assert.equal(lineOf(log, { ...one, there: false }), "It was not there.");
 });

@@ -1,7 +1,7 @@
 // What was so at a moment of the past: of a node, a task, a job's preparation; from the log alone.
 
-import { nodeName, RUN_LOOK } from "./format.js";
-import { reasonOf, waitsAt } from "./waits.js";
+import { nodeName } from "./format.js";
+import { reasonOf, waitsAt } from "./past_waits.js";
 
 const QUEUED_AGAIN = ["retry", "requeued", "lost"];
 
@@ -23,41 +23,41 @@ function* runsUntil(log, time) {
 }
 
 // What a node did at the moment; null if it was not there.
-export function nodeAt(log, moment, node) {
-  const state = log.schema.node_states[moment.state[node]];
+export function nodeAt(log, snapshot, node) {
+  const state = log.schema.states.node[snapshot.state[node]];
   if (!state || state === "deleted") return null;
-  const hooks = new Map(); // the last of each kind and job
+  const nodeTasks = new Map(); // the last of each kind and job
   const now = [];
   let done = 0;
-  for (const i of runsUntil(log, moment.at)) {
+  for (const i of runsUntil(log, snapshot.at)) {
     if (log.tables.runs.node[i] !== node) continue;
-    const run = runThen(log, i, moment.at);
-    if (run.kind === "starttask" || run.kind === "jobpreparation" || run.kind === "jobrelease") {
-      hooks.set(`${run.kind} ${run.job}`, run);
+    const run = runThen(log, i, snapshot.at);
+    if (run.kind in log.schema.node_tasks) {
+      nodeTasks.set(`${run.kind} ${run.job}`, run);
     } else if (!run.outcome) now.push(run);
     else if (run.kind !== "waiting") done += 1;
   }
-  return { state, since: moment.since[node], used: moment.used[node], now, done, hooks: [...hooks.values()] };
+  return { state, since: snapshot.since[node], used: snapshot.used[node], now, done, nodeTasks: [...nodeTasks.values()] };
 }
 
 // A task: the runs that it had had by the moment, its state then, and why it did not run.
 //
 // The log says nothing of a task that only waits for a node: `known` is what the kernel knows of it,
 // when it was `created` and came to its `end`, and what it `depends_on`; null until it has said so.
-export function taskAt(log, moment, job, task, known = null) {
+export function taskAt(log, snapshot, job, task, known = null) {
   const runs = [];
-  for (const i of runsUntil(log, moment.at)) {
+  for (const i of runsUntil(log, snapshot.at)) {
     if (log.names.labels[i] === task && log.tables.runs.job[i] === job) {
-      runs.push(runThen(log, i, moment.at));
+      runs.push(runThen(log, i, snapshot.at));
     }
   }
   const own = runs.filter((run) => run.kind !== "subtask");
   const shown = runs.filter((run) => run.kind !== "waiting" || !run.outcome);
-  return { runs: shown, ...stateThen(log, moment, job, task, known, own[own.length - 1]) };
+  return { runs: shown, ...stateThen(log, snapshot, job, task, known, own[own.length - 1]) };
 }
 
-function stateThen(log, moment, job, task, known, last) {
-  const time = moment.at;
+function stateThen(log, snapshot, job, task, known, last) {
+  const time = snapshot.at;
   const on = last && nodeName(log.names.nodes[last.node]);
   if (last && !last.outcome) {
     if (last.kind !== "waiting") return { state: "running", since: last.start, why: "" };
@@ -67,8 +67,8 @@ function stateThen(log, moment, job, task, known, last) {
   if (last && !QUEUED_AGAIN.includes(last.outcome)) {
     return { state: "completed", since: last.start + last.seconds, why: "" };
   }
-  const turn = moment.turns[job];
-  const state = turn ? log.schema.job_states[turn.state] : "deleted";
+  const row = snapshot.jobs[job];
+  const state = row ? log.schema.states.job[row.state] : "deleted";
   if (state === "deleted" || (known && known.created > time)) {
     return { state: "not there", since: NaN, why: "" };
   }
@@ -76,30 +76,30 @@ function stateThen(log, moment, job, task, known, last) {
     return { state: "completed", since: known.end, why: "It never ran." };
   }
   const again = last && last.start + last.seconds;
-  return queuedThen(log, moment, job, state, holdOf(log, job, task, time), known, again);
+  return queuedThen(log, snapshot, job, state, holdOf(log, job, task, time), known, again);
 }
 
-function queuedThen(log, moment, job, state, hold, known, again) {
+function queuedThen(log, snapshot, job, state, hold, known, again) {
   const since = Math.max(...[known && known.created, again, hold && hold.until].filter(Boolean));
   const sure = Boolean(known || hold || again);
   const there = { state: sure ? "active" : "not on a node", since };
   const waits = (reason) => ({ ...there, why: `${capital(log.schema.waits[reason])}.` });
-  const { held_jobs, waiting_jobs } = log.schema;
-  if (held_jobs.includes(state)) return waits("disabled");
-  if (!waiting_jobs.includes(state)) {
+  const { held, going } = log.schema.groups.job;
+  if (held.includes(state)) return waits("disabled");
+  if (!going.includes(state)) {
     return { ...there, why: `Its job was ${state}: what was still queued then never ran.` };
   }
   if (hold && !hold.until) {
     const said = waits("dependencies");
-    const missing = known ? missingThen(log, job, known.depends_on || [], moment.at) : [];
+    const missing = known ? missingThen(log, job, known.depends_on || [], snapshot.at) : [];
     if (missing.length) said.why = `${said.why.slice(0, -1)}: ${missing.join(", ")}.`;
     return { ...said, since: hold.at };
   }
   if (!sure) {
     return { ...there, why: "It was queued, or not added yet." };
   }
-  const { pool } = moment.turns[job];
-  return waits(reasonOf(waitsAt(log, moment, { job }).find((one) => one.pool === pool)));
+  const { pool } = snapshot.jobs[job];
+  return waits(reasonOf(waitsAt(log, snapshot, { job }).find((one) => one.pool === pool)));
 }
 
 // Which of some tasks of a job had not succeeded by a time, each with its state: "a (running)".
@@ -114,7 +114,7 @@ function missingThen(log, job, names, time) {
     const run = last.get(name.toLowerCase());
     if (run < 0) return /^\d+-\d+$/.test(name) ? name : `${name} (had not run)`;
     const { outcome } = runThen(log, run, time);
-    return outcome === "success" ? "" : `${name} (${RUN_LOOK[outcome || "running"][1]})`;
+    return outcome === "success" ? "" : `${name} (${log.schema.runs[outcome || "running"].label})`;
   }).filter(Boolean);
 }
 
@@ -134,7 +134,7 @@ function capital(text) {
 }
 
 // Preparation and release of a job at a time, by node; of the latest job that had any without one.
-export function hooksAt(log, job, time) {
+export function nodeTasksAt(log, job, time) {
   let wanted = job;
   const found = [];
   for (const i of runsUntil(log, time)) {

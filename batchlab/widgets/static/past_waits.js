@@ -17,23 +17,23 @@ function heldAt(log, time) {
 //
 // For each pool: `nodes` by state, its `slots`, how many of them were `used`, and `waits`: a list of
 // {reason, tasks, jobs, example}, where `jobs` says how many of each.
-export function waitsAt(log, moment, { pool = -1, job = -1 } = {}) {
+export function waitsAt(log, snapshot, { pool = -1, job = -1 } = {}) {
   const found = new Map();
   const of = (number) => {
-    if (!found.has(number)) found.set(number, poolAt(log, moment, number));
+    if (!found.has(number)) found.set(number, poolAt(log, snapshot, number));
     return found.get(number);
   };
   const wanted = (number) => pool < 0 || number === pool;
   const own = (number) => job < 0 || number === job;
-  if (job < 0) moment.sizes.forEach((size, number) => size && wanted(number) && of(number));
-  const held = heldAt(log, moment.at);
-  moment.turns.forEach((turn, number) => {
-    if (!turn || !own(number) || !wanted(turn.pool)) return;
-    const state = log.schema.job_states[turn.state];
-    const active = (moment.counts[number] || [0])[0];
-    const one = of(turn.pool);
-    if (log.schema.held_jobs.includes(state)) note(one, "disabled", number, active);
-    else if (log.schema.waiting_jobs.includes(state)) {
+  if (job < 0) snapshot.pools.forEach((size, number) => size && wanted(number) && of(number));
+  const held = heldAt(log, snapshot.at);
+  snapshot.jobs.forEach((row, number) => {
+    if (!row || !own(number) || !wanted(row.pool)) return;
+    const state = log.schema.states.job[row.state];
+    const active = (snapshot.counts[number] || [0])[0];
+    const one = of(row.pool);
+    if (log.schema.groups.job.held.includes(state)) note(one, "disabled", number, active);
+    else if (log.schema.groups.job.going.includes(state)) {
       const { tasks, first } = held[number] || { tasks: 0 };
       const blocked = Math.min(active, tasks);
       note(one, "dependencies", number, blocked, first);
@@ -41,41 +41,41 @@ export function waitsAt(log, moment, { pool = -1, job = -1 } = {}) {
     }
   });
   const { runs, nodes } = log.tables;
-  takePrepared(log, moment, (i) => own(runs.job[i]) && wanted(nodes.pool[runs.node[i]]), of);
-  takeNodes(log, moment, found);
-  takeSlots(log, moment, own, found);
+  takePrepared(log, snapshot, (i) => own(runs.job[i]) && wanted(nodes.pool[runs.node[i]]), of);
+  takeNodes(log, snapshot, found);
+  takeSlots(log, snapshot, own, found);
   for (const one of found.values()) one.queued.forEach(([number, tasks]) => queue(one, number, tasks));
   return [...found.values()].filter((one) => job >= 0 || one.there || one.waits.length);
 }
 
-function poolAt(log, moment, number) {
-  const size = moment.sizes[number];
+function poolAt(log, snapshot, number) {
+  const size = snapshot.pools[number];
   return {
-    pool: number, there: Boolean(size) && log.schema.pool_states[size.state] !== "deleted", size,
+    pool: number, there: Boolean(size) && log.schema.states.pool[size.state] !== "deleted", size,
     nodes: {}, taking: 0, coming: 0, slots: 0, used: 0, own: 0, queued: [], waits: [],
   };
 }
 
-function takeNodes(log, moment, found) {
+function takeNodes(log, snapshot, found) {
   const { pool } = log.tables.nodes;
   for (let i = 0; i < log.rows.nodes; i++) {
     const one = found.get(pool[i]);
-    const state = log.schema.node_states[moment.state[i]];
+    const state = log.schema.states.node[snapshot.state[i]];
     if (!one || !state || state === "deleted") continue;
     one.nodes[state] = (one.nodes[state] || 0) + 1;
-    one.taking += log.schema.taking.includes(state);
-    one.coming += log.schema.coming.includes(state);
+    one.taking += log.schema.groups.node.taking.includes(state);
+    one.coming += log.schema.groups.node.coming.includes(state);
   }
   for (const one of found.values()) one.slots = one.taking * (one.size ? one.size.slots : 0);
 }
 
 // Who had a slot, but waited for the preparation of the node. A task of several nodes is one that
 // waited, not so many.
-function takePrepared(log, moment, wanted, of) {
+function takePrepared(log, snapshot, wanted, of) {
   const { node, job, kind } = log.tables.runs;
   const waiting = log.schema.kinds.indexOf("waiting");
   const seen = new Set();
-  for (const i of underWay(log, moment.at)) {
+  for (const i of underWay(log, snapshot.at)) {
     const key = `${job[i]} ${log.names.labels[i]}`;
     if (kind[i] !== waiting || seen.has(key) || !wanted(i)) continue;
     seen.add(key);
@@ -84,12 +84,12 @@ function takePrepared(log, moment, wanted, of) {
 }
 
 // Slots in use, of nodes that took tasks; and those that the jobs in question had.
-function takeSlots(log, moment, own, found) {
+function takeSlots(log, snapshot, own, found) {
   const { node, job, slots } = log.tables.runs;
-  const taking = log.schema.node_states.map((state) => log.schema.taking.includes(state));
-  for (const i of underWay(log, moment.at)) {
+  const taking = log.schema.states.node.map((state) => log.schema.groups.node.taking.includes(state));
+  for (const i of underWay(log, snapshot.at)) {
     const one = found.get(log.tables.nodes.pool[node[i]]);
-    if (!one || !taking[moment.state[node[i]]]) continue;
+    if (!one || !taking[snapshot.state[node[i]]]) continue;
     one.used += slots[i];
     if (own(job[i])) one.own += slots[i];
   }

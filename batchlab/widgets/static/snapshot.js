@@ -1,11 +1,11 @@
-// A lab at one moment: of the present when that is Infinity, else of the past.
+// A lab at one moment: the present when that is Infinity, else the past.
 //
 // Moments are found from the log's rows. Going on is cheap; going back begins anew, which for some
 // hundred thousand rows takes a few milliseconds: no need to ask the kernel.
 
 export const ABSENT = 255;
 
-export class Moment {
+export class Snapshot {
   constructor(log) {
     this.log = log;
     this.restart();
@@ -13,41 +13,41 @@ export class Moment {
 
   restart() {
     this.at = -Infinity;
-    this.story = this.log.story;
-    this.cursor = { moves: 0, counts: 0, sizes: 0, turns: 0 };
+    this.generation = this.log.generation;
+    this.cursor = { node_states: 0, counts: 0, pool_states: 0, job_states: 0 };
     this.state = new Uint8Array(64).fill(ABSENT); // of each node
     this.since = new Float64Array(64);
     this.used = new Uint16Array(64); // slots in use
     this.counts = []; // of each job: [active, running, succeeded, failed]
-    this.sizes = []; // of each pool
-    this.turns = []; // of each job
+    this.pools = []; // of each pool
+    this.jobs = []; // of each job
   }
 
   // Move to a time. Returns itself.
   seek(time) {
-    if (time < this.at || this.story !== this.log.story) this.restart();
+    if (time < this.at || this.generation !== this.log.generation) this.restart();
     this.at = time;
     const { tables, rows } = this.log;
     this.room(rows.nodes);
-    const moves = tables.moves;
-    this.forward("moves", time, (i) => {
-      this.state[moves.node[i]] = moves.state[i];
-      this.since[moves.node[i]] = moves.at[i];
+    const n = tables.node_states;
+    this.forward("node_states", time, (i) => {
+      this.state[n.node[i]] = n.state[i];
+      this.since[n.node[i]] = n.at[i];
     });
     const c = tables.counts;
     this.forward("counts", time, (i) => {
       this.counts[c.job[i]] = [c.active[i], c.running[i], c.succeeded[i], c.failed[i]];
     });
-    const s = tables.sizes;
-    this.forward("sizes", time, (i) => {
-      this.sizes[s.pool[i]] = {
+    const s = tables.pool_states;
+    this.forward("pool_states", time, (i) => {
+      this.pools[s.pool[i]] = {
         state: s.state[i], allocation: s.allocation[i], target: s.target[i], spot: s.spot[i],
         slots: s.slots[i],
       };
     });
-    const t = tables.turns;
-    this.forward("turns", time, (i) => {
-      this.turns[t.job[i]] = { state: t.state[i], pool: t.pool[i], since: t.at[i] };
+    const t = tables.job_states;
+    this.forward("job_states", time, (i) => {
+      this.jobs[t.job[i]] = { state: t.state[i], pool: t.pool[i], since: t.at[i] };
     });
     this.fill(time);
     return this;

@@ -1,0 +1,68 @@
+"""What each colour means, on light pages and on dark ones.
+
+States, runs, activities and reasons name a role, and every display, picture and figure looks it up
+here; a page has the roles as CSS custom properties (`css`). The hues are Okabe and Ito's, which
+colour-blind people can tell apart. A letter or a word always says the same as the colour.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ROLES", "Role", "css", "ink_on", "light"]
+
+
+class Role(NamedTuple):
+    """What a colour says, and how it looks on light and on dark pages."""
+
+    means: str
+    light: str
+    dark: str
+
+
+ROLES = {
+    "idle": Role("ready, with nothing to do", "#ffffff", "#3b4048"),
+    "faint": Role("the same, where it is too small for an outline", "#dadfe5", "#4a505a"),
+    "good": Role("runs tasks, or has ended well", "#009e73", "#009e73"),
+    "going": Role("a run that is under way", "#6fcfb2", "#6fcfb2"),
+    "starting": Role("comes up", "#f0d93a", "#f0e442"),
+    "preparing": Role("is being prepared", "#56b4e9", "#56b4e9"),
+    "failed": Role("has failed: somebody has to act", "#d55e00", "#e0690c"),
+    "trouble": Role("went wrong, and is dealt with", "#e69f00", "#e69f00"),
+    "others": Role("taken by others", "#b36b00", "#b36b00"),
+    "aside": Role("set aside, or over", "#0072b2", "#2b8fd0"),
+    "leaving": Role("is going away, or tidies up", "#cc79a7", "#cc79a7"),
+    "asked": Role("asked for, and not there yet", "#b4b9c0", "#aab0b8"),
+    "away": Role("was taken away or lost", "#3f444c", "#5b626d"),
+    "ended": Role("was ended or sent back", "#999ea6", "#8f959e"),
+}
+"""By name; what is drawn on white paper has the light ones."""
+
+OTHER = "#bbbbbb"
+"""For a word that is no state."""
+
+
+def light(role: str) -> str:
+    """The colour of a role on white paper."""
+    return ROLES[role].light
+
+
+def css(scope: str) -> str:
+    """The roles as custom properties of a page: ``--bl-good`` and so on."""
+    sides = [
+        "".join(f" --bl-{name}: {getattr(role, side)};" for name, role in ROLES.items())
+        for side in ("light", "dark")
+    ]
+    return f'{scope} {{{sides[0]} }}\n[data-jp-theme-light="false"] {scope} {{{sides[1]} }}\n'
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on a colour."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+              for part in parts]  # fmt: skip
+    luminance = sum(weight * part for weight, part in zip(_WEIGHTS, linear, strict=True))
+    return "#111111" if (luminance + 0.05) ** 2 > 1.05 * 0.0556 else "#ffffff"
+
+
+_WEIGHTS = (0.2126, 0.7152, 0.0722)
