@@ -74,5 +74,5 @@ def test_folder_that_nodes_do_not_share_fails_with_the_cure():
         assert (fetched.exit_code, fetched.failure_info.code) == (None, "BlobDownloadMiscError")
         for task in (sent, fetched):
             assert "set Lab(..., storage=...)" in task.failure_info.details["Message"]
-        with pytest.raises(bl.Conflict, match="give Lab"):
+        with pytest.raises(bl.Conflict, match="set Lab"):
             lab.storage.create_container("again")
