@@ -12,8 +12,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from batchlab.core.messages.views import ExecutionInfo
 from batchlab.core.model import TaskSpec
+from batchlab.core.model.values import ExecutionInfo
 from batchlab.errors import BatchError, Conflict, NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node

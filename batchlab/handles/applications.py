@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import uuid
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,13 @@ from batchlab.core.messages.questions import (
     ListApplicationPackages,
     ListApplications,
 )
+from batchlab.core.messages.view_fields import ApplicationPackageProperties, ApplicationProperties
 from batchlab.core.messages.views import ApplicationPackageView, ApplicationView
 from batchlab.core.model import check_version
 from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
-from batchlab.handles.base import Handle, ViewProperty
+from batchlab.handles.base import Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.storage import translate_storage_errors
 from batchlab.handles.verbs import ask_for, verb
@@ -39,15 +39,10 @@ __all__ = ["Application", "ApplicationPackage", "ApplicationPackages", "Applicat
 _CHUNK = 2**20
 
 
-class Application(Handle):
+class Application(Handle, ApplicationProperties, init=False):
     """A program that nodes are to have, in versions. Every property asks anew."""
 
     __slots__ = ()
-
-    display_name = ViewProperty[str | None]("A name for people.")
-    allow_updates = ViewProperty[bool]("Whether a version may be replaced or deleted.")
-    default_version = ViewProperty[str | None]("What a reference without a version means.")
-    versions = ViewProperty[tuple[str, ...]]("Its versions, in order of creation.")
 
     def view(self) -> ApplicationView:
         """All properties at one moment, as a frozen picture."""
@@ -153,16 +148,10 @@ class Application(Handle):
                 application_id=self._id)  # fmt: skip
 
 
-class ApplicationPackage(Handle):
+class ApplicationPackage(Handle, ApplicationPackageProperties, init=False):
     """One version of an application: a zip archive that nodes unpack."""
 
     __slots__ = ("_application_id",)
-
-    state = ViewProperty[str]("``active``.")
-    format = ViewProperty[str]("``zip``.")
-    content_length = ViewProperty[int]("How large the archive is, in bytes.")
-    last_activation_time = ViewProperty[datetime]("When its contents were last given.")
-    storage_url = ViewProperty[str]("Where they lie in the lab's storage.")
 
     def __init__(self, connection: Connection, application_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)

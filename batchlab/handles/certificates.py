@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     CancelCertificateDeletion,
     DeleteCertificate,
 )
 from batchlab.core.messages.questions import CertificateIs, GetCertificate, ListCertificates
+from batchlab.core.messages.view_fields import CertificateProperties
 from batchlab.core.messages.views import CertificateView
-from batchlab.core.model.values import DeleteCertificateError
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
 
 __all__ = ["Certificate", "Certificates"]
 
 
-class Certificate(Handle, Awaited):
+class Certificate(Handle, Awaited, CertificateProperties, init=False):
     """A certificate that pools may reference, so that their nodes have it.
 
     Azure retired certificates of Batch accounts in February 2024. Its password and its private key
@@ -27,17 +25,6 @@ class Certificate(Handle, Awaited):
     """
 
     __slots__ = ()
-
-    thumbprint_algorithm = ViewProperty[str]("``sha1``.")
-    certificate_format = ViewProperty[str]("``pfx``, with a private key, or ``cer``, without.")
-    state = ViewProperty[str]("``active``, ``deleting`` or ``deletefailed``.")
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    previous_state = ViewProperty[str | None]("The state before.")
-    previous_state_transition_time = ViewProperty[datetime | None]("When that one began.")
-    public_data = ViewProperty[str]("Its public part: DER in base 64.")
-    delete_certificate_error = ViewProperty[DeleteCertificateError | None](
-        "Why it could not be deleted: `values` name the pools and nodes that have it."
-    )
 
     @property
     def thumbprint(self) -> str:

@@ -24,7 +24,8 @@ from batchlab.core.messages.questions import (
     ListJobs,
     ListPreparations,
 )
-from batchlab.core.messages.views import JobProperties, JobView
+from batchlab.core.messages.view_fields import JobProperties
+from batchlab.core.messages.views import JobView
 from batchlab.core.model import (
     AffinityInfo,
     AllTasksComplete,

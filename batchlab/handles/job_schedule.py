@@ -11,7 +11,8 @@ from batchlab.core.messages.inputs import (
     UpdateJobSchedule,
 )
 from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
-from batchlab.core.messages.views import JobScheduleProperties, JobScheduleView
+from batchlab.core.messages.view_fields import JobScheduleProperties
+from batchlab.core.messages.views import JobScheduleView
 from batchlab.core.model import JobScheduleSpec, JobSpec, Schedule
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     DisableNodeScheduling,
@@ -13,12 +11,12 @@ from batchlab.core.messages.inputs import (
     ReimageNode,
 )
 from batchlab.core.messages.questions import GetCost, GetNode, ListNodes, LocateNode, NodesAre
-from batchlab.core.messages.views import ExecutionInfo, NodeView
-from batchlab.core.model import CertificateReference, Deallocation, StartTask
+from batchlab.core.messages.view_fields import NodeProperties
+from batchlab.core.messages.views import NodeView
+from batchlab.core.model import Deallocation
 from batchlab.core.model.ids import fold
-from batchlab.core.model.values import NodeUsage, ResizeError
 from batchlab.drivers.ports import Connection
-from batchlab.handles.base import Awaited, Handle, ViewProperty
+from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
 from batchlab.handles.files import Files
@@ -29,45 +27,10 @@ from batchlab.words import plural
 __all__ = ["Node", "Nodes"]
 
 
-class Node(Handle, Awaited):
+class Node(Handle, Awaited, NodeProperties, init=False):
     """One machine of a pool. Every property asks anew; `view` gives all of one moment."""
 
     __slots__ = ("_pool_id",)
-
-    state = ViewProperty[str](
-        "``idle``, ``running``, ``starting``, ``waitingforstarttask``, ``starttaskfailed``, "
-        "``offline``, ``rebooting``, ``leavingpool``, ``unknown`` ..."
-    )
-    state_transition_time = ViewProperty[datetime]("When it came into this state.")
-    scheduling_state = ViewProperty[str]("``enabled`` or ``disabled``: whether it is given tasks.")
-    allocation_time = ViewProperty[datetime | None]("When the pool got it.")
-    last_boot_time = ViewProperty[datetime | None]("When it last started.")
-    ip_address = ViewProperty[str | None]("Its address in the pool.")
-    affinity_id = ViewProperty[str]("What a task's `affinity_info` names it by.")
-    vm_size = ViewProperty[str]("Its size.")
-    is_dedicated = ViewProperty[bool]("Whether it is a dedicated node.")
-    task_slots = ViewProperty[int]("How many slots it has.")
-    running_tasks_count = ViewProperty[int]("How many tasks run there now.")
-    running_task_slots_count = ViewProperty[int]("How many slots they take.")
-    total_tasks_run = ViewProperty[int]("How many runs of tasks it has had.")
-    total_tasks_succeeded = ViewProperty[int]("How many of them succeeded.")
-    start_task = ViewProperty[StartTask | None](
-        "The start task that it has run; None without one."
-    )
-    start_task_info = ViewProperty[ExecutionInfo | None](
-        "How its start task went; None without one."
-    )
-    certificate_references = ViewProperty[tuple[CertificateReference, ...]](
-        "The certificates it has had since its last start."
-    )
-    errors = ViewProperty[tuple[ResizeError, ...]]("What is wrong with it.")
-    usage = ViewProperty[NodeUsage | None](
-        "What was last measured there: each 30 s while its pool follows a formula, or when "
-        "`Pool.measure` asked; None before."
-    )
-    running_tasks = ViewProperty[tuple[tuple[str, str], ...]](
-        "Job id and task id of what runs there."
-    )
 
     def __init__(self, connection: Connection, pool_id: str, id: str) -> None:  # noqa: A002
         super().__init__(connection, id)

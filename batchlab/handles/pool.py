@@ -16,7 +16,8 @@ from batchlab.core.messages.inputs import (
     UpdatePool,
 )
 from batchlab.core.messages.questions import ExplainPool, GetCost, GetPool, ListPools, PoolIs
-from batchlab.core.messages.views import PoolProperties, PoolView
+from batchlab.core.messages.view_fields import PoolProperties
+from batchlab.core.messages.views import PoolView
 from batchlab.core.model import (
     ApplicationPackageReference,
     CertificateReference,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from batchlab.core.messages.views import ExecutionInfo, PreparationView
+from batchlab.core.messages.views import PreparationView
 from batchlab.core.model.ids import fold
+from batchlab.core.model.values import ExecutionInfo
 from batchlab.display import Displayed
 from batchlab.errors import invalid
 from batchlab.handles.verbs import verb

@@ -17,7 +17,8 @@ from batchlab.core.messages.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.messages.views import TaskProperties, TaskView
+from batchlab.core.messages.view_fields import TaskProperties
+from batchlab.core.messages.views import TaskView
 from batchlab.core.model import (
     TaskConstraints,
 )

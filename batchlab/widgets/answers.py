@@ -31,8 +31,9 @@ from batchlab.core.messages.questions import (
     LocateTask,
     Location,
 )
-from batchlab.core.messages.views import ExecutionInfo, JobView, PreparationView, TaskView
+from batchlab.core.messages.views import JobView, PreparationView, TaskView
 from batchlab.core.model.ids import fold
+from batchlab.core.model.values import ExecutionInfo
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost

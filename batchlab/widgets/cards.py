@@ -11,15 +11,8 @@ from functools import singledispatch
 from typing import Any
 
 from batchlab.core.answers.reasons import Reason
-from batchlab.core.messages.views import (
-    ExecutionInfo,
-    JobScheduleView,
-    JobView,
-    NodeView,
-    PoolView,
-    TaskView,
-)
-from batchlab.core.model.values import NodeUsage, TaskCounts
+from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView, TaskView
+from batchlab.core.model.values import ExecutionInfo, NodeUsage, TaskCounts
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle

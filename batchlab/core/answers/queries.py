@@ -122,7 +122,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
     )
 
 
-def _node_task_view(node_task: NodeTaskRecord, directory: str) -> views.ExecutionInfo:
+def _node_task_view(node_task: NodeTaskRecord, directory: str) -> values.ExecutionInfo:
     phase = node_task.phase
     common: dict[str, Any] = {
         "state": phase.state,
@@ -131,8 +131,8 @@ def _node_task_view(node_task: NodeTaskRecord, directory: str) -> views.Executio
         "task_root_directory": directory,
     }
     if not isinstance(phase, phases.NodeTaskDone):
-        return views.ExecutionInfo(start_time=moment(phase.since), **common)
-    return views.ExecutionInfo(
+        return values.ExecutionInfo(start_time=moment(phase.since), **common)
+    return values.ExecutionInfo(
         start_time=moment(phase.started),
         end_time=moment(phase.since),
         exit_code=phase.exit_code,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from batchlab.core.model.fields import FieldsMeta
@@ -67,3 +69,17 @@ class DeleteCertificateError(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     message: str
     values: dict[str, str]
+
+
+class ExecutionInfo(View, frozen=True, kw_only=True):
+    """One start, preparation or release task on one node."""
+
+    state: str
+    start_time: datetime
+    end_time: datetime | None = None
+    exit_code: int | None = None
+    failure_info: FailureInfo | None = None
+    retry_count: int = 0
+    last_retry_time: datetime | None = None
+    result: str | None = None
+    task_root_directory: str = ""
