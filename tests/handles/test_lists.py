@@ -80,7 +80,7 @@ def test_filter_lets_nothing_else_be_looked_up(lab: bl.SimulatedLab, job: bl.Job
     ("where", "code", "told"),
     [
         ({"sate": "active"}, "UnsupportedProperty", "did you mean state"),
-        ({"failure_info": None}, "UnsupportedProperty", "it may have"),
+        ({"failure_info": None}, "UnsupportedProperty", "valid properties: "),
         ({"state": "done"}, "InvalidPropertyValue", "must be one of active, preparing"),
         ({"state": ["active", "done"]}, "InvalidPropertyValue", "'done'"),
         ({"result": "ok"}, "InvalidPropertyValue", "success, failure"),

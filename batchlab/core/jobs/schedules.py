@@ -50,8 +50,8 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
     first = max(state.now, _seconds(spec.schedule.do_not_run_until, state.now))
     after = spec.schedule.do_not_run_after
     if after is not None and first >= after.timestamp():
-        raise invalid("do_not_run_after", after.isoformat(), "is over: nothing would ever run",
-                      owner="Schedule")  # fmt: skip
+        raise invalid("do_not_run_after", after.isoformat(),
+                      "is in the past: no job would ever run", owner="Schedule")  # fmt: skip
     schedule = ScheduleRecord(
         key=key, spec=spec, created=state.now, phase=phases.ScheduleActive(state.now), due=first
     )

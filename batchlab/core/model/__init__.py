@@ -1,7 +1,7 @@
-"""What users describe: pools, jobs, tasks and their parts, under the SDK's field names.
+"""Descriptions that users write: pools, jobs, tasks and their parts, with the SDK's field names.
 
-A spec is complete in itself: whatever can be said to be wrong about it without knowing the state
-of the service is refused when it is made. Times are `datetime.timedelta`; None is "without limit".
+A description is checked completely when it is created, except for rules that depend on the state
+of the service. Durations are `datetime.timedelta`; None means "no limit".
 """
 
 from batchlab.core.model.applications import ApplicationPackageReference, check_version

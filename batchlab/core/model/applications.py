@@ -1,4 +1,4 @@
-"""Application packages that a pool or a task wants to find on its nodes."""
+"""References to the application packages that a pool or a task needs on its nodes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from batchlab.core.model.ids import check_id
 from batchlab.errors import invalid
 
 MOST_REFERENCES = 10
-"""Application packages that a pool, or a task, may reference."""
+"""How many application packages a pool or a task may reference."""
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
 def check_version(value: str, name: str = "version", owner: str = "") -> None:
-    """Refuse what is no version of an application package."""
+    """Refuse an invalid version of an application package."""
     if not _VERSION.fullmatch(value):
-        reason = "must be 1 to 64 letters, digits, hyphens, underscores and dots, no dot first"
+        reason = "must be 1 to 64 letters, digits, hyphens, underscores or dots, not a dot first"
         raise invalid(name, value, reason, owner=owner)
 
 
@@ -28,12 +28,12 @@ Version = Annotated[str, check_version]
 
 
 class ApplicationPackageReference(Model, frozen=True, kw_only=True):
-    """An application package that is to be on a node. An application, or its id, says the same.
+    """An application package needed on a node. An application or its id works as well.
 
     Parameters
     ----------
     application_id : str
-        Also in the long form ``/subscriptions/.../applications/ID``.
+        The long form ``/subscriptions/.../applications/ID`` is accepted too.
     version : str, optional
         The application's default version if omitted.
     """
@@ -63,15 +63,15 @@ class ApplicationPackageReference(Model, frozen=True, kw_only=True):
 def _check_distinct(
     references: Sequence[ApplicationPackageReference], name: str, owner: str
 ) -> None:
-    """Refuse more than ten references, and two of the same."""
+    """Refuse more than ten references, and duplicates."""
     if len(references) > MOST_REFERENCES:
-        raise invalid(name, f"{len(references)} references", f"may be {MOST_REFERENCES}",
-                      owner=owner)  # fmt: skip
+        raise invalid(name, f"{len(references)} references", f"at most {MOST_REFERENCES} are "
+                      "allowed", owner=owner)  # fmt: skip
     seen: dict[tuple[str, str], None] = {}
     for index, reference in enumerate(references):
         key = (reference.application_id, (reference.version or "").lower())
         if key in seen:
-            raise invalid(f"{name}[{index}]", " ".join(key).strip(), "is there twice", owner=owner)
+            raise invalid(f"{name}[{index}]", " ".join(key).strip(), "is a duplicate", owner=owner)
         seen[key] = None
 
 

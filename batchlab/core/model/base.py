@@ -1,9 +1,9 @@
 """The base of everything a user writes down: frozen, checked on construction, Azure's errors.
 
-A `Model` is a `msgspec.Struct`, so that it is small, fast to make and knows how to become JSON or
-msgpack. Calling the class checks each keyword against its annotation and accepts the sugar that
-people type: ``"5m"`` for a span of time, a command line for a task, a mapping for environment
-settings. A model that exists is valid; rules that need the service's state live in the core.
+A `Model` is a `msgspec.Struct`: small, fast to create and easy to encode as JSON or msgpack.
+Calling the class checks each keyword against its annotation and accepts the shorthands that
+people type: ``"5m"`` for a duration, a command line for a task, a mapping for environment
+settings. A model that exists is valid; rules that need the service's state are in the core.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from batchlab.errors import InvalidRequest, invalid
 
 Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> checked value
 Check = Callable[[Any, str, str], object]
-"""What refuses a value that its type alone would allow: ``Annotated[int, Range(0, 10)]``."""
+"""Refuses a value that its type alone would allow: ``Annotated[int, Range(0, 10)]``."""
 
 
 class _ModelMeta(FieldsMeta):
@@ -34,7 +34,7 @@ class _ModelMeta(FieldsMeta):
         if args:
             raise InvalidRequest(
                 "InvalidRequestBody",
-                f"{owner} takes its properties by name: {owner}({_example(cls)}=...)",
+                f"{owner} takes keyword arguments only: {owner}({_example(cls)}=...)",
             )
         return super().__call__(**checked(cls, given, owner))
 
@@ -47,18 +47,18 @@ class Model(
     omit_defaults=True,
     gc=False,  # made of plain values only: no cycles to look for
 ):
-    """A description that a user writes: keyword only, immutable, checked when it is made."""
+    """A description that a user writes: keyword-only, immutable, checked on construction."""
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
-        """Read a shorthand (a command line, an id); None when the value is not one."""
+        """Read a shorthand (a command line, an id); None if the value is not one."""
         return None
 
 
 def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """Read the properties given for a struct, each by its annotation; refuse what does not fit.
+    """Read the properties given for a struct by their annotations; refuse invalid ones.
 
-    `owner` is what the properties belong to in the eyes of the user, for the message.
+    `owner` is the model or method that the user sees the properties on, for the message.
     """
     readers = _readers(cls)
     unknown = [name for name in given if name not in readers]
@@ -68,31 +68,31 @@ def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> 
     if missing:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            f"{owner}.{missing[0]} is required: give {missing[0]}=...",
+            f"{owner}.{missing[0]} is required: pass {missing[0]}=...",
             {"PropertyName": missing[0]},
         )
     return {name: readers[name](value, name, owner) for name, value in given.items()}
 
 
 def unsupported(name: str, value: Any, owner: str, known: Mapping[str, Any]) -> InvalidRequest:
-    """Build the refusal of a keyword that does not exist, with its place or nearest neighbour.
+    """Build the error for an unknown keyword, with where it belongs or the closest match.
 
-    `known` has the keywords that there are, with their types: it may belong to a part of one.
+    `known` maps the valid keywords to their types: the keyword may belong to a part of one.
     """
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     if "password" in near:
-        value = "..."  # not to be shown
+        value = "..."  # never shown
     places = {f"{key}={form}" for key in names for form in _written(name, known[key])}
-    cure = f"did you mean {near[0]}?" if near else f"it may have {', '.join(names)}"
+    cure = f"did you mean {near[0]}?" if near else f"valid properties: {', '.join(names)}"
     if len(places) == 1:
         cure = f"write {places.pop()}"
-    return invalid(name, value, f"there is no such property; {cure}", owner=owner,
+    return invalid(name, value, f"unknown property; {cure}", owner=owner,
                    code="UnsupportedProperty")  # fmt: skip
 
 
 def _written(name: str, hint: Any) -> Iterator[str]:
-    """How a property of a part is written, if a type has a part with such a property."""
+    """How to write the property, for each part of a type that has one of this name."""
     if isinstance(hint, type) and issubclass(hint, Model) and name in hint.__struct_fields__:
         yield f"{hint.__name__}({name}=...)"
     several = typing.get_origin(hint) in (tuple, Sequence)
@@ -101,7 +101,7 @@ def _written(name: str, hint: Any) -> Iterator[str]:
 
 
 def check(struct: msgspec.Struct, owner: str) -> None:
-    """Refuse values that the properties of a struct may not have; None is not given."""
+    """Refuse values outside a property's limits; None means that the property is not given."""
     for name, checks in _checks(type(struct)):
         value = getattr(struct, name)
         if value is not None:
@@ -175,14 +175,14 @@ def _text(value: Any, name: str, owner: str) -> str:
     if not isinstance(value, str):
         raise invalid(name, value, f"must be text, not {_kind(value)}", owner=owner)
     if "\0" in value:
-        raise invalid(name, value, "must not hold a NUL character", owner=owner)
+        raise invalid(name, value, "must not contain a NUL character", owner=owner)
     if not _is_unicode(value):
-        raise invalid(name, value, "must not hold half of a surrogate pair", owner=owner)
+        raise invalid(name, value, "must not contain an unpaired surrogate", owner=owner)
     return value
 
 
 def _is_unicode(value: str) -> bool:
-    """Whether text can be written down: a lone surrogate has no place in JSON."""
+    """Whether text can be encoded: JSON has no unpaired surrogates."""
     if value.isascii():
         return True
     try:
@@ -208,7 +208,7 @@ def _moment(value: Any, name: str, owner: str) -> datetime:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise invalid(
-                name, value, "must be a datetime, or like '2026-01-05T09:00Z'", owner=owner
+                name, value, "must be a datetime or text like '2026-01-05T09:00Z'", owner=owner
             ) from None
     if not isinstance(value, datetime):
         raise invalid(name, value, f"must be a datetime, not {_kind(value)}", owner=owner)
@@ -270,7 +270,7 @@ def _environment(value: Any, name: str, owner: str) -> dict[str, str]:
         pairs = [(getattr(item, "name", None), getattr(item, "value", None)) for item in value]
     else:
         raise invalid(name, value, "must be a mapping of names to values", owner=owner)
-    notes = name == "metadata"  # opaque to the service; a process takes no "A=B" for a name
+    notes = name == "metadata"  # may contain "=", which a process does not accept in a name
     for key, text in pairs:
         if key == "" and notes:
             raise invalid(name, key, "each item needs a name", owner=owner,

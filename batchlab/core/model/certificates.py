@@ -1,4 +1,4 @@
-"""Certificates that a pool wants to find on its nodes."""
+"""References to the certificates that a pool needs on its nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THUMBPRINT = re.compile(r"[0-9a-f]{40}")
 
 
 def read_thumbprint(value: str, owner: str = "") -> str:
-    """Return a SHA-1 thumbprint in lower case, without spaces and colons, or refuse it."""
+    """Return a SHA-1 thumbprint in lower case without spaces or colons, or refuse it."""
     thumbprint = value.replace(" ", "").replace(":", "").lower()
     if not _THUMBPRINT.fullmatch(thumbprint):
         raise invalid("thumbprint", value, "must be the 40 hex digits of a SHA-1 thumbprint",
@@ -28,9 +28,9 @@ def read_thumbprint(value: str, owner: str = "") -> str:
 
 
 class CertificateReference(Model, frozen=True, kw_only=True):
-    """A certificate that is to be on the nodes of a pool. It, or its thumbprint, says the same.
+    """A certificate needed on the nodes of a pool. A `Certificate` or thumbprint works as well.
 
-    Azure retired certificates of Batch accounts in February 2024; new work there uses Key Vault.
+    Azure retired certificates of Batch accounts in February 2024; use Key Vault there instead.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class CertificateReference(Model, frozen=True, kw_only=True):
     thumbprint_algorithm : {"sha1"}, default "sha1"
     store_location : {"currentuser", "localmachine"}, default "currentuser"
     store_name : str, default "My"
-        Both are for Windows: they are kept and have no effect.
+        For Windows only: both are stored but have no effect.
     visibility : list of {"starttask", "task", "remoteuser"}, default all of them
-        Who finds it in the ``certs`` directory of a run: start tasks; tasks with their
-        preparation and release. Remote users do not exist here.
+        Who finds it in the ``certs`` directory of a run: start tasks, or tasks (including job
+        preparation and release tasks). A lab has no remote users.
     """
 
     thumbprint: str
@@ -58,7 +58,7 @@ class CertificateReference(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         thumbprint = read_thumbprint(self.thumbprint, "CertificateReference")
         if not self.store_name.strip():
-            raise invalid("store_name", self.store_name, "name a store, such as 'My'",
+            raise invalid("store_name", self.store_name, "give the name of a store, such as 'My'",
                           owner="CertificateReference")  # fmt: skip
         msgspec.structs.force_setattr(self, "thumbprint", thumbprint)
 
@@ -68,7 +68,7 @@ def _check_distinct(references: Sequence[CertificateReference], name: str, owner
     seen: dict[str, None] = {}
     for index, reference in enumerate(references):
         if reference.thumbprint in seen:
-            raise invalid(f"{name}[{index}]", reference.thumbprint, "is there twice", owner=owner)
+            raise invalid(f"{name}[{index}]", reference.thumbprint, "is a duplicate", owner=owner)
         seen[reference.thumbprint] = None
 
 

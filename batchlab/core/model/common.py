@@ -1,4 +1,4 @@
-"""What pools, jobs and tasks have in common: settings and limits."""
+"""Settings and limits that pools, jobs and tasks share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from batchlab.errors import InvalidRequest
 
 Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
 RETENTION = timedelta(days=7)
-"""How long the directory of a task is kept unless it says otherwise."""
+"""How long the directory of a task is kept by default."""
 
 
 def check_command(command_line: str, name: str, owner: str) -> None:
@@ -19,7 +19,7 @@ def check_command(command_line: str, name: str, owner: str) -> None:
     if not command_line.strip():
         raise InvalidRequest(
             "MissingRequiredProperty",
-            f"{owner}.{name} is empty: name a program to run",
+            f"{owner}.{name} is empty: give the command to run",
             {"PropertyName": name},
         )
 
@@ -32,7 +32,7 @@ WallClock = Annotated[timedelta, Range(SHORTEST)]
 
 
 class EnvironmentSetting(Model, frozen=True, kw_only=True):
-    """One environment variable of a task: `name` and `value`. A mapping says the same."""
+    """One environment variable of a task: `name` and `value`. A mapping works as well."""
 
     name: str
     value: str = ""
@@ -44,12 +44,12 @@ class TaskConstraints(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     max_wall_clock_time : duration, optional
-        How long one run may take; then it is killed and the task has failed. No limit if omitted.
+        How long one run may take. After that it is killed and the task fails. No limit if omitted.
     max_task_retry_count : int, optional
-        How often a run that ended with a nonzero exit code is repeated: N retries are N+1 runs,
-        -1 is without limit. The job's value if omitted.
+        How often a run that ended with a nonzero exit code is repeated: N retries mean up to N+1
+        runs, -1 means no limit. The job's value if omitted.
     retention_time : duration, default 7 days
-        How long the task's directory is kept after the task completed.
+        How long the task's directory is kept after the task has completed.
     """
 
     max_wall_clock_time: WallClock | None = None

@@ -1,4 +1,4 @@
-"""What a task waits for before it runs, and what follows from how it ends."""
+"""What a task waits for before it runs, and what happens when it ends."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DependencyAction = Literal["satisfy", "block"]
 
 
 MOST_RANGES = 1000
-"""How many ranges a task may wait for; Azure has a limit too, and does not say which."""
+"""How many ranges a task may depend on; Azure has a limit too, but does not document it."""
 
 
 class TaskIdRange(Model, frozen=True, kw_only=True):
-    """All whole numbers from `start` to `end`: tasks whose ids are these numbers."""
+    """Tasks whose ids are the whole numbers from `start` to `end`, inclusive."""
 
     start: int
     end: int
@@ -26,21 +26,21 @@ class TaskIdRange(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end:
             raise invalid(
-                "start", self.start, f"must be 0 or more, and not above the end {self.end}",
+                "start", self.start, f"must be from 0 to the end, {self.end}",
                 owner="TaskIdRange",
             )  # fmt: skip
 
 
 class TaskDependencies(Model, frozen=True, kw_only=True):
-    """Tasks of the same job that a task waits for. A list of ids says the same.
+    """Tasks of the same job that a task waits for. A list of ids works as well.
 
     Parameters
     ----------
     task_ids : list of str, optional
-        They need not exist yet; together at most 64,000 characters.
+        The tasks need not exist yet. The ids may have at most 64,000 characters in total.
     task_id_ranges : list of TaskIdRange, optional
-        Each number must be satisfied, also one that no task has; ``4``, ``04`` and ``004`` are
-        one number. At most 1000 ranges.
+        At most 1000. A task must exist and satisfy the dependency for every number in a range;
+        ``4``, ``04`` and ``004`` are the same number.
     """
 
     task_ids: tuple[str, ...] = ()
@@ -60,29 +60,30 @@ class TaskDependencies(Model, frozen=True, kw_only=True):
         if sum(map(len, self.task_ids)) > 64_000:
             raise InvalidRequest(
                 "TaskDependencyListTooLong",
-                "TaskDependencies.task_ids may have 64000 characters together: use task_id_ranges",
+                "TaskDependencies.task_ids may have at most 64000 characters in total: use "
+                "task_id_ranges",
                 {"PropertyName": "task_ids"},
             )
         if len(self.task_id_ranges) > MOST_RANGES:
             raise InvalidRequest(
                 "TaskDependencyRangesTooLong",
-                f"TaskDependencies.task_id_ranges has {len(self.task_id_ranges)} ranges, and may "
-                f"have {MOST_RANGES}: join those that touch",
+                f"TaskDependencies.task_id_ranges has {len(self.task_id_ranges)} ranges, but may "
+                f"have at most {MOST_RANGES}: merge adjacent ranges",
                 {"PropertyName": "task_id_ranges"},
             )
 
 
 class ExitOptions(Model, frozen=True, kw_only=True):
-    """What follows from one kind of end.
+    """What happens when a task ends in a certain way.
 
     Parameters
     ----------
     job_action : {"none", "disable", "terminate"}, optional
-        What becomes of the job; ``none`` for exit code 0, else ``terminate``, if omitted. Counts
-        only in a job with ``on_task_failure="performexitoptionsjobaction"``.
+        What happens to the job. If omitted, ``none`` for exit code 0 and otherwise ``terminate``.
+        It only has an effect in a job with ``on_task_failure="performexitoptionsjobaction"``.
     dependency_action : {"satisfy", "block"}, optional
-        What becomes of the tasks that depend on this one; ``satisfy`` for exit code 0, else
-        ``block``, if omitted.
+        What happens to the tasks that depend on this one. If omitted, ``satisfy`` for exit code 0
+        and otherwise ``block``.
     """
 
     job_action: JobAction | None = None
@@ -90,14 +91,14 @@ class ExitOptions(Model, frozen=True, kw_only=True):
 
 
 class ExitCodeMapping(Model, frozen=True, kw_only=True):
-    """One exit code, and what follows from it."""
+    """One exit code, and what happens after it."""
 
     code: int
     exit_options: ExitOptions
 
 
 class ExitCodeRangeMapping(Model, frozen=True, kw_only=True):
-    """Exit codes from `start` to `end`, both included, and what follows from them."""
+    """Exit codes from `start` to `end`, inclusive, and what happens after them."""
 
     start: int
     end: int
@@ -105,23 +106,23 @@ class ExitCodeRangeMapping(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.start > self.end:
-            raise invalid("start", self.start, f"must not be above the end {self.end}",
+            raise invalid("start", self.start, f"must not be greater than the end, {self.end}",
                           owner="ExitCodeRangeMapping")  # fmt: skip
 
 
 class ExitConditions(Model, frozen=True, kw_only=True):
-    """How a task's end is taken, after its last retry.
+    """What happens when a task has ended, after its last retry.
 
     Parameters
     ----------
     exit_codes : list of ExitCodeMapping, optional
     exit_code_ranges : list of ExitCodeRangeMapping, optional
     pre_processing_error : ExitOptions, optional
-        For a command that was never launched: a file or program was missing.
+        For a command that was never started because a file or program was missing.
     file_upload_error : ExitOptions, optional
-        For output files that could not be uploaded; a listed exit code comes first.
+        For output files that could not be uploaded; a listed exit code takes precedence.
     default : ExitOptions, optional
-        For every failure that nothing above is said about.
+        For every other failure.
     """
 
     exit_codes: tuple[ExitCodeMapping, ...] = ()
@@ -139,7 +140,7 @@ class ExitConditions(Model, frozen=True, kw_only=True):
 
 
 class AffinityInfo(Model, frozen=True, kw_only=True):
-    """Where a task would like to run: the `affinity_id` of a node. Only a hint."""
+    """Where a task should run if possible: the `affinity_id` of a node."""
 
     affinity_id: str
 
@@ -149,5 +150,5 @@ class AffinityInfo(Model, frozen=True, kw_only=True):
 
     @property
     def node_id(self) -> str:
-        """The node that is meant, under the id that nodes are kept by."""
+        """The node's id, as nodes are stored."""
         return fold(self.affinity_id.removeprefix("TVM:"))

@@ -1,8 +1,8 @@
-"""Properties that several classes have in common, declared once: name, type, range and meaning.
+"""Properties that several classes share, declared once: name, type, range and meaning.
 
-A class of `Fields` has annotations, defaults, and a numpydoc section that says what they mean.
-What a user writes down and what is seen of it later are structs that derive from it and so have
-its fields; a handle derives from it too, and has its properties. Each may have more of its own.
+A subclass of `Fields` has annotations, defaults, and a numpydoc section that documents them. The
+description that a user writes and the view of it are structs that derive from it and get its
+fields; a handle derives from it as well and gets its properties. Each may add others.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ __all__ = ["Described", "Fields", "FieldsMeta", "describe", "described", "names_
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Fields:
-    """Base of what only declares properties."""
+    """Base of classes that only declare properties."""
 
     __slots__ = ()
 
 
 def _parts(cls: type) -> Iterator[type]:
-    """The classes that declare properties of a class, the most general first."""
+    """The classes that declare the properties of a class, most general first."""
     for part in reversed(cls.__mro__):
         if all(issubclass(base, Fields) for base in part.__mro__[:-1]) and part is not object:
             yield part
 
 
 class FieldsMeta(msgspec.StructMeta):
-    """Makes structs that have, after their own fields, those of each `Fields` they derive from."""
+    """Metaclass of structs that have their own fields, then those of their `Fields` bases."""
 
     def __new__(  # noqa: D102
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
@@ -56,7 +56,7 @@ class FieldsMeta(msgspec.StructMeta):
 
 
 def names_of(cls: type) -> tuple[str, ...]:
-    """The properties that a class has from its `Fields`."""
+    """The properties that a class gets from its `Fields` bases."""
     return tuple(dict.fromkeys(
         name for part in _parts(cls) for name in vars(part).get("__annotations__", ())
     ))  # fmt: skip
@@ -69,7 +69,7 @@ _NEXT = re.compile(r"\n *\n *\w+\n *-+\n")
 
 
 class Described(NamedTuple):
-    """What the documentation says of a property: its type and default, and what it means."""
+    """The documentation of a property: its type and default, and its meaning."""
 
     kind: str
     text: str
@@ -77,7 +77,7 @@ class Described(NamedTuple):
 
 @cache
 def described(cls: type) -> dict[str, Described]:
-    """What is said of each property of a class, and of the `Fields` it derives from."""
+    """The documentation of each property of a class and of its `Fields` bases."""
     found: dict[str, Described] = {}
     for part in [cls] if issubclass(cls, msgspec.Struct) else _parts(cls):
         found |= _entries(part.__doc__)
@@ -126,13 +126,13 @@ def _entries(doc: str | None) -> dict[str, Described]:
 
 
 def _section(doc: str | None) -> str:
-    """The part of a docstring that describes properties, as it stands there."""
+    """The section of a docstring that describes properties, unchanged."""
     rest = _SECTION.split(doc or "", maxsplit=1)[1:]
     return _NEXT.split(rest[0], maxsplit=1)[0].strip("\n") if rest else ""
 
 
 def _joined(doc: str, parts: list[type]) -> str:
-    """A docstring with the properties of these classes after its own."""
+    """A docstring with the properties of these classes appended."""
     sections = [section for part in parts if (section := _section(part.__doc__).rstrip())]
     own = _section(doc).rstrip()
     about = doc.rstrip() if own else f"{doc.rstrip()}\n\n    Parameters\n    ----------"

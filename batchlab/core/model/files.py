@@ -1,8 +1,8 @@
-"""Files of tasks: what is fetched before a command starts, and what is uploaded when it has ended.
+"""Files of tasks: those downloaded before a command starts, and those uploaded after it.
 
-A container is a set of blobs, as in Azure Storage; the lab's own are named, all others have a URL.
-A URL is anything that fsspec knows, a container's of Azure Blob Storage with its shared access
-signature, or an absolute path.
+A container is a set of blobs, as in Azure Storage. The lab's own containers are given by name, all
+others by URL: any URL that fsspec supports, the URL of an Azure Blob Storage container with its
+shared access signature, or an absolute path.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ UploadCondition = Literal["tasksuccess", "taskfailure", "taskcompletion"]
 
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9])+")
 MOST_BYTES = 1_000_000
-"""How large the list of a task's files may be."""
+"""How large the list of a task's files may be, as JSON."""
 
 
 def is_container_name(name: str) -> bool:
-    """Whether a container may be called so."""
+    """Whether a name is valid for a container."""
     return 3 <= len(name) <= 63 and _CONTAINER.fullmatch(name) is not None
 
 
 def check_container_name(name: str, property_name: str, owner: str) -> None:
-    """Refuse what Azure Storage does not take for the name of a container."""
+    """Refuse a container name that Azure Storage does not accept."""
     if not is_container_name(name):
-        reason = "must be 3 to 63 lower-case letters, digits and single hyphens between them"
+        reason = "must be 3 to 63 lower-case letters, digits or single hyphens between them"
         raise invalid(property_name, name, reason, owner=owner)
 
 
 def check_blob_name(name: str, property_name: str, owner: str) -> None:
-    """Refuse a name of a blob that would not stay in its container."""
+    """Refuse a blob name that would lead outside its container."""
     parts = name.split("/")
     if len(name) > 1024 or "" in parts or "." in parts or ".." in parts or "\0" in name:
         reason = "must be like 'a/b.txt': up to 1024 characters, no '.', '..' or empty part"
@@ -61,8 +61,8 @@ def check_files(resource_files: tuple[Model, ...], name: str, owner: str) -> Non
     if len(resource_files) > 100 and len(msgspec.json.encode(resource_files)) > MOST_BYTES:
         raise RequestTooLarge(
             "RequestEntityTooLarge",
-            f"{owner}.{name} has {len(resource_files)} entries, which are more than "
-            f"{MOST_BYTES:,} bytes: put the files into a container, and name that",
+            f"{owner}.{name} has {len(resource_files)} entries with more than "
+            f"{MOST_BYTES:,} bytes: put the files into a container and reference that",
             {"PropertyName": name},
         )
 
@@ -77,26 +77,26 @@ Url = Annotated[str, _check_place]
 
 
 class ResourceFile(Model, frozen=True, kw_only=True):
-    """Files put into the task's working directory before its command starts.
+    """Files downloaded into the task's working directory before its command starts.
 
     Exactly one of `http_url`, `storage_container_url` and `auto_storage_container_name` says where
-    they come from. A text means `http_url`; a container or a blob of ``lab.storage`` may be given
-    as it is.
+    they come from. A string means `http_url`; a container or a blob of ``lab.storage`` works as
+    well.
 
     Parameters
     ----------
     http_url : str, optional
-        One file: an absolute path or any URL that fsspec reads (``https://``, ``file://``,
+        One file: an absolute path or any URL that fsspec can read (``https://``, ``file://``,
         ``memory://``, ``s3://`` ...), such as ``container.url_of("blob")``.
     storage_container_url : str, optional
         All blobs of a container, such as ``container.url``; their names become paths.
     auto_storage_container_name : str, optional
         The same for a container of the lab's own storage, ``lab.storage``.
     blob_prefix : str, optional
-        Only blobs whose names begin so; not with `http_url`.
+        Only blobs whose names start with this prefix; not allowed with `http_url`.
     file_path : str, optional
-        Where to put it, relative to the working directory. For `http_url` the path of the file
-        (the name in the URL if omitted), else a directory.
+        Where to put it, relative to the working directory. With `http_url` the path of the file
+        (by default its name in the URL), otherwise a directory.
     file_mode : str, default "0770"
         Permissions, as octal text.
     """
@@ -138,14 +138,14 @@ class ResourceFile(Model, frozen=True, kw_only=True):
             raise invalid(name, getattr(self, name), f"give exactly one of {', '.join(names)}",
                           owner="ResourceFile")  # fmt: skip
         if not getattr(self, given[0]):
-            raise invalid(given[0], "", "name a path or a URL", owner="ResourceFile")
+            raise invalid(given[0], "", "give a path or a URL", owner="ResourceFile")
         if self.blob_prefix is not None and self.http_url is not None:
-            raise invalid("blob_prefix", self.blob_prefix, "is only for containers: leave it out, "
-                          "or give the container", owner="ResourceFile")  # fmt: skip
+            raise invalid("blob_prefix", self.blob_prefix, "is only for containers: omit it, or "
+                          "give the container", owner="ResourceFile")  # fmt: skip
 
     @property
     def target(self) -> str:
-        """Where the file goes, or the files of a container, relative to the working directory."""
+        """The path of the file or of a container's files, relative to the working directory."""
         if self.file_path is not None or self.http_url is None:
             return self.file_path or ""
         return self.http_url.split("?")[0].rpartition("/")[2]
@@ -164,17 +164,17 @@ ResourceFiles = Annotated[tuple[ResourceFile, ...], check_files]
 
 
 class OutputFileBlobContainerDestination(Model, frozen=True, kw_only=True):
-    """A container that output files are uploaded to. Its URL or name says the same.
+    """A container that output files are uploaded to. Its URL or name works as well.
 
     Parameters
     ----------
     container_url : str
-        ``container.url``, the name of a container of the lab's own storage, any URL that fsspec
-        writes to, a container's of Azure Blob Storage with its shared access signature, or an
-        absolute path. The container must be there.
+        ``container.url``, the name of a container in the lab's own storage, any URL that fsspec
+        can write to, the URL of an Azure Blob Storage container with its shared access signature,
+        or an absolute path. The container must exist.
     path : str, optional
-        For a pattern without wildcards the name of the blob, else a directory put before the
-        names of the blobs.
+        The name of the blob for a pattern without wildcards, otherwise a directory that is put in
+        front of the blob names.
     """
 
     container_url: str
@@ -192,7 +192,7 @@ class OutputFileBlobContainerDestination(Model, frozen=True, kw_only=True):
 
 
 class OutputFileDestination(Model, frozen=True, kw_only=True):
-    """Where output files go: a container. The container, its URL or its name says the same."""
+    """Where output files go: a container. The container, its URL or its name works as well."""
 
     container: OutputFileBlobContainerDestination
 
@@ -205,7 +205,7 @@ class OutputFileDestination(Model, frozen=True, kw_only=True):
 
 
 class OutputFileUploadConfiguration(Model, frozen=True, kw_only=True):
-    """When output files are uploaded. The condition says the same.
+    """When output files are uploaded. The condition alone works as well.
 
     Parameters
     ----------
@@ -224,22 +224,23 @@ class OutputFileUploadConfiguration(Model, frozen=True, kw_only=True):
 class OutputFile(Model, frozen=True, kw_only=True):
     """Files uploaded from the node when the task's process has ended.
 
-    What became of it is in ``fileuploadout.txt`` and ``fileuploaderr.txt`` of the task. When an
-    upload failed the exit code stays as it is, and the task has failed:
+    The task's ``fileuploadout.txt`` and ``fileuploaderr.txt`` log the uploads. If an upload fails,
+    the exit code does not change, but the task fails with
     ``FileUploadContainerNotFound``, ``FileUploadAccessDenied``, ``FileUploadTimedOut`` or
     ``FileUploadMiscError``.
 
     Parameters
     ----------
     file_pattern : str
-        Which files, relative to the working directory (``"../std*.txt"`` are the streams) or
-        absolute, below the node's root. ``*`` and ``?`` stop at a directory, ``**`` does not;
-        ``[abc]``, ``[a-c]``, ``[!abc]``; a name that begins with a dot is matched only if its dot
-        is spelt; ``$VARIABLES`` of the task are filled in. No match is no error.
+        Which files: relative to the working directory (``"../std*.txt"`` are stdout and stderr) or
+        absolute, below the node's root. ``*`` and ``?`` do not match ``/``, but ``**`` does;
+        ``[abc]``, ``[a-c]`` and ``[!abc]`` match one character. A leading dot in a name must be
+        given explicitly. ``$VARIABLES`` of the task are expanded. It is no error if no file
+        matches.
     destination : OutputFileDestination, Container or str
         The container; with ``path`` for a name or directory in it.
     upload_options : OutputFileUploadConfiguration or str, default "taskcompletion"
-        When.
+        When the files are uploaded.
     """
 
     file_pattern: str
@@ -248,10 +249,10 @@ class OutputFile(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.file_pattern.strip():
-            raise invalid("file_pattern", self.file_pattern, "name a file, or a pattern like "
+            raise invalid("file_pattern", self.file_pattern, "give a file name or a pattern like "
                           "'**/*.csv'", owner="OutputFile")  # fmt: skip
 
     def wanted(self, exit_code: int) -> bool:
-        """Whether files are to be uploaded after this exit code."""
+        """Whether files are uploaded after this exit code."""
         condition = self.upload_options.upload_condition
         return condition == "taskcompletion" or (condition == "tasksuccess") == (exit_code == 0)

@@ -1,7 +1,7 @@
-"""Names of things: which ids are legal, how they compare, and what one run is called.
+"""Ids: which ones are valid, how they compare, and how a run is identified.
 
-Azure keeps the case of an id as given and compares without it: ``Abc`` and ``aBC`` are one job.
-Records are therefore held under `fold(id)`, and shown under the id that was given.
+Azure keeps the case of an id but ignores it in comparisons: ``Abc`` and ``aBC`` are one job.
+Records are therefore stored under `fold(id)` and shown with the id that was given.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SCHEDULED = re.compile(r":job-[1-9][0-9]*")
 class RunId(NamedTuple):
     """One run of one command on one node.
 
-    `number` counts all runs of a lab, so that a late report of an earlier run, of an earlier task
-    of the same id even, never passes for the present one. The start task has no job: its `job_id`
-    is empty.
+    `number` counts all runs of a lab, so that a late report of an earlier run (or even of an
+    earlier task with the same id) is never taken for one of the current run. The start task has no
+    job: its `job_id` is empty.
     """
 
     job_id: str
@@ -32,13 +32,13 @@ class RunId(NamedTuple):
 
 
 def fold(value: str) -> str:
-    """The key under which an id is kept: ids are compared without case."""
+    """The key under which an id is stored: ids are compared without regard to case."""
     key = value.lower()
     return value if key == value else key  # one string in memory, not two
 
 
 def check_id(value: object, name: str = "id", owner: str = "") -> str:
-    """Return a legal id, or refuse it: 1 to 64 letters, digits, hyphens and underscores."""
+    """Return a valid id, or refuse it: 1 to 64 letters, digits, hyphens and underscores."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
     raise invalid(
@@ -50,7 +50,7 @@ Id = Annotated[str, check_id]
 
 
 def check_job_id(value: str, owner: str = "") -> str:
-    """Return a legal id of a job; those of a schedule's jobs end in ``:job-N``."""
+    """Return a valid job id; the jobs of a schedule have ids that end in ``:job-N``."""
     name, colon, rest = value.partition(":")
     if not colon or not _SCHEDULED.fullmatch(colon + rest):
         name = value

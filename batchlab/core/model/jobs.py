@@ -1,4 +1,4 @@
-"""Jobs: where they run, what prepares a node for them, and what they leave behind."""
+"""Jobs: where they run, and how nodes are prepared and cleaned up for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MaxParallelTasks = Annotated[int, Range(1, unlimited=-1)]
 
 
 class JobConstraints(Model, frozen=True, kw_only=True):
-    """Limits of a job: its wall clock, counted from creation, and its tasks' default retries."""
+    """Limits of a job: its wall-clock time since creation, and its tasks' default retries."""
 
     max_wall_clock_time: WallClock | None = None
     max_task_retry_count: Retries = 0
@@ -49,9 +49,9 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     resource_files, environment_settings, constraints, user_identity
         As for a task.
     wait_for_success : bool, default True
-        Whether the job's tasks wait for it; a node where it failed then takes none of them.
+        Whether the job's tasks wait for it. They then do not run on a node where it failed.
     rerun_on_node_reboot_after_success : bool, default True
-        Whether it runs again when the node was rebooted.
+        Whether it runs again after the node has rebooted.
     """
 
     command_line: CommandLine
@@ -78,7 +78,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     resource_files, environment_settings, user_identity
         As for a task.
     max_wall_clock_time : duration, default 15 minutes
-        15 minutes is also the most.
+        At most 15 minutes.
     retention_time : duration, default 7 days
     """
 
@@ -103,9 +103,9 @@ class JobManagerTask(CommandFields, Model, frozen=True, kw_only=True):
     id : str
         As for a task.
     kill_job_on_completion : bool, default True
-        Whether the job is terminated (``JMComplete``) when it completes, well or not.
+        Whether the job is terminated (``JMComplete``) when it completes, even if it fails.
     run_exclusive : bool, default True
-        Whether nothing else runs on its node meanwhile.
+        Whether no other task runs on its node at the same time.
     allow_low_priority_node : bool, default True
         Whether it may run on a spot node.
     """
@@ -116,24 +116,24 @@ class JobManagerTask(CommandFields, Model, frozen=True, kw_only=True):
     allow_low_priority_node: bool = True
 
     def task_spec(self) -> TaskSpec:
-        """The task that it is."""
+        """The job manager as a task."""
         command = {name: getattr(self, name) for name in names_of(CommandFields)}
         return TaskSpec(id=self.id, **command)
 
 
 class AutoPoolSpecification(Model, frozen=True, kw_only=True):
-    """A pool that the service makes for a job, or for all jobs of a schedule.
+    """A pool that the service creates for a job, or for all jobs of a schedule.
 
     Parameters
     ----------
     pool : PoolSpec
         Without an id.
     pool_lifetime_option : {"job", "jobschedule"}
-        Whose pool it is.
+        What the pool is created for.
     auto_pool_id_prefix : str, optional
-        How its id begins, at most 20 characters.
+        The start of its id, at most 20 characters.
     keep_alive : bool, default False
-        Whether it stays when its owner is completed.
+        Whether it is kept when its job or schedule has completed.
     """
 
     pool: PoolSpec
@@ -143,14 +143,14 @@ class AutoPoolSpecification(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.pool.id:
-            raise invalid("pool", self.pool.id, "the service names an auto pool: leave the id out",
+            raise invalid("pool", self.pool.id, "the service names an auto pool: omit the id",
                           owner="AutoPoolSpecification")  # fmt: skip
 
 
 class PoolInfo(Model, frozen=True, kw_only=True):
-    """The pool a job runs on: one that has, or will have, an id, or one made for it.
+    """The pool a job runs on: a pool given by its id, or an auto pool.
 
-    A pool, its id, or an `AutoPoolSpecification` says the same.
+    Wherever one is expected, a pool, its id or an `AutoPoolSpecification` works as well.
     """
 
     pool_id: Id | None = None
@@ -170,39 +170,40 @@ class PoolInfo(Model, frozen=True, kw_only=True):
 
 
 class JobFields(Fields):
-    """What a user says about a job.
+    """What a user specifies for a job.
 
     Attributes
     ----------
     pool_info : PoolInfo, Pool, AutoPoolSpecification or str
-        The pool it runs on; the pool need not exist yet, or is made for the job.
+        The pool it runs on. The pool need not exist yet; an auto pool is created for the job.
     job_manager_task : JobManagerTask, optional
         A task that is created with the job and runs first.
     priority : int, default 0
-        -1000 to 1000; counts among the jobs of one pool: tasks of higher jobs get free slots
-        first.
+        -1000 to 1000, compared with the other jobs of the pool: tasks of jobs with a higher
+        priority get free slots first.
     constraints : JobConstraints, optional
-        Its wall clock, and its tasks' default retries.
+        Its wall-clock time, and its tasks' default retries.
     job_preparation_task : JobPreparationTask or str, optional
-        What runs on a node before the first task of the job there.
+        Command that runs on a node before the job's first task there.
     job_release_task : JobReleaseTask or str, optional
-        What runs there when the job ends; needs a preparation task.
+        Command that runs on these nodes when the job ends; requires a preparation task.
     on_all_tasks_complete : {"noaction", "terminatejob"}, default "noaction"
         Whether the job ends when all its tasks are completed.
     on_task_failure : {"noaction", "performexitoptionsjobaction"}, default "noaction"
         Whether the exit conditions of a failed task may end or disable the job.
     uses_task_dependencies : bool, default False
-        Whether its tasks may wait for each other.
+        Whether its tasks may depend on each other.
     max_parallel_tasks : int, default -1
-        How many of its tasks may run at a time; -1 is without limit.
+        How many of its tasks may run at the same time; -1 means no limit.
     allow_task_preemption : bool, default False
-        Whether its running tasks make room for those of jobs with a higher priority.
+        Whether its running tasks may be preempted by tasks of jobs with a higher priority.
     common_environment_settings : mapping or list of EnvironmentSetting, optional
-        For all its tasks, preparation and release; a task's own setting of a name comes first.
+        Environment variables of all its tasks, including preparation and release. A task's own
+        setting takes precedence.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
-        Anything that is worth noting: the service only keeps it.
+        Names and values for your own use: the service only stores them.
     """
 
     __slots__ = ()
@@ -223,12 +224,12 @@ class JobFields(Fields):
 
 
 class JobSpec(JobFields, Model, frozen=True, kw_only=True):
-    """A group of tasks on one pool, with what they share.
+    """A group of tasks on one pool, with their shared settings.
 
     Parameters
     ----------
     id : str
-        Left out in the specification of a job schedule, which names its jobs.
+        Omitted in the specification of a job schedule, which names its jobs.
     """
 
     id: str = ""
@@ -241,12 +242,12 @@ class JobSpec(JobFields, Model, frozen=True, kw_only=True):
             raise invalid(
                 "job_release_task",
                 release.command_line,
-                "a job release task needs a job preparation task in the same job",
+                "a job release task requires a job preparation task in the same job",
                 owner="JobSpec",
             )
         own = [
             node_task for node_task in (preparation, release, self.job_manager_task) if node_task
         ]
         if len({node_task.id.lower() for node_task in own}) < len(own):
-            raise invalid("id", own[-1].id, "job manager, preparation and release need ids of "
-                          "their own", owner="JobSpec")  # fmt: skip
+            raise invalid("id", own[-1].id, "job manager, preparation and release tasks must have "
+                          "different ids", owner="JobSpec")  # fmt: skip

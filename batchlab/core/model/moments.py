@@ -1,4 +1,4 @@
-"""Times of the lab's clock, as people see them."""
+"""Times of the lab's clock as datetimes."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def moment(seconds: float) -> datetime:
 
 
 def maybe(seconds: float | None) -> datetime | None:
-    """The same for a time that may not have come."""
+    """The same for a time that may be unset."""
     return None if seconds is None else moment(seconds)

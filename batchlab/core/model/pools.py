@@ -1,4 +1,4 @@
-"""Pools: how many nodes of what size, and what runs when they start."""
+"""Pools: how many nodes of which size, and what runs when they start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NodeFill = Literal["spread", "pack"]
 JobDefaultOrder = Literal["none", "creationtime"]
 EVALUATION_INTERVAL = timedelta(minutes=15)
 LARGEST_TARGET = 100_000
-"""Nodes of one kind that a pool may want, whoever says so: a user, or its formula."""
+"""The largest target for nodes of one kind, set by a user or by a formula."""
 RESIZE_TIMEOUT = timedelta(minutes=15)
 NodeTarget = Annotated[int, Range(0, LARGEST_TARGET)]
 ResizeTimeout = Annotated[timedelta, Range(timedelta(minutes=5))]
@@ -39,9 +39,9 @@ class StartTask(Model, frozen=True, kw_only=True):
     resource_files, environment_settings, user_identity
         As for a task.
     max_task_retry_count : int, default 0
-        N retries are N+1 runs; -1 is without limit.
+        N retries mean up to N+1 runs; -1 means no limit.
     wait_for_success : bool, default True
-        Whether the node waits for it before it takes tasks.
+        Whether the node runs tasks only after it has succeeded.
     """
 
     command_line: CommandLine
@@ -58,19 +58,20 @@ class StartTask(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if len(msgspec.json.encode(self)) > 32_768:
             raise invalid(
-                "start_task", "...", "its description may have 32768 characters", owner="StartTask"
-            )
+                "start_task", "...", "its description must have at most 32768 characters",
+                owner="StartTask",
+            )  # fmt: skip
 
 
 class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
-    """How tasks fill the nodes of a pool.
+    """How tasks are distributed over the nodes of a pool.
 
     Parameters
     ----------
     node_fill_type : {"spread", "pack"}, default "spread"
-        Over all nodes, or one after the other.
+        Spread tasks over all nodes, or fill one node after the other.
     job_default_order : {"none", "creationtime"}, default "none"
-        Among jobs of equal priority: in turns, or the older first.
+        Jobs of equal priority take turns, or the oldest goes first.
     """
 
     node_fill_type: NodeFill = "spread"
@@ -83,47 +84,48 @@ class TaskSchedulingPolicy(Model, frozen=True, kw_only=True):
 
 
 class PoolFields(Fields):
-    """What a user says about a pool.
+    """What a user specifies for a pool.
 
     Attributes
     ----------
     vm_size : str, default "small"
         The size of its nodes: ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge``
-        (8), or a size of Azure's, such as ``standard_d4s_v3``; `Lab.vm_sizes` has those with a
-        known price.
+        (8), or an Azure size such as ``standard_d4s_v3``. `Lab.vm_sizes` lists those with a known
+        price.
     target_dedicated_nodes : int, default 0
         How many dedicated nodes it should have.
     target_low_priority_nodes : int, default 0
-        How many spot nodes it should have beside: cheaper, and taken away at any time.
+        How many spot nodes it should have in addition: they are cheaper, but can be preempted at
+        any time.
     resize_timeout : duration, default 15 minutes
         How long a resize may take; at least 5 minutes.
     task_slots_per_node : int, default 1
-        How many slots a node has; at most 4 for each core, and 256.
+        How many task slots a node has: up to 4 per core, at most 256.
     task_scheduling_policy : TaskSchedulingPolicy or str, default "spread"
-        How tasks fill the nodes.
+        How tasks are distributed over the nodes.
     start_task : StartTask or str, optional
-        What each node runs when it starts.
+        Command that each node runs when it starts.
     application_package_references : list of ApplicationPackageReference, optional
-        What each node unpacks when it starts; at most 10. Applications, packages and ids say the
-        same.
+        Packages that each node unpacks when it starts; at most 10. Applications, packages and ids
+        work as well.
     certificate_references : list of CertificateReference, optional
-        What each node has before its start task runs; certificates and thumbprints say the same.
-        Azure retired certificates in February 2024.
+        Certificates that each node has before its start task runs. Certificates and thumbprints
+        work as well. Azure retired certificates in February 2024.
     auto_scale_formula : str, optional
-        The formula it follows. Required, and only allowed, with `enable_auto_scale`.
+        The formula that sets its targets. Required with `enable_auto_scale`, not allowed without.
     auto_scale_evaluation_interval : duration, default 15 minutes
         How often the formula is evaluated: 5 minutes to 168 hours.
     enable_inter_node_communication : bool, default False
-        Whether nodes talk to each other, as multi-instance tasks need it. Such a pool has 100
-        nodes at most; its tasks see the node's address as ``BATCHLAB_NODE_IP_ADDRESS``, and the
-        ports that are its own there as ``WATASK_PORTRANGE_LOW`` and ``WATASK_PORTRANGE_HIGH``,
-        both included.
+        Whether nodes can communicate with each other, as multi-instance tasks require. Such a pool
+        has at most 100 nodes. Its tasks find the node's address in ``BATCHLAB_NODE_IP_ADDRESS``,
+        and the range of ports reserved for it in ``WATASK_PORTRANGE_LOW`` and
+        ``WATASK_PORTRANGE_HIGH`` (inclusive).
     user_accounts : list of UserAccount, optional
-        Users that each node has, for tasks to run as.
+        User accounts on each node, for tasks to run as.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
-        Anything that is worth noting: the service only keeps it.
+        Names and values for your own use: the service only stores them.
     """
 
     __slots__ = ()
@@ -150,9 +152,9 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
     Parameters
     ----------
     id : str
-        Left out in the specification of an auto pool, which the service names.
+        Omitted in the specification of an auto pool, which the service names.
     enable_auto_scale : bool, default False
-        Whether the pool follows a formula, instead of targets.
+        Whether a formula sets the targets of the pool.
     """
 
     id: str = ""
@@ -162,7 +164,9 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
         if self.id:
             check_id(self.id, owner="PoolSpec")
         if not self.vm_size.strip():
-            raise invalid("vm_size", self.vm_size, "name a size", owner="PoolSpec")
+            raise invalid(
+                "vm_size", self.vm_size, "give a size, such as 'small'", owner="PoolSpec"
+            )
         msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
         self._check_auto_scale()
         self._check_users()
@@ -171,8 +175,7 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
             raise invalid(
                 "task_slots_per_node",
                 self.task_slots_per_node,
-                f"must be 1 to {most}: 4 for each of the {vm_cores(self.vm_size)} cores of "
-                f"{self.vm_size!r}, 256 at most",
+                f"must be 1 to {most} with vm_size {self.vm_size!r} (4 slots per core, up to 256)",
                 owner="PoolSpec",
             )
 
@@ -192,9 +195,9 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
         if not self.enable_auto_scale:
             for name in ("auto_scale_formula", "auto_scale_evaluation_interval"):
                 if getattr(self, name) is not None:
-                    raise invalid(name, getattr(self, name), "needs enable_auto_scale=True",
+                    raise invalid(name, getattr(self, name), "requires enable_auto_scale=True",
                                   owner="PoolSpec", code=code)  # fmt: skip
         elif self.target_dedicated_nodes or self.target_low_priority_nodes:
             raise invalid("target_dedicated_nodes", self.target_dedicated_nodes,
-                          "the formula sets the targets: leave them out", owner="PoolSpec",
+                          "the formula sets the targets: omit them", owner="PoolSpec",
                           code=code)  # fmt: skip

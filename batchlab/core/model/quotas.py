@@ -1,4 +1,4 @@
-"""Quotas: how much of everything an account may have at a time."""
+"""Quotas: how many resources an account may have at the same time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Quota = Annotated[int, Range(0)]
 
 
 class Quotas(Model, frozen=True, kw_only=True):
-    """What an account may have at a time; None is without limit.
+    """How many resources an account may have at the same time; None means no limit.
 
     Parameters
     ----------
     dedicated_core_quota : int, optional
-        Cores of all dedicated nodes; a resize beyond ends with ``AccountCoreQuotaReached``.
+        Cores of all dedicated nodes; a resize beyond this ends with ``AccountCoreQuotaReached``.
     low_priority_core_quota : int, optional
-        Cores of all spot nodes: ``AccountLowPriorityCoreQuotaReached``.
+        The same for spot nodes: ``AccountLowPriorityCoreQuotaReached``.
     pool_quota : int, optional
-        Pools; one more is refused with ``PoolQuotaReached``.
+        Pools; another one is refused with ``PoolQuotaReached``.
     active_job_and_job_schedule_quota : int, optional
-        Jobs and job schedules that are not completed; one more is refused with
+        Jobs and job schedules that are not completed; another one is refused with
         ``ActiveJobAndScheduleQuotaReached``.
     """
 

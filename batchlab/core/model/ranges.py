@@ -1,7 +1,7 @@
-"""What a value may be, written at the property that it is for.
+"""The limits of a value, declared at its property.
 
-``Annotated[int, Range(-1000, 1000)]`` is read with the property's type wherever the property is:
-in a description, in a request that changes it, in what a client sends.
+``Annotated[int, Range(-1000, 1000)]`` applies wherever the property is set: in a description, in
+a request that changes it, and in what a REST client sends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Length", "Range"]
 
 
 class Range(msgspec.Struct, frozen=True):
-    """Numbers, or spans of time, from `least` to `most`, both included.
+    """Numbers or durations from `least` to `most`, inclusive.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Range(msgspec.Struct, frozen=True):
     most : int or timedelta, optional
         No upper limit if omitted.
     unlimited : int, optional
-        One more value, which stands for "no limit".
+        A further value that means "no limit".
     """
 
     least: Any
@@ -34,7 +34,7 @@ class Range(msgspec.Struct, frozen=True):
     unlimited: int | None = None
 
     def __call__(self, value: Any, name: str, owner: str) -> None:
-        """Refuse a value outside."""
+        """Refuse a value outside the range."""
         if value == self.unlimited:
             return
         if value < self.least or (self.most is not None and value > self.most):
@@ -44,14 +44,14 @@ class Range(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         least, most = _text(self.least), _text(self.most)
         if self.least == SHORTEST:
-            text = "greater than zero" + f", and {most} at most" * (self.most is not None)
+            text = "greater than zero" + f" and at most {most}" * (self.most is not None)
         else:
             text = f"{least} or more" if self.most is None else f"{least} to {most}"
-        return text if self.unlimited is None else f"{self.unlimited} (no limit), or {text}"
+        return text if self.unlimited is None else f"{self.unlimited} (no limit) or {text}"
 
 
 SHORTEST = timedelta(microseconds=1)
-"""The shortest span of time that is one."""
+"""The shortest duration greater than zero."""
 
 
 def _text(bound: Any) -> str:
@@ -63,11 +63,11 @@ def _text(bound: Any) -> str:
 
 
 class Length(msgspec.Struct, frozen=True):
-    """Text of at most so many characters."""
+    """Text of at most `most` characters."""
 
     most: int
 
     def __call__(self, value: str, name: str, owner: str) -> None:
         """Refuse longer text."""
         if len(value) > self.most:
-            raise invalid(name, value, f"may have {self.most} characters", owner=owner)
+            raise invalid(name, value, f"must have at most {self.most} characters", owner=owner)

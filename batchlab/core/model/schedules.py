@@ -1,4 +1,4 @@
-"""Job schedules (the work items of 2015): which job is made anew, and when."""
+"""Job schedules (the work items of 2015): which job is created repeatedly, and when."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Interval = Annotated[timedelta, Range(timedelta(minutes=1))]
 
 
 class Schedule(Model, frozen=True, kw_only=True):
-    """When jobs are made. All times are UTC.
+    """When jobs are created. All times are UTC.
 
     Parameters
     ----------
     do_not_run_until : datetime, optional
-        The first job is not made before; at once if omitted.
+        No job is created before this time. If omitted, the first one is created immediately.
     do_not_run_after : datetime, optional
-        No job is made after.
+        No job is created after this time.
     start_window : duration, optional
-        How late a job may be made, because the one before has not ended; then the occurrence is
-        skipped. At least 1 minute; without limit if omitted or longer than the interval.
+        How late a job may be created if the previous one has not ended in time; after that the
+        occurrence is skipped. At least 1 minute. No limit if omitted or longer than the interval.
     recurrence_interval : duration, optional
-        From one job to the next, at least 1 minute. Exactly one job if omitted.
+        Time from one job to the next, at least 1 minute. If omitted, there is exactly one job.
     """
 
     do_not_run_until: datetime | None = None
@@ -45,23 +45,25 @@ class Schedule(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         until, after = self.do_not_run_until, self.do_not_run_after
         if until is not None and after is not None and after <= until:
-            reason = f"is not after do_not_run_until ({until.isoformat()}): nothing would ever run"
+            reason = (
+                f"must be after do_not_run_until ({until.isoformat()}), or no job would ever run"
+            )
             raise invalid("do_not_run_after", after.isoformat(), reason, owner="Schedule")
 
 
 class JobScheduleFields(Fields):
-    """What a user says about a job schedule.
+    """What a user specifies for a job schedule.
 
     Attributes
     ----------
     schedule : Schedule or duration
-        When jobs are made; a span of time is a recurrence interval.
+        When jobs are created. A duration is a recurrence interval.
     job_specification : JobSpec
-        What they are; without an id.
+        The description of its jobs, without an id.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
-        Anything that is worth noting: the service only keeps it.
+        Names and values for your own use: the service only stores them.
     """
 
     __slots__ = ()
@@ -72,12 +74,12 @@ class JobScheduleFields(Fields):
 
 
 class JobScheduleSpec(JobScheduleFields, Model, frozen=True, kw_only=True):
-    """A job that is made again and again.
+    """A job that is created repeatedly.
 
     Parameters
     ----------
     id : str
-        Its jobs are ``id:job-1``, ``id:job-2`` ...
+        Its jobs are called ``id:job-1``, ``id:job-2`` ...
     """
 
     id: Id
@@ -85,5 +87,5 @@ class JobScheduleSpec(JobScheduleFields, Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.job_specification.id:
             raise invalid("job_specification", self.job_specification.id,
-                          "its jobs get their ids from the schedule: leave the id out",
+                          "jobs get their ids from the schedule: omit the id",
                           owner="JobScheduleSpec")  # fmt: skip

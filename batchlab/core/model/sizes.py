@@ -1,13 +1,13 @@
-"""Sizes of nodes: the four names of 2015, and some of today's, with what an hour of each costs.
+"""VM sizes: the four names of 2015 and some current ones, with their hourly prices.
 
-The prices are list prices in US dollars, to show what a pool *would* cost: East US, Linux, pay as
-you go, read in public price lists in 2025; those of the four old names are of Cloud Services in
-2015. A spot node is counted at `SPOT_FRACTION` of the price, the fixed discount of 80 % that Batch
-gave on low-priority Linux nodes; today's spot prices move with the market. Nobody is billed by
-them, and nobody should plan a budget with them.
+The prices are list prices in US dollars that show what a pool *would* cost: East US, Linux, pay as
+you go, from public price lists in 2025; the prices of the four old names are those of Cloud
+Services in 2015. A spot node costs `SPOT_FRACTION` of the price, the fixed discount of 80 % that
+Batch gave on low-priority Linux nodes; today's spot prices move with the market. The prices are
+illustrations: do not plan a budget with them.
 
-Any other name of Azure's is good for a pool too: its cores are read in the name, and its price is
-not known.
+A pool may use any other Azure size as well: its number of cores is read from the name, and its
+price is unknown.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ SPOT_FRACTION = 0.2
 
 
 class VmSize(msgspec.Struct, frozen=True):
-    """What a node of one size has, and what it costs.
+    """The hardware of a VM size, and its price.
 
     Attributes
     ----------
     name : str
-        In lower case, as the service returns it.
+        Lower case, as the service returns it.
     cores : int
     memory_gb, disk_gb : float
-        Memory, and the temporary disk that a node's folders are on (0: it has none, they are on
-        the disk of the system).
+        Memory, and the temporary disk for the node's directories (0: no temporary disk, the
+        directories are on the OS disk).
     price_per_hour : float
-        Of a dedicated node, in US dollars: a list price, as an illustration.
+        Price of a dedicated node in US dollars: a list price, as an illustration.
     gpus : int
     """
 
@@ -42,12 +42,12 @@ class VmSize(msgspec.Struct, frozen=True):
 
     @property
     def spot_price_per_hour(self) -> float:
-        """The same of a spot node: a fifth."""
+        """Price of a spot node: a fifth of a dedicated node's."""
         return self.price_per_hour * SPOT_FRACTION
 
     @property
     def most_task_slots(self) -> int:
-        """How many task slots a node may have: 4 for each core, 256 at most."""
+        """The maximum number of task slots per node: 4 per core, at most 256."""
         return min(4 * self.cores, 256)
 
 
@@ -75,9 +75,10 @@ VM_SIZES: dict[str, VmSize] = {
 
 
 def vm_cores(vm_size: str) -> int:
-    """Cores of a node of this size: of a known one, else the number in Azure's name.
+    """Number of cores of a size: looked up, or else read from Azure's name.
 
-    ``standard_d64s_v3`` has 64; a name without a number counts as 64, the most that matters here.
+    ``standard_d64s_v3`` has 64. A name without a number counts as 64: with that many cores a node
+    may have the maximum of 256 task slots.
     """
     size = vm_size.lower()
     if size in VM_SIZES:
@@ -92,7 +93,7 @@ def vm_cores(vm_size: str) -> int:
 
 
 def price_per_hour(vm_size: str, *, dedicated: bool) -> float | None:
-    """What an hour of a node costs, in US dollars; None for a size without a known price."""
+    """Price of a node per hour in US dollars; None if it is unknown."""
     size = VM_SIZES.get(vm_size.lower())
     if size is None:
         return None

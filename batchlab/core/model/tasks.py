@@ -1,4 +1,4 @@
-"""Tasks: one command line, what it needs, and its limits."""
+"""Tasks: a command line, what it needs, and its limits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from batchlab.core.model.users import UserIdentity
 
 
 class MultiInstanceSettings(Model, frozen=True, kw_only=True):
-    """A task that runs on several nodes at once, which talk to each other (MPI and its like).
+    """A task that runs on several communicating nodes at once (MPI, for example).
 
-    On each node the coordination command runs first, as a rule to start a service; it must return
-    0. When it has done so everywhere, the task's own command runs on one of the nodes, the
-    primary; its end ends the task, and what the coordination commands have left running.
+    On each node the coordination command runs first, usually to start a service; it must return 0.
+    When it has succeeded on every node, the task's own command runs on one of them, the primary.
+    When that command ends, the task ends, and all processes that the coordination commands left
+    running are killed.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ class MultiInstanceSettings(Model, frozen=True, kw_only=True):
     number_of_instances : int, default 1
         How many nodes the task needs, all at once.
     common_resource_files : list of ResourceFile or str, optional
-        Files to fetch into the task's shared directory (``AZ_BATCH_TASK_SHARED_DIR``) of each
-        node; those of the task itself go to the primary only.
+        Files to download into the task's shared directory (``AZ_BATCH_TASK_SHARED_DIR``) on each
+        node; the task's own resource files go to the primary only.
     """
 
     coordination_command_line: CommandLine
@@ -39,29 +40,29 @@ class MultiInstanceSettings(Model, frozen=True, kw_only=True):
 
 
 class CommandFields(Fields):
-    """What a task and a job manager have in common.
+    """Properties that a task and a job manager task share.
 
     Attributes
     ----------
     command_line : str
-        What it runs. It is started without a shell: ``$VAR``, ``|`` and ``>`` mean something only
+        The command to run. It is started without a shell: ``$VAR``, ``|`` and ``>`` only work
         inside ``/bin/sh -c '...'``.
     resource_files : list of ResourceFile or str, optional
-        Files to fetch into the working directory first.
+        Files to download into the working directory first.
     output_files : list of OutputFile, optional
         Files to upload when its process has ended.
     environment_settings : mapping or list of EnvironmentSetting, optional
         Environment variables of its process.
     constraints : TaskConstraints, optional
-        Its limits: wall clock, retries, how long its directory is kept.
+        Its limits: wall-clock time, retries, how long its directory is kept.
     required_slots : int, default 1
-        Slots of a node that a run takes, 1 to 256.
+        How many slots of a node a run takes, 1 to 256.
     display_name : str, optional
         Any text, up to 1024 characters.
     application_package_references : list of ApplicationPackageReference, optional
-        What is unpacked on the node first, unless it is there already; at most 10.
+        Packages to unpack on the node first, unless they are there already; at most 10.
     user_identity : UserIdentity or str, optional
-        Who it runs as; the pool's auto user, not elevated, if omitted.
+        The user it runs as. If omitted, the pool's auto user without administrator rights.
     """
 
     __slots__ = ()
@@ -77,20 +78,20 @@ class CommandFields(Fields):
 
 
 class TaskFields(CommandFields):
-    """What a user says about a task.
+    """What a user specifies for a task.
 
     Attributes
     ----------
     depends_on : TaskDependencies or list of str, optional
-        Tasks of the job that must end well first; needs a job with ``uses_task_dependencies``.
+        Tasks of the job that must succeed first; requires a job with ``uses_task_dependencies``.
     exit_conditions : ExitConditions, optional
-        What follows from how the task ends.
+        What happens when the task ends, depending on how it ends.
     affinity_info : AffinityInfo or str, optional
-        The `affinity_id` of a node that it would like to run on.
+        The `affinity_id` of the node that it should run on if possible.
     multi_instance_settings : MultiInstanceSettings, optional
-        Runs the task on several nodes at once. It needs a pool with
-        ``enable_inter_node_communication`` and one slot per node, and 1 for `required_slots`:
-        elsewhere it is accepted, and stays ``active``.
+        Runs the task on several nodes at once. It requires a pool with
+        ``enable_inter_node_communication`` and one slot per node, and a `required_slots` of 1.
+        Otherwise the task is accepted but stays ``active``.
     """
 
     __slots__ = ()

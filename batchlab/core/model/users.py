@@ -1,9 +1,9 @@
-"""Who a command runs as: an auto user that the service makes, or a named user of the pool.
+"""The user that a command runs as: an auto user created by the service, or a named user.
 
-Azure makes two auto users on each node, and one more for each task that wants one of its own
-(scope ``task``). The elevation says whether the user may do all that an administrator may. A named
-user is one of the pool's `user_accounts`. What a lab makes of it is said at `batchlab.Lab`:
-recorded only, or, with ``isolate_users``, real.
+Azure creates two auto users on each node, and another one for each task with the scope ``task``.
+The elevation level says whether the user has administrator rights. A named user is one of the
+pool's `user_accounts`. By default a lab only records the user; with ``Lab(isolate_users=True)``
+commands really run as different users (see `batchlab.Lab`).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ FORGOTTEN = "(not kept)"
 
 
 def check_username(value: str, name: str, owner: str) -> None:
-    """Refuse a name that is empty, too long, or has what no system takes in a user's name."""
+    """Refuse a user name that is empty, too long, or contains an invalid character."""
     if not 1 <= len(value) <= 20 or not value.isprintable() or set(value) & set('/:\\" '):
-        reason = "must have 1 to 20 characters, without blanks, quotes, slashes and colons"
+        reason = "must have 1 to 20 characters, without spaces, quotes, slashes or colons"
         raise invalid(name, value, reason, owner=owner)
 
 
 class AutoUserSpecification(Model, frozen=True, kw_only=True):
-    """A user that the service makes.
+    """A user that the service creates.
 
     Parameters
     ----------
     scope : {"pool", "task"}, default "pool"
-        One for all tasks of a node, or one for this task alone.
+        One user for all tasks of a node, or one for this task only.
     elevation_level : {"nonadmin", "admin"}, default "nonadmin"
-        ``admin`` may do everything on the node (2015: ``runElevated``).
+        ``admin`` has administrator rights on the node (2015: ``runElevated``).
     """
 
     scope: AutoUserScope = "pool"
@@ -43,9 +43,9 @@ class AutoUserSpecification(Model, frozen=True, kw_only=True):
 
 
 class UserIdentity(Model, frozen=True, kw_only=True):
-    """Who a command runs as: either `username` or `auto_user`.
+    """The user that a command runs as: either `username` or `auto_user`.
 
-    A name, or an `AutoUserSpecification`, says the same.
+    Wherever one is expected, a name or an `AutoUserSpecification` works as well.
 
     Parameters
     ----------
@@ -70,15 +70,15 @@ class UserIdentity(Model, frozen=True, kw_only=True):
 
 
 class UserAccount(Model, frozen=True, kw_only=True):
-    """A user that a pool has on each of its nodes, for tasks to run as.
+    """A user account on each node of a pool, for tasks to run as.
 
     Parameters
     ----------
     name : str
         At most 20 characters.
     password : str
-        Azure wants one. Nobody logs in to a node of a lab, so it is forgotten at once: it is
-        neither kept nor shown nor sent anywhere.
+        Azure requires one. A lab's nodes have no logins, so the password is discarded at once: it
+        is neither stored nor shown nor sent anywhere.
     elevation_level : {"nonadmin", "admin"}, default "nonadmin"
     """
 
@@ -90,23 +90,23 @@ class UserAccount(Model, frozen=True, kw_only=True):
         if not self.password:
             raise InvalidRequest(
                 "MissingRequiredProperty",
-                "UserAccount.password is required: give password=...",
+                "UserAccount.password is required: pass password=...",
                 {"PropertyName": "password"},
             )
         msgspec.structs.force_setattr(self, "password", FORGOTTEN)
 
 
 def check_known(identity: UserIdentity, accounts: tuple[UserAccount, ...], owner: str) -> None:
-    """Refuse the name of a user that a pool has not."""
+    """Refuse the name of a user that the pool does not have."""
     name = identity.username
     if name is not None and find(name, accounts) is None:
         known = ", ".join(repr(account.name) for account in accounts) or "none"
-        reason = f"the pool has no user of this name in its user_accounts; it has {known}"
+        reason = f"the pool's user_accounts have no user of this name; existing users: {known}"
         raise invalid("user_identity", name, reason, owner=owner)
 
 
 def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:
-    """The user of this name."""
+    """The user with this name."""
     for account in accounts:
         if account.name.lower() == name.lower():
             return account
@@ -114,11 +114,11 @@ def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:
 
 
 def _check_distinct(accounts: tuple[UserAccount, ...], name: str, owner: str) -> None:
-    """Refuse two users of one name."""
+    """Refuse two users with the same name."""
     names = [account.name.lower() for account in accounts]
     for account in accounts:
         if names.count(account.name.lower()) > 1:
-            reason = "there are two users of this name"
+            reason = "two users have this name"
             raise invalid(name, account.name, reason, owner=owner)
 
 

@@ -1,4 +1,4 @@
-"""Small facts that phases, records, reports and views share."""
+"""Small values that states, records, reports and views share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from batchlab.core.model.fields import FieldsMeta
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a task failed: `category` (``UserError`` or ``ServerError``), `code`, `message`.
 
-    `details` are pairs of name and value.
+    `details` are pairs of a name and a value.
     """
 
     category: str
@@ -43,16 +43,16 @@ class TaskCounts(View, frozen=True, kw_only=True):
 
 
 class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the tasks of a node used; counts are since the measurement before.
+    """What the tasks of a node used; counts are since the previous measurement.
 
-    None where the machine does not tell. The names are those of the formula language
+    None where the machine does not report a value. The names follow the formula language
     (``$CPUPercent``, ``$MemoryBytes`` in MB, ``$DiskBytes`` in GB ...).
     """
 
     cpu_percent: float = 0.0
-    """Of the node's cores, 0 to 100."""
+    """Percentage of the node's cores, 0 to 100."""
     wall_clock_seconds: float = 0.0
-    """Seconds of lab time that runs took, those side by side added up."""
+    """Seconds of lab time that runs took, summed over parallel runs."""
     memory_megabytes: float | None = None
     disk_gigabytes: float | None = None
     disk_read_bytes: float | None = None
@@ -64,7 +64,7 @@ class NodeUsage(View, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class DeleteCertificateError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a certificate could not be deleted; `values` name the pools and nodes that have it."""
+    """Why a certificate could not be deleted; `values` names the pools and nodes that use it."""
 
     code: str
     message: str

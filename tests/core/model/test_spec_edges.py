@@ -203,7 +203,7 @@ def test_node_tasks_and_manager_of_one_job_have_ids_of_their_own(other: dict[str
     preparation = JobPreparationTask(id="Release", command_line="p")
     error = refusal(JobSpec, job_preparation_task=preparation, **other)
     assert error.values["PropertyName"] == "id"
-    assert "ids of their own" in error.message
+    assert "must have different ids" in error.message
 
 
 def test_pool_info_with_a_pool_and_an_auto_pool_is_refused() -> None:

@@ -52,7 +52,7 @@ def test_schedule_that_would_never_run_is_refused(lab):
             "s", schedule=bl.Schedule(do_not_run_after=past),
             job_specification=bl.JobSpec(pool_info="p"),
         )  # fmt: skip
-    assert "nothing would ever run" in told.value.message
+    assert "no job would ever run" in told.value.message
     assert (len(lab.job_schedules), len(lab.jobs)) == (0, 0)
 
 

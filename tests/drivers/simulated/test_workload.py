@@ -96,7 +96,7 @@ def test_workload_jitter_is_drawn_from_the_seed():
         (lambda: Behavior(exit_code="1"), "exit_code is '1'"),
         (lambda: Behavior(failure="Oops"), "failure is 'Oops'.*CommandProgramNotFound"),
         (lambda: Behavior(files={"../x": "y"}), "files is '../x'"),
-        (lambda: Behavior(time="5s"), "there is no such property"),
+        (lambda: Behavior(time="5s"), "unknown property"),
     ],
 )
 def test_workload_with_bad_input_is_refused(make, told):
