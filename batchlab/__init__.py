@@ -51,7 +51,6 @@ from batchlab.core.model import (
     UserIdentity,
     VmSize,
 )
-from batchlab.drivers.simulated.workload import Behavior, Load, Workload
 from batchlab.errors import (
     BatchError,
     Conflict,
@@ -83,6 +82,7 @@ from batchlab.version import __version__
 if _typing.TYPE_CHECKING:
     from batchlab import formulas
     from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
+    from batchlab.drivers.simulated.workload import Behavior, Load, Workload
     from batchlab.laboratory import (
         Arrivals,
         AutoScaleLab,
@@ -177,10 +177,13 @@ _LAZY = {
     "Arrivals": "laboratory",
     "AutoScaleLab": "laboratory",
     "AutoScaleRun": "autoscale",
+    "Behavior": "drivers.simulated.workload",
     "Comparison": "laboratory",
     "Formula": "autoscale",
     "FormulaError": "autoscale",
+    "Load": "drivers.simulated.workload",
     "Simulation": "laboratory",
+    "Workload": "drivers.simulated.workload",
     "compare": "laboratory",
     "formulas": "",
     "simulate": "laboratory",
@@ -188,7 +191,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """Load the formula language and its laboratory when they are first used."""
+    """Load what only some use, such as the formula language and simulations, when it is used."""
     home = _LAZY.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -197,3 +200,8 @@ def __getattr__(name: str) -> _typing.Any:
     if not home:
         return import_module(f"{__name__}.{name}")
     return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Name what is loaded later too, so that completion knows it."""
+    return __all__

@@ -55,11 +55,10 @@ from batchlab.handles.outputs import JobOutputStorage
 from batchlab.handles.pool import PackageReferences, Pool
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.progress import job_of, show_progress
-from batchlab.handles.python_tasks.creation import free_ids
 from batchlab.handles.python_tasks.submission import PythonTasks
 from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.storage import Container
-from batchlab.handles.task import Task, Tasks, count_text
+from batchlab.handles.task import Task, Tasks, count_text, free_ids
 from batchlab.handles.verbs import (
     Duration,
     Watch,

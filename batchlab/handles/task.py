@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from batchlab.core.messages.inputs import DeleteTask, ReactivateTask, TerminateTask, UpdateTask
@@ -223,7 +224,7 @@ class Tasks(Handles[Task], Awaited):
     def first(self, count: int) -> list[TaskView]:
         """A frozen picture of the first tasks."""
         found = task_views(self._connection, self._job_id, self._where, limit=count)
-        return list(islice(found, count))
+        return list(itertools.islice(found, count))
 
     @verb
     def wait(
@@ -287,3 +288,11 @@ def count_text(counts: TaskCounts) -> str:
     if counts.failed:
         parts[-1] += f" ({counts.failed:,} failed)"
     return plural(count, "task") + f": {', '.join(parts)}" * bool(parts)
+
+
+def free_ids(taken: Iterable[str], prefix: str) -> Iterator[str]:
+    """Return ids that go on from the highest number there is: ``task001``, ``task002`` ..."""
+    pattern = re.compile(re.escape(fold(prefix)) + r"(\d{1,9})")
+    found = (pattern.fullmatch(fold(name)) for name in taken)
+    numbers = [int(match[1]) for match in found if match]
+    return (f"{prefix}{number:03d}" for number in itertools.count(max(numbers, default=0) + 1))

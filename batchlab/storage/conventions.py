@@ -7,7 +7,6 @@ The kinds separate final outputs from previews, logs and intermediate files.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Literal
 
@@ -41,6 +40,8 @@ def job_container_name(job_id: str) -> str:
     name = f"job-{lower}"
     if is_container_name(name):
         return name
+    import hashlib  # noqa: PLC0415 - slow to load, and only for some names
+
     cleaned = _DASHES.sub("-", lower).strip("-")[:_CLEANED].strip("-") or "job"
     digest = hashlib.sha1(lower.encode(), usedforsecurity=False).hexdigest()
     return f"job-{cleaned}-{digest}"

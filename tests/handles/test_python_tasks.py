@@ -17,9 +17,10 @@ import pytest
 
 import batchlab as bl
 from batchlab.drivers import calls
-from batchlab.handles.python_tasks.creation import free_ids, name_of
+from batchlab.handles.python_tasks.creation import name_of
 from batchlab.handles.python_tasks.results import RemoteTraceback, Result
 from batchlab.handles.python_tasks.task_list import TaskList
+from batchlab.handles.task import free_ids
 
 
 @pytest.fixture

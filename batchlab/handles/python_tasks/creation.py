@@ -15,9 +15,8 @@ import re
 import sys
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import count
 from typing import Any
 
 from batchlab.core.messages.inputs import CreateTasks
@@ -28,15 +27,16 @@ from batchlab.core.model import (
     ResourceFile,
     TaskSpec,
 )
-from batchlab.core.model.ids import check_id, fold
+from batchlab.core.model.ids import check_id
 from batchlab.drivers.calls import ARGUMENTS, ARGUMENTS_VARIABLE, FUNCTION, PROGRAM, RESULT
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, invalid
 from batchlab.handles.storage import translate_storage_errors
+from batchlab.handles.task import free_ids
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import StorageFailed
 
-__all__ = ["CONTAINER", "check_iterables", "create_calls", "free_ids", "name_of", "split_options"]
+__all__ = ["CONTAINER", "check_iterables", "create_calls", "name_of", "split_options"]
 
 CONTAINER = "python-tasks"
 """Where functions, large arguments and results are kept in the lab's storage."""
@@ -292,11 +292,3 @@ def _checked_ids(ids: Any, wanted: int, owner: str) -> list[str]:
     if len(names) != wanted:
         raise invalid("ids", names, f"must be as many as calls, {wanted}", owner=owner)
     return [check_id(name, owner=owner) for name in names]
-
-
-def free_ids(taken: Iterable[str], prefix: str) -> Iterator[str]:
-    """Return ids that go on from the highest number there is: ``task001``, ``task002`` ..."""
-    pattern = re.compile(re.escape(fold(prefix)) + r"(\d{1,9})")
-    found = (pattern.fullmatch(fold(name)) for name in taken)
-    numbers = [int(match[1]) for match in found if match]
-    return (f"{prefix}{number:03d}" for number in count(max(numbers, default=0) + 1))

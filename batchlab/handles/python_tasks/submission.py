@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from batchlab.drivers.ports import Connection
-from batchlab.handles.python_tasks.creation import check_iterables, create_calls, split_options
 from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.task import Task, Tasks
 
@@ -54,8 +53,10 @@ class PythonTasks:
         >>> task.result()
         1024
         """
+        from batchlab.handles.python_tasks import creation  # noqa: PLC0415 - only for Python tasks
+
         owner, task_id = "Job.submit", keywords.pop("id", None)
-        options, kwargs = split_options(keywords)
+        options, kwargs = creation.split_options(keywords)
         ids = None if task_id is None else [task_id]
         return self._add_calls(function, [(args, kwargs)], ids, options, owner)[0]
 
@@ -91,14 +92,17 @@ class PythonTasks:
         >>> job.map(lambda x: x * x, range(4)).results()  # doctest: +SKIP
         [0, 1, 4, 9]
         """
+        from batchlab.handles.python_tasks import creation  # noqa: PLC0415 - only for Python tasks
+
         owner, ids = "Job.map", keywords.pop("ids", None)
-        check_iterables(iterables, owner)
-        options, kwargs = split_options(keywords)
+        creation.check_iterables(iterables, owner)
+        options, kwargs = creation.split_options(keywords)
         calls = [(args, kwargs) for args in zip(*iterables, strict=False)]
         return self._add_calls(function, calls, ids, options, owner)
 
     def _add_calls(self, *what: Any) -> TaskList:
-        ids = create_calls(
-            self._connection, self._id, Tasks(self._connection, self._id).ids, *what
-        )
+        from batchlab.handles.python_tasks import creation  # noqa: PLC0415 - only for Python tasks
+
+        taken = Tasks(self._connection, self._id).ids
+        ids = creation.create_calls(self._connection, self._id, taken, *what)
         return TaskList(Task(self._connection, self._id, task_id) for task_id in ids)
