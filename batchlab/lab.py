@@ -7,7 +7,6 @@ made is held by handles (`batchlab.handles`). Dask is imported when the first `L
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchlab.core.model import Quotas
+from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.core.state.settings import ACCOUNT_URL, Settings
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
@@ -332,8 +332,7 @@ def _describe(name: str, attached: bool, account: Any, speed: Any, processes: An
 def _positive(name: str, value: Any) -> float | None:
     if value is None:
         return None
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 < value <= 1_000_000:
+    if not is_number(value) or not 0 < value <= 1_000_000:
         raise invalid(name, value, "must be a number above 0", owner="Lab")
     return float(value)
 
@@ -345,7 +344,7 @@ def _truth(name: str, value: Any) -> bool | None:
 
 
 def _whole(name: str, value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if is_whole(value) and value >= 0:
         return value
     raise invalid(name, value, "must be a whole number, 0 or more", owner="SimulatedLab")
 

@@ -24,6 +24,7 @@ from batchlab.core.model import (
     TaskConstraints,
 )
 from batchlab.core.model.ids import fold
+from batchlab.core.model.ranges import is_whole
 from batchlab.core.model.values import TaskCounts
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
@@ -188,7 +189,7 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
 
 def _number(subtask_id: Any) -> int:
-    if isinstance(subtask_id, bool) or not isinstance(subtask_id, int) or subtask_id < 0:
+    if not is_whole(subtask_id) or subtask_id < 0:
         reason = "must be the number of a subtask: 0 is the primary"
         raise invalid("subtask_id", subtask_id, reason, owner="Task.subtask_files")
     return subtask_id

@@ -17,6 +17,7 @@ from typing import Any
 
 from batchlab.core.messages.outputs import StartRun, TaskChanged
 from batchlab.core.model.ids import fold
+from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.drivers.journal import read, replay
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import format_duration, parse_duration
@@ -283,20 +284,19 @@ def _said(behavior: Behavior) -> str:
 
 
 def _number(name: str, value: Any) -> float:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not 0 <= value <= 1e6:
+    if not is_number(value) or not 0 <= value <= 1e6:
         raise invalid(name, value, "must be a number from 0 to 1,000,000", owner="Arrivals")
     return float(value)
 
 
 def _jitter(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise invalid("jitter", value, "must be a number from 0 to less than 1", owner="Arrivals")
     return float(value)
 
 
 def _hour(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 24:
+    if not is_whole(value) or not 0 <= value <= 24:
         raise invalid(name, value, "must be a whole hour, 0 to 24", owner="Arrivals")
     return value
 
@@ -308,7 +308,7 @@ def _listed(name: str, entry: Any, other: Behavior) -> list[Arrival]:
                       owner="Arrivals.listed")  # fmt: skip
     at = parse_duration(parts[0], name=name, owner="Arrivals.listed").total_seconds()
     count = parts[1] if len(parts) > 1 else 1
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MOST_TASKS:
+    if not is_whole(count) or not 0 <= count <= MOST_TASKS:
         raise invalid(name, count, "a count is a whole number, 0 or more", owner="Arrivals.listed")
     behavior = _behavior(parts[2]) if len(parts) > 2 else other
     return [Arrival(at, behavior)] * count

@@ -21,6 +21,7 @@ import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula
 from batchlab.core.model import price_per_hour
+from batchlab.core.model.ranges import is_number
 from batchlab.display import Displayed
 from batchlab.drivers.simulated.workload import Behavior
 from batchlab.durations import parse_duration
@@ -299,8 +300,7 @@ def _text(formula: Any, owner: str) -> str:
 
 
 def _factor(name: str, value: Any, least: float) -> float:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not least <= value <= 100:
+    if not is_number(value) or not least <= value <= 100:
         raise invalid(name, value, f"must be a number from {least:g} to 100",
                       owner="AutoScaleLab.what_if")  # fmt: skip
     return float(value)

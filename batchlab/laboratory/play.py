@@ -30,6 +30,7 @@ from batchlab.core.messages.outputs import AutoScaleEvaluated, Change, NodeChang
 from batchlab.core.messages.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.messages.views import CostView
 from batchlab.core.model import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.core.pools.metrics import RESOURCES
 from batchlab.core.state.settings import Settings
 from batchlab.drivers.engine import Engine
@@ -158,10 +159,9 @@ def read_conditions(
     if auto_scale_evaluation_interval is not None:
         spec["auto_scale_evaluation_interval"] = auto_scale_evaluation_interval
     PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)  # refuses what is wrong
-    number = isinstance(days, (int, float)) and not isinstance(days, bool)
-    if not number or not 0 < days <= MOST_DAYS:
+    if not is_number(days) or not 0 < days <= MOST_DAYS:
         raise invalid("days", days, f"must be a number above 0, {MOST_DAYS} at most", owner=owner)
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if not is_whole(seed):
         raise invalid("seed", seed, "must be a whole number", owner=owner)
     spans = {
         name: parse_duration(span, name=name, owner=owner).total_seconds()

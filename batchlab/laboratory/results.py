@@ -15,6 +15,7 @@ from typing import Any
 
 from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.messages.views import CostView
+from batchlab.core.model.ranges import is_number
 from batchlab.display import Displayed
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
@@ -134,8 +135,7 @@ class Simulation(Displayed):
 
     def wait_percentile(self, percent: float) -> timedelta:
         """How long this part of the tasks (0 to 100) waited at most; zero without tasks."""
-        number = isinstance(percent, (int, float)) and not isinstance(percent, bool)
-        if not number or not 0 <= percent <= 100:
+        if not is_number(percent) or not 0 <= percent <= 100:
             raise invalid("percent", percent, "must be a number from 0 to 100",
                           owner="Simulation.wait_percentile")  # fmt: skip
         return timedelta(seconds=round(percentile(self.waits, percent) or 0.0, 3))

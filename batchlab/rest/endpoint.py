@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
 from batchlab.extras import extra
@@ -217,13 +218,12 @@ def _key_bytes(key: Any) -> bytes:
 
 
 def _check_port(port: Any) -> int:
-    if isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65535:
+    if is_whole(port) and 0 <= port <= 65535:
         return port
     raise invalid("port", port, "must be 0 (any that is free) to 65535", owner="serve")
 
 
 def _check_speed(speed: Any) -> float:
-    number = isinstance(speed, (int, float)) and not isinstance(speed, bool)
-    if number and 0 < speed <= 1_000_000:
+    if is_number(speed) and 0 < speed <= 1_000_000:
         return float(speed)
     raise invalid("speed", speed, "must be a number above 0", owner="serve")

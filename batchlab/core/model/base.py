@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from batchlab.core.model.fields import FieldsMeta
+from batchlab.core.model.ranges import is_number
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 
@@ -222,7 +223,7 @@ def _truth(value: Any, name: str, owner: str) -> bool:
 
 
 def _number(value: Any, name: str, owner: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not is_number(value):
         raise invalid(name, value, f"must be a number, not {_kind(value)}", owner=owner)
     number = float(value)
     if not isfinite(number):

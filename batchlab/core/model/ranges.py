@@ -7,14 +7,24 @@ a request that changes it, and in what a REST client sends.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
 from batchlab.durations import format_duration
 from batchlab.errors import invalid
 
-__all__ = ["Length", "Range"]
+__all__ = ["Length", "Range", "is_number", "is_whole"]
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number; True and False are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Range(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from batchlab.core.machine import Settings
+from batchlab.core.model.ranges import is_number
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attachment import (
     find_client,
@@ -261,7 +262,7 @@ def _part(storage: StorageLocation | None, settings: Settings | None) -> Storage
 
 
 def _check_speed(speed: Any) -> float:
-    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 < speed < 1e6:
+    if not is_number(speed) or not 0 < speed < 1e6:
         raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
     return float(speed)
 

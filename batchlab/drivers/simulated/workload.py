@@ -17,6 +17,7 @@ from typing import Any
 
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.base import Model
+from batchlab.core.model.ranges import is_number
 from batchlab.core.model.values import FailureInfo
 from batchlab.durations import parse_duration
 from batchlab.errors import invalid
@@ -122,7 +123,7 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def from_sugar(cls, value: Any) -> Any:
         """Accept a duration as a behavior of that duration."""
-        if isinstance(value, (str, int, float, timedelta)) and not isinstance(value, bool):
+        if is_number(value) or isinstance(value, (str, timedelta)):
             return cls(duration=parse_duration(value, owner="Behavior"))
         return None
 
@@ -189,7 +190,7 @@ class Workload:
         self, default: Any = "40s", *, rules: Rules | None = None, jitter: float = 0
     ) -> None:
         self.default = _behavior(default, "default")
-        if isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not 0 <= jitter < 1:
+        if not is_number(jitter) or not 0 <= jitter < 1:
             raise invalid("jitter", jitter, "must be a number from 0 to less than 1",
                           owner="Workload")  # fmt: skip
         self.jitter = jitter
