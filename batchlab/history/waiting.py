@@ -1,24 +1,19 @@
 """Why tasks waited, after the fact: what the pool and the job were like while they did.
 
-For each moment the tasks that were queued are divided, from the outside in, as `task.explain()`
-would have said it then:
-
-    the job was disabled; a task waited for those it depends on; there was no pool; no node could
-    take tasks, while some were starting, or none was; all slots were taken; or some were free,
-    but not for these: they need more of them than one node had free, or a limit of their job
-    held them back.
-
+For each moment the tasks that were queued are divided by the kinds of wait (`wait_kinds`), by the
+very rule by which `task.explain()` names the kind of its reasons: a test holds the two together.
 Tasks that already have their slots, and wait for the preparation of the node, are counted apart.
 
 A live display says the same of the moment that its reader has gone back to, from the same tables,
-in the browser (`widgets/static/waits.js`): a test holds the two together.
+in the browser (`widgets/static/past_waits.js`): another test holds these together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from batchlab.core.state.states import JOB, NODE
+from batchlab.core.answers.wait_kinds import kind_of_queued
+from batchlab.core.state.states import JOB, NODE, POOL
 from batchlab.history.schema import (
     JOB_STATES,
     NODE_STATES,
@@ -34,6 +29,8 @@ _TAKING = frozenset(NODE_STATES.index(state) for state in NODE.group("taking"))
 _COMING = frozenset(NODE_STATES.index(state) for state in NODE.group("coming"))
 _WAITING = frozenset(JOB_STATES.index(state) for state in JOB.group("going"))
 _HELD = frozenset(JOB_STATES.index(state) for state in JOB.group("held"))
+_BUSY = frozenset(NODE_STATES.index(state) for state in NODE.group("busy"))
+_USABLE = POOL.group("usable")
 _ORDER = {"pool": 0, "node": 1, "job": 2, "counts": 3, "blocked": 4, "slots": 5}
 
 
@@ -41,10 +38,10 @@ class _Pool:
     """A pool at a moment, with the tasks of the subject's jobs that wait for it."""
 
     def __init__(self) -> None:
-        self.there = False
+        self.usable = False
         self.queued = self.disabled = self.blocked = 0
         self.taking = self.coming = self.per_node = 0
-        self.used = self.own = 0
+        self.used, self.own = 0, 0.0
         self.told: dict[str, float] = {}
 
     def reasons(self) -> dict[str, float]:
@@ -52,15 +49,12 @@ class _Pool:
         blocked = min(self.blocked, self.queued)
         rest = self.queued - blocked
         found: dict[str, float] = {"disabled": self.disabled, "dependencies": blocked}
-        if not self.there:
-            found["no pool"] = rest
-        elif not self.taking:
-            found["starting" if self.coming else "no nodes"] = rest
-        elif self.used < self.taking * self.per_node:
-            found["held back"] = rest
-        else:
-            own = rest * self.own / self.used if self.used else rest
-            found["slots"], found["others"] = own, rest - own
+        kind = kind_of_queued({
+            "missing": not self.usable, "room": self.used < self.taking * self.per_node,
+            "taking": self.taking > 0, "coming": self.coming > 0,
+        })  # fmt: skip
+        own = rest * self.own / self.used if kind == "slots" and self.used else rest
+        found[kind], found["others"] = own, rest - own
         found["capacity"] = self.taking * self.per_node
         found["used"] = self.own
         return found
@@ -88,6 +82,7 @@ class Waiting:
         self._counts: dict[int, int] = {}
         self._blocked: dict[int, int] = {}
         self._nodes: dict[int, int] = {}  # state
+        self._counted: dict[int, tuple[int, float]] = {}  # of them, as the pool counts them
         self._held: dict[int, list[int]] = {}  # slots of a node: in use, by the subject's jobs
         is_job = (
             history.kind == "job"
@@ -124,7 +119,7 @@ class Waiting:
         for at, pool, state, slots in zip(rows["at"], rows["pool"], rows["state"], rows["slots"],
                                           strict=True):  # fmt: skip
             if self._is_wanted(pool):
-                add(at, "pool", pool, POOL_STATES[state] != "deleted", slots)
+                add(at, "pool", pool, POOL_STATES[state] in _USABLE, slots)
         rows = columns["node_states"]
         for at, node, state in zip(rows["at"], rows["node"], rows["state"], strict=True):
             if self._is_wanted(self._history.pool_of(node)):
@@ -184,7 +179,7 @@ class Waiting:
 
     def _pool_event(self, number: int, value: tuple[int, ...]) -> Iterable[int]:
         pool = self._of(number)
-        pool.there, pool.per_node = bool(value[0]), value[1]
+        pool.usable, pool.per_node = bool(value[0]), value[1]
         return (number,)
 
     def _node_event(self, node: int, value: tuple[int, ...]) -> Iterable[int]:
@@ -192,23 +187,26 @@ class Waiting:
         pool, old, new = self._of(number), self._nodes.get(node), value[0]
         self._nodes[node] = new
         pool.coming += (new in _COMING) - (old in _COMING)
-        taking = (new in _TAKING) - (old in _TAKING)
-        if taking:
-            used, own = self._held.get(node, (0, 0))
-            pool.taking += taking
-            pool.used += taking * used
-            pool.own += taking * own
+        pool.taking += (new in _TAKING) - (old in _TAKING)
+        self._count_slots(node)
         return (number,)
 
     def _slots_event(self, node: int, value: tuple[int, ...]) -> Iterable[int]:
         number, held = self._history.pool_of(node), self._held.setdefault(node, [0, 0])
         held[0] += value[0]
         held[1] += value[1]
-        if self._nodes.get(node) in _TAKING:
-            pool = self._of(number)
-            pool.used += value[0]
-            pool.own += value[1]
+        self._count_slots(node)
         return (number,)
+
+    def _count_slots(self, node: int) -> None:
+        """Enter what is in use on a node; a task on several may have left it before it ends."""
+        pool, (used, own) = self._of(self._history.pool_of(node)), self._held.get(node, (0, 0))
+        counted = min(used, pool.per_node) if self._nodes.get(node) in _BUSY else 0
+        share = own * counted / used if used else 0.0
+        before = self._counted.get(node, (0, 0.0))
+        pool.used += counted - before[0]
+        pool.own += share - before[1]
+        self._counted[node] = (counted, share)
 
     def _job_event(self, job: int, value: tuple[int, ...]) -> Iterable[int]:
         before = self._jobs.get(job, (-1, NOTHING))[1]

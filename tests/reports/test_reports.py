@@ -129,7 +129,7 @@ def test_report_of_a_job_has_its_share_and_ends_with_what_happened_last() -> Non
 
 def test_report_of_a_job_tells_slots_that_others_took_from_its_own() -> None:
     changes = [
-        pool_changed(0), node(0, "creating"), node(0, "starting"), node(0, "idle"),
+        pool_changed(0), node(0, "creating"), node(0, "starting"), node(0, "running"),
         job(0, "active"), job(0, "active", "k"),
         task(0, "x", "running", of="k"), task(0, "a", "running"), task(0, "b", "active"),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from batchlab.core.answers.reasons import Reason, remedied
 from batchlab.core.model.ids import fold
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, TaskRecord
+from batchlab.core.state.states import JOB
 from batchlab.core.tasks import dependencies
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _queued(state: State, job: JobRecord) -> Iterable[Reason]:
     kinds: dict[tuple[bool, int, int], int] = {}
     examples: dict[tuple[bool, int, int], TaskRecord] = {}
     unmet: list[TaskRecord] = []
-    manager, depends = job.manager, job.phase.state == "active"
+    manager, depends = job.manager, job.phase.state in JOB.group("going")
     for task in job.tasks.values():
         if type(task.phase) is not phases.TaskActive:
             continue
@@ -88,7 +89,11 @@ def _dependent(state: State, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
     first = explain(state, unmet[0])
     text = f"They wait for tasks they depend on.{of} {shown}{more}."
     lasting = bool(first) and all(reason.lasting for reason in first)
-    return _of(Reason(code="Dependencies", text=text, lasting=lasting), len(unmet), unmet[0])
+    return _of(
+        Reason(code="Dependencies", text=text, lasting=lasting, wait="dependencies"),
+        len(unmet),
+        unmet[0],
+    )
 
 
 def _state(job: JobRecord, name: str) -> str:
@@ -116,7 +121,11 @@ def _preparing(job: JobRecord) -> Iterable[Reason]:
         f"They have their slots, and wait for the job preparation task {spec.id!r}, which runs on "
         f"{_nodes(len(node_tasks))}{tries}."
     )
-    yield _of(Reason(code="Preparing", text=text), len(waiting), next(iter(waiting.values())))
+    yield _of(
+        Reason(code="Preparing", text=text, wait="preparation"),
+        len(waiting),
+        next(iter(waiting.values())),
+    )
 
 
 def _idle(job: JobRecord) -> Reason:

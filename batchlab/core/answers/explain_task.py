@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from batchlab.core.account import users
 from batchlab.core.answers.reasons import Reason, remedied
+from batchlab.core.answers.wait_kinds import kind_of_queued
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability
 from batchlab.core.state import phases
@@ -20,13 +23,16 @@ from batchlab.core.state.records import (
     PoolRecord,
     TaskRecord,
 )
-from batchlab.core.state.states import NODE
+from batchlab.core.state.states import JOB, NODE, POOL
 from batchlab.core.tasks import dependencies
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 _COMING = NODE.group("coming")
+_TAKING = NODE.group("taking")
+_GOING, _HELD = JOB.group("going"), JOB.group("held")
+_USABLE = POOL.group("usable")
 SHOWN = 5
 """Tasks that are named of those that a task depends on."""
 
@@ -48,10 +54,10 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
             f"It has a slot on node {node_id} and waits for the job preparation task "
             f"{preparation.id!r} there, which is running{tries}."
         )
-        return [Reason(code="Preparing", text=text)]
+        return [Reason(code="Preparing", text=text, wait="preparation")]
     if not isinstance(phase, phases.TaskActive):
         return []
-    if task.unmet and job.phase.state == "active":
+    if task.unmet and job.phase.state in _GOING:
         return [_dependencies(state, task)]
     return explain_queued(
         state, job, task.spec.required_slots, manager=task is job.manager,
@@ -77,6 +83,7 @@ def _dependencies(state: State, task: TaskRecord) -> Reason:
         code="Dependencies",
         text=f"It waits for tasks it depends on: {shown}{more}.{behind or ''}",
         lasting=behind is not None,
+        wait="dependencies",
     )
 
 
@@ -137,11 +144,38 @@ def explain_queued(
 
     A multi-instance task needs them on so many nodes (`instances`) at once.
     """
+    wait = _kind_of_wait(state, job)
+    return [
+        msgspec.structs.replace(reason, wait=wait)
+        for reason in _queued_reasons(state, job, slots, manager=manager, instances=instances)
+    ]
+
+
+def _kind_of_wait(state: State, job: JobRecord) -> str:
+    """What a report says of the time: what the pool is like, whatever else a task needs."""
+    if job.phase.state in _HELD:
+        return "disabled"
+    if job.phase.state not in _GOING:
+        return ""
+    pool = state.pools.get(fold(job.pool_id))
+    nodes = pool.nodes.values() if pool else ()
+    taking = [node for node in nodes if node.phase.state in _TAKING]
+    return kind_of_queued({
+        "missing": pool is None or pool.phase.state not in _USABLE,
+        "room": any(node.free for node in taking),
+        "taking": bool(taking),
+        "coming": any(node.phase.state in _COMING for node in nodes),
+    })  # fmt: skip
+
+
+def _queued_reasons(
+    state: State, job: JobRecord, slots: int, *, manager: bool, instances: int
+) -> list[Reason]:
     current = job.phase.state
-    if current in ("disabling", "disabled"):
+    if current in _HELD:
         text = f"Job {job.spec.id!r} is {current}: none of its tasks starts until it is enabled."
         return [Reason(code="JobDisabled", text=text, lasting=True)]
-    if current != "active":
+    if current not in _GOING:
         text = (
             f"Job {job.spec.id!r} is {current}: a task that was still queued when its job ended "
             "stays active and never runs."

@@ -21,7 +21,8 @@ class Reason(View, frozen=True, kw_only=True):
     `code` is stable, `text` a sentence for people. `lasting` is True when nothing under way will
     change it: somebody has to act. `remedy` is what would change it; empty when it only takes
     time. Of a whole job or pool, `tasks` is how many tasks it holds up, and `example` the id of
-    one of them.
+    one of them. `wait` is the kind of wait (see `wait_kinds`) under which reports book the time;
+    empty where they book none.
     """
 
     code: str
@@ -30,6 +31,7 @@ class Reason(View, frozen=True, kw_only=True):
     remedy: str = ""
     tasks: int = 0
     example: str = ""
+    wait: str = ""
 
 
 _OTHER_POOL = "disable the job, then job.update(pool_info=...) with another pool"

@@ -10,6 +10,7 @@ Groups of node states:
     started .... its start task is over
     serving .... its start task has succeeded: it is in service, perhaps set aside
     taking ..... it takes tasks
+    busy ....... tasks hold its slots
     coming ..... it will take tasks, if all goes well
     awaited .... the driver owes it a machine
     lost ....... contact with it was lost
@@ -129,7 +130,7 @@ NODE = States(
              groups="up started serving taking occupied resting rebootable preemptible",
              follows="running offline rebooting reimaging unknown leavingpool preempted"),
     StateRow("running", "running", "good", letter="r", activity="tasks",
-             groups="up started serving taking occupied rebootable preemptible",
+             groups="up started serving taking busy occupied rebootable preemptible",
              follows="idle offline rebooting reimaging unknown leavingpool preempted"),
     StateRow("starttaskfailed", "start task failed", "failed", letter="f", activity="down",
              counted_as="startTaskFailed",

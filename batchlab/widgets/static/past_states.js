@@ -99,7 +99,7 @@ function queuedThen(log, snapshot, job, state, hold, known, again) {
     return { ...there, why: "It was queued, or not added yet." };
   }
   const { pool } = snapshot.jobs[job];
-  return waits(reasonOf(waitsAt(log, snapshot, { job }).find((one) => one.pool === pool)));
+  return waits(reasonOf(log, waitsAt(log, snapshot, { job }).find((one) => one.pool === pool)));
 }
 
 // Which of some tasks of a job had not succeeded by a time, each with its state: "a (running)".

@@ -1,5 +1,5 @@
-// What waited at a moment of the past, and why: from the log alone, by the rule that the kernel's
-// reports have (`reports/waiting.py`). A test holds the two together.
+// What waited at a moment of the past, and why: from the log alone, by the rule of the kernel's
+// reports (`history/waiting.py`), which is in the schema. A test holds the two together.
 
 // How many tasks of each job waited for others, and the first of them.
 function heldAt(log, time) {
@@ -44,14 +44,16 @@ export function waitsAt(log, snapshot, { pool = -1, job = -1 } = {}) {
   takePrepared(log, snapshot, (i) => own(runs.job[i]) && wanted(nodes.pool[runs.node[i]]), of);
   takeNodes(log, snapshot, found);
   takeSlots(log, snapshot, own, found);
-  for (const one of found.values()) one.queued.forEach(([number, tasks]) => queue(one, number, tasks));
+  for (const one of found.values()) one.queued.forEach(([number, tasks]) => queue(log, one, number, tasks));
   return [...found.values()].filter((one) => job >= 0 || one.there || one.waits.length);
 }
 
 function poolAt(log, snapshot, number) {
   const size = snapshot.pools[number];
+  const state = size && log.schema.states.pool[size.state];
   return {
-    pool: number, there: Boolean(size) && log.schema.states.pool[size.state] !== "deleted", size,
+    pool: number, there: Boolean(size) && state !== "deleted", size,
+    usable: Boolean(size) && log.schema.groups.pool.usable.includes(state),
     nodes: {}, taking: 0, coming: 0, slots: 0, used: 0, own: 0, queued: [], waits: [],
   };
 }
@@ -83,15 +85,23 @@ function takePrepared(log, snapshot, wanted, of) {
   }
 }
 
-// Slots in use, of nodes that took tasks; and those that the jobs in question had.
+// Slots in use, of nodes that took tasks; and those that the jobs in question had. A task of several
+// nodes may have left one before it ended.
 function takeSlots(log, snapshot, own, found) {
   const { node, job, slots } = log.tables.runs;
-  const taking = log.schema.states.node.map((state) => log.schema.groups.node.taking.includes(state));
+  const busy = log.schema.states.node.map((state) => log.schema.groups.node.busy.includes(state));
+  const held = new Map(); // node -> [in use, of them own]
   for (const i of underWay(log, snapshot.at)) {
-    const one = found.get(log.tables.nodes.pool[node[i]]);
-    if (!one || !taking[snapshot.state[node[i]]]) continue;
-    one.used += slots[i];
-    if (own(job[i])) one.own += slots[i];
+    if (!busy[snapshot.state[node[i]]]) continue;
+    const known = held.get(node[i]) || [0, 0];
+    held.set(node[i], [known[0] + slots[i], known[1] + (own(job[i]) ? slots[i] : 0)]);
+  }
+  for (const [number, [used, mine]] of held) {
+    const one = found.get(log.tables.nodes.pool[number]);
+    if (!one) continue;
+    const counted = Math.min(used, one.size ? one.size.slots : 0);
+    one.used += counted;
+    one.own += (mine * counted) / used;
   }
 }
 
@@ -102,15 +112,16 @@ function* underWay(log, time) {
   }
 }
 
-// Why tasks that could run were queued for a pool.
-export function reasonOf(one) {
-  if (!one.there) return "no pool";
-  if (!one.taking) return one.coming ? "starting" : "no nodes";
-  return one.used < one.slots ? "held back" : "slots";
+// Why tasks that could run were queued for a pool: the first kind whose fact was true.
+export function reasonOf(log, one) {
+  const facts = {
+    missing: !one.usable, room: one.used < one.slots, taking: one.taking > 0, coming: one.coming > 0,
+  };
+  return Object.entries(log.schema.queued).find(([, fact]) => !fact || facts[fact])[0];
 }
 
-function queue(one, job, tasks) {
-  const reason = reasonOf(one);
+function queue(log, one, job, tasks) {
+  const reason = reasonOf(log, one);
   // Slots that were taken are told from those that others had taken.
   const own = reason === "slots" && one.used ? (tasks * one.own) / one.used : tasks;
   note(one, reason, job, own);
