@@ -1,9 +1,8 @@
-"""Where nodes can be reached by each other: an IP address, and ports that are a node's own there.
+"""Addresses at which nodes reach each other: an IP address, and ports reserved for the node.
 
-On one machine each node gets a loopback address of its own, as far as the system has more than one
-(on Linux all of 127.0.0.0/8 is this machine): a task can bind it, and any port of it. Nodes that
-share the address of a machine, on a cluster of somebody else's or on macOS, get ranges of ports
-that do not overlap.
+On one machine, each node gets its own loopback address if the system has more than one (on Linux,
+all of 127.0.0.0/8 is this machine): a task can bind to it, on any port. Nodes that share the
+address of a machine, on an existing cluster or on macOS, get port ranges that do not overlap.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ __all__ = ["Addresses"]
 
 LOW = 20_000
 COUNT = 100
-"""Ports of a node: below those that systems give out by themselves."""
+"""Number of ports of a node; all are below those that systems assign automatically."""
 _RANGES = 120
 
 
@@ -25,7 +24,7 @@ class Addresses:
     Parameters
     ----------
     lab_id : str
-        Keeps the loopback addresses of two labs apart, most times.
+        Usually keeps the loopback addresses of two labs apart.
     """
 
     def __init__(self, lab_id: str) -> None:
@@ -34,7 +33,7 @@ class Addresses:
         self._shared: dict[str, dict[str, int]] = {}  # host -> node id -> number of its range
 
     def ip_address(self, node_id: str, host: str) -> str:
-        """The address of a node whose worker is on this host."""
+        """Return the address of a node whose worker is on this host."""
         if not host.startswith("127.") or sys.platform != "linux":
             return host
         if node_id not in self._own:
@@ -43,7 +42,7 @@ class Addresses:
         return self._own[node_id]
 
     def port_range(self, node_id: str, host: str) -> tuple[int, int]:
-        """The first and the last port that are the node's own at that address."""
+        """Return the first and last port reserved for the node at that address."""
         number = 0
         if self.ip_address(node_id, host) == host:
             taken = self._shared.setdefault(host, {})
@@ -55,6 +54,6 @@ class Addresses:
         return low, low + COUNT - 1
 
     def give_back(self, node_id: str) -> None:
-        """The node is no more: its range of ports may be another's."""
+        """Release the port range of a node that no longer exists."""
         for taken in self._shared.values():
             taken.pop(node_id, None)

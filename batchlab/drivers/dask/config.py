@@ -1,4 +1,4 @@
-"""What a lab on Dask is, as the client that began it says; whoever attaches is told the same."""
+"""The configuration of a lab on Dask, set by the client that started it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["HostConfig"]
 
 
 class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a lab is, as the client that began it says.
+    """The configuration of a lab, from the client that started it.
 
     Parameters
     ----------
     lab_id : str
     nodes : {"light", "processes", "cluster"}
-        Where nodes come from: this process, processes of their own, workers that are there.
+        Where nodes run: in this process, in separate processes, or on existing workers.
     settings : Settings
     speed : float
-        Seconds of lab time in a second of wall clock.
+        Seconds of lab time per real second.
     root : str, optional
-        Where the lab's folder is made on each machine; its temporary directory if omitted.
+        Where the lab's folder is created on each machine; its temporary directory if omitted.
     release_on_leave : bool
-        Whether a node that leaves while jobs live on runs their release.
+        Whether a node that leaves runs the release tasks of jobs that continue.
     journal : str, optional
-        Where the journal is kept for good; in the lab's folder, and deleted with it, if omitted.
+        Where to keep the journal; if omitted, it is deleted together with the lab's folder.
     storage : StorageLocation, optional
         Where the lab's data is kept; in the lab's folder on the scheduler's machine if omitted.
     """

@@ -1,9 +1,9 @@
-"""What is put on a node for its runs: application packages, unpacked once, and certificates.
+"""The equipment of a node for its runs: application packages, unpacked once, and certificates.
 
-A package is unpacked aside and then moved into its folder, over what an earlier archive of the
-same version has left there. A file beside the folder says which archive that was: at its next
-start a node takes up contents that have changed, within one boot it keeps what it has. Whoever
-wants a package that another run is unpacking waits for it.
+A package is unpacked in a temporary folder and then moved into its own folder, over the contents
+of an earlier archive of the same version. A file next to the folder identifies the archive: a node
+installs changed contents when it next starts, and keeps what it has until then. A run waits for a
+package that another run is unpacking.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Wanted = Callable[[], bool]
 
 
 class Equipment:
-    """The packages and certificates of a node, in one boot of it.
+    """The packages and certificates of one boot of a node.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Equipment:
         The node's root.
     certificates : sequence of NodeCertificate
     store : BlobStore, optional
-        Where the contents of packages lie.
+        Where packages are stored.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Equipment:
     # -- certificates ---------------------------------------------------------------------------
 
     def place_certificates(self, kind: RunKind, directory: str) -> None:
-        """Put what runs of a kind may see into their ``certs`` directory."""
+        """Put the certificates that runs of this kind may see into their ``certs`` directory."""
         for certificate in self._certificates:
             if certificate.is_for(kind):
                 for name, data in certificate.files().items():
@@ -63,7 +63,7 @@ class Equipment:
     # -- packages -------------------------------------------------------------------------------
 
     def failure(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> FailureInfo | None:
-        """Have packages on the node; why not, if they cannot be."""
+        """Install packages on the node; return the failure, or None."""
         try:
             self.install(packages, wanted)
         except PackageFailed as error:
@@ -71,18 +71,18 @@ class Equipment:
         return None
 
     def install(self, packages: Iterable[PackageToInstall], wanted: Wanted) -> None:
-        """Have packages on the node.
+        """Install packages on the node.
 
         Parameters
         ----------
         packages : iterable of PackageToInstall
         wanted : callable
-            Asked from time to time; when it is False the rest is left.
+            Called from time to time; the installation stops when it returns False.
 
         Raises
         ------
         PackageFailed
-            ``ApplicationPackageError``: there is no such package, or it cannot be unpacked.
+            ``ApplicationPackageError``: a package does not exist or cannot be unpacked.
         """
         for package in packages:
             directory = package.directory
@@ -119,7 +119,8 @@ class Equipment:
                 free = shutil.disk_usage(aside).free
                 if archive.size > free:
                     raise OSError(
-                        errno.ENOSPC, f"it unpacks to {archive.size} bytes, and {free} are free"
+                        errno.ENOSPC,
+                        f"the package unpacks to {archive.size} bytes, but only {free} are free",
                     )
                 for entry in archive.entries:
                     if not wanted():
@@ -159,7 +160,7 @@ def _write(archive: Archive, entry: Entry, path: str) -> None:
 
 
 def _merge(source: str, target: str) -> None:
-    """Move a tree into place; what is there already and not in the tree stays."""
+    """Move a tree into place; keep existing files that are not in the tree."""
     if not os.path.isdir(target):
         if os.path.lexists(target):
             os.unlink(target)

@@ -1,4 +1,4 @@
-"""A node's folders: the layout of Azure's nodes, and what is thrown away.
+"""A node's folders, with the layout of Azure's nodes, and their trash.
 
 ::
 
@@ -8,12 +8,12 @@
     <temporary files>/batchlab-<lab>/.<node>.owner
     <temporary files>/batchlab-<lab>/.<node>.sock
 
-They lie outside Dask's scratch space, because a node's folders outlive its worker: it reboots, or
-is killed and comes back under the same name.
+They are outside Dask's scratch space, because a node's folders outlive its worker, which may
+reboot, or be killed and return under the same name.
 
-Throwing away is renaming. On ext4, making files is many times slower for minutes after a few
-thousand were deleted (the file system avoids inodes deleted lately), so the trash is emptied in
-bulk, when nothing runs on the node.
+Deleting means renaming into the trash. On ext4, creating files is many times slower for minutes
+after a few thousand files were deleted (the file system avoids recently deleted inodes), so the
+trash is emptied in bulk, when nothing runs on the node.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LAYOUT = ("shared", "startup/wd", "workitems", "volatile", "fsmounts", "applicat
 
 
 def lab_folder(lab_id: str, root: str | None = None) -> str:
-    """The folder of a lab on this machine, whether it exists or not."""
+    """Return the folder of a lab on this machine, whether it exists or not."""
     parent = os.path.realpath(root or tempfile.gettempdir())
     return os.path.join(parent, f"batchlab-{lab_id}")
 
@@ -52,7 +52,7 @@ class NodeFolders:
         self._thrown = 0
 
     def make(self) -> bool:
-        """Make what is not there; True if the node had been here before."""
+        """Create missing folders; return whether the node was here before."""
         os.makedirs(self.lab, mode=0o700, exist_ok=True)
         before = os.path.isdir(self.root)
         for name in LAYOUT:
@@ -62,12 +62,12 @@ class NodeFolders:
         return before
 
     def own(self, owner: str) -> None:
-        """Write down who these folders belong to."""
+        """Record the owner of these folders."""
         with open(owner_file(self.root), "w", encoding="utf-8") as file:
             file.write(owner)
 
     def throw_away(self, directory: str) -> None:
-        """Take a directory, relative to the root, out of sight."""
+        """Move a directory, relative to the root, to the trash."""
         path = os.path.normpath(f"{self.root}/{directory}")
         if not path.startswith(self.root + "/"):
             return
@@ -81,7 +81,7 @@ class NodeFolders:
             os.rename(path, target)
 
     def empty_trash(self) -> None:
-        """Delete for good what was thrown away."""
+        """Delete the trash."""
         remove_tree(self.trash)
 
     def reimage(self) -> None:
@@ -91,7 +91,7 @@ class NodeFolders:
         self.make()
 
     def remove(self) -> None:
-        """Delete all folders, and the lab's when they were its last."""
+        """Delete all folders, and the lab's folder if it is then empty."""
         remove_tree(self.root)
         self.empty_trash()
         with contextlib.suppress(OSError):

@@ -1,9 +1,9 @@
-"""What travels over Dask's comms: lists, as one block of bytes each.
+"""The messages over Dask's comms: lists, each encoded as one block of bytes.
 
-Commands and reports are msgpack, which costs a few microseconds each; requests, questions and
-their answers are pickles, as everything between the parts of a Dask cluster. A refusal is an
-answer like any other: an exception inside a handler would be Dask's to log, and inside a stream
-handler would cost the node its place in the cluster.
+Commands and reports are msgpack, which costs a few microseconds each. Requests, questions and
+answers are pickles, like everything between the parts of a Dask cluster. A refusal is an ordinary
+answer: Dask would log an exception in a handler, and an exception in a stream handler would remove
+the node from the cluster.
 """
 
 from __future__ import annotations
@@ -45,47 +45,47 @@ __all__ = [
 ]
 
 NodeCommand = Union[StartRun, StartApplication, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
-"""Commands that a node's agent carries out; the others are for whoever keeps the nodes."""
+"""Commands that a node's agent carries out; the fleet carries out the others."""
 
 LENGTH_BYTES = 8
-"""How many bytes say how long a message of a gateway is."""
+"""Size of the length prefix of a gateway message."""
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
 NodeReport = Union[RunExited, RunCoordinated, NodesMeasured]  # noqa: UP007
-"""Reports that a node's agent makes; the others come from whoever keeps the nodes."""
+"""Reports that a node's agent sends; the fleet sends the others."""
 
 _reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node's agent is told when it is put on a worker.
+    """The configuration of a node's agent when it is installed on a worker.
 
     Parameters
     ----------
     lab_id : str
-        Names the lab's folders apart from those of other labs.
+        Distinguishes the lab's folders from those of other labs.
     node_id, account_name, account_url : str
     is_dedicated : bool
         False for a spot node.
     cores : int
-        What its size promises.
+        The number of cores of its VM size.
     speed : float
-        Seconds of lab time in a second of wall clock.
+        Seconds of lab time per real second.
     root : str, optional
-        Where the lab's folder is made; the worker's directory for temporary files if omitted.
+        Where the lab's folder is created; the worker's temporary directory if omitted.
     isolate_users : bool
         Whether runs really run as the users that they name.
     reimage : bool
-        Whether the node begins with empty folders, whatever it finds.
+        Whether the node starts with empty folders, whatever exists.
     release_on_leave : bool
-        Whether a node that leaves while jobs live on runs their release.
+        Whether a node that leaves runs the release tasks of jobs that continue.
     storage : StorageLocation, optional
         The account's part of the lab's storage.
     application_packages : tuple of PackageToInstall
-        What is unpacked before it takes tasks.
+        The packages to unpack before it takes tasks.
     certificates : tuple of NodeCertificate
-        What it holds for its runs.
+        The certificates for its runs.
     """
 
     lab_id: str
@@ -105,7 +105,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileCall(msgspec.Struct, frozen=True):
-    """One call of `NodeFiles` on its way to a node: method, directory, path and options."""
+    """A call of `NodeFiles` that is sent to a node: method, directory, path and options."""
 
     method: str
     directory: str
@@ -132,37 +132,37 @@ class AccountRpc:
 
 
 def commands_op(lab_id: str) -> str:
-    """The stream on which a lab's commands reach a worker, which may be another lab's by then."""
+    """Return the stream for a lab's commands to a worker, which may now belong to another lab."""
     return f"batchlab-commands@{lab_id}"
 
 
 def reports_op(account: str) -> str:
-    """The stream on which the reports of an account's nodes reach the scheduler."""
+    """Return the stream for the reports of an account's nodes to the scheduler."""
     return f"batchlab-reports@{account}"
 
 
 def encode_commands(commands: Sequence[Command]) -> bytes:
-    """Pack commands for one node."""
+    """Encode commands for one node."""
     return _encoder.encode(commands)
 
 
 def decode_commands(data: bytes) -> list[Any]:
-    """Unpack what `encode_commands` packed; raises `msgspec.MsgspecError`."""
+    """Decode the result of `encode_commands`; raises `msgspec.MsgspecError`."""
     return _commands.decode(data)
 
 
 def encode_reports(reports: Sequence[Report]) -> bytes:
-    """Pack the reports of one node."""
+    """Encode the reports of one node."""
     return _encoder.encode(reports)
 
 
 def decode_reports(data: bytes) -> list[Any]:
-    """Unpack what `encode_reports` packed; raises `msgspec.MsgspecError`."""
+    """Decode the result of `encode_reports`; raises `msgspec.MsgspecError`."""
     return _reports.decode(data)
 
 
 def answer(work: Callable[[], Any]) -> bytes:
-    """Do something and pack what came of it, be it a result or a refusal."""
+    """Run something and encode its result or refusal."""
     try:
         return pickle.dumps((True, work()))
     except Exception as error:
@@ -170,16 +170,16 @@ def answer(work: Callable[[], Any]) -> bytes:
 
 
 def answer_error(error: Exception) -> bytes:
-    """Pack a refusal."""
+    """Encode a refusal."""
     if not isinstance(error, BatchError):
         error = LabFailed("InternalError", f"{type(error).__name__}: {error}")
-    # Made anew: with Dask, an exception is pickled with all that led to it, which may be anything.
+    # A new one: Dask pickles an exception with its causes, which may contain anything.
     kind, arguments = error.__reduce__()
     return pickle.dumps((False, kind(*arguments)))
 
 
 def unpack(data: bytes) -> Any:
-    """Give the result that was packed, or raise the `BatchError`."""
+    """Return the result of an answer, or raise its `BatchError`."""
     good, value = pickle.loads(data)
     if good:
         return value

@@ -1,13 +1,14 @@
-"""What the runs of a node use, measured when somebody asks and not before.
+"""The resources that a node's runs use, measured only on request.
 
-A run is known by its session: a scan of all processes finds who belongs to which, in a fraction
-of a millisecond. Their times and bytes hold those of children that have ended; a run that ends is
-read once more before it is reaped. Processes that began a session of their own are not seen.
+A run is identified by its session: a scan of all processes finds their sessions in a fraction of a
+millisecond. CPU times and byte counts include those of children that have ended; a run that ends
+is read once more before it is reaped. Processes that started their own session are not counted.
 
-CPU, memory, disk bytes and operations are the node's own, even of light nodes that share a
-machine: they are those of its runs. The space used on disk is that of the disk its folders are on,
-and the network that of the whole machine, as processes have no counters for them: nodes of one
-machine show the same. What a system does not tell (macOS: bytes of processes) stays None.
+CPU, memory, disk bytes and disk operations are those of the node's runs, even for light nodes that
+share a machine. Disk space is that of the disk with the node's folders, and network traffic is
+that of the whole machine, because there are no counters for single processes: all nodes on a
+machine show the same values. A value that the system does not provide (on macOS, the bytes of
+processes) is None.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from batchlab.core.model.values import NodeUsage
 __all__ = ["Meter"]
 
 GLANCE_S = 0.2
-"""How long the first measurement looks, as there is none before it to compare with."""
+"""How long the first measurement takes, as there is no earlier one to compare with."""
 _COUNTERS = ("read_bytes", "write_bytes", "read_count", "write_count")
 
 
 class _Tally:
-    """What processes have used so far."""
+    """The resources that processes have used so far."""
 
     __slots__ = ("bytes_known", "counts", "cpu_s", "memory")
 
@@ -42,7 +43,7 @@ class _Tally:
         self.bytes_known = True
 
     def add(self, process: psutil.Process) -> None:
-        """Add what one process has used; one that ends meanwhile is left out."""
+        """Add the usage of one process; skip it if it has ended."""
         with contextlib.suppress(psutil.Error):
             times = process.cpu_times()
             self.cpu_s += times.user + times.system
@@ -53,22 +54,22 @@ class _Tally:
             self.bytes_known = False
             return
         with contextlib.suppress(psutil.Error):
-            told = process.io_counters()
+            counters = process.io_counters()
             for index, name in enumerate(_COUNTERS):
-                self.counts[index] += getattr(told, name)
+                self.counts[index] += getattr(counters, name)
 
 
 class Meter:
-    """The book of what the runs of one node use.
+    """Records the resource usage of one node's runs.
 
     Parameters
     ----------
     cores : int
-        What is 100 % of its CPU: the cores of its size, or of the machine if that has fewer.
+        The cores that make up 100 % CPU: those of its VM size, or of the machine if it has fewer.
     root : str
         The folder of the node.
     speed : float
-        Seconds of lab time in a second of wall clock.
+        Seconds of lab time per real second.
     """
 
     def __init__(self, cores: int, root: str, speed: float) -> None:
@@ -82,7 +83,7 @@ class Meter:
         self._network: tuple[int, int] | None = None
 
     def ended(self, pid: int, began: float) -> None:
-        """A run has ended and is not reaped yet: read what it used. From the run's own thread."""
+        """Record a run that has ended and is not yet reaped; called on the run's own thread."""
         if self._since is None:
             return
         tally = _Tally()
@@ -92,9 +93,9 @@ class Meter:
             self._ended.append((pid, began, time.monotonic(), tally))
 
     def measure(self, runs: Mapping[int, float]) -> NodeUsage:
-        """What was used since the last time, given each run's session and when it began; blocks.
+        """Return the usage since the last call, from each run's session and start time; blocks.
 
-        The first time it looks at a fifth of a second.
+        The first call measures a fifth of a second.
         """
         if self._since is None:
             self._look(runs)
@@ -120,43 +121,43 @@ class Meter:
                 cpu_s += self._enter(pid, tally, counts)
         self._seen = tallies
         network = self._networked()
-        told = [float(count) if known else None for count in counts]
+        disk = [float(count) if known else None for count in counts]
         return NodeUsage(
             cpu_percent=min(100.0, 100 * cpu_s / ((now - since) * self._cores or 1)),
             wall_clock_seconds=seconds * self._speed,
             memory_megabytes=memory / 1e6,
             disk_gigabytes=_disk_used(self._root),
-            disk_read_bytes=told[0], disk_write_bytes=told[1],
-            disk_read_ops=told[2], disk_write_ops=told[3],
+            disk_read_bytes=disk[0], disk_write_bytes=disk[1],
+            disk_read_ops=disk[2], disk_write_ops=disk[3],
             network_in_bytes=network[0], network_out_bytes=network[1],
         )  # fmt: skip
 
     def _enter(self, pid: int, tally: _Tally, counts: list[int]) -> float:
-        """Add to the counts what a run used since it was last seen; its CPU seconds since then."""
+        """Add a run's usage since the last measurement to the counts; return its CPU seconds."""
         before = self._seen.get(pid) or _Tally()
         for index, count in enumerate(tally.counts):
             counts[index] += max(0, count - before.counts[index])
         return max(0.0, tally.cpu_s - before.cpu_s)
 
     def _networked(self) -> tuple[float | None, float | None]:
-        """Bytes of the machine, in and out, since the last time."""
+        """Return the bytes received and sent by the machine since the last measurement."""
         try:
-            told = psutil.net_io_counters()
+            counters = psutil.net_io_counters()
         except (OSError, psutil.Error):
-            told = None
-        if told is None:
+            counters = None
+        if counters is None:
             return None, None
-        before, self._network = self._network, (told.bytes_recv, told.bytes_sent)
+        before, self._network = self._network, (counters.bytes_recv, counters.bytes_sent)
         if before is None:
             return 0.0, 0.0
         return (
-            float(max(0, told.bytes_recv - before[0])),
-            float(max(0, told.bytes_sent - before[1])),
+            float(max(0, counters.bytes_recv - before[0])),
+            float(max(0, counters.bytes_sent - before[1])),
         )
 
 
 def _tallies(runs: Mapping[int, float]) -> dict[int, _Tally]:
-    """What the processes of each session have used."""
+    """Return the usage of the processes of each session."""
     tallies = {pid: _Tally() for pid in runs}
     for pid in psutil.pids() if runs else ():
         with contextlib.suppress(OSError, psutil.Error):

@@ -1,8 +1,8 @@
-"""The files of a node, looked at from outside: nothing above the given directory can be reached.
+"""Access to the files of a node: nothing outside the given directory is accessible.
 
-A path is relative, has no ``..``, and must still be below the directory once all symbolic links on
-it are followed; a link itself is listed as what it is, without looking behind it. Reads are
-bounded, and only of regular files: a pipe would block, a device could have effects.
+A path is relative, has no ``..``, and must be inside the directory after all its symbolic links
+are followed; a link itself is listed as a link and not followed. Reads are limited in size, and to
+regular files: a pipe would block, and reading a device could have side effects.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["Directory"]
 
 
 class Directory:
-    """Files below one directory.
+    """The files in one directory.
 
     Parameters
     ----------
     directory : str
-        Absolute path. It need not exist.
+        An absolute path, which need not exist.
     """
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
 
     def list(self, path: str = "", *, recursive: bool = False) -> list[FileEntry]:
-        """Entries of a directory, sorted by name; names are relative to `directory`."""
+        """Return the entries of a directory, sorted by name, relative to `directory`."""
         real = self._find(path, "PathNotFound")
         if not os.path.isdir(real):
             raise NotFound("PathNotFound", f"{path!r} is not a directory")
@@ -40,11 +40,11 @@ class Directory:
         return sorted(_walk(real, prefix, recursive), key=lambda entry: entry.name)
 
     def stat(self, path: str) -> FileEntry:
-        """One file or directory."""
+        """Return one file or directory."""
         return _entry("/".join(_parts(path)), os.stat(self._find(path)))
 
     def read(self, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
-        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        """Return up to `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
         if length < 0:
             raise invalid("length", length, "must be 0 or more", owner="read")
         real = self._find(path)
@@ -78,16 +78,16 @@ class Directory:
             remove_tree(target)
         else:
             raise invalid(
-                "path", path, "is a directory; give recursive=True to delete it", owner="delete"
+                "path", path, "is a directory: use recursive=True to delete it", owner="delete"
             )
 
     def _find(self, path: str, code: str = "FileNotFound") -> str:
-        """The real path of what exists below the directory."""
+        """Return the real path of an existing file inside the directory."""
         base = os.path.realpath(self.directory)
         real = os.path.realpath("/".join([base, *_parts(path)]))
         if real != base and not real.startswith(base + "/"):
             raise invalid(
-                "path", path, "a symbolic link on it leads out of the directory", owner="files"
+                "path", path, "a symbolic link in it leads outside the directory", owner="files"
             )
         if not os.path.lexists(real):
             raise _missing(path, code)
@@ -99,7 +99,7 @@ def _parts(path: str) -> list[str]:
         raise invalid("path", path, "must be relative to the directory", owner="files")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise invalid("path", path, "must not have '..' in it", owner="files")
+        raise invalid("path", path, "must not contain '..'", owner="files")
     return parts
 
 
@@ -111,7 +111,7 @@ def _walk(directory: str, prefix: str, recursive: bool) -> Iterator[FileEntry]:
     try:
         scan = os.scandir(directory)
     except OSError:
-        return  # deleted, or closed by its owner, while we look
+        return  # deleted or made inaccessible meanwhile
     with scan:
         for item in scan:
             name = f"{prefix}/{item.name}" if prefix else item.name

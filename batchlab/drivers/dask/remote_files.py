@@ -1,4 +1,4 @@
-"""Files of nodes, as a lab reaches them: each call travels to the node by way of the host."""
+"""Files of nodes, as a lab accesses them: each call goes to the node through the host."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["RemoteFiles"]
 
 
 class RemoteFiles:
-    """Files of nodes, asked for through the host; a `NodeFiles`.
+    """Files of nodes, requested through the host; a `NodeFiles`.
 
     Parameters
     ----------
     call : callable
-        Calls a handler of the host, and unpacks what it answers.
+        Calls a handler of the host, and decodes its answer.
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
@@ -28,17 +28,17 @@ class RemoteFiles:
     def list(
         self, location: Location, path: str = "", *, recursive: bool = False
     ) -> list[FileEntry]:
-        """Entries of a directory, sorted by name; names are relative to the location."""
+        """Return the entries of a directory, sorted by name, relative to the location."""
         entries: list[FileEntry] = self._call("list", location, path, recursive=recursive)
         return entries
 
     def stat(self, location: Location, path: str) -> FileEntry:
-        """One file or directory."""
+        """Return one file or directory."""
         entry: FileEntry = self._call("stat", location, path)
         return entry
 
     def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
-        """At most `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
+        """Return up to `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
         data: bytes = self._call("read", location, path, start=start, length=length)
         return data
 

@@ -1,9 +1,8 @@
-"""Resource files: what a run needs is put into its working directory before its command starts.
+"""Resource files: they are put into a run's working directory before its command starts.
 
-A source is a local path, any URL that fsspec reads, or the blobs of a container. A target never
-leaves the working directory, also where a symbolic link on the way to it leads outside. Where
-runs have users of their own, the node puts files where the run's user may, and reads files of its
-machine only if that user may.
+A source is a local path, any URL that fsspec can read, or the blobs of a container. A target is
+never outside the working directory, even if a symbolic link leads there. If runs have their own
+users, the node writes files, and reads files of its machine, only where the run's user may.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _REMOTE = (*OBJECT_STORES, "http", "https", "memory")
 
 
 class DownloadFailed(Exception):
-    """A resource file could not be had; `failure` says why, in Azure's words."""
+    """A resource file could not be downloaded; `failure` says why, in Azure's words."""
 
     def __init__(self, failure: FailureInfo) -> None:
         super().__init__(failure.details["Message"])
@@ -53,11 +52,11 @@ def fetch(
     directory : str
         The run's working directory.
     wanted : callable, optional
-        Asked from time to time; when it is False the rest is left.
+        Called from time to time; the download stops when it returns False.
     store : BlobStore, optional
         The lab's storage.
     owner : Owner, optional
-        Whose files they are to be; the user of this process if omitted.
+        The owner of the files; the user of this process if omitted.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def fetch(
                 url = store.resolve(file.storage_container_url).url
             reader = None if by_service(url, store) else owner
             if reader is not None and url is not None:
-                load(url)  # the user may have no right to read the library
+                load(url)  # the user may not be allowed to read the library
             with rights(reader):
                 found = list(sources(file, store))
             for target, source in found:
@@ -91,14 +90,14 @@ def fetch(
 
 
 def rights(owner: Owner | None) -> AbstractContextManager[None]:
-    """What reaches files with the rights of a user; None is the user of this process."""
+    """Access files with the rights of a user; None is the user of this process."""
     return nullcontext() if owner is None else owner.acting()
 
 
 def by_service(url: str | None, store: BlobStore | None) -> bool:
-    """Whether the service itself stands for what a URL gives: its storage, and other machines.
+    """Whether the service itself reads a URL: one in its storage or on another machine.
 
-    What else a URL may name is of this machine, and there users count.
+    Any other URL is on this machine, where the user's rights apply.
     """
     if url is None:
         return True
@@ -112,7 +111,7 @@ def _open_target(name: str, mode: str, directory: str) -> IO[bytes]:
     path = os.path.join(inside, name)
     parent = os.path.dirname(path)
     if not _is_inside(os.path.realpath(parent), inside) or os.path.basename(path) in ("", ".."):
-        raise StorageFailed("other", f"{name} leads out of the working directory")
+        raise StorageFailed("other", f"{name} is outside the working directory")
     os.makedirs(parent, exist_ok=True)
     if os.path.islink(path):
         os.unlink(path)

@@ -1,9 +1,9 @@
-"""A subtask of a multi-instance task on its node: a coordination command, and what stays of it.
+"""A subtask of a multi-instance task on its node: a coordination command and its services.
 
-The coordination command may leave services running, and must return. From then on the run holds
-them, until it is cancelled, its time is over, or, on the primary, the application command has
-been started and has ended; then all that is left of both is killed. Until then the coordination
-command is not reaped, so that the number of its process group belongs to nobody else.
+The coordination command may leave services running, but must return. The services then run until
+the run is cancelled, its time limit is reached or, on the primary, the application command has
+ended; then all remaining processes of both are killed. The coordination command is not reaped
+before, so that no other process can get the ID of its process group.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from batchlab.drivers.dask.runs import Ending, NodeRun
 __all__ = ["SubtaskRun"]
 
 KILLED = 137
-"""Exit code of a run that was ended while it only waited: as of a process that is killed."""
+"""Exit code of a run that was ended while it was waiting: the same as for a killed process."""
 
 
 class SubtaskRun(NodeRun):
-    """The run of a subtask on its way.
+    """The run of a subtask.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class SubtaskRun(NodeRun):
     coordinated : callable
         Called from any thread, with the `RunCoordinated`.
     *args
-        Those of `NodeRun`.
+        The arguments of `NodeRun`.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class SubtaskRun(NodeRun):
         self._coordination = coordination
         self._coordinated = coordinated
         self._service: Process | None = None
-        self._killed = False  # the coordination command, before it had returned
+        self._killed = False  # whether the coordination command was killed before it returned
         self._go_on = threading.Event()
 
     def begin_application(self) -> None:
-        """All subtasks are coordinated: start the application command. Does not block."""
+        """Start the application command: all subtasks are coordinated. Does not block."""
         self._go_on.set()
 
     def _ends_now(self, why: Ending) -> bool:
@@ -73,7 +73,7 @@ class SubtaskRun(NodeRun):
         streams = f"{directory}/"
         if not coordination.subtask:
             streams += "coordination-"
-            for name in ("stdout.txt", "stderr.txt"):  # of the application, to be looked at now
+            for name in ("stdout.txt", "stderr.txt"):  # of the application, readable from now on
                 Path(directory, name).touch()
         with self._lock:
             if self._ending is not None:
@@ -95,12 +95,12 @@ class SubtaskRun(NodeRun):
             self._service.clear(lambda pid: self._meter.ended(pid, began))
         failure = self._upload(code, variables) if start_run.output_files else None
         with self._lock:
-            # A command that failed by itself has done so, whatever was asked for since.
+            # If the command failed on its own, a later request to end it does not matter.
             ending = None if failed else self._ending
         self._exited(code, failure, ending)
 
     def _apply(self, directory: str, variables: dict[str, str]) -> int:
-        """Wait for what comes, and run the application if it is that; its exit code."""
+        """Wait, then run the application unless the run was ended; return the exit code."""
         self._go_on.wait()
         if self._ending is not None:
             return KILLED

@@ -1,8 +1,8 @@
-"""Threads for work that blocks: as many as there is to wait for at once, kept for the next.
+"""Threads for blocking work: as many as needed at the same time, and reused.
 
-They are daemon threads, so that a command that still runs never holds up the end of the
-interpreter, and they are not an executor of `concurrent.futures`, so that they still work while
-the interpreter is shutting down and labs are closed.
+They are daemon threads, so a running command never delays the end of the interpreter. They are not
+an executor of `concurrent.futures`, so they still work when labs are closed while the interpreter
+is shutting down.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Result = TypeVar("Result")
 
 _IDLE_S = 10.0
 _work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-_free = threading.Semaphore(0)  # threads that wait for work and are not promised any
+_free = threading.Semaphore(0)  # threads that wait for work and have none assigned
 
 
 def run(work: Callable[[], None]) -> None:
-    """Do something in another thread, at once."""
+    """Run something in another thread, immediately."""
     if _free.acquire(blocking=False):
         _work.put(work)
     else:
@@ -33,7 +33,7 @@ def run(work: Callable[[], None]) -> None:
 
 
 async def call(work: Callable[..., Result], *args: Any) -> Result:
-    """Do something that blocks in another thread and await its result."""
+    """Run something that blocks in another thread, and await its result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -68,4 +68,4 @@ def _live(work: Callable[[], None]) -> None:
         except queue.Empty:
             if _free.acquire(blocking=False):
                 return
-            work = _work.get()  # promised between the time-out and now
+            work = _work.get()  # assigned between the time-out and now

@@ -1,8 +1,8 @@
 """Output files of real runs: found on the node's disk, uploaded by the node's own process.
 
-Only what lies below the node's root can be uploaded, also where a symbolic link leads elsewhere;
-where runs have users of their own, only what the run's user may read.
-An upload is carried out by a thread of its own, so that one that hangs can be given up.
+Only files inside the node's root directory can be uploaded, even if a symbolic link leads
+elsewhere; if runs have their own users, only files that the run's user may read. An upload runs in
+a separate thread, so that one that hangs can be abandoned.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["STALL_S", "upload"]
 
 STALL_S = 900.0
-"""Seconds in which at least one file must have been uploaded."""
+"""Seconds within which at least one file must be uploaded."""
 
 
 class _Disk:
-    """The disk of the node, as far as it may be uploaded."""
+    """The part of the node's disk that may be uploaded."""
 
     def __init__(self, root: str, owner: Owner | None = None) -> None:
         self._root = os.path.realpath(root)
         self._owner = owner
 
     def files(self, base: str, *, deep: bool) -> Iterator[str]:
-        """Return paths of files below a directory; links to directories are not followed."""
+        """Return the paths of files in a directory; links to directories are not followed."""
         with rights(self._owner):
             return iter(list(self._list(base, deep=deep)))
 
@@ -57,7 +57,7 @@ class _Disk:
 
     @contextmanager
     def opened(self, path: str) -> Iterator[str | None]:
-        """Open a file and give a path to it that nothing can be put in the place of."""
+        """Open a file, and provide a path to it that cannot be redirected."""
         self._check(os.path.realpath(path), path)
         try:
             with rights(self._owner):
@@ -80,11 +80,12 @@ class _Disk:
 
     def _check(self, real: str, path: str) -> None:
         if not real.startswith(self._root + "/"):
-            raise StorageFailed("other", f"{path} is not below the node's root {self._root}")
+            reason = f"{path} is outside the node's root directory {self._root}"
+            raise StorageFailed("other", reason)
 
 
 class _Logs:
-    """The two logs of an upload, beside the run's streams."""
+    """The two logs of an upload, next to the run's streams."""
 
     def __init__(self, directory: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -94,7 +95,7 @@ class _Logs:
             self._files[name] = os.fdopen(number, "w", encoding="utf-8", errors="replace")
 
     def note(self, name: str, line: str) -> None:
-        """Write a line, with the time."""
+        """Write a line with the time."""
         file = self._files[name]
         file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
         file.flush()
@@ -113,12 +114,12 @@ def upload(
     wanted: Callable[[], bool],
     owner: Owner | None = None,
 ) -> FailureInfo | None:
-    """Upload the output files of a run; blocks until it is over.
+    """Upload the output files of a run; blocks until done.
 
     Parameters
     ----------
     outputs : list of OutputFile
-        Those whose condition holds.
+        The output files whose condition holds.
     store : BlobStore
         The lab's storage.
     root : str
@@ -126,14 +127,14 @@ def upload(
     environment : mapping
         The run's variables.
     wanted : callable
-        Asked from time to time; when it is False the rest is left.
+        Called from time to time; the upload stops when it returns False.
     owner : Owner, optional
-        Who the run ran as; the user of this process if omitted.
+        The user of the run; the user of this process if omitted.
     """
     for output in outputs if owner is not None and not owner.is_root else ():
         url = store.resolve(output.destination.container.container_url).url
         if not by_service(url, store):
-            reason = f"{url} is of this machine, where the task's user may not write"
+            reason = f"{url} is on this machine, where the task's user has no write access"
             return upload_failure("FileUploadAccessDenied", reason, output)
     disk = _Disk(root, owner)
     given_up = threading.Event()
@@ -141,7 +142,7 @@ def upload(
     try:
         logs = _Logs(environment["AZ_BATCH_TASK_DIR"])
     except OSError as error:
-        return upload_failure("FileUploadMiscError", f"its log cannot be written: {error}")
+        return upload_failure("FileUploadMiscError", f"the log cannot be written: {error}")
     work = Upload(
         store, disk, environment["AZ_BATCH_TASK_WORKING_DIR"], environment, logs.note,
         lambda: wanted() and not given_up.is_set(),
@@ -169,7 +170,7 @@ def upload(
 
 
 def _join(thread: threading.Thread, wanted: Callable[[], bool]) -> None:
-    """Wait for a thread until it has stalled, or nobody wants what it does."""
+    """Wait for a thread until it has stalled or is no longer wanted."""
     end = time.monotonic() + STALL_S
     thread.join(0.5)
     while thread.is_alive() and wanted() and time.monotonic() < end:

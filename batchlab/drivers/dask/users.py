@@ -1,18 +1,18 @@
-"""Users that are real: each run has a number of its own in the eyes of the operating system.
+"""Isolated users: runs have separate user IDs in the operating system.
 
-A node whose lab isolates users has a *group*, which may enter its folder, and in it an auto user
-for all its tasks, one for each named user of the pool, and one for each task that wants its own.
-They have numbers and no entry anywhere: nobody can log in as one of them, and nothing is left
-behind. A table of all numbers in use on the machine keeps them apart, also those of other labs; a
-number is free again when the folder that it was taken for is gone.
+A node of a lab that isolates users has a *group*, which may enter the node's folder. The group has
+an auto user for all tasks, one user for each named user of the pool, and one for each task that
+asks for its own. They have only numeric IDs and no account, so no one can log in as them and
+nothing is left behind. A table of all IDs in use on the machine, including those of other labs,
+prevents conflicts; an ID is free again when the folder that it was taken for no longer exists.
 
-What belongs to whom: every directory down to that of a task is root's, so that no task can put a
-link in the way of the node, and open to the group; a task with a user of its own has its directory
-for itself alone. Only ``wd``, the streams and what the command makes are the user's. Who is
-elevated is root.
+Ownership: every directory down to that of a task belongs to root, so no task can mislead the node
+with a link, and is open to the group. The directory of a task with its own user is closed to
+others. Only ``wd``, the streams and files of the command belong to the user. An elevated user is
+root.
 
-What the node itself does on behalf of a user, such as fetching a file to where it wants it, it
-does with the user's rights (`Owner.acting`): the kernel, not a look at paths, says what may be.
+When the node acts on behalf of a user, such as when it downloads a file, it acts with the user's
+rights (`Owner.acting`): the kernel decides what is allowed, not a check of paths.
 """
 
 from __future__ import annotations
@@ -35,52 +35,52 @@ __all__ = ["NodeUsers", "Owner", "obstacle"]
 
 GROUP = "group:"
 SHARED = 0o3770
-"""Mode of what a whole group may write to, where each removes only its own."""
+"""Mode of a directory that the group may write to, where users can remove only their own files."""
 AUTO_USER = "_azbatch"
 RANGES = ((1_900_000_000, 1_900_999_999), (40_000, 59_999))
-"""Where numbers are taken from: the second where a container has only the first 65536."""
+"""Ranges of IDs: the second is for containers that have only the first 65536."""
 KEPT = (
     "PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHASHSEED",
     "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "OMP_NUM_THREADS",
 )  # fmt: skip
-"""Variables of root's process that a user without its rights may see, beside ``LC_*``."""
+"""Variables of root's process that an ordinary user may see, in addition to ``LC_*``."""
 
 _SETGROUPS = {"x86_64": 116, "aarch64": 159}
-"""The system call itself: the C library's function changes all threads of the process."""
+"""The system call, because the C library's function changes all threads of the process."""
 
 
 def obstacle(folder: str) -> str | None:
-    """Why users cannot be isolated on this machine, for nodes in this folder; None if they can."""
+    """Return why nodes in this folder cannot isolate users; None if they can."""
     if sys.platform != "linux" or platform.machine() not in _SETGROUPS:
-        return f"it needs Linux on x86_64 or aarch64, not {sys.platform} {platform.machine()}"
+        return f"it requires Linux on x86_64 or aarch64, not {sys.platform} {platform.machine()}"
     if os.geteuid() != 0:
-        return f"it needs root, and this runs as user {os.geteuid()}"
+        return f"it requires root, but this process runs as user {os.geteuid()}"
     numbers = _numbers()
     if numbers is None:
-        return "this container has no user numbers to spare (see /proc/self/uid_map)"
+        return "this container has no free user IDs (see /proc/self/uid_map)"
     closed = next((path for path in _above(folder) if not os.stat(path).st_mode & 0o001), None)
     if closed is not None:
-        return f"only its owner can enter {closed}: give root=... a folder that all can enter"
+        return f"only its owner can enter {closed}: set root=... to a folder that all can enter"
     try:
         subprocess.run(["true"], user=numbers[0], group=numbers[0], extra_groups=[], check=True)
         with _table():
             pass
     except (OSError, subprocess.SubprocessError) as error:
-        return f"root may not become another user here: {error}"
+        return f"root cannot switch to another user here: {error}"
     return None
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a run runs as.
+    """The user that a run runs as.
 
     Parameters
     ----------
     name : str
-        What ``USER`` says.
+        The value of ``USER``.
     uid, gid : int
-        0 and the group of the node for one who is elevated.
+        0 and the group of the node if elevated.
     groups : tuple of int
-        Further groups.
+        Supplementary groups.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_root(self) -> bool:
-        """Whether it is elevated."""
+        """Whether the user is elevated."""
         return self.uid == 0
 
     @property
     def process(self) -> dict[str, object]:
-        """What `subprocess.Popen` needs to run a command as this user."""
+        """The arguments of `subprocess.Popen` to run a command as this user."""
         if self.is_root:
             return {"close_fds": True}
         return {
@@ -105,11 +105,11 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def killable(self) -> tuple[int, ...]:
-        """The number of a user whose processes all belong to one task."""
+        """The ID of the user, if all its processes belong to one task."""
         return (self.uid,) if self.uid == self.gid and self.uid else ()
 
     def environment(self, inherited: Mapping[str, str], working: str) -> dict[str, str]:
-        """What is left of the node's environment: nothing of root's own, and a home."""
+        """Return the part of the node's environment that the user may see, and a home."""
         if self.is_root:
             return dict(inherited)
         kept = {
@@ -120,23 +120,23 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
         return {**kept, "HOME": working, "USER": self.name, "LOGNAME": self.name}
 
     def give(self, path: str, mode: int) -> None:
-        """Give a file or directory in a directory of root's to this user."""
+        """Give this user a file or directory in a directory of root."""
         os.chown(path, self.uid, self.gid, follow_symlinks=False)
         os.chmod(path, mode)
 
     def give_all(self, directory: str) -> None:
-        """Give the files in a directory of root's to this user alone."""
+        """Give this user alone the files in a directory of root."""
         for name in os.listdir(directory):
             self.give(f"{directory}/{name}", 0o600)
 
     def share(self, directory: str) -> None:
-        """Let this user, and whoever is of its group, write to a directory of root's."""
+        """Let this user and its group write to a directory of root."""
         os.chown(directory, 0, self.gid)
         os.chmod(directory, SHARED)
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[None]:
-        """Have this thread, and no other, reach files with the rights of this user only."""
+        """Let this thread, and no other, access files with the rights of this user."""
         if self.is_root:
             yield
             return
@@ -146,7 +146,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
             _libc.setfsgid(self.gid)
             _libc.setfsuid(self.uid)
             if _libc.setfsuid(-1) != self.uid or _libc.setfsgid(-1) != self.gid:
-                raise PermissionError(f"this process may not act as user {self.uid}")
+                raise PermissionError(f"this process cannot act as user {self.uid}")
             yield
         finally:
             _libc.setfsuid(0)
@@ -169,7 +169,7 @@ class NodeUsers:
         self._numbers: dict[str, int] = {}
 
     def open_folders(self) -> None:
-        """Let the group, and nobody else, into the node's folder."""
+        """Open the node's folder to the group only."""
         os.chmod(os.path.dirname(self._root), 0o711)
         for name in ("", "/startup", "/workitems", "/fsmounts", "/applications"):
             os.chown(self._root + name, 0, self.group)
@@ -179,7 +179,7 @@ class NodeUsers:
         os.chmod(f"{self._root}/volatile", 0o700)
 
     def owner(self, user: RunUser | None, directory: str) -> Owner:
-        """Who a run is to run as, whose directory exists."""
+        """Return the user of a run whose directory exists."""
         user = user or RunUser()
         alone = user.scope == "task" and not user.name
         if user.elevation_level == "admin":
@@ -193,7 +193,7 @@ class NodeUsers:
         return Owner(name=user.name or AUTO_USER, uid=self._numbers[name], gid=self.group)
 
     def make_directory(self, directory: str, user: RunUser | None) -> Owner:
-        """Make the directory of a run with all above it, and say who the run runs as."""
+        """Create the directory of a run and its parents; return the user of the run."""
         above, relative = self._root, os.path.relpath(directory, self._root)
         for part in relative.split("/"):
             above = f"{above}/{part}"
@@ -210,7 +210,7 @@ class NodeUsers:
 
 
 def _take(folder: str, name: str) -> int:
-    """The number that is taken for a folder under a name, now or before."""
+    """Return the ID for a folder and a name, taking a new one if necessary."""
     key = f"{os.fsencode(folder).hex()} {name}"
     with _table() as table:
         last, lines = table.read()
@@ -230,13 +230,13 @@ def _take(folder: str, name: str) -> int:
 
 
 class _Table:
-    """Numbers in use on this machine: the last that was given, then each with what it is for."""
+    """The IDs in use on this machine: the last one taken, then each with its purpose."""
 
     def __init__(self, file: int) -> None:
         self._file = file
 
     def read(self) -> tuple[int, dict[int, str]]:
-        """The last number, and the numbers whose folder is still there."""
+        """Return the last ID, and the IDs whose folder still exists."""
         text = os.pread(self._file, 2**24, 0).decode()
         last, _, rest = text.partition("\n")
         lines: dict[int, str] = {}
@@ -247,7 +247,7 @@ class _Table:
         return int(last or 0), lines
 
     def write(self, last: int, lines: Mapping[int, str]) -> None:
-        """Write all of it down."""
+        """Replace the table."""
         rows = [str(last), *(f"{number} {key}" for number, key in lines.items())]
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, "\n".join(rows).encode() + b"\n", 0)
@@ -255,7 +255,7 @@ class _Table:
 
 @contextlib.contextmanager
 def _table() -> Iterator[_Table]:
-    """The table, held for this process alone."""
+    """Lock the table for this process."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(watchdog.USERS_FILE, flags, 0o600)
     try:
@@ -266,7 +266,7 @@ def _table() -> Iterator[_Table]:
 
 
 def _numbers() -> tuple[int, int] | None:
-    """The first and the last number that this system lets us take."""
+    """Return the first and last ID that this system allows."""
     extents = []
     for kind in ("uid", "gid"):
         with open(f"/proc/self/{kind}_map", encoding="ascii") as file:
@@ -281,7 +281,7 @@ def _numbers() -> tuple[int, int] | None:
 
 
 def _above(folder: str) -> Iterator[str]:
-    """The directories above a folder that exist."""
+    """Yield the existing parent directories of a folder."""
     while folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
         if os.path.isdir(folder):

@@ -1,19 +1,19 @@
-"""Nothing is left behind, however a process that hosts nodes may die.
+"""The watchdog: nothing is left behind, however a process that hosts nodes dies.
 
-Every process of a run carries its node's root directory in its environment
-(``AZ_BATCH_NODE_ROOT_DIR``, which no user can set), so it can be found wherever it went: into
-another session, or to init. A process that hosts nodes keeps one *watchdog*: this very file, run
-as a program of its own, in its own session, holding the end of a pipe. When the pipe closes, its
-parent is dead, by whatever signal. It then kills what carries the mark of a guarded folder, and
-deletes the folder: at once, or, when someone else may bring the node back under the same name,
-after a grace, unless the folder's `owner` file tells that this has happened.
+Every process of a run has its node's root directory in its environment
+(``AZ_BATCH_NODE_ROOT_DIR``, which no user can set), so it can be found even if it moved to another
+session or became a child of init. A process that hosts nodes keeps one *watchdog*: this file, run
+as a separate program in its own session, holding the end of a pipe. When the pipe closes, the
+parent is dead, whatever the signal. The watchdog then kills all processes marked with a guarded
+folder and deletes the folder: immediately or, if the node may return under the same name, after a
+grace period, unless the folder's `owner` file shows that it has returned.
 
-A command that clears its environment (``env -i``) loses the mark, but not its session, and not
-its user, where that was made for the node (see `users`). The sessions of running commands stand
-in a table in memory that both processes share, so writing one down costs nothing.
+A command that clears its environment (``env -i``) loses the mark, but not its session, nor its
+user if that was created for the node (see `users`). The sessions of running commands are in a
+table in shared memory, so recording one costs nothing.
 
-As the watchdog has to start fast and must not depend on anything, this file imports nothing but
-the standard library, and nothing of batchlab.
+Because the watchdog must start fast and must not depend on anything, this file imports only the
+standard library, and nothing of batchlab.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ __all__ = ["USERS_FILE", "dismiss", "enter_session", "guard", "kill_marked", "ki
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
 USERS_FILE = "/var/run/batchlab-users"
-"""The numbers of users that nodes have taken: see `batchlab.drivers.dask.users`."""
+"""The user IDs that nodes have taken: see `batchlab.drivers.dask.users`."""
 GRACE_S = 30.0
-"""How long the folder of a node outlives its process, for a node that may come back."""
+"""How long the folder of a node is kept after its process died, if the node may return."""
 
 _POLL_S = 0.2
 _ROUNDS = 200
@@ -51,19 +51,19 @@ _TABLE_BYTES = 4 * 4096
 
 
 def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] = ()) -> int:
-    """Kill every process with a variable in its environment, until a look finds none.
+    """Kill all processes with a variable in their environment, until none is found.
 
     Parameters
     ----------
     mark : bytes
-        ``NAME=value``; with `below`, any value that begins like this and goes on with a slash.
+        ``NAME=value``; with `below`, any value that continues this with a slash.
     sessions : collection of int, optional
-        Sessions whose processes are killed as well: they may have cleared their environment.
+        Sessions whose processes are also killed, as they may have cleared their environment.
 
     Returns
     -------
     int
-        How many were killed.
+        Number of killed processes.
     """
     needle = b"\0" + mark + (b"/" if below else b"\0")
     return _kill_while(
@@ -76,7 +76,7 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
 
 
 def users_below(folder: str) -> set[int]:
-    """The numbers of the users that were made for a folder, and for those in it."""
+    """Return the IDs of the users that were created for a folder, and for folders in it."""
     try:
         rows = Path(USERS_FILE).read_text(encoding="ascii").splitlines()[1:]
     except OSError:
@@ -91,13 +91,13 @@ def users_below(folder: str) -> set[int]:
 
 
 def kill_users(numbers: Collection[int]) -> None:
-    """Kill every process of these users, until a look finds none."""
+    """Kill all processes of these users, until none is found."""
     if numbers:
         _kill_while(lambda: [pid for pid in _process_ids() if _live_user(pid) in numbers])
 
 
 def _kill_while(look: Callable[[], list[int]]) -> int:
-    """Kill what a look finds, until one finds nothing; how many were killed."""
+    """Kill the processes that `look` finds, until it finds none; return their number."""
     killed: set[int] = set()
     for _ in range(_ROUNDS):
         found = look()
@@ -112,7 +112,7 @@ def _kill_while(look: Callable[[], list[int]]) -> int:
 
 
 def _process_ids() -> list[int]:
-    """All processes but this one; empty where there is no /proc."""
+    """Return all processes but this one; none if there is no /proc."""
     try:
         names = os.listdir("/proc")
     except OSError:
@@ -121,7 +121,7 @@ def _process_ids() -> list[int]:
 
 
 def _live_user(pid: int) -> int:
-    """Who began a process that is not just waiting to be reaped; else -1."""
+    """Return the user of a process, or -1 if it is only waiting to be reaped."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
             lines = dict(line.split(b":", 1) for line in file.read().splitlines() if b":" in line)
@@ -131,7 +131,7 @@ def _live_user(pid: int) -> int:
 
 
 def _live_session(pid: int) -> int:
-    """The session of a process that is not just waiting to be reaped; else 0."""
+    """Return the session of a process, or 0 if it is only waiting to be reaped."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = (file.read() or b"").rpartition(b")")[2].split()
@@ -141,7 +141,7 @@ def _live_session(pid: int) -> int:
 
 
 def _environments() -> Iterator[tuple[int, bytes]]:
-    """The processes whose environment we may see, and it, each variable between two NULs."""
+    """Yield the processes with a readable environment; each variable is between two NULs."""
     pids = _process_ids()
     if not pids:
         yield from _environments_by_ps()
@@ -165,12 +165,12 @@ def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory with all that is in it, as far as that can be done; never raises."""
+    """Delete a directory and its contents, as far as possible; never raises."""
 
     def unlock(function: Callable[[str], None], name: str, _: object) -> None:
-        """A task may have taken its own permissions away: give them back and try again."""
+        """Restore permissions that a task may have removed, and try again."""
         if os.geteuid() == 0:
-            return  # no permission can stop root, and a link in the way could lead it astray
+            return  # permissions do not stop root, and a link could mislead it
         with contextlib.suppress(OSError):
             for place in (os.path.dirname(name), name):
                 if not os.path.islink(place):
@@ -188,13 +188,13 @@ def remove_tree(path: str) -> None:
 
 
 def owner_file(folder: str) -> str:
-    """The file that says which process a node's folder belongs to."""
+    """Return the file that names the process that owns a node's folder."""
     parent, name = os.path.split(folder)
     return f"{parent}/.{name}.owner"
 
 
 def socket_file(folder: str) -> str:
-    """The Unix socket through which the tasks of a node reach their service."""
+    """Return the Unix socket through which the tasks of a node reach their service."""
     parent, name = os.path.split(folder)
     return f"{parent}/.{name}.sock"
 
@@ -203,7 +203,7 @@ def socket_file(folder: str) -> str:
 
 
 class _Table:
-    """Numbers of running sessions, in memory shared with the watchdog."""
+    """IDs of running sessions, in memory shared with the watchdog."""
 
     def __init__(self, file: int) -> None:
         os.truncate(file, _TABLE_BYTES)
@@ -212,10 +212,10 @@ class _Table:
         self._free = list(range(len(self._places)))
 
     def enter(self, session: int) -> Callable[[], None]:
-        """Write a session down; the result strikes it out."""
+        """Record a session; call the result to remove it."""
         try:
             place = self._free.pop()
-        except IndexError:  # more than the table holds: the mark has to do
+        except IndexError:  # the table is full: the mark must be enough
             return lambda: None
         self._places[place] = session
 
@@ -233,16 +233,16 @@ _sessions: _Table | None = None
 
 
 def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
-    """Have a folder, and all processes of the nodes in it, swept away when this process dies.
+    """Delete a folder, and kill all processes of its nodes, when this process dies.
 
     Parameters
     ----------
     folder : str
         A lab's folder or a node's root.
     grace : bool, default False
-        Leave the folder for `GRACE_S` seconds, and for good when its `owner_file` has changed.
+        Keep the folder for `GRACE_S` seconds, and permanently if its `owner_file` has changed.
     owner : str
-        What the owner file says as long as the folder is ours.
+        The contents of the owner file while the folder is ours.
     """
     with _lock:
         if folder in _guarded or os.path.dirname(folder) in _guarded:
@@ -252,7 +252,7 @@ def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
 
 
 def dismiss(folder: str) -> None:
-    """End the watch over a folder. Harmless when there is none."""
+    """Stop guarding a folder. Harmless if it is not guarded."""
     with _lock:
         if folder in _guarded:
             _guarded.discard(folder)
@@ -263,7 +263,7 @@ def dismiss(folder: str) -> None:
 
 
 def enter_session(session: int) -> Callable[[], None]:
-    """Write down that a session runs, for the watchdog; call the result before it is reaped."""
+    """Record a running session for the watchdog; call the result before it is reaped."""
     table = _sessions
     return table.enter(session) if table is not None else lambda: None
 
@@ -300,15 +300,15 @@ def _end() -> None:
 
 
 def _forget() -> None:
-    """Let go of the pipe: a forked child's copy would hide its parent's death, and an ordinary
-    exit is for the watchdog as any other. Python need not complain about it."""
+    """Close the pipe: a forked child's copy would hide its parent's death, and the watchdog
+    treats an ordinary exit like any other. Python must not warn about the process."""
     global _watchdog, _lock, _sessions
     watchdog, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
     _guarded.clear()
     if watchdog is not None and watchdog.stdin is not None:
         with contextlib.suppress(OSError):
             watchdog.stdin.close()
-        watchdog.returncode = 0  # nobody waits for it, or its parent does
+        watchdog.returncode = 0  # no one waits for it, or only its parent
 
 
 # -- the watchdog -------------------------------------------------------------------------------
@@ -371,7 +371,7 @@ def _owner(folder: str) -> str:
 
 
 def _remove(folder: str) -> None:
-    """Delete a folder although a worker process that is about to die may still write to it."""
+    """Delete a folder, although a dying worker process may still write to it."""
     for _ in range(20):
         remove_tree(folder)
         _kill_nodes(folder)
@@ -383,7 +383,7 @@ def _remove(folder: str) -> None:
             os.unlink(path)
     lab, name = os.path.split(folder)
     if os.path.basename(lab).startswith("batchlab-") and not name.startswith("batchlab-"):
-        with contextlib.suppress(OSError):  # other nodes of the lab are still here
+        with contextlib.suppress(OSError):  # other nodes of the lab still exist
             os.rmdir(lab)
 
 

@@ -220,17 +220,17 @@ def test_numbers_are_taken_once_and_free_when_their_folder_is_gone(place):
     assert taken[0] not in watchdog.users_below(str(place))
 
 
-# -- where it cannot be had -----------------------------------------------------------------------
+# -- where it is not available --------------------------------------------------------------------
 
 
 def test_isolation_without_root_is_refused_with_the_reason(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(bl.Conflict, match="needs root, and this runs as user 1000") as refused:
+    with pytest.raises(bl.Conflict, match=r"requires root, but .* runs as user 1000") as refused:
         bl.Lab(isolate_users=True)
     assert refused.value.code == "OperationInvalidForCurrentState"
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                       dashboard_address=":0") as cluster:  # fmt: skip
-        with pytest.raises(bl.Conflict, match=r"the worker at .*: it needs root"):
+        with pytest.raises(bl.Conflict, match=r"the worker at .*: it requires root"):
             bl.Lab(cluster, isolate_users=True)
         with bl.Lab(cluster) as lab:  # nothing was begun
             assert list(lab.pools) == []

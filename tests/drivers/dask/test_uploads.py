@@ -59,7 +59,7 @@ def test_links_are_followed_to_files_of_the_node_only(store, run, tmp_path):
     (wd / "bad").symlink_to(tmp_path / "secret")
     failure = sent(store, run, tmp_path, "*", "bad")
     assert failure.code == "FileUploadMiscError"
-    assert "not below the node's root" in failure.details["Message"]
+    assert "outside the node's root directory" in failure.details["Message"]
     assert names(store) == ["good"]
 
 
