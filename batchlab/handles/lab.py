@@ -1,4 +1,4 @@
-"""What both kinds of lab can do: list what is there, make more (`creating`), serve and report."""
+"""What both kinds of lab can do: list what is there, make more (`creation`), serve and report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from batchlab.drivers.ports import Connection
 from batchlab.handles.applications import Applications
 from batchlab.handles.certificates import Certificates
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.handles.creating import Creating
+from batchlab.handles.creation import Creation
 from batchlab.handles.job import Jobs
 from batchlab.handles.job_schedule import JobSchedules
 from batchlab.handles.pool import Pools
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseLab"]
 
 
-class BaseLab(Creating, Displayed):
+class BaseLab(Creation, Displayed):
     """What both kinds of lab can do."""
 
     __slots__ = ("_connection", "_description")

@@ -44,10 +44,10 @@ from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import CertificateReferences, PackageReferences, Pool
 from batchlab.handles.verbs import Duration, ask_for, described_by, taken, verb
 
-__all__ = ["Creating"]
+__all__ = ["Creation"]
 
 
-class Creating:
+class Creation:
     """What can be made on a lab."""
 
     __slots__ = ()
