@@ -40,12 +40,12 @@ _CHUNK = 2**20
 
 
 class Application(Handle, ApplicationProperties, init=False):
-    """A program that nodes are to have, in versions. Every property asks anew."""
+    """A program for nodes, in versions. Properties query the service."""
 
     __slots__ = ()
 
     def view(self) -> ApplicationView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: ApplicationView = self._connection.ask(GetApplication(application_id=self._id))
         return view
 
@@ -58,15 +58,15 @@ class Application(Handle, ApplicationProperties, init=False):
     def create_package(
         self, version: str, package: bytes | str | os.PathLike[str]
     ) -> ApplicationPackage:
-        """Add a version, or replace one; nodes that have that one take it up at a reboot.
+        """Add or replace a version; nodes that already have it take up the new one on reboot.
 
         Parameters
         ----------
         version : str
             1 to 64 letters, digits, hyphens, underscores and dots.
         package : bytes or path
-            A zip archive. As in Azure, it is looked into when a node unpacks it: one that cannot
-            be unpacked makes the nodes of a pool ``unusable``, and a task fail.
+            A zip archive. As in Azure, it is not checked until a node unpacks it: a broken one
+            makes the nodes of a pool ``unusable`` and a task fail.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Application(Handle, ApplicationProperties, init=False):
         NotFound
             ``ApplicationNotFound``.
         InvalidRequest
-            ``InvalidPropertyValue``: a bad version, or no file that can be read.
+            ``InvalidPropertyValue``: an invalid version, or a file that cannot be read.
         """
         owner = "Application.create_package"
         if not isinstance(version, str):
@@ -114,15 +114,15 @@ class Application(Handle, ApplicationProperties, init=False):
         allow_updates: bool | None = None,
         default_version: str | None = None,
     ) -> None:
-        """Change what is given, keep the rest.
+        """Change the given properties, keep the rest.
 
         Parameters
         ----------
         display_name : str, optional
         allow_updates : bool, optional
-            With False, versions that exist are neither replaced nor deleted; new ones may come.
+            If False, existing versions cannot be replaced or deleted; new ones can be added.
         default_version : str, optional
-            A version that exists; ``""`` for none.
+            An existing version; ``""`` for none.
 
         Raises
         ------
@@ -171,14 +171,14 @@ class ApplicationPackage(Handle, ApplicationPackageProperties, init=False):
         return fold(self._application_id), fold(self._id)
 
     def view(self) -> ApplicationPackageView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         question = GetApplicationPackage(application_id=self._application_id, version=self._id)
         view: ApplicationPackageView = self._connection.ask(question)
         return view
 
     @verb
     def delete(self) -> None:
-        """Delete it with its contents; nodes that have unpacked it keep what they have.
+        """Delete it with its contents; nodes that have unpacked it keep their copy.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Applications(Handles[Application]):
     _view_type = ApplicationView
 
     def views(self) -> list[ApplicationView]:
-        """A frozen picture of each application, all of one moment."""
+        """An immutable snapshot of each application, all of the same moment."""
         views: list[ApplicationView] = self._connection.ask(ListApplications())
         return matching(views, self._where)
 
@@ -230,7 +230,7 @@ class ApplicationPackages(Handles[ApplicationPackage]):
         self._application_id = application_id
 
     def views(self) -> list[ApplicationPackageView]:
-        """A frozen picture of each package, all of one moment."""
+        """An immutable snapshot of each package, all of the same moment."""
         question = ListApplicationPackages(application_id=self._application_id)
         views: list[ApplicationPackageView] = self._connection.ask(question)
         return matching(views, self._where)
@@ -240,11 +240,11 @@ class ApplicationPackages(Handles[ApplicationPackage]):
 
     def _summary(self) -> str:
         lines = [f"{v.version}  {v.content_length:,} bytes" for v in self.views()]
-        return "\n".join(lines) or f"no packages of {self._application_id!r}"
+        return "\n".join(lines) or f"application {self._application_id!r} has no packages"
 
 
 def _delete_blob(connection: Connection, url: str) -> None:
-    """Delete contents that nobody needs any more, unless they are out of reach."""
+    """Delete contents that are no longer needed, if the storage can be reached."""
     folder, _, blob = url.rpartition("/")
     with contextlib.suppress(StorageFailed):
         connection.storage.resolve(folder).delete(blob)
@@ -252,7 +252,7 @@ def _delete_blob(connection: Connection, url: str) -> None:
 
 def _container(application_id: str) -> str:
     """Return the name of the container for an application's packages, as Azure names it."""
-    import hashlib  # noqa: PLC0415 - slow to import, and few need it
+    import hashlib  # noqa: PLC0415 - slow, rarely needed
 
     key = fold(application_id)
     plain = re.sub("[^a-z0-9]+", "-", key).strip("-")[:20]
@@ -262,7 +262,7 @@ def _container(application_id: str) -> str:
 
 def _measure(package: Any, owner: str) -> tuple[str, int]:
     """Return the digest and the length of an archive."""
-    import hashlib  # noqa: PLC0415 - slow to import, and few need it
+    import hashlib  # noqa: PLC0415 - slow, rarely needed
 
     if isinstance(package, (bytes, bytearray)):
         return hashlib.sha256(package).hexdigest(), len(package)

@@ -1,4 +1,4 @@
-"""Copies to this machine: a half copied file is never taken for a whole one."""
+"""Downloads that are complete or absent: an incomplete file never has the final name."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["atomic_download"]
 
 @contextmanager
 def atomic_download(to: Any, name: str, owner: str) -> Iterator[tuple[Path, Path]]:
-    """Give a file another name until it is complete.
+    """Give a file a temporary name until it is complete.
 
     Parameters
     ----------
     to : path
-        The file that it is to become, or a directory to put it into.
+        The final file, or a directory to put it in.
     name : str
-        What it is called in a directory.
+        Its name within a directory.
     owner : str
         The verb that the user called, for messages.
 
     Yields
     ------
     (Path, Path)
-        Where to write it, and where it is when it is complete.
+        Where to write it, and its final path.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def atomic_download(to: Any, name: str, owner: str) -> Iterator[tuple[Path, Path
         raise invalid("to", to, "must be a path on this machine", owner=owner) from None
     target = target / name if target.is_dir() else target
     if not target.parent.is_dir():
-        raise invalid("to", str(to), "its directory is not there", owner=owner)
+        raise invalid("to", str(to), "its directory does not exist", owner=owner)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield part, target

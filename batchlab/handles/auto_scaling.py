@@ -1,4 +1,4 @@
-"""A pool that follows a formula: the verbs for that, and what came of it."""
+"""Autoscaling of a pool: the verbs, and the history of evaluations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["AutoScaleHistory", "AutoScaling"]
 
 
 class AutoScaling:
-    """What a pool can do with formulas."""
+    """The verbs of a pool for autoscaling."""
 
     __slots__ = ()
     _connection: Connection
@@ -32,23 +32,23 @@ class AutoScaling:
         *,
         auto_scale_evaluation_interval: Duration = None,
     ) -> None:
-        """Have it follow a formula; the first evaluation comes at once.
+        """Enable autoscale with a formula, which is evaluated immediately.
 
         Parameters
         ----------
         auto_scale_formula : Formula or str, optional
-            The present one, where there is one, if omitted.
+            The current formula, if there is one, if omitted.
         auto_scale_evaluation_interval : duration, default 15 minutes
-            5 minutes to 168 hours; it begins anew.
+            5 minutes to 168 hours; it starts over.
 
         Raises
         ------
         FormulaError
-            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
+            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the position.
         Conflict
             ``PoolBeingResized``, ``PoolBeingDeleted``.
         ServerBusy
-            ``TooManyEnableAutoScaleRequests``: less than 30 s after the last time.
+            ``TooManyEnableAutoScaleRequests``: less than 30 s since the last time.
         """
         ask_for(self._connection, EnableAutoScale, "Pool.enable_auto_scale", pool_id=self._id,
                 auto_scale_formula=_formula(auto_scale_formula),
@@ -56,20 +56,20 @@ class AutoScaling:
 
     @verb
     def disable_auto_scale(self) -> None:
-        """Stop following the formula; the targets stay."""
+        """Disable autoscale; the targets stay."""
         ask_for(self._connection, DisableAutoScale, "Pool.disable_auto_scale",
                 pool_id=self._id)  # fmt: skip
 
     @verb
     def evaluate_auto_scale(self, auto_scale_formula: Formula | str) -> AutoScaleRun:
-        """What a formula would decide now, with the samples there are; nothing changes.
+        """What a formula would decide now, with the current samples; changes nothing.
 
         Samples are taken while autoscale is enabled.
 
         Raises
         ------
         FormulaError
-            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
+            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the position.
         """
         text = _formula(auto_scale_formula)
         if not isinstance(text, str):
@@ -81,20 +81,20 @@ class AutoScaling:
 
     @property
     def auto_scale_history(self) -> AutoScaleHistory:
-        """Its evaluations since autoscale was enabled, the oldest first, 1000 at most."""
+        """Its evaluations since autoscale was enabled, oldest first, 1000 at most."""
         return AutoScaleHistory(self._connection.ask(ListAutoScaleRuns(pool_id=self._id)))
 
 
 class AutoScaleHistory(list[AutoScaleRun], Displayed):
-    """The evaluations of a pool, the oldest first; each can `explain` itself."""
+    """The evaluations of a pool, oldest first; each has a method `explain`."""
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self)) or "no evaluation yet"
+        return "\n".join(map(repr, self)) or "no evaluations yet"
 
 
 def _formula(formula: Any) -> Any:
     if formula is None or isinstance(formula, str):
         return formula
-    from batchlab.autoscale import Formula  # noqa: PLC0415 - only for those who have one
+    from batchlab.autoscale import Formula  # noqa: PLC0415 - only for a Formula
 
     return formula.text if isinstance(formula, Formula) else formula

@@ -1,12 +1,12 @@
-"""What all handles have in common: an identity, properties that ask, and a display.
+"""What all handles have in common: an identity, properties that query, and a display.
 
-A handle is (service, id) and nothing else. It holds no state, so it can never be out of date:
-each property asks the service anew, and two handles of one thing are equal. `Handle.view` gives
-all properties of one moment at once.
+A handle is a service and an id, nothing else. It holds no state, so it is never out of date: each
+property queries the service, and two handles of one thing are equal. `Handle.view` returns all
+properties at one moment.
 
-What `wait` blocks for can be awaited. A notebook whose cell awaits still answers: displays are
-drawn, buttons work. The wait itself is the same one, in a thread of its own; when the awaiting
-task is cancelled, so is the wait.
+Everything that `wait` blocks for can also be awaited. While a cell awaits, the notebook stays
+responsive: displays update and buttons work. The wait itself is the same, in its own thread; if
+the awaiting task is cancelled, so is the wait.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class ViewProperty(Generic[T]):
-    """A property of a thing, asked for each time it is read."""
+    """A property of a thing, queried each time it is read."""
 
     def __init__(self, doc: str) -> None:
         self.__doc__ = doc
@@ -51,18 +51,18 @@ class ViewProperty(Generic[T]):
         return value
 
     def __set__(self, handle: Handle, value: object) -> NoReturn:
-        raise AttributeError(f"{self.name} cannot be assigned: it is what the service says")
+        raise AttributeError(f"{self.name} cannot be assigned: only the service sets it")
 
 
 class Handle(Displayed, ABC):
-    """One thing of a service: equal to every other handle of it, hashable, without state."""
+    """One thing in a service: stateless, hashable, equal to every other handle of it."""
 
     __slots__ = ("_connection", "_id")
 
     def __init_subclass__(cls, *, init: bool = False) -> None:
-        """Make a property of each of the `Fields` that the class has not itself.
+        """Add a property for each of the `Fields` that the class does not define.
 
-        `init` says the same to type checkers: handles are not made of fields.
+        `init` is for type checkers: handles are not created from fields.
         """
         about = described(cls)
         for name in names_of(cls):
@@ -83,7 +83,7 @@ class Handle(Displayed, ABC):
 
     @abstractmethod
     def view(self) -> View:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
 
     def _key(self) -> tuple[str, ...]:
         return (fold(self._id),)
@@ -102,19 +102,19 @@ class Handle(Displayed, ABC):
 
 
 class Awaited:
-    """Something that can be waited for: `wait` blocks, `done` is awaited, and so is the thing."""
+    """Something you can wait for: `wait` blocks; `done`, or the thing itself, is awaited."""
 
     __slots__ = ()
     _shows_progress: ClassVar[bool] = False
-    """Whether `wait` takes a `progress`."""
+    """Whether `wait` has a parameter `progress`."""
 
     @abstractmethod
     def wait(self, *args: Any, **kwargs: Any) -> None:
-        """Block until it is so."""
+        """Block until it is done."""
 
     def done(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
-        """Await what `wait` blocks for; the parameters and errors are those of `wait`."""
-        if self._shows_progress:  # what is watched below is not the user's own
+        """Await what `wait` blocks for, with the same parameters and errors."""
+        if self._shows_progress:  # the watch used below is not the user's
             kwargs.setdefault("progress", kwargs.get("watch") is None)
         return _awaiting(self.wait, args, kwargs)
 
@@ -123,13 +123,13 @@ class Awaited:
 
 
 class _Cancelled(Exception):
-    """Nobody awaits this any more."""
+    """The awaiting task was cancelled."""
 
 
 async def _awaiting(
     wait: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    import asyncio  # noqa: PLC0415 - forty milliseconds, for those who await
+    import asyncio  # noqa: PLC0415 - takes 40 ms, only needed here
 
     loop = asyncio.get_running_loop()
     future: Future[None] = loop.create_future()
@@ -155,7 +155,7 @@ async def _awaiting(
         if not cancelled.is_set():
             loop.call_soon_threadsafe(settle, problem)
 
-    # The context says to which cell of a notebook a display belongs.
+    # The context tells which notebook cell a display belongs to.
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), name="batchlab-wait", daemon=True).start()
     try:

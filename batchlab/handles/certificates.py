@@ -1,4 +1,4 @@
-"""Certificates of the account: what each is, and which are still in use."""
+"""Certificates of the account: what they are, and which are still in use."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ __all__ = ["Certificate", "Certificates"]
 
 
 class Certificate(Handle, Awaited, CertificateProperties, init=False):
-    """A certificate that pools may reference, so that their nodes have it.
+    """A certificate that pools can reference, to install it on their nodes.
 
-    Azure retired certificates of Batch accounts in February 2024. Its password and its private key
-    are shown to nobody: they are kept in memory, for the nodes.
+    Azure retired certificates of Batch accounts in February 2024. The password and the private
+    key are never shown: they are kept in memory, for the nodes.
     """
 
     __slots__ = ()
 
     @property
     def thumbprint(self) -> str:
-        """Its SHA-1 thumbprint, which is its name."""
+        """Its SHA-1 thumbprint, which identifies it."""
         return self._id
 
     def view(self) -> CertificateView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: CertificateView = self._connection.ask(GetCertificate(thumbprint=self._id))
         return view
 
     @verb
     def delete(self) -> None:
-        """Delete it: gone a moment later, or ``deletefailed`` if a pool or node still has it.
+        """Delete it. It becomes ``deletefailed`` if a pool or node still uses it.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class Certificate(Handle, Awaited, CertificateProperties, init=False):
 
     @verb
     def cancel_deletion(self) -> None:
-        """Return it to use after a deletion that failed.
+        """Make it ``active`` again after a deletion that failed.
 
         Raises
         ------
@@ -70,18 +70,18 @@ class Certificate(Handle, Awaited, CertificateProperties, init=False):
         state : str, default "deleted"
             A state, or ``"deleted"``.
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a state that it can have.
+            ``InvalidPropertyValue``: not one of its states.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         owner = "Certificate.wait"
         goal = CertificateIs(thumbprint=self._id, state=check_state("certificate", state, owner))
@@ -97,7 +97,7 @@ class Certificates(Handles[Certificate]):
     _name = "thumbprint"
 
     def views(self) -> list[CertificateView]:
-        """A frozen picture of each certificate, all of one moment."""
+        """An immutable snapshot of each certificate, all of the same moment."""
         views: list[CertificateView] = self._connection.ask(ListCertificates())
         return matching(views, self._where)
 

@@ -1,4 +1,4 @@
-"""What nodes cost, and the sizes that they can have."""
+"""What nodes cost, and the VM sizes they can have."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Cost", "VmSizes"]
 
 
 class Cost(Displayed, Sequence[CostView]):
-    """What nodes did until a moment and what it would have cost: a row for each size and kind.
+    """What nodes did up to a moment and what that would have cost: a row per size and kind.
 
-    A picture of the moment in which it was asked for. Prices are list prices, as an illustration.
+    A snapshot of the moment it was requested. Prices are list prices, for illustration.
     """
 
     __slots__ = ("_rows",)
@@ -37,27 +37,27 @@ class Cost(Displayed, Sequence[CostView]):
 
     @property
     def node_hours(self) -> float:
-        """Hours that machines were there, whatever they did."""
+        """Hours for which machines existed, whatever they did."""
         return sum(row.node_hours for row in self._rows)
 
     @property
     def task_hours(self) -> float:
-        """Those in which a task held slots of the node."""
+        """Hours in which a task held slots of the node."""
         return sum(row.task_hours for row in self._rows)
 
     @property
     def idle_hours(self) -> float:
-        """Those in which the node could have run tasks, and had none."""
+        """Hours in which the node could have run tasks but had none."""
         return sum(row.idle_hours for row in self._rows)
 
     @property
     def cost(self) -> float:
-        """What it would have cost, in US dollars; sizes without a known price are left out."""
+        """What it would have cost, in US dollars; sizes without a known price are not included."""
         return sum(row.cost or 0.0 for row in self._rows)
 
     @property
     def idle_cost(self) -> float:
-        """What the idle hours are of that."""
+        """The part of the cost that is for idle hours."""
         return sum(row.idle_hours * (row.price_per_hour or 0.0) for row in self._rows)
 
     @property
@@ -67,38 +67,38 @@ class Cost(Displayed, Sequence[CostView]):
         return list(dict.fromkeys(sizes))
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
-        """A pandas frame with a row for each size and kind; see `job.tasks.to_frame`."""
+        """A pandas DataFrame with a row for each size and kind; see `job.tasks.to_frame`."""
         from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(CostView, self, columns, "Cost.to_frame", index="vm_size")
 
     def __repr__(self) -> str:
         if not self._rows:
-            return "no node has had a machine yet"
+            return "no node has been allocated yet"
         text = (
-            f"{amount(self.node_hours)} node-hours: {amount(self.task_hours)} ran tasks, "
-            f"{amount(self.idle_hours)} idled; {money(self.cost)} at list prices, "
-            f"{money(self.idle_cost)} of it for idling"
+            f"{amount(self.node_hours)} node-hours: {amount(self.task_hours)} busy, "
+            f"{amount(self.idle_hours)} idle; {money(self.cost)} at list prices, of which "
+            f"{money(self.idle_cost)} for idle time"
         )
-        return text + "".join(f" ({size}: no price is known)" for size in self.unpriced)
+        return text + "".join(f" ({size}: price unknown)" for size in self.unpriced)
 
 
 class VmSizes(Displayed, Mapping[str, VmSize]):
-    """The sizes with a known price, by name without regard to case.
+    """The VM sizes with a known price, by name; names are not case-sensitive.
 
-    A pool may have any other of Azure's sizes too: its cores are read in its name.
+    A pool may also use any other Azure size: the number of cores is read from its name.
     """
 
     __slots__ = ()
 
     def __getitem__(self, name: str) -> VmSize:
         if not isinstance(name, str):
-            raise invalid("name", name, "sizes are looked up by name", owner="VmSizes")
+            raise invalid("name", name, "must be the name of a size", owner="VmSizes")
         size = VM_SIZES.get(name.lower())
         if size is None:
             raise NotFound(
                 "ResourceNotFound",
-                f"nothing is known of the size {name!r}: these are {', '.join(VM_SIZES)}",
+                f"unknown size {name!r}; known sizes: {', '.join(VM_SIZES)}",
             )
         return size
 
@@ -106,7 +106,7 @@ class VmSizes(Displayed, Mapping[str, VmSize]):
         return isinstance(name, str) and name.lower() in VM_SIZES
 
     def get(self, name: str, default: VmSize | None = None) -> VmSize | None:  # type: ignore[override]
-        """Return the size of a name, or `default` when nothing is known of it."""
+        """Return the size of a name, or `default` if it is not known."""
         return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:

@@ -1,9 +1,8 @@
-"""What is made on a lab: the verbs that create pools, jobs, job schedules and what they use.
+"""The verbs of a lab that create pools, jobs, job schedules and what they use.
 
-Each reads its arguments as a spec of the core, which refuses what is wrong, and gives back the
-handle of what was made. What a parameter means is said at the spec's field; it is named here again
-for the type that it may have when it is written, a text for a span of time or a task, and for the
-completion of editors, which read no spec.
+Each reads its arguments as a spec of the core, which refuses invalid ones, and returns the handle
+of what was created. Parameters are documented at the fields of the spec. They are repeated here
+for their input types, such as text for a duration or a task, and for completion in editors.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ __all__ = ["Creation"]
 
 
 class Creation:
-    """What can be made on a lab."""
+    """The verbs of a lab that create things."""
 
     __slots__ = ()
     _connection: Connection
@@ -76,7 +75,7 @@ class Creation:
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:
-        """Create a pool and begin to give it nodes.
+        """Create a pool and start allocating its nodes.
 
         Parameters
         ----------
@@ -89,7 +88,7 @@ class Creation:
             ``PoolExists``, ``PoolQuotaReached``, ``PoolBeingDeleted``,
             ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``.
         InvalidRequest
-            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+            ``InvalidPropertyValue`` ...: a property is invalid.
         """
         spec = PoolSpec(**taken(PoolSpec, locals()))
         self._connection.request(CreatePool(spec=spec))
@@ -129,7 +128,7 @@ class Creation:
             ``JobExists``, ``JobWithSameIdExists``, ``ActiveJobAndScheduleQuotaReached``,
             ``JobBeingDeleted``.
         InvalidRequest
-            ``InvalidPropertyValue`` ...: a property that is wrong in itself.
+            ``InvalidPropertyValue`` ...: a property is invalid.
         """
         pool_info = as_pool_info(pool, "create_job")
         spec = JobSpec(**taken(JobSpec, locals()))
@@ -167,7 +166,7 @@ class Creation:
         display_name: str | None = None,
         allow_updates: bool | None = None,
     ) -> Application:
-        """Create an application; its packages are added with `Application.create_package`.
+        """Create an application; add its packages with `Application.create_package`.
 
         Parameters
         ----------
@@ -180,7 +179,7 @@ class Creation:
         Raises
         ------
         Conflict
-            ``ResourceAlreadyExists``; ``OperationInvalidForCurrentState``: there are 20.
+            ``ResourceAlreadyExists``; ``OperationInvalidForCurrentState``: there are already 20.
         """
         ask_for(self._connection, CreateApplication, "create_application", application_id=id,
                 display_name=display_name, allow_updates=allow_updates)  # fmt: skip
@@ -196,22 +195,22 @@ class Creation:
         thumbprint: str | None = None,
         thumbprint_algorithm: str = "sha1",
     ) -> Certificate:
-        """Add a certificate. Azure retired them in February 2024; they are here as a lesson.
+        """Add a certificate. Azure retired them in February 2024; they are here for learning.
 
-        The private key and the password are kept in the memory of the lab and of its nodes, and
-        written where they are for: into the ``certs`` directory of runs. No view, no display and
-        no journal has them.
+        The private key and the password are kept in the memory of the lab and its nodes, and
+        written only to the ``certs`` directory of runs. No view, display or journal contains
+        them.
 
         Parameters
         ----------
-        data : bytes, path, or text in base 64
+        data : bytes, path, or base64 text
             A pfx (PKCS #12) or a cer (X.509, DER or PEM).
         password : str, optional
-            Of a pfx.
+            The password of a pfx.
         certificate_format : {"pfx", "cer"}, optional
-            By the name of the file if omitted, else ``pfx``.
+            Taken from the file name if omitted, else ``pfx``.
         thumbprint : str, optional
-            Refused unless it is that of the certificate; computed if omitted.
+            Must match the certificate; computed if omitted.
         thumbprint_algorithm : {"sha1"}, default "sha1"
 
         Raises
@@ -220,8 +219,8 @@ class Creation:
             ``CertificateExists``; ``OperationInvalidForCurrentState``: the package cryptography
             is not installed.
         InvalidRequest
-            ``InvalidPropertyValue``: no certificate, another thumbprint, a wrong password;
-            ``MissingRequiredProperty``: a pfx that needs one.
+            ``InvalidPropertyValue``: not a certificate, a different thumbprint, a wrong password;
+            ``MissingRequiredProperty``: a pfx that needs a password.
         """
         request, secret = read_certificate(
             data, password, certificate_format, thumbprint, thumbprint_algorithm

@@ -1,4 +1,4 @@
-"""Where a process is that a task has started: its service, and its names there."""
+"""Where a process started by a task runs: its service, job and task."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["current_connection", "current_name"]
 
 
 def current_connection(owner: str) -> Connection:
-    """The connection to the service that runs this process; all of a process share one."""
+    """The connection to the service that runs this process, one per process."""
     from batchlab.drivers.dask.inside import current  # noqa: PLC0415 - only inside a task
 
     return current(owner)
 
 
 def current_name(variable: str, owner: str) -> str:
-    """What the service calls something this process belongs to."""
+    """The service's name of something this process belongs to."""
     name = os.environ.get(variable)
     if name:
         return name
     raise Conflict(
         "OperationInvalidForCurrentState",
-        f"{owner}(): this process belongs to no job ({variable} is not set): a start task runs "
-        "for its node alone",
+        f"{owner}(): this process does not belong to a job ({variable} is not set); a start task "
+        "belongs only to its node",
     )

@@ -12,15 +12,15 @@ __all__ = ["Explanation"]
 
 
 class Explanation(list[str], Displayed):
-    """Why something waits: a list of sentences, the greatest reason first.
+    """Why something waits: a list of sentences, the main reason first.
 
     Attributes
     ----------
     reasons : list of Reason
-        Each has `code`, `text`, `lasting`: whether somebody has to act, and `remedy`: what would
-        change it. Of a job or a pool also `tasks`: how many it holds up, and an `example`.
+        Each has `code`, `text`, `lasting` (whether you have to act) and `remedy` (what would
+        change it); for a job or a pool also `tasks` (how many it holds up) and an `example`.
     nothing : str
-        What there is to say when nothing is in the way.
+        The text for when nothing is in the way.
     """
 
     def __init__(self, reasons: Iterable[Reason], nothing: str, *, whole: bool = False) -> None:
@@ -37,9 +37,9 @@ class Explanation(list[str], Displayed):
     def __repr__(self) -> str:
         if not self.whole:
             return "\n".join(self) or self.nothing
-        return "\n".join(map(_told, self.reasons)) or self.nothing
+        return "\n".join(map(_sentence, self.reasons)) or self.nothing
 
 
-def _told(reason: Reason) -> str:
+def _sentence(reason: Reason) -> str:
     tasks = plural(reason.tasks, "task") + ": " if reason.tasks else ""
     return tasks + reason.text + (f"\n    -> {reason.remedy}" if reason.remedy else "")

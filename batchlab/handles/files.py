@@ -1,7 +1,7 @@
 """Files of tasks and nodes: listed, read, followed, downloaded and deleted where they are.
 
-Nothing here ever holds more than `LARGEST_READ` bytes: a greater file is read in parts, followed,
-or streamed to disk. Paths are relative to the task's directory, or to the node's root.
+Nothing here holds more than `LARGEST_READ` bytes at once: a larger file is read in parts,
+followed, or streamed to disk. Paths are relative to the task's directory or the node's root.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from batchlab.handles.verbs import verb
 __all__ = ["LARGEST_READ", "LARGEST_STREAM", "FileList", "Files"]
 
 LARGEST_READ = 64 * 2**20
-"""Bytes that one `Files.read` gives at most."""
+"""The most bytes that one `Files.read` returns."""
 LARGEST_STREAM = 2**20
-"""Bytes that ``task.stdout`` and ``task.stderr`` show at most: the last of them."""
+"""The most bytes that ``task.stdout`` and ``task.stderr`` show: the last ones."""
 
 
 class FileList(list[FileEntry], Displayed):
@@ -38,9 +38,9 @@ class FileList(list[FileEntry], Displayed):
 class Files(Displayed):
     """The files of one task or of one node.
 
-    Every method raises `NotFound` (``FileNotFound``, ``PathNotFound``, ``NodeNotFound``), or
+    Every method raises `NotFound` (``FileNotFound``, ``PathNotFound``, ``NodeNotFound``) or
     `Conflict`: ``TaskFilesUnavailable`` (not started yet), ``TaskFilesCleanedup`` (the retention
-    time is over), ``NodeNotReady``. A path that leads outside is refused.
+    time is over), ``NodeNotReady``. Paths that lead outside the directory are refused.
     """
 
     __slots__ = ("_connection", "_place", "_title")
@@ -55,14 +55,14 @@ class Files(Displayed):
 
     @verb
     def list(self, path: str = "", *, recursive: bool = False) -> FileList:
-        """Entries of a directory, sorted by name, or with `recursive` everything below it.
+        """Entries of a directory, sorted by name; with `recursive` everything below it.
 
         Parameters
         ----------
         path : str, default ""
-            The directory; the top one if omitted.
+            The directory; the top directory if omitted.
         recursive : bool, default False
-            Whether to list everything below it too.
+            Whether to list everything below it as well.
 
         Raises
         ------
@@ -90,14 +90,14 @@ class Files(Displayed):
         ----------
         path : str
         start : int, default 0
-            Where to begin; a negative number counts from the end.
+            Where to start; a negative number counts from the end.
         length : int, optional
-            How many bytes; all that follow if omitted.
+            How many bytes; up to the end if omitted.
 
         Raises
         ------
         InvalidRequest
-            ``OutOfRangeInput``: more than 64 MiB at once; read a part, or download the file.
+            ``OutOfRangeInput``: more than 64 MiB at once; read a part or download the file.
         """
         where, name = self._locate(), as_path(path)
         first = _whole("start", start)
@@ -108,14 +108,14 @@ class Files(Displayed):
         if wanted > LARGEST_READ:
             raise InvalidRequest(
                 "OutOfRangeInput",
-                f"{name} has {wanted:,} bytes from there, a read gives {LARGEST_READ:,} at most: "
+                f"{name}: {wanted:,} bytes are too many for one read (limit: {LARGEST_READ:,}): "
                 f"read a part with start= and length=, or use files.download({name!r}, to)",
             )
         return b"".join(self._blocks(where, name, first, wanted))
 
     @verb
     def text(self, path: str) -> str:
-        """A whole file as text: UTF-8, with U+FFFD for what is none; the limit is `read`'s."""
+        """A whole file as text, with U+FFFD for invalid UTF-8; same limit as `read`."""
         return self.read(path).decode(errors="replace")
 
     @overload
@@ -124,16 +124,16 @@ class Files(Displayed):
     def tail(self, path: str, lines: int = 10, *, follow: Literal[True]) -> Iterator[str]: ...
     @verb
     def tail(self, path: str, lines: int = 10, *, follow: bool = False) -> str | Iterator[str]:
-        """The last lines of a file; with `follow`, what is added to it until its task completes.
+        """The last lines of a file; with `follow`, also what is appended until its task completes.
 
         Parameters
         ----------
         path : str
         lines : int, default 10
-            How many of the lines that are there already.
+            How many of the existing lines.
         follow : bool, default False
-            Give an iterator of pieces of text instead, as they are written. It waits for a task
-            that has not started, goes on when a retry begins the file anew, and ends when the
+            Return an iterator over pieces of text as they are written. It waits for a task that
+            has not started, continues when a retry starts the file again, and ends when the
             task is completed. Only for files of a task.
 
         Raises
@@ -147,27 +147,27 @@ class Files(Displayed):
         if not follow:
             return tail(self._connection.files, self._locate(), name, count)
         if isinstance(self._place, LocateNode):
-            reason = "only a task's files have an end to wait for: use task.files"
+            reason = "only files of a task can be followed: use task.files"
             raise invalid("follow", follow, reason, owner="Files.tail")
         return pieces(self._connection, self._place, name, count)
 
     @verb
     def download(self, path: str, to: str | os.PathLike[str] = ".") -> Path:
-        """Copy a file to this machine, in blocks, and return where it is.
+        """Copy a file to this machine and return its path.
 
         Parameters
         ----------
         path : str
         to : path, default "."
-            A file to write, or a directory to put it into. Until the copy is complete it has
-            another name, so that a half copied file is never taken for a whole one.
+            A file to write, or a directory to put it in. Until the copy is complete it has
+            a temporary name, so that an incomplete copy is never mistaken for the file.
 
         Raises
         ------
         NotFound
             ``FileNotFound``.
         InvalidRequest
-            ``InvalidPropertyValue``: a directory, or a place where nothing can be written.
+            ``InvalidPropertyValue``: a directory, or a place that cannot be written to.
         """
         where, name = self._locate(), as_path(path)
         size = self._size(where, name)
@@ -181,13 +181,13 @@ class Files(Displayed):
 
     @verb
     def delete(self, path: str, *, recursive: bool = False) -> None:
-        """Delete a file, or with `recursive` a directory with everything below it.
+        """Delete a file, or with `recursive` a directory and everything below it.
 
         Parameters
         ----------
         path : str
         recursive : bool, default False
-            Whether a directory may be deleted, with everything below it.
+            Whether a directory may be deleted, and everything below it.
 
         Raises
         ------
@@ -200,14 +200,14 @@ class Files(Displayed):
         self._connection.files.delete(where, name, recursive=bool(recursive))
 
     def stream(self, path: str) -> str:
-        """A file as text, or the end of it with a first line that says what is left out."""
+        """A file as text, or its end after a line that says how much was left out."""
         where = self._locate()
         size = self._size(where, path)
         start = max(0, size - LARGEST_STREAM)
         data = b"".join(self._blocks(where, path, start, size - start))
         if not start:
             return data.decode(errors="replace")
-        note = f"[{start:,} bytes before this are left out; files.download({path!r}) has them]\n"
+        note = f"[{start:,} bytes left out here; files.download({path!r}) has them all]\n"
         return note + data.lstrip(_CONTINUATION).decode(errors="replace")
 
     def _locate(self) -> Location:
@@ -217,7 +217,7 @@ class Files(Displayed):
     def _size(self, where: Location, path: str) -> int:
         entry = self._connection.files.stat(where, path)
         if entry.is_directory:
-            reason = "is a directory; list it instead"
+            reason = "is a directory: use files.list()"
             raise invalid("path", path, reason, owner="Files")
         return entry.content_length or 0
 
@@ -225,7 +225,7 @@ class Files(Displayed):
         while count > 0:
             block = self._connection.files.read(where, path, start, min(count, MAX_READ))
             if not block:
-                return  # it became shorter meanwhile
+                return  # the file became shorter
             yield block
             start, count = start + len(block), count - len(block)
 
@@ -234,7 +234,7 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def as_path(path: Any) -> str:
-    """Return a path inside a task's or node's directory as text, or refuse what is none."""
+    """Return a path inside a task's or node's directory as text, or refuse anything else."""
     if isinstance(path, os.PathLike):
         path = os.fspath(path)
     if isinstance(path, str) and "\0" not in path:

@@ -78,11 +78,11 @@ __all__ = ["Counts", "Job", "Jobs"]
 
 
 class Counts(TaskCounts, Displayed, frozen=True, kw_only=True):
-    """How many tasks of a job are in which state; `completed` = `succeeded` + `failed`."""
+    """The number of tasks of a job in each state; `completed` = `succeeded` + `failed`."""
 
 
 class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
-    """A group of tasks on one pool. Every property asks anew; `view` gives all of one moment."""
+    """A group of tasks on one pool. Properties query the service; `view` returns all at once."""
 
     __slots__ = ()
     _shows_progress = True
@@ -94,7 +94,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         return cls(connection, current_name("AZ_BATCH_JOB_ID", "Job.current"))
 
     def view(self) -> JobView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: JobView = self._connection.ask(GetJob(job_id=self._id))
         return view
 
@@ -110,7 +110,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
 
     @property
     def counts(self) -> Counts:
-        """How many tasks are in which state."""
+        """The number of tasks in each state."""
         counts = self._connection.ask(CountTasks(job_id=self._id))
         return Counts(**msgspec.structs.asdict(counts))
 
@@ -123,9 +123,9 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         return Preparations(self._connection.ask(ListPreparations(job_id=self._id)))
 
     def explain(self) -> Explanation:
-        """Why its tasks wait, what holds up most of them first, and what would change that.
+        """Why its tasks wait, the most frequent reason first, and what would change that.
 
-        Of a job that ends, or has nothing to do: what it still waits for.
+        For a job that is ending or has nothing to do: what it still waits for.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         """
         reasons = self._connection.ask(ExplainJob(job_id=self._id))
         counts = self.counts
-        nothing = f"nothing holds it back: the job is {self.view().state}, {count_text(counts)}"
+        nothing = f"Nothing holds it back: the job is {self.view().state}, {count_text(counts)}."
         return Explanation(reasons, nothing, whole=True)
 
     @verb
@@ -171,13 +171,13 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
 
     @verb
     def create_tasks(self, tasks: Iterable[TaskSpec | str]) -> TaskList:
-        """Add many tasks: all of them or, when one is refused, none.
+        """Add many tasks: all of them or, if one is refused, none.
 
         Parameters
         ----------
         tasks : list of TaskSpec or str
-            A string is the command line of a task named ``task001``, ``task002`` ..., counting on
-            from the highest such number in the job.
+            A string is the command line of a task named ``task001``, ``task002`` ...; numbering
+            continues from the highest one in the job.
         """
         specs = self._specs(tasks)
         if specs:
@@ -216,12 +216,12 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         allow_task_preemption: bool | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """Change what is given, keep the rest; a priority holds for what is placed from now on.
+        """Change the given properties, keep the rest; a priority applies from the next placement.
 
         Parameters
         ----------
         pool_info : PoolInfo, Pool or str, optional
-            Another pool to run on; only while the job is disabled.
+            Another pool to run on, only while the job is disabled.
 
         Raises
         ------
@@ -240,24 +240,24 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
 
     @verb
     def disable(self, disable_tasks: DisableTasks) -> None:
-        """Start none of its tasks any more.
+        """Stop starting its tasks.
 
         Parameters
         ----------
         disable_tasks : {"requeue", "terminate", "wait"}
-            What becomes of those that run: queue them again, end them, or let them finish.
+            What happens to running tasks: requeue them, terminate them, or let them finish.
         """
         ask_for(self._connection, DisableJob, "Job.disable", job_id=self._id,
                 disable_tasks=disable_tasks)  # fmt: skip
 
     @verb
     def enable(self) -> None:
-        """Go on after `disable`."""
+        """Start its tasks again after `disable`."""
         ask_for(self._connection, EnableJob, "Job.enable", job_id=self._id)
 
     @verb
     def terminate(self, reason: str = "UserTerminate") -> None:
-        """End it: running tasks are ended, then the release runs, then it is completed.
+        """Terminate it: running tasks are terminated, the release runs, then it is completed.
 
         Tasks that never ran stay ``active``, as in Azure.
         """
@@ -265,25 +265,25 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
                 reason=reason)  # fmt: skip
 
     def report(self) -> ActivityReport:
-        """What happened here until now, in a notebook with figures.
+        """What happened here until now; in a notebook with figures.
 
-        Utilisation, why tasks waited, run times, preparation against tasks, and what its share of
-        the nodes cost, as numbers, tables and plotly figures; ``report.save("report.html")``
-        writes one file that works offline. It can be had while the job goes on, and when it has
-        been deleted.
+        Utilisation, why tasks waited, run times, preparation compared with tasks, and what its
+        share of the nodes cost, as numbers, tables and plotly figures.
+        ``report.save("report.html")`` writes one file that works offline. It is available while
+        the job is running, and after it has been deleted.
 
         Raises
         ------
         NotFound
-            ``JobNotFound``: there never was one.
+            ``JobNotFound``: there never was such a job.
         """
-        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+        from batchlab.reports import report_of  # noqa: PLC0415 - only when wanted
 
         return report_of(self._connection, "job", self._id)
 
     @verb
     def delete(self) -> None:
-        """End it if it is active (with its release), and delete it with its tasks and files."""
+        """Terminate it if it is active, with its release, and delete it, its tasks and files."""
         ask_for(self._connection, DeleteJob, "Job.delete", job_id=self._id)
 
     @verb
@@ -291,28 +291,28 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None,
         progress: bool | None = None,
     ) -> None:  # fmt: skip
-        """Block until it is in a state; a job whose tasks are done is still active in Azure.
+        """Block until it is in a state. In Azure a job stays active when its tasks are done.
 
         Parameters
         ----------
         state : str, default "completed"
             A state, or ``"deleted"``.
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
         progress : bool, optional
-            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
-            than half a second; if omitted, unless there is a `watch`.
+            Whether to show progress, in a notebook or on a terminal, once the wait takes longer
+            than half a second. By default it is shown unless `watch` is given.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a state that it can have.
+            ``InvalidPropertyValue``: not one of its states.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         goal = JobIs(job_id=self._id, state=check_state("job", state, "Job.wait"))
         limit = seconds(timeout, "Job.wait")
@@ -330,7 +330,7 @@ class Jobs(Handles[Job]):
     _view_type = JobView
 
     def views(self) -> list[JobView]:
-        """A frozen picture of each job, all of one moment."""
+        """An immutable snapshot of each job, all of the same moment."""
         views: list[JobView] = self._connection.ask(ListJobs())
         return matching(views, self._where)
 
@@ -343,7 +343,7 @@ class Jobs(Handles[Job]):
 
 
 def as_pool_info(pool: Any, owner: str) -> Any:
-    """Read what names a pool; another kind of handle has an id too, but names none."""
+    """Read what names a pool; other kinds of handles have an id too, but do not name one."""
     if isinstance(pool, Handle) and not isinstance(pool, Pool):
         raise invalid("pool", pool, "must be a pool or its id", owner=owner)
     return pool

@@ -1,4 +1,4 @@
-"""Job schedules, the work items of 2015: one job after the other."""
+"""Job schedules: one job after another. (Until 2015 they were called work items.)"""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ __all__ = ["JobSchedule", "JobSchedules"]
 
 
 class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
-    """A job that is made again and again, never two at a time.
+    """A job that is created again and again, never two at a time.
 
-    Every property asks anew; `view` gives all of one moment.
+    Properties query the service; `view` returns all of them at once.
     """
 
     __slots__ = ()
 
     def view(self) -> JobScheduleView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         question = GetJobSchedule(job_schedule_id=self._id)
         view: JobScheduleView = self._connection.ask(question)
         return view
 
     @property
     def recent_job(self) -> Job | None:
-        """The last job that was made; None if none was."""
+        """The last job it created; None if it has created none."""
         recent = self.recent_job_id
         return None if recent is None else Job(self._connection, recent)
 
@@ -60,7 +60,7 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         job_specification: JobSpec | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """Change what is given, keep the rest; jobs made from now on follow it.
+        """Change the given properties, keep the rest; they apply to jobs created from now on.
 
         Raises
         ------
@@ -76,25 +76,25 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
 
     @verb
     def disable(self) -> None:
-        """Make no further jobs; the present one goes on."""
+        """Create no more jobs; the current one continues."""
         ask_for(self._connection, DisableJobSchedule, "JobSchedule.disable",
                 job_schedule_id=self._id)  # fmt: skip
 
     @verb
     def enable(self) -> None:
-        """Make jobs again."""
+        """Create jobs again."""
         ask_for(self._connection, EnableJobSchedule, "JobSchedule.enable",
                 job_schedule_id=self._id)  # fmt: skip
 
     @verb
     def terminate(self) -> None:
-        """End it, and its job with the reason ``TerminateJobSchedule``."""
+        """Terminate it, and its job with the reason ``TerminateJobSchedule``."""
         ask_for(self._connection, TerminateJobSchedule, "JobSchedule.terminate",
                 job_schedule_id=self._id)  # fmt: skip
 
     @verb
     def delete(self) -> None:
-        """Delete it with all its jobs, their tasks and files."""
+        """Delete it with all its jobs, tasks and files."""
         ask_for(self._connection, DeleteJobSchedule, "JobSchedule.delete",
                 job_schedule_id=self._id)  # fmt: skip
 
@@ -109,18 +109,18 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         state : str, default "completed"
             A state, or ``"deleted"``.
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a state that it can have.
+            ``InvalidPropertyValue``: not one of its states.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         owner = "JobSchedule.wait"
         goal = JobScheduleIs(
@@ -137,7 +137,7 @@ class JobSchedules(Handles[JobSchedule]):
     _view_type = JobScheduleView
 
     def views(self) -> list[JobScheduleView]:
-        """A frozen picture of each job schedule, all of one moment."""
+        """An immutable snapshot of each job schedule, all of the same moment."""
         views: list[JobScheduleView] = self._connection.ask(ListJobSchedules())
         return matching(views, self._where)
 

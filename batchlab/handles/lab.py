@@ -1,4 +1,4 @@
-"""What both kinds of lab can do: list what is there, make more (`creation`), serve and report."""
+"""What every kind of lab can do: list what it holds, create more, serve and report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["BaseLab"]
 
 
 class BaseLab(Creation, Displayed):
-    """What both kinds of lab can do."""
+    """What every kind of lab can do."""
 
     __slots__ = ("_connection", "_description")
 
@@ -38,7 +38,7 @@ class BaseLab(Creation, Displayed):
 
     @property
     def account(self) -> str:
-        """The name of the account whose pools and jobs these are."""
+        """The name of the account that owns these pools and jobs."""
         return self._connection.account
 
     @property
@@ -73,15 +73,15 @@ class BaseLab(Creation, Displayed):
 
     @property
     def vm_sizes(self) -> VmSizes:
-        """The sizes a node can have, with cores, memory, disk and price."""
+        """The VM sizes of nodes, with cores, memory, disk and price."""
         return VmSizes()
 
     @property
     def cost(self) -> Cost:
-        """What all nodes did until now, those of deleted pools too, and what it would have cost.
+        """What all nodes did until now, including deleted pools, and what that would have cost.
 
-        A node is paid for while it has a machine, whatever its state, as in Azure. Prices are
-        list prices, as an illustration.
+        As in Azure, a node costs money while it has a machine, whatever its state. Prices are
+        list prices, for illustration.
         """
         return Cost(self._connection.ask(GetCost()))
 
@@ -91,8 +91,9 @@ class BaseLab(Creation, Displayed):
         return Storage(self._connection)
 
     def watch(self) -> Any:
-        """A live display of everything: nodes, what runs on them, why tasks wait, and any moment
-        of the past. In a notebook, end a cell with it; elsewhere it is the lab itself.
+        """A live display of everything: nodes, what runs on them, why tasks wait, and the past.
+
+        In a notebook, make it the last line of a cell. Elsewhere it returns the lab itself.
         """
         return watched(self)
 
@@ -113,31 +114,31 @@ class BaseLab(Creation, Displayed):
         Parameters
         ----------
         port : int, default 0
-            0 is any that is free.
+            0 means any free port.
         host : str, default "127.0.0.1"
-            Where to listen. Whoever can reach it and has the key runs commands on this machine.
+            The address to listen on. Anyone who can reach it and has the key can run commands.
         key : str, optional
-            The account's, in base 64; made at random if omitted.
+            The account key, in base64; random if omitted.
         bearer : bool, default False
-            Whether any bearer token does as well: for development only.
+            Whether to accept any bearer token as well; for development only.
         speed : float, default 1
-            Of a simulated lab, whose clock runs while it is served: how many times faster than
-            the wall clock. Any other lab has its own.
+            Only for a simulated lab, whose clock runs while it is served: how many times faster
+            than the wall clock. Other labs keep their own speed.
         cert, cert_key : path, optional
-            A certificate and its private key, in PEM, in one file or two: clients come by HTTPS
-            then, as they must with bearer tokens. They have to trust the certificate:
+            A certificate and its private key, in PEM, in one file or two. Clients then use HTTPS,
+            which bearer tokens require. They have to trust the certificate:
             ``endpoint.client(connection_verify="cert.pem")``, or ``REQUESTS_CA_BUNDLE``.
 
         Returns
         -------
         Endpoint
-            With `url`, `account`, `key`, `client` and `stop`; in a notebook it shows what to
+            It has `url`, `account`, `key`, `client` and `stop`; in a notebook it shows what to
             paste into a client.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: it cannot be listened there; the key is not base 64;
+            ``InvalidPropertyValue``: cannot listen on this address; the key is not base64;
             the certificate cannot be read.
 
         Examples
@@ -145,7 +146,7 @@ class BaseLab(Creation, Displayed):
         >>> endpoint = lab.serve()  # doctest: +SKIP
         >>> endpoint.client().create_pool(...)  # doctest: +SKIP
         """
-        from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - knows labs, as displays do
+        from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - above this
 
         return Endpoint(
             self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed,
@@ -153,20 +154,20 @@ class BaseLab(Creation, Displayed):
         )  # fmt: skip
 
     def report(self) -> ActivityReport:
-        """What happened in the lab until now, in a notebook with figures.
+        """What happened in the lab until now; in a notebook with figures.
 
-        Utilisation, why tasks waited, run times, preparation against tasks, and what the nodes
-        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
-        that works offline. What was deleted is in it too.
+        Utilisation, why tasks waited, run times, preparation compared with tasks, and what the
+        nodes cost, as numbers, tables and plotly figures. ``report.save("report.html")`` writes
+        one file that works offline. It includes what has been deleted.
         """
-        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+        from batchlab.reports import report_of  # noqa: PLC0415 - only when wanted
 
         return report_of(self._connection, "lab", "")
 
     def close(self) -> None:
-        """End what this lab started, or only let go of a cluster that was there before.
+        """Stop what this lab started, or only disconnect from a cluster that existed before.
 
-        Harmless when done twice.
+        Calling it twice is harmless.
         """
         self._connection.close()
 

@@ -1,4 +1,4 @@
-"""Compute nodes: what each is doing, its files, and the verbs that empty or restart it."""
+"""Compute nodes: what they do, their files, and the verbs to drain or restart them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Node", "Nodes"]
 
 
 class Node(Handle, Awaited, NodeProperties, init=False):
-    """One machine of a pool. Every property asks anew; `view` gives all of one moment."""
+    """One machine of a pool. Properties query the service; `view` returns all of them at once."""
 
     __slots__ = ("_pool_id",)
 
@@ -45,13 +45,13 @@ class Node(Handle, Awaited, NodeProperties, init=False):
         return fold(self._pool_id), fold(self._id)
 
     def view(self) -> NodeView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: NodeView = self._connection.ask(GetNode(pool_id=self._pool_id, node_id=self._id))
         return view
 
     @property
     def cost(self) -> Cost:
-        """What it did until now, with each machine that it had, and what it would have cost."""
+        """What it did until now, on each machine it had, and what that would have cost."""
         return Cost(self._connection.ask(GetCost(pool_id=self._pool_id, node_id=self._id)))
 
     @property
@@ -62,13 +62,13 @@ class Node(Handle, Awaited, NodeProperties, init=False):
 
     @verb
     def reboot(self, node_reboot_option: Deallocation = "requeue") -> None:
-        """Start it anew; its start task runs again, its files stay.
+        """Restart it; its start task runs again, its files stay.
 
         Parameters
         ----------
         node_reboot_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
-            What becomes of the tasks that run there: queue them again, end them, or wait for them
-            (with the last also until their retention time is over).
+            What happens to its running tasks: requeue them, terminate them, or wait for them (and
+            with ``"retaineddata"`` also until their retention time is over).
 
         Raises
         ------
@@ -80,28 +80,28 @@ class Node(Handle, Awaited, NodeProperties, init=False):
 
     @verb
     def reimage(self, node_reimage_option: Deallocation = "requeue") -> None:
-        """Start it anew with empty folders; the options are those of `reboot`."""
+        """Restart it with empty folders; same options as `reboot`."""
         ask_for(self._connection, ReimageNode, "Node.reimage", pool_id=self._pool_id,
                 node_id=self._id, node_reimage_option=node_reimage_option)  # fmt: skip
 
     @verb
     def preempt(self) -> None:
-        """Take a spot node away, as the cloud may at any time; there is no such verb in Azure.
+        """Take a spot node away, as the cloud may at any time. Azure has no such verb.
 
-        Its tasks are queued again; it stays listed as ``preempted``, loses all its files, and
-        comes back under its id after a while.
+        Its tasks are requeued. It stays listed as ``preempted``, loses all its files, and comes
+        back with the same id after a while.
 
         Raises
         ------
         Conflict
-            ``OperationNotValidOnNode``: it is dedicated.
+            ``OperationNotValidOnNode``: it is a dedicated node.
         """
         ask_for(self._connection, PreemptNode, "Node.preempt", pool_id=self._pool_id,
                 node_id=self._id)  # fmt: skip
 
     @verb
     def disable_scheduling(self, node_disable_scheduling_option: Deallocation = "requeue") -> None:
-        """Give it no more tasks; the options are those of `reboot`.
+        """Stop giving it tasks; same options as `reboot`.
 
         Raises
         ------
@@ -134,16 +134,16 @@ class Node(Handle, Awaited, NodeProperties, init=False):
         ----------
         state : str, default "idle"
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
 
         Raises
         ------
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         known = check_state("node", state, "Node.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known, node_ids=(self._id,))
@@ -163,7 +163,7 @@ class Nodes(Handles[Node], Awaited):
         self._pool_id = pool_id
 
     def views(self) -> list[NodeView]:
-        """A frozen picture of each node, all of one moment."""
+        """An immutable snapshot of each node, all of the same moment."""
         views: list[NodeView] = self._connection.ask(ListNodes(pool_id=self._pool_id))
         return matching(views, self._where)
 
@@ -172,24 +172,24 @@ class Nodes(Handles[Node], Awaited):
         self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None,
         progress: bool | None = None,
     ) -> None:  # fmt: skip
-        """Block until the pool is steady and all its nodes are in a state, as `Node.wait`.
+        """Block until the pool is steady and all its nodes are in a state; see `Node.wait`.
 
         Parameters
         ----------
         state, timeout, watch
-            As there.
+            As for `Node.wait`.
         progress : bool, optional
-            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
-            than half a second; if omitted, unless there is a `watch`.
+            Whether to show progress, in a notebook or on a terminal, once the wait takes longer
+            than half a second. By default it is shown unless `watch` is given.
 
         Raises
         ------
         InvalidRequest
             ``InvalidPropertyValue``: not a state of a node.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring them into that state; the message says why.
+            Nothing in progress will bring them into that state; the message says why.
         """
         known = check_state("node", state, "Nodes.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known)

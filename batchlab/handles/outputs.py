@@ -1,8 +1,8 @@
 """The outputs of jobs and tasks, kept in the lab's storage by Azure's file conventions.
 
-They outlive nodes, tasks and retention times: whoever knows the job's id finds them. In a notebook
-take ``job.output_storage`` and ``task.output_storage``; inside a task the same of `Job.current`
-and `Task.current`. The container of a job is made with its first output.
+They outlive nodes, tasks and retention times: the job's id is enough to find them. In a notebook
+use ``job.output_storage`` and ``task.output_storage``; inside a task, those of `Job.current` and
+`Task.current`. The container of a job is created with its first output.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ __all__ = ["JobOutputStorage", "OutputStorage", "TaskOutputStorage"]
 
 FLUSH_S = 15.0
 Kind = Any
-"""A `JobOutputKind` or `TaskOutputKind`, by whose outputs they are."""
+"""A `JobOutputKind` or a `TaskOutputKind`."""
 
 
 class OutputStorage(Displayed):
-    """What both kinds have in common. Names of outputs are relative to their kind."""
+    """What job and task outputs have in common. Names of outputs are relative to their kind."""
 
     __slots__ = ("_blobs", "_job_id", "_task_id")
 
@@ -59,33 +59,33 @@ class OutputStorage(Displayed):
     def save(
         self, kind: Kind, source: bytes | str | os.PathLike[str], name: str | None = None
     ) -> Blob:
-        """Keep a file as an output, or replace the output of that name.
+        """Save a file as an output, replacing any output of that name.
 
         Parameters
         ----------
         kind : str
-            ``"JobOutput"``, ``"JobPreview"``, or of a task ``"TaskOutput"``, ``"TaskPreview"``,
+            ``"JobOutput"``, ``"JobPreview"``; for a task ``"TaskOutput"``, ``"TaskPreview"``,
             ``"TaskLog"``, ``"TaskIntermediate"``.
         source : bytes or path
-            What is to be kept, or a file; a relative path is from the current directory, which in
-            a task is its working directory.
+            The contents, or a file. A relative path starts at the current directory, which in a
+            task is its working directory.
         name : str, optional
-            Its name; the relative path if omitted.
+            Its name; by default the relative path.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: no such kind or file, or a name is needed.
+            ``InvalidPropertyValue``: no such kind or file, or a name is required.
         """
         where = self._place(kind, _named(source, name))
         if not isinstance(source, bytes):
             source = as_file(source)
-        self._container().url_of(where)  # refuses what is no name
+        self._container().url_of(where)  # refuses invalid names
         return self._shown(self._prepared().upload(source, where), kind)
 
     @verb
     def list(self, kind: Kind) -> BlobList:
-        """Return the outputs of a kind, sorted by name; none if nothing was kept yet."""
+        """Return the outputs of a kind, sorted by name; empty if nothing was saved yet."""
         start = self._start(kind)
         with translate_storage_errors():
             if not self._blobs.exists():
@@ -95,7 +95,7 @@ class OutputStorage(Displayed):
 
     @verb
     def read(self, kind: Kind, name: str) -> bytes:
-        """Return what is in an output.
+        """Return the contents of an output.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class OutputStorage(Displayed):
 
     @verb
     def text(self, kind: Kind, name: str) -> str:
-        """Return an output as text: UTF-8, with U+FFFD for what is none.
+        """Return an output as text: decoded as UTF-8, with U+FFFD for invalid bytes.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class OutputStorage(Displayed):
         name : str
             Its name.
         to : path, default "."
-            A file to write, or a directory to put it into.
+            A file to write, or a directory to put it in.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class OutputStorage(Displayed):
 
     @verb
     def url_of(self, kind: Kind, name: str) -> str:
-        """Return the URL of an output, for fsspec and ``http_url``; it need not be there.
+        """Return the URL of an output, for fsspec and ``http_url``; it need not exist.
 
         Parameters
         ----------
@@ -236,15 +236,15 @@ class JobOutputStorage(OutputStorage):
     def destination(
         self, kind: TaskOutputKind, task_id: str, name: str | None = None
     ) -> OutputFileBlobContainerDestination:
-        """Where output files of a task go to be its outputs; makes the container.
+        """Where output files of a task become its outputs; creates the container.
 
         Parameters
         ----------
         kind : str
-            As of `TaskOutputStorage`.
+            As for `TaskOutputStorage`.
         task_id : str
         name : str, optional
-            The name of the output, for a pattern without wildcards; needed there.
+            The name of the output; required for a pattern without wildcards.
 
         Raises
         ------
@@ -259,8 +259,7 @@ class JobOutputStorage(OutputStorage):
 class TaskOutputStorage(OutputStorage):
     """Outputs of a task: ``"TaskOutput"``, ``"TaskPreview"``, ``"TaskLog"``, ...
 
-    ``"TaskLog"`` is the place for what it prints, ``"TaskIntermediate"`` for what only other tasks
-    need.
+    ``"TaskLog"`` is for what it prints, ``"TaskIntermediate"`` for what only other tasks need.
     """
 
     __slots__ = ()
@@ -274,40 +273,40 @@ class TaskOutputStorage(OutputStorage):
         kind: TaskOutputKind = "TaskLog",
         interval: Duration = FLUSH_S,
     ) -> TrackedSave:
-        """Keep a file that grows, such as a log: what is added goes out again and again.
+        """Save a growing file, such as a log: new data is uploaded at regular intervals.
 
         Parameters
         ----------
         source : path
-            It need not be there yet.
+            It need not exist yet.
         name : str, optional
             As for `save`.
         kind : str, default "TaskLog"
         interval : duration, default 15 seconds
-            From one flush to the next, on the wall clock.
+            Between uploads, in wall-clock time.
 
         Returns
         -------
         TrackedSave
-            To be closed when the file is complete, or used in ``with``.
+            Close it when the file is complete, or use it in ``with``.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: no such kind, a name is needed, or the interval is zero.
+            ``InvalidPropertyValue``: no such kind, a name is required, or the interval is zero.
         """
         where = self._place(kind, _named(source, name))
         span = parse_duration(interval, name="interval", owner="save_tracked").total_seconds()
         if span <= 0:
-            raise invalid("interval", interval, "must be longer than nothing",
+            raise invalid("interval", interval, "must be greater than zero",
                           owner="save_tracked")  # fmt: skip
-        self._container().url_of(where)  # refuses what is no name
+        self._container().url_of(where)  # refuses invalid names
         self._prepared()
         return TrackedSave(self._blobs, where, os.fspath(source), span)
 
 
 def _named(source: Any, name: Any) -> Any:
-    """Return the name an output gets: the one that was given, or the relative path of its file."""
+    """Return the name of an output: the given one, or the relative path of its file."""
     if name is not None:
         return name
     path = None if isinstance(source, bytes) else source
@@ -316,6 +315,6 @@ def _named(source: Any, name: Any) -> Any:
     except TypeError:
         parts = ()
     if not parts or parts[0] == "/" or ".." in parts:
-        raise invalid("name", None, "give name=: only a relative path below the current directory "
-                      "is its own name", owner="save")  # fmt: skip
+        raise invalid("name", None, "pass name=...; only a file below the current directory "
+                      "has a default name", owner="save")  # fmt: skip
     return "/".join(parts)

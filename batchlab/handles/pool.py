@@ -1,4 +1,4 @@
-"""Pools: how many nodes there are, how many there should be, and how that is changed."""
+"""Pools: how many nodes they have, how many they should have, and how to change that."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from batchlab.handles.verbs import (
     taken,
     verb,
 )
+from batchlab.words import plural
 
 if TYPE_CHECKING:
     from batchlab.autoscale import Formula
@@ -58,17 +59,17 @@ PackageReferences = Sequence[ApplicationPackageReference | Application | Applica
 CertificateReferences = Sequence[CertificateReference | Certificate | str]
 
 _HAD = frozenset(name for name, state in NODE.items() if state.activity)
-"""The states of a node that has its machine."""
+"""The states of a node that has a machine."""
 
 
 class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
-    """A set of nodes. Every property asks anew; `view` gives all of one moment."""
+    """A set of nodes. Properties query the service; `view` returns all of them at once."""
 
     __slots__ = ()
     _shows_progress = True
 
     def view(self) -> PoolView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: PoolView = self._connection.ask(GetPool(pool_id=self._id))
         return view
 
@@ -79,18 +80,18 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
 
     @property
     def cost(self) -> Cost:
-        """What its nodes did until now, those that left too, and what it would have cost."""
+        """What its nodes did until now, including removed ones, and what that would have cost."""
         return Cost(self._connection.ask(GetCost(pool_id=self._id)))
 
     def explain(self) -> Explanation:
-        """What keeps it from its target and its nodes from taking tasks, and what would help.
+        """What keeps it from its target size or its nodes from taking tasks, and what would help.
 
-        Why the tasks of its jobs wait is said by `Job.explain`.
+        `Job.explain` says why the tasks of a job wait.
         """
         reasons = self._connection.ask(ExplainPool(pool_id=self._id))
         view = self.view()
-        nodes = sum(view.node_counts.values())
-        nothing = f"nothing is in its way: the pool is {view.allocation_state}, nodes: {nodes}"
+        nodes = plural(sum(view.node_counts.values()), "node")
+        nothing = f"Nothing is in its way: the pool is {view.allocation_state}, with {nodes}."
         return Explanation(reasons, nothing, whole=True)
 
     @verb
@@ -107,12 +108,12 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         Parameters
         ----------
         target_dedicated_nodes, target_low_priority_nodes : int, optional
-            At least one of them; the other stays.
+            Give at least one; the other keeps its value.
         resize_timeout : duration, default that of the pool
-            After that the pool stays with what it got; at least 5 minutes.
+            At least 5 minutes. When it expires the pool keeps the nodes it has.
         node_deallocation_option : {"requeue", "terminate", "taskcompletion", "retaineddata"}
-            What becomes of the tasks on nodes that are to go: queue them again, end them, or wait
-            for them (with the last also until their retention time is over).
+            What happens to tasks on the nodes that are removed: requeue them, terminate them, or
+            wait for them (and with ``"retaineddata"`` also until their retention time is over).
 
         Raises
         ------
@@ -123,31 +124,31 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
                 **taken(ResizePool, locals()))  # fmt: skip
 
     def auto_scale_lab(self, auto_scale_formula: Formula | str | None = None) -> AutoScaleLab:
-        """A place to work on its formula: what it decides, what it would have done, and apply it.
+        """An editor for its formula: see what it decides, what it would have done, and apply it.
 
-        In a notebook, end a cell with it.
+        In a notebook, make it the last line of a cell.
 
         Parameters
         ----------
         auto_scale_formula : Formula or str, optional
-            What to begin with; the present formula if omitted.
+            What to start with; the current formula if omitted.
         """
-        # A laboratory holds its pool.
+        # The laboratory imports this module.
         from batchlab.laboratory.auto_scale_lab import AutoScaleLab  # noqa: PLC0415
 
         return AutoScaleLab.of(self, auto_scale_formula)
 
     @verb
     def measure(self) -> None:
-        """Have its nodes measure what they use; each `Node.usage` shows it a moment later.
+        """Ask its nodes to measure their usage; `Node.usage` shows it a moment later.
 
-        Not needed while the pool follows a formula: then they do each 30 s of lab time.
+        Not needed while autoscale is enabled: nodes then measure every 30 s of lab time.
         """
         ask_for(self._connection, MeasurePool, "Pool.measure", pool_id=self._id)
 
     @verb
     def stop_resize(self) -> None:
-        """Stay with the nodes there are; `resize_errors` then has ``ResizeStopped``."""
+        """Keep the current nodes; `resize_errors` then contains ``ResizeStopped``."""
         ask_for(self._connection, StopPoolResize, "Pool.stop_resize", pool_id=self._id)
 
     @verb
@@ -158,12 +159,12 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         resize_timeout: Duration = None,
         node_deallocation_option: Deallocation = "requeue",
     ) -> None:
-        """Remove chosen nodes; the target shrinks by as many.
+        """Remove the given nodes and reduce the target by their number.
 
         Parameters
         ----------
         node_list : list of Node or str
-            At most 100.
+            100 nodes at most.
         resize_timeout, node_deallocation_option
             As for `resize`.
 
@@ -191,9 +192,9 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """Change what is given, keep the rest; a node takes it up when it next starts.
+        """Change the given properties, keep the rest; a node applies them when it next starts.
 
-        A list, or `metadata`, replaces the one before.
+        A list or `metadata` replaces the previous one.
 
         Raises
         ------
@@ -214,7 +215,7 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         certificate_references: CertificateReferences | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """The same as `update`, but what is not given is taken away.
+        """Like `update`, but properties that are not given are removed.
 
         Raises
         ------
@@ -226,24 +227,24 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
                 pool_id=self._id, **taken(ReplacePoolProperties, locals()))  # fmt: skip
 
     def report(self) -> ActivityReport:
-        """What happened here until now, in a notebook with figures.
+        """What happened here until now; in a notebook with figures.
 
-        Utilisation, why tasks waited, run times, preparation against tasks, and what its nodes
-        cost, as numbers, tables and plotly figures; ``report.save("report.html")`` writes one file
-        that works offline. It can be had of a pool that has been deleted, too.
+        Utilisation, why tasks waited, run times, preparation compared with tasks, and what its
+        nodes cost, as numbers, tables and plotly figures. ``report.save("report.html")`` writes
+        one file that works offline. A pool that has been deleted has a report, too.
 
         Raises
         ------
         NotFound
-            ``PoolNotFound``: there never was one.
+            ``PoolNotFound``: there never was such a pool.
         """
-        from batchlab.reports import report_of  # noqa: PLC0415 - for those who want one
+        from batchlab.reports import report_of  # noqa: PLC0415 - only when wanted
 
         return report_of(self._connection, "pool", self._id)
 
     @verb
     def delete(self) -> None:
-        """Delete it and its nodes; tasks that run there are queued again."""
+        """Delete it and its nodes; tasks running there are requeued."""
         ask_for(self._connection, DeletePool, "Pool.delete", pool_id=self._id)
 
     @verb
@@ -258,21 +259,21 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         state : str, default "steady"
             A state, an allocation state, or ``"deleted"``.
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
         progress : bool, optional
-            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
-            than half a second; if omitted, unless there is a `watch`.
+            Whether to show progress, in a notebook or on a terminal, once the wait takes longer
+            than half a second. By default it is shown unless `watch` is given.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a state that it can have.
+            ``InvalidPropertyValue``: not one of its states.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         goal = PoolIs(pool_id=self._id, state=check_state("pool", state, "Pool.wait"))
         limit = seconds(timeout, "Pool.wait")
@@ -290,7 +291,7 @@ class Pools(Handles[Pool]):
     _view_type = PoolView
 
     def views(self) -> list[PoolView]:
-        """A frozen picture of each pool, all of one moment."""
+        """An immutable snapshot of each pool, all of the same moment."""
         views: list[PoolView] = self._connection.ask(ListPools())
         return matching(views, self._where)
 

@@ -1,4 +1,4 @@
-"""The status table of a job: its preparation and its release, on each node."""
+"""The status table of a job: its preparation and release on each node."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Preparations(list[PreparationView], Displayed):
         ----------
         node_id : str or list of str, optional
         preparation, release : str or list of str, optional
-            As the table shows them: ``success``, ``failure``, ``running``; a release that has not
-            begun is ``-``.
+            As shown in the table: ``success``, ``failure``, ``running``; ``-`` for a release
+            that has not started.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not an outcome that a row can have.
+            ``InvalidPropertyValue``: not one of the outcomes.
         """
         nodes = _choices("node_id", node_id, None)
         preparations = _choices("preparation", preparation, _OUTCOMES)
@@ -57,7 +57,7 @@ class Preparations(list[PreparationView], Displayed):
         )
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
-        """A pandas frame with a row for each node; see `job.tasks.to_frame`."""
+        """A pandas DataFrame with a row for each node; see `job.tasks.to_frame`."""
         from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(PreparationView, self, columns, "Preparations.to_frame", index="node_id")
@@ -77,7 +77,7 @@ class Preparations(list[PreparationView], Displayed):
 
 
 def _choices(name: str, given: Any, known: tuple[str, ...] | None) -> list[str] | None:
-    """What a row may have, folded; None is anything."""
+    """The values that a row may have, case-folded; None for any."""
     if given is None:
         return None
     values = [given] if isinstance(given, str) else given

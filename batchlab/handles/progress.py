@@ -1,8 +1,8 @@
-"""Waiting with something to look at: how far it is, how fast it goes, how long it will take.
+"""Progress of a wait: how much is done, how fast it goes, how long it will take.
 
-Whoever waits for less than half a second sees nothing, nor does a script whose output goes into a
-file or a pipe, nor a notebook that is run to be stored (``BATCHLAB_STATIC=1``). What there is to
-look at is made by `batchlab.widgets.progress`, when it is needed and not before.
+Nothing is shown for waits of less than half a second, in scripts whose output goes to a file or a
+pipe, or in notebooks that are run to be stored (``BATCHLAB_STATIC=1``). The bars are created by
+`batchlab.widgets.progress`, only when they are needed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from batchlab.handles.verbs import Watch
 __all__ = ["Bar", "Pace", "Progress", "bar_for", "job_of", "nodes_of", "show_progress", "tasks_of"]
 
 PATIENCE_S = 0.5
-"""How long somebody who waits is left in peace."""
+"""How long a wait shows nothing."""
 PAUSE_S = 0.25
-"""Between two looks."""
+"""Seconds between two updates."""
 WINDOW_S = 20.0
-"""How far back the pace is measured: it should follow what happens now, and not jump."""
+"""How far back the rate is measured: it should be current without jumping."""
 
 
 class Progress(NamedTuple):
-    """How far something is: `parts` are counts by state, which add up to `total`."""
+    """How much is done: `parts` are counts by state, which add up to `total`."""
 
     title: str
     unit: str
@@ -47,10 +47,10 @@ Look = Callable[[], Progress]
 
 
 class Bar(Protocol):
-    """Something on the screen that shows progress."""
+    """Something that shows progress on the screen."""
 
     def show(self, progress: Progress, pace: Pace) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         ...
 
     def close(self) -> None:
@@ -59,19 +59,19 @@ class Bar(Protocol):
 
 
 class Pace:
-    """How many are done in a second of wall clock, over the last twenty, and what that promises.
+    """How many are done per second of wall-clock time, over the last 20 s, and the time left.
 
     Parameters
     ----------
     begin : float
-        When it began, in seconds of any clock.
+        When it began, in seconds on any clock.
 
     Attributes
     ----------
     elapsed : float
-        Seconds from the beginning to the last `take`.
+        Seconds from the start to the last `take`.
     rate : float
-        Done in a second; 0 while that is not known.
+        Done per second; 0 while unknown.
     """
 
     def __init__(self, begin: float) -> None:
@@ -81,10 +81,10 @@ class Pace:
         self.rate = 0.0
 
     def take(self, now: float, done: int) -> None:
-        """Remember how many are done by now."""
+        """Record how many are done by now."""
         self.elapsed = now - self._begin
         while self._seen and self._seen[-1][1] > done:
-            self._seen.pop()  # some are to be done again
+            self._seen.pop()  # some have to be done again
         self._seen.append((now, done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_S:
             self._seen.popleft()
@@ -92,7 +92,7 @@ class Pace:
         self.rate = (done - before) / (now - first) if span > 0 else 0.0
 
     def left(self, count: int) -> float | None:
-        """Seconds until so many more are done; None while nobody can say."""
+        """Seconds until `count` more are done; None while unknown."""
         return count / self.rate if self.rate > 0 else None
 
 
@@ -100,17 +100,16 @@ class Pace:
 def show_progress(
     look: Look, watch: Watch | None, progress: bool | None
 ) -> Iterator[Watch | None]:
-    """What to hand to `Connection.wait` as its `watch`, so that how far it is can be seen.
+    """The `watch` to pass to `Connection.wait` so that progress is shown.
 
     Parameters
     ----------
     look : callable
-        Asks how far it is.
+        Queries the progress.
     watch : callable, optional
-        What the user wants called too.
+        What the user wants called as well.
     progress : bool, optional
-        Whether to show anything; only if there is no `watch`, which may show something of its
-        own, if omitted.
+        Whether to show progress. By default only without a `watch`, which may show its own.
     """
     make = bar_for() if (watch is None if progress is None else progress) else None
     if make is None:
@@ -125,7 +124,7 @@ def show_progress(
 
 
 class _Watching:
-    """Calls the user's own `watch`, and looks four times a second."""
+    """Calls the user's `watch` and updates the bar four times a second."""
 
     def __init__(self, look: Look, watch: Watch | None, make: Callable[[], Bar]) -> None:
         self._look, self._watch, self._make = look, watch, make
@@ -142,7 +141,7 @@ class _Watching:
             self._show(now)
 
     def last(self) -> None:
-        """Show the end, if anything was shown."""
+        """Show the final state, if anything was shown."""
         if self._bar is not None:
             self._show(time.monotonic())
 
@@ -154,7 +153,7 @@ class _Watching:
         try:
             progress = self._look()
         except BatchError:
-            return  # it is gone: the wait will say so
+            return  # it is gone: the wait will report that
         self._pace.take(now, progress.done)
         if self._bar is None:
             self._bar = self._make()
@@ -163,7 +162,7 @@ class _Watching:
 
 
 def bar_for() -> Callable[[], Bar] | None:
-    """What makes a bar where one can be seen; None where nobody looks."""
+    """How to create a bar; None where it could not be seen."""
     if is_static():
         return None
     if is_kernel():
@@ -180,7 +179,7 @@ def _is_terminal(stream: object) -> bool:
 
 
 def tasks_of(connection: Connection, job_id: str) -> Look:
-    """How far the tasks of a job are."""
+    """Progress of the tasks of a job."""
 
     def look() -> Progress:
         return _tasks(f"job {job_id}", connection.ask(CountTasks(job_id=job_id)))
@@ -189,7 +188,7 @@ def tasks_of(connection: Connection, job_id: str) -> Look:
 
 
 def job_of(connection: Connection, job_id: str) -> Look:
-    """How far the tasks of a job are, and its state once that is not ``active`` any more."""
+    """Progress of the tasks of a job, and its state once it is no longer ``active``."""
 
     def look() -> Progress:
         view: JobView = connection.ask(GetJob(job_id=job_id))
@@ -208,7 +207,7 @@ def _tasks(title: str, counts: TaskCounts) -> Progress:
 
 
 def nodes_of(connection: Connection, pool_id: str, ready: Container[str]) -> Look:
-    """How many nodes of a pool are as they shall be."""
+    """How many nodes of a pool are in the states waited for."""
 
     def look() -> Progress:
         view: PoolView = connection.ask(GetPool(pool_id=pool_id))

@@ -1,7 +1,7 @@
 """The lab's data: containers of blobs, to upload inputs to and to download results from.
 
-Data goes straight between this process, the nodes and where it is kept; the service only hears
-names. What a store says is told in Azure's words: ``ContainerNotFound``, ``BlobNotFound``,
+Data goes directly between this process, the nodes and the store; the service sees only names.
+Errors of the store are reported with Azure's codes: ``ContainerNotFound``, ``BlobNotFound``,
 ``AuthorizationFailure``, ``OperationTimedOut``.
 """
 
@@ -35,7 +35,7 @@ class BlobList(list[Blob], Displayed):
 class Container(Displayed):
     """A container of the lab's storage: blobs by name.
 
-    A blob's name is like a path, ``"images/0001.png"``; there are no directories to make.
+    A blob's name is like a path, ``"images/0001.png"``; no directories need to be created.
     """
 
     __slots__ = ("_blobs", "_name")
@@ -55,19 +55,19 @@ class Container(Displayed):
         return self._blobs.url
 
     def url_of(self, blob: str) -> str:
-        """Return the URL of a blob, for fsspec and ``http_url``; it need not be there."""
+        """Return the URL of a blob, for fsspec and ``http_url``; the blob need not exist."""
         return self._blobs.url_of(_blob_name(blob))
 
     @verb
     def upload(self, source: bytes | str | os.PathLike[str], blob: str | None = None) -> Blob:
-        """Write a blob, or replace it, whole or not at all.
+        """Write or replace a blob, atomically.
 
         Parameters
         ----------
         source : bytes or path
-            What is to be in it, or a file of this machine.
+            The contents, or a file on this machine.
         blob : str, optional
-            Its name; that of the file if omitted.
+            Its name; the name of the file if omitted.
 
         Raises
         ------
@@ -85,13 +85,13 @@ class Container(Displayed):
 
     @verb
     def download(self, blob: str, to: str | os.PathLike[str] = ".") -> Path:
-        """Copy a blob to this machine and return where it is.
+        """Copy a blob to this machine and return its path.
 
         Parameters
         ----------
         blob : str
         to : path, default "."
-            A file to write, or a directory to put it into. Until the copy is complete it has
+            A file to write, or a directory to put it in. Until the copy is complete it has
             another name.
 
         Raises
@@ -109,28 +109,28 @@ class Container(Displayed):
 
     @verb
     def read(self, blob: str) -> bytes:
-        """Return what is in a blob; one that is too large for memory is to be downloaded."""
+        """Return the contents of a blob; download one that is too large for memory."""
         name = _blob_name(blob)
         with translate_storage_errors():
             return self._blobs.read(name)
 
     @verb
     def text(self, blob: str) -> str:
-        """Return a blob as text: UTF-8, with U+FFFD for what is none."""
+        """Return a blob as text: decoded as UTF-8, with U+FFFD for invalid bytes."""
         return self.read(blob).decode(errors="replace")
 
     @verb
     def list(self, prefix: str = "") -> BlobList:
         """Return the blobs whose names begin with a prefix, sorted by name."""
         if not isinstance(prefix, str) or "\0" in prefix or ".." in prefix.split("/"):
-            raise invalid("prefix", prefix, "must be how names begin, like 'images/'",
+            raise invalid("prefix", prefix, "must be the beginning of names, like 'images/'",
                           owner=_OWNER)  # fmt: skip
         with translate_storage_errors():
             return BlobList(self._blobs.blobs(prefix))
 
     @verb
     def delete(self, blob: str | None = None) -> None:
-        """Delete a blob, or, if none is named, the container with all its blobs."""
+        """Delete a blob, or without a name the container with all its blobs."""
         name = None if blob is None else _blob_name(blob)
         with translate_storage_errors():
             if name is None:
@@ -151,7 +151,7 @@ class Container(Displayed):
 class Storage(Displayed, Mapping[str, Container]):
     """The lab's containers by name, sorted.
 
-    ``lab.storage["results"]`` raises `NotFound` ``ContainerNotFound`` for what is not there.
+    ``lab.storage["results"]`` raises `NotFound` ``ContainerNotFound`` if there is none.
     """
 
     __slots__ = ("_store",)
@@ -161,26 +161,26 @@ class Storage(Displayed, Mapping[str, Container]):
 
     @property
     def url(self) -> str:
-        """Where it is kept."""
+        """Where the data is stored."""
         return self._store.location.base.rstrip("/")
 
     @verb
     def create_container(self, name: str, *, exist_ok: bool = False) -> Container:
-        """Make a container.
+        """Create a container.
 
         Parameters
         ----------
         name : str
             3 to 63 lower-case letters, digits and single hyphens.
         exist_ok : bool, default False
-            Whether one that is there is taken as it is.
+            Whether to return a container that already exists.
 
         Raises
         ------
         Conflict
             ``ContainerAlreadyExists``.
         InvalidRequest
-            ``InvalidPropertyValue``: no name for a container.
+            ``InvalidPropertyValue``: not a valid container name.
         """
         container = self._container(name)
         with translate_storage_errors():
@@ -189,7 +189,7 @@ class Storage(Displayed, Mapping[str, Container]):
             elif not exist_ok:
                 raise Conflict(
                     "ContainerAlreadyExists",
-                    f"there is a container {name!r} already: take storage[{name!r}], or give "
+                    f"container {name!r} already exists: use storage[{name!r}] or pass "
                     "exist_ok=True",
                 )
         return container
@@ -198,34 +198,34 @@ class Storage(Displayed, Mapping[str, Container]):
     def upload(
         self, container: str, source: bytes | str | os.PathLike[str], blob: str | None = None
     ) -> Blob:
-        """Write a blob of a container; see `Container.upload`.
+        """Write a blob to a container; see `Container.upload`.
 
         Parameters
         ----------
         container : str
         source : bytes or path
-            What is to be in it, or a file of this machine.
+            The contents, or a file on this machine.
         blob : str, optional
-            Its name; that of the file if omitted.
+            Its name; the name of the file if omitted.
 
         Raises
         ------
         NotFound
             ``ContainerNotFound``.
         InvalidRequest
-            ``InvalidPropertyValue``: not a name, or not a file of this machine.
+            ``InvalidPropertyValue``: not a name, or not a file on this machine.
         """
         return self._container(container).upload(source, blob)
 
     @verb
     def download(self, container: str, blob: str, to: str | os.PathLike[str] = ".") -> Path:
-        """Copy a blob of a container to this machine; see `Container.download`.
+        """Copy a blob from a container to this machine; see `Container.download`.
 
         Parameters
         ----------
         container, blob : str
         to : path, default "."
-            A file to write, or a directory to put it into.
+            A file to write, or a directory to put it in.
 
         Raises
         ------
@@ -244,7 +244,7 @@ class Storage(Displayed, Mapping[str, Container]):
         ----------
         container : str
         prefix : str, default ""
-            What their names begin with; all blobs if omitted.
+            The beginning of their names; all blobs if omitted.
 
         Raises
         ------
@@ -257,7 +257,7 @@ class Storage(Displayed, Mapping[str, Container]):
 
     @verb
     def delete(self, container: str, blob: str | None = None) -> None:
-        """Delete a blob of a container, or, if none is named, the container.
+        """Delete a blob of a container, or without a name the container.
 
         Parameters
         ----------
@@ -295,7 +295,7 @@ class Storage(Displayed, Mapping[str, Container]):
             return False
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a container, or `default` when there is none."""
+        """Return a container, or `default` if there is none."""
         return self[name] if name in self else default  # noqa: SIM401
 
     def __iter__(self) -> Iterator[str]:
@@ -317,7 +317,7 @@ _OWNER = "Container"
 
 @contextmanager
 def translate_storage_errors() -> Iterator[None]:
-    """Say in Azure's words what a store did not do."""
+    """Raise a store's errors with Azure's codes."""
     try:
         yield
     except StorageFailed as fault:
@@ -326,7 +326,7 @@ def translate_storage_errors() -> Iterator[None]:
 
 _ANSWERS: dict[Kind, Callable[[str], BatchError]] = {
     "container": lambda reason: NotFound(
-        "ContainerNotFound", f"{reason}; storage.create_container(name) makes one"
+        "ContainerNotFound", f"{reason}; storage.create_container(name) creates one"
     ),
     "blob": lambda reason: NotFound("BlobNotFound", reason),
     "denied": lambda reason: Forbidden("AuthorizationFailure", reason),
@@ -345,12 +345,12 @@ def _blob_name(blob: Any) -> str:
 
 
 def as_file(source: Any) -> str:
-    """Return the path of a file of this machine, or refuse what is none."""
+    """Return the path of a file on this machine, or refuse anything else."""
     try:
         path = Path(source).expanduser()
     except TypeError:
-        raise invalid("source", source, "must be bytes, or a file of this machine",
+        raise invalid("source", source, "must be bytes or a file on this machine",
                       owner=_OWNER) from None  # fmt: skip
     if not path.is_file():
-        raise invalid("source", str(source), "is no file of this machine", owner=_OWNER)
+        raise invalid("source", str(source), "is not a file on this machine", owner=_OWNER)
     return str(path)

@@ -1,4 +1,4 @@
-"""The subtasks of a multi-instance task: a row for each node beside the primary's."""
+"""The subtasks of a multi-instance task: a row for each node except the primary's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Subtasks"]
 
 
 class Subtasks(list[SubtaskView], Displayed):
-    """The subtasks of a task but the primary; each has `id`, `state`, `node_id`, ..."""
+    """The subtasks of a task except the primary; each has `id`, `state`, `node_id`, ..."""
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
-        """A pandas frame with a row for each subtask; see `job.tasks.to_frame`."""
+        """A pandas DataFrame with a row for each subtask; see `job.tasks.to_frame`."""
         from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
 
         return frame(SubtaskView, self, columns, "Subtasks.to_frame")

@@ -1,4 +1,4 @@
-"""The end of a file, and what is added to it: read in blocks, whatever its size."""
+"""The end of a file and what is appended to it, read in blocks whatever its size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["follow", "tail"]
 
 BLOCK = 2**16
 LONGEST_TAIL = 2**20
-"""Bytes that are searched for lines from the end."""
+"""Bytes to search for lines, from the end."""
 PAUSE_S = 0.25
-"""Lab time between two looks at a file that is followed."""
+"""Lab time between two reads of a file that is followed."""
 
 
 def tail(files: NodeFiles, where: Location, path: str, lines: int) -> str:
-    """The last lines of a file, or less when they are longer than 1 MiB."""
+    """The last lines of a file, fewer if they are longer than 1 MiB."""
     size = files.stat(where, path).content_length or 0
     start = _last_lines(files, where, path, size, lines)
     blocks = []
@@ -30,7 +30,7 @@ def tail(files: NodeFiles, where: Location, path: str, lines: int) -> str:
 
 
 def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: int) -> int:
-    """Where the last so many lines of a file begin."""
+    """Where the last lines of a file begin."""
     if lines <= 0:
         return size
     start, missing = size, lines
@@ -39,7 +39,7 @@ def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: 
         block = files.read(where, path, first, start - first)
         end = len(block)
         if start == size and block.endswith(b"\n"):
-            end -= 1  # it ends the last line, it does not begin another
+            end -= 1  # ends the last line and does not start another
         while (at := block.rfind(b"\n", 0, end)) >= 0:
             missing -= 1
             if missing == 0:
@@ -50,12 +50,12 @@ def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: 
 
 
 def follow(connection: Connection, place: LocateTask, path: str, lines: int) -> Iterator[str]:
-    """The last lines of a task's file, then what is added, until the task is completed."""
+    """The last lines of a task's file, then what is appended, until the task is completed."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     files, known, position = connection.files, None, 0
     task = GetTask(job_id=place.job_id, task_id=place.task_id)
     while True:
-        # Asked before reading, so that nothing written before the end is missed.
+        # Queried before reading, so that nothing written before the end is missed.
         over = connection.ask(task).state == "completed"
         try:
             where = connection.ask(place)
@@ -63,7 +63,7 @@ def follow(connection: Connection, place: LocateTask, path: str, lines: int) -> 
             if known is None:
                 position = _last_lines(files, where, path, size, lines)
             elif where != known or size < position:
-                position = 0  # a new run of the task began the file anew
+                position = 0  # a new run of the task restarted the file
             known = where
             while position < size and (block := files.read(where, path, position)):
                 position += len(block)
@@ -71,7 +71,7 @@ def follow(connection: Connection, place: LocateTask, path: str, lines: int) -> 
                     yield text
         except (Conflict, NotFound):
             if over and known is None:
-                raise  # there is no such file, and there will be none
+                raise  # there is no such file and never will be
         if over:
             if rest := decoder.decode(b"", final=True):
                 yield rest

@@ -1,4 +1,4 @@
-"""Tasks: how each went or why it waits, its output, and the verbs that end or repeat it."""
+"""Tasks: their results, why they wait, their output, and the verbs to end or repeat them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = ["Task", "Tasks"]
 
 
 class Task(Handle, Awaited, TaskProperties, init=False):
-    """A command line that runs once. Every property asks anew; `view` gives all of one moment."""
+    """A command line that runs once. Properties query the service; `view` returns all at once."""
 
     __slots__ = ("_job_id",)
 
@@ -72,7 +72,7 @@ class Task(Handle, Awaited, TaskProperties, init=False):
         return fold(self._job_id), fold(self._id)
 
     def view(self) -> TaskView:
-        """All properties at one moment, as a frozen picture."""
+        """All properties at one moment, as an immutable snapshot."""
         view: TaskView = self._connection.ask(GetTask(job_id=self._job_id, task_id=self._id))
         return view
 
@@ -89,18 +89,18 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
     @property
     def subtasks(self) -> Subtasks:
-        """What it does on the nodes beside its own: a row for each subtask but the primary.
+        """Its subtasks on other nodes: a row for each subtask except the primary.
 
-        Empty for a task that is not multi-instance, or that had no nodes yet.
+        Empty for a task that is not multi-instance or has no nodes yet.
         """
         rows = self._connection.ask(ListSubtasks(job_id=self._job_id, task_id=self._id))
         return Subtasks(rows)
 
     @verb
     def subtask_files(self, subtask_id: int) -> Files:
-        """The files of a subtask, on its own node; 0 is the primary.
+        """The files of a subtask on its node; 0 is the primary.
 
-        Using them raises `NotFound` ``ResourceNotFound`` for a subtask that there is not.
+        Using them raises `NotFound` ``ResourceNotFound`` if there is no such subtask.
         """
         number = _number(subtask_id)
         place = LocateTask(job_id=self._job_id, task_id=self._id, subtask_id=number)
@@ -108,30 +108,30 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
     @property
     def stdout(self) -> str:
-        """What it has written to standard output; of more than 1 MiB the last, with a note."""
+        """Its standard output; only the last 1 MiB, with a note, if it is longer."""
         return self.files.stream("stdout.txt")
 
     @property
     def stderr(self) -> str:
-        """What it has written to standard error; of more than 1 MiB the last, with a note."""
+        """Its standard error; only the last 1 MiB, with a note, if it is longer."""
         return self.files.stream("stderr.txt")
 
     @verb
     def explain(self) -> Explanation:
-        """Why it does not run now, as sentences."""
+        """Why it is not running now, in sentences."""
         question = ExplainTask(job_id=self._job_id, task_id=self._id)
         reasons = self._connection.ask(question)
-        return Explanation(reasons, f"nothing holds it back: the task is {self.view().state}")
+        return Explanation(reasons, f"Nothing holds it back: the task is {self.view().state}.")
 
     @verb
     def update(self, *, constraints: TaskConstraints) -> None:
-        """Replace its constraints, the only thing of a task that can change."""
+        """Replace its constraints, the only property of a task that can change."""
         ask_for(self._connection, UpdateTask, "Task.update", job_id=self._job_id,
                 task_id=self._id, constraints=constraints)  # fmt: skip
 
     @verb
     def terminate(self) -> None:
-        """End it: it is completed, and failed with ``TaskEnded``.
+        """Terminate it: it becomes completed, with the failure ``TaskEnded``.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
     @verb
     def reactivate(self) -> None:
-        """Queue a failed task again, with its retries counted anew.
+        """Queue a failed task again, with all its retries.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
     @verb
     def delete(self) -> None:
-        """End it if it runs, and delete it with its files."""
+        """Terminate it if it is running, and delete it with its files."""
         ask_for(self._connection, DeleteTask, "Task.delete", job_id=self._job_id,
                 task_id=self._id)  # fmt: skip
 
@@ -170,18 +170,18 @@ class Task(Handle, Awaited, TaskProperties, init=False):
         state : str, default "completed"
             A state, or ``"deleted"``.
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a state that it can have.
+            ``InvalidPropertyValue``: not one of its states.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will bring it into that state; the message says why.
+            Nothing in progress will bring it into that state; the message says why.
         """
         known = check_state("task", state, "Task.wait")
         goal = TaskIs(job_id=self._job_id, task_id=self._id, state=known)
@@ -198,7 +198,7 @@ def _number(subtask_id: Any) -> int:
 class Tasks(Handles[Task], Awaited):
     """The tasks of a job by id, in order of creation.
 
-    However many there are, views come in pages, so that nobody who looks holds up the service.
+    Views are fetched in pages, so that listing many tasks does not block the service.
     """
 
     __slots__ = ("_job_id",)
@@ -218,12 +218,12 @@ class Tasks(Handles[Task], Awaited):
         return ids
 
     def views(self, *states: str) -> Iterator[TaskView]:
-        """A frozen picture of each task (in one of the states), a page of them at a time."""
+        """An immutable snapshot of each task (in one of the states), fetched page by page."""
         where = self.filter(state=states)._where if states else self._where
         return task_views(self._connection, self._job_id, where)
 
     def first(self, count: int) -> list[TaskView]:
-        """A frozen picture of the first tasks."""
+        """An immutable snapshot of the first tasks."""
         found = task_views(self._connection, self._job_id, self._where, limit=count)
         return list(itertools.islice(found, count))
 
@@ -239,19 +239,19 @@ class Tasks(Handles[Task], Awaited):
         Parameters
         ----------
         timeout : duration, optional
-            Lab time; without limit if omitted.
+            In lab time; no limit if omitted.
         watch : callable, optional
-            Called a few times a second meanwhile.
+            Called a few times a second while waiting.
         progress : bool, optional
-            Whether to show how far it is, in a notebook or on a terminal, if it takes longer
-            than half a second; if omitted, unless there is a `watch`.
+            Whether to show progress, in a notebook or on a terminal, once the wait takes longer
+            than half a second. By default it is shown unless `watch` is given.
 
         Raises
         ------
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why. Also within a task of
+            Nothing in progress will complete them all; the message says why. Also inside a task of
             the job, which would wait for itself.
         """
         goal = TasksCompleted(job_id=self._job_id)
@@ -277,7 +277,7 @@ class Tasks(Handles[Task], Awaited):
 
 
 def total(counts: TaskCounts) -> int:
-    """How many tasks there are in all."""
+    """The total number of tasks."""
     return counts.active + counts.running + counts.completed
 
 

@@ -1,4 +1,4 @@
-"""A file that is kept while it grows: a thread sends what was added, again and again."""
+"""Upload of a growing file: a thread uploads new data at regular intervals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BLOCK = 4 * 2**20
 
 
 class TrackedSave:
-    """A file that is kept while it grows, until `close`.
+    """Upload of a growing file, until `close`.
 
-    Only ever what was added since the last flush is sent. A file that became shorter was begun
-    anew, and so is what is kept of it. A flush that fails is made good by the next.
+    Each flush uploads only what was appended since the last one. If the file has become shorter,
+    it is uploaded again from the start. The next flush makes up for one that failed.
     """
 
     def __init__(self, blobs: BlobContainer, blob: str, path: str, interval_s: float) -> None:
         self._blobs = blobs
         self._blob = blob
-        self._path = os.path.abspath(path)  # noqa: PTH100 - of a file that need not be there
+        self._path = os.path.abspath(path)  # noqa: PTH100 - the file need not exist
         self._interval_s = interval_s
         self._sent: int | None = 0
         self._lock = threading.Lock()
@@ -38,13 +38,13 @@ class TrackedSave:
 
     @property
     def error(self) -> BatchError | None:
-        """Why the last flush failed; None when it did not."""
+        """Why the last flush failed; None if it succeeded."""
         return self._error
 
     def flush(self) -> None:
-        """Send what was added since the last time.
+        """Upload what was appended since the last time.
 
-        Raises `BatchError` when the storage does not take it.
+        Raises `BatchError` if the storage refuses it.
         """
         with self._lock:
             try:
@@ -55,7 +55,7 @@ class TrackedSave:
             self._error = None
 
     def close(self) -> None:
-        """Send the rest, and stop. Harmless when done twice."""
+        """Upload the rest and stop. Calling it twice is harmless."""
         if not self._closed.is_set():
             self._closed.set()
             self._thread.join()
@@ -66,13 +66,13 @@ class TrackedSave:
             try:
                 self.flush()
             except BatchError:
-                continue  # the next one makes it good; `error` tells of it meanwhile
+                continue  # the next flush makes up for it; until then `error` has it
 
     def _flush(self) -> None:
         if self._sent is None:
             self._sent = self._size()
         try:
-            file = open(self._path, "rb")  # noqa: PTH123, SIM115 - may not be there
+            file = open(self._path, "rb")  # noqa: PTH123, SIM115 - may not exist
         except FileNotFoundError:
             return
         with file, translate_storage_errors():
@@ -84,7 +84,7 @@ class TrackedSave:
                 self._sent += len(data)
 
     def _size(self) -> int:
-        """How much of it has been kept: after a failure nobody else knows."""
+        """How much has been uploaded; after a failure only the storage knows."""
         try:
             with translate_storage_errors():
                 return self._blobs.stat(self._blob).content_length

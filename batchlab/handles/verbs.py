@@ -1,8 +1,8 @@
-"""How a verb's arguments are checked: completely, by name, before anything is asked for.
+"""How a verb's arguments are checked: completely, by name, before any request is made.
 
-Everything a handle asks for goes through here, so that no slip of a user ends in a traceback from
-our insides. `verb` turns arguments that do not fit a signature into a `BatchError`; `ask_for`
-reads each property of a request by its annotation, just as the specs read theirs.
+Every request of a handle goes through here, so that no mistake ends in a traceback from inside
+the library. `verb` turns arguments that do not fit a signature into a `BatchError`; `ask_for`
+reads each property of a request by its annotation, as the specs do.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 Watch = Callable[[], None]
-"""Called a few times a second during a wait, for progress displays."""
+"""Called a few times a second during a wait, to show progress."""
 
 
 def verb(function: Callable[P, R]) -> Callable[P, R]:
-    """Refuse arguments that do not fit the signature as Azure refuses properties."""
+    """Refuse arguments that do not fit the signature, as Azure refuses properties."""
     signature = inspect.signature(function)
 
     @wraps(function)
@@ -58,20 +58,20 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
 def described_by(
     kind: type, *, change: bool = False, **called: str
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Document a verb's parameters by the class that declares them as its properties.
+    """Document a verb's parameters from the class that declares them as properties.
 
     Parameters
     ----------
     kind : type
-        A spec, or the class of its fields.
+        A spec or the class of its fields.
     change : bool, default False
-        Whether the verb changes what there is: then no default counts.
+        Whether the verb changes something that exists: defaults then do not apply.
     **called : str
-        What the class calls a parameter, where it has another name.
+        The name of a parameter in the class, where it differs.
     """
 
     def describing(function: Callable[P, R]) -> Callable[P, R]:
-        if function.__doc__:  # there is none with -OO
+        if function.__doc__:  # none with -OO
             names = [name for name in inspect.signature(function).parameters if name != "self"]
             parameters = {name: called.get(name, name) for name in names}
             function.__doc__ = describe(function.__doc__, kind, parameters, change=change)
@@ -88,14 +88,14 @@ def _misfit(
     error: TypeError,
 ) -> InvalidRequest:
     owner = function.__qualname__.removesuffix(".__init__")
-    if args:  # the class that the user knows, not the one where the verb is written
+    if args:  # the class that the user knows, not the one that defines the verb
         owner = f"{type(args[0]).__name__}.{function.__name__}".removesuffix(".__init__")
     known = [name for name in signature.parameters if name != "self"]
     for name, value in given.items():
         if name not in known:
             try:
                 hints = typing.get_type_hints(function)
-            except NameError:  # a type that is loaded when it is needed: no part of a description
+            except NameError:  # a type that is only imported when needed
                 hints = {}
             return unsupported(name, value, owner, {name: hints.get(name) for name in known})
     required = [
@@ -111,27 +111,27 @@ def _misfit(
                 {"PropertyName": name},
             )
     return InvalidRequest(
-        "InvalidRequestBody", f"{owner}({', '.join(known)}) was called wrongly: {error}"
+        "InvalidRequestBody", f"{owner}({', '.join(known)}) cannot be called like this: {error}"
     )
 
 
 def given(**properties: Any) -> dict[str, Any]:
-    """What of these was given: None is as if it were not."""
+    """The properties that were given: None means not given."""
     return {name: value for name, value in properties.items() if value is not None}
 
 
 def taken(kind: type[msgspec.Struct], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a verb's arguments, its ``locals()``, that are properties of a struct."""
+    """Those of a verb's arguments (its ``locals()``) that are properties of a struct."""
     return given(**{name: arguments.get(name) for name in kind.__struct_fields__})
 
 
 def ask_for(connection: Connection, kind: type[Request], owner: str, /, **properties: Any) -> None:
-    """Make a request of checked properties; one that is None is as if it were not given."""
+    """Make a request from checked properties; None means not given."""
     connection.request(kind(**checked(kind, given(**properties), owner)))
 
 
 def check_state(kind: str, state: object, owner: str) -> str:
-    """Return a state that things of this kind can be in, or refuse it."""
+    """Return a state of this kind of thing, or refuse it."""
     if isinstance(state, str) and state.lower() in WAITABLE[kind]:
         return state.lower()
     raise invalid("state", state, f"must be one of {', '.join(WAITABLE[kind])}", owner=owner)
@@ -142,7 +142,7 @@ Duration = Any
 
 
 def seconds(timeout: Duration, owner: str) -> float | None:
-    """Read the timeout of a wait; None is without limit."""
+    """Read the timeout of a wait; None means no limit."""
     if timeout is None:
         return None
     return parse_duration(timeout, name="timeout", owner=owner).total_seconds()

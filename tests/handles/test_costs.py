@@ -65,8 +65,8 @@ def test_cost_of_seconds_is_not_shown_as_nothing() -> None:
     lab.create_pool("p", target_dedicated_nodes=1).nodes.wait()
     lab.create_job("j", "p").create_task("t", "sleep 5").wait()
     assert repr(lab.cost) == (
-        "0.0017 node-hours: 0.0014 ran tasks, 0.00 idled; $0.00013 at list prices, $0.00 of it "
-        "for idling"
+        "0.0017 node-hours: 0.0014 busy, 0.00 idle; $0.00013 at list prices, of which $0.00 for "
+        "idle time"
     )
     assert "$0.00013 for 0.0017 node-hours" in lab.pools["p"]._repr_html_()
     assert "<td>0.0014</td>" in re.sub(" class=[^>]*", "", lab.cost._repr_html_() or "")
@@ -89,14 +89,14 @@ def test_cost_without_a_price_says_so() -> None:
         lab.advance("1h")
         assert lab.cost.unpriced == ["standard_m128"]
         assert lab.cost.cost == 0
-        assert "no price is known" in repr(lab.cost)
+        assert "price unknown" in repr(lab.cost)
         assert "not known" in lab.cost._repr_html_()
 
 
 def test_cost_of_an_empty_lab_is_nothing() -> None:
     with bl.SimulatedLab() as lab:
         assert (len(lab.cost), lab.cost.cost, lab.cost.node_hours) == (0, 0, 0)
-        assert repr(lab.cost) == "no node has had a machine yet"
+        assert repr(lab.cost) == "no node has been allocated yet"
 
 
 def test_sizes_are_found_without_regard_to_case() -> None:
@@ -108,9 +108,9 @@ def test_sizes_are_found_without_regard_to_case() -> None:
         assert sizes.get("huge") is None
         assert len(sizes) == len(list(sizes)) == len(repr(sizes).splitlines())
         assert sizes["small"].most_task_slots == 4
-        with pytest.raises(bl.NotFound, match="nothing is known of the size 'huge'"):
+        with pytest.raises(bl.NotFound, match="unknown size 'huge'"):
             sizes["huge"]
-        with pytest.raises(bl.InvalidRequest, match="by name"):
+        with pytest.raises(bl.InvalidRequest, match="the name of a size"):
             sizes[0]
 
 

@@ -37,9 +37,7 @@ def test_text_of_any_bytes_is_shown_safely(connection: FakeConnection, task: Tas
 def test_long_stdout_is_its_end_with_a_note(connection: FakeConnection, task: Task) -> None:
     write(connection, "é".encode() * LARGEST_STREAM)  # cut in the middle of a letter or not
     note, text = task.stdout.split("\n")
-    assert note.startswith(
-        "[1,048,576 bytes before this are left out; files.download('stdout.txt'"
-    )
+    assert note.startswith("[1,048,576 bytes left out here; files.download('stdout.txt'")
     assert text == "é" * (LARGEST_STREAM // 2)
     assert connection.files.bytes_read == LARGEST_STREAM
     write(connection, b"x" + "é".encode() * LARGEST_STREAM)
@@ -210,7 +208,7 @@ def test_download_into_what_is_no_directory_is_refused(
     write(connection, b"new")
     (tmp_path / "file").write_text("old")
     for to in (tmp_path / "file" / "copy", tmp_path / "nowhere" / "copy"):
-        with pytest.raises(bl.InvalidRequest, match="its directory is not there"):
+        with pytest.raises(bl.InvalidRequest, match="its directory does not exist"):
             task.files.download("stdout.txt", to)
 
 

@@ -182,7 +182,7 @@ def test_property_asks_each_time(connection: FakeConnection, job: Job) -> None:
 
 
 def test_property_cannot_be_assigned(pool: Pool) -> None:
-    with pytest.raises(AttributeError, match="what the service says"):
+    with pytest.raises(AttributeError, match="only the service sets it"):
         pool.state = "steady"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         pool.sate = "steady"  # type: ignore[attr-defined]
@@ -290,7 +290,7 @@ def test_explanation_is_a_list_of_sentences_with_codes() -> None:
     assert explanation == ["All are busy.", "You wait."]
     assert explanation.codes == ["Busy", "Queue"]
     assert str(explanation) == "All are busy.\nYou wait."
-    assert str(Explanation([], "nothing holds it back")) == "nothing holds it back"
+    assert str(Explanation([], "Nothing holds it back")) == "Nothing holds it back"
 
 
 def test_counts_are_the_core_s(connection: FakeConnection, job: Job) -> None:

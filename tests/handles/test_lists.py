@@ -68,7 +68,9 @@ def test_filter_lets_nothing_else_be_looked_up(lab: bl.SimulatedLab, job: bl.Job
     running = job.tasks.filter(state="running")
     assert "task004" in running
     assert "task001" not in running
-    with pytest.raises(bl.NotFound, match="task 'task001' is none with state='running'") as caught:
+    with pytest.raises(
+        bl.NotFound, match="task 'task001' does not match state='running'"
+    ) as caught:
         running["task001"]
     assert caught.value.code == "TaskNotFound"
     with pytest.raises(bl.NotFound) as caught:

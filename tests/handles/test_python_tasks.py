@@ -65,7 +65,7 @@ def one_by_one() -> Iterator[int]:
         ("map", (print, [1, threading.Lock()]), {}, r"arguments\[1\] is .*Lab.current\(\)"),
         ("map", (add,), {}, r"Job.map\(function, items\)"),
         ("map", (add, 5), {}, r"iterables\[0\] is 5"),
-        ("map", (add, [1, 2]), {"ids": ["one"]}, "must be as many as calls, 2"),
+        ("map", (add, [1, 2]), {"ids": ["one"]}, "must have one id per call: 2"),
         ("map", (add, [1, 2]), {"ids": "ab"}, "must be a list of ids"),
         ("map", (add, [1, 2]), {"ids": None, "depends_on": 5}, "depends_on"),
     ],
@@ -83,7 +83,7 @@ def test_function_that_holds_what_cannot_travel_is_refused(job: bl.Job) -> None:
     lock = threading.Lock()
     with pytest.raises(bl.InvalidRequest, match=r"function is .*cannot be sent to a node"):
         job.submit(lambda: lock)
-    with pytest.raises(bl.InvalidRequest, match="Of a lab, a pool, a job or a task send the id"):
+    with pytest.raises(bl.InvalidRequest, match="Instead of a lab, pool, job or task, pass"):
         job.submit(add, job)
 
 
@@ -163,7 +163,7 @@ def test_result_is_a_word_and_can_be_called(job: bl.Job) -> None:
         task.result(timeout="soon")
     with pytest.raises(AttributeError, match="cannot be assigned"):
         task.result = "failure"  # type: ignore[misc,assignment]
-    assert "can be called" in (bl.Task.result.__doc__ or "")
+    assert "callable for a Python task" in (bl.Task.result.__doc__ or "")
 
 
 # -- on simulated nodes -------------------------------------------------------------------------

@@ -16,6 +16,7 @@ CLEAN = [
     "batchlab/core/model",
     "batchlab/durations.py", "batchlab/errors.py", "batchlab/formulas.py", "batchlab/lessons",
     "batchlab/storage",
+    "batchlab/handles",
 ]  # fmt: skip
 """Where none of the words is left: files, and folders with all that is below them."""
 

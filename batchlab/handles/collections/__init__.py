@@ -1,1 +1,1 @@
-"""Collections of handles: a mapping by id, its filters, its pages, and a frame of it."""
+"""Collections of handles: a mapping by id, with filters, pages and DataFrames."""

@@ -1,4 +1,4 @@
-"""What a list can be narrowed by: properties that are text, whole numbers or truths."""
+"""Filters of lists: properties that are text, whole numbers or booleans."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _plain(view: type[View]) -> dict[str, type]:
 
 
 def unwrapped(hint: Any) -> Any:
-    """The type of what may also be None; a choice between texts is text."""
+    """The type without None; a choice of texts is text."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         hint = next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
     return str if typing.get_origin(hint) is typing.Literal else hint

@@ -1,9 +1,8 @@
-"""Frames: views as a table of pandas, with a column for each property.
+"""Views as a pandas DataFrame, with a column for each property.
 
-What columns there are, and of which type, follows from the type of the views, not from what is in
-them, so that an empty list has the columns of a full one. A property that consists of plain ones
-(`failure_info`, `constraints`) is spread over columns with a dot in their names; what is deeper
-stays as it is.
+The columns and their types follow from the type of the views, not from their contents, so an empty
+list has the same columns as a full one. A property that consists of plain ones (`failure_info`,
+`constraints`) is split into columns with a dot in their names; deeper ones stay as they are.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ def frame(
     owner: str,
     index: str = "id",
 ) -> Any:
-    """Make a frame of views; see `batchlab.handles.base.Handles.to_frame`."""
+    """Make a DataFrame of views; see `Handles.to_frame`."""
     known = {name: (get, kind) for name, get, kind in _columns(view)}
     chosen = _chosen(columns, [name for name in known if name != index], owner)
-    with extra("pandas", "A frame needs pandas"):
+    with extra("pandas", "A DataFrame needs pandas"):
         import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
 
     getters = [known[name][0] for name in [index, *chosen]]
@@ -71,7 +70,7 @@ def _chosen(columns: Any, names: list[str], owner: str) -> list[str]:
     wanted = list(columns)
     for name in wanted:
         if name not in names:
-            reason = f"there is no such column; there are {', '.join(names)}"
+            reason = f"unknown column; valid columns: {', '.join(names)}"
             raise invalid("columns", name, reason, owner=owner)
     return wanted
 

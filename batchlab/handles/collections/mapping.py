@@ -1,6 +1,6 @@
-"""The things of one kind as a mapping by id, to be listed, looked up and filtered.
+"""The things of one kind as a mapping by id, to list, look up and filter.
 
-Nothing is held: each look asks the service anew.
+Nothing is cached: each access queries the service.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ H = TypeVar("H", bound=Handle)
 
 
 class Handles(Displayed, Mapping[str, H]):
-    """The handles of all things of one kind, in order of creation, by id without regard to case.
+    """The handles of all things of one kind, in order of creation, by id (case-insensitive).
 
-    ``things["id"]`` raises `NotFound` with Azure's code for what is not there, ``things[:10]``
-    are the handles of the first ten. Nothing is held: each look asks the service anew.
+    ``things["id"]`` raises `NotFound` with Azure's code if there is no such thing;
+    ``things[:10]`` returns the handles of the first ten. Nothing is cached: each access queries
+    the service.
     """
 
     __slots__ = ("_connection", "_where")
@@ -46,23 +47,23 @@ class Handles(Displayed, Mapping[str, H]):
 
     @abstractmethod
     def views(self) -> Iterable[View]:
-        """A frozen picture of each thing."""
+        """An immutable snapshot of each thing."""
 
     def filter(self, **where: Any) -> Self:
-        """Only the things whose properties are as given; what they are is asked at each look.
+        """Only the things with the given properties, which are queried at each access.
 
         Parameters
         ----------
         **where
-            Properties that are text, whole numbers or truths, such as ``state``, and the value
-            that each must have, or a list of those that it may have. An id may be a pattern with
-            ``*`` and ``?``; ids are compared without case. None is "has none".
+            Properties that are text, whole numbers or booleans, such as ``state``, each with a
+            value or a list of values. An id may be a pattern with ``*`` and ``?``; ids are not
+            case-sensitive. None matches things that do not have the property.
 
         Raises
         ------
         InvalidRequest
-            ``UnsupportedProperty``, ``InvalidPropertyValue``: there is no such property, or it
-            never has this value.
+            ``UnsupportedProperty``, ``InvalidPropertyValue``: no such property, or not one of
+            its values.
 
         Examples
         --------
@@ -76,13 +77,13 @@ class Handles(Displayed, Mapping[str, H]):
 
     @property
     def narrowed(self) -> str:
-        """The filter that it was narrowed by, as text; empty without one."""
+        """The filter, as text; empty if there is none."""
         return where_text(self._where)
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
-        """A pandas frame of one moment: a row for each thing, by id, and a column per property.
+        """A pandas DataFrame of one moment: a row for each thing, by id, a column per property.
 
-        What a property consists of has columns of its own: ``failure_info.code``.
+        Structured properties are split into columns: ``failure_info.code``.
 
         Parameters
         ----------
@@ -113,12 +114,12 @@ class Handles(Displayed, Mapping[str, H]):
         if isinstance(key, slice):
             return [self._handle(id) for id in self._sliced(key)]  # noqa: A001
         if not isinstance(key, str):
-            reason = "things are looked up by id; things[:10] are the first ten"
+            reason = "must be an id, or a slice: things[:10] returns the first ten"
             raise invalid("id", key, reason, owner=type(self).__name__)
         view = self._handle(key).view()
         if not matching([view], self._where):
             code = self._kind.title().replace(" ", "") + "NotFound"
-            raise NotFound(code, f"{self._kind} {key!r} is none with {where_text(self._where)}")
+            raise NotFound(code, f"{self._kind} {key!r} does not match {where_text(self._where)}")
         return self._handle(getattr(view, self._name))
 
     def _sliced(self, key: slice) -> list[str]:
@@ -140,7 +141,7 @@ class Handles(Displayed, Mapping[str, H]):
             return False
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the handle of an id, or `default` when there is none."""
+        """Return the handle of an id, or `default` if there is none."""
         return self[key] if key in self else default  # noqa: SIM401
 
     def values(self) -> ValuesView[H]:
@@ -159,7 +160,7 @@ class Handles(Displayed, Mapping[str, H]):
 
 
 class _Values(ValuesView[H]):
-    """Handles of ids that were just listed: no need to ask for each."""
+    """Handles of ids that were just listed: no need to query each."""
 
     _mapping: Handles[H]
 

@@ -1,4 +1,4 @@
-"""Tasks of a job a page at a time, so that nobody who looks at many holds up the service."""
+"""Tasks of a job page by page, so that listing many does not block the service."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from batchlab.drivers.ports import Connection
 __all__ = ["task_ids", "task_views"]
 
 PAGE = 500
-"""Views that are asked for at a time: some milliseconds of the service's time."""
+"""Views per query: a few milliseconds of the service's time."""
 MANY = 10_000
-"""Ids that are asked for at a time."""
+"""Ids per query."""
 
 
 def task_views(
     connection: Connection, job_id: str, where: Where = (), limit: int = PAGE
 ) -> Iterator[Any]:
-    """Give a frozen picture of each task that fits, in order of creation."""
+    """Yield an immutable snapshot of each matching task, in order of creation."""
     return _pages(connection, PageTasks(job_id=job_id, where=where, limit=limit))
 
 
 def task_ids(connection: Connection, job_id: str, where: Where) -> Iterator[Any]:
-    """Give the id of each task that fits, in order of creation."""
+    """Yield the id of each matching task, in order of creation."""
     question = PageTasks(job_id=job_id, where=where, limit=MANY, only_ids=True)
     return _pages(connection, question)
 

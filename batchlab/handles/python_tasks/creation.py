@@ -1,8 +1,8 @@
 """Python tasks: a function and its arguments become a task of a job.
 
-The function is written to the lab's storage, once for all tasks of a map; arguments travel in the
-task's environment, or, when they are large, in a blob of their own. All else is a task like any
-other: the function and the arguments are resource files, what comes of it is an output file.
+The function is written to the lab's storage, once for all tasks of a map. Arguments travel in the
+task's environment or, if they are large, in a blob. The rest is a task like any other: the
+function and the arguments are resource files, the result is an output file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["CONTAINER", "check_iterables", "create_calls", "name_of", "split_opt
 CONTAINER = "python-tasks"
 """Where functions, large arguments and results are kept in the lab's storage."""
 SMALL = 1024
-"""Bytes of arguments that travel in the environment."""
+"""The most bytes of arguments that travel in the environment."""
 WRITERS = 16
 """How many blobs are written at a time."""
 
@@ -67,18 +67,18 @@ def create_calls(
     options: dict[str, Any],
     owner: str,
 ) -> list[str]:
-    """Add a task for each call of a function: all of them or, when one is refused, none.
+    """Add a task for each call of a function: all of them or, if one is refused, none.
 
     Parameters
     ----------
     connection : Connection
     job_id : str
     taken : callable
-        Tells the ids of the tasks that the job has.
+        Returns the ids of the job's tasks.
     function : callable
     calls : list of (args, kwargs)
     ids : list of str or None
-        The tasks' ids, as many as calls; named after the function if None.
+        The tasks' ids, one per call; named after the function if None.
     options : dict
         Properties of the tasks; see `split_options`.
     owner : str
@@ -136,7 +136,7 @@ def _create(
 
 
 class _Maker:
-    """Makes the specs of calls, and gathers the blobs that they need."""
+    """Makes the specs of calls and collects the blobs that they need."""
 
     def __init__(
         self, container: BlobContainer, prefix: str, template: TaskSpec, options: dict[str, Any]
@@ -196,15 +196,15 @@ def _write(container: BlobContainer, blobs: dict[str, bytes]) -> None:
 
 
 def check_iterables(iterables: tuple[Any, ...], owner: str) -> None:
-    """Refuse a map over nothing that has items."""
+    """Refuse arguments of a map that are not iterable."""
     for index, items in enumerate(iterables):
         if not isinstance(items, Iterable):
-            reason = "must be a list, or whatever else has items"
+            reason = "must be a list or another iterable"
             raise invalid(f"iterables[{index}]", items, reason, owner=owner)
     if not iterables:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            f"{owner} needs the items that the function is called with: {owner}(function, items)",
+            f"{owner} needs the items to call the function with: {owner}(function, items)",
             {"PropertyName": "iterables"},
         )
 
@@ -213,20 +213,22 @@ def check_iterables(iterables: tuple[Any, ...], owner: str) -> None:
 
 
 def _check_calls(function: Any, calls: Iterable[Call], owner: str) -> None:
-    """Refuse what is no function, and arguments that it does not take."""
+    """Refuse non-functions, and arguments that the function does not accept."""
     if not callable(function):
-        raise invalid("function", function, "must be a function, or something that can be called",
+        raise invalid("function", function, "must be a function or another callable",
                       owner=owner)  # fmt: skip
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        reason = "is asynchronous: give a function that runs it, with asyncio.run(...)"
+        reason = "is asynchronous: pass a function that calls asyncio.run(...)"
         raise invalid("function", function, reason, owner=owner)
     if inspect.isgeneratorfunction(function):
-        reason = "is a generator, which cannot leave its process: give one that returns a list"
+        reason = (
+            "is a generator, which cannot leave its process: pass a function that returns a list"
+        )
         raise invalid("function", function, reason, owner=owner)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return  # of something written in C
+        return  # written in C
     for args, kwargs in calls:
         try:
             signature.bind(*args, **kwargs)
@@ -234,8 +236,8 @@ def _check_calls(function: Any, calls: Iterable[Call], owner: str) -> None:
             raise InvalidRequest(
                 "InvalidRequestBody",
                 f"{owner}: {name_of(function)}{signature} cannot be called like this: {error}. "
-                "Keywords that are properties of TaskSpec are the task's, all others the "
-                "function's; functools.partial gives it those too",
+                "Keywords that are properties of TaskSpec configure the task, all others go to "
+                "the function; functools.partial can pass it any keyword",
             ) from None
 
 
@@ -267,8 +269,8 @@ def _pickled(call: Call, name: str, owner: str) -> bytes:
 def _cannot_travel(name: str, value: Any, error: Exception, owner: str) -> InvalidRequest:
     return invalid(
         name, value,
-        f"cannot be sent to a node: {type(error).__name__}: {error}. (Of a lab, a pool, a job or "
-        "a task send the id: inside the function, Lab.current() is the lab)",
+        f"cannot be sent to a node: {type(error).__name__}: {error}. (Instead of a lab, pool, job "
+        "or task, pass its id: inside the function, Lab.current() is the lab)",
         owner=owner,
     )  # fmt: skip
 
@@ -277,7 +279,7 @@ def _cannot_travel(name: str, value: Any, error: Exception, owner: str) -> Inval
 
 
 def name_of(function: Any) -> str:
-    """Return what a function is called, as part of an id."""
+    """Return the name of a function, as part of an id."""
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__name__", None) or type(function).__name__
@@ -285,10 +287,10 @@ def name_of(function: Any) -> str:
 
 
 def _checked_ids(ids: Any, wanted: int, owner: str) -> list[str]:
-    """Return the ids a user has given for so many calls."""
+    """Return the ids that a user gave, one per call."""
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise invalid("ids", ids, "must be a list of ids", owner=owner)
     names = list(ids)
     if len(names) != wanted:
-        raise invalid("ids", names, f"must be as many as calls, {wanted}", owner=owner)
+        raise invalid("ids", names, f"must have one id per call: {wanted}", owner=owner)
     return [check_id(name, owner=owner) for name in names]

@@ -1,8 +1,8 @@
-"""What comes of Python tasks: the value that a function returned, or the exception it raised.
+"""Results of Python tasks: the value that a function returned, or the exception it raised.
 
-A result lies in the lab's storage, so it outlives its node and the files of its task; it is read
-from there by whoever asks. Which runs count is the service's to say: a result is only believed
-when it fits the exit code that the service knows.
+A result is kept in the lab's storage, so it outlives its node and the files of its task. The
+service decides which runs count: a result is used only if it matches the exit code that the
+service recorded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["RemoteTraceback", "Result", "ResultProperty", "take"]
 
 
 class RemoteTraceback(Exception):
-    """The traceback of an exception as it was on the node: the cause of the one raised here."""
+    """The traceback of an exception on the node: the cause of the one raised here."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -40,9 +40,9 @@ class RemoteTraceback(Exception):
 
 
 class Result(str):
-    """``success`` or ``failure``, empty while the task is not completed; and it can be called.
+    """``success`` or ``failure``, empty until the task is completed; it can also be called.
 
-    Azure's tasks have a `result`, which is a word, and so do Dask's futures, where it is a method.
+    `result` is a word on Azure's tasks and a method on Dask's futures; this is both.
     """
 
     _task: Task
@@ -50,7 +50,7 @@ class Result(str):
 
     @classmethod
     def of(cls, task: Task, view: TaskView) -> Result:
-        """Make that of a task."""
+        """The result of a task."""
         result = cls(view.result or "")
         result._task, result._view = task, view
         return result
@@ -61,14 +61,14 @@ class Result(str):
 
 
 class ResultProperty(ViewProperty[Result]):
-    """``success`` or ``failure``, once it is completed; of a Python task it can be called.
+    """``success`` or ``failure`` once it is completed; callable for a Python task.
 
     ``task.result(timeout=None)`` waits for a task of `Job.submit` or `Job.map`, and returns what
-    its function returned, or raises what it raised, with the remote traceback as its cause. The
-    result is kept in the lab's storage, whatever becomes of the node and its files. `TaskFailed`:
-    there is no result for another reason, it was killed, its files are missing ..., or the
-    exception itself cannot be pickled. `Conflict` ``OperationInvalidForCurrentState``: it runs a
-    command line. `WaitTimeout`, `WaitNeverEnds`: as for `Task.wait`.
+    its function returned, or raises what it raised with the remote traceback as the cause. The
+    result is kept in the lab's storage, even if the node and its files are lost. `TaskFailed`:
+    there is no result for another reason (it was killed, its files are missing ...), or the
+    exception cannot be pickled. `Conflict` ``OperationInvalidForCurrentState``: it runs a command
+    line. `WaitTimeout`, `WaitNeverEnds`: as for `Task.wait`.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ _result = verb(_named_result)
 def take(
     task: Task, timeout: float | None, view: TaskView | None = None, watch: Watch | None = None
 ) -> Any:
-    """Wait for a Python task; what its function returned, or raise what it raised."""
+    """Wait for a Python task; return what its function returned, or raise what it raised."""
     connection = task._connection
     view = view or task.view()
     place = _place(view)
@@ -110,7 +110,7 @@ def take(
     try:
         data = _read(connection, place, view)
     except NotFound:
-        if failure:  # it was killed before it could leave one
+        if failure:  # it was killed before it could write one
             raise _failed(task, view) from None
         raise
     line, _, rest = data.partition(b"\n")
@@ -130,8 +130,8 @@ def _place(view: TaskView) -> OutputFile:
             return file
     raise Conflict(
         "OperationInvalidForCurrentState",
-        f"task {view.id!r} runs a command line, which has no result: see its exit_code, stdout "
-        "and files",
+        f"task {view.id!r} runs a command line, which has no result to return: see its exit_code, "
+        "stdout and files",
     )
 
 
@@ -141,7 +141,7 @@ def _read(connection: Connection, place: OutputFile, view: TaskView) -> bytes:
         with translate_storage_errors():
             return connection.storage.resolve(target.container_url).read(target.path or "")
     except NotFound as error:
-        reason = f"the result of task {view.id!r} is not in the storage any more: {error.message}"
+        reason = f"the result of task {view.id!r} is no longer in the storage: {error.message}"
         raise NotFound(error.code, reason) from None
 
 
@@ -156,14 +156,14 @@ def _unpickled(data: bytes, view: TaskView) -> Any:
 
 
 def _exception(data: bytes, view: TaskView) -> Exception:
-    """What the function raised, with where it did so as its cause."""
+    """What the function raised, with the remote traceback as its cause."""
     said, trace, packed = pickle.loads(data)
     error: Any = None
     if packed:
         try:
             error = pickle.loads(packed)
         except Exception as reason:
-            said = f"{said} (which cannot be made here: {type(reason).__name__}: {reason})"
+            said = f"{said} (cannot be unpickled here: {type(reason).__name__}: {reason})"
     if not isinstance(error, Exception):
         error = TaskFailed("FailureExitCode", f"the function of task {view.id!r} raised {said}")
     error.__cause__ = RemoteTraceback(trace)
@@ -172,7 +172,7 @@ def _exception(data: bytes, view: TaskView) -> Exception:
 
 
 def _failed(task: Task, view: TaskView) -> TaskFailed:
-    """A failure that is none of the function's own."""
+    """A failure that is not an exception of the function."""
     failure = view.failure_info
     code = failure.code if failure else "FailureExitCode"
     said = failure.message if failure else "its process ended before the function returned"
@@ -184,9 +184,9 @@ def _failed(task: Task, view: TaskView) -> TaskFailed:
     try:
         last = task.files.tail("stderr.txt", 5).strip()
     except BatchError:
-        last = ""  # it has none, or they are gone
+        last = ""  # it has no files, or they are gone
     if last:
-        parts.append(f"the last it said was: {last}")
+        parts.append(f"its last output was: {last}")
     return TaskFailed(code, "; ".join(parts))
 
 

@@ -13,21 +13,21 @@ __all__ = ["PythonTasks"]
 
 
 class PythonTasks:
-    """What a job can do with functions."""
+    """The verbs of a job for functions."""
 
     __slots__ = ()
     _connection: Connection
     _id: str
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **keywords: Any) -> Task:
-        """Add a task that calls a function; `Task.result` is what comes of it.
+        """Add a task that calls a function; `Task.result` returns its value.
 
-        The function runs in a process of its own on a node, in the task's working directory and
-        with its environment; what it prints is in ``task.stdout``. An exception is exit code 1,
-        ``sys.exit(3)`` is 3, and retries, exit conditions, preparation, release and the loss of
-        nodes are as for any task. The function may be made in a notebook; what is imported must be
-        on the node. On a simulated lab it is called in this process, after the time that the
-        workload says, and finds no folder of its own.
+        The function runs in its own process on a node, in the task's working directory and with
+        its environment; what it prints is in ``task.stdout``. An exception gives exit code 1,
+        ``sys.exit(3)`` gives 3; retries, exit conditions, preparation, release and the loss of
+        nodes work as for any task. The function may be defined in a notebook; the modules that it
+        imports must be installed on the node. In a simulated lab it is called in this process,
+        after the time that the workload says, and has no working directory.
 
         Parameters
         ----------
@@ -36,14 +36,14 @@ class PythonTasks:
             Its arguments.
         **keywords
             ``id`` and properties of `TaskSpec` (``constraints``, ``required_slots``,
-            ``resource_files`` ...) are the task's; all others are keywords of the function. The
-            id, if omitted, is the function's name with a number.
+            ``resource_files`` ...) configure the task; all others are passed to the function. The
+            default id is the function's name with a number.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidRequestBody``: the function cannot be called like this.
-            ``InvalidPropertyValue``: the function or an argument cannot be sent.
+            ``InvalidRequestBody``: the function cannot be called with these arguments.
+            ``InvalidPropertyValue``: the function or an argument cannot be pickled.
         Conflict
             As for `create_task`.
 
@@ -63,22 +63,22 @@ class PythonTasks:
     def map(
         self, function: Callable[..., Any], /, *iterables: Iterable[Any], **keywords: Any
     ) -> TaskList:
-        """Add a task for each item, that calls a function with it; see `submit`.
+        """Add a task for each item that calls a function with it; see `submit`.
 
         Parameters
         ----------
         function : callable
         *iterables : iterable
-            The arguments: of each iterable one item, until the shortest has ended.
+            The arguments: one item of each iterable per task, until the shortest ends.
         **keywords
-            ``ids``: a list of the tasks' ids; properties of `TaskSpec` are the same for all tasks;
-            all others are keywords of the function, for each call.
+            ``ids`` is a list of the tasks' ids; properties of `TaskSpec` apply to all tasks; all
+            others are passed to the function in each call.
 
         Returns
         -------
         TaskList
-            The tasks in order; `TaskList.results` waits for all, `TaskList.as_completed` for one
-            after the other.
+            The tasks in order; `TaskList.results` waits for all of them,
+            `TaskList.as_completed` yields each as it completes.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""Tasks of one job that were added together: to be waited for together, or one by one.
+"""Tasks of one job that were added together, to wait for together or one by one.
 
-A task counts as completed when the service says so; a list follows the changes, and asks for what
-was completed only where more has happened than is remembered.
+A task counts as completed when the service says so. A list follows the changes, and queries the
+completed tasks only if more has happened than the service remembers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["TaskList"]
 
 
 class TaskList(list[Task], Displayed):
-    """Tasks of one job that were added together, in order, to be waited for together."""
+    """Tasks of one job that were added together, in order, to wait for together."""
 
     def __repr__(self) -> str:
         if not self:
@@ -36,26 +36,26 @@ class TaskList(list[Task], Displayed):
 
     @verb
     def results(self, *, timeout: Duration = None, progress: bool | None = None) -> list[Any]:
-        """Wait for all; what the functions returned, in order.
+        """Wait for all of them; return what the functions returned, in order.
 
-        To have each result as soon as it is there, in order:
-        ``for task in tasks: task.result()``; in the order in which they come: `as_completed`.
+        To get each result as soon as it is available, use ``for task in tasks: task.result()``
+        (in the order of the list) or `as_completed` (in the order of completion).
 
         Parameters
         ----------
         timeout : duration, optional
-            Lab time, for all together; without limit if omitted.
+            In lab time, for all of them together; no limit if omitted.
         progress : bool, default True
-            Whether to show how far it is; see `wait`.
+            Whether to show progress; see `wait`.
 
         Raises
         ------
         Exception
-            Whatever the first of them, in order, that failed has raised; see `Task.result`.
+            What the first failed task, in order, raised; see `Task.result`.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why.
+            Nothing in progress will complete them all; the message says why.
         """
         left = self._clock(timeout, "TaskList.results")
         done = 0
@@ -71,14 +71,16 @@ class TaskList(list[Task], Displayed):
         self, *, timeout: Duration = None, watch: Watch | None = None,
         progress: bool | None = None,
     ) -> None:  # fmt: skip
-        """Block until all are completed, well or not; the parameters are those of `Tasks.wait`.
+        """Block until all are completed, even if some fail.
+
+        The parameters are those of `Tasks.wait`.
 
         Raises
         ------
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why.
+            Nothing in progress will complete them all; the message says why.
         """
         clock = self._clock(timeout, "TaskList.wait")
         if not self:
@@ -95,26 +97,26 @@ class TaskList(list[Task], Displayed):
 
     @verb
     def as_completed(self, *, timeout: Duration = None) -> Iterator[Task]:
-        """Each of the tasks when it is completed, well or not, in the order in which they are.
+        """Iterate over the tasks as they complete, successfully or not.
 
         Parameters
         ----------
         timeout : duration, optional
-            Lab time until the last; without limit if omitted.
+            In lab time, until the last completes; no limit if omitted.
 
         Raises
         ------
         NotFound
             ``TaskNotFound``: one of them was deleted.
         WaitTimeout
-            ``OperationTimedOut``: the time is over.
+            ``OperationTimedOut``: the timeout expired.
         WaitNeverEnds
-            Nothing under way will complete them all; the message says why.
+            Nothing in progress will complete them all; the message says why.
         """
         return self._completed(self._clock(timeout, "TaskList.as_completed"), None)
 
     def _clock(self, timeout: Duration, owner: str) -> Iterator[float | None]:
-        """How much of the timeout is left, whenever asked."""
+        """How much of the timeout is left at each step."""
         limit = seconds(timeout, owner)
         if limit is None or not self:
             while True:
@@ -142,7 +144,7 @@ class TaskList(list[Task], Displayed):
             while more:
                 batch = connection.changes(since)
                 since, more = batch.next, batch.more
-                if batch.fresh:  # more has happened than is remembered
+                if batch.fresh:  # more has happened than the service remembers
                     found += _taken(pending, _completed_ids(connection, job_id))
                 ids = [
                     change.task_id

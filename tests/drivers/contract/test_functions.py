@@ -161,7 +161,7 @@ def test_exit_of_the_function_is_the_exit_code_of_the_task(job):
     told = job.submit(sys.exit, "no paper")
     with refused("FailureExitCode") as caught:
         told.result(timeout=SOON)
-    assert "the last it said was: no paper" in str(caught.value)
+    assert "its last output was: no paper" in str(caught.value)
 
 
 @REAL
