@@ -111,7 +111,7 @@ def test_structs_have_their_own_fields_and_then_the_shared_ones() -> None:
 
 @pytest.mark.parametrize("speed", [0, 11, -2])
 def test_range_of_a_field_holds_wherever_the_field_is(speed: int) -> None:
-    reason = rf"\.top_speed is {speed}: must be -1 \(no limit\), or 1 to 10"
+    reason = rf"\.top_speed is {speed}: must be -1 \(no limit\) or 1 to 10"
     with pytest.raises(InvalidRequest, match="BoatSpec" + reason):
         BoatSpec(id="b", top_speed=speed)
     with pytest.raises(InvalidRequest, match="UpdateBoat" + reason):
