@@ -292,7 +292,7 @@ def count_text(counts: TaskCounts) -> str:
 
 
 def free_ids(taken: Iterable[str], prefix: str) -> Iterator[str]:
-    """Return ids that go on from the highest number there is: ``task001``, ``task002`` ..."""
+    """Return ids that continue from the highest existing number: ``task001``, ``task002`` ..."""
     pattern = re.compile(re.escape(fold(prefix)) + r"(\d{1,9})")
     found = (pattern.fullmatch(fold(name)) for name in taken)
     numbers = [int(match[1]) for match in found if match]
