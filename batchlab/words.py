@@ -26,10 +26,15 @@ def money(dollars: float) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Write a span of time as people say it: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    """Write a span of time as people say it: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``.
+
+    Pages in a browser have the same rule: `duration` in ``widgets/static/format.js``. What users
+    have written themselves is shown as they can write it again, by `durations.format_duration`.
+    """
     if seconds < 9.95:
-        return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
-    whole = round(seconds)
+        tenths = math.floor(seconds * 10 + 0.5)
+        return f"{tenths / 10:.1f} s" if tenths else "0 s"
+    whole = math.floor(seconds + 0.5)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

@@ -33,7 +33,8 @@ from batchlab.laboratory.arrivals import Arrivals, as_arrivals
 from batchlab.laboratory.patterns import DAY_S, Arrival
 from batchlab.laboratory.play import MIDNIGHT, Before, as_formula, play, read_conditions
 from batchlab.laboratory.recording import Recording
-from batchlab.laboratory.results import Simulation, percentile
+from batchlab.laboratory.results import Simulation
+from batchlab.percentiles import percentile
 
 __all__ = ["AutoScaleLab", "Figures", "figures"]
 

@@ -13,8 +13,8 @@ from batchlab.handles.verbs import Duration, verb
 from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
 from batchlab.laboratory.play import as_formula, read_conditions
-from batchlab.laboratory.results import Simulation, format_wait, spark
-from batchlab.words import money
+from batchlab.laboratory.results import Simulation, spark
+from batchlab.words import money, span_text
 
 __all__ = ["Comparison", "compare"]
 
@@ -82,9 +82,9 @@ class Comparison(Displayed, Mapping[str, Simulation]):
                 f"{one.node_hours:,.1f}",
                 f"{one.idle_share:.0%}",
                 money(one.cost.cost),
-                format_wait(one.wait_percentile(50)),
-                format_wait(one.wait_percentile(95)),
-                format_wait(one.wait_percentile(100)),
+                span_text(one.wait_percentile(50).total_seconds()),
+                span_text(one.wait_percentile(95).total_seconds()),
+                span_text(one.wait_percentile(100).total_seconds()),
                 str(one.never_started_count),
                 str(one.requeue_count),
             )

@@ -17,13 +17,14 @@ from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.messages.views import CostView
 from batchlab.core.model.ranges import is_number
 from batchlab.display import Displayed
-from batchlab.durations import format_duration
 from batchlab.errors import invalid
 from batchlab.extras import extra
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.costs import Cost
+from batchlab.percentiles import percentile
+from batchlab.words import span_text
 
-__all__ = ["COLUMNS", "Simulation", "format_wait", "percentile", "spark"]
+__all__ = ["COLUMNS", "Simulation", "spark"]
 
 COLUMNS = (
     "seconds",
@@ -204,11 +205,13 @@ class Simulation(Displayed):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        waits = [format_wait(self.wait_percentile(percent)) for percent in (50, 95, 100)]
+        waits = [
+            span_text(self.wait_percentile(percent).total_seconds()) for percent in (50, 95, 100)
+        ]
         waiting = self.timeline["waiting_tasks"]
         days = f"{self.days:g} day{'s' * (self.days != 1)}"
         if self.days < 1:
-            days = format_wait(timedelta(days=self.days))
+            days = span_text(86400 * self.days)
         lines = [
             f"{days} of {self.arrivals} on {self.vm_size} nodes",
             f"nodes   {spark(self.nodes)}  most {self.most_nodes}, mean {self.mean_nodes:.1f}",
@@ -230,11 +233,6 @@ class Simulation(Displayed):
         return "\n".join(lines)
 
 
-def percentile(waits: Sequence[float], percent: float) -> float | None:
-    """How long this part of the tasks (0 to 100) waited at most, of sorted waits."""
-    return waits[max(0, int(-(-len(waits) * percent // 100)) - 1)] if waits else None
-
-
 def spark(values: Sequence[float], width: int = 48) -> str:
     """Draw values as a line of blocks; each is the greatest of its part."""
     if not values:
@@ -244,11 +242,6 @@ def spark(values: Sequence[float], width: int = 48) -> str:
     tops = [max(values[left:right]) for left, right in pairwise(bounds)]
     most = max(tops) or 1
     return "".join(_BLOCKS[int(-(-top * (len(_BLOCKS) - 1) // most))] for top in tops)
-
-
-def format_wait(span: timedelta) -> str:
-    """Write a wait in whole seconds."""
-    return format_duration(timedelta(seconds=round(span.total_seconds())))
 
 
 def _some(count: int, what: str) -> str:

@@ -11,6 +11,7 @@ from batchlab.history.node_times import NodeTimes
 from batchlab.history.series import Series, Steps
 from batchlab.history.subject import PastRun, SubjectHistory
 from batchlab.history.waiting import Waiting
+from batchlab.percentiles import percentile
 
 __all__ = ["Numbers", "count"]
 
@@ -97,8 +98,7 @@ class Numbers:
 
     def run_time(self, part: float) -> float | None:
         """The time in which this part of the runs was done: 0.5 is the median."""
-        times = self.run_times
-        return times[min(len(times) - 1, int(part * len(times)))] if times else None
+        return percentile(self.run_times, 100 * part)
 
 
 def count(history: SubjectHistory) -> Numbers:

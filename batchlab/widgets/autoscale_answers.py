@@ -19,7 +19,7 @@ from batchlab.errors import BatchError, NotFound
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab, Figures, figures
 from batchlab.laboratory.recording import LINES
 from batchlab.laboratory.results import Simulation
-from batchlab.words import money
+from batchlab.words import money, span_text
 
 __all__ = ["apply", "attempt", "explanation", "library", "load", "span", "state", "what_if"]
 
@@ -241,7 +241,7 @@ def _figures(found: Figures) -> list[str]:
 
 
 def _wait(seconds: float | None) -> str:
-    return "" if seconds is None else format_duration(timedelta(seconds=round(seconds)))
+    return "" if seconds is None else span_text(seconds)
 
 
 # -- apply ----------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchlab.laboratory.comparison import HEAD, Comparison
-from batchlab.laboratory.results import Simulation, format_wait
+from batchlab.laboratory.results import Simulation
 from batchlab.widgets.html import Html, card, details, table, tag
-from batchlab.words import money
+from batchlab.words import money, span_text
 
 __all__ = ["comparison_card", "simulation_card"]
 
@@ -22,7 +22,9 @@ _NOTE = (
 
 def simulation_card(simulation: Simulation) -> Html:
     """The figures, and two lines over time."""
-    waits = " / ".join(format_wait(simulation.wait_percentile(p)) for p in (50, 95, 100))
+    waits = " / ".join(
+        span_text(simulation.wait_percentile(p).total_seconds()) for p in (50, 95, 100)
+    )
     waiting = simulation.timeline["waiting_tasks"]
     pairs = [
         ("Load", f"{simulation.days:g} d of {simulation.arrivals}"),

@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from statistics import median
 
 import pytest
 
@@ -10,6 +11,7 @@ import batchlab as bl
 from batchlab.errors import NotInstalled
 from batchlab.laboratory import parallel
 from batchlab.laboratory.play import play, read_conditions
+from batchlab.percentiles import percentile
 
 FOUR = "$TargetDedicatedNodes = 4;"
 NONE = "$TargetDedicatedNodes = 0;"
@@ -163,7 +165,18 @@ def test_comparison_needs_formulas_with_names(formulas):
         bl.compare(formulas, HOURLY)
 
 
-def test_percentiles_are_those_of_the_nearest_rank(day):
+@pytest.mark.parametrize(
+    ("values", "percent", "wanted"),
+    [([], 50, None), ([3], 95, 3), ([1, 2], 50, 1.5), ([1, 2, 4], 50, 2), ([0, 10], 90, 9),
+     ([1, 2, 3, 4, 5], 0, 1), ([1, 2, 3, 4, 5], 100, 5)],
+)  # fmt: skip
+def test_percentiles_lie_between_the_nearest_values(values, percent, wanted):
+    assert percentile(values, percent) == pytest.approx(wanted)
+    if percent == 50 and values:
+        assert percentile(values, 50) == median(values)
+
+
+def test_percentiles_divide_the_waits(day):
     waits = sorted(day.waits)
     assert day.wait_percentile(0).total_seconds() == pytest.approx(waits[0], abs=0.001)
     assert day.wait_percentile(100).total_seconds() == pytest.approx(waits[-1], abs=0.001)

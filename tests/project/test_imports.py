@@ -27,6 +27,7 @@ LINES = [
         "batchlab.words",
         "batchlab.plots",
         "batchlab.colours",
+        "batchlab.percentiles",
         "batchlab.display",
         "batchlab.version",
     },

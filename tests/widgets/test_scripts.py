@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 
 import batchlab as bl
+from batchlab.colours import ROLES, ink_on
 from batchlab.history.watch import watch
 from batchlab.widgets import autoscale, live
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
+from batchlab.words import span_text
 from helpers.node_scripts import NODE, needs_node, run_node_tests
+
+SPANS = [
+    0, 0.04, 0.05, 0.25, 0.75, 1.1234, 9.94, 9.95, 10.5, 59.4, 59.5, 60, 95, 185.2, 3599.4, 3599.5,
+    3600, 5580, 7199.9, 86399, 90061, 172799.4, 172799.6, 1e6,
+]  # fmt: skip
+LIGHTS = [shade for role in ROLES.values() for shade in (role.light, role.dark)]
 
 
 @pytest.fixture
@@ -41,6 +49,8 @@ def story(tmp_path: Path) -> Path:
             "chunks": chunks,
             "counts": [counts.active, counts.running, counts.succeeded, counts.failed],
             "nodes": len(nodes),
+            "spans": [[span, span_text(span)] for span in SPANS],
+            "inks": [[colour, ink_on(colour)] for colour in [*LIGHTS, "#ffffff", "#000000"]],
             "used": sum(node.running_task_slots_count for node in nodes),
         }
     assert counts.running, "the story is to end in the middle"

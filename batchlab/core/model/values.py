@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from batchlab.core.model.fields import FieldsMeta
+from batchlab.durations import format_duration
 
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,6 +20,16 @@ class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     code: str
     message: str = ""
     details: dict[str, str] = {}
+
+
+def wall_clock_exceeded(seconds: float) -> FailureInfo:
+    """Why a run failed that took longer than its `max_wall_clock_time`, in whatever world."""
+    limit = format_duration(timedelta(seconds=seconds))
+    return FailureInfo(
+        category="ServerError",
+        code="TaskEnded",
+        message=f"The task exceeded its max_wall_clock_time of {limit} and was killed",
+    )
 
 
 class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,14 +17,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import StartRun
-from batchlab.core.model.values import FailureInfo
+from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import NodeFacts, environment
 from batchlab.drivers import calls
 from batchlab.drivers.archives import PackageFailed
@@ -35,7 +34,6 @@ from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.dask.uploads import upload
 from batchlab.drivers.launches import LaunchFailed
-from batchlab.durations import format_duration
 from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
@@ -236,7 +234,7 @@ class NodeRun:
                 return
             self._over = True
         if ending == "expired":
-            failure = self._expiry()
+            failure = wall_clock_exceeded(self.start_run.time_limit_s or 0)
         self._done(
             self,
             RunExited(
@@ -245,14 +243,6 @@ class NodeRun:
                 failure=failure,
                 cancelled=ending == "cancelled",
             ),
-        )
-
-    def _expiry(self) -> FailureInfo:
-        limit = format_duration(timedelta(seconds=self.start_run.time_limit_s or 0))
-        return FailureInfo(
-            category="ServerError",
-            code="TaskEnded",
-            message=f"The task exceeded its max_wall_clock_time of {limit} and was killed",
         )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,14 +15,13 @@ import msgspec
 from batchlab.core.machine import Settings
 from batchlab.core.messages import inputs, outputs
 from batchlab.core.model import OutputFile
-from batchlab.core.model.values import FailureInfo
+from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import environment
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import Shell, Steps
-from batchlab.durations import format_duration
 from batchlab.storage.stores import BlobStore
 
 __all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]
@@ -143,12 +141,7 @@ class Runner(ABC):
     def _time_over(self, run: SimulatedRun) -> Exited:
         if run.steps is None:
             return None
-        limit = format_duration(timedelta(seconds=run.limit - run.begun))
-        failure = FailureInfo(
-            category="ServerError",
-            code="TaskEnded",
-            message=f"The task exceeded its max_wall_clock_time of {limit} and was killed",
-        )
+        failure = wall_clock_exceeded(run.limit - run.begun)
         result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
         return self._process_ended(run, result)
 

@@ -18,21 +18,20 @@ export function inkOn(colour) {
   return (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) ** 2 > 1.05 * 0.0556 ? "#111111" : "#ffffff";
 }
 
-const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
-
-// 95 -> "1 m 35 s"; the two greatest units.
+// A span of time as people say it, by the rule of `span_text` in `batchlab/words.py`.
 export function duration(seconds) {
   if (!(seconds >= 0)) return "";
-  if (seconds < 10) return `${seconds.toFixed(seconds < 0.9995 ? 2 : 1)} s`;
-  let left = Math.round(seconds);
-  const parts = [];
-  for (const [unit, size] of UNITS) {
-    const count = Math.floor(left / size);
-    left -= count * size;
-    if (count || parts.length) parts.push(count ? `${count} ${unit}` : "");
-    if (parts.length === 2) break;
+  if (seconds < 9.95) {
+    const tenths = Math.floor(seconds * 10 + 0.5);
+    return tenths ? `${(tenths / 10).toFixed(1)} s` : "0 s";
   }
-  return parts.filter(Boolean).join(" ") || "0 s";
+  const whole = Math.floor(seconds + 0.5);
+  const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));
+  const two = (number) => String(number).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${minutes} min ${two(whole % 60)} s`;
+  if (whole < 48 * 3600) return `${hours} h ${two(minutes % 60)} min`;
+  return `${days} d ${hours % 24} h`;
 }
 
 // A time of the lab's clock (seconds since 1970, UTC).

@@ -147,11 +147,9 @@ test("lanes divide a row, node tasks take all of it", () => {
 });
 
 test("numbers and times read well", () => {
-  assert.equal(duration(0.1234), "0.12 s");
-  assert.equal(duration(95), "1 m 35 s");
-  assert.equal(duration(3600), "1 h");
-  assert.equal(duration(90061), "1 d 1 h");
+  assert.equal(duration(95), "1 min 35 s");
   assert.equal(duration(NaN), "");
+  for (const [seconds, words] of told.spans) assert.equal(duration(seconds), words, String(seconds));
   assert.equal(clock(1767603600), "09:00:00");
   assert.equal(clock(1767603600.25, { millis: true }), "09:00:00.250");
   assert.equal(clock(NaN), "");
@@ -159,8 +157,7 @@ test("numbers and times read well", () => {
   assert.equal(plural(1234, "node"), "1,234 nodes");
   assert.equal(nodeName("tvm-0123456789_12-20260105t090000z"), "node 12");
   assert.equal(nodeName("<b>"), "<b>");
-  assert.equal(inkOn("#ffffff"), "#111111");
-  assert.equal(inkOn("#000000"), "#ffffff");
+  for (const [colour, ink] of told.inks) assert.equal(inkOn(colour), ink, colour);
 });
 
 const { nodeTasksAt, nodeAt, taskAt } = await from("past_states");
