@@ -130,12 +130,12 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         Examples
         --------
         >>> job.explain()  # doctest: +SKIP
-        94 tasks: 3 nodes are full: the task needs 1 slot, and none is free.
-            -> a task that ends, or more nodes: pool.resize(...)
+        94 tasks: 3 nodes are full: the task needs 1 slot, but none is free.
+            -> wait for a task to end, or add nodes: pool.resize(...)
         """
         reasons = self._connection.ask(ExplainJob(job_id=self._id))
         counts = self.counts
-        nothing = f"Nothing holds it back: the job is {self.view().state}, {count_text(counts)}."
+        nothing = f"Not waiting: the job is {self.view().state}, {count_text(counts)}."
         return Explanation(reasons, nothing, whole=True)
 
     @verb

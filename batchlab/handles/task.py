@@ -121,7 +121,7 @@ class Task(Handle, Awaited, TaskProperties, init=False):
         """Why it is not running now, in sentences."""
         question = ExplainTask(job_id=self._job_id, task_id=self._id)
         reasons = self._connection.ask(question)
-        return Explanation(reasons, f"Nothing holds it back: the task is {self.view().state}.")
+        return Explanation(reasons, f"Not waiting: the task is {self.view().state}.")
 
     @verb
     def update(self, *, constraints: TaskConstraints) -> None:

@@ -143,7 +143,7 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
             "created": _seconds(view.creation_time),
             "end": _seconds(view.end_time),
             "depends_on": _parents(view),
-            "nothing": f"Nothing holds it back: the task is {view.state}.",
+            "nothing": f"Not waiting: the task is {view.state}.",
             "parts": [_part("", reasons, job)],
         }
     if "job" in asked:

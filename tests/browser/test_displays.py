@@ -59,7 +59,7 @@ def test_every_display_is_seen_and_says_what_the_service_says(notebook: Notebook
     notebook.command("apputils:change-theme", "{theme: 'JupyterLab Light'}")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'true'")
     page.wait_for_timeout(500)
-    notebook.panel("Waiting", "All slots of its nodes")
+    notebook.panel("Waiting", "All slots of the nodes")
     if os.environ.get("BATCHLAB_PICTURES"):
         view.screenshot(path=PICTURES / "lab.png")
     page.set_viewport_size({"width": 800, "height": 800})
@@ -91,7 +91,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     notebook.panel("Prepare", "Preparation: 16 success; release: none.")
     body.get_by_role("button", name="success").first.click()
     body.get_by_text("prepared").first.wait_for()
-    notebook.panel("Waiting", "All slots of its nodes")
+    notebook.panel("Waiting", "All slots of the nodes")
     body.get_by_role("button", name="frame").first.click()
     body.get_by_text("job frames").first.wait_for()
     notebook.panel("Faults", "Fail the next start task")
@@ -100,7 +100,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     body.get_by_role("button", name="Reboot: sure?").click()
     body.get_by_text("reboots: its tasks are queued again").wait_for()
     view.locator(".bl-legend").get_by_text("rebooting").wait_for()
-    notebook.panel("Files", "is rebooting: its files are out of reach")
+    notebook.panel("Files", "is rebooting: its files are not available")
 
 
 def test_files_are_browsed_and_followed(notebook: Notebook) -> None:
@@ -183,7 +183,7 @@ def test_lab_that_is_over_is_seen_from_its_journal(notebook: Notebook, tmp_path:
     view = notebook.view(0)
     view.get_by_role("button", name="ended").wait_for()
     assert journal in view.locator(".bl-heading").inner_text()
-    notebook.panel("Waiting", "All slots of its nodes")
+    notebook.panel("Waiting", "All slots of the nodes")
     notebook.panel("Faults", "Nothing can be done to it any more.")
     view.locator(".bl-grid canvas").press("Home")
     notebook.panel("Files", "a journal does not contain files")

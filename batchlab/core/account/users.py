@@ -1,8 +1,8 @@
-"""Who runs run as: names are looked up among the users of the pool, where and when a run begins.
+"""The user that a run uses: names are looked up in the pool's `user_accounts`.
 
-A task may name a user before its pool exists, so a name is refused when the pool is there and has
-no such user, and otherwise looked up when the run begins: one that the pool has not fails then,
-before its command is launched.
+A name is checked at once if the pool exists. A task may also name a user before its pool exists;
+the name is then looked up when a run starts, and if the pool has no such user, the run fails
+before its command is started.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def check_job(state: State, spec: JobSpec) -> None:
-    """Refuse a job whose manager, preparation or release names a user that its pool has not."""
+    """Refuse a job if its manager, preparation or release task names an unknown user."""
     accounts = _accounts(state, spec, spec.pool_info.pool_id or "")
     for node_task in (spec.job_manager_task, spec.job_preparation_task, spec.job_release_task):
         if accounts is not None and node_task and node_task.user_identity:
@@ -32,14 +32,14 @@ def check_job(state: State, spec: JobSpec) -> None:
 
 
 def check_task(state: State, job: JobRecord, identity: UserIdentity) -> None:
-    """Refuse a task that names a user that the job's pool has not."""
+    """Refuse a task that names a user that its pool does not have."""
     accounts = _accounts(state, job.spec, job.pool_id)
     if accounts is not None:
         check_known(identity, accounts, "TaskSpec")
 
 
 def _accounts(state: State, spec: JobSpec, pool_id: str) -> tuple[UserAccount, ...] | None:
-    """The users of a job's pool; None while there is no pool."""
+    """The users of a job's pool; None if the pool does not exist yet."""
     auto = spec.pool_info.auto_pool_specification
     if auto is not None:
         return auto.pool.user_accounts
@@ -48,7 +48,7 @@ def _accounts(state: State, spec: JobSpec, pool_id: str) -> tuple[UserAccount, .
 
 
 def run_as(start_run: StartRun, pool: PoolRecord, identity: UserIdentity) -> StartRun:
-    """Have a run be run as who its identity names, or fail because the pool has no such user."""
+    """Set the user of a run, or make it fail if the pool has no such user."""
     if identity.username is None:
         auto = identity.auto_user
         assert auto is not None
@@ -71,7 +71,7 @@ def _unknown(name: str, pool: PoolRecord) -> FailureInfo:
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:
-    """That a task would run as somebody else in Azure, where a lab only writes that down."""
+    """Say that the user of a task is only recorded, if the lab does not isolate users."""
     identity = task.spec.user_identity
     if identity is None or state.settings.isolate_users:
         return []
@@ -84,7 +84,8 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
         level = account.elevation_level if account else level
     who = "an auto user" if identity.username is None else f"user {identity.username!r}"
     text = (
-        f"It asks to run as {who} with elevation {level!r}: recorded but not enforced, it runs as "
-        "the lab's own user. Where a lab runs as root, Lab(isolate_users=True) enforces it."
+        f"The task asks to run as {who} with elevation level {level!r}. This is recorded but not "
+        "enforced: it runs as the lab's own user. If the lab runs as root, "
+        "Lab(isolate_users=True) enforces it."
     )
     return [Reason(code="UserIdentity", text=text, lasting=True)]

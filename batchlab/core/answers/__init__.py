@@ -1,1 +1,1 @@
-"""Answers about the present: views, pages, waits, and why something waits."""
+"""Answers about the current state: views, pages, waits, and explanations."""

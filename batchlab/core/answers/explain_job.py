@@ -1,7 +1,7 @@
-"""Why a whole job waits: its queued tasks by what holds them up, and what keeps it from ending.
+"""Why a job waits: what holds up its queued tasks, and what keeps the job from ending.
 
-Tasks of one kind, which need the same slots of as many nodes, have the same reasons: each kind is
-asked about once, so a job of a hundred thousand tasks is explained as fast as it is counted.
+Tasks that need the same number of slots and nodes have the same reasons. Each such kind is
+explained only once, so a job of a hundred thousand tasks is explained as fast as it is counted.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 LOOKED_AT = 200
-"""Tasks with dependencies that are missing whose parents are counted."""
+"""The number of tasks with unmet dependencies whose parents are counted."""
 
 
 def explain_job(state: State, job: JobRecord) -> list[Reason]:
-    """Why tasks of a job wait, what holds up most of them first; or why the job does not end."""
+    """Why tasks of a job wait (most frequent reason first), or why the job does not end."""
     current = job.phase.state
     reasons: list[Reason] = []
     if job.scheduling_error is not None:
@@ -38,7 +38,7 @@ def explain_job(state: State, job: JobRecord) -> list[Reason]:
     if current in ("terminating", "deleting"):
         return reasons + _ending(job)
     if current == "disabling":
-        text = f"It is being disabled: {_tasks(job.running)} still on a node."
+        text = f"The job is being disabled: {_tasks(job.running)} still on a node."
         reasons.append(Reason(code="Disabling", text=text))
     reasons += _merged([*_preparing(job), *_queued(state, job)])
     if current == "active" and not (reasons or job.active or job.running):
@@ -47,7 +47,7 @@ def explain_job(state: State, job: JobRecord) -> list[Reason]:
 
 
 def _queued(state: State, job: JobRecord) -> Iterable[Reason]:
-    """Reasons of the tasks that wait for a node or for other tasks, each with its tasks."""
+    """Why tasks wait for a node or for other tasks, each reason with its number of tasks."""
     if not job.active:
         return
     kinds: dict[tuple[bool, int, int], int] = {}
@@ -69,14 +69,14 @@ def _queued(state: State, job: JobRecord) -> Iterable[Reason]:
     for kind, tasks in kinds.items():
         managing, slots, count = kind
         for reason in explain_queued(state, job, slots, manager=managing, instances=count):
-            # In which order they go holds up none of them.
+            # Their order does not hold up any of them.
             yield _of(reason, 0 if reason.code == "Queue" else tasks, examples[kind])
     if unmet:
         yield _dependent(state, job, unmet)
 
 
 def _dependent(state: State, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
-    """What the tasks wait for that wait for other tasks."""
+    """The tasks that other tasks wait for."""
     parents: Counter[str] = Counter()
     for task in islice(unmet, LOOKED_AT):
         parents.update(dependencies.missing(task))
@@ -85,9 +85,9 @@ def _dependent(state: State, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
     )
     others = len(parents) - 3
     more = f" and {others} other task{'s' * (others > 1)}" if others > 0 else ""
-    of = f" Of the first {LOOKED_AT}:" if len(unmet) > LOOKED_AT else ""
+    of = f" (of the first {LOOKED_AT})" if len(unmet) > LOOKED_AT else ""
     first = explain(state, unmet[0])
-    text = f"They wait for tasks they depend on.{of} {shown}{more}."
+    text = f"Waiting for tasks they depend on{of}: {shown}{more}."
     lasting = bool(first) and all(reason.lasting for reason in first)
     return _of(
         Reason(code="Dependencies", text=text, lasting=lasting, wait="dependencies"),
@@ -99,12 +99,12 @@ def _dependent(state: State, job: JobRecord, unmet: list[TaskRecord]) -> Reason:
 def _state(job: JobRecord, name: str) -> str:
     parent = job.tasks.get(fold(name))
     if parent is None:
-        return "not there"
+        return "does not exist yet"
     return "failed" if isinstance(parent.phase, phases.TaskCompleted) else parent.phase.state
 
 
 def _preparing(job: JobRecord) -> Iterable[Reason]:
-    """Tasks that have their slots, and wait there for the job preparation task."""
+    """Tasks that have their slots and wait for the job preparation task."""
     waiting = {
         id(task): task for footprint in job.footprints.values()
         for task in footprint.waiting.values()
@@ -116,10 +116,10 @@ def _preparing(job: JobRecord) -> Iterable[Reason]:
         footprint.preparation for footprint in job.footprints.values() if footprint.waiting
     ]
     retried = sum(node_task.retry_count > 0 for node_task in node_tasks)
-    tries = f", {retried} of them once more" if retried else ""
+    tries = f" ({retried} of them retrying)" if retried else ""
     text = (
-        f"They have their slots, and wait for the job preparation task {spec.id!r}, which runs on "
-        f"{_nodes(len(node_tasks))}{tries}."
+        f"Waiting for the job preparation task {spec.id!r}, which is running on "
+        f"{_nodes(len(node_tasks))}{tries}. The tasks already have their slots."
     )
     yield _of(
         Reason(code="Preparing", text=text, wait="preparation"),
@@ -129,32 +129,33 @@ def _preparing(job: JobRecord) -> Iterable[Reason]:
 
 
 def _idle(job: JobRecord) -> Reason:
-    """Why a job with nothing to do is still there."""
+    """Why a job with nothing to do has not ended."""
     ends = job.spec.constraints.max_wall_clock_time
-    limit = f" It ends {ends.total_seconds():g} s after its creation." if ends else ""
+    limit = f" It will end {ends.total_seconds():g} s after its creation." if ends else ""
     if not job.tasks:
         soon = job.spec.on_all_tasks_complete != "noaction"
-        text = "It has no tasks." + (" It ends soon if it gets none." if soon else limit)
+        text = "The job has no tasks." + (" It will end soon without any." if soon else limit)
         return Reason(code="NoTasks", text=text, lasting=not (soon or limit))
-    tasks = _tasks(len(job.tasks), "it has are completed", "it has is completed")
-    text = f"The {tasks}, and it stays active, as Azure's jobs do.{limit}"
+    tasks = _tasks(len(job.tasks), "have completed", "has completed")
+    text = f"{tasks}. The job stays active, as in Azure.{limit}"
     return Reason(code="JobStaysActive", text=text, lasting=not limit)
 
 
 _ENDS = {
-    "task": ("Ending", "tasks are being ended"),
-    "jobpreparation": ("Ending", "the job preparation task is being ended"),
-    "jobrelease": ("Releasing", "the job release task runs"),
+    "task": ("Ending", "tasks are being stopped"),
+    "jobpreparation": ("Ending", "the job preparation task is being stopped"),
+    "jobrelease": ("Releasing", "the job release task is running"),
 }
 
 
 def _ending(job: JobRecord) -> list[Reason]:
-    """What a job that ends still waits for."""
+    """What an ending job still waits for."""
     places: dict[str, dict[str, None]] = {}
     for run in job.runs.values():
         places.setdefault(run.kind, {})[run.node.id] = None
     reasons = [
-        Reason(code=code, text=f"It is {job.phase.state}: {what} on {_nodes(len(places[kind]))}.")
+        Reason(code=code,
+               text=f"The job is {job.phase.state}: {what} on {_nodes(len(places[kind]))}.")
         for kind, (code, what) in _ENDS.items() if kind in places
     ]  # fmt: skip
     away = [
@@ -164,7 +165,7 @@ def _ending(job: JobRecord) -> list[Reason]:
     if away:
         states = ", ".join(sorted({node.phase.state for node in away}))
         text = (
-            f"It is {job.phase.state}: the job release task is to run on {_nodes(len(away))} "
+            f"The job is {job.phase.state}: the job release task will run on {_nodes(len(away))} "
             f"when up again ({states})."
         )
         reasons.append(Reason(code="Releasing", text=text))
@@ -172,7 +173,7 @@ def _ending(job: JobRecord) -> list[Reason]:
 
 
 def _merged(reasons: Iterable[Reason]) -> list[Reason]:
-    """Each reason once, with all its tasks; those that hold up most tasks first."""
+    """Each reason once, with the total number of its tasks; largest number first."""
     found: dict[tuple[str, str], Reason] = {}
     for reason in reasons:
         key = (reason.code, reason.text)

@@ -1,7 +1,7 @@
-"""Why a whole pool is not what it is to be: not at its target, or with nodes that take no tasks.
+"""Why a pool is not at its target, or why its nodes take no tasks.
 
-From the outside in: the pool itself, its resize, its formula, its nodes, and whether they suffice
-for the tasks that wait.
+Reasons are found from the outside in: the pool itself, its resize, its formula, its nodes, and
+whether there are enough nodes for the waiting tasks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from batchlab.core.answers.reasons import Reason, remedied
+from batchlab.core.answers.reasons import Reason, nodes_of, remedied
 from batchlab.core.model.moments import moment
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
@@ -27,20 +27,20 @@ _TROUBLES = {
 
 
 def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
-    """What keeps a pool from its target, and its nodes from taking tasks; empty if nothing."""
+    """Why a pool is not at its target, and why its nodes take no tasks; empty if all is well."""
     if isinstance(pool.phase, phases.PoolDeleting):
-        text = f"It is being deleted: {_nodes(len(pool.nodes))} still to go{_drained(pool)}."
-        return [Reason(code="PoolBeingDeleted", text=text, remedy="nothing: it only takes time")]
+        text = f"The pool is being deleted: {_nodes(len(pool.nodes))} left{_drained(pool)}."
+        return [Reason(code="PoolBeingDeleted", text=text, remedy="wait: it only takes time")]
     reasons = [*_allocation(pool), *_formula(pool)]
     if not pool.nodes and not reasons:
-        text = "It has no nodes, and its target is 0."
+        text = "The pool has no nodes, and its target is 0."
         reasons.append(Reason(code="NoNodes", text=text, lasting=True))
     reasons += _out_of_service(state, pool)
     return remedied(reasons + _full(pool))
 
 
 def _allocation(pool: PoolRecord) -> list[Reason]:
-    """A resize under way, or what one that is over has left undone."""
+    """A resize in progress, or the errors of the last one."""
     have = dict.fromkeys((True, False), 0)
     for node in pool.nodes.values():
         if node.id not in pool.creating and node.id not in pool.leaving:
@@ -55,13 +55,14 @@ def _allocation(pool: PoolRecord) -> list[Reason]:
         again = pool.auto_scale is not None
         return [
             Reason(code=error.code, lasting=not again,
-                   text=f"It has {there}: its resize ended with {error.code}: {error.message}.")
+                   text=f"The pool has {there}. Its resize ended with {error.code}: "
+                   f"{error.message}.")
             for error in pool.resize_errors
         ]  # fmt: skip
     coming = Counter(node.phase.state for node in pool.creating.values())
     states = ", ".join(f"{count} {state}" for state, count in coming.items())
     since = moment(pool.allocation.since)
-    text = f"It is {pool.allocation.state} since {since:%H:%M:%S}: it has {there}"
+    text = f"{pool.allocation.state.capitalize()} since {since:%H:%M:%S}: the pool has {there}"
     text += f"; {states}" if states else ""
     if pool.leaving:
         text += f"; {_nodes(len(pool.leaving))} leaving{_drained(pool)}"
@@ -70,18 +71,19 @@ def _allocation(pool: PoolRecord) -> list[Reason]:
 
 
 def _drained(pool: PoolRecord) -> str:
-    """For what nodes that leave are waited for."""
+    """What the leaving nodes are waiting for."""
     draining = [node for node in pool.leaving.values() if node.drain is not None]
     tasks = sum(run.task is not None for node in draining for run in node.runs.values())
     if not draining:
         return ""
     assert draining[0].drain is not None
     option = draining[0].drain.option
-    return f", {len(draining)} of them with {tasks} tasks still running ({option})"
+    running = f"{tasks} running task{'s' * (tasks != 1)}"
+    return f", {len(draining)} of them with {running} ({option})"
 
 
 def _formula(pool: PoolRecord) -> list[Reason]:
-    """What the formula that a pool follows has to do with it."""
+    """A failed formula, or one that wants no nodes."""
     auto = pool.auto_scale
     if auto is None or not auto.runs:
         return []
@@ -89,19 +91,22 @@ def _formula(pool: PoolRecord) -> list[Reason]:
     again = run.timestamp + auto.interval
     if run.error is not None:
         text = (
-            f"Its formula failed at its last evaluation, and the targets stay as they were: "
+            "The last evaluation of the formula failed, so the targets did not change: "
             f"{run.error.code}: {run.error.message}"
         )
         return [Reason(code="AutoScaleFailed", text=text, lasting=True)]
     if pool.nodes or pool.target or pool.target_spot:
         return []
-    text = f"It has no nodes: so its formula decided. It is evaluated again at {again:%H:%M:%S}."
-    remedy = "what the formula looks at, or another one: pool.auto_scale_lab()"
+    text = (
+        "The pool has no nodes because its formula asks for none. The next evaluation is at "
+        f"{again:%H:%M:%S}."
+    )
+    remedy = "see pool.auto_scale_lab() for what the formula uses"
     return [Reason(code="NoNodes", text=text, remedy=remedy)]
 
 
 def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
-    """Nodes that take no tasks, by what is the matter with them; largest group first."""
+    """Nodes that take no tasks, grouped by cause; largest group first."""
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
         if code := _trouble(pool, node):
@@ -115,7 +120,7 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
 
 def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
     if node.id in pool.creating or node.id in pool.leaving:
-        return ""  # told of with the resize
+        return ""  # reported with the resize
     if trouble := _TROUBLES.get(type(node.phase)):
         return trouble
     if node.phase.state in _COMING:
@@ -124,28 +129,27 @@ def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
 
 
 def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]) -> str:
-    count, total = len(nodes), len(pool.nodes)
-    which = f"Node {nodes[0].id}" if count == 1 else _nodes(count)
-    head = f"{which} of {total} {'is' if count == 1 else 'are'}"
+    which = nodes_of(nodes[0].id, len(nodes), len(pool.nodes))
+    head = f"{which[0].upper()}{which[1:]} {'is' if len(nodes) == 1 else 'are'}"
     if code == "Coming":
         return f"{head} not up yet ({', '.join(sorted({node.phase.state for node in nodes}))})."
     if code == "Preempted":
         back = state.settings.spot_return_s
-        return f"{head} preempted: asked for again {back:g} s after it was taken."
+        return f"{head} preempted and will be requested again {back:g} s after the preemption."
     if code == "StartTaskFailed":
         start = nodes[0].start.phase if nodes[0].start else None
         exit_code = start.exit_code if isinstance(start, phases.NodeTaskDone) else None
-        told = "" if exit_code is None else f" with exit code {exit_code}"
-        return f"{head} out of service: the start task failed{told}."
+        how = "" if exit_code is None else f" with exit code {exit_code}"
+        return f"{head} out of service: the start task failed{how}."
     if code == "Unusable":
         phase = nodes[0].phase
         assert isinstance(phase, phases.NodeUnusable)
         return f"{head} unusable: {phase.code}: {phase.message}."
-    return f"{head} taking no tasks: scheduling is disabled there."
+    return f"{head} taking no tasks: scheduling is disabled."
 
 
 def _full(pool: PoolRecord) -> list[Reason]:
-    """Whether tasks wait for nodes that are all full, and how many more would take them."""
+    """Whether tasks wait because all nodes are full, and how many more nodes they would need."""
     waiting = sum(job.active for ready in pool.ready.values() for job in ready.values())
     taking = [node for node in pool.nodes.values() if node.bucket >= 0]
     if not waiting or not taking or any(node.free for node in taking):
@@ -153,10 +157,10 @@ def _full(pool: PoolRecord) -> list[Reason]:
     slots = pool.spec.task_slots_per_node
     more = -(-waiting // slots)
     text = (
-        f"All slots of its nodes that take tasks are in use: {len(taking) * slots:,} on "
+        f"All task slots of the nodes that take tasks are in use: {len(taking) * slots:,} on "
         f"{_nodes(len(taking))}."
     )
-    remedy = f"a task that ends, or more nodes: {more:,} more would take all at once"
+    remedy = f"wait for a task to end, or add nodes: {more:,} more could take all waiting tasks"
     return [Reason(code="Busy", text=text, remedy=remedy, tasks=waiting)]
 
 

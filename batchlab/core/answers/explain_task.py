@@ -1,7 +1,7 @@
-"""Why a task is not running: sentences that a learner understands, with the numbers.
+"""Why a task is not running, in sentences that a learner understands, with the numbers.
 
-Reasons are found from the outside in: the job, the pool, the nodes, then who is ahead. A reason
-is `lasting` when nothing under way will change it: somebody has to act.
+Reasons are found from the outside in: the job, the pool, the nodes, then the tasks ahead of it. A
+reason is `lasting` if the situation will not change unless the user does something.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core.account import users
-from batchlab.core.answers.reasons import Reason, remedied
+from batchlab.core.answers.reasons import Reason, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability
@@ -34,16 +34,16 @@ _TAKING = NODE.group("taking")
 _GOING, _HELD = JOB.group("going"), JOB.group("held")
 _USABLE = POOL.group("usable")
 SHOWN = 5
-"""Tasks that are named of those that a task depends on."""
+"""How many of the tasks that a task depends on are named."""
 
 
 def explain_task(state: State, task: TaskRecord) -> list[Reason]:
-    """Why a task does not run, or not as the user it names, and what would change that."""
+    """Why a task does not run, or runs as another user than it asked for, with remedies."""
     return remedied(explain(state, task) + users.explain(state, task))
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:
-    """Why a task does not run now; empty when it runs or is completed."""
+    """Why a task does not run now; empty if it is running or completed."""
     phase, job = task.phase, task.job
     if isinstance(phase, phases.TaskPreparing):
         preparation = job.spec.job_preparation_task
@@ -51,8 +51,8 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
         node_task, node_id = _unprepared(task)
         tries = f" (retry {node_task.retry_count})" if node_task.retry_count else ""
         text = (
-            f"It has a slot on node {node_id} and waits for the job preparation task "
-            f"{preparation.id!r} there, which is running{tries}."
+            f"The task has its slots on node {node_id} and is waiting for the job preparation "
+            f"task {preparation.id!r}, which is running there{tries}."
         )
         return [Reason(code="Preparing", text=text, wait="preparation")]
     if not isinstance(phase, phases.TaskActive):
@@ -66,7 +66,7 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
 
 
 def _unprepared(task: TaskRecord) -> tuple[NodeTaskRecord, str]:
-    """A preparation that a task waits for, and the node where it runs."""
+    """A job preparation task that a task waits for, and its node."""
     for node in task.nodes:
         node_task = task.job.footprints[node.id].preparation
         if isinstance(node_task.phase, phases.NodeTaskRunning):
@@ -81,17 +81,17 @@ def _dependencies(state: State, task: TaskRecord) -> Reason:
     behind = _behind(state, task, shown)
     return Reason(
         code="Dependencies",
-        text=f"It waits for tasks it depends on: {shown}{more}.{behind or ''}",
+        text=f"Waiting for tasks it depends on: {shown}{more}.{behind or ''}",
         lasting=behind is not None,
         wait="dependencies",
     )
 
 
 def _behind(state: State, task: TaskRecord, shown: str) -> str | None:
-    """Why what a task waits for will not come unless somebody acts; None if it may come.
+    """Why the dependencies of a task will not be met unless the user acts; None if they may be.
 
-    That is so as soon as one task on the way back has failed, does not exist or cannot run, and
-    when tasks wait for each other in a circle. Empty where what is shown of its parents tells it.
+    They are not met if one task in the chain has failed, does not exist or cannot run, or if tasks
+    depend on each other in a cycle. Empty if the parents as shown already make that clear.
     """
     moving, seen, todo = False, {id(task): None}, [task]
     parents_of = dependencies.Parents(task.job).of
@@ -108,41 +108,41 @@ def _behind(state: State, task: TaskRecord, shown: str) -> str | None:
                 lasting = reasons and all(reason.lasting for reason in reasons)
                 never[kind] = reasons[0].text if lasting else ""
             if never[kind]:
-                return f" The obstacle: {one.spec.id!r}, which cannot run. {never[kind]}"
+                return f" Task {one.spec.id!r} cannot run: {never[kind]}"
             moving = True
         else:
             parents = parents_of(one)
             if isinstance(parents, str):
-                obstacle = _parent(task.job, parents, number="no task stands for it")
-                told = one is task and obstacle in shown
-                return "" if told else f" The obstacle: {obstacle}."
+                obstacle = _parent(task.job, parents, number="no task has this number")
+                named = one is task and obstacle in shown
+                return "" if named else f" The cause is {obstacle}."
             for parent in parents:
                 if id(parent) not in seen:
                     seen[id(parent)] = None
                     todo.append(parent)
-    return None if moving else " They wait for each other in a circle."
+    return None if moving else " They depend on each other in a cycle."
 
 
-def _parent(job: JobRecord, name: str, number: str = "numbers") -> str:
+def _parent(job: JobRecord, name: str, number: str = "by number") -> str:
     parent = job.tasks.get(fold(name))
     if parent is None:
-        return f"{name!r} ({number if _is_number(name) else 'no such task yet'})"
+        return f"{name!r} ({number if _is_number(name) else 'does not exist yet'})"
     if isinstance(parent.phase, phases.TaskCompleted):
-        return f"{name!r} (failed: it blocks what depends on it)"
+        return f"{name!r} (failed, so its dependents are blocked)"
     return f"{name!r} ({parent.phase.state})"
 
 
 def _is_number(name: str) -> bool:
-    """A number, or a range of them, may be had from a task under another spelling."""
+    """Whether it is a number or a range of numbers: tasks may spell them differently."""
     return name.replace("-", "").isdecimal()
 
 
 def explain_queued(
     state: State, job: JobRecord, slots: int, *, manager: bool = False, instances: int = 0
 ) -> list[Reason]:
-    """Why a queued task of a job that needs so many slots does not run now.
+    """Why a queued task that needs this number of slots does not run now.
 
-    A multi-instance task needs them on so many nodes (`instances`) at once.
+    A multi-instance task needs them on several nodes (`instances`) at once.
     """
     wait = _kind_of_wait(state, job)
     return [
@@ -173,18 +173,18 @@ def _queued_reasons(
 ) -> list[Reason]:
     current = job.phase.state
     if current in _HELD:
-        text = f"Job {job.spec.id!r} is {current}: none of its tasks starts until it is enabled."
+        text = f"Job {job.spec.id!r} is {current}: no task starts until the job is enabled."
         return [Reason(code="JobDisabled", text=text, lasting=True)]
     if current not in _GOING:
         text = (
-            f"Job {job.spec.id!r} is {current}: a task that was still queued when its job ended "
-            "stays active and never runs."
+            f"Job {job.spec.id!r} is {current}: tasks that were still queued when it ended stay "
+            "active and never run."
         )
         return [Reason(code="JobEnded", text=text, lasting=True)]
     pool_id = job.pool_id
     pool = state.pools.get(fold(pool_id))
     if pool is None:
-        text = f"There is no pool {pool_id!r}: the task waits until a pool of this id is created."
+        text = f"Pool {pool_id!r} does not exist: the task waits until it is created."
         return [Reason(code="PoolNotFound", text=text, lasting=True)]
     if isinstance(pool.phase, phases.PoolDeleting):
         text = f"Pool {pool_id!r} is being deleted."
@@ -195,31 +195,32 @@ def _queued_reasons(
         slots = max(slots, have)
     elif job.manager and not manager and isinstance(job.manager.phase, phases.TaskActive):
         lasting = all(reason.lasting for reason in explain(state, job.manager))
-        text = f"It waits until the job manager {job.manager.spec.id!r} of its job has a node."
+        text = f"Waiting until the job manager {job.manager.spec.id!r} has a node."
         return [Reason(code="JobManager", text=text, lasting=lasting)]
     if instances and not pool.spec.enable_inter_node_communication:
         text = (
-            f"It is a multi-instance task, and pool {pool_id!r} was created without "
-            "enable_inter_node_communication: it can never run there."
+            f"A multi-instance task cannot run on pool {pool_id!r}, which was created without "
+            "enable_inter_node_communication."
         )
         return [Reason(code="NoInterNodeCommunication", text=text, lasting=True)]
     if instances and not slots == have == 1:
         text = (
-            f"It is a multi-instance task, which needs 1 slot of nodes with 1 slot: it needs "
-            f"{slots}, and a node of pool {pool_id!r} has {have}. It can never run there."
+            "A multi-instance task must need 1 slot, on nodes with 1 slot. This one needs "
+            f"{slots}, and a node of pool {pool_id!r} has {have}, so it can never run there."
         )
         return [Reason(code="NotOneSlot", text=text, lasting=True)]
     if slots > have:
         text = (
-            f"It needs {slots} slots at once, but a node of pool {pool_id!r} has {have}: it can "
-            "never run there."
+            f"The task needs {slots} slots at once, but a node of pool {pool_id!r} has only "
+            f"{have}: it can never run there."
         )
         return [Reason(code="TooManySlots", text=text, lasting=True)]
     most = job.spec.max_parallel_tasks
     if most != -1 and job.running >= most:
-        plural = "s" * (job.running != 1)
+        plural, over = "s" * (job.running != 1), "more than " * (job.running > most)
         text = (
-            f"Job {job.spec.id!r} runs {job.running} task{plural}, and may run {most} at a time."
+            f"Job {job.spec.id!r} is running {job.running} task{plural}, {over}its maximum "
+            f"(max_parallel_tasks={most})."
         )
         return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
@@ -231,10 +232,10 @@ def _no_nodes(pool: PoolRecord) -> Reason:
     name = pool.spec.id
     if pool.resize_errors:
         error = pool.resize_errors[0]
-        text = f"Pool {name!r} has no nodes: its resize ended with {error.code}: {error.message}."
+        text = f"Pool {name!r} has no nodes. Its resize ended with {error.code}: {error.message}."
         return Reason(code="ResizeFailed", text=text, lasting=True)
     if pool.auto_scale is not None:
-        text = f"Pool {name!r} has no nodes: so its formula decided at its last evaluation."
+        text = f"Pool {name!r} has no nodes because its formula has not asked for any."
         return Reason(code="NoNodes", text=text)
     text = f"Pool {name!r} has no nodes, and its target is {pool.target}: resize it."
     return Reason(code="NoNodes", text=text, lasting=pool.allocation.state == "steady")
@@ -243,7 +244,7 @@ def _no_nodes(pool: PoolRecord) -> Reason:
 def _nodes_reasons(
     pool: PoolRecord, job: JobRecord, slots: int, *, manager: bool, instances: int
 ) -> list[Reason]:
-    """One reason for each group of nodes that does not take the task, largest group first."""
+    """One reason for each group of nodes that do not take the task, largest group first."""
     groups: dict[str, list[NodeRecord]] = {}
     for node in pool.nodes.values():
         unfit = manager and not availability.manager_may_use(job, node)
@@ -266,11 +267,14 @@ def _too_few(
     pool: PoolRecord, job: JobRecord, instances: int, free: int, *, lasting: bool
 ) -> Reason:
     total = len(pool.nodes)
-    text = f"It needs {instances} nodes at once, and {free} of {total} are free."
+    text = (
+        f"The task needs {instances} nodes at once, but only {free} of {total} "
+        f"{'is' if free == 1 else 'are'} free."
+    )
     if lasting:
-        text += " More will not be: resize the pool, or mend its nodes."
+        text += " No more will become free: resize the pool, or repair its nodes."
     elif pool.gatherer is not None and pool.gatherer.job is job:
-        text += " Free nodes are kept for this job's oldest such task for a while."
+        text += " Free nodes are kept for the job's oldest multi-instance task for a while."
     return Reason(code="TooFewNodes", text=text, lasting=lasting)
 
 
@@ -305,45 +309,45 @@ def _group_reason(
     lasting: bool,
 ) -> Reason:  # fmt: skip
     count, total = len(nodes), len(pool.nodes)
-    which = f"node {nodes[0].id}" if count == 1 else f"{count} nodes"
-    of = f" of {total}" if total > count else ""
-    are = "is" if count == 1 else "are"
+    which = nodes_of(nodes[0].id, count, total)
+    are, it = ("is", "it") if count == 1 else ("are", "them")
     if code == "Busy":
         free, have = max(node.free for node in nodes), pool.spec.task_slots_per_node
         need = "1 slot" if slots == 1 else f"{slots} slots"
         most = f"at most {free} of {have} {'is' if free == 1 else 'are'}" if free else "none is"
-        head = f"{which[0].upper()}{which[1:]}{of} {are} full"
-        text = f"{head}: the task needs {need}, and {most} free."
+        what = f"{are} full: the task needs {need}, but {most} free."
     elif code == "Coming":
         states = sorted({node.phase.state for node in nodes})
-        text = f"{which[0].upper()}{which[1:]}{of} {are} not up yet ({', '.join(states)})."
+        what = f"{are} not up yet ({', '.join(states)})."
     elif code == "PreparationFailed":
-        everywhere = " That is every node of the pool." if count == total else ""
+        until = "it is reimaged" if count == 1 else "they are reimaged"
+        everywhere = ", so no node of the pool can run this job" if count == total else ""
         text = (
-            f"The job preparation task failed on {which}{of}: no task of job {job.spec.id!r} runs "
-            f"there until the node is reimaged.{everywhere} See job.preparations for exit codes."
+            f"The job preparation task failed on {which}: no task of job {job.spec.id!r} runs "
+            f"there until {until}{everywhere}. See job.preparations for exit codes."
         )
+        return Reason(code=code, text=text, lasting=lasting)
     else:
-        text = f"{which[0].upper()}{which[1:]}{of} {_SENTENCES[code].format(are=are)}"
-    return Reason(code=code, text=text, lasting=lasting)
+        what = _SENTENCES[code].format(are=are, it=it)
+    return Reason(code=code, text=f"{which[0].upper()}{which[1:]} {what}", lasting=lasting)
 
 
 _SENTENCES = {
-    "SpotNode": "{are} spot nodes, which this job manager must not use.",
+    "SpotNode": "{are} excluded: the job manager may not use spot nodes.",
     "Leaving": "{are} leaving the pool.",
-    "Draining": "{are} to leave the pool when the tasks there are done.",
-    "Restarting": "{are} to be restarted when the tasks there, and their files, are done with.",
-    "StartTaskFailed": "{are} out of service: the start task failed; reboot to try it again.",
-    "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors); "
-    "reboot or remove it.",
-    "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled there.",
-    "Held": "{are} being cleared, or kept free, for a task that goes first.",
-    "Room": "{are} about to take it.",
+    "Draining": "{are} about to leave the pool, after the tasks there.",
+    "Restarting": "{are} about to restart, after the tasks there and their retention times.",
+    "StartTaskFailed": "{are} out of service: the start task failed. Reboot {it} to run it again.",
+    "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors). "
+    "Reboot or remove {it}.",
+    "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",
+    "Held": "{are} being cleared or kept free for a task that goes first.",
+    "Room": "{are} about to take the task.",
 }
 
 
 def _ahead(pool: PoolRecord, job: JobRecord) -> list[Reason]:
-    """Who is served first: queued tasks of jobs with a higher, or the same, priority."""
+    """Which tasks go first: queued tasks of jobs with a higher or the same priority."""
     reasons = []
     mine = job.spec.priority
     higher = [
@@ -365,11 +369,11 @@ def _ahead(pool: PoolRecord, job: JobRecord) -> list[Reason]:
     if equal:
         count = len(equal)
         text = (
-            f"{count} other job{'s' * (count != 1)} of priority {mine} take{'s' * (count == 1)} "
-            "turns with this one."
+            f"{count} other job{'s' * (count != 1)} with priority {mine} "
+            f"take{'s' * (count == 1)} turns with this one."
         )
         reasons.append(Reason(code="EqualPriority", text=text))
     if job.active > 1:
-        text = f"Of the {job.active} queued tasks of this job the longest waiting goes first."
+        text = f"This job has {job.active} queued tasks; the one waiting longest goes first."
         reasons.append(Reason(code="Queue", text=text))
     return reasons

@@ -1,4 +1,4 @@
-"""Where files are: of a task, of a subtask, of a node."""
+"""Where the files of a task, a subtask or a node are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def locate_task(state: State, task: TaskRecord, now: float, subtask_id: int = 0) -> Location:
-    """Where a task's files are, or those of a subtask."""
+    """Where the files of a task or of a subtask are."""
     name, node, directory = task.spec.id, task.node, task.root
     if subtask_id:
         subtask = _subtask(task, subtask_id)
@@ -25,7 +25,7 @@ def locate_task(state: State, task: TaskRecord, now: float, subtask_id: int = 0)
         node, directory = subtask.node, f"{task.directory}/{subtask_id}"
     if node is None or task.started is None:
         raise Conflict(
-            "TaskFilesUnavailable", f"task {name!r} has not run yet: it has no files to show"
+            "TaskFilesUnavailable", f"task {name!r} has not run yet, so it has no files"
         )
     phase = task.phase
     if isinstance(phase, phases.TaskCompleted):
@@ -34,12 +34,12 @@ def locate_task(state: State, task: TaskRecord, now: float, subtask_id: int = 0)
             raise Conflict(
                 "TaskFilesCleanedup",
                 f"the files of task {name!r} were deleted at {moment(until):%Y-%m-%d %H:%M:%S}Z, "
-                "when its retention time was over",
+                "at the end of its retention time",
             )
     if node.id not in state.nodes:
         raise NotFound(
             "NodeNotFound",
-            f"task {name!r} ran on node {node.id!r}, which has left its pool with all its files",
+            f"task {name!r} ran on node {node.id!r}, which has left its pool: its files are gone",
         )
     _refuse_away(node)
     return Location(node.pool.spec.id, node.id, directory)
@@ -59,5 +59,5 @@ def _subtask(task: TaskRecord, number: int) -> SubtaskRecord | None:
 
 def _refuse_away(node: NodeRecord) -> None:
     if not node.up:
-        reason = f"node {node.id!r} is {node.phase.state}: its files are out of reach"
+        reason = f"node {node.id!r} is {node.phase.state}: its files are not available"
         raise Conflict("NodeNotReady", reason)

@@ -1,9 +1,9 @@
-"""Pages of a long list, and which of it is wanted: a look never holds the service up for long.
+"""Pages of a long, filtered list: answering one page never blocks the service for long.
 
-A page begins after a number, not at a position: tasks that come, go or change their state between
-two pages are neither shown twice nor cause others to be left out. What a filter asks for is
-looked up in the records where it stands there as it is; for the other fields a view is made,
-which costs fifty times as much, so that fewer tasks are looked at for one page.
+A page starts after a number, not at a position: tasks that are added, deleted or changed between
+two pages are never shown twice and do not cause others to be skipped. A filter reads fields
+directly from the records where it can. For other fields it needs a view, which costs fifty times
+as much, so fewer tasks are examined per page.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Where", "chosen", "matching", "page_tasks"]
 
 Where = tuple[tuple[str, tuple[Any, ...]], ...]
-"""Pairs of a field and the values that it may have; all of them must fit."""
+"""Pairs of a field and its allowed values; all of them must match."""
 
 LOOKS = 20_000
-"""Records that are looked at for one page."""
+"""The number of records examined for one page."""
 VIEWS = 1000
-"""Views that are made for one page."""
+"""The number of views created for one page."""
 
 Test = Callable[[Any], bool]
 _number = attrgetter("number")
@@ -65,17 +65,17 @@ _READY: dict[str, Callable[[TaskRecord], Any]] = {
     "requeue_count": attrgetter("requeue_count"),
     "required_slots": attrgetter("slots"),
 }
-"""Fields of a `TaskView` that can be had without making one."""
+"""Fields of a `TaskView` that can be read without creating one."""
 
 
 def page_tasks(
     job: JobRecord, question: PageTasks, view: Callable[[TaskRecord], TaskView]
 ) -> TaskPage:
-    """Answer with the next tasks that fit, or with the fewer that could be looked at."""
+    """Answer with the next matching tasks, or with fewer if too many had to be examined."""
     limit = question.limit
     if question.after < 0 or limit < 1:
-        raise invalid("after, limit", (question.after, limit), "a page begins at 0 or later and "
-                      "has room for one task")  # fmt: skip
+        raise invalid("after, limit", (question.after, limit), "after must be 0 or more, and "
+                      "limit 1 or more")  # fmt: skip
     tasks = list(job.tasks.values())
     start = bisect_right(tasks, question.after, key=_number)
     looked = found = tasks[start : start + LOOKS]
@@ -107,7 +107,7 @@ def page_tasks(
 
 
 def chosen(job: JobRecord, task_ids: Iterable[str]) -> Iterator[TaskRecord]:
-    """Those of some tasks that are there."""
+    """The tasks with these ids that exist."""
     for task_id in task_ids:
         task = job.tasks.get(fold(task_id))
         if task is not None:
@@ -115,7 +115,7 @@ def chosen(job: JobRecord, task_ids: Iterable[str]) -> Iterator[TaskRecord]:
 
 
 def matching(views: Iterable[V], where: Where) -> list[V]:
-    """Those views that fit."""
+    """The views that match."""
     tests = [(name, _test(name, values)) for name, values in where]
     return [view for view in views if all(test(getattr(view, name)) for name, test in tests)]
 

@@ -1,4 +1,4 @@
-"""Answers about the present: records in, frozen views out. Looking changes nothing."""
+"""Answers about the current state: records in, frozen views out. Questions change nothing."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 
 def answer(state: State, question: questions.Question, now: float) -> Any:
-    """Answer a question; what each answers with is said at its class."""
+    """Answer a question; the class of the question documents its answer."""
     return _ANSWERS[type(question)](state, question, now)
 
 
 def _properties(record: PoolRecord | JobRecord | ScheduleRecord | TaskRecord) -> dict[str, Any]:
-    """What is seen of everything that a user creates: what was said, and its `Versioned`."""
+    """The part of a view that all resources have: the description, and its `Versioned` fields."""
     found = asdict(record.spec)
     phase = record.phase
     found["state"] = phase.state
@@ -61,7 +61,7 @@ def _properties(record: PoolRecord | JobRecord | ScheduleRecord | TaskRecord) ->
 
 
 def pool_view(pool: PoolRecord) -> views.PoolView:
-    """A picture of a pool."""
+    """View of a pool."""
     counts: dict[str, int] = {}
     for node in pool.nodes.values():
         counts[node.phase.state] = counts.get(node.phase.state, 0) + 1
@@ -90,7 +90,7 @@ def _auto_scale_runs(pool: PoolRecord) -> list[AutoScaleRun]:
 
 
 def node_view(node: NodeRecord) -> views.NodeView:
-    """A picture of a node."""
+    """View of a node."""
     spec, phase = node.pool.spec, node.phase
     errors: tuple[values.ResizeError, ...] = ()
     if isinstance(phase, phases.NodeUnusable):
@@ -146,7 +146,7 @@ def _node_task_view(node_task: NodeTaskRecord, directory: str) -> values.Executi
 
 
 def job_view(job: JobRecord) -> views.JobView:
-    """A picture of a job."""
+    """View of a job."""
     phase = job.phase
     reason = None
     if isinstance(phase, (phases.JobTerminating, phases.JobCompleted)):
@@ -163,20 +163,20 @@ def job_view(job: JobRecord) -> views.JobView:
 
 
 def _scheduling_error(job: JobRecord) -> values.FailureInfo | None:
-    """Why a job could not start; while it ends, how many nodes it waits for."""
+    """Why a job could not start or, while it terminates, how many nodes it waits for."""
     if job.phase.state != "terminating":
         return job.scheduling_error
     count = len({run.node.id for run in job.runs.values()})
     return values.FailureInfo(
         category="UserError",
         code="JobTerminationAwaitingNodeProcessing",
-        message=f"The job waits for {count} nodes to end its tasks and to release it",
+        message=f"The job is waiting for {count} nodes to end its tasks and release it",
         details={"NodeCount": str(count)},
     )
 
 
 def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
-    """A picture of a job schedule."""
+    """View of a job schedule."""
     ending = schedule.phase.state in ("terminating", "completed", "deleting")
     return views.JobScheduleView(
         **_properties(schedule),
@@ -187,7 +187,7 @@ def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
 
 
 def task_view(task: TaskRecord) -> views.TaskView:
-    """A picture of a task."""
+    """View of a task."""
     phase, node = task.phase, task.node
     done = phase if isinstance(phase, phases.TaskCompleted) else None
     found = _properties(task)
@@ -213,7 +213,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
 
 
 def subtask_views(task: TaskRecord) -> list[views.SubtaskView]:
-    """A picture of each subtask but the primary; none of a task that is not multi-instance."""
+    """Views of the subtasks except the primary; empty if the task is not multi-instance."""
     return [_subtask_view(task, subtask) for subtask in _subtasks(task)[1:]]
 
 
@@ -242,7 +242,7 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
 
 
 def preparation_views(job: JobRecord) -> list[views.PreparationView]:
-    """The status list: a row for each node where the preparation ran, gone ones too."""
+    """The status of preparation and release on each node used, including nodes that have left."""
     spec = job.spec
     if spec.job_preparation_task is None:
         raise Conflict(

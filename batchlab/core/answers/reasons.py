@@ -1,7 +1,7 @@
-"""Reasons why something waits, and for each what would change it.
+"""Reasons why something waits, and remedies.
 
-Who finds a reason says what is in the way, with the numbers. What would change it follows from the
-kind of obstacle alone, so it is looked up here, by code.
+The code that finds a reason says what the obstacle is, with the numbers. The remedy depends only
+on the kind of obstacle, so it is looked up here by code.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import msgspec
 
 from batchlab.core.model.values import View
 
-__all__ = ["Reason", "remedied"]
+__all__ = ["Reason", "nodes_of", "remedied"]
 
 
 class Reason(View, frozen=True, kw_only=True):
     """One reason why something waits.
 
-    `code` is stable, `text` a sentence for people. `lasting` is True when nothing under way will
-    change it: somebody has to act. `remedy` is what would change it; empty when it only takes
-    time. Of a whole job or pool, `tasks` is how many tasks it holds up, and `example` the id of
-    one of them. `wait` is the kind of wait (see `wait_kinds`) under which reports book the time;
-    empty where they book none.
+    `code` is stable, `text` a sentence for people. `lasting` is True if the situation will not
+    change unless you do something. `remedy` says what to do; it is empty if waiting is enough. For
+    a whole job or pool, `tasks` is the number of tasks held up, and `example` the id of one.
+    `wait` is the kind of wait (see `wait_kinds`) to which reports assign the time; empty if none.
     """
 
     code: str
@@ -35,47 +34,56 @@ class Reason(View, frozen=True, kw_only=True):
 
 
 _OTHER_POOL = "disable the job, then job.update(pool_info=...) with another pool"
-_MEND = "node.reboot() or node.reimage(); pool.remove_nodes(...) if that does not help"
-_MORE = "a task that ends, or more nodes: pool.resize(...)"
-_ROOM = "fewer nodes in other pools, or a lab with higher quotas"
+_REPAIR = "node.reboot() or node.reimage(); pool.remove_nodes(...) if that does not help"
+_MORE = "wait for a task to end, or add nodes: pool.resize(...)"
+_ROOM = "remove nodes from other pools, or use a lab with higher quotas"
 _FIRST = "job.update(priority=...)"
 
 _REMEDIES = {
     "JobDisabled": "job.enable()",
-    "JobEnded": "create the tasks in a job that is active",
+    "JobEnded": "create the tasks in an active job",
     "JobStaysActive": "job.terminate(), or job.update(on_all_tasks_complete='terminatejob')",
     "NoTasks": "job.create_task(...), or job.terminate()",
-    "PoolNotFound": f"lab.create_pool(...) with this id; or {_OTHER_POOL}",
+    "PoolNotFound": f"lab.create_pool(...) with this id, or {_OTHER_POOL}",
     "PoolBeingDeleted": _OTHER_POOL,
-    "NoInterNodeCommunication": "a pool with enable_inter_node_communication=True",
-    "NotOneSlot": "a pool with task_slots_per_node=1, and tasks that need one slot",
-    "TooManySlots": "a pool with more task_slots_per_node, or tasks that need fewer slots",
-    "MaxParallelTasks": "job.update(max_parallel_tasks=...), or a task that ends",
+    "NoInterNodeCommunication": "use a pool with enable_inter_node_communication=True",
+    "NotOneSlot": "use a pool with task_slots_per_node=1, and tasks with required_slots=1",
+    "TooManySlots": "use a pool with more task_slots_per_node, or tasks with fewer required_slots",
+    "MaxParallelTasks": "wait for a task to end, or job.update(max_parallel_tasks=...)",
     "NoNodes": "pool.resize(...)",
     "TooFewNodes": "pool.resize(...)",
     "SpotNode": "pool.resize(target_dedicated_nodes=...)",
-    "StartTaskFailed": "node.reboot() runs it again; pool.update(start_task=...) mends it first",
-    "Unusable": _MEND,
+    "StartTaskFailed": "node.reboot() runs it again; pool.update(start_task=...) fixes it first",
+    "Unusable": _REPAIR,
     "SchedulingDisabled": "node.enable_scheduling()",
-    "PreparationFailed": "node.reimage(); or a job whose preparation task succeeds",
+    "PreparationFailed": "node.reimage(), or create a job whose preparation task succeeds",
     "Busy": _MORE,
     "HigherPriority": _FIRST,
     "EqualPriority": _FIRST,
-    "Dependencies": "task.reactivate() for one that failed, or the tasks that are missing",
+    "Dependencies": "task.reactivate() for a failed task, or create the missing tasks",
     "AccountCoreQuotaReached": _ROOM,
     "AccountLowPriorityCoreQuotaReached": _ROOM,
-    "AllocationTimedOut": "pool.resize(...) once more, with a longer resize_timeout",
-    "AllocationFailed": "pool.resize(...) when there are machines again",
-    "ResizeStopped": "pool.resize(...) once more",
-    "ResizeFailed": "pool.resize(...) once more, when its error is mended",
-    "AutoScaleFailed": "another formula: pool.auto_scale_lab() shows where this one fails",
+    "AllocationTimedOut": "pool.resize(...) again, with a longer resize_timeout",
+    "AllocationFailed": "pool.resize(...) when machines are available again",
+    "ResizeStopped": "pool.resize(...) again",
+    "ResizeFailed": "pool.resize(...) again, after fixing the cause of the error",
+    "AutoScaleFailed": "fix the formula: pool.auto_scale_lab() shows where it fails",
 }
 _ONLY_WHEN_LASTING = ("Dependencies", "NoNodes", "TooFewNodes")
-"""What time may well change by itself."""
+"""Obstacles that may go away without help."""
+
+
+def nodes_of(node_id: str, count: int, total: int) -> str:
+    """These nodes of all nodes of a pool, in words: `node_id` is the first of them."""
+    if count == 1:
+        return f"node {node_id}"
+    if count < total:
+        return f"{count:,} of {total:,} nodes"
+    return "both nodes" if total == 2 else f"all {total:,} nodes"
 
 
 def remedied(reasons: Iterable[Reason]) -> list[Reason]:
-    """The same reasons, each with what would change it."""
+    """The same reasons, each with its remedy."""
     return [_remedied(reason) for reason in reasons]
 
 

@@ -1,4 +1,4 @@
-"""Slots of a job's tasks, counted by the state of the tasks."""
+"""Task slots of a job's tasks, counted by the state of the tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from batchlab.core.state.records import JobRecord
 
 
 def count_slots(job: JobRecord) -> TaskCounts:
-    """The slots that its tasks want, take or took."""
+    """Count the slots that the tasks of a job need, use or used."""
     slots = {"active": 0, "running": 0, "succeeded": 0, "failed": 0}
     for task in job.tasks.values():
         state = task.phase.state

@@ -1,8 +1,9 @@
-"""Waiting: whether a condition holds, and whether anything under way can still make it true.
+"""Waiting: whether a condition holds, and whether it can still become true.
 
-A wait that cannot end is refused with its reason instead of hanging: a job whose tasks are all
-done stays active until somebody ends it; a queued task whose preparation failed everywhere never
-runs. Only what is certain counts: while a node starts or a task runs, there is hope.
+A wait that can never end fails with the reason instead of hanging. For example, a job whose tasks
+are all completed stays active until someone ends it, and a queued task whose job preparation task
+failed on every node never runs. Only certainties count: while a node starts or a task runs, the
+condition may still become true.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ def met(state: State, condition: questions.Condition) -> bool:
         case questions.TaskCompletedSince(job_id=job_id, completed=completed):
             job = state.job(job_id)
             return job.succeeded + job.failed != completed
-    raise invalid("condition", condition, "is not one that can be waited for")
+    raise invalid("condition", condition, "is not a condition that a wait supports")
 
 
 def hopeless(state: State, condition: questions.Condition) -> list[Reason]:
-    """Why a condition that does not hold cannot come true by itself; empty while it may."""
+    """Why a condition can never become true without help; empty if it holds or still may."""
     if met(state, condition):
         return []
     match condition:
@@ -113,14 +114,14 @@ def hopeless(state: State, condition: questions.Condition) -> list[Reason]:
         case questions.TaskCompletedSince(job_id=job_id):
             job = state.job(job_id)
             if not job.active and not job.running:
-                text = f"All tasks of job {job_id!r} are completed."
+                text = f"All tasks of job {job_id!r} have completed."
                 return [Reason(code="NothingUnderWay", text=text, lasting=True)]
             return _tasks(state, job)
     return []
 
 
 def _check(condition: Any) -> None:
-    """Refuse a state that things of this kind never have."""
+    """Refuse a state that does not exist for this kind of resource."""
     kind = _KINDS.get(type(condition), "")
     if kind and condition.state not in WAITABLE[kind]:
         known = ", ".join(WAITABLE[kind])
@@ -135,7 +136,7 @@ def _nodes(state: State, condition: questions.NodesAre) -> tuple[PoolRecord, lis
 
 
 def _is_going(state: State, task: TaskRecord) -> bool:
-    """Whether a task is about to be deleted: by itself, or with its job."""
+    """Whether a task is about to be deleted, alone or with its job."""
     phase = task.phase
     if isinstance(phase, phases.TaskRunning):
         wish = task.instances or state.runs[phase.run_id]
@@ -145,7 +146,7 @@ def _is_going(state: State, task: TaskRecord) -> bool:
 
 
 def _stays(what: str, state: str, wanted: str) -> Reason:
-    text = f"{what} is {state}, and nothing under way will make it {wanted}."
+    text = f"{what} is {state}, and nothing in progress will make it {wanted}."
     return Reason(code="NothingUnderWay", text=text, lasting=True)
 
 
@@ -191,9 +192,9 @@ def _job(state: State, job: JobRecord, wanted: str) -> list[Reason]:
         return []
     if wanted == "completed" and current == "active":
         text = (
-            f"{name} stays active even when all its tasks are completed: nothing will end it. "
-            "Call job.terminate(), or wait for the tasks with job.tasks.wait(), or create the "
-            "job with on_all_tasks_complete='terminatejob'."
+            f"{name} stays active even when all its tasks have completed: nothing will end it. "
+            "Call job.terminate(), wait for the tasks with job.tasks.wait(), or create the job "
+            "with on_all_tasks_complete='terminatejob'."
         )
         if job.spec.on_all_tasks_complete == "terminatejob":
             return _tasks(state, job)
@@ -210,7 +211,7 @@ def _ends_with_tasks(state: State, job: JobRecord) -> bool:
 
 
 def _may_be_ended(state: State, job: JobRecord) -> bool:
-    """Whether the end of a task that may still run can end the job."""
+    """Whether a task that may still run can end the job when it completes."""
     if job.phase.state != "active":
         return False
     if _is_ended_by_manager(job) and not _stuck_manager(state, job):
@@ -219,7 +220,7 @@ def _may_be_ended(state: State, job: JobRecord) -> bool:
 
 
 def _is_ended_by_manager(job: JobRecord) -> bool:
-    """Whether the end of its job manager, which is still to come, ends the job."""
+    """Whether the job will end when its job manager, not yet completed, completes."""
     spec, manager = job.spec.job_manager_task, job.manager
     if spec is None or manager is None or not spec.kill_job_on_completion:
         return False
@@ -227,7 +228,7 @@ def _is_ended_by_manager(job: JobRecord) -> bool:
 
 
 def _stuck_manager(state: State, job: JobRecord) -> list[Reason]:
-    """Why the job manager that would end the job never runs; empty while it may."""
+    """Why the job manager that would end the job never runs; empty if it may."""
     if not _is_ended_by_manager(job) or job.manager is None:
         return []
     reasons = explain(state, job.manager)
@@ -235,7 +236,7 @@ def _stuck_manager(state: State, job: JobRecord) -> list[Reason]:
 
 
 def _may_take_action(state: State, job: JobRecord) -> bool:
-    """Whether the exit conditions of a task that may still run have a say in the job's state."""
+    """Whether the exit conditions of a task that may still run can change the job's state."""
     if job.phase.state != "active" or job.spec.on_task_failure == "noaction":
         return False
     return bool(job.active or job.running) and not _tasks(state, job)
@@ -252,7 +253,7 @@ def _schedule(state: State, schedule: ScheduleRecord, wanted: str) -> list[Reaso
 
 
 def _tasks(state: State, job: JobRecord) -> list[Reason]:
-    """Why the queued tasks of a job will never all complete; empty while they may."""
+    """Why the queued tasks of a job will never all complete; empty if they may."""
     if job.running or not job.active:
         return []
     manager = job.manager

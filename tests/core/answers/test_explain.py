@@ -78,13 +78,13 @@ def test_explain_full_nodes_says_who_is_ahead(world: World) -> None:
     world.runs()
     full, higher, equal, queue = explain(world)
     assert (full.code, full.lasting) == ("Busy", False)
-    assert "needs 1 slot, and none is free" in full.text
+    assert "needs 1 slot, but none is free" in full.text
     assert (higher.code, higher.text) == (
         "HigherPriority",
         "1 queued task of jobs with a higher priority than 0 goes first: 'high' (9).",
     )
     assert equal.code == "EqualPriority"
-    assert queue.text.startswith("Of the 2 queued tasks of this job")
+    assert queue.text.startswith("This job has 2 queued tasks")
 
 
 def test_explain_preparing_names_the_node_and_the_retries(world: World) -> None:
@@ -104,7 +104,9 @@ def test_explain_preparation_failed_everywhere(world: World) -> None:
     world.tasks("a")
     for _ in range(2):
         world.exit(world.run(), 1)
-    assert "every node of the pool" in the_one(world, "PreparationFailed", lasting=True)
+    assert "so no node of the pool can run this job" in the_one(
+        world, "PreparationFailed", lasting=True
+    )
 
 
 def test_explain_preparation_failed_here_and_the_rest_full_is_not_lasting(world: World) -> None:
@@ -128,15 +130,15 @@ def test_explain_limit_of_a_job_counts_its_tasks_in_words(world: World) -> None:
         world.tasks(*"abc", job=job)
     assert len(world.runs()) == 3
     (one,), (two,) = (explain(world, "c", job) for job in ("one", "two"))
-    assert one.text == "Job 'one' runs 1 task, and may run 1 at a time."
-    assert two.text == "Job 'two' runs 2 tasks, and may run 2 at a time."
+    assert one.text == "Job 'one' is running 1 task, its maximum (max_parallel_tasks=1)."
+    assert two.text == "Job 'two' is running 2 tasks, its maximum (max_parallel_tasks=2)."
 
 
 def test_explain_task_of_an_ended_job(world: World) -> None:
     world.job()
     world.tasks("a")
     world.feed(inputs.TerminateJob(job_id="j"))
-    assert "never runs" in the_one(world, "JobEnded", lasting=True)
+    assert "never run" in the_one(world, "JobEnded", lasting=True)
 
 
 def test_explain_task_that_a_deleted_job_leaves_is_gone(world: World) -> None:
@@ -158,16 +160,16 @@ def test_explain_chain_names_the_task_at_its_root_that_failed(world: World) -> N
     world.job(uses_task_dependencies=True)
     chain(world, "d", "c", "b", "a")
     assert the_one(world, "Dependencies", lasting=False) == (
-        "It waits for tasks it depends on: 'b' (active)."
+        "Waiting for tasks it depends on: 'b' (active)."
     )
     world.exit(world.run(), 1)
     assert the_one(world, "Dependencies", lasting=True) == (
-        "It waits for tasks it depends on: 'b' (active). "
-        "The obstacle: 'd' (failed: it blocks what depends on it)."
+        "Waiting for tasks it depends on: 'b' (active). "
+        "The cause is 'd' (failed, so its dependents are blocked)."
     )
     (parent,) = explain(world, "c")
     assert parent.text == (
-        "It waits for tasks it depends on: 'd' (failed: it blocks what depends on it)."
+        "Waiting for tasks it depends on: 'd' (failed, so its dependents are blocked)."
     )
 
 
@@ -176,7 +178,7 @@ def test_explain_chain_names_what_is_not_there(world: World) -> None:
     world.job(uses_task_dependencies=True)
     chain(world, "b", "a", of=TaskDependencies(task_id_ranges=(TaskIdRange(start=7, end=99),)))
     assert the_one(world, "Dependencies", lasting=True).endswith(
-        "'b' (active). The obstacle: '99' (no task stands for it)."
+        "'b' (active). The cause is '99' (no task has this number)."
     )
 
 
@@ -184,7 +186,7 @@ def test_explain_chain_tells_why_its_root_cannot_run(world: World) -> None:
     world.pool(nodes=0)
     world.job(uses_task_dependencies=True)
     chain(world, "c", "b", "a")
-    assert "(active). The obstacle: 'c', which cannot run. Pool 'p' has no nodes" in the_one(
+    assert "(active). Task 'c' cannot run: Pool 'p' has no nodes" in the_one(
         world, "Dependencies", lasting=True
     )
 
@@ -197,7 +199,7 @@ def test_explain_of_many_parents_names_the_one_that_failed(world: World) -> None
     world.tasks("a", depends_on=TaskDependencies(task_ids=parents))
     world.exit(world.runs()[5], 1)
     assert the_one(world, "Dependencies", lasting=True).endswith(
-        " and 2 more. The obstacle: 'g' (failed: it blocks what depends on it)."
+        " and 2 more. The cause is 'g' (failed, so its dependents are blocked)."
     )
 
 
@@ -206,5 +208,5 @@ def test_explain_tells_that_tasks_wait_for_each_other(world: World) -> None:
     world.job(uses_task_dependencies=True)
     chain(world, "b", "a", of=TaskDependencies(task_ids=("a",)))
     assert the_one(world, "Dependencies", lasting=True) == (
-        "It waits for tasks it depends on: 'b' (active). They wait for each other in a circle."
+        "Waiting for tasks it depends on: 'b' (active). They depend on each other in a cycle."
     )

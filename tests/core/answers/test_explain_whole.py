@@ -28,8 +28,8 @@ def test_explain_job_says_how_many_tasks_each_reason_holds_up(world: World) -> N
     world.runs()
     busy, wide, queue = of_job(world)
     assert (busy.code, busy.tasks, busy.example, busy.lasting) == ("Busy", 2, "e", False)
-    assert busy.text.startswith("2 nodes are full")
-    assert busy.remedy == "a task that ends, or more nodes: pool.resize(...)"
+    assert busy.text.startswith("Both nodes are full")
+    assert busy.remedy == "wait for a task to end, or add nodes: pool.resize(...)"
     assert (wide.code, wide.tasks, wide.example, wide.lasting) == ("TooManySlots", 1, "wide", True)
     assert (queue.code, queue.tasks, queue.example) == ("Queue", 0, "e")
 
@@ -55,7 +55,7 @@ def test_explain_job_tells_of_tasks_that_wait_for_others(world: World) -> None:
     assert found["Busy"].example == "b"
     dependent = found["Dependencies"]
     assert (dependent.code, dependent.tasks, dependent.example) == ("Dependencies", 2, "c")
-    assert "2 for 'a' (running), 2 for 'none' (not there)." in dependent.text
+    assert "2 for 'a' (running), 2 for 'none' (does not exist yet)." in dependent.text
     world.exit(run, 1)
     world.exit(world.run())
     (dependent,) = of_job(world)
@@ -70,7 +70,7 @@ def test_explain_job_tells_of_preparation_under_way(world: World) -> None:
     world.tasks("a", "b")
     (reason,) = of_job(world)
     assert (reason.code, reason.tasks, reason.lasting) == ("Preparing", 2, False)
-    assert "which runs on 2 nodes." in reason.text
+    assert "which is running on 2 nodes." in reason.text
     assert reason.remedy == ""
     world.said()
 
@@ -79,12 +79,12 @@ def test_explain_job_with_nothing_to_do_says_why_it_is_there(world: World) -> No
     world.pool()
     world.job()
     (empty,) = of_job(world)
-    assert (empty.code, empty.text, empty.lasting) == ("NoTasks", "It has no tasks.", True)
+    assert (empty.code, empty.text, empty.lasting) == ("NoTasks", "The job has no tasks.", True)
     world.tasks("a")
     world.exit(world.run())
     (idle,) = of_job(world)
     assert (idle.code, idle.lasting) == ("JobStaysActive", True)
-    assert idle.text == "The 1 task it has is completed, and it stays active, as Azure's jobs do."
+    assert idle.text == "1 task has completed. The job stays active, as in Azure."
     assert idle.remedy.startswith("job.terminate()")
 
 
@@ -93,7 +93,7 @@ def test_explain_job_that_its_clock_will_end_is_not_for_ever(world: World) -> No
     world.job(constraints=JobConstraints(max_wall_clock_time="1h"))
     (reason,) = of_job(world)
     assert (reason.text, reason.lasting) == (
-        "It has no tasks. It ends 3600 s after its creation.", False,
+        "The job has no tasks. It will end 3600 s after its creation.", False,
     )  # fmt: skip
 
 
@@ -107,18 +107,18 @@ def test_explain_job_that_ends_says_what_it_waits_for(world: World) -> None:
     world.feed(inputs.TerminateJob(job_id="j"))
     world.said()
     assert [reason.text for reason in of_job(world)] == [
-        "It is terminating: tasks are being ended on 1 node."
+        "The job is terminating: tasks are being stopped on 1 node."
     ]
     world.exit(task)
     assert [(reason.code, reason.text) for reason in of_job(world)] == [
-        ("Releasing", "It is terminating: the job release task runs on 1 node.")
+        ("Releasing", "The job is terminating: the job release task is running on 1 node.")
     ]
     world.lost(node)
     world.said()
+    later = "The job is terminating: the job release task will run on 1 node when up again"
     assert [(reason.code, reason.text) for reason in of_job(world)] == [
-        ("Releasing",
-         "It is terminating: the job release task is to run on 1 node when up again (unknown).")
-    ]  # fmt: skip
+        ("Releasing", f"{later} (unknown).")
+    ]
 
 
 def test_explain_disabled_job_counts_its_tasks(world: World) -> None:
@@ -145,7 +145,7 @@ def test_explain_pool_that_resizes_counts_nodes(world: World) -> None:
     assert (reason.code, reason.lasting, reason.remedy) == (
         "Resizing", False, "pool.stop_resize()",
     )  # fmt: skip
-    assert "it has 1 of 3 dedicated nodes; 2 creating." in reason.text
+    assert "the pool has 1 of 3 dedicated nodes; 2 creating." in reason.text
 
 
 def test_explain_pool_that_shrinks_says_for_what_it_waits(world: World) -> None:
@@ -158,7 +158,7 @@ def test_explain_pool_that_shrinks_says_for_what_it_waits(world: World) -> None:
     world.said()
     (reason,) = of_pool(world)
     assert reason.text.endswith(
-        "it has 1 of 1 dedicated nodes; 1 node leaving, 1 of them with 1 tasks still running "
+        "the pool has 1 of 1 dedicated nodes; 1 node leaving, 1 of them with 1 running task "
         "(taskcompletion)."
     )
 
@@ -168,14 +168,16 @@ def test_explain_pool_short_of_its_target_names_the_error() -> None:
     world.pool(nodes=3)
     (reason, *_) = of_pool(world)
     assert (reason.code, reason.lasting) == ("AccountCoreQuotaReached", True)
-    assert reason.text.startswith("It has 1 of 3 dedicated nodes: its resize ended with Account")
+    assert reason.text.startswith(
+        "The pool has 1 of 3 dedicated nodes. Its resize ended with Account"
+    )
     assert "quotas" in reason.remedy
 
 
 def test_explain_pool_without_a_target_says_so(world: World) -> None:
     world.pool(nodes=0)
     (reason,) = of_pool(world)
-    assert (reason.code, reason.text) == ("NoNodes", "It has no nodes, and its target is 0.")
+    assert (reason.code, reason.text) == ("NoNodes", "The pool has no nodes, and its target is 0.")
     assert (reason.lasting, reason.remedy) == (True, "pool.resize(...)")
 
 
@@ -188,9 +190,9 @@ def test_explain_pool_tells_of_nodes_out_of_service(world: World) -> None:
     world.said()
     world.said()
     coming, disabled = of_pool(world)
-    assert (coming.code, coming.text) == ("Coming", "2 nodes of 3 are not up yet (unknown).")
+    assert (coming.code, coming.text) == ("Coming", "2 of 3 nodes are not up yet (unknown).")
     assert (disabled.code, disabled.lasting) == ("SchedulingDisabled", True)
-    assert disabled.text == f"Node {first} of 3 is taking no tasks: scheduling is disabled there."
+    assert disabled.text == f"Node {first} is taking no tasks: scheduling is disabled."
     assert disabled.remedy == "node.enable_scheduling()"
 
 
@@ -200,7 +202,7 @@ def test_explain_pool_with_a_failed_start_task_has_its_exit_code(world: World) -
     (reason,) = of_pool(world)
     assert (reason.code, reason.lasting) == ("StartTaskFailed", True)
     assert reason.text == (
-        f"Node {node} of 1 is out of service: the start task failed with exit code 7."
+        f"Node {node} is out of service: the start task failed with exit code 7."
     )
     assert reason.remedy.startswith("node.reboot()")
 
@@ -212,5 +214,5 @@ def test_explain_pool_that_is_full_says_how_many_nodes_would_do(world: World) ->
     world.runs()
     (reason,) = of_pool(world)
     assert (reason.code, reason.tasks, reason.lasting) == ("Busy", 5, False)
-    assert reason.text == "All slots of its nodes that take tasks are in use: 4 on 2 nodes."
-    assert reason.remedy.endswith("3 more would take all at once")
+    assert reason.text == "All task slots of the nodes that take tasks are in use: 4 on 2 nodes."
+    assert reason.remedy.endswith("3 more could take all waiting tasks")

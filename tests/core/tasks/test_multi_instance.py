@@ -148,7 +148,7 @@ def test_task_that_needs_more_nodes_than_there_are_waits_for_a_resize(world: Wor
     together(world, 3)
     (reason,) = world.ask(questions.ExplainTask(job_id="j", task_id="m"))
     assert (reason.code, reason.lasting) == ("TooFewNodes", True)
-    assert "3 nodes at once, and 2 of 2 are free" in reason.text
+    assert "3 nodes at once, but only 2 of 2 are free" in reason.text
     world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=3))
     (reason, coming) = world.ask(questions.ExplainTask(job_id="j", task_id="m"))
     assert (reason.lasting, coming.code) == (False, "Coming")
