@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLEAN = [
     "README.md", ".github", "notebooks", "batchlab/autoscale", "batchlab/demo.py",
-    "batchlab/core/model",
+    "batchlab/core/answers", "batchlab/core/messages", "batchlab/core/model",
     "batchlab/durations.py", "batchlab/errors.py", "batchlab/formulas.py", "batchlab/lessons",
     "batchlab/storage",
     "batchlab/handles",

@@ -1,1 +1,1 @@
-"""What goes in and out of the core: inputs, commands, changes, questions, views."""
+"""Everything that goes into or comes out of the core: inputs, outputs, questions, views."""

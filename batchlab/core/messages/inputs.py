@@ -1,8 +1,8 @@
-"""Everything the core can be told: requests, which it may refuse, and reports, which are facts.
+"""Everything that goes into the core: requests, which it may refuse, and reports, which are facts.
 
-A request is a verb of the SDK. It is checked completely before anything changes, and refused with
-a `BatchError`. A report says what happened on a node; it is never refused, only, when it speaks of
-a run or a boot that is no more, counted and dropped.
+A request is an operation of the SDK. It is checked completely before anything changes, and refused
+with a `BatchError`. A report says what happened on a node. It is never refused; if it belongs to a
+run or a boot that is over, it is counted and dropped.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=T
 
 
 class Request(Input, frozen=True, kw_only=True):
-    """Something a user asks for."""
+    """An operation that a user asks for."""
 
 
 class Report(Input, frozen=True, kw_only=True):
-    """Something that has happened."""
+    """An event that has happened."""
 
 
 # -- requests: pools and nodes ------------------------------------------------------------------
@@ -54,7 +54,7 @@ class CreatePool(Request, frozen=True, kw_only=True):
 
 
 class UpdatePool(Request, frozen=True, kw_only=True):
-    """PATCH of a pool: what is None stays; nodes take the rest up when they next start."""
+    """PATCH of a pool: None keeps a property; nodes apply changes at their next start."""
 
     pool_id: str
     start_task: StartTask | None = None
@@ -65,7 +65,7 @@ class UpdatePool(Request, frozen=True, kw_only=True):
 
 
 class ReplacePoolProperties(Request, frozen=True, kw_only=True):
-    """The same, but what is not given is taken away."""
+    """The same, but properties that are not given are removed."""
 
     pool_id: str
     start_task: StartTask | None = None
@@ -83,7 +83,7 @@ class ResizePool(Request, frozen=True, kw_only=True):
 
 
 class EnableAutoScale(Request, frozen=True, kw_only=True):
-    """Have a pool follow a formula; what is None stays."""
+    """Turn on autoscale; None keeps a property."""
 
     pool_id: str
     auto_scale_formula: str | None = None
@@ -122,14 +122,14 @@ class ReimageNode(Request, frozen=True, kw_only=True):
 
 
 class PreemptNode(Request, frozen=True, kw_only=True):
-    """Take a spot node away, as the cloud does when somebody pays more (only in a lab)."""
+    """Preempt a spot node, as the cloud does when it needs the capacity (only in a lab)."""
 
     pool_id: str
     node_id: str
 
 
 class MeasurePool(Request, frozen=True, kw_only=True):
-    """Have the nodes of a pool measured now, as happens by itself while it follows a formula."""
+    """Measure the nodes of a pool now, as happens regularly while autoscale is on."""
 
     pool_id: str
 
@@ -153,7 +153,7 @@ class CreateJob(Request, frozen=True, kw_only=True):
 
 
 class UpdateJob(Request, frozen=True, kw_only=True):
-    """PATCH of a job: what is None stays."""
+    """PATCH of a job: None keeps a property."""
 
     job_id: str
     priority: Priority | None = None
@@ -184,7 +184,7 @@ class DeleteJob(Request, frozen=True, kw_only=True):
 
 
 class CreateTasks(Request, frozen=True, kw_only=True):
-    """Add tasks: all of them, or, when one is refused, none."""
+    """Add tasks: all of them or, if one is refused, none."""
 
     job_id: str
     specs: tuple[TaskSpec, ...]
@@ -221,7 +221,7 @@ class CreateJobSchedule(Request, frozen=True, kw_only=True):
 
 
 class UpdateJobSchedule(Request, frozen=True, kw_only=True):
-    """PATCH of a job schedule: what is None stays; later jobs are made by it."""
+    """PATCH of a job schedule: None keeps a property; only later jobs are affected."""
 
     job_schedule_id: str
     schedule: Schedule | None = None
@@ -255,7 +255,7 @@ class CreateApplication(Request, frozen=True, kw_only=True):
 
 
 class UpdateApplication(Request, frozen=True, kw_only=True):
-    """PATCH of an application: what is None stays; an empty `default_version` is none."""
+    """PATCH of an application: None keeps a property; "" clears `default_version`."""
 
     application_id: str
     display_name: DisplayName | None = None
@@ -268,7 +268,7 @@ class DeleteApplication(Request, frozen=True, kw_only=True):
 
 
 class CreateApplicationPackage(Request, frozen=True, kw_only=True):
-    """Add a version of an application, or replace its contents, which lie at `location`."""
+    """Add a version of an application, or replace its contents, which are stored at `location`."""
 
     application_id: str
     version: Version
@@ -283,7 +283,7 @@ class DeleteApplicationPackage(Request, frozen=True, kw_only=True):
 
 
 class CreateCertificate(Request, frozen=True, kw_only=True):
-    """Add a certificate: its names only, as its contents are nobody's business but the nodes'."""
+    """Add a certificate: only its public properties, as only nodes may see its contents."""
 
     thumbprint: str
     certificate_format: CertificateFormat
@@ -303,24 +303,24 @@ class CancelCertificateDeletion(Request, frozen=True, kw_only=True):
 
 
 class NodeAllocated(Report, frozen=True, kw_only=True):
-    """The machine of a node is there and begins to start."""
+    """The machine of a node is allocated and starts up."""
 
     node_id: str
     boot: int
     ip_address: str
     port_range: tuple[int, int] = (20000, 20099)
-    """The first and the last of the ports that are the node's own at that address."""
+    """The first and the last of the ports that are reserved for the node at that address."""
 
 
 class NodeStarted(Report, frozen=True, kw_only=True):
-    """The node's agent is ready to run what it is given."""
+    """The node's agent is ready to run commands."""
 
     node_id: str
     boot: int
 
 
 class NodeLost(Report, frozen=True, kw_only=True):
-    """Contact with the node ended, unasked: whatever ran there is gone, its files may not be."""
+    """Contact with the node was lost: its processes are gone, but its files may still exist."""
 
     node_id: str
     boot: int
@@ -328,31 +328,31 @@ class NodeLost(Report, frozen=True, kw_only=True):
 
 
 class NodeStopped(Report, frozen=True, kw_only=True):
-    """A node that was told to stop is gone."""
+    """A node that was asked to stop is gone."""
 
     node_id: str
 
 
 class NodeStartFailed(Report, frozen=True, kw_only=True):
-    """The driver has no machine for this node: never got one, or cannot bring it back.
+    """The driver has no machine for this node: it never got one, or cannot bring it back.
 
-    Or the machine is there, and what the node needs (an application package) is not to be had.
+    Or there is a machine, but an application package or certificate for it is not available.
     """
 
     node_id: str
     boot: int
     code: str = "AllocationFailed"
-    message: str = "no machine could be had for the node"
+    message: str = "no machine is available for the node"
 
 
 class RunCoordinated(Report, frozen=True, kw_only=True):
-    """The coordination command of a subtask has returned 0; what it has started lives on."""
+    """The coordination command of a subtask has returned 0; processes it started go on."""
 
     run_id: RunId
 
 
 class NodesMeasured(Report, frozen=True, kw_only=True):
-    """What nodes used since they last said so, by node id."""
+    """What nodes used since their previous report, by node id."""
 
     usages: dict[str, NodeUsage]
 
@@ -360,10 +360,10 @@ class NodesMeasured(Report, frozen=True, kw_only=True):
 class RunExited(Report, frozen=True, kw_only=True):
     """A run is over: no process of it is left.
 
-    `exit_code` is None when the command was never launched (then `failure` says why). `failure`
-    may also stand beside an exit code: the run was killed because its time was over, or its output
-    files could not be uploaded. `cancelled` is True when the node ended the run, or did not begin
-    it, because of `CancelRun`.
+    `exit_code` is None if the command was never started (`failure` says why). There may be both an
+    exit code and a `failure`: the run was killed at its time limit, or its output files could not
+    be uploaded. `cancelled` is True if the node ended the run, or did not start it, because of
+    `CancelRun`.
     """
 
     run_id: RunId
@@ -373,11 +373,11 @@ class RunExited(Report, frozen=True, kw_only=True):
 
 
 class LabClosing(Report, frozen=True, kw_only=True):
-    """The lab is about to be torn down: nothing that happens from now on is to be mended."""
+    """The lab is closing: from now on nothing is repaired or restarted."""
 
 
 class DeadlineReached(Report, frozen=True, kw_only=True):
-    """Time has come to the core's next deadline."""
+    """The time of the core's next deadline has come."""
 
 
 REQUESTS: tuple[type[Request], ...] = tuple(Request.__subclasses__())

@@ -1,4 +1,4 @@
-"""Everything the core can say: commands, which drivers must obey, and changes, to be watched."""
+"""Everything that comes out of the core: commands that drivers obey, and changes to watch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ RunKind = Literal["starttask", "jobpreparation", "task", "jobrelease"]
 
 
 class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
-    """Base of what a driver is told to do."""
+    """Base of commands to a driver."""
 
 
 class PackageToInstall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An application package that is to be on a node.
+    """An application package to install on a node.
 
-    `location` is where its contents lie, and `digest` tells them from others of the same version.
-    Without a location there is no such package: the node says so. `by_default` is True when the
-    reference named no version, for the name of the environment variable.
+    `location` is where its contents are stored; `digest` distinguishes them from other contents of
+    the same version. Without a location the package does not exist, and the node reports that.
+    `by_default` is True if the reference had no version; the environment variable's name depends
+    on it.
     """
 
     application_id: str
@@ -41,9 +42,10 @@ class PackageToInstall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 class StartNode(Command, frozen=True, kw_only=True):
     """Get a machine for a node, or bring a lost one back: answer `NodeAllocated`, `NodeStarted`.
 
-    A driver that cannot answers `NodeStartFailed`. `boot` counts the starts of a node; what the
-    node reports names it. The node's folders are kept from boot to boot. Application packages and
-    certificates are there before `NodeStarted`, else the answer is `NodeStartFailed`.
+    If that is not possible, the answer is `NodeStartFailed`. `boot` counts the starts of a node,
+    and the node's reports repeat it. The node's directories are kept from boot to boot.
+    Application packages and certificates must be there before `NodeStarted`; otherwise the answer
+    is `NodeStartFailed`.
     """
 
     pool_id: str
@@ -57,7 +59,7 @@ class StartNode(Command, frozen=True, kw_only=True):
 
 
 class RestartNode(Command, frozen=True, kw_only=True, tag="RebootNode"):
-    """Kill what runs on the node, start it anew; with `reimage`, empty its folders between."""
+    """Kill everything on the node and restart it; with `reimage`, empty its directories first."""
 
     pool_id: str
     node_id: str
@@ -68,20 +70,20 @@ class RestartNode(Command, frozen=True, kw_only=True, tag="RebootNode"):
 
 
 class StopNode(Command, frozen=True, kw_only=True):
-    """Kill what runs on the node, delete its folders, give its machine back: `NodeStopped`."""
+    """Kill everything on the node, delete its directories, release its machine: `NodeStopped`."""
 
     pool_id: str
     node_id: str
 
 
 class EvictNode(Command, frozen=True, kw_only=True):
-    """Kill what runs on the node and delete all its files; a `StartNode` may bring it back."""
+    """Kill everything on the node and delete all its files; a `StartNode` may bring it back."""
 
     node_id: str
 
 
 class NodeNetwork(msgspec.Struct, frozen=True, gc=False):
-    """Where a node can be reached by others of its pool: an address, and its own ports there."""
+    """Where other nodes of the pool reach a node: its address, and its ports at that address."""
 
     ip_address: str
     low_port: int
@@ -89,11 +91,11 @@ class NodeNetwork(msgspec.Struct, frozen=True, gc=False):
 
 
 class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What makes a run a subtask of a multi-instance task.
+    """The part of a run that makes it a subtask of a multi-instance task.
 
-    `command_line` runs first; then, on `StartApplication`, which only the primary (subtask 0)
-    gets, the run's own. `directory` is the task's shared directory, relative to the node's root,
-    `hosts` are the IP addresses of all subtasks' nodes, the primary's first.
+    `command_line` runs first. Then, on `StartApplication`, the primary (subtask 0) runs the run's
+    own command. `directory` is the task's shared directory, relative to the node's root; `hosts`
+    has the IP addresses of all subtasks' nodes, the primary's first.
     """
 
     command_line: str
@@ -106,13 +108,13 @@ class Coordination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class MeasureNodes(Command, frozen=True, kw_only=True):
-    """Measure what nodes use and answer `NodesMeasured`; a node that is gone says nothing."""
+    """Measure the usage of nodes and answer `NodesMeasured`, without nodes that are gone."""
 
     node_ids: tuple[str, ...]
 
 
 class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Who a run runs as; `name` is empty for the auto user of this scope."""
+    """The user of a run; `name` is empty for the auto user of this scope."""
 
     name: str = ""
     scope: AutoUserScope = "pool"
@@ -122,19 +124,19 @@ class RunUser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 class StartRun(Command, frozen=True, kw_only=True):
     """Run a command on a node and answer `RunExited`, whatever happens.
 
-    `directory`, `preparation_directory` and what `DeleteFiles` names are relative to the node's
-    root. `environment` holds the user's settings; the node adds Azure's
+    `directory`, `preparation_directory` and the directories in `DeleteFiles` are relative to the
+    node's root. `environment` has the user's settings; the node adds Azure's variables
     (`batchlab.core.tasks.environment`). `time_limit_s` is in seconds of lab time. The first
-    preparation on a node carries the job's `release`, for clusters whose machines outlive their
+    preparation on a node includes the job's `release`, for clusters whose machines outlive their
     workers.
 
     A run with a `coordination` answers `RunCoordinated` when its coordination command has
-    returned 0, and then lives on, with what that command has left running, until it is told to
-    start its application (which ends it) or is cancelled.
+    returned 0. It then goes on, including processes that the command left running, until it is
+    asked to start its application (whose end ends it) or is cancelled.
 
-    `user` is who it runs as, None for the pool's auto user without elevation. A run with a
-    `failure` is not to be begun: it answers with that.
-    `output_files` are uploaded by the node when the process has ended, before `RunExited`.
+    `user` is the user it runs as, None for the pool's auto user without administrator rights. A
+    run with a `failure` must not be started: the failure is its result. The node uploads
+    `output_files` when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -156,32 +158,32 @@ class StartRun(Command, frozen=True, kw_only=True):
 
 
 class StartApplication(Command, frozen=True, kw_only=True):
-    """All subtasks are coordinated: run the application command, in the run of the primary."""
+    """All coordination commands have succeeded: run the application command on the primary."""
 
     run_id: RunId
 
 
 class CancelRun(Command, frozen=True, kw_only=True):
-    """Kill all processes of a run, or do not begin it; `RunExited` follows all the same."""
+    """Kill all processes of a run, or do not start it; `RunExited` follows in either case."""
 
     run_id: RunId
 
 
 class ForgetJob(Command, frozen=True, kw_only=True):
-    """The job has ended on this node and has no release to run there: take its footprint away."""
+    """The job has ended and has no release to run on this node: remove its footprint there."""
 
     job_id: str
     node_id: str
 
 
 class ForgetCertificate(Command, frozen=True, kw_only=True):
-    """A certificate was deleted: let go of its contents."""
+    """A certificate was deleted: discard its contents."""
 
     thumbprint: str
 
 
 class DeleteFiles(Command, frozen=True, kw_only=True):
-    """Delete directories of a node: gone from sight at once, from the disk when there is time."""
+    """Delete directories of a node: hidden at once, removed from disk when there is time."""
 
     node_id: str
     directories: tuple[str, ...]
@@ -191,16 +193,16 @@ class DeleteFiles(Command, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
-    """Base of what watchers are told. `reason` says in Azure's words, or ours, why."""
+    """Base of changes that watchers see. `reason` says why, in Azure's words if there are any."""
 
     at: float
     reason: str = ""
 
 
 class PoolChanged(Change, frozen=True, kw_only=True):
-    """`target_...` are the numbers of nodes it is to have; each has `task_slots_per_node`.
+    """`target_...` are the target numbers of nodes; each node has `task_slots_per_node`.
 
-    `vm_size` is what they are paid for, also when the pool itself is no longer there to be asked.
+    `vm_size` determines their price, even after the pool is gone.
     """
 
     pool_id: str
@@ -219,7 +221,7 @@ class AutoScaleEvaluated(Change, frozen=True, kw_only=True):
 
 
 class NodeChanged(Change, frozen=True, kw_only=True):
-    """The first is ``creating``; the last, when it is no longer listed, ``deleted``."""
+    """The first state is ``creating``; ``deleted`` means that the node is no longer listed."""
 
     pool_id: str
     node_id: str
@@ -228,7 +230,7 @@ class NodeChanged(Change, frozen=True, kw_only=True):
 
 
 class JobChanged(Change, frozen=True, kw_only=True):
-    """A job that is no longer listed is ``deleted``."""
+    """``deleted`` means that the job is no longer listed."""
 
     job_id: str
     state: str
@@ -241,12 +243,11 @@ class JobScheduleChanged(Change, frozen=True, kw_only=True):
 
 
 class TaskChanged(Change, frozen=True, kw_only=True):
-    """`node_id` is where it runs or ran last, `slots` what it takes there.
+    """`node_id` is where it runs or last ran, `slots` how many slots it uses there.
 
-    The reason of a ``completed`` task is the code of its failure, empty for success; of one that
-    is ``active`` again, what sent it back. One that is no longer listed is ``deleted``. While an
-    ``active`` task waits for tasks that it depends on, it is `blocked`; when it no longer does,
-    it is told of once more.
+    The reason is the failure code of a ``completed`` task (empty if it succeeded), or why a task
+    is ``active`` again. ``deleted`` means that it is no longer listed. An ``active`` task that
+    waits for tasks it depends on is `blocked`; another change follows when it no longer is.
     """
 
     job_id: str
@@ -258,7 +259,7 @@ class TaskChanged(Change, frozen=True, kw_only=True):
 
 
 class SubtaskChanged(Change, frozen=True, kw_only=True):
-    """A subtask of a multi-instance task beside the primary, which is told of with its task.
+    """A subtask of a multi-instance task, except the primary: `TaskChanged` covers that one.
 
     It is ``preparing`` while the task waits for its nodes, ``running``, or ``completed``.
     """
@@ -271,7 +272,7 @@ class SubtaskChanged(Change, frozen=True, kw_only=True):
 
 
 class ApplicationChanged(Change, frozen=True, kw_only=True):
-    """An application, or with `version` a package of it, came, changed or went (``deleted``)."""
+    """An application (with `version`, one of its packages) was added, changed or ``deleted``."""
 
     application_id: str
     state: str
@@ -284,10 +285,10 @@ class CertificateChanged(Change, frozen=True, kw_only=True):
 
 
 class NodeTaskChanged(Change, frozen=True, kw_only=True, tag="HookChanged"):
-    """A start, preparation or release task on a node began or ended.
+    """A start, preparation or release task on a node started or ended.
 
-    The reason of a ``completed`` one is the code of its failure, empty for success. ``pending``
-    is one that was cut short with its node, to be run again.
+    The reason of a ``completed`` one is its failure code, empty for success. ``pending`` means
+    that it was interrupted with its node and will run again.
     """
 
     kind: RunKind
@@ -297,7 +298,7 @@ class NodeTaskChanged(Change, frozen=True, kw_only=True, tag="HookChanged"):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What follows from one input."""
+    """The result of one input."""
 
     commands: list[Command]
     changes: list[Change]

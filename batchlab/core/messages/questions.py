@@ -1,7 +1,7 @@
-"""What can be asked of the core without changing it: pictures, reasons, conditions to wait for.
+"""Questions that do not change the core: for views, for reasons, and conditions to wait for.
 
 `Core.ask(question)` answers with a view, `Core.met(condition)` with True or False. Both raise
-`NotFound` for what does not exist.
+`NotFound` if the resource does not exist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Question(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
-    """Base of questions; the docstring of each says what the answer is."""
+    """Base of questions; each docstring says what the answer is."""
 
 
 class ListPools(Question, frozen=True, kw_only=True):
@@ -26,22 +26,22 @@ class GetPool(Question, frozen=True, kw_only=True):
 
 
 class EvaluateAutoScale(Question, frozen=True, kw_only=True):
-    """-> AutoScaleRun: what a formula would decide for the pool now; `FormulaError`."""
+    """-> AutoScaleRun: what a formula would decide for the pool now; raises `FormulaError`."""
 
     pool_id: str
     auto_scale_formula: str
 
 
 class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
-    """-> list of AutoScaleRun: past evaluations, the oldest first, 1000 at most."""
+    """-> list of AutoScaleRun: past evaluations, oldest first, at most 1000."""
 
     pool_id: str
 
 
 class GetCost(Question, frozen=True, kw_only=True):
-    """-> list of CostView, by size and kind of node: of a pool, or, if empty, of all that were.
+    """-> list of CostView by VM size and kind of node, of a pool or, if empty, of all pools.
 
-    With `node_id` only what that node of the pool did: one, or none before it had a machine.
+    With `node_id` only the cost of that node: one view, or none before it had a machine.
     """
 
     pool_id: str = ""
@@ -82,7 +82,7 @@ class GetJobSchedule(Question, frozen=True, kw_only=True):
 
 
 class ListTasks(Question, frozen=True, kw_only=True):
-    """-> list of TaskView, in order of creation: those in `states` (all if empty), one page."""
+    """-> list of TaskView, in order of creation: one page of those in `states` (all if empty)."""
 
     job_id: str
     states: tuple[str, ...] = ()
@@ -93,9 +93,9 @@ class ListTasks(Question, frozen=True, kw_only=True):
 class PageTasks(Question, frozen=True, kw_only=True):
     """-> TaskPage: the next tasks after number `after`, in order of creation.
 
-    `where` are pairs of a field of the view and the values it may have; of an id also patterns
-    with ``*`` and ``?``. With `only_ids` the items are ids. A page may be short, or empty, and
-    still not be the last: nobody is held up by a search.
+    `where` has pairs of a field of the view and its allowed values; for an id also patterns with
+    ``*`` and ``?``. With `only_ids` the items are ids. A page may be short or empty and still not
+    be the last, so that a search never blocks the service.
     """
 
     job_id: str
@@ -106,9 +106,9 @@ class PageTasks(Question, frozen=True, kw_only=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """Views, or ids, of some tasks; `next` is where the next page begins, None after the last.
+    """Views or ids of tasks; `next` is where the next page starts, None after the last one.
 
-    `numbers` are those of the tasks: a page may begin after any of them.
+    `numbers` has the numbers of the tasks: a page may start after any of them.
     """
 
     items: list[Any]
@@ -130,7 +130,7 @@ class GetTask(Question, frozen=True, kw_only=True):
 
 
 class GetTasks(Question, frozen=True, kw_only=True):
-    """-> list of TaskView: those of these tasks that are there."""
+    """-> list of TaskView: those of these tasks that exist."""
 
     job_id: str
     task_ids: tuple[str, ...]
@@ -143,7 +143,7 @@ class CountTasks(Question, frozen=True, kw_only=True):
 
 
 class CountTaskSlots(Question, frozen=True, kw_only=True):
-    """-> TaskCounts, of the slots that the tasks take or want instead of the tasks."""
+    """-> TaskCounts, counting the slots that tasks use or need instead of the tasks."""
 
     job_id: str
 
@@ -155,20 +155,20 @@ class ListPreparations(Question, frozen=True, kw_only=True):
 
 
 class ExplainTask(Question, frozen=True, kw_only=True):
-    """-> list of Reason: why the task does not run now; empty when it runs or is completed."""
+    """-> list of Reason: why the task does not run now; empty if it is running or completed."""
 
     job_id: str
     task_id: str
 
 
 class ExplainJob(Question, frozen=True, kw_only=True):
-    """-> list of Reason: why its tasks wait, each with how many, or why it does not end."""
+    """-> list of Reason: why its tasks wait, and how many each, or why the job does not end."""
 
     job_id: str
 
 
 class ExplainPool(Question, frozen=True, kw_only=True):
-    """-> list of Reason: what keeps it from its target, and its nodes from taking tasks."""
+    """-> list of Reason: why it is not at its target, and why its nodes take no tasks."""
 
     pool_id: str
 
@@ -207,19 +207,19 @@ class GetCertificate(Question, frozen=True, kw_only=True):
 
 
 class ListSubtasks(Question, frozen=True, kw_only=True):
-    """-> list of SubtaskView: all but the primary; empty for a task that is not multi-instance."""
+    """-> list of SubtaskView: all but the primary; empty if the task is not multi-instance."""
 
     job_id: str
     task_id: str
 
 
 class LocateTask(Question, frozen=True, kw_only=True):
-    """-> Location of the task's directory; of a multi-instance task, that of one subtask.
+    """-> Location of the directory of a task, or of one subtask of a multi-instance task.
 
-    NotFound ``ResourceNotFound``: there is no such subtask.
+    NotFound: ``ResourceNotFound`` (no such subtask), ``NodeNotFound`` (the node has left).
 
-    Conflict: ``TaskFilesUnavailable`` (never started), ``TaskFilesCleanedup`` (retention over),
-    ``NodeNotReady``; NotFound: ``NodeNotFound`` (the node has left the pool).
+    Conflict: ``TaskFilesUnavailable`` (never started), ``TaskFilesCleanedup`` (retention time
+    over), ``NodeNotReady``.
     """
 
     job_id: str
@@ -243,11 +243,11 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
-    """Base of what can be waited for; as text, a statement."""
+    """Base of conditions to wait for; as text, a statement."""
 
 
 class PoolIs(Condition, frozen=True, kw_only=True):
-    """The pool's state or allocation state is `state`; ``deleted``: it is gone."""
+    """The pool's state or allocation state is `state`; ``deleted`` if it no longer exists."""
 
     pool_id: str
     state: str
@@ -270,7 +270,7 @@ class NodesAre(Condition, frozen=True, kw_only=True):
 
 
 class JobIs(Condition, frozen=True, kw_only=True):
-    """The job's state is `state`; ``deleted``: it is gone."""
+    """The job's state is `state`; ``deleted`` if it no longer exists."""
 
     job_id: str
     state: str
@@ -280,7 +280,7 @@ class JobIs(Condition, frozen=True, kw_only=True):
 
 
 class JobScheduleIs(Condition, frozen=True, kw_only=True):
-    """The job schedule's state is `state`; ``deleted``: it is gone."""
+    """The job schedule's state is `state`; ``deleted`` if it no longer exists."""
 
     job_schedule_id: str
     state: str
@@ -290,7 +290,7 @@ class JobScheduleIs(Condition, frozen=True, kw_only=True):
 
 
 class TaskIs(Condition, frozen=True, kw_only=True):
-    """The task's state is `state`; ``deleted``: it is gone."""
+    """The task's state is `state`; ``deleted`` if it no longer exists."""
 
     job_id: str
     task_id: str
@@ -301,7 +301,7 @@ class TaskIs(Condition, frozen=True, kw_only=True):
 
 
 class TaskCompletedSince(Condition, frozen=True, kw_only=True):
-    """The number of completed tasks of the job is not `completed` any more."""
+    """The number of completed tasks of the job is no longer `completed`."""
 
     job_id: str
     completed: int
@@ -311,7 +311,7 @@ class TaskCompletedSince(Condition, frozen=True, kw_only=True):
 
 
 class CertificateIs(Condition, frozen=True, kw_only=True):
-    """The certificate's state is `state`; ``deleted``: it is gone."""
+    """The certificate's state is `state`; ``deleted`` if it no longer exists."""
 
     thumbprint: str
     state: str

@@ -1,6 +1,7 @@
-"""What can be seen of each thing: the fields of its view, which are the properties of its handle.
+"""The fields of views, which are also the properties of handles.
 
-Beside them a view has the names of the thing itself, and what its handle has in another form.
+A view has further fields: the ids of the resource, and properties that its handle offers in
+another form.
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ from batchlab.core.model.values import (
 
 
 class Versioned(Fields):
-    """What is seen of whatever a user creates, and may change.
+    """Properties of every resource that a user creates and may change.
 
     Attributes
     ----------
     state : str
-        What it is doing.
+        Its current state.
     state_transition_time : datetime
-        When it came into this state.
+        When it entered this state.
     creation_time : datetime
         When it was created.
     last_modified : datetime
-        When somebody last changed it; this stays when its state changes.
+        When a user last changed it. A change of its state does not count.
     etag : str
-        Names the version: another one after each change that somebody made.
+        Its version: different after each change that a user made.
     """
 
     __slots__ = ()
@@ -53,14 +54,14 @@ class Versioned(Fields):
 
 
 class Progressing(Versioned):
-    """The same of what passes through several states.
+    """The same for a resource that passes through several states.
 
     Attributes
     ----------
     previous_state : str, optional
-        The lasting state before.
+        Its previous lasting state.
     previous_state_transition_time : datetime, optional
-        When that one began.
+        When it entered that state.
     """
 
     __slots__ = ()
@@ -69,7 +70,7 @@ class Progressing(Versioned):
 
 
 class PoolProperties(PoolFields, Versioned):
-    """What is seen of a pool.
+    """Properties of a pool.
 
     Attributes
     ----------
@@ -78,15 +79,15 @@ class PoolProperties(PoolFields, Versioned):
     allocation_state : str
         ``steady``, ``resizing`` or ``stopping``.
     allocation_state_transition_time : datetime
-        When that began.
+        When it entered this allocation state.
     current_dedicated_nodes : int
-        How many dedicated nodes it has, in whatever state.
+        How many dedicated nodes it has, in any state.
     current_low_priority_nodes : int
-        How many spot nodes it has, preempted ones among them.
+        How many spot nodes it has, including preempted ones.
     resize_errors : tuple of ResizeError
-        Why the last resize fell short, if it did.
+        Why the last resize did not reach its target, if it did not.
     auto_scale_formula : str, optional
-        The formula it follows; None if it follows none.
+        Its autoscale formula; None if autoscale is off.
     auto_scale_run : AutoScaleRun, optional
         The last evaluation of its formula.
     node_counts : dict
@@ -104,7 +105,7 @@ class PoolProperties(PoolFields, Versioned):
 
 
 class NodeProperties(Fields):
-    """What is seen of a node.
+    """Properties of a node.
 
     Attributes
     ----------
@@ -112,44 +113,44 @@ class NodeProperties(Fields):
         ``idle``, ``running``, ``starting``, ``waitingforstarttask``, ``starttaskfailed``,
         ``offline``, ``rebooting``, ``leavingpool``, ``unknown`` ...
     state_transition_time : datetime
-        When it came into this state.
+        When it entered this state.
     scheduling_state : str
-        ``enabled`` or ``disabled``: whether it is given tasks.
+        ``enabled`` or ``disabled``: whether it takes new tasks.
     allocation_time : datetime, optional
-        When the pool got it.
+        When it was allocated.
     last_boot_time : datetime, optional
         When it last started.
     ip_address : str, optional
         Its address in the pool.
     affinity_id : str
-        What a task's `affinity_info` names it by.
+        Its id for a task's `affinity_info`.
     vm_size : str
-        Its size.
+        Its VM size.
     is_dedicated : bool
         Whether it is a dedicated node.
     task_slots : int
-        How many slots it has.
+        How many task slots it has.
     running_tasks_count : int
-        How many tasks run there now.
+        How many tasks are running on it.
     running_task_slots_count : int
-        How many slots they take.
+        How many slots these tasks use.
     total_tasks_run : int
-        How many runs of tasks it has had.
+        How many task runs have started on it.
     total_tasks_succeeded : int
-        How many of them succeeded.
+        How many task runs have succeeded on it.
     start_task : StartTask, optional
-        The start task that it has run; None without one.
+        The start task that it ran when it last started, if any.
     start_task_info : ExecutionInfo, optional
-        How its start task went; None without one.
+        The state and result of its start task, if any.
     certificate_references : tuple of CertificateReference
-        The certificates it has had since its last start.
+        The certificates installed when it last started.
     errors : tuple of ResizeError
         What is wrong with it.
     usage : NodeUsage, optional
-        What was last measured there: each 30 s while its pool follows a formula, or when
-        `Pool.measure` asked; None before.
+        The last measurement: every 30 s while its pool has autoscale on, and after
+        `Pool.measure`. None before the first one.
     running_tasks : tuple of pairs
-        Job id and task id of what runs there.
+        Job id and task id of the tasks running on it.
     """
 
     __slots__ = ()
@@ -176,7 +177,7 @@ class NodeProperties(Fields):
 
 
 class JobProperties(JobFields, Progressing):
-    """What is seen of a job.
+    """Properties of a job.
 
     Attributes
     ----------
@@ -184,13 +185,13 @@ class JobProperties(JobFields, Progressing):
         ``active``, ``disabling``, ``disabled``, ``enabling``, ``terminating``, ``completed`` or
         ``deleting``.
     start_time : datetime
-        When it began.
+        When it started.
     end_time : datetime, optional
-        When it was completed.
+        When it completed.
     pool_id : str
-        The pool it runs on: of an auto pool, the one that was made.
+        The id of the pool it runs on, including an auto pool.
     scheduling_error : FailureInfo, optional
-        Why it could not start; while it ends, how many nodes it waits for.
+        Why it could not start or, while it terminates, how many nodes it waits for.
     terminate_reason : str, optional
         Why it ended: ``UserTerminate``, ``AllTasksComplete``, ``MaxWallClockTimeExpiry`` ...
     task_counts : TaskCounts
@@ -207,7 +208,7 @@ class JobProperties(JobFields, Progressing):
 
 
 class JobScheduleProperties(JobScheduleFields, Progressing):
-    """What is seen of a job schedule.
+    """Properties of a job schedule.
 
     Attributes
     ----------
@@ -216,9 +217,9 @@ class JobScheduleProperties(JobScheduleFields, Progressing):
     next_run_time : datetime, optional
         When the next job is due.
     recent_job_id : str, optional
-        The id of the last job that was made.
+        The id of the last job it created.
     end_time : datetime, optional
-        When it was completed.
+        When it completed.
     """
 
     __slots__ = ()
@@ -228,16 +229,16 @@ class JobScheduleProperties(JobScheduleFields, Progressing):
 
 
 class TaskProperties(TaskFields, Progressing):
-    """What is seen of a task.
+    """Properties of a task.
 
     Attributes
     ----------
     state : str
         ``active``, ``preparing``, ``running`` or ``completed``.
     previous_state : str, optional
-        The state before.
+        Its previous state.
     constraints : TaskConstraints
-        Its limits, with the values in force: the job's retries, the default retention.
+        Its limits, including those taken from the job and the defaults.
     node_id : str, optional
         The node it runs or last ran on.
     pool_id : str, optional
@@ -245,19 +246,19 @@ class TaskProperties(TaskFields, Progressing):
     task_root_directory : str, optional
         Its directory, relative to the node's root.
     start_time : datetime, optional
-        When the present or last run began.
+        When its current or last run started.
     end_time : datetime, optional
-        When it was completed.
+        When it completed.
     exit_code : int, optional
-        Exit code of the last run; None if none was launched yet.
+        Exit code of the last run; None if there is none yet.
     failure_info : FailureInfo, optional
         Why it failed: `category`, `code`, `message`.
     retry_count : int
-        How often it was repeated because its exit code was not zero.
+        How often it was retried because its exit code was not zero.
     last_retry_time : datetime, optional
-        When it was last repeated.
+        When it was last retried.
     requeue_count : int
-        How often it was queued again because its node went.
+        How often it was interrupted and queued again, such as when its node was removed.
     last_requeue_time : datetime, optional
         When it was last queued again.
     """
@@ -277,16 +278,16 @@ class TaskProperties(TaskFields, Progressing):
 
 
 class ApplicationProperties(Fields):
-    """What is seen of an application.
+    """Properties of an application.
 
     Attributes
     ----------
     display_name : str, optional
-        A name for people.
+        A name for people to read.
     allow_updates : bool
         Whether a version may be replaced or deleted.
     default_version : str, optional
-        What a reference without a version means.
+        The version for references without one.
     versions : tuple of str
         Its versions, in order of creation.
     """
@@ -299,7 +300,7 @@ class ApplicationProperties(Fields):
 
 
 class ApplicationPackageProperties(Fields):
-    """What is seen of a version of an application; `storage_url` is where its contents lie.
+    """Properties of an application package: one version of an application.
 
     Attributes
     ----------
@@ -308,11 +309,11 @@ class ApplicationPackageProperties(Fields):
     format : str
         ``zip``.
     content_length : int
-        How large the archive is, in bytes.
+        Size of the archive in bytes.
     last_activation_time : datetime
-        When its contents were last given.
+        When its contents were last uploaded.
     storage_url : str
-        Where they lie in the lab's storage.
+        Where its contents are in the lab's storage.
     """
 
     __slots__ = ()
@@ -324,26 +325,26 @@ class ApplicationPackageProperties(Fields):
 
 
 class CertificateProperties(Fields):
-    """What is seen of a certificate.
+    """Properties of a certificate.
 
     Attributes
     ----------
     thumbprint_algorithm : str
         ``sha1``.
     certificate_format : str
-        ``pfx``, with a private key, or ``cer``, without.
+        ``pfx`` (with a private key) or ``cer`` (without).
     state : str
         ``active``, ``deleting`` or ``deletefailed``.
     state_transition_time : datetime
-        When it came into this state.
+        When it entered this state.
     previous_state : str, optional
-        The state before.
+        Its previous state.
     previous_state_transition_time : datetime, optional
-        When that one began.
+        When it entered that state.
     public_data : str
-        Its public part: DER in base 64.
+        Its public part: DER in Base64.
     delete_certificate_error : DeleteCertificateError, optional
-        Why it could not be deleted: `values` name the pools and nodes that have it.
+        Why it could not be deleted; `values` names the pools and nodes that use it.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
-"""What can be seen: frozen pictures of pools, nodes, jobs and tasks, under the SDK's field names.
+"""Views: immutable snapshots of pools, nodes, jobs and tasks, with the SDK's field names.
 
-Made from records by pure functions (`batchlab.core.answers.queries`); looking never changes
-anything. Times are aware datetimes on the lab's clock, None is "not yet" or "without limit".
+Pure functions make them from records (`batchlab.core.answers.queries`). Times are aware datetimes
+on the lab's clock; None means "not yet" or "no limit".
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class PoolView(PoolProperties, View, frozen=True, kw_only=True):
 
 
 class CostView(View, frozen=True, kw_only=True):
-    """What nodes of one size and kind did with their time, in node-hours, and its price.
+    """How nodes of one VM size and kind spent their time, in node-hours, and what it costs.
 
-    The hours add up: at any moment a node does one thing. `machines` counts those that were had;
-    a spot node that came back after it was preempted counts again.
+    At any moment a node has one activity, so the hours add up. `machines` counts all machines so
+    far; a spot node that came back after a preemption counts again.
     """
 
     vm_size: str
@@ -41,23 +41,23 @@ class CostView(View, frozen=True, kw_only=True):
     task_hours: float
     """A task held its slots."""
     preparation_hours: float
-    """No task ran, but a job preparation task."""
+    """No task ran, but a job preparation task did."""
     release_hours: float
-    """No task ran, but a job release task."""
+    """No task ran, but a job release task did."""
     start_task_hours: float
-    """It ran its start task and took no task yet."""
+    """The start task ran, and the node took no tasks yet."""
     idle_hours: float
-    """It could have run tasks and had none, or was offline."""
+    """The node could have run tasks but had none, or was offline."""
     boot_hours: float
-    """It started, rebooted, was reimaged, or went."""
+    """The node was starting, rebooting, being reimaged, or leaving."""
     down_hours: float
-    """It was unusable or unknown, or its start task had failed."""
+    """The node was unusable or unknown, or its start task had failed."""
     price_per_hour: float | None
-    """In US dollars, a list price as an illustration; None for a size without a known price."""
+    """In US dollars: a list price, as an illustration. None if it is unknown."""
 
     @property
     def node_hours(self) -> float:
-        """All hours that a machine was there."""
+        """All hours in which the nodes had a machine."""
         return (
             self.task_hours
             + self.preparation_hours
@@ -70,7 +70,7 @@ class CostView(View, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> float | None:
-        """What all of them would have cost, in US dollars; None without a known price."""
+        """What these hours would have cost, in US dollars; None if the price is unknown."""
         return None if self.price_per_hour is None else self.node_hours * self.price_per_hour
 
 
@@ -104,7 +104,7 @@ class TaskView(TaskProperties, View, frozen=True, kw_only=True):
 class SubtaskView(View, frozen=True, kw_only=True):
     """A subtask of a multi-instance task: its coordination command on one node.
 
-    `state` is ``preparing``, ``running`` (also while what the command has started lives on) or
+    `state` is ``preparing``, ``running`` (also while processes that the command started go on) or
     ``completed``.
     """
 
@@ -133,13 +133,13 @@ class PreparationView(View, frozen=True, kw_only=True):
 
 
 class ApplicationView(ApplicationProperties, View, frozen=True, kw_only=True):
-    """An application: `versions` are those of its packages, in order of creation."""
+    """An application; `versions` lists the versions of its packages, in order of creation."""
 
     id: str
 
 
 class ApplicationPackageView(ApplicationPackageProperties, View, frozen=True, kw_only=True):
-    """A version of an application; `storage_url` is where its contents lie."""
+    """A version of an application; `storage_url` is where its contents are stored."""
 
     application_id: str
     version: str

@@ -261,7 +261,7 @@ def test_wait_for_tasks_without_a_pool_says_so(lab):
     job = lab.create_job("j", "nowhere")
     job.tasks.wait()
     job.create_task("t", "true")
-    with pytest.raises(bl.WaitNeverEnds, match="no pool 'nowhere'"):
+    with pytest.raises(bl.WaitNeverEnds, match="Pool 'nowhere' does not exist"):
         job.tasks.wait()
 
 
