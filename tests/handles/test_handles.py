@@ -290,7 +290,7 @@ def test_explanation_is_a_list_of_sentences_with_codes() -> None:
     assert explanation == ["All are busy.", "You wait."]
     assert explanation.codes == ["Busy", "Queue"]
     assert str(explanation) == "All are busy.\nYou wait."
-    assert str(Explanation([], "Nothing holds it back")) == "Nothing holds it back"
+    assert str(Explanation([], "Not waiting.")) == "Not waiting."
 
 
 def test_counts_are_the_core_s(connection: FakeConnection, job: Job) -> None:
