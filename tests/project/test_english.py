@@ -14,9 +14,8 @@ ROOT = Path(__file__).parents[2]
 CLEAN = [
     "README.md", ".github", "notebooks", "batchlab/autoscale", "batchlab/demo.py",
     "batchlab/core/answers", "batchlab/core/messages", "batchlab/core/model",
-    "batchlab/durations.py", "batchlab/errors.py", "batchlab/formulas.py", "batchlab/lessons",
-    "batchlab/storage",
-    "batchlab/handles",
+    "batchlab/drivers", "batchlab/durations.py", "batchlab/errors.py", "batchlab/formulas.py",
+    "batchlab/handles", "batchlab/lessons", "batchlab/storage",
 ]  # fmt: skip
 """Where none of the words is left: files, and folders with all that is below them."""
 

@@ -1,13 +1,13 @@
-"""A node: a worker plugin that takes commands, runs them, and reports.
+"""A node: a worker plugin that receives commands, runs them, and reports.
 
-Commands come in lists over the worker's stream from the scheduler, and reports go back in lists,
-all that have gathered since the loop's last turn. What blocks is done in threads (`runs`), so the
-loop that Dask shares with us stays free.
+Commands arrive in lists over the scheduler's stream to the worker, and all reports since the last
+turn of the loop are sent back in one list. Blocking work is done in threads (`runs`), so the loop,
+which is shared with Dask, stays free.
 
-A node may be put on a worker where an earlier boot of it, killed without warning, has left
-processes: they are killed before the node is ready. A node leaves when it is told to (`leave`), or
-because its worker closes. Then its folders go as well, unless a nanny is there: it may bring the
-worker back under the same name, so the watchdog of `janitor` decides later.
+A node may be installed on a worker where an earlier boot of it was killed and left processes; they
+are killed before the node is ready. A node leaves on request (`leave`) or because its worker
+closes. Its folders are then deleted, unless the worker has a nanny: it may restart the worker
+under the same name, so the `watchdog` decides later.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ logger = logging.getLogger("batchlab")
 
 PLUGIN_NAME = "batchlab-node"
 IDLE_S = 2.0
-"""How long nothing must have run on a node before its trash is emptied."""
+"""How long a node must be idle before its trash is emptied."""
 END_S = 10.0
-"""How long a node that leaves waits for the processes it has killed."""
+"""How long a node that leaves waits for its killed processes to end."""
 
 
 class NodeAgent(WorkerPlugin):
-    """One boot of one node, on the worker that it is added to.
+    """One boot of one node, on the worker it is added to.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class NodeAgent(WorkerPlugin):
     # -- coming and going -----------------------------------------------------------------------
 
     async def setup(self, worker: Any) -> None:
-        """Make the node ready: folders made, old processes killed, handlers in place."""
+        """Prepare the node: create folders, kill old processes, install handlers."""
         config = self.config
         self._worker = worker
         self._loop = asyncio.get_running_loop()
@@ -128,18 +128,18 @@ class NodeAgent(WorkerPlugin):
 
         reason = obstacle(self.folders.lab)
         if reason is not None:
-            raise PermissionError(f"isolate_users cannot be had: {reason}")
+            raise PermissionError(f"isolate_users is not available here: {reason}")
         users = NodeUsers(self.folders.root)
         users.open_folders()
         return users
 
     def _kill_all(self) -> None:
-        """Kill what the node's runs, or those of an earlier boot, have left."""
+        """Kill processes left by the node's runs or by those of an earlier boot."""
         watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(self.folders.root))
         watchdog.kill_users(watchdog.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:
-        """The plugin is taken away: the worker closes, or has been told to let go of the node."""
+        """Leave when the plugin is removed: the worker closes, or the node is removed from it."""
         await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
         worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
         worker.handlers.pop("batchlab_files", None)
@@ -147,7 +147,7 @@ class NodeAgent(WorkerPlugin):
         worker.handlers.pop("batchlab_install", None)
 
     async def _install(self) -> bytes:
-        """Unpack the pool's application packages; answer why not, or None."""
+        """Unpack the pool's application packages; answer with the failure, or None."""
         packages = self.config.application_packages
         return await threads.call(
             messages.answer, lambda: self._equipment.failure(packages, lambda: not self._left)
@@ -159,16 +159,16 @@ class NodeAgent(WorkerPlugin):
         return "OK"
 
     async def leave(self, *, keep: bool, reimage: bool = False, dismiss: bool = True) -> None:
-        """End all that runs here and let go of the folders; only the first call has an effect.
+        """End all runs and release the folders; only the first call has an effect.
 
         Parameters
         ----------
         keep : bool
-            Whether the folders stay.
+            Whether to keep the folders.
         reimage : bool, default False
-            Whether they are emptied before.
+            Whether to empty them first.
         dismiss : bool, default True
-            Whether the watchdog may forget the folders.
+            Whether the watchdog stops guarding the folders.
         """
         if self._gone:
             return
@@ -181,7 +181,7 @@ class NodeAgent(WorkerPlugin):
         await threads.call(self._clear, keep, reimage, dismiss)
 
     async def _end_runs(self) -> None:
-        """End what runs now; whoever calls this first does it for all."""
+        """End all current runs; the first call does it, later ones wait for it."""
         if self._quiet is None:
             self._left = True
             for entry in list(self._runs.values()):
@@ -207,13 +207,13 @@ class NodeAgent(WorkerPlugin):
     # -- commands -------------------------------------------------------------------------------
 
     def _take(self, commands: bytes, **_: Any) -> None:
-        """Take a list of commands; an error in here would cost the worker its scheduler."""
+        """Receive commands; an error in here would disconnect the worker from its scheduler."""
         try:
             for command in messages.decode_commands(commands):
                 if not self._left:
                     self._obey(command)
         except Exception:
-            logger.exception("node %s could not obey", self.config.node_id)
+            logger.exception("node %s could not carry out a command", self.config.node_id)
 
     def _obey(self, command: Any) -> None:
         match command:
@@ -240,7 +240,7 @@ class NodeAgent(WorkerPlugin):
                 self._delete(command.directories)
 
     async def _measure(self) -> None:
-        """Say what was used; while that is being found out, nobody need ask again."""
+        """Report the resource usage; requests during a measurement are ignored."""
         runs = {
             entry.run.process_id: entry.run.began
             for entry in self._runs.values()
@@ -288,7 +288,7 @@ class NodeAgent(WorkerPlugin):
     # -- reports --------------------------------------------------------------------------------
 
     def _done(self, run: NodeRun, report: RunExited) -> None:
-        """A run is over; on any thread. One call wakes the loop for all that gather until then."""
+        """Queue the report of a run, on any thread; one wake-up of the loop sends all of them."""
         self._outbox.append((run, report))
         if not self._flushing:
             self._flushing = True
@@ -296,7 +296,7 @@ class NodeAgent(WorkerPlugin):
                 self._loop.call_soon_threadsafe(self._flush)
 
     def _coordinated(self, report: RunCoordinated) -> None:
-        """The coordination command of a subtask has returned; on any thread."""
+        """Report that the coordination command of a subtask has returned; on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._tell, report)
 
@@ -321,7 +321,7 @@ class NodeAgent(WorkerPlugin):
             self._empty_trash_later()
 
     def _send(self, reports: Sequence[Report]) -> None:
-        with contextlib.suppress(OSError):  # the scheduler is gone; so is who would want to know
+        with contextlib.suppress(OSError):  # the scheduler has stopped
             self._worker.batched_stream.send(
                 {
                     "op": messages.reports_op(self.config.account_name),
@@ -334,7 +334,7 @@ class NodeAgent(WorkerPlugin):
 
     async def _files(self, payload: bytes, lab_id: str) -> bytes:
         call = messages.unpack(payload)
-        if self._left or lab_id != self.config.lab_id:  # the worker is another's by now
+        if self._left or lab_id != self.config.lab_id:  # the worker now belongs to another lab
             return messages.answer_error(
                 Conflict("NodeNotReady", f"node {self.config.node_id} is leaving or restarting")
             )
@@ -365,7 +365,7 @@ class NodeAgent(WorkerPlugin):
 
 
 class _Entry:
-    """A run that the node knows: the future tells the loop that it is over."""
+    """A run of the node; its future is done when the run is over."""
 
     __slots__ = ("exited", "reported", "run", "timer")
 
@@ -377,11 +377,11 @@ class _Entry:
 
 
 def _ignore(**_: Any) -> None:
-    """A command on its way to a node that has left."""
+    """Ignore a command to a node that has left."""
 
 
 def _inherited(worker: Any) -> dict[str, str]:
-    """What tasks see of the worker's environment: all that is not ours, a shell's or Dask's."""
+    """Return the worker's environment for tasks, without our variables, a shell's and Dask's."""
     dropped = SYSTEM_NAMES | {"PWD", "OLDPWD"}
     values = {
         name: value

@@ -1,7 +1,7 @@
-"""Getting into a cluster that somebody else started: find it, see that it can, put the host there.
+"""Attaching to an existing cluster: find it, check it, install the host in it.
 
-A plugin travels as a pickle, so a scheduler or worker without batchlab would answer with an error
-about unpickling, or, worse, a worker could fail to join. Both are asked first, with a function of
+A plugin is sent as a pickle, so a scheduler or worker without batchlab would answer with an
+unpickling error or, worse, a worker could fail to join. Both are checked first, with a function of
 the standard library, which any Python can unpickle.
 """
 
@@ -30,30 +30,31 @@ CONNECT_S = 10.0
 SCALE_POLL_S = 1.0
 
 _CURE = (
-    "Install the same batchlab there: client.register_plugin(PipInstall(['batchlab=={version}'])) "
-    "or UploadDirectory for the workers, and in the scheduler's own environment (both plugins are "
-    "in dask.distributed); then attach again"
+    "Install the same version of batchlab there: on the workers, for example with "
+    "client.register_plugin(PipInstall(['batchlab=={version}'])) or UploadDirectory (both are in "
+    "dask.distributed), and in the scheduler's environment. Then attach again"
 )
 
 
 def find_client(cluster: Any) -> tuple[Any, bool]:
-    """A client of a cluster, and whether we made it.
+    """Return a client of a cluster, and whether it is a new one.
 
     Parameters
     ----------
     cluster : cluster, distributed.Client or str
     """
     if getattr(cluster, "asynchronous", False):
-        reason = "it is asynchronous, which a lab cannot use; give the scheduler's address"
+        reason = "must not be asynchronous: use the scheduler's address instead"
         raise invalid("cluster", cluster, reason, owner="Lab")
     if isinstance(cluster, Client):
         if cluster.status != "running":
-            raise invalid("cluster", cluster, f"this client is {cluster.status}", owner="Lab")
+            reason = f"must be a running client, but this one is {cluster.status}"
+            raise invalid("cluster", cluster, reason, owner="Lab")
         return cluster, False
     if isinstance(cluster, str):
         if ":" not in cluster:
             raise InvalidRequest(
-                "InvalidUri", f"{cluster!r} is no address of a scheduler, such as tcp://host:8786"
+                "InvalidUri", f"{cluster!r} is not a scheduler address, such as tcp://host:8786"
             )
     elif not hasattr(cluster, "scheduler_address"):
         raise invalid(
@@ -68,11 +69,11 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
             "ResourceNotFound", f"no Dask scheduler answers at {cluster}: {error}"
         ) from None
     except ValueError as error:
-        raise InvalidRequest("InvalidUri", f"{cluster!r} is no address: {error}") from None
+        raise InvalidRequest("InvalidUri", f"{cluster!r} is not an address: {error}") from None
 
 
 def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
-    """Put the host into the scheduler unless it is there; what the lab is, and its clock."""
+    """Install the host in the scheduler unless it exists; return its configuration and time."""
     _check_versions(client)
     _check_labs(client, host.account)
     if host.config.settings.isolate_users:
@@ -85,37 +86,37 @@ def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
 
 
 def _check_labs(client: Any, account: str) -> None:
-    """Refuse a cluster that another account's lab has started for itself."""
+    """Refuse a cluster that another account's lab started for its own use."""
     for other, nodes in client.run_on_scheduler(_labs).items():
         if other != account and nodes != "cluster":
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"this cluster belongs to the lab of account {other!r}, which has started it for "
-                "itself: start one for both, such as dask.distributed.LocalCluster()",
+                f"the lab of account {other!r} started this cluster for its own use: start a "
+                "cluster for both labs, such as dask.distributed.LocalCluster()",
             )
 
 
 def _labs(dask_scheduler: Any) -> dict[str, str]:
-    """Where the nodes of each account's lab in this scheduler come from."""
+    """Return the kind of nodes of each account's lab in this scheduler."""
     plugins = dask_scheduler.plugins.values()
     return {lab.account: lab.config.nodes for lab in plugins if isinstance(lab, BatchHost)}
 
 
 def obstacle_here(config: HostConfig) -> str | None:
-    """Why the nodes of a lab that are in this process cannot isolate users."""
+    """Return why nodes of a lab in this process cannot isolate users, or None."""
     from batchlab.drivers.dask.users import obstacle  # noqa: PLC0415 - rare
 
     return obstacle(lab_folder(config.lab_id, config.root))
 
 
 def refuse_isolation(reasons: Mapping[str, Any]) -> None:
-    """Refuse to isolate users where that cannot be done."""
+    """Refuse to isolate users if it is not available."""
     for place, reason in reasons.items():
         if reason is not None:
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"isolate_users cannot be had on {place}: {reason}. Without it, all tasks run as "
-                "the lab's own user",
+                f"isolate_users is not available on {place}: {reason}. Without it, all tasks run "
+                "as the lab's own user",
             )
 
 
@@ -129,34 +130,34 @@ def _check_versions(client: Any) -> None:
             has = f"batchlab {version}" if isinstance(version, str) else "no batchlab"
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"{place} has {has}, this is batchlab {__version__}. "
+                f"{place} has {has}, but this is batchlab {__version__}. "
                 + _CURE.format(version=__version__),
             )
 
 
 def refuse_other(there: HostConfig, asked: Mapping[str, Any]) -> None:
-    """Refuse what somebody says about a lab that is there and is otherwise."""
+    """Refuse values that differ from those of an existing lab."""
     for name, value in asked.items():
         source = there.settings if hasattr(there.settings, name) else there
         found = getattr(source, name)
         if found != value:
-            word = name.removesuffix("_s")  # seconds, of what is a duration to the user
+            word = name.removesuffix("_s")  # in seconds here, a duration for the user
             reason = (
                 f"the lab of account {there.settings.account_name!r} on this cluster has "
-                f"{found!r}: leave {word} out, or end that lab first"
+                f"{found!r}: omit {word}, or close that lab first"
             )
             raise invalid(word, value, reason, owner="Lab")
 
 
 async def scale_when_asked(cluster: Any, scheduler: Any) -> None:
-    """As long as the connection is open, scale the cluster when the host lacks workers."""
+    """While the connection is open, scale the cluster whenever the host needs workers."""
     while cluster.status == Status.running:
         try:
             wanted = await scheduler.batchlab_scale(seconds=SCALE_POLL_S)
         except OSError:
             return
         if wanted and cluster.status == Status.running:
-            with contextlib.suppress(NotImplementedError):  # Dask's own: it cannot be scaled
+            with contextlib.suppress(NotImplementedError):  # raised if it cannot be scaled
                 result = cluster.scale(wanted)
                 if asyncio.iscoroutine(result):
                     await result

@@ -1,11 +1,11 @@
-"""Nodes on a cluster that somebody else started: the workers that are there.
+"""Nodes on an existing cluster: its workers.
 
-A node is a worker that had none yet, and letting go of the node leaves the worker alone. The labs
-of all accounts on a cluster share its workers: `ClusterWorkers` says whose node each is, so that
-no two ever take the same one, and gives a worker that one lets go to whoever has waited longest.
-When there is none, a client whose cluster object can scale is asked for more; where nobody can, a
-node waits only while another account has workers that it may give back. A node whose worker was
-lost gets it back when a nanny restarts it under its name, else another one.
+A node takes a worker that is not a node yet; removing the node does not affect the worker. The
+labs of all accounts on a cluster share its workers: `ClusterWorkers` records which node each
+worker is, so no two nodes take the same one, and gives a released worker to the node that has
+waited longest. If no worker is free, a client whose cluster object can scale is asked for more; if
+there is no such client, a node waits only while another account has workers that it may release. A
+node whose worker was lost gets it back when a nanny restarts it under its name, or else another.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from batchlab.drivers.dask.supply import RETURN_S, NoMachine
 __all__ = ["ClusterSupply", "ClusterWorkers"]
 
 CLUSTER_RETURN_S = 15.0
-"""How long a lost worker may take to be back before another one is taken."""
+"""How long to wait for a lost worker to return before taking another."""
 ARRIVAL_S = 1.0
-"""How long a worker may be on its way when nobody was asked for it."""
+"""How long to wait for a worker that joins without a request."""
 SCALER_S = 4.0
-"""How long ago a client that can scale may have been heard of."""
+"""How long a client that can scale counts as present after its last call."""
 
 _EXTENSION = "batchlab-workers"
 _Key = tuple[str, str]  # account, node id
 
 
 class _Waiting:
-    """A node that waits for a worker: for the one of this name, or for any."""
+    """A node that waits for a worker: the one with this name, or any."""
 
     def __init__(self, name: Any) -> None:
         self.name = name
@@ -41,7 +41,7 @@ class _Waiting:
 
 
 class ClusterWorkers:
-    """The workers of one scheduler, and the nodes of all accounts that they are.
+    """The workers of one scheduler, and the nodes of all accounts on them.
 
     Parameters
     ----------
@@ -50,18 +50,18 @@ class ClusterWorkers:
     Attributes
     ----------
     nodes : dict
-        By address, the account and the id of the node that a worker is.
+        The account and the id of the node on each worker, by address.
     wanted : asyncio.Event
-        Set while nodes wait for workers that are not there.
+        Set while nodes wait for additional workers.
     addresses : Addresses
-        Of all nodes on the cluster.
+        The addresses of all nodes on the cluster.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self.addresses = Addresses(str(scheduler.id))
         self.nodes: dict[str, _Key] = {}
-        self._names: dict[_Key, Any] = {}  # of the worker that a node is, or was
+        self._names: dict[_Key, Any] = {}  # the name of the current or last worker of a node
         self._nannies: dict[_Key, bool] = {}  # whether that worker had a nanny
         self._refused: dict[str, list[str]] = {}  # address -> accounts
         self._waiting: dict[_Key, _Waiting] = {}
@@ -70,7 +70,7 @@ class ClusterWorkers:
 
     @classmethod
     def of(cls, scheduler: Scheduler) -> ClusterWorkers:
-        """The one of a scheduler."""
+        """Return the workers of a scheduler."""
         extensions: dict[str, Any] = scheduler.extensions
         if _EXTENSION not in extensions:
             extensions[_EXTENSION] = cls(scheduler)
@@ -78,22 +78,22 @@ class ClusterWorkers:
         return found
 
     def count(self) -> int:
-        """How many workers the cluster should have for all nodes that there are to be."""
+        """Return how many workers the cluster should have for all requested nodes."""
         useless = sum(address not in self.nodes for address in self._refused)
         return len(self.nodes) + useless + len(self._waiting)
 
     def scaler_seen(self) -> None:
-        """A client that can scale the cluster has asked whether to."""
+        """Note that a client that can scale the cluster is present."""
         self._scaler_seen = asyncio.get_running_loop().time()
 
     def _hope(self, account: str) -> bool:
-        """Whether a worker may still come: somebody can scale, or others may give theirs back."""
+        """Whether a worker may still come: from scaling, or released by another account."""
         if asyncio.get_running_loop().time() - self._scaler_seen < SCALER_S:
             return True
         return any(other != account for other, _ in self.nodes.values())
 
     async def get(self, key: _Key) -> str:
-        """The address of a worker for a node, new or come back; raises `NoMachine`."""
+        """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
         name, address = self._names.get(key), None
         if name is not None:
             address = self._scheduler.aliases.get(name)
@@ -109,13 +109,13 @@ class ClusterWorkers:
         address = await self._wait(key)
         if address is None:
             raise NoMachine(
-                "the cluster has no worker left that is not a node already, and nobody who could "
-                "scale it: start more workers, then resize the pool again"
+                "no idle worker is left, and this cluster cannot be scaled from here: start more "
+                "workers, then resize the pool again"
             )
         return address
 
     async def _wait(self, key: _Key, name: Any = None) -> str | None:
-        """Wait for the worker of this name for some time, or for any as long as there is hope."""
+        """Wait for the worker with this name for some time, or for any while one may come."""
         waiting = self._waiting[key] = _Waiting(name)
         seconds = ARRIVAL_S if name is None else CLUSTER_RETURN_S
         try:
@@ -133,7 +133,7 @@ class ClusterWorkers:
                 self.wanted.clear()
 
     def _bind(self, key: _Key, address: str) -> bool:
-        """Make a worker this node, unless it is another or has been refused."""
+        """Make a worker this node, unless it is another node or was refused."""
         state = self._scheduler.workers.get(address)
         if state is None or self.nodes.get(address, key) != key:
             return False
@@ -145,9 +145,9 @@ class ClusterWorkers:
         return True
 
     def offer(self, address: str, name: Any) -> None:
-        """A worker is there: it is whoever's name it has, else the one's who waited longest."""
+        """Give a worker to the node that waits for its name, or to the one waiting longest."""
         if address in self.nodes:
-            return  # taken already: every account is told of every worker
+            return  # already taken: every account sees every worker
         ahead = [item for item in self._waiting.items() if item[1].name == name]
         others = [item for item in self._waiting.items() if item[1].name is None]
         for key, waiting in (*ahead, *others):
@@ -156,12 +156,12 @@ class ClusterWorkers:
                 return
 
     def left(self, address: str) -> None:
-        """A worker has left the cluster."""
+        """Forget a worker that has left the cluster."""
         self.nodes.pop(address, None)
         self._refused.pop(address, None)
 
     def refuse(self, key: _Key, address: str) -> None:
-        """This worker cannot be a node of this account."""
+        """Exclude a worker that cannot be a node of this account."""
         self._refused.setdefault(address, []).append(key[0])
         self._names.pop(key, None)
         if self.nodes.get(address) == key:
@@ -169,13 +169,13 @@ class ClusterWorkers:
             self._offer_again(address)
 
     def give_up(self, key: _Key) -> None:
-        """The node need not wait any more."""
+        """End the wait of a node."""
         waiting = self._waiting.get(key)
         if waiting is not None and not waiting.future.done():
-            waiting.future.set_exception(NoMachine("the node is not wanted any more"))
+            waiting.future.set_exception(NoMachine("the node is no longer needed"))
 
     def give_back(self, key: _Key) -> None:
-        """The node needs its worker no more: others may have it."""
+        """Release the worker of a node for others."""
         self._names.pop(key, None)
         self._nannies.pop(key, None)
         for address in [address for address, other in self.nodes.items() if other == key]:
@@ -189,7 +189,7 @@ class ClusterWorkers:
 
 
 class ClusterSupply:
-    """Workers of a cluster that somebody else started, for the nodes of one account.
+    """Workers of an existing cluster, for the nodes of one account.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ class ClusterSupply:
         self.shared.give_up((self._account, node_id))
 
     async def restart(self, node_id: str, address: str) -> str:
-        """Have the nanny restart the worker; one without nanny goes on as it is."""
+        """Let the nanny restart the worker; a worker without a nanny continues."""
         state = self._scheduler.workers.get(address)
         if state is None or not state.nanny:
             return await self.get(node_id)
@@ -234,7 +234,7 @@ class ClusterSupply:
             stimulus_id=f"batchlab-reboot-{node_id}",
         )  # fmt: skip
         if results.get(address) != "OK":
-            raise NoMachine(f"the worker did not come back from its restart: {results}")
+            raise NoMachine(f"the worker did not restart: {results}")
         return await self.get(node_id)
 
     async def give_back(self, node_id: str) -> None:
@@ -256,4 +256,4 @@ class ClusterSupply:
         return f"{self._account}/{node_id}"
 
     async def close(self) -> None:
-        """The workers are not ours."""
+        """Do nothing: the workers are not ours."""

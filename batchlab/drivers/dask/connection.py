@@ -1,9 +1,8 @@
-"""A lab's side: starts a cluster of its own, or attaches to one; asks, waits, closes.
+"""The client's side: starts a cluster or attaches to one; asks, waits, closes.
 
-A cluster of its own has a scheduler, nothing else, in a thread of this process; nodes are added by
-the host that lives in it. It listens in this process only, or, for nodes in processes of their
-own, on loopback only. On any other cluster the host is registered once, by the first client that
-comes; whoever comes later finds it there.
+A lab's own cluster has only a scheduler, in a thread of this process; the host in it adds the
+nodes. It listens in this process only or, for nodes in separate processes, on loopback only. On
+any other cluster, the first client registers the host; later clients find it there.
 """
 
 from __future__ import annotations
@@ -56,17 +55,17 @@ class DaskConnection(RemoteConnection):
     rpc : object
         Calls the scheduler's handlers.
     config : HostConfig
-        What the lab is.
+        The configuration of the lab.
     now : float
-        The lab's clock as it is called.
+        The current time on the lab's clock.
     close : callable
-        Lets go of the cluster, or ends it; called once.
+        Disconnects from the cluster, or ends it; called once.
     """
 
     def __init__(
         self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
-        assert config.storage is not None  # the host sees to that
+        assert config.storage is not None  # ensured by the host
         super().__init__(now, config.speed, config.storage)
         self.config = config
         self._loop = loop.asyncio_loop
@@ -94,30 +93,29 @@ class DaskConnection(RemoteConnection):
         Parameters
         ----------
         processes : bool, default False
-            Whether each node is a process of its own, instead of a part of this one.
+            Whether each node is a separate process, not a part of this one.
         speed : float, default 1.0
-            Seconds of lab time in a second of wall clock.
+            Seconds of lab time per real second.
         settings : Settings, optional
         root : path, optional
-            Where the lab's folder is made; the directory for temporary files if omitted.
+            Where the lab's folder is created; the temporary directory if omitted.
         release_on_leave : bool, default False
-            Whether a node that leaves while jobs live on runs their release.
+            Whether a node that leaves runs the release tasks of jobs that continue.
         journal : path, optional
-            Where the journal is kept; if omitted it goes with the lab's folder.
+            Where to keep the journal; if omitted, it is deleted with the lab's folder.
         storage : StorageLocation, optional
             Where data is kept; in the lab's folder if omitted.
 
         Raises
         ------
         Conflict
-            ``OperationInvalidForCurrentState``: called while a script is imported by a worker
-            process.
+            ``OperationInvalidForCurrentState``: called while a worker process imports a script.
         """
         if processes and getattr(multiprocessing.current_process(), "_inheriting", False):
             raise Conflict(
                 "OperationInvalidForCurrentState",
                 "a lab with processes=True starts processes that import this script again: put "
-                "what it does under  if __name__ == '__main__':",
+                "its code under  if __name__ == '__main__':",
             )
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12],
@@ -146,30 +144,29 @@ class DaskConnection(RemoteConnection):
         release_on_leave: bool | None = None,
         storage: StorageLocation | None = None,
     ) -> DaskConnection:
-        """Attach to the lab of an account on a cluster that somebody else started.
+        """Attach to the lab of an account on an existing cluster.
 
-        The first who comes begins the lab. Whoever comes later finds it as it is: what he says
-        about it has to agree with that.
+        The first client starts the lab. The settings of later clients must match that lab.
 
         Parameters
         ----------
         cluster : cluster, distributed.Client or str
             A Dask cluster, a client of one, or its scheduler's address.
         settings : mapping, optional
-            Fields of `Settings`, of which ``account_name`` says whose lab is meant.
+            Fields of `Settings`; ``account_name`` names the account.
         speed, root, release_on_leave, storage
             As for `start`.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: not a cluster, an asynchronous client, something else than
-            the lab that is there has; ``InvalidUri``: not an address.
+            ``InvalidPropertyValue``: not a cluster, an asynchronous client, or a value that
+            differs from the existing lab; ``InvalidUri``: not an address.
         NotFound
             ``ResourceNotFound``: no scheduler answers.
         Conflict
-            ``OperationInvalidForCurrentState``: the cluster has no batchlab, or another version,
-            or belongs to the lab of another account alone.
+            ``OperationInvalidForCurrentState``: the cluster has no batchlab or another version,
+            or was started by the lab of another account for its own use.
         """
         chosen = Settings(**(settings or {}))
         asked: dict[str, Any] = {
@@ -208,7 +205,7 @@ class DaskConnection(RemoteConnection):
         return cls(client.loop, client.scheduler, there, now, close)
 
     def shutdown(self) -> None:
-        """End the account's lab for all its clients; a cluster that was there before goes on."""
+        """End the account's lab for all its clients; an existing cluster continues."""
         if not self.closed:
             self.call("close")
         self.close()
@@ -216,7 +213,7 @@ class DaskConnection(RemoteConnection):
     # -- talking ----------------------------------------------------------------------------------
 
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
-        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+        """Call a handler of the host; return its result or raise its `BatchError`."""
         self._refuse_closed()
         method = getattr(self._rpc, f"batchlab_{handler}")
         future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
@@ -225,7 +222,7 @@ class DaskConnection(RemoteConnection):
         except OSError as error:
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"the lab's scheduler is gone or cannot be reached: {error}",
+                f"the lab's scheduler has stopped or cannot be reached: {error}",
             ) from None
         finally:
             future.cancel()
@@ -263,13 +260,14 @@ def _part(storage: StorageLocation | None, settings: Settings | None) -> Storage
 
 def _check_speed(speed: Any) -> float:
     if not is_number(speed) or not 0 < speed < 1e6:
-        raise invalid("speed", speed, "must be a number above 0, up to a million", owner="Lab")
+        reason = "must be a number greater than 0 and less than a million"
+        raise invalid("speed", speed, reason, owner="Lab")
     return float(speed)
 
 
 @atexit.register
 def _close_all() -> None:
-    """Close what is open, before Dask's own finalizers, which were registered earlier."""
+    """Close all open connections before Dask's own finalizers, which were registered earlier."""
     for connection in list(_open):
         with contextlib.suppress(Exception):
             connection.close()

@@ -1,8 +1,8 @@
-"""The life of each node, as the core commands it: brought up, rebooted, lost, evicted, stopped.
+"""The life of each node, as the core commands it: started, rebooted, lost, evicted, stopped.
 
-What is done about one node is done in order, each step after the one before it has ended, so that
-a stop never races with a start. A step reports as the boot it was begun for; when the worker has
-gone meanwhile, that has been reported as a loss, and the step says nothing more.
+The steps for one node run one after the other, so a stop never races with a start. A step reports
+for the boot it belongs to; if the worker has left meanwhile, that was reported as a loss, and the
+step reports nothing.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ __all__ = ["Fleet"]
 logger = logging.getLogger("batchlab")
 
 SEND_INTERVAL_S = 0.001
-"""How long Dask may hold commands back for others to share their message (its default is 5 ms)."""
+"""How long Dask may delay commands to send several in one message (its default is 5 ms)."""
 BREAK_S = 30.0
-"""How long a worker's nanny may take to begin it anew, when it is lost as a trial."""
+"""How long a nanny may take to restart a worker that is lost as a test."""
 
 
 class _Node:
-    """What the driver knows of a node; `address` only while a worker stands behind it."""
+    """The driver's record of a node; it has an `address` only while it has a worker."""
 
     def __init__(self, command: StartNode) -> None:
         self.id = command.node_id
         self.start = command
-        self.boot: int | None = command.boot  # the one that is wanted; None while evicted
+        self.boot: int | None = command.boot  # the current one; None while evicted
         self.address: str | None = None
         self.ready = False
-        self.allocated = False  # ever: the core knows no node that never had a machine
-        self.expected = False  # that the worker goes away: we make it
+        self.allocated = False  # ever: to the core, a node exists from its first machine on
+        self.expected = False  # the worker leaves on our request
         self.stopping = False
-        self.reimage = False  # to begin with empty folders: nobody was there to empty them
+        self.reimage = False  # start with empty folders, as no agent was there to empty them
         self.step: asyncio.Task[None] | None = None
-        self.overtaken = asyncio.Event()  # what is installed now is not wanted any more
+        self.overtaken = asyncio.Event()  # the current installation is no longer needed
 
     def wants(self, boot: int) -> bool:
-        """Whether what is done for this boot is not yet overtaken by a later command."""
+        """Whether this boot has not been superseded by a later command."""
         return self.boot == boot and not self.stopping
 
 
@@ -72,14 +72,14 @@ class Fleet:
     scheduler : Scheduler
     supply : Supply
     configure : callable
-        Makes the `NodeConfig` of a node, given what it was last started with.
+        Returns the `NodeConfig` of a node from its last `StartNode`.
     report : callable
-        Takes a report.
+        Called with each report.
     lab_id : str
     folder : str
-        The lab's, for nodes on this machine.
+        The lab's folder, for nodes on this machine.
     patience_s : float
-        How long a node may take to end what runs on it.
+        How long a node may take to end its runs.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class Fleet:
     # -- commands -------------------------------------------------------------------------------
 
     def start(self, command: StartNode) -> None:
-        """Bring a node up, for the first time or again."""
+        """Start a node, for the first time or again."""
         node = self._nodes.setdefault(command.node_id, _Node(command))
         node.start, node.boot = command, command.boot
         self._next(node, self._bring_up(node, command.boot, self._supply.get))
 
     def reboot(self, command: RestartNode) -> None:
-        """Kill what runs on a node and bring it up anew."""
+        """Kill the runs on a node and restart it."""
         node = self._nodes[command.node_id]
         node.boot = command.boot
         node.start = msgspec.structs.replace(
@@ -125,7 +125,7 @@ class Fleet:
         self._next(node, self._reboot(node, command))
 
     def stop(self, command: StopNode) -> None:
-        """Let go of a node and its folders."""
+        """Remove a node and its folders."""
         node = self._nodes.get(command.node_id)
         if node is None:
             self._report(NodeStopped(node_id=command.node_id))
@@ -137,7 +137,7 @@ class Fleet:
         self._next(node, self._stop(node))
 
     def evict(self, command: EvictNode) -> None:
-        """Take a node's machine and folders away; `start` brings it back under its id."""
+        """Remove a node's machine and folders; `start` restores it under its id."""
         node = self._nodes.get(command.node_id)
         if node is None:
             return
@@ -148,7 +148,7 @@ class Fleet:
         self._next(node, self._evict(node))
 
     def send(self, node_id: str, commands: list[Command]) -> None:
-        """Give commands to a node; one that is lost gets none, its loss is reported."""
+        """Send commands to a node; a lost node gets none, as its loss is reported."""
         node = self._nodes.get(node_id)
         if node is None or node.address is None or not node.ready:
             return
@@ -158,12 +158,12 @@ class Fleet:
                 comm.send({"op": self._op, "commands": messages.encode_commands(commands)})
 
     def address(self, node_id: str) -> str | None:
-        """The worker behind a node that is up."""
+        """Return the address of the worker of a node that is up."""
         node = self._nodes.get(node_id)
         return node.address if node is not None and node.ready else None
 
     async def break_node(self, address: str) -> None:
-        """End a worker without a word; one in a process of its own is begun anew by its nanny."""
+        """End a worker without notice; if it has a nanny, that restarts it."""
         state = self._scheduler.workers.get(address)
         if state is not None and state.nanny:
             await self._scheduler.rpc(state.nanny).restart(timeout=BREAK_S, reason="a trial")
@@ -173,11 +173,11 @@ class Fleet:
     # -- what the scheduler tells -----------------------------------------------------------------
 
     def worker_joined(self, address: str, name: Any) -> None:
-        """A worker has joined."""
+        """Note that a worker has joined."""
         self._supply.joined(address, name)
 
     def worker_left(self, address: str) -> None:
-        """A worker has left; unasked, that is the loss of its node."""
+        """Note that a worker has left; unless requested, its node is lost."""
         self._supply.left(address)
         node = self._by_address.pop(address, None)
         if node is None:
@@ -229,11 +229,11 @@ class Fleet:
     async def _move_in(
         self, node: _Node, boot: int, get: Callable[[str], Coroutine[Any, Any, str]]
     ) -> str | None:
-        """Find a worker that can be this node; None if it was lost at once, and reported so."""
+        """Find a worker for this node; None if it was lost immediately, and reported as lost."""
         while True:
             address = await get(node.id)
             if address not in self._scheduler.workers:
-                raise NoMachine("the worker left as soon as it had come")
+                raise NoMachine("the worker left immediately after it joined")
             self._by_address[address] = node
             node.address, node.expected = address, not node.wants(boot)
             if self._supply.own:
@@ -263,7 +263,7 @@ class Fleet:
             self._report(report)
 
     async def _install(self, node: _Node, address: str) -> str | None:
-        """Put the node's agent on a worker; why not, if it cannot be."""
+        """Install the node's agent on a worker; return the reason if this fails, or None."""
         self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
         config = self._configure(node.start)
         agent = NodeAgent(msgspec.structs.replace(config, reimage=node.reimage))
@@ -272,14 +272,14 @@ class Fleet:
                 plugin=pickle.dumps(agent), name=PLUGIN_NAME
             )
         except Exception as error:
-            return f"the worker at {address} cannot be a node: {error}"
+            return f"the worker at {address} cannot become a node: {error}"
         if result.get("status") != "OK":
-            return f"the worker at {address} cannot be a node: {result.get('exception_text')}"
+            return f"the worker at {address} cannot become a node: {result.get('exception_text')}"
         node.reimage = False
         return None
 
     async def _equip(self, node: _Node, address: str, boot: int) -> NodeStartFailed | None:
-        """Have the agent unpack the pool's application packages; the report if it cannot."""
+        """Let the agent unpack the pool's application packages; return the report if it fails."""
         node.overtaken.clear()
         if not node.wants(boot):
             return None
@@ -297,12 +297,12 @@ class Fleet:
             failure = FailureInfo(
                 category="ServerError", code="ApplicationPackageError", message=str(error)
             )
-        if failure is None or node.address != address:  # a worker that is lost is reported so
+        if failure is None or node.address != address:  # a lost worker was reported as lost
             return None
         return start_failed(node.id, boot, failure)
 
     async def _leave(self, node: _Node, *, keep: bool, reimage: bool = False) -> None:
-        """Have the agent end all that runs; a worker that does not answer is closed anyway."""
+        """Let the agent end all runs; a worker that does not answer is closed anyway."""
         if node.address is None:
             return
         rpc = self._scheduler.rpc(node.address)
@@ -311,7 +311,7 @@ class Fleet:
                 rpc.batchlab_leave(keep=keep, reimage=reimage), self._patience_s
             )
         except Exception as error:
-            logger.info("node %s did not leave in order: %s", node.id, error)
+            logger.info("node %s did not leave properly: %s", node.id, error)
 
     async def _reboot(self, node: _Node, command: RestartNode) -> None:
         address = node.address
@@ -344,7 +344,7 @@ class Fleet:
             self._report(NodeStopped(node_id=node.id))
 
     async def _let_go(self, node: _Node) -> None:
-        """Part from the worker of a node, and from the node's folders."""
+        """Release the worker of a node, and delete the node's folders."""
         await self._leave(node, keep=False)
         await self._uninstall(node)
         if node.address is not None:
@@ -355,7 +355,7 @@ class Fleet:
             await threads.call(NodeFolders(self._folder, node.id).remove)
 
     async def close(self) -> None:
-        """Let go of all nodes, whatever is being done about them; nothing is reported."""
+        """Remove all nodes, whatever their current step; nothing is reported."""
         self._closing = True
         steps = [node.step for node in self._nodes.values() if node.step is not None]
         for node in self._nodes.values():

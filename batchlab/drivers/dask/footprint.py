@@ -1,9 +1,9 @@
-"""What a job leaves on a node: a worker plugin whose setup prepares and whose teardown releases.
+"""A job's footprint on a node: a worker plugin whose setup prepares and whose teardown releases.
 
-Adding the plugin to the worker runs the job preparation task, taking it away runs the job release
-task. A repeated preparation replaces the plugin, and what is replaced tears nothing down. When
-nobody ordered a release and the plugin is torn down because the node leaves, Azure runs none; a
-lab with ``release_on_leave`` runs the one that came with the preparation, if that had succeeded.
+Adding the plugin to the worker runs the job preparation task; removing it runs the job release
+task. A repeated preparation replaces the plugin without tearing it down. If the plugin is torn
+down because the node leaves, without a command to release, Azure runs no release task; a lab with
+``release_on_leave`` runs the one that came with the preparation, if that had succeeded.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["Footprints", "JobFootprint"]
 
 
 class Pending(Protocol):
-    """A run that the node knows and has not begun."""
+    """A run that the node has received and not yet started."""
 
     def __call__(self) -> Coroutine[Any, Any, RunExited]:
-        """Carry it out, report it, and give the report."""
+        """Carry out the run, report it, and return the report."""
         ...
 
 
@@ -36,11 +36,11 @@ class JobFootprint(WorkerPlugin):
     Parameters
     ----------
     name : str
-        Under which the worker keeps it.
+        The name of the plugin on the worker.
     preparation : callable, optional
-        Runs the job preparation task; None where it has been run before, on an earlier boot.
+        Runs the job preparation task; None if it ran on an earlier boot.
     leave : callable, optional
-        Runs the release when the node leaves and nobody ordered one.
+        Runs the release when the node leaves without a command to release.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class JobFootprint(WorkerPlugin):
             self.prepared = report.exit_code == 0 and not report.cancelled
 
     async def teardown(self, worker: Any) -> None:
-        """Release the node from the job, as ordered, or as the lab has it when a node leaves."""
+        """Release the node from the job, on command or, depending on the lab, when it leaves."""
         if self.release is not None:
             await self.release()
         else:
             await self.leave()
 
     def forget(self) -> None:
-        """Have the next teardown do nothing."""
+        """Make the next teardown do nothing."""
         self._leave = None
 
     async def leave(self) -> None:
-        """Run the release that nobody ordered; once, however often the node is told to go."""
+        """Run the release without a command; only once, even if called again."""
         if self._leaving is None:
             wanted = self._leave is not None and self.prepared and self.release is None
             if not wanted or self._leave is None:
@@ -87,12 +87,12 @@ class Footprints:
     ----------
     worker : distributed.Worker
     pend : callable
-        Makes a `Pending` of an order, known to the node from now on; with False its outcome is
-        not reported.
+        Turns a `StartRun` into a `Pending` and adds it to the node; if the second argument is
+        False, its outcome is not reported.
     quiet : callable
         Ends all other runs of a node that leaves.
     on_leave : bool
-        Whether a node that leaves runs releases.
+        Whether a node that leaves runs release tasks.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Footprints:
         self._locks: dict[str, asyncio.Lock] = {}
 
     def prepare(self, start_run: StartRun) -> Coroutine[Any, Any, None]:
-        """Add the footprint of a job, or replace it by a further try of its preparation."""
+        """Add the footprint of a job, or replace it to retry the preparation."""
         key = fold(start_run.run_id.job_id)
         if start_run.release is not None:
             self._carried[key] = start_run.release
@@ -136,7 +136,7 @@ class Footprints:
             await self._worker.plugin_add(plugin, name=plugin.name)
 
     def release(self, start_run: StartRun) -> Coroutine[Any, Any, None]:
-        """Take the footprint of a job away, with its release."""
+        """Remove the footprint of a job, with its release."""
         key = fold(start_run.run_id.job_id)
         release = self._pend(start_run, True)
         return self._remove(key, release)
@@ -152,7 +152,7 @@ class Footprints:
         self._carried.pop(key, None)
 
     async def forget(self, job_id: str) -> None:
-        """Take the footprint of a job away without a release."""
+        """Remove the footprint of a job without a release."""
         key = fold(job_id)
         async with self._locks.setdefault(key, asyncio.Lock()):
             plugin = self._plugins.pop(key, None)
@@ -163,11 +163,11 @@ class Footprints:
         self._locks.pop(key, None)
 
     async def leave(self) -> None:
-        """The node leaves: run the releases that are to be run then."""
+        """Run the releases for a node that leaves."""
         await asyncio.gather(*(plugin.leave() for plugin in self._plugins.values()))
 
     async def take_away(self) -> None:
-        """Remove all footprints, without release, from a worker that goes on without the node."""
+        """Remove all footprints, without releases, from a worker that outlives the node."""
         for plugin in list(self._plugins.values()):
             plugin.forget()
             await self._worker.plugin_remove(name=plugin.name)

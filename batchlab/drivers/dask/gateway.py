@@ -1,13 +1,13 @@
-"""A node's gateway: the way back from a task to the service it runs in.
+"""A node's gateway: the connection from a task back to its service.
 
-The command of a task finds in ``BATCHLAB_SERVICE`` a Unix socket and a secret. What it asks there
-the node passes on to the scheduler over the connection that it has itself, so that light nodes,
-where nothing listens, nodes in processes, and clusters with certificates are all alike, and a
-task needs neither Dask nor an address. The socket lies in the lab's folder, which only its user
-can enter; the secret is for the case that others can. Nothing is unpickled before the secret was
-right, and nothing on the node at all but the scheduler's own answers.
+The command of a task finds a Unix socket and a secret in ``BATCHLAB_SERVICE``. The node forwards
+its calls to the scheduler over the node's own connection, so light nodes, which do not listen,
+nodes in processes, and clusters with certificates all work the same way, and a task needs neither
+Dask nor an address. The socket is in the lab's folder, which only its user can enter; the secret
+protects it if others can. Nothing is unpickled before the secret has been verified, and the node
+unpickles only the scheduler's own answers.
 
-The socket is opened with the first run, so a node that only waits costs nothing.
+The socket is opened with the first run, so an idle node costs nothing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
 logger = logging.getLogger("batchlab")
 
 HANDLERS = ("request", "create_certificate", "ask", "wait", "files", "changes")
-"""Handlers of the host that a task may call."""
+"""Handlers of the host that a task can call."""
 SECRET_BYTES = 32  # as text
 LONGEST_PATH = 100
-"""Bytes of the path of a Unix socket: 107 on Linux, 103 on macOS."""
+"""Maximum length of a Unix socket's path in bytes; the limit is 107 on Linux, 103 on macOS."""
 
 
 class Gateway:
@@ -48,12 +48,12 @@ class Gateway:
     root : str
         The node's folder.
     account : str
-        Whose node it is.
+        The account of the node.
 
     Attributes
     ----------
     address : str
-        What a task finds in its environment.
+        The value of ``BATCHLAB_SERVICE`` for tasks.
     """
 
     def __init__(self, worker: Any, root: str, account: str) -> None:
@@ -71,11 +71,11 @@ class Gateway:
         self.address = f"{self._path}#{self._secret}"
 
     def open(self) -> None:
-        """Listen; harmless when it does already."""
+        """Start listening; harmless if already listening."""
         if self._server is not None:
             return
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)  # of a boot that was killed
+            os.unlink(self._path)  # left by a boot that was killed
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(self._path)
@@ -88,7 +88,7 @@ class Gateway:
         self._server = asyncio.ensure_future(asyncio.start_unix_server(self._serve, sock=listener))
 
     async def close(self) -> None:
-        """Stop listening, and let go of all who are connected."""
+        """Stop listening, and close all connections."""
         if self._server is not None:
             server = await self._server
             server.close()
@@ -111,7 +111,7 @@ class Gateway:
                     writer.write(len(answer).to_bytes(messages.LENGTH_BYTES) + answer)
                     await writer.drain()
         except (EOFError, OSError):
-            pass  # the task has ended, or has gone its way
+            pass  # the task has ended or disconnected
         finally:
             self._clients.discard(writer)
             writer.close()
@@ -124,10 +124,11 @@ class Gateway:
                 config, now = messages.unpack(await host.batchlab_hello())
                 return messages.answer(lambda: (now, config.speed, config.storage))
             if handler not in HANDLERS:
-                raise Conflict("OperationInvalidForCurrentState", f"no task may call {handler!r}")
+                reason = f"a task cannot call {handler!r}"
+                raise Conflict("OperationInvalidForCurrentState", reason)
             answer: bytes = await getattr(host, f"batchlab_{handler}")(**arguments)
         except OSError as error:
-            reason = f"the lab's scheduler is gone or cannot be reached: {error}"
+            reason = f"the lab's scheduler has stopped or cannot be reached: {error}"
             return messages.answer_error(Conflict("OperationInvalidForCurrentState", reason))
         except Exception as error:
             return messages.answer_error(error)

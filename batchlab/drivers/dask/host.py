@@ -1,11 +1,10 @@
-"""The scheduler's side: the engine, living in a plugin of Dask's scheduler.
+"""The scheduler's side: the engine, in a plugin of Dask's scheduler.
 
-So a lab lives as long as its cluster: clients come and go, and speak to it over Dask's own RPC
-(``batchlab_request@account``, ``batchlab_ask@account`` ...). Each account has a lab of its own:
-an engine, a journal, a folder. All they share is the scheduler, and workers that are nodes of one
-of them at a time. Everything here runs on the scheduler's loop. What enters from Dask is guarded:
-an error in a stream handler would cost a worker its place in the cluster, so it is logged and
-dropped.
+So a lab exists as long as its cluster. Clients connect and disconnect, and call it over Dask's RPC
+(``batchlab_request@account``, ``batchlab_ask@account`` ...). Each account has its own lab, with an
+engine, a journal and a folder. The labs share only the scheduler, and the workers, each of which
+is a node of one lab at a time. Everything here runs on the scheduler's loop. An error in a stream
+handler would remove a worker from the cluster, so it is logged and dropped.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ class BatchHost(SchedulerPlugin):
         self.vault = Vault()
 
     async def start(self, scheduler: Scheduler) -> None:
-        """Begin the lab, unless another client has just begun it."""
+        """Start the lab, unless another client is just starting it."""
         beginning = scheduler.extensions.setdefault(_EXTENSION, {})
         other = beginning.get(self.account)
         if other is not None:
@@ -132,7 +131,7 @@ class BatchHost(SchedulerPlugin):
         self._begun = True
 
     async def _stay_awake(self) -> None:
-        """Dask sees its own tasks only: a cluster with an idle time-out would end amid ours."""
+        """Keep a cluster with an idle timeout alive: Dask does not see our tasks."""
         scheduler = self._scheduler
         while scheduler.idle_timeout:
             if any(node.runs for node in self.engine.core.state.nodes.values()):
@@ -142,7 +141,7 @@ class BatchHost(SchedulerPlugin):
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         watchdog.guard(self.folder)
-        for name in (".storage", ".dask"):  # the folder itself may have to let users through
+        for name in (".storage", ".dask"):  # the folder itself may have to admit users
             Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         try:
             return Journal(path, self.config.settings)
@@ -183,7 +182,7 @@ class BatchHost(SchedulerPlugin):
         return self._epoch + (time.monotonic() - self._started) * self.config.speed
 
     def obey(self, commands: Sequence[Command]) -> None:
-        """Do what the core decided: nodes' own commands go out in one list for each node."""
+        """Carry out the core's commands; each node gets its own in one list."""
         for_nodes: dict[str, list[Command]] = {}
         for command in commands:
             match command:
@@ -226,13 +225,13 @@ class BatchHost(SchedulerPlugin):
     # -- what Dask tells --------------------------------------------------------------------------
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
-        """A worker has joined the cluster."""
+        """Note that a worker has joined the cluster."""
         state = scheduler.workers.get(worker)
         if state is not None:
             self.fleet.worker_joined(worker, state.name)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:
-        """A worker has left the cluster."""
+        """Note that a worker has left the cluster."""
         self.fleet.worker_left(worker)
 
     def _take_reports(self, worker: str = "", reports: bytes = b"", **_: Any) -> None:
@@ -261,7 +260,7 @@ class BatchHost(SchedulerPlugin):
         return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))
 
     def _open_engine(self) -> Engine:
-        """The engine, for as long as the lab lives."""
+        """Return the engine, unless the lab is closed."""
         if self._closed is not None:
             raise Conflict(
                 "OperationInvalidForCurrentState",
@@ -270,7 +269,7 @@ class BatchHost(SchedulerPlugin):
         return self.engine
 
     async def _wait(self, payload: bytes, seconds: float) -> bytes:
-        """Answer True as soon as a condition holds, a list of reasons when it cannot, or False."""
+        """Answer True once a condition holds, the reasons if it never can, or False."""
         try:
             condition = pickle.loads(payload)
             if self._open_engine().met(condition):
@@ -292,7 +291,7 @@ class BatchHost(SchedulerPlugin):
             self._waiters.pop(future, None)
 
     async def _changes(self, since: int, seconds: float) -> bytes:
-        """Answer with what has happened since, as soon as there is something."""
+        """Answer with the changes since a number, as soon as there are any."""
         if since >= self.history.end and seconds > 0 and self._closed is None:
             self._news = self._news or asyncio.Event()
             with contextlib.suppress(TimeoutError):
@@ -302,7 +301,7 @@ class BatchHost(SchedulerPlugin):
         return pickle.dumps((True, (packed, encode_changes(batch.changes))))
 
     async def _lose(self, pool_id: str, node_id: str) -> bytes:
-        """Take a node's worker out of the cluster, unasked by the core: its node is lost."""
+        """Remove a node's worker from the cluster, so that the node is lost."""
         try:
             self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
             address = self.fleet.address(node_id)
@@ -326,12 +325,12 @@ class BatchHost(SchedulerPlugin):
             try:
                 met = self._closed is not None or self.engine.met(condition)
             except BatchError:
-                met = True  # the waiter finds out why
+                met = True  # the waiter will find out why
             if met:
                 future.set_result(None)
 
     async def _files(self, payload: bytes) -> bytes:
-        """Pass a call of `NodeFiles` on to the node it is about."""
+        """Forward a call of `NodeFiles` to its node."""
         location, call = pickle.loads(payload)
         address = self.fleet.address(location.node_id)
         if address is None:
@@ -345,7 +344,7 @@ class BatchHost(SchedulerPlugin):
         return answer
 
     async def _scale(self, seconds: float) -> int:
-        """How many workers a client that can scale should see to; 0 while there are enough."""
+        """Return how many workers a client should scale to; 0 if there are enough."""
         if self._cluster is None or self._closed is not None:
             return 0
         shared = self._cluster.shared
@@ -358,18 +357,18 @@ class BatchHost(SchedulerPlugin):
     # -- the end --------------------------------------------------------------------------------
 
     async def _close_rpc(self) -> bytes:
-        """End the lab while the scheduler goes on: others stay, and a new one may begin."""
+        """End the lab but not the scheduler: other labs continue, and a new one may start."""
         await self.end()
         if self._scheduler.plugins.get(self.name) is self:
             self._scheduler.remove_plugin(name=self.name)
         return messages.answer(lambda: None)
 
     async def before_close(self) -> None:
-        """The scheduler is about to close: nothing that happens from now on is to be mended."""
+        """End the lab before the scheduler closes, so that no loss is repaired any more."""
         await self.end()
 
     async def end(self) -> None:
-        """End the lab: let go of all nodes and delete the lab's folder. Harmless when repeated."""
+        """End the lab: remove all nodes and delete the lab's folder. Can be called twice."""
         if self._closed is None and self._begun:
             self._closed = asyncio.ensure_future(self._end())
         if self._closed is not None:
@@ -396,5 +395,5 @@ class BatchHost(SchedulerPlugin):
 
 def _not_ready(location: Location) -> Conflict:
     return Conflict(
-        "NodeNotReady", f"node {location.node_id!r} is not up: its files cannot be reached now"
+        "NodeNotReady", f"node {location.node_id!r} is not up: its files are not available now"
     )

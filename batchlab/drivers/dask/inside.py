@@ -1,8 +1,7 @@
-"""A lab's side inside a task: speaks to the node's gateway, without Dask.
+"""The client's side inside a task: uses the node's gateway, without Dask.
 
-A command that was started by a task, or whatever that has started in turn, is connected to the
-service that runs it as soon as it asks. All handles of a process share one connection, so that
-those of one thing are equal.
+The command of a task, and any process that it starts, connects to its service on first use. All
+handles in a process share one connection, so handles of the same thing are equal.
 """
 
 from __future__ import annotations
@@ -31,35 +30,34 @@ _current: InsideConnection | None = None
 
 
 def current(owner: str) -> InsideConnection:
-    """The connection to the service that runs this process.
+    """Return the connection to the service that runs this process.
 
     Parameters
     ----------
     owner : str
-        Who asks, for the message.
+        The calling function, for error messages.
 
     Raises
     ------
     Conflict
-        ``OperationInvalidForCurrentState``: no task of a lab has started this process.
+        ``OperationInvalidForCurrentState``: this process was not started by a task of a lab.
     NotFound
-        ``ResourceNotFound``: the node that started it is gone.
+        ``ResourceNotFound``: the node that started it no longer exists.
     """
     global _current  # noqa: PLW0603
     address = os.environ.get(SERVICE)
     if not address and "AZ_BATCH_NODE_ID" in os.environ:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"{owner}() is for elevated tasks where a lab isolates users: it has all rights of "
-            "the account, which this task's user has not. Give the task a user_identity with "
-            "elevation_level='admin'",
+            f"{owner}() has all rights of the account, so it is for elevated tasks only if the "
+            "lab isolates users: give the task a user_identity with elevation_level='admin'",
         )
     if not address:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"{owner}() is for the commands of tasks, and this process belongs to none: "
-            f"{SERVICE} is not set. Elsewhere make a lab with Lab(), or attach to one with "
-            'Lab("tcp://scheduler:8786")',
+            f"{owner}() works only inside a task, and this process does not belong to one: "
+            f"{SERVICE} is not set. Outside of tasks, create a lab with Lab(), or attach to one "
+            'with Lab("tcp://scheduler:8786")',
         )
     with _lock:
         if _current is None or _current.closed or _current.address != address:
@@ -68,12 +66,12 @@ def current(owner: str) -> InsideConnection:
 
 
 class InsideConnection(RemoteConnection):
-    """A connection to the service by way of a node's gateway; a `Connection`.
+    """A connection to the service through a node's gateway; a `Connection`.
 
     Parameters
     ----------
     address : str
-        As in ``BATCHLAB_SERVICE``.
+        The value of ``BATCHLAB_SERVICE``.
     """
 
     def __init__(self, address: str) -> None:
@@ -88,7 +86,7 @@ class InsideConnection(RemoteConnection):
         super().__init__(now, speed, storage)
 
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
-        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+        """Call a handler of the host; return its result or raise its `BatchError`."""
         self._refuse_closed()
         free = self._free.setdefault(os.getpid(), [])
         link: socket.socket | None = None
@@ -110,7 +108,7 @@ class InsideConnection(RemoteConnection):
                 f"the node that runs this task cannot be reached: {error}",
             ) from None
         except BaseException:
-            _drop(link)  # an answer may still come over it
+            _drop(link)  # an answer may still arrive on it
             raise
         free.append(link)
         return messages.unpack(answer)
@@ -121,12 +119,12 @@ class InsideConnection(RemoteConnection):
         timeout: float | None = None,
         watch: Callable[[], None] | None = None,
     ) -> None:
-        """Block until a condition holds, unless this process itself stands in its way."""
+        """Block until a condition holds, unless this process itself prevents it."""
         if self._is_of_this_task(condition):
             raise WaitNeverEnds(
                 "WaitsForItself",
-                f"this process is part of what it would wait for ({condition}): wait for each of "
-                "the other tasks, job.tasks[id].wait()",
+                f"this process would wait for itself, until {condition}: wait for each of the "
+                "other tasks instead, with job.tasks[id].wait()",
             )
         super().wait(condition, timeout, watch)
 
@@ -147,14 +145,14 @@ class InsideConnection(RemoteConnection):
         try:
             state: str = self.ask(GetTask(job_id=job_id, task_id=task_id)).state
         except NotFound:
-            return False  # a preparation or release task is none of the job's
-        return state != "completed"  # what a task has left behind may wait
+            return False  # a preparation or release task is not one of the job's tasks
+        return state != "completed"  # a background process of a completed task may wait
 
     def shutdown(self) -> None:
-        """Refuse: the lab is not this task's to end."""
+        """Refuse: a task cannot end its lab."""
         raise Conflict(
             "OperationInvalidForCurrentState",
-            "a task cannot end the lab that it runs in: terminate its job instead",
+            "a task cannot close the lab that it runs in: terminate its job instead",
         )
 
     def _end(self) -> None:
@@ -178,7 +176,7 @@ def _receive(link: socket.socket, size: int) -> bytes:
     while len(parts) < size:
         part = link.recv(min(size - len(parts), 2**20))
         if not part:
-            raise ConnectionError("it has closed the connection")
+            raise ConnectionError("the node closed the connection")
         parts += part
     return bytes(parts)
 

@@ -1,7 +1,7 @@
 """A cluster that a lab starts for itself: a scheduler and the lab, in a thread of this process.
 
-Nodes are added by the host that lives in it. It listens in this process only, or, for nodes in
-processes of their own, on loopback only.
+The host in it adds the nodes. The scheduler listens in this process only or, for nodes in separate
+processes, on loopback only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLOSE_S = 60.0
 
 
 class OwnCluster:
-    """A scheduler of ours, in a thread of this process, with the lab in it."""
+    """Our own scheduler, in a thread of this process, with the lab in it."""
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
@@ -61,9 +61,9 @@ class OwnCluster:
         )
 
     def close(self) -> None:
-        """End the lab and the cluster; what does not end in time is left to the watchdog.
+        """End the lab and the cluster; the watchdog handles anything that does not end in time.
 
-        The first interrupt only ends the wait when the end has come, the second at once.
+        A first interrupt is raised only after the end, a second one immediately.
         """
         ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
         try:

@@ -1,7 +1,7 @@
-"""What clusters of ours set for the whole process, while there is one.
+"""Process-wide settings that apply while one of our own clusters exists.
 
-Dask reads these settings of the process at moments of its own, such as when a nanny starts a
-worker again, so they cannot be set around a call.
+Dask reads these settings at arbitrary times, such as when a nanny restarts a worker, so they
+cannot be set only for the duration of a call.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ METHOD = "distributed.worker.multiprocessing-method"
 
 
 class WhileNeeded:
-    """A context of the process: entered with the first who needs it, left with the last.
+    """A process-wide context: entered for its first user, left after its last.
 
     Parameters
     ----------
     make : callable
-        Makes the context.
+        Creates the context.
     """
 
     def __init__(self, make: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
@@ -62,16 +62,16 @@ def _silence() -> Iterator[None]:
 
 
 def begin_to_fork() -> bool:
-    """Have the process that workers are forked from import what they need; whether it does.
+    """Let the process that workers are forked from preload batchlab; return whether it does.
 
-    Not where the user has chosen otherwise, or where Python itself does not, from 3.14 on.
+    It does not if the user has chosen another method, or on platforms other than Linux.
     """
     if sys.platform != "linux" or dask.config.get(METHOD, "spawn") not in ("spawn", "forkserver"):
         return False
     forkserver.set_forkserver_preload(["batchlab.drivers.dask.agent"])
     try:
         forkserver.ensure_running()
-    except OSError:  # the folder for temporary files has too long a name for a socket
+    except OSError:  # the name of the temporary directory is too long for a socket
         return False
     return True
 
@@ -83,9 +83,9 @@ def _forking() -> Iterator[None]:
         return
     from distributed import utils  # noqa: PLC0415
 
-    # Otherwise Dask sets a list of its own, with all of pandas, and imports that here, too.
+    # Otherwise Dask sets its own list, with all of pandas, and also imports it here.
     utils._forkserver_preload_set = True
-    folder = util.get_temp_dir()  # where that process has its socket
+    folder = util.get_temp_dir()  # the socket of that process is here
     watchdog.guard(folder)
     try:
         with dask.config.set({METHOD: "forkserver"}):
@@ -95,6 +95,6 @@ def _forking() -> Iterator[None]:
 
 
 SILENCE = WhileNeeded(_silence)
-"""Keeps Dask's logging quiet: the cluster is not the user's."""
+"""Silences Dask's logging: the user did not start the cluster."""
 FORKING = WhileNeeded(_forking)
-"""Has workers forked from one process: a new one would import Dask for most of a second."""
+"""Forks workers from one process: a new one would need most of a second to import Dask."""

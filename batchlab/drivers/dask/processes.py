@@ -1,11 +1,10 @@
 """Spawning a command, waiting for it, and leaving no process of it behind.
 
-A command line is split into words as a POSIX shell would, but no shell is involved: ``$VAR`` and
-``>`` mean nothing. Each command leads a session and process group of its own. After its exit it is
-left unreaped until the rest of its group is killed: only so can the group's number not belong to
-somebody else by then. Processes that moved to another group or session are found by their session
-or by a variable of their environment, which takes milliseconds and is done only for a command
-that is killed.
+A command line is split into words as in a POSIX shell, but no shell is involved: ``$VAR`` and
+``>`` have no meaning. Each command leads its own session and process group. After its exit it is
+not reaped until the rest of its group is killed, so that no other group can get the same ID
+before. Processes that moved to another group or session are found by their session or by an
+environment variable; this takes milliseconds and is done only for a command that is killed.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ _PLAIN = re.compile(r"[ !#-&(-\[\]-~]*")  # printable, without quotes and backsl
 
 
 def split_command(command_line: str) -> list[str]:
-    """Split a command line into words; raises `LaunchFailed` when its quotes do not match."""
+    """Split a command line into words; raises `LaunchFailed` if its quotes do not match."""
     if _PLAIN.fullmatch(command_line):
         return command_line.split()  # the same, ten times as fast
     try:
         return shlex.split(command_line)
     except ValueError as error:
         raise launch_failed(
-            "CommandLaunchFailed", f"the command line {command_line!r} cannot be read: {error}"
+            "CommandLaunchFailed", f"the command line {command_line!r} cannot be parsed: {error}"
         ) from None
 
 
@@ -59,12 +58,12 @@ class Process:
         The program, looked up on the ``PATH`` of `environment` or relative to `directory`, and
         its arguments.
     directory : str
-        Where it runs.
+        The working directory.
     environment : mapping
     stdout, stderr : str
-        Files that are written anew.
+        The output files, which are overwritten.
     owner : Owner, optional
-        Who it runs as; the user of this process if omitted.
+        The user it runs as; the user of this process if omitted.
 
     Raises
     ------
@@ -101,11 +100,11 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Number of the process, of its group and of its session."""
+        """The ID of the process, its group and its session."""
         return self._popen.pid
 
     def kill(self) -> bool:
-        """Kill the process and its group; False when it had already ended. Does not wait."""
+        """Kill the process and its group; False if it had already ended. Does not wait."""
         with self._lock:
             if self._reaped or self._ended():
                 return False
@@ -114,7 +113,7 @@ class Process:
             return True
 
     def returned(self) -> int:
-        """Wait until the command itself has ended, and leave alone what it has started."""
+        """Wait until the command itself has ended; processes that it started may continue."""
         if hasattr(os, "waitid"):
             with contextlib.suppress(ChildProcessError):
                 ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
@@ -125,21 +124,21 @@ class Process:
         return 128 - code if code < 0 else code
 
     def clear(self, last_look: Callable[[int], None] | None = None) -> None:
-        """Kill all that a command has left, wherever it went, once it has ended."""
+        """Kill all remaining processes of a command after it has ended."""
         self._killed = True
         self.wait(last_look)
 
     def wait(self, last_look: Callable[[int], None] | None = None) -> int:
-        """Wait until no process of the command is left; its exit code, or 128 + signal.
+        """Wait until no process of the command is left; return its exit code, or 128 + signal.
 
-        `last_look` gets the number of the process that has ended, before it is free for another.
+        `last_look` is called with the ID of the ended process, before the ID can be reused.
         """
         code = self.returned()
         if last_look is not None:
             last_look(self.pid)
         with self._lock:
             _kill_group(self.pid)
-            self._strike()  # from here on the number may be somebody else's
+            self._strike()  # from here on, the ID may be reused
             self._popen.wait()
             self._reaped = True
         if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
@@ -150,7 +149,7 @@ class Process:
         return code
 
     def _ended(self) -> bool:
-        """Whether the exit code is settled already, without reaping it."""
+        """Whether the process has ended; does not reap it."""
         if not hasattr(os, "waitid"):
             return self._popen.poll() is not None
         try:
@@ -189,16 +188,18 @@ def _not_launched(
         if os.path.isdir(directory):
             return launch_failed(
                 "CommandProgramNotFound",
-                f"there is no program {program!r} on the node (nor, if it is a script, its "
-                "interpreter)",
+                f"there is no program {program!r} on the node (or, if it is a script, its "
+                "interpreter is missing)",
             )
         return launch_failed(
-            "CommandLaunchFailed", f"the working directory {directory} is gone", server=True
+            "CommandLaunchFailed",
+            f"the working directory {directory} no longer exists",
+            server=True,
         )
     if isinstance(error, PermissionError) and owner is not None and os.access(program, os.X_OK):
         reason = (
-            "the task's user may not reach it, only root may: run the task elevated, or have the "
-            f"lab use a program outside of root's folders ({os.path.realpath(program)})"
+            "only root can access it, not the task's user: run the task elevated, or use a "
+            f"program outside root's folders ({os.path.realpath(program)})"
         )
     elif isinstance(error, PermissionError):
         reason = "it is a directory or not executable"

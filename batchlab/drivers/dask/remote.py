@@ -1,7 +1,7 @@
-"""What a lab says to its host, wherever it says it from: requests, questions, waits, files.
+"""The calls of a lab to its host, from anywhere: requests, questions, waits, files.
 
-How a call travels is left to the two kinds of connection: `connection` over Dask's RPC, `inside`
-through the gateway of a node. Nothing here needs Dask.
+The two kinds of connection transport the calls: `connection` over Dask's RPC, `inside` through the
+gateway of a node. Nothing here needs Dask.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from batchlab.storage.stores import BlobStore
 __all__ = ["WATCH_S", "RemoteConnection"]
 
 POLL_S = 1.0
-"""How long the host holds a question for a condition that does not hold yet."""
+"""How long the host holds a call for a condition that does not hold yet."""
 WATCH_S = 0.2
 
 
 class RemoteConnection(ABC):
-    """A connection to a lab that is somewhere else.
+    """A connection to a lab in another thread or process.
 
     Parameters
     ----------
     now : float
-        The lab's clock as it is called.
+        The current time on the lab's clock.
     speed : float
-        Seconds of lab time in a second of wall clock.
+        Seconds of lab time per real second.
     storage : StorageLocation
         Where the lab's data is kept.
     """
@@ -56,7 +56,7 @@ class RemoteConnection(ABC):
 
     @abstractmethod
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
-        """Call a handler of the host; the result, or the `BatchError` that it answered."""
+        """Call a handler of the host; return its result or raise its `BatchError`."""
 
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
@@ -69,7 +69,7 @@ class RemoteConnection(ABC):
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents
     ) -> None:
-        """Carry out the one request with a secret."""
+        """Carry out the only request with a secret."""
         self.call("create_certificate", payload=pickle.dumps((request, contents)))
 
     def ask(self, question: Question) -> Any:
@@ -102,32 +102,32 @@ class RemoteConnection(ABC):
                 )
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
-        """What has happened from change number `since` on; see `Connection`."""
+        """Return the changes from number `since` on; see `Connection`."""
         batch, packed = self.call("changes", self._refuse_closed, since=since, seconds=seconds)
         done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
         return done
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
-        """Let a node be lost, as when its machine breaks."""
+        """Lose a node, as if its machine had failed."""
         self.call("lose", pool_id=pool_id, node_id=node_id)
 
     def fail_next(self, kind: RunKind) -> None:
-        """Have the next run of a kind that starts fail, whatever its command."""
+        """Make the next run of this kind fail, whatever its command."""
         self.call("fail_next", kind=kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
-        """Have something called once, when the connection is about to close."""
+        """Register a callback that is called once, before the connection closes."""
         self._before_close.append(callback)
 
     def close(self) -> None:
-        """Let go of the lab; end it if this connection started it. Harmless twice."""
+        """Disconnect; end the lab if this connection started it. Can be called twice."""
         while self._before_close:
             self._before_close.pop()()
         self._end()
 
     @abstractmethod
     def _end(self) -> None:
-        """Let go of the lab, if that has not been done."""
+        """Disconnect from the lab, unless already done."""
 
     def _refuse_closed(self) -> None:
         refuse_closed(self.closed)

@@ -1,11 +1,11 @@
-"""One run on a node: its folders, its files, its process, and how it ended.
+"""One run on a node: its folders, its files, its process, and its result.
 
-A run is carried out by a thread that blocks wherever there is something to wait for. The node's
-loop may end it meanwhile, because it was cancelled or its time is over: then its process is
-killed with all its descendants, and the thread goes on as after any exit. Before there is a
-process, there is nothing to kill, so the run is over at once, and the thread finds itself
-unwanted. The same holds after it, while output files are uploaded; that takes as long as it
-takes, the time limit of the run is its process's.
+A thread carries out the run and blocks whenever it must wait. Meanwhile the node's loop may end
+the run, because it was cancelled or reached its time limit: its process is then killed with all
+its descendants, and the thread continues as after any exit. Before the process starts, there is
+nothing to kill, so the run ends immediately, and the thread notices that later. The same applies
+after the process, while output files are uploaded; the time limit of the run does not include
+the upload.
 """
 
 from __future__ import annotations
@@ -45,35 +45,35 @@ __all__ = ["Ending", "NodeRun"]
 Ending = Literal["cancelled", "expired"]
 
 _CALL = [sys.executable, "-P", calls.__file__]
-"""What a node runs for a Python task: a file, because the package takes longer to import."""
+"""The command for a Python task: a file, because importing the package takes longer."""
 
 
 class NodeRun:
-    """A run on its way.
+    """A run in progress.
 
     Parameters
     ----------
     start_run : StartRun
     node : NodeFacts
     inherited : dict of str
-        The environment that the node's process gives on.
+        The environment variables that runs inherit from the node's process.
     done : callable
         Called once, from any thread, with the `RunExited`.
     meter : Meter
-        Keeps book of what runs use.
+        Records the resource usage of runs.
     store : BlobStore or None
         The lab's storage, for runs with files in containers.
     equipment : Equipment
         The node's application packages and certificates.
     users : NodeUsers, optional
-        The users of the node, where runs really run as somebody.
+        The users of the node, if the lab isolates users.
 
     Attributes
     ----------
     process_id : int or None
-        The run's process, which leads a session of that number, while there is one.
+        The ID of the run's process and session, while it exists.
     began : float
-        When it was spawned, on the monotonic clock.
+        When the process was spawned, on the monotonic clock.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class NodeRun:
         self.began = 0.0
 
     def execute(self) -> None:
-        """Carry the run out; blocks until it is over."""
+        """Carry out the run; blocks until it is over."""
         if self._over:
             return
         if self.start_run.failure is not None:
@@ -139,14 +139,14 @@ class NodeRun:
         self.process_id = None
 
     def end(self, why: Ending) -> None:
-        """Kill the run, or do not begin it. Does not block."""
+        """Kill the run, or prevent its start. Does not block."""
         with self._lock:
             if not self._ends_now(why):
                 return
         self._exited(self._code, None, why)
 
     def _ends_now(self, why: Ending) -> bool:
-        """Kill what runs; whether nothing did, and the run is over. Under the lock."""
+        """Kill the process; return True if there is none and the run is over. Needs the lock."""
         if self._over or self._ending == "cancelled":
             return False
         if self._code is not None:
@@ -171,14 +171,14 @@ class NodeRun:
         return words, variables["AZ_BATCH_TASK_DIR"], variables
 
     def _words(self) -> list[str]:
-        """The command line as words; that of a Python task names the program of this node."""
+        """Return the words of the command line; a Python task gets this node's program."""
         words = split_command(self.start_run.command_line)
         if words[:1] == [PROGRAM]:
             words[:1] = _CALL
         return words
 
     def _equip(self, variables: dict[str, str]) -> None:
-        """Put what the run needs of the node's certificates and of packages in place."""
+        """Provide the certificates and application packages that the run needs."""
         equipment, certificates = self._equipment, variables["AZ_BATCH_CERTIFICATES_DIR"]
         equipment.place_certificates(self.start_run.kind, certificates)
         if self._owner is not None:
@@ -186,7 +186,7 @@ class NodeRun:
         equipment.install(self.start_run.application_packages, self._wanted)
 
     def _make_ready(self) -> dict[str, str]:
-        """Make the folders of the run, for who runs it; its variables."""
+        """Create the folders of the run for its user; return its environment variables."""
         start_run, node, inherited = self.start_run, self._node, self._inherited
         if self._users is not None:
             directory = f"{node.root_directory}/{start_run.directory}"
@@ -247,7 +247,7 @@ class NodeRun:
 
 
 def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
-    """Make what a run needs; what an earlier run has written to its streams and logs goes."""
+    """Create the folders of a run; delete the streams and logs of an earlier run."""
     directory = variables["AZ_BATCH_TASK_DIR"]
     try:
         os.mkdir(directory)
@@ -267,6 +267,6 @@ def _node_failure(error: OSError) -> FailureInfo:
     return FailureInfo(
         category="ServerError",
         code=code,
-        message=f"the node could not prepare the run: {error.strerror or error}",
+        message=f"The node could not prepare the task: {error.strerror or error}",
         details={"Message": str(error)},
     )

@@ -1,7 +1,7 @@
-"""Where the workers behind the nodes come from.
+"""Where the workers of the nodes come from.
 
-`LightSupply` makes workers in this very process, `ProcessSupply` in processes of their own under a
-nanny, both for a cluster that is ours. On a cluster that somebody else started, workers come from
+For our own clusters, `LightSupply` creates workers in this process, and `ProcessSupply` in
+separate processes, each with a nanny. On an existing cluster, workers come from
 `batchlab.drivers.dask.cluster`.
 """
 
@@ -24,11 +24,11 @@ from batchlab.drivers.dask.addresses import Addresses
 __all__ = ["QUIET", "LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply"]
 
 RETURN_S = 60.0
-"""How long a worker that its nanny restarts may take to be back."""
+"""How long a nanny may take to restart its worker."""
 
 QUIET: dict[str, Any] = {
-    "distributed.worker.profile.enabled": False,  # a thread per worker, and nobody looks
-    "distributed.admin.system-monitor.disk": False,  # costs milliseconds, twice a second each
+    "distributed.worker.profile.enabled": False,  # a thread per worker, and not used
+    "distributed.admin.system-monitor.disk": False,  # costs milliseconds, twice a second
     "distributed.admin.system-monitor.gil.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.worker.http.routes": [],
@@ -38,88 +38,88 @@ QUIET: dict[str, Any] = {
 
 
 class NoMachine(Exception):
-    """There is no worker for a node, nor will be; the message says why."""
+    """No worker is available for a node; the message says why."""
 
 
 class Supply(Protocol):
-    """Finds a worker for each node; names of nodes are given, addresses come back."""
+    """Finds a worker for each node, from the node's id to the worker's address."""
 
     own: bool
     """Whether the workers are ours, on this machine, and end with their nodes."""
 
     async def get(self, node_id: str) -> str:
-        """The address of a worker for a node, new or come back; raises `NoMachine`."""
+        """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
         ...
 
     async def restart(self, node_id: str, address: str) -> str:
-        """Restart the worker of a node; the address it has now."""
+        """Restart the worker of a node; return its new address."""
         ...
 
     async def give_back(self, node_id: str) -> None:
-        """The node needs its worker no more."""
+        """Release the worker of a node."""
         ...
 
     def give_up(self, node_id: str) -> None:
-        """Whoever waits in `get` for this node may stop."""
+        """End a wait in `get` for this node."""
         ...
 
     def refuse(self, node_id: str, address: str) -> None:
-        """This worker cannot be a node."""
+        """Exclude a worker that cannot be a node."""
         ...
 
     def joined(self, address: str, name: Any) -> None:
-        """A worker has joined the cluster."""
+        """Note that a worker has joined the cluster."""
         ...
 
     def left(self, address: str) -> None:
-        """A worker has left the cluster."""
+        """Note that a worker has left the cluster."""
         ...
 
     def ip_address(self, node_id: str, address: str) -> str:
-        """The IP address that the node shows."""
+        """Return the IP address of the node."""
         ...
 
     def port_range(self, node_id: str, address: str) -> tuple[int, int]:
-        """The ports that are the node's own at that address."""
+        """Return the ports reserved for the node at that address."""
         ...
 
     async def close(self) -> None:
-        """Close what is ours."""
+        """Close all workers that are ours."""
         ...
 
 
 class _NoHttp:
-    """Serve no web pages: one open port less per node."""
+    """Serves no web pages, which saves an open port per node."""
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
 
 class QuietScheduler(_NoHttp, Scheduler):
-    """A scheduler without web server."""
+    """A scheduler without a web server."""
 
 
 class LightWorker(_NoHttp, Worker):
-    """A worker without web server."""
+    """A worker without a web server."""
 
 
 class ProcessWorker(LightWorker):
-    """A worker in a process of its own, which an interrupt of the notebook does not concern.
+    """A worker in a separate process that ignores interrupts of the notebook.
 
     Jupyter and terminals send SIGINT to the whole process group.
     """
 
     def __init__(self, *args: Any, environment: Mapping[str, str], **options: Any) -> None:
-        # It may be forked from a process that began in another environment.
+        # It may be forked from a process that was started in another environment.
         os.environ.clear()
         os.environ.update(environment)
-        # A handler that does nothing, as a signal that is ignored would be ignored by tasks too.
+        # An empty handler, because tasks would inherit an ignored signal.
         signal.signal(signal.SIGINT, lambda *_: None)
         super().__init__(*args, **options)
 
 
 class _OwnSupply(Supply):
-    """Workers of ours: one server object (a worker, or its nanny) per node."""
+    """Our own workers: one server object (a worker, or its nanny) per node."""
 
     own = True
 
@@ -131,7 +131,7 @@ class _OwnSupply(Supply):
 
     @abstractmethod
     def make(self, node_id: str) -> Any:
-        """Make the server of a node, not yet started."""
+        """Create the server of a node without starting it."""
 
     async def _start(self, node_id: str) -> str:
         with dask.config.set(QUIET):
@@ -152,16 +152,16 @@ class _OwnSupply(Supply):
             await server.close()
 
     def give_up(self, node_id: str) -> None:
-        """A worker of ours is soon there: better to wait than to break off its start."""
+        """Do nothing: our own workers start soon, and a start should not be interrupted."""
 
     def refuse(self, node_id: str, address: str) -> None:
-        """Nothing to remember: the next try gets a new worker."""
+        """Do nothing: the next attempt gets a new worker."""
 
     def joined(self, address: str, name: Any) -> None:
-        """Nobody waits."""
+        """Do nothing: no node waits."""
 
     def left(self, address: str) -> None:
-        """Nothing is kept by address."""
+        """Do nothing: nothing is stored by address."""
 
     def ip_address(self, node_id: str, address: str) -> str:
         """See `Supply`."""
@@ -197,7 +197,7 @@ class LightSupply(_OwnSupply):
 
 
 class ProcessSupply(_OwnSupply):
-    """Workers in processes of their own; a nanny each restarts what was killed."""
+    """Workers in separate processes, each with a nanny that restarts it when it is killed."""
 
     def __init__(self, scheduler: Scheduler, lab_id: str, scratch: str) -> None:
         super().__init__(scheduler, lab_id, scratch)

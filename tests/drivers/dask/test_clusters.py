@@ -110,7 +110,7 @@ def test_attach_to_what_is_no_cluster_is_refused(what):
 
 @pytest.mark.code("InvalidUri")
 def test_attach_to_what_is_no_address_is_refused():
-    with pytest.raises(InvalidRequest, match="InvalidUri: 'nowhere' is no address"):
+    with pytest.raises(InvalidRequest, match="InvalidUri: 'nowhere' is not a scheduler address"):
         DaskConnection.attach("nowhere")
 
 

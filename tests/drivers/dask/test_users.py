@@ -60,7 +60,7 @@ def test_program_that_only_root_may_reach_is_said_to_be_so(lab, tmp_path):
     job = lab.create_job("j", pool_of(lab))
     plain, elevated = done(job, (str(program), None), (str(program), ADMIN))
     assert (plain.exit_code, plain.failure_info.code) == (None, "CommandLaunchFailed")
-    assert "only root may" in plain.failure_info.details["Message"]
+    assert "only root can access it" in plain.failure_info.details["Message"]
     assert elevated.exit_code == 0
 
 
@@ -139,7 +139,7 @@ def test_elevated_task_may_reach_its_lab_and_another_may_not(lab, monkeypatch):
     assert other.stdout == "[]\n"
     monkeypatch.setenv("AZ_BATCH_NODE_ID", "tvm-1")
     monkeypatch.delenv("BATCHLAB_SERVICE", raising=False)
-    with pytest.raises(bl.Conflict, match="is for elevated tasks"):
+    with pytest.raises(bl.Conflict, match="is for elevated tasks only"):
         bl.Lab.current()
 
 
