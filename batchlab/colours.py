@@ -9,7 +9,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ROLES", "Role", "css", "ink_on", "light"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PINK",
+    "ROLES",
+    "SKY",
+    "VERMILLION",
+    "Role",
+    "css",
+    "ink_on",
+    "light",
+]
+
+
+BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
+ORANGE, VERMILLION, PINK, GREY = "#e69f00", "#d55e00", "#cc79a7", "#999999"
+"""The palette, for what has no state: the kinds of things, and lines of charts."""
 
 
 class Role(NamedTuple):
@@ -23,15 +41,15 @@ class Role(NamedTuple):
 ROLES = {
     "idle": Role("ready, with nothing to do", "#ffffff", "#3b4048"),
     "faint": Role("the same, where it is too small for an outline", "#dadfe5", "#4a505a"),
-    "good": Role("runs tasks, or has ended well", "#009e73", "#009e73"),
+    "good": Role("runs tasks, or has ended well", GREEN, GREEN),
     "going": Role("a run that is under way", "#6fcfb2", "#6fcfb2"),
     "starting": Role("comes up", "#f0d93a", "#f0e442"),
-    "preparing": Role("is being prepared", "#56b4e9", "#56b4e9"),
-    "failed": Role("has failed: somebody has to act", "#d55e00", "#e0690c"),
-    "trouble": Role("went wrong, and is dealt with", "#e69f00", "#e69f00"),
+    "preparing": Role("is being prepared", SKY, SKY),
+    "failed": Role("has failed: somebody has to act", VERMILLION, "#e0690c"),
+    "trouble": Role("went wrong, and is dealt with", ORANGE, ORANGE),
     "others": Role("taken by others", "#b36b00", "#b36b00"),
-    "aside": Role("set aside, or over", "#0072b2", "#2b8fd0"),
-    "leaving": Role("is going away, or tidies up", "#cc79a7", "#cc79a7"),
+    "aside": Role("set aside, or over", BLUE, "#2b8fd0"),
+    "leaving": Role("is going away, or tidies up", PINK, PINK),
     "asked": Role("asked for, and not there yet", "#b4b9c0", "#aab0b8"),
     "away": Role("was taken away or lost", "#3f444c", "#5b626d"),
     "ended": Role("was ended or sent back", "#999ea6", "#8f959e"),

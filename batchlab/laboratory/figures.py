@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from batchlab.colours import BLUE, GREEN, ORANGE, PINK, SKY, VERMILLION
 from batchlab.extras import extra
 from batchlab.laboratory.results import Simulation
 from batchlab.plots import INK, dress
@@ -16,7 +17,7 @@ from batchlab.plots import INK, dress
 __all__ = ["comparison_figure", "simulation_figure"]
 
 _IDLE = "rgba(139, 147, 160, .75)"
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#b8a900")
+_COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, INK, "#b8a900")
 
 
 def simulation_figure(simulation: Simulation) -> Any:

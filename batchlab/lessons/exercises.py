@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from batchlab.colours import GREEN, GREY, ORANGE
 from batchlab.errors import BatchError, invalid
 from batchlab.widgets.html import card, table, tag
 
@@ -104,7 +105,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         hint = [tag("p", tag("strong", "Hint: "), self.hint)] if self.hint else []
-        colour = {"right": "#009e73", "not yet": "#e69f00"}.get(self.outcome, "#999999")
+        colour = {"right": GREEN, "not yet": ORANGE}.get(self.outcome, GREY)
         title = f"{self.exercise} {self.outcome}"
         return str(card(title, "", [], tag("p", self.text), *hint, colour=colour))
 

@@ -66,11 +66,11 @@ def _starts(pool: Pool, node_id: str) -> int:
     """How often the start task of a node has started."""
     return sum(
         change.kind == "starttask" and change.state == "running" and change.node_id == node_id
-        for change in _hooks(pool)
+        for change in _changes(pool)
     )
 
 
-def _hooks(thing: Handle) -> list[NodeTaskChanged]:
+def _changes(thing: Handle) -> list[NodeTaskChanged]:
     return [change for change in history(thing) if isinstance(change, NodeTaskChanged)]
 
 
@@ -101,7 +101,7 @@ def _prepared_once(job: Job) -> str | Missing:
         )
     runs = sum(
         change.state == "running" and change.kind == "jobpreparation"
-        for change in _hooks(job)
+        for change in _changes(job)
         if fold(change.job_id) == fold(job.id)
     )
     if runs > 1:
@@ -155,7 +155,9 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
             "node.reboot has a parameter node_reboot_option.",
         )
     begin, end = span(job)
-    if not any(begin < change.at < end and change.kind == "starttask" for change in _hooks(pool)):
+    if not any(
+        begin < change.at < end and change.kind == "starttask" for change in _changes(pool)
+    ):
         return Missing(
             "no node was restarted while the job was running.",
             "Start the job first. Install the new version while its tasks are running.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.colours import BLUE, GREEN, ORANGE, VERMILLION
 from batchlab.errors import BatchError
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
@@ -15,8 +16,8 @@ MOST_LINES, MOST_CHARACTERS = 12, 104
 WINDOW_S = 24 * 3600.0
 PAPER = "#f4f5f6"
 BANDS = (
-    (("current", "#0072b2", "nodes"), ("target", "#d55e00", "target")),
-    (("waiting", "#e69f00", "waiting tasks"), ("running", "#009e73", "running tasks")),
+    (("current", BLUE, "nodes"), ("target", VERMILLION, "target")),
+    (("waiting", ORANGE, "waiting tasks"), ("running", GREEN, "running tasks")),
 )
 
 

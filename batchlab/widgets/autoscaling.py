@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchlab.autoscale.explain import Sentences
 from batchlab.autoscale.lint import Findings
 from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
+from batchlab.colours import PINK
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
@@ -12,7 +13,7 @@ from batchlab.widgets.html import NO_MATH, Html, card, code, details, muted, tab
 
 __all__ = ["findings_text", "history_card", "lab_card", "run_card", "run_line", "sentence_list"]
 
-_COLOUR = "#cc79a7"
+_COLOUR = PINK
 _ROWS = 20
 _OUTCOMES = {
     "": "",

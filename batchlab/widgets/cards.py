@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
+from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView, TaskView
 from batchlab.core.model.values import ExecutionInfo, NodeUsage, TaskCounts
@@ -68,7 +69,7 @@ def mimebundle(thing: object) -> dict[str, Any]:
         html = draw(thing)
     except BatchError as error:
         name = thing.id if isinstance(thing, Handle) else ""
-        html = card(type(thing).__name__, name, [], tag("p", str(error)), colour="#999999")
+        html = card(type(thing).__name__, name, [], tag("p", str(error)), colour=GREY)
     return {"text/plain": repr(thing), "text/html": str(html)}
 
 
@@ -87,7 +88,7 @@ def _lab(lab: BaseLab) -> Html:
         ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
         ("Cost", cost_line(lab.cost)),
     ]
-    return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), colour="#56b4e9")
+    return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), colour=SKY)
 
 
 @draw.register
@@ -128,7 +129,7 @@ def _node(node: Node) -> Html:
         ("Start task", join(_outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]
-    return card("Node", view.id, pairs, colour="#009e73")
+    return card("Node", view.id, pairs, colour=GREEN)
 
 
 @draw.register
@@ -147,7 +148,7 @@ def _job(job: Job) -> Html:
     more = []
     if preparation and (rows := job.preparations):
         more.append(details("Preparation and release", _preparation_table(rows)))
-    return card("Job", view.id, pairs, *more, colour="#e69f00")
+    return card("Job", view.id, pairs, *more, colour=ORANGE)
 
 
 @draw.register
@@ -163,7 +164,7 @@ def _job_schedule(schedule: JobSchedule) -> Html:
         ("Next job", time_text(view.next_run_time)),
         ("Last job", view.recent_job_id or ""),
     ]
-    return card("Job schedule", view.id, pairs, colour="#e69f00")
+    return card("Job schedule", view.id, pairs, colour=ORANGE)
 
 
 @draw.register
@@ -173,7 +174,7 @@ def _job_schedules(schedules: JobSchedules) -> Html:
         _filter(schedules),
         [],
         _schedule_table(schedules.views()),
-        colour="#e69f00",
+        colour=ORANGE,
     )
 
 
@@ -196,7 +197,7 @@ def _task(task: Task) -> Html:
     more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
     if view.multi_instance_settings is not None:
         more.append(subtask_table(task.subtasks))
-    return card("Task", view.id, pairs, *more, colour="#cc79a7")
+    return card("Task", view.id, pairs, *more, colour=PINK)
 
 
 @draw.register
@@ -206,7 +207,7 @@ def _pools(pools: Pools) -> Html:
 
 @draw.register
 def _jobs(jobs: Jobs) -> Html:
-    return card("Jobs", _filter(jobs), [], _job_table(jobs.views(), ""), colour="#e69f00")
+    return card("Jobs", _filter(jobs), [], _job_table(jobs.views(), ""), colour=ORANGE)
 
 
 @draw.register
@@ -215,7 +216,7 @@ def _nodes(nodes: Nodes) -> Html:
     rows = [_node_row(view) for view in views[:ROWS]]
     columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
     grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[4:])
-    return card("Nodes", _filter(nodes) or repr(nodes), [], grid, colour="#009e73")
+    return card("Nodes", _filter(nodes) or repr(nodes), [], grid, colour=GREEN)
 
 
 @draw.register
@@ -224,7 +225,7 @@ def _tasks(tasks: Tasks) -> Html:
     columns = ("id", "state", "exit code", "node", "command line")
     pairs = [] if tasks.narrowed else [("All", _counts_line(tasks._counts()))]
     grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
-    return card("Tasks", _filter(tasks), pairs, grid, colour="#cc79a7")
+    return card("Tasks", _filter(tasks), pairs, grid, colour=PINK)
 
 
 @draw.register
@@ -232,22 +233,22 @@ def _task_list(tasks: TaskList) -> Html:
     rows = [_task_row(task.view()) for task in tasks[:ROWS]]
     columns = ("id", "state", "exit code", "node", "command line")
     grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
-    return card("Tasks", repr(tasks), [], grid, colour="#cc79a7")
+    return card("Tasks", repr(tasks), [], grid, colour=PINK)
 
 
 @draw.register
 def _counts(counts: Counts) -> Html:
-    return card("Task counts", "", [("Tasks", _counts_line(counts))], colour="#cc79a7")
+    return card("Task counts", "", [("Tasks", _counts_line(counts))], colour=PINK)
 
 
 @draw.register
 def _preparations(rows: Preparations) -> Html:
-    return card("Preparation and release", "", [], _preparation_table(rows), colour="#e69f00")
+    return card("Preparation and release", "", [], _preparation_table(rows), colour=ORANGE)
 
 
 @draw.register
 def _explanation(explanation: Explanation) -> Html:
-    return card("Why it waits", "", [], _sentences(explanation), colour="#cc79a7")
+    return card("Why it waits", "", [], _sentences(explanation), colour=PINK)
 
 
 draw.register(Cost, cost_card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.colours import GREY
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.storage import BlobList, Container, Storage
 from batchlab.widgets.html import Html, card, code, none, table, time_text
@@ -9,7 +10,6 @@ from batchlab.widgets.html import Html, card, code, none, table, time_text
 __all__ = ["blobs_card", "container_card", "file_list_card", "files_card", "storage_card"]
 
 ROWS = 20
-GREY = "#999999"
 
 
 def files_card(files: Files) -> Html:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchlab.colours import VERMILLION
 from batchlab.core.messages.views import (
     ApplicationPackageView,
     ApplicationView,
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 _ROWS = 20
-_COLOUR = "#d55e00"
+_COLOUR = VERMILLION
 
 
 def application_card(application: Application) -> Html:

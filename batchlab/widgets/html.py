@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
-from batchlab.colours import OTHER, light
+from batchlab.colours import BLUE, OTHER, light
 from batchlab.core.state.states import colour_of
 
 __all__ = [
@@ -130,7 +130,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def card(
-    title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = "#0072b2"
+    title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = BLUE
 ) -> Html:
     """A card in Dask's manner: a square, a title with an id, properties side by side, the rest."""
     cells = [tag("td", tag("strong", label + ":"), " ", value) for label, value in pairs if value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchlab.colours import BLUE, ORANGE, PINK
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
 from batchlab.widgets.html import Html, card, details, table, tag
@@ -11,8 +12,8 @@ from batchlab.words import money, span_text
 
 __all__ = ["comparison_card", "simulation_card"]
 
-_COLOUR = "#cc79a7"
-_NODES, _WAITING = "#0072b2", "#e69f00"
+_COLOUR = PINK
+_NODES, _WAITING = BLUE, ORANGE
 _WIDTH, _HEIGHT = 640, 60
 _NOTE = (
     "A task that still waited at the end counts with what it had waited. Stopped: running tasks "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchlab.colours import PINK
 from batchlab.handles.subtasks import Subtasks
 from batchlab.widgets.html import Html, card, node_text, state, table
 
@@ -12,7 +13,7 @@ ROWS = 20
 
 def subtask_card(rows: Subtasks) -> Html:
     """The subtasks of a task."""
-    return card("Subtasks", "", [], subtask_table(rows), colour="#cc79a7")
+    return card("Subtasks", "", [], subtask_table(rows), colour=PINK)
 
 
 def subtask_table(rows: Subtasks) -> Html:

@@ -20,6 +20,7 @@ from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, TaskRecord
 from batchlab.core.state.states import JOB
 from batchlab.core.tasks import dependencies
+from batchlab.durations import format_duration
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -131,7 +132,7 @@ def _preparing(job: JobRecord) -> Iterable[Reason]:
 def _idle(job: JobRecord) -> Reason:
     """Why a job with nothing to do has not ended."""
     ends = job.spec.constraints.max_wall_clock_time
-    limit = f" It will end {ends.total_seconds():g} s after its creation." if ends else ""
+    limit = f" It will end {format_duration(ends)} after its creation." if ends else ""
     if not job.tasks:
         soon = job.spec.on_all_tasks_complete != "noaction"
         text = "The job has no tasks." + (" It will end soon without any." if soon else limit)

@@ -93,7 +93,7 @@ def test_explain_job_that_its_clock_will_end_is_not_for_ever(world: World) -> No
     world.job(constraints=JobConstraints(max_wall_clock_time="1h"))
     (reason,) = of_job(world)
     assert (reason.text, reason.lasting) == (
-        "The job has no tasks. It will end 3600 s after its creation.", False,
+        "The job has no tasks. It will end 1h after its creation.", False,
     )  # fmt: skip
 
 
