@@ -191,7 +191,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """Load what only some use, such as the formula language and simulations, when it is used."""
+    """Load rarely used parts, such as the formula language and simulations, on first use."""
     home = _LAZY.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """The command line: `batchlab demo`, `lab`, `serve` and `simulate`.
 
-Light to start: Dask and the rest are imported by the command that needs them.
+Fast to start: Dask and the rest are imported only by the commands that need them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
-"""What a shell expects of a command that Ctrl-C ended."""
+"""The exit code that shells expect after Ctrl-C."""
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 # Where a lab runs.
@@ -39,9 +39,11 @@ Scheduler = Annotated[
     typer.Option(metavar="ADDRESS", help="Use this Dask scheduler (tcp://...) and its workers."),
 ]
 Processes = Annotated[
-    bool, typer.Option("--processes", help="Run each node in a process of its own.")
+    bool, typer.Option("--processes", help="Run each node in a separate process.")
 ]
-Simulated = Annotated[bool, typer.Option("--simulated", help="Run nothing for real: simulate it.")]
+Simulated = Annotated[
+    bool, typer.Option("--simulated", help="Simulate everything on a virtual clock.")
+]
 
 app = typer.Typer(
     help="Azure Batch, in your notebook.",
@@ -67,7 +69,7 @@ def _version(asked: bool) -> None:
 def _common(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -75,17 +77,19 @@ def _common(
 
 @app.command()
 def demo(
-    nodes: Annotated[int, typer.Option(min=1, max=1000, help="Nodes of the pool.")] = 2,
-    tasks: Annotated[int, typer.Option(min=1, max=100_000, help="Tasks of the job.")] = 8,
+    nodes: Annotated[int, typer.Option(min=1, max=1000, help="Number of nodes in the pool.")] = 2,
+    tasks: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Number of tasks in the job.")
+    ] = 8,
     processes: Processes = False,
     scheduler: Scheduler = None,
     simulated: Simulated = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")] = False,
 ) -> None:
     """Run the job preparation and release sample.
 
-    A job's preparation task writes the node's id into a file of the node, each task appends its
-    own id, and the release task deletes the file when the job ends.
+    A job's preparation task writes the node's id to a file on the node, each task appends its own
+    id, and the release task deletes the file when the job ends.
     """
     _choose_one(scheduler, processes=processes, simulated=simulated)
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -109,44 +113,44 @@ def demo(
     except BatchError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        console.print("Interrupted: the job and the pool of this demo are deleted.")
+        console.print("Interrupted: the job and the pool of this demo are being deleted.")
         raise typer.Exit(INTERRUPTED) from None
     if good:
         console.print("Sample complete.")
     else:
-        _fail("a task of the sample failed, see above")
+        _fail("a task of the sample failed (see above)")
 
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 0,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 means any free port.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     scheduler: Scheduler = None,
     processes: Processes = False,
     simulated: Simulated = False,
     speed: Annotated[
-        float, typer.Option(help="How many times faster than the clock lab time runs.")
+        float, typer.Option(help="How many times faster than the wall clock the lab runs.")
     ] = 1.0,
     boot: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="How long a simulated node takes to start."),
     ] = None,
-    account: Annotated[str | None, typer.Option(metavar="NAME", help="The account.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Account name.")] = None,
     key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY", envvar="BATCHLAB_KEY",
-            help="Its key in base 64; made at random if omitted.",
+            help="Account key in base64; random if omitted.",
         ),
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where data is kept: a folder, or a URL.")
+        str | None, typer.Option(metavar="URL", help="Where to store data: a folder or a URL.")
     ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write down every input here, for ReplayedLab; what is there is replaced.",
+            help="Record every input in this file, for ReplayedLab; an existing file is replaced.",
         ),
     ] = None,
     cert: Annotated[
@@ -154,21 +158,23 @@ def serve(
         typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM."),
     ] = None,
     cert_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its private key, if in a file of its own.")
+        Path | None, typer.Option(metavar="FILE", help="The private key, if in a separate file.")
     ] = None,
     bearer: Annotated[
-        bool, typer.Option("--bearer", help="Let any bearer token in: for development only.")
+        bool, typer.Option("--bearer", help="Accept any bearer token; for development only.")
     ] = False,
 ) -> None:  # fmt: skip
     """Serve the Azure Batch REST API, for the azure-batch SDKs and `az batch`, until Ctrl-C.
 
-    Whoever has the key runs commands on this machine.
+    Anyone who has the key can run commands on this machine.
     """
     _choose_one(scheduler, processes=processes, simulated=simulated)
     if boot is not None and not simulated:
-        raise typer.BadParameter("--boot needs --simulated: a real node starts as fast as it can")
+        raise typer.BadParameter(
+            "--boot requires --simulated: a real node starts as fast as it can"
+        )
     if scheduler and journal:
-        raise typer.BadParameter("--journal is for a lab of its own, not for --scheduler")
+        raise typer.BadParameter("--journal cannot be used with --scheduler")
     common: dict[str, Any] = {"account": account, "storage": storage, "journal": journal}
     try:
         with _remembered_interrupt() as check, _terminated_as_interrupted():
@@ -200,12 +206,12 @@ def _announce(endpoint: Endpoint) -> None:
     typer.echo(f"Key:      {endpoint.key}")
     for name, snippet in endpoint.snippets.items():
         typer.echo(f"\n{titles[name]}:\n\n{snippet}")
-    typer.echo("\nCtrl-C stops it.")
+    typer.echo("\nPress Ctrl-C to stop.")
 
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Have what ends a service in the background end it as Ctrl-C does."""
+    """Treat SIGTERM, which stops background services, like Ctrl-C."""
 
     def press(number: int, frame: object) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -275,15 +281,15 @@ def lab(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Work in a copy here. Without a checkout: ./batchlab-notebooks.",
+            help="Work in a copy here. Without a checkout the default is ./batchlab-notebooks.",
         ),
     ] = None,
     only_list: Annotated[bool, typer.Option("--list", help="Only list the lessons.")] = False,
 ) -> None:
     """Open the lessons in JupyterLab.
 
-    A lesson that you have changed is never overwritten. Further arguments go to `jupyter lab`,
-    such as --port 9000 or --no-browser.
+    Lessons that you have changed are never overwritten. Other arguments are passed to
+    `jupyter lab`, such as --port 9000 or --no-browser.
     """
     from batchlab.lessons import notebooks  # noqa: PLC0415
 
@@ -300,7 +306,9 @@ def lab(
             place = (folder or Path("batchlab-notebooks")).absolute()
             kept = notebooks.copy_lessons(source, place).kept
             if kept:
-                typer.echo(f"Yours, though there is a newer one: {', '.join(kept)}")
+                typer.echo(
+                    f"Kept your changed version although a newer one exists: {', '.join(kept)}"
+                )
     except BatchError as error:
         _fail(error.message)
     lesson = min(place.glob("*.ipynb"))
@@ -311,7 +319,7 @@ def lab(
             try:
                 raise typer.Exit(jupyter.wait())
             except KeyboardInterrupt:
-                continue  # JupyterLab has got it too, and asks what it means
+                continue  # JupyterLab received it too, and asks for confirmation
 
 
 Pattern = Literal["constant", "office-hours", "bursts"]
@@ -322,31 +330,35 @@ def simulate(
     formula: Annotated[
         list[str],
         typer.Argument(
-            help="Files with a formula, '-' for one on stdin, or names of batchlab.formulas."
+            help="Files with a formula, '-' for stdin, or names from batchlab.formulas."
         ),
     ],
-    arrivals: Annotated[Pattern, typer.Option(help="When tasks come.")] = "office-hours",
+    arrivals: Annotated[Pattern, typer.Option(help="When tasks arrive.")] = "office-hours",
     journal: Annotated[
         Path | None, typer.Option(help="Take the tasks from the journal of a lab instead.")
     ] = None,
     tasks: Annotated[
-        int, typer.Option(min=0, max=1_000_000, help="Tasks an hour; of a burst.")
+        int, typer.Option(min=0, max=1_000_000, help="Tasks per hour, or per burst.")
     ] = 120,
-    task: Annotated[str, typer.Option(metavar="DURATION", help="How long each takes.")] = "5m",
-    every: Annotated[str, typer.Option(metavar="DURATION", help="Between bursts.")] = "4h",
+    task: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long each task takes.")
+    ] = "5m",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="Time between bursts.")] = "4h",
     vm_size: Annotated[str, typer.Option(metavar="SIZE", help="Size of the nodes.")] = "small",
-    slots: Annotated[int, typer.Option(min=1, help="Task slots of a node.")] = 1,
+    slots: Annotated[int, typer.Option(min=1, help="Task slots per node.")] = 1,
     interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="From evaluation to evaluation.")
+        str, typer.Option(metavar="DURATION", help="Time between evaluations.")
     ] = "15m",
-    boot: Annotated[str, typer.Option(metavar="DURATION", help="To start a node.")] = "90s",
-    days: Annotated[float, typer.Option(help="How long to play.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="For chance; the same gives the same.")] = 0,
+    boot: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long a node takes to start.")
+    ] = "90s",
+    days: Annotated[float, typer.Option(help="How many days to simulate.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Random seed; equal seeds give equal results.")] = 0,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a figure (HTML) here.")
+        Path | None, typer.Option(metavar="FILE", help="Write a figure (HTML) to this file.")
     ] = None,
 ) -> None:
-    """Play days of a pool that follows a formula; several formulas side by side."""
+    """Simulate days of a pool with autoscale; compare several formulas."""
     load = {
         "constant": lambda: batchlab.Arrivals.constant(tasks, task=task),
         "office-hours": lambda: batchlab.Arrivals.office_hours(tasks, task=task),
@@ -380,5 +392,5 @@ def _formula(name: str) -> batchlab.Formula | str:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         names = ", ".join(batchlab.formulas.__all__)
-        why = getattr(error, "strerror", None) or "it is no text"
-        _fail(f"{name} cannot be read ({why}), and is none of: {names}")
+        why = getattr(error, "strerror", None) or "not a text file"
+        _fail(f"{name} is neither a readable file ({why}) nor one of: {names}")

@@ -1,8 +1,8 @@
 """The job preparation and release sample: what `batchlab demo` runs.
 
-The preparation of a job writes the node's id into a file that all tasks of the node share, each
-task appends its own id, and the release deletes the file. It tells its story as it happens, and
-works in both worlds.
+The preparation task of a job writes the node's id to a file that all tasks on the node share, each
+task appends its own id, and the release task deletes the file. The demo reports each step as it
+happens, and works on real and simulated labs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.lab import BaseLab
+from batchlab.words import plural
 
 __all__ = ["JOB_ID", "POOL_ID", "Demo"]
 
@@ -32,13 +33,13 @@ RELEASE = f"/bin/sh -c 'rm {_PATH}'"
 
 
 class Demo:
-    """One showing of the sample.
+    """One run of the sample.
 
     Parameters
     ----------
     lab : Lab or SimulatedLab
     console : Console
-        Where to tell it; a terminal gets a progress bar.
+        Where to print; a terminal gets a progress bar.
     confirm : callable
         Answers a question such as ``"Delete job?"`` with True or False.
     check : callable, optional
@@ -59,7 +60,7 @@ class Demo:
         self._made: list[Pool | Job] = []
 
     def run(self, nodes: int, tasks: int) -> bool:
-        """Show the sample on so many nodes, with so many tasks; False if a task failed."""
+        """Run the sample with this many nodes and tasks; False if a task failed."""
         pool = self._pool(nodes)
         job = self._job(pool)
         self._tasks(job, tasks)
@@ -74,12 +75,12 @@ class Demo:
         return good
 
     def clean_up(self) -> None:
-        """Begin to delete what this showing created."""
+        """Start deleting what this run created."""
         for thing in reversed(self._made):
             try:
                 thing.delete()
             except BatchError:
-                continue  # it is gone, or going, already
+                continue  # it is already deleted or being deleted
 
     def say(self, text: str = "") -> None:
         """Print a line."""
@@ -93,7 +94,7 @@ class Demo:
         except Conflict as error:
             if error.code != "PoolExists":
                 raise
-            self.say(f"The pool {POOL_ID} existed already when we tried to create it")
+            self.say(f"The pool {POOL_ID} already existed when we tried to create it")
             pool = self.lab.pools[POOL_ID]
             pool.wait("steady", watch=self.check)
         else:
@@ -105,7 +106,7 @@ class Demo:
         for problem in view.resize_errors:
             self.say(f"{problem.code}: {problem.message}")
         created = "Created pool" if self._made else "Using pool"
-        self.say(f"{created} {POOL_ID} with {_count(view.current_dedicated_nodes, 'node')}")
+        self.say(f"{created} {POOL_ID} with {plural(view.current_dedicated_nodes, 'node')}")
         return pool
 
     def _job(self, pool: Pool) -> Job:
@@ -117,8 +118,8 @@ class Demo:
         else:
             raise Conflict(
                 "JobExists",
-                f"job {job.id} is there already, {job.state}: delete it with "
-                f"lab.jobs[{job.id!r}].delete() and come again",
+                f"job {job.id} already exists ({job.state}): delete it with "
+                f"lab.jobs[{job.id!r}].delete() and try again",
             )
         job = self.lab.create_job(
             JOB_ID, pool, job_preparation_task=PREPARATION, job_release_task=RELEASE
@@ -147,7 +148,7 @@ class Demo:
         if not counts.failed:
             self.say("All tasks completed.")
             return
-        self.say(f"All tasks completed, {counts.failed} of them failed.")
+        self.say(f"All tasks completed, but {counts.failed} failed.")
         for view in job.tasks.views("completed"):
             if view.failure_info:
                 self.say(f"{view.id}: {view.failure_info.code}: {view.failure_info.message}")
@@ -158,7 +159,9 @@ class Demo:
         for node in pool.nodes.values():
             self.say()
             if node.id not in prepared:
-                self.say(f"{node.id} ran no task: no preparation, no file.")
+                self.say(
+                    f"{node.id} ran no tasks, so there was no preparation and there is no file."
+                )
                 continue
             title = f"Contents of shared/{SHARED_FILE} on {node.id}:"
             self.say(title)
@@ -174,7 +177,7 @@ class Demo:
         for node_id in dict.fromkeys([*pool.nodes, *rows]):
             self.say()
             if node_id not in rows:
-                self.say(f"{node_id} ran no task: no preparation, no release.")
+                self.say(f"{node_id} ran no tasks, so there was no preparation and no release.")
                 continue
             row = rows[node_id]
             self.say(f"{node_id}:")
@@ -195,11 +198,7 @@ def _has_file(node: Node) -> bool:
 
 def _code(info: ExecutionInfo | None) -> str:
     if info is None:
-        return "none, it did not run"
+        return "none (it did not run)"
     if info.exit_code is not None:
         return str(info.exit_code)
     return info.failure_info.code if info.failure_info else info.state
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + "s" * (number != 1)

@@ -1,9 +1,9 @@
-"""The one door to displays: how a thing is shown is asked here, and answered far above.
+"""The one door to displays: how a thing is shown is requested here and implemented far above.
 
-What draws knows all that is drawn, so it stands at the top, and `import batchlab` must not load
-it. A thing with a rich display only says so (`Displayed`). The modules that draw are named in one
-table, and are imported when a notebook or a terminal first asks. No other module looks upwards in
-this way: each imports what is below it.
+The modules that draw know everything they draw, so they are at the top, and `import batchlab` must
+not load them. A thing with a rich display is only marked as such (`Displayed`). The modules that
+draw are named in one table, and imported when a notebook or a terminal first needs them. No other
+module looks upwards like this: each imports only what is below it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _drawing(what: str) -> Any:
 
 
 class Displayed:
-    """Something with a rich display: text, and HTML where a notebook can show it."""
+    """Something with a rich display: text, and HTML in a notebook."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Displayed:
 
 
 def watched(thing: Displayed) -> Any:
-    """Return a live display of a thing; the thing itself where nobody can look at one."""
+    """Return a live display of a thing; the thing itself outside a notebook."""
     return _drawing("display").watch(thing)
 
 
@@ -65,5 +65,5 @@ def is_kernel() -> bool:
 
 
 def is_static() -> bool:
-    """Whether displays are pictures, as for a notebook that is stored (``BATCHLAB_STATIC=1``)."""
+    """Whether displays are images, for notebooks that are stored (``BATCHLAB_STATIC=1``)."""
     return os.environ.get("BATCHLAB_STATIC", "0") not in ("", "0")

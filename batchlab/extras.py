@@ -1,8 +1,8 @@
 """Optional libraries: imported when they are first needed, named when they are missing.
 
-A node and the command line need little, and that is what `pip install batchlab` installs. What
-only some users need is an extra of the package. An error about a missing one says what to
-install.
+A node and the command line need little, and that is what `pip install batchlab` installs.
+Libraries that only some users need are extras of the package. If one is missing, the error says
+what to install.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def extra(name: str, need: str) -> Iterator[None]:
     name : str
         The extra.
     need : str
-        What needs which library, as the first half of a sentence: ``"A figure needs plotly"``.
+        What needs which library, as the start of a sentence: ``"A figure needs plotly"``.
 
     Raises
     ------

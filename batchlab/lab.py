@@ -1,8 +1,8 @@
-"""A lab: the Batch service, to make pools and jobs on.
+"""Labs: the Batch service, to create pools and jobs on.
 
-`Lab` runs commands for real, on the workers of a Dask cluster; `SimulatedLab` has the same verbs
-on a virtual clock. Both are a `Connection` to a service and the verbs that make things; what is
-made is held by handles (`batchlab.handles`). Dask is imported when the first `Lab` is made.
+`Lab` runs real commands on the workers of a Dask cluster; `SimulatedLab` has the same verbs on a
+virtual clock. Both are a `Connection` to a service plus the verbs that create things; what they
+return are handles (`batchlab.handles`). Dask is imported when the first `Lab` is created.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseLab", "Lab", "SimulatedLab"]
 
 NEEDS_POSIX = (
-    "batchlab's nodes need POSIX (Linux, macOS, or Windows' WSL): on this system only "
+    "batchlab nodes need POSIX (Linux, macOS, or WSL on Windows): on this system only "
     "SimulatedLab works"
 )
 if os.name != "posix":
@@ -42,63 +42,63 @@ if os.name != "posix":
 
 
 class Lab(BaseLab):
-    """The Batch service on a Dask cluster: commands run for real.
+    """The Batch service on a Dask cluster, running real commands.
 
     Parameters
     ----------
     cluster : Cluster, Client or str, optional
         A Dask cluster to use, a client of one, or the address of its scheduler
-        (``"tcp://...:8786"``). Another notebook may use it at the same time: whoever attaches to
-        the address under the same account finds the same pools and jobs, and whatever else he
-        says about the lab has to agree with what it is. A cluster on this machine is started if
-        omitted, and ended by `close`.
+        (``"tcp://...:8786"``). Several notebooks can use it at the same time: those that attach
+        with the same account see the same pools and jobs; any other setting they pass has to
+        match the existing lab. If omitted, a cluster is started on this machine, and stopped by
+        `close`.
     account : str, default "batchlab"
-        Whose lab it is: 1 to 24 lower-case letters and digits. The accounts on one cluster see
-        nothing of each other: pools, jobs, tasks, files and priorities are each account's own.
-        They share the workers, each of which is a node of one account at a time.
+        The account that owns the lab: 1 to 24 lower-case letters and digits. Accounts on one
+        cluster are isolated from each other: each has its own pools, jobs, tasks, files and
+        priorities. They share the workers, each of which is a node of one account at a time.
     speed : float, default 1
-        How many times faster than the wall clock lab time runs.
+        How many times faster than the wall clock the lab's clock runs.
     processes : bool, default False
-        Whether each node is a process of its own; else nodes are light and live in this process.
-        The commands of tasks are processes of their own either way.
+        Whether each node is a separate process; otherwise nodes are light and run in this
+        process. Task commands are separate processes in both cases.
     release_on_leave : bool, default False
-        Whether a node that leaves while its jobs go on runs their release tasks. Azure does not;
-        a cluster whose machines outlive its workers may want it.
+        Whether a node that leaves while its jobs are active runs their release tasks. Azure does
+        not do that, but it is useful on a cluster whose machines outlive its workers.
     root : path, optional
-        Where the folders of the nodes are made; the directory for temporary files if omitted.
+        Where to create the folders of the nodes; the temporary directory if omitted.
     journal : path, optional
-        Where every input of the service is written down, for `ReplayedLab`. If omitted the
-        journal goes with the lab, unless a fault of batchlab's own ends it. Not for a cluster that
-        was there before.
+        A file to record every input of the service in, for `ReplayedLab`. If omitted, the
+        journal is deleted with the lab, unless an internal error ended it. Not for an existing
+        cluster.
     quotas : Quotas, optional
-        What may be had at a time; without limit if omitted.
+        Limits on what can exist at a time; no limits if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
     isolate_users : bool, default False
-        Whether commands really run as the users that they should run as, which only a lab that
-        runs as root can do: one that is not elevated as a user of its node without any rights
-        beyond it, who sees no file of other accounts, nor, with scope ``task``, of other tasks;
-        an elevated one as root. If False all run as the lab's own user, and `Task.explain` says
-        so of those that ask for something else.
+        Whether commands run as separate users, which requires that the lab runs as root. A
+        command that is not elevated then runs as a user of its node, without access to files of
+        other accounts or, with scope ``task``, of other tasks; an elevated one runs as root. If
+        False, all commands run as the lab's user, and `Task.explain` mentions it for tasks that
+        request another user.
     storage : str or path, optional
-        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
-        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
-        ``batchlab[azure]`` ...). If omitted a folder on the scheduler's machine, which goes with
-        the lab; nodes on other machines cannot reach that one.
+        Where to store data, such as resource files and output files: a folder, or any URL that
+        fsspec can write to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). The default is a folder on the scheduler's machine, which is
+        deleted with the lab and cannot be reached by nodes on other machines.
     storage_options : mapping, optional
-        For fsspec: credentials and the like, as plain values. They go to the nodes.
+        Options for fsspec, such as credentials, as plain values. They are sent to the nodes.
     sample_delay : duration, default 1 minute
-        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
-        missing; with 0 nothing is.
+        How old a sample is when an autoscale formula first sees it. In Azure the newest minute
+        is missing; 0 makes samples visible immediately.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: what was given is no cluster, or a setting is wrong, or is not
-        that of the lab which is there.
+        ``InvalidPropertyValue``: not a cluster, an invalid setting, or one that does not match
+        the existing lab.
     Conflict
-        ``OperationInvalidForCurrentState``: the cluster has no batchlab, or is another account's;
-        with `isolate_users`, the lab does not run as root.
+        ``OperationInvalidForCurrentState``: batchlab is not installed on the cluster, or another
+        account owns it; or `isolate_users` is set and the lab does not run as root.
     """
 
     __slots__ = ()
@@ -137,10 +137,10 @@ class Lab(BaseLab):
             "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
         ) | given(isolate_users=_truth("isolate_users", isolate_users))
         for name, value in own.items() if cluster is not None else ():
-            reason = "only for a cluster that this lab starts; this one is there already"
+            reason = "only for a cluster that the lab starts, not for an existing one"
             raise invalid(name, value, reason, owner="Lab")
-        # Dask takes a second to import: only those who run nodes pay for it. The process that
-        # nodes are forked from imports it meanwhile.
+        # Dask takes a second to import, so only labs that run nodes import it. The process that
+        # nodes are forked from imports it at the same time.
         if processes:
             from batchlab.drivers.dask.process_settings import begin_to_fork  # noqa: PLC0415
 
@@ -157,28 +157,28 @@ class Lab(BaseLab):
 
     @verb
     def shutdown(self) -> None:
-        """End the lab of this account, for everybody who has attached to it.
+        """Shut down the lab of this account, for everyone attached to it.
 
-        On a cluster that was there before, `close` only lets go and the lab goes on; this stops
-        its nodes, deletes its folders and gives its workers back. The labs of other accounts and
-        the cluster stay.
+        On an existing cluster, `close` only disconnects and the lab keeps running; this stops its
+        nodes, deletes its folders and releases its workers. The cluster and the labs of other
+        accounts stay.
         """
         self._connection.shutdown()
 
     @classmethod
     def current(cls) -> Lab:
-        """The lab that runs this process: for the commands of tasks, job managers above all.
+        """The lab that runs this process, for task commands, above all job managers.
 
-        Nothing needs to be configured: each run finds in its environment how to reach the service
-        through its node. It is the whole account, as for whoever made the lab, because tasks run
-        as the same user; `close` only lets go of it. `Job.current` and `Task.current` are the job
-        and the task themselves. A task that was started again finds what it did before, so a job
-        manager adds only the tasks that are not there.
+        It needs no configuration: the environment of each run says how to reach the service
+        through its node. It has access to the whole account, because tasks run as the same user;
+        `close` only disconnects. `Job.current` and `Task.current` return the job and the task
+        themselves. A task that is started again finds what it did before, so a job manager should
+        add only the tasks that are missing.
 
         Raises
         ------
         Conflict
-            ``OperationInvalidForCurrentState``: no task has started this process.
+            ``OperationInvalidForCurrentState``: this process was not started by a task.
         NotFound
             ``ResourceNotFound``: the node that started it is gone.
 
@@ -195,44 +195,44 @@ class Lab(BaseLab):
 
 
 class SimulatedLab(BaseLab):
-    """The Batch service on a virtual clock: the same verbs, and a day takes a second.
+    """The Batch service on a virtual clock: the same verbs, but a day takes a second.
 
-    A wait moves the clock as far as it needs; `advance` moves it by hand. The same seed and the
-    same verbs give the same history.
+    A wait moves the clock as far as needed; `advance` moves it explicitly. The same seed and the
+    same calls give the same history.
 
     Parameters
     ----------
     seed : int, default 0
-        For the workload's chance.
+        Random seed of the workload.
     boot : duration, default "90s"
         How long a node takes to start.
     workload : Workload, optional
-        How long commands take and how they end. A little of ``/bin/sh -c`` is understood without:
+        How long commands take and how they end. By default a small subset of ``/bin/sh -c`` works:
         ``echo``, ``cat``, ``rm``, ``sleep``, ``exit``, ``>``, ``$VARIABLES`` ...
     account : str, default "batchlab"
-        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``: 1 to 24 lower-case letters and digits.
+        The value of ``AZ_BATCH_ACCOUNT_NAME``: 1 to 24 lower-case letters and digits.
     max_nodes : int, optional
-        How many nodes can be had at a time; a resize beyond ends with ``AllocationFailed``.
+        The most nodes available at a time; a resize beyond it ends with ``AllocationFailed``.
     journal : path, optional
-        Where every input of the service is written down, for `ReplayedLab`.
+        A file to record every input of the service in, for `ReplayedLab`.
     quotas : Quotas, optional
-        What may be had at a time; without limit if omitted.
+        Limits on what can exist at a time; no limits if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
     storage : str or path, optional
-        Where data is kept, for resource files and output files: a folder, or any URL that fsspec
-        writes to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
-        ``batchlab[azure]`` ...). In memory if omitted, and gone with the lab.
+        Where to store data, such as resource files and output files: a folder, or any URL that
+        fsspec can write to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
+        ``batchlab[azure]`` ...). The default is in memory, until the lab is closed.
     storage_options : mapping, optional
-        For fsspec: credentials and the like, as plain values. They go to the nodes.
+        Options for fsspec, such as credentials, as plain values. They are sent to the nodes.
     sample_delay : duration, default 1 minute
-        How old a sample is when an autoscale formula first sees it. Azure's newest minute is
-        missing; with 0 nothing is.
+        How old a sample is when an autoscale formula first sees it. In Azure the newest minute
+        is missing; 0 makes samples visible immediately.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidPropertyValue``: a setting is wrong.
+        ``InvalidPropertyValue``: a setting is invalid.
     """
 
     __slots__ = ()
@@ -278,7 +278,7 @@ class SimulatedLab(BaseLab):
 
     @verb
     def advance(self, span: Duration) -> None:
-        """Move the clock on by a span of lab time, with all that happens in it."""
+        """Advance the clock by a span of lab time, with everything that happens in it."""
         length = parse_duration(span, name="span", owner="SimulatedLab.advance")
         self._connection.advance(length.total_seconds())
 
@@ -306,11 +306,11 @@ def _storage(
 ) -> StorageLocation | None:
     if storage is None:
         if options is not None:
-            raise invalid("storage_options", "...", "needs storage=...", owner=owner)
+            raise invalid("storage_options", "...", "requires storage=...", owner=owner)
         return None
     location = read_location(storage, options, owner=owner)
     if shared and location.url.startswith("memory://"):
-        reason = "nodes in other processes cannot see the memory of this one"
+        reason = "nodes in other processes cannot access the memory of this process"
         raise invalid("storage", location.url, reason, owner=owner)
     try:
         BlobStore(location).prepare()

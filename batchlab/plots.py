@@ -1,4 +1,4 @@
-"""The look of every plotly figure: paper and ink that suit light and dark pages alike."""
+"""The style of all plotly figures, readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE = "rgba(128, 128, 128, .28)"
 
 
 def dress(figure: Any, **more: Any) -> None:
-    """Give a figure of plotly the look of all of them; `more` is its layout's."""
+    """Apply the common style to a plotly figure; `more` are further layout options."""
     axis = {"gridcolor": _LINE, "linecolor": _LINE, "zeroline": False, "automargin": True}
     figure.update_layout(
         template="none", font={"color": INK, "size": 12.5, "family": "system-ui, sans-serif"},

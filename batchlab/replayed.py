@@ -1,4 +1,4 @@
-"""A lab that is over, to be looked at: `ReplayedLab` opens the journal that it wrote."""
+"""Labs of the past: `ReplayedLab` opens the journal that a lab wrote."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ __all__ = ["ReplayedLab"]
 
 
 class ReplayedLab(BaseLab):
-    """A lab as it was, from the journal that it wrote: to be looked at, on any machine.
+    """A lab of the past, replayed from its journal on any machine, for reading only.
 
-    ``Lab(journal=path)`` and ``SimulatedLab(journal=path)`` write one, and so does a lab that a
-    fault of batchlab's own has ended. Everything that only looks works: properties, lists, frames,
-    reports, `Task.explain`, cost, and all displays, whose time machine goes to any moment of the
-    story. What would change something is refused, and there are no files: a journal tells what
-    happened, and not what was written.
+    ``Lab(journal=path)`` and ``SimulatedLab(journal=path)`` write one, and so does a lab that was
+    ended by an internal error. Everything that only reads works: properties, lists, DataFrames,
+    reports, `Task.explain`, cost, and all displays, whose time machine goes to any moment. Changes
+    are refused, and there are no files: a journal records what happened, not what was written.
 
     Parameters
     ----------
     journal : path, or sequence of str or bytes
-        The file, or its lines: ``lines[:1000]`` is the beginning of a damaged one. A last line
-        that was cut is left out.
+        The file or its lines; for a damaged file, pass its intact lines (``lines[:1000]``). An
+        incomplete last line is ignored.
     until : datetime, optional
-        Where the story ends, with a time zone; with the journal if omitted. Questions are about
-        that moment: why a task waited *then*.
+        The moment to stop at, with a time zone; the end of the journal if omitted. Queries are
+        about that moment: why a task waited *then*.
 
     Raises
     ------
     NotFound
         ``FileNotFound``.
     InvalidRequest
-        ``InvalidInput``: not a journal, of another version, or damaged, with the line;
+        ``InvalidInput``: not a journal, a journal of another version, or damaged (and where);
         ``InvalidPropertyValue``.
 
     Examples
@@ -62,7 +61,7 @@ class ReplayedLab(BaseLab):
         *,
         until: datetime | None = None,
     ) -> None:
-        from batchlab.drivers.replayed import ReplayedConnection  # noqa: PLC0415 - for whoever looks
+        from batchlab.drivers.replayed import ReplayedConnection  # noqa: PLC0415 - if needed
 
         source = _source(journal)
         if until is not None and (not isinstance(until, datetime) or until.tzinfo is None):
@@ -75,7 +74,7 @@ class ReplayedLab(BaseLab):
 
     @property
     def ending(self) -> str:
-        """Why the story ends where it does: the lab was closed, its journal ends, a fault ..."""
+        """Why the replay ends where it does: the lab was closed, the journal ends, an error ..."""
         return self._connection.ending
 
 
@@ -86,5 +85,5 @@ def _source(journal: Any) -> Path | list[str | bytes]:
         lines = list(journal)
         if all(isinstance(line, (str, bytes)) for line in lines):
             return lines
-    reason = "must be the path of a journal, or its lines"
+    reason = "must be the path of a journal or its lines"
     raise invalid("journal", journal, reason, owner="ReplayedLab")

@@ -1,4 +1,4 @@
-"""Numbers in words, the same in texts, displays and reports: counts, amounts, spans of time."""
+"""Numbers as text, the same in messages, displays and reports: counts, amounts, durations."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def amount(value: float) -> str:
 
 
 def money(dollars: float) -> str:
-    """Write US dollars, with as many digits as matter."""
+    """Write an amount of US dollars, with as many digits as matter."""
     return f"${amount(dollars)}"
 
 
 def span_text(seconds: float) -> str:
-    """Write a span of time as people say it: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``.
+    """Write a duration for people: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``.
 
-    Pages in a browser have the same rule: `duration` in ``widgets/static/format.js``. What users
-    have written themselves is shown as they can write it again, by `durations.format_duration`.
+    Pages in a browser use the same rule: `duration` in ``widgets/static/format.js``. Durations
+    that users wrote are shown in the form they can write, by `durations.format_duration`.
     """
     if seconds < 9.95:
         tenths = math.floor(seconds * 10 + 0.5)

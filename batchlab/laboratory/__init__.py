@@ -1,9 +1,9 @@
-"""A laboratory for autoscale formulas: a day of a pool, played in a second.
+"""A laboratory for autoscale formulas: a day of a pool, simulated in a second.
 
-`arrivals` says when tasks come, `play` lets a pool follow a formula through them on the simulated
-driver, `results` is what came of it, `compare` does so with several formulas. `recording` is what
-a pool went through, and `AutoScaleLab` tries formulas on that. Frames and figures
-load pandas and plotly when they are asked for.
+`arrivals` says when tasks arrive, `play` runs a pool with a formula through them on the simulated
+driver, `results` holds the outcome, `compare` does this for several formulas. `recording` is the
+history of a pool, on which `AutoScaleLab` tries formulas. DataFrames and figures load pandas and
+plotly only when needed.
 """
 
 from batchlab.laboratory.arrivals import Arrivals

@@ -1,8 +1,8 @@
-"""When tasks come, and how long each takes: what a formula has to cope with.
+"""When tasks arrive and how long they take: the load that a formula has to cope with.
 
 A pattern is drawn with a seed, and the same seed draws the same tasks, so that formulas are
-compared under the very same load. How long a task takes is drawn with it, not when it starts.
-A day begins at midnight UTC, and the first day is a Monday.
+compared under exactly the same load. The duration of a task is drawn with its arrival, not when it
+starts. Days begin at midnight UTC, and the first day is a Monday.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from batchlab.laboratory.patterns import (
 __all__ = ["Arrivals", "as_arrivals"]
 
 MOST_TASKS = 1_000_000
-"""Tasks that one pattern may draw."""
+"""The most tasks that one pattern may draw."""
 
 Draw = Callable[[float, Random], Iterable["Arrival"]]
 
 
 class Arrivals:
-    """A pattern of arriving tasks. Made by its class methods; two can be added.
+    """A pattern of arriving tasks, created by the class methods. Patterns can be added.
 
     Examples
     --------
@@ -57,21 +57,21 @@ class Arrivals:
 
     @classmethod
     def constant(cls, per_hour: float = 60, *, task: Any = "5m", jitter: float = 0.2) -> Arrivals:
-        """Tasks that come at any time, day and night.
+        """Tasks that arrive at any time, day and night.
 
         Parameters
         ----------
         per_hour : float, default 60
-            How many on average; when exactly is chance.
+            How many on average; the exact times are random.
         task : Behavior or duration, default 5 minutes
-            What each does.
+            What each task does.
         jitter : float, default 0.2
-            How much durations vary: 0.2 is 20 % more or less.
+            How much durations vary: 0.2 means up to 20 % more or less.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: an argument has a wrong value.
+            ``InvalidPropertyValue``: an argument is invalid.
         """
         rate, behavior = _number("per_hour", per_hour), _behavior(task)
         spread = _jitter(jitter)
@@ -91,12 +91,12 @@ class Arrivals:
         task: Any = "5m",
         jitter: float = 0.2,
     ) -> Arrivals:
-        """Tasks that come from Monday to Friday, between two hours of the day (UTC).
+        """Tasks that arrive from Monday to Friday, between two hours of the day (UTC).
 
         Parameters
         ----------
         per_hour : float, default 120
-            How many on average in office hours.
+            How many on average during office hours.
         quiet_per_hour : float, default 0
             How many at any other time.
         begin, end : int, default 8 and 18
@@ -107,7 +107,7 @@ class Arrivals:
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: an argument has a wrong value.
+            ``InvalidPropertyValue``: an argument is invalid.
         """
         owner = "Arrivals.office_hours"
         first, last = _hour("begin", begin), _hour("end", end)
@@ -135,23 +135,23 @@ class Arrivals:
         task: Any = "5m",
         jitter: float = 0.2,
     ) -> Arrivals:
-        """Many tasks at once, again and again, as a script makes them.
+        """Many tasks at once, at regular intervals, as a script would add them.
 
         Parameters
         ----------
         size : int, default 100
-            Tasks of one burst.
+            Tasks per burst.
         every : duration, default 4 hours
             From one burst to the next.
         first : duration, default 1 hour
-            When the first comes.
+            When the first burst arrives.
         task, jitter
             As for `constant`.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: an argument has a wrong value.
+            ``InvalidPropertyValue``: an argument is invalid.
         """
         owner = "Arrivals.bursts"
         count = _number("size", size)
@@ -170,21 +170,21 @@ class Arrivals:
 
     @classmethod
     def listed(cls, entries: Iterable[Any], *, task: Any = "5m") -> Arrivals:
-        """Tasks of your own.
+        """Tasks at given times.
 
         Parameters
         ----------
         entries : list
-            Each a moment (a duration since midnight of the first day: ``"8h30m"``), or a pair of
-            a moment and a number of tasks, or a triple with what those do: a duration, or a
-            `Behavior`.
+            Each entry is a moment (a duration since midnight of the first day: ``"8h30m"``), a
+            pair (moment, number of tasks), or a triple (moment, number of tasks, what they do: a
+            duration or a `Behavior`).
         task : Behavior or duration, default 5 minutes
-            What the others do.
+            What tasks do whose entry does not say.
 
         Raises
         ------
         InvalidRequest
-            ``InvalidPropertyValue``: an argument has a wrong value.
+            ``InvalidPropertyValue``: an argument is invalid.
         """
         other = _behavior(task)
         if isinstance(entries, (str, bytes)) or not isinstance(entries, Iterable):
@@ -193,17 +193,18 @@ class Arrivals:
         for index, entry in enumerate(entries):
             found += _listed(f"entries[{index}]", entry, other)
             if len(found) > MOST_TASKS:
-                raise invalid("entries", f"{len(found)} tasks", f"may hold {MOST_TASKS} tasks",
+                raise invalid("entries", f"{len(found)} tasks",
+                              f"may have {MOST_TASKS:,} tasks at most",
                               owner="Arrivals.listed")  # fmt: skip
         return cls(f"Arrivals.listed({len(found)} tasks)", Listed(found))
 
     @classmethod
     def recorded(cls, journal: str | os.PathLike[str]) -> Arrivals:
-        """The tasks of a lab that was run, from the journal that it wrote.
+        """The tasks of a previous lab, from its journal.
 
-        ``Lab(journal=path)`` writes one. Each task comes as it came there, counted from the
-        midnight before the first, takes as long as it took in its last run, and ends as it did;
-        one that did not end there takes 5 minutes.
+        ``Lab(journal=path)`` writes one. Each task arrives when it was added there, counted from
+        the midnight before the first, takes as long as its last run, and ends the same way. A
+        task that did not end there takes 5 minutes.
 
         Raises
         ------
@@ -220,13 +221,13 @@ class Arrivals:
     # -- use -------------------------------------------------------------------------------------
 
     def draw(self, days: float = 1, *, seed: int = 0) -> list[Arrival]:
-        """The tasks of some days, in the order in which they come.
+        """The tasks of some days, in order of arrival.
 
         Parameters
         ----------
         days : float, default 1
         seed : int, default 0
-            For chance. The same seed gives the same tasks.
+            Random seed; equal seeds give equal tasks.
 
         Raises
         ------
@@ -237,7 +238,7 @@ class Arrivals:
         for arrival in self._draw(days * DAY_S, Random(seed)):
             found.append(arrival)
             if len(found) > MOST_TASKS:
-                raise invalid("days", days, f"that is more than {MOST_TASKS} tasks",
+                raise invalid("days", days, f"would draw more than {MOST_TASKS:,} tasks",
                               owner="Arrivals.draw")  # fmt: skip
         found.sort(key=attrgetter("at"))
         return found
@@ -252,7 +253,7 @@ class Arrivals:
 
 
 def as_arrivals(workload: Any, owner: str) -> Arrivals:
-    """A pattern, or what can be read as one: a list of moments, the path of a journal."""
+    """A pattern, or something that stands for one: a list of moments, the path of a journal."""
     if isinstance(workload, Arrivals):
         return workload
     if isinstance(workload, os.PathLike):
@@ -262,13 +263,13 @@ def as_arrivals(workload: Any, owner: str) -> Arrivals:
     raise invalid(
         "workload",
         workload,
-        "must be Arrivals, such as Arrivals.office_hours(100), a list of moments, or the Path of "
-        "a journal",
+        "must be Arrivals such as Arrivals.office_hours(100), a list of moments, or the Path of a "
+        "journal",
         owner=owner,
     )
 
 
-# Patterns are classes, not functions, so that another process can be handed one.
+# Patterns are classes, not functions, so that they can be sent to another process.
 
 
 def _behavior(task: Any) -> Behavior:
@@ -297,7 +298,7 @@ def _jitter(value: Any) -> float:
 
 def _hour(name: str, value: Any) -> int:
     if not is_whole(value) or not 0 <= value <= 24:
-        raise invalid(name, value, "must be a whole hour, 0 to 24", owner="Arrivals")
+        raise invalid(name, value, "must be a whole hour from 0 to 24", owner="Arrivals")
     return value
 
 
@@ -309,13 +310,15 @@ def _listed(name: str, entry: Any, other: Behavior) -> list[Arrival]:
     at = parse_duration(parts[0], name=name, owner="Arrivals.listed").total_seconds()
     count = parts[1] if len(parts) > 1 else 1
     if not is_whole(count) or not 0 <= count <= MOST_TASKS:
-        raise invalid(name, count, "a count is a whole number, 0 or more", owner="Arrivals.listed")
+        raise invalid(
+            name, count, "the count must be a whole number, 0 or more", owner="Arrivals.listed"
+        )
     behavior = _behavior(parts[2]) if len(parts) > 2 else other
     return [Arrival(at, behavior)] * count
 
 
 def _recorded(path: Path) -> Iterator[Arrival]:
-    """Live a journal again; note when tasks were added, and how long their last runs took."""
+    """Replay a journal; record when tasks were added and how long their last runs took."""
     _, inputs = read(path)
     _, steps = replay(path)
     came: dict[tuple[str, str], float] = {}

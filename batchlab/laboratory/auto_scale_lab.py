@@ -1,9 +1,9 @@
-"""A place to work on the formula of a pool: what it decides now, and what it would have done.
+"""An editor for the formula of a pool: what it decides now, and what it would have done.
 
-With a pool, formulas are evaluated by the service over the pool's samples, and tried on the load
-that the pool has had: its tasks come again, at the times at which they came, to a simulated pool.
-That begins with as many nodes as the pool was to have then, some time before the window, so that
-the formula finds samples. Without a pool, samples and arrivals are given.
+With a pool, the service evaluates formulas over the pool's samples, and they are tried on the
+pool's past load: its tasks arrive again, at the same times, at a simulated pool. The simulation
+starts some time before the window, with the target size that the pool had then, so that the
+formula finds samples. Without a pool, samples and arrivals are given.
 
 Nothing changes in the lab until `AutoScaleLab.apply`.
 """
@@ -39,25 +39,24 @@ from batchlab.percentiles import percentile
 __all__ = ["AutoScaleLab", "Figures", "figures"]
 
 LEAD_S = 900.0
-"""How long a what-if runs with a fixed number of nodes before its window begins."""
+"""How long a what-if runs with a fixed number of nodes before its window starts."""
 LEAST_S, MOST_S = 60.0, 31 * DAY_S
 NO_FORMULA = "$TargetDedicatedNodes = 0;\n"
 
 
 class AutoScaleLab(Displayed):
-    """A place to work on an autoscale formula: in a notebook, an editor and what belongs to it.
+    """An editor for an autoscale formula, with values, samples, history and what-ifs.
 
-    ``pool.auto_scale_lab()`` makes one for a pool; this makes one without.
+    ``pool.auto_scale_lab()`` creates one for a pool; this creates one without a pool.
 
     Parameters
     ----------
     formula : Formula or str, optional
-        What to begin with.
+        The formula to start with.
     samples : mapping of str to samples, optional
-        What the formula is evaluated over, as for `Formula.evaluate`.
+        The samples for evaluation, as for `Formula.evaluate`.
     arrivals : Arrivals, list or Path, optional
-        The tasks that formulas are tried on, as for `simulate`; a hundred an hour in office hours
-        if omitted.
+        The tasks to try formulas on, as for `simulate`; 100 an hour in office hours if omitted.
 
     Examples
     --------
@@ -80,17 +79,17 @@ class AutoScaleLab(Displayed):
         self._arrivals = as_arrivals(pattern, "AutoScaleLab")
         self._recording: Recording | None = None
         if samples is not None:
-            Formula(NO_FORMULA).evaluate(samples)  # refuses what is no samples
+            Formula(NO_FORMULA).evaluate(samples)  # refuses invalid samples
 
     @classmethod
     def of(cls, pool: Pool, formula: Formula | str | None = None) -> AutoScaleLab:
-        """Make one for a pool; it begins with the formula of the pool, unless another is given.
+        """Create one for a pool, starting with its formula unless another is given.
 
         Parameters
         ----------
         pool : Pool
         formula : Formula or str, optional
-            What to begin with; the formula of the pool if omitted.
+            The formula to start with; that of the pool if omitted.
 
         Raises
         ------
@@ -107,12 +106,12 @@ class AutoScaleLab(Displayed):
 
     @property
     def pool(self) -> Pool | None:
-        """The pool that it is about, if there is one."""
+        """Its pool, if there is one."""
         return self._pool
 
     @property
     def formula(self) -> str:
-        """The text that it began with."""
+        """The text that it started with."""
         return self._text
 
     @property
@@ -122,18 +121,18 @@ class AutoScaleLab(Displayed):
 
     @property
     def recording(self) -> Recording | None:
-        """What the pool went through until now; None without a pool."""
+        """The history of the pool until now; None without a pool."""
         if self._recording is not None and self._pool is not None:
             self._recording.follow(self._pool._connection)
         return self._recording
 
     def evaluate(self, formula: Formula | str | None = None) -> AutoScaleRun:
-        """What a formula decides now; nothing changes.
+        """What a formula decides now; changes nothing.
 
         Raises
         ------
         FormulaError
-            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the place.
+            ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``, with the position.
         """
         text = self._text if formula is None else _text(formula, "AutoScaleLab.evaluate")
         if self._pool is not None:
@@ -154,34 +153,34 @@ class AutoScaleLab(Displayed):
         seed: int = 0,
         go_on: Callable[[], None] | None = None,
     ) -> Simulation:
-        """Let the load of a while come again to a simulated pool that follows a formula.
+        """Replay the load of some time on a simulated pool that follows a formula.
 
         Parameters
         ----------
         formula : Formula or str, optional
-            The text that the lab began with, if omitted.
+            The text that the lab started with, if omitted.
         last : duration, default 1 hour
-            How long that while is: the last of the pool, or the first of the arrivals. A pool
-            that is not there so long has less.
+            How much time to replay: the most recent history of the pool, or the beginning of the
+            arrivals. For a younger pool it is shorter.
         load : float, default 1
-            How many times as many tasks; 0 to 100.
+            Factor for the number of tasks; 0 to 100.
         task_length : float, default 1
-            How many times as long they take; above 0, 100 at most.
+            Factor for their duration; greater than 0, 100 at most.
         auto_scale_evaluation_interval : duration, optional
-            The one of the pool, or 15 minutes.
+            That of the pool, or 15 minutes.
         boot : duration, default "90s"
             How long a node takes to start.
         seed : int, default 0
-            Which tasks come twice, with a `load` between whole numbers.
+            Random seed: which tasks are repeated if `load` is not a whole number.
         go_on : callable, optional
-            Called all the time; what it raises ends the simulation.
+            Called continually; an exception that it raises ends the simulation.
 
         Raises
         ------
         FormulaError
             ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``.
         InvalidRequest
-            ``InvalidPropertyValue``: a setting is wrong.
+            ``InvalidPropertyValue``: a setting is invalid.
         """
         owner = "AutoScaleLab.what_if"
         text = self._text if formula is None else _text(formula, owner)
@@ -214,25 +213,25 @@ class AutoScaleLab(Displayed):
         *,
         auto_scale_evaluation_interval: Duration = None,
     ) -> None:
-        """Have the pool follow a formula, as `Pool.enable_auto_scale` does.
+        """Enable a formula on the pool, as `Pool.enable_auto_scale` does.
 
         Parameters
         ----------
         formula : Formula or str, optional
-            The text that the lab began with, if omitted.
+            The text that the lab started with, if omitted.
         auto_scale_evaluation_interval : duration, default 15 minutes
             5 minutes to 168 hours.
 
         Raises
         ------
         Conflict
-            ``OperationInvalidForCurrentState``: there is no pool; and those of
+            ``OperationInvalidForCurrentState``: there is no pool; also those of
             `Pool.enable_auto_scale`.
         """
         if self._pool is None:
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                "this lab has no pool that could follow a formula: pool.auto_scale_lab() has one",
+                "there is no pool to apply the formula to: use pool.auto_scale_lab()",
             )
         text = self._text if formula is None else _text(formula, "AutoScaleLab.apply")
         self._pool.enable_auto_scale(
@@ -246,7 +245,7 @@ class AutoScaleLab(Displayed):
         return view.vm_size, view.task_slots_per_node, view.auto_scale_evaluation_interval
 
     def _recorded(self, seconds: float, lead: float) -> tuple[Before, float, list[Arrival]]:
-        """The last of the pool: its tasks, counted from some time before."""
+        """The recent history of the pool: its tasks, counted from some time before."""
         recording = self.recording
         assert recording is not None
         end = recording.now
@@ -260,7 +259,7 @@ class AutoScaleLab(Displayed):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What a while with a pool comes to: node-hours, dollars, waits in seconds, tasks, nodes."""
+    """Totals for some time of a pool: node-hours, dollars, waits in seconds, tasks, nodes."""
 
     node_hours: float
     cost: float | None
@@ -274,9 +273,9 @@ def figures(
     times: list[float], nodes: list[float], spot: list[float], end: float, waits: list[float],
     vm_size: str,
 ) -> Figures:  # fmt: skip
-    """Count a while up: nodes (`spot` ones among them) from some times until an end, and waits.
+    """Compute totals from nodes (including `spot` nodes) over time until an end, and from waits.
 
-    Without a price of the size there is no cost; without tasks there are no waits.
+    There is no cost if the price of the size is unknown, and no waits without tasks.
     """
     spans = [max(0.0, min(then, end) - at) / 3600 for at, then in pairwise([*times, end])]
     hours = sum(map(mul, spans, nodes))
@@ -292,7 +291,7 @@ def figures(
 
 
 def _text(formula: Any, owner: str) -> str:
-    """The text of a formula, which need not be one yet."""
+    """The text of a formula, which may be invalid."""
     if isinstance(formula, Formula):
         return formula.text
     if not isinstance(formula, str):
@@ -310,7 +309,7 @@ def _factor(name: str, value: Any, least: float) -> float:
 def _scaled(
     arrivals: list[Arrival], load: float, task_length: float, random: Random
 ) -> list[Arrival]:
-    """As many times as many tasks, that take as many times as long."""
+    """Scale the number of tasks and their durations."""
     if (load, task_length) == (1.0, 1.0):
         return arrivals
     found = []

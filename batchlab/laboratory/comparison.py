@@ -1,4 +1,4 @@
-"""Several formulas under the very same load, side by side."""
+"""Several formulas under exactly the same load, side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Comparison", "compare"]
 
 
 class Comparison(Displayed, Mapping[str, Simulation]):
-    """The simulations of several formulas, by the names they were given."""
+    """The simulations of several formulas, by name."""
 
     def __init__(self, simulations: Mapping[str, Simulation]) -> None:
         self._simulations = dict(simulations)
@@ -31,14 +31,14 @@ class Comparison(Displayed, Mapping[str, Simulation]):
         except KeyError:
             raise NotFound(
                 "ResourceNotFound",
-                f"no formula was called {name!r}: there are {', '.join(self._simulations)}",
+                f"no formula is named {name!r}; names: {', '.join(self._simulations)}",
             ) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._simulations
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the simulation of a name, or `default` when there is none."""
+        """Return the simulation of a name, or `default` if there is none."""
         return self._simulations.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
@@ -48,14 +48,14 @@ class Comparison(Displayed, Mapping[str, Simulation]):
         return len(self._simulations)
 
     def to_frame(self) -> Any:
-        """A row of figures for each formula, as a pandas frame.
+        """A row of figures for each formula, as a pandas DataFrame.
 
         Raises
         ------
         NotInstalled
             pandas is not installed.
         """
-        with extra("pandas", "A frame needs pandas"):
+        with extra("pandas", "A DataFrame needs pandas"):
             import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
         rows = [simulation.numbers() for simulation in self.values()]
         return pd.DataFrame(rows, index=pd.Index(list(self), name="formula"))
@@ -73,7 +73,7 @@ class Comparison(Displayed, Mapping[str, Simulation]):
         return comparison_figure(self)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table: `HEAD`, and a row of texts for each formula."""
+        """The rows of the table below `HEAD`, one for each formula."""
         return [
             (
                 name,
@@ -122,15 +122,15 @@ def compare(
     spot_return: Duration = None,
     sample_delay: Duration = None,
 ) -> Comparison:
-    """Play the same days once for each of several formulas.
+    """Simulate the same days with each of several formulas.
 
-    Tasks, their durations and all settings are the same for all. Where there are several cores,
-    and it is worth it, formulas are played in processes side by side.
+    Tasks, their durations and all settings are the same for all. On several cores, and if it is
+    worth it, formulas are simulated in parallel processes.
 
     Parameters
     ----------
     formulas : mapping of str to Formula or str
-        By a name of your choice.
+        Formulas by a name of your choice.
     workload, vm_size, task_slots_per_node, auto_scale_evaluation_interval, boot, days, seed
         As for `simulate`.
     preempted_each, spot_return, sample_delay
@@ -145,7 +145,7 @@ def compare(
     FormulaError
         ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``.
     InvalidRequest
-        ``InvalidPropertyValue``: a setting is wrong, or there are no formulas.
+        ``InvalidPropertyValue``: a setting is invalid, or there are no formulas.
     """
     owner = "compare"
     if not isinstance(formulas, Mapping) or not formulas:

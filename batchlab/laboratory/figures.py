@@ -1,6 +1,6 @@
 """Simulations as plotly figures: nodes above, tasks below, over the same hours.
 
-Colours are those of the live displays, Okabe and Ito's, which colour-blind people can tell apart.
+The colours are those of the live displays: Okabe and Ito's colour-blind-safe palette.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, INK, "#b8a900")
 
 
 def simulation_figure(simulation: Simulation) -> Any:
-    """Nodes by kind with their target, and tasks that wait and run."""
+    """Nodes by kind with their target, and waiting and running tasks."""
     figure = _empty("nodes", "tasks")
     line = simulation.timeline
     times = _times(simulation)
@@ -42,7 +42,7 @@ def simulation_figure(simulation: Simulation) -> Any:
 
 
 def comparison_figure(simulations: Mapping[str, Simulation]) -> Any:
-    """Nodes, and tasks that wait, a line for each formula."""
+    """Nodes and waiting tasks, with a line for each formula."""
     figure = _empty("nodes", "waiting tasks")
     for index, (name, simulation) in enumerate(simulations.items()):
         colour = _COLOURS[index % len(_COLOURS)]
@@ -59,7 +59,7 @@ def _empty(above: str, below: str) -> Any:
     figure = plotly.make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     dress(figure, height=440, margin={"l": 66, "r": 16, "t": 16, "b": 8}, hovermode="x unified",
           modebar={"orientation": "v"})  # fmt: skip
-    # The same edge for both, so that their scales stand below each other.
+    # The same margin for both, so that their axes are aligned.
     figure.update_yaxes(automargin=False, nticks=5)
     figure.update_yaxes(title_text=above, row=1, col=1)
     figure.update_yaxes(title_text=below, row=2, col=1)

@@ -1,9 +1,9 @@
-"""Playing several formulas in processes side by side.
+"""Simulates several formulas in parallel processes.
 
-Each is a new interpreter that gets its part of the work on stdin and answers on stdout: neither
-the user's script nor the threads of a notebook are in its way, as they would be for
-`multiprocessing`. A part of the work is done in this process meanwhile. Where work is not worth
-an interpreter, or cannot be handed over, all of it is.
+Each process is a new interpreter that gets its part of the work on stdin and answers on stdout.
+Unlike with `multiprocessing`, the user's script and the threads of a notebook do not interfere.
+This process does its own part at the same time, and all of the work if that is not worth starting
+interpreters or cannot be sent to them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from batchlab.laboratory.results import Simulation
 __all__ = ["play_all"]
 
 WORTH = 2_000
-"""Tasks and samples, of all formulas together, from which on processes pay."""
+"""The number of tasks and samples of all formulas from which processes pay off."""
 _WORKER = "from batchlab.laboratory.parallel import work; work()"
 
 
 def play_all(formulas: Sequence[str], conditions: Conditions) -> list[Simulation]:
-    """Play each formula; the results in the same order."""
+    """Simulate each formula; return the results in the same order."""
     workers = min(_cores(), len(formulas))
     if workers < 2 or not _is_worth(len(formulas), conditions):
         return [play(formula, conditions) for formula in formulas]
@@ -38,7 +38,7 @@ def play_all(formulas: Sequence[str], conditions: Conditions) -> list[Simulation
 def _is_worth(count: int, conditions: Conditions) -> bool:
     looks = conditions.days * DAY_S / 30
     if looks * count >= WORTH:
-        return True  # without drawing tasks only to count them
+        return True  # without drawing tasks just to count them
     tasks = len(conditions.arrivals.draw(conditions.days, seed=conditions.seed))
     return (tasks + looks) * count >= WORTH
 
@@ -53,7 +53,7 @@ def _share_out(formulas: Sequence[str], conditions: Conditions, workers: int) ->
         for part, other in zip(parts[1:], others, strict=True):
             played = _end(other)
             for number, index in enumerate(part):
-                # What could not be played elsewhere is played here, where its error is seen.
+                # What failed elsewhere is repeated here, where its error is raised.
                 results[index] = played[number] if played else play(formulas[index], conditions)
     finally:
         for other in others:
@@ -86,7 +86,7 @@ def _end(process: subprocess.Popen[bytes]) -> list[Simulation]:
 
 
 def work() -> None:
-    """Do the part of the work that is handed over on stdin."""
+    """Do the part of the work received on stdin."""
     formulas, conditions = pickle.load(sys.stdin.buffer)
     pickle.dump([play(formula, conditions) for formula in formulas], sys.stdout.buffer)
     sys.stdout.buffer.flush()

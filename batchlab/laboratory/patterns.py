@@ -1,6 +1,6 @@
-"""Patterns of arrivals: what draws the tasks of some days, from chance alone.
+"""Patterns of arrivals: they draw the tasks of some days at random.
 
-Each is called with an end, in seconds, and with chance; it gives the tasks until then, in order.
+Each is called with an end, in seconds, and a random generator, and yields the tasks until then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOUR_S = 3_600.0
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """One task: when it comes, in seconds since the beginning, what it does, and its slots."""
+    """One task: when it arrives, in seconds since the start, what it does, and its slots."""
 
     at: float
     behavior: Behavior
@@ -29,7 +29,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Rated(msgspec.Struct, frozen=True):
-    """Chance at a rate for each hour of the week."""
+    """Random arrivals with a rate for each hour of the week."""
 
     rates: list[float]
     behavior: Behavior
@@ -48,7 +48,7 @@ class Rated(msgspec.Struct, frozen=True):
 
 
 class Bursts(msgspec.Struct, frozen=True):
-    """Many tasks at once, again and again."""
+    """Many tasks at once, at regular intervals."""
 
     size: int
     every: float
@@ -66,7 +66,7 @@ class Bursts(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """Tasks that are known one by one."""
+    """Tasks that are listed one by one."""
 
     arrivals: list[Arrival]
 
@@ -76,7 +76,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Both(msgspec.Struct, frozen=True):
-    """The tasks of two patterns, each with chance of its own."""
+    """The tasks of two patterns, each with its own random generator."""
 
     one: Any
     other: Any
@@ -96,5 +96,5 @@ def _varied(behavior: Behavior, jitter: float, random: Random) -> Behavior:
 
 
 def lasting(behavior: Behavior, seconds: float) -> Behavior:
-    """Return a behavior that takes so many seconds."""
+    """Return a behavior that takes this many seconds."""
     return msgspec.structs.replace(behavior, duration=timedelta(seconds=seconds))

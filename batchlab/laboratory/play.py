@@ -1,9 +1,9 @@
-"""Playing days of a pool that follows a formula, on the simulated driver.
+"""Simulates days of a pool that follows a formula, on the simulated driver.
 
-The world is the one of `SimulatedLab`: the same core, the same samples with the newest minute
-missing, the same resizes that take their time. What comes from outside is arranged in one heap:
-tasks as the pattern has drawn them, preemptions of spot nodes as chance has it, and a look at the
-pool each minute. Nothing depends on the machine, so the same seed gives the same result.
+The world is that of `SimulatedLab`: the same core, the same samples with the newest minute
+missing, the same resizes that take time. External events are in one heap: tasks as drawn by the
+pattern, random preemptions of spot nodes, and a look at the pool each minute. Nothing depends on
+the machine, so equal seeds give equal results.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from batchlab.laboratory.results import COLUMNS, Simulation
 __all__ = ["MIDNIGHT", "Conditions", "play", "read_conditions", "simulate"]
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
-"""When simulated days begin: a Monday."""
+"""When simulations start: a Monday."""
 LOOK_S = 60.0
 MOST_DAYS = 31
 _MEASURED = {*RESOURCES, "$SampleNodeCount"}
 
 
 class Conditions(msgspec.Struct):
-    """What a formula is tried under: everything but the formula. Read by `read_conditions`."""
+    """Everything about a simulation except the formula. Read by `read_conditions`."""
 
     arrivals: Arrivals
     spec: dict[str, Any]
@@ -67,10 +67,10 @@ class Conditions(msgspec.Struct):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """What was before the formula was followed.
+    """What happens before the formula is enabled.
 
-    For so many `seconds` before `begin` (since 1970) the pool had a fixed number of nodes, while
-    tasks came already: arrivals then count from that time.
+    For `seconds` before `begin` (in seconds since 1970) the pool has a fixed number of nodes while
+    tasks already arrive: arrivals count from that time.
     """
 
     begin: float
@@ -94,15 +94,15 @@ def simulate(
     spot_return: Duration = None,
     sample_delay: Duration = None,
 ) -> Simulation:
-    """Play days of a pool that follows a formula: what it would do, and what that would cost.
+    """Simulate days of a pool with autoscale: what it would do and what it would cost.
 
     Parameters
     ----------
     formula : Formula or str
         See `batchlab.formulas` for some.
     workload : Arrivals, list or Path
-        When tasks come: `Arrivals`, a list of moments as of `Arrivals.listed`, or the journal of
-        a lab. Virtual time begins on a Monday at midnight UTC.
+        When tasks arrive: `Arrivals`, a list of moments as for `Arrivals.listed`, or the journal
+        of a lab. Virtual time starts on a Monday at midnight UTC.
     vm_size : str, default "small"
     task_slots_per_node : int, default 1
     auto_scale_evaluation_interval : duration, default 15 minutes
@@ -110,13 +110,13 @@ def simulate(
     boot : duration, default "90s"
         How long a node takes to start.
     days : float, default 1
-        How long to play; 31 at most.
+        How many days to simulate; 31 at most.
     seed : int, default 0
-        For chance. The same seed gives the same result.
+        Random seed; equal seeds give equal results.
     preempted_each : duration, optional
-        How long a spot node stays on average until it is taken away. Never, if omitted.
+        The mean time until a spot node is preempted; never if omitted.
     spot_return : duration, default 5 minutes
-        How long it then stays away.
+        How long a preempted node stays away.
     sample_delay : duration, default 1 minute
         How old a sample is when the formula first sees it.
 
@@ -129,7 +129,7 @@ def simulate(
     FormulaError
         ``AutoScalingFormulaSyntaxError``, ``AutoScalingFormulaTooLong``.
     InvalidRequest
-        ``InvalidPropertyValue``: a setting is wrong.
+        ``InvalidPropertyValue``: a setting is invalid.
     """
     conditions = read_conditions(
         workload, "simulate", vm_size=vm_size, task_slots_per_node=task_slots_per_node,
@@ -141,7 +141,7 @@ def simulate(
 
 
 def as_formula(formula: Any, owner: str) -> Formula:
-    """A formula that can be read."""
+    """A valid formula."""
     if isinstance(formula, Formula):
         return formula
     if isinstance(formula, str):
@@ -158,9 +158,9 @@ def read_conditions(
     spec: dict[str, Any] = {"vm_size": vm_size, "task_slots_per_node": task_slots_per_node}
     if auto_scale_evaluation_interval is not None:
         spec["auto_scale_evaluation_interval"] = auto_scale_evaluation_interval
-    PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)  # refuses what is wrong
+    PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)  # refuses invalid settings
     if not is_number(days) or not 0 < days <= MOST_DAYS:
-        raise invalid("days", days, f"must be a number above 0, {MOST_DAYS} at most", owner=owner)
+        raise invalid("days", days, f"must be greater than 0 and at most {MOST_DAYS}", owner=owner)
     if not is_whole(seed):
         raise invalid("seed", seed, "must be a whole number", owner=owner)
     spans = {
@@ -172,7 +172,7 @@ def read_conditions(
         if span is not None
     }  # fmt: skip
     if spans.get("preempted_each") == 0:
-        raise invalid("preempted_each", preempted_each, "must be longer than nothing", owner=owner)
+        raise invalid("preempted_each", preempted_each, "must be greater than zero", owner=owner)
     settings = msgspec.structs.replace(
         Settings(),
         **{f"{name}_s": spans[name] for name in ("spot_return", "sample_delay") if name in spans},
@@ -186,7 +186,7 @@ def read_conditions(
 def play(
     formula: str, conditions: Conditions, go_on: Callable[[], None] | None = None
 ) -> Simulation:
-    """Play one formula under conditions; `go_on` is called all the time, and may raise."""
+    """Simulate one formula under conditions; `go_on` is called continually and may raise."""
     stage = _Stage(formula, conditions)
     with undisturbed() as check:
         stage.run(go_on or check)
@@ -194,7 +194,7 @@ def play(
 
 
 class _Stage:
-    """One pool on a virtual clock, what happens to it from outside, and what is seen of it."""
+    """One pool on a virtual clock, with external events and observations."""
 
     def __init__(self, formula: str, conditions: Conditions) -> None:
         self.conditions = conditions
@@ -215,7 +215,7 @@ class _Stage:
         )  # fmt: skip
         self.random = Random(conditions.seed)
         self.core = Core(self.world.settings)
-        # An engine alone: nobody will ask for the history that a connection keeps.
+        # Only an engine: the history that a connection keeps is not needed.
         self.engine = self.world.engine = Engine(self.core, self.world)
         self.engine.watchers.append(self._watch)
         self.came: dict[str, float] = {}
@@ -235,7 +235,7 @@ class _Stage:
         heapify(self.heap)
 
     def _deliveries(self, arrivals: Sequence[Arrival]) -> list[tuple[float, int, str, Any]]:
-        """The tasks that come at one moment, as one entry."""
+        """The tasks that arrive at one moment, as one entry."""
         found: list[tuple[float, int, str, Any]] = []
         number = 0
         any_task = TaskSpec(id="task", command_line="simulated")
@@ -254,7 +254,7 @@ class _Stage:
     # -- time ------------------------------------------------------------------------------------
 
     def run(self, check: Any) -> None:
-        """Let the days pass."""
+        """Run the simulation."""
         before = self.conditions.before
         first = self.formula
         if before:
@@ -288,7 +288,7 @@ class _Stage:
         self.engine.request(CreateTasks(job_id="job", specs=specs))
 
     def _enable(self, _: None) -> None:
-        """From now on the formula is followed, and what comes of it counts."""
+        """Enable the formula; from now on the results count."""
         self.evaluations = self.failures = self.requeued = self.lost = 0
         self.ended_before = (
             self.core.state.jobs["job"].succeeded,
@@ -303,7 +303,7 @@ class _Stage:
             try:
                 self.engine.request(PreemptNode(pool_id="pool", node_id=node_id))
             except BatchError:
-                return  # it is on its way out
+                return  # it is being removed
 
     def _look(self, _: None) -> None:
         pool, job = self.core.state.pools["pool"], self.core.state.jobs["job"]
@@ -344,7 +344,7 @@ class _Stage:
             self.lost += change.reason == "node lost"
 
     def _node_changed(self, change: NodeChanged) -> None:
-        """A spot node has come up: chance says when it will be taken away."""
+        """A spot node has started: draw when it will be preempted."""
         if change.state != "starting" or self.core.state.nodes[change.node_id].dedicated:
             return
         each = self.conditions.preempted_each_s
@@ -354,7 +354,7 @@ class _Stage:
         heappush(self.heap, (at, self.arranged, "preempt", change.node_id))
 
     def result(self) -> Simulation:
-        """What came of it."""
+        """The results."""
         came = {key: at for key, at in self.came.items() if at >= self.begin}
         waited = [self.waits[key] for key in came if key in self.waits]
         waiting = [self.end - at for key, at in came.items() if key not in self.waits]
@@ -384,7 +384,7 @@ class _Stage:
 
 
 def _since(before: list[CostView], bill: list[CostView]) -> tuple[CostView, ...]:
-    """What a bill has grown by."""
+    """The increase of a bill."""
     known = {(row.vm_size, row.is_dedicated): row for row in before}
     hours = [name for name in CostView.__struct_fields__ if name.endswith("_hours")]
     found = []

@@ -1,10 +1,10 @@
-"""What a pool went through, by the changes of its lab: the load that other formulas are tried on.
+"""The history of a pool, from the changes of its lab: the load to try other formulas on.
 
-Changes come in, once and in order. What is kept are two things: a line of nodes and tasks over
-time, which grows coarser as it grows longer, and for each task when it came, how long it took and
-how it ended. `Recording.load` cuts a window out of that, so that the same tasks can come again.
+Changes come in once and in order. Two things are kept: a line of nodes and tasks over time, which
+gets coarser as it gets longer, and for each task when it arrived, how long it took and how it
+ended. `Recording.load` cuts a window out of that, so that the same tasks can arrive again.
 
-A task that has not ended takes as long as the others did, or as long as it has run already.
+A task that has not ended is assumed to take as long as the others, or as long as it has run.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from batchlab.laboratory.patterns import Arrival
 __all__ = ["LINES", "RecordedLoad", "Recording"]
 
 LINES = ("at", "target", "current", "spot", "waiting", "running")
-"""What the line over time consists of: seconds since 1970, nodes wanted, had, and how many of
-these are spot nodes, tasks."""
+"""The columns of the line over time: seconds since 1970, target nodes, current nodes, current spot
+nodes, waiting and running tasks."""
 MOST_POINTS = 2000
 UNKNOWN_S = 300.0
 """How long a task takes when none has ended yet."""
@@ -41,7 +41,7 @@ _GONE = ("creating", "deleted")
 
 
 class RecordedLoad(msgspec.Struct, frozen=True):
-    """The tasks of a window: `arrivals` count from `begin`, when there were so many nodes."""
+    """The tasks of a window: `arrivals` count from `begin`, with the node targets at that time."""
 
     begin: float
     seconds: float
@@ -58,7 +58,7 @@ class _Task:
         self.job = job
         self.state = "active"
         self.first: float | None = None  # when it first ran
-        self.began: float | None = None  # when its present or last run began
+        self.began: float | None = None  # when its current or last run began
         self.seconds: float | None = None  # how long its last run took
         self.failed = False
         self.slots = 1
@@ -74,11 +74,11 @@ class Recording:
     Attributes
     ----------
     lines : dict of list
-        The columns of `LINES`: what was true from a moment on.
+        The columns of `LINES`: the values from each moment on.
     now : float
         The lab's clock when the last changes came.
     next : int
-        The number of the change to go on with.
+        The number of the next change.
     """
 
     def __init__(self, pool_id: str) -> None:
@@ -98,7 +98,7 @@ class Recording:
         self._target = self._spot = self._waiting = self._running = 0
 
     def follow(self, connection: Any) -> bool:
-        """Take in what has happened since the last time; whether there was anything."""
+        """Take in what has happened since the last time; return whether there was anything."""
         with self._lock:
             before = self.next, self.now
             while True:
@@ -111,7 +111,7 @@ class Recording:
                     return before != (self.next, self.now)
 
     def take(self, changes: Sequence[Change], now: float) -> None:
-        """Add what some changes say.
+        """Take in some changes.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class Recording:
         if change.state != "deleted":
             self._homes[change.job_id] = fold(change.pool_id)
             return
-        # Its tasks are told of no more; what they were is still part of the load.
+        # No more changes of its tasks will come; they are still part of the load.
         for task in self._tasks.values():
             if task.job == change.job_id:
                 self._move(task, "deleted")
@@ -186,7 +186,7 @@ class Recording:
         task.state = state
 
     def _note(self, at: float) -> None:
-        """Write down how it is now, if that is new; coarser when there is much already."""
+        """Record the current values if they changed; less often when there are many already."""
         lines = self.lines
         row = (at, self._target, len(self._nodes), self._spot, self._waiting, self._running)
         if not lines["at"]:
@@ -219,18 +219,18 @@ class Recording:
 
     @property
     def begin(self) -> float:
-        """When the pool is first told of; the present, if it never was."""
+        """When the pool first appears; now, if it never did."""
         return self.lines["at"][0] if self.lines["at"] else self.now
 
     def window(self, begin: float, end: float | None = None) -> dict[str, list[float]]:
-        """The lines from a moment on, the values at that moment included.
+        """The lines from a moment on, including the values at that moment.
 
         Parameters
         ----------
         begin : float
             Seconds since 1970.
         end : float, optional
-            The present if omitted.
+            Now if omitted.
         """
         with self._lock:
             times = self.lines["at"]
@@ -239,7 +239,7 @@ class Recording:
             return {name: self.lines[name][first:last] for name in LINES}
 
     def targets(self, at: float) -> tuple[int, int]:
-        """How many dedicated and spot nodes the pool was to have at a moment."""
+        """The target numbers of dedicated and spot nodes at a moment."""
         found = (0, 0)
         for since, dedicated, spot in self._kinds:
             if since > at:
@@ -248,7 +248,7 @@ class Recording:
         return found
 
     def waits(self, begin: float, end: float) -> list[float]:
-        """How long each task that came in a window waited for its first start, until `end`.
+        """How long each task that arrived in a window waited for its first start, until `end`.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class Recording:
             )
 
     def load(self, begin: float, end: float) -> RecordedLoad:
-        """The tasks that came in a window, and before them those that were not done by then.
+        """The tasks that arrived in a window, after those not yet done when it starts.
 
         Parameters
         ----------
@@ -272,14 +272,14 @@ class Recording:
         """
         with self._lock:
             typical = self._typical()
-            told = [task for task in self._tasks.values() if task.at < end]
-            found = [self._arrival(task, begin, typical) for task in told]
+            known = [task for task in self._tasks.values() if task.at < end]
+            found = [self._arrival(task, begin, typical) for task in known]
             targets = self.targets(begin)
         arrivals = sorted(filter(None, found), key=lambda arrival: arrival.at)
         return RecordedLoad(begin, end - begin, arrivals, *targets)
 
     def _arrival(self, task: _Task, begin: float, typical: float) -> Arrival | None:
-        """A task as it comes again; None if it was over before the window."""
+        """A task as it arrives again; None if it ended before the window."""
         seconds = task.seconds
         if seconds is None:
             ran = 0.0 if task.began is None else max(0.0, self.now - task.began)

@@ -1,8 +1,8 @@
-"""What came of a simulation: nodes and tasks over time, waits, hours, money.
+"""Results of a simulation: nodes and tasks over time, waits, hours, cost.
 
-A task that still waited at the end counts with what it has waited until then, so that a formula
-which starts nothing does not look quick. A node is paid for from the moment it has its machine
-until it has gone; it is idle while it could run tasks and has none.
+A task that is still waiting at the end counts with the time it has waited so far, so that a
+formula that starts nothing does not look fast. A node costs money from when it gets a machine
+until it is gone; it is idle while it could run tasks but has none.
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ COLUMNS = (
     "waiting_tasks",
     "running_tasks",
 )
-"""What is noted each minute."""
+"""The values recorded each minute."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 class Simulation(Displayed):
-    """What a formula did in some simulated days.
+    """What a formula did in a simulated period.
 
     Attributes
     ----------
     formula, arrivals, vm_size : str
-        What was tried, and under what.
+        The formula and its conditions.
     days : float
     seed : int
     begin : datetime
-        When virtual time began.
+        When virtual time started.
     timeline : dict of list
-        Values of each minute: `seconds` since the beginning, `dedicated_nodes`, `spot_nodes`,
+        Values of each minute: `seconds` since the start, `dedicated_nodes`, `spot_nodes`,
         their targets, `idle_nodes`, `running_nodes`, `waiting_tasks`, `running_tasks`.
     waits : list of float
-        How long each task waited for its first start, in seconds, the shortest first.
+        How long each task waited for its first start, in seconds, shortest first.
     task_count, succeeded_count, failed_count, never_started_count : int
     requeue_count : int
-        How often a shrink stopped a running task, which began anew.
+        How often scaling down stopped a running task, which then had to start again.
     preempted_count : int
-        How often a task was lost with a spot node that was taken away.
+        How often a task was lost because its spot node was preempted.
     evaluation_count, failed_evaluation_count : int
     runs : list of AutoScaleRun
-        The last 1000 evaluations; each can `explain` itself.
+        The last 1000 evaluations; each has a method `explain`.
     cost : Cost
-        What the nodes did with their time and what it would have cost.
+        What the nodes did and what they would have cost.
     """
 
     def __init__(
@@ -99,33 +99,33 @@ class Simulation(Displayed):
 
     @property
     def unfinished_count(self) -> int:
-        """How many tasks still ran when the time was over."""
+        """How many tasks were still running at the end."""
         ended = self.succeeded_count + self.failed_count
         return self.task_count - ended - self.never_started_count
 
     @property
     def node_hours(self) -> float:
-        """Hours that machines were there, whatever they did."""
+        """Hours for which machines existed, whatever they did."""
         return self.cost.node_hours
 
     @property
     def idle_hours(self) -> float:
-        """Those in which a node could have run tasks and had none."""
+        """Hours in which a node could have run tasks but had none."""
         return self.cost.idle_hours
 
     @property
     def idle_share(self) -> float:
-        """What part of all hours that is, 0 to 1."""
+        """The idle fraction of all node-hours, 0 to 1."""
         return self.idle_hours / self.node_hours if self.node_hours else 0.0
 
     @property
     def most_nodes(self) -> int:
-        """The most nodes that were there at a time."""
+        """The largest number of nodes at a time."""
         return int(max(self.nodes, default=0))
 
     @property
     def mean_nodes(self) -> float:
-        """The mean over the whole time."""
+        """The mean number of nodes over the whole time."""
         return self.node_hours / (24 * self.days)
 
     @property
@@ -135,7 +135,7 @@ class Simulation(Displayed):
         return [dedicated + spot for dedicated, spot in pairs]
 
     def wait_percentile(self, percent: float) -> timedelta:
-        """How long this part of the tasks (0 to 100) waited at most; zero without tasks."""
+        """The longest wait among this percentage of tasks (0 to 100); zero without tasks."""
         if not is_number(percent) or not 0 <= percent <= 100:
             raise invalid("percent", percent, "must be a number from 0 to 100",
                           owner="Simulation.wait_percentile")  # fmt: skip
@@ -167,14 +167,14 @@ class Simulation(Displayed):
     # -- pictures --------------------------------------------------------------------------------
 
     def to_frame(self) -> Any:
-        """The timeline as a pandas frame, indexed by the time of each minute.
+        """The timeline as a pandas DataFrame, indexed by time.
 
         Raises
         ------
         NotInstalled
             pandas is not installed.
         """
-        with extra("pandas", "A frame needs pandas"):
+        with extra("pandas", "A DataFrame needs pandas"):
             import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - only for frames
         frame = pd.DataFrame({name: self.timeline[name] for name in COLUMNS[1:]}).astype(int)
         seconds = pd.to_timedelta(self.timeline["seconds"], unit="s")
@@ -221,7 +221,7 @@ class Simulation(Displayed):
             + _some(self.failed_count, "failed")
             + _some(self.unfinished_count, "still running")
             + _some(self.never_started_count, "never started")
-            + _some(self.requeue_count, "stopped by shrinking")
+            + _some(self.requeue_count, "stopped by scaling down")
             + _some(self.preempted_count, "lost with spot nodes"),
             f"cost    {self.cost!r}",
         ]
@@ -234,7 +234,7 @@ class Simulation(Displayed):
 
 
 def spark(values: Sequence[float], width: int = 48) -> str:
-    """Draw values as a line of blocks; each is the greatest of its part."""
+    """Draw values as a line of blocks; each shows the maximum of its part."""
     if not values:
         return ""
     parts = min(width, len(values))

@@ -61,7 +61,7 @@ def _tasks(simulation: Simulation) -> str:
         (simulation.failed_count, "failed"),
         (simulation.unfinished_count, "still running"),
         (simulation.never_started_count, "never started"),
-        (simulation.requeue_count, "stopped by shrinking"),
+        (simulation.requeue_count, "stopped by scaling down"),
         (simulation.preempted_count, "lost with spot nodes"),
     ]
     said = ", ".join(f"{count:,} {what}" for count, what in parts if count)

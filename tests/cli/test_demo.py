@@ -83,8 +83,18 @@ def test_demo_tells_the_whole_sample(world: list[str]) -> None:
 
 def test_demo_shows_a_node_that_ran_nothing_as_such() -> None:
     text = told("--simulated", "--nodes", "3", "--tasks", "2")
-    assert len(re.findall(f"{NODE} ran no task: no preparation, no file", text)) == 1
-    assert len(re.findall(f"{NODE} ran no task: no preparation, no release", text)) == 1
+    assert (
+        len(
+            re.findall(
+                f"{NODE} ran no tasks, so there was no preparation and there is no file", text
+            )
+        )
+        == 1
+    )
+    assert (
+        len(re.findall(f"{NODE} ran no tasks, so there was no preparation and no release", text))
+        == 1
+    )
     assert text.count("Prep task exit code: 0") == 2
     assert text.count("is gone.") == 3
 
@@ -125,7 +135,7 @@ def test_demo_goes_on_with_a_pool_that_is_there() -> None:
         lab.create_pool(POOL_ID, target_dedicated_nodes=1)
         demo, text = showing(lab)
         assert demo.run(5, 3)
-        assert "existed already" in text()
+        assert "already existed" in text()
         assert f"Using pool {POOL_ID} with 1 node\n" in text()
 
 

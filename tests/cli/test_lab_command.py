@@ -109,7 +109,7 @@ def test_copy_follows_the_installation_but_keeps_what_was_changed(
         (installed / name).write_text("a new edition")
     result = run()
     assert result.exit_code == 0, result.output
-    assert "Yours, though there is a newer one: 01-first.ipynb" in result.stdout
+    assert "Kept your changed version although a newer one exists: 01-first.ipynb" in result.stdout
     assert (copy / "01-first.ipynb").read_text() == "what a learner wrote"
     assert (copy / "02-second.ipynb").read_text() == "a new edition"
     assert (copy / "03-third.ipynb").read_text() == "a new edition"

@@ -112,8 +112,8 @@ def test_lab_served_with_a_certificate_clients_come_by_https(tmp_path: Path) -> 
     ("options", "reason"),
     [
         (["--simulated", "--processes"], "choose one of"),
-        (["--boot", "0s"], "--boot needs --simulated"),
-        (["--scheduler", "tcp://x:1", "--journal", "f"], "--journal is for a lab of its own"),
+        (["--boot", "0s"], "--boot requires --simulated"),
+        (["--scheduler", "tcp://x:1", "--journal", "f"], "--journal cannot be used"),
         (["--simulated", "--key", "no key"], "must be text in base 64"),
         (["--simulated", "--account", "NO"], "lower-case"),
         (["--journal", "/"], "cannot be written"),

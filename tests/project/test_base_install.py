@@ -95,7 +95,7 @@ def test_lab_runs_and_shows_what_it_holds(base: Path, tmp_path: Path, where: str
     assert len(said["kinds"]) == 10
     assert set(map(tuple, said["kinds"].values())) == {("text/html", "text/plain")}
     assert said["refused"] == [
-        'A frame needs pandas, which is not installed: pip install "batchlab[pandas]"',
+        'A DataFrame needs pandas, which is not installed: pip install "batchlab[pandas]"',
         'A figure needs plotly, which is not installed: pip install "batchlab[plotly]"',
         'A client needs azure-batch 15, which is not installed: pip install "batchlab[sdk]"',
     ]

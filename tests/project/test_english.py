@@ -12,10 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CLEAN = [
-    "README.md", ".github", "notebooks", "batchlab/autoscale", "batchlab/demo.py",
-    "batchlab/core/answers", "batchlab/core/messages", "batchlab/core/model",
-    "batchlab/drivers", "batchlab/durations.py", "batchlab/errors.py", "batchlab/formulas.py",
-    "batchlab/handles", "batchlab/lessons", "batchlab/storage",
+    "README.md", ".github", "notebooks", "batchlab/__init__.py", "batchlab/autoscale",
+    "batchlab/cli.py", "batchlab/core/answers", "batchlab/core/messages", "batchlab/core/model",
+    "batchlab/demo.py", "batchlab/display.py", "batchlab/drivers", "batchlab/durations.py",
+    "batchlab/errors.py", "batchlab/extras.py", "batchlab/formulas.py", "batchlab/handles",
+    "batchlab/lab.py", "batchlab/laboratory", "batchlab/lessons", "batchlab/plots.py",
+    "batchlab/replayed.py", "batchlab/storage", "batchlab/words.py",
 ]  # fmt: skip
 """Where none of the words is left: files, and folders with all that is below them."""
 
