@@ -163,7 +163,7 @@ def test_demo_whose_tasks_fail_says_why() -> None:
     with bl.SimulatedLab(workload=workload) as lab:
         demo, text = showing(lab)
         assert not demo.run(1, 2)
-        assert "2 of them failed" in text()
+        assert "but 2 failed" in text()
         assert "task001: FailureExitCode" in text()
 
 

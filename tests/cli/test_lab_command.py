@@ -104,7 +104,7 @@ def test_copy_follows_the_installation_but_keeps_what_was_changed(
     run()
     copy = Path.cwd() / "batchlab-notebooks"
     (copy / "01-first.ipynb").write_text("what a learner wrote")
-    assert "Yours" not in run().stdout, "the installed one is as it was"
+    assert "Kept" not in run().stdout, "the installed one is as it was"
     for name in ("01-first.ipynb", "02-second.ipynb", "03-third.ipynb"):
         (installed / name).write_text("a new edition")
     result = run()
@@ -114,7 +114,7 @@ def test_copy_follows_the_installation_but_keeps_what_was_changed(
     assert (copy / "02-second.ipynb").read_text() == "a new edition"
     assert (copy / "03-third.ipynb").read_text() == "a new edition"
     (copy / "01-first.ipynb").unlink()
-    assert "Yours" not in run().stdout
+    assert "Kept" not in run().stdout
     assert (copy / "01-first.ipynb").read_text() == "a new edition"
 
 
@@ -126,7 +126,7 @@ def test_copy_whose_memory_is_lost_overwrites_nothing(
     copy = Path.cwd() / "batchlab-notebooks"
     (copy / ".batchlab-lessons.json").write_text(memory)
     (installed / "01-first.ipynb").write_text("a new edition")
-    assert "Yours" in run().stdout
+    assert "Kept" in run().stdout
     assert (copy / "01-first.ipynb").read_text() == "{}"
 
 

@@ -23,7 +23,7 @@ def test_one_formula_of_a_file_is_told_at_length(tmp_path: Path) -> None:
     path.write_text("$TargetDedicatedNodes = 2;")
     code, said = run(str(path), *SHORT, "--arrivals", "constant")
     assert code == 0
-    assert "12h of Arrivals.constant(20, task=5m) on small nodes" in said
+    assert "12 h 00 min of Arrivals.constant(20, task=5m) on small nodes" in said
     assert "most 2," in said
 
 
@@ -63,7 +63,7 @@ def test_figure_is_written_as_a_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["no-such-file"], "none of: cpu_rule, day_of_week"),
+        (["no-such-file"], "nor one of: cpu_rule, day_of_week"),
         (["fixed", "--days", "99"], "days"),
         (["fixed", "--task", "soon"], "not a duration"),
         (["fixed", "--interval", "1m"], "5 minutes"),
