@@ -10,13 +10,15 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from markupsafe import Markup
+
 from batchlab.display import Displayed, is_kernel
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
 from batchlab.history.subject import SubjectHistory, tables_of
 from batchlab.reports.numbers import Numbers, count
 from batchlab.reports.sentences import Grid, grids, sentences
-from batchlab.widgets.html import Html, card
+from batchlab.widgets.html import card
 from batchlab.words import money, span_text
 
 __all__ = ["ActivityReport", "Numbers", "report_of"]
@@ -124,7 +126,7 @@ class ActivityReport(Displayed):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
-    def _html(self, note: str) -> Html:
+    def _html(self, note: str) -> Markup:
         drawn = [grid.html() for grid in self.tables]
         return card(self.title, self.name, sentences(self.numbers), *drawn, note)
 

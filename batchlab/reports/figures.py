@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
+from markupsafe import escape
+
 from batchlab.colours import light
 from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.core.state.states import ACTIVITIES, RESULT
@@ -248,4 +250,4 @@ def _nice(width: float) -> float:
 
 def _plain(text: str) -> str:
     """Names as they are: plotly reads some tags in texts. Long ones are cut."""
-    return shortened(text, 40).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return str(escape(shortened(text, 40)))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from batchlab.reports.sentences import Grid
-from batchlab.widgets.html import Html, tag
+from batchlab.widgets.html import tag
 
 __all__ = ["page"]
 
@@ -91,8 +93,8 @@ def page(
     numbers = [tag("li", tag("b", value), label) for value, label in tiles]
     pairs = [cell for label, text in told for cell in (tag("dt", label), tag("dd", text))]
     drawn = [tag("section", _drawing(figure)) for figure in figures.values()]
-    narrow: list[Html] = []
-    wide: list[Html] = []
+    narrow: list[Markup] = []
+    wide: list[Markup] = []
     for grid in grids:
         (narrow if len(grid.columns) < 5 else wide).append(tag("section", grid.html()))
     body = tag(
@@ -101,17 +103,17 @@ def page(
         tag("footer", tag("p", "Made by batchlab. Times are the lab's; money is list prices in US "
                                "dollars, as an illustration.")),
     )  # fmt: skip
-    scripts = [tag("script", Html(text)) for text in (get_plotlyjs(), _SCRIPT)] if drawn else []
+    scripts = [tag("script", Markup(text)) for text in (get_plotlyjs(), _SCRIPT)] if drawn else []
     head = tag(
-        "head", Html('<meta charset="utf-8">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-        Html('<meta name="viewport" content="width=device-width">'),
-        tag("title", f"{title} {name}".strip()), tag("style", Html(_STYLE)),
+        "head", Markup('<meta charset="utf-8">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
+        Markup('<meta name="viewport" content="width=device-width">'),
+        tag("title", f"{title} {name}".strip()), tag("style", Markup(_STYLE)),
     )  # fmt: skip
     return f'<!doctype html>\n<html lang="en">{head}{tag("body", body, *scripts)}</html>\n'
 
 
-def _drawing(figure: Any) -> Html:
+def _drawing(figure: Any) -> Markup:
     data = figure.to_json().replace("<", "\\u003c")  # no text may end the script that it is in
-    script = tag("script", Html(data), type="application/json")
+    script = tag("script", Markup(data), type="application/json")
     return tag("figure", script, role="group", aria_label=figure.layout.title.text)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from batchlab.core.answers.wait_kinds import WAITS
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.schema import JOB_STATES
 from batchlab.history.subject import PastRun, SubjectHistory, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
-from batchlab.widgets.html import Html, table
+from batchlab.widgets.html import table
 from batchlab.words import amount, money, span_text
 
 __all__ = ["Grid", "grids", "sentences"]
@@ -34,7 +36,7 @@ class Grid(NamedTuple):
         """All but the first column, unless it is text."""
         return tuple(c for c in self.columns[1:] if c not in _TEXT)
 
-    def html(self) -> Html:
+    def html(self) -> Markup:
         """The table as a page shows it."""
         return table(self.title, self.columns, self.rows, left_out=self.left_out,
                      numbers=self.numbers)  # fmt: skip

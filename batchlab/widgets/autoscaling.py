@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from batchlab.autoscale.explain import Sentences
 from batchlab.autoscale.lint import Findings
 from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
@@ -9,7 +11,7 @@ from batchlab.colours import PINK
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
-from batchlab.widgets.html import NO_MATH, Html, card, code, details, muted, table, tag, time_text
+from batchlab.widgets.html import NO_MATH, card, code, details, muted, table, tag, time_text
 
 __all__ = ["findings_text", "history_card", "lab_card", "run_card", "run_line", "sentence_list"]
 
@@ -25,7 +27,7 @@ _OUTCOMES = {
 }
 
 
-def run_card(run: AutoScaleRun) -> Html:
+def run_card(run: AutoScaleRun) -> Markup:
     """One evaluation: the decision, each statement with its value, and why."""
     pairs = [
         ("Evaluated", time_text(run.timestamp)),
@@ -42,12 +44,12 @@ def run_card(run: AutoScaleRun) -> Html:
                  tag("pre", run.error.excerpt)]  # fmt: skip
     rows = [_statement(statement) for statement in run.statements[:_ROWS]]
     grid = table("", ("line", "statement", "type", "value"), rows, numbers=("line",),
-                 left_out=len(run.statements) - len(rows)) if rows else Html()  # fmt: skip
+                 left_out=len(run.statements) - len(rows)) if rows else Markup()  # fmt: skip
     why = tag("ul", *(tag("li", sentence) for sentence in run.explain()))
     return card("Evaluation", "", pairs, *error, grid, details("Why", why), colour=_COLOUR)
 
 
-def sentence_list(sentences: Sentences) -> Html:
+def sentence_list(sentences: Sentences) -> Markup:
     """Why a formula decided so: what stands between backticks is code."""
     return tag("ul", *(tag("li", *_with_code(line)) for line in sentences), cls=NO_MATH)
 
@@ -57,12 +59,12 @@ def _with_code(line: str) -> list[str]:
     return [tag("code", part) if odd % 2 else part for odd, part in enumerate(parts)]
 
 
-def findings_text(findings: Findings) -> Html:
+def findings_text(findings: Findings) -> Markup:
     """What there is to say about a formula; the marks stand under what they mark."""
     return tag("pre", repr(findings), cls=NO_MATH)
 
 
-def history_card(history: AutoScaleHistory) -> Html:
+def history_card(history: AutoScaleHistory) -> Markup:
     """The newest evaluations of a pool, the newest first."""
     shown = history[-_ROWS:][::-1]
     rows = [
@@ -82,7 +84,7 @@ def history_card(history: AutoScaleHistory) -> Html:
     return card("Evaluations", "", [], grid, colour=_COLOUR)
 
 
-def lab_card(lab: AutoScaleLab) -> Html:
+def lab_card(lab: AutoScaleLab) -> Markup:
     """A formula, and what it decides now."""
     try:
         decided = run_card(lab.evaluate())

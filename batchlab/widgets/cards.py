@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
+from markupsafe import Markup
+
 from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView, TaskView
@@ -41,7 +43,6 @@ from batchlab.widgets.data import (
 )
 from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.html import (
-    Html,
     bar,
     card,
     code,
@@ -74,13 +75,13 @@ def mimebundle(thing: object) -> dict[str, Any]:
 
 
 @singledispatch
-def draw(thing: object) -> Html:
+def draw(thing: object) -> Markup:
     """HTML of a thing."""
     return tag("pre", repr(thing))
 
 
 @draw.register
-def _lab(lab: BaseLab) -> Html:
+def _lab(lab: BaseLab) -> Markup:
     pools, jobs = lab.pools.views(), lab.jobs.views()
     pairs = [
         ("Clock", time_text(lab.now)),
@@ -92,7 +93,7 @@ def _lab(lab: BaseLab) -> Html:
 
 
 @draw.register
-def _pool(pool: Pool) -> Html:
+def _pool(pool: Pool) -> Markup:
     view = pool.view()
     slots = view.task_slots_per_node
     errors = [code(f"{error.code}: {error.message}") for error in view.resize_errors]
@@ -112,7 +113,7 @@ def _pool(pool: Pool) -> Html:
 
 
 @draw.register
-def _node(node: Node) -> Html:
+def _node(node: Node) -> Markup:
     view = node.view()
     running = [f"{job} / {task}" for job, task in view.running_tasks[:10]]
     start = view.start_task_info
@@ -133,7 +134,7 @@ def _node(node: Node) -> Html:
 
 
 @draw.register
-def _job(job: Job) -> Html:
+def _job(job: Job) -> Markup:
     view = job.view()
     preparation, release = view.job_preparation_task, view.job_release_task
     pairs = [
@@ -152,7 +153,7 @@ def _job(job: Job) -> Html:
 
 
 @draw.register
-def _job_schedule(schedule: JobSchedule) -> Html:
+def _job_schedule(schedule: JobSchedule) -> Markup:
     view = schedule.view()
     plan = view.schedule
     pairs = [
@@ -168,7 +169,7 @@ def _job_schedule(schedule: JobSchedule) -> Html:
 
 
 @draw.register
-def _job_schedules(schedules: JobSchedules) -> Html:
+def _job_schedules(schedules: JobSchedules) -> Markup:
     return card(
         "Job schedules",
         _filter(schedules),
@@ -179,7 +180,7 @@ def _job_schedules(schedules: JobSchedules) -> Html:
 
 
 @draw.register
-def _task(task: Task) -> Html:
+def _task(task: Task) -> Markup:
     view = task.view()
     failure = view.failure_info
     pairs = [
@@ -201,17 +202,17 @@ def _task(task: Task) -> Html:
 
 
 @draw.register
-def _pools(pools: Pools) -> Html:
+def _pools(pools: Pools) -> Markup:
     return card("Pools", _filter(pools), [], _pool_table(pools.views(), ""))
 
 
 @draw.register
-def _jobs(jobs: Jobs) -> Html:
+def _jobs(jobs: Jobs) -> Markup:
     return card("Jobs", _filter(jobs), [], _job_table(jobs.views(), ""), colour=ORANGE)
 
 
 @draw.register
-def _nodes(nodes: Nodes) -> Html:
+def _nodes(nodes: Nodes) -> Markup:
     views = nodes.views()
     rows = [_node_row(view) for view in views[:ROWS]]
     columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
@@ -220,7 +221,7 @@ def _nodes(nodes: Nodes) -> Html:
 
 
 @draw.register
-def _tasks(tasks: Tasks) -> Html:
+def _tasks(tasks: Tasks) -> Markup:
     rows = [_task_row(view) for view in tasks.first(ROWS)]
     columns = ("id", "state", "exit code", "node", "command line")
     pairs = [] if tasks.narrowed else [("All", _counts_line(tasks._counts()))]
@@ -229,7 +230,7 @@ def _tasks(tasks: Tasks) -> Html:
 
 
 @draw.register
-def _task_list(tasks: TaskList) -> Html:
+def _task_list(tasks: TaskList) -> Markup:
     rows = [_task_row(task.view()) for task in tasks[:ROWS]]
     columns = ("id", "state", "exit code", "node", "command line")
     grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
@@ -237,17 +238,17 @@ def _task_list(tasks: TaskList) -> Html:
 
 
 @draw.register
-def _counts(counts: Counts) -> Html:
+def _counts(counts: Counts) -> Markup:
     return card("Task counts", "", [("Tasks", _counts_line(counts))], colour=PINK)
 
 
 @draw.register
-def _preparations(rows: Preparations) -> Html:
+def _preparations(rows: Preparations) -> Markup:
     return card("Preparation and release", "", [], _preparation_table(rows), colour=ORANGE)
 
 
 @draw.register
-def _explanation(explanation: Explanation) -> Html:
+def _explanation(explanation: Explanation) -> Markup:
     return card("Why it waits", "", [], _sentences(explanation), colour=PINK)
 
 
@@ -260,7 +261,7 @@ for _card in (files_card, file_list_card, storage_card, container_card, blobs_ca
     draw.register(_card)
 
 
-def _pool_table(views: Sequence[PoolView], caption: str = "Pools") -> Html:
+def _pool_table(views: Sequence[PoolView], caption: str = "Pools") -> Markup:
     if not views:
         return none("pools")
     rows = [
@@ -277,7 +278,7 @@ def _pool_table(views: Sequence[PoolView], caption: str = "Pools") -> Html:
     return table(caption, columns, rows, left_out=len(views) - len(rows))
 
 
-def _job_table(views: Sequence[JobView], caption: str = "Jobs") -> Html:
+def _job_table(views: Sequence[JobView], caption: str = "Jobs") -> Markup:
     if not views:
         return none("jobs")
     rows = [
@@ -294,7 +295,7 @@ def _job_table(views: Sequence[JobView], caption: str = "Jobs") -> Html:
     return table(caption, columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
 
 
-def _schedule_table(views: Sequence[JobScheduleView]) -> Html:
+def _schedule_table(views: Sequence[JobScheduleView]) -> Markup:
     if not views:
         return none("job schedules")
     rows = [
@@ -327,7 +328,7 @@ def _task_row(view: TaskView) -> tuple[str, ...]:
     )
 
 
-def _preparation_table(rows: Preparations) -> Html:
+def _preparation_table(rows: Preparations) -> Markup:
     cells = [
         (
             node_text(row.node_id),
@@ -340,26 +341,26 @@ def _preparation_table(rows: Preparations) -> Html:
     return table("", columns, cells, left_out=len(rows) - len(cells), numbers=columns[2::2])
 
 
-def _sentences(explanation: Explanation) -> Html:
+def _sentences(explanation: Explanation) -> Markup:
     if not explanation:
         return tag("p", repr(explanation))
     return tag("ul", *map(_reason, explanation.reasons), cls="bl-reasons")
 
 
-def _reason(reason: Reason) -> Html:
+def _reason(reason: Reason) -> Markup:
     tasks = tag("strong", f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: ")
     remedy = tag("div", "→ ", reason.remedy, cls="bl-muted") if reason.remedy else ""
     words = (tasks if reason.tasks else "", reason.text, " ", muted(reason.code), remedy)
     return tag("li", *words, cls="bl-lasting" if reason.lasting else "")
 
 
-def _outcome(info: ExecutionInfo | None) -> tuple[Html, str]:
+def _outcome(info: ExecutionInfo | None) -> tuple[Markup, str]:
     if info is None:
         return muted("none"), ""
     return state(info.result or info.state), "" if info.exit_code is None else str(info.exit_code)
 
 
-def _counts_line(counts: TaskCounts) -> Html:
+def _counts_line(counts: TaskCounts) -> Markup:
     if not total(counts):
         return muted("no tasks")
     parts = [
@@ -375,7 +376,7 @@ def _filter(things: Handles[Any]) -> str:
     return f"with {things.narrowed}" if things.narrowed else ""
 
 
-def _by_state(counts: dict[str, int]) -> Html:
+def _by_state(counts: dict[str, int]) -> Markup:
     return join([join([str(count), " ", state(name)]) for name, count in counts.items()], ", ")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from batchlab.core.messages.views import CostView
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.widgets.html import Html, card, muted, table
+from batchlab.widgets.html import card, muted, table
 from batchlab.words import amount, money
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]
@@ -13,7 +15,7 @@ _NOTE = "List prices in US dollars of 2025 (small … extralarge: of 2015), as a
 _ROWS = 20
 
 
-def cost_card(cost: Cost) -> Html:
+def cost_card(cost: Cost) -> Markup:
     """A table of what nodes did, by size and kind."""
     shown = cost[:_ROWS]
     columns = (
@@ -25,7 +27,7 @@ def cost_card(cost: Cost) -> Html:
     return card("Cost", "", [("All", cost_line(cost))], grid, muted(_NOTE))
 
 
-def sizes_card(sizes: VmSizes) -> Html:
+def sizes_card(sizes: VmSizes) -> Markup:
     """A table of the sizes with a known price."""
     columns = ("size", "cores", "memory", "disk", "GPUs", "most slots", "an hour", "spot")
     rows = [

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from batchlab.colours import GREY
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.storage import BlobList, Container, Storage
-from batchlab.widgets.html import Html, card, code, none, table, time_text
+from batchlab.widgets.html import card, code, none, table, time_text
 
 __all__ = ["blobs_card", "container_card", "file_list_card", "files_card", "storage_card"]
 
 ROWS = 20
 
 
-def files_card(files: Files) -> Html:
+def files_card(files: Files) -> Markup:
     """Draw what is in the directory of a task or node."""
     return card(repr(files), "", [], _file_table(files.list()), colour=GREY)
 
 
-def file_list_card(entries: FileList) -> Html:
+def file_list_card(entries: FileList) -> Markup:
     """Draw entries of a directory."""
     return card("Files", "", [], _file_table(entries), colour=GREY)
 
 
-def storage_card(storage: Storage) -> Html:
+def storage_card(storage: Storage) -> Markup:
     """Draw the containers of a lab."""
     names = list(storage)
     rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
@@ -31,18 +33,18 @@ def storage_card(storage: Storage) -> Html:
     return card("Storage", "", [("Kept in", code(storage.url))], more, colour=GREY)
 
 
-def container_card(container: Container) -> Html:
+def container_card(container: Container) -> Markup:
     """Draw a container and its blobs."""
     pairs = [("URL", code(container.url))]
     return card("Container", container.name, pairs, _blob_table(container.list()), colour=GREY)
 
 
-def blobs_card(blobs: BlobList) -> Html:
+def blobs_card(blobs: BlobList) -> Markup:
     """Draw blobs of a container."""
     return card("Blobs", "", [], _blob_table(blobs), colour=GREY)
 
 
-def _file_table(entries: FileList) -> Html:
+def _file_table(entries: FileList) -> Markup:
     rows = [
         (
             entry.name + "/" * entry.is_directory,
@@ -55,7 +57,7 @@ def _file_table(entries: FileList) -> Html:
     return table("", columns, rows, left_out=len(entries) - len(rows), numbers=("bytes",))
 
 
-def _blob_table(blobs: BlobList) -> Html:
+def _blob_table(blobs: BlobList) -> Markup:
     if not blobs:
         return none("blobs")
     rows = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from batchlab.colours import VERMILLION
 from batchlab.core.messages.views import (
     ApplicationPackageView,
@@ -18,7 +20,7 @@ from batchlab.handles.applications import (
     Applications,
 )
 from batchlab.handles.certificates import Certificate, Certificates
-from batchlab.widgets.html import Html, card, code, none, state, table, time_text
+from batchlab.widgets.html import card, code, none, state, table, time_text
 
 __all__ = [
     "application_card",
@@ -34,7 +36,7 @@ _ROWS = 20
 _COLOUR = VERMILLION
 
 
-def application_card(application: Application) -> Html:
+def application_card(application: Application) -> Markup:
     """An application with its packages."""
     view = application.view()
     pairs = [
@@ -46,7 +48,7 @@ def application_card(application: Application) -> Html:
     return card("Application", view.id, pairs, grid, colour=_COLOUR)
 
 
-def applications_card(applications: Applications) -> Html:
+def applications_card(applications: Applications) -> Markup:
     """A table of applications."""
     views = applications.views()
     rows = [_application_row(view) for view in views[:_ROWS]]
@@ -56,7 +58,7 @@ def applications_card(applications: Applications) -> Html:
     return card("Applications", applications.narrowed, [], shown, colour=_COLOUR)
 
 
-def package_card(package: ApplicationPackage) -> Html:
+def package_card(package: ApplicationPackage) -> Markup:
     """One version of an application."""
     view = package.view()
     pairs = [
@@ -69,13 +71,13 @@ def package_card(package: ApplicationPackage) -> Html:
     return card("Application package", view.version, pairs, colour=_COLOUR)
 
 
-def packages_card(packages: ApplicationPackages) -> Html:
+def packages_card(packages: ApplicationPackages) -> Markup:
     """A table of the packages of an application."""
     return card("Application packages", packages.narrowed, [], _packages(packages.views()),
                 colour=_COLOUR)  # fmt: skip
 
 
-def certificate_card(certificate: Certificate) -> Html:
+def certificate_card(certificate: Certificate) -> Markup:
     """A certificate, as far as it is public."""
     view = certificate.view()
     error = view.delete_certificate_error
@@ -88,7 +90,7 @@ def certificate_card(certificate: Certificate) -> Html:
     return card("Certificate", view.thumbprint, pairs, colour=_COLOUR)
 
 
-def certificates_card(certificates: Certificates) -> Html:
+def certificates_card(certificates: Certificates) -> Markup:
     """A table of certificates."""
     views = certificates.views()
     rows = [_certificate_row(view) for view in views[:_ROWS]]
@@ -106,7 +108,7 @@ def reference_line(view: PoolView) -> str:
     )
 
 
-def _packages(views: Sequence[ApplicationPackageView]) -> Html:
+def _packages(views: Sequence[ApplicationPackageView]) -> Markup:
     if not views:
         return none("packages")
     rows = [

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from html import escape
+
+from markupsafe import Markup, escape
 
 from batchlab.colours import BLUE, OTHER, light
 from batchlab.core.state.states import colour_of
 
 __all__ = [
     "NO_MATH",
-    "Html",
     "bar",
     "card",
     "code",
@@ -32,12 +32,6 @@ __all__ = [
     "tag",
     "time_text",
 ]
-
-
-class Html(str):
-    """Text that is HTML already; every other text is escaped where it enters a tag."""
-
-    __slots__ = ()
 
 
 NO_MATH = "mathjax_ignore tex2jax_ignore"
@@ -97,23 +91,20 @@ _STYLE = """<style>
 </style>"""
 
 
-def tag(name: str, *children: str, **attributes: str) -> Html:
+def tag(name: str, *children: str, **attributes: str) -> Markup:
     """Build an element; `cls` is its class, and ``_`` in a name of an attribute is ``-``."""
     text = "".join(
         f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
         if value
     )
-    return Html(f"<{name}{text}>{join(children)}</{name}>")
+    return Markup(f"<{name}{text}>{join(children)}</{name}>")
 
 
-def join(children: Iterable[str], separator: str = "") -> Html:
+def join(children: Iterable[str], separator: str = "") -> Markup:
     """Put texts one after the other; what is not HTML is escaped."""
-    return Html(
-        separator.join(
-            child if isinstance(child, Html) else escape(printable(child)) for child in children
-        )
-    )
+    parts = (child if isinstance(child, Markup) else printable(child) for child in children)
+    return Markup(separator).join(parts)
 
 
 def printable(text: str) -> str:
@@ -131,7 +122,7 @@ def shortened(text: str, most: int) -> str:
 
 def card(
     title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = BLUE
-) -> Html:
+) -> Markup:
     """A card in Dask's manner: a square, a title with an id, properties side by side, the rest."""
     cells = [tag("td", tag("strong", label + ":"), " ", value) for label, value in pairs if value]
     if len(cells) > 1 and len(cells) % 2:
@@ -141,7 +132,7 @@ def card(
     square = tag("div", cls="bl-icon", style=f"border-color: {colour}; background: {colour}55")
     named = (tag("small", title), " ", name) if name else (title,)
     heading = tag("h3", *named, cls="bl-title")
-    parts = (Html(_STYLE), square, heading, Html(body), *more)
+    parts = (Markup(_STYLE), square, heading, Markup(body), *more)
     return tag("div", *parts, cls=f"bl-card {NO_MATH}")
 
 
@@ -152,7 +143,7 @@ def table(
     *,
     left_out: int = 0,
     numbers: Sequence[str] = (),
-) -> Html:
+) -> Markup:
     """A table with a caption; `numbers` are the columns set to the right."""
     marks = ["bl-number" if column in numbers else "" for column in columns]
     head = tag("tr", *(tag("th", c, cls=m, scope="col")
@@ -161,31 +152,31 @@ def table(
         tag("tr", *(tag("td", cell, cls=mark) for cell, mark in zip(row, marks, strict=True)))
         for row in rows
     ]
-    grid = tag("table", tag("caption", caption) if caption else Html(), tag("thead", head),
+    grid = tag("table", tag("caption", caption) if caption else Markup(), tag("thead", head),
                tag("tbody", *body), cls="bl-table")  # fmt: skip
     if len(columns) > MANY:
         name = caption or "a wide table"
         grid = tag("div", grid, cls="bl-wide", tabindex="0", role="group", aria_label=name)
-    note = tag("p", f"… and {left_out:,} more", cls="bl-muted") if left_out else Html()
+    note = tag("p", f"… and {left_out:,} more", cls="bl-muted") if left_out else Markup()
     return join([grid, note])
 
 
-def details(summary: str, *children: str) -> Html:
+def details(summary: str, *children: str) -> Markup:
     """Something to unfold."""
     return tag("details", tag("summary", summary), *children)
 
 
-def muted(text: str) -> Html:
+def muted(text: str) -> Markup:
     """Text that matters less."""
     return tag("span", text, cls="bl-muted")
 
 
-def none(what: str) -> Html:
+def none(what: str) -> Markup:
     """What stands in place of an empty table."""
     return tag("p", f"no {what}", cls="bl-muted")
 
 
-def node_text(node_id: str | None) -> Html:
+def node_text(node_id: str | None) -> Markup:
     """A node by its number, as the live displays name it; the id is there for who points at it."""
     found = re.search(r"_(\d+)-\d{8}t\d{6}z$", node_id or "")
     short = f"node {found[1]}" if found else node_id or ""
@@ -197,12 +188,12 @@ def time_text(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
-def code(text: str, most: int = 300) -> Html:
+def code(text: str, most: int = 300) -> Markup:
     """A command line, cut when it is long."""
     return tag("code", shortened(text, most))
 
 
-def state(name: str) -> Html:
+def state(name: str) -> Markup:
     """A state: its colour and its name."""
     role = colour_of(name)
     colour = light(role) if role else OTHER
@@ -210,7 +201,7 @@ def state(name: str) -> Html:
     return tag("span", dot, name, cls="bl-state")
 
 
-def bar(parts: Sequence[tuple[str, int]]) -> Html:
+def bar(parts: Sequence[tuple[str, int]]) -> Markup:
     """Counts by role of their colour as a bar; the words beside it say the same."""
     total = sum(count for _, count in parts) or 1
     pieces = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from batchlab.colours import BLUE, ORANGE, PINK
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
-from batchlab.widgets.html import Html, card, details, table, tag
+from batchlab.widgets.html import card, details, table, tag
 from batchlab.words import money, span_text
 
 __all__ = ["comparison_card", "simulation_card"]
@@ -21,7 +23,7 @@ _NOTE = (
 )
 
 
-def simulation_card(simulation: Simulation) -> Html:
+def simulation_card(simulation: Simulation) -> Markup:
     """The figures, and two lines over time."""
     waits = " / ".join(
         span_text(simulation.wait_percentile(p).total_seconds()) for p in (50, 95, 100)
@@ -45,7 +47,7 @@ def simulation_card(simulation: Simulation) -> Html:
     )  # fmt: skip
 
 
-def comparison_card(comparison: Comparison) -> Html:
+def comparison_card(comparison: Comparison) -> Markup:
     """A row of figures for each formula, with its nodes over time."""
     rows = [
         (name, _line(f"nodes of {name}", simulation.nodes, _NODES, 160, 22), *row[2:])
@@ -73,13 +75,13 @@ def _evaluations(simulation: Simulation) -> str:
     return f"{simulation.evaluation_count}" + (f", {failed} failed" if failed else "")
 
 
-def _chart(what: str, values: Sequence[float], colour: str) -> Html:
+def _chart(what: str, values: Sequence[float], colour: str) -> Markup:
     caption = f"{what}, most {max(values, default=0):g}"
     line = _line(caption, values, colour, _WIDTH, _HEIGHT)
     return tag("div", tag("div", caption, cls="bl-muted"), line)
 
 
-def _line(name: str, values: Sequence[float], colour: str, width: int, height: int) -> Html:
+def _line(name: str, values: Sequence[float], colour: str, width: int, height: int) -> Markup:
     """An area over time, no more points than there are pixels."""
     points = min(width, len(values))
     most = max(values, default=0) or 1

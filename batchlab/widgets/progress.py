@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from markupsafe import Markup
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -13,7 +14,7 @@ from rich.text import Text
 from batchlab.colours import light
 from batchlab.core.state.states import colour_of
 from batchlab.handles.progress import Pace, Progress
-from batchlab.widgets.html import Html, tag
+from batchlab.widgets.html import tag
 from batchlab.words import span_text
 
 __all__ = ["NotebookBar", "TerminalBar", "progress_html", "progress_text"]
@@ -51,7 +52,7 @@ def _colour(state: str) -> str:
     return light(role) if role and state != "active" else ""
 
 
-def progress_html(progress: Progress, pace: Pace) -> Html:
+def progress_html(progress: Progress, pace: Pace) -> Markup:
     """The same with a bar; texts are escaped."""
     total = progress.total or 1
     pieces = [

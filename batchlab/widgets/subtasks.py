@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from batchlab.colours import PINK
 from batchlab.handles.subtasks import Subtasks
-from batchlab.widgets.html import Html, card, node_text, state, table
+from batchlab.widgets.html import card, node_text, state, table
 
 __all__ = ["subtask_card", "subtask_table"]
 
 ROWS = 20
 
 
-def subtask_card(rows: Subtasks) -> Html:
+def subtask_card(rows: Subtasks) -> Markup:
     """The subtasks of a task."""
     return card("Subtasks", "", [], subtask_table(rows), colour=PINK)
 
 
-def subtask_table(rows: Subtasks) -> Html:
+def subtask_table(rows: Subtasks) -> Markup:
     """A row for each subtask but the primary."""
     cells = [
         (

@@ -163,7 +163,7 @@ def test_preparations_are_narrowed_by_what_the_table_shows(job: bl.Job) -> None:
 
 def test_narrowed_lists_show_their_filter(lab: bl.SimulatedLab, job: bl.Job) -> None:
     page = job.tasks.filter(state="active")._repr_html_()
-    assert "with state=&#x27;active&#x27;" in page
+    assert "with state=&#39;active&#39;" in page
     assert "task001" not in page
     assert "render" not in lab.pools.filter(id="spare")._repr_html_()
     assert "no jobs" in repr(lab.jobs.filter(state="completed"))

@@ -100,7 +100,7 @@ def test_lab_runs_and_shows_what_it_holds(base: Path, tmp_path: Path, where: str
         'A client needs azure-batch 15, which is not installed: pip install "batchlab[sdk]"',
     ]
     for html in (said["stored"], said["stored page"]):
-        assert "Pictures need Pillow: pip install &quot;batchlab[notebook]&quot;" in html
+        assert "Pictures need Pillow: pip install &#34;batchlab[notebook]&#34;" in html
 
 
 def test_command_line_works(base: Path, tmp_path: Path) -> None:

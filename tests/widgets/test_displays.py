@@ -140,15 +140,15 @@ def test_display_of_what_is_gone_shows_the_answer(lab: bl.SimulatedLab) -> None:
 
 
 def test_display_of_an_unknown_thing_is_its_text() -> None:
-    assert draw({"a": "<b>"}) == "<pre>{&#x27;a&#x27;: &#x27;&lt;b&gt;&#x27;}</pre>"
+    assert draw({"a": "<b>"}) == "<pre>{&#39;a&#39;: &#39;&lt;b&gt;&#39;}</pre>"
 
 
 def test_pieces_escape_text_and_leave_html() -> None:
     inner = html.tag("b", EVIL, title='"quoted"')
     outer = str(html.tag("p", inner, cls="bl-x"))
     assert outer == (
-        '<p class="bl-x"><b title="&quot;quoted&quot;">'
-        "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;</b></p>"
+        '<p class="bl-x"><b title="&#34;quoted&#34;">'
+        "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;</b></p>"
     )
 
 
@@ -213,5 +213,5 @@ def test_card_says_what_a_better_display_needs(
             assert bundle.keys() == {"text/plain", "text/html"}
             for html in (bundle["text/html"], thing._repr_html_()):
                 assert word in html
-                assert "pip install &quot;batchlab[notebook]&quot;" in html
+                assert "pip install &#34;batchlab[notebook]&#34;" in html
         assert word not in lab.pools._repr_html_()
