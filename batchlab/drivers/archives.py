@@ -66,7 +66,7 @@ def absence(package: PackageToInstall) -> str:
     if not package.by_default:
         return f"application {package.application_id!r} has no version {package.version!r}"
     return (
-        f"the reference to application {package.application_id!r} names no version, and the "
+        f"the reference to application {package.application_id!r} has no version, and the "
         "application does not exist or has no default version"
     )
 

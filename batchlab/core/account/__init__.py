@@ -1,1 +1,1 @@
-"""What an account holds beside pools and jobs: applications, certificates, users."""
+"""The other resources of an account: applications, certificates and users."""

@@ -1,13 +1,14 @@
-"""Applications and their packages: versions of programs that nodes unpack before they work.
+"""Applications and their packages: versions of programs that nodes unpack before they run tasks.
 
-The core knows names, versions and where contents lie, never contents. A reference without a
-version means the application's default version at the moment a node starts or a task runs. A pool
-is refused when what it references is not there; a node that starts later and does not find it any
-more becomes ``unusable``. A task is never refused for it: it fails on its node, before its command
-starts (``ApplicationPackageError``).
+The core knows names, versions and the location of contents, but never the contents. A reference
+without a version means the application's default version when a node starts or a task runs. A pool
+is refused if a package it references does not exist; a node that starts later, when the package is
+gone, becomes ``unusable``. A task is never refused for this reason: it fails on its node before
+its command starts (``ApplicationPackageError``).
 
-With ``allow_updates`` off a version that exists is neither replaced nor deleted; new versions may
-still come. A default version is one that exists; it is cleared when its package is deleted.
+If ``allow_updates`` is off, existing versions can be neither replaced nor deleted, but new
+versions can be added. The default version always exists; it is cleared when its package is
+deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ MOST_PACKAGES = 40
 
 
 def find(state: State, application_id: str) -> ApplicationRecord:
-    """The application of this id, or `NotFound`."""
+    """The application with this id, or `NotFound`."""
     application = state.applications.get(fold(application_id))
     if application is None:
         raise NotFound("ApplicationNotFound", f"there is no application {application_id!r}")
@@ -39,13 +40,13 @@ def find(state: State, application_id: str) -> ApplicationRecord:
 
 
 def find_package(state: State, application_id: str, version: str) -> PackageRecord:
-    """The package of this version, or `NotFound`."""
+    """The package with this version, or `NotFound`."""
     application = find(state, application_id)
     package = application.packages.get(fold(version))
     if package is None:
         raise NotFound(
             "ResourceNotFound",
-            f"application {application.id!r} has no package of version {version!r}; it has "
+            f"application {application.id!r} has no version {version!r}; existing versions: "
             f"{_versions(application)}",
         )
     return package
@@ -59,7 +60,7 @@ def _versions(application: ApplicationRecord) -> str:
 
 
 def create_application(state: State, request: inputs.CreateApplication) -> None:
-    """Add an application, without packages yet."""
+    """Add an application without packages."""
     key = fold(request.application_id)
     known = state.applications.get(key)
     if known:
@@ -67,7 +68,7 @@ def create_application(state: State, request: inputs.CreateApplication) -> None:
     if len(state.applications) >= MOST_APPLICATIONS:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"an account may have {MOST_APPLICATIONS} applications: delete one first",
+            f"the account has {MOST_APPLICATIONS} applications, its maximum: delete one first",
         )
     state.applications[key] = ApplicationRecord(
         key=key,
@@ -81,11 +82,11 @@ def create_application(state: State, request: inputs.CreateApplication) -> None:
 
 
 def update_application(state: State, request: inputs.UpdateApplication) -> None:
-    """Change what is given."""
+    """Change the given properties."""
     application = find(state, request.application_id)
     default = request.default_version
     if default and fold(default) not in application.packages:
-        reason = f"must be the version of a package: {_versions(application)}"
+        reason = f"must be the version of an existing package: {_versions(application)}"
         raise invalid("default_version", default, reason, owner="Application.update")
     if request.display_name is not None:
         application.display_name = request.display_name
@@ -102,8 +103,8 @@ def delete_application(state: State, request: inputs.DeleteApplication) -> None:
     if application.packages:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"application {application.id!r} has {len(application.packages)} packages: delete "
-            "them first",
+            f"application {application.id!r} still has packages ({len(application.packages)}): "
+            "delete them first",
         )
     del state.applications[application.key]
     state.tell(ApplicationChanged(at=state.now, application_id=application.id, state="deleted"))
@@ -119,8 +120,8 @@ def create_package(state: State, request: inputs.CreateApplicationPackage) -> No
     elif len(application.packages) >= MOST_PACKAGES:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"an application may have {MOST_PACKAGES} packages, and {application.id!r} has them: "
-            "delete one first",
+            f"application {application.id!r} has {MOST_PACKAGES} packages, its maximum: delete "
+            "one first",
         )
     package = PackageRecord(
         application=application,
@@ -152,7 +153,7 @@ def _refuse_fixed(application: ApplicationRecord, package: PackageRecord, done: 
         raise Conflict(
             "OperationInvalidForCurrentState",
             f"version {package.version!r} of application {application.id!r} cannot be {done}: "
-            "its allow_updates is False; add another version",
+            "its allow_updates is False. Add another version",
         )
 
 
@@ -167,14 +168,14 @@ def _tell(state: State, package: PackageRecord, current: str) -> None:
 
 
 def check_references(state: State, references: Sequence[ApplicationPackageReference]) -> None:
-    """Refuse references of a pool to what is not there."""
+    """Refuse references of a pool to packages that do not exist."""
     for reference in references:
         application = state.applications.get(reference.application_id)
         if application is None:
             reason = f"there is no application {reference.application_id!r}"
         elif reference.version is None and application.default is None:
             reason = (
-                f"the reference to application {application.id!r} names no version, and the "
+                f"the reference to application {application.id!r} has no version, and the "
                 "application has no default version"
             )
         elif reference.version and fold(reference.version) not in application.packages:
@@ -187,7 +188,7 @@ def check_references(state: State, references: Sequence[ApplicationPackageRefere
 def wanted(
     state: State, references: Sequence[ApplicationPackageReference]
 ) -> tuple[PackageToInstall, ...]:
-    """What references mean now; one that leads nowhere has no location."""
+    """The packages that references mean now; a package that does not exist has no location."""
     return tuple(_resolve(state, reference) for reference in references)
 
 
@@ -216,7 +217,7 @@ def _resolve(state: State, reference: ApplicationPackageReference) -> PackageToI
 
 
 def view(application: ApplicationRecord) -> views.ApplicationView:
-    """A picture of an application."""
+    """View of an application."""
     return views.ApplicationView(
         id=application.id,
         display_name=application.display_name,
@@ -227,7 +228,7 @@ def view(application: ApplicationRecord) -> views.ApplicationView:
 
 
 def package_view(package: PackageRecord) -> views.ApplicationPackageView:
-    """A picture of a package."""
+    """View of a package."""
     return views.ApplicationPackageView(
         application_id=package.application.id,
         version=package.version,

@@ -1,13 +1,13 @@
-"""Certificates of the account: added, put on nodes, deleted or not deleted.
+"""Certificates of the account: added, installed on nodes, and deleted if no longer in use.
 
-Azure retired them in February 2024; they are here as a lesson. The core knows thumbprints and
-public parts; what is secret goes from the user to the driver, and from there to the nodes.
+Azure retired them in February 2024; they are here for lessons. The core knows thumbprints and
+public data. Private keys go from the user to the driver, and from there to the nodes.
 
-A certificate is ``active``. A deletion is accepted at once (``deleting``) and looked at a moment
-later: a certificate that no pool references and no node was started with is gone, any other is
-``deletefailed`` and says who has it. From there the deletion can be asked for again, or cancelled.
-Only an active one can be referenced anew. A node has the certificates that its pool referenced
-when it started, until it is started again.
+A certificate is ``active`` at first. A deletion is accepted at once (``deleting``) and decided a
+moment later: a certificate that no pool references and no node was started with is deleted; any
+other becomes ``deletefailed``, with the names of the pools and nodes that use it. The deletion can
+then be requested again, or cancelled. Only an active certificate can be referenced. A node has the
+certificates that its pool referenced when the node last started.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_NAMED = 100
 
 
 def find(state: State, thumbprint: str) -> CertificateRecord:
-    """The certificate of this thumbprint, or `NotFound`."""
+    """The certificate with this thumbprint, or `NotFound`."""
     certificate = state.certificates.get(read_thumbprint(thumbprint))
     if certificate is None:
         raise NotFound("CertificateNotFound", f"there is no certificate {thumbprint!r}")
@@ -58,7 +58,7 @@ def create_certificate(state: State, request: inputs.CreateCertificate) -> None:
 
 
 def delete_certificate(state: State, request: inputs.DeleteCertificate) -> None:
-    """Begin to delete a certificate, whether or not somebody has it."""
+    """Start to delete a certificate, even if it is in use."""
     certificate = find(state, request.thumbprint)
     _refuse_deleting(certificate)
     phase = phases.CertificateDeleting(state.now)
@@ -67,7 +67,7 @@ def delete_certificate(state: State, request: inputs.DeleteCertificate) -> None:
 
 
 def cancel_deletion(state: State, request: inputs.CancelCertificateDeletion) -> None:
-    """Return a certificate that could not be deleted to use."""
+    """Make a certificate that could not be deleted active again."""
     certificate = find(state, request.thumbprint)
     _refuse_deleting(certificate)
     if isinstance(certificate.phase, phases.CertificateActive):
@@ -99,7 +99,7 @@ def _conclude(
         return
     error = values.DeleteCertificateError(
         code="CertificateDeleteFailed",
-        message=f"The certificate is in use by {len(pools)} pools and {len(nodes)} nodes",
+        message=f"The certificate is in use (pools: {len(pools)}, nodes: {len(nodes)})",
         values={
             name: ",".join(ids[:_MOST_NAMED])
             for name, ids in (("PoolIds", pools), ("NodeIds", nodes))
@@ -126,7 +126,7 @@ def _is_among(thumbprint: str, references: Sequence[CertificateReference]) -> bo
 
 
 def check_references(state: State, references: Sequence[CertificateReference]) -> None:
-    """Refuse references to certificates that are not there, or not active."""
+    """Refuse references to certificates that do not exist or are not active."""
     for reference in references:
         certificate = state.certificates.get(reference.thumbprint)
         if certificate is None:
@@ -142,7 +142,7 @@ def check_references(state: State, references: Sequence[CertificateReference]) -
 
 
 def view(certificate: CertificateRecord) -> views.CertificateView:
-    """A picture of a certificate."""
+    """View of a certificate."""
     phase = certificate.phase
     return views.CertificateView(
         thumbprint=certificate.thumbprint,

@@ -1,4 +1,4 @@
-"""What a pool references must be there: its application packages and certificates."""
+"""The application packages and certificates that a pool references must exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(
     packages: Sequence[ApplicationPackageReference] | None,
     certs: Sequence[CertificateReference] | None,
 ) -> None:
-    """Refuse references that lead nowhere."""
+    """Refuse references to something that does not exist."""
     if packages:
         applications.check_references(state, packages)
     if certs:

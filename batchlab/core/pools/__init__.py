@@ -1,1 +1,1 @@
-"""Pools: allocation and resize, formulas, auto pools, costs."""
+"""Pools: allocation and resizing, autoscale, auto pools, costs."""

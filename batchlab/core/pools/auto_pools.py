@@ -1,8 +1,7 @@
-"""Auto pools: made for a job, or for all jobs of a schedule, and deleted with their owner.
+"""Auto pools: created for a job, or for all jobs of a schedule, and deleted with their owner.
 
-A pool that cannot be made, because a quota is used up or what it references is not there, leaves
-its job completed from the start, with a scheduling error. ``keep_alive`` leaves the pool to its
-user.
+If a pool cannot be created, because a quota is used up or a reference does not exist, its job is
+completed from the start, with a scheduling error. With ``keep_alive`` the pool is not deleted.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ _INVALID_REFERENCES = {
 
 
 def check(spec: JobSpec, *, scheduled: bool) -> None:
-    """Refuse a pool for all jobs of a schedule outside of a schedule."""
+    """Refuse an auto pool for all jobs of a schedule if there is no schedule."""
     auto = spec.pool_info.auto_pool_specification
     if auto and auto.pool_lifetime_option == "jobschedule" and not scheduled:
         raise invalid(
             "pool_lifetime_option",
             auto.pool_lifetime_option,
-            "needs a job schedule; use 'job'",
+            "is only for job schedules: use 'job'",
             owner="AutoPoolSpecification",
         )
 
@@ -46,7 +45,7 @@ def check(spec: JobSpec, *, scheduled: bool) -> None:
 def provide(
     state: State, spec: JobSpec, schedule: ScheduleRecord | None
 ) -> tuple[str, FailureInfo | None]:
-    """The id of the pool that a new job runs in, which may be made for it; or why it cannot be."""
+    """The id of the pool of a new job, created if necessary; or why it cannot be created."""
     auto = spec.pool_info.auto_pool_specification
     if auto is None:
         return spec.pool_info.pool_id or "", None
@@ -80,31 +79,31 @@ def _refused(code: str, message: str) -> tuple[str, FailureInfo]:
 
 def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:
     if pools.quota_reached(state):
-        return f"the account may have {state.settings.quotas.pool_quota} pools, and has them"
+        return f"the quota of {state.settings.quotas.pool_quota} pools is used up"
     quota, wanted = state.settings.quotas.dedicated_core_quota, auto.pool.target_dedicated_nodes
     if quota is not None and wanted:
         left = quota - resizing.cores_used(state, dedicated=True)
         if left < vm_cores(auto.pool.vm_size):
-            return f"{max(0, left)} of {quota} dedicated cores are left: too few for a single node"
+            return f"only {max(0, left)} of {quota} dedicated cores are left, too few for a node"
     return None
 
 
 def job_ended(state: State, job: JobRecord) -> None:
-    """Delete the pool that was made for this job."""
+    """Delete the pool that was created for this job."""
     auto = job.spec.pool_info.auto_pool_specification
     if auto and auto.pool_lifetime_option == "job" and not auto.keep_alive:
         _retire(state, job.pool_id)
 
 
 def schedule_ended(state: State, schedule: ScheduleRecord) -> None:
-    """Delete the pool that was made for the jobs of this schedule."""
+    """Delete the pool that was created for the jobs of this schedule."""
     auto = schedule.spec.job_specification.pool_info.auto_pool_specification
     if auto and schedule.pool_id and not auto.keep_alive:
         _retire(state, schedule.pool_id)
 
 
 def owners(state: State, pool_id: str) -> list[JobRecord | ScheduleRecord]:
-    """The jobs and schedules whose end deletes a pool."""
+    """The jobs and schedules that delete a pool when they end."""
     key, found = fold(pool_id), list[JobRecord | ScheduleRecord]()
     for job in state.jobs.values():
         auto = job.spec.pool_info.auto_pool_specification

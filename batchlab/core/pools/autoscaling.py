@@ -1,12 +1,12 @@
-"""Pools that follow a formula: it is evaluated over the pool's samples, and the pool is resized.
+"""Autoscale: a formula is evaluated over the pool's samples, and the pool is resized.
 
-A formula sees a sample (`metrics`) a minute after it was taken, as in Azure, where the newest
-minute is missing, unless `Settings.sample_delay_s` says otherwise. The first evaluation comes at
-once, the next after each interval, which a change of the interval begins anew. Only a changed
-target starts a resize; while the pool is still resizing the decision is noted and waits for the
-next evaluation. A failed evaluation leaves the pool as it is.
+As in Azure, a formula sees a sample (`metrics`) only a minute after it was taken, unless
+`Settings.sample_delay_s` says otherwise. The first evaluation happens immediately, the others
+after each interval; changing the interval restarts it. Only a changed target starts a resize.
+While the pool is still resizing, the result is only recorded, and the next evaluation decides. A
+failed evaluation leaves the pool as it is.
 
-Start, preparation and release tasks are in no task counter, so a formula may take a node away
+Task counters do not include start, preparation and release tasks, so a formula may remove a node
 before its release task has run.
 """
 
@@ -38,12 +38,12 @@ THROTTLE_S = 30.0
 
 
 def read_formula(spec: PoolSpec) -> Formula | None:
-    """The formula of a pool that is about to be created; refuses one that cannot be read."""
+    """The formula of a pool to be created; refuses one with a syntax error."""
     return Formula(spec.auto_scale_formula) if spec.auto_scale_formula is not None else None
 
 
 def begin(state: State, pool: PoolRecord, formula: Formula, interval: timedelta) -> None:
-    """Have a pool follow a formula from now on, or follow another one."""
+    """Turn autoscale on with this formula, or change the formula."""
     former = pool.auto_scale
     record = AutoScaleRecord(
         formula=formula,
@@ -67,7 +67,7 @@ def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
     if formula is None:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            f"pool {pool.spec.id!r} has no formula yet: give auto_scale_formula",
+            f"pool {pool.spec.id!r} has no formula yet: pass auto_scale_formula=...",
             {"PropertyName": "auto_scale_formula"},
         )
     interval = request.auto_scale_evaluation_interval
@@ -75,15 +75,15 @@ def enable_auto_scale(state: State, request: inputs.EnableAutoScale) -> None:
     if former and state.now < former.enabled + THROTTLE_S:
         raise ServerBusy(
             "TooManyEnableAutoScaleRequests",
-            f"autoscale of pool {pool.spec.id!r} was enabled less than 30 s ago: wait, or try the "
-            "formula with evaluate_auto_scale",
+            f"autoscale of pool {pool.spec.id!r} was enabled less than 30 s ago: wait, or test "
+            "the formula with evaluate_auto_scale",
         )
     kept = former.interval if former else EVALUATION_INTERVAL
     begin(state, pool, formula, interval or kept)
 
 
 def disable_auto_scale(state: State, request: inputs.DisableAutoScale) -> None:
-    """Turn autoscale off: the pool keeps its targets, and a resize of the formula's is stopped."""
+    """Turn autoscale off: the pool keeps its targets, and a resize in progress is stopped."""
     pool = state.pool(request.pool_id)
     resizing.refuse_deleting(pool)
     if pool.auto_scale is None:
@@ -97,7 +97,7 @@ def disable_auto_scale(state: State, request: inputs.DisableAutoScale) -> None:
 
 
 def evaluate(state: State, pool: PoolRecord, text: str, now: float) -> AutoScaleRun:
-    """What a formula would decide now; nothing changes."""
+    """Evaluate a formula without changing anything."""
     run = _decide(state, pool, pool.auto_scale, Formula(text), now)
     return msgspec.structs.replace(run, outcome="tried")
 
@@ -128,7 +128,7 @@ def _decide(
     seen_until = moment(now - state.settings.sample_delay_s)
     samples = record.samples if record else {}
     return formula.evaluate(
-        # A variable without a sample yet is left out: for counts of nodes there is the target.
+        # Variables without a sample yet are omitted; the target stands in for counts of nodes.
         {name: seen for name, seen in samples.items() if seen.times[0] <= seen_until},
         now=moment(now),
         seen_until=seen_until,

@@ -1,6 +1,6 @@
-"""What nodes did with their time, in all, and what that would have cost; see `state.activity`.
+"""How nodes spent their time, and what that would have cost; see `state.activity`.
 
-A deleted pool leaves its bill to the account.
+When a pool is deleted, the account keeps its bill.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def close(state: State, pool: PoolRecord) -> None:
-    """A pool without nodes is forgotten: its bill stays with the account."""
+    """Add the bill of a pool that is being removed to the account's."""
     for dedicated, bill in pool.bills.items():
         total = state.bills.setdefault((pool.spec.vm_size, dedicated), BillRecord())
         _add(total, bill)
@@ -29,7 +29,7 @@ def _add(total: BillRecord, bill: BillRecord) -> None:
 
 
 def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
-    """What a pool's nodes did until now, by size and kind."""
+    """The bills of a pool's nodes until now, by VM size and kind."""
     size = pool.spec.vm_size
     found: dict[tuple[str, bool], BillRecord] = {}
     for dedicated, bill in pool.bills.items():
@@ -41,7 +41,7 @@ def pool_bills(pool: PoolRecord, now: float) -> dict[tuple[str, bool], BillRecor
 
 
 def node_bills(node: NodeRecord, now: float) -> dict[tuple[str, bool], BillRecord]:
-    """What one node of a pool did until now; nothing before it has had a machine."""
+    """The bill of one node until now; empty before it has had a machine."""
     if node.bill is None:
         return {}
     bill = BillRecord()
@@ -52,7 +52,7 @@ def node_bills(node: NodeRecord, now: float) -> dict[tuple[str, bool], BillRecor
 
 
 def account_bills(state: State, now: float) -> dict[tuple[str, bool], BillRecord]:
-    """The same of all pools, those that were deleted among them."""
+    """The bills of all pools, including deleted ones."""
     found: dict[tuple[str, bool], BillRecord] = {}
     for key, bill in state.bills.items():
         _add(found.setdefault(key, BillRecord()), bill)
@@ -63,7 +63,7 @@ def account_bills(state: State, now: float) -> dict[tuple[str, bool], BillRecord
 
 
 def views(state: State, pool_id: str, node_id: str, now: float) -> list[CostView]:
-    """What a node did, or, without its id, all of a pool, or, without that one's, of all pools."""
+    """Costs of a node; without `node_id` of its pool; without `pool_id` of all pools."""
     if node_id:
         bills = node_bills(state.node(pool_id, node_id), now)
     elif pool_id:

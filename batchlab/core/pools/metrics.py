@@ -1,11 +1,11 @@
-"""What a pool's formula looks at: a sample of every variable, each 30 s while it follows one.
+"""The samples for autoscale formulas: of every variable, every 30 s while autoscale is on.
 
-Counts of tasks and nodes are the core's own. What nodes use, they say themselves: with each sample
-the nodes that are up are told to measure, and what they answer is in the next one, 30 s later.
-Over the nodes that answered, such variables are means, as in Azure. Counts of bytes and operations
-are those since the sample before; of seconds, those that runs took.
+The core itself counts tasks and nodes. Nodes measure their usage: with each sample the nodes that
+are up are asked to measure, and their answers are part of the next sample, 30 s later. As in
+Azure, the value of such a variable is the mean over the nodes that answered. Counts of bytes and
+operations are since the previous sample; seconds are those that runs took.
 
-Start, preparation and release tasks are in no task counter; what they use is measured.
+Task counters do not include start, preparation and release tasks, but measured usage does.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ RESOURCES = {
 """The property of `NodeUsage` behind each variable that nodes measure."""
 _VARIABLES = {field: name for name, field in RESOURCES.items()}
 _TOLD = [_VARIABLES[field] for field in NodeUsage.__struct_fields__]
-"""The variable of each column, where usages are rows."""
+"""The variable of each column of a table with one row per usage."""
 
 
 def sample(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
-    """Take a sample now, and each 30 s from now on while the pool follows this formula."""
+    """Take a sample now, and then every 30 s while this formula is active."""
     if pool.auto_scale is not record or state.pools.get(pool.key) is not pool:
         return
     now = moment(state.now)
@@ -75,7 +75,7 @@ def sample(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
 
 
 def measure(state: State, pool: PoolRecord) -> dict[str, float]:
-    """The present value of each variable that has one."""
+    """The current value of each variable that has one."""
     jobs = [job for job in state.jobs.values() if fold(job.pool_id) == pool.key]
     active = float(sum([_ready(job) for job in jobs]))
     running = float(sum([job.running for job in jobs]))
@@ -108,7 +108,7 @@ def measure(state: State, pool: PoolRecord) -> dict[str, float]:
         for name, told in zip(_TOLD, zip(*map(astuple, usages), strict=True), strict=True):
             try:
                 values[name] = sum(told) / len(told)
-            except TypeError:  # some do not tell
+            except TypeError:  # some nodes do not report it
                 some = [value for value in told if value is not None]
                 if some:
                     values[name] = sum(some) / len(some)
@@ -116,16 +116,16 @@ def measure(state: State, pool: PoolRecord) -> dict[str, float]:
 
 
 def _ready(job: JobRecord) -> int:
-    """Queued tasks that could run: not those that wait for others, nor those of ended jobs.
+    """Queued tasks that could run: without those that wait for others or whose job has ended.
 
-    A multi-instance task counts as often as it has instances.
+    A multi-instance task counts as many times as it has instances.
     """
     if not job.active or job.phase.state not in ("active", "enabling"):
         return 0
     more = sum(
         -slots - 1
         for slots, queue in job.queue.items()
-        if slots < 0  # where placement keeps tasks of so many instances
+        if slots < 0  # the queue of tasks with this number of instances
         for _, task, phase in queue
         if task.phase is phase
     )
@@ -141,7 +141,7 @@ def _ready(job: JobRecord) -> int:
 
 
 def measure_pool(state: State, request: inputs.MeasurePool) -> None:
-    """Tell the nodes of a pool to measure now."""
+    """Ask the nodes of a pool to measure now."""
     pool = state.pool(request.pool_id)
     resizing.refuse_deleting(pool)
     _tell_to_measure(state, pool)
@@ -154,20 +154,20 @@ def _tell_to_measure(state: State, pool: PoolRecord) -> None:
 
 
 def nodes_measured(state: State, report: inputs.NodesMeasured) -> None:
-    """Note what nodes say they used."""
+    """Record the usage that nodes report."""
     known = False
     for node_id, usage in report.usages.items():
         node = state.nodes.get(node_id)
         if node is not None and node.up:
             known = True
-            # Counts add up until a sample has them in.
+            # Counts are summed until a sample includes them.
             node.usage = _added(node.usage, usage) if node.unsampled and node.usage else usage
             node.unsampled = node.pool.auto_scale is not None
     state.dropped += not known
 
 
 def _added(before: NodeUsage, usage: NodeUsage) -> NodeUsage:
-    """One usage for two measurements: the counts of both, and the newer state."""
+    """Combine two measurements: the sum of their counts, and the newer state."""
     values = {name: getattr(usage, name) for name in usage.__struct_fields__}
     for name in _COUNTS:
         earlier = getattr(before, name)

@@ -1,7 +1,7 @@
-"""Pools: created, deleted, and what users ask of their size.
+"""Pools: creation, deletion, and requests about their size.
 
-A pool that is deleted lets all nodes go with requeue; its jobs live on and wait for a pool of that
-id. How a pool comes to the size that it is to have is in `resizing`.
+When a pool is deleted, its nodes are removed with ``requeue``. Its jobs are kept and wait for
+another pool with that id. How a pool reaches its target size is described in `resizing`.
 """
 
 from __future__ import annotations
@@ -33,38 +33,38 @@ if TYPE_CHECKING:
 
 
 def create_pool(state: State, request: inputs.CreatePool) -> None:
-    """Add a pool and ask for its nodes."""
+    """Add a pool and request its nodes."""
     spec = request.spec
     if not spec.id:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            "PoolSpec.id is required: give id=...",
+            "PoolSpec.id is required: pass id=...",
             {"PropertyName": "id"},
         )
     known = state.pools.get(fold(spec.id))
     if known:
         raise Conflict(
             "PoolExists",
-            f"there is already a pool {known.spec.id!r}: choose another id, or go on with it as "
+            f"there is already a pool {known.spec.id!r}: choose another id, or use that pool with "
             f"lab.pools[{known.spec.id!r}]",
         )
     if quota_reached(state):
         raise Conflict(
             "PoolQuotaReached",
-            f"the account may have {state.settings.quotas.pool_quota} pools: delete one first",
+            f"the quota of {state.settings.quotas.pool_quota} pools is used up: delete one first",
         )
     references.check(state, spec.application_package_references, spec.certificate_references)
     add(state, spec, autoscaling.read_formula(spec))
 
 
 def quota_reached(state: State) -> bool:
-    """Whether the account may have no further pool."""
+    """Whether the account has as many pools as its quota allows."""
     quota = state.settings.quotas.pool_quota
     return quota is not None and len(state.pools) >= quota
 
 
 def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
-    """Enter a pool and ask for its nodes."""
+    """Add a valid pool and request its nodes."""
     key = fold(spec.id)
     pool = PoolRecord(
         key=key,
@@ -89,13 +89,13 @@ def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
 
 
 def resize_pool(state: State, request: inputs.ResizePool) -> None:
-    """Change how many nodes of each kind the pool should have; what is not given stays."""
+    """Change the target numbers of nodes; a target that is not given stays as it is."""
     pool = state.pool(request.pool_id)
     dedicated, spot = request.target_dedicated_nodes, request.target_low_priority_nodes
     if dedicated is None and spot is None:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            "resize needs target_dedicated_nodes, target_low_priority_nodes, or both",
+            "resize requires target_dedicated_nodes, target_low_priority_nodes, or both",
             {"PropertyName": "target_dedicated_nodes"},
         )
     dedicated = pool.target if dedicated is None else dedicated
@@ -105,13 +105,13 @@ def resize_pool(state: State, request: inputs.ResizePool) -> None:
     if pool.auto_scale is not None:
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"pool {pool.spec.id!r} follows a formula: disable autoscale before a resize",
+            f"autoscale of pool {pool.spec.id!r} is enabled: disable it before a resize",
         )
     resizing.resize(state, pool, dedicated, spot, timeout, request.node_deallocation_option)
 
 
 def stop_resize(state: State, request: inputs.StopPoolResize) -> None:
-    """Keep the nodes that are there now. Harmless when the pool is steady."""
+    """Keep the current nodes. No effect if the pool is steady."""
     pool = state.pool(request.pool_id)
     resizing.refuse_deleting(pool)
     if isinstance(pool.allocation, phases.Resizing):
@@ -119,14 +119,14 @@ def stop_resize(state: State, request: inputs.StopPoolResize) -> None:
 
 
 def delete_pool(state: State, request: inputs.DeletePool) -> None:
-    """Let all nodes go, then forget the pool."""
+    """Remove all nodes, then the pool."""
     pool = state.pool(request.pool_id)
     resizing.refuse_deleting(pool)
     delete(state, pool)
 
 
 def delete(state: State, pool: PoolRecord) -> None:
-    """Let all nodes of a pool go, then forget it."""
+    """Remove all nodes of a pool, then the pool."""
     state.move(pool, phases.PoolDeleting(state.now))
     for node in pool.leaving.values():
         if node.drain:
@@ -135,11 +135,11 @@ def delete(state: State, pool: PoolRecord) -> None:
 
 
 def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
-    """Let chosen nodes go, and lower the target by as many."""
+    """Remove these nodes, and lower the target accordingly."""
     pool = state.pool(request.pool_id)
     ids = list(dict.fromkeys(fold(node_id) for node_id in request.node_ids))
     if not 1 <= len(ids) <= 100:
-        raise invalid("node_ids", f"{len(ids)} ids", "name 1 to 100 nodes")
+        raise invalid("node_ids", f"{len(ids)} ids", "must have 1 to 100 node ids")
     for node_id in ids:
         if node_id not in pool.nodes:
             raise NotFound(

@@ -1,4 +1,4 @@
-"""What can be changed about a pool that is there; its nodes take it up when they next start."""
+"""Changes of a pool's properties; nodes apply them when they next start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def update_pool(state: State, request: inputs.UpdatePool) -> None:
-    """Change what is given; nodes take it up when they next start."""
+    """Change the given properties; nodes apply them when they next start."""
     pool = state.pool(request.pool_id)
     refuse_deleting(pool)
     given = msgspec.structs.asdict(request)
@@ -26,7 +26,7 @@ def update_pool(state: State, request: inputs.UpdatePool) -> None:
 
 
 def replace_properties(state: State, request: inputs.ReplacePoolProperties) -> None:
-    """Change what can be changed, or take it away."""
+    """Replace all properties that can change; those that are not given are removed."""
     pool = state.pool(request.pool_id)
     refuse_deleting(pool)
     _change(state, pool, msgspec.structs.asdict(request))

@@ -1,14 +1,14 @@
-"""The size of pools: nodes asked for, let go, given up.
+"""The size of pools: requesting and removing nodes, timeouts and quotas.
 
-A pool has two targets, for dedicated and for spot nodes, and nodes. It is ``resizing`` while nodes
-that it asked for have no machine yet (`creating`) or nodes that go have not gone (`leaving`), else
-``steady``, whether or not it got what it wanted; then `resize_errors` says why. A machine that is
-there counts, whatever its state.
+A pool has two targets, for dedicated and for spot nodes. It is ``resizing`` while requested nodes
+have no machine yet (`creating`) or leaving nodes are still there (`leaving`), otherwise
+``steady``, even if it did not reach its target; `resize_errors` then says why. A node with a
+machine counts, whatever its state.
 
-A shrink takes broken nodes first, then those not yet up, then idle ones, then those with the least
-work, and last of all those with a job manager; among equals the youngest. When the time of a
+Shrinking removes broken nodes first, then those not yet up, then idle ones, then those with the
+least work, and those with a job manager last; among equals, the youngest. When the time of a
 resize is over, nodes without a machine are given up and nodes that still drain return to service
-(``AllocationTimedOut``); a stop does the same (``stopping``, ``ResizeStopped``).
+(``AllocationTimedOut``). Stopping a resize does the same (``stopping``, ``ResizeStopped``).
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 MOST = 100
-"""The nodes of a pool with inter-node communication."""
+"""The maximum number of nodes of a pool with inter-node communication."""
 
 
 def refuse_deleting(pool: PoolRecord) -> None:
-    """Refuse what a pool that is being deleted cannot do."""
+    """Refuse a request if the pool is being deleted."""
     if isinstance(pool.phase, phases.PoolDeleting):
         raise Conflict("PoolBeingDeleted", f"pool {pool.spec.id!r} is being deleted")
 
 
 def refuse_resizing(pool: PoolRecord) -> None:
-    """Refuse what needs a steady pool."""
+    """Refuse a request if the pool is not steady."""
     refuse_deleting(pool)
     if not isinstance(pool.allocation, phases.Steady):
         raise Conflict(
             "PoolBeingResized",
             f"pool {pool.spec.id!r} is {pool.allocation.state}: wait until it is steady, or stop "
-            "the resize",
+            "the resize first",
         )
 
 
@@ -54,7 +54,7 @@ def resize(
     state: State, pool: PoolRecord, dedicated: int, spot: int, timeout: timedelta | None,
     option: Deallocation,
 ) -> None:  # fmt: skip
-    """Set both targets and begin to approach them."""
+    """Set both targets and start to approach them."""
     pool.target, pool.target_spot = dedicated, spot
     _begin(state, pool, timeout, option)
     _approach(state, pool, dedicated, option, dedicated=True)
@@ -66,7 +66,7 @@ def remove_nodes(
     state: State, pool: PoolRecord, victims: list[NodeRecord], timeout: timedelta | None,
     option: Deallocation,
 ) -> None:  # fmt: skip
-    """Let chosen nodes go, and lower the targets by as many."""
+    """Remove these nodes, and lower the targets accordingly."""
     _begin(state, pool, timeout, option)
     gone = sum(node.dedicated for node in victims)
     pool.target = max(0, pool.target - gone)
@@ -78,7 +78,7 @@ def remove_nodes(
 def _approach(
     state: State, pool: PoolRecord, target: int, option: Deallocation, *, dedicated: bool
 ) -> None:
-    """Ask for the nodes of one kind that are missing, or let go of those too many."""
+    """Request missing nodes of one kind, or remove surplus ones."""
     staying = [
         node
         for node in pool.nodes.values()
@@ -104,7 +104,7 @@ def _begin(
 
 
 def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None:
-    """Ask for machines, as many as the quota of cores leaves."""
+    """Request machines, as many as the core quota allows."""
     cores = vm_cores(pool.spec.vm_size)
     quotas = state.settings.quotas
     quota = quotas.dedicated_core_quota if dedicated else quotas.low_priority_core_quota
@@ -113,14 +113,14 @@ def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None
         if allowed < count:
             kind = "dedicated" if dedicated else "low-priority"
             message = (
-                f"the quota of {quota} {kind} cores leaves room for {allowed} of {count} nodes "
-                f"of {cores} cores"
+                f"the quota of {quota} {kind} cores allows only {allowed} of {count} new nodes "
+                f"with {cores} cores each"
             )
             code = f"Account{'' if dedicated else 'LowPriority'}CoreQuotaReached"
             add_error(pool, ResizeError(code=code, message=message))
             count = allowed
     if pool.spec.enable_inter_node_communication and count > MOST - len(pool.nodes):
-        message = f"a pool whose nodes communicate may have {MOST} nodes"
+        message = f"a pool with inter-node communication may have at most {MOST} nodes"
         code = "CommunicationEnabledPoolReachedMaxVMCount"
         add_error(pool, ResizeError(code=code, message=message))
         count = max(0, MOST - len(pool.nodes))
@@ -137,7 +137,7 @@ def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None
 
 
 def cores_used(state: State, *, dedicated: bool) -> int:
-    """The cores of all nodes of one kind of the account."""
+    """The number of cores of all nodes of one kind in the account."""
     nodes_of_kind = (node for node in state.nodes.values() if node.dedicated == dedicated)
     return sum(vm_cores(node.pool.spec.vm_size) for node in nodes_of_kind)
 
@@ -169,7 +169,7 @@ def _let_go(
 
 
 def stop(state: State, pool: PoolRecord, reason: str) -> None:
-    """Stop a resize where it is."""
+    """Stop a resize and keep the current nodes."""
     state.move(pool, phases.Stopping(state.now), reason)
     _give_up(state, pool)
     settle(state, pool)
@@ -183,14 +183,14 @@ def _time_over(state: State, pool: PoolRecord, number: int) -> None:
         for nodes, what in ((pool.creating, "not ready"), (pool.leaving, "not free to leave"))
         if nodes
     ]
-    message = f"when the resize timeout was over: {', '.join(late)}"
+    message = f"at the end of the resize timeout: {', '.join(late)}"
     add_error(pool, ResizeError(code="AllocationTimedOut", message=message))
     _give_up(state, pool)
     settle(state, pool)
 
 
 def _give_up(state: State, pool: PoolRecord) -> None:
-    """End a resize early: no more machines, and nodes that still drain return to service."""
+    """End a resize early: request no more machines, and return draining nodes to service."""
     for node in list(pool.creating.values()):
         del pool.creating[node.id]
         pool.leaving[node.id] = node
@@ -202,13 +202,13 @@ def _give_up(state: State, pool: PoolRecord) -> None:
 
 
 def add_error(pool: PoolRecord, error: ResizeError) -> None:
-    """Note why a resize falls short, each reason once."""
+    """Record why a resize falls short, each reason once."""
     if all(known.code != error.code for known in pool.resize_errors):
         pool.resize_errors.append(error)
 
 
 def remove(state: State, node: NodeRecord) -> None:
-    """Strike out a node that has gone, or never came."""
+    """Remove the record of a node that has left or never joined."""
     pool = node.pool
     activity.leave(node, state.now)
     del pool.nodes[node.id], state.nodes[node.id]
@@ -218,7 +218,7 @@ def remove(state: State, node: NodeRecord) -> None:
 
 
 def settle(state: State, pool: PoolRecord) -> None:
-    """If a resize has nothing left to wait for, end it; forget a deleted pool without nodes."""
+    """End a resize that has nothing left to wait for; remove a deleted pool without nodes."""
     if pool.creating or pool.leaving or isinstance(pool.allocation, phases.Steady):
         return
     if isinstance(pool.phase, phases.PoolDeleting):
@@ -232,7 +232,7 @@ def settle(state: State, pool: PoolRecord) -> None:
 
 
 def _note_stop(pool: PoolRecord) -> None:
-    """A stopped resize that fell short says so; a stopped shrink may have got there."""
+    """Record that a stopped resize did not reach its target; a stopped shrink may have."""
     dedicated = sum(node.dedicated for node in pool.nodes.values())
     for kind, have, target in (
         ("dedicated", dedicated, pool.target),

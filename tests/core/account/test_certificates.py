@@ -86,7 +86,7 @@ def test_certificate_of_a_pool_fails_to_be_deleted_and_may_be_kept(world: World)
     assert view.state == "deletefailed"
     assert view.delete_certificate_error == DeleteCertificateError(
         code="CertificateDeleteFailed",
-        message="The certificate is in use by 1 pools and 0 nodes",
+        message="The certificate is in use (pools: 1, nodes: 0)",
         values={"PoolIds": "p"},
     )
     spec = PoolSpec(id="q", certificate_references=HELD)

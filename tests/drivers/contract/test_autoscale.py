@@ -64,7 +64,7 @@ def test_pool_with_a_formula_is_not_resized_by_hand(lab):
         "p", enable_auto_scale=True, auto_scale_formula="$TargetDedicatedNodes = 1;"
     )
     pool.wait("steady", timeout="10m")
-    with pytest.raises(bl.Conflict, match="disable autoscale"):
+    with pytest.raises(bl.Conflict, match="disable it before a resize"):
         pool.resize(2)
     assert (pool.target_dedicated_nodes, pool.allocation_state) == (1, "steady")
     pool.disable_auto_scale()
