@@ -1,14 +1,14 @@
 """Jobs: created, changed, disabled, ended.
 
-A job that ends, by request, by its clock or because all its tasks are complete, goes through the
-same steps: running tasks and preparations are ended, queued tasks stay ``active`` for ever; when
-no process of the job is left, the release runs where the preparation succeeded; when the last
-release is over the job is ``completed``. A deleted job takes the same steps (only once: a release
-that has run does not run again), then its tasks, its files on all nodes and its record go.
+A job ends on request, at the end of its wall-clock time, or when all its tasks are complete. The
+steps are the same: running tasks and preparations are stopped, and queued tasks stay ``active``
+forever. When no process of the job is left, the release runs where the preparation succeeded. When
+the last release is over, the job is ``completed``. Deleting a job takes the same steps (but a
+release that has run does not run again); then its tasks, its files and its record are removed.
 
-A job whose tasks are all done stays ``active`` unless ``on_all_tasks_complete`` says otherwise. A
-job without tasks counts as all complete; it is ended `GRACE_S` after that was asked for, so that
-there is time to add some. Disabling waits until no task runs (``disabling``), as its option says.
+A job whose tasks are all completed stays ``active`` unless ``on_all_tasks_complete`` says
+otherwise. A job without tasks counts as complete, but only ends `GRACE_S` later, so that there is
+time to add tasks. A job is ``disabling`` until no task of it runs any more.
 """
 
 from __future__ import annotations
@@ -46,20 +46,21 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
     if not spec.id:
         raise InvalidRequest(
             "MissingRequiredProperty",
-            "JobSpec.id is required: give id=...",
+            "JobSpec.id is required: pass id=...",
             {"PropertyName": "id"},
         )
-    check_id(spec.id, owner="JobSpec")  # a colon is for the jobs of schedules
+    check_id(spec.id, owner="JobSpec")  # only jobs of schedules have a colon
     if key in state.jobs:
         raise Conflict(
             "JobExists",
-            f"there is already a job {state.jobs[key].spec.id!r} (ids are compared without case): "
-            "choose another id, or delete it first",
+            f"there is already a job {state.jobs[key].spec.id!r} (ids ignore case): choose "
+            "another id, or delete that job first",
         )
     if key in state.schedules:
         raise Conflict(
             "JobWithSameIdExists",
-            f"there is a job schedule {state.schedules[key].spec.id!r}: a job needs another id",
+            f"there is a job schedule {state.schedules[key].spec.id!r}: choose another id for the "
+            "job",
         )
     refuse_quota(state)
     auto_pools.check(spec, scheduled=False)
@@ -69,7 +70,7 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
 
 
 def refuse_quota(state: State) -> None:
-    """Refuse one more active job or schedule than the account may have."""
+    """Refuse another job or schedule if the quota is used up."""
     quota = state.settings.quotas.active_job_and_job_schedule_quota
     if quota is None:
         return
@@ -78,7 +79,7 @@ def refuse_quota(state: State) -> None:
     if count >= quota:
         raise Conflict(
             "ActiveJobAndScheduleQuotaReached",
-            f"the account may have {quota} jobs and job schedules that are not completed: "
+            f"the quota of {quota} jobs and job schedules that are not completed is used up: "
             "terminate some, or set on_all_tasks_complete='terminatejob'",
         )
 
@@ -90,7 +91,7 @@ def _refuse_pool(state: State, spec: JobSpec) -> None:
 
 
 def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> JobRecord:
-    """Enter a job, with its auto pool and its job manager."""
+    """Add a valid job, with its auto pool and its job manager."""
     number = state.next_number()
     pool_id, error = auto_pools.provide(state, spec, schedule)
     job = JobRecord(
@@ -118,30 +119,30 @@ def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> 
 
 
 def update_job(state: State, request: inputs.UpdateJob) -> None:
-    """Change what is given, keep the rest."""
+    """Change the given properties, keep the others."""
     job = state.job(request.job_id)
     _refuse_unless(job, _LIVE)
     spec = job.spec
     pool_info = request.pool_info if request.pool_info != spec.pool_info else None
     if pool_info and pool_info.pool_id is None:
-        reason = "a job cannot move to an auto pool: name a pool"
+        reason = "a job cannot move to an auto pool: give a pool id"
         raise invalid("pool_info", pool_info.auto_pool_specification, reason, owner="update")
     if pool_info and fold(pool_info.pool_id or "") != fold(job.pool_id):
         if job.phase.state != "disabled":
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                f"job {spec.id!r} is {job.phase.state}: disable it before it changes its pool",
+                f"job {spec.id!r} is {job.phase.state}: disable it before changing its pool",
             )
     else:
         pool_info = None
     complete = request.on_all_tasks_complete
     if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
-        raise invalid("on_all_tasks_complete", complete, "cannot be taken back once it is set")
+        raise invalid("on_all_tasks_complete", complete, "'terminatejob' cannot be undone")
     queues.withdraw(state, job)
     changes = msgspec.structs.asdict(request) | {"pool_info": pool_info, "job_id": None}
     given = {name: value for name, value in changes.items() if value is not None}
     if pool_info:
-        auto_pools.job_ended(state, job)  # its auto pool has lost its owner
+        auto_pools.job_ended(state, job)  # nothing needs its auto pool any more
     job.spec = msgspec.structs.replace(spec, **given)
     if pool_info:
         job.pool_id = pool_info.pool_id or ""
@@ -154,7 +155,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
 
 
 def disable_job(state: State, request: inputs.DisableJob) -> None:
-    """Start no more tasks, and deal with the running ones as asked."""
+    """Start no more tasks, and treat running ones as the option says."""
     job = state.job(request.job_id)
     _refuse_unless(job, ("active", "disabling", "disabled"))
     _disable(state, job, request.disable_tasks)
@@ -171,7 +172,7 @@ def _disable(state: State, job: JobRecord, disable_tasks: DisableTasks) -> None:
 
 
 def enable_job(state: State, request: inputs.EnableJob) -> None:
-    """Let a disabled job go on."""
+    """Let a disabled job continue."""
     job = state.job(request.job_id)
     _refuse_unless(job, ("disabling", "disabled"))
     state.move(job, phases.JobEnabling(state.now))
@@ -181,7 +182,7 @@ def enable_job(state: State, request: inputs.EnableJob) -> None:
 
 
 def terminate_job(state: State, request: inputs.TerminateJob) -> None:
-    """End a job: its running tasks, then its releases."""
+    """End a job: stop its running tasks, then run its releases."""
     job = state.job(request.job_id)
     _refuse_unless(job, _LIVE)
     _terminate(state, job, request.reason)
@@ -201,7 +202,7 @@ def end(state: State, job: JobRecord, reason: str) -> None:
 
 
 def delete(state: State, job: JobRecord) -> None:
-    """Delete a job, unless that is under way."""
+    """Delete a job, unless it is being deleted already."""
     if isinstance(job.phase, phases.JobDeleting):
         return
     released = job.phase.state == "completed"
@@ -222,7 +223,7 @@ def _refuse_unless(job: JobRecord, states: tuple[str, ...]) -> None:
             "deleting": "JobBeingDeleted",
         }[state]
         raise Conflict(
-            code, f"job {job.spec.id!r} is {state}: this needs it to be {' or '.join(states)}"
+            code, f"job {job.spec.id!r} is {state}: it must be {' or '.join(states)} for this"
         )
 
 
@@ -246,7 +247,7 @@ def _end_all(state: State, job: JobRecord) -> None:
 
 
 def _under_way(job: JobRecord) -> list[TaskRecord]:
-    """The tasks of a job that are on a node: running or waiting for its preparation."""
+    """The tasks of a job that are on a node, running or waiting for its preparation."""
     found = {id(run.task): run.task for run in job.runs.values() if run.task}
     for footprint in job.footprints.values():
         found.update((id(task), task) for task in footprint.waiting.values())
@@ -254,7 +255,7 @@ def _under_way(job: JobRecord) -> list[TaskRecord]:
 
 
 def settle(state: State, job: JobRecord) -> None:
-    """Do what the end of a run or a task has made possible."""
+    """Do everything that the end of a run or a task has made possible."""
     action, job.action = job.action, ""
     if action == "disable" and job.phase.state in ("active", "disabling"):
         _disable(state, job, "requeue")
@@ -318,7 +319,7 @@ def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
 
 
 def _set_clock(state: State, job: JobRecord) -> None:
-    """Have the job end when its time, counted from its creation, is over."""
+    """End the job when its wall-clock time, counted from its creation, is over."""
     limit = job.spec.constraints.max_wall_clock_time
     if limit is None:
         return
@@ -332,7 +333,7 @@ def _set_clock(state: State, job: JobRecord) -> None:
 
 
 def _end_if_still_empty(state: State, job: JobRecord) -> None:
-    """Have a job without tasks, which counts as all complete, end after the grace."""
+    """End a job that has no tasks, and so counts as complete, after a grace period."""
 
     def expire() -> None:
         if state.jobs.get(job.key) is job and job.phase.state == "active" and not job.tasks:

@@ -1,7 +1,7 @@
-"""Node tasks: start, preparation and release tasks, as far as they are alike.
+"""Node tasks: what start, preparation and release tasks have in common.
 
-Each runs on a node beside the tasks, without a slot. Only nonzero exits are repeated. When the
-node's life ends, what ran of them is over, and to be run again in the next.
+Each runs on a node beside the tasks and needs no slot. Only nonzero exits are retried. If the node
+is lost or restarted, they are interrupted and run again when it is back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def succeeded(phase: phases.NodeTaskDone) -> bool:
-    """Whether a node task ended well."""
+    """Whether a node task succeeded."""
     return phase.failure is None
 
 
@@ -39,14 +39,14 @@ def preparation_of(job: JobRecord) -> JobPreparationTask:
 def pending(
     state: State, kind: RunKind, node: NodeRecord, job: JobRecord | None = None
 ) -> NodeTaskRecord:
-    """A node task that is to be run."""
+    """A node task that will run."""
     return NodeTaskRecord(kind=kind, node=node, job=job, phase=phases.NodeTaskPending(state.now))
 
 
 def may_retry(
     state: State, run: RunRecord, node_task: NodeTaskRecord, report: RunExited, retries: int
 ) -> bool:
-    """Whether a node task may run once more; if so, count it. Only nonzero exits are retried."""
+    """Whether a node task may be retried; if so, count the retry. Only nonzero exits are."""
     if report.failure or report.cancelled or run.ending or not report.exit_code:
         return False
     if retries != -1 and node_task.retry_count >= retries:
@@ -57,17 +57,17 @@ def may_retry(
 
 
 def done(state: State, run: RunRecord, report: RunExited) -> phases.NodeTaskDone:
-    """The end of a run of a node task, as a phase."""
+    """The phase in which a run of a node task has ended."""
     return phases.NodeTaskDone(
         state.now, run.started, report.exit_code, failure_of(report), run.node.boot, run.node.image
     )
 
 
 def interrupt(state: State, node: NodeRecord, *, gone: bool) -> None:
-    """The node's life ends: what ran of node tasks is over, unreported.
+    """End the node tasks that ran on a node without a report, as the node is lost or restarts.
 
-    `gone`: it leaves for good. A preparation then ends as failed and a release as never run; else
-    both are to be run when the node is back.
+    With `gone` it leaves for good: a preparation then counts as failed, and a release as never
+    run. Otherwise both run again when the node is back.
     """
     for footprint in list(node.footprints.values()):
         preparation, release_node_task = footprint.preparation, footprint.release
@@ -93,7 +93,7 @@ def interrupt(state: State, node: NodeRecord, *, gone: bool) -> None:
 def retain(
     state: State, footprint: FootprintRecord, name: str, node_task: NodeTaskRecord, seconds: float
 ) -> None:
-    """Keep its directory so long after its end."""
+    """Keep its directory for the retention time after its end."""
     phase, job, node = node_task.phase, footprint.job, footprint.node
 
     def delete() -> None:

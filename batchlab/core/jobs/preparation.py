@@ -1,13 +1,13 @@
-"""Job preparation tasks: once per job and node, when the first task of the job comes there.
+"""Job preparation tasks: run once per job and node, before the job's first task there.
 
-That task, like all that come there meanwhile, waits for it in ``preparing``, holding its slots.
-With ``wait_for_success`` off, tasks start beside it, however it ends. A preparation that failed
-for good sends its waiting tasks back to the queue, and the node takes no more tasks of the job
-until it is reimaged; nothing about it shows on the task or the job, only in the status list.
+That task, and any others placed there meanwhile, waits for it in ``preparing`` and holds its
+slots. Without ``wait_for_success`` tasks start beside it, whatever its result. If a preparation
+fails after all retries, its waiting tasks return to the queue, and the node takes no more tasks of
+the job until it is reimaged. The task and the job do not show this, only the status list does.
 
-A preparation counts for the life of the node it ran in. A reimage ends that life. A reboot ends it
-too, unless ``rerun_on_node_reboot_after_success`` is off and it had succeeded; one that a reboot
-cut short has simply not run yet.
+A reimage makes a preparation run again. So does a reboot, unless
+``rerun_on_node_reboot_after_success`` is off and the preparation had succeeded. A preparation that
+a reboot interrupted counts as not run yet.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _valid(
 
 
 def prepare(state: State, job: JobRecord, node: NodeRecord) -> FootprintRecord | None:
-    """Start what the job needs on the node, unless it is there or under way; None if nothing."""
+    """Start the preparation on the node unless it is done or running; None if the job has none."""
     if job.spec.job_preparation_task is None:
         return None
     footprint = job.footprints.get(node.id)
@@ -94,9 +94,9 @@ def _start_preparation(state: State, footprint: FootprintRecord) -> None:
 
 
 def exited(state: State, run: RunRecord, report: RunExited) -> bool | None:
-    """Repeat a preparation that failed and may be retried, or settle it.
+    """Retry a preparation that failed, or end it.
 
-    Returns whether the tasks that wait for it may start, None while it is still under way.
+    Returns whether the tasks that wait for it may start, None if it is retried.
     """
     assert run.job is not None
     footprint = run.job.footprints[run.node.id]

@@ -1,9 +1,9 @@
-"""Job release tasks: what a job leaves on its nodes is taken away when it ends.
+"""Job release tasks: clean up a job's nodes when it ends.
 
-Release runs after the job's last task and preparation have ended, on the nodes where its
-preparation succeeded (or, without ``wait_for_success``, ended) in the node's present image. It
-runs once; a reboot in the middle has it run again; a node that leaves before is passed over; its
-failure changes nothing. A job without a release task is only forgotten by its nodes.
+The release runs after the job's last task and preparation have ended, on the nodes where the
+preparation succeeded (or, without ``wait_for_success``, ended) since the last reimage. It runs
+once, but again if a reboot interrupts it. Nodes that leave before are skipped, and its failure has
+no effect. If a job has no release task, its nodes only forget the job.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _STARTED = NODE.group("started")
 
 
 def start_due(state: State, job: JobRecord) -> bool:
-    """Start the release wherever it is due and possible; True when none is left to wait for."""
+    """Start the release wherever it is due and possible; True if there is none to wait for."""
     spec = job.spec.job_release_task
     finished = True
     for footprint in job.footprints.values() if spec else ():
         node = footprint.node
         if footprint.release and isinstance(footprint.release.phase, phases.NodeTaskRunning):
-            finished = False  # whatever the node is about to do
+            finished = False  # whatever the node does next
             continue
         if not _releasable(state, footprint):
             continue
@@ -51,7 +51,7 @@ def start_due(state: State, job: JobRecord) -> bool:
 
 
 def forget(state: State, job: JobRecord) -> None:
-    """The job has ended: nodes where no release took its footprint away forget it now."""
+    """The job has ended: remove its footprint from nodes where no release did."""
     for footprint in job.footprints.values():
         node = footprint.node
         node.footprints.pop(job.key, None)
@@ -62,7 +62,7 @@ def forget(state: State, job: JobRecord) -> None:
 
 
 def _releasable(state: State, footprint: FootprintRecord) -> bool:
-    """Whether the preparation left something to release, on a node that can still do it."""
+    """Whether there is something to release, on a node that can still do it."""
     node, done = footprint.node, footprint.preparation.phase
     going = isinstance(node.phase, phases.NodeLeavingPool | phases.NodeUnusable)
     if going or node.id not in state.nodes:
@@ -74,7 +74,7 @@ def _releasable(state: State, footprint: FootprintRecord) -> bool:
 
 
 def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
-    """The run of a release."""
+    """The command that starts the run of a release."""
     job, node = footprint.job, footprint.node
     spec = job.spec.job_release_task
     assert spec is not None
@@ -96,7 +96,7 @@ def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
 
 
 def exited(state: State, run: RunRecord, report: RunExited) -> None:
-    """Settle a release, however it ended; it is never repeated."""
+    """End a release, whatever its result; it is never retried."""
     assert run.job is not None
     footprint = run.job.footprints[run.node.id]
     node_task, spec = footprint.release, run.job.spec.job_release_task

@@ -1,14 +1,14 @@
 """Job schedules: one job after the other, never two at a time.
 
-Occurrences are the first due time plus whole intervals. When one is due, a job is made, unless
-the job before has not ended: then it is made as soon as that ends, if that is within the start
-window, else the occurrence is skipped. However late it was, the next occurrence is the first that
-is still to come. Without an interval there is exactly one job.
+Occurrences are the first due time plus whole intervals. When one is due, a job is created. If the
+previous job has not ended, the new one is created when it ends, provided that is within the start
+window; otherwise the occurrence is skipped. The next occurrence is always the first one in the
+future. Without an interval there is exactly one job.
 
-A schedule is ``completed`` when there will be no further job and the last has ended. A disabled
-one makes no jobs; it keeps its next time, and what became due meanwhile is made on enabling, if
-the start window allows. Terminating a schedule terminates its job (``TerminateJobSchedule``),
-deleting it deletes all its jobs.
+A schedule is ``completed`` when there will be no further job and the last one has ended. A
+disabled schedule creates no jobs but keeps its next run time; a job that became due meanwhile is
+created when the schedule is enabled, if the start window allows. Terminating a schedule terminates
+its job (``TerminateJobSchedule``), and deleting it deletes all its jobs.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _LIVE = ("active", "disabled")
 
 
 def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None:
-    """Add a schedule, and make its first job if that is due."""
+    """Add a schedule, and create its first job if that is due."""
     spec, key = request.spec, fold(request.spec.id)
     if key in state.schedules:
         raise Conflict("JobScheduleExists", f"there is already a job schedule {spec.id!r}")
     if key in state.jobs:
         raise Conflict("JobScheduleWithSameIdExists", f"there is a job {spec.id!r}: "
-                       "a job schedule needs an id of its own")  # fmt: skip
+                       "choose another id for the job schedule")  # fmt: skip
     jobs.refuse_quota(state)
     users.check_job(state, spec.job_specification)
     first = max(state.now, _seconds(spec.schedule.do_not_run_until, state.now))
@@ -62,7 +62,7 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
 
 
 def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None:
-    """Change what is given; only later jobs are made by it."""
+    """Change the given properties; only later jobs are affected."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if request.job_specification is not None:
@@ -75,7 +75,7 @@ def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None
 
 
 def disable_job_schedule(state: State, request: inputs.DisableJobSchedule) -> None:
-    """Make no further jobs."""
+    """Create no further jobs."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if isinstance(schedule.phase, phases.ScheduleActive):
@@ -83,7 +83,7 @@ def disable_job_schedule(state: State, request: inputs.DisableJobSchedule) -> No
 
 
 def enable_job_schedule(state: State, request: inputs.EnableJobSchedule) -> None:
-    """Make jobs again."""
+    """Create jobs again."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if isinstance(schedule.phase, phases.ScheduleDisabled):
@@ -92,7 +92,7 @@ def enable_job_schedule(state: State, request: inputs.EnableJobSchedule) -> None
 
 
 def terminate_job_schedule(state: State, request: inputs.TerminateJobSchedule) -> None:
-    """End a schedule, and its job."""
+    """End a schedule and its job."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     state.move(schedule, phases.ScheduleTerminating(state.now))
@@ -102,7 +102,7 @@ def terminate_job_schedule(state: State, request: inputs.TerminateJobSchedule) -
 
 
 def delete_job_schedule(state: State, request: inputs.DeleteJobSchedule) -> None:
-    """Delete a schedule with all its jobs, their tasks and files."""
+    """Delete a schedule with all its jobs and their tasks and files."""
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, (*_LIVE, "terminating", "completed"))
     state.move(schedule, phases.ScheduleDeleting(state.now))
@@ -126,10 +126,10 @@ def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
 
 
 def settle(state: State, schedule: ScheduleRecord) -> None:
-    """Make the job that is due, or end with the last."""
+    """Create the job that is due, or end the schedule with its last job."""
     phase = schedule.phase
     if state.schedules.get(schedule.key) is not schedule:
-        return  # a deadline of one that is gone; another may have its id
+        return  # the deadline of a deleted schedule; another may have its id
     if isinstance(phase, phases.ScheduleDeleting):
         if not schedule.jobs:
             del state.schedules[schedule.key]
@@ -159,11 +159,11 @@ def _make_job(state: State, schedule: ScheduleRecord) -> None:
     if job.phase.state != "completed":
         schedule.job = job
     else:
-        state.touch_schedule(schedule)  # it had no pool: this may have been the last
+        state.touch_schedule(schedule)  # it has no pool: this may have been the last job
 
 
 def _skip_missed(state: State, schedule: ScheduleRecord) -> None:
-    """Pass over an occurrence whose start window is over."""
+    """Skip an occurrence whose start window is over."""
     plan, due = schedule.spec.schedule, schedule.due
     interval, window = plan.recurrence_interval, plan.start_window
     if due is None or due > state.now or window is None:
@@ -174,7 +174,7 @@ def _skip_missed(state: State, schedule: ScheduleRecord) -> None:
 
 
 def _advance(state: State, schedule: ScheduleRecord) -> None:
-    """Set the next occurrence that is still to come."""
+    """Set the next occurrence in the future."""
     plan, due = schedule.spec.schedule, schedule.due
     assert due is not None
     interval = plan.recurrence_interval
@@ -187,7 +187,7 @@ def _advance(state: State, schedule: ScheduleRecord) -> None:
 
 
 def _plan(state: State, schedule: ScheduleRecord) -> None:
-    """After a change: the first occurrence of the new plan, counted from creation, to come."""
+    """After a change, set the first occurrence in the future, counted from the creation."""
     plan = schedule.spec.schedule
     first = max(schedule.created, _seconds(plan.do_not_run_until, schedule.created))
     if schedule.count == 0:

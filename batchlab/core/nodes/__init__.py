@@ -1,1 +1,1 @@
-"""Nodes: boot, start task, drain, loss."""
+"""Nodes: booting, start tasks, draining, loss."""

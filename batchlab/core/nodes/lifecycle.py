@@ -1,10 +1,10 @@
-"""What nodes tell of themselves: that they have a machine, are up, are lost, have gone.
+"""Reports about nodes: allocated, started, lost, stopped.
 
-A node counts its starts (`boot`); a report that names an earlier one is dropped. At each start the
+A node counts its starts (`boot`), and reports from an earlier boot are dropped. At each start the
 pool's start task runs first (`start_task`).
 
-A node that is lost gives its tasks back to their jobs and is started again under its id. Where
-that cannot be done it is ``unusable``, for somebody to reboot or remove.
+When a node is lost, its tasks are queued again, and the node is restarted under its id. If that
+fails it becomes ``unusable``, until a user reboots or removes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 RETRY_S = 15.0
-"""How long a spot node stays away at least before it is asked for again in vain."""
+"""The minimum time between requests for a spot node while none is available."""
 
 _AWAITED = NODE.group("awaited")
 
@@ -34,7 +34,7 @@ _AWAITED = NODE.group("awaited")
 
 
 def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
-    """A node has its machine."""
+    """A node has got its machine."""
     node = _present(state, report.node_id, report.boot)
     if node is None or not _awaited(node):
         return
@@ -49,7 +49,7 @@ def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
 
 
 def node_started(state: State, report: inputs.NodeStarted) -> None:
-    """A node is up: run the start task, or let it take tasks."""
+    """A node is up: run its start task, or let it take tasks."""
     node = _present(state, report.node_id, report.boot)
     if node is None or node.phase.state != "starting":
         return
@@ -69,7 +69,7 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
 
 
 def node_lost(state: State, report: inputs.NodeLost) -> None:
-    """Contact with a node ended, unasked: give its tasks back, start it again."""
+    """Contact with a node was lost: queue its tasks again, and restart it."""
     node = _present(state, report.node_id, report.boot)
     if node is None or nodes.stopping(node) or node.phase.state == "unusable":
         return
@@ -78,7 +78,7 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
         return
     node.drain = None
     if node.phase.state == "reimaging":
-        nodes.reboot(state, node, reimage=True)  # what was begun is not to be forgotten
+        nodes.reboot(state, node, reimage=True)  # finish what was started
         return
     if node.phase.state != "creating":
         state.move(node, phases.NodeUnknown(state.now), report.reason)
@@ -89,7 +89,7 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
 
 
 def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
-    """There is no machine for a node: it never joins, or cannot be brought back."""
+    """There is no machine for a node: it will not join, or cannot be brought back."""
     node = _present(state, report.node_id, report.boot)
     if node is None or not (_awaited(node) or node.phase.state == "starting"):
         return
@@ -107,7 +107,7 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
 
 
 def node_stopped(state: State, report: inputs.NodeStopped) -> None:
-    """A node that was told to go has gone."""
+    """A node that was asked to stop has left."""
     node = state.nodes.get(report.node_id)
     if node is None or not nodes.stopping(node):
         state.dropped += 1

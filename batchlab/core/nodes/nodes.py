@@ -1,14 +1,14 @@
-"""Nodes: what they are told to do, and how they are emptied for it.
+"""Nodes: operations on them, and how they are drained first.
 
-A node is emptied (`drain`) for a purpose: to leave, to reboot, to be reimaged, to be disabled. It
-takes no new task meanwhile. What runs there is dealt with as the option says: ``requeue`` and
-``terminate`` kill it, ``taskcompletion`` lets it end, ``retaineddata`` also waits until the files
-of its tasks are no longer kept. A new purpose replaces an old one, save that a node which leaves
-does nothing else.
+A node is drained (`drain`) for a purpose: to leave, to reboot, to be reimaged, or to be disabled.
+Meanwhile it takes no new tasks. The option decides what happens to its running tasks: ``requeue``
+and ``terminate`` kill them, ``taskcompletion`` lets them end, and ``retaineddata`` also waits
+until the retention times of their files are over. A new purpose replaces an old one, but a node
+that is leaving does nothing else.
 
-A reboot ends what runs and begins a new `boot`; a reimage also deletes all files, which begins a
-new `image`. A spot node that is preempted keeps its place and its id, loses all its files too, and
-is asked for again after a while. What nodes tell of themselves is in `lifecycle`.
+A reboot ends all processes and starts a new `boot`. A reimage also deletes all files, which starts
+a new `image`. A spot node that is preempted keeps its place and its id, but loses its files too;
+it is requested again after a while. Reports about nodes are handled in `lifecycle`.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ _REBOOTABLE = NODE.group("rebootable")
 
 
 def reboot_node(state: State, request: inputs.RebootNode) -> None:
-    """Empty a node, then start it anew."""
+    """Drain a node, then restart it."""
     node = state.node(request.pool_id, request.node_id)
     _refuse_unless(node, _REBOOTABLE, "rebooted")
     drain(state, node, "reboot", request.node_reboot_option)
 
 
 def reimage_node(state: State, request: inputs.ReimageNode) -> None:
-    """Empty a node, delete all its files, then start it anew."""
+    """Drain a node, delete all its files, then restart it."""
     node = state.node(request.pool_id, request.node_id)
     _refuse_unless(node, _REBOOTABLE, "reimaged")
     drain(state, node, "reimage", request.node_reimage_option)
 
 
 def preempt_node(state: State, request: inputs.PreemptNode) -> None:
-    """Take a spot node away: it stays listed, loses its data, and comes back later."""
+    """Preempt a spot node: it stays listed, loses its data, and comes back later."""
     node = state.node(request.pool_id, request.node_id)
     if node.dedicated:
         raise Conflict(
             "OperationNotValidOnNode",
-            f"node {node.id!r} is dedicated: only spot nodes (target_low_priority_nodes) are "
-            "taken away",
+            f"node {node.id!r} is dedicated: only spot nodes (target_low_priority_nodes) can be "
+            "preempted",
         )
     _refuse_unless(node, NODE.group("preemptible"), "preempted")
     end_life(state, node, gone=False)
@@ -71,14 +71,14 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
 
 
 def stay_away(state: State, node: NodeRecord, reason: str, *, at_least_s: float = 0.0) -> None:
-    """There is no machine for a spot node: ask again after a while, as often as it takes."""
+    """There is no machine for a spot node: request one again after a while, until there is."""
     state.move(node, phases.NodePreempted(state.now), reason)
     wait_s = max(state.settings.spot_return_s, at_least_s)
     state.deadlines.at(state.now + wait_s, _replace, state, node, node.boot)
 
 
 def _replace(state: State, node: NodeRecord, boot: int) -> None:
-    """Ask for a preempted node again."""
+    """Request a preempted node again."""
     if node.id in state.nodes and node.boot == boot and node.phase.state == "preempted":
         node.boot += 1
         state.move(node, phases.NodeCreating(state.now))
@@ -86,7 +86,7 @@ def _replace(state: State, node: NodeRecord, boot: int) -> None:
 
 
 def _lose_data(state: State, node: NodeRecord) -> None:
-    """The node begins a new life with empty folders: what jobs left there counts no more."""
+    """Give the node empty directories: job preparations there no longer count."""
     node.image += 1
     node.retained_until = 0.0
     node.trash = []
@@ -96,7 +96,7 @@ def _lose_data(state: State, node: NodeRecord) -> None:
 
 
 def disable_scheduling(state: State, request: inputs.DisableNodeScheduling) -> None:
-    """Have a node take no more tasks; it is offline once the present ones are dealt with."""
+    """Let a node take no more tasks; it goes offline when its current tasks are finished."""
     node = state.node(request.pool_id, request.node_id)
     option = request.node_disable_scheduling_option
     if option == "retaineddata":
@@ -110,7 +110,7 @@ def disable_scheduling(state: State, request: inputs.DisableNodeScheduling) -> N
 
 
 def enable_scheduling(state: State, request: inputs.EnableNodeScheduling) -> None:
-    """Have a node take tasks again."""
+    """Let a node take tasks again."""
     node = state.node(request.pool_id, request.node_id)
     _refuse_scheduling(node, "enabled")
     node.scheduling = "enabled"
@@ -135,7 +135,7 @@ def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None
     if state not in states:
         raise Conflict(
             NODE[state].refusal,
-            f"node {node.id!r} is {state}: it can be {done} when it is {', '.join(states)}",
+            f"node {node.id!r} is {state}: it can only be {done} while {' or '.join(states)}",
         )
 
 
@@ -143,7 +143,7 @@ def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None
 
 
 def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) -> None:
-    """Empty a node for a purpose, and do that when it is empty."""
+    """Drain a node for a purpose, and carry that out when it is empty."""
     node.drain = phases.Drain(purpose, option)
     if purpose == "leave":
         state.move(node, phases.NodeLeavingPool(state.now, False))
@@ -160,7 +160,7 @@ def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) ->
 
 
 def settle(state: State, node: NodeRecord) -> None:
-    """If a node is empty, do what it was emptied for; else let it rest or run."""
+    """If a node is empty, do what it was drained for; otherwise let it be idle or running."""
     if node.id not in state.nodes:
         return
     if node.phase.state in _SERVING:
@@ -170,7 +170,7 @@ def settle(state: State, node: NodeRecord) -> None:
     purpose = node.drain.purpose
     if node.drain.option == "retaineddata" and node.retained_until > state.now:
         state.deadlines.at(node.retained_until, state.touch_node, node)
-        activity.charge(node, state.now)  # it is empty, and only waits
+        activity.charge(node, state.now)  # it is empty and only waits
         return
     node.drain = None
     if purpose == "leave":
@@ -180,13 +180,13 @@ def settle(state: State, node: NodeRecord) -> None:
 
 
 def return_to_service(state: State, node: NodeRecord) -> None:
-    """A node that was to leave stays after all."""
+    """Keep a node that was about to leave."""
     node.drain = None
     rest(state, node)
 
 
 def stop(state: State, node: NodeRecord) -> None:
-    """Tell a node to go, whatever it is doing."""
+    """Stop a node, whatever it is doing."""
     node.drain = None
     state.move(node, phases.NodeLeavingPool(state.now, True))
     availability.sort_node(state, node)
@@ -195,7 +195,7 @@ def stop(state: State, node: NodeRecord) -> None:
 
 
 def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
-    """Begin a new boot of an empty node."""
+    """Start a new boot of an empty node."""
     end_life(state, node, gone=False)
     node.boot += 1
     if reimage:
@@ -224,8 +224,8 @@ def _show_reboot(state: State, node: NodeRecord, purpose: str) -> None:
 
 
 def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
-    """Nothing runs on the node any more: strike out its runs, give tasks and node tasks back."""
-    for run in reversed(list(node.runs.values())):  # the oldest is to be first again
+    """Nothing runs on the node any more: remove its runs, give tasks and node tasks back."""
+    for run in reversed(list(node.runs.values())):  # so that the oldest is first again
         if run.task:
             runs.run_lost(state, run)
     for footprint in list(node.footprints.values()):
@@ -239,7 +239,7 @@ def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
 
 
 def rest(state: State, node: NodeRecord) -> None:
-    """Let a node be what its tasks make it: running, or idle, or, disabled, offline."""
+    """Set the state that follows from a node's tasks: running, idle or (if disabled) offline."""
     phase: phases.Phase
     if node.free < node.pool.spec.task_slots_per_node:
         phase = phases.NodeRunning(state.now)
@@ -253,13 +253,13 @@ def rest(state: State, node: NodeRecord) -> None:
 
 
 def wake_jobs(state: State, node: NodeRecord) -> None:
-    """Jobs that end may have waited for this node to be up."""
+    """Look at ending jobs: they may have waited for this node to be up."""
     for footprint in node.footprints.values():
         state.touch_job(footprint.job)
 
 
 def command_start(state: State, node: NodeRecord) -> None:
-    """Have a node started, with what its pool references now."""
+    """Start a node, with the packages and certificates that its pool references now."""
     spec = node.pool.spec
     node.certificate_references = spec.certificate_references
     state.command(
@@ -277,5 +277,5 @@ def command_start(state: State, node: NodeRecord) -> None:
 
 
 def stopping(node: NodeRecord) -> bool:
-    """Whether a node has been told to go."""
+    """Whether a node has been asked to stop."""
     return isinstance(node.phase, phases.NodeLeavingPool) and node.phase.stopping

@@ -1,7 +1,7 @@
-"""Start tasks: run first at each start of a node, as its pool's is then.
+"""Start tasks: a node runs its pool's current start task each time it starts.
 
-With ``wait_for_success`` the node waits for it and, when it failed for good, takes no task until
-it is rebooted; without, it takes tasks at once, whatever the start task does.
+With ``wait_for_success`` the node waits for it; if it fails after all retries, the node takes no
+tasks until it is rebooted. Otherwise the node takes tasks at once, whatever the start task does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def begin(state: State, node: NodeRecord) -> None:
-    """A node is up: run the start task that its pool has now, if any."""
+    """A node is up: run the current start task of its pool, if any."""
     node.start_task, node.start = node.pool.spec.start_task, None
     if node.start_task is not None:
         node.start = node_tasks.pending(state, "starttask", node)
@@ -50,7 +50,7 @@ def _start(state: State, node: NodeRecord) -> None:
 
 
 def exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
-    """A start task has ended: repeat it, or let its node go on, or not."""
+    """A start task has ended: retry it, or put the node in service, or mark it as failed."""
     node, spec = run.node, run.node.start_task
     node_task = node.start
     assert spec is not None
