@@ -1,1 +1,1 @@
-"""Which task runs where, next."""
+"""Placement: which task runs next, and where."""

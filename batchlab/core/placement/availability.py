@@ -1,9 +1,9 @@
-"""Which nodes take tasks now, and whose.
+"""Which nodes take tasks now, and from which jobs.
 
-A node takes tasks while its scheduling is enabled, it is idle or running, and nothing is draining
-it. A node where the job's preparation failed for good takes no task of that job until it is
-reimaged; it goes on serving others. Slots that were cleared, and free nodes that are held for a
-multi-instance task, are for that task's job and for those that go before it.
+A node takes tasks while its scheduling is enabled, it is idle or running, and it is not being
+drained. A node where a job's preparation failed after all retries takes no tasks of that job until
+it is reimaged, but it still serves other jobs. Slots cleared by preemption, and free nodes held
+for a multi-instance task, are reserved for that job and for jobs that go before it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TAKING = NODE.group("taking")
 
 
 def sort_node(state: State, node: NodeRecord) -> None:
-    """Put a node into the bucket of its free slots, or into none while it takes no task."""
+    """Put a node into the bucket of its free slots, or into none while it takes no tasks."""
     pool = node.pool
     takes = node.drain is None and node.scheduling == "enabled" and node.phase.state in _TAKING
     bucket = node.free if takes else -1
@@ -33,19 +33,19 @@ def sort_node(state: State, node: NodeRecord) -> None:
         if bucket > node.bucket:
             state.touch_pool(pool)
     elif pool.gatherer is not None:
-        state.touch_pool(pool)  # there may not be nodes enough any more
+        state.touch_pool(pool)  # there may no longer be enough nodes
     node.bucket = bucket
 
 
 def accepts(job: JobRecord, node: NodeRecord) -> bool:
-    """Whether a node takes tasks of a job, as far as its preparation is concerned."""
+    """Whether the job's preparation allows the node to take tasks of the job."""
     return node.id not in job.refused_by
 
 
 def open_to(job: JobRecord, node: NodeRecord) -> bool:
-    """Whether a job may use the slots of a node: one being cleared is held for who preempts.
+    """Whether a job may use the slots of a node: slots being cleared are held for another job.
 
-    Free nodes may be held for a multi-instance task too, as far as it can use them.
+    Free nodes may also be held for a multi-instance task that can use them.
     """
     pool = node.pool
     holder, gatherer = pool.held.get(node.id), pool.gatherer
@@ -59,7 +59,7 @@ def _goes_before(job: JobRecord, holder: JobRecord) -> bool:
 
 
 def manager_slots(pool: PoolRecord, manager: TaskRecord) -> int:
-    """The slots that a job manager takes: all of a node if it runs exclusively."""
+    """The number of slots of a job manager: all slots of a node if it runs exclusively."""
     spec, slots = manager.job.spec.job_manager_task, manager.spec.required_slots
     exclusive = spec is not None and spec.run_exclusive
     return max(slots, pool.spec.task_slots_per_node) if exclusive else slots

@@ -1,8 +1,9 @@
-"""Nodes for multi-instance tasks: as many as they need in one moment, or none.
+"""Nodes for multi-instance tasks: all that they need at the same moment, or none.
 
-So that a task of many nodes ever finds them free where small tasks come and go, it may hold free
-nodes against tasks that do not go before it: for `GATHER_S` from when its turn came, if the pool
-has nodes enough that take tasks. After that it lets others pass until enough are free at once.
+On a pool with many small tasks there might never be enough free nodes. So when its turn comes, a
+multi-instance task may hold free nodes for `GATHER_S`, if enough nodes of the pool take tasks.
+Tasks that do not go before it cannot use them. After that it lets others pass until enough nodes
+are free at once.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ GATHER_S = 900.0
 
 
 def fits(pool: PoolRecord, task: TaskRecord) -> bool:
-    """Whether a multi-instance task can run in a pool at all, were there nodes enough."""
+    """Whether a multi-instance task could run on a pool that has enough nodes."""
     spec = pool.spec
     single = spec.task_slots_per_node == task.spec.required_slots == 1
     return spec.enable_inter_node_communication and single
 
 
 def pick(state: State, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
-    """The node of the primary, if there is a node for every subtask; else maybe hold the free."""
+    """The primary's node, if there is a node for every subtask; may hold free nodes otherwise."""
     group = task.instances
     if group is None or not fits(pool, task):
         return None
@@ -41,7 +42,7 @@ def pick(state: State, pool: PoolRecord, task: TaskRecord) -> NodeRecord | None:
 
 
 def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[NodeRecord]:
-    """Free nodes that a task may have, no more than it needs, first the one it would like."""
+    """The free nodes for a task, no more than it needs, starting with its affinity."""
     job, hint = task.job, task.spec.affinity_info
     free = (node for node in pool.buckets[1].values() if accepts(job, node) and open_to(job, node))
     if hint is None:
@@ -51,7 +52,7 @@ def room(pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> list[Nod
 
 
 def may_gather(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> bool:
-    """Whether free nodes may be held for a task now; its time runs from the first time on."""
+    """Whether free nodes may be held for a task now; the time starts at the first call."""
     usable = sum(node.bucket >= 0 and accepts(task.job, node) for node in pool.nodes.values())
     if usable < group.count:
         return False

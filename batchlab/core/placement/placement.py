@@ -1,21 +1,21 @@
-"""Which task runs where, next.
+"""Placement: which task runs next, and where.
 
-Jobs compare only with jobs of the same pool. The higher priority goes first whenever a slot
-frees; jobs of equal priority take turns, or, with ``job_default_order`` ``creationtime``, the
-older goes first; within a job the longest queued goes first, though a task that needs more slots
-than are free lets smaller ones pass, and a job that cannot run anywhere now, or runs as many tasks
-as it may, does not hold up the others. A job manager goes before the other tasks of its job, which
-wait until it has a node, of its own if it runs exclusively.
+Only jobs of the same pool compete. Whenever a slot becomes free, the job with the highest priority
+goes first. Jobs of equal priority take turns or, with ``job_default_order`` ``creationtime``, the
+oldest goes first. Within a job the task queued longest goes first, but a task that needs more
+slots than are free lets smaller ones pass. A job that cannot run anywhere now, or that has reached
+its maximum of parallel tasks, does not hold up the others. A job manager goes before the other
+tasks of its job, which wait until it has a node (for itself, if it runs exclusively).
 
-Running tasks are not interrupted, unless their job has ``allow_task_preemption``: then those of
-the lowest priority are requeued for queued tasks of a higher one (see `preemption`).
+Running tasks are not interrupted, unless their job has ``allow_task_preemption``: then those with
+the lowest priority are requeued in favour of queued tasks with a higher one (see `preemption`).
 
 Of the nodes with room that take the job's tasks (see `availability`), ``spread`` picks the one
-with most free slots and ``pack`` the one with fewest; the node that a task has an affinity to
-comes first.
+with the most free slots and ``pack`` the one with the fewest. The node that a task has an affinity
+to takes precedence.
 
-Nodes are held in buckets by free slots, tasks in queues by needed slots, so that placing one task
-costs the same however many there are. Here is decided; who asked carries it out.
+Nodes are kept in buckets by free slots, and tasks in queues by required slots, so the cost of
+placing a task does not depend on their number. This module only decides; its caller acts.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 def pairs(state: State, pool: PoolRecord) -> Iterator[tuple[TaskRecord, NodeRecord]]:
-    """Each task that is next, off its queue, with its node, until no task fits anywhere.
+    """Take each next task off its queue, with its node, until no task fits anywhere.
 
-    A pair is to be carried out before the next is asked for.
+    The caller must carry out a pair before it asks for the next one.
     """
     while pool.ready and any(pool.buckets[1:]):
         found = _pick(state, pool)
@@ -46,7 +46,7 @@ def pairs(state: State, pool: PoolRecord) -> Iterator[tuple[TaskRecord, NodeReco
 
 
 def let_go_of_cleared(pool: PoolRecord) -> bool:
-    """Hold no node any more on which nothing makes room; whether there was one."""
+    """Release nodes that are held although nothing is being cleared; True if there were any."""
     over = [node_id for node_id in pool.held if not _being_cleared(pool, node_id)]
     for node_id in over:
         del pool.held[node_id]
@@ -69,7 +69,7 @@ def _pick(state: State, pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | Non
             if not job.queue:
                 idle.append(job)
         if found is not None and len(ready) > 1:
-            ready.move_to_end(job.key)  # its turn is over
+            ready.move_to_end(job.key)  # the next job's turn
         for job in idle:
             drop_out(pool, job)
         if found is not None:
@@ -93,7 +93,7 @@ def _pick_from(
             if node is not None:
                 return job.queue[slots].popleft()[1], node
             if pool.gatherer is task:
-                return None  # what this job queued later waits with the others
+                return None  # tasks that this job queued later wait as well
             continue
         node = _near(pool, job, slots) or _room(pool, job, slots)
         if node is not None:
@@ -112,7 +112,7 @@ def _room_for_manager(pool: PoolRecord, manager: TaskRecord) -> NodeRecord | Non
 
 
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
-    """The node that the oldest task has an affinity to, if it has room."""
+    """The node that the oldest task has an affinity to, if there is room."""
     hint = job.queue[slots][0][1].spec.affinity_info
     node = pool.nodes.get(hint.node_id) if hint else None
     if node is None or node.bucket < slots or not open_to(job, node):

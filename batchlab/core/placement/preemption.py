@@ -1,13 +1,12 @@
-"""Making room: running tasks are requeued for queued ones of a job with a higher priority.
+"""Preemption: running tasks are requeued in favour of a job with a higher priority.
 
-Only tasks of jobs with ``allow_task_preemption`` make room; the lowest priority goes first, and
-of it the task that started last, which loses least. Slots that are coming free already count, so
-that no more is interrupted than is needed. A task that needs several slots gets them on one node.
-For a multi-instance task room is made on all nodes that it lacks, or on none, and only while free
+Only tasks of jobs with ``allow_task_preemption`` are preempted: the lowest priority first, and
+then the task that started last, because it loses least. Slots that are already being cleared
+count, so no more tasks are interrupted than necessary. A task that needs several slots gets them
+on one node. For a multi-instance task all missing nodes are cleared or none, and only while free
 nodes may be held for it; as a victim it leaves all its nodes.
 
-What has to end is found one run after the other: each is to be asked to end before the next is
-looked for, as what is ending already counts.
+Victims are found one at a time. The caller must ask each one to end before it asks for the next.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def victims(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
-    """The tasks that have to make room for the queued tasks of a pool; their nodes are held."""
+    """The tasks to preempt for the queued tasks of a pool; their nodes are held."""
     for job in list(state.restarting.values()):
         yield from map(partial(_hold, job), _for_manager(state, pool, job))
     yield from _for_priority(state, pool)
@@ -73,19 +72,19 @@ def _for_priority(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
 
 
 def _for_manager(state: State, pool: PoolRecord, job: JobRecord) -> list[RunRecord]:
-    """What has to make room for a job manager that has to start again.
+    """The runs to preempt for a job manager that has to start again.
 
-    It may take the place of any task, save of a job with a higher priority.
+    It may replace any task, except tasks of a job with a higher priority.
     """
     manager, ready = job.manager, pool.ready.get(job.spec.priority)
     if manager is None or not isinstance(manager.phase, phases.TaskActive):
-        state.restarting.pop(job.key, None)  # ended, or gone, before it had a node again
+        state.restarting.pop(job.key, None)  # ended or deleted before it had a node again
         return []
     if ready is None or job.key not in ready or not may_run_more(job):
         return []
     runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
     if any(run.ending == "requeue" for run in runs):
-        return []  # room is being made
+        return []  # slots are being cleared
     running = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
     running.sort(key=_least_lost)
     slots = manager_slots(pool, manager)
@@ -93,21 +92,21 @@ def _for_manager(state: State, pool: PoolRecord, job: JobRecord) -> list[RunReco
 
 
 def _hold(job: JobRecord, run: RunRecord) -> TaskRecord:
-    """Hold the node of a run that makes room: others are not to take the slots meanwhile."""
+    """Hold the node of a preempted run, so that no other job takes the slots meanwhile."""
     assert run.task is not None
     run.node.pool.held[run.node.id] = job
     return run.task
 
 
 def _missing(state: State, pool: PoolRecord, task: TaskRecord, group: InstancesRecord) -> int:
-    """The nodes that a multi-instance task lacks; 0 as well if it cannot have them now."""
+    """How many nodes a multi-instance task lacks; 0 if it cannot have them now."""
     if not (gathering.fits(pool, task) and gathering.may_gather(state, pool, task, group)):
         return 0
     return group.count - len(gathering.room(pool, task, group))
 
 
 def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunRecord]:
-    """Runs whose end makes room on so many nodes of one slot; none if there are too few."""
+    """Runs whose end clears this many one-slot nodes; none if there are too few."""
     chosen: dict[int, RunRecord] = {}
     nodes = 0
     for run in victims:
@@ -123,7 +122,7 @@ def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunR
 
 
 def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
-    """Queued tasks that may run, with job and slots, those that are served first at the front."""
+    """Queued tasks that may run, with job and slots, in the order in which they are served."""
     for priority in sorted(pool.ready, reverse=True):
         for job in list(in_order(pool, pool.ready[priority])):
             most = job.spec.max_parallel_tasks
@@ -144,7 +143,7 @@ def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
 def _cheapest(
     victims: list[RunRecord], job: JobRecord, slots: int, *, at_most: int
 ) -> list[RunRecord]:
-    """The runs of one node whose end makes enough room; none if no node can give it."""
+    """The runs of one node whose end clears enough slots; none if no node has enough."""
     by_node: dict[str, list[RunRecord]] = {}
     for run in victims:
         node = run.node
@@ -169,7 +168,7 @@ def _slots(run: RunRecord) -> int:
 
 
 def _least_lost(run: RunRecord) -> tuple[int, float, int]:
-    """Who goes first: the lowest priority, and of it what started last."""
+    """Sort key: the lowest priority first, then the run that started last."""
     return _priority(run), -run.started, -run.id.number
 
 

@@ -1,10 +1,10 @@
-"""The queues of jobs: active tasks by the slots they need, oldest first.
+"""The queues of jobs: active tasks by the number of slots they need, oldest first.
 
-Multi-instance tasks are queued by minus the nodes that they need. A job takes part in the
-placement of its pool while it is active and has queued tasks. An entry of its queue counts only
-while its task is still in the very phase it was queued with, so that none has to be looked for and
-taken out. What is taken from the front again and again is an `OrderedDict`: a plain dict looks at
-all the places that were emptied before.
+Multi-instance tasks are queued under minus the number of nodes they need. A job takes part in the
+placement of its pool while it is active and has queued tasks. An entry only counts while its task
+is in the same phase in which it was queued, so entries never have to be searched for and removed.
+Collections that are consumed from the front are `OrderedDict`: a plain dict would step over all
+entries deleted before.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def enqueue(state: State, task: TaskRecord, *, first: bool = False) -> None:
-    """Put an active task into its job's queue: at the end, or, interrupted, at the front."""
+    """Put an active task into its job's queue: at the end, or at the front if interrupted."""
     assert isinstance(task.phase, phases.TaskActive)
     job, slots = task.job, size(task)
     if slots < 0 and task.spec.required_slots != 1:
-        return  # it can run nowhere, and must not stand before those that can
+        return  # it can run nowhere, and must not block tasks that can
     number = state.next_number()
     queue = job.queue.get(slots)
     if queue is None:
@@ -39,7 +39,7 @@ def enqueue(state: State, task: TaskRecord, *, first: bool = False) -> None:
 
 
 def size(task: TaskRecord) -> int:
-    """What a task is queued under: its slots, or minus the nodes that it needs at once."""
+    """The queue of a task: its number of slots, or minus the number of nodes it needs at once."""
     return task.spec.required_slots if task.instances is None else -task.instances.count
 
 
@@ -59,7 +59,7 @@ def _ready(pool: PoolRecord, priority: int) -> OrderedDict[str, JobRecord]:
 
 
 def withdraw(state: State, job: JobRecord) -> None:
-    """Take a job out of the placement: not active, of another priority, or on another pool."""
+    """Take a job out of the placement: it is not active, or changes its priority or pool."""
     pool = state.pools.get(fold(job.pool_id))
     if pool:
         drop_out(pool, job)
@@ -68,7 +68,7 @@ def withdraw(state: State, job: JobRecord) -> None:
 
 
 def drop_out(pool: PoolRecord, job: JobRecord) -> None:
-    """Take a job out of the turns of a pool."""
+    """Remove a job from the jobs that take turns on a pool."""
     ready = pool.ready.get(job.spec.priority)
     if ready is not None:
         ready.pop(job.key, None)
@@ -77,24 +77,24 @@ def drop_out(pool: PoolRecord, job: JobRecord) -> None:
 
 
 def in_order(pool: PoolRecord, ready: dict[str, JobRecord]) -> Iterable[JobRecord]:
-    """Jobs of one priority in the order in which they are served now."""
+    """Jobs of one priority in their current order."""
     if len(ready) > 1 and pool.spec.task_scheduling_policy.job_default_order == "creationtime":
         return sorted(ready.values(), key=lambda job: job.number)
     return ready.values()
 
 
 def may_run_more(job: JobRecord) -> bool:
-    """Whether a job may run one more task."""
+    """Whether a job may run another task."""
     most = job.spec.max_parallel_tasks
     return most == -1 or job.running < most
 
 
 def oldest_first(job: JobRecord) -> list[int]:
-    """The sizes for which a task is queued, the one with the oldest task first."""
+    """The sizes with queued tasks, starting with that of the oldest task."""
     heads = []
     for slots, queue in list(job.queue.items()):
         while queue and queue[0][1].phase is not queue[0][2]:
-            queue.popleft()  # ended, or queued anew elsewhere, since
+            queue.popleft()  # ended or queued again since
         if queue:
             heads.append((queue[0][0], slots))
         else:

@@ -1,1 +1,1 @@
-"""Tasks: dependencies, runs, exits, several nodes at once."""
+"""Tasks: dependencies, runs, exit conditions, multi-instance tasks."""

@@ -1,15 +1,15 @@
-"""Tasks that wait for other tasks of their job.
+"""Tasks that depend on other tasks of their job.
 
-A task with dependencies is ``active`` from the start and is queued when the last of them is
-satisfied: its parent completed, and its exit conditions say ``satisfy`` (by default, when it
-succeeded). A parent that failed with ``block`` leaves its children active for ever, unless it is
-reactivated and does better; one that was satisfied once stays so, whatever becomes of the parent.
+A task with dependencies is ``active`` from the start and is queued when the last dependency is
+satisfied: the parent has completed, and its exit conditions say ``satisfy`` (by default, if it
+succeeded). If a parent fails with ``block``, its children stay active forever, unless it is
+reactivated and then succeeds. A dependency that was satisfied once stays satisfied.
 
-Ranges name numbers. A task whose id is the decimal form of a whole number stands for it, leading
-zeros or not, and the first of several to complete satisfies it. A range is one entry, however
-long it is and however many tasks name it: it looks at the highest of its numbers that is missing,
-and is satisfied when none is left. All ranges that look at the same number go on together when it
-comes, so that a job of any shape is done in a time that grows with its tasks.
+Ranges consist of numbers. A task whose id is a whole number in decimal, with or without leading
+zeros, has that number; the first of several such tasks to complete satisfies it. A range is a
+single entry, however long it is and however many tasks refer to it: it watches the highest of its
+missing numbers, and is satisfied when none is missing. All ranges that watch the same number
+advance together, so the total time grows only linearly with the number of tasks.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from batchlab.core.state.records import JobRecord
 
 SHORT = 32
-"""Ranges of at most so many numbers are shown number by number."""
+"""Ranges of up to this many numbers are shown number by number."""
 
 
 def check(job: JobRecord, spec: TaskSpec) -> None:
-    """Refuse dependencies in a job without them, and of a task on itself."""
+    """Refuse dependencies if the job does not use them, and of a task on itself."""
     wanted = spec.depends_on
     if wanted is None:
         return
@@ -47,16 +47,16 @@ def check(job: JobRecord, spec: TaskSpec) -> None:
     if fold(spec.id) in map(fold, wanted.task_ids) or any(
         number is not None and span.start <= number <= span.end for span in wanted.task_id_ranges
     ):
-        raise invalid("depends_on", spec.id, "a task cannot wait for itself", owner="TaskSpec")
+        raise invalid("depends_on", spec.id, "a task cannot depend on itself", owner="TaskSpec")
 
 
 def number_of(task_id: str) -> int | None:
-    """The number that an id is, if it is one."""
+    """The number that an id stands for, if any."""
     return int(task_id) if task_id.isdecimal() and task_id.isascii() else None
 
 
 def hold(job: JobRecord, task: TaskRecord) -> None:
-    """Have a new task wait for what it depends on; `task.unmet` counts what is missing."""
+    """Make a new task wait for its dependencies; `task.unmet` counts the missing ones."""
     if task.spec.depends_on is None:
         return
     book = job.dependencies
@@ -70,7 +70,7 @@ def hold(job: JobRecord, task: TaskRecord) -> None:
 
 
 def satisfy(job: JobRecord, task_id: str) -> list[TaskRecord]:
-    """A task has ended well enough: the tasks that have nothing left to wait for."""
+    """A dependency is satisfied: return the tasks that have nothing left to wait for."""
     book, key, number = job.dependencies, fold(task_id), number_of(task_id)
     freed: list[TaskRecord] = []
     if key not in book.satisfied:
@@ -90,7 +90,7 @@ def satisfy(job: JobRecord, task_id: str) -> list[TaskRecord]:
 
 
 def missing(task: TaskRecord) -> list[str]:
-    """The ids and ranges that a task still waits for, in order; of short ranges the numbers."""
+    """The ids and ranges that a task still waits for, in order; short ranges as numbers."""
     if task.spec.depends_on is None:
         return []
     names, below = list(_ids(task).values()), task.job.dependencies.below
@@ -108,7 +108,7 @@ def unmet(task: TaskRecord) -> int:
 
 
 def _ids(task: TaskRecord) -> dict[str, str]:
-    """The ids that a task waits for, folded, and as they were given."""
+    """The ids that a task waits for: folded, and as given."""
     wanted, satisfied = task.spec.depends_on, task.job.dependencies.satisfied
     assert wanted is not None
     names = {fold(task_id): task_id for task_id in wanted.task_ids}
@@ -130,10 +130,9 @@ def _spans(task: TaskRecord) -> dict[tuple[int, int], None]:
 
 
 def _highest(below: dict[int, int], number: int) -> int:
-    """The highest number that is missing, from this one on down; -1 if there is none.
+    """The highest missing number up to this one; -1 if there is none.
 
-    `below` leads from each number that was taken to one below it; what was walked is made shorter
-    for whoever comes next.
+    `below` maps each satisfied number to a lower one; paths are shortened for the next search.
     """
     found = number
     while (lower := below.get(found)) is not None:
@@ -150,7 +149,7 @@ def _open_span(book: DependenciesRecord, start: int, end: int) -> SpanRecord:
 
 
 def _go_on(book: DependenciesRecord, number: int) -> Iterator[SpanRecord]:
-    """A number has come: the ranges that miss no other; the rest looks at the next below."""
+    """A number is satisfied: yield the completed ranges; the others watch the next number."""
     looking = book.looking.pop(number, None)
     if not looking:
         return
@@ -165,13 +164,13 @@ def _go_on(book: DependenciesRecord, number: int) -> Iterator[SpanRecord]:
         book.looking[lower] = many
 
 
-# -- on the way back ----------------------------------------------------------------------------
+# -- parents ------------------------------------------------------------------------------------
 
 
 class Parents:
-    """The tasks that tasks of a job wait for, asked for one after the other, each named once.
+    """The parents of the tasks of a job, asked for task by task; each parent is returned once.
 
-    Where several tasks stand for one number none of them is named: any may do.
+    If several tasks have the same number, none of them is returned: any of them may satisfy it.
     """
 
     def __init__(self, job: JobRecord) -> None:
@@ -180,7 +179,7 @@ class Parents:
         self._named: dict[int, int] = {}
 
     def of(self, task: TaskRecord) -> list[TaskRecord] | str:
-        """Those of one task; when one of them failed or does not exist, its id."""
+        """The parents of a task; if one of them failed or does not exist, its id."""
         found = []
         for key, name in _ids(task).items():
             parent = self._job.tasks.get(key)
@@ -196,7 +195,7 @@ class Parents:
         return found
 
     def _missing(self, start: int, end: int) -> Iterator[int]:
-        """The missing numbers of a range that were not named before."""
+        """The missing numbers of a range that were not returned before."""
         below, number = self._job.dependencies.below, end
         while True:
             number = _highest(below, _highest(self._named, number))

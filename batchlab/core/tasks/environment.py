@@ -1,11 +1,11 @@
-"""Which environment variables a run sees, and who wins when two say the same.
+"""The environment variables of a run, and their precedence.
 
-Three layers, the later over the earlier: what the node's own process has (``PATH`` and its like),
-what the user set (the task's settings over the job's), and what the service sets. System names
-cannot be overridden: a user's ``AZ_BATCH_JOB_ID`` is dropped, also where the service itself sets
-none, and so is all that begins like the name of an application package. Which system name a run
-has depends on its kind: a start task belongs to no job, and a preparation does not see its own
-directory under the name that its tasks know it by.
+There are three layers, each overriding the ones before: the variables of the node's own process
+(``PATH`` and the like), the user's settings (the task's override the job's), and the variables
+that the service sets. System names cannot be overridden: a user's ``AZ_BATCH_JOB_ID`` is dropped,
+even where the service sets none, and so is any name that starts like that of an application
+package. Which system variables a run has depends on its kind: a start task belongs to no job, and
+a preparation task has no variable for its own directory, which only tasks have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from batchlab.core.messages.outputs import Coordination, PackageToInstall, Start
 __all__ = ["ADDRESS", "SERVICE", "NodeFacts", "environment"]
 
 SERVICE = "BATCHLAB_SERVICE"
-"""How a task reaches the service it runs in; it has no counterpart in Azure."""
+"""How a task reaches the service it runs in; Azure has no such variable."""
 ADDRESS = "BATCHLAB_NODE_IP_ADDRESS"
 """Where a task of a communicating pool may listen; in Azure that is the node's network card."""
 
@@ -46,7 +46,7 @@ PACKAGE_PREFIX = "AZ_BATCH_APP_PACKAGE_"
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the environment of a run needs to know of its node.
+    """The facts about a node that the environment of a run depends on.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     root_directory : str
         The node's root, as an absolute path.
     is_dedicated : bool, default True
-        False for a Spot node.
+        False for a spot node.
     packages : tuple of PackageToInstall
         The application packages of its pool.
     service : str, default ""
-        How a task reaches the service; empty where it cannot.
+        How a task reaches the service; empty if it cannot.
     """
 
     account_name: str
@@ -78,7 +78,7 @@ def environment(
     Parameters
     ----------
     run : StartRun
-        What is to run; its `environment` holds the user's settings.
+        The command to run; its `environment` has the user's settings.
     node : NodeFacts
     inherited : mapping, optional
         The environment of the node's own process.
@@ -130,7 +130,7 @@ def environment(
 
 
 def _of_package(package: PackageToInstall, root: str) -> dict[str, str]:
-    """The folder of a package, by the name as it is written and by the one in lower case."""
+    """The directory of a package, under its name as given and in lower case."""
     name = package.application_id
     if not package.by_default:
         name = f"{name}_{package.version}"

@@ -1,10 +1,10 @@
-"""What follows from the end of a task: for the tasks that depend on it, and for its job.
+"""Exit conditions: what happens to a task's dependents and to its job when the task ends.
 
-Looked up after the last retry. An exit code that is listed, alone or in a range, comes first; then
-a failure before the launch or of the upload, if something is said about it; then, for every
-failure, the default. What an entry leaves open, and an end without entry, is ``satisfy`` and
-``none`` for success, ``block`` and ``terminate`` for failure. The job's action is taken only where
-the job has ``on_task_failure="performexitoptionsjobaction"``.
+They are evaluated after the last retry. A listed exit code, alone or in a range, takes precedence;
+then a failure before the start or of an upload, if there is an entry for it; then, for any
+failure, the default. Without an entry, or where it leaves an action open, the actions are
+``satisfy`` and ``none`` for success, ``block`` and ``terminate`` for failure. The job action is
+only taken if the job has ``on_task_failure="performexitoptionsjobaction"``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from batchlab.core.model import ExitConditions, ExitOptions, JobSpec, TaskSpec
 from batchlab.core.model.values import FailureInfo
 from batchlab.errors import invalid
 
-_NOTHING_SAID = ExitOptions()  # made once: every end of a task comes by here
+_NOTHING_SAID = ExitOptions()  # created once, as every end of a task needs it
 
 
 def check(job: JobSpec, task: TaskSpec) -> None:
-    """Refuse a job action in a job that takes none."""
+    """Refuse a job action in a job that does not take actions."""
     conditions = task.exit_conditions
     if conditions is None or job.on_task_failure != "noaction":
         return
@@ -26,13 +26,13 @@ def check(job: JobSpec, task: TaskSpec) -> None:
             raise invalid(
                 "job_action",
                 options.job_action,
-                "needs a job with on_task_failure='performexitoptionsjobaction'",
+                "requires a job with on_task_failure='performexitoptionsjobaction'",
                 owner="ExitOptions",
             )
 
 
 def judge(spec: TaskSpec, exit_code: int | None, failure: FailureInfo | None) -> tuple[str, str]:
-    """The job action and the dependency action that follow from an end."""
+    """The job action and the dependency action for the end of a task."""
     options = _find(spec.exit_conditions, exit_code, failure) or _NOTHING_SAID
     good = failure is None
     job_action = options.job_action or ("none" if good else "terminate")

@@ -11,14 +11,16 @@ ENDED = FailureInfo(
 
 
 def failure_of(report: RunExited) -> FailureInfo | None:
-    """Why a run failed: every nonzero exit has a failure, success never."""
+    """Why a run failed; None if it succeeded."""
     if report.failure is not None:
         return report.failure
     if report.cancelled:
         return ENDED
     code = report.exit_code
     if code is None:
-        return FailureInfo(category="ServerError", code="Unknown", message="no exit code is known")
+        return FailureInfo(
+            category="ServerError", code="Unknown", message="The exit code is unknown"
+        )
     if code == 0:
         return None
     return FailureInfo(

@@ -1,14 +1,14 @@
 """Multi-instance tasks: one task on several nodes at once.
 
-Such a task takes all its nodes in one moment, when so many are free, or none. It waits on them,
-``preparing``, until its job is prepared on the last; then one run starts on each, all together.
-A run begins with the coordination command. When this has returned 0 on every node, the primary
-(subtask 0) starts the application in its own run, and the end of that is the end of the task.
+Such a task takes all its nodes at the same moment, when enough are free, or none. It waits on them
+in ``preparing`` until its job is prepared on every one; then a run starts on each, all together. A
+run starts with the coordination command. When that has returned 0 on every node, the primary
+(subtask 0) starts the application command in its own run. When this ends, the task ends.
 
-The first run to end, save because it was told to, decides: the primary's however it ended, any
-other's when it failed. So does the loss of a node. The others are told to end then, and the task
-stays ``running`` until the last of them is gone; only then is it judged, as one, as if it had had
-a single run: completed, retried, requeued or deleted.
+The first run that ends without being asked to decides the result: the primary's in any case, any
+other run if it failed. The loss of a node decides it too. Then the other runs are stopped. The
+task stays ``running`` until the last of them is gone, and is then completed, retried, requeued or
+deleted as if it had had a single run.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
-    """Take a slot on as many nodes as there are subtasks, and run them once all are prepared."""
+    """Take a slot on one node per subtask, and start the runs when all are prepared."""
     job, pool = task.job, state.pools[fold(task.job.pool_id)]
     nodes = gathering.room(pool, task, group)
     _leave_former(state, task, group, nodes)
@@ -82,7 +82,7 @@ def assign(state: State, task: TaskRecord, group: InstancesRecord) -> None:
 def _leave_former(
     state: State, task: TaskRecord, group: InstancesRecord, nodes: list[NodeRecord]
 ) -> None:
-    """Delete what an earlier attempt left, save where the same subtask runs again."""
+    """Delete the files of an earlier attempt, except where the same subtask runs again."""
     for subtask in group.subtasks if task.started is not None else ():
         if nodes[subtask.number] is not subtask.node:
             state.delete_files(subtask.node, task.directory)
@@ -91,7 +91,7 @@ def _leave_former(
 def node_prepared(
     state: State, task: TaskRecord, group: InstancesRecord, footprint: FootprintRecord
 ) -> None:
-    """The job is prepared on one of the nodes: start if it was the last, else wait on."""
+    """The job is prepared on one of the nodes: start if it was the last one."""
     footprints = task.job.footprints
     own = [footprints[subtask.node.id] for subtask in group.subtasks]
     if all(preparation.prepared(each) for each in own):
@@ -130,7 +130,7 @@ def _start(state: State, task: TaskRecord, group: InstancesRecord) -> None:
 def _coordinated(
     start_run: StartRun, task: TaskRecord, group: InstancesRecord, subtask: SubtaskRecord
 ) -> StartRun:
-    """The run of a subtask: files and time limit of the task are the primary's only."""
+    """The run of a subtask; only the primary has the files and the time limit of the task."""
     settings, nodes = task.spec.multi_instance_settings, task.nodes
     assert settings is not None
     coordination = Coordination(
@@ -167,7 +167,7 @@ def run_exited(
     state: State, subtask: SubtaskRecord, task: TaskRecord, report: inputs.RunExited,
     failure: FailureInfo | None,
 ) -> None:  # fmt: skip
-    """The run of a subtask has ended: the first that was not told to may decide."""
+    """The run of a subtask has ended: the first that was not asked to end may decide."""
     group, exit_code = task.instances, report.exit_code
     assert group is not None
     if not report.cancelled and group.verdict is None and not group.lost:
@@ -182,7 +182,7 @@ def run_exited(
 
 
 def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
-    """The node of a subtask is gone: all others end, save where the end is decided already."""
+    """The node of a subtask is gone: stop all others, unless the result is decided already."""
     group = task.instances
     assert group is not None
     group.lost = group.lost or group.verdict is None
@@ -192,7 +192,7 @@ def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
 
 
 def end(state: State, task: TaskRecord, group: InstancesRecord, ending: str) -> None:
-    """Have a task end, as `tasks.end` says: off the nodes, or, once it runs, all its runs."""
+    """End a task as `runs.end` does: take it off its nodes or, if it runs, stop all its runs."""
     if isinstance(task.phase, phases.TaskRunning):
         group.ending = outcomes.stronger(ending, group.ending)
         _end_runs(state, group)
@@ -204,7 +204,7 @@ def end(state: State, task: TaskRecord, group: InstancesRecord, ending: str) -> 
 
 
 def _go_on(state: State, task: TaskRecord) -> None:
-    """Do what is next: the application, the end of the others, or the judgement of the whole."""
+    """Do the next step: start the application, stop the other runs, or judge the task."""
     group = task.instances
     assert group is not None
     if group.verdict is not None or group.lost:
@@ -239,7 +239,7 @@ def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:
 
 
 def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | None:
-    """Why the whole failed, with the subtask that did."""
+    """Why the task failed, with the subtask that failed."""
     failure = failure_of(report)
     if failure is None or not group.culprit:
         return failure

@@ -1,12 +1,12 @@
-"""What becomes of a task whose attempt is over.
+"""The outcome of a task when an attempt is over.
 
-An attempt that ends is judged once, here. Its end may have been asked for before (`ending`): to
-``terminate`` the task, to ``requeue`` it, or to ``delete`` it; the process may have ended by
-itself in the same moment, and then what it achieved counts, except for a deletion. Else: exit code
-0 is success; any other is retried while the task has retries left; what never started (a missing
-program or file) or was killed by the clock is final at once.
+Each attempt is judged once, here. Its end may have been requested before (`ending`), in order to
+``terminate``, ``requeue`` or ``delete`` the task. If the process ended on its own at the same
+moment, its result counts, except for a deletion. Otherwise exit code 0 is success, and any other
+one is retried while the task has retries left. A command that never started (a missing program or
+file) or exceeded its time limit is not retried.
 
-A node that is lost takes nothing from the task's retries: the attempt is repeated elsewhere, up to
+The loss of a node does not count as a retry: the attempt is repeated on another node, up to
 `MAX_RECOVERIES` times.
 """
 
@@ -30,12 +30,12 @@ _STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
 
 
 def stronger(ending: str, other: str) -> str:
-    """The one of two wishes that wins."""
+    """The stronger of two requests to end a task."""
     return ending if _STRENGTH[ending] > _STRENGTH[other] else other
 
 
 def vacate(state: State, node: NodeRecord, task: TaskRecord) -> None:
-    """Give the slots of a task back to its node."""
+    """Return the slots of a task to its node."""
     node.free += task.slots
     availability.sort_node(state, node)
     if task.job.spec.max_parallel_tasks != -1:
@@ -46,7 +46,7 @@ def judge(
     state: State, task: TaskRecord, ending: str, report: inputs.RunExited,
     failure: FailureInfo | None,
 ) -> None:  # fmt: skip
-    """Do what follows from how a task's run ended, and from what was asked for meanwhile."""
+    """Complete, retry, requeue or delete a task whose run has ended."""
     if ending == "delete":
         remove(state, task)
     elif report.cancelled:
@@ -75,7 +75,7 @@ def _may_retry(task: TaskRecord, ending: str, report: inputs.RunExited) -> bool:
 
 
 def recover(state: State, task: TaskRecord, ending: str) -> None:
-    """A node was lost under a task: do what was asked for, or repeat the run elsewhere."""
+    """The node of a task was lost: end the task if requested, or repeat the run elsewhere."""
     if ending == "delete":
         remove(state, task)
     elif ending:
@@ -84,7 +84,7 @@ def recover(state: State, task: TaskRecord, ending: str) -> None:
         failure = FailureInfo(
             category="UserError",
             code="MaxInternalRetryCountReached",
-            message=f"its node was lost {MAX_RECOVERIES + 1} times while it ran",
+            message=f"The node was lost {MAX_RECOVERIES + 1} times while the task was running",
         )
         complete(state, task, None, failure)
     else:
@@ -105,7 +105,7 @@ def activate(state: State, task: TaskRecord, reason: str, *, first: bool = False
 def complete(
     state: State, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
 ) -> None:
-    """A task has come to its end: note how, and do what follows from it."""
+    """Complete a task: record its result, and apply its exit conditions."""
     phase = phases.TaskCompleted(state.now, exit_code, failure)
     state.move(task, phase, failure.code if failure else "")
     _follow(state, task, exit_code, failure)
@@ -126,7 +126,7 @@ def _retention_over(state: State, task: TaskRecord, phase: phases.TaskCompleted)
 def _follow(
     state: State, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
 ) -> None:
-    """Do what the exit conditions say about this end."""
+    """Apply the exit conditions for this result."""
     job = task.job
     job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
     if job.spec.uses_task_dependencies and dependency_action == "satisfy":
@@ -141,13 +141,13 @@ def _follow(
 
 
 def remove(state: State, task: TaskRecord) -> None:
-    """Delete a task that does not run any more, with its files."""
+    """Delete a task that is not running, with its files."""
     state.strike_out(task)
     delete_files(state, task)
     state.touch_job(task.job)
 
 
 def delete_files(state: State, task: TaskRecord) -> None:
-    """Delete a task's directory on the node, or nodes, where it ran last, if still there."""
+    """Delete a task's directory on the nodes where it last ran, if they still exist."""
     for node in task.nodes if task.started is not None else ():
         state.delete_files(node, task.directory)

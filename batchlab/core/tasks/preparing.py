@@ -1,7 +1,7 @@
-"""Tasks that wait on a node for the preparation of their job: sent on, or sent back.
+"""Tasks that wait on a node for their job's preparation: started after it, or queued again.
 
-They hold their slots meanwhile. A multi-instance task waits on all its nodes, and is sent on when
-the last of them is prepared.
+They hold their slots meanwhile. A multi-instance task waits on all its nodes and starts when the
+last of them is prepared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def preparation_exited(state: State, run: RunRecord, report: RunExited) -> None:
-    """A preparation has ended: unless it is repeated, do what its end means for who waits."""
+    """A preparation has ended: unless it is retried, start its waiting tasks or return them."""
     may_start = preparation.exited(state, run, report)
     assert run.job is not None
     footprint = run.job.footprints[run.node.id]
@@ -30,7 +30,7 @@ def preparation_exited(state: State, run: RunRecord, report: RunExited) -> None:
 
 
 def start_waiting(state: State, footprint: FootprintRecord) -> None:
-    """The preparation is over: run the tasks that waited for it."""
+    """Run the tasks that waited for the preparation."""
     for task in _take_waiting(footprint):
         if task.instances is None:
             runs.start(state, task, footprint.node)
@@ -41,8 +41,8 @@ def start_waiting(state: State, footprint: FootprintRecord) -> None:
 def return_waiting(
     state: State, footprint: FootprintRecord, reason: str, *, end: str = "requeue"
 ) -> None:
-    """The preparation will not be had here: put the tasks that waited back, or end them."""
-    for task in reversed(_take_waiting(footprint)):  # the oldest is to be first again
+    """The preparation has failed: queue the tasks that waited for it again, or end them."""
+    for task in reversed(_take_waiting(footprint)):  # so that the oldest is first again
         if task.instances is None:
             outcomes.vacate(state, footprint.node, task)
         else:

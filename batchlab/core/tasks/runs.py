@@ -1,8 +1,8 @@
-"""Runs of tasks: begun where placement says, and ended.
+"""Runs of tasks: started where placement decides, and ended.
 
-A task whose run is being ended stays ``running`` until the node says that no process of it is
-left, so that no two runs of a task ever overlap; then it is judged (`outcomes`). What is different
-about a task of several runs is in `multi_instance`.
+While its run is being stopped, a task stays ``running`` until the node reports that no process is
+left, so that two runs of a task never overlap. Then it is judged (`outcomes`). Tasks with several
+runs are handled in `multi_instance`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def place(state: State, pool: PoolRecord) -> None:
-    """Give free slots to waiting tasks until no waiting task fits anywhere, or have room made."""
+    """Give free slots to waiting tasks until none fits any more, or preempt others for them."""
     pool.gatherer = None
     for task, node in placement.pairs(state, pool):
         assign(state, task, node)
@@ -38,7 +38,7 @@ def place(state: State, pool: PoolRecord) -> None:
 
 
 def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
-    """Give a queued task slots on a node, and run it there once the job is prepared."""
+    """Give a queued task slots on a node, and run it there when the job is prepared."""
     if task.instances is not None:
         multi_instance.assign(state, task, task.instances)
         return
@@ -63,7 +63,7 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
 
 
 def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
-    """Run a task that holds its slots on a prepared node."""
+    """Run a task that has its slots on a prepared node."""
     run = state.new_run("task", node, task.job, task.spec.id, task)
     task.started = state.now
     state.command(start_run_of(state, task, run))
@@ -71,7 +71,7 @@ def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
 
 
 def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
-    """A run has ended: judge it, or, of a multi-instance task, see what it means for the whole."""
+    """A run has ended: judge it or, for a multi-instance task, see what it means for the task."""
     task, node = run.task, run.node
     assert task is not None
     outcomes.vacate(state, node, task)
@@ -85,7 +85,7 @@ def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
 
 
 def run_lost(state: State, run: RunRecord) -> None:
-    """The node of a run is gone, and the run with it."""
+    """A run is lost because its node is gone."""
     task = run.task
     assert task is not None
     state.end_run(run)
@@ -97,9 +97,9 @@ def run_lost(state: State, run: RunRecord) -> None:
 
 
 def end(state: State, task: TaskRecord, ending: str) -> None:
-    """Have a task end: ``terminate``, ``requeue`` or ``delete`` it.
+    """End a task: ``terminate``, ``requeue`` or ``delete`` it.
 
-    A stronger wish replaces a weaker one that is under way.
+    A stronger request replaces a weaker one that is in progress.
     """
     phase = task.phase
     from_node = None

@@ -1,4 +1,4 @@
-"""What a node is told about a run of a task."""
+"""The command that starts a run of a task on a node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["start_run_of"]
 
 
 def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
-    """The command that starts a run of a task."""
+    """The command for this run of a task."""
     job, spec, node = task.job, task.spec, run.node
     limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
     start_run = StartRun(

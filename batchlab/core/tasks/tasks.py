@@ -1,7 +1,7 @@
-"""Tasks: added, changed, and what else is asked about them.
+"""Tasks: adding, changing, ending and deleting them.
 
-A task is placed when a node has room for it (`placement`), run there (`runs`), and, when that is
-over, completed or queued again (`outcomes`).
+A task is placed when a node has room for it (`placement`) and runs there (`runs`). After that it
+is completed or queued again (`outcomes`).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def create_tasks(state: State, request: inputs.CreateTasks) -> None:
         if key in job.tasks or key in new:
             raise Conflict(
                 "TaskExists",
-                f"job {job.spec.id!r} already has a task {spec.id!r} (ids are compared without "
-                "case): choose another id; none of the tasks was added",
+                f"job {job.spec.id!r} already has a task {spec.id!r} (ids ignore case): choose "
+                "another id. None of the tasks was added",
             )
         dependencies.check(job, spec)
         exits.check(job.spec, spec)
@@ -63,7 +63,7 @@ def create_tasks(state: State, request: inputs.CreateTasks) -> None:
 
 
 def add(state: State, job: JobRecord, key: str, spec: TaskSpec) -> TaskRecord:
-    """Enter a task, and queue it unless it has to wait for others."""
+    """Add a valid task, and queue it unless it has to wait for others."""
     active = phases.TaskActive(state.now)
     job.added += 1
     task = TaskRecord(
@@ -95,7 +95,7 @@ def update_task(state: State, request: inputs.UpdateTask) -> None:
 
 
 def terminate_task(state: State, request: inputs.TerminateTask) -> None:
-    """End a task: at once if it does not run, else as soon as its processes are gone."""
+    """End a task: at once if it is not running, otherwise when its processes are gone."""
     task = state.task(request.job_id, request.task_id)
     _refuse_deleting(task.job)
     _refuse_completed(task)
@@ -124,7 +124,7 @@ def reactivate_task(state: State, request: inputs.ReactivateTask) -> None:
 
 
 def delete_task(state: State, request: inputs.DeleteTask) -> None:
-    """Delete a task and its files; a running one is ended first."""
+    """Delete a task and its files; a running task is stopped first."""
     task = state.task(request.job_id, request.task_id)
     _refuse_deleting(task.job)
     runs.end(state, task, "delete")
