@@ -1,1 +1,1 @@
-"""The service as a pure state machine: no clock, no I/O, no threads, no chance."""
+"""The service as a pure state machine: no clock, no I/O, no threads, no randomness."""

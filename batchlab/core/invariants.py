@@ -1,6 +1,6 @@
-"""What must always hold, whatever happened. Tests check it after every input.
+"""Invariants: what must always be true. Tests check them after every input.
 
-Each function looks at one kind of record and yields a sentence for every breach.
+Each function checks one kind of record and yields a sentence for every violation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check(state: State) -> None:
-    """Raise AssertionError with every breach of what must hold between two inputs."""
+    """Raise AssertionError with all violations; to be called between two inputs."""
     breaches = [breach for pool in state.pools.values() for breach in _pool(state, pool)]
     breaches += [breach for node in state.nodes.values() for breach in _node(state, node)]
     breaches += [breach for job in state.jobs.values() for breach in _job(state, job)]

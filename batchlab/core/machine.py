@@ -1,18 +1,18 @@
 """The core: a pure state machine that reproduces the Azure Batch service.
 
-``Core.handle(now, input) -> Step(commands, changes)`` is the only way in. There is no clock here,
-no I/O, no thread and no chance: time is an argument, and the driver asks `Core.next_deadline` when
-to come back. The same inputs give the same steps, on any machine.
+``Core.handle(now, input) -> Step(commands, changes)`` is the only way to change it. There is no
+clock, no I/O, no thread and no randomness: time is an argument, and the driver asks
+`Core.next_deadline` when to call again. The same inputs give the same steps on any machine.
 
 A request is checked completely before anything changes, and refused with a `BatchError`. A report
-is a fact: one that speaks of a run or a boot that is no more is counted in `State.dropped` and has
-no effect. After each input, what it made possible happens at once: jobs whose last run has ended
-go on ending, and waiting tasks take the slots that became free.
+is a fact: if it belongs to a run or a boot that is over, it is counted in `State.dropped` and has
+no effect. The consequences of an input happen in the same step: jobs whose last run has ended
+continue to end, and waiting tasks take free slots.
 
-Aggregates have a folder each: `pools` (allocation and resize), `nodes` (boot, start task, drain,
-loss), `jobs` (with preparation and release), `tasks`, with `placement` choosing nodes for tasks;
-their files change one `State`. When two rules apply, the end of the greater thing wins: lab, pool,
-node, job, task.
+There is a package for each aggregate: `pools` (allocation and resizing), `nodes` (boot, start
+task, draining, loss), `jobs` (with preparation and release) and `tasks`, with `placement` choosing
+nodes for tasks. They all change one `State`. If two rules apply, the end of the larger unit wins:
+lab, pool, node, job, task.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["Core", "Settings"]
 
 
 class Core:
-    """The service: its whole state, and what it does about each input.
+    """The service: its whole state, and how it reacts to each input.
 
     Parameters
     ----------
@@ -50,19 +50,19 @@ class Core:
     Attributes
     ----------
     state : State
-        Everything that is known; only inputs change it.
+        The whole state; only inputs change it.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.state = State(settings)
 
     def handle(self, now: float, item: inputs.Input) -> Step:
-        """Take one input: a request or a report, at a time that never goes back.
+        """Handle one input, a request or a report, at a time that never goes back.
 
         Raises
         ------
         BatchError
-            A request that is refused; nothing has changed.
+            The request is refused; nothing has changed.
         """
         state = self.state
         state.begin_step(now)
@@ -78,11 +78,11 @@ class Core:
         return Step(state.commands, state.changes)
 
     def next_deadline(self) -> float | None:
-        """When `DeadlineReached` is to be fed next; None if nothing is to come by itself."""
+        """When the driver must send the next `DeadlineReached`; None if there is no deadline."""
         return None if self.state.closing else self.state.deadlines.next()
 
     def ask(self, question: Question, now: float) -> Any:
-        """Answer a question about the present."""
+        """Answer a question about the current state."""
         return queries.answer(self.state, question, max(now, self.state.now))
 
     def met(self, condition: Condition) -> bool:
@@ -90,7 +90,7 @@ class Core:
         return waits.met(self.state, condition)
 
     def hopeless(self, condition: Condition) -> list[Reason]:
-        """Why a condition cannot come true unless somebody acts; empty while there is hope."""
+        """Why a condition can never become true without help; empty if it may."""
         return waits.hopeless(self.state, condition)
 
 
@@ -174,19 +174,19 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.DeadlineReached: _deadline_reached,
     inputs.LabClosing: _lab_closing,
 }
-"""What handles each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""
+"""The handler of each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""
 
 
 # -- what follows ------------------------------------------------------------------------------
 
 
 def _settle(state: State) -> None:
-    """Let follow what the input has made possible, until nothing more does."""
+    """Carry out the consequences of an input, until there are none left."""
     while state.undrained or state.unsettled or state.unplaced or state.unscheduled:
         if state.unsettled:
             jobs.settle(state, state.unsettled.popitem()[1])
         elif state.unscheduled:
-            first = next(iter(state.unscheduled))  # due at the same moment: in their order
+            first = next(iter(state.unscheduled))  # those due at the same moment keep their order
             schedules.settle(state, state.unscheduled.pop(first))
         elif state.unplaced:
             runs.place(state, state.unplaced.popitem()[1])

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLEAN = [
     "README.md", ".github", "notebooks", "batchlab/__init__.py", "batchlab/autoscale",
-    "batchlab/cli.py", "batchlab/core/answers", "batchlab/core/messages", "batchlab/core/model",
+    "batchlab/cli.py", "batchlab/core",
     "batchlab/demo.py", "batchlab/display.py", "batchlab/drivers", "batchlab/durations.py",
     "batchlab/errors.py", "batchlab/extras.py", "batchlab/formulas.py", "batchlab/handles",
     "batchlab/lab.py", "batchlab/laboratory", "batchlab/lessons", "batchlab/plots.py",

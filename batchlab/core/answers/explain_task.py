@@ -152,7 +152,7 @@ def explain_queued(
 
 
 def _kind_of_wait(state: State, job: JobRecord) -> str:
-    """What a report says of the time: what the pool is like, whatever else a task needs."""
+    """The kind of wait for reports: it depends on the pool, whatever else a task needs."""
     if job.phase.state in _HELD:
         return "disabled"
     if job.phase.state not in _GOING:

@@ -1,9 +1,9 @@
-"""Why tasks wait, in a few kinds: what explanations and reports have in common.
+"""Kinds of waits, which explanations and reports have in common.
 
-`explain` says with all the numbers why a task waits now, a report says how long tasks waited for
-what, and a display says it of any moment. Each reason of an explanation names the kind that the
-time is booked under, and the kind of a queued task follows from facts about its pool by one rule,
-`QUEUED`, which a page in a browser is handed as data.
+`explain` says with all the numbers why a task waits now; a report says how long tasks waited and
+for what; a display shows it for any moment. Each reason of an explanation has the kind to which
+reports assign the time. The kind of a queued task follows from facts about its pool by one rule,
+`QUEUED`, which browser pages receive as data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WAITS = {
     "disabled": Legend("the job was disabled", "leaving"),
     "held back": Legend("a limit, or too few free slots on one node", "failed"),
 }
-"""The kinds, with the words for them; of `slots`, what other jobs had is `others`."""
+"""The kinds, with their labels; `others` is the part of `slots` that other jobs had."""
 
 QUEUED = {
     "no pool": "missing",
@@ -32,13 +32,13 @@ QUEUED = {
     "starting": "coming",
     "no nodes": "",
 }
-"""Why a task is queued that could run: the first kind whose fact about the pool is true.
+"""Why a task that could run is queued: the first kind whose fact about the pool is true.
 
-``missing``: there is no pool that may have nodes; ``room``: slots are free on nodes that take
-tasks; ``taking``: there are such nodes; ``coming``: others will be such nodes.
+``missing``: there is no pool that may have nodes; ``room``: nodes that take tasks have free slots;
+``taking``: there are such nodes; ``coming``: nodes will become such nodes.
 """
 
 
 def kind_of_queued(facts: Mapping[str, bool]) -> str:
-    """Why tasks are queued for a pool, by facts about it."""
+    """Why tasks are queued for a pool, from facts about the pool."""
     return next(kind for kind, fact in QUEUED.items() if not fact or facts[fact])

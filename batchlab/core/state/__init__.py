@@ -1,1 +1,1 @@
-"""What the service knows: records with their phases, and the one place that changes them."""
+"""The state of the service: records with their phases, and the one place that changes them."""

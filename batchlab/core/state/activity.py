@@ -1,20 +1,20 @@
-"""What a node does at each moment, and for how long it did it.
+"""The activity of a node at each moment, and how long it lasted.
 
-A node is paid for from the moment it has its machine until it has gone, whatever its state, as in
-Azure; a preempted node is not, until it has a machine again. At every moment it does one thing:
+As in Azure, a node is billed from when it gets its machine until it has left, whatever its state;
+a preempted node is not billed until it has a machine again. At any moment it has one activity:
 
-    tasks ........ at least one task holds its slots
-    preparation .. they only wait: a job preparation task runs, and no task
-    release ...... no task, but a job release task
-    starttask .... it is up and runs its start task, and takes no task yet
-    idle ......... it could run tasks and has none, or it is offline
-    boot ......... it starts, reboots, is reimaged, or goes
-    down ......... it is unusable, unknown, or its start task failed
+    tasks ........ at least one task runs
+    preparation .. no task runs, but a job preparation task does
+    release ...... no task runs, but a job release task does
+    starttask .... it is up, runs its start task, and takes no tasks yet
+    idle ......... it could run tasks but has none, or it is offline
+    boot ......... it is starting, rebooting, being reimaged, or leaving
+    down ......... it is unusable or unknown, or its start task failed
 
-The row of the node's state says which (`states`), and `beside_node_tasks` where it is in service;
-reports say by the same rule what nodes did. `charge` is called whenever that may have changed; it
-looks at one node, and adds what has passed to the bills of the node and of its pool only when it
-did change.
+The activity follows from the row of the node's state (`states`) or, while it is in service, from
+`beside_node_tasks`; reports use the same rule. `charge` is called whenever the activity may have
+changed. It looks at one node, and adds the time to the bills of the node and its pool only if the
+activity has changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BY_STATE = {name: state.activity for name, state in NODE.items() if name != "le
 
 
 def activity(node: NodeRecord) -> str:
-    """What a node does now; empty while it has no machine."""
+    """The current activity of a node; empty while it has no machine."""
     doing = NODE[node.phase.state].activity
     if not doing or not (node.activity or isinstance(node.phase, NodeStarting)):
         return ""
@@ -46,7 +46,7 @@ def activity(node: NodeRecord) -> str:
 def beside_node_tasks(
     doing: str, *, tasks: bool, preparation: bool, release: bool, held: bool
 ) -> str:
-    """What a node does of several things: what its state says, unless it is in service.
+    """The activity of a node: that of its state, unless it is in service.
 
     `held`: tasks hold slots, though none of them runs.
     """
@@ -62,15 +62,15 @@ def beside_node_tasks(
 
 
 def charge(node: NodeRecord, now: float) -> None:
-    """If a node does something else from now on, enter what it did until now."""
-    plain = node.activity and not node.node_task_count  # as it nearly always is: one look
+    """If the activity of a node changes now, bill the previous one."""
+    plain = node.activity and not node.node_task_count  # the usual case: quick to decide
     doing = (plain and _BY_STATE.get(node.phase.state)) or activity(node)
     if doing != node.activity:
         _turn(node, now, doing)
 
 
 def leave(node: NodeRecord, now: float) -> None:
-    """A node has gone: enter what it did."""
+    """A node has left: bill its last activity."""
     if node.activity:
         _turn(node, now, "")
 

@@ -1,6 +1,6 @@
-"""What is to happen later: one ordered list of times, of which the driver sees only the next.
+"""Deadlines: one ordered list of future actions, of which the driver only sees the next time.
 
-A deadline is never taken back. When it comes, its action looks whether it still applies.
+A deadline is never cancelled. When it comes, its action checks whether it still applies.
 """
 
 from __future__ import annotations

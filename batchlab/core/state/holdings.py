@@ -1,4 +1,4 @@
-"""What an account holds beside pools and jobs: applications with their packages, certificates."""
+"""Records of an account's other resources: applications with their packages, certificates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from batchlab.core.state.records import Record
 
 
 class ApplicationRecord(Record, eq=False, kw_only=True):
-    """One application, its packages by version, and the one that is meant without a version."""
+    """One application, its packages by version, and its default version."""
 
     key: str
     id: str
@@ -29,7 +29,7 @@ class PackageRecord(Record, eq=False, kw_only=True):
 
 
 class CertificateRecord(Record, eq=False, kw_only=True):
-    """One certificate, as far as it is public."""
+    """The public part of one certificate."""
 
     thumbprint: str
     thumbprint_algorithm: str

@@ -1,8 +1,8 @@
-"""The states of things, each with exactly the data that belongs to it.
+"""Phases: states of resources, each with exactly the data that belongs to it.
 
-A phase is frozen: "the exit code of a running task" cannot be written down. `state` is Azure's
-wire string; what is true of the state, and which may follow it, stands in its row in `states`.
-Only `State.move` assigns a phase, checks the table, and tells the watchers.
+A phase is frozen, and "the exit code of a running task" cannot be expressed. `state` is Azure's
+wire string. Its row in `states` says which properties it has and which states may follow. Only
+`State.move` assigns a phase; it checks the table and notifies the watchers.
 
 Tasks::
 
@@ -23,8 +23,8 @@ Jobs::
     active ► disabling ► disabled ► enabling ► active
     any of these ─terminate► terminating ► completed      any ─delete► deleting ► gone
 
-Pools are ``active`` or ``deleting``, and beside that ``steady``, ``resizing`` or ``stopping``.
-A start, preparation or release task (a *node task*) is pending, running, or done.
+Pools are ``active`` or ``deleting``, and also ``steady``, ``resizing`` or ``stopping``.
+A start, preparation or release task (a *node task*) is pending, running or done.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from batchlab.core.model.values import DeleteCertificateError, FailureInfo
 class Phase(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Base of all phases; `since` is when it began, in seconds since 1970.
 
-    Without `gc`, as phases are made of plain values: Python need not look for cycles in them.
+    `gc` is off because phases only have plain values: Python need not look for cycles in them.
     """
 
     state: ClassVar[str]
@@ -68,7 +68,7 @@ class TaskRunning(Phase, frozen=True, eq=False):
 
 
 class TaskCompleted(Phase, frozen=True, eq=False):
-    """`started` and `exit_code` are None when no run of it was ever launched."""
+    """`started` and `exit_code` are None if the task never started."""
 
     state = "completed"
     exit_code: int | None
@@ -111,7 +111,7 @@ class NodeReimaging(Phase, frozen=True, eq=False):
 
 
 class NodeUnknown(Phase, frozen=True, eq=False):
-    """Contact was lost; the driver has been told to bring it back."""
+    """Contact was lost; the driver has been asked to bring it back."""
 
     state = "unknown"
 
@@ -125,7 +125,7 @@ class NodeUnusable(Phase, frozen=True, eq=False):
 
 
 class NodePreempted(Phase, frozen=True, eq=False):
-    """A spot node that was taken away; it is asked for again later."""
+    """A spot node that was preempted; it is requested again later."""
 
     state = "preempted"
 
@@ -135,14 +135,14 @@ class NodeOffline(Phase, frozen=True, eq=False):
 
 
 class NodeLeavingPool(Phase, frozen=True, eq=False):
-    """`stopping`: told to stop; before that, it drains."""
+    """`stopping`: asked to stop; before that, it drains."""
 
     state = "leavingpool"
     stopping: bool
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """What a node is emptied for (`leave`, `reboot`, `reimage`, `disable`), and how."""
+    """The purpose of draining a node (`leave`, `reboot`, `reimage`, `disable`), and the option."""
 
     purpose: str
     option: Deallocation
@@ -249,7 +249,7 @@ class CertificateDeleteFailed(Phase, frozen=True, eq=False):
 
 
 class NodeTaskPending(Phase, frozen=True, eq=False):
-    """To be run (again) when its node is up; the status list shows it as running."""
+    """Will run (again) when its node is up; the status list shows it as running."""
 
     state = "running"
 
@@ -260,7 +260,7 @@ class NodeTaskRunning(Phase, frozen=True, eq=False):
 
 
 class NodeTaskDone(Phase, frozen=True, eq=False):
-    """`boot` and `image` say which life of the node it belongs to."""
+    """`boot` and `image` identify the boot and the reimage of the node it belongs to."""
 
     state = "completed"
     started: float

@@ -1,6 +1,6 @@
-"""What the core remembers: one mutable record per thing, changed only by the core's handlers.
+"""Records: the mutable state of each resource, changed only by the core's handlers.
 
-Records point at each other (a task at its job, a run at its node); users never see one. Every
+Records refer to each other (a task to its job, a run to its node); users never see them. Every
 collection is a dict or a list, so that the same inputs give the same order on any machine.
 """
 
@@ -43,7 +43,7 @@ class Record(msgspec.Struct, eq=False, kw_only=True):
 
 
 class RevisedRecord(Record, eq=False, kw_only=True):
-    """A record that users change: how often they did, and when they last did; see `revisions`."""
+    """A record that users can change: how often and when they did; see `revisions`."""
 
     revision: int = 0
     revised: float | None = None
@@ -61,9 +61,9 @@ class NodeTaskRecord(Record, eq=False, kw_only=True):
 
 
 class FootprintRecord(Record, eq=False, kw_only=True):
-    """What one job leaves on one node: its preparation, the tasks waiting for it, its release.
+    """The footprint of a job on a node: its preparation, the tasks waiting for it, its release.
 
-    Stays with the job, for the status list, when the node has left.
+    The job keeps it for the status list, even when the node has left.
     """
 
     job: JobRecord
@@ -82,11 +82,11 @@ class SpanRecord(Record, eq=False, kw_only=True):
 
 
 class DependenciesRecord(Record, eq=False, kw_only=True):
-    """Who waits for whom in one job: by id, by range; and what is satisfied.
+    """The dependencies in one job, by id and by range, and which are satisfied.
 
-    `below` has every number that is satisfied, with a lower one: on the way down from there is the
-    next that is missing. `looking` has, by the highest number that they miss, heaps of the ranges
-    that are not satisfied, the highest start first.
+    `below` maps every satisfied number to a lower one, which leads down to the next missing one.
+    `looking` maps the highest missing number of unsatisfied ranges to a heap of these ranges, with
+    the highest start first.
     """
 
     satisfied: dict[str, None] = {}
@@ -97,8 +97,8 @@ class DependenciesRecord(Record, eq=False, kw_only=True):
 
 
 class RunRecord(Record, eq=False, kw_only=True):
-    """One run under way on a node. `ending` says what to do when it is over: ``terminate``,
-    ``requeue`` or ``delete``; empty while nobody has asked for its end."""
+    """One run in progress on a node. `ending` says what to do when it is over: ``terminate``,
+    ``requeue`` or ``delete``; empty if it was not asked to end."""
 
     id: RunId
     kind: RunKind
@@ -111,7 +111,7 @@ class RunRecord(Record, eq=False, kw_only=True):
 
 
 class SubtaskRecord(Record, eq=False, kw_only=True):
-    """What a multi-instance task does on one node; `run` is None before and after it runs there.
+    """A multi-instance task on one of its nodes; `run` is None before and after it runs there.
 
     `coordinated`: its coordination command has returned 0.
     """
@@ -128,12 +128,12 @@ class SubtaskRecord(Record, eq=False, kw_only=True):
 
 
 class InstancesRecord(Record, eq=False, kw_only=True):
-    """What a multi-instance task has beyond other tasks.
+    """The additional state of a multi-instance task.
 
-    `subtasks` are those of the present or last attempt, the primary's first. `verdict` is the
-    report of the run whose end decided about the attempt, `culprit` its subtask; `lost`: a node
-    was lost instead. `ending` is what somebody has asked for meanwhile, `begun` whether the
-    application command was started. Until `gather_until` it may hold free nodes.
+    `subtasks` belong to the current or last attempt, the primary first. `verdict` is the report of
+    the run that decided the attempt, `culprit` its subtask; `lost`: the loss of a node decided it.
+    `ending` is what was requested meanwhile, `begun` whether the application command was started.
+    Until `gather_until` it may hold free nodes.
     """
 
     count: int
@@ -152,16 +152,15 @@ class InstancesRecord(Record, eq=False, kw_only=True):
 
     @property
     def live(self) -> list[RunRecord]:
-        """The runs that are under way."""
+        """The runs in progress."""
         return [subtask.run for subtask in self.subtasks if subtask.run is not None]
 
 
 class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     """One task.
 
-    `number` counts the tasks its job was ever given, `slots` are what it takes of a node, `unmet`
-    the dependencies that are missing. `instances` is what a multi-instance task has beside, None
-    for any other.
+    `number` counts all tasks of its job so far, `slots` is how many slots it takes on a node, and
+    `unmet` the number of missing dependencies. `instances` is only for a multi-instance task.
     """
 
     number: int
@@ -191,23 +190,23 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
 
     @property
     def retries(self) -> int:
-        """How many retries the task may have; -1 is without limit."""
+        """How many retries the task may have; -1 means no limit."""
         own = self.constraints.max_task_retry_count
         return self.job.spec.constraints.max_task_retry_count if own is None else own
 
     @property
     def directory(self) -> str:
-        """The task's directory, relative to a node's root; subtasks have theirs inside."""
+        """The task's directory, relative to a node's root; it contains those of subtasks."""
         return f"{self.job.directory}/{self.spec.id}"
 
     @property
     def root(self) -> str:
-        """Where its own command runs: its directory, or that of the primary."""
+        """The directory where its own command runs: its own, or that of the primary."""
         return self.directory if self.instances is None else f"{self.directory}/0"
 
     @property
     def nodes(self) -> list[NodeRecord]:
-        """The nodes where it runs or ran last, the primary's first."""
+        """The nodes where it runs or last ran, the primary's first."""
         if self.instances is not None:
             return [subtask.node for subtask in self.instances.subtasks]
         return [] if self.node is None else [self.node]
@@ -216,10 +215,10 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
 class JobRecord(RevisedRecord, eq=False, kw_only=True):
     """One job.
 
-    `queue` holds the active tasks by their size, oldest first (see `placement.queues`). `runs` are
-    all runs of the job, `nodes` the nodes that may hold files of it, `added` is how many tasks it
-    was ever given. `action` is what the end of a task has in store for the job: ``disable``, or
-    the reason of its termination.
+    `queue` has the active tasks by size, oldest first (see `placement.queues`). `runs` has all
+    runs of the job, `nodes` the nodes that may have files of it, and `added` is how many tasks it
+    has had so far. `action` is the pending job action of a task that ended: ``disable``, or the
+    reason of a termination.
     """
 
     key: str
@@ -266,7 +265,7 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
         )
 
     def count(self, phase: TaskPhase, by: int) -> None:
-        """Count a task that comes into a phase, or leaves it."""
+        """Count a task that enters a phase (1) or leaves it (-1)."""
         state = phase.state
         if state == "active":
             self.active += by
@@ -279,7 +278,7 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
 
 
 class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
-    """One job schedule. `due` is the next occurrence, None when there is none; `job` the one job
+    """One job schedule. `due` is the next occurrence, None if there is none; `job` the one job
     that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share."""
 
     key: str
@@ -298,7 +297,7 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
 
 
 class BillRecord(Record, eq=False, kw_only=True):
-    """What nodes of one size and kind did: machines that were had, seconds by activity."""
+    """The bill for nodes of one VM size and kind: number of machines, seconds by activity."""
 
     machines: int = 0
     seconds: dict[str, float] = msgspec.field(
@@ -309,12 +308,12 @@ class BillRecord(Record, eq=False, kw_only=True):
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
-    `network` is set in pools whose nodes communicate. `free` are the slots that no task holds;
-    `bucket` is where placement keeps the node (its free slots, or -1 while it takes no task).
-    `boot` counts its starts, `image` its reimages. `trash` are directories to delete when it is
-    up again. `activity` is what it does since `since`, `bill` what it did until then (see
-    `costs`), `node_task_count` how many of its runs are not tasks. `usage` was measured last;
-    `unsampled` while no sample of the pool has it in yet.
+    `network` is set in pools with inter-node communication. `free` is the number of free slots,
+    and `bucket` where placement keeps the node (its free slots, or -1 while it takes no tasks).
+    `boot` counts its starts, `image` its reimages. `trash` has directories to delete when it is up
+    again. `activity` is its activity since `since`, `bill` what it did until then (see `costs`),
+    and `node_task_count` how many of its runs are not tasks. `usage` is the last measurement, and
+    `unsampled` is set while no sample of the pool includes it.
     """
 
     id: str
@@ -349,7 +348,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
 
     @property
     def up(self) -> bool:
-        """Whether its agent is there, and stays for now, to be told things."""
+        """Whether its agent is there and can receive commands."""
         phase = self.phase
         if phase.state in _UP:
             return True
@@ -357,7 +356,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
 
 
 class AutoScaleRecord(Record, eq=False, kw_only=True):
-    """What a pool follows: the formula, its samples by variable, its past evaluations."""
+    """The autoscale of a pool: the formula, samples by variable, past evaluations."""
 
     formula: Formula
     interval: timedelta
@@ -369,13 +368,13 @@ class AutoScaleRecord(Record, eq=False, kw_only=True):
 class PoolRecord(RevisedRecord, eq=False, kw_only=True):
     """One pool.
 
-    `number` is part of its nodes' ids, and not that of an earlier pool of the same id: a late
-    report of a node never passes for one of another's. `buckets[n]` are the nodes with n free
-    slots that take tasks, in the order they came there; `ready` the active jobs with queued tasks,
+    `number` is part of its nodes' ids and differs from that of an earlier pool with the same id,
+    so that late reports are not mistaken for reports of its nodes. `buckets[n]` has the nodes with
+    n free slots that take tasks, in order of arrival; `ready` the active jobs with queued tasks,
     by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for, `held` those where tasks are being preempted, with the job they make room for. For the
-    multi-instance task `gatherer` free nodes are held. `bills` are what its dedicated nodes
-    (True) and its spot nodes did.
+    for, `held` the nodes where tasks are being preempted, with the job that will use them. Free
+    nodes are held for the multi-instance task `gatherer`. `bills` has the bills of its dedicated
+    nodes (True) and its spot nodes (False).
     """
 
     key: str

@@ -1,8 +1,8 @@
-"""Which version of a thing it is: a tag and a time that change when somebody changes the thing.
+"""Versions of resources: a tag and a time that change whenever a user changes the resource.
 
-What happens to a pool, a job, a schedule or a task by itself, a change of its state above all, is
-no new version of it. So a client can say: change it only if nobody else has, meanwhile. The tag
-counts, beside the time, how often that was, as the clock of a simulated lab may stand still.
+What happens to a pool, job, schedule or task without a request, such as a change of its state,
+does not make a new version. So a client can ask to change it only if nobody else has done so
+meanwhile. The tag also counts the changes, because the clock of a simulated lab may stand still.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TICKS = 621_355_968_000_000_000
 
 
 class Dated(Protocol):
-    """What has a version."""
+    """A record with a version."""
 
     created: float
     revision: int
@@ -32,7 +32,7 @@ class Dated(Protocol):
 
 
 def last_modified(record: Dated) -> float:
-    """When somebody last changed it."""
+    """When a user last changed it."""
     return record.created if record.revised is None else record.revised
 
 
@@ -42,7 +42,7 @@ def etag(record: Dated) -> str:
 
 
 def revising(handler: Handler) -> Handler:
-    """Have a request make a new version of what it is about, unless it is refused."""
+    """Make a request create a new version of its resource, unless it is refused."""
 
     def handle(state: State, request: Any) -> None:
         record = _find(state, request)

@@ -1,4 +1,4 @@
-"""What holds for a whole lab."""
+"""Settings of a whole lab."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ ACCOUNT_URL = "https://{}.local.batch.azure.com"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a whole lab.
+    """Settings of a whole lab.
 
     Parameters
     ----------
     account_name : str, default "batchlab"
-        What tasks see as ``AZ_BATCH_ACCOUNT_NAME``.
+        The value of ``AZ_BATCH_ACCOUNT_NAME`` in tasks.
     account_url : str
-        What tasks see as ``AZ_BATCH_ACCOUNT_URL``.
+        The value of ``AZ_BATCH_ACCOUNT_URL`` in tasks.
     quotas : Quotas
-        What the account may have at a time.
+        How many resources the account may have at the same time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
     sample_delay_s : float, default 60
         How old a sample is when an autoscale formula first sees it, in seconds of lab time.
     sample_nodes : bool, default True
-        Whether nodes are measured while their pool follows a formula. For simulations of a formula
-        that looks at no such variable.
+        Whether nodes are measured while autoscale is on. False saves time when simulating a
+        formula that does not use these variables.
     isolate_users : bool, default False
-        Whether runs really run as the users they name; else who they would be is only recorded.
+        Whether commands really run as their users; otherwise the user is only recorded.
     """
 
     account_name: str = "batchlab"

@@ -1,7 +1,7 @@
-"""The service's whole state: look-ups, and the only ways to change the phase of a thing.
+"""The whole state of the service: look-ups, and the only way to change a phase.
 
-Behaviour files take a `State`, look up, refuse, mutate and emit. Whatever has changed so that
-something may follow is *touched*, and looked at before the step ends; see `batchlab.core.machine`.
+Other modules take a `State`, look up, refuse, change and emit. A record whose change may have
+consequences is *touched*, and looked at before the step ends; see `batchlab.core.machine`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class State:
     Attributes
     ----------
     dropped : int
-        Reports that came too late to matter.
+        How many reports came too late to matter.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -98,42 +98,42 @@ class State:
         self.unscheduled: dict[str, ScheduleRecord] = {}
 
     def begin_step(self, now: float) -> None:
-        """Begin with an input: time goes on, never back, and nothing has been said yet."""
+        """Start the step for an input: time never goes back, and there is no output yet."""
         self.now = max(self.now, now)
         self.commands, self.changes = [], []
 
     # -- look up -------------------------------------------------------------------
 
     def pool(self, pool_id: str) -> PoolRecord:
-        """The pool of this id, or `NotFound`."""
+        """The pool with this id, or `NotFound`."""
         pool = self.pools.get(fold(pool_id))
         if pool is None:
             raise NotFound("PoolNotFound", f"there is no pool {pool_id!r}")
         return pool
 
     def node(self, pool_id: str, node_id: str) -> NodeRecord:
-        """The node of this id in the pool, or `NotFound`."""
+        """The node with this id in the pool, or `NotFound`."""
         node = self.pool(pool_id).nodes.get(fold(node_id))
         if node is None:
             raise NotFound("NodeNotFound", f"there is no node {node_id!r} in pool {pool_id!r}")
         return node
 
     def job(self, job_id: str) -> JobRecord:
-        """The job of this id, or `NotFound`."""
+        """The job with this id, or `NotFound`."""
         job = self.jobs.get(fold(job_id))
         if job is None:
             raise NotFound("JobNotFound", f"there is no job {job_id!r}")
         return job
 
     def schedule(self, job_schedule_id: str) -> ScheduleRecord:
-        """The job schedule of this id, or `NotFound`."""
+        """The job schedule with this id, or `NotFound`."""
         schedule = self.schedules.get(fold(job_schedule_id))
         if schedule is None:
             raise NotFound("JobScheduleNotFound", f"there is no job schedule {job_schedule_id!r}")
         return schedule
 
     def task(self, job_id: str, task_id: str) -> TaskRecord:
-        """The task of this id in the job, or `NotFound`."""
+        """The task with this id in the job, or `NotFound`."""
         task = self.job(job_id).tasks.get(fold(task_id))
         if task is None:
             raise NotFound("TaskNotFound", f"there is no task {task_id!r} in job {job_id!r}")
@@ -142,19 +142,19 @@ class State:
     # -- mutate and emit -----------------------------------------------------------
 
     def next_number(self) -> int:
-        """Count: for run ids and for the order of the queue."""
+        """The next number, for run ids and for the order of the queue."""
         self.numbers += 1
         return self.numbers
 
     def command(self, command: Command) -> None:
-        """Tell the driver to do something."""
+        """Send a command to the driver."""
         self.commands.append(command)
 
     def new_run(
         self, kind: RunKind, node: NodeRecord, job: JobRecord | None, name: str,
         task: TaskRecord | None = None,
     ) -> RunRecord:  # fmt: skip
-        """Enter a run that is about to be commanded."""
+        """Add a run that is about to be started."""
         run_id = RunId(job.spec.id if job else "", name, node.id, self.next_number())
         run = RunRecord(id=run_id, kind=kind, node=node, job=job, task=task, started=self.now)
         self.runs[run_id] = node.runs[run_id] = run
@@ -167,7 +167,7 @@ class State:
         return run
 
     def end_run(self, run: RunRecord) -> None:
-        """Strike out a run; whatever is reported of it from now on is dropped."""
+        """Remove a run; later reports about it are dropped."""
         node = run.node
         del self.runs[run.id], node.runs[run.id]
         if node.node_task_count:
@@ -182,21 +182,21 @@ class State:
         self.unplaced[pool.key] = pool
 
     def touch_node(self, node: NodeRecord) -> None:
-        """Tasks have left the node: look whether what it drains for can be done."""
+        """Tasks have left the node: check whether it is drained."""
         self.undrained[node.id] = node
 
     def touch_schedule(self, schedule: ScheduleRecord) -> None:
-        """A time or the end of a job has come: look whether a job is to be made."""
+        """A job is due or has ended: check whether to create a job."""
         self.unscheduled[schedule.key] = schedule
 
     def touch_job(self, job: JobRecord) -> None:
-        """Runs or tasks have changed: look whether the job can go on ending."""
+        """Runs or tasks have changed: check whether the job can continue to end."""
         self.unsettled[job.key] = job
 
     def move(self, record: Movable, phase: Phase, reason: str = "") -> None:
-        """Change the state of anything: check the table, do what follows, tell the watchers.
+        """Change the state of a resource: check the table, update counts, notify the watchers.
 
-        A pool has two states; one of the second kind is its allocation state.
+        A pool has two states: its own, and its allocation state.
         """
         kind = _KINDS[type(record)]
         if kind is _POOL and phase.state in _ALLOCATION.follows:
@@ -205,7 +205,7 @@ class State:
         kind.moved(self, record, old, reason)
 
     def strike_out(self, task: TaskRecord) -> None:
-        """Forget a task, its counts, and the queue entry that may still name it."""
+        """Remove a task, its counts, and its queue entry, if any."""
         job = task.job
         del job.tasks[fold(task.spec.id)]
         job.count(task.phase, -1)
@@ -214,11 +214,11 @@ class State:
         self.tell_task(task, "deleted")
 
     def tell(self, change: Change) -> None:
-        """Tell the watchers."""
+        """Notify the watchers of a change."""
         self.changes.append(change)
 
     def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
-        """Tell the watchers about a pool."""
+        """Notify the watchers about a pool."""
         self.changes.append(
             PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
                         allocation_state=pool.allocation.state,
@@ -229,34 +229,34 @@ class State:
         )  # fmt: skip
 
     def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:
-        """Tell the watchers about a node."""
+        """Notify the watchers about a node."""
         self.changes.append(
             NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
                         state=state, dedicated=node.dedicated)
         )  # fmt: skip
 
     def tell_auto_scale(self, pool: PoolRecord, run: AutoScaleRun) -> None:
-        """Tell the watchers what a formula decided."""
+        """Notify the watchers about the result of a formula."""
         error = run.error.code if run.error else ""
         self.changes.append(
             AutoScaleEvaluated(at=self.now, pool_id=pool.spec.id, results=run.results, error=error)
         )
 
     def tell_job(self, job: JobRecord, state: str, reason: str = "") -> None:
-        """Tell the watchers about a job."""
+        """Notify the watchers about a job."""
         self.changes.append(
             JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=state,
                        pool_id=job.pool_id)
         )  # fmt: skip
 
     def tell_schedule(self, schedule: ScheduleRecord, state: str) -> None:
-        """Tell the watchers about a job schedule."""
+        """Notify the watchers about a job schedule."""
         self.changes.append(
             JobScheduleChanged(at=self.now, job_schedule_id=schedule.spec.id, state=state)
         )
 
     def tell_task(self, task: TaskRecord, state: str, node_id: str = "", reason: str = "") -> None:
-        """Tell the watchers that a task came, went, changed, or waits for no other any more."""
+        """Notify the watchers about a task: new, changed, deleted, or no longer blocked."""
         self.changes.append(
             TaskChanged(at=self.now, reason=reason, job_id=task.job.spec.id, task_id=task.spec.id,
                         state=state, node_id=node_id, slots=task.slots,
@@ -264,7 +264,7 @@ class State:
         )  # fmt: skip
 
     def tell_subtask(self, subtask: SubtaskRecord) -> None:
-        """Tell the watchers about a subtask; what the primary does is said of its task."""
+        """Notify the watchers about a subtask; the primary is reported as the task."""
         task, phase = subtask.task, subtask.phase
         if subtask.number:
             failure = phase.failure if isinstance(phase, TaskCompleted) else None
@@ -276,7 +276,7 @@ class State:
             )  # fmt: skip
 
     def tell_node_task(self, node_task: NodeTaskRecord) -> None:
-        """Tell the watchers about a start, preparation or release task."""
+        """Notify the watchers about a start, preparation or release task."""
         phase, job = node_task.phase, node_task.job
         failure = phase.failure if isinstance(phase, NodeTaskDone) else None
         self.changes.append(
@@ -287,19 +287,19 @@ class State:
         )  # fmt: skip
 
     def tell_certificate(self, certificate: CertificateRecord, state: str) -> None:
-        """Tell the watchers about a certificate."""
+        """Notify the watchers about a certificate."""
         thumbprint = certificate.thumbprint
         self.changes.append(CertificateChanged(at=self.now, thumbprint=thumbprint, state=state))
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:
-        """Delete a directory of a node: now, or, while the node is away, when it is up again."""
+        """Delete a directory of a node: now or, if the node is not up, when it is up again."""
         if node.up:
             self.command(DeleteFiles(node_id=node.id, directories=(directory,)))
         elif node.id in self.nodes:
             node.trash.append(directory)
 
 
-# -- what is moved --------------------------------------------------------------------------------
+# -- moves ----------------------------------------------------------------------------------------
 
 Movable: TypeAlias = (
     PoolRecord | NodeRecord | JobRecord | ScheduleRecord | TaskRecord | SubtaskRecord
@@ -308,10 +308,10 @@ Movable: TypeAlias = (
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """How things of one kind are moved.
+    """How resources of one kind change their state.
 
-    `follows` says which state may follow which, `remembered` which of them become the previous
-    state of a thing; `moved` does what follows from a move, and tells the watchers.
+    `follows` says which states may follow each other, and `remembered` which are kept as the
+    previous state; `moved` updates counts after a change and notifies the watchers.
     """
 
     name: str
@@ -321,7 +321,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 def _enter(kind: _Kind, record: Any, phase: Phase) -> Phase:
-    """Let a record be in a phase, and return the one before; the only place that assigns one."""
+    """Assign a phase to a record and return the previous one; the only place that does so."""
     old: Phase = record.allocation if kind is _ALLOCATION else record.phase
     if phase.state not in kind.follows[old.state]:
         raise RuntimeError(f"no {kind.name} goes from {old.state} to {phase.state}")
@@ -374,7 +374,7 @@ def _certificate_moved(
 
 _NONE = frozenset[str]()
 _RESTING = frozenset(JOB.group("resting"))
-"""A job's or a schedule's previous state is never one that only leads to another."""
+"""The previous state of a job or a schedule is never a transitional one."""
 _POOL = _Kind("pool", POOL.follows, _NONE, _pool_moved)
 _ALLOCATION = _Kind("allocation", ALLOCATION.follows, _NONE, _pool_moved)
 _TASK = _Kind("task", TASK.follows, frozenset(TASK), _task_moved)

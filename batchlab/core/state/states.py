@@ -1,25 +1,25 @@
-"""The states of things, declared once: a row for each, from which everything else is derived.
+"""All states, declared once: one row per state, from which everything else is derived.
 
-The core asks a row for its groups and for what may follow, the bill for its activity, displays for
-its words, letter and colour; pages in a browser are handed the rows as data. A new state is a row
-here, and a phase with the data that belongs to it (`phases`).
+The core uses a row's groups and the states that may follow, billing its activity, and displays its
+label, letter and colour; browser pages receive the rows as data. A new state is a row here and a
+phase with its data (`phases`).
 
 Groups of node states:
 
-    up ......... the node's agent is there, and can be told things
+    up ......... the node's agent is there and can receive commands
     started .... its start task is over
-    serving .... its start task has succeeded: it is in service, perhaps set aside
+    serving .... its start task has succeeded: it is in service, or offline
     taking ..... it takes tasks
     busy ....... tasks hold its slots
-    coming ..... it will take tasks, if all goes well
-    awaited .... the driver owes it a machine
+    coming ..... it will take tasks if all goes well
+    awaited .... the driver has to provide a machine for it
     lost ....... contact with it was lost
-    occupied ... something may run there
-    resting .... it stays as it is until somebody acts, or a task comes
-    rebootable, preemptible ... what may be done to it
+    occupied ... processes may run there
+    resting .... it stays as it is until a user does something, or a task is placed there
+    rebootable, preemptible ... what can be done to it
 
-Groups of pool states: usable (it has nodes, or may have some). Of job states: going (its queued
-tasks run as soon as they can), held (they wait until it is enabled), and resting, as above.
+Groups of pool states: usable (it has nodes or may get some). Groups of job states: going (its
+queued tasks run as soon as they can), held (they wait until it is enabled), and resting, as above.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ from typing import NamedTuple
 
 
 class StateRow(NamedTuple):
-    """One state of one kind of thing.
+    """One state of one kind of resource.
 
     Attributes
     ----------
     name : str
-        The word on the wire.
+        Its wire string.
     label : str
-        What people call it.
+        Its name for people.
     colour : str
-        A role of `batchlab.colours`, which says what each of them means.
+        A role of `batchlab.colours`, which explains the roles.
     groups : str
-        The groups that it belongs to, with spaces between.
+        Its groups, separated by spaces.
     follows : str
         The states that may follow.
     letter : str
-        Says the same as the colour.
+        A letter with the same meaning as the colour.
     activity : str
-        What a node is billed for by itself (see `state.activity`); empty while it has no machine.
+        The activity that a node in this state is billed for (see `state.activity`); empty while
+        it has no machine.
     refusal : str
-        The code of the error when something is asked of a node that is not possible now.
+        The error code if an operation on a node is not possible in this state.
     counted_as : str
-        The property of Azure's node counts that counts it, where that is not its name.
+        The property of Azure's node counts that counts it, if its name is different.
     """
 
     name: str
@@ -65,7 +66,7 @@ class StateRow(NamedTuple):
 
 
 class States(Mapping[str, StateRow]):
-    """The states of one kind of thing, by name, in the order in which they are shown."""
+    """The states of one kind of resource by name, in display order."""
 
     def __init__(self, *rows: StateRow) -> None:
         self._rows = {row.name: row for row in rows}
@@ -95,7 +96,7 @@ class States(Mapping[str, StateRow]):
 
 
 class Legend(NamedTuple):
-    """What people call something, and the role of its colour."""
+    """A name for people, and the role of its colour."""
 
     label: str
     colour: str
@@ -110,10 +111,10 @@ ACTIVITIES = {
     "boot": Legend("boot", "asked"),
     "down": Legend("down", "failed"),
 }
-"""What a node may do while it is paid for; see `state.activity`."""
+"""The activities of a node while it is billed; see `state.activity`."""
 
 DELETED = StateRow("deleted", "gone", "away")
-"""What is said last of everything: it is no longer listed."""
+"""The last state of every resource: it is no longer listed."""
 
 NODE = States(
     StateRow("creating", "creating", "asked", letter="c",
@@ -209,7 +210,7 @@ RESULT = States(
     StateRow("success", "succeeded", "good"),
     StateRow("failure", "failed", "failed"),
 )
-"""What became of a task, or of a run; no state, but shown like one."""
+"""The result of a task or of a run: not a state, but shown like one."""
 
 KINDS: dict[str, States] = {
     "task": TASK,
@@ -221,7 +222,7 @@ KINDS: dict[str, States] = {
     "pool": POOL,
     "allocation": ALLOCATION,
 }
-"""The kinds of things whose moves are checked: one that no row allows is a fault."""
+"""The kinds of resources whose transitions are checked: one that no row allows is a bug."""
 
 WAITABLE: dict[str, tuple[str, ...]] = {
     "pool": (*POOL, *ALLOCATION, DELETED.name),
@@ -231,7 +232,7 @@ WAITABLE: dict[str, tuple[str, ...]] = {
     "task": (*TASK, DELETED.name),
     "certificate": (*CERTIFICATE, DELETED.name),
 }
-"""What can be waited for, for each kind of thing."""
+"""The states that a wait accepts, for each kind of resource."""
 
 _BY_WORD = {
     word: row
@@ -242,5 +243,5 @@ _BY_WORD = {
 
 
 def colour_of(word: str) -> str:
-    """The role of a state or result; empty for any other word."""
+    """The colour role of a state or result; empty for any other word."""
     return _BY_WORD[word].colour if word in _BY_WORD else ""
