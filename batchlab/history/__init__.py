@@ -1,1 +1,1 @@
-"""What has happened in a lab: its changes as tables, and what follows from them."""
+"""What has happened in a lab: its changes as tables, and what can be derived from them."""

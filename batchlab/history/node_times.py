@@ -1,7 +1,7 @@
-"""What nodes did with their time, and what that would have cost, as the core keeps it for pools.
+"""What nodes did with their time and what that would have cost, as the core counts it for pools.
 
-The core keeps sums for pools that are there; this follows each node through the history, and so
-knows when, and what was before a pool was deleted. At every moment a node does one thing.
+The core keeps totals of existing pools; this follows each node through the history, so it also
+knows when, and includes deleted pools. At every moment a node does exactly one thing.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _KIND = {"task": "tasks", "subtask": "tasks", "waiting": "held", "jobpreparation
 
 
 class NodeTimes:
-    """What the nodes of a history did.
+    """What the nodes of a history did with their time.
 
     Attributes
     ----------
     steps : Steps
-        How many nodes did what.
+        How many nodes did what over time.
     hours : dict
         By pool number and activity.
     costs : dict
         The same in US dollars; sizes without a known price are in `unpriced`.
     machines : dict
-        By pool number: how many machines were had.
+        By pool number: how many machines were used.
     unpriced : list of str
     """
 
@@ -93,7 +93,7 @@ class NodeTimes:
 
 
 def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, str]]:
-    """What a node does from which time on."""
+    """What a node does, and from when on."""
     state, has_machine = "", False
     runs = {"tasks": 0, "held": 0, "preparation": 0, "release": 0}
     events.sort(key=lambda event: event[0])
@@ -109,7 +109,7 @@ def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, s
 
 
 def _activity(state: str, doing: str, runs: dict[str, int]) -> str:
-    """What it does while it has its machine; what drains works on."""
+    """What it does while it has a machine; a draining node still runs tasks."""
     if state == "leavingpool" and any(runs.values()):
         doing = "tasks"
     return beside_node_tasks(

@@ -1,15 +1,15 @@
-"""The tables that displays are drawn from: their columns, and the words that numbers stand for.
+"""The tables that displays are drawn from: their columns, and the names that numbers stand for.
 
 ===========  ====================================================================================
 nodes        one row per node: its pool, whether it is dedicated; ids in `Tables.node_ids`
-node_states  a node came into a state at a time
-runs         something began on a node: which kind, whose, in which lane, which attempt
-ends         a run was over: when, how, and why
+node_states  a node entered a state at a time
+runs         something started on a node: which kind, whose, in which lane, which attempt
+ends         a run ended: when, how, and why
 counts       the tasks of a job by state, from a time on
 pool_states  a pool's state, allocation state and targets, from a time on
-job_states   a job came into a state at a time
-holds        a task began to wait for tasks that it depends on; its id in `Tables.held`
-frees        it no longer does: they were done, or it is over
+job_states   a job entered a state at a time
+holds        a task started waiting for its dependencies; its id in `Tables.held`
+frees        it stopped waiting: they were done, or it ended
 ===========  ====================================================================================
 """
 
@@ -38,7 +38,7 @@ ALLOCATIONS = tuple(ALLOCATION)
 JOB_STATES = (*JOB, DELETED.name)
 KINDS = ("starttask", "jobpreparation", "task", "jobrelease", "waiting", "subtask")
 OUTCOMES = ("success", "failure", "retry", "requeued", "lost", "ended")
-"""``retry``: failed, to be repeated; ``ended``: by somebody's wish, or told no more about."""
+"""``retry``: failed, will be repeated; ``ended``: on request, or no longer tracked."""
 
 RUNS = {
     "starttask": Legend("start task", "starting"),
@@ -47,19 +47,19 @@ RUNS = {
     "success": Legend("succeeded", "good"),
     "failure": Legend("failed", "failed"),
     "retry": Legend("failed, retried", "trouble"),
-    "requeued": Legend("sent back", "ended"),
+    "requeued": Legend("requeued", "ended"),
     "lost": Legend("node lost", "away"),
     "ended": Legend("ended", "ended"),
     "jobrelease": Legend("release", "leaving"),
-    "waiting": Legend("waits for preparation", "preparing"),
+    "waiting": Legend("waiting for preparation", "preparing"),
 }
-"""How runs look: those of node tasks that went well by their kind, others by how they ended."""
+"""The look of runs: successful node tasks by their kind, others by how they ended."""
 NODE_TASKS = {"starttask": "start task", "jobpreparation": "prepare", "jobrelease": "release"}
-"""What is written on runs that are not those of tasks."""
+"""The labels of runs that are not tasks."""
 
 
 def look_of(kind: str, outcome: str) -> str:
-    """The key in `RUNS` of a run; without outcome it is under way."""
+    """The key of a run in `RUNS`; without an outcome it is still running."""
     if kind in ("task", "subtask"):
         return outcome or "running"
     return kind if outcome in ("", "success") else outcome
@@ -87,5 +87,5 @@ COLUMNS: dict[str, dict[str, str]] = {
 """The columns of each table, with the type of their values as in the module `array`."""
 
 NOTHING = 0xFFFFFFFF
-"""In place of the number of a job or pool, where there is none."""
+"""Instead of the number of a job or pool, if there is none."""
 NO_LANE = 0xFFFF

@@ -1,4 +1,4 @@
-"""Numbers that hold from one moment to the next: how many when, and for how long in all."""
+"""Step functions over time: numbers by key, and their totals."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class Steps:
         self._steps: list[tuple[float, str, float]] = []
 
     def add(self, key: str, at: float, by: float) -> None:
-        """Let the number of a key grow from a time on."""
+        """Increase the number of a key from a time on."""
         self._steps.append((at, key, by))
 
     def span(self, key: str, begin: float, end: float, by: float = 1) -> None:
-        """Let it be greater for a while."""
+        """Increase it for a period."""
         if end > begin:
             self._steps += ((begin, key, by), (end, key, -by))
 
     def series(self, keys: Iterable[str], begin: float, end: float) -> Series:
-        """Tell what held between two times."""
+        """Return the numbers between two times."""
         values = dict.fromkeys(keys, 0.0)
         columns: dict[str, list[float]] = {key: [] for key in values}
         times: list[float] = []
         for at, key, by in sorted(self._steps, key=lambda step: step[0]):
-            at = max(at, begin)  # noqa: PLW2901 - what was before, held at the beginning
+            at = max(at, begin)  # noqa: PLW2901 - earlier changes hold at the start
             if at >= end:
                 break
             if not times or times[-1] != at:
@@ -61,7 +61,7 @@ class Series:
         return sum(value * (until - since) for value, since, until in held) / 3600
 
     def most(self, key: str) -> float:
-        """The greatest number there was."""
+        """The maximum."""
         return max(self.columns[key])
 
     def at(self, key: str, when: float) -> float:
@@ -69,7 +69,7 @@ class Series:
         return self.columns[key][max(0, bisect_right(self.times, when) - 1)]
 
     def thinned(self, most: int) -> Series:
-        """The same with so many times at most: means over equal spans, which add up the same."""
+        """The same with at most `most` times: means over equal spans, with the same totals."""
         count, begin = len(self.times), self.times[0]
         if count <= most or self.end <= begin:
             return self

@@ -1,4 +1,4 @@
-"""What of a lab's history belongs to a report: the nodes, the jobs and the runs of its subject.
+"""The part of a lab's history that a report is about: its nodes, jobs and runs.
 
 An id may have been used twice, after the first thing was deleted: the report is about the last.
 """
@@ -18,7 +18,7 @@ __all__ = ["PastRun", "SubjectHistory", "by", "tables_of"]
 
 
 class PastRun(NamedTuple):
-    """Something that ran on a node, or, with the kind ``waiting``, held its slots."""
+    """Something that ran on a node or, with the kind ``waiting``, held slots there."""
 
     kind: str
     job: int
@@ -29,17 +29,17 @@ class PastRun(NamedTuple):
     start: float
     end: float
     outcome: str
-    """Empty while it is under way."""
+    """Empty while it is running."""
     reason: str
 
     @property
     def seconds(self) -> float:
-        """How long it took, until now if it is under way."""
+        """How long it took; until now if it is running."""
         return self.end - self.start
 
 
 def tables_of(connection: Connection) -> Tables:
-    """Everything that is remembered of a lab, until now."""
+    """Everything that is known of a lab until now."""
     tables, since, more = Tables(), 0, True
     while more:
         batch = connection.changes(since)
@@ -64,16 +64,16 @@ class SubjectHistory:
     Attributes
     ----------
     begin, end : float
-        From when to when; seconds since 1970 (UTC).
+        The time covered, in seconds since 1970 (UTC).
     going_on : bool
-        Whether there may be more to come.
+        Whether more may happen.
     pools, jobs, nodes : list of int
-        The numbers of those that it is about; of a job, the nodes that it has used.
+        The numbers of the things it is about; for a job, the nodes that it used.
     job_pools : dict
-        The number of the pool of each job that ever was.
+        The pool number of each job that ever existed.
     runs : list of PastRun
     all_runs : list of PastRun
-        Those of everybody: what a job did not get, others had.
+        The runs of all jobs: slots that a job did not get were used by others.
     """
 
     def __init__(self, tables: Tables, kind: str, name: str = "") -> None:
@@ -100,7 +100,7 @@ class SubjectHistory:
         self.nodes = self._chosen_nodes()
 
     def _lives(self, table: str, what: str, deleted: int) -> dict[int, tuple[float, float | None]]:
-        """When each thing of the last of its name came, and when it went."""
+        """When the last thing of each name was created and deleted."""
         rows = self.tables.columns[table]
         lives: dict[int, tuple[float, float | None]] = {}
         for at, number, state in zip(rows["at"], rows[what], rows["state"], strict=True):
@@ -113,7 +113,7 @@ class SubjectHistory:
 
     def _only_job(self, job: int) -> None:
         if job not in self._job_lives:
-            raise NotFound("JobNotFound", f"there is no job {self.name!r}, and none is remembered")
+            raise NotFound("JobNotFound", f"there is no job {self.name!r} and never was")
         self.begin, gone = self._job_lives[job]
         self.jobs, self.pools = [job], [self.job_pools[job]]
         rows = self.tables.columns["job_states"]
@@ -125,7 +125,7 @@ class SubjectHistory:
         counts = self.tables.columns["counts"]
         last = {n: row for row, n in enumerate(counts["job"])}.get(job)
         idle = last is None or not (counts["active"][last] or counts["running"][last])
-        if idle or not self.going_on:  # nothing has happened any more
+        if idle or not self.going_on:  # nothing has happened since
             ats = [at for at, n in zip(rows["at"], rows["job"], strict=True) if n == job]
             ats += [run.end for run in self.all_runs if run.job == job]
             ats += [] if last is None else [counts["at"][last]]
@@ -133,7 +133,7 @@ class SubjectHistory:
 
     def _only_pool(self, pool: int) -> None:
         if pool not in self._pool_lives:
-            reason = f"there is no pool {self.name!r}, and none is remembered"
+            reason = f"there is no pool {self.name!r} and never was"
             raise NotFound("PoolNotFound", reason)
         self.begin, gone = self._pool_lives[pool]
         self.going_on = gone is None
@@ -199,12 +199,12 @@ class SubjectHistory:
         return int(self.tables.columns["nodes"]["pool"][node])
 
     def pools_of(self, *jobs: int) -> set[int]:
-        """The numbers of all pools that some jobs ever had."""
+        """The numbers of all pools that some jobs ever used."""
         rows = self.tables.columns["job_states"]
         return {pool for job, pool in zip(rows["job"], rows["pool"], strict=True) if job in jobs}
 
     def life(self, job: int) -> tuple[float, float]:
-        """From when to when a job was there."""
+        """When a job was created and deleted."""
         begin, gone = self._job_lives[job]
         return begin, self.tables.now if gone is None else gone
 
@@ -218,7 +218,7 @@ class SubjectHistory:
 
 
 def by(runs: list[PastRun], key: Callable[[PastRun], int]) -> dict[int, list[PastRun]]:
-    """Runs by the number of their job, or of their node."""
+    """Runs by the number of their job or node."""
     groups: dict[int, list[PastRun]] = {}
     for run in runs:
         groups.setdefault(key(run), []).append(run)
@@ -226,7 +226,7 @@ def by(runs: list[PastRun], key: Callable[[PastRun], int]) -> dict[int, list[Pas
 
 
 def _number(names: list[str], name: str) -> int:
-    """The number of a thing; ids are compared without case."""
+    """The number of a thing; ids are not case-sensitive."""
     key = fold(name)
     found = [number for number, known in enumerate(names) if fold(known) == key]
     return found[-1] if found else -1

@@ -1,12 +1,13 @@
-"""The history of a lab as tables that only grow: what every display is drawn from.
+"""The history of a lab as append-only tables, from which every display is drawn.
 
-Changes come in, rows go out. A row is never changed once it is written, so whoever has the first n
-rows of a table needs only the rest, and any moment of the past can be found again: that is how a
-display in a browser keeps up, and how it goes back in time by itself.
+Changes come in, rows go out. Rows never change once written, so a reader who has the first n rows
+of a table needs only the rest, and any past moment can be reconstructed: this is how a display in
+a browser stays up to date and goes back in time by itself.
 
-A task keeps its lanes, one for each slot, from when it is assigned; while it waits for the job's
-preparation that is a run of the kind ``waiting``. So does a ``subtask`` of a multi-instance task,
-on each node but the primary's. Start, preparation and release tasks hold no slot and have no lane.
+A task keeps its lanes, one per slot, from its assignment on; while it waits for the job
+preparation it is a run of the kind ``waiting``. The same holds for a ``subtask`` of a
+multi-instance task on each node except the primary's. Start, preparation and release tasks use no
+slot and have no lane.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ Column: TypeAlias = "array[Any]"
 
 
 class _Job:
-    """What must be known of a job to go on: its counts, and its tasks.
+    """What must be known of a job to continue: its counts and its tasks.
 
-    For each task: the run it is in, or its state; how many runs it has had; and, of those that
-    wait for others, the row that says so.
+    For each task: its current run or its state, how many runs it has had and, if it waits for
+    other tasks, the row that says so.
     """
 
     __slots__ = ("attempts", "counts", "dirty", "holds", "number", "tasks")
@@ -69,7 +70,7 @@ class _Job:
 
 
 class Tables:
-    """Append-only tables of one lab. Not to be used by two threads at once.
+    """Append-only tables of one lab. Not thread-safe.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ class Tables:
     now : float
         The lab's clock when the last changes came, in seconds since 1970 (UTC).
     over : bool
-        Whether nothing more will ever come.
+        Whether no more changes will come.
     """
 
     def __init__(self) -> None:
@@ -109,10 +110,8 @@ class Tables:
         self._why: dict[str, int] = {"": 0}
         self._states: list[int] = []
         self._lanes: list[int] = []  # for each node: a bit for each lane in use
-        self._node_tasks: dict[
-            tuple[int, int, str], int
-        ] = {}  # (kind, node, job) -> run under way
-        self._subtasks: dict[tuple[str, str, int], int] = {}  # the run that each is in
+        self._node_tasks: dict[tuple[int, int, str], int] = {}  # (kind, node, job) -> current run
+        self._subtasks: dict[tuple[str, str, int], int] = {}  # the current run of each
         self._dirty: list[_Job] = []
         self._take = {
             TaskChanged: self._task, SubtaskChanged: self._subtask, NodeChanged: self._node,
@@ -128,7 +127,7 @@ class Tables:
         return len(next(iter(self.columns[table].values())))
 
     def take(self, changes: Sequence[Change], now: float) -> None:
-        """Add what some changes tell."""
+        """Add the rows for some changes."""
         take, at = self._take, self.now
         for change in changes:
             if change.at != at:
@@ -171,7 +170,7 @@ class Tables:
             job.attempts.pop(name, None)
 
     def _hold(self, job: _Job, change: TaskChanged) -> None:
-        """A task begins to wait for others, or, having done so, no longer does."""
+        """A task starts or stops waiting for other tasks."""
         holds, name = self.columns["holds"], change.task_id
         if change.blocked and name not in job.holds:
             job.holds[name] = len(self.held)
@@ -187,7 +186,7 @@ class Tables:
         frees["hold"].append(hold)
 
     def _run(self, job: _Job, change: TaskChanged, old: int) -> int:
-        """A task has been given lanes, or, having them, begins to run."""
+        """A task has been assigned lanes or, having them, starts running."""
         node = self._nodes.get(change.node_id)
         if node is None:
             node = self._new_node(change.node_id, NOTHING, True)
@@ -206,7 +205,7 @@ class Tables:
                            attempt)  # fmt: skip
 
     def _leave(self, change: TaskChanged, run: int) -> None:
-        """A task is off its node: how that came about."""
+        """A task has left its node: record how."""
         reason, outcome = change.reason, 0
         if change.state == "active":
             outcome = _REASONS.get(reason, 3)
@@ -217,13 +216,13 @@ class Tables:
         self._vacate(run, change.at, outcome, self._reason(reason))
 
     def _vacate(self, run: int, at: float, outcome: int, why: int) -> None:
-        """A task gives its lanes back."""
+        """A task releases its lanes."""
         runs = self.columns["runs"]
         self._lanes[runs["node"][run]] &= ~(((1 << runs["slots"][run]) - 1) << runs["lane"][run])
         self._end(run, at, outcome, why)
 
     def _subtask(self, change: SubtaskChanged) -> None:
-        """On a node beside the primary's: a lane, as the task itself has one on its own."""
+        """On a node other than the primary's: a lane, like the task itself has on its own."""
         job = self._jobs.get(change.job_id) or self._job(change.job_id)
         key = (change.job_id, change.task_id, change.subtask_id)
         old = self._subtasks.pop(key, -1)
@@ -281,7 +280,7 @@ class Tables:
         key = (kind, node, change.job_id)
         run, attempt = self._node_tasks.pop(key, None), 0
         if change.state == "running":
-            if run is not None:  # it failed, and is tried again
+            if run is not None:  # it failed and is retried
                 attempt = self.columns["runs"]["attempt"][run] + 1
                 self._end(run, change.at, 2, 0)
             job = self._job(change.job_id).number if change.job_id else NOTHING
@@ -380,7 +379,7 @@ class Tables:
         return number
 
     def _count(self, at: float) -> None:
-        """Write down the counts of the jobs whose tasks have changed, once for each time."""
+        """Record the counts of the jobs whose tasks have changed, once per time."""
         if not self._dirty:
             return
         counts = self.columns["counts"]
@@ -397,7 +396,7 @@ class Tables:
 
 
 def _free_lane(used: int, slots: int) -> int:
-    """The lowest lanes that are free and side by side; where none are, beyond those in use."""
+    """The lowest adjacent free lanes, beyond those in use if necessary."""
     want, lane = (1 << slots) - 1, 0
     while used >> lane & want:
         lane += 1

@@ -1,11 +1,11 @@
-"""Why tasks waited, after the fact: what the pool and the job were like while they did.
+"""Why tasks waited, in retrospect: the state of the pool and the job while they did.
 
-For each moment the tasks that were queued are divided by the kinds of wait (`wait_kinds`), by the
-very rule by which `task.explain()` names the kind of its reasons: a test holds the two together.
-Tasks that already have their slots, and wait for the preparation of the node, are counted apart.
+For each moment the queued tasks are divided by the kinds of wait (`wait_kinds`), with the same
+rule that `task.explain()` uses for the kind of its reasons; a test compares the two. Tasks that
+already have their slots and wait for the job preparation are counted separately.
 
-A live display says the same of the moment that its reader has gone back to, from the same tables,
-in the browser (`widgets/static/past_waits.js`): another test holds these together.
+A live display of a past moment says the same, from the same tables, in the browser
+(`widgets/static/past_waits.js`); another test compares these.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ORDER = {"pool": 0, "node": 1, "job": 2, "counts": 3, "blocked": 4, "slots": 5}
 
 
 class _Pool:
-    """A pool at a moment, with the tasks of the subject's jobs that wait for it."""
+    """A pool at a moment, with the subject's tasks that wait for it."""
 
     def __init__(self) -> None:
         self.usable = False
@@ -45,7 +45,7 @@ class _Pool:
         self.told: dict[str, float] = {}
 
     def reasons(self) -> dict[str, float]:
-        """How many tasks wait for which reason."""
+        """How many tasks wait, by reason."""
         blocked = min(self.blocked, self.queued)
         rest = self.queued - blocked
         found: dict[str, float] = {"disabled": self.disabled, "dependencies": blocked}
@@ -61,7 +61,7 @@ class _Pool:
 
 
 class Waiting:
-    """Goes through a history once.
+    """One pass through a history.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Waiting:
     ----------
     steps : Steps
         How many tasks waited for each of `WAITS`; ``capacity`` and ``used`` are the slots of
-        nodes that take tasks, and those of them that the subject's jobs had.
+        nodes that take tasks, and those used by the subject's jobs.
     """
 
     def __init__(self, history: SubjectHistory) -> None:
@@ -154,7 +154,7 @@ class Waiting:
         return self._wanted is None or pool in self._wanted
 
     def _is_told(self, number: int) -> bool:
-        """Whether what waits for a pool belongs to the subject: of a job, while it is its pool."""
+        """Whether tasks waiting for a pool belong to the subject; for a job, while it uses it."""
         if self._history.kind != "job":
             return self._is_wanted(number)
         return any(job in self._jobs and self._jobs[job][1] == number for job in self._own)
@@ -175,7 +175,7 @@ class Waiting:
             pool = self._pools[number] = _Pool()
         return pool
 
-    # -- what happened: each answers with the pools that it matters for ---------------------------
+    # -- events: each returns the pools that it affects -------------------------------------------
 
     def _pool_event(self, number: int, value: tuple[int, ...]) -> Iterable[int]:
         pool = self._of(number)
@@ -199,7 +199,7 @@ class Waiting:
         return (number,)
 
     def _count_slots(self, node: int) -> None:
-        """Enter what is in use on a node; a task on several may have left it before it ends."""
+        """Record slots in use on a node; a task on several nodes may leave it before it ends."""
         pool, (used, own) = self._of(self._history.pool_of(node)), self._held.get(node, (0, 0))
         counted = min(used, pool.per_node) if self._nodes.get(node) in _BUSY else 0
         share = own * counted / used if used else 0.0
@@ -228,7 +228,7 @@ class Waiting:
         return (self._jobs[job][1],) if job in self._jobs else ()
 
     def _count(self, job: int, sign: int) -> None:
-        """Add what of a job waits to its pool, or take it away."""
+        """Add the waiting tasks of a job to its pool, or subtract them."""
         if job not in self._jobs:
             return
         state, number = self._jobs[job]
@@ -241,7 +241,7 @@ class Waiting:
 
 
 def _prepared_for(runs: Iterable[PastRun]) -> Iterator[tuple[float, float]]:
-    """When tasks waited for preparations; one of several nodes is one task, not so many."""
+    """When tasks waited for preparations; a task on several nodes counts once."""
     until: dict[tuple[int, str], float] = {}
     for run in runs:
         if run.kind == "waiting":

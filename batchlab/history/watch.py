@@ -1,9 +1,9 @@
-"""Keeps up with a lab: fetches its changes as they come, and turns them into tables.
+"""Follows a lab: fetches its changes as they happen, and turns them into tables.
 
-There is one `Watch` for each connection, whatever the number of displays. It begins with all that
-happened before it was opened, follows in a thread of its own, asks ten times a second at most, and
-takes the last changes in when the lab closes. Displays look at `Watch.version` and copy what is
-new under `Watch.lock`; they are never called from here.
+There is one `Watch` per connection, whatever the number of displays. It starts with everything
+that happened before it was opened, follows in its own thread with at most ten queries a second,
+and takes in the last changes when the lab closes. Displays compare `Watch.version` and copy what
+is new under `Watch.lock`; they are never called from here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from batchlab.history.tables import Tables
 __all__ = ["Tables", "Watch", "watch"]
 
 HOLD_S = 1.0
-"""How long one question for news may be held."""
+"""How long the service may hold one query for changes."""
 PAUSE_S = 0.1
-"""Between two questions: what comes meanwhile comes together."""
+"""Between two queries: changes in between arrive together."""
 
 _watches: weakref.WeakKeyDictionary[Connection, Watch] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def watch(connection: Connection) -> Watch:
-    """The one watch of a connection; following, unless the lab is closed."""
+    """The one watch of a connection, which follows it unless the lab is closed."""
     with _lock:
         found = _watches.get(connection)
         if found is None:
@@ -39,7 +39,7 @@ def watch(connection: Connection) -> Watch:
 
 
 class Watch:
-    """What is known of a lab, kept up to date.
+    """Everything known of a lab, kept up to date.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ class Watch:
     Attributes
     ----------
     tables : Tables
-        To be read under `lock`.
+        Read them under `lock`.
     lock : threading.RLock
     version : int
-        Grows with each thing that becomes known.
+        Increases with each change.
     generation : int
-        Grows when `tables` begins anew, because the service no longer knows the beginning.
+        Increases when `tables` starts over, because the service no longer has the beginning.
     ended : str
-        Why nothing more will come; empty while it may.
+        Why no more changes will come; empty while they may.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -72,12 +72,12 @@ class Watch:
 
     @property
     def speed(self) -> float:
-        """Seconds of lab time in a second of wall clock; 0 where time stands or has ended."""
+        """Seconds of lab time per second of wall clock; 0 if the clock is stopped."""
         connection = self._connection()
         return 0.0 if connection is None or self.ended else connection.speed
 
     def follow(self) -> None:
-        """Keep up from now on, in a thread. Harmless when it is done already."""
+        """Follow from now on, in a thread. Calling it twice is harmless."""
         with self.lock:
             if self._over or (self._thread is not None and self._thread.is_alive()):
                 return
@@ -86,7 +86,7 @@ class Watch:
             self._thread.start()
 
     def catch_up(self, seconds: float | None = None) -> None:
-        """Take in what has happened until now, for as long as that may take."""
+        """Take in what has happened until now, for at most this many seconds."""
         begin = time.monotonic()
         while self._fetch(0.0):
             if seconds is not None and time.monotonic() - begin > seconds:
@@ -100,7 +100,7 @@ class Watch:
                 return
 
     def _fetch(self, seconds: float) -> bool:
-        """Ask for the next changes and take them in; whether there are more at once."""
+        """Fetch the next changes and take them in; return whether there are more."""
         connection, since = self._connection(), self._next
         if connection is None:
             self._end("the lab is gone")
@@ -117,7 +117,7 @@ class Watch:
     def _take(self, batch: Batch, since: int) -> bool:
         with self.lock:
             if since != self._next:
-                return True  # somebody was faster
+                return True  # another thread was faster
             if batch.fresh and since:
                 self.tables = Tables()
                 self.generation += 1
@@ -137,7 +137,7 @@ class Watch:
                 self.version += 1
 
     def _close(self) -> None:
-        """The lab is about to close: the last of its history, then no more."""
+        """The lab is about to close: take in the last changes, then stop."""
         if not self.ended:
             self.catch_up(2.0)
         self._over = True

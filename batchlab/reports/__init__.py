@@ -1,7 +1,7 @@
-"""Reports: what a lab, a pool or a job did, with numbers, tables and figures, after the fact.
+"""Reports: what a lab, a pool or a job did, with numbers, tables and figures.
 
-A report is drawn up from the changes that the service remembers, so it can be had of what has
-been deleted too, and it is a picture of its moment: what happens later is in a later report.
+A report is made from the changes that the service remembers, so deleted things have reports, too.
+It is a snapshot: what happens later is in a later report.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
 def report_of(
     connection: Connection, kind: Literal["lab", "pool", "job"], name: str
 ) -> ActivityReport:
-    """Draw up a report of a lab, a pool or a job.
+    """Make a report of a lab, a pool or a job.
 
     Raises
     ------
     NotFound
-        ``PoolNotFound``, ``JobNotFound``: there is none, and none is remembered.
+        ``PoolNotFound``, ``JobNotFound``: there is none and never was.
     """
     history = SubjectHistory(tables_of(connection), kind, name)
     return ActivityReport(_TITLES[kind], name, count(history))
 
 
 class ActivityReport(Displayed):
-    """What a lab, a pool or a job did; made by `Lab.report`, `Pool.report` and `Job.report`.
+    """What a lab, a pool or a job did; from `Lab.report`, `Pool.report` and `Job.report`.
 
-    It shows itself in a notebook with its figures, and as text elsewhere.
+    A notebook displays it with its figures; elsewhere it is text.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class ActivityReport(Displayed):
     name : str
         The id of the pool or job.
     numbers : Numbers
-        What is told and drawn, to be computed with.
+        The numbers behind the sentences, tables and figures.
     """
 
     def __init__(self, title: str, name: str, numbers: Numbers) -> None:
@@ -61,8 +61,9 @@ class ActivityReport(Displayed):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """plotly's figures by name: ``tasks``, ``nodes``, ``slots``, ``waiting``, ``run_times``,
-        ``preparation``, ``cost``; only those for which there is something to draw.
+        """The plotly figures that have something to show, by name.
+
+        ``tasks``, ``nodes``, ``slots``, ``waiting``, ``run_times``, ``preparation``, ``cost``.
 
         Raises
         ------
@@ -77,7 +78,7 @@ class ActivityReport(Displayed):
 
     @property
     def tables(self) -> list[Grid]:
-        """Tables of text, each with `title`, `columns` and `rows`; only those with a row."""
+        """Tables of text, each with `title`, `columns` and `rows`; empty ones are left out."""
         return grids(self.numbers)
 
     @property
@@ -86,12 +87,12 @@ class ActivityReport(Displayed):
         return "\n".join(f"{label}: {text}" for label, text in sentences(self.numbers))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it as one HTML file, which needs neither a network nor a kernel (about 5 MB).
+        """Save it as one HTML file, which works without a network or a kernel (about 5 MB).
 
         Parameters
         ----------
         path : str or path
-            Where; a file that is there is replaced.
+            The file to write; an existing file is replaced.
 
         Returns
         -------
@@ -105,10 +106,10 @@ class ActivityReport(Displayed):
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             raise invalid("path", path, "must be the path of a file", owner="ActivityReport.save")
         figures = self.figures
-        from batchlab.reports.page import page  # noqa: PLC0415 - only for those who save
+        from batchlab.reports.page import page  # noqa: PLC0415 - only to save
 
-        told = sentences(self.numbers)
-        text = page(self.title, self.name, _tiles(self.numbers), told, figures, self.tables)
+        said = sentences(self.numbers)
+        text = page(self.title, self.name, _tiles(self.numbers), said, figures, self.tables)
         target = Path(os.fspath(path))
         target.write_text(text, encoding="utf-8")
         return target
@@ -134,7 +135,7 @@ class ActivityReport(Displayed):
         if not is_kernel():
             print(repr(self))  # noqa: T201 - a terminal
             return
-        from IPython.display import display  # noqa: PLC0415 - there is one: this is a kernel
+        from IPython.display import display  # noqa: PLC0415 - this is a kernel
 
         show: Any = display
         note, figures = "", {}
@@ -150,13 +151,13 @@ class ActivityReport(Displayed):
 
 
 def _tiles(numbers: Numbers) -> list[tuple[str, str]]:
-    """The greatest numbers, with what they are."""
+    """The main numbers, with their labels."""
     tiles = [
         (f"{numbers.succeeded:,}", "tasks succeeded"),
         (f"{numbers.failed:,}", "tasks failed"),
     ]
     if numbers.running or numbers.waiting:
-        tiles.append((f"{numbers.running + numbers.waiting:,}", "tasks to be done"))
+        tiles.append((f"{numbers.running + numbers.waiting:,}", "tasks left"))
     median = numbers.run_time(0.5)
     if median is not None:
         tiles.append((span_text(median), "median run"))

@@ -1,7 +1,6 @@
-"""The figures of a report, made with plotly when somebody looks.
+"""The figures of a report, made with plotly when needed.
 
-Colours are those of the live displays (`batchlab.colours`).
-Paper and ink suit light and dark pages alike.
+The colours are those of the live displays (`batchlab.colours`), readable on light and dark pages.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _KINDS = {"task": "tasks", "jobpreparation": "preparation", "jobrelease": "relea
 
 
 def figures(numbers: Numbers) -> dict[str, Any]:
-    """Make the figures that there is something to draw for, by name, in order.
+    """Make the figures that have something to show, by name, in order.
 
     Raises
     ------
@@ -68,7 +67,7 @@ def _title(figure: Any, title: str, of_y: str = "", of_x: str = "") -> bool:
                "yanchor": "top", "pad": {"t": 12}, "font": {"size": 15, "weight": 650}},
     )  # fmt: skip
     if of_y:
-        # The same edge for all, so that times stand below each other.
+        # The same margin for all, so that their time axes are aligned.
         figure.update_yaxes(title={"text": of_y}, automargin=False)
         figure.update_layout(margin={"l": 66})
     if of_x:
@@ -102,7 +101,7 @@ def _tasks(figure: Any, numbers: Numbers) -> bool:
         _area(figure, waiting, key, kind.label, light(kind.colour))
     if len(figure.data) > 1:  # areas can only be stacked over the same times
         _align(figure)
-    return bool(figure.data) and _title(figure, "Tasks: running, or waiting while …", "tasks")
+    return bool(figure.data) and _title(figure, "Tasks: running, or waiting because …", "tasks")
 
 
 def _align(figure: Any) -> None:
@@ -132,7 +131,7 @@ def _slots(figure: Any, numbers: Numbers) -> bool:
     times = _times(series)
     for key, name, line, fill in (
         ("used", "in use", {"color": light("good"), "width": 1.2}, "rgba(0, 158, 115, .35)"),
-        ("capacity", "there were", {"color": INK, "width": 1.5, "dash": "dot"}, None),
+        ("capacity", "available", {"color": INK, "width": 1.5, "dash": "dot"}, None),
     ):
         column = series.columns[key]
         figure.add_scatter(
@@ -162,7 +161,7 @@ def _run_times(figure: Any, numbers: Numbers) -> bool:
     if not times:
         return False
     low, high = times[0], times[-1]
-    span = max(high - low, high / 2, 1e-3)  # where all are alike, that should be seen
+    span = max(high - low, high / 2, 1e-3)  # shows it when all are alike
     width = _nice(span / BINS)
     first = math.floor(low / width) * width
     count = int((high - first) / width) + 1
@@ -184,7 +183,7 @@ def _run_times(figure: Any, numbers: Numbers) -> bool:
 
 
 def _preparation(figure: Any, numbers: Numbers) -> bool:
-    """Per job, or, of one job, per node: what ran there."""
+    """What ran per job or, for one job, per node."""
     if not numbers.preparation_hours:
         return False
     history = numbers.history
@@ -207,8 +206,8 @@ def _preparation(figure: Any, numbers: Numbers) -> bool:
     figure.update_yaxes(type="category")
     _flat(figure, len(shown))
     of = "node" if history.kind == "job" else "job"
-    more = f" (the {ROWS} with the most)" if len(spent) > ROWS else ""
-    return _title(figure, f"Preparation against tasks, by {of}{more}", of_x=unit)
+    more = f" (top {ROWS})" if len(spent) > ROWS else ""
+    return _title(figure, f"Preparation compared with tasks, by {of}{more}", of_x=unit)
 
 
 def _cost(figure: Any, numbers: Numbers) -> bool:
@@ -228,7 +227,7 @@ def _cost(figure: Any, numbers: Numbers) -> bool:
 
 
 def _flat(figure: Any, rows: int) -> None:
-    """Bars that lie: as high as there are rows of them."""
+    """Horizontal bars, with a height for the number of rows."""
     named = sum(trace.name is not None for trace in figure.data) > 1
     height = 100 + 28 * rows + 30 * named
     figure.update_layout(height=height, xaxis={"rangemode": "tozero"}, showlegend=named)
@@ -243,11 +242,11 @@ def _unit(hours: float) -> tuple[str, float]:
 
 
 def _nice(width: float) -> float:
-    """A round number not below this one."""
+    """A round number that is not smaller."""
     power = 10.0 ** math.floor(math.log10(width))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width * 0.999)
 
 
 def _plain(text: str) -> str:
-    """Names as they are: plotly reads some tags in texts. Long ones are cut."""
+    """Names without markup, which plotly would interpret; long ones are shortened."""
     return str(escape(shortened(text, 40)))

@@ -1,4 +1,4 @@
-"""The numbers of a report: counted once from the history, then only told and drawn."""
+"""The numbers of a report: computed once, then only written and drawn."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ __all__ = ["Numbers", "count"]
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a report says. Hours are of lab time, money is in US dollars.
+    """The numbers of a report. Hours are lab time, costs are US dollars.
 
     Attributes
     ----------
     begin, end : datetime
-        From when to when, on the lab's clock.
+        The time covered, on the lab's clock.
     is_final : bool
-        Whether nothing more can come; if not, it is a picture until now.
+        Whether it is complete; if not, it is a snapshot.
     succeeded, failed, running, waiting : int
         Tasks at the end.
     retries, requeues : int
-        How often a task was begun again, after a failure, and after it lost its node.
+        How often a task started again after a failure, and after it lost its node.
     run_times : list of float
-        Seconds that each completed run of a task took, the shortest first.
+        The duration of each completed task run in seconds, shortest first.
     task_hours : float
-        What all runs of tasks took, also those that failed or were cut short.
+        The duration of all task runs, including those that failed or were cut short.
     preparation_hours, release_hours, start_task_hours : float
-        The same of preparation, release and start tasks.
+        The same for preparation, release and start tasks.
     slot_hours, capacity_hours : float
-        Slots in use, and slots of nodes that could take tasks, times hours.
+        Slot-hours in use, and slot-hours of nodes that could take tasks.
     waiting_hours : dict
         Hours that tasks waited, by reason.
     node_hours : dict
-        What nodes did, by activity; empty for a job, which has no nodes of its own.
+        What nodes did, by activity; empty for a job, which does not own nodes.
     cost : dict
-        What that would have cost, by activity; for a job its share, by slots: ``tasks`` while they
+        What that would have cost, by activity. For a job, its share by slots: ``tasks`` while they
         ran, ``preparation`` while they held their slots and waited for it.
     machines : int
-        How many machines were had.
+        How many machines were used.
     unpriced : list of str
-        Sizes without a known price: they are not in `cost`.
+        Sizes without a known price, which are not in `cost`.
     """
 
     begin: datetime
@@ -83,17 +83,17 @@ class Numbers:
 
     @property
     def utilisation(self) -> float | None:
-        """Which part of the slots was in use; None where there was none."""
+        """The fraction of slots in use; None if there were none."""
         return self.slot_hours / self.capacity_hours if self.capacity_hours else None
 
     @property
     def preparation_share(self) -> float | None:
-        """Preparation tasks took so much for each hour of tasks; None without tasks."""
+        """Hours of preparation per hour of tasks; None without tasks."""
         return self.preparation_hours / self.task_hours if self.task_hours else None
 
     @property
     def total_cost(self) -> float:
-        """All of it."""
+        """The total cost."""
         return sum(self.cost.values())
 
     def run_time(self, part: float) -> float | None:
@@ -102,7 +102,7 @@ class Numbers:
 
 
 def count(history: SubjectHistory) -> Numbers:
-    """Count what a history tells."""
+    """Compute the numbers of a history."""
     begin, end = history.begin, history.end
     waiting = Waiting(history)
     times = NodeTimes(history)
@@ -146,14 +146,14 @@ def count(history: SubjectHistory) -> Numbers:
 
 
 def hours_of(runs: list[PastRun], kind: str) -> float:
-    """What runs of a kind took, in hours; subtasks are of the kind of their task."""
+    """The duration of all runs of a kind, in hours; subtasks count as tasks."""
     kinds = ("task", "subtask") if kind == "task" else (kind,)
     return sum(run.seconds for run in runs if run.kind in kinds) / 3600
 
 
 def task_counts(history: SubjectHistory) -> dict[int, tuple[int, int, int, int]]:
-    """Tasks by state of each job: active, running, succeeded, failed; of one that was deleted,
-    as they were before.
+    """Tasks by state of each job: active, running, succeeded, failed; for a deleted job, the
+    last ones.
     """
     rows, wanted = history.tables.columns["counts"], set(history.jobs)
     found = dict.fromkeys(history.jobs, (0, 0, 0, 0))
@@ -173,7 +173,7 @@ def _by_activity(amounts: dict[tuple[int, str], float]) -> dict[str, float]:
 
 
 def _share(history: SubjectHistory, times: NodeTimes) -> dict[str, float]:
-    """What the slots that a job's tasks held would have cost."""
+    """What the slots held by a job's tasks would have cost."""
     cost: dict[str, float] = {}
     names = {"task": "tasks", "subtask": "tasks", "waiting": "preparation"}
     for run in history.runs:

@@ -1,7 +1,7 @@
-"""A report as one HTML file: figures that can be explored, without a kernel and without a network.
+"""A report as one HTML file, with interactive figures that need no kernel and no network.
 
-plotly.js is in the file, once. What is in the file cannot fetch anything either: a policy at its
-head forbids it. Every text is escaped; what the figures are made of is data, not a script.
+The file contains plotly.js, once. A content security policy keeps it from fetching anything.
+Every text is escaped; the figures are data, not scripts.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def page(
     figures: Mapping[str, Any],
     grids: Sequence[Grid],
 ) -> str:
-    """Make the file's text; the figures are plotly's."""
+    """Return the HTML; the figures are plotly figures."""
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # noqa: PLC0415
 
     heading = tag("h1", tag("small", f"{title} "), name) if name else tag("h1", title)
@@ -100,8 +100,8 @@ def page(
     body = tag(
         "main", header, tag("ul", *numbers, cls="tiles"), tag("section", tag("dl", *pairs)),
         *drawn, tag("div", *narrow, cls="grids"), *wide,
-        tag("footer", tag("p", "Made by batchlab. Times are the lab's; money is list prices in US "
-                               "dollars, as an illustration.")),
+        tag("footer", tag("p", "Made by batchlab. Times are lab time. Costs are list prices in US "
+                               "dollars, for illustration.")),
     )  # fmt: skip
     scripts = [tag("script", Markup(text)) for text in (get_plotlyjs(), _SCRIPT)] if drawn else []
     head = tag(
@@ -114,6 +114,6 @@ def page(
 
 
 def _drawing(figure: Any) -> Markup:
-    data = figure.to_json().replace("<", "\\u003c")  # no text may end the script that it is in
+    data = figure.to_json().replace("<", "\\u003c")  # no text may close the script element
     script = tag("script", Markup(data), type="application/json")
     return tag("figure", script, role="group", aria_label=figure.layout.title.text)

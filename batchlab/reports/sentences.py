@@ -1,4 +1,4 @@
-"""A report in words and tables: what people read first."""
+"""A report in sentences and tables: what people read first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 20
 
 
 class Grid(NamedTuple):
-    """A table: `numbers` are the columns that are set to the right."""
+    """A table: `numbers` are the right-aligned columns."""
 
     title: str
     columns: tuple[str, ...]
@@ -33,31 +33,31 @@ class Grid(NamedTuple):
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """All but the first column, unless it is text."""
+        """All columns with numbers."""
         return tuple(c for c in self.columns[1:] if c not in _TEXT)
 
     def html(self) -> Markup:
-        """The table as a page shows it."""
+        """The table as HTML."""
         return table(self.title, self.columns, self.rows, left_out=self.left_out,
                      numbers=self.numbers)  # fmt: skip
 
 
-_TEXT = ("state", "size", "node", "job", "result", "of a")
+_TEXT = ("state", "size", "node", "job", "result", "kind")
 
 
 def hours(amount: float) -> str:
-    """A span in hours, as people say it."""
+    """A number of hours as text."""
     return span_text(amount * 3600)
 
 
 def sentences(numbers: Numbers) -> list[tuple[str, str]]:
-    """What a report says in short: pairs of a word and a sentence."""
-    until = "" if numbers.is_final else ", and it goes on"
+    """The summary of a report: pairs of a label and a sentence."""
+    until = "" if numbers.is_final else ", still running"
     span = span_text((numbers.end - numbers.begin).total_seconds())
     told = [("Time", f"{numbers.begin:%Y-%m-%d %H:%M:%S} UTC, {span}{until}")]
     told.append(("Tasks", _tasks(numbers)))
     if numbers.run_times:
-        parts = (("median", 0.5), ("nine of ten within", 0.9), ("longest", 1.0))
+        parts = (("median", 0.5), ("90% within", 0.9), ("longest", 1.0))
         text = ", ".join(f"{name} {span_text(numbers.run_time(p) or 0)}" for name, p in parts)
         told.append(("Run times", f"{text}; {hours(numbers.task_hours)} in all"))
     waited = sum(numbers.waiting_hours.values())
@@ -65,17 +65,17 @@ def sentences(numbers: Numbers) -> list[tuple[str, str]]:
         most = max(numbers.waiting_hours, key=lambda key: numbers.waiting_hours[key])
         share = numbers.waiting_hours[most] / waited
         told.append(
-            ("Waiting", f"{hours(waited)} in all; most ({share:.0%}): {WAITS[most].label}")
+            ("Waiting", f"{hours(waited)} in all, {share:.0%} because {WAITS[most].label}")
         )
     if numbers.preparation_hours:
         part = numbers.preparation_share
         beside = ""
         if part is not None:
             much = f"{part:.0%} of" if part < 10 else f"{part:,.0f} times"
-            beside = f", {much} what the tasks took"
+            beside = f", {much} the task time"
         told.append(("Preparation", hours(numbers.preparation_hours) + beside))
     if numbers.utilisation is not None:
-        told.append(("Slots in use", f"{numbers.utilisation:.0%} of those there were"))
+        told.append(("Slots in use", f"{numbers.utilisation:.0%} on average"))
     told += _nodes(numbers)
     return told
 
@@ -96,19 +96,21 @@ def _nodes(numbers: Numbers) -> list[tuple[str, str]]:
     if numbers.history.kind != "job":
         idle = numbers.node_hours.get("idle", 0.0)
         text = f"{numbers.machines:,}, {amount(total)} node-hours" if total else "none"
-        told.append(("Nodes", text + (f", {idle / total:.0%} of them idle" if idle else "")))
+        told.append(("Nodes", text + (f", {idle / total:.0%} idle" if idle else "")))
     if numbers.cost:
         idle = numbers.cost.get("idle", 0.0)
-        text = money(numbers.total_cost) + (f", {money(idle)} of it for idling" if idle else "")
-        text += ", for its share of the nodes" if numbers.history.kind == "job" else ""
-        told.append(("Cost", text + " (list prices, as an illustration)"))
+        text = money(numbers.total_cost) + (
+            f", of which {money(idle)} for idle time" if idle else ""
+        )
+        text += " for its share of the nodes" if numbers.history.kind == "job" else ""
+        told.append(("Cost", text + " (list prices, for illustration)"))
     if numbers.unpriced:
-        told.append(("No price", ", ".join(numbers.unpriced)))
+        told.append(("Price unknown", ", ".join(numbers.unpriced)))
     return told
 
 
 def grids(numbers: Numbers) -> list[Grid]:
-    """The tables of a report; those without a row are left out."""
+    """The tables of a report; empty ones are left out."""
     history = numbers.history
     found = [_waiting(numbers), _activity(numbers)]
     if history.kind == "lab":
@@ -125,7 +127,7 @@ def _waiting(numbers: Numbers) -> Grid:
     total = sum(numbers.waiting_hours.values()) or 1
     ordered = sorted(numbers.waiting_hours.items(), key=lambda item: -item[1])
     rows = [(WAITS[key].label, hours(amount), f"{amount / total:.1%}") for key, amount in ordered]
-    return Grid("Why tasks waited", ("while", "task time", "share"), rows)
+    return Grid("Why tasks waited", ("because", "task time", "share"), rows)
 
 
 def _activity(numbers: Numbers) -> Grid:
@@ -171,7 +173,7 @@ def _jobs(history: SubjectHistory) -> Grid:
             f"{preparation / tasks:.0%}" if tasks and preparation else "",
         ))  # fmt: skip
     columns = ("job", "state", "tasks", "succeeded", "failed", "task time", "preparation",
-               "per task time")  # fmt: skip
+               "of task time")  # fmt: skip
     return _cut("Jobs", columns, rows)
 
 
@@ -183,7 +185,7 @@ def _preparations(history: SubjectHistory) -> Grid:
         spent = [hours_of(runs, kind) for kind in ("task", "jobpreparation", "jobrelease")]
         rows.append((history.tables.node_ids[node], f"{len(tasks):,}",
                      *(hours(amount) if amount else "" for amount in spent)))  # fmt: skip
-    columns = ("on node", "runs", "task time", "preparation", "release")
+    columns = ("node", "runs", "task time", "preparation", "release")
     return _cut("Nodes", columns, rows)
 
 
@@ -203,14 +205,14 @@ def _failures(history: SubjectHistory) -> Grid:
                    if run.outcome in ("failure", "retry", "lost"))  # fmt: skip
     names = {"jobpreparation": "preparation", "jobrelease": "release", "starttask": "start task"}
     rows = [(reason, names.get(kind, kind), f"{n:,}") for (reason, kind), n in told.most_common()]
-    return _cut("What went wrong", ("what", "of a", "times"), rows)
+    return _cut("What went wrong", ("reason", "kind", "times"), rows)
 
 
 def _wrong(run: PastRun) -> str:
     return run.reason if run.reason and run.outcome == "failure" else _TOLD[run.outcome]
 
 
-_TOLD = {"failure": "it failed", "retry": "it failed, and was tried again",
+_TOLD = {"failure": "it failed", "retry": "it failed and was retried",
          "lost": "its node was lost"}  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def history_card(history: AutoScaleHistory) -> Markup:
     ]
     columns = ("evaluated", "dedicated", "spot", "outcome", "error")
     grid = table("", columns, rows, left_out=len(history) - len(rows)) if rows else (
-        muted("no evaluation yet")
+        muted("no evaluations yet")
     )  # fmt: skip
     return card("Evaluations", "", [], grid, colour=_COLOUR)
 

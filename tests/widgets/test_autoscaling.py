@@ -39,8 +39,8 @@ def test_explanation_of_a_formula_is_not_read_as_mathematics(pool):
 
 def test_history_before_the_first_evaluation_says_so(pool):
     pool.disable_auto_scale()
-    assert repr(pool.auto_scale_history) == "no evaluation yet"
-    assert "no evaluation yet" in pool.auto_scale_history._repr_html_()
+    assert repr(pool.auto_scale_history) == "no evaluations yet"
+    assert "no evaluations yet" in pool.auto_scale_history._repr_html_()
     assert "changed nothing" not in pool._repr_html_()
 
 

@@ -18,10 +18,10 @@ WAITS = {
     "starting": Legend("no node was up yet", "starting"),
     "no nodes": Legend("no node could take tasks", "ended"),
     "no pool": Legend("the pool was missing or being deleted", "away"),
-    "preparation": Legend("the node was prepared for the job", "preparing"),
-    "dependencies": Legend("other tasks had to be done first", "aside"),
+    "preparation": Legend("the node was being prepared for the job", "preparing"),
+    "dependencies": Legend("other tasks had to finish first", "aside"),
     "disabled": Legend("the job was disabled", "leaving"),
-    "held back": Legend("a limit, or too few free slots on one node", "failed"),
+    "held back": Legend("a limit applied, or no node had enough free slots", "failed"),
 }
 """The kinds, with their labels; `others` is the part of `slots` that other jobs had."""
 
