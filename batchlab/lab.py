@@ -333,7 +333,7 @@ def _positive(name: str, value: Any) -> float | None:
     if value is None:
         return None
     if not is_number(value) or not 0 < value <= 1_000_000:
-        raise invalid(name, value, "must be a number above 0", owner="Lab")
+        raise invalid(name, value, "must be a number greater than zero", owner="Lab")
     return float(value)
 
 

@@ -1,22 +1,22 @@
-"""The Azure Batch REST API of a lab, on this machine: for unmodified clients of Azure Batch.
+"""The Azure Batch REST API of a lab on this machine, for unmodified Azure Batch clients.
 
-Three layers. `server` speaks HTTP. `service.Service.handle` is one function from a request to a
-response: it checks the signature, finds the operation, and turns what is refused into Azure's
+There are three layers. `server` speaks HTTP. `service.Service.handle` is one function from a
+request to a response: it checks the signature, finds the operation, and turns errors into Azure's
 error bodies. An operation (`pools`, `nodes`, `jobs`, `tasks`, `files`, `schedules`, `account`)
-reads the wire (`wire`) into a request or a question of the core, sends it through the lab's
-connection, and writes the view that comes back (`resources`). What the service does, when it
-refuses and why, is decided by the core alone.
+decodes the request (`wire`) into a request or a question of the core, sends it through the lab's
+connection, and encodes the view it gets (`resources`). The core alone decides what happens, and
+what is refused and why.
 
-All 72 operations of the SDK azure-batch 15.1 are there, and the certificates of older versions.
-What makes no sense on a laptop is answered so:
+All 72 operations of the SDK azure-batch 15.1 are supported, and the certificates of older
+versions. Operations that make no sense on a laptop behave as follows:
 
-* remote desktop and remote login, the upload of service logs, VM extensions by name, starting and
-  deallocating nodes: refused, as Azure refuses them on pools that have no such thing;
-* a list of VM extensions: empty;
-* users on nodes, which are for remote login: none is made (``OperationNotValidOnNode``), so that
-  there is none to change or delete (``NodeUserNotFound``); users that tasks run as are the pool's
+* remote desktop, remote login, uploading service logs, VM extensions by name, starting and
+  deallocating nodes: refused, as Azure refuses them on pools without these features;
+* the list of VM extensions: empty;
+* users on nodes, which are for remote login: cannot be created (``OperationNotValidOnNode``), so
+  there are none to change or delete (``NodeUserNotFound``). Tasks can run as users from the pool's
   ``userAccounts``;
-* usage metrics: one row for each pool, from its creation until now;
-* properties that mean nothing to a lab (images, networks, mounts ...): kept and given back for as
-  long as the `Lab` that is served, by all of its endpoints; never passwords and keys.
+* usage metrics: one row per pool, from its creation until now;
+* properties that a lab does not use (images, networks, mounts ...): stored and returned unchanged
+  by all endpoints of the `Lab`, as long as it exists. Passwords and keys are never stored.
 """

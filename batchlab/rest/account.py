@@ -1,7 +1,7 @@
-"""Operations on what belongs to the account: images, counts, metrics, applications, certificates.
+"""Operations on the account: images, node counts, metrics, applications, certificates.
 
-Images are names only: whatever a pool asks for, its nodes are what the lab has. Certificates are
-of the API versions before Azure retired them.
+Images are only names: whatever a pool asks for, its nodes run on the lab's machines. Certificates
+belong to API versions before Azure retired them.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _IMAGES = (
     ("debian", "debian-12", "12", "batch.node.debian 12"),
     ("microsoft-dsvm", "ubuntu-hpc", "2204", "batch.node.ubuntu 22.04"),
 )
-"""Publisher, offer, sku and node agent: of Azure's images, those that people choose most."""
+"""Publisher, offer, SKU and node agent of the most common Azure images."""
 _COUNTED = dict.fromkeys([
     *(state.counted_as or name for name, state in NODE.items()),
     "deallocated", "deallocating", "upgradingOS",
 ])  # fmt: skip
-"""Azure's node counts; of the last states no node here ever is."""
+"""Azure's node counts; nodes of a lab are never in the last of these states."""
 _CERTIFICATE = "/certificates(thumbprintAlgorithm={algorithm},thumbprint={thumbprint})"
 
 
 class SupportedImage(msgspec.Struct):
-    """An image, and the agent that fits it."""
+    """An image, and the node agent for it."""
 
     node_agent_sku_id: str
     image_reference: Wire
@@ -61,7 +61,7 @@ class PoolNodeCounts(msgspec.Struct):
 
 
 class PoolUsageMetrics(msgspec.Struct):
-    """What the nodes of a pool were there for, in hours of cores."""
+    """The usage of a pool, in core hours."""
 
     pool_id: str
     start_time: datetime
@@ -111,7 +111,7 @@ def list_pool_node_counts(call: RestCall) -> Response:
 
 @operation("GET", "/poolusagemetrics")
 def list_pool_usage_metrics(call: RestCall) -> Response:
-    """GET /poolusagemetrics: one row for each pool, from its creation until now."""
+    """GET /poolusagemetrics: one row per pool, from its creation until now."""
     now = datetime.fromtimestamp(call.connection.now(), UTC)
     rows = []
     for pool in call.ask(questions.ListPools()):
@@ -156,7 +156,7 @@ def add_certificate(call: RestCall) -> Response:
     try:
         data = base64.b64decode(wire.get("data") or "", validate=True)
     except (binascii.Error, ValueError, TypeError):
-        raise invalid("data", "...", "must be a certificate in base 64") from None
+        raise invalid("data", "...", "must be a certificate in Base64") from None
     request, secret = read_certificate(
         data, wire.get("password"), wire.get("certificateFormat"), wire.get("thumbprint"),
         str(wire.get("thumbprintAlgorithm") or "sha1").lower(),

@@ -1,6 +1,6 @@
-"""How what the core says becomes a response: one thing, a page of a list, or nothing but headers.
+"""Responses from answers of the core: one resource, a page of a list, or only headers.
 
-A thing that has a version can be asked for, or changed, on condition of it (``If-Match`` ...).
+If a resource has a version, requests can depend on it (``If-Match`` ...).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Writer = Callable[[RestCall, Any], Wire]
 
 
 class HasVersion(Protocol):
-    """A view of a thing with versions."""
+    """A view of a resource with versions."""
 
     @property
     def etag(self) -> str: ...
@@ -46,7 +46,7 @@ class HasVersion(Protocol):
 
 
 class ConditionNotMet(BatchError):
-    """The thing is not in the version that the client asked for (HTTP 412, or 304 of a read)."""
+    """The resource does not have the requested version (HTTP 412, or 304 for reads)."""
 
     status = 412
 
@@ -60,7 +60,7 @@ class ConditionNotMet(BatchError):
 
 
 def check_conditions(call: RestCall, view: HasVersion, *, reading: bool = False) -> None:
-    """Refuse what is asked for on a condition that does not hold."""
+    """Refuse a conditional request if the condition is not met."""
     headers = call.headers
     wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
     if wanted is not None and not _matches(wanted, view.etag):
@@ -95,7 +95,7 @@ def _moment(headers: Mapping[str, str], name: str) -> datetime | None:
 
 
 def versioned(view: HasVersion) -> dict[str, str]:
-    """The headers that say which version a thing is."""
+    """The headers with the version of a resource."""
     return {
         "ETag": view.etag,
         "Last-Modified": format_datetime(view.last_modified, usegmt=True),
@@ -103,14 +103,14 @@ def versioned(view: HasVersion) -> dict[str, str]:
 
 
 def json(call: RestCall, content: Wire, metadata: str, **headers: str) -> Response:
-    """An object."""
+    """A response with an object."""
     whole = {"odata.metadata": f"{call.base}/$metadata#{metadata}"} | content
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(200, {"Content-Type": JSON} | named, msgspec.json.encode(whole))
 
 
 def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
-    """A thing, or what was selected of it."""
+    """A response with one resource, or with its selected properties."""
     cls: type[msgspec.Struct] = type(view)
     odata.check_expand(call.query.get("$expand"))
     wanted = odata.read_select(call.query.get("$select"), names(cls))
@@ -124,7 +124,7 @@ def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
 
 
 def done(call: RestCall, status: int, view: HasVersion | None = None, *where: str) -> Response:
-    """Nothing but headers: it was done, to the thing at that address, which is now this."""
+    """A response without a body: the request has succeeded; `view` is the resource now."""
     url = call.url(*where) if where else call.base + call.path
     headers = {"DataServiceId": url}
     if view is not None:
@@ -138,9 +138,9 @@ def changed(
     call: RestCall, question: Question, request: Request, status: int, *key: str,
     unknown: Unknown | None = None,
 ) -> Response:  # fmt: skip
-    """Have a thing changed, if it is in the version that the client wants it in.
+    """Change a resource, if it has the version that the client requires.
 
-    `question` asks for the thing, `key` is what its unknown properties are kept under.
+    `question` asks for the resource; its unknown properties are stored under `key`.
     """
     check_conditions(call, call.ask(question))
     call.request(request)
@@ -156,10 +156,10 @@ def changed(
 def page(
     call: RestCall, kind: str, cls: type[msgspec.Struct], views: Sequence[Any], writer: Writer
 ) -> Response:
-    """A page of a list that is there as a whole.
+    """A page of a complete list.
 
-    A page begins after the last entry of the one before, wherever that is now; if it is gone,
-    where it was.
+    A page starts after the last entry of the previous page, wherever that is now, or where it was
+    if it is gone.
     """
     size = odata.page_size(call.query.get("maxresults"))
     start = _start(call.query.get("$skiptoken"), views)
@@ -178,7 +178,7 @@ def listed(
     call: RestCall, kind: str, cls: type[msgspec.Struct], found: Iterable[tuple[int, Wire]],
     size: int, token: Callable[[int], str],
 ) -> Response:  # fmt: skip
-    """A page of numbered resources: those that pass the filter; the rest begins at a token."""
+    """A page of numbered resources that pass the filter; a token continues the list."""
     known = names(cls)
     odata.check_expand(call.query.get("$expand"))
     wanted = odata.read_select(call.query.get("$select"), known)
@@ -211,7 +211,7 @@ def _start(token: str | None, views: Sequence[Any]) -> int:
         return 0
     digits, mark, name = token.partition("!")
     if not (mark and digits.isdecimal() and digits.isascii() and len(digits) < 10):
-        raise odata.refusal("$skiptoken", token, "is none that this service gave")
+        raise odata.refusal("$skiptoken", token, "is not a token from this service")
     number = int(digits)
     if number < len(views) and _name(views[number]) == name:
         return number + 1

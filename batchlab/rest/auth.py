@@ -1,8 +1,8 @@
-"""Who asks: each request is signed with the account's key, and is not older than 15 minutes.
+"""Authentication: requests are signed with the account's key and at most 15 minutes old.
 
-The algorithm is Azure's shared key: a text made of the method, some headers, the path as it stands
-on the wire and the query, signed with HMAC-SHA256. Behind a proxy that takes a part of the path
-away the client has signed the whole of it, so the proxy's prefix is put before it again.
+The algorithm is Azure's shared key: a text made of the method, some headers, the encoded path and
+the query is signed with HMAC-SHA256. If a proxy removes a prefix from the path, it is added again,
+because the client has signed the whole path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check(
     account: str, key: bytes, now: float, method: str, path: str, query: Mapping[str, str],
     headers: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """Refuse a request that is not signed with the account's key, or is too old.
+    """Refuse a request that is not signed with the account's key or is too old.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def check(
     now : float
         The wall clock, in seconds since 1970.
     method, path : str
-        As they stand on the wire.
+        Not decoded.
     query, headers : mapping
-        Decoded first values of the parameters; headers under names in lower case.
+        Decoded first values of the parameters; names of headers in lower case.
 
     Raises
     ------
@@ -50,9 +50,9 @@ def check(
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     name, _, given = rest.strip().partition(":")
     if scheme.lower() != "sharedkey":
-        raise _refusal("the request needs a header Authorization with a shared key")
+        raise _refusal("the request needs an Authorization header with a shared key")
     expected = signature(account, key, method, path, query, headers)
-    # Both are compared whatever the other says, in the same time for any wrong value.
+    # Both are always compared, in constant time.
     signed = hmac.compare_digest(given.encode(), expected.encode())
     named = hmac.compare_digest(name.lower().encode(), account.encode())
     if not (signed and named):
@@ -64,7 +64,7 @@ def signature(
     account: str, key: bytes, method: str, path: str, query: Mapping[str, str],
     headers: Mapping[str, str],
 ) -> str:  # fmt: skip
-    """Return what a request signed with the key has."""
+    """Return the signature of a request with this key."""
     lines = [method.upper()]
     for name in _SIGNED:
         hidden = name == "date" and "ocp-date" in headers
@@ -79,13 +79,13 @@ def signature(
 
 
 def read_key(key: str) -> bytes:
-    """Return the bytes of a key in base 64; ValueError if it is none."""
+    """Return the bytes of a key in Base64; raise ValueError if it is not valid."""
     try:
         found = base64.b64decode(key, validate=True)
     except binascii.Error:
         found = b""
     if not found:
-        raise ValueError("not base 64")
+        raise ValueError("not valid Base64")
     return found
 
 
@@ -93,10 +93,11 @@ def _check_date(text: str, now: float) -> None:
     try:
         sent = parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise _refusal("the request needs a header ocp-date or Date, such as "
+        raise _refusal("the request needs an ocp-date or Date header, such as "
                        "'Sat, 21 Nov 2026 18:52:40 GMT'") from None  # fmt: skip
     if abs(now - sent) > MAX_AGE_S:
-        raise _refusal("the date of the request is more than 15 minutes away from now")
+        raise _refusal("the date of the request differs from the current time by more than "
+                       "15 minutes")  # fmt: skip
 
 
 def _refusal(detail: str) -> Forbidden:

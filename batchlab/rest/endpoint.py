@@ -1,4 +1,4 @@
-"""A lab that is served: its address, its account, its key, and how clients are told of them."""
+"""The endpoint of a served lab: its URL, account and key, and how clients use them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint"]
 
 TICK_S = 0.05
-"""How often the clock of a simulated lab is moved on."""
+"""How often the clock of a simulated lab is advanced."""
 _PYTHON = """\
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
@@ -44,24 +44,24 @@ const credentials = new BatchSharedKeyCredentials("{account}", "{key}");
 const client = new BatchServiceClient(credentials, "{url}");"""
 
 _TRUST = {
-    "python": '# connection_verify="{cert}" too, if nobody else signed the certificate',
-    "az": "# export REQUESTS_CA_BUNDLE={cert} too, if nobody else signed the certificate",
-    "javascript": "// NODE_EXTRA_CA_CERTS={cert} for node, if nobody else signed the certificate",
+    "python": '# for a self-signed certificate, add connection_verify="{cert}"',
+    "az": "# for a self-signed certificate, also export REQUESTS_CA_BUNDLE={cert}",
+    "javascript": "// for a self-signed certificate, run node with NODE_EXTRA_CA_CERTS={cert}",
 }
 
 
 class Endpoint:
-    """The Azure Batch REST API of a lab; made by `Lab.serve`. Also a context manager.
+    """The Azure Batch REST API of a lab, returned by `Lab.serve`. Also a context manager.
 
-    Whoever has the key may do everything that the lab's owner may, run commands above all. It is
-    made anew each time unless one is given, and shown where the endpoint is shown.
+    Anyone with the key may do everything that you may do, including running commands. Unless you
+    pass one, each endpoint gets a new key. Displaying an endpoint shows its key.
 
     Attributes
     ----------
     url : str
     account : str
     key : str
-        In base 64, as Azure has it.
+        In Base64, as in Azure.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Endpoint:
         cert: str | os.PathLike[str] | None = None,
         cert_key: str | os.PathLike[str] | None = None,
     ) -> None:
-        # Tornado is imported by those who serve.
+        # Only serving needs Tornado.
         from batchlab.rest.server import Server  # noqa: PLC0415
         from batchlab.rest.service import Service  # noqa: PLC0415
 
@@ -89,7 +89,8 @@ class Endpoint:
             self._server = Server(service, host, _check_port(port), tls)
         except (OSError, UnicodeError, OverflowError) as error:
             name, value = ("port", port) if port else ("host", host)
-            raise invalid(name, value, f"cannot be listened at: {error}", owner="serve") from None
+            reason = f"cannot listen on this address: {error}"
+            raise invalid(name, value, reason, owner="serve") from None
         shown = (
             f"[{host}]"
             if ":" in host
@@ -103,13 +104,13 @@ class Endpoint:
         connection.before_close(self.stop)
 
     def client(self, **settings: Any) -> Any:
-        """A client of the SDK azure-batch for it.
+        """Create an azure-batch SDK client for this endpoint.
 
         Parameters
         ----------
         **settings
-            Further keywords for the client, such as ``connection_verify="cert.pem"`` for an
-            endpoint with a certificate that nobody else signed.
+            Further keyword arguments for the client, such as ``connection_verify="cert.pem"`` for
+            a self-signed certificate.
 
         Raises
         ------
@@ -124,7 +125,7 @@ class Endpoint:
 
     @property
     def snippets(self) -> dict[str, str]:
-        """What to paste into a client: by ``python``, ``az`` and ``javascript``."""
+        """Code to connect a client, for ``python``, ``az`` and ``javascript``."""
         texts = {"python": _PYTHON, "az": _AZ, "javascript": _JAVASCRIPT}
         if self._cert is not None:
             texts = {name: f"{_TRUST[name]}\n{text}" for name, text in texts.items()}
@@ -134,7 +135,7 @@ class Endpoint:
         return {name: text.format(**known) for name, text in texts.items()}
 
     def stop(self) -> None:
-        """Stop serving; the lab goes on. Harmless twice."""
+        """Stop serving; the lab goes on. Calling it twice is harmless."""
         self._stopped.set()
         self._server.stop()
         if self._pacer is not None and self._pacer is not threading.current_thread():
@@ -167,7 +168,7 @@ class Endpoint:
         return str(card("Azure Batch", "", pairs, texts["python"], *more))
 
     def _pace(self, connection: Any, speed: float) -> None:
-        """Have the clock of a simulated lab run: nobody waits there for it to be moved."""
+        """Keep the clock of a simulated lab running, because REST clients do not advance it."""
 
         def run() -> None:
             last = time.monotonic()
@@ -193,14 +194,12 @@ def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
         if value is not None and not isinstance(value, (str, os.PathLike)):
             raise invalid(name, value, "must be a path", owner="serve")
         if value is not None and not os.access(value, os.R_OK):
-            raise invalid(name, str(value), "is no file that can be read", owner="serve")
+            raise invalid(name, str(value), "is not a readable file", owner="serve")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(cert, key, password="")  # else it would ask at the terminal
     except (OSError, ValueError) as error:
-        reason = (
-            f"must be a certificate in PEM, with its key, and that without a password: {error}"
-        )
+        reason = f"must be a PEM certificate with its key, without a password: {error}"
         raise invalid("cert", str(cert), reason, owner="serve") from None
     return context
 
@@ -213,17 +212,17 @@ def _key_bytes(key: Any) -> bytes:
     try:
         return read_key(key)
     except (TypeError, ValueError):
-        reason = "must be text in base 64, as Azure's keys are"
+        reason = "must be Base64 text, like Azure's keys"
         raise invalid("key", "(not shown)", reason, owner="serve") from None
 
 
 def _check_port(port: Any) -> int:
     if is_whole(port) and 0 <= port <= 65535:
         return port
-    raise invalid("port", port, "must be 0 (any that is free) to 65535", owner="serve")
+    raise invalid("port", port, "must be 0 (any free port) to 65535", owner="serve")
 
 
 def _check_speed(speed: Any) -> float:
     if is_number(speed) and 0 < speed <= 1_000_000:
         return float(speed)
-    raise invalid("speed", speed, "must be a number above 0", owner="serve")
+    raise invalid("speed", speed, "must be a number greater than zero", owner="serve")

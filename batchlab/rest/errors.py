@@ -18,12 +18,12 @@ RETRY_AFTER_S = 30
 
 
 def too_large(reason: str) -> RequestTooLarge:
-    """Build the refusal of a body with more bytes, or more tasks, than the service takes."""
+    """Build the error for a body with more bytes or tasks than the service accepts."""
     return RequestTooLarge("RequestBodyTooLarge", f"The request body is too large: {reason}")
 
 
 def error_content(error: BatchError, suffix: str = "") -> Wire:
-    """What an error is on the wire; the names of properties are spelt as there."""
+    """An error on the wire, with the names of properties in camel case."""
     values = [
         {"key": key, "value": _SNAKE.sub(_camel, value) if key == "PropertyName" else value}
         for key, value in error.values.items()
@@ -34,7 +34,7 @@ def error_content(error: BatchError, suffix: str = "") -> Wire:
 
 
 def error_response(error: BatchError, base: str, request_id: str) -> Response:
-    """The response to a request that was refused."""
+    """The response to a refused request."""
     suffix = f"\nRequestId:{request_id}\nTime:{write_datetime(datetime.now(UTC))}"
     kind = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors/@Element"
     content = {"odata.metadata": f"{base}/$metadata#{kind}"} | error_content(error, suffix)

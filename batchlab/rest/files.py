@@ -1,7 +1,7 @@
 """Operations on the files of nodes and tasks.
 
-A file is sent in pieces, each read when the one before has gone, up to the size that it had when
-it was asked for. Nothing outside the directory that was named can be reached: the nodes see to it.
+A file is sent in pieces; each is read when the previous one has been sent, up to the file's size
+at the time of the request. Nodes make sure that paths stay inside the requested directory.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InvalidRange(BatchError):
-    """There are no such bytes of the file (HTTP 416)."""
+    """The file does not have these bytes (HTTP 416)."""
 
     status = 416
 
 
 class NodeFile(msgspec.Struct, frozen=True):
-    """A file as lists have it: what can be selected, and filtered by."""
+    """A file in a list: the properties for ``$select`` and ``$filter``."""
 
     name: str
     is_directory: bool
@@ -47,7 +47,7 @@ class NodeFile(msgspec.Struct, frozen=True):
 
 
 class _Dated(msgspec.Struct, frozen=True):
-    """When a file was changed: all that a condition on it can be about."""
+    """When a file was changed, for conditional requests."""
 
     last_modified: datetime
     etag: str = ""
@@ -144,12 +144,12 @@ def _properties(call: RestCall, location: Location, path: str) -> Response:
 def _download(call: RestCall, location: Location, path: str) -> Response:
     entry = _stat(call, location, path)
     if entry.is_directory:
-        raise InvalidRange("InvalidRange", f"{path!r} is a directory: it has no bytes to send")
+        raise InvalidRange("InvalidRange", f"{path!r} is a directory, which has no contents")
     size = entry.content_length or 0
     start, end = _range(call.headers.get("ocp-range") or call.headers.get("range"), size)
     pieces = _pieces(call, location, path, start, end)
     headers = _headers(call, entry)
-    first = next(pieces, b"")  # what cannot be read is refused before anything is sent
+    first = next(pieces, b"")  # an unreadable file is refused before anything is sent
     return Response(200, headers, _after(first, pieces), end - start)
 
 
@@ -177,19 +177,21 @@ def _stat(call: RestCall, location: Location, path: str) -> FileEntry:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
-    """The bytes that are asked for, as start and end."""
+    """The requested bytes, as start and end."""
     if header is None:
         return 0, size
     match = _RANGE.fullmatch(header.strip())
     first, last = (match[1][:18], match[2][:18]) if match else ("", "")
     if not (first or last):
-        raise InvalidRange("InvalidRange", f"{header!r} is no range, such as 'bytes=0-99'")
+        raise InvalidRange("InvalidRange", f"{header!r} is not a range like 'bytes=0-99'")
     if first:
         start, end = int(first), int(last) + 1 if last else size
     else:
         start, end = max(0, size - int(last)), size
     if start >= size or end <= start:
-        raise InvalidRange("InvalidRange", f"the file has {size} bytes: not {header!r}")
+        raise InvalidRange(
+            "InvalidRange", f"{header!r} is not in the file, which has {size} bytes"
+        )
     return start, min(end, size)
 
 

@@ -26,7 +26,7 @@ _DEFAULTS = {
     for name in inputs.UpdateJob.__struct_fields__
     if hasattr(JobFields, name)
 }
-"""What a PUT that says nothing of them sets."""
+"""The values that a PUT sets if it does not give them."""
 
 
 @operation("POST", "/jobs")
@@ -37,7 +37,7 @@ def create_job(call: RestCall) -> Response:
     call.request(inputs.CreateJob(spec=spec))
     view = _view(call, spec.id)
     call.unknown_properties.put(("job", spec.id), view.creation_time, unknown)
-    return done(call, 201, view, "jobs", "job-1")  # whatever its id: so does Azure
+    return done(call, 201, view, "jobs", "job-1")  # whatever its id, as in Azure
 
 
 @operation("GET", "/jobs")
@@ -68,7 +68,7 @@ def update_job(call: RestCall, job_id: str) -> Response:
 
 @operation("PUT", "/jobs/{job_id}")
 def replace_job(call: RestCall, job_id: str) -> Response:
-    """PUT /jobs/{id}: what can be changed is set, or set back; the rest stays."""
+    """PUT /jobs/{id}: sets or resets all properties that can change; the others stay."""
     return _update(call, job_id, call.json(), _DEFAULTS)
 
 

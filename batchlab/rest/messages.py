@@ -1,4 +1,4 @@
-"""One request as the operations see it, and one response."""
+"""A request as operations see it, and a response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Wire"]
 
 Wire = dict[str, Any]
-"""An object of JSON."""
+"""A JSON object."""
 JSON = "application/json; odata=minimalmetadata"
 MOST_BYTES = 4 * 2**20
 """How large the body of a request may be."""
@@ -28,7 +28,7 @@ MOST_BYTES = 4 * 2**20
 
 @dataclass(slots=True)
 class Response:
-    """What goes back: `body` may come in pieces, then `length` is how long it is."""
+    """A response; if `body` comes in pieces, `length` is its total length."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -38,10 +38,10 @@ class Response:
 
 @dataclass(slots=True)
 class RestCall:
-    """A request that was authenticated and has found its operation.
+    """An authenticated request to an operation.
 
     `base` is how the client reaches the service: scheme, host, and the prefix of a proxy. `query`
-    has the first value of each parameter, `headers` are under names in lower case.
+    has the first value of each parameter; the names of `headers` are in lower case.
     """
 
     connection: Connection
@@ -57,11 +57,11 @@ class RestCall:
         return self.connection.ask(question)
 
     def request(self, request: Request) -> None:
-        """Have the core do something."""
+        """Send a request to the core."""
         self.connection.request(request)
 
     def json(self) -> Wire:
-        """The body, which must be an object; nothing at all is an empty one."""
+        """The body, which must be an object; an empty body counts as an empty object."""
         if not self.body:
             return {}
         try:
@@ -71,14 +71,14 @@ class RestCall:
                 "InvalidRequestBody", f"the body of the request is not JSON: {error}"
             ) from None
         if not isinstance(found, dict):
-            raise InvalidRequest("InvalidRequestBody", "the body must be an object of JSON")
+            raise InvalidRequest("InvalidRequestBody", "the body must be a JSON object")
         return found
 
     def url(self, *parts: str) -> str:
-        """The address of a thing; the last part may be a path."""
+        """The URL of a resource; the last part may be a path."""
         *names, last = parts
         return "/".join([self.base, *(quote(name, safe="") for name in names), quote(last)])
 
     def flag(self, name: str) -> bool:
-        """Whether a parameter of the query is true."""
+        """Whether a query parameter is true."""
         return self.query.get(name, "").lower() == "true"

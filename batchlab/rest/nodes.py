@@ -1,4 +1,4 @@
-"""Operations on nodes. What needs a login, or a virtual machine, a lab does not have."""
+"""Operations on nodes. A lab does not support those that need a login or a virtual machine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__: list[str] = []
 
 _NODE = "/pools/{pool_id}/nodes/{node_id}"
 _NO_LOGIN = (
-    "nobody logs in to a node of a lab, so that it has no users of its own: its files can be "
-    "read, a task can look at everything, and tasks run as users of the pool's userAccounts"
+    "nodes of a lab have no remote login and therefore no users. You can read their files, "
+    "inspect them with a task, and run tasks as users from the pool's userAccounts"
 )
 
 
@@ -73,13 +73,13 @@ def _do(
 @operation("POST", f"{_NODE}/start", "begin_start_node")
 def start_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../start: refused."""
-    _refuse(call, pool_id, node_id, "a node of a lab is never deallocated: there is none to start")
+    _refuse(call, pool_id, node_id, "nodes of a lab are never deallocated, so none can be started")
 
 
 @operation("POST", f"{_NODE}/deallocate", "begin_deallocate_node")
 def deallocate_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../deallocate: refused."""
-    _refuse(call, pool_id, node_id, "a node of a lab cannot be deallocated: remove it instead")
+    _refuse(call, pool_id, node_id, "nodes of a lab cannot be deallocated: remove it instead")
 
 
 @operation("GET", f"{_NODE}/remoteloginsettings")
@@ -98,33 +98,33 @@ def get_node_remote_desktop(call: RestCall, pool_id: str, node_id: str) -> Respo
 def create_node_user(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../users: refused.
 
-    Such a user is for remote login alone, which a node of a lab does not have; a client that was
-    told that it exists would look for a way in. Users that tasks run as are the pool's.
+    Such a user is only for remote login, which nodes of a lab do not have. If the request seemed
+    to succeed, the client would try to log in. Tasks can run as users of the pool.
     """
     _refuse(call, pool_id, node_id, _NO_LOGIN)
 
 
 @operation("PUT", f"{_NODE}/users/{{user_name}}")
 def replace_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
-    """PUT .../users/{name}: there is none."""
+    """PUT .../users/{name}: not found."""
     _refuse_user(call, pool_id, node_id, user_name)
 
 
 @operation("DELETE", f"{_NODE}/users/{{user_name}}")
 def delete_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
-    """DELETE .../users/{name}: there is none."""
+    """DELETE .../users/{name}: not found."""
     _refuse_user(call, pool_id, node_id, user_name)
 
 
 @operation("POST", f"{_NODE}/uploadbatchservicelogs")
 def upload_node_logs(call: RestCall, pool_id: str, node_id: str) -> Response:
     """POST .../uploadbatchservicelogs: refused."""
-    _refuse(call, pool_id, node_id, "a node of a lab writes no logs of a service's agent")
+    _refuse(call, pool_id, node_id, "nodes of a lab have no Batch agent and no agent logs")
 
 
 @operation("GET", f"{_NODE}/extensions")
 def list_node_extensions(call: RestCall, pool_id: str, node_id: str) -> Response:
-    """GET .../extensions: none."""
+    """GET .../extensions: empty."""
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     return json(call, {"value": []}, "extensions")
 
@@ -133,9 +133,9 @@ def list_node_extensions(call: RestCall, pool_id: str, node_id: str) -> Response
 def get_node_extension(
     call: RestCall, pool_id: str, node_id: str, extension_name: str
 ) -> Response:
-    """GET .../extensions/{name}: there is none."""
+    """GET .../extensions/{name}: not found."""
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
-    reason = f"node {node_id!r} has no VM extension {extension_name!r}: a lab knows none"
+    reason = f"node {node_id!r} has no VM extension {extension_name!r}: a lab does not have any"
     raise NotFound("ResourceNotFound", reason)
 
 

@@ -1,9 +1,9 @@
-"""What a client wants to see of a list: ``$filter``, ``$select``, and where a page begins.
+"""The part of a list that a client wants: ``$filter``, ``$select`` and ``maxresults``.
 
-A filter is read into a function from a resource, as the wire has it, to True or False: ``eq ne gt
-ge lt le``, ``and or``, brackets, ``startswith(name,'x')``, paths into objects, text in single
-quotes, numbers, ``true false null``, times. A property that nothing of the kind has is refused,
-so that a slip of the pen does not return everything.
+A filter becomes a function from a resource, as it is on the wire, to True or False. It may contain
+``eq ne gt ge lt le``, ``and or``, parentheses, ``startswith(name,'x')``, paths into objects, text
+in single quotes, numbers, ``true false null`` and times. An unknown property is refused, so that a
+typo does not return everything.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MOST = 1000
-"""Entries of one page."""
+"""The maximum number of entries of a page."""
 _DEEPEST = 50
 _LONGEST = 4096
 
@@ -55,14 +55,14 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 class Filter(NamedTuple):
-    """A test, and the state that whatever passes it must be in, if it says one."""
+    """A test, and the state that it requires, if any."""
 
     test: Test
     state: str | None = None
 
 
 def refusal(name: str, value: str, reason: str) -> InvalidRequest:
-    """Build the refusal of a parameter of the query."""
+    """Build the error for a query parameter."""
     shown = value if len(value) <= 200 else value[:197] + "..."
     return InvalidRequest(
         "InvalidQueryParameterValue",
@@ -90,7 +90,7 @@ def page_size(text: str | None) -> int:
 
 
 def read_select(text: str | None, known: Collection[str]) -> frozenset[str]:
-    """Read ``$select``: the properties that are wanted; empty for all."""
+    """Read ``$select``: the selected properties; empty for all."""
     wanted = [part.strip() for part in (text or "").split(",")]
     wanted = [part.partition("/")[0] for part in wanted if part]
     if wanted == ["*"]:
@@ -102,14 +102,14 @@ def read_select(text: str | None, known: Collection[str]) -> frozenset[str]:
 
 
 def check_expand(text: str | None) -> None:
-    """Refuse ``$expand`` of anything but statistics, of which a lab has none."""
+    """Refuse ``$expand`` of anything but statistics (which a lab does not have)."""
     for part in (text or "stats").split(","):
         if part.strip() not in ("stats", ""):
             raise refusal("$expand", text or "", f"{part.strip()!r} cannot be expanded")
 
 
 def select(resource: Wire, wanted: frozenset[str]) -> Wire:
-    """The part of a resource that is wanted."""
+    """The selected properties of a resource."""
     if not wanted:
         return resource
     return {name: value for name, value in resource.items() if name in wanted}
@@ -123,12 +123,12 @@ def read_filter(text: str | None, known: Collection[str]) -> Filter | None:
     if text is None or not text.strip():
         return None
     if len(text) > _LONGEST:
-        raise refusal("$filter", text, f"may have {_LONGEST} characters")
+        raise refusal("$filter", text, f"must have at most {_LONGEST} characters")
     return _Parser(text, known).whole()
 
 
 class _Parser:
-    """Reads one filter from left to right; ``and`` binds closer than ``or``."""
+    """Reads one filter from left to right; ``and`` binds more tightly than ``or``."""
 
     def __init__(self, text: str, known: Collection[str]) -> None:
         self.text, self.known = text, known
@@ -138,7 +138,7 @@ class _Parser:
         while text[end:].strip():
             match = _TOKEN.match(text, end)
             if match is None:
-                raise self.wrong(f"cannot be read from {text[end : end + 20]!r} on")
+                raise self.wrong(f"syntax error at {text[end : end + 20]!r}")
             end = match.end()
             kind = match.lastgroup or ""
             self.tokens.append((kind, match[kind]))
@@ -158,12 +158,12 @@ class _Parser:
     def expect(self, sign: str) -> None:
         found = self.next()[1]
         if found != sign:
-            raise self.wrong(f"has {found!r} where {sign!r} was expected")
+            raise self.wrong(f"expected {sign!r}, found {found!r}")
 
     def whole(self) -> Filter:
         found = self.either()
         if self.position < len(self.tokens):
-            raise self.wrong(f"has {self.peek()!r} where nothing was expected")
+            raise self.wrong(f"expected the end, found {self.peek()!r}")
         return found
 
     def either(self) -> Filter:
@@ -186,19 +186,19 @@ class _Parser:
         if token == "(":
             self.depth += 1
             if self.depth > _DEEPEST:
-                raise self.wrong("has too many brackets")
+                raise self.wrong("has too many nested parentheses")
             found = self.either()
             self.expect(")")
             self.depth -= 1
             return found
         if kind != "word":
-            raise self.wrong(f"has {token!r} where a property was expected")
+            raise self.wrong(f"expected a property, found {token!r}")
         if token == "startswith" and self.peek() == "(":
             return self.startswith()
         path = self.path(token)
         name = self.next()[1]
         if name not in _COMPARE:
-            raise self.wrong(f"has {name!r} where one of {', '.join(_COMPARE)} was expected")
+            raise self.wrong(f"expected one of {', '.join(_COMPARE)}, found {name!r}")
         value = self.value()
         state = value if token == "state" and name == "eq" and isinstance(value, str) else None
         return Filter(_comparison(path, _COMPARE[name], value), state)
@@ -231,7 +231,7 @@ class _Parser:
             moment = _moment(token.partition("'")[2].rstrip("'") if "'" in token else token)
             if moment is not None:
                 return moment
-        raise self.wrong(f"has {token!r} where a value was expected")
+        raise self.wrong(f"expected a value, found {token!r}")
 
 
 def _and(left: Test, right: Test) -> Test:

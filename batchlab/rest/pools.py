@@ -59,7 +59,7 @@ def delete_pool(call: RestCall, pool_id: str) -> Response:
 
 @operation("PATCH", "/pools/{pool_id}")
 def update_pool(call: RestCall, pool_id: str) -> Response:
-    """PATCH /pools/{id}: what a lab can change of a pool; the rest of a pool stays as it is."""
+    """PATCH /pools/{id}: the properties that a lab can change; the others stay as they are."""
     unknown: Unknown = {}
     request = read(inputs.UpdatePool, call.json(), unknown, pool_id=pool_id)
     resources.refuse_lasting(unknown, PoolSpec)

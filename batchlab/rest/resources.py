@@ -1,7 +1,7 @@
-"""Views as the wire has them: which fields belong into an object of their own, which stay here.
+"""Views on the wire: which fields go into nested objects, and which are not shown.
 
-A plan per class is made once from its fields and the table `SHAPES`; writing a view is then one
-loop. What needs an address (``url``, ``nodeUrl``) is added by the functions below.
+A plan per class is made once from its fields and the table `SHAPES`; encoding a view is then a
+single loop. The functions below add fields with URLs (``url``, ``nodeUrl``).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class Shape(NamedTuple):
-    """How a class differs from its fields: fields of inner objects, fields that are not shown."""
+    """How a class on the wire differs from its fields: nested objects and hidden fields."""
 
     inner: Mapping[str, tuple[str, ...]] = {}
     hidden: frozenset[str] = frozenset()
@@ -102,7 +102,7 @@ _SPELT = {
     "spread": "Spread",
     "pack": "Pack",
 }
-"""Values that the service spells in its own way when it gives them back."""
+"""Values that the service returns in its own spelling."""
 _SPELT_FIELDS = frozenset({"upload_condition", "node_fill_type"})
 _DEFAULTS: dict[tuple[type, str], Any] = {
     (JobConstraints, "max_wall_clock_time"): UNLIMITED,
@@ -110,9 +110,9 @@ _DEFAULTS: dict[tuple[type, str], Any] = {
     (TaskConstraints, "retention_time"): RETENTION,
     (TaskConstraints, "max_task_retry_count"): 0,
 }
-"""What the service shows where nothing was said."""
+"""Defaults that the service returns."""
 _SILENT: dict[tuple[type, str], Any] = {(ResourceFile, "file_mode"): "0770"}
-"""Defaults that the service does not show."""
+"""Defaults that the service does not return."""
 _EXTRA = frozenset({"url", "stats", "odata.metadata"})
 _KNOWN: dict[type, str] = {
     views.PoolView: "virtualMachineConfiguration networkConfiguration mountConfiguration identity "
@@ -125,7 +125,7 @@ _KNOWN: dict[type, str] = {
     views.SubtaskView: "containerInfo",
     views.PreparationView: "nodeUrl",
 }
-"""What a client may ask for by name although a lab never has it."""
+"""Properties that a client may name although a lab never has them."""
 
 
 class Field(NamedTuple):
@@ -153,16 +153,16 @@ def _plan(cls: type[msgspec.Struct]) -> tuple[Field, ...]:
 
 @cache
 def names(cls: type[msgspec.Struct]) -> frozenset[str]:
-    """The properties that a thing has on the wire, for those who select or filter."""
+    """The properties of a class on the wire, for ``$select`` and ``$filter``."""
     found = {field.inner or field.wire for field in _plan(cls)}
     return frozenset(found | _EXTRA | set(_KNOWN.get(cls, "").split()))
 
 
 def refuse_lasting(unknown: Unknown, cls: type[msgspec.Struct]) -> None:
-    """Refuse to change what a thing of this kind has for good."""
+    """Refuse to change properties that are fixed for this kind of resource."""
     for name in unknown:
         if name in names(cls):
-            reason = "a lab cannot change this: make another one"
+            reason = "a lab cannot change this: create a new resource"
             raise InvalidRequest(
                 "InvalidPropertyValue",
                 f"{name}: {reason}",
@@ -171,7 +171,7 @@ def refuse_lasting(unknown: Unknown, cls: type[msgspec.Struct]) -> None:
 
 
 def write(value: Any) -> Any:
-    """A view, or a part of one, in the wire's terms."""
+    """A view, or a part of one, as it is on the wire."""
     writer = _WRITERS.get(type(value))
     if writer is not None:
         return writer(value)

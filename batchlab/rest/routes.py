@@ -1,7 +1,6 @@
-"""Which operation answers which address. Ids and paths are decoded here, and nowhere else.
+"""Routes: which operation answers which URL. Ids and paths are decoded only here.
 
-An operation is registered under the name that it has in the SDK, so that a test can lay the two
-tables side by side.
+Operations are registered under their names in the SDK, so that a test can compare the two lists.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Operation = Callable[..., Response]
 
 
 class Route(NamedTuple):
-    """A method, an address with names in braces, and what answers there."""
+    """A method, a URL template with names in braces, and the operation."""
 
     method: str
     template: str
@@ -30,7 +29,7 @@ class Route(NamedTuple):
 
 
 class VerbNotSupported(BatchError):
-    """There is such an address, but not for this method (HTTP 405)."""
+    """The URL exists, but not for this method (HTTP 405)."""
 
     status = 405
 
@@ -40,7 +39,7 @@ _BY_ROOT: dict[str, list[Route]] = {}
 
 
 def operation(method: str, template: str, name: str = "") -> Callable[[Operation], Operation]:
-    """Register an operation; the last name of a template may stand for several parts."""
+    """Register an operation; the last name of a template may match several parts of a path."""
 
     def register(answer: Operation) -> Operation:
         pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
@@ -56,12 +55,12 @@ def operation(method: str, template: str, name: str = "") -> Callable[[Operation
 
 
 def find(method: str, path: str) -> tuple[Operation, dict[str, Any]]:
-    """Find the operation for a path as it stands on the wire, and what is named in it.
+    """Find the operation for an encoded path, and the values of its names.
 
     Raises
     ------
     InvalidRequest
-        ``InvalidUri``: there is nothing at this address.
+        ``InvalidUri``: no such URL.
     BatchError
         ``UnsupportedHttpVerb``.
     """
@@ -77,7 +76,8 @@ def find(method: str, path: str) -> tuple[Operation, dict[str, Any]]:
     if methods:
         raise VerbNotSupported(
             "UnsupportedHttpVerb",
-            f"The resource doesn't support the specified HTTP verb; it has {', '.join(methods)}",
+            "The resource doesn't support the specified HTTP verb; supported verbs: "
+            f"{', '.join(methods)}",
         )
     raise InvalidRequest(
         "InvalidUri",
@@ -93,4 +93,4 @@ def _decode(part: str) -> str:
     try:
         return unquote_to_bytes(part).decode()
     except (UnicodeDecodeError, UnicodeEncodeError):
-        raise InvalidRequest("InvalidUri", "the address is not text in UTF-8") from None
+        raise InvalidRequest("InvalidUri", "the URL is not valid UTF-8") from None

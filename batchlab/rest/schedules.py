@@ -68,7 +68,7 @@ def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
 
 @operation("PUT", _ONE)
 def replace_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
-    """PUT /jobschedules/{id}: what can be changed is set, or set back."""
+    """PUT /jobschedules/{id}: sets or resets all properties that can change."""
     wire = call.json()
     given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
     asked = read(inputs.UpdateJobSchedule, given, job_schedule_id=job_schedule_id)
@@ -104,7 +104,7 @@ def terminate_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
 
 @operation("GET", f"{_ONE}/jobs")
 def list_jobs_from_schedule(call: RestCall, job_schedule_id: str) -> Response:
-    """GET .../jobs: those that it made."""
+    """GET .../jobs: the jobs that it created."""
     start = f"{_view(call, job_schedule_id).id}:".lower()
     views = [view for view in call.ask(ListJobs()) if view.id.lower().startswith(start)]
     return page(call, "jobs", JobView, views, resources.job)

@@ -1,9 +1,8 @@
-"""Speaks HTTP for a `Service`, on an event loop and threads of its own.
+"""The HTTP server for a `Service`, with a separate event loop and threads.
 
-Neither the kernel's loop nor Dask's waits for a client, and no client waits for another: the
-lab is asked on threads of a pool. Of a body that is too large no more is kept than shows that it
-is: clients send a hundred large tasks at once, and fewer when they are told so. Behind a proxy of
-Jupyter the prefix of its address comes in a header.
+Clients block neither the kernel's event loop nor Dask's nor each other: a thread pool talks to the
+lab. If a body is too large, the excess is discarded: clients send a hundred large tasks at once,
+and fewer when this is refused. Behind a Jupyter proxy, a header has the prefix of the URL.
 """
 
 from __future__ import annotations
@@ -36,26 +35,26 @@ __all__ = ["Server"]
 
 THREADS = 16
 MOST_SENT = 2**30
-"""Bytes of a body that are let in, if only to be thrown away; with more the connection ends."""
+"""The largest body that is read at all; with more bytes the connection is closed."""
 _ILLEGAL = str.maketrans("", "", "\r\n\0")
 
 
 class Server:
-    """A service that listens; started when it is made.
+    """A server for a service; it starts when it is created.
 
     Parameters
     ----------
     service : Service
     host : str
     port : int
-        0 for any that is free.
+        0 for any free port.
     tls : ssl.SSLContext, optional
-        With it clients come by HTTPS.
+        If given, the server uses HTTPS.
 
     Raises
     ------
     OSError
-        The address is taken, or none of this machine's.
+        The address is in use, or does not belong to this machine.
     """
 
     def __init__(
@@ -79,9 +78,9 @@ class Server:
         started.wait()
 
     def stop(self) -> None:
-        """Stop listening, and let go of the connections that are open. Harmless twice."""
+        """Stop listening and close open connections. Calling it twice is harmless."""
         if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -138,7 +137,7 @@ class Server:
             left = response.length or 0
             while left:
                 piece = await self._loop.run_in_executor(self._pool, _next, response.body)
-                if not piece:  # the file has become shorter: the client is not to take it as whole
+                if not piece:  # the file is shorter now: the client must notice
                     connection.stream.close()
                     return
                 await connection.write(piece)
@@ -147,7 +146,7 @@ class Server:
 
 
 class _Requests(HTTPServerConnectionDelegate):
-    """Gives each request that has come in to a function."""
+    """Passes each complete request to a function."""
 
     def __init__(self, take: Callable[[HTTPServerRequest], None]) -> None:
         self._take = take
@@ -157,7 +156,7 @@ class _Requests(HTTPServerConnectionDelegate):
 
 
 class _Request(HTTPMessageDelegate):
-    """A request on its way in."""
+    """A request that is being received."""
 
     def __init__(self, take: Callable[[HTTPServerRequest], None], connection: Any) -> None:
         self._take = take

@@ -1,7 +1,7 @@
 """One function from a request to a response: signature, version, operation, errors.
 
-`Service.handle` knows no sockets and no threads of its own; it may be called from any thread, and
-blocks as long as the lab takes to answer.
+`Service.handle` has no sockets or threads. It may be called from any thread, and blocks until the
+lab has answered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from batchlab.rest.unknown_properties import unknown_properties_of
 __all__ = ["OPERATION_MODULES", "Service"]
 
 OPERATION_MODULES = (account, files, jobs, nodes, pools, schedules, tasks)
-"""Where the operations are; importing them has registered them."""
+"""The modules of the operations; importing them registers them."""
 logger = logging.getLogger("batchlab")
 _VERSION = re.compile(r"20(1[5-9]|2[0-5])-\d\d-\d\d(\.\d+\.\d+)?")
 
@@ -38,11 +38,11 @@ class Service:
     connection : Connection
         The lab.
     key : bytes
-        The account's key: who has it may do anything.
+        The account's key: anyone who has it may do anything.
     bearer : bool, default False
-        Whether any bearer token does instead of a signature: for development only.
+        Whether any bearer token is accepted instead of a signature: for development only.
     clock : callable, optional
-        The wall clock, in seconds since 1970, that the date of a request is compared with.
+        The wall clock for checking the date of requests, in seconds since 1970.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Service:
         ----------
         method : str
         path, query : str
-            As they stand on the wire: not decoded.
+            Not decoded.
         headers : mapping
         body : bytes
         scheme : str, default "http"
-            How the client came, for the addresses in the answer.
+            The client's scheme, for the URLs in the response.
         """
         named = {name.lower(): value for name, value in headers.items()}
         prefix = named.get("x-forwarded-prefix", "").rstrip("/")
@@ -91,7 +91,7 @@ class Service:
             response = error_response(error, base, request_id)
         except Exception as error:
             logger.exception("the REST service failed at %s %s", method, path)
-            text = f"a fault in batchlab: {type(error).__name__}"
+            text = f"an internal error of batchlab: {type(error).__name__}"
             response = error_response(LabFailed("InternalError", text), base, request_id)
         return _finish(response, method.upper(), named, request_id)
 
@@ -104,7 +104,7 @@ class Service:
             given.setdefault(name, value)
         self._check_who(method, prefix + path, given, headers)
         if len(body) > MOST_BYTES:
-            raise too_large(f"a request may have {MOST_BYTES:,} bytes, this one has more")
+            raise too_large(f"it has more than {MOST_BYTES:,} bytes")
         _check_version(given.get("api-version"))
         answer, named = find(method, path)
         call = RestCall(
@@ -133,13 +133,13 @@ def _check_version(version: str | None) -> None:
             {"QueryParameterName": "api-version"},
         )
     if not _VERSION.fullmatch(version):
-        raise refusal("api-version", version, "must be like 2025-06-01, and not later than 2025")
+        raise refusal("api-version", version, "must be like 2025-06-01 and not later than 2025")
 
 
 def _finish(
     response: Response, method: str, headers: Mapping[str, str], request_id: str
 ) -> Response:
-    """Add what each response has; bodies that must not be go."""
+    """Add the headers of every response, and remove bodies that are not allowed."""
     response.headers |= {"request-id": request_id, "DataServiceVersion": "3.0"}
     sent = headers.get("client-request-id")
     if sent and headers.get("return-client-request-id", "").lower() == "true":

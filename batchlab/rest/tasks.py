@@ -1,7 +1,7 @@
 """Operations on tasks.
 
-In the answer to a collection the status of a task that was refused is ``clienterror``, in lower
-case: Azure spells it ``ClientError``, which the SDK 15 takes for success.
+In the response to a collection, the status of a refused task is ``clienterror`` in lower case.
+Azure spells it ``ClientError``, but SDK 15 treats that as success.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from batchlab.rest.wire import Unknown, read, write_datetime
 __all__: list[str] = []
 
 MOST_TASKS = 100
-"""Tasks of one collection."""
+"""The maximum number of tasks in a collection."""
 MOST_BYTES = 2**20
-"""How large the description of one task may be."""
+"""The maximum size of the description of a task."""
 _TASK = "/jobs/{job_id}/tasks/{task_id}"
 
 
@@ -45,14 +45,14 @@ def create_task(call: RestCall, job_id: str) -> Response:
 
 @operation("POST", "/jobs/{job_id}/addtaskcollection")
 def create_task_collection(call: RestCall, job_id: str) -> Response:
-    """POST /jobs/{id}/addtaskcollection: each task is taken or refused for itself."""
+    """POST /jobs/{id}/addtaskcollection: each task is accepted or refused on its own."""
     wires = call.json().get("value")
     if not isinstance(wires, list) or not all(isinstance(wire, dict) for wire in wires):
         raise InvalidRequest(
-            "InvalidRequestBody", "the body needs a list of tasks", {"PropertyName": "value"}
+            "InvalidRequestBody", "the body must have a list of tasks", {"PropertyName": "value"}
         )
     if len(wires) > MOST_TASKS:
-        raise too_large(f"a collection may have {MOST_TASKS} tasks, this one has {len(wires)}")
+        raise too_large(f"it has {len(wires)} tasks; the maximum is {MOST_TASKS}")
     results: list[Wire] = [{} for _ in wires]
     specs: dict[int, TaskSpec] = {}
     unknowns: list[Unknown] = [{} for _ in wires]
@@ -85,7 +85,7 @@ def create_task_collection(call: RestCall, job_id: str) -> Response:
 def _create(
     call: RestCall, job_id: str, specs: dict[int, TaskSpec]
 ) -> dict[int, BatchError | None]:
-    """Add tasks all at once, or, if one of them is refused, one after the other."""
+    """Add all tasks at once or, if one of them is refused, one by one."""
     try:
         call.request(inputs.CreateTasks(job_id=job_id, specs=tuple(specs.values())))
     except BatchError as error:
@@ -113,7 +113,7 @@ def _refused(wire: Wire, error: BatchError) -> Wire:
 
 def _refuse_large(size: int) -> None:
     if size > MOST_BYTES:
-        raise too_large(f"a task may have {MOST_BYTES} bytes, this one has {size}")
+        raise too_large(f"the task has {size} bytes; the maximum is {MOST_BYTES}")
 
 
 @operation("GET", "/jobs/{job_id}/tasks")
@@ -122,7 +122,7 @@ def list_tasks(call: RestCall, job_id: str) -> Response:
     size = odata.page_size(call.query.get("maxresults"))
     token = call.query.get("$skiptoken", "0")
     if not (token.isdecimal() and token.isascii() and len(token) < 10):
-        raise odata.refusal("$skiptoken", token, "is none that this service gave")
+        raise odata.refusal("$skiptoken", token, "is not a token from this service")
     chosen = odata.read_filter(call.query.get("$filter"), resources.names(TaskView))
     where = (("state", (chosen.state,)),) if chosen is not None and chosen.state else ()
     numbers = _numbered(call, job_id, where, int(token), size, few=chosen is None)
@@ -133,7 +133,7 @@ def _numbered(
     call: RestCall, job_id: str, where: tuple[tuple[str, tuple[str, ...]], ...], after: int,
     size: int, *, few: bool,
 ) -> Iterator[tuple[int, Wire]]:  # fmt: skip
-    """Tasks and their numbers; with `few` no more than one is looked up beyond the page."""
+    """Tasks and their numbers; with `few` at most one is looked up beyond the page."""
     start: int | None = after
     while start is not None:
         found = call.ask(PageTasks(job_id=job_id, where=where, after=start, limit=size))
@@ -160,7 +160,7 @@ def delete_task(call: RestCall, job_id: str, task_id: str) -> Response:
 
 @operation("PUT", _TASK)
 def replace_task(call: RestCall, job_id: str, task_id: str) -> Response:
-    """PUT /jobs/{id}/tasks/{id}: its constraints."""
+    """PUT /jobs/{id}/tasks/{id}: sets its constraints."""
     given = {"constraints": call.json().get("constraints")}
     if given["constraints"] is None:
         request = inputs.UpdateTask(job_id=job_id, task_id=task_id, constraints=TaskConstraints())

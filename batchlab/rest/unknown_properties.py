@@ -1,13 +1,13 @@
-"""Properties that the lab has no use for: a client gets them back as it gave them.
+"""Properties that the lab does not use: they are stored and returned unchanged.
 
-The image of a virtual machine, its network, its disks: nothing here acts on them, but clients
-check that what they wrote is what they read. They are kept beside the service, by the thing they
-belong to and the moment it was created, so that a later thing of the same id has none of them;
-when there are too many the oldest go first. Secrets are never kept.
+The image of a virtual machine, its network, its disks: a lab ignores them, but clients check that
+they read what they wrote. They are stored outside the core, under the resource and its creation
+time, so that a later resource with the same id does not get them. If there are too many, the
+oldest are dropped. Secrets are never stored.
 
-All endpoints of one lab share what is kept, also one that is started after another has stopped.
-It goes with the `Lab` in whose process they are served: two programs that serve the lab of one
-cluster know nothing of what the other keeps.
+All endpoints of a lab share the stored properties, even an endpoint started after another one has
+stopped. They last as long as the `Lab` in the process that serves it: two programs that serve the
+lab of the same cluster do not share them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ SECRETS = frozenset({
 
 
 MOST = 100_000
-"""Things whose rest is kept."""
+"""The maximum number of resources whose unknown properties are stored."""
 
 
 class UnknownProperties:
-    """What was put aside, by kind and ids."""
+    """The stored properties, by kind and ids."""
 
     def __init__(self) -> None:
         self._trees: dict[tuple[str, ...], tuple[datetime, Unknown]] = {}
 
     def put(self, key: tuple[str, ...], created: datetime, unknown: Unknown) -> None:
-        """Keep the rest of a thing that was just created or changed."""
+        """Store the unknown properties of a resource that was just created or changed."""
         rest = _without_secrets(unknown)
         if rest:
             known = self._of(key, created)
@@ -50,7 +50,7 @@ class UnknownProperties:
             self._trees[_fold(key)] = created, known | rest
 
     def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
-        """Give a thing its rest back."""
+        """Add the unknown properties of a resource to it."""
         if self._trees:
             _merge(resource, self._of(key, created))
         return resource
@@ -64,7 +64,7 @@ _OF_LABS: WeakKeyDictionary[Connection, UnknownProperties] = WeakKeyDictionary()
 
 
 def unknown_properties_of(connection: Connection) -> UnknownProperties:
-    """What is kept for a lab."""
+    """The stored properties of a lab."""
     return _OF_LABS.setdefault(connection, UnknownProperties())
 
 

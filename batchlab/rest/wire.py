@@ -1,8 +1,8 @@
-"""Names and values as they stand on the wire: ``maxWallClockTime`` for ``max_wall_clock_time``.
+"""Names and values on the wire: ``maxWallClockTime`` for ``max_wall_clock_time``.
 
-Nearly every name is the camel case of ours; the few that are not stand in `NAMES`. Mappings of
-text are lists of name and value there, spans of time ISO 8601, "without limit" the longest span
-that .NET knows. A property of the wire that a spec has not is not lost: `read` puts it aside, for
+Nearly every name is our name in camel case; `NAMES` has the exceptions. On the wire, mappings of
+text are lists of names and values, durations are ISO 8601, and "no limit" is the longest .NET time
+span. Properties that a description does not have are not lost: `read` collects them for
 `unknown_properties`, in a tree of the same form.
 """
 
@@ -35,10 +35,10 @@ __all__ = [
 UNLIMITED = "P10675199DT2H48M5.4775807S"
 _UNLIMITED = timedelta(days=10_675_199)
 NAMES = {"etag": "eTag", "node_ids": "nodeList"}
-"""Names that are not the camel case of ours."""
+"""Names that are not ours in camel case."""
 
 Unknown = dict[Any, Any]
-"""What no field stands for: by name, and by number in a list."""
+"""Properties without a field: by name, and by index in a list."""
 Reader = Callable[[Any, str, Unknown], Any]
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -56,23 +56,23 @@ def camel(name: str) -> str:
 
 
 def read(cls: type[S], wire: Wire, unknown: Unknown | None = None, **more: Any) -> S:
-    """Make a spec or a request of an object of the wire.
+    """Create a description or a request from an object on the wire.
 
     Parameters
     ----------
     cls : type
         A `Model`, or a request of the core.
     wire : dict
-        Properties that are null are as if they were not there.
+        Null properties count as missing.
     unknown : dict, optional
-        Gets what there is no field for.
+        Receives the properties without a field.
     **more
         Further fields, such as the ids in the path.
 
     Raises
     ------
     InvalidRequest
-        As the spec says.
+        An invalid value.
     """
     given: dict[str, Any] = {}
     fields = _fields(cls)
@@ -149,7 +149,7 @@ def _pairs(value: Any, name: str, unknown: Unknown) -> Any:
 
 
 def _span(value: Any, name: str, unknown: Unknown) -> Any:
-    if value == "P":  # how the SDK spells no time at all
+    if value == "P":  # the SDK's spelling of a zero duration
         return timedelta(0)
     if value == UNLIMITED:
         return None
@@ -158,7 +158,7 @@ def _span(value: Any, name: str, unknown: Unknown) -> Any:
 
 
 def _whole(value: Any, name: str, unknown: Unknown) -> Any:
-    """A number; the command line `az` sends it as text."""
+    """A number; the `az` command line sends numbers as text."""
     text = isinstance(value, str) and len(value) < 12 and value.strip().lstrip("-").isdecimal()
     return int(value) if text and value.strip().count("-") <= 1 else value
 
@@ -180,7 +180,7 @@ def write_datetime(moment: datetime) -> str:
 
 
 def write_duration(span: timedelta) -> str:
-    """A span of time, as the service normalises it: ``PT1H30M``."""
+    """A duration in the service's normal form: ``PT1H30M``."""
     seconds = span.seconds + span.microseconds / 1_000_000
     parts = [f"{span.days}D"] if span.days else []
     hours, seconds = divmod(seconds, 3600)

@@ -114,10 +114,10 @@ def test_lab_served_with_a_certificate_clients_come_by_https(tmp_path: Path) -> 
         (["--simulated", "--processes"], "choose one of"),
         (["--boot", "0s"], "--boot requires --simulated"),
         (["--scheduler", "tcp://x:1", "--journal", "f"], "--journal cannot be used"),
-        (["--simulated", "--key", "no key"], "must be text in base 64"),
+        (["--simulated", "--key", "no key"], "must be Base64 text"),
         (["--simulated", "--account", "NO"], "lower-case"),
         (["--journal", "/"], "cannot be written"),
-        (["--simulated", "--cert", "/none.pem"], "no file that can be read"),
+        (["--simulated", "--cert", "/none.pem"], "is not a readable file"),
         (["--simulated", "--cert-key", "/none.pem"], "give that too"),
     ],
 )

@@ -17,8 +17,8 @@ CLEAN = [
     "batchlab/demo.py", "batchlab/display.py", "batchlab/drivers", "batchlab/durations.py",
     "batchlab/errors.py", "batchlab/extras.py", "batchlab/formulas.py", "batchlab/handles",
     "batchlab/history", "batchlab/lab.py", "batchlab/laboratory", "batchlab/lessons",
-    "batchlab/plots.py", "batchlab/replayed.py", "batchlab/reports", "batchlab/storage",
-    "batchlab/words.py",
+    "batchlab/plots.py", "batchlab/replayed.py", "batchlab/reports", "batchlab/rest",
+    "batchlab/storage", "batchlab/words.py",
 ]  # fmt: skip
 """Where none of the words is left: files, and folders with all that is below them."""
 
