@@ -1,18 +1,20 @@
 """The part of a list that a client wants: ``$filter``, ``$select`` and ``maxresults``.
 
-A filter becomes a function from a resource, as it is on the wire, to True or False. It may contain
-``eq ne gt ge lt le``, ``and or``, parentheses, ``startswith(name,'x')``, paths into objects, text
-in single quotes, numbers, ``true false null`` and times. An unknown property is refused, so that a
-typo does not return everything.
+A filter, whose grammar is in ``odata.lark``, becomes a function from a resource, as it is on the
+wire, to True or False. Parsed filters are cached: a client that polls sends the same one again and
+again. An unknown property is refused, so that a typo does not return everything.
 """
 
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
+
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from batchlab.errors import InvalidRequest
 from batchlab.rest.messages import Wire
@@ -29,20 +31,9 @@ __all__ = [
 
 MOST = 1000
 """The maximum number of entries of a page."""
-_DEEPEST = 50
 _LONGEST = 4096
 
 Test = Callable[[Wire], bool]
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<moment>(?:[Dd]ate[Tt]ime)'[^']*' | \d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)
-      | (?P<text>'(?:[^']|'')*')
-      | (?P<number>-?\d+(?:\.\d+)?)
-      | (?P<word>[A-Za-z_][\w./-]*)
-      | (?P<sign>[(),])
-    )""",
-    re.VERBOSE,
-)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -51,13 +42,24 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
-_WORDS = {"true": True, "false": False, "null": None}
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_EXPECTED = {
+    "PATH": "a property",
+    "OPERATOR": f"one of {', '.join(_COMPARE)}",
+    "NUMBER": "a value",
+    "TEXT": "text in single quotes",
+    "LPAR": "'('",
+    "COMMA": "','",
+    "RPAR": "')'",
+}
+"""The terminals of the grammar in words; an error names the first that is accepted."""
 
 
 class Filter(NamedTuple):
-    """A test, and the state that it requires, if any."""
+    """A test, the properties it reads, and the state that it requires, if any."""
 
     test: Test
+    names: tuple[str, ...]
     state: str | None = None
 
 
@@ -124,122 +126,75 @@ def read_filter(text: str | None, known: Collection[str]) -> Filter | None:
         return None
     if len(text) > _LONGEST:
         raise refusal("$filter", text, f"must have at most {_LONGEST} characters")
-    return _Parser(text, known).whole()
+    found = _read(text)
+    if isinstance(found, str):
+        raise refusal("$filter", text, found)
+    for name in found.names:
+        if name not in known:
+            raise refusal("$filter", text, f"there is no property {name!r}")
+    return found
 
 
-class _Parser:
-    """Reads one filter from left to right; ``and`` binds more tightly than ``or``."""
+@lru_cache(256)
+def _read(text: str) -> Filter | str:
+    """Parse a filter, or say what is wrong with it."""
+    try:
+        return _parser()(text)
+    except UnexpectedToken as error:
+        if error.token.type == "$END":
+            return "ends too early"
+        accepted = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
+        wanted = next((what for kind, what in _EXPECTED.items() if kind in accepted), "the end")
+        return f"expected {wanted}, found {str(error.token)!r}"
+    except UnexpectedCharacters as error:
+        start = error.pos_in_stream or 0
+        return f"syntax error at {text[start : start + 20]!r}"
+    except ValueError as error:
+        return str(error)
 
-    def __init__(self, text: str, known: Collection[str]) -> None:
-        self.text, self.known = text, known
-        self.tokens: list[tuple[str, str]] = []
-        self.position, self.depth = 0, 0
-        end = 0
-        while text[end:].strip():
-            match = _TOKEN.match(text, end)
-            if match is None:
-                raise self.wrong(f"syntax error at {text[end : end + 20]!r}")
-            end = match.end()
-            kind = match.lastgroup or ""
-            self.tokens.append((kind, match[kind]))
 
-    def wrong(self, reason: str) -> InvalidRequest:
-        return refusal("$filter", self.text, reason)
+@cache
+def _parser() -> Callable[[str], Filter]:
+    lark = Lark.open_from_package(__package__, "odata.lark", parser="lalr", transformer=_Builder())
+    return lark.parse  # type: ignore[return-value]
 
-    def peek(self) -> str:
-        return self.tokens[self.position][1] if self.position < len(self.tokens) else ""
 
-    def next(self) -> tuple[str, str]:
-        if self.position >= len(self.tokens):
-            raise self.wrong("ends too early")
-        self.position += 1
-        return self.tokens[self.position - 1]
+@v_args(inline=True)
+class _Builder(Transformer[Token, Filter]):
+    """Callbacks for lark: children in, filter or value out."""
 
-    def expect(self, sign: str) -> None:
-        found = self.next()[1]
-        if found != sign:
-            raise self.wrong(f"expected {sign!r}, found {found!r}")
+    def either(self, left: Filter, right: Filter) -> Filter:
+        one, other = left.test, right.test
+        return Filter(lambda found: one(found) or other(found), left.names + right.names)
 
-    def whole(self) -> Filter:
-        found = self.either()
-        if self.position < len(self.tokens):
-            raise self.wrong(f"expected the end, found {self.peek()!r}")
-        return found
+    def both(self, left: Filter, right: Filter) -> Filter:
+        one, other = left.test, right.test
+        names, state = left.names + right.names, left.state or right.state
+        return Filter(lambda found: one(found) and other(found), names, state)
 
-    def either(self) -> Filter:
-        found = self.both()
-        while self.peek() == "or":
-            self.next()
-            found = Filter(_or(found.test, self.both().test))
-        return found
-
-    def both(self) -> Filter:
-        found = self.one()
-        while self.peek() == "and":
-            self.next()
-            other = self.one()
-            found = Filter(_and(found.test, other.test), found.state or other.state)
-        return found
-
-    def one(self) -> Filter:
-        kind, token = self.next()
-        if token == "(":
-            self.depth += 1
-            if self.depth > _DEEPEST:
-                raise self.wrong("has too many nested parentheses")
-            found = self.either()
-            self.expect(")")
-            self.depth -= 1
-            return found
-        if kind != "word":
-            raise self.wrong(f"expected a property, found {token!r}")
-        if token == "startswith" and self.peek() == "(":
-            return self.startswith()
-        path = self.path(token)
-        name = self.next()[1]
-        if name not in _COMPARE:
-            raise self.wrong(f"expected one of {', '.join(_COMPARE)}, found {name!r}")
-        value = self.value()
-        state = value if token == "state" and name == "eq" and isinstance(value, str) else None
-        return Filter(_comparison(path, _COMPARE[name], value), state)
-
-    def startswith(self) -> Filter:
-        self.expect("(")
-        path = self.path(self.next()[1])
-        self.expect(",")
-        start = self.value()
-        self.expect(")")
-        if not isinstance(start, str):
-            raise self.wrong("startswith needs text")
-        return Filter(lambda resource: str(_get(resource, path) or "").startswith(start))
-
-    def path(self, token: str) -> list[str]:
+    def comparison(self, token: Token, name: Token, value: Any) -> Filter:
         path = token.split("/")
-        if path[0] not in self.known:
-            raise self.wrong(f"there is no property {path[0]!r}")
-        return path
+        state = value if token == "state" and name == "eq" and isinstance(value, str) else None
+        return Filter(_comparison(path, _COMPARE[name], value), (path[0],), state)
 
-    def value(self) -> Any:
-        kind, token = self.next()
-        if kind == "text":
-            return token[1:-1].replace("''", "'")
-        if kind == "number":
-            return float(token)
-        if kind == "word" and token in _WORDS:
-            return _WORDS[token]
-        if kind == "moment":
-            moment = _moment(token.partition("'")[2].rstrip("'") if "'" in token else token)
-            if moment is not None:
-                return moment
-        raise self.wrong(f"expected a value, found {token!r}")
+    def prefix(self, token: Token, start: str) -> Filter:
+        path = token.split("/")
+        return Filter(lambda found: str(_get(found, path) or "").startswith(start), (path[0],))
 
+    def text(self, token: Token) -> str:
+        return token[1:-1].replace("''", "'")
 
-def _and(left: Test, right: Test) -> Test:
-    return lambda resource: left(resource) and right(resource)
+    def number(self, token: Token) -> float:
+        return float(token)
 
+    def constant(self, token: Token) -> bool | None:
+        return _CONSTANTS[token]
 
-def _or(left: Test, right: Test) -> Test:
-    return lambda resource: left(resource) or right(resource)
+    def moment(self, token: Token) -> datetime:
+        moment = _moment(token.partition("'")[2].rstrip("'") if "'" in token else token)
+        if moment is None:
+            raise ValueError(f"expected a value, found {str(token)!r}")
+        return moment
 
 
 def _comparison(path: list[str], compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
