@@ -1,8 +1,8 @@
 """What each colour means, on light pages and on dark ones.
 
-States, runs, activities and reasons name a role, and every display, picture and figure looks it up
-here; a page has the roles as CSS custom properties (`css`). The hues are Okabe and Ito's, which
-colour-blind people can tell apart. A letter or a word always says the same as the colour.
+States, runs, activities and reasons name a role, which every display, picture and figure looks up
+here; a page has the roles as CSS custom properties (`css`). The hues are Okabe and Ito's
+colour-blind-safe palette. A letter or a word always says the same as the colour.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = [
 
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
 ORANGE, VERMILLION, PINK, GREY = "#e69f00", "#d55e00", "#cc79a7", "#999999"
-"""The palette, for what has no state: the kinds of things, and lines of charts."""
+"""The palette for things without a state: kinds of things, and lines of charts."""
 
 
 class Role(NamedTuple):
-    """What a colour says, and how it looks on light and on dark pages."""
+    """The meaning of a colour, and the colour on light and dark pages."""
 
     means: str
     light: str
@@ -41,27 +41,27 @@ class Role(NamedTuple):
 ROLES = {
     "idle": Role("ready, with nothing to do", "#ffffff", "#3b4048"),
     "faint": Role("the same, where it is too small for an outline", "#dadfe5", "#4a505a"),
-    "good": Role("runs tasks, or has ended well", GREEN, GREEN),
-    "going": Role("a run that is under way", "#6fcfb2", "#6fcfb2"),
-    "starting": Role("comes up", "#f0d93a", "#f0e442"),
+    "good": Role("runs tasks, or succeeded", GREEN, GREEN),
+    "going": Role("a run in progress", "#6fcfb2", "#6fcfb2"),
+    "starting": Role("starting", "#f0d93a", "#f0e442"),
     "preparing": Role("is being prepared", SKY, SKY),
-    "failed": Role("has failed: somebody has to act", VERMILLION, "#e0690c"),
-    "trouble": Role("went wrong, and is dealt with", ORANGE, ORANGE),
+    "failed": Role("failed: action needed", VERMILLION, "#e0690c"),
+    "trouble": Role("went wrong, handled automatically", ORANGE, ORANGE),
     "others": Role("taken by others", "#b36b00", "#b36b00"),
-    "aside": Role("set aside, or over", BLUE, "#2b8fd0"),
-    "leaving": Role("is going away, or tidies up", PINK, PINK),
-    "asked": Role("asked for, and not there yet", "#b4b9c0", "#aab0b8"),
-    "away": Role("was taken away or lost", "#3f444c", "#5b626d"),
-    "ended": Role("was ended or sent back", "#999ea6", "#8f959e"),
+    "aside": Role("set aside, or completed", BLUE, "#2b8fd0"),
+    "leaving": Role("leaving, or cleaning up", PINK, PINK),
+    "asked": Role("requested, not there yet", "#b4b9c0", "#aab0b8"),
+    "away": Role("taken away or lost", "#3f444c", "#5b626d"),
+    "ended": Role("ended or requeued", "#999ea6", "#8f959e"),
 }
-"""By name; what is drawn on white paper has the light ones."""
+"""By name; drawings on white use the light ones."""
 
 OTHER = "#bbbbbb"
-"""For a word that is no state."""
+"""For words that are not states."""
 
 
 def light(role: str) -> str:
-    """The colour of a role on white paper."""
+    """The colour of a role on white."""
     return ROLES[role].light
 
 

@@ -1,4 +1,4 @@
-"""Displays of what a lab holds: views in, pixels out."""
+"""Displays of the things in a lab: views in, pixels out."""
 
 from batchlab.autoscale.explain import Sentences
 from batchlab.autoscale.lint import Findings

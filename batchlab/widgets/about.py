@@ -1,4 +1,4 @@
-"""What a whole lab, pool or job is: beside a live display in which nothing is selected."""
+"""Details of a whole lab, pool or job: shown in a live display while nothing is selected."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.html import printable, shortened
+from batchlab.words import plural
 
 __all__ = ["about"]
 
 NAMED = 12
 """Pools or jobs that are listed by name."""
 LONG = 300
-"""Characters of a command line that are told."""
+"""Characters of a command line that are shown."""
 
 Rows = list[tuple[str, str, str]]
 
 
 def about(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
-    """Pairs of a name and a text, each to be shown plainly, as ``code``, or as an ``error``."""
+    """Pairs of a name and a text, to show as plain text, as ``code``, or as an ``error``."""
     if "job" in asked:
         title, rows = _job(connection, asked["job"])
     elif "pool" in asked:
@@ -43,8 +44,8 @@ def _lab(connection: Connection) -> tuple[str, Rows]:
     return "The whole lab", [
         ("Pools", _named([f"{pool.id}: {_nodes(pool)}" for pool in pools]) or "none yet", ""),
         ("Jobs", _named([f"{job.id}: {job.state}, on {job.pool_id}" for job in active])
-         or ("none that is active" if jobs else "none yet"), ""),
-        ("Done", _count(len(jobs) - len(active), "job") if len(jobs) > len(active) else "", ""),
+         or ("none active" if jobs else "none yet"), ""),
+        ("Done", plural(len(jobs) - len(active), "job") if len(jobs) > len(active) else "", ""),
         ("Cost", cost_line(Cost(connection.ask(GetCost()))), ""),
     ]  # fmt: skip
 
@@ -79,8 +80,12 @@ def _job(connection: Connection, job_id: str) -> tuple[str, Rows]:
         ("Priority", str(view.priority), ""),
         ("Preparation", _line(view.job_preparation_task), "code"),
         ("Release", _line(view.job_release_task), "code"),
-        ("When done", "it ends" if view.on_all_tasks_complete != "noaction" else "", ""),
-        ("Ended by", view.terminate_reason or "", ""),
+        (
+            "When tasks are done",
+            "it terminates" if view.on_all_tasks_complete != "noaction" else "",
+            "",
+        ),
+        ("Ended because", view.terminate_reason or "", ""),
         ("Error", f"{error.code}: {error.message}" if error else "", "error"),
     ]
 
@@ -90,21 +95,18 @@ def _line(task: StartTask | JobPreparationTask | JobReleaseTask | None) -> str:
 
 
 def _nodes(pool: PoolView) -> str:
-    """How many nodes of each kind there are, and how many there should be."""
+    """The current and target numbers of nodes of each kind."""
+    spot = (pool.current_low_priority_nodes, pool.target_low_priority_nodes)
     kinds = [
-        (pool.current_dedicated_nodes, pool.target_dedicated_nodes, ""),
-        (pool.current_low_priority_nodes, pool.target_low_priority_nodes, " spot"),
+        (pool.current_dedicated_nodes, pool.target_dedicated_nodes, " dedicated" * any(spot)),
+        (*spot, " spot"),
     ]
     parts = [
         f"{there:,}{kind}" if there == wanted else f"{there:,} of {wanted:,}{kind}"
         for there, wanted, kind in kinds
         if there or wanted
     ]
-    return f"{' and '.join(parts) or 'no'} node{'s' * (parts != ['1'])}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return f"{' and '.join(parts) or 'no'} node{'s' * (parts not in (['1'], ['1 spot']))}"
 
 
 def _named(names: list[str]) -> str:

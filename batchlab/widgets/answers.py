@@ -1,7 +1,8 @@
-"""What a live display asks a lab: the words beside the pictures, as plain values.
+"""Answers to the questions of a live display: the text beside the pictures, as plain values.
 
-`answer` takes a question ``{"what": name, ...}`` and finds the function for it. None is "there is
-nothing to show"; a refusal is raised. To add a panel, write a function and name it in `ANSWERS`.
+`answer` takes a question ``{"what": name, ...}`` and finds the function for it. None means that
+there is nothing to show; refusals are raised. To add a panel, write a function and add it to
+`ANSWERS`.
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ from batchlab.widgets.html import printable, shortened
 __all__ = ["ANSWERS", "answer"]
 
 ROWS = 200
-"""Rows of a table at most."""
+"""The most rows in a table."""
 TAIL = 64 * 1024
 """Bytes of a file that are followed."""
 SUBTASKS = 20
-"""Subtasks of a task that are listed."""
+"""The most subtasks listed."""
 PARENTS = 12
-"""Tasks that a task depends on, which are named."""
+"""The most dependencies listed."""
 EXPLAINED = 20
-"""Pools, and jobs, that are asked what they wait for, when it is about all of them."""
+"""The most pools and jobs explained for a whole lab."""
 
 Question = dict[str, Any]
 
@@ -63,7 +64,7 @@ def answer(connection: Connection, question: Any) -> Any:
     what = question.get("what") if isinstance(question, dict) else None
     function = ANSWERS.get(str(what))
     if function is None:
-        raise InvalidRequest("InvalidRequestBody", f"a display asks what is not known: {what!r}")
+        raise InvalidRequest("InvalidRequestBody", f"unknown question of a display: {what!r}")
     try:
         return function(connection, question)
     except KeyError as error:
@@ -175,12 +176,12 @@ def _why(connection: Connection, asked: Question) -> dict[str, Any]:
 
 
 def _but(code: str, reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reasons without what its pool said already, unless that is all there is to say."""
+    """Reasons without those that the pool already gave, unless there are no others."""
     return [reason for reason in reasons if reason["code"] != code] or reasons
 
 
 def _parents(task: TaskView) -> list[str]:
-    """The first of the tasks that a task depends on, and of the ranges of them."""
+    """The first dependencies of a task, ids and ranges."""
     depends = task.depends_on
     if depends is None:
         return []
@@ -202,7 +203,7 @@ def _job_part(connection: Connection, job: JobView, name: str) -> dict[str, Any]
 
 
 def _part(name: str, reasons: list[Reason], job_id: str) -> dict[str, Any]:
-    """Some reasons under one name; of a job, with an example of the tasks that they hold up."""
+    """Reasons under one name; for a job, with an example of the tasks they hold up."""
     return {"name": name, "job": job_id, "reasons": [to_builtins(reason) for reason in reasons]}
 
 
@@ -236,7 +237,7 @@ def _preparations(connection: Connection, asked: Question) -> dict[str, Any] | N
 
 
 def _prepared_job(connection: Connection, job_id: str | None) -> JobView | None:
-    """The job that was asked for, or the latest that has a preparation."""
+    """The requested job, or the latest one with a preparation."""
     if job_id is not None:
         job: JobView = connection.ask(GetJob(job_id=job_id))
         return job
@@ -271,7 +272,7 @@ def _has_failed(row: PreparationView) -> bool:
 
 
 def _output(connection: Connection, asked: Question) -> dict[str, Any]:
-    """What a preparation or release task has written."""
+    """The output of a preparation or release task."""
     place = Location(asked["pool"], asked["node"], asked["directory"])
     texts = []
     for name in ("stdout.txt", "stderr.txt"):
@@ -322,7 +323,7 @@ def _download(connection: Connection, asked: Question) -> dict[str, Any]:
         size += len(part)
         if size > limit:
             raise InvalidRequest(
-                "InvalidRange", f"{path} is larger than 64 MiB: use files.download() in a cell"
+                "InvalidRange", f"{path} is larger than 64 MiB: call files.download() in a cell"
             )
     return {"data": b"".join(parts)}
 
@@ -367,4 +368,4 @@ ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
     "faults": list_faults,
     "fault": commit,
 }
-"""By name: what each question is answered with."""
+"""The function that answers each question, by name."""

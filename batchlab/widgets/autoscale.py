@@ -1,8 +1,8 @@
 """The live display of an `AutoScaleLab`: an editor, what a formula decides, and would have done.
 
-Everything that is asked is asked by the thread for that, and sent by the one that sends, as for
-all displays. What-ifs are played by a thread of their own, of which there is one for each display:
-a question that comes while one is played ends it, and only the newest is answered with a result.
+As in all displays, one thread queries and another sends. What-ifs are simulated in one extra
+thread per display: a new question cancels the running simulation, and only the newest one gets a
+result.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["AutoScaleView", "Newest"]
 logger = logging.getLogger("batchlab")
 
 LOOK_S = 0.5
-"""How often the pool is looked at while somebody looks here."""
+"""How often the pool is queried while the display is visible."""
 SCRIPTS = (
     "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "kernel_gone", "formula",
     "chart", "editor", "evaluations", "curve", "what_if", "autoscale",
 )  # fmt: skip
 LONGEST = 20_000
-"""Characters of a text that are taken at all; a formula has 8192 at most."""
+"""The longest text accepted; a formula has 8192 characters at most."""
 
 
 class Newest:
-    """Works on the newest of what it is given, in a thread that ends when there is nothing."""
+    """Works on the newest item it is given, in a thread that ends when there is none."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Newest:
         self._busy = False
 
     def put(self, work: Callable[[Callable[[], None]], None]) -> None:
-        """Do this next; end what is done now. `work` is given what it has to call meanwhile."""
+        """Do this next and cancel the current work. `work` gets a function to call regularly."""
         with self._lock:
             self._next = work
             if not self._busy:
@@ -73,7 +73,7 @@ class Newest:
 
 
 class Superseded(Exception):
-    """There is something newer to be done."""
+    """There is newer work to do."""
 
 
 class AutoScaleView(anywidget.AnyWidget):
@@ -95,7 +95,7 @@ class AutoScaleView(anywidget.AnyWidget):
         self._lab = lab
         self._newest = Newest()
         self._viewers = Viewers()
-        self._last: dict[float, Any] = {}  # what was told last of the last so many seconds
+        self._last: dict[float, Any] = {}  # the last state sent, by window in seconds
         self._looked_at = 0.0
         self._looking = False
         super().__init__(
@@ -138,7 +138,7 @@ class AutoScaleView(anywidget.AnyWidget):
         except BatchError as error:
             said = {"error": error.message}
         except (KeyError, TypeError, ValueError) as error:
-            said = {"error": f"a display asks what is not known: {error}"}
+            said = {"error": f"unknown question of a display: {error}"}
         self._say({"type": "answer", "id": content.get("id"), **said})
 
     def _do(self, asked: Any) -> Any:
@@ -146,7 +146,9 @@ class AutoScaleView(anywidget.AnyWidget):
         if what == "try":
             text = str(asked["text"])
             if len(text) > LONGEST:
-                raise InvalidRequest("AutoScalingFormulaTooLong", "a formula has 8192 characters")
+                raise InvalidRequest(
+                    "AutoScalingFormulaTooLong", "a formula has 8192 characters at most"
+                )
             if text != self.formula:
                 ui.send(lambda: self._keep(text))
             return answers.attempt(self._lab, text)
@@ -157,7 +159,7 @@ class AutoScaleView(anywidget.AnyWidget):
         raise ValueError(what)
 
     def _keep(self, text: str) -> None:
-        """Keep the text for other views of this, and for a page that loads anew."""
+        """Keep the text for other views, and for pages that reload."""
         self.formula = text
         unbind(self)
 
@@ -172,7 +174,7 @@ class AutoScaleView(anywidget.AnyWidget):
     # -- what the pool does -----------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Look at the pool again, if somebody does."""
+        """Query the pool again if the display is visible."""
         now = time.monotonic()
         if self._looking or now - self._looked_at < LOOK_S or not self._viewers.wanted():
             return

@@ -1,8 +1,8 @@
-"""What the display of an `AutoScaleLab` asks, answered as plain values.
+"""Answers to the questions of an `AutoScaleLab` display, as plain values.
 
-`try` reads, examines and evaluates a text; `what_if` lets the simulator play it on the load there
-was; `state` is what the pool does meanwhile; `explain` and `apply` are what they are for the lab.
-A refusal is raised, but for what is wrong with a formula: that has a place, and is an answer.
+`try` parses, checks and evaluates a text; `what_if` simulates it on the recorded load; `state` is
+the state of the pool; `explain` and `apply` work as for the lab. Refusals are raised, except
+errors in a formula: they have a position and are answers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from batchlab.words import money, span_text
 __all__ = ["apply", "attempt", "explanation", "library", "load", "span", "state", "what_if"]
 
 ROWS = 100
-"""Evaluations that are listed."""
+"""The most evaluations listed."""
 POINTS = 600
-"""Points of a line that are sent at most."""
+"""The most points of a line that are sent."""
 
 Plain = dict[str, Any]
 
@@ -35,7 +35,7 @@ Plain = dict[str, Any]
 
 
 def attempt(lab: AutoScaleLab, text: str) -> Plain:
-    """What is to be said about a text: marks with their places, and its evaluation, if any."""
+    """The findings about a text: marks with their positions, and its evaluation, if any."""
     try:
         formula = Formula(text)
     except FormulaError as error:
@@ -114,8 +114,8 @@ def _value(value: Any) -> str:
 
 
 def library(lab: AutoScaleLab) -> list[list[str]]:
-    """Formulas to begin with: names and texts."""
-    found = [["as it was opened", lab.formula]]
+    """Formulas to start with: names and texts."""
+    found = [["as opened", lab.formula]]
     found += [[name, getattr(formulas, name)().text] for name in formulas.__all__]
     return found
 
@@ -124,7 +124,7 @@ def library(lab: AutoScaleLab) -> list[list[str]]:
 
 
 def state(lab: AutoScaleLab, window: float) -> Plain:
-    """The pool now, its line over a while, and its evaluations, the newest first."""
+    """The pool now, its line over time, and its evaluations, newest first."""
     recording = lab.recording
     if recording is None or lab.pool is None:
         return {"pool": None, "lines": None, "history": []}
@@ -164,11 +164,11 @@ def explanation(lab: AutoScaleLab, at: float) -> Plain:
     for run in reversed(lab.history):
         if run.timestamp.timestamp() == at:
             return {"at": at, "why": list(run.explain())}
-    raise NotFound("ResourceNotFound", "the pool has forgotten this evaluation")
+    raise NotFound("ResourceNotFound", "this evaluation is no longer in the pool's history")
 
 
 def _thinned(lines: dict[str, list[float]]) -> dict[str, list[float]]:
-    """No more points than can be seen; of those left out, the most waiting tasks stay visible."""
+    """Reduce to the points that can be seen, keeping the maxima of waiting tasks."""
     count = len(lines["at"])
     if count <= POINTS:
         return lines
@@ -183,7 +183,7 @@ def _thinned(lines: dict[str, list[float]]) -> dict[str, list[float]]:
 
 
 def load(asked: Plain) -> Plain:
-    """The settings of a what-if, as `AutoScaleLab.what_if` wants them."""
+    """The settings of a what-if, as arguments of `AutoScaleLab.what_if`."""
     return {
         "last": timedelta(seconds=float(asked["window"])),
         "load": float(asked["load"]),
@@ -194,7 +194,7 @@ def load(asked: Plain) -> Plain:
 
 
 def what_if(lab: AutoScaleLab, asked: Plain, go_on: Callable[[], None]) -> Plain:
-    """What a text would have done: its line, and figures beside those of what really was."""
+    """What a text would have done: its line, and its figures next to the real ones."""
     simulation = lab.what_if(asked["text"], **load(asked), go_on=go_on)
     begin = simulation.begin.timestamp()
     end = begin + simulation.days * 86400
@@ -205,7 +205,7 @@ def what_if(lab: AutoScaleLab, asked: Plain, go_on: Callable[[], None]) -> Plain
         was = recording.window(begin, end)
         times = [max(begin, at) for at in was["at"]]
         found = figures(times, was["current"], was["spot"], end, recording.waits(begin, end), size)
-        columns.append(["as it was", _figures(found)])
+        columns.append(["actual", _figures(found)])
     lines = _simulated(simulation)
     found = figures(lines["at"], lines["current"], lines["spot"], end, simulation.waits, size)
     columns.append(["this formula", _figures(found)])
@@ -248,11 +248,11 @@ def _wait(seconds: float | None) -> str:
 
 
 def apply(lab: AutoScaleLab, text: str, interval: float) -> Plain:
-    """Have the pool follow a text, and say in words what that did; raises `BatchError`."""
+    """Enable a formula on the pool, and say what that did; raises `BatchError`."""
     span = timedelta(seconds=float(interval))
     lab.apply(text, auto_scale_evaluation_interval=span)
     assert lab.pool is not None
-    said = f"Pool {lab.pool.id} follows this formula now, evaluated every {_minutes(span)}."
+    said = f"Pool {lab.pool.id} now follows this formula, evaluated every {_minutes(span)}."
     try:
         run = lab.history[-1]
     except (BatchError, IndexError):
@@ -260,10 +260,10 @@ def apply(lab: AutoScaleLab, text: str, interval: float) -> Plain:
     before = run.current_dedicated_nodes + run.current_low_priority_nodes
     after = run.target_dedicated_nodes + run.target_low_priority_nodes
     told = {
-        "failed": "The first evaluation failed: the pool stays as it is until the next.",
+        "failed": "The first evaluation failed: the pool stays as it is until the next one.",
         "unchanged": f"The first evaluation keeps its {after} nodes.",
         "resized": f"The first evaluation changes its target from {before} to {after} nodes.",
-        "resizing": "The pool is still resizing: the next evaluation decides.",
+        "resizing": "The pool is still resizing: the next evaluation will decide.",
     }
     return {"text": f"{said} {told.get(run.outcome, '')}".strip()}
 

@@ -8,6 +8,7 @@ from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
 from batchlab.widgets.html import shortened
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
+from batchlab.words import plural
 
 __all__ = ["lab_picture"]
 
@@ -37,7 +38,7 @@ class _Picture:
         lines = lab.formula.rstrip().split("\n")
         self.text = [shortened(line, MOST_CHARACTERS) for line in lines[:MOST_LINES]]
         if len(lines) > MOST_LINES:
-            self.text.append(f"… and {len(lines) - MOST_LINES} more lines")
+            self.text.append(f"… and {plural(len(lines) - MOST_LINES, 'more line')}")
 
     def draw(self) -> bytes:
         code = len(self.text) * ROW + 14
@@ -58,8 +59,8 @@ class _Picture:
     def _summary(self) -> str:
         pool = self.told["pool"]
         if not isinstance(pool, dict):
-            return "without a pool"
-        follows = "follows a formula" if pool["enabled"] else "follows no formula"
+            return "no pool"
+        follows = "autoscale is on" if pool["enabled"] else "autoscale is off"
         return f"{follows}; {pool['current']} of {pool['target']} nodes"
 
     def _chart(self, top: float) -> None:

@@ -1,4 +1,4 @@
-"""What evaluations of autoscale formulas look like."""
+"""Cards of autoscale formulas and their evaluations."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _COLOUR = PINK
 _ROWS = 20
 _OUTCOMES = {
     "": "",
-    "tried": "only tried",
-    "resized": "began a resize",
+    "tried": "evaluated only",
+    "resized": "started a resize",
     "unchanged": "changed nothing",
     "resizing": "the pool was still resizing",
     "failed": "failed",
@@ -36,7 +36,7 @@ def run_card(run: AutoScaleRun) -> Markup:
         ("Spot nodes",
          _change(run.current_low_priority_nodes, run.target_low_priority_nodes)
          if run.current_low_priority_nodes or run.target_low_priority_nodes else ""),
-        ("Nodes that go", run.node_deallocation_option),
+        ("Deallocation option", run.node_deallocation_option),
     ]  # fmt: skip
     error = []
     if run.error is not None:
@@ -50,7 +50,7 @@ def run_card(run: AutoScaleRun) -> Markup:
 
 
 def sentence_list(sentences: Sentences) -> Markup:
-    """Why a formula decided so: what stands between backticks is code."""
+    """Why a formula decided as it did; text in backticks is code."""
     return tag("ul", *(tag("li", *_with_code(line)) for line in sentences), cls=NO_MATH)
 
 
@@ -60,12 +60,12 @@ def _with_code(line: str) -> list[str]:
 
 
 def findings_text(findings: Findings) -> Markup:
-    """What there is to say about a formula; the marks stand under what they mark."""
+    """Findings about a formula, with marks under the text."""
     return tag("pre", repr(findings), cls=NO_MATH)
 
 
 def history_card(history: AutoScaleHistory) -> Markup:
-    """The newest evaluations of a pool, the newest first."""
+    """The latest evaluations of a pool, newest first."""
     shown = history[-_ROWS:][::-1]
     rows = [
         (

@@ -1,7 +1,7 @@
-"""What each thing of a lab looks like: one function per kind, from views to HTML.
+"""The cards of all things in a lab: one function per kind, from views to HTML.
 
-`mimebundle` is what Jupyter asks for. Looking never fails: a thing that is gone, or a lab that is
-closed, shows the service's answer instead.
+`mimebundle` is for Jupyter. Displaying never fails: for a thing that is gone or a lab that is
+closed, the card shows the service's error.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from batchlab.widgets.subtasks import subtask_card, subtask_table
 __all__ = ["draw", "mimebundle"]
 
 ROWS = 20
-"""Rows that a table shows at most."""
+"""The most rows shown in a table."""
 
 
 def mimebundle(thing: object) -> dict[str, Any]:
@@ -124,8 +124,8 @@ def _node(node: Node) -> Markup:
         ("Address", view.ip_address or ""),
         ("Slots in use", _of(view.running_task_slots_count, view.task_slots)),
         ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
-        ("Runs now", ", ".join(running)),
-        ("Uses", _usage(view.usage)),
+        ("Running tasks", ", ".join(running)),
+        ("Usage", _usage(view.usage)),
         ("Cost", cost_line(node.cost)),
         ("Start task", join(_outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
@@ -193,7 +193,7 @@ def _task(task: Task) -> Markup:
         ("Started", time_text(view.start_time)),
         ("Ended", time_text(view.end_time)),
         ("Retries", str(view.retry_count or "")),
-        ("Queued again", str(view.requeue_count or "")),
+        ("Requeues", str(view.requeue_count or "")),
     ]
     more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
     if view.multi_instance_settings is not None:
@@ -337,7 +337,7 @@ def _preparation_table(rows: Preparations) -> Markup:
         )
         for row in rows[:ROWS]
     ]
-    columns = ("node", "preparation", "exit code", "release", "its exit code")
+    columns = ("node", "preparation", "exit code", "release", "release exit code")
     return table("", columns, cells, left_out=len(rows) - len(cells), numbers=columns[2::2])
 
 

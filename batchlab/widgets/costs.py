@@ -1,4 +1,4 @@
-"""What costs and sizes look like."""
+"""Cards of costs and VM sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from batchlab.words import amount, money
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]
 
-_NOTE = "List prices in US dollars of 2025 (small … extralarge: of 2015), as an illustration."
+_NOTE = "List prices of 2025 in US dollars (small … extralarge: of 2015), for illustration."
 _ROWS = 20
 
 
@@ -20,16 +20,25 @@ def cost_card(cost: Cost) -> Markup:
     shown = cost[:_ROWS]
     columns = (
         "size", "kind", "machines", "node-hours", "tasks", "preparation", "release", "start task",
-        "idle", "boot", "down", "an hour", "cost",
+        "idle", "boot", "down", "price per hour", "cost",
     )  # fmt: skip
     grid = table("", columns, [_cost_row(row) for row in shown], left_out=len(cost) - len(shown),
                  numbers=columns[2:])  # fmt: skip
-    return card("Cost", "", [("All", cost_line(cost))], grid, muted(_NOTE))
+    return card("Cost", "", [("Total", cost_line(cost))], grid, muted(_NOTE))
 
 
 def sizes_card(sizes: VmSizes) -> Markup:
     """A table of the sizes with a known price."""
-    columns = ("size", "cores", "memory", "disk", "GPUs", "most slots", "an hour", "spot")
+    columns = (
+        "size",
+        "cores",
+        "memory",
+        "disk",
+        "GPUs",
+        "most slots",
+        "price per hour",
+        "spot price",
+    )
     rows = [
         (
             size.name, str(size.cores), f"{size.memory_gb:g} GB", f"{size.disk_gb:g} GB",
@@ -43,7 +52,7 @@ def sizes_card(sizes: VmSizes) -> Markup:
 
 
 def cost_line(cost: Cost) -> str:
-    """All of it in one line; empty while there is nothing."""
+    """The total in one line; empty if there is none."""
     if not cost:
         return ""
     share = f", {cost.idle_hours / cost.node_hours:.0%} idle" if cost.node_hours else ""
@@ -61,6 +70,6 @@ def _cost_row(row: CostView) -> tuple[str, ...]:
         "dedicated" if row.is_dedicated else "spot",
         str(row.machines),
         *(amount(span) if span else "" for span in hours),
-        "not known" if price is None else f"${price:.3f}",
-        "not known" if cost is None else money(cost),
+        "unknown" if price is None else f"${price:.3f}",
+        "unknown" if cost is None else money(cost),
     )

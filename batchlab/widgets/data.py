@@ -1,4 +1,4 @@
-"""What files of nodes, and containers of the lab's storage with their blobs look like."""
+"""Cards of files on nodes, and of containers and blobs in the lab's storage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def storage_card(storage: Storage) -> Markup:
     rows = [(name, code(f"{storage.url}/{name}")) for name in names[:ROWS]]
     grid = table("", ("container", "URL"), rows, left_out=len(names) - len(rows))
     more = grid if names else none("containers")
-    return card("Storage", "", [("Kept in", code(storage.url))], more, colour=GREY)
+    return card("Storage", "", [("Location", code(storage.url))], more, colour=GREY)
 
 
 def container_card(container: Container) -> Markup:

@@ -1,7 +1,7 @@
-"""Faults on buttons: what may go wrong in a batch service, on request.
+"""Faults on buttons: things that can go wrong in a batch service, on request.
 
-Each is something that a lab can be asked for; which of them are possible now is the service's to
-say. They are trials: a lab that is attached to somebody's cluster really loses a worker.
+A lab can carry out each of them; the service decides which are possible at the moment. They are
+real: a lab that is attached to a cluster really loses a worker.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from batchlab.core.model import JobSpec, PoolInfo, TaskSpec
 from batchlab.core.state.states import NODE
 from batchlab.drivers.ports import Connection
 from batchlab.errors import InvalidRequest, NotFound
+from batchlab.words import plural
 
 __all__ = ["FAULTS", "commit", "list_faults"]
 
@@ -37,8 +38,8 @@ FILL_S = 60
 class Fault(msgspec.Struct, frozen=True):
     """One thing that can go wrong.
 
-    `of` is what it happens to: ``node``, ``pool`` or ``lab``. `act` does it and says in words
-    what it did; `why_not` says why it cannot be done to a node, or nothing.
+    `of` is what it applies to: ``node``, ``pool`` or ``lab``. `act` does it and describes what it
+    did; `why_not` says why it cannot be done to a node, or is empty.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def list_faults(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
-    """Which faults there are for what is selected."""
+    """The faults for what is selected."""
     node: NodeView | None = None
     if "node" in asked:
         node = connection.ask(GetNode(pool_id=asked["pool"], node_id=asked["node"]))
@@ -61,7 +62,7 @@ def list_faults(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]
         or (fault.of == "pool" and node is None)
         or (fault.of == "node" and node)
     ]
-    title = f"to {node.id}" if node else "select a node for more"
+    title = f"on {node.id}" if node else "select a node for more"
     return {
         "title": title,
         "faults": [
@@ -77,7 +78,7 @@ def list_faults(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]
 
 
 def commit(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
-    """Do one, and say in words what was done; raises `BatchError`."""
+    """Carry out a fault and describe what was done; raises `BatchError`."""
     fault = next((fault for fault in FAULTS if fault.name == asked["name"]), None)
     if fault is None:
         raise InvalidRequest("InvalidRequestBody", f"there is no fault {asked['name']!r}")
@@ -87,24 +88,28 @@ def commit(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
 def _lose(connection: Connection, asked: dict[str, Any]) -> str:
     connection.lose_node(asked["pool"], asked["node"])
     return (
-        f"Contact with {asked['node']} was cut. Its tasks go back to the queue, and it is started "
-        "again under its id."
+        f"Contact with {asked['node']} was cut. Its tasks are requeued, and it is restarted with "
+        "the same id."
     )
 
 
 def _reboot(connection: Connection, asked: dict[str, Any]) -> str:
     connection.request(RebootNode(pool_id=asked["pool"], node_id=asked["node"]))
-    return f"{asked['node']} reboots: its tasks are queued again, its files stay."
+    return f"{asked['node']} reboots: its tasks are requeued, its files stay."
 
 
 def _reimage(connection: Connection, asked: dict[str, Any]) -> str:
     connection.request(ReimageNode(pool_id=asked["pool"], node_id=asked["node"]))
-    return f"{asked['node']} is reimaged: its files are gone, jobs are prepared there anew."
+    return (
+        f"{asked['node']} is reimaged: its files are deleted, and jobs are prepared there again."
+    )
 
 
 def _preempt(connection: Connection, asked: dict[str, Any]) -> str:
     connection.request(PreemptNode(pool_id=asked["pool"], node_id=asked["node"]))
-    return f"{asked['node']} was preempted: somebody paid more. It comes back when there is room."
+    return (
+        f"{asked['node']} was preempted: the cloud needed the capacity. It will come back later."
+    )
 
 
 def _disable(connection: Connection, asked: dict[str, Any]) -> str:
@@ -113,17 +118,17 @@ def _disable(connection: Connection, asked: dict[str, Any]) -> str:
         connection.request(EnableNodeScheduling(pool_id=asked["pool"], node_id=asked["node"]))
         return f"{node.id} takes tasks again."
     connection.request(DisableNodeScheduling(pool_id=asked["pool"], node_id=asked["node"]))
-    return f"{node.id} takes no more tasks; those it had are queued again. Once more enables it."
+    return f"{node.id} takes no more tasks; its tasks are requeued. Press again to enable it."
 
 
 def _fail_start_task(connection: Connection, asked: dict[str, Any]) -> str:
     connection.fail_next("starttask")
-    return "The next start task that runs will fail. Reboot a node, or add one, to see it."
+    return "The next start task will fail. Reboot or add a node to see it."
 
 
 def _fail_preparation(connection: Connection, asked: dict[str, Any]) -> str:
     connection.fail_next("jobpreparation")
-    return "The next job preparation task that runs will fail, on whichever node that is."
+    return "The next job preparation task will fail, on whichever node it runs."
 
 
 def _fill(connection: Connection, asked: dict[str, Any]) -> str:
@@ -135,7 +140,7 @@ def _fill(connection: Connection, asked: dict[str, Any]) -> str:
     count = min(slots, 1000)
     specs = tuple(TaskSpec(id=f"fill{n}", command_line=f"sleep {FILL_S}") for n in range(count))
     connection.request(CreateTasks(job_id=job_id, specs=specs))
-    return f"Job {job_id} has {count} tasks that sleep {FILL_S} s: pool {pool.id} is full."
+    return f"Job {job_id} has {plural(count, 'task')} sleeping {FILL_S} s: pool {pool.id} is full."
 
 
 def _pool(connection: Connection, asked: dict[str, Any]) -> PoolView:
@@ -150,23 +155,27 @@ def _pool(connection: Connection, asked: dict[str, Any]) -> PoolView:
 
 def _must_be(group: str) -> Callable[[NodeView], str]:
     def why_not(node: NodeView) -> str:
-        return "" if node.state in NODE.group(group) else f"not while the node is {node.state}"
+        return (
+            ""
+            if node.state in NODE.group(group)
+            else f"not possible while the node is {node.state}"
+        )
 
     return why_not
 
 
 def _must_be_spot(node: NodeView) -> str:
-    return "only spot nodes are preempted" if node.is_dedicated else ""
+    return "only spot nodes can be preempted" if node.is_dedicated else ""
 
 
 FAULTS = (
-    Fault("lose", "node", "Lose contact", "as when its machine breaks", _lose,
+    Fault("lose", "node", "Lose contact", "as if its machine failed", _lose,
           _must_be("up")),
     Fault("preempt", "node", "Preempt", "the cloud takes a spot node back", _preempt,
           _must_be_spot),
-    Fault("reboot", "node", "Reboot", "tasks are queued again, files stay", _reboot,
+    Fault("reboot", "node", "Reboot", "tasks are requeued, files stay", _reboot,
           _must_be("rebootable")),
-    Fault("reimage", "node", "Reimage", "a new disk: prepared jobs are prepared anew", _reimage,
+    Fault("reimage", "node", "Reimage", "files are deleted, jobs are prepared again", _reimage,
           _must_be("rebootable")),
     Fault("disable", "node", "Disable or enable", "whether it takes tasks", _disable,
           _must_be("serving")),

@@ -1,4 +1,4 @@
-"""What applications, their packages and certificates look like. Nothing secret is in a view."""
+"""Cards of applications, their packages and certificates. Views contain no secrets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def application_card(application: Application) -> Markup:
     pairs = [
         ("Name", view.display_name or ""),
         ("Default version", view.default_version or "none"),
-        ("Versions may be replaced", "yes" if view.allow_updates else "no"),
+        ("Updates allowed", "yes" if view.allow_updates else "no"),
     ]
     grid = _packages(application.packages.views())
     return card("Application", view.id, pairs, grid, colour=_COLOUR)
@@ -65,8 +65,8 @@ def package_card(package: ApplicationPackage) -> Markup:
         ("Application", view.application_id),
         ("State", state(view.state)),
         ("Size", f"{view.content_length:,} bytes, {view.format}"),
-        ("Given", time_text(view.last_activation_time)),
-        ("Kept in", code(view.storage_url)),
+        ("Uploaded", time_text(view.last_activation_time)),
+        ("Location", code(view.storage_url)),
     ]
     return card("Application package", view.version, pairs, colour=_COLOUR)
 
@@ -78,14 +78,14 @@ def packages_card(packages: ApplicationPackages) -> Markup:
 
 
 def certificate_card(certificate: Certificate) -> Markup:
-    """A certificate, as far as it is public."""
+    """The public part of a certificate."""
     view = certificate.view()
     error = view.delete_certificate_error
     pairs = [
         ("State", state(view.state)),
         ("Format", view.certificate_format),
         ("Since", time_text(view.state_transition_time)),
-        ("Not deleted", f"{error.message} ({_users(error.values)})" if error else ""),
+        ("Deletion error", f"{error.message} ({_users(error.values)})" if error else ""),
     ]
     return card("Certificate", view.thumbprint, pairs, colour=_COLOUR)
 
@@ -101,7 +101,7 @@ def certificates_card(certificates: Certificates) -> Markup:
 
 
 def reference_line(view: PoolView) -> str:
-    """What a pool references, in one line."""
+    """The package references of a pool in one line."""
     return ", ".join(
         f"{reference.application_id} {reference.version or '(default)'}"
         for reference in view.application_package_references
@@ -115,7 +115,7 @@ def _packages(views: Sequence[ApplicationPackageView]) -> Markup:
         (view.version, f"{view.content_length:,}", time_text(view.last_activation_time))
         for view in views[:_ROWS]
     ]
-    columns = ("version", "bytes", "given")
+    columns = ("version", "bytes", "uploaded")
     return table("", columns, rows, left_out=len(views) - len(rows), numbers=("bytes",))
 
 

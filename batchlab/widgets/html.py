@@ -35,10 +35,10 @@ __all__ = [
 
 
 NO_MATH = "mathjax_ignore tex2jax_ignore"
-"""Classes that keep notebooks from reading what stands between two dollar signs as mathematics."""
+"""Classes that keep notebooks from rendering text between dollar signs as mathematics."""
 
 MANY = 7
-"""Columns that fit on a narrow page; a table with more can be moved sideways, by keys too."""
+"""Columns that fit on a narrow page; wider tables scroll sideways, also with the keyboard."""
 
 _STYLE = """<style>
 .bl-card { position: relative; padding: 2px 0 8px 30px; min-height: 26px; max-width: 62em;
@@ -108,7 +108,7 @@ def join(children: Iterable[str], separator: str = "") -> Markup:
 
 
 def printable(text: str) -> str:
-    """Text without control characters: they are errors in HTML, and some turn writing around."""
+    """Text without control characters: they are invalid in HTML, and some reverse the text."""
     return "".join(
         char if char.isprintable() or char in "\n\t " else "\N{REPLACEMENT CHARACTER}"
         for char in str(text)
@@ -116,14 +116,14 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters; the last tells when there were more."""
+    """A text shortened to at most `most` characters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def card(
     title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = BLUE
 ) -> Markup:
-    """A card in Dask's manner: a square, a title with an id, properties side by side, the rest."""
+    """A card in the style of Dask: a square, a title with an id, properties, and the rest."""
     cells = [tag("td", tag("strong", label + ":"), " ", value) for label, value in pairs if value]
     if len(cells) > 1 and len(cells) % 2:
         cells.append(tag("td"))
@@ -144,7 +144,7 @@ def table(
     left_out: int = 0,
     numbers: Sequence[str] = (),
 ) -> Markup:
-    """A table with a caption; `numbers` are the columns set to the right."""
+    """A table with a caption; `numbers` are the right-aligned columns."""
     marks = ["bl-number" if column in numbers else "" for column in columns]
     head = tag("tr", *(tag("th", c, cls=m, scope="col")
                        for c, m in zip(columns, marks, strict=True)))  # fmt: skip
@@ -162,34 +162,34 @@ def table(
 
 
 def details(summary: str, *children: str) -> Markup:
-    """Something to unfold."""
+    """A part that can be expanded."""
     return tag("details", tag("summary", summary), *children)
 
 
 def muted(text: str) -> Markup:
-    """Text that matters less."""
+    """Less important text."""
     return tag("span", text, cls="bl-muted")
 
 
 def none(what: str) -> Markup:
-    """What stands in place of an empty table."""
+    """Shown instead of an empty table."""
     return tag("p", f"no {what}", cls="bl-muted")
 
 
 def node_text(node_id: str | None) -> Markup:
-    """A node by its number, as the live displays name it; the id is there for who points at it."""
+    """A node by its number, as in the live displays; its id is the tooltip."""
     found = re.search(r"_(\d+)-\d{8}t\d{6}z$", node_id or "")
     short = f"node {found[1]}" if found else node_id or ""
     return tag("span", short, title=node_id or "")
 
 
 def time_text(moment: datetime | None) -> str:
-    """A moment of the lab's clock; empty where there is none."""
+    """A moment on the lab's clock; empty if there is none."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def code(text: str, most: int = 300) -> Markup:
-    """A command line, cut when it is long."""
+    """A command line, shortened if it is long."""
     return tag("code", shortened(text, most))
 
 
@@ -202,7 +202,7 @@ def state(name: str) -> Markup:
 
 
 def bar(parts: Sequence[tuple[str, int]]) -> Markup:
-    """Counts by role of their colour as a bar; the words beside it say the same."""
+    """Counts by role of their colour as a bar; the text beside it says the same."""
     total = sum(count for _, count in parts) or 1
     pieces = [
         tag("span", style=f"width: {100 * count / total:.1f}%; background: {light(role)}")

@@ -1,4 +1,4 @@
-"""What simulations and comparisons of formulas look like: figures in words, lines in SVG."""
+"""Cards of simulations and comparisons of formulas: figures as text, lines as SVG."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _COLOUR = PINK
 _NODES, _WAITING = BLUE, ORANGE
 _WIDTH, _HEIGHT = 640, 60
 _NOTE = (
-    "A task that still waited at the end counts with what it had waited. Stopped: running tasks "
-    "that a shrink queued again."
+    "A task that was still waiting at the end counts with the time it had waited. Stopped: "
+    "running tasks that were requeued because the pool was scaled down."
 )
 
 
@@ -82,7 +82,7 @@ def _chart(what: str, values: Sequence[float], colour: str) -> Markup:
 
 
 def _line(name: str, values: Sequence[float], colour: str, width: int, height: int) -> Markup:
-    """An area over time, no more points than there are pixels."""
+    """An area over time, with at most one point per pixel."""
     points = min(width, len(values))
     most = max(values, default=0) or 1
     tops = [

@@ -4,9 +4,9 @@ There is one `Feed` for each lab: it alone carries the lab's history, whatever t
 Each `LiveView` is one display of one thing; through it the browser asks questions and presses
 buttons. Both know what they show by name and number only.
 
-A browser's message is handled while a cell runs only if the channel it came by is not bound to the
-shell that runs the cell. ipykernel 7.4 binds a channel to whichever shell last sent through it;
-`unbind` undoes that after each message of ours.
+While a cell runs, a browser's message is handled only if its channel is not bound to the shell
+that runs the cell. ipykernel 7.4 binds a channel to the shell that last sent through it; `unbind`
+undoes that after each message we send.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from batchlab.widgets.wire import SCHEMA, Place, rows_since
 __all__ = ["Feed", "LiveView", "feed_of", "module"]
 
 FOLLOW_S = 0.5
-"""How often an open panel asks at most."""
+"""The shortest time between two queries of an open panel."""
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
     "questions", "viewer", "shown_runs", "draw", "header", "grid", "timeline", "time_machine",
@@ -51,7 +51,7 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @cache
 def module(scripts: tuple[str, ...] = SCRIPTS) -> str:
-    """Scripts as one module: each is one for itself when tested, a page wants a single one."""
+    """Scripts as one module: tests load each one separately, a page needs a single one."""
     files = resources.files("batchlab.widgets") / "static"
     texts = ((files / f"{name}.js").read_text("utf-8") for name in scripts)
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
@@ -59,19 +59,19 @@ def module(scripts: tuple[str, ...] = SCRIPTS) -> str:
 
 @cache
 def style(*sheets: str) -> str:
-    """Style sheets, by default the one that all displays have."""
+    """Style sheets, by default the one shared by all displays."""
     files = resources.files("batchlab.widgets") / "static"
     texts = [(files / f"{name}.css").read_text("utf-8") for name in sheets or ("style",)]
     return "".join([colours.css(".bl-view"), *texts])
 
 
 def unbind(widget: ipywidgets.Widget) -> None:
-    """Have the browser's messages handled even while a cell runs."""
+    """Have the browser's messages handled even while a cell is running."""
     getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
 
 def feed_of(connection: Connection) -> Feed:
-    """The feed of a lab, made when it is first wanted."""
+    """The feed of a lab, created on first use."""
     with _lock:
         feed = _feeds.get(connection)
         if feed is None or feed.comm is None:
@@ -87,7 +87,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
     Parameters
     ----------
     watch : Watch
-        What is known of the lab.
+        The watch of the lab.
     """
 
     history = traitlets.Any().tag(sync=True, to_json=lambda _, feed: feed.whole())
@@ -101,14 +101,14 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         self.on_msg(self._hear)
 
     def whole(self) -> dict[str, Any]:
-        """All there is: what a page is given when it opens or loads anew."""
+        """Everything: for pages that open or reload."""
         head, data, place = rows_since(self._watch, Place())
         if self._seen < 0:
             self._place = place
         return {"head": head, "bytes": data}
 
     def beat(self) -> None:
-        """Send what is new to whoever looks."""
+        """Send what is new to the pages."""
         version = self._watch.version
         if version == self._seen or self.comm is None:
             return
@@ -141,7 +141,7 @@ class LiveView(anywidget.AnyWidget):
     target : dict of str
         The ids that say what it shows: ``pool``, ``job``, ``task``, ``node``.
     title : str
-        What the thing is called.
+        The name of the thing.
     """
 
     _esm = module()
@@ -209,7 +209,7 @@ class LiveView(anywidget.AnyWidget):
     # -- what is followed -------------------------------------------------------------------------
 
     def beat(self) -> None:
-        """Ask again what the open panels show, when something may have changed."""
+        """Query again what the open panels show, if something may have changed."""
         version = self._feed._watch.version
         now = time.monotonic()
         questions = self._questions()
@@ -234,7 +234,7 @@ class LiveView(anywidget.AnyWidget):
             self._asking = False
 
     def _questions(self) -> dict[str, Any]:
-        """What is to be asked for all that look: what several want is asked once."""
+        """The questions of all viewers, without duplicates."""
         return {key: question for key, question in self._viewers.wanted() if question}
 
     def _news(self, key: str, said: dict[str, Any]) -> Callable[[], None]:
@@ -242,5 +242,5 @@ class LiveView(anywidget.AnyWidget):
 
 
 def _moves(question: Any) -> bool:
-    """Whether an answer may change without any change in the lab: files grow."""
+    """Whether an answer may change without a change in the lab: files grow."""
     return isinstance(question, dict) and question.get("what") in ("tail", "files")

@@ -1,7 +1,7 @@
-"""Pictures of a lab, a pool or a job, for notebooks that are stored: the nodes, and what ran.
+"""Pictures of a lab, a pool or a job for stored notebooks: the nodes, and what ran on them.
 
-They show what the live displays show, in the same colours, at twice the size for sharp screens. A
-picture is drawn from the tables of the lab, and from nothing else.
+They show the same as the live displays, in the same colours, at twice the resolution. They are
+drawn only from the tables of the lab.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class _Picture:
                                 anchor="mm")  # fmt: skip
 
     def _keys(self, runs: list[int], ends: dict[int, tuple[float, int]], top: float) -> None:
-        """The colours that are seen, explained."""
+        """The legend of the colours in use."""
         kinds = self.tables.columns["runs"]["kind"]
         seen = {_known(kinds[run], ends.get(run, (0, -1))[1]) for run in runs}
         x = float(MARGIN + GUTTER)
@@ -189,7 +189,7 @@ class _Picture:
     def _bar(
         self, place: tuple[float, float, float, float], least: float, colour: str, name: str
     ) -> None:
-        """One run, with its name if there is room, and a gap before the next one."""
+        """One run, with its name if it fits, and a gap before the next one."""
         left, top, right, bottom = (round(edge * SCALE) for edge in place)
         right = max(right - (3 if right - left > 8 else 1), left + round(least * SCALE) - 1)
         self.sheet.pen.rectangle([left, top, right, max(top, bottom - 2)], fill=colour)
@@ -198,10 +198,10 @@ class _Picture:
             self.sheet.text(place[0] + 4, middle, name, ink_on(colour), 9, anchor="lm")
 
     def _lanes(self, runs: list[int]) -> int:
-        """How many runs a row has room for: as many as are side by side, and a node has slots.
+        """How many lanes a row has: as many as are used at once, at most the slots of a node.
 
-        The next task of a node may begin before the last subtask of the one before has ended
-        elsewhere. Then both are in one lane.
+        The next task of a node may start before the last subtask of the previous one has ended
+        elsewhere. Both are then in one lane.
         """
         columns = self.tables.columns["runs"]
         most = max((columns["lane"][r] + columns["slots"][r] for r in runs if columns["slots"][r]),
@@ -213,14 +213,14 @@ class _Picture:
 
 
 def _number(names: list[str], name: str | None) -> int:
-    """The number of a thing; -1 if none was asked for, -2 if there is none."""
+    """The number of a thing; -1 if none was requested, -2 if it does not exist."""
     if name is None:
         return -1
     return names.index(name) if name in names else -2
 
 
 def _name(tables: Tables, run: int) -> str:
-    """What is written on a run: the id of its task, or what else it is."""
+    """The label of a run: the id of its task, or its kind."""
     return NODE_TASKS.get(KINDS[tables.columns["runs"]["kind"][run]], tables.labels[run])
 
 

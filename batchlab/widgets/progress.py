@@ -1,4 +1,4 @@
-"""How far a wait is: a line that is drawn anew in its place, in a notebook or on a terminal."""
+"""Progress of a wait: a line that is redrawn in place, in a notebook or on a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDTH = 32
 
 
 def progress_text(progress: Progress, pace: Pace) -> str:
-    """How far something is, in words: counts, rate and time left."""
+    """Progress as text: counts, rate and time left."""
     words = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
     words += [
         f"{count:,} {state}"
@@ -42,8 +42,8 @@ def progress_text(progress: Progress, pace: Pace) -> str:
 
 def _rate(rate: float) -> str:
     if rate >= 1:
-        return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
-    return f"{rate * 60:.1f} a minute"
+        return f"{rate:,.0f} per second" if rate >= 10 else f"{rate:.1f} per second"
+    return f"{rate * 60:.1f} per minute"
 
 
 def _colour(state: str) -> str:
@@ -53,7 +53,7 @@ def _colour(state: str) -> str:
 
 
 def progress_html(progress: Progress, pace: Pace) -> Markup:
-    """The same with a bar; texts are escaped."""
+    """Progress as HTML with a bar; text is escaped."""
     total = progress.total or 1
     pieces = [
         tag("span", style=f"width: {100 * count / total:.2f}%; background: {colour}")
@@ -77,17 +77,17 @@ def progress_html(progress: Progress, pace: Pace) -> Markup:
 
 
 class NotebookBar:
-    """A line below the cell; it stays there when the wait is over."""
+    """A line below the cell that stays after the wait."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
     def show(self, progress: Progress, pace: Pace) -> None:
-        """Draw it, or draw it anew in its place."""
-        # HTML alone: what a stored notebook says in plain text is its own, never a moment's.
+        """Draw it, or redraw it in place."""
+        # Only HTML: the plain text of a stored notebook must not depend on timing.
         bundle = {"text/html": str(progress_html(progress, pace))}
         if self._handle is None:
-            from IPython.display import display  # noqa: PLC0415 - there is one: this is a kernel
+            from IPython.display import display  # noqa: PLC0415 - this is a kernel
 
             show: Any = display
             self._handle = show(bundle, raw=True, display_id=True)
@@ -95,11 +95,11 @@ class NotebookBar:
             self._handle.update(bundle, raw=True)
 
     def close(self) -> None:
-        """Nothing is to be tidied up."""
+        """Nothing to clean up."""
 
 
 class TerminalBar:
-    """A line on the terminal, on stderr; gone when the wait is over, however it ends.
+    """A line on the terminal (stderr) that disappears after the wait, however it ends.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class TerminalBar:
         self._live.start()
 
     def show(self, progress: Progress, pace: Pace) -> None:
-        """Draw it, or draw it anew in its place."""
+        """Draw it, or redraw it in place."""
         line = Table.grid(padding=(0, 1))
         line.add_row(Text(progress.title, style="bold", overflow="ellipsis"), _bar(progress))
         self._live.update(Group(line, Text(progress_text(progress, pace))), refresh=True)

@@ -1,4 +1,4 @@
-"""What pictures for stored notebooks are drawn on: twice the size for sharp screens."""
+"""The canvas of pictures for stored notebooks, at twice the resolution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
 
 
 class Sheet:
-    """A white sheet, `WIDTH` wide; `pen` counts in pixels, `SCALE` to each unit.
+    """A white sheet of width `WIDTH`; `pen` uses pixels, `SCALE` per unit.
 
     Parameters
     ----------
@@ -29,16 +29,16 @@ class Sheet:
     def text(
         self, x: float, y: float, text: str, colour: str, size: int, anchor: str | None = None
     ) -> None:
-        """Write at a place, in units."""
+        """Write text at a position, in units."""
         where = (x * SCALE, y * SCALE)
         self.pen.text(where, text, colour, self.fonts[size], anchor=anchor)
 
     def length(self, text: str, size: int) -> float:
-        """How wide a text is, in units."""
+        """The width of a text, in units."""
         return self.fonts[size].getlength(text) / SCALE
 
     def png(self) -> bytes:
-        """The picture, with no more colours than it needs."""
+        """The picture as PNG, with few colours."""
         data = io.BytesIO()
         image = self._image.quantize(64, dither=Image.Dither.NONE)
         image.save(data, "PNG", optimize=True)
@@ -46,10 +46,10 @@ class Sheet:
 
 
 def clock(at: float) -> str:
-    """A time of the lab's clock."""
+    """A time on the lab's clock."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def end_of(begin: float, end: float) -> str:
-    """The end of a span, as it is written under it: of a short one how long it is."""
+    """The label at the end of a time axis; for a short one its length."""
     return clock(end) if end - begin >= 60 else f"{end - begin:.2g} s later"

@@ -1,7 +1,7 @@
 """Which display a thing gets: live in a notebook, a picture in a stored one, else text and HTML.
 
 Live displays need a kernel and a page that listens. With ``BATCHLAB_STATIC=1`` a notebook gets
-pictures instead, which can be seen wherever it is stored, by whoever has no kernel at all.
+pictures instead, which are visible wherever it is stored, without a kernel.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["mimebundle", "page", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURED = ("lab", "pool", "job", "autoscale")
-"""What a stored notebook has a picture of."""
+"""Kinds that are pictures in a stored notebook."""
 LIBRARIES = {
     "live": ("anywidget", "Live displays need anywidget"),
     "picture": ("PIL", "Pictures need Pillow"),
@@ -38,7 +38,7 @@ LIBRARIES = {
 
 
 def mimebundle(thing: object) -> dict[str, Any]:
-    """What Jupyter asks for: text, and the best display that is possible here."""
+    """The MIME bundle for Jupyter: text, and the best display that is possible here."""
     way = _way(thing)
     if way == "picture" and _installed(way):
         return {"text/plain": repr(thing), "image/png": b64encode(_picture(thing)).decode()}
@@ -50,18 +50,18 @@ def mimebundle(thing: object) -> dict[str, Any]:
 
 
 def page(thing: object) -> str | None:
-    """HTML of a thing; None where a picture stands for it."""
+    """HTML of a thing; None if it has a picture."""
     way = _way(thing)
     return None if way == "picture" and _installed(way) else _html(thing, way)
 
 
 def watch(thing: object) -> Any:
-    """A live display to hold on to; the thing itself where there is nobody to look."""
+    """A live display to keep; the thing itself outside a notebook."""
     return _view(thing) if _way(thing) == "live" and _installed("live") else thing
 
 
 def _way(thing: object) -> Literal["live", "picture", "card"]:
-    """How a thing is best shown here."""
+    """The best way to show a thing here."""
     kind = "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
     if is_static():
         return "picture" if kind in PICTURED else "card"
@@ -73,7 +73,7 @@ def _installed(way: str) -> bool:
 
 
 def _html(thing: object, way: str) -> str:
-    """Its card, and under it what is missing for a better display."""
+    """Its card, with a note on what is missing for a better display."""
     html = str(cards.mimebundle(thing)["text/html"])
     if _installed(way):
         return html
@@ -81,7 +81,7 @@ def _html(thing: object, way: str) -> str:
 
 
 def _view(thing: object) -> ipywidgets.Widget:
-    # A third of a second, and only for those who look.
+    # Takes a third of a second, only needed here.
     if isinstance(thing, AutoScaleLab):
         from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415
 
@@ -104,7 +104,7 @@ def _picture(thing: object) -> bytes:
 
 
 def _subject(thing: object) -> tuple[str, dict[str, str]] | None:
-    """What kind of display a thing has, and the ids that say what it shows."""
+    """The kind of display of a thing, and the ids of what it shows."""
     if isinstance(thing, BaseLab):
         return "lab", {}
     if isinstance(thing, Pool):
@@ -119,7 +119,7 @@ def _subject(thing: object) -> tuple[str, dict[str, str]] | None:
 
 
 def _name(thing: Handle) -> str:
-    """Its id, as it was given when the thing was made."""
+    """Its id, as written when it was created."""
     try:
         return str(thing.view().id)  # type: ignore[attr-defined]
     except BatchError:

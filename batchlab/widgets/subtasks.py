@@ -1,4 +1,4 @@
-"""What the subtasks of a multi-instance task look like."""
+"""Cards of the subtasks of a multi-instance task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def subtask_card(rows: Subtasks) -> Markup:
 
 
 def subtask_table(rows: Subtasks) -> Markup:
-    """A row for each subtask but the primary."""
+    """A row for each subtask except the primary."""
     cells = [
         (
             str(row.id),

@@ -1,10 +1,9 @@
 """The two threads behind the displays of this process.
 
-``batchlab-ui`` is the only one that sends to a browser: eight times a second it looks at what is
-open and sends what is new, one message for each at most, however much has happened.
-``batchlab-ask`` is the one that asks labs and carries out what buttons say: a lab that takes its
-time holds up the answers, never the pictures. Browsers' messages come on threads of Jupyter's, and
-are only put into line.
+``batchlab-ui`` is the only one that sends to browsers: eight times a second it checks the open
+displays and sends what is new, at most one message each, however much has happened.
+``batchlab-ask`` queries labs and carries out button presses: a slow lab delays the answers, never
+the pictures. Messages from browsers arrive on Jupyter's threads and are only queued there.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ logger = logging.getLogger("batchlab")
 
 HZ = 8.0
 REST_S = 30.0
-"""How long the thread that asks waits for more before it ends."""
+"""How long the querying thread waits for more work before it ends."""
 
 
 class Beating(Protocol):
-    """Something that sends what is new, if there is anything, when it is its turn."""
+    """Something that regularly sends what is new, if anything."""
 
     def beat(self) -> None:
         """Send what is new."""
@@ -35,7 +34,7 @@ class Beating(Protocol):
 
 
 class UiThread:
-    """Calls `Beating.beat` of all that are open, `HZ` times a second; rests when none is.
+    """Calls `Beating.beat` of all open displays `HZ` times a second; stops if there are none.
 
     Parameters
     ----------
@@ -51,24 +50,24 @@ class UiThread:
         self._sends = self._asks = False  # whether each thread runs
 
     def add(self, beating: Beating) -> None:
-        """Have something called from now on, as long as somebody holds it."""
+        """Call something from now on, as long as it is referenced."""
         with self._lock:
             self._open.add(beating)
             self._start_sending()
 
     def remove(self, beating: Beating) -> None:
-        """Call it no more."""
+        """Stop calling it."""
         with self._lock:
             self._open.discard(beating)
 
     def send(self, act: Callable[[], None]) -> None:
-        """Have something sent by the thread that may."""
+        """Run something on the sending thread."""
         with self._lock:
             self._todo.put(act)
             self._start_sending()
 
     def ask(self, work: Callable[[], None]) -> None:
-        """Have something asked by the thread that may wait for an answer."""
+        """Run something on the querying thread."""
         with self._lock:
             self._work.put(work)
             if not self._asks:
@@ -89,7 +88,7 @@ class UiThread:
             time.sleep(self._pause)
 
     def _beat_all(self) -> bool:
-        """Give all that are open their turn; False, and the thread is to end, if none is."""
+        """Call all open displays; return False, to end the thread, if there are none."""
         with self._lock:
             beats = [beating.beat for beating in self._open]
             if not beats and self._todo.empty():
@@ -117,8 +116,8 @@ def _guarded(act: Callable[[], None]) -> None:
     try:
         act()
     except Exception:
-        logger.exception("a display could not be brought up to date")
+        logger.exception("a display could not be updated")
 
 
 ui = UiThread()
-"""The threads of this process; they start with the first display."""
+"""The threads of this process, which start with the first display."""

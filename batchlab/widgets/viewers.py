@@ -1,9 +1,9 @@
-"""Who looks at a display: one widget may be seen in several places at once.
+"""The viewers of a display: one widget may be visible in several places at once.
 
-Each place is a viewer with an id of its own, which says what it wants to know, says so again every
-half minute, and says "bye" when it goes. A page that is closed may not come to that: so a viewer
-is taken for gone when it has been silent for long *while others spoke*. Silence of all proves
-nothing, for a kernel that is busy may hear nobody.
+Each place is a viewer with its own id. It says what it wants to know, repeats that every half
+minute, and says "bye" when it closes. Since a closed page may not manage to, a viewer counts as
+gone when it has been silent for long *while others were not*. If all are silent, that proves
+nothing: a busy kernel does not hear anyone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["SILENT_S", "Viewers"]
 
 SILENT_S = 150.0
-"""A page in the background may speak once a minute only."""
+"""A page in the background may send only once a minute."""
 
 
 class Viewers:
@@ -23,10 +23,12 @@ class Viewers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wants: dict[str, tuple[float, Any]] = {}  # viewer -> when it last spoke, its wish
+        self._wants: dict[
+            str, tuple[float, Any]
+        ] = {}  # viewer -> time of its last message, its wish
 
     def hear(self, viewer: object, wants: Any) -> bool:
-        """A viewer is there, and wants something; whether that is news."""
+        """Note that a viewer is there and what it wants; return whether that is new."""
         now, name = time.monotonic(), str(viewer)
         with self._lock:
             before = self._wants.get(name)
@@ -39,10 +41,10 @@ class Viewers:
         return before is None or before[1] != wants
 
     def leave(self, viewer: object) -> None:
-        """A viewer has gone."""
+        """Note that a viewer has gone."""
         with self._lock:
             self._wants = {name: said for name, said in self._wants.items() if name != str(viewer)}
 
     def wanted(self) -> list[Any]:
-        """What they want, each wish as often as it is there."""
+        """The wishes of all viewers, including duplicates."""
         return [wish for _, wish in self._wants.values()]

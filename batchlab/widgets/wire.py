@@ -1,8 +1,8 @@
 """How a lab's tables travel to a browser: some rows of each, as one block of bytes.
 
-The head of a message says which rows it brings (``{"runs": [from, to]}``) and holds new names; the
-bytes are the columns' pieces, one after the other in the order of `COLUMNS`. Where a reader stands
-is a `Place`: how many rows and names it has.
+The head of a message says which rows it contains (``{"runs": [from, to]}``) and lists new names;
+the bytes are the pieces of the columns, in the order of `COLUMNS`. A `Place` says how many rows
+and names a reader has.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SCHEMA: dict[str, Any] = {
 
 
 class Place(msgspec.Struct):
-    """Where a reader stands: which history it is, rows of each table, names of each kind."""
+    """How far a reader is: the history, the rows of each table, the names of each kind."""
 
     generation: int = 0
     rows: dict[str, int] = {}
@@ -62,7 +62,7 @@ class Place(msgspec.Struct):
 
 
 def rows_since(watch: Watch, place: Place) -> tuple[dict[str, Any], bytes, Place]:
-    """What is new since a place: head, bytes, and the place after them."""
+    """What is new since a place: head, bytes, and the next place."""
     with watch.lock:
         tables = watch.tables
         if place.generation != watch.generation:

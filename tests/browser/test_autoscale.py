@@ -80,7 +80,7 @@ def test_formula_is_written_mended_tried_and_applied(notebook: Notebook) -> None
     view.locator(".bl-sentences li").first.wait_for()
     view.get_by_role("button", name="Apply").click()
     view.get_by_role("button", name="Apply: sure?").click()
-    view.get_by_text("Pool render follows this formula now, evaluated every 5 minutes.").wait_for()
+    view.get_by_text("Pool render now follows this formula, evaluated every 5 minutes.").wait_for()
     page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
         ".requestExecute({code: \"lab.advance('6m')\"}) }"
@@ -117,7 +117,7 @@ job.tasks.wait()
     view.get_by_text("Now: dedicated nodes 1 → 2").wait_for()
     view.get_by_role("button", name="Apply").click()
     view.get_by_role("button", name="Apply: sure?").click()
-    view.get_by_text("Pool p follows this formula now").wait_for()
+    view.get_by_text("Pool p now follows this formula").wait_for()
     page.wait_for_function("() => document.querySelector('.bl-lab').dataset.nodes === '2 2'")
     view.get_by_role("tab", name="History").click()
     view.locator(".bl-body tbody tr").first.wait_for()

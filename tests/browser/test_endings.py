@@ -16,7 +16,7 @@ pool.nodes.wait()
 job = lab.create_job("j", pool)
 task = job.create_task("t", "/bin/sh -c 'while [ ! -e stop ]; do sleep 0.1; done'")
 """
-GONE = "The kernel has gone: this is the last that was heard. Run the cell again."
+GONE = "The kernel has stopped: this is the last known state. Run the cell again."
 
 
 def test_two_places_of_one_display_go_their_own_ways_until_the_pool_is_deleted(

@@ -50,7 +50,7 @@ print("over", job.counts.succeeded)
     body = view.locator(".bl-body")
     body.get_by_role("button", name="Lose contact").click()
     body.get_by_role("button", name="Lose contact: sure?").click()
-    body.get_by_text("was cut. Its tasks go back to the queue").wait_for()
+    body.get_by_text("was cut. Its tasks are requeued").wait_for()
     view.locator(".bl-runs").get_by_text("node lost").wait_for()
     notebook.kernel_interrupt()
 

@@ -184,7 +184,7 @@ def test_text_says_counts_rate_and_time_left() -> None:
         "1,000 of 4,000 tasks, 5 failed, 8 running, 2,992 waiting"
     )
     pace.take(11.0, 1000)
-    assert progress_text(progress, pace).endswith(" waiting · 50 a second · 1 min 00 s left")
+    assert progress_text(progress, pace).endswith(" waiting · 50 per second · 1 min 00 s left")
     done = Progress("job j", "tasks", (("succeeded", 4), ("failed", 0)), 4, 4)
     assert progress_text(done, pace) == "4 of 4 tasks · 11 s"
 

@@ -13,12 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLEAN = [
     "README.md", ".github", "notebooks", "batchlab/__init__.py", "batchlab/autoscale",
-    "batchlab/cli.py", "batchlab/core",
-    "batchlab/demo.py", "batchlab/display.py", "batchlab/drivers", "batchlab/durations.py",
-    "batchlab/errors.py", "batchlab/extras.py", "batchlab/formulas.py", "batchlab/handles",
-    "batchlab/history", "batchlab/lab.py", "batchlab/laboratory", "batchlab/lessons",
-    "batchlab/plots.py", "batchlab/replayed.py", "batchlab/reports", "batchlab/rest",
-    "batchlab/storage", "batchlab/words.py",
+    "batchlab/cli.py", "batchlab/colours.py", "batchlab/core", "batchlab/demo.py",
+    "batchlab/display.py", "batchlab/drivers", "batchlab/durations.py", "batchlab/errors.py",
+    "batchlab/extras.py", "batchlab/formulas.py", "batchlab/handles", "batchlab/history",
+    "batchlab/lab.py", "batchlab/laboratory", "batchlab/lessons", "batchlab/plots.py",
+    "batchlab/replayed.py", "batchlab/reports", "batchlab/rest", "batchlab/storage",
+    "batchlab/widgets", "batchlab/words.py",
 ]  # fmt: skip
 """Where none of the words is left: files, and folders with all that is below them."""
 

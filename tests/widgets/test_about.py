@@ -46,7 +46,7 @@ def test_about_a_pool_that_grows_counts_both_kinds_of_nodes(lab: bl.SimulatedLab
     lab.create_pool("p", target_dedicated_nodes=3, target_low_priority_nodes=2,
                     task_slots_per_node=4, start_task="mount disks")  # fmt: skip
     told = about(lab, pool="p")
-    assert told["Nodes"] == "0 of 3 and 0 of 2 spot nodes"
+    assert told["Nodes"] == "0 of 3 dedicated and 0 of 2 spot nodes"
     assert told["Size"] == "small, 4 slots each"
     assert told["Start task"] == "mount disks"
 

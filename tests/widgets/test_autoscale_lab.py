@@ -169,7 +169,7 @@ def test_what_if_stands_beside_what_was(pool: bl.Pool, sent: list[dict[str, Any]
     view = AutoScaleView(pool.auto_scale_lab())
     value = ask(view, sent, **settings())["value"]
     names, columns = zip(*value["columns"], strict=True)
-    assert names == ("as it was", "this formula")
+    assert names == ("actual", "this formula")
     assert [column[4:] for column in columns] == [["5", "9"], ["2", "9"]]
     assert value["end"] - value["begin"] == pytest.approx(720)
     assert max(value["lines"]["target"]) == 2
@@ -188,7 +188,7 @@ def test_apply_says_in_words_what_it_did(pool: bl.Pool, sent: list[dict[str, Any
     view = AutoScaleView(pool.auto_scale_lab())
     said = ask(view, sent, what="apply", text="$TargetDedicatedNodes = 1;", interval=600)
     assert said["value"]["text"].startswith(
-        "Pool p follows this formula now, evaluated every 10 minutes. The first evaluation "
+        "Pool p now follows this formula, evaluated every 10 minutes. The first evaluation "
     )
     assert pool.auto_scale_formula == "$TargetDedicatedNodes = 1;"
     again = ask(view, sent, what="apply", text="$TargetDedicatedNodes = 1;", interval=600)

@@ -28,7 +28,7 @@ def test_history_shows_the_newest_evaluation_first(pool):
     html = history._repr_html_()
     assert html.index("09:10:00") < html.index("09:05:00") < html.index("09:00:00")
     assert "0 → 1" in html
-    assert "began a resize" in html
+    assert "started a resize" in html
     assert repr(history).splitlines()[1].endswith("n=1 (resized)>")
 
 

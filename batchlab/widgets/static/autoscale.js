@@ -1,7 +1,7 @@
-// A place to work on a formula: an editor, what it decides, the pool over time, what might have been.
+// An editor for a formula: what it decides, the pool over time, what it would have done.
 //
-// What is written here is read, examined and evaluated by the kernel a moment after the last key;
-// what is wrong comes back with its place. Nothing changes before "Apply" was pressed twice.
+// The kernel parses, checks and evaluates the text shortly after the last key press; errors come back
+// with their positions. Nothing changes before "Apply" has been pressed twice.
 
 import { Curve } from "./curve.js";
 import { button, fill, h, say } from "./dom.js";
@@ -58,9 +58,9 @@ export class AutoScaleView {
 
   buildEditor() {
     this.problems = h("div", { class: "bl-problems", role: "status", id: `${this.key}-problems` });
-    const library = h("select", { class: "bl-chooser", "aria-label": "begin with",
+    const library = h("select", { class: "bl-chooser", "aria-label": "start with",
       onchange: () => this.begin(library.value) },
-    h("option", { value: "" }, "Begin with…"),
+    h("option", { value: "" }, "Start with…"),
     this.model.get("library").map(([name], i) => h("option", { value: i }, name.replaceAll("_", " "))));
     this.library = library;
     this.every = h("select", { class: "bl-chooser", onchange: () => this.whatIf.play() },
@@ -92,7 +92,7 @@ export class AutoScaleView {
     this.changed();
   }
 
-  // The kernel is no more: nothing can be tried or applied.
+  // The kernel has stopped: nothing can be evaluated or applied.
   lose() {
     if (this.questions.over) return;
     this.questions.end(GONE);
@@ -140,7 +140,7 @@ export class AutoScaleView {
     this.state = content.value;
     const { pool, end, history } = this.state;
     if (!before && pool.interval) this.chooseInterval(pool.interval);
-    // A new sample, or evaluation: what the formula decides may be another thing now.
+    // After a new sample or evaluation the formula may decide differently.
     const newest = history.length ? history[0].at : 0;
     if (!before || end - this.triedAt >= 30 || newest !== this.newest) {
       this.newest = newest;
@@ -187,7 +187,7 @@ export class AutoScaleView {
     this.editor.area.focus();
   }
 
-  // Somebody writes in another view of this.
+  // The text was changed in another view.
   otherText() {
     const text = this.model.get("formula");
     if (text === this.editor.text || this.editor.area === document.activeElement) return;
@@ -273,7 +273,7 @@ export class AutoScaleView {
     if (this.tab === "history") fill(this.body, this.evaluations.panel());
     else if (!this.run) {
       fill(this.body, h("p", { class: "bl-empty" }, this.editor.marks.length
-        ? "The formula cannot be read: see the mark." : "…"));
+        ? "The formula has an error: see the mark." : "…"));
     } else fill(this.body, { values: valuesPanel, samples: samplesPanel, why: whyPanel }[this.tab](this.run));
     this.body.scrollTop = scroll;
     if (focused) ([...this.body.querySelectorAll("button")].find((one) => one.textContent === focused) || this.body).focus();

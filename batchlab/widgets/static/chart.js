@@ -1,4 +1,4 @@
-// Nodes and tasks of a pool over time: two bands over one clock.
+// Nodes and tasks of a pool over time: two bands with one time axis.
 
 import { clock } from "./format.js";
 import { ticks, upTo } from "./layout.js";
@@ -12,7 +12,7 @@ export const LINE_LOOK = {
 };
 const GUTTER = 34;
 
-// The values of lines at a moment; null before they begin.
+// The values of lines at a moment; null before they start.
 export function valuesAt(lines, at) {
   const row = lines ? upTo(lines.at, lines.at.length, at) - 1 : -1;
   if (row < 0) return null;
@@ -24,7 +24,7 @@ export function colourOf(name, theme) {
   return (theme.dark && dark) || light;
 }
 
-// A round number that is not below the greatest value.
+// A round number that is at least the maximum.
 export function roundTop(value) {
   if (!(value > 4)) return 4;
   const unit = 10 ** Math.floor(Math.log10(value));
@@ -32,7 +32,7 @@ export function roundTop(value) {
     .find((one) => one >= value && one % 2 < 1e-9) || 10 * unit;
 }
 
-// The corners of a line that jumps: what was true from one moment to the next.
+// The corners of a step line.
 export function corners(times, values, from, to, x, y) {
   const found = [];
   for (let i = 0; i < times.length; i++) {
@@ -63,7 +63,7 @@ export function chartLayout(width, height, from, to, sets) {
   };
 }
 
-// picture: { layout, lines, other, theme, cursor, marks }; `other` is what might have been.
+// picture: { layout, lines, other, theme, cursor, marks }; `other` is the what-if.
 export function drawChart(context, width, height, picture) {
   const { layout, theme } = picture;
   context.clearRect(0, 0, width, height);
@@ -143,7 +143,7 @@ function path(context, points) {
   points.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
 }
 
-// What was: areas for what is had and what waits, lines for the rest.
+// What was: areas for current nodes and waiting tasks, lines for the rest.
 function line(context, { layout, lines, other, theme }, band, name) {
   const pale = Boolean(other);
   const points = corners(lines.at, lines[name], layout.from, layout.to, layout.x, band.y);

@@ -1,4 +1,4 @@
-// The pool over time, and what would have been: a chart that pointer and keys can ask.
+// The pool over time and in the what-if: a chart for pointer and keyboard.
 
 import { fill, fit, h, OWN_KEYS, say } from "./dom.js";
 import { clock, plural } from "./format.js";
@@ -27,7 +27,7 @@ export class Curve {
     this.silent = h("p", { class: "bl-empty" });
     this.element = h("div", { class: "bl-chartbox" },
       h("div", { class: "bl-bar-tools" }, this.legend, h("span", { class: "bl-space" }),
-        h("label", {}, view.pool ? "the last" : "the first", span)),
+        h("label", {}, view.pool ? "last" : "first", span)),
       this.silent, this.chart);
   }
 
@@ -63,7 +63,7 @@ export class Curve {
     this.legendKey = key;
     fill(this.legend, lines || other ? Object.entries(LINE_LOOK).map(([name, [, label]]) => h("span", { class: "bl-key" },
       h("i", { class: name === "current" || name === "waiting" ? "bl-area" : "", style: { background: colourOf(name, theme) } }), label)) : "",
-    other ? h("span", { class: "bl-key bl-dashed" }, h("i", {}), "what would have been") : "",
+    other ? h("span", { class: "bl-key bl-dashed" }, h("i", {}), "what if") : "",
     lines && this.view.pool ? h("span", { class: "bl-key" }, "▴ evaluated") : "");
   }
 
@@ -96,7 +96,7 @@ export class Curve {
       `${before}${values.waiting} waiting, ${values.running} running`);
     const { state, whatIf } = this.view;
     if (state && state.lines) told(valuesAt(state.lines, time), "");
-    if (whatIf.other) told(valuesAt(whatIf.other.lines, time), "would be: ");
+    if (whatIf.other) told(valuesAt(whatIf.other.lines, time), "what if: ");
     return found;
   }
 

@@ -1,6 +1,6 @@
-// Elements, made from text that is never read as HTML.
+// Elements, created from text that is never parsed as HTML.
 
-// What has the focus is meant by keys; a notebook has its own for arrows and letters.
+// Keys go to the focused element; notebooks have their own meanings for arrows and letters.
 export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 
 export function h(tag, props, ...children) {
@@ -22,30 +22,30 @@ function append(element, children) {
   }
 }
 
-// Replace what an element holds.
+// Replace the contents of an element.
 export function fill(element, ...children) {
   element.replaceChildren();
   append(element, children);
 }
 
-// Set text only when it differs: screen readers and selections are left in peace.
+// Set text only if it differs, so as not to disturb screen readers and selections.
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Words in which code stands between backticks.
+// Text with code in backticks.
 export function withCode(text) {
   return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 }
 
-// The same in an element, drawn anew only when they differ.
+// The same in an element, redrawn only if it differs.
 export function tell(element, text) {
   if (element.dataset.told === text) return;
   element.dataset.told = text;
   fill(element, h("span", {}, withCode(text)));
 }
 
-// Draw anew what an element holds; who was there with the keyboard is there again.
+// Redraw the contents of an element, keeping the keyboard focus.
 export function keepFocus(element, draw) {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   const before = focused && focused.textContent;
@@ -59,7 +59,7 @@ export function button(text, props) {
   return h("button", { type: "button", ...props }, text);
 }
 
-// A canvas that has the sharpness of the screen; false while it has no size.
+// A canvas with the resolution of the screen; null while it has no size.
 export function fit(canvas, width, height) {
   const ratio = globalThis.devicePixelRatio || 1;
   const [w, hgt] = [Math.round(width * ratio), Math.round(height * ratio)];

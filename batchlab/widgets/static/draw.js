@@ -60,7 +60,7 @@ function outline(context, colour, x, y, size) {
   context.stroke();
 }
 
-// Spot nodes have a cut corner, so to speak.
+// Spot nodes have a cut corner.
 function stripes(context, x, y, size, ink) {
   context.save();
   context.globalAlpha *= 0.55;
@@ -74,7 +74,7 @@ function stripes(context, x, y, size, ink) {
   context.restore();
 }
 
-// Slots in use: a mark for each, or a bar when there are many.
+// Slots in use: one mark each, or a bar if there are many.
 function pips(context, x, y, size, used, lanes, ink) {
   const inner = size - 6;
   const thick = Math.max(2, Math.round(size * 0.1));
@@ -118,7 +118,7 @@ export function drawTimeline(context, width, height, picture) {
   context.restore();
   drawNames(context, height - AXIS, picture);
   const { rows } = picture;
-  if (rows.room > 0) { // there are more nodes than fit: where we are among them
+  if (rows.room > 0) { // more nodes than fit: draw a scroll bar
     const body = height - AXIS;
     const share = body / (body + rows.room);
     context.fillStyle = theme.line;

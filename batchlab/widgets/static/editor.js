@@ -4,7 +4,7 @@ import { fill, h, OWN_KEYS } from "./dom.js";
 import { offsetOf, pieces, stillTrue } from "./formula.js";
 
 export class Editor {
-  // `problems` is the id of what tells them; `typed` is called when the text was changed here.
+  // `problems` is the id of the element that lists them; `typed` is called when the text changes here.
   constructor(text, problems, typed) {
     this.typed = typed;
     this.marks = [];

@@ -3,7 +3,7 @@
 import { h, withCode } from "./dom.js";
 import { clock } from "./format.js";
 
-const OUTCOMES = { tried: "only tried", resized: "began a resize", unchanged: "changed nothing",
+const OUTCOMES = { tried: "evaluated only", resized: "started a resize", unchanged: "changed nothing",
   resizing: "still resizing", failed: "failed" };
 
 function headRow(...names) {
@@ -19,11 +19,11 @@ function change([before, after]) {
 }
 
 function decision(run) {
-  if (run.failed) return h("p", { class: "bl-decision bl-failure" }, "It fails, and the pool stays as it is.");
+  if (run.failed) return h("p", { class: "bl-decision bl-failure" }, "The formula fails, so the pool stays as it is.");
   const spot = run.before[1] || run.after[1];
   return h("p", { class: "bl-decision" }, "Now: dedicated nodes ", h("b", {}, change([run.before[0], run.after[0]])),
     spot ? [", spot nodes ", h("b", {}, change([run.before[1], run.after[1]]))] : "",
-    h("small", { class: "bl-muted" }, `  nodes that go: ${run.option}`));
+    h("small", { class: "bl-muted" }, `  deallocation option: ${run.option}`));
 }
 
 export function valuesPanel(run) {
@@ -33,15 +33,15 @@ export function valuesPanel(run) {
     h("tbody", {}, run.statements.map((one) => h("tr", {}, h("td", {}, String(one.line)),
       h("th", { scope: "row", title: one.source }, h("code", {}, one.target || one.source.slice(0, 60))),
       h("td", { class: "bl-value" }, one.value), h("td", { class: "bl-muted" }, one.type)))))
-    : h("p", { class: "bl-muted" }, "No statement came to a value.")];
+    : h("p", { class: "bl-muted" }, "No statement has a value.")];
 }
 
 export function samplesPanel(run) {
   if (!run.samples.length) {
-    return h("p", { class: "bl-empty" }, "It looks at no samples.");
+    return h("p", { class: "bl-empty" }, "It does not use samples.");
   }
-  return h("table", { class: "bl-table" }, h("caption", { class: "bl-hidden" }, "what each look at samples saw"),
-    headRow("line", "looks at", "window", "got of wanted"),
+  return h("table", { class: "bl-table" }, h("caption", { class: "bl-hidden" }, "the samples that each call got"),
+    headRow("line", "samples", "window", "received of requested"),
     h("tbody", {}, run.samples.map((one) => h("tr", {}, h("td", {}, String(one.line)),
       h("th", { scope: "row" }, h("code", {}, `${one.variable}.${one.method}`)),
       h("td", {}, one.end > one.start ? `${clock(one.start)} to ${clock(one.end)}` : clock(one.end)),
@@ -59,7 +59,7 @@ export function whyPanel(run) {
   return [decision(run), sentences(run.why)];
 }
 
-// The evaluations of the pool, the newest first; one of them may be open.
+// The evaluations of the pool, newest first; one of them may be expanded.
 export class Evaluations {
   constructor(view) {
     this.view = view;
@@ -69,9 +69,9 @@ export class Evaluations {
   panel() {
     const history = this.view.state ? this.view.state.history : [];
     if (!history.length) {
-      return h("p", { class: "bl-empty" }, "No evaluation yet: apply a formula, and the pool follows it.");
+      return h("p", { class: "bl-empty" }, "No evaluations yet: apply a formula, and the pool will follow it.");
     }
-    return h("table", { class: "bl-table" }, h("caption", { class: "bl-hidden" }, "evaluations, the newest first"),
+    return h("table", { class: "bl-table" }, h("caption", { class: "bl-hidden" }, "evaluations, newest first"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "evaluated"),
         h("th", { scope: "col", class: "bl-right" }, "nodes"), h("th", { scope: "col" }, "outcome"))),
       h("tbody", {}, history.map((row) => [h("tr", {},

@@ -4,11 +4,11 @@ import { GONE, whenGone } from "./kernel_gone.js";
 import { Log } from "./log.js";
 import { AGAIN_MS, TRIES } from "./questions.js";
 
-// feed -> its log, shared by all views of it. It belongs to the page: anywidget loads these scripts
-// anew for each display, so what they hold themselves is never shared.
+// feed -> its log, shared by all its views. It belongs to the page: anywidget loads these scripts
+// again for each display, so their variables are never shared.
 const logs = (globalThis[Symbol.for("batchlab.logs")] ??= new WeakMap());
 
-// One log for each feed; whoever looks at it is told of news.
+// One log for each feed, which notifies its watchers of news.
 export function logOf(feed, schema) {
   let found = logs.get(feed);
   if (found) return found;

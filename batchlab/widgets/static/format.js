@@ -1,11 +1,11 @@
-// Words and numbers; which words and colours states and runs have is in the schema.
+// Text and numbers; the labels and colours of states and runs are in the schema.
 
-// Whether a kind of run is that of a task, on its node or, of several nodes, on another one.
+// Whether a kind of run is a task's, on its own node or (a subtask) on another one.
 export function ofTask(kind) {
   return kind === "task" || kind === "subtask";
 }
 
-// The key in the schema's `runs` of a run; without outcome it is under way.
+// The key of a run in the schema's `runs`; without an outcome it is still running.
 export function runKey(kind, outcome) {
   if (ofTask(kind)) return outcome || "running";
   return outcome === "" || outcome === "success" ? kind : outcome;
@@ -18,7 +18,7 @@ export function inkOn(colour) {
   return (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) ** 2 > 1.05 * 0.0556 ? "#111111" : "#ffffff";
 }
 
-// A span of time as people say it, by the rule of `span_text` in `batchlab/words.py`.
+// A duration for people, by the rule of `span_text` in `batchlab/words.py`.
 export function duration(seconds) {
   if (!(seconds >= 0)) return "";
   if (seconds < 9.95) {
@@ -34,7 +34,7 @@ export function duration(seconds) {
   return `${days} d ${hours % 24} h`;
 }
 
-// A time of the lab's clock (seconds since 1970, UTC).
+// A time on the lab's clock (seconds since 1970, UTC).
 export function clock(seconds, { date = false, millis = false } = {}) {
   if (!Number.isFinite(seconds)) return "";
   const text = new Date(seconds * 1000).toISOString();

@@ -1,4 +1,4 @@
-// The nodes of a pool, a cell for each: colour and letter for the state, marks for slots in use.
+// The nodes of a pool, one cell each: colour and letter for the state, marks for slots in use.
 
 import { drawGrid } from "./draw.js";
 import { fill, fit, h, OWN_KEYS, say, tell } from "./dom.js";
@@ -69,17 +69,17 @@ export class Grid {
     const { schema } = view.log;
     if (view.kind === "lab" && !view.log.names.pools.some((_, i) => view.alive(i))) {
       return `${view.log.names.pools.length ? "No pool is left." : "No pools yet."} `
-        + "`lab.create_pool(\"render\", target_dedicated_nodes=2)` makes one.";
+        + "`lab.create_pool(\"render\", target_dedicated_nodes=2)` creates one.";
     }
-    if (pool === -2) return "The pool of this job is not there.";
+    if (pool === -2) return "The pool of this job does not exist.";
     const sizes = view.snapshot.pools.filter((size, i) => size && (pool < 0 || i === pool));
-    if (!sizes.length) return "Nothing was there at this moment.";
+    if (!sizes.length) return "Nothing existed at this moment.";
     if (sizes.every((size) => schema.states.pool[size.state] === "deleted")) return "The pool was deleted.";
     const target = sizes.reduce((sum, size) => sum + size.target + size.spot, 0);
     const resizing = sizes.some((size) => schema.states.allocation[size.allocation] === "resizing");
-    if (resizing) return `No nodes yet: the pool is resizing, 0 of ${target}.`;
-    if (!target) return "No nodes: the target is 0. `pool.resize(2)` asks for two, unless a formula decides.";
-    return `No nodes, though the target is ${target}: see the pool's resize errors.`;
+    if (resizing) return `No nodes yet: the pool is resizing (0 of ${target}).`;
+    if (!target) return "No nodes: the target is 0. `pool.resize(2)` requests two, unless autoscale is on.";
+    return `No nodes although the target is ${target}: see the pool's resize errors.`;
   }
 
   drawLegend(counts, theme) {
@@ -95,7 +95,7 @@ export class Grid {
       const light = () => this.light(name);
       return h("button", {
         type: "button", class: "bl-key", "aria-pressed": this.lit === name, "data-state": name,
-        title: "show only these", onclick: light,
+        title: "highlight only these", onclick: light,
       }, h("span", { class: "bl-swatch", style: { background: `var(--bl-${colour})`, color: theme.inks[colour] } },
         letter),
       h("b", {}, counts[name].toLocaleString("en")), ` ${label}`);

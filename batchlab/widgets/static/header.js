@@ -1,4 +1,4 @@
-// Above the pictures: what is shown, its state, the choice of a pool, and tasks by state.
+// Above the pictures: what is shown, its state, the pool selector, and tasks by state.
 
 import { fill, h, say } from "./dom.js";
 import { nodeName, plural } from "./format.js";
@@ -45,11 +45,11 @@ export class Header {
     const { schema } = view.log;
     if (view.kind === "job") {
       const row = view.snapshot.jobs[view.jobNumber()];
-      return row ? schema.states.job[row.state] : "not there yet";
+      return row ? schema.states.job[row.state] : "not created yet";
     }
     if (view.kind === "pool" || view.pool) {
       const size = view.snapshot.pools[view.poolNumber()];
-      if (!size) return "not there yet";
+      if (!size) return "not created yet";
       const state = schema.states.pool[size.state];
       return state === "active" ? schema.states.allocation[size.allocation] : state;
     }
@@ -79,7 +79,7 @@ export class Header {
     view.element.dataset.counts = counts.join(" ");
   }
 
-  // Tasks of the jobs of the pool that is shown, or of all.
+  // Tasks of the jobs on the pool shown, or of all jobs.
   poolTotal() {
     const { snapshot } = this.view;
     const pool = this.view.poolNumber();

@@ -1,10 +1,10 @@
-// Whether the kernel is still there that made a display.
+// Whether the kernel that made a display is still running.
 
-export const GONE = "The kernel has gone: this is the last that was heard. Run the cell again.";
+export const GONE = "The kernel has stopped: this is the last known state. Run the cell again.";
 const ENDS = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
-// Have somebody told when the kernel goes; returns what ends that. Pages differ in what they know of
-// kernels: where one says nothing, questions run out of time instead.
+// Call a function when the kernel stops; returns a function that ends that. Pages differ in what they
+// know of kernels: where a page reports nothing, questions time out instead.
 export function whenGone(model, tell) {
   const kernel = model.widget_manager && model.widget_manager.kernel;
   if (!kernel || !kernel.statusChanged) return () => {};

@@ -1,6 +1,6 @@
-// Where things are: pure functions of sizes and times.
+// Layout: pure functions of sizes and times.
 
-// Cells for n nodes in a box: as large as they can be, between 2 and `most` pixels.
+// Cells for n nodes in a box: as large as possible, between 2 and `most` pixels.
 export function gridLayout(n, width, height, most = 40) {
   if (n < 1 || width < 1) return { size: most, gap: 3, columns: 1, rows: 0, height: 0 };
   for (let size = most; size > 2; size--) {
@@ -14,7 +14,7 @@ export function gridLayout(n, width, height, most = 40) {
   return { size: 2, gap: 0, columns, rows, height: rows * 2 };
 }
 
-// The same a little smaller where that saves a row: no few cells are left for the last one.
+// Slightly smaller cells where that saves a row, to avoid a nearly empty last row.
 function evened(n, width, found) {
   let best = found;
   for (let size = found.size - 1; size >= 16 && size > found.size * 0.8; size--) {
@@ -25,7 +25,7 @@ function evened(n, width, found) {
   return { ...best, height: best.rows * (best.size + best.gap) - best.gap };
 }
 
-// Which cell is at a point; -1 if none.
+// The cell at a point; -1 if none.
 export function cellAt(layout, n, x, y) {
   const step = layout.size + layout.gap;
   const column = Math.floor(x / step);
@@ -52,7 +52,7 @@ export function ticks(from, to, width, apart = 90) {
   return { step, times };
 }
 
-// A window of time: zoomed by a factor about a time, but within what there is, and not too small.
+// A time window: zoomed by a factor around a time, within limits and not too small.
 export function zoomed(win, factor, about, begin, end) {
   const span = Math.min(Math.max((win.to - win.from) * factor, 0.05), Math.max(end - begin, 1));
   const share = (about - win.from) / (win.to - win.from || 1);

@@ -1,7 +1,7 @@
-// The history of a lab, as the kernel sends it: tables that only grow, kept in typed arrays.
+// The history of a lab as sent by the kernel: append-only tables in typed arrays.
 //
-// Each message says which rows it brings. Rows that are here already are passed over; when some
-// are missing before them, `append` says so, and whoever listens asks the kernel for the rest.
+// Each message says which rows it contains. Rows that are already here are skipped; if rows before
+// them are missing, `append` returns false, and the caller asks the kernel for the rest.
 
 const ARRAYS = { d: Float64Array, I: Uint32Array, H: Uint16Array, B: Uint8Array };
 const GROW = 1024;
@@ -25,7 +25,7 @@ export class Log {
       }
     }
     this.names = { pools: [], jobs: [], nodes: [], labels: [], held: [], reasons: [] };
-    // For each run: when it ended (not a number while it lasts), how, and why.
+    // For each run: when it ended (NaN while it is running), how, and why.
     this.endAt = new Float64Array(GROW).fill(NaN);
     this.outcome = new Uint8Array(GROW);
     this.why = new Uint16Array(GROW);
@@ -37,7 +37,7 @@ export class Log {
     this.version += 1;
   }
 
-  // What is here, to ask for the rest.
+  // What is already here, to ask for the rest.
   have() {
     return { generation: this.generation, rows: { ...this.rows }, names: lengths(this.names) };
   }
@@ -85,7 +85,7 @@ export class Log {
     return true;
   }
 
-  // No more will come: time stands still.
+  // No more rows will come: the clock stops.
   end(why, clock) {
     this.now = this.clock(clock);
     this.speed = 0;
@@ -98,7 +98,7 @@ export class Log {
     return this.now + (this.speed * Math.max(0, clock - this.heardAt)) / 1000;
   }
 
-  // When the history begins.
+  // When the history starts.
   begin() {
     let first = Infinity;
     for (const table of ["pool_states", "job_states", "node_states"]) {
@@ -152,7 +152,7 @@ function grown(array, length, news) {
   return target;
 }
 
-// Room for so many times, none of which is known yet.
+// Room for more times, none of which is known yet.
 function dated(array, rows) {
   if (array.length >= rows) return array;
   const larger = new Float64Array(Math.max(rows, 2 * array.length)).fill(NaN);

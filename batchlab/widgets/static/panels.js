@@ -1,7 +1,7 @@
 // Beside the pictures: what is selected, why things wait, preparation and release, files, faults.
 //
-// A panel says what it wants to know (`wants`), is given the answer whenever that changes, and
-// draws it. It knows no rule of the service: reasons, states and refusals come as words.
+// A panel says what it wants to know (`wants`), gets the answer whenever it changes, and draws it. It
+// knows no rules of the service: reasons, states and refusals come as text.
 
 import { button, fill, h } from "./dom.js";
 import { clock, duration, nodeName, plural } from "./format.js";
@@ -11,7 +11,7 @@ export function pairs(rows) {
     && value !== undefined && value.length !== 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-// Above what is told of a moment of the past.
+// The heading of a panel about a past moment.
 export function headingOf(view, name) {
   return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.snapshot.at)}`));
 }
@@ -35,7 +35,7 @@ function nodeTaskLine(info) {
 export const selected = {
   title: "Details",
   wants: (view) => view.subject() || { what: "about", ...view.target() },
-  empty: "Click a node or a bar, or move there with the arrow keys, to see what it is.",
+  empty: "Click a node or a bar, or move there with the arrow keys, to see its details.",
   draw(body, value, view) {
     if (value.kind === "node") drawNode(body, value, view);
     else if (value.kind === "task") drawTask(body, value, view);
@@ -51,7 +51,7 @@ function backLink(view) {
   return button(`‹ ${name}`, { class: "bl-link bl-back", onclick: () => view.unselect() });
 }
 
-// What a whole lab, pool or job is, while nothing in it is selected.
+// Details of a whole lab, pool or job, while nothing in it is selected.
 function drawAbout(body, value, view) {
   fill(body,
     h("h4", {}, value.title),
@@ -71,7 +71,7 @@ function drawNode(body, node, view) {
       ["Slots", `${node.slots_used} of ${node.slots} in use`],
       ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
       ["Cost", node.cost],
-      ["Runs now", node.running.map(([job, task]) => h("div", {}, h("button", {
+      ["Running tasks", node.running.map(([job, task]) => h("div", {}, h("button", {
         type: "button", class: "bl-link", onclick: () => view.selectTask(job, task),
       }, `${job} / ${task}`)))],
       ["Start task", node.start_task ? nodeTaskLine(node.start_task) : ""],
@@ -90,10 +90,10 @@ function drawTask(body, task) {
       ["Failure", task.failure ? h("span", { class: "bl-failure" }, task.failure) : ""],
       ["Node", task.node_id ? nodeName(task.node_id) : ""],
       ["Started", clock(task.start)],
-      ["Took", task.start && task.end ? duration(task.end - task.start) : ""],
+      ["Duration", task.start && task.end ? duration(task.end - task.start) : ""],
       ["Slots", task.slots > 1 ? String(task.slots) : ""],
       ["Retries", task.retry_count || ""],
-      ["Sent back", task.requeue_count || ""],
+      ["Requeues", task.requeue_count || ""],
       ["Waits for", task.depends_on.join(", ")],
       ["Subtasks", task.subtasks.map((one) => h("div", {}, `${one.id} on ${nodeName(one.node_id)} `,
         h("span", { class: `bl-mark bl-${one.result || one.state}` }, one.result || one.state),
@@ -127,7 +127,7 @@ function drawReason(reason, part, view) {
   return h("li", { class: reason.lasting ? "bl-lasting" : "" },
     reason.tasks ? h("b", {}, `${plural(reason.tasks, "task")}: `) : "", reason.text,
     reason.remedy ? h("div", { class: "bl-remedy" }, reason.remedy) : "",
-    h("small", { class: "bl-muted" }, reason.code, reason.lasting ? " · somebody has to act" : "",
+    h("small", { class: "bl-muted" }, reason.code, reason.lasting ? " · action needed" : "",
       example || ""));
 }
 
@@ -156,7 +156,7 @@ export const preparation = {
           h("th", { scope: "row", title: row.node_id }, nodeName(row.node_id)),
           h("td", {}, nodeTaskCell(view, value, row, row.preparation, value.preparation_id)),
           h("td", {}, nodeTaskCell(view, value, row, row.release, value.release_id))))))
-        : h("p", { class: "bl-muted" }, view.memory.onlyFailed ? "None has failed." : "Nothing has been prepared yet."),
+        : h("p", { class: "bl-muted" }, view.memory.onlyFailed ? "None have failed." : "Nothing has been prepared yet."),
       value.left_out ? h("p", { class: "bl-muted" }, `… and ${value.left_out} more`) : "",
       view.memory.output ? h("pre", { class: "bl-output", tabindex: 0, "aria-label": "output" }, view.memory.output) : "");
   },

@@ -1,6 +1,6 @@
-// Panels at a moment of the past: what the log itself tells, without asking the kernel.
+// Panels at a past moment: drawn from the log, without asking the kernel.
 //
-// What the log does not hold (command lines, exit codes, files) is for the present only.
+// What the log does not contain (command lines, exit codes, files) is shown for the present only.
 
 import { fill, h, say } from "./dom.js";
 import { clock, duration, nodeName } from "./format.js";
@@ -18,10 +18,10 @@ function nodeThen(body, view, name) {
   const { log } = view;
   const number = log.names.nodes.indexOf(name);
   const node = nodeAt(log, view.snapshot, number);
-  if (!node) return fill(body, headingOf(view, nodeName(name)), h("p", { class: "bl-muted" }, "It was not there."));
+  if (!node) return fill(body, headingOf(view, nodeName(name)), h("p", { class: "bl-muted" }, "It did not exist then."));
   const task = (run) => h("div", {}, h("button", {
     type: "button", class: "bl-link", onclick: () => view.selectTask(log.names.jobs[run.job], run.task),
-  }, `${log.names.jobs[run.job]} / ${run.task}`), run.kind === "waiting" ? " waits for preparation" : "");
+  }, `${log.names.jobs[run.job]} / ${run.task}`), run.kind === "waiting" ? " waiting for preparation" : "");
   const nodeTasks = (kind) => node.nodeTasks.filter((run) => run.kind === kind)
     .map((run) => h("div", {}, log.names.jobs[run.job] || "", " ", toldOf(run)));
   return fill(body, headingOf(view, nodeName(name)), pairs([
@@ -29,7 +29,7 @@ function nodeThen(body, view, name) {
     ["Kind", log.tables.nodes.dedicated[number] ? "dedicated" : "spot"],
     ["Slots", `${node.used} of ${view.lanesOf(number)} in use`],
     ["Tasks run", String(node.done)],
-    ["Ran then", node.now.length ? node.now.map(task) : "nothing"],
+    ["Running tasks", node.now.length ? node.now.map(task) : "none"],
     ["Start task", nodeTasks("starttask")],
     ["Prepared for", nodeTasks("jobpreparation")],
     ["Released", nodeTasks("jobrelease")],
@@ -41,7 +41,7 @@ function taskThen(body, view, { job, task }) {
   const found = taskAt(log, view.snapshot, log.names.jobs.indexOf(job), task, knownOf(view));
   return fill(body, headingOf(view, task), pairs([
     ["Job", job], ["State", stateOf(found)], ["Why", found.why],
-    ...found.runs.sort((a, b) => a.start - b.start || (a.kind > b.kind ? -1 : 1)).map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waits" : "Run",
+    ...found.runs.sort((a, b) => a.start - b.start || (a.kind > b.kind ? -1 : 1)).map((run) => [run.kind === "subtask" ? "Subtask" : run.kind === "waiting" ? "Waiting" : "Run",
       h("div", {}, `${nodeName(log.names.nodes[run.node])}, from ${clock(run.start)} `, toldOf(run))]),
   ]));
 }
@@ -63,7 +63,7 @@ function nodeTasksThen(body, view) {
         h("td", {}, cell(row.jobpreparation)), h("td", {}, cell(row.jobrelease)))))));
 }
 
-// Whether the moment is another one than when this was last asked.
+// Whether the moment has changed since the last call.
 export function movedOn(view) {
   const key = Number.isFinite(view.snapshot.at) ? `${view.snapshot.at} ${view.log.version}` : "";
   const moved = key !== (view.memory.snapshot ?? "");
@@ -71,8 +71,8 @@ export function movedOn(view) {
   return moved;
 }
 
-// Draw the open panel as of a moment of the past. False if it is to show the present: because the
-// view does, or, and then the panel says so, because it can show nothing else.
+// Draw the open panel as of a past moment. False if it should show the present: because the view does,
+// or because the panel cannot show anything else, which it then says.
 export function drawPast(view) {
   const past = Number.isFinite(view.snapshot.at);
   const draw = past && THEN[view.tab];
@@ -86,21 +86,21 @@ export function drawPast(view) {
 
 const THEN = { selected: selectedThen, waiting: waitingThen, preparation: nodeTasksThen };
 
-// Say that a panel shows the present while the pictures do not, and offer the way back to it.
+// Say that a panel shows the present while the pictures do not, and offer a way back.
 function tellPresent(view, does) {
   const { ended } = view.log;
   view.present.hidden = !does || (view.tab === "faults" && Boolean(ended)); // nothing can be done
   if (!does) return;
   const at = clock(view.now());
   say(view.presentSaid, view.tab === "faults"
-    ? `What is done here is done now, at ${at}, and not at the moment shown. `
-    : `The past keeps no files: these are as they ${ended ? "were at the end" : "are now"}, at ${at}. `);
+    ? `Faults happen now, at ${at}, not at the moment shown. `
+    : `Files of the past are not kept: these are the files ${ended ? "at the end" : "of now"}, at ${at}. `);
   say(view.presentBack, ended ? "Go to the end" : "Go to the present");
 }
 
 function selectedThen(body, view) {
   const subject = view.subject();
-  if (!subject) fill(body, h("p", { class: "bl-empty" }, "Click a node or a bar to see what it was at this moment."));
+  if (!subject) fill(body, h("p", { class: "bl-empty" }, "Click a node or a bar to see its details at this moment."));
   else if (subject.what === "node") nodeThen(body, view, subject.node);
   else taskThen(body, view, subject);
 }

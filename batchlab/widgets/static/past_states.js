@@ -1,4 +1,4 @@
-// What was so at a moment of the past: of a node, a task, a job's preparation; from the log alone.
+// The state of a node, a task or a job's preparation at a past moment, from the log alone.
 
 import { nodeName } from "./format.js";
 import { reasonOf, waitsAt } from "./past_waits.js";
@@ -22,7 +22,7 @@ function* runsUntil(log, time) {
   for (let i = 0, n = log.rows.runs; i < n && start[i] <= time; i++) yield i;
 }
 
-// What a node did at the moment; null if it was not there.
+// What a node did at a moment; null if it did not exist.
 export function nodeAt(log, snapshot, node) {
   const state = log.schema.states.node[snapshot.state[node]];
   if (!state || state === "deleted") return null;
@@ -40,10 +40,10 @@ export function nodeAt(log, snapshot, node) {
   return { state, since: snapshot.since[node], used: snapshot.used[node], now, done, nodeTasks: [...nodeTasks.values()] };
 }
 
-// A task: the runs that it had had by the moment, its state then, and why it did not run.
+// A task: its runs up to the moment, its state then, and why it was not running.
 //
-// The log says nothing of a task that only waits for a node: `known` is what the kernel knows of it,
-// when it was `created` and came to its `end`, and what it `depends_on`; null until it has said so.
+// The log contains nothing about a task that only waits for a node: `known` is what the kernel knows,
+// when it was `created` and reached its `end`, and what it `depends_on`; null until it has answered.
 export function taskAt(log, snapshot, job, task, known = null) {
   const runs = [];
   for (const i of runsUntil(log, snapshot.at)) {
@@ -62,7 +62,7 @@ function stateThen(log, snapshot, job, task, known, last) {
   if (last && !last.outcome) {
     if (last.kind !== "waiting") return { state: "running", since: last.start, why: "" };
     return { state: "preparing", since: last.start,
-      why: `It had its slots on ${on}: ${log.schema.waits.preparation}.` };
+      why: `It had its slots on ${on}, but ${log.schema.waits.preparation}.` };
   }
   if (last && !QUEUED_AGAIN.includes(last.outcome)) {
     return { state: "completed", since: last.start + last.seconds, why: "" };
@@ -70,7 +70,7 @@ function stateThen(log, snapshot, job, task, known, last) {
   const row = snapshot.jobs[job];
   const state = row ? log.schema.states.job[row.state] : "deleted";
   if (state === "deleted" || (known && known.created > time)) {
-    return { state: "not there", since: NaN, why: "" };
+    return { state: "not created yet", since: NaN, why: "" };
   }
   if (known && known.end <= time && known.end !== null) {
     return { state: "completed", since: known.end, why: "It never ran." };
@@ -87,7 +87,7 @@ function queuedThen(log, snapshot, job, state, hold, known, again) {
   const { held, going } = log.schema.groups.job;
   if (held.includes(state)) return waits("disabled");
   if (!going.includes(state)) {
-    return { ...there, why: `Its job was ${state}: what was still queued then never ran.` };
+    return { ...there, why: `Its job was ${state}: tasks that were still queued never ran.` };
   }
   if (hold && !hold.until) {
     const said = waits("dependencies");
@@ -102,7 +102,7 @@ function queuedThen(log, snapshot, job, state, hold, known, again) {
   return waits(reasonOf(log, waitsAt(log, snapshot, { job }).find((one) => one.pool === pool)));
 }
 
-// Which of some tasks of a job had not succeeded by a time, each with its state: "a (running)".
+// Those of some tasks of a job that had not succeeded by a time, with their states: "a (running)".
 function missingThen(log, job, names, time) {
   const last = new Map(names.map((name) => [name.toLowerCase(), -1]));
   for (const i of runsUntil(log, time)) {
@@ -118,7 +118,7 @@ function missingThen(log, job, names, time) {
   }).filter(Boolean);
 }
 
-// The last wait of a task for others that had begun by a time: since when, and until when if over.
+// The last wait of a task for others that had started by a time: from when until when.
 function holdOf(log, job, task, time) {
   const holds = log.tables.holds;
   let found = null;
@@ -133,7 +133,7 @@ function capital(text) {
   return text[0].toUpperCase() + text.slice(1);
 }
 
-// Preparation and release of a job at a time, by node; of the latest job that had any without one.
+// Preparation and release of a job at a time, by node; by default of the latest job that had any.
 export function nodeTasksAt(log, job, time) {
   let wanted = job;
   const found = [];

@@ -1,4 +1,4 @@
-// Why is it waiting, at a moment of the past: what waited then and why, with the numbers of then.
+// What waited at a past moment and why, with the numbers of that moment.
 
 import { fill, h } from "./dom.js";
 import { clock, plural } from "./format.js";
@@ -13,7 +13,7 @@ export function waitingThen(body, view) {
   const job = target.job ? log.names.jobs.indexOf(target.job) : -1;
   const pool = target.pool && job < 0 ? log.names.pools.indexOf(target.pool) : -1;
   const title = target.job ? `Job ${target.job}` : target.pool ? `Pool ${target.pool}` : "The whole lab";
-  if (!wasThere(view, target, job, pool)) return fill(body, headingOf(view, title), muted("It was not there."));
+  if (!wasThere(view, target, job, pool)) return fill(body, headingOf(view, title), muted("It did not exist then."));
   const parts = waitsAt(log, snapshot, { job, pool });
   const waits = parts.flatMap((one) => one.waits).filter(({ reason }) => reason !== "preparation");
   const waited = Math.round(waits.reduce((sum, { tasks }) => sum + tasks, 0));
@@ -24,7 +24,7 @@ export function waitingThen(body, view) {
     shown.map((one) => partOf(view, one, job)));
 }
 
-// A task that is chosen: its state then, and why it did not run.
+// The selected task: its state then, and why it was not running.
 function taskWaited(body, view, { job, task }) {
   const { log, snapshot } = view;
   const number = log.names.jobs.indexOf(job);
@@ -36,7 +36,7 @@ function taskWaited(body, view, { job, task }) {
     pools.map((one) => [h("h5", {}, nameOf(log, one)), muted(lineOf(log, one))]));
 }
 
-// What the kernel has said of the task that the open panel is about; null before it has.
+// What the kernel said about the task of the open panel; null before that.
 export function knownOf(view) {
   const value = view.value && view.value.value;
   return value && value.created ? value : null;
@@ -73,7 +73,7 @@ function nameOf(log, one) {
 
 // "12 of 16 nodes: 10 took tasks, 2 starting; 18 of 20 slots in use; resizing"
 export function lineOf(log, one) {
-  if (!one.there) return log.names.pools[one.pool] ? "It was not there." : "";
+  if (!one.there) return log.names.pools[one.pool] ? "It did not exist then." : "";
   const { size } = one;
   const there = nodesOf(one);
   const states = Object.entries(one.nodes).filter(([state]) => !log.schema.groups.node.taking.includes(state))
@@ -94,7 +94,7 @@ function partOf(view, one, job) {
     h("ul", { class: "bl-reasons" }, togetherOf(one.waits).map((wait) => waitOf(view, one, wait, job)))];
 }
 
-// Slots that others had taken are told of with all that were.
+// Slots taken by other jobs are shown together with all taken slots.
 function togetherOf(waits) {
   const by = (reason) => waits.find((wait) => wait.reason === reason);
   const [own, others] = [by("slots"), by("others")];

@@ -1,5 +1,5 @@
-// What waited at a moment of the past, and why: from the log alone, by the rule of the kernel's
-// reports (`history/waiting.py`), which is in the schema. A test holds the two together.
+// What waited at a past moment, and why: from the log alone, by the rule of the kernel's reports
+// (`history/waiting.py`), which is in the schema. A test compares the two.
 
 // How many tasks of each job waited for others, and the first of them.
 function heldAt(log, time) {
@@ -13,7 +13,7 @@ function heldAt(log, time) {
   return held;
 }
 
-// What waited for each pool, and the pool as it was: of one job, of a pool, or of all.
+// What waited for each pool, and the state of the pool: for one job, one pool, or all.
 //
 // For each pool: `nodes` by state, its `slots`, how many of them were `used`, and `waits`: a list of
 // {reason, tasks, jobs, example}, where `jobs` says how many of each.
@@ -71,8 +71,7 @@ function takeNodes(log, snapshot, found) {
   for (const one of found.values()) one.slots = one.taking * (one.size ? one.size.slots : 0);
 }
 
-// Who had a slot, but waited for the preparation of the node. A task of several nodes is one that
-// waited, not so many.
+// Tasks that had a slot but waited for the job preparation. A task on several nodes counts once.
 function takePrepared(log, snapshot, wanted, of) {
   const { node, job, kind } = log.tables.runs;
   const waiting = log.schema.kinds.indexOf("waiting");
@@ -85,12 +84,12 @@ function takePrepared(log, snapshot, wanted, of) {
   }
 }
 
-// Slots in use, of nodes that took tasks; and those that the jobs in question had. A task of several
-// nodes may have left one before it ended.
+// Slots in use on nodes that took tasks, and those of the jobs in question. A task on several nodes
+// may have left one before it ended.
 function takeSlots(log, snapshot, own, found) {
   const { node, job, slots } = log.tables.runs;
   const busy = log.schema.states.node.map((state) => log.schema.groups.node.busy.includes(state));
-  const held = new Map(); // node -> [in use, of them own]
+  const held = new Map(); // node -> [in use, own]
   for (const i of underWay(log, snapshot.at)) {
     if (!busy[snapshot.state[node[i]]]) continue;
     const known = held.get(node[i]) || [0, 0];
@@ -122,7 +121,7 @@ export function reasonOf(log, one) {
 
 function queue(log, one, job, tasks) {
   const reason = reasonOf(log, one);
-  // Slots that were taken are told from those that others had taken.
+  // Separate own slots from those taken by others.
   const own = reason === "slots" && one.used ? (tasks * one.own) / one.used : tasks;
   note(one, reason, job, own);
   note(one, "others", job, tasks - own);

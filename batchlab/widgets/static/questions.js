@@ -1,11 +1,11 @@
 // Questions to the kernel through the channel of a widget, and their answers.
 
-// The first messages of a page may wait in line behind a cell that runs, until Jupyter has made a way
-// around it. So whoever gets no answer asks again.
+// The first messages of a page may queue behind a running cell until Jupyter has set up a way around
+// it. So a question without an answer is asked again.
 export const AGAIN_MS = 1500;
 export const TRIES = 6;
 
-let asked = 0; // by all views: those of one widget hear each other's answers
+let asked = 0; // counted over all views: those of one widget get each other's answers
 
 export class Questions {
   constructor(model, seconds) {
@@ -15,12 +15,12 @@ export class Questions {
     this.over = ""; // why there will be no more answers
   }
 
-  // With `tries`, of what may well be asked twice, again while there is no answer.
+  // With `tries`, for questions that may be asked twice, repeat while there is no answer.
   ask(question, tries = 1) {
     if (this.over) return Promise.resolve({ error: this.over });
     const id = ++asked;
     return new Promise((resolve) => {
-      const late = () => this.answer(id, { error: "the kernel does not answer" });
+      const late = () => this.answer(id, { error: "The kernel does not answer." });
       this.open.set(id, { resolve, timer: setTimeout(late, this.seconds * 1000) });
       this.send({ type: "ask", id, question }, tries);
     });
@@ -41,7 +41,7 @@ export class Questions {
     question.resolve(answer);
   }
 
-  // Nobody answers any more.
+  // There will be no more answers.
   end(why) {
     this.over = why;
     for (const id of [...this.open.keys()]) this.answer(id, { error: why });

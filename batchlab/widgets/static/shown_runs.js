@@ -1,9 +1,9 @@
-// Which runs a view shows: the nodes that have a row for them, when they were, what they were.
+// Which runs a view shows: the nodes with a row for them, their times and kinds.
 
 import { ofTask } from "./format.js";
 
 // wanted: { job, label, pool, node }, each a number, or -1 for all (label: a text, or null); a job has
-// its rows wherever it ran. `last` is infinite while one of them is under way.
+// its rows wherever it ran. `last` is infinite while one of them is running.
 export function rowsOf(log, wanted) {
   const { runs, nodes } = log.tables;
   const { job, label, pool, node } = wanted;
@@ -28,7 +28,7 @@ export function rowsOf(log, wanted) {
   return { order, first, last, seen };
 }
 
-// The names under which a legend explains what was seen.
+// The legend entries for what was seen.
 export function namesSeen({ kinds, outcomes }, seen) {
   const found = new Set();
   const ways = outcomes.length + 1;

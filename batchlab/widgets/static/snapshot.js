@@ -1,7 +1,7 @@
 // A lab at one moment: the present when that is Infinity, else the past.
 //
-// Moments are found from the log's rows. Going on is cheap; going back begins anew, which for some
-// hundred thousand rows takes a few milliseconds: no need to ask the kernel.
+// Moments are computed from the log's rows. Going forward is cheap; going back starts over, which
+// takes a few milliseconds for some hundred thousand rows: no need to ask the kernel.
 
 export const ABSENT = 255;
 
@@ -81,7 +81,7 @@ export class Snapshot {
     this.used = new Uint16Array(size);
   }
 
-  // Numbers of the nodes that are there, of one pool or of all.
+  // Numbers of the existing nodes, of one pool or of all.
   nodes(pool, gone) {
     const { pool: pools } = this.log.tables.nodes;
     const found = [];

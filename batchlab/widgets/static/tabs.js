@@ -1,9 +1,9 @@
-// Tabs above a panel: one is open, and arrow keys go from one to the next.
+// Tabs above a panel: one is open, arrow keys move between them.
 
 import { h, OWN_KEYS } from "./dom.js";
 
 export class Tabs {
-  // `titles` by name; `open` is called with the name of the one that is wanted.
+  // `titles` by name; `open` is called with the name of the selected tab.
   constructor(titles, open) {
     this.open = open;
     this.buttons = Object.entries(titles).map(([name, title]) => h("button", {

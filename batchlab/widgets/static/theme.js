@@ -1,4 +1,4 @@
-// What a page looks like, for those who draw on canvas.
+// The theme of a page, for drawing on a canvas.
 
 import { inkOn } from "./format.js";
 

@@ -4,14 +4,14 @@ import { button, h, say } from "./dom.js";
 import { clock, duration } from "./format.js";
 
 const STOPS = 1000;
-const PLAY_S = 20; // seconds that playing all of it takes
+const PLAY_S = 20; // seconds to play everything
 
 export class TimeMachine {
   constructor(view) {
     this.view = view;
     this.playing = null;
     this.play = button("▶", {
-      class: "bl-tool bl-play", "aria-label": "play", title: "play what happened",
+      class: "bl-tool bl-play", "aria-label": "play", title: "play back what happened",
       onclick: () => (this.playing ? this.pause() : this.start()),
     });
     this.range = h("input", {
@@ -73,7 +73,7 @@ export class TimeMachine {
     const value = String(Math.round((STOPS * (time - begin)) / (end - begin)));
     if (document.activeElement !== this.range || this.playing || live) this.range.value = value;
     const text = `${clock(time, { date: end - begin > 86400 })}`;
-    this.range.setAttribute("aria-valuetext", `${text}, ${duration(time - begin)} after the beginning`);
+    this.range.setAttribute("aria-valuetext", `${text}, ${duration(time - begin)} after the start`);
     say(this.label, live ? text : `${text}  (${duration(end - time)} ago)`);
     say(this.play, this.playing ? "❚❚" : "▶");
     this.play.setAttribute("aria-label", this.playing ? "pause" : "play");

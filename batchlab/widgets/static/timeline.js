@@ -2,14 +2,14 @@
 
 import { AXIS, drawTimeline, runAt } from "./draw.js";
 import { button, fill, fit, h, OWN_KEYS, say } from "./dom.js";
-import { clock, duration, nodeName, ofTask, runKey } from "./format.js";
+import { clock, duration, nodeName, ofTask, plural, runKey } from "./format.js";
 import { panned, rowLayout, zoomed } from "./layout.js";
 import { namesSeen } from "./shown_runs.js";
 
 export class Timeline {
   constructor(view) {
     this.view = view;
-    this.win = null; // null: all there is
+    this.win = null; // null: everything
     this.follow = true;
     this.offset = 0;
     this.hovered = -1;
@@ -42,13 +42,13 @@ export class Timeline {
     const { order } = view.shown();
     const blank = !order.length;
     this.canvas.hidden = blank;
-    // Where there is not even a node, that is all there is to say.
+    // Without any node there is nothing else to say.
     this.empty.hidden = !blank || (view.grid.element.isConnected && !view.grid.nodes.length);
     this.toolbar.hidden = blank;
     this.element.classList.toggle("bl-blank", blank);
     this.element.hidden = blank && this.empty.hidden;
     if (blank) {
-      say(this.empty, "Nothing has run here yet: runs appear as bars, in the row of their node.");
+      say(this.empty, "Nothing has run here yet. Runs will appear as bars in the row of their node.");
       return;
     }
     this.drawLegend();
@@ -74,10 +74,10 @@ export class Timeline {
     this.followButton.setAttribute("aria-pressed", String(this.follow));
     const runs = log.rows.runs.toLocaleString("en");
     this.canvas.setAttribute("aria-label",
-      `${runs} runs on ${order.length} nodes. Arrow keys pan, plus and minus zoom, 0 shows all.`);
+      `${plural(runs, "run")} on ${plural(order.length, "node")}. Arrow keys pan, plus and minus zoom, 0 shows all.`);
   }
 
-  // Of several pools: whose node it is, before its number.
+  // With several pools: the pool of the node before its number.
   nameOf(node, several) {
     const { names, tables } = this.view.log;
     const name = nodeName(names.nodes[node]);
@@ -86,7 +86,7 @@ export class Timeline {
     return `${pool.length > 11 ? `${pool.slice(0, 10)}…` : pool} ${name.replace("node ", "")}`;
   }
 
-  // Only what there is to be seen is explained.
+  // Only visible colours are explained.
   drawLegend() {
     const { schema } = this.view.log;
     const names = namesSeen(schema, this.view.shown().seen);
@@ -99,7 +99,7 @@ export class Timeline {
         label)));
   }
 
-  // From when to when there is something: of a job, a task or a node, when they ran at all.
+  // The time span with anything to show; for a job, a task or a node, when they ran.
   span() {
     const { view } = this;
     const [begin, now] = [view.log.begin(), view.now()];
@@ -165,7 +165,7 @@ export class Timeline {
       event.clientY - box.top);
   }
 
-  // A wheel alone scrolls the page, as everywhere; with Ctrl (or a pinch) it zooms.
+  // The wheel alone scrolls the page, as usual; with Ctrl (or a pinch) it zooms.
   wheel(event) {
     if (!this.picture) return;
     if (event.ctrlKey || event.metaKey) {
@@ -238,7 +238,7 @@ export class Timeline {
     const what = log.names.labels[run] || log.schema.runs[name].label;
     const words = log.schema.runs[ofTask(name) ? runKey(name, outcome) : outcome || "running"].label;
     return [
-      name === "waiting" ? `${what}: waits for preparation`
+      name === "waiting" ? `${what}: waiting for preparation`
         : name === "subtask" ? `${what}: a subtask, on another node` : what,
       `${name === "waiting" ? "" : `${words}, `}${duration(end - start[run])}`,
       log.names.jobs[job[run]] ? `job ${log.names.jobs[job[run]]}` : "",

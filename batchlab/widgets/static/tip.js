@@ -1,4 +1,4 @@
-// Words beside the pointer; for the keyboard they are said elsewhere.
+// Text beside the pointer; keyboard users get it elsewhere.
 
 import { fill, h } from "./dom.js";
 

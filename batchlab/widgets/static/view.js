@@ -1,8 +1,8 @@
-// What a thing of a lab looks like, live: pictures drawn here, words asked of the kernel.
+// A live view of a thing in a lab: pictures drawn here, text from the kernel.
 //
-// A view holds what its reader has chosen (a moment, a selection, a tab) and nothing else. The
-// history comes through one feed for all views of a lab; questions and buttons go through the view's
-// own channel, which the feed never writes to.
+// A view holds only what its user has chosen (a moment, a selection, a tab). The history comes
+// through one feed for all views of a lab; questions and buttons go through the view's own channel,
+// which the feed never writes to.
 
 import { button, fill, h, keepFocus, say } from "./dom.js";
 import { logOf } from "./feed.js";
@@ -85,7 +85,7 @@ export class View {
     this.model.on("msg:custom", this.answered);
     this.resized = new ResizeObserver(() => this.changed());
     this.resized.observe(this.element);
-    this.seen = new IntersectionObserver((entries) => { // of several at once the last is true
+    this.seen = new IntersectionObserver((entries) => { // the last entry is current
       this.visible = entries.at(-1).isIntersecting;
       this.changed();
     });
@@ -95,7 +95,7 @@ export class View {
       this.changed();
     });
     this.themed.observe(document.body, { attributes: true });
-    // While lab time runs, bars that are under way grow.
+    // While lab time runs, bars of running tasks grow.
     this.ticking = setInterval(() => {
       if (this.log.speed && this.snapshot.at === Infinity && this.visible && !this.quiet()) this.changed();
     }, 250);
@@ -103,7 +103,7 @@ export class View {
     this.heard();
   }
 
-  // The kernel is no more: what is here can still be looked at.
+  // The kernel has stopped: what is here remains visible.
   lose() {
     if (this.questions.over) return;
     const { gone } = this.shared;
@@ -126,7 +126,7 @@ export class View {
     this.viewer.bye();
   }
 
-  // Whether nothing is under way, so that only the clock would move.
+  // Whether nothing is running, so that only the clock would move.
   quiet() {
     return this.log.rows.runs === this.log.rows.ends && performance.now() - this.log.heardAt > 3000
       && performance.now() - (this.drawnAt || 0) < 1000;
@@ -182,7 +182,7 @@ export class View {
     return pool === -2 ? [] : this.snapshot.nodes(pool, gone);
   }
 
-  // The runs that the timeline shows, and the nodes that have a row there.
+  // The runs that the timeline shows, and the nodes with a row there.
   shown() {
     const key = `${this.log.version} ${this.pool}`;
     if (this.shownKey === key) return this.shownFound;
@@ -233,7 +233,7 @@ export class View {
     return this.selection && this.selection.run >= 0 ? this.selection.run : -1;
   }
 
-  // What panels are about: the selection, or else what the view was opened for.
+  // What panels are about: the selection, or what the view was opened for.
   target() {
     const { selection, log } = this;
     const node = (number) => ({
@@ -344,7 +344,7 @@ export class View {
   changed() {
     if (this.pending || !this.visible) return;
     this.pending = true;
-    // Never more than a third of the page's time: what costs much is drawn less often.
+    // At most a third of the page's time: expensive drawings are drawn less often.
     const wait = Math.max(0, 2 * this.cost - (performance.now() - (this.drawnAt || 0)));
     setTimeout(() => requestAnimationFrame(() => this.draw()), wait);
   }

@@ -1,5 +1,5 @@
-// One place in which a widget is shown. A notebook may show one widget in several, on several pages:
-// each says for itself what it wants to know, and that it is still there.
+// One place where a widget is shown. A notebook may show one widget in several places, on several
+// pages: each says what it wants to know, and that it is still there.
 
 import { AGAIN_MS, TRIES } from "./questions.js";
 
@@ -13,7 +13,7 @@ export class Viewer {
     addEventListener("pagehide", this.left);
   }
 
-  // Have the kernel tell what changes of this, all of it at first; again while it says nothing.
+  // Subscribe to changes of this, starting with everything; repeat while the kernel is silent.
   follow(wants, tries = TRIES) {
     this.rest();
     const say = (again) => this.send({ type: "follow", ...wants, again });
@@ -41,7 +41,7 @@ export class Viewer {
     try {
       this.model.send({ ...message, viewer: this.id });
     } catch {
-      // the kernel has gone before us
+      // the kernel stopped first
     }
   }
 }

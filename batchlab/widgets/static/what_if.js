@@ -1,4 +1,4 @@
-// What might have been: a formula played on the load there was, and on other loads.
+// What if: a formula simulated on the recorded load, and on other loads.
 
 import { fill, h, OWN_KEYS, say } from "./dom.js";
 import { clock, duration } from "./format.js";
@@ -7,14 +7,14 @@ export const REST_MS = 150; // after the last key, or the last move of a slider
 const KNOBS = [
   ["load", "Tasks", { min: -3, max: 3, step: 0.5, value: 0 }, (at) => 2 ** at, (v) => `× ${Number(v.toPrecision(2))}`],
   ["task_length", "Task length", { min: -3, max: 3, step: 0.5, value: 0 }, (at) => 2 ** at, (v) => `× ${Number(v.toPrecision(2))}`],
-  ["boot", "A node starts in", { min: 0, max: 900, step: 30, value: 90 }, (at) => at, (v) => duration(v)],
+  ["boot", "Node start time", { min: 0, max: 900, step: 30, value: 90 }, (at) => at, (v) => duration(v)],
 ];
-const FIGURES = ["Node-hours", "Cost", "Median wait", "Longest of 95 %", "Most nodes", "Tasks"];
+const FIGURES = ["Node-hours", "Cost", "Median wait", "95 % wait at most", "Most nodes", "Tasks"];
 
 export class WhatIf {
   constructor(view) {
     this.view = view;
-    this.other = null; // what the last one came to
+    this.other = null; // the result of the last one
     this.settings = {};
     const knobs = KNOBS.flatMap(([name, label, props, read, write]) => {
       const id = `${view.key}-${name}`;
@@ -43,7 +43,7 @@ export class WhatIf {
     const { view } = this;
     if (!view.valid) {
       this.other = null;
-      fill(this.figures, h("p", { class: "bl-empty" }, "A formula that can be read is needed first."));
+      fill(this.figures, h("p", { class: "bl-empty" }, "Correct the formula first."));
       return view.changed();
     }
     const number = (this.plays = (this.plays || 0) + 1);
@@ -63,7 +63,7 @@ export class WhatIf {
   showPlay(value) {
     this.other = value;
     fill(this.figures, h("table", { class: "bl-table" },
-      h("caption", { class: "bl-hidden" }, "what it would have come to"),
+      h("caption", { class: "bl-hidden" }, "results of the what-if"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `${clock(value.begin)} to ${clock(value.end)}`),
         value.columns.map(([name]) => h("th", { scope: "col", class: "bl-right" }, name)))),
       h("tbody", {}, FIGURES.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name),

@@ -91,7 +91,7 @@ test("a task that only waits for a node is told of as the kernel knows it", () =
   const snapshot = new Snapshot(log).seek(told.at);
   const job = log.names.jobs.indexOf(told.name);
   const then = (known) => taskAt(log, snapshot, job, "never ran", known);
-  assert.equal(then({ created: told.at + 1, end: null }).state, "not there");
+  assert.equal(then({ created: told.at + 1, end: null }).state, "not created yet");
   const queued = then({ created: told.at - 1, end: null });
   assert.deepEqual(queued, {
     runs: [], state: "active", since: told.at - 1, why: "All slots were taken.",
@@ -105,5 +105,5 @@ test("a pool's line has its nodes and slots", () => {
   const told = moments.find(({ kind, name, waits }) => kind === "pool" && name === "p" && waits.slots);
   const [one] = waitsAt(log, new Snapshot(log).seek(told.at), subject(told));
   assert.match(lineOf(log, one), /^\d of \d nodes?: \d took tasks.*; (\d) of \1 slots in use/);
-  assert.equal(lineOf(log, { ...one, there: false }), "It was not there.");
+  assert.equal(lineOf(log, { ...one, there: false }), "It did not exist then.");
 });
