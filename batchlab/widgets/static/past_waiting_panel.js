@@ -117,7 +117,7 @@ function waitOf(view, one, wait, job) {
     type: "button", class: "bl-link", onclick: () => view.selectTask(of, wait.example.task),
   }, wait.example.task)];
   return h("li", {}, h("b", {}, `${plural(Math.round(wait.tasks), "task")}: `), log.schema.waits[wait.reason],
-    h("small", { class: "bl-muted bl-told" }, told.join(" · "), told.length && example ? " · " : "", example || ""));
+    h("small", { class: "bl-muted bl-wait-detail" }, told.join(" · "), told.length && example ? " · " : "", example || ""));
 }
 
 // "frames 80, scan 40 and 3 more jobs"; the name alone of a single one.
