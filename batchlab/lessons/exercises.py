@@ -106,8 +106,8 @@ class Answer:
     def _repr_html_(self) -> str:
         hint = [tag("p", tag("strong", "Hint: "), self.hint)] if self.hint else []
         colour = {"right": GREEN, "not yet": ORANGE}.get(self.outcome, GREY)
-        title = f"{self.exercise} {self.outcome}"
-        return str(card(title, "", [], tag("p", self.text), *hint, colour=colour))
+        title, text = f"{self.exercise} {self.outcome}", self.text[:1].upper() + self.text[1:]
+        return str(card(title, "", [], tag("p", text), *hint, colour=colour))
 
 
 class Exercises:

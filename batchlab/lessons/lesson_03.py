@@ -97,7 +97,7 @@ def _brought_and_cleared(job: Job) -> str | Missing:
     silent = [task.id for task in job.tasks.values() if LINE not in task.stdout]
     if silent:
         return Missing(
-            f"{silent[0]} did not print {LINE!r}.",
+            f"{silent[0]!r} did not print {LINE!r}.",
             "The preparation must write the line into a file, and each task must print that file.",
             "cat prints a file. Both must use the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
         )
@@ -110,7 +110,7 @@ def _brought_and_cleared(job: Job) -> str | Missing:
     left = _left(job)
     if left:
         return Missing(
-            f"{left} is still on a node.",
+            f"{left!r} is still on a node.",
             "A release can succeed without deleting what the preparation wrote.",
             "rm deletes a file. If this one is from an earlier try: node.files.delete(...).",
         )

@@ -55,7 +55,7 @@ def _line_once(pool: Pool) -> str | Missing:
             )
         if count < 1:
             return Missing(
-                f"{TOOLS} does not contain the line on every node.",
+                f"{TOOLS!r} does not contain the line on every node.",
                 "Which text does your start task write, and into which file?",
                 "In a shell, the path of the file is $AZ_BATCH_NODE_SHARED_DIR/tools.txt.",
             )
