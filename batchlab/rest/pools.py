@@ -8,7 +8,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.questions import EvaluateAutoScale, GetPool, ListPools
 from batchlab.core.messages.views import PoolView
 from batchlab.core.model import PoolSpec
-from batchlab.errors import InvalidRequest
+from batchlab.errors import Conflict, InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned
 from batchlab.rest.messages import Response, RestCall
@@ -95,6 +95,11 @@ def evaluate_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
             "MissingRequiredProperty", "autoScaleFormula is required",
             {"PropertyName": "autoScaleFormula"},
         )  # fmt: skip
+    if not call.ask(GetPool(pool_id=pool_id)).enable_auto_scale:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"autoscale of pool {pool_id!r} is not enabled: enable it to evaluate a formula",
+        )
     run = call.ask(EvaluateAutoScale(pool_id=pool_id, auto_scale_formula=formula))
     kind = "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun"
     return json(call, resources.write(run), kind, DataServiceId=call.base + call.path)

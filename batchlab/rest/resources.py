@@ -92,7 +92,7 @@ SHAPES: dict[type, Shape] = {
     views.SubtaskView: Shape({"nodeInfo": _PLACE}),
     views.ApplicationView: Shape(hidden=frozenset({"allow_updates", "default_version"})),
     UserAccount: Shape(hidden=frozenset({"password"})),
-    AutoScaleRunError: Shape(hidden=frozenset({"line", "column"})),
+    AutoScaleRunError: Shape(hidden=frozenset({"line", "column", "excerpt", "hint"})),
 }
 _SHOWN: dict[type, tuple[str, ...]] = {AutoScaleRun: ("timestamp", "results", "error")}
 _SPELT = {
