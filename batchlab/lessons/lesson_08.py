@@ -20,9 +20,9 @@ HOURS = 110
 def _target(formula: Formula, pending: float | None) -> int | str:
     """How many nodes the formula wants after an hour with this many pending tasks, or its error.
 
-    Half of the tasks run, and the newest minute has no samples yet, as in a real pool.
+    Half of the tasks run, and the newest sample is half a minute old, as in a real pool.
     """
-    times = [NOW - timedelta(seconds=30 * back) for back in range(120, 2, -1)]
+    times = [NOW - timedelta(seconds=30 * back) for back in range(120, 0, -1)]
     halves = {"$PendingTasks": 1.0, "$ActiveTasks": 0.5, "$RunningTasks": 0.5}
     samples = {
         name: [] if pending is None else [(time, part * pending) for time in times]
@@ -56,7 +56,7 @@ def _follower(formula: Formula) -> str | Missing:
             return Missing(
                 what,
                 "It wants the same without samples. Does its guard ever let them through?",
-                "The newest minute is missing: a window of three minutes never has 70 % of its "
+                "The newest sample is missing: a window of one minute never has 70 % of its "
                 "samples.",
             )
         return Missing(

@@ -32,6 +32,27 @@ def test_08_1_that_adds_up_active_and_running_tasks_is_right() -> None:
     assert follow(guard + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));").is_right
 
 
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "$share < 70 ? 1 : avg($PendingTasks.GetSample($window))",
+        (
+            "$share < 70 ? max(0, $PendingTasks.GetSample(1)) : "
+            "max($PendingTasks.GetSample(1), avg($PendingTasks.GetSample($window)))"
+        ),
+        "$share < 70 ? val($PendingTasks.GetSample(1), 0) : avg($PendingTasks.GetSample($window))",
+        "avg($PendingTasks.GetSample(10))",
+    ],
+)
+@pytest.mark.parametrize("seconds", [120, 180, 900])
+def test_08_1_in_the_forms_of_the_documentation_is_right(tasks: str, seconds: int) -> None:
+    assert follow(
+        f"$window = {seconds} * TimeInterval_Second; "
+        "$share = $PendingTasks.GetSamplePercent($window); "
+        f"$tasks = {tasks}; $TargetDedicatedNodes = max(1, min(10, $tasks / 2));"
+    ).is_right
+
+
 def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
     answer = lessons.check("08-1", "$TargetDedicatedNodes = 1;")
     assert "bl.Formula(text)" in answer.hint
@@ -44,18 +65,25 @@ def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
         (GUARD + "$TargetDedicatedNodes = min(10, $tasks / 2);", "a lower bound"),
         (GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks));", "every two tasks"),
         (
-            "$TargetDedicatedNodes = max(1, min(10, avg($PendingTasks.GetSample(10)) / 2));",
+            (
+                "$TargetDedicatedNodes = max(1, min(10, "
+                "avg($PendingTasks.GetSample(5 * TimeInterval_Minute)) / 2));"
+            ),
             "No samples yet",
         ),
         (
-            GUARD.replace("10 *", "3 *") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
+            GUARD.replace("10 *", "1 *") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
             "ever let them through",
         ),
         (
             GUARD.replace(": 0", ": 8") + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2));",
             "It should want 1 node there",
         ),
-        ("$TargetDedicatedNodes = avg($CPUPercent.GetSample(10));", "formula.evaluate"),
+        (
+            "$TargetDedicatedNodes = avg($CPUPercent.GetSample(TimeInterval_Hour));",
+            "formula.evaluate",
+        ),
+        ("$TargetDedicatedNodes = avg($CPUPercent.GetSample(10));", "ever let them through"),
     ],
 )
 def test_08_1_of_a_wrong_answer_gives_its_hint(formula: str, hint: str) -> None:
@@ -70,7 +98,7 @@ def play(formula: bl.Formula, load: bl.Arrivals = LOAD, **more: Any) -> lessons.
 
 def test_08_2_with_short_waits_and_few_hours_is_right() -> None:
     answer = play(bl.formulas.pending_tasks(16), auto_scale_evaluation_interval="5m")
-    assert answer.text == "95 % of the tasks waited 4.9 minutes at most, with 107 node-hours."
+    assert answer.text == "95 % of the tasks waited 4.9 minutes at most, with 106 node-hours."
     assert answer.is_right
 
 
@@ -112,5 +140,7 @@ def test_08_3_leads_from_no_formula_to_an_empty_pool() -> None:
         done = lab.create_job("done", failing)
         done.create_tasks(["/bin/true"] * 10)
         done.tasks.wait()
-        failing.enable_auto_scale("$TargetDedicatedNodes = min($PendingTasks.GetSample(90));")
+        failing.enable_auto_scale(
+            "$TargetDedicatedNodes = min($PendingTasks.GetSample(TimeInterval_Hour));"
+        )
         assert "The formula fails with" in lessons.check("08-3", failing, done).hint
