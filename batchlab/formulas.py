@@ -210,9 +210,9 @@ def cpu_rule(most: int = 100, *, least: int = 2, high: int = 70, low: int = 20) 
         f"$recent = 10 * TimeInterval_Minute;\n"
         f"$nodes = max(1, $CurrentDedicatedNodes);\n"
         f"$hot = $CPUPercent.GetSamplePercent($recent) < 50 ? 0 : "
-        f"min($CPUPercent.GetSample($recent)) > {upper};\n"
+        f"min($CPUPercent.GetSample($recent, 50)) > {upper};\n"
         f"$cold = $CPUPercent.GetSamplePercent(TimeInterval_Hour) < 50 ? 0 : "
-        f"avg($CPUPercent.GetSample(TimeInterval_Hour)) < {lower};\n"
+        f"avg($CPUPercent.GetSample(TimeInterval_Hour, 50)) < {lower};\n"
         f"$target = $hot ? ceil($nodes * 1.1) : ($cold ? floor($nodes * 0.9) : $nodes);\n"
         f"$TargetDedicatedNodes = max({_count('least', least, least=1)}, "
         f"min({_count('most', most)}, $target));\n{OPTION}"
@@ -236,7 +236,7 @@ def spot_with_stand_ins(nodes: int = 25) -> Formula:
     return Formula(
         f"$window = 180 * TimeInterval_Second;\n"
         f"$away = $PreemptedNodeCount.GetSamplePercent($window) < 50 ? 0 : "
-        f"avg($PreemptedNodeCount.GetSample($window));\n"
+        f"avg($PreemptedNodeCount.GetSample($window, 50));\n"
         f"$standins = min({count}, ceil($away));\n"
         f"$TargetDedicatedNodes = $standins;\n"
         f"$TargetLowPriorityNodes = {count};\n{OPTION}"
@@ -267,7 +267,7 @@ def idle_off(nodes: int = 4, *, minutes: int = 60) -> Formula:
     return Formula(
         f"$window = {span} * TimeInterval_Minute;\n"
         f"$known = $PendingTasks.GetSamplePercent($window) >= 50;\n"
-        f"$seen = $PendingTasks.Count() < 1 ? 0 : max($PendingTasks.GetSample({2 * span}));\n"
+        f"$seen = max(0, $PendingTasks.GetSample({2 * span}));\n"
         f"$TargetDedicatedNodes = $seen > 0 ? {_count('nodes', nodes)} : "
         f"($known ? 0 : $TargetDedicatedNodes);\n{OPTION}"
     )
@@ -278,9 +278,9 @@ def _pending(minutes: Any) -> str:
     span = _count("minutes", minutes, least=1, most=10_080)
     return (
         f"$window = {span} * TimeInterval_Minute;\n"
-        f"$newest = $PendingTasks.Count() < 1 ? 0 : max(0, $PendingTasks.GetSample(1));\n"
+        f"$newest = max(0, $PendingTasks.GetSample(1));\n"
         f"$tasks = $PendingTasks.GetSamplePercent($window) < 50 ? $newest : "
-        f"max($newest, avg($PendingTasks.GetSample($window)));\n"
+        f"max($newest, avg($PendingTasks.GetSample($window, 50)));\n"
     )
 
 

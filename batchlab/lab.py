@@ -87,9 +87,9 @@ class Lab(BaseLab):
         deleted with the lab and cannot be reached by nodes on other machines.
     storage_options : mapping, optional
         Options for fsspec, such as credentials, as plain values. They are sent to the nodes.
-    sample_delay : duration, default 1 minute
-        How old a sample is when an autoscale formula first sees it. In Azure the newest minute
-        is missing; 0 makes samples visible immediately.
+    sample_delay : duration, default 30 seconds
+        How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
+        too; 0 makes them visible immediately.
 
     Raises
     ------
@@ -225,9 +225,9 @@ class SimulatedLab(BaseLab):
         ``batchlab[azure]`` ...). The default is in memory, until the lab is closed.
     storage_options : mapping, optional
         Options for fsspec, such as credentials, as plain values. They are sent to the nodes.
-    sample_delay : duration, default 1 minute
-        How old a sample is when an autoscale formula first sees it. In Azure the newest minute
-        is missing; 0 makes samples visible immediately.
+    sample_delay : duration, default 30 seconds
+        How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
+        too; 0 makes them visible immediately.
 
     Raises
     ------

@@ -6,9 +6,16 @@ Each rule reports a violation as a `Refused`, from the types alone where they ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from math import trunc
 
 from batchlab.autoscale import syntax
+from batchlab.autoscale.foreign import (
+    function_hint,
+    member_hint,
+    method_hint,
+    name_hint,
+)
 from batchlab.autoscale.functions import FUNCTIONS
 from batchlab.autoscale.names import DEALLOCATION, OLD_NAMES, SAMPLED, SETTABLE, nearest
 from batchlab.autoscale.samples import METHODS
@@ -52,17 +59,17 @@ def undefined(name: str, others: Iterable[str]) -> Refused:
         function = name.lower()
         hint = f"{function} is a function: write {function}()"
         return Refused(f"Undefined symbol: {shown}", hint)
-    return Refused(f"Undefined symbol: {shown}", nearest(name, others))
+    return Refused(f"Undefined symbol: {shown}", name_hint(name) or nearest(name, others))
 
 
 def undefined_function(name: str) -> Refused:
     """Refuse a call of something that is not a function."""
     shown = _short(name)
-    if name.lower() in METHODS:
+    if name.lower() in METHODS and name.lower() != "count":  # which is also what others call len
         method = METHODS[name.lower()].name
         hint = f"{method} is a method of sampled variables: write $PendingTasks.{method}()"
     else:
-        hint = nearest(name, FUNCTIONS)
+        hint = function_hint(name) or nearest(name, FUNCTIONS)
     return Refused(f"Undefined symbol: {shown}", hint)
 
 
@@ -94,15 +101,21 @@ def check_target(target: str, value: Value) -> None:
         )
 
 
-def find_member(name: str, kind: type) -> Callable[[Timestamp], int]:
+def find_member(node: syntax.Member, kind: type) -> Callable[[Timestamp], int]:
     """Find a member of a value by the value's type; raises `Refused`."""
+    name = node.name
     if kind is not Timestamp:
         method = METHODS.get(name)
         hint = f"{method.name} is a method: write {method.name}()" if method else ""
-        raise Refused(f"a {TYPE_NAMES[kind]} has no member {name}", hint)
+        if kind is tuple:
+            hint = hint or member_hint(name, _written(node.target))
+        raise Refused(f"a {TYPE_NAMES[kind]} has no member {_short(name)}", hint)
     member = MEMBERS.get(name)
     if member is None:
-        raise Refused(f"a timestamp has no member {name}", f"its members are {', '.join(MEMBERS)}")
+        raise Refused(
+            f"a timestamp has no member {_short(name)}",
+            member_hint(name) or f"its members are {', '.join(MEMBERS)}",
+        )
     return member
 
 
@@ -113,20 +126,36 @@ def sampled_name(node: syntax.Expression) -> str | None:
 
 def no_method(node: syntax.Method) -> Refused:
     """Refuse an unknown method, or a method of something that has none."""
-    name = _short(node.name)
-    if node.name.lower() not in METHODS:
-        names = ", ".join(method.name for method in METHODS.values())
-        if node.name.lower() in MEMBERS:
-            return Refused(
-                f"{node.name} is not a method", f"write .{node.name.lower()} without parentheses"
-            )
-        return Refused(f"there is no method {name}", f"sampled variables have the methods {names}")
+    name, low = _short(node.name), node.name.lower()
+    owner, sampled = _written(node.target), sampled_name(node.target) is not None
+    if low not in METHODS:
+        if low in MEMBERS:
+            return Refused(f"{node.name} is not a method", f"write .{low} without parentheses")
+        hint = method_hint(node.name, owner, sampled=sampled, functions=frozenset(FUNCTIONS))
+        return Refused(f"there is no method {name}", hint or _methods_like(low))
+    counted = f"write len({owner})" if low == "count" else ""
     if isinstance(node.target, syntax.Name):
         what = node.target.name if len(node.target.name) <= 80 else "this name"
         return Refused(
-            f"{what} is not a sampled variable and has no method {name}", nearest(node.target.name)
+            f"{what} is not a sampled variable and has no method {name}",
+            nearest(node.target.name) or counted,
         )
-    return Refused(f"only sampled variables have the method {name}")
+    return Refused(f"only sampled variables have the method {name}", counted)
+
+
+def _methods_like(name: str) -> str:
+    names = ", ".join(method.name for method in METHODS.values())
+    near = get_close_matches(name[:64], METHODS, n=1, cutoff=0.75)
+    meant = f"did you mean {METHODS[near[0]].name}? " if near else ""
+    return f"{meant}sampled variables have the methods {names}"
+
+
+def _written(node: syntax.Expression) -> str:
+    """The text of an expression for a hint, or a name that stands for a long one."""
+    if isinstance(node, syntax.Chain | syntax.Choice):
+        return "v"
+    text = syntax.print_expression(node)
+    return text if len(text) <= 60 else "v"
 
 
 def _short(name: str) -> str:

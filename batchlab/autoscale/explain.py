@@ -68,10 +68,10 @@ def _sample(call: SampleCall) -> str:
     )
     if call.method == "GetSamplePercent":
         return f"{share}."
-    short = call.required_percent is not None and call.percent < call.required_percent
-    if short or not call.received:
-        need = "at least one" if not short else f"{call.required_percent:g} %"
-        return f"{share}, but the formula requires {need}."
+    if call.required_percent is not None and call.percent < call.required_percent:
+        return f"{share}, but the formula requires {call.required_percent:g} %."
+    if not call.received:
+        return f"Line {call.line}: there are no samples of {call.variable}: the vector is empty."
     return (
         f"Line {call.line}: the formula read {plural(call.received, 'sample')} of {call.variable} "
         f"{span}" + (f", out of {call.wanted} expected." if call.received < call.wanted else ".")
@@ -91,7 +91,8 @@ def _clamp(clamp: Clamp) -> str:
     winners = [text for text, worth in clamp.arguments if worth == clamp.value]
     others = [_worth(text, worth) for text, worth in clamp.arguments if worth != clamp.value]
     if not others:
-        return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: all arguments are equal."
+        why = "all arguments are equal" if len(winners) > 1 else "no other argument has a value"
+        return f"Line {clamp.line}: {_quoted(clamp.source)} is {value}: {why}."
     least = clamp.function == "min"
     if winners[0].strip() == value:
         won = f"the limit {value} {'caps' if least else 'raises'}"

@@ -99,6 +99,7 @@ class Formula:
         current_dedicated: int = 0,
         current_low_priority: int = 0,
         seed: int | None = None,
+        earlier_rules: bool = False,
     ) -> AutoScaleRun:
         """Evaluate the formula; an evaluation error becomes the `error` of the result.
 
@@ -106,14 +107,13 @@ class Formula:
         ----------
         samples : mapping of str to samples, optional
             For each sampled variable, pairs of a datetime and a number in any order, or a
-            `SampleHistory`. The formula sees all of them; omit the newest minute to see what
-            Azure would show.
+            `SampleHistory`. The formula sees all of them up to `seen_until`.
         now : datetime, optional
             The time of the evaluation, in UTC if it has no time zone. The default is the time of
             the newest sample. Without samples, `now` is required if the formula calls ``time()``.
         seen_until : datetime, optional
-            Ignore samples later than this; `now` if omitted. Azure shows a sample about a minute
-            after it was taken.
+            Ignore samples later than this; `now` if omitted. Azure shows a sample only some time
+            after it was taken: give ``now`` minus 30 seconds to see what it would show.
         current_dedicated, current_low_priority : int, default 0
             The current targets. They are the result if the formula sets no target, and the values
             of ``$CurrentDedicatedNodes`` and ``$CurrentLowPriorityNodes`` if `samples` does not
@@ -121,6 +121,9 @@ class Formula:
         seed : int, optional
             The seed of ``rand()``; derived from `now` by default. Equal arguments always give
             equal results.
+        earlier_rules : bool, default False
+            Read samples as journals of earlier versions of batchlab did: any window that is not
+            empty is enough, and ``GetSample(n)`` fails if there are no samples.
 
         Returns
         -------
@@ -144,7 +147,9 @@ class Formula:
         elif isinstance(seed, bool) or not isinstance(seed, int):
             raise invalid("seed", seed, "must be a whole number", owner="evaluate")
         seen = None if seen_until is None else _read_moment("seen_until", seen_until).moment()
-        evaluation = Evaluation(self._source, histories, moment, current, seed, seen)
+        evaluation = Evaluation(
+            self._source, histories, moment, current, seed, seen, earlier_rules
+        )
         return evaluation.run(self._program)
 
     def _moment(

@@ -4,6 +4,10 @@ An entry of `FUNCTIONS` lists its overloads by argument types. Functions over a 
 (those with a `spread`) take any number of doubles and vectors in any order and see one flat list:
 if v holds 1, 2 and 3, ``avg(v, 7)`` is the mean of four numbers.
 
+On a pool without samples, ``GetSample(n)`` is an empty vector. Azure takes it wherever it was seen
+(``val(v, 0)``, ``max(0, v)``): it adds nothing to a list of other values, and alone it counts as
+0, in `val` and `percentile` too. Only `std` still asks for two values.
+
 Where Azure's documentation says nothing: ``percentile`` uses the nearest rank, so the result is
 always an element of the vector (Azure calls it "the percentile element"); ``round`` rounds halves
 away from zero; ``std`` of one number and logarithms of zero or less are errors; an index or a
@@ -67,7 +71,7 @@ class Function(msgspec.Struct, frozen=True):
 
 
 def _mean(values: Vector) -> float:
-    return math.fsum(values) / len(values)
+    return math.fsum(values) / len(values) if values else 0.0
 
 
 def _std(values: Vector) -> float:
@@ -82,12 +86,16 @@ def _std(values: Vector) -> float:
 def _percentile(_: World, values: Vector, percent: float) -> float:
     if not 0 <= percent <= 100:
         raise Refused("the second argument of percentile must be between 0 and 100")
+    if not values:
+        return 0.0
     rank = math.ceil(percent * len(values) / 100)  # this order keeps whole ranks whole
     return sorted(values)[max(rank, 1) - 1]
 
 
 def _val(_: World, values: Vector, index: float) -> float:
     whole = math.trunc(index)
+    if not values and whole >= 0:
+        return 0.0
     if not 0 <= whole < len(values):
         raise Refused(f"there is no value {whole} in a doubleVec of length {len(values)}",
                       "indexes start at 0")  # fmt: skip
@@ -131,11 +139,11 @@ def _stop(_: World) -> Value:
 
 _TABLE = (
     _list("avg", _mean),
-    _list("max", max),
-    _list("min", min),
+    _list("max", lambda values: max(values, default=0.0)),
+    _list("min", lambda values: min(values, default=0.0)),
     _list("sum", math.fsum),
     _list("norm", lambda values: math.hypot(*values)),
-    _list("range", lambda values: max(values) - min(values)),
+    _list("range", lambda values: max(values) - min(values) if values else 0.0),
     _list("std", _std),
     _list("len", lambda values: float(len(values))),
     _each("lg", _logarithm("lg", math.log2)),
@@ -180,7 +188,7 @@ def _mismatch(function: Function, types: list[type]) -> str:
 
 
 def _cure(function: Function, types: list[type]) -> str:
-    if float in types and any(tuple in wanted for wanted in function.overloads):
+    if float in types and (float,) not in function.overloads and function.name != "time":
         return "GetSample returns a doubleVec; a list of numbers is not one"
     return ""
 

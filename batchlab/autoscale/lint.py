@@ -36,6 +36,7 @@ from batchlab.autoscale.problems import Source
 from batchlab.autoscale.samples import METHODS, resolve_method
 from batchlab.autoscale.suspicions import warnings_of
 from batchlab.autoscale.syntax import Expression, Program, SourcePlace
+from batchlab.autoscale.timestamps import parse_timestamp
 from batchlab.autoscale.values import (
     DEALLOCATION_WORDS,
     INTERVALS,
@@ -43,6 +44,7 @@ from batchlab.autoscale.values import (
     Refused,
     Word,
 )
+from batchlab.autoscale.view import ArgumentTypes
 from batchlab.display import Displayed
 
 __all__ = ["Finding", "Findings", "lint"]
@@ -91,11 +93,14 @@ class Findings(tuple[Finding, ...], Displayed):
 def lint(program: Program, source: Source) -> Findings:
     """Check a formula; return at most 50 findings, in the order of the text."""
     found: list[tuple[str, SourcePlace, str, str]] = []
-    for place, refused in _errors(program):
+    types: ArgumentTypes = {}
+    for place, refused in _errors(program, types):
         found.append(("error", place, refused.message, refused.hint))
         if len(found) >= MAX_FINDINGS:
             break
-    found += [("warning", warn.place, warn.message, warn.hint) for warn in warnings_of(program)]
+    found += [
+        ("warning", warn.place, warn.message, warn.hint) for warn in warnings_of(program, types)
+    ]
     found.sort(key=lambda each: each[1].at)
     return Findings(_finding(source, *each) for each in found[:MAX_FINDINGS])
 
@@ -110,10 +115,11 @@ def _finding(
 Errors = Iterator[tuple[SourcePlace, Refused]]
 
 
-def _errors(program: Program) -> Errors:
+def _errors(program: Program, arguments: ArgumentTypes) -> Errors:
     types: dict[str, type | None] = {}
+    texts: dict[str, str] = {}
     for statement in program.statements:
-        check = _Check(types)
+        check = _Check(types, texts, arguments)
         kind = check.type_of(statement.value)
         yield from check.found
         target = statement.target
@@ -121,6 +127,9 @@ def _errors(program: Program) -> Errors:
             continue
         if not is_service(target):
             types[target] = kind
+            texts.pop(target, None)
+            if isinstance(statement.value, syntax.Text):
+                texts[target] = statement.value.value
             continue
         try:
             # Whether the name may be set is known even if the type of the value is not.
@@ -132,9 +141,13 @@ def _errors(program: Program) -> Errors:
 class _Check:
     """Infers the type of an expression, None if it is unknown, and collects errors."""
 
-    def __init__(self, types: dict[str, type | None]) -> None:
+    def __init__(
+        self, types: dict[str, type | None], texts: dict[str, str], arguments: ArgumentTypes
+    ) -> None:
         self.found: list[tuple[SourcePlace, Refused]] = []
         self._types = types
+        self._texts = texts
+        self._arguments_of = arguments
 
     def type_of(self, node: Expression) -> type | None:
         return _VISIT[type(node)](self, node)
@@ -215,17 +228,27 @@ class _Check:
         if types is None:
             return None
         try:
-            return resolve(function, types)
+            kind = resolve(function, types)
+            if node.name == "time" and types:
+                self._read_time(node.arguments[0])
         except Refused as refused:
             self._note(node.place, refused)
             return None
+        return kind
+
+    def _read_time(self, text: Expression) -> None:
+        """Read a time that is written in the formula; raises `Refused`."""
+        if isinstance(text, syntax.Name) and text.name in self._texts:
+            parse_timestamp(self._texts[text.name])
+        elif isinstance(text, syntax.Text):
+            parse_timestamp(text.value)
 
     def _member(self, node: syntax.Member) -> type | None:
         target = self.type_of(node.target)
         if target is None:
             return None
         try:
-            find_member(node.name, target)
+            find_member(node, target)
         except Refused as refused:
             self._note(node.place, refused)
             return None
@@ -235,10 +258,12 @@ class _Check:
         types = self._arguments(node.arguments)
         method = METHODS.get(node.name.lower())
         if sampled_name(node.target) is None or method is None:
-            self._note(node.place, no_method(node))
+            if len(self.found) < MAX_FINDINGS:
+                self._note(node.place, no_method(node))
             return None
         if types is None:
             return None
+        self._arguments_of[id(node)] = types
         try:
             return resolve_method(method, types)[1]
         except Refused as refused:

@@ -1,14 +1,14 @@
 """The samples of a pool and the methods that read them.
 
 A sample is a time and a number; one is expected every 30 seconds. All given samples are visible:
-Azure shows a sample only about a minute after it was taken, and a caller imitates this by leaving
-out the newest. Samples later than the time of the evaluation are ignored.
+Azure shows a sample only some time after it was taken, and a caller imitates this with
+`seen_until`. Samples later than the time of the evaluation are ignored.
 
 A window contains the samples *after* its start and *up to* its end, so a full window of ten
 minutes has twenty, and ``GetSample(1 minute, 6 minutes)`` has ten. Vectors start with the newest.
-Where Azure's documentation says nothing: without a percentage, any window that is not empty is
-enough, as is ``GetSample(n)`` if fewer than n exist; a window shorter than 30 seconds expects one
-sample.
+A window must hold the percentage it asks for, 70 if it asks for none, or the evaluation fails.
+``GetSample(n)`` takes what there is: on a new pool, an empty vector. Where Azure's documentation
+says nothing: a window shorter than 30 seconds expects one sample.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from batchlab.autoscale.values import (
 from batchlab.errors import InvalidRequest, invalid
 
 __all__ = [
+    "DEFAULT_PERCENT",
     "METHODS",
     "SAMPLE_PERIOD",
     "SampleHistory",
@@ -45,6 +46,8 @@ __all__ = [
 
 SAMPLE_PERIOD = timedelta(seconds=30)
 _PERIOD_TICKS = SAMPLE_PERIOD // timedelta(seconds=1) * SECOND
+DEFAULT_PERCENT = 70.0
+"""What a window must hold if a formula does not say."""
 _PAIRS = "must be pairs of a datetime and a number"
 
 
@@ -159,9 +162,9 @@ class Look(NamedTuple):
 def guard_of(name: str) -> str:
     """Return an expression that works even if samples are missing.
 
-    The newest minute is usually missing; of any window of two minutes or more, half is there.
+    Without its newest sample, any window of two minutes or more still holds 70 %.
     """
-    return f"{name}.GetSamplePercent(window) < 50 ? 0 : avg({name}.GetSample(window))"
+    return f"{name}.GetSamplePercent(window) < 70 ? 0 : avg({name}.GetSample(window))"
 
 
 class Insufficient(Refused):
@@ -179,7 +182,7 @@ class Insufficient(Refused):
 class Visible:
     """The samples of a history that are visible to one evaluation."""
 
-    __slots__ = ("_moment_now", "count", "name", "now", "times", "values")
+    __slots__ = ("_moment_now", "count", "earlier_rules", "name", "now", "times", "values")
 
     def __init__(
         self,
@@ -187,8 +190,10 @@ class Visible:
         history: SampleHistory,
         now: Timestamp,
         until: datetime | None = None,
+        earlier_rules: bool = False,
     ) -> None:
         self.name = name
+        self.earlier_rules = earlier_rules
         self.now = now
         self.times = history.times
         self.values = history.values
@@ -207,8 +212,11 @@ class Visible:
 
     def nothing(self, wanted: int) -> Insufficient:
         """Build the error for a history without any samples."""
-        moment = self._moment_now
-        return Insufficient(self.name, 100, Look(moment, moment, wanted, 0, 0.0))
+        return Insufficient(self.name, 100, self.emptiness(wanted))
+
+    def emptiness(self, wanted: int) -> Look:
+        """Record that there are no samples at all."""
+        return Look(self._moment_now, self._moment_now, wanted, 0, 0.0)
 
     def window(
         self, one: Value, other: Value | None, required: float | None = None
@@ -256,7 +264,9 @@ def _newest(seen: Visible, count: float) -> Outcome:
         raise Refused("GetSample takes a count of at least 1", "GetSample(1) is the newest sample")
     received = min(wanted, seen.count)
     if not received:
-        raise seen.nothing(wanted)
+        if seen.earlier_rules:
+            raise seen.nothing(wanted)
+        return (), seen.emptiness(wanted)
     first = seen.count - received
     look = Look(
         seen.times[first], seen.times[seen.count - 1], wanted, received, _share(received, wanted)
@@ -267,13 +277,14 @@ def _newest(seen: Visible, count: float) -> Outcome:
 def _between(
     seen: Visible, one: Value, other: Value | None = None, required: float | None = None
 ) -> Outcome:
-    if required is not None and not 0 <= required <= 100:
+    if required is None:
+        required = 0 if seen.earlier_rules else DEFAULT_PERCENT
+    if not 0 <= required <= 100:
         raise Refused("the percentage of GetSample must be between 0 and 100",
                       "write 70 for seventy percent")  # fmt: skip
     look, first, last = seen.window(one, other, required)
-    # Without samples there is no vector, whatever the required percentage.
-    if look.percent < (required or 0) or not look.received:
-        raise Insufficient(seen.name, 100 if required is None else required, look)
+    if look.percent < required or (seen.earlier_rules and not look.received):
+        raise Insufficient(seen.name, required, look)
     return seen.vector(first, last), look
 
 

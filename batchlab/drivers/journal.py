@@ -30,6 +30,17 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
 
 
+class _EarlierSettings(Settings, frozen=True, kw_only=True):
+    """Settings as they are read: a journal without rules was written before there were any."""
+
+    rules: int = 1
+
+
+class _ReadHeader(msgspec.Struct, frozen=True, kw_only=True):
+    batchlab_journal: int
+    settings: _EarlierSettings
+
+
 _ANY_INPUT: Any = reduce(or_, REQUESTS + REPORTS)
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
     tuple[float, _ANY_INPUT]
@@ -120,7 +131,7 @@ class Reading:
         if not first.strip():
             raise self._none("it is empty; a lab writes in blocks, and the last one on closing")
         try:
-            header = msgspec.json.decode(first, type=Header)
+            header = msgspec.json.decode(first, type=_ReadHeader)
         except msgspec.MsgspecError as error:
             raise self._none(str(error)) from None
         if header.batchlab_journal != VERSION:
@@ -129,7 +140,7 @@ class Reading:
                 f"{self.name} is a journal of version {header.batchlab_journal}; this batchlab "
                 f"reads version {VERSION}",
             )
-        self.settings = header.settings
+        self.settings = Settings(**msgspec.structs.asdict(header.settings))
 
     def __iter__(self) -> Iterator[tuple[float, Input]]:
         for line in self._lines:

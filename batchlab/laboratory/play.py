@@ -1,7 +1,7 @@
 """Simulates days of a pool that follows a formula, on the simulated driver.
 
-The world is that of `SimulatedLab`: the same core, the same samples with the newest minute
-missing, the same resizes that take time. External events are in one heap: tasks as drawn by the
+The world is that of `SimulatedLab`: the same core, the same samples with the same delay, the same
+resizes that take time. External events are in one heap: tasks as drawn by the
 pattern, random preemptions of spot nodes, and a look at the pool each minute. Nothing depends on
 the machine, so equal seeds give equal results.
 """
@@ -117,7 +117,7 @@ def simulate(
         The mean time until a spot node is preempted; never if omitted.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
-    sample_delay : duration, default 1 minute
+    sample_delay : duration, default 30 seconds
         How old a sample is when the formula first sees it.
 
     Returns

@@ -50,7 +50,7 @@ def test_evaluate_without_moment_takes_that_of_the_newest_sample() -> None:
 
 def test_evaluate_moments_without_a_zone_mean_utc() -> None:
     bare = [(when.replace(tzinfo=None), value) for when, value in half_minutes(4, 3)]
-    run = Formula("v = $PendingTasks.GetSample(TimeInterval_Hour); h = time().hour;").evaluate(
+    run = Formula("v = $PendingTasks.GetSample(TimeInterval_Hour, 1); h = time().hour;").evaluate(
         {"$PendingTasks": bare}, now=NOW.replace(tzinfo=None)
     )
     assert run.variables == {"v": (4.0, 3.0), "h": 9.0}

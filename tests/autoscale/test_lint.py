@@ -68,7 +68,11 @@ def test_lint_foretells_the_error_of_an_evaluation(
         ),
         ("x = $CPUPercent.GetSample(TimeInterval_Hour, 0.7)", "0 to 100", "write 70"),
         ("$TargetDedicatedNodes = $ActiveTasks", "counts waiting tasks", "$PendingTasks"),
-        ("x = avg($CPUPercent.GetSample(5))", "samples of $CPUPercent", "GetSamplePercent"),
+        (
+            "x = avg($CPUPercent.GetSample(TimeInterval_Hour))",
+            "samples of $CPUPercent",
+            "GetSamplePercent",
+        ),
         ("x = 1; x == 2", "no effect", "single ="),
         ("x = 1; x", "no effect", "x = ..."),
         ("x = 1", "sets no target", "$TargetDedicatedNodes"),
@@ -90,6 +94,8 @@ def test_lint_warns_of_what_is_probably_not_meant(text: str, message: str, hint:
         ("x = $CPUPercent.GetSamplePercent(TimeInterval_Hour) > 0", "0 to 100"),
         ("$TargetDedicatedNodes = $ActiveTasks + $RunningTasks", "counts waiting tasks"),
         ("x = $CPUPercent.Count() > 5 ? avg($CPUPercent.GetSample(5)) : 0", "samples of"),
+        ("x = avg($CPUPercent.GetSample(5))", "samples of"),
+        ("x = avg($CPUPercent.GetSample(TimeInterval_Hour, 0))", "samples of"),
         ("stop()", "no effect"),
         ("$TargetLowPriority = 1", "sets no target"),
     ],
@@ -128,22 +134,22 @@ def test_finding_is_told_with_its_place() -> None:
     ("text", "said"),
     [
         (
-            "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 70 ? 1 : 2",
+            "x = $CPUPercent.GetSamplePercent(90 * TimeInterval_Second) < 70 ? 1 : 2",
             "always true",
         ),
         (
-            "x = $CPUPercent.GetSamplePercent(TimeInterval_Minute * 3) >= 70 ? 1 : 2",
+            "x = $CPUPercent.GetSamplePercent(TimeInterval_Minute * 3) >= 84 ? 1 : 2",
             "always false",
         ),
         (
-            "w = 3 * TimeInterval_Minute; p = $CPUPercent.GetSamplePercent(w); x = 70 > p ? 1 : 2",
-            "at most 4 of 6 in this window are visible (67 %), so this is always true",
+            "w = TimeInterval_Minute; p = $CPUPercent.GetSamplePercent(w); x = 70 > p ? 1 : 2",
+            "at most 1 of 2 in this window are visible (50 %), so this is always true",
         ),
-        ("x = $CPUPercent.GetSamplePercent(TimeInterval_Minute) > 1 ? 1 : 2", "at most 0 of 2"),
+        ("x = $CPUPercent.GetSamplePercent(30 * TimeInterval_Second) > 1 ? 1 : 2", "0 of 1"),
     ],
 )
-def test_lint_of_a_guard_that_the_missing_minute_never_lets_through_warns(text, said):
-    (found,) = [each for each in Formula(text).lint() if "newest minute" in each.message]
+def test_lint_of_a_guard_that_the_missing_sample_never_lets_through_warns(text, said):
+    (found,) = [each for each in Formula(text).lint() if "newest sample" in each.message]
     assert said in found.message
     assert "GetSample(1)" in found.hint
 
@@ -151,32 +157,250 @@ def test_lint_of_a_guard_that_the_missing_minute_never_lets_through_warns(text, 
 @pytest.mark.parametrize(
     "text",
     [
-        "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 66 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 70 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(120 * TimeInterval_Second) < 70 ? 1 : 2",
+        "x = $CPUPercent.GetSamplePercent(180 * TimeInterval_Second) < 83 ? 1 : 2",
         "x = $CPUPercent.GetSamplePercent(10 * TimeInterval_Minute) < 70 ? 1 : 2",
         "w = w * TimeInterval_Minute; x = $CPUPercent.GetSamplePercent(w) < 70 ? 1 : 2",
         "x = $CPUPercent.GetSamplePercent(0 * TimeInterval_Minute) < 70 ? 1 : 2",
         "x = $CPUPercent.GetSamplePercent(TimeInterval_Minute, TimeInterval_Hour) < 99 ? 1 : 2",
     ],
 )
-def test_lint_of_a_guard_that_can_be_passed_is_silent_about_the_missing_minute(text):
-    assert not [each for each in Formula(text).lint() if "newest minute" in each.message]
+def test_lint_of_a_guard_that_can_be_passed_is_silent_about_the_missing_sample(text):
+    assert not [each for each in Formula(text).lint() if "newest sample" in each.message]
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ("TimeInterval_Minute", "at most 1 of 2"),
+        ("90 * TimeInterval_Second", "requires 70 % unless it is given a percentage"),
+        ("w", "at most 2 of 3"),
+        ("3 * TimeInterval_Minute, 95", "requires 95 %"),
+        ("TimeInterval_Hour, 100", "at most 119 of 120"),
+        ("3 * TimeInterval_Minute", ""),
+        ("TimeInterval_Minute, 50", ""),
+        ("TimeInterval_Minute, 6 * TimeInterval_Minute, 100", ""),
+        ("1", ""),
+        ("time() + (-1) * TimeInterval_Minute", ""),
+    ],
+)
+def test_lint_of_a_window_that_is_never_full_enough_warns(window, said):
+    text = f"w = 90 * TimeInterval_Second; x = $CPUPercent.GetSample({window})"
+    found = [each for each in Formula(text).lint() if "newest sample" in each.message]
+    assert [said in each.message for each in found] == [True] * bool(said)
+    if said:
+        now = datetime(2026, 1, 5, 9, tzinfo=UTC)
+        seen = {"$CPUPercent": [(now - timedelta(seconds=30 * n), 7) for n in range(1, 200)]}
+        error = Formula(text).evaluate(seen, now=now).error
+        assert error is not None
+        assert error.code == "InsufficientSampleData"
 
 
 @pytest.mark.parametrize("minutes", [2, 3, 4, 5, 60])
-def test_lint_hints_at_a_guard_that_samples_pass_without_the_newest_minute(minutes):
+def test_lint_hints_at_a_guard_that_samples_pass_without_the_newest(minutes):
     now = datetime(2026, 1, 5, 9, tzinfo=UTC)
-    unguarded = "$TargetDedicatedNodes = avg($PendingTasks.GetSample(TimeInterval_Hour));"
+    option = "$NodeDeallocationOption = taskcompletion;\n"
+    unguarded = f"{option}$TargetDedicatedNodes = avg($PendingTasks.GetSample(TimeInterval_Hour));"
     (finding,) = Formula(unguarded).lint()
     error = Formula(unguarded).evaluate(now=now).error
     assert error is not None
     assert finding.hint in str(error)
-    window = f"window = {minutes} * TimeInterval_Minute;\n"
+    window = f"{option}window = {minutes} * TimeInterval_Minute;\n"
     formula = Formula(f"{window}$TargetDedicatedNodes = {finding.hint};")
     assert not formula.lint()
-    seen = [(now - timedelta(seconds=30 * back), 7) for back in range(2, 120)]
+    seen = [(now - timedelta(seconds=30 * back), 7) for back in range(1, 120)]
     run = formula.evaluate(samples={"$PendingTasks": seen}, now=now)
     assert (run.error, run.target_dedicated_nodes) == (None, 7)
     assert formula.evaluate(now=now).target_dedicated_nodes == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("x = $CPUPercent > 0.7", 17),
+        ("x = 0.2 > $CPUPercent", 9),
+        ("x = avg($CPUPercent.GetSample(5)) < 0.2", 35),
+        ("x = min($CPUPercent.GetSample(TimeInterval_Hour, 50)) >= 0.75", 55),
+        ("x = val($CPUPercent.GetSample(1), 0) <= 0.5", 38),
+        ("x = percentile($CPUPercent.GetSample(9), 95) > 0.9", 46),
+        ("busy = $CPUPercent; x = busy > 0.7", 30),
+        ("v = $CPUPercent.GetSample(5); m = max(v); x = m > 0.7", 49),
+        ("high = 0.7; x = $CPUPercent > high", 29),
+        ("c = $CPUPercent.Count() < 1 ? 0 : max($CPUPercent.GetSample(1)); x = c > 0.7", 72),
+        ("x = $CPUPercent > 70 && $CPUPercent < 0.9", 37),
+    ],
+)
+def test_lint_of_a_percentage_that_is_compared_with_a_fraction_warns(text, column):
+    (found,) = [each for each in said(text, "warning") if "0 to 100" in each.message]
+    assert "$CPUPercent" in found.message
+    assert found.column == column
+    assert "write 70" in found.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = $CPUPercent > 70",
+        "x = $CPUPercent < 1",
+        "x = $CPUPercent > 0",
+        "x = $CPUPercent / 100 > 0.7",
+        "c = avg($CPUPercent.GetSample(5)) / 100; x = c > 0.7",
+        "c = $CPUPercent; c = 0.5; x = c > 0.7",
+        "x = $PendingTasks > 0.5",
+        "x = $PendingTasks / $CPUPercent > 0.7",
+        "high = 0.7; high = 70; x = $CPUPercent > high",
+        "x = len($CPUPercent.GetSample(5)) > 0.5",
+        "x = std($CPUPercent.GetSample(5)) > 0.5",
+    ],
+)
+def test_lint_of_what_is_no_percentage_does_not_warn(text):
+    assert not [each for each in said(text, "warning") if "0 to 100" in each.message]
+
+
+@pytest.mark.parametrize(
+    ("text", "warns"),
+    [
+        ("x = min(25, $PendingTasks.GetSample(1))", True),
+        ("x = max(0, min($PendingTasks.GetSample(5), 25))", True),
+        ("x = min(25, max(0, $PendingTasks.GetSample(1)))", False),
+        ("x = min(25, val($PendingTasks.GetSample(1), 0))", False),
+        ("x = min($PendingTasks.GetSample(1))", False),
+        ("x = $PendingTasks.Count() > 0 ? min(25, $PendingTasks.GetSample(1)) : 0", False),
+        ("x = min(25, $PendingTasks.GetSample(TimeInterval_Hour))", False),
+    ],
+)
+def test_lint_of_a_limit_that_stands_alone_without_samples_warns(text, warns):
+    found = [each for each in said(text, "warning") if "arguments of min" in each.message]
+    assert bool(found) is warns
+    assert (Formula(text).evaluate().variables.get("x", 0.0) == 25) is warns
+
+
+SHRINKING = [
+    "$TargetDedicatedNodes = min(25, $PendingTasks);",
+    "$TargetLowPriorityNodes = $PendingTasks.GetSamplePercent(TimeInterval_Hour) < 70 ? 0 : 5;",
+    "n = $PendingTasks; $TargetDedicated = n / 2;",
+    "$TargetDedicatedNodes = $TargetDedicatedNodes - 1;",
+    "$TargetDedicatedNodes = $CurrentDedicatedNodes * 0.9;",
+    "$TargetDedicatedNodes = time().hour > 8 ? $TargetDedicatedNodes : 2;",
+    "$TargetDedicatedNodes = $TargetLowPriorityNodes;",
+    "$TargetDedicatedNodes = 5; $TargetDedicatedNodes = $PendingTasks;",
+]
+
+
+@pytest.mark.parametrize("text", SHRINKING)
+def test_lint_of_a_formula_that_shrinks_by_requeuing_warns(text):
+    (found,) = [each for each in said(text, "warning") if "requeue" in each.message]
+    assert "$NodeDeallocationOption = taskcompletion" in found.hint
+    for option in ("requeue", "terminate", "taskcompletion", "retaineddata"):
+        chosen = f"{text} $NodeDeallocationOption = {option};"
+        assert not [each for each in said(chosen, "warning") if "requeue" in each.message]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$TargetDedicatedNodes = 3; stop();",
+        "n = 5; $TargetDedicatedNodes = n;",
+        "$TargetDedicatedNodes = max($TargetDedicatedNodes, $PendingTasks);",
+        "n = max($TargetDedicated, $PendingTasks); $TargetDedicatedNodes = min(9, n);",
+        "$TargetDedicatedNodes = $CurrentDedicatedNodes + 1;",
+        "$TargetLowPriorityNodes = ceil($CurrentLowPriorityNodes * 1.1);",
+        (
+            "$TargetDedicatedNodes = $CPUPercent > 70 ? $TargetDedicatedNodes + 1 : "
+            "$TargetDedicatedNodes;"
+        ),
+        "x = $PendingTasks;",
+    ],
+)
+def test_lint_of_a_formula_that_never_shrinks_says_nothing_about_requeuing(text):
+    assert not [each for each in said(text, "warning") if "requeue" in each.message]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$TargetDedicatedNodes = 3; stop();",
+        "stop(); $TargetDedicatedNodes = 3;",
+        "$TargetLowPriorityNodes = 3; stop();",
+        "$TargetDedicated = 3; stop();",
+        "$TargetDedicatedNodes = 3; $TargetLowPriorityNodes = 0; stop();",
+    ],
+)
+def test_lint_of_a_statement_without_a_target_does_not_blame_another(text):
+    assert Formula(text).lint() == ()
+
+
+@pytest.mark.parametrize("rest", ["5", "time()", "$PendingTasks", "x == 1"])
+def test_lint_of_a_statement_without_effect_is_about_that_statement(rest):
+    (found,) = Formula(f"x = 1; $TargetDedicatedNodes = 3; {rest};").lint()
+    assert "no effect" in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ('x = time("yesterday")', 9, "is not a time"),
+        ('x = time("2016-13-01")', 9, "no such time"),
+        ('x = time("2016-02-30T00:00:00Z")', 9, "no such time"),
+        ('x = time("13/10/2016")', 9, "is not a time"),
+        ('x = time("")', 9, "is not a time"),
+        ('x = time("2016-10-13T19:18:47.12345678Z")', 9, "7 digits"),
+        ('x = time("Fri, 13 Oct 2016 19:18:47 GMT")', 9, "is a Thu, not a Fri"),
+        ('x = 1 ? time("noon").hour : 0', 13, "is not a time"),
+        ('t = "soon"; x = time() - time(t)', 30, "is not a time"),
+    ],
+)
+def test_lint_of_a_time_that_cannot_be_read_is_an_error(text, column, message):
+    (found,) = said(text, "error")
+    assert (found.column, message in found.message) == (column, True)
+    error = Formula(text).evaluate(now=datetime(2026, 1, 5, tzinfo=UTC)).error
+    assert error is not None
+    assert found.message in error.values["Message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x = time("2016-10-13T19:18:47Z")',
+        'x = time("Thu, 13 Oct 2016 19:18:47 GMT")',
+        't = "2016"; x = time(t)',
+        't = "soon"; t = "2016"; x = time(t)',
+        't = 1 ? "2016" : "soon"; x = time(t)',
+    ],
+)
+def test_lint_of_a_time_that_can_be_read_is_silent(text):
+    assert said(text, "error") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("$TargetDedicatedNode = 3", "$TargetDedicatedNodes"),
+        ("$TargetDedicatesNodes = 3", "$TargetDedicatedNodes"),
+        ("$TargetLowPriorityNode = 3", "$TargetLowPriorityNodes"),
+        ("targetLowPriorityNodes = 3", "$TargetLowPriorityNodes"),
+        ("NodeDeallocationOption = requeue", "$NodeDeallocationOption"),
+        ("$NodeDeallocationOptions = requeue", "$NodeDeallocationOption"),
+    ],
+)
+def test_lint_of_a_target_that_is_misspelt_names_the_right_one(text, meant):
+    (found,) = [each for each in said(text, "warning") if "ordinary variable" in each.message]
+    assert found.hint == f"write {meant}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$targetdedicatednodes = 3",
+        "$targetNodes = 3; $TargetDedicatedNodes = $targetNodes;",
+        "$TargetDedicatedNodes1 = 3; $TargetDedicatedNodes = $TargetDedicatedNodes1;",
+        "$targetVMs = 3",
+        "targetPoolSize = 3",
+    ],
+)
+def test_lint_of_a_variable_that_only_resembles_a_target_is_silent(text):
+    assert not [each for each in said(text, "warning") if "ordinary variable" in each.message]
 
 
 def test_findings_are_shown_one_below_the_other_and_escaped() -> None:

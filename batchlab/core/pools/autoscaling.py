@@ -1,10 +1,10 @@
 """Autoscale: a formula is evaluated over the pool's samples, and the pool is resized.
 
-As in Azure, a formula sees a sample (`metrics`) only a minute after it was taken, unless
-`Settings.sample_delay_s` says otherwise. The first evaluation happens immediately, the others
-after each interval; changing the interval restarts it. Only a changed target starts a resize.
-While the pool is still resizing, the result is only recorded, and the next evaluation decides. A
-failed evaluation leaves the pool as it is.
+As in Azure, a formula sees a sample (`metrics`) only some time after it was taken: half a minute,
+unless `Settings.sample_delay_s` says otherwise. The first evaluation happens immediately, the
+others after each interval; changing the interval restarts it. Only a changed target starts a
+resize. While the pool is still resizing, the result is only recorded, and the next evaluation
+decides. A failed evaluation leaves the pool as it is.
 
 Task counters do not include start, preparation and release tasks, so a formula may remove a node
 before its release task has run.
@@ -134,6 +134,7 @@ def _decide(
         seen_until=seen_until,
         current_dedicated=pool.target,
         current_low_priority=pool.target_spot,
+        earlier_rules=state.settings.rules < 2,
     )
 
 

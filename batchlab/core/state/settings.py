@@ -24,19 +24,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         How many resources the account may have at the same time.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
-    sample_delay_s : float, default 60
+    sample_delay_s : float, default 30
         How old a sample is when an autoscale formula first sees it, in seconds of lab time.
     sample_nodes : bool, default True
         Whether nodes are measured while autoscale is on. False saves time when simulating a
         formula that does not use these variables.
     isolate_users : bool, default False
         Whether commands really run as their users; otherwise the user is only recorded.
+    rules : int, default 2
+        What the service does. 2: windows of samples need 70 %, and ``GetSample(n)`` may be empty.
+        1: neither, as in journals that do not mention rules.
     """
 
     account_name: str = "batchlab"
     account_url: str = ACCOUNT_URL.format("batchlab")
     quotas: Quotas = Quotas()
     spot_return_s: float = 300.0
-    sample_delay_s: float = 60.0
+    sample_delay_s: float = 30.0
     sample_nodes: bool = True
     isolate_users: bool = False
+    rules: int = 2

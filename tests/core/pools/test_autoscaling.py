@@ -68,14 +68,14 @@ def test_pool_grows_with_the_waiting_tasks_and_shrinks_without(world: World) -> 
 
 
 @pytest.mark.rule(87)
-def test_samples_are_seen_a_minute_after_they_were_taken(world: World) -> None:
-    text = "n = $PendingTasks.GetSample(10 * TimeInterval_Minute, 95);"
+def test_samples_are_seen_half_a_minute_after_they_were_taken(world: World) -> None:
+    text = "n = $PendingTasks.GetSample(10 * TimeInterval_Minute, 96);"
     following(world, "x = 1;")
     world.later(600)
     strict = world.ask(EvaluateAutoScale(pool_id="p", auto_scale_formula=text))
     assert strict.error.code == "InsufficientSampleData"
-    loose = world.ask(EvaluateAutoScale(pool_id="p", auto_scale_formula=text.replace("95", "80")))
-    assert len(loose.variables["n"]) in (18, 19)
+    loose = world.ask(EvaluateAutoScale(pool_id="p", auto_scale_formula=text.replace("96", "95")))
+    assert len(loose.variables["n"]) == 19
 
 
 @pytest.mark.rule(91)

@@ -9,6 +9,7 @@ from batchlab.core.messages.outputs import MeasureNodes
 from batchlab.core.messages.questions import EvaluateAutoScale
 from batchlab.core.model import MultiInstanceSettings, PoolSpec
 from batchlab.core.model.values import NodeUsage
+from batchlab.core.state.settings import Settings
 from batchlab.errors import NotFound
 from helpers.world import World
 
@@ -112,16 +113,17 @@ def test_measurement_of_a_node_that_is_gone_is_dropped(world: World) -> None:
     assert world.nodes()[0].usage is None
 
 
-def test_newest_minute_is_missing_unless_the_lab_says_otherwise() -> None:
+def test_newest_samples_are_missing_unless_the_lab_says_otherwise() -> None:
     text = "n = $ActiveTasks.GetSample(10 * TimeInterval_Minute);"
     counted = {}
-    for delay in (60.0, 0.0):
+    for delay in (60.0, 30.0, 0.0):
         world = World(sample_delay_s=delay)
         following(world, "x = 1;")
         world.later(900)
         run = world.ask(EvaluateAutoScale(pool_id="p", auto_scale_formula=text))
         counted[delay] = len(run.variables["n"])
-    assert counted == {60.0: 18, 0.0: 20}
+    assert counted == {60.0: 18, 30.0: 19, 0.0: 20}
+    assert Settings().sample_delay_s == 30.0
 
 
 def test_outcome_of_each_evaluation_is_noted(world: World) -> None:
