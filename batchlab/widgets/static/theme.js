@@ -2,8 +2,9 @@
 
 import { inkOn } from "./format.js";
 
-// `roles` are those of `batchlab.colours`; for each its colour, and the ink that can be read on it.
-export function readTheme(element, roles) {
+// `roles` are those of `batchlab.colours`, where states are drawn; for each its colour, and the ink
+// that can be read on it.
+export function readTheme(element, roles = []) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
   const colours = Object.fromEntries(roles.map((role) => [role, read(`--bl-${role}`)]));
