@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from batchlab.core.messages.questions import ListPools
 from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
@@ -80,6 +81,7 @@ class Endpoint:
         from batchlab.rest.server import Server  # noqa: PLC0415
         from batchlab.rest.service import Service  # noqa: PLC0415
 
+        connection.ask(ListPools())  # refused by a lab that is closed
         self.account = connection.account
         self.key = _random_key() if key is None else key
         service = Service(connection, _key_bytes(self.key), bearer=bearer)

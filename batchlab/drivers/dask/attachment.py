@@ -20,6 +20,7 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.link import is_closed
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 from batchlab.version import __version__
 
@@ -47,8 +48,10 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
         reason = "must not be asynchronous: use the scheduler's address instead"
         raise invalid("cluster", cluster, reason, owner="Lab")
     if isinstance(cluster, Client):
-        if cluster.status != "running":
-            reason = f"must be a running client, but this one is {cluster.status}"
+        loop: Any = cluster.loop  # untyped
+        status = cluster.status if loop.asyncio_loop.is_running() else "closed"
+        if status != "running":
+            reason = f"must be a running client, but this one is {status}"
             raise invalid("cluster", cluster, reason, owner="Lab")
         return cluster, False
     if isinstance(cluster, str):
@@ -61,6 +64,9 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
             "cluster", cluster, "must be a Dask cluster, a Client or a scheduler's address",
             owner="Lab",
         )  # fmt: skip
+    elif is_closed(cluster):
+        reason = "must be a running cluster, but this one is closed"
+        raise invalid("cluster", cluster, reason, owner="Lab")
     try:
         make: Any = Client  # untyped
         return make(cluster, set_as_default=False, timeout=CONNECT_S), True
@@ -154,7 +160,7 @@ async def scale_when_asked(cluster: Any, scheduler: Any) -> None:
     while cluster.status == Status.running:
         try:
             wanted = await scheduler.batchlab_scale(seconds=SCALE_POLL_S)
-        except OSError:
+        except (OSError, RuntimeError):  # the client was closed, or the scheduler is gone
             return
         if wanted and cluster.status == Status.running:
             with contextlib.suppress(NotImplementedError):  # raised if it cannot be scaled

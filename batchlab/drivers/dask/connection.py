@@ -15,9 +15,9 @@ import multiprocessing
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from batchlab.core.machine import Settings
 from batchlab.core.model.ranges import is_number
@@ -32,15 +32,14 @@ from batchlab.drivers.dask.attachment import (
 )
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.link import Link
 from batchlab.drivers.dask.local_cluster import OwnCluster
-from batchlab.drivers.dask.remote import WATCH_S, RemoteConnection
+from batchlab.drivers.dask.process_settings import CLIENT_SILENCE
+from batchlab.drivers.dask.remote import RemoteConnection
 from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
-
-Result = TypeVar("Result")
-
 
 _open: weakref.WeakSet[DaskConnection] = weakref.WeakSet()
 
@@ -50,10 +49,8 @@ class DaskConnection(RemoteConnection):
 
     Parameters
     ----------
-    loop : tornado.ioloop.IOLoop
-        Runs Dask's side.
-    rpc : object
-        Calls the scheduler's handlers.
+    link : Link
+        The way to the host.
     config : HostConfig
         The configuration of the lab.
     now : float
@@ -63,13 +60,12 @@ class DaskConnection(RemoteConnection):
     """
 
     def __init__(
-        self, loop: Any, rpc: Any, config: HostConfig, now: float, close: Callable[[], None]
+        self, link: Link, config: HostConfig, now: float, close: Callable[[], None]
     ) -> None:
         assert config.storage is not None  # ensured by the host
         super().__init__(now, config.speed, config.storage)
         self.config = config
-        self._loop = loop.asyncio_loop
-        self._rpc = messages.AccountRpc(rpc, config.settings.account_name)
+        self._link = link
         self._close = close
         self._closing = threading.Lock()
         _open.add(self)
@@ -131,7 +127,8 @@ class DaskConnection(RemoteConnection):
             refuse_isolation({"this process": obstacle_here(config)})
         cluster = OwnCluster(config)
         host = cluster.host
-        return cls(cluster.loop, cluster.rpc, host.config, host.now(), cluster.close)
+        link = Link(cluster.loop, cluster.rpc, host.account)
+        return cls(link, host.config, host.now(), cluster.close)
 
     @classmethod
     def attach(
@@ -183,10 +180,15 @@ class DaskConnection(RemoteConnection):
         scaler: concurrent.futures.Future[None] | None = None
 
         def close() -> None:
+            if not client.loop.asyncio_loop.is_running():
+                if ours:
+                    client.status = "closed"  # it would complain when it is deleted
+                return
             if scaler is not None:
                 scaler.cancel()
             if ours:
-                client.close()
+                with CLIENT_SILENCE, contextlib.suppress(OSError, RuntimeError):
+                    client.close()
 
         try:
             there, now = install_host(client, BatchHost(config))
@@ -195,14 +197,14 @@ class DaskConnection(RemoteConnection):
             close()
             raise
         able = cluster if hasattr(cluster, "scale") else client.cluster
+        account = config.settings.account_name
         if hasattr(able, "scale") and there.nodes == "cluster":
             scaler = asyncio.run_coroutine_threadsafe(
-                scale_when_asked(
-                    able, messages.AccountRpc(client.scheduler, config.settings.account_name)
-                ),
+                scale_when_asked(able, messages.AccountRpc(client.scheduler, account)),
                 client.loop.asyncio_loop,
             )
-        return cls(client.loop, client.scheduler, there, now, close)
+        link = Link(client.loop, client.scheduler, account, client=client, cluster=able)
+        return cls(link, there, now, close)
 
     def shutdown(self) -> None:
         """End the account's lab for all its clients; an existing cluster continues."""
@@ -215,18 +217,11 @@ class DaskConnection(RemoteConnection):
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; return its result or raise its `BatchError`."""
         self._refuse_closed()
-        method = getattr(self._rpc, f"batchlab_{handler}")
-        future = asyncio.run_coroutine_threadsafe(_unwrapped(method, arguments), self._loop)
-        try:
-            answer = _result(future, watch)
-        except OSError as error:
-            raise Conflict(
-                "OperationInvalidForCurrentState",
-                f"the lab's scheduler has stopped or cannot be reached: {error}",
-            ) from None
-        finally:
-            future.cancel()
-        return messages.unpack(answer)
+        return messages.unpack(self._link.call(handler, arguments, watch))
+
+    def _refuse_closed(self) -> None:
+        super()._refuse_closed()
+        self._link.check()
 
     def _end(self) -> None:
         with self._closing:
@@ -234,23 +229,6 @@ class DaskConnection(RemoteConnection):
                 self.closed = True
                 _open.discard(self)
                 self._close()
-
-
-async def _unwrapped(
-    method: Callable[..., Coroutine[Any, Any, bytes]], arguments: dict[str, Any]
-) -> bytes:
-    return await method(**arguments)
-
-
-def _result(future: concurrent.futures.Future[Result], watch: Callable[[], None] | None) -> Result:
-    while watch is not None:
-        try:
-            return future.result(WATCH_S)
-        except concurrent.futures.TimeoutError:
-            if future.done():
-                raise
-            watch()
-    return future.result()
 
 
 def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:

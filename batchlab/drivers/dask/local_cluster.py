@@ -65,6 +65,9 @@ class OwnCluster:
 
         A first interrupt is raised only after the end, a second one immediately.
         """
+        if not self.loop.asyncio_loop.is_running():
+            self._settings.close()
+            return
         ending = asyncio.run_coroutine_threadsafe(self._end(), self.loop.asyncio_loop)
         try:
             with contextlib.suppress(concurrent.futures.TimeoutError):

@@ -11,13 +11,14 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import forkserver, util
 
 import dask
 
 from batchlab.drivers.dask import watchdog
 
-__all__ = ["FORKING", "SILENCE", "begin_to_fork"]
+__all__ = ["CLIENT_SILENCE", "FORKING", "SILENCE", "begin_to_fork"]
 
 METHOD = "distributed.worker.multiprocessing-method"
 
@@ -51,8 +52,8 @@ class WhileNeeded:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    logger = logging.getLogger("distributed")
+def _silence(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
@@ -94,7 +95,9 @@ def _forking() -> Iterator[None]:
         watchdog.dismiss(folder)
 
 
-SILENCE = WhileNeeded(_silence)
+SILENCE = WhileNeeded(partial(_silence, "distributed"))
 """Silences Dask's logging: the user did not start the cluster."""
+CLIENT_SILENCE = WhileNeeded(partial(_silence, "distributed.client"))
+"""Keeps a client quiet that is closed while it tries to reconnect."""
 FORKING = WhileNeeded(_forking)
 """Forks workers from one process: a new one would need most of a second to import Dask."""

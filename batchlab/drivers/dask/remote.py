@@ -48,7 +48,7 @@ class RemoteConnection(ABC):
     def __init__(self, now: float, speed: float, storage: StorageLocation) -> None:
         self.speed = speed
         self.account = storage.account
-        self.storage = BlobStore(storage)
+        self._storage = BlobStore(storage)
         self.files = RemoteFiles(self.call)
         self._epoch, self._began = now, time.monotonic()
         self._before_close: list[Callable[[], None]] = []
@@ -57,6 +57,12 @@ class RemoteConnection(ABC):
     @abstractmethod
     def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
         """Call a handler of the host; return its result or raise its `BatchError`."""
+
+    @property
+    def storage(self) -> BlobStore:
+        """The lab's storage; data goes there directly."""
+        self._refuse_closed()
+        return self._storage
 
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""

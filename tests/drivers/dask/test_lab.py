@@ -193,7 +193,7 @@ def test_report_that_is_garbage_leaves_the_node_where_it_is(light):
                 for wrong in ({"reports": b"\xff"}, {"what": None}, {"reports": 5}):
                     worker.batched_stream.send({"op": op, **wrong})
 
-    asyncio.run_coroutine_threadsafe(send_garbage(), light._loop).result()
+    asyncio.run_coroutine_threadsafe(send_garbage(), light._link.loop).result()
     add_tasks(light, "true")
     assert finish(light)[0].exit_code == 0
     assert light.ask(questions.GetNode(pool_id="p", node_id=node.id)).state == "idle"
