@@ -19,6 +19,7 @@ from batchlab.autoscale.syntax import (
     Name,
     Number,
     SourcePlace,
+    children,
     walk,
 )
 from batchlab.autoscale.values import INTERVALS, SECOND, Interval, Timestamp, show_number
@@ -181,13 +182,34 @@ def _seconds(node: Expression, meant: Meant) -> float | None:
     return seconds if units == 1 else None
 
 
+def _unconditional(view: View) -> set[int]:
+    """The nodes that are evaluated in any case, by their `id`."""
+    if any(isinstance(node, Call) and node.name == "stop" for node in view.nodes):
+        return set()
+    waiting = [statement.value for statement in view.program.statements]
+    found = set()
+    while waiting:
+        node = waiting.pop()
+        found.add(id(node))
+        if isinstance(node, Choice):
+            waiting.append(node.condition)
+        elif isinstance(node, Chain) and node.rest[0][0] in ("&&", "||"):
+            waiting.append(node.first)
+        else:
+            waiting += children(node)
+    return found
+
+
 def _unguarded(view: View) -> Iterator[Warn]:
     guarded = {sampled_name(method.target) for method in view.methods("GetSamplePercent")}
     counted = {sampled_name(method.target) for method in view.methods("Count")}
+    certain = _unconditional(view)
     warned: set[str | None] = set()
     for method in view.methods("GetSample"):
         name = sampled_name(method.target)
-        if name is None or name in guarded | counted | warned:
+        if name is None or name in warned:
+            continue
+        if name in guarded | counted and id(method) not in certain:
             continue
         types = view.types.get(id(method), [])
         if types[:1] not in ([Interval], [Timestamp]):

@@ -276,6 +276,25 @@ def test_lint_of_a_limit_that_stands_alone_without_samples_warns(text, warns):
     assert (Formula(text).evaluate().variables.get("x", 0.0) == 25) is warns
 
 
+@pytest.mark.parametrize(
+    ("text", "warns"),
+    [
+        ("n = avg(v); x = p < 70 ? 0 : n", True),
+        ("x = p < 70 ? 0 : avg(v)", False),
+        ("x = p >= 70 && avg(v) > 0", False),
+        ("x = avg(v) > 0 && p >= 70", True),
+        ("g = p < 70 ? stop() : 0; x = avg(v)", False),
+        ("x = p < 70 ? 0 : (p > 90 ? max(v) : avg(v))", False),
+        ("n = $PendingTasks.Count(); x = avg(v)", True),
+    ],
+)
+def test_lint_of_a_window_that_its_guard_does_not_hold_back_warns(text, warns):
+    window = "$PendingTasks.GetSample(TimeInterval_Hour)"
+    share = "p = $PendingTasks.GetSamplePercent(TimeInterval_Hour); "
+    found = Formula(share + text.replace("v)", f"{window})")).lint()
+    assert any("if there are no samples" in each.message for each in found) is warns
+
+
 SHRINKING = [
     "$TargetDedicatedNodes = min(25, $PendingTasks);",
     "$TargetLowPriorityNodes = $PendingTasks.GetSamplePercent(TimeInterval_Hour) < 70 ? 0 : 5;",
