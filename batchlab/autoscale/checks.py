@@ -107,8 +107,11 @@ def find_member(node: syntax.Member, kind: type) -> Callable[[Timestamp], int]:
     if kind is not Timestamp:
         method = METHODS.get(name)
         hint = f"{method.name} is a method: write {method.name}()" if method else ""
-        if kind is tuple:
-            hint = hint or member_hint(name, _written(node.target))
+        owner = _written(node.target)
+        if sampled_name(node.target):
+            owner = f"{owner}.GetSample(window)"
+        if kind is tuple or sampled_name(node.target):
+            hint = hint or member_hint(name, owner)
         raise Refused(f"a {TYPE_NAMES[kind]} has no member {_short(name)}", hint)
     member = MEMBERS.get(name)
     if member is None:

@@ -11,6 +11,7 @@ __all__ = ["function_hint", "member_hint", "method_hint", "name_hint", "unit_hin
 
 _CHOICE = "write x = condition ? then : otherwise"
 _LOOPS = "there are no loops: aggregate with sum, avg, min or max"
+_PRODUCT = "intervals are products: 5 * TimeInterval_Minute"
 _CLOCK = "the current time is time()"
 
 _WORDS = {
@@ -71,8 +72,7 @@ _SELDOM = {
     **dict.fromkeys(("date", "datetime", "timestamp", "parse", "todatetime"),
                     'write time("2016-10-13T19:18:47Z")'),
     **dict.fromkeys(("second", "seconds", "minute", "minutes", "hour", "hours", "day", "days",
-                     "week", "weeks", "timespan", "timedelta", "interval"),
-                    "intervals are products: 5 * TimeInterval_Minute"),
+                     "week", "weeks", "timespan", "timedelta", "interval"), _PRODUCT),
     **dict.fromkeys(("exit", "quit", "return", "break", "end", "abort"), "write stop()"),
     **dict.fromkeys(("print", "echo", "log_message", "write"),
                     "assign to a variable: its value is in the result"),
@@ -127,7 +127,7 @@ def name_hint(name: str) -> str:
 
 def unit_hint(name: str) -> str:
     """Explain a unit that follows a number: ``5m``."""
-    unit = _UNITS.get(name.lower())
+    unit = _UNITS.get(name.lower().removeprefix("timeinterval_"))
     return f"write a product: 5 * TimeInterval_{unit}" if unit else ""
 
 
@@ -136,7 +136,7 @@ def function_hint(name: str) -> str:
     low = name.lower()
     if low in _CALLED:
         return f"did you mean {_CALLED[low]}?"
-    return _SELDOM.get(low, "")
+    return _PRODUCT if low.startswith("timeinterval") else _SELDOM.get(low, "")
 
 
 def method_hint(name: str, owner: str, *, sampled: bool, functions: frozenset[str]) -> str:
@@ -154,6 +154,8 @@ def method_hint(name: str, owner: str, *, sampled: bool, functions: frozenset[st
         return f"write {function}({vector}{more})"
     if bare in ("last", "latest", "first", "current", "value", "newest", "lastsample"):
         return f"write val({owner}.GetSample(1), 0)" if sampled else f"write val({owner}, 0)"
+    if owner.lower() in ("timespan", "timedelta", "duration"):
+        return _PRODUCT
     if low.startswith("add") and low.removeprefix("add") in _UNITS:
         unit = _UNITS[low.removeprefix("add")]
         return f"add an interval: {owner} + 5 * TimeInterval_{unit}"

@@ -151,7 +151,7 @@ def _about_numbers(before: str, after: str) -> str:
         return "write numbers without separators: 1000"
     if re.match(r"[fFLlu]\b", after):
         return "numbers have no suffix: write 1.5"
-    if unit := re.match(r"[A-Za-z]+(?!\w|\s*=[^=]|\s*[.(])", after):
+    if unit := re.match(r"[A-Za-z_]+(?!\w|\s*=[^=]|\s*[.(])", after):
         return unit_hint(unit[0])
     return ""
 

@@ -100,4 +100,4 @@ def nearest(name: str, others: Iterable[str] = ()) -> str:
         if known.get(spelling, name) != name:
             return f"did you mean {known[spelling]}?"
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
-    return f"did you mean {known[near[0]]}?" if near else ""
+    return f"did you mean {known[near[0]]}?" if near and known[near[0]] != name else ""

@@ -96,6 +96,7 @@ def test_pasted_text_gets_the_hint_that_helps(text: str, hint: str) -> None:
         ("x = 5m", "5 * TimeInterval_Minute"),
         ("x = 5 min;", "5 * TimeInterval_Minute"),
         ("x = $PendingTasks.GetSample(10 seconds)", "5 * TimeInterval_Second"),
+        ("x = 5 TimeInterval_Minute", "5 * TimeInterval_Minute"),
         ("x = 1.5f", "no suffix"),
         ("x = 1_000", "without separators"),
         ("x = 5.;", "after the decimal point"),
@@ -193,6 +194,9 @@ def test_syntax_of_another_language_gets_the_hint_that_helps(text: str, hint: st
         ("time().hour()", "without parentheses"),
         ("time().AddMinutes(5)", "time() + 5 * TimeInterval_Minute"),
         ("exit()", "write stop()"),
+        ("TimeInterval_Minute(5)", "5 * TimeInterval_Minute"),
+        ("TimeSpan.FromMinutes(5)", "5 * TimeInterval_Minute"),
+        ("$PendingTasks.Average", "write avg($PendingTasks.GetSample(window))"),
     ],
 )
 def test_name_of_another_language_gets_the_hint_that_helps(text: str, hint: str) -> None:
@@ -222,6 +226,12 @@ def test_formula_that_is_valid_has_no_error_in_lint() -> None:
     assert len(texts) > 200
     for text in texts:
         assert hints(text) == [], text
+
+
+@pytest.mark.parametrize("text", ["$TargetDedicatedNodes.GetSample(1)", "requeue.GetSample(1)"])
+def test_name_that_is_right_is_not_suggested_for_itself(text: str) -> None:
+    (found,) = hints(f"x = {text}")
+    assert "did you mean" not in found
 
 
 @pytest.mark.parametrize("name", bl.formulas.__all__)
