@@ -37,7 +37,7 @@ class AutoScaling:
         Parameters
         ----------
         auto_scale_formula : Formula or str, optional
-            The current formula, if there is one, if omitted.
+            The formula; the pool's current one if omitted.
         auto_scale_evaluation_interval : duration, default 15 minutes
             5 minutes to 168 hours; it starts over.
 

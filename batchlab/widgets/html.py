@@ -102,7 +102,7 @@ def tag(name: str, *children: str, **attributes: str) -> Markup:
 
 
 def join(children: Iterable[str], separator: str = "") -> Markup:
-    """Put texts one after the other; what is not HTML is escaped."""
+    """Join texts, escaping those that are not HTML."""
     parts = (child if isinstance(child, Markup) else printable(child) for child in children)
     return Markup(separator).join(parts)
 

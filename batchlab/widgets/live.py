@@ -2,7 +2,7 @@
 
 There is one `Feed` for each lab: it alone carries the lab's history, whatever the number of views.
 Each `LiveView` is one display of one thing; through it the browser asks questions and presses
-buttons. Both know what they show by name and number only.
+buttons. Both identify what they show only by name and number.
 
 While a cell runs, a browser's message is handled only if its channel is not bound to the shell
 that runs the cell. ipykernel 7.4 binds a channel to the shell that last sent through it; `unbind`

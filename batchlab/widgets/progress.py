@@ -47,7 +47,7 @@ def _rate(rate: float) -> str:
 
 
 def _colour(state: str) -> str:
-    """Of what is under way, done or failed; empty for what only waits."""
+    """The colour of a state; empty for waiting."""
     role = {"idle": "good", "running": "going"}.get(state, colour_of(state))  # idle: ready
     return light(role) if role and state != "active" else ""
 

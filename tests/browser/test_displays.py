@@ -82,7 +82,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     assert "spot" in body.inner_text()
     assert "2 of 2 in use" in body.inner_text()
     page.keyboard.press("Escape")
-    body.get_by_text("render: 12 and 4 spot nodes").wait_for()
+    body.get_by_text("render: 12 dedicated and 4 spot nodes").wait_for()
     view.locator(".bl-grid canvas").press("End")
     body.get_by_role("button", name="the lab").click()
     body.get_by_text("The whole lab").wait_for()

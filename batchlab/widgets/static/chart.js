@@ -3,7 +3,7 @@
 import { clock } from "./format.js";
 import { ticks, upTo } from "./layout.js";
 
-// A colour for light pages, what it means, and a colour for dark pages where that is another.
+// A colour for light pages, its meaning, and a colour for dark pages if it differs.
 export const LINE_LOOK = {
   current: ["#0072b2", "nodes", "#56b4e9"],
   target: ["#d55e00", "target"],

@@ -27,7 +27,7 @@ export function indexOf(line, column) {
   return index + Math.max(0, left);
 }
 
-// A line as pieces: { text, kind, mark }; a mark beyond the end stands on a space of its own.
+// A line as pieces: { text, kind, mark }; a mark beyond the end gets an extra space.
 export function pieces(line, marks) {
   const spans = marks.map((mark) => ({
     from: Math.min(indexOf(line, mark.start), line.length), to: Math.max(indexOf(line, mark.end), indexOf(line, mark.start) + 1),
