@@ -90,7 +90,7 @@ RULES = {
     80: "a terminated schedule terminates its job",
     81: "a formula is evaluated every 5 minutes to 168 hours",
     82: "autoscale cannot be enabled twice within 30 seconds",
-    83: "a formula can be tried on any pool, and changes nothing",
+    83: "a formula is tried without changing its pool, over REST only where autoscale is on",
     84: "a target alone leaves an exact results string",
     85: "a formula's own variables follow the targets in the results, sorted by name",
     86: "a formula has 8,192 characters and 100 statements at most",

@@ -71,6 +71,7 @@ def test_error_of_a_run_that_a_pool_shows_is_of_the_same_form(desk: Desk) -> Non
     assert "^" in python.excerpt
 
 
+@pytest.mark.rule(83)
 def test_formula_is_evaluated_only_on_a_pool_that_follows_one(desk: Desk) -> None:
     assert desk.post("/pools", POOL).status == 201
     refused = desk.post("/pools/p/evaluateautoscale", {"autoScaleFormula": FORMULA})
