@@ -24,7 +24,7 @@ from batchlab.drivers.journal import Reading
 from batchlab.errors import BatchError
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl.gz"))
-PROSE = {"message", "details", "values"}
+PROSE = {"message", "details", "values", "reason"}
 
 
 def lines(path: Path) -> list[bytes]:
