@@ -28,7 +28,7 @@ from batchlab.autoscale.checks import (
     undefined,
     undefined_function,
 )
-from batchlab.autoscale.functions import FUNCTIONS, Dice, call
+from batchlab.autoscale.functions import FUNCTIONS, SLOW, Dice, call
 from batchlab.autoscale.names import (
     DEALLOCATION,
     DEDICATED,
@@ -40,6 +40,7 @@ from batchlab.autoscale.names import (
 from batchlab.autoscale.operators import binary, truth, unary
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.results import (
+    MESSAGES,
     AutoScaleRun,
     AutoScaleRunError,
     PythonValue,
@@ -57,8 +58,7 @@ from batchlab.autoscale.samples import (
 from batchlab.autoscale.syntax import SourcePlace
 from batchlab.autoscale.trace import BOUNDS, Trace
 from batchlab.autoscale.values import (
-    DEALLOCATION_WORDS,
-    INTERVALS,
+    CONSTANTS,
     Refused,
     Timestamp,
     Value,
@@ -71,21 +71,11 @@ from batchlab.autoscale.values import (
 __all__ = ["MAX_ELEMENTS", "Evaluation"]
 
 MAX_ELEMENTS = 2_000_000
-"""How many vector elements one evaluation may read and create; our choice.
+"""How many vector elements one evaluation may read and create: enough for a day of samples."""
 
-A hundred statements over a day of samples stay below it."""
-
-_SLOW = {"percentile": 4, "std": 4, "lg": 4, "ln": 4, "log": 4, "ceil": 2, "floor": 2, "round": 4,
-         "trunc": 2}  # fmt: skip
-"""How often these functions count each element; operators count it twice."""
 _SPELLINGS = {
     name: (name, full, full.removesuffix("Nodes"))
     for name, full in ((name, OLD_NAMES.get(name, name)) for name in SETTABLE)
-}
-_CONSTANTS: dict[str, Value] = {**INTERVALS, **DEALLOCATION_WORDS}
-_MESSAGES = {
-    "InsufficientSampleData": "Autoscale evaluation failed due to insufficient sample data",
-    "AutoScalingFormulaEvaluationError": "The specified auto-scaling formula has evaluation error",
 }
 
 
@@ -180,7 +170,7 @@ class Evaluation:
         self._places[target] = statement.target_place
 
     def _targets(self) -> Targets:
-        option = self._set.get(DEALLOCATION, DEALLOCATION_WORDS["requeue"])
+        option = self._set.get(DEALLOCATION, CONSTANTS["requeue"])
         assert isinstance(option, Word)
         return Targets(self._target(DEDICATED), self._target(LOW_PRIORITY), option.name)
 
@@ -220,13 +210,13 @@ class Evaluation:
         name = node.name
         value = self._user.get(name)
         if value is None:
-            value = _CONSTANTS.get(name)
+            value = CONSTANTS.get(name)
         if value is not None:
             return value
         if name in SAMPLED_NAMES:
             return self._latest(node)
         if name == DEALLOCATION:
-            return self._set.get(name, DEALLOCATION_WORDS["requeue"])
+            return self._set.get(name, CONSTANTS["requeue"])
         if name in SETTABLE:
             return self._read_target(name)
         raise _Failed(undefined(name, self._user), node.place)
@@ -303,7 +293,7 @@ class Evaluation:
                 raise _Stopped
             for each in arguments:
                 if type(each) is tuple:
-                    self._spend(len(each) * _SLOW.get(node.name, 1))
+                    self._spend(len(each) * SLOW.get(node.name, 1))
             value = call(function, arguments, self)
         except Refused as refused:
             raise _Failed(refused, node.place) from None
@@ -371,7 +361,7 @@ class Evaluation:
         line, column = self._source.line_and_column(failed.place.at)
         said = self._source.said(failed.place, failed.refused.message)
         return AutoScaleRunError(
-            code=code, message=_MESSAGES[code], values={"Message": said}, line=line, column=column,
+            code=code, message=MESSAGES[code], values={"Message": said}, line=line, column=column,
             excerpt=self._source.excerpt(failed.place), hint=failed.refused.hint,
         )  # fmt: skip
 

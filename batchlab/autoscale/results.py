@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from batchlab.autoscale.explain import Sentences
 
 __all__ = [
+    "MESSAGES",
     "AutoScaleRun",
     "AutoScaleRunError",
     "Branch",
@@ -26,6 +27,11 @@ __all__ = [
     "result_string",
 ]
 
+MESSAGES = {
+    "InsufficientSampleData": "Autoscale evaluation failed due to insufficient sample data",
+    "AutoScalingFormulaEvaluationError": "The specified auto-scaling formula has evaluation error",
+}
+"""Azure's text for each code of an error of a run."""
 PythonValue = float | tuple[float, ...] | str | datetime | timedelta
 Outcome = Literal["", "tried", "resized", "unchanged", "resizing", "failed"]
 """The outcome of a decision: not applied, a trial, a resize started, the targets were already the

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 __all__ = [
+    "CONSTANTS",
     "DEALLOCATION_WORDS",
     "INTERVALS",
     "Interval",
@@ -130,6 +131,7 @@ INTERVALS = {
     "TimeInterval_Week": Interval(7 * _DAY),
     "TimeInterval_Year": Interval(365 * _DAY),
 }
+CONSTANTS: dict[str, Value] = {**INTERVALS, **DEALLOCATION_WORDS}
 
 
 def type_name(value: Value) -> str:

@@ -5,9 +5,8 @@ of a table needs only the rest, and any past moment can be reconstructed: this i
 a browser stays up to date and goes back in time by itself.
 
 A task keeps its lanes, one per slot, from its assignment on; while it waits for the job
-preparation it is a run of the kind ``waiting``. The same holds for a ``subtask`` of a
-multi-instance task on each node except the primary's. Start, preparation and release tasks use no
-slot and have no lane.
+preparation it is a run of the kind ``waiting``. So does a ``subtask`` of a multi-instance task on
+each node except the primary's. Start, preparation and release tasks use no slot: no lane.
 """
 
 from __future__ import annotations
@@ -46,6 +45,7 @@ _KIND = {kind: number for number, kind in enumerate(KINDS)}
 _TASK, _WAITING, _START = _KIND["task"], _KIND["waiting"], _KIND["starttask"]
 _SUBTASK = _KIND["subtask"]
 _ACTIVE, _SUCCEEDED, _FAILED = -1, -2, -3  # in place of a run
+_COUNTED = ("active", "running", "succeeded", "failed")
 _COUNT = {_ACTIVE: 0, _SUCCEEDED: 2, _FAILED: 3}
 
 Column: TypeAlias = "array[Any]"
@@ -62,7 +62,7 @@ class _Job:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.counts = [0, 0, 0, 0]  # active, running, succeeded, failed
+        self.counts = [0, 0, 0, 0]  # as in _COUNTED
         self.tasks: dict[str, int] = {}
         self.attempts: dict[str, int] = {}
         self.holds: dict[str, int] = {}
@@ -385,13 +385,10 @@ class Tables:
         counts = self.columns["counts"]
         for job in self._dirty:
             job.dirty = False
-            active, running, succeeded, failed = job.counts
             counts["at"].append(at)
             counts["job"].append(job.number)
-            counts["active"].append(active)
-            counts["running"].append(running)
-            counts["succeeded"].append(succeeded)
-            counts["failed"].append(failed)
+            for name, count in zip(_COUNTED, job.counts, strict=True):
+                counts[name].append(count)
         self._dirty.clear()
 
 
