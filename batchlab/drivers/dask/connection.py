@@ -105,13 +105,14 @@ class DaskConnection(RemoteConnection):
         Raises
         ------
         Conflict
-            ``OperationInvalidForCurrentState``: called while a worker process imports a script.
+            ``OperationInvalidForCurrentState``: called while a process that multiprocessing
+            has started imports its main module.
         """
         if processes and getattr(multiprocessing.current_process(), "_inheriting", False):
             raise Conflict(
                 "OperationInvalidForCurrentState",
-                "a lab with processes=True starts processes that import this script again: put "
-                "its code under  if __name__ == '__main__':",
+                "this process is only importing the script of the one that started it, and cannot "
+                "start nodes: put the script's code under  if __name__ == '__main__':",
             )
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12],

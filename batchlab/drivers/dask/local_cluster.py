@@ -17,6 +17,7 @@ from distributed.utils import LoopRunner
 
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.node_processes import WITHOUT_MAIN
 from batchlab.drivers.dask.process_settings import FORKING, SILENCE
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
 
@@ -34,6 +35,7 @@ class OwnCluster:
             settings.enter_context(SILENCE)
             if config.nodes == "processes":
                 settings.enter_context(FORKING)
+                settings.enter_context(WITHOUT_MAIN)
             self._settings = settings.pop_all()
         make_runner: Any = LoopRunner  # untyped
         self._runner = make_runner(asynchronous=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -69,3 +70,12 @@ def _live(work: Callable[[], None]) -> None:
             if _free.acquire(blocking=False):
                 return
             work = _work.get()  # assigned between the time-out and now
+
+
+def _forget() -> None:
+    """In a forked process: its threads are gone."""
+    global _work, _free
+    _work, _free = queue.SimpleQueue(), threading.Semaphore(0)
+
+
+os.register_at_fork(after_in_child=_forget)
