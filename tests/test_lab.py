@@ -217,7 +217,7 @@ BAD: list[tuple[str, str, Act]] = [
     ("InvalidPropertyValue", "target_dedicated_nodes", lambda t: t["pool"].resize("many")),
     ("InvalidPropertyValue", "target_dedicated_nodes", lambda t: t["pool"].resize(-3)),
     ("MissingRequiredProperty", "target_dedicated_nodes", lambda t: t["pool"].resize(None)),
-    ("MissingRequiredProperty", "resize needs", lambda t: t["pool"].resize()),
+    ("MissingRequiredProperty", "resize requires", lambda t: t["pool"].resize()),
     ("InvalidPropertyValue", "node_deallocation_option",
      lambda t: t["pool"].resize(1, node_deallocation_option="now")),
     ("InvalidPropertyValue", "resize_timeout",

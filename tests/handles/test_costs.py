@@ -90,7 +90,7 @@ def test_cost_without_a_price_says_so() -> None:
         assert lab.cost.unpriced == ["standard_m128"]
         assert lab.cost.cost == 0
         assert "price unknown" in repr(lab.cost)
-        assert "not known" in lab.cost._repr_html_()
+        assert ">unknown<" in lab.cost._repr_html_()
 
 
 def test_cost_of_an_empty_lab_is_nothing() -> None:
