@@ -275,3 +275,17 @@ def test_journal_is_of_lines_of_json(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert json.loads(lines[0])["batchlab_journal"] == 1
     assert isinstance(json.loads(lines[1])[0], float)
+
+
+def test_replayed_schedule_says_why_nothing_recurred(tmp_path: Path) -> None:
+    with bl.SimulatedLab(journal=tmp_path / "j") as lab:
+        spec = bl.JobSpec(pool_info=lab.create_pool("p"))
+        schedule = lab.create_job_schedule("s", schedule="5m", job_specification=spec)
+        lab.advance("1h")
+        lived = (repr(schedule), repr(schedule.explain()), repr(lab.jobs["s:job-1"].explain()))
+    replayed = bl.ReplayedLab(tmp_path / "j", until=lab.now)
+    again = replayed.job_schedules["s"]
+    assert "waits for 's:job-1' to end" in lived[0]
+    assert lived == (
+        repr(again), repr(again.explain()), repr(replayed.jobs["s:job-1"].explain())
+    )  # fmt: skip

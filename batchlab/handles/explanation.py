@@ -1,4 +1,4 @@
-"""Why something waits, in sentences: what `explain` of a task, a job and a pool returns."""
+"""Why something waits, in sentences: what the methods `explain` return."""
 
 from __future__ import annotations
 

@@ -10,12 +10,19 @@ from batchlab.core.messages.inputs import (
     TerminateJobSchedule,
     UpdateJobSchedule,
 )
-from batchlab.core.messages.questions import GetJobSchedule, JobScheduleIs, ListJobSchedules
+from batchlab.core.messages.questions import (
+    ExplainJobSchedule,
+    GetJobSchedule,
+    JobScheduleIs,
+    ListJobSchedules,
+)
 from batchlab.core.messages.view_fields import JobScheduleProperties
 from batchlab.core.messages.views import JobScheduleView
 from batchlab.core.model import JobScheduleSpec, JobSpec, Schedule
+from batchlab.errors import BatchError
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
+from batchlab.handles.explanation import Explanation
 from batchlab.handles.job import Job
 from batchlab.handles.verbs import (
     Duration,
@@ -28,13 +35,14 @@ from batchlab.handles.verbs import (
     verb,
 )
 
-__all__ = ["JobSchedule", "JobSchedules"]
+__all__ = ["JobSchedule", "JobSchedules", "next_job_text"]
 
 
 class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
     """A job that is created again and again, never two at a time.
 
-    Properties query the service; `view` returns all of them at once.
+    Its text says when the next job is due, or what that waits for. Properties query the service;
+    `view` returns all of them at once.
     """
 
     __slots__ = ()
@@ -44,6 +52,21 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         question = GetJobSchedule(job_schedule_id=self._id)
         view: JobScheduleView = self._connection.ask(question)
         return view
+
+    def explain(self) -> Explanation:
+        """Why it creates no job now, and what would change that.
+
+        Most often its last job has not ended: a schedule never has two jobs at a time, and a job
+        stays active until something ends it.
+
+        Examples
+        --------
+        >>> schedule.explain()  # doctest: +SKIP
+        Its job 'nightly:job-1' has not ended, and it never has two jobs at a time. ...
+            -> schedule.recent_job.terminate(). ...
+        """
+        reasons = self._connection.ask(ExplainJobSchedule(job_schedule_id=self._id))
+        return Explanation(reasons, "Nothing is in its way.", whole=True)
 
     @property
     def recent_job(self) -> Job | None:
@@ -98,6 +121,13 @@ class JobSchedule(Handle, Awaited, JobScheduleProperties, init=False):
         ask_for(self._connection, DeleteJobSchedule, "JobSchedule.delete",
                 job_schedule_id=self._id)  # fmt: skip
 
+    def __repr__(self) -> str:
+        try:
+            view = self.view()
+        except BatchError:
+            return super().__repr__()
+        return f"JobSchedule({view.id!r}): {state_text(view, self._connection.now())}"
+
     @verb
     def wait(
         self, state: str = "completed", *, timeout: Duration = None, watch: Watch | None = None
@@ -145,5 +175,33 @@ class JobSchedules(Handles[JobSchedule]):
         return JobSchedule(self._connection, id)
 
     def _summary(self) -> str:
-        lines = [f"{v.id}  {v.state}, last job {v.recent_job_id or '-'}" for v in self.views()]
+        now = self._connection.now()
+        lines = [f"{view.id}  {state_text(view, now)}" for view in self.views()]
         return "\n".join(lines) or "no job schedules"
+
+
+def state_text(view: JobScheduleView, now: float) -> str:
+    """Its state, its last job and when the next one is due, in words."""
+    last = f"last job {view.recent_job_id!r}" if view.recent_job_id else "no job yet"
+    following = next_job_text(view, now)
+    return ", ".join([view.state, last, *([f"next job {following}"] if following else [])])
+
+
+def next_job_text(view: JobScheduleView, now: float) -> str:
+    """When the next job is due, or what it waits for; empty if there is no next job.
+
+    Parameters
+    ----------
+    view : JobScheduleView
+    now : float
+        The time on the lab's clock.
+    """
+    due = view.next_run_time
+    if due is None:
+        return ""
+    time = f"{due:%Y-%m-%d %H:%M:%S}"
+    if view.state == "disabled":
+        return f"{time} if it is enabled"
+    if due.timestamp() > now:
+        return time
+    return f"due since {time}: waits for {view.recent_job_id!r} to end"

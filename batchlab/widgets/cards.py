@@ -23,7 +23,7 @@ from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost, VmSizes
 from batchlab.handles.explanation import Explanation
 from batchlab.handles.job import Counts, Job, Jobs
-from batchlab.handles.job_schedule import JobSchedule, JobSchedules
+from batchlab.handles.job_schedule import JobSchedule, JobSchedules, next_job_text
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node, Nodes
 from batchlab.handles.pool import Pool, Pools
@@ -89,7 +89,9 @@ def _lab(lab: BaseLab) -> Markup:
         ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
         ("Cost", cost_line(lab.cost)),
     ]
-    return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), colour=SKY)
+    schedules = lab.job_schedules.views()
+    more = [_schedule_table(schedules, lab.now.timestamp())] if schedules else []
+    return card(repr(lab), "", pairs, _pool_table(pools), _job_table(jobs), *more, colour=SKY)
 
 
 @draw.register
@@ -162,10 +164,11 @@ def _job_schedule(schedule: JobSchedule) -> Markup:
             "Every",
             format_duration(plan.recurrence_interval) if plan.recurrence_interval else "once",
         ),
-        ("Next job", time_text(view.next_run_time)),
+        ("Next job", next_job_text(view, schedule._connection.now())),
         ("Last job", view.recent_job_id or ""),
     ]
-    return card("Job schedule", view.id, pairs, colour=ORANGE)
+    more = [_sentences(schedule.explain())] if view.state in ("active", "disabled") else []
+    return card("Job schedule", view.id, pairs, *more, colour=ORANGE)
 
 
 @draw.register
@@ -174,7 +177,7 @@ def _job_schedules(schedules: JobSchedules) -> Markup:
         "Job schedules",
         _filter(schedules),
         [],
-        _schedule_table(schedules.views()),
+        _schedule_table(schedules.views(), schedules._connection.now()),
         colour=ORANGE,
     )
 
@@ -295,11 +298,11 @@ def _job_table(views: Sequence[JobView], caption: str = "Jobs") -> Markup:
     return table(caption, columns, rows, left_out=len(views) - len(rows), numbers=("priority",))
 
 
-def _schedule_table(views: Sequence[JobScheduleView]) -> Markup:
+def _schedule_table(views: Sequence[JobScheduleView], now: float) -> Markup:
     if not views:
         return none("job schedules")
     rows = [
-        (view.id, state(view.state), view.recent_job_id or "", time_text(view.next_run_time))
+        (view.id, state(view.state), view.recent_job_id or "", next_job_text(view, now))
         for view in views[:ROWS]
     ]
     columns = ("job schedule", "state", "last job", "next job")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchlab.core.answers.explain_schedule import explain_held_up_schedule
 from batchlab.core.answers.explain_task import explain, explain_queued
 from batchlab.core.answers.reasons import Reason, remedied
 from batchlab.core.model.ids import fold
@@ -29,8 +30,15 @@ LOOKED_AT = 200
 """The number of tasks with unmet dependencies whose parents are counted."""
 
 
-def explain_job(state: State, job: JobRecord) -> list[Reason]:
-    """Why tasks of a job wait (most frequent reason first), or why the job does not end."""
+def explain_job(state: State, job: JobRecord, now: float) -> list[Reason]:
+    """Why tasks of a job wait (most frequent reason first), or why the job does not end.
+
+    The job of a schedule that waits for its end says so, too.
+    """
+    return remedied([*_reasons(state, job), *explain_held_up_schedule(state, job, now)])
+
+
+def _reasons(state: State, job: JobRecord) -> list[Reason]:
     current = job.phase.state
     reasons: list[Reason] = []
     if job.scheduling_error is not None:
@@ -44,7 +52,7 @@ def explain_job(state: State, job: JobRecord) -> list[Reason]:
     reasons += _merged([*_preparing(job), *_queued(state, job)])
     if current == "active" and not (reasons or job.active or job.running):
         reasons.append(_idle(job))
-    return remedied(reasons)
+    return reasons
 
 
 def _queued(state: State, job: JobRecord) -> Iterable[Reason]:

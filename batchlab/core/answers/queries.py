@@ -13,9 +13,11 @@ from batchlab.core.account import applications, certificates
 from batchlab.core.answers import locations
 from batchlab.core.answers.explain_job import explain_job
 from batchlab.core.answers.explain_pool import explain_pool
+from batchlab.core.answers.explain_schedule import explain_schedule
 from batchlab.core.answers.explain_task import explain_task
 from batchlab.core.answers.pages import chosen, page_tasks
 from batchlab.core.answers.slots import count_slots
+from batchlab.core.jobs.schedules import next_run
 from batchlab.core.messages import questions, views
 from batchlab.core.model import values
 from batchlab.core.model.moments import maybe, moment
@@ -175,12 +177,12 @@ def _scheduling_error(job: JobRecord) -> values.FailureInfo | None:
     )
 
 
-def schedule_view(schedule: ScheduleRecord) -> views.JobScheduleView:
+def schedule_view(schedule: ScheduleRecord, now: float) -> views.JobScheduleView:
     """View of a job schedule."""
     ending = schedule.phase.state in ("terminating", "completed", "deleting")
     return views.JobScheduleView(
         **_properties(schedule),
-        next_run_time=None if ending else maybe(schedule.due),
+        next_run_time=None if ending else maybe(next_run(schedule, now)),
         recent_job_id=schedule.recent,
         end_time=maybe(schedule.ended),
     )
@@ -294,10 +296,10 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     questions.ListJobs: lambda state, q, now: [job_view(job) for job in state.jobs.values()],
     questions.GetJob: lambda state, q, now: job_view(state.job(q.job_id)),
     questions.ListJobSchedules: lambda state, q, now: [
-        schedule_view(schedule) for schedule in state.schedules.values()
+        schedule_view(schedule, now) for schedule in state.schedules.values()
     ],
     questions.GetJobSchedule: lambda state, q, now: schedule_view(
-        state.schedule(q.job_schedule_id)
+        state.schedule(q.job_schedule_id), now
     ),
     questions.ListTasks: _list_tasks,
     questions.PageTasks: lambda state, q, now: page_tasks(state.job(q.job_id), q, task_view),
@@ -333,8 +335,11 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     questions.ExplainTask: lambda state, q, now: explain_task(
         state, state.task(q.job_id, q.task_id)
     ),
-    questions.ExplainJob: lambda state, q, now: explain_job(state, state.job(q.job_id)),
+    questions.ExplainJob: lambda state, q, now: explain_job(state, state.job(q.job_id), now),
     questions.ExplainPool: lambda state, q, now: explain_pool(state, state.pool(q.pool_id)),
+    questions.ExplainJobSchedule: lambda state, q, now: explain_schedule(
+        state, state.schedule(q.job_schedule_id), now
+    ),
     questions.ListSubtasks: lambda state, q, now: subtask_views(state.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda state, q, now: locations.locate_task(
         state, state.task(q.job_id, q.task_id), now, q.subtask_id

@@ -12,7 +12,7 @@ import msgspec
 
 from batchlab.core.model.values import View
 
-__all__ = ["Reason", "nodes_of", "remedied"]
+__all__ = ["Reason", "nodes_of", "remedied", "remedy_for"]
 
 
 class Reason(View, frozen=True, kw_only=True):
@@ -44,6 +44,8 @@ _REMEDIES = {
     "JobEnded": "create the tasks in an active job",
     "JobStaysActive": "job.terminate(), or job.update(on_all_tasks_complete='terminatejob')",
     "NoTasks": "job.create_task(...), or job.terminate()",
+    "ScheduleDisabled": "schedule.enable()",
+    "ScheduleCompleted": "create another one: lab.create_job_schedule(...)",
     "PoolNotFound": f"lab.create_pool(...) with this id, or {_OTHER_POOL}",
     "PoolBeingDeleted": _OTHER_POOL,
     "NoInterNodeCommunication": "use a pool with enable_inter_node_communication=True",
@@ -82,13 +84,18 @@ def nodes_of(node_id: str, count: int, total: int) -> str:
     return "both nodes" if total == 2 else f"all {total:,} nodes"
 
 
+def remedy_for(code: str) -> str:
+    """The remedy for a kind of reason; empty if only time helps."""
+    return _REMEDIES.get(code, "")
+
+
 def remedied(reasons: Iterable[Reason]) -> list[Reason]:
     """The same reasons, each with its remedy."""
     return [_remedied(reason) for reason in reasons]
 
 
 def _remedied(reason: Reason) -> Reason:
-    remedy = _REMEDIES.get(reason.code, "")
+    remedy = remedy_for(reason.code)
     if reason.remedy or not remedy:
         return reason
     if reason.code in _ONLY_WHEN_LASTING and not reason.lasting:

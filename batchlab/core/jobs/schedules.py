@@ -152,7 +152,7 @@ def _make_job(state: State, schedule: ScheduleRecord) -> None:
     schedule.count += 1
     spec = schedule.spec.job_specification
     job_id = f"{schedule.spec.id}:job-{schedule.count}"
-    _advance(state, schedule)
+    _set_due(state, schedule, _following(schedule, state.now))
     job = jobs.add(state, msgspec.structs.replace(spec, id=job_id), schedule)
     schedule.jobs[job.key] = job
     schedule.recent = job_id
@@ -164,26 +164,47 @@ def _make_job(state: State, schedule: ScheduleRecord) -> None:
 
 def _skip_missed(state: State, schedule: ScheduleRecord) -> None:
     """Skip an occurrence whose start window is over."""
-    plan, due = schedule.spec.schedule, schedule.due
+    if is_missed(schedule, state.now):
+        _set_due(state, schedule, _following(schedule, state.now))
+
+
+def is_missed(schedule: ScheduleRecord, now: float) -> bool:
+    """Whether it is too late for the next occurrence: its start window is over."""
+    limit = start_limit(schedule)
+    return limit is not None and now > limit
+
+
+def start_limit(schedule: ScheduleRecord) -> float | None:
+    """When the next occurrence will be too late; None if never."""
+    plan = schedule.spec.schedule
     interval, window = plan.recurrence_interval, plan.start_window
-    if due is None or due > state.now or window is None:
-        return
-    unlimited = interval is not None and window > interval
-    if not unlimited and state.now > due + window.total_seconds():
-        _advance(state, schedule)
+    if schedule.due is None or window is None or (interval is not None and window > interval):
+        return None
+    return schedule.due + window.total_seconds()
 
 
-def _advance(state: State, schedule: ScheduleRecord) -> None:
-    """Set the next occurrence in the future."""
-    plan, due = schedule.spec.schedule, schedule.due
+def next_run(schedule: ScheduleRecord, now: float) -> float | None:
+    """The next occurrence that can still run.
+
+    It is in the past while it waits, for the end of the job before or to be enabled.
+    """
+    return _following(schedule, now) if is_missed(schedule, now) else schedule.due
+
+
+def _following(schedule: ScheduleRecord, now: float) -> float | None:
+    """The first occurrence after the next one that is still to come."""
+    interval, due = schedule.spec.schedule.recurrence_interval, schedule.due
     assert due is not None
-    interval = plan.recurrence_interval
     if interval is None:
-        schedule.due = None
-        return
+        return None
     span = interval.total_seconds()
-    missed = max(0, math.floor((state.now - due) / span))
-    _set_due(state, schedule, due + (missed + 1) * span)
+    passed = max(0, math.floor((now - due) / span))
+    return _allowed(schedule, due + (passed + 1) * span)
+
+
+def _allowed(schedule: ScheduleRecord, due: float) -> float | None:
+    after = schedule.spec.schedule.do_not_run_after
+    return None if after is not None and due >= after.timestamp() else due
 
 
 def _plan(state: State, schedule: ScheduleRecord) -> None:
@@ -201,11 +222,10 @@ def _plan(state: State, schedule: ScheduleRecord) -> None:
         _set_due(state, schedule, first + passed * span)
 
 
-def _set_due(state: State, schedule: ScheduleRecord, due: float) -> None:
-    after = schedule.spec.schedule.do_not_run_after
-    schedule.due = None if after is not None and due >= after.timestamp() else due
+def _set_due(state: State, schedule: ScheduleRecord, due: float | None) -> None:
+    schedule.due = due if due is None else _allowed(schedule, due)
     if schedule.due is not None:
-        state.deadlines.at(due, state.touch_schedule, schedule)
+        state.deadlines.at(schedule.due, state.touch_schedule, schedule)
     state.touch_schedule(schedule)
 
 

@@ -173,6 +173,12 @@ class ExplainPool(Question, frozen=True, kw_only=True):
     pool_id: str
 
 
+class ExplainJobSchedule(Question, frozen=True, kw_only=True):
+    """-> list of Reason: why it creates no job now."""
+
+    job_schedule_id: str
+
+
 class ListApplications(Question, frozen=True, kw_only=True):
     """-> list of ApplicationView, in order of creation."""
 

@@ -215,7 +215,8 @@ class JobScheduleProperties(JobScheduleFields, Progressing):
     state : str
         ``active``, ``disabled``, ``terminating``, ``completed`` or ``deleting``.
     next_run_time : datetime, optional
-        When the next job is due.
+        When the next job is due. In the past while that job waits: for the previous one to end,
+        or for the schedule to be enabled. `JobSchedule.explain` says so.
     recent_job_id : str, optional
         The id of the last job it created.
     end_time : datetime, optional

@@ -37,11 +37,11 @@ _LOOP = (
 )
 _SCHEDULER = (
     "the Dask scheduler at {address} has stopped or cannot be reached. If it comes back, try "
-    "again; if it was started anew, its labs are gone: make the Lab again"
+    "again; if it was restarted, its labs are gone: make the Lab again"
 )
 _NO_LAB = (
     "the Dask scheduler at {address} has no such lab any more: the lab was shut down, or the "
-    "scheduler was started anew. Make the Lab again"
+    "scheduler was restarted. Make the Lab again"
 )
 
 

@@ -2,7 +2,7 @@
 
 multiprocessing imports the main module of a program in every process that it starts, so that what
 is defined there can be unpickled. A script without ``if __name__ == "__main__":`` would then run
-again for every node. Nodes unpickle nothing from it, so their processes are not told about it.
+again for every node. Nodes unpickle nothing from it, so their processes do not import it.
 All other processes are started as usual.
 """
 

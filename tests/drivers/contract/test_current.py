@@ -161,3 +161,11 @@ with bl.Lab() as inner:
     job = lab.create_job("j", pool_of(lab))
     task = only(run(job, program(text)))
     assert (task.stdout, task.stderr) == ("inner p\n", "")
+
+
+def test_task_asks_why_a_schedule_creates_no_job(lab, program):
+    pool = pool_of(lab)
+    lab.create_job_schedule("s", schedule="1h", job_specification=bl.JobSpec(pool_info=pool))
+    text = "import batchlab as bl; print(bl.Lab.current().job_schedules['s'].explain().codes)"
+    (task,) = run(lab.create_job("j", pool), program(text))
+    assert task.stdout == "['JobNotEnded']\n"

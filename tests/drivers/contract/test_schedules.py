@@ -218,3 +218,21 @@ def test_auto_pool_of_a_schedule_serves_all_its_jobs(lab):
     schedule.terminate()
     pool.wait("deleted", timeout=SOON)
     assert (len(lab.pools), schedule.state) == (0, "completed")
+
+
+@MINUTES
+def test_schedule_whose_job_never_ends_says_why_nothing_recurs(world, lab):
+    schedule = lab.create_job_schedule("s", schedule="1m", job_specification=job_of(pool_of(lab)))
+    job = schedule.recent_job
+    world.until(lambda: schedule.next_run_time <= lab.now)
+    (reason,) = schedule.explain().reasons
+    assert (reason.code, reason.lasting) == ("JobNotEnded", True)
+    assert "schedule.recent_job.terminate()" in repr(schedule.explain())
+    assert job.explain().codes == ["NoTasks", "ScheduleWaits"]
+    assert repr(schedule).startswith("JobSchedule('s'): active, last job 's:job-1', next job due")
+    assert repr(schedule).endswith("waits for 's:job-1' to end")
+    assert "waits for &#39;s:job-1&#39; to end" in schedule._repr_html_()
+    assert "waits for &#39;s:job-1&#39; to end" in lab.job_schedules._repr_html_()
+    assert repr(lab.job_schedules) == repr(schedule).replace("JobSchedule('s'):", "s ")
+    job.terminate()
+    world.until(lambda: "s:job-2" in lab.jobs)

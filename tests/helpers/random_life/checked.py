@@ -100,6 +100,12 @@ class CheckedLife(RuleBasedStateMachine):
         """No queued task could run now: there is always something in its way."""
         for pool in self.core.state.pools.values():
             self.core.ask(q.ExplainPool(pool_id=pool.key), self.now)
+        for schedule in self.core.state.schedules.values():
+            asked = q.ExplainJobSchedule(job_schedule_id=schedule.key)
+            found = {reason.code for reason in self.core.ask(asked, self.now)}
+            live = schedule.phase.state in ("active", "disabled")
+            named = found & {"JobNotEnded", "SingleJob", "LastJob"}
+            assert bool(named) == (live and schedule.job is not None), f"{schedule.key}: {found}"
         for job in self.core.state.jobs.values():
             told = self.core.ask(q.ExplainJob(job_id=job.key), self.now)
             ends = job.phase.state in ("terminating", "deleting")
