@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -94,7 +95,7 @@ class Link:
             call.close()
             raise self._gone(_LOOP) from None
         try:
-            while not concurrent.futures.wait([future], WATCH_S).done:
+            while not _is_done(future):
                 self.check()
                 if watch is not None:
                     watch()
@@ -139,6 +140,13 @@ async def _call(
     method: Callable[..., Coroutine[Any, Any, bytes]], arguments: dict[str, Any]
 ) -> bytes:
     return await method(**arguments)
+
+
+def _is_done(future: concurrent.futures.Future[bytes]) -> bool:
+    """Whether a call has ended, after waiting for that."""
+    with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
+        future.exception(WATCH_S)
+    return future.done()
 
 
 def is_closed(thing: Any) -> bool:
