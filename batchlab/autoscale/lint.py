@@ -32,6 +32,7 @@ from batchlab.autoscale.operators import (
     explain_truth,
     explain_unary,
 )
+from batchlab.autoscale.parsed_formula import ArgumentTypes
 from batchlab.autoscale.problems import Source
 from batchlab.autoscale.samples import METHODS, resolve_method
 from batchlab.autoscale.suspicions import warnings_of
@@ -44,7 +45,6 @@ from batchlab.autoscale.values import (
     Refused,
     Word,
 )
-from batchlab.autoscale.view import ArgumentTypes
 from batchlab.display import Displayed
 
 __all__ = ["Finding", "Findings", "lint"]

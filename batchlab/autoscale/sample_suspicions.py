@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from batchlab.autoscale.checks import SAMPLED_NAMES, sampled_name
+from batchlab.autoscale.parsed_formula import ParsedFormula, Warn
 from batchlab.autoscale.samples import DEFAULT_PERCENT, SAMPLE_PERIOD, guard_of
 from batchlab.autoscale.syntax import (
     Call,
@@ -23,7 +24,6 @@ from batchlab.autoscale.syntax import (
     walk,
 )
 from batchlab.autoscale.values import INTERVALS, SECOND, Interval, Timestamp, show_number
-from batchlab.autoscale.view import View, Warn
 
 __all__ = ["SAMPLE_SUSPICIONS"]
 
@@ -50,7 +50,7 @@ def _meant(values: dict[str, Expression]) -> Meant:
     return of
 
 
-def _fraction_for_percentage(view: View) -> Iterator[Warn]:
+def _fraction_for_percentage(view: ParsedFormula) -> Iterator[Warn]:
     values: dict[str, Expression] = {}
     percentages: dict[str, _Percentage] = {}
     for statement in view.program.statements:
@@ -95,7 +95,7 @@ def _percentage(node: Expression, names: dict[str, _Percentage]) -> _Percentage:
     return "", 0
 
 
-def _required_as_fraction(view: View) -> Iterator[Warn]:
+def _required_as_fraction(view: ParsedFormula) -> Iterator[Warn]:
     meant = _meant(view.values())
     for method in view.methods("GetSample"):
         percent = meant(method.arguments[-1]) if len(method.arguments) > 1 else None
@@ -107,7 +107,7 @@ def _required_as_fraction(view: View) -> Iterator[Warn]:
             )
 
 
-def _guard_out_of_reach(view: View) -> Iterator[Warn]:
+def _guard_out_of_reach(view: ParsedFormula) -> Iterator[Warn]:
     """Guards that always fail because the newest sample is usually missing."""
     meant = _meant(view.values())
     for chain in view.nodes:
@@ -130,7 +130,7 @@ def _guard_out_of_reach(view: View) -> Iterator[Warn]:
             )
 
 
-def _window_out_of_reach(view: View) -> Iterator[Warn]:
+def _window_out_of_reach(view: ParsedFormula) -> Iterator[Warn]:
     """Windows that are never full enough for the percentage that they require."""
     meant = _meant(view.values())
     for method in view.methods("GetSample"):
@@ -182,7 +182,7 @@ def _seconds(node: Expression, meant: Meant) -> float | None:
     return seconds if units == 1 else None
 
 
-def _unconditional(view: View) -> set[int]:
+def _unconditional(view: ParsedFormula) -> set[int]:
     """The nodes that are evaluated in any case, by their `id`."""
     if any(isinstance(node, Call) and node.name == "stop" for node in view.nodes):
         return set()
@@ -200,7 +200,7 @@ def _unconditional(view: View) -> set[int]:
     return found
 
 
-def _unguarded(view: View) -> Iterator[Warn]:
+def _unguarded(view: ParsedFormula) -> Iterator[Warn]:
     guarded = {sampled_name(method.target) for method in view.methods("GetSamplePercent")}
     counted = {sampled_name(method.target) for method in view.methods("Count")}
     certain = _unconditional(view)
@@ -224,7 +224,7 @@ def _unguarded(view: View) -> Iterator[Warn]:
         )
 
 
-def _limit_of_nothing(view: View) -> Iterator[Warn]:
+def _limit_of_nothing(view: ParsedFormula) -> Iterator[Warn]:
     """``min(25, v)`` of the empty vector that ``GetSample(n)`` is on a new pool: that is 25."""
     guarded = {sampled_name(method.target) for method in view.methods("GetSamplePercent")}
     counted = {sampled_name(method.target) for method in view.methods("Count")}
@@ -244,7 +244,7 @@ def _limit_of_nothing(view: View) -> Iterator[Warn]:
                 )
 
 
-SAMPLE_SUSPICIONS: tuple[Callable[[View], Iterator[Warn]], ...] = (
+SAMPLE_SUSPICIONS: tuple[Callable[[ParsedFormula], Iterator[Warn]], ...] = (
     _fraction_for_percentage,
     _required_as_fraction,
     _guard_out_of_reach,

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 from batchlab.autoscale.checks import SAMPLED_NAMES
 from batchlab.autoscale.names import DEALLOCATION, OLD_NAMES, SETTABLE, WITHDRAWN, canonical
+from batchlab.autoscale.parsed_formula import ArgumentTypes, ParsedFormula, Warn
 from batchlab.autoscale.sample_suspicions import SAMPLE_SUSPICIONS
 from batchlab.autoscale.syntax import (
     Call,
@@ -22,7 +23,6 @@ from batchlab.autoscale.syntax import (
     SourcePlace,
     Text,
 )
-from batchlab.autoscale.view import ArgumentTypes, View, Warn
 
 __all__ = ["warnings_of"]
 
@@ -31,12 +31,12 @@ _TARGETS = SETTABLE[:4]
 
 def warnings_of(program: Program, types: ArgumentTypes) -> Iterator[Warn]:
     """Run all checks; `types` are those of the arguments of methods, where they are known."""
-    view = View.of(program, types)
+    view = ParsedFormula.of(program, types)
     for suspicion in _SUSPICIONS:
         yield from suspicion(view)
 
 
-def _active_alone(view: View) -> Iterator[Warn]:
+def _active_alone(view: ParsedFormula) -> Iterator[Warn]:
     names = view.names()
     if "$ActiveTasks" in names and not names & {"$RunningTasks", "$PendingTasks"}:
         first = next(n for n in view.nodes if isinstance(n, Name) and n.name == "$ActiveTasks")
@@ -48,7 +48,7 @@ def _active_alone(view: View) -> Iterator[Warn]:
         )
 
 
-def _no_effect(view: View) -> Iterator[Warn]:
+def _no_effect(view: ParsedFormula) -> Iterator[Warn]:
     for statement in view.program.statements:
         value = statement.value
         if statement.target is not None or (isinstance(value, Call) and value.name == "stop"):
@@ -61,7 +61,7 @@ def _no_effect(view: View) -> Iterator[Warn]:
         yield Warn(value.place, "the statement assigns nothing and has no effect", hint)
 
 
-def _no_target(view: View) -> Iterator[Warn]:
+def _no_target(view: ParsedFormula) -> Iterator[Warn]:
     targets = [statement.target for statement in view.program.statements]
     if not any(target in _TARGETS for target in targets):
         place = view.program.statements[-1].place if targets else SourcePlace()
@@ -72,7 +72,7 @@ def _no_target(view: View) -> Iterator[Warn]:
         )
 
 
-def _misspelt(view: View) -> Iterator[Warn]:
+def _misspelt(view: ParsedFormula) -> Iterator[Warn]:
     read, written = view.names(), {statement.target for statement in view.program.statements}
     for statement in view.program.statements:
         target = statement.target or ""
@@ -89,7 +89,7 @@ def _misspelt(view: View) -> Iterator[Warn]:
             )
 
 
-def _both_names(view: View) -> Iterator[Warn]:
+def _both_names(view: ParsedFormula) -> Iterator[Warn]:
     targets = {statement.target for statement in view.program.statements}
     for statement in view.program.statements:
         new = OLD_NAMES.get(statement.target or "")
@@ -101,7 +101,7 @@ def _both_names(view: View) -> Iterator[Warn]:
             )
 
 
-def _out_of_use(view: View) -> Iterator[Warn]:
+def _out_of_use(view: ParsedFormula) -> Iterator[Warn]:
     seen: set[str] = set()
     for node in view.nodes:
         if not isinstance(node, Name) or node.name in seen:
@@ -115,7 +115,7 @@ def _out_of_use(view: View) -> Iterator[Warn]:
             )
 
 
-def _requeues(view: View) -> Iterator[Warn]:
+def _requeues(view: ParsedFormula) -> Iterator[Warn]:
     """Formulas that may remove a node from under its tasks, and do not say what happens then."""
     kinds: dict[str, str] = {}
     lowering: SourcePlace | None = None
@@ -170,7 +170,7 @@ def _change(node: Expression, kinds: dict[str, str]) -> str:
     return "other"
 
 
-_SUSPICIONS: tuple[Callable[[View], Iterator[Warn]], ...] = (
+_SUSPICIONS: tuple[Callable[[ParsedFormula], Iterator[Warn]], ...] = (
     *SAMPLE_SUSPICIONS,
     _active_alone,
     _no_effect,

@@ -1,5 +1,6 @@
 """Any text is a formula or a `FormulaError`; any tree printed is read back; nothing takes long."""
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,4 +157,4 @@ def test_no_formula_of_legal_size_takes_long(text: str) -> None:
         begin = time.thread_time()
         formula.evaluate(SAMPLES, now=NOW)
         took.append(time.thread_time() - begin)
-    assert min(took) < 0.05
+    assert min(took) < (0.05 if sys.gettrace() is None else 0.25)  # a tracer counts lines

@@ -14,7 +14,7 @@ from batchlab.autoscale.syntax import (
     walk,
 )
 
-__all__ = ["ArgumentTypes", "View", "Warn"]
+__all__ = ["ArgumentTypes", "ParsedFormula", "Warn"]
 
 ArgumentTypes = dict[int, list[type]]
 """The types of the arguments of a method, by the `id` of its node."""
@@ -28,7 +28,7 @@ class Warn(NamedTuple):
     hint: str = ""
 
 
-class View(NamedTuple):
+class ParsedFormula(NamedTuple):
     """A formula, all its nodes with their statements, and the types of arguments."""
 
     program: Program
@@ -36,7 +36,7 @@ class View(NamedTuple):
     types: ArgumentTypes
 
     @classmethod
-    def of(cls, program: Program, types: ArgumentTypes) -> View:
+    def of(cls, program: Program, types: ArgumentTypes) -> ParsedFormula:
         """Walk through a formula."""
         found = [(each, node) for each in program.statements for node in walk(each.value)]
         return cls(program, found, types)
