@@ -26,7 +26,7 @@ def money(dollars: float) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Write a duration for people: ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``.
+    """Write a duration for people: ``0.4 s``, ``3 min 05 s``, ``2 h``.
 
     Pages in a browser use the same rule: `duration` in ``widgets/static/format.js``. Durations
     that users wrote are shown in the form they can write, by `durations.format_duration`.
@@ -38,7 +38,12 @@ def span_text(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
+        return _two_units(whole // 60, "min", f"{whole % 60:02d} s")
     if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+        return _two_units(whole // 3600, "h", f"{whole % 3600 // 60:02d} min")
+    return _two_units(whole // 86400, "d", f"{whole % 86400 // 3600} h")
+
+
+def _two_units(count: int, unit: str, rest: str) -> str:
+    """A duration in two units, or in the greater one where the rest is nothing."""
+    return f"{count} {unit}" if int(rest.split()[0]) == 0 else f"{count} {unit} {rest}"

@@ -23,7 +23,7 @@ def test_one_formula_of_a_file_is_told_at_length(tmp_path: Path) -> None:
     path.write_text("$TargetDedicatedNodes = 2;")
     code, said = run(str(path), *SHORT, "--arrivals", "constant")
     assert code == 0
-    assert "12 h 00 min of Arrivals.constant(20, task=5m) on small nodes" in said
+    assert "12 h of Arrivals.constant(20, task=5m) on small nodes" in said
     assert "most 2," in said
 
 

@@ -184,7 +184,7 @@ def test_text_says_counts_rate_and_time_left() -> None:
         "1,000 of 4,000 tasks, 5 failed, 8 running, 2,992 waiting"
     )
     pace.take(11.0, 1000)
-    assert progress_text(progress, pace).endswith(" waiting · 50 per second · 1 min 00 s left")
+    assert progress_text(progress, pace).endswith(" waiting · 50 per second · 1 min left")
     done = Progress("job j", "tasks", (("succeeded", 4), ("failed", 0)), 4, 4)
     assert progress_text(done, pace) == "4 of 4 tasks · 11 s"
 
@@ -192,7 +192,7 @@ def test_text_says_counts_rate_and_time_left() -> None:
 def test_spans_are_said_as_people_say_them() -> None:
     spans = [0.0, 0.44, 9.94, 9.97, 59.6, 61, 3599.7, 7800, 200_000]
     assert [span_text(span) for span in spans] == [
-        "0 s", "0.4 s", "9.9 s", "10 s", "1 min 00 s", "1 min 01 s", "1 h 00 min", "2 h 10 min",
+        "0 s", "0.4 s", "9.9 s", "10 s", "1 min", "1 min 01 s", "1 h", "2 h 10 min",
         "2 d 7 h",
     ]  # fmt: skip
 

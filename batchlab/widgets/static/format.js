@@ -28,10 +28,11 @@ export function duration(seconds) {
   const whole = Math.floor(seconds + 0.5);
   const [days, hours, minutes] = [86400, 3600, 60].map((unit) => Math.floor(whole / unit));
   const two = (number) => String(number).padStart(2, "0");
+  const units = (count, unit, rest, smaller) => `${count} ${unit}` + (Number(rest) ? ` ${rest} ${smaller}` : "");
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${minutes} min ${two(whole % 60)} s`;
-  if (whole < 48 * 3600) return `${hours} h ${two(minutes % 60)} min`;
-  return `${days} d ${hours % 24} h`;
+  if (whole < 3600) return units(minutes, "min", two(whole % 60), "s");
+  if (whole < 48 * 3600) return units(hours, "h", two(minutes % 60), "min");
+  return units(days, "d", hours % 24, "h");
 }
 
 // A time on the lab's clock (seconds since 1970, UTC).
