@@ -46,4 +46,4 @@ def span_text(seconds: float) -> str:
 
 def _two_units(count: int, unit: str, rest: str) -> str:
     """A duration in two units, or in the greater one where the rest is nothing."""
-    return f"{count} {unit}" if int(rest.split()[0]) == 0 else f"{count} {unit} {rest}"
+    return f"{count} {unit}" if int(rest.split(maxsplit=1)[0]) == 0 else f"{count} {unit} {rest}"

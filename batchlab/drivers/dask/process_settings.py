@@ -79,17 +79,17 @@ def begin_to_fork() -> bool:
 
 @contextlib.contextmanager
 def _forking() -> Iterator[None]:
-    if not begin_to_fork():
-        yield
-        return
-    from distributed import utils  # noqa: PLC0415
-
-    # Otherwise Dask sets its own list, with all of pandas, and also imports it here.
-    utils._forkserver_preload_set = True
-    folder = util.get_temp_dir()  # the socket of that process is here
+    forks = begin_to_fork()
+    # The socket of that process is here. Where its name is too long, the folder is here, too.
+    folder = util.get_temp_dir()
     watchdog.guard(folder)
     try:
-        with dask.config.set({METHOD: "forkserver"}):
+        if forks:
+            from distributed import utils  # noqa: PLC0415
+
+            # Otherwise Dask sets its own list, with all of pandas, and also imports it here.
+            utils._forkserver_preload_set = True
+        with dask.config.set({METHOD: "forkserver"} if forks else {}):
             yield
     finally:
         watchdog.dismiss(folder)

@@ -301,14 +301,14 @@ if __name__ == "__main__":
 
 
 @contextlib.contextmanager
-def run_script(tmp_path, *arguments):
+def run_script(tmp_path, *arguments, temporary="tmp"):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     (tmp_path / "root").mkdir()
-    (tmp_path / "tmp").mkdir()
+    (tmp_path / temporary).mkdir()
     with subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", script, *arguments],
-        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
+        env=os.environ | {"TMPDIR": str(tmp_path / temporary)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -317,21 +317,26 @@ def run_script(tmp_path, *arguments):
             process.kill()
 
 
-def nothing_is_left(tmp_path):
+def nothing_is_left(tmp_path, temporary="tmp"):
     until(lambda: not sleepers(7027))
     until(lambda: not list((tmp_path / "root").iterdir()))
     until(lambda: str(tmp_path) not in command_lines())
-    until(lambda: {one.name for one in (tmp_path / "tmp").iterdir()} <= {"dask-scratch-space"})
+    folder = tmp_path / temporary
+    until(lambda: {one.name for one in folder.iterdir()} <= {"dask-scratch-space"})
 
 
-@pytest.mark.parametrize("nodes", ["light", PROCESSES])
-def test_process_of_a_lab_killed_leaves_no_process_and_no_folder(tmp_path, nodes):
-    with run_script(tmp_path, nodes, str(tmp_path / "root")) as process:
+@pytest.mark.parametrize(
+    ("nodes", "temporary"),
+    [("light", "tmp"), pytest.param("processes", "tmp", marks=PROCESSES.marks),
+     pytest.param("processes", "t" * 80, marks=PROCESSES.marks, id="name too long for a socket")],
+)  # fmt: skip
+def test_process_of_a_lab_killed_leaves_no_process_and_no_folder(tmp_path, nodes, temporary):
+    with run_script(tmp_path, nodes, str(tmp_path / "root"), temporary=temporary) as process:
         assert process.stdout.readline() == "up\n", process.stderr.read()
         until(lambda: len(sleepers(7027)) == 4)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
-        nothing_is_left(tmp_path)
+        nothing_is_left(tmp_path, temporary)
         process.stdout.read()
         process.stderr.read()
 
