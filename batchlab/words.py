@@ -38,12 +38,12 @@ def span_text(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return _two_units(whole // 60, "min", f"{whole % 60:02d} s")
+        return _two_units(whole // 60, "min", whole % 60, "02d", "s")
     if whole < 48 * 3600:
-        return _two_units(whole // 3600, "h", f"{whole % 3600 // 60:02d} min")
-    return _two_units(whole // 86400, "d", f"{whole % 86400 // 3600} h")
+        return _two_units(whole // 3600, "h", whole % 3600 // 60, "02d", "min")
+    return _two_units(whole // 86400, "d", whole % 86400 // 3600, "d", "h")
 
 
-def _two_units(count: int, unit: str, rest: str) -> str:
-    """A duration in two units, or in the greater one where the rest is nothing."""
-    return f"{count} {unit}" if int(rest.split(maxsplit=1)[0]) == 0 else f"{count} {unit} {rest}"
+def _two_units(count: int, unit: str, rest: int, form: str, smaller: str) -> str:
+    """A duration in two units, or only in the larger one if nothing is left."""
+    return f"{count} {unit} {rest:{form}} {smaller}" if rest else f"{count} {unit}"

@@ -80,7 +80,7 @@ def begin_to_fork() -> bool:
 @contextlib.contextmanager
 def _forking() -> Iterator[None]:
     forks = begin_to_fork()
-    # The socket of that process is here. Where its name is too long, the folder is here, too.
+    # Has the socket of that process; exists even if the name was too long for a socket.
     folder = util.get_temp_dir()
     watchdog.guard(folder)
     try:
