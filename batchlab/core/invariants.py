@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from batchlab.core.model.ids import fold
+from batchlab.core.placement import placement
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import (
     InstancesRecord,
@@ -70,6 +71,8 @@ def _pool(state: State, pool: PoolRecord) -> Iterator[str]:
             for job in ready.values():
                 if job.spec.priority != priority or job.phase.state != "active":
                     yield f"job {job.key} ({job.phase.state}) is queued at priority {priority}"
+                elif placement.could_run(pool, job):
+                    yield f"job {job.key} has a queued task that could run now"
 
 
 def _node(state: State, node: NodeRecord) -> Iterator[str]:

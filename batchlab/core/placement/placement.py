@@ -95,7 +95,7 @@ def _pick_from(
             if pool.gatherer is task:
                 return None  # tasks that this job queued later wait as well
             continue
-        node = _near(pool, job, slots) or _room(pool, job, slots)
+        node = room(pool, job, slots)
         if node is not None:
             return job.queue[slots].popleft()[1], node
     return None
@@ -109,6 +109,24 @@ def _room_for_manager(pool: PoolRecord, manager: TaskRecord) -> NodeRecord | Non
     manager.slots = slots
     spot_too = spec is None or spec.allow_low_priority_node
     return _room(pool, manager.job, slots, spot_too=spot_too)
+
+
+def room(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
+    """The node for the oldest task of this size of a job, if there is room for it now."""
+    return _near(pool, job, slots) or _room(pool, job, slots)
+
+
+def could_run(pool: PoolRecord, job: JobRecord) -> bool:
+    """Whether a task of a job that needs one node could be placed now."""
+    manager = job.manager
+    if not may_run_more(job) or (manager and isinstance(manager.phase, phases.TaskActive)):
+        return False
+    for slots in oldest_first(job):
+        if slots < 0 and pool.gatherer is job.queue[slots][0][1]:
+            return False  # tasks that this job queued later wait as well
+        if slots > 0 and room(pool, job, slots):
+            return True
+    return False
 
 
 def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:

@@ -31,9 +31,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         formula that does not use these variables.
     isolate_users : bool, default False
         Whether commands really run as their users; otherwise the user is only recorded.
-    rules : int, default 2
-        What the service does. 2: windows of samples need 70 %, and ``GetSample(n)`` may be empty.
-        1: neither, as in journals that do not mention rules.
+    rules : int, default 3
+        What the service does; a journal is read with the rules it was written with. 3: the tasks
+        of a job no longer wait for a job manager that has ended in the queue. 2: windows of
+        samples need 70 %, and ``GetSample(n)`` may be empty. 1: none of this, as in journals that
+        do not mention rules.
     """
 
     account_name: str = "batchlab"
@@ -43,4 +45,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sample_delay_s: float = 30.0
     sample_nodes: bool = True
     isolate_users: bool = False
-    rules: int = 2
+    rules: int = 3

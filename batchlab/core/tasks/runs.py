@@ -13,7 +13,7 @@ from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model.ids import fold
-from batchlab.core.placement import availability, placement, preemption
+from batchlab.core.placement import availability, placement, preemption, queues
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
 from batchlab.core.tasks import multi_instance, outcomes
@@ -124,5 +124,7 @@ def end(state: State, task: TaskRecord, ending: str) -> None:
         outcomes.complete(state, task, None, ENDED)
     elif ending == "requeue" and isinstance(phase, phases.TaskPreparing):
         outcomes.activate(state, task, "requeued", first=True)
+    if task is task.job.manager and ending != "requeue" and state.settings.rules >= 3:
+        queues.offer(state, task.job)  # its other tasks have waited for it
     if from_node is not None:
         state.touch_node(from_node)

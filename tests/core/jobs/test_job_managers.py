@@ -126,3 +126,29 @@ def test_exclusive_manager_that_needs_more_slots_than_a_node_has_never_runs(worl
     world.nothing_else()
     assert world.reasons("m") == ["TooManySlots"]
     assert world.reasons("a") == ["JobManager"]
+
+
+@pytest.mark.parametrize("end", [inputs.DeleteTask, inputs.TerminateTask])
+def test_tasks_go_on_when_a_queued_manager_is_ended(world: World, end: type) -> None:
+    """The node has room for a task, but not for the manager, which needs all of it."""
+    world.pool(task_slots_per_node=2)
+    world.job("other")
+    world.tasks("long", job="other")
+    world.run()
+    managed(world, kill_job_on_completion=False)
+    world.tasks("a")
+    world.nothing_else()
+    world.feed(end(job_id="j", task_id="manager"))
+    assert [run.run_id.task_id for run in world.runs()] == ["a"]
+
+
+def test_earlier_rules_leave_the_tasks_of_an_ended_manager_waiting() -> None:
+    world = World(rules=2)
+    world.pool(task_slots_per_node=2)
+    world.job("other")
+    world.tasks("long", job="other")
+    world.run()
+    managed(world)
+    world.tasks("a")
+    world.core.handle(world.now, inputs.DeleteTask(job_id="j", task_id="manager"))
+    assert world.state("a") == "active"
