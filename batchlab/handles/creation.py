@@ -125,8 +125,9 @@ class Creation:
         Raises
         ------
         Conflict
-            ``JobExists``, ``JobWithSameIdExists``, ``ActiveJobAndScheduleQuotaReached``,
-            ``JobBeingDeleted``.
+            ``JobExists``, or ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted`` if the
+            job with this id is over or ending; ``JobScheduleWithSameIdExists``,
+            ``PoolBeingDeleted``, ``ActiveJobAndScheduleQuotaReached``.
         InvalidRequest
             ``InvalidPropertyValue`` ...: a property is invalid.
         """
@@ -151,8 +152,9 @@ class Creation:
         Raises
         ------
         Conflict
-            ``JobScheduleExists``, ``JobScheduleWithSameIdExists``,
-            ``ActiveJobAndScheduleQuotaReached``.
+            ``JobScheduleExists``, or ``JobScheduleCompleted``, ``JobScheduleBeingTerminated``,
+            ``JobScheduleBeingDeleted`` if the one with this id is over or ending;
+            ``JobWithSameIdExists``, ``ActiveJobAndScheduleQuotaReached``.
         """
         spec = JobScheduleSpec(**taken(JobScheduleSpec, locals()))
         self._connection.request(CreateJobSchedule(spec=spec))

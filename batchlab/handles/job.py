@@ -221,7 +221,8 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         Parameters
         ----------
         pool_info : PoolInfo, Pool or str, optional
-            Another pool to run on, only while the job is disabled.
+            Another pool to run on, only while the job is disabled; or its own auto pool with
+            another `keep_alive`, at any time.
 
         Raises
         ------

@@ -36,6 +36,9 @@ __all__ = [
 Writer = Callable[[RestCall, Any], Wire]
 
 
+_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+
+
 class HasVersion(Protocol):
     """A view of a resource with versions."""
 
@@ -140,9 +143,11 @@ def changed(
 ) -> Response:  # fmt: skip
     """Change a resource, if it has the version that the client requires.
 
-    `question` asks for the resource; its unknown properties are stored under `key`.
+    `question` asks for the resource; its unknown properties are stored under `key`. Without a
+    condition the core checks first, as the service does: the body, then the resource.
     """
-    check_conditions(call, call.ask(question))
+    if any(name in call.headers for name in _CONDITIONS):
+        check_conditions(call, call.ask(question))
     call.request(request)
     view = call.ask(question)
     if unknown:

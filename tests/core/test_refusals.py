@@ -63,6 +63,80 @@ def test_schedule_that_is_not_there_is_not_found(world: World) -> None:
     assert caught.value.code == "JobScheduleNotFound"
 
 
+@pytest.mark.code("PoolBeingDeleted")
+def test_pool_with_the_id_of_one_that_is_being_deleted_is_refused(world: World) -> None:
+    (node,) = world.pool()
+    again = inputs.CreatePool(spec=PoolSpec(id="P"))
+    assert world.refused(again).code == "PoolExists"
+    world.feed(inputs.DeletePool(pool_id="p"))
+    world.said()
+    assert world.refused(again).code == "PoolBeingDeleted"
+    world.gone(node)
+    world.feed(again)
+
+
+@pytest.mark.code("JobExists", "JobBeingTerminated", "JobCompleted", "JobBeingDeleted")
+def test_job_with_the_id_of_one_that_ends_or_has_ended_is_refused(world: World) -> None:
+    world.pool()
+    world.job()
+    world.tasks("t")
+    run = world.run()
+    again = inputs.CreateJob(spec=JobSpec(id="J", pool_info="p"))
+    assert world.refused(again).code == "JobExists"
+    world.feed(inputs.DisableJob(job_id="j", disable_tasks="wait"))
+    assert world.refused(again).code == "JobExists"
+    world.feed(inputs.TerminateJob(job_id="j"))
+    world.said()
+    assert world.refused(again).code == "JobBeingTerminated"
+    world.exit(run, 137, cancelled=True)
+    assert world.refused(again).code == "JobCompleted"
+    world.feed(inputs.DeleteJob(job_id="j"))
+    world.said()
+    world.feed(again)
+    world.tasks("t")
+    run = world.run()
+    world.feed(inputs.DeleteJob(job_id="j"))
+    world.said()
+    assert world.refused(again).code == "JobBeingDeleted"
+    world.exit(run, 137, cancelled=True)
+    world.said()
+
+
+@pytest.mark.code(
+    "JobScheduleExists", "JobScheduleBeingTerminated", "JobScheduleCompleted",
+    "JobScheduleBeingDeleted",
+)  # fmt: skip
+def test_schedule_with_the_id_of_one_that_ends_or_has_ended_is_refused(world: World) -> None:
+    schedule(world)
+    run = world.run()
+    spec = JobScheduleSpec(id="S", schedule="1h", job_specification=JobSpec(pool_info="p"))
+    again = inputs.CreateJobSchedule(spec=spec)
+    assert world.refused(again).code == "JobScheduleExists"
+    world.feed(inputs.TerminateJobSchedule(job_schedule_id="s"))
+    world.said()
+    assert world.refused(again).code == "JobScheduleBeingTerminated"
+    world.exit(run, 137, cancelled=True)
+    assert world.refused(again).code == "JobScheduleCompleted"
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    world.said()
+    world.feed(again)
+    world.tasks("t", job="S:job-1")
+    run = world.run()
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    world.said()
+    assert world.refused(again).code == "JobScheduleBeingDeleted"
+    world.exit(run, 137, cancelled=True)
+    world.said()
+
+
+def test_body_of_a_request_is_checked_before_its_pool(world: World) -> None:
+    assert world.refused(inputs.ResizePool(pool_id="none")).code == "MissingRequiredProperty"
+    removal = inputs.RemoveNodes(pool_id="none", node_ids=())
+    assert world.refused(removal).code == "InvalidPropertyValue"
+    whole = inputs.ResizePool(pool_id="none", target_dedicated_nodes=1)
+    assert world.refused(whole).code == "PoolNotFound"
+
+
 @pytest.mark.code("JobTerminationAwaitingNodeProcessing")
 def test_job_that_ends_says_how_many_nodes_it_waits_for(world: World) -> None:
     world.pool(nodes=2)

@@ -46,6 +46,7 @@ def create_certificate(state: State, request: inputs.CreateCertificate) -> None:
     """Add a certificate."""
     thumbprint = read_thumbprint(request.thumbprint, "create_certificate")
     if thumbprint in state.certificates:
+        _refuse_deleting(state.certificates[thumbprint])
         raise Conflict("CertificateExists", f"there is already a certificate {thumbprint}")
     certificate = state.certificates[thumbprint] = CertificateRecord(
         thumbprint=thumbprint,

@@ -51,14 +51,10 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
         )
     check_id(spec.id, owner="JobSpec")  # only jobs of schedules have a colon
     if key in state.jobs:
-        raise Conflict(
-            "JobExists",
-            f"there is already a job {state.jobs[key].spec.id!r} (ids ignore case): choose "
-            "another id, or delete that job first",
-        )
+        _refuse_id_of(state.jobs[key])
     if key in state.schedules:
         raise Conflict(
-            "JobWithSameIdExists",
+            "JobScheduleWithSameIdExists",
             f"there is a job schedule {state.schedules[key].spec.id!r}: choose another id for the "
             "job",
         )
@@ -67,6 +63,20 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
     _refuse_pool(state, spec)
     users.check_job(state, spec)
     add(state, spec)
+
+
+def _refuse_id_of(job: JobRecord) -> None:
+    """Refuse another job with the id of this one; the code says whether it is ending or over."""
+    code, cure = {
+        "terminating": ("JobBeingTerminated", "delete it, and wait until it is gone"),
+        "completed": ("JobCompleted", "delete it, and wait until it is gone"),
+        "deleting": ("JobBeingDeleted", "wait until it is gone"),
+    }.get(job.phase.state, ("JobExists", "delete that job first"))
+    raise Conflict(
+        code,
+        f"there is already a job {job.spec.id!r} (ids ignore case), which is {job.phase.state}: "
+        f"choose another id, or {cure}",
+    )
 
 
 def refuse_quota(state: State) -> None:
@@ -124,10 +134,15 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     _refuse_unless(job, _LIVE)
     spec = job.spec
     pool_info = request.pool_info if request.pool_info != spec.pool_info else None
-    if pool_info and pool_info.pool_id is None:
-        reason = "a job cannot move to an auto pool: give a pool id"
+    keeping = auto_pools.keeping(spec, pool_info)
+    if pool_info and pool_info.pool_id is None and keeping is None:
+        reason = (
+            "a job cannot move to an auto pool; of its own, only whether it is kept can change"
+        )
         raise invalid("pool_info", pool_info.auto_pool_specification, reason, owner="update")
-    if pool_info and fold(pool_info.pool_id or "") != fold(job.pool_id):
+    if keeping is not None:
+        pool_info = None
+    elif pool_info and fold(pool_info.pool_id or "") != fold(job.pool_id):
         if job.phase.state != "disabled":
             raise Conflict(
                 "OperationInvalidForCurrentState",
@@ -139,7 +154,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
         raise invalid("on_all_tasks_complete", complete, "'terminatejob' cannot be undone")
     queues.withdraw(state, job)
-    changes = msgspec.structs.asdict(request) | {"pool_info": pool_info, "job_id": None}
+    changes = msgspec.structs.asdict(request) | {"pool_info": pool_info or keeping, "job_id": None}
     given = {name: value for name, value in changes.items() if value is not None}
     if pool_info:
         auto_pools.job_ended(state, job)  # nothing needs its auto pool any more

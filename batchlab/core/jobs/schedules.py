@@ -41,10 +41,12 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
     """Add a schedule, and create its first job if that is due."""
     spec, key = request.spec, fold(request.spec.id)
     if key in state.schedules:
-        raise Conflict("JobScheduleExists", f"there is already a job schedule {spec.id!r}")
+        _refuse_id_of(state.schedules[key])
     if key in state.jobs:
-        raise Conflict("JobScheduleWithSameIdExists", f"there is a job {spec.id!r}: "
-                       "choose another id for the job schedule")  # fmt: skip
+        raise Conflict(
+            "JobWithSameIdExists",
+            f"there is a job {state.jobs[key].spec.id!r}: choose another id for the job schedule",
+        )
     jobs.refuse_quota(state)
     users.check_job(state, spec.job_specification)
     first = max(state.now, _seconds(spec.schedule.do_not_run_until, state.now))
@@ -111,15 +113,29 @@ def delete_job_schedule(state: State, request: inputs.DeleteJobSchedule) -> None
     settle(state, schedule)
 
 
+_ENDING = {
+    "completed": "JobScheduleCompleted",
+    "terminating": "JobScheduleBeingTerminated",
+    "deleting": "JobScheduleBeingDeleted",
+}
+"""The code for what cannot be done to a schedule in this state."""
+
+
+def _refuse_id_of(schedule: ScheduleRecord) -> None:
+    """Refuse another schedule with the id of this one."""
+    state = schedule.phase.state
+    cure = "delete that one first" if state != "deleting" else "wait until it is gone"
+    raise Conflict(
+        _ENDING.get(state, "JobScheduleExists"),
+        f"there is already a job schedule {schedule.spec.id!r} (ids ignore case), which is "
+        f"{state}: choose another id, or {cure}",
+    )
+
+
 def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
     state = schedule.phase.state
     if state not in states:
-        code = {
-            "completed": "JobScheduleCompleted",
-            "terminating": "JobScheduleBeingTerminated",
-            "deleting": "JobScheduleBeingDeleted",
-        }[state]
-        raise Conflict(code, f"job schedule {schedule.spec.id!r} is {state}")
+        raise Conflict(_ENDING[state], f"job schedule {schedule.spec.id!r} is {state}")
 
 
 # -- time ---------------------------------------------------------------------------------------

@@ -111,7 +111,9 @@ class ExitCodeRangeMapping(Model, frozen=True, kw_only=True):
 
 
 class ExitConditions(Model, frozen=True, kw_only=True):
-    """What happens when a task has ended, after its last retry.
+    """What happens when a task has ended by itself, after its last retry.
+
+    A task that is terminated on request takes no action, and does not satisfy a dependency.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import msgspec
 
 from batchlab.autoscale import FormulaError
 from batchlab.core.account import references
-from batchlab.core.model import AutoPoolSpecification, JobSpec, vm_cores
+from batchlab.core.model import AutoPoolSpecification, JobSpec, PoolInfo, vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.pools import autoscaling, pools, resizing
@@ -85,6 +85,15 @@ def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:
         left = quota - resizing.cores_used(state, dedicated=True)
         if left < vm_cores(auto.pool.vm_size):
             return f"only {max(0, left)} of {quota} dedicated cores are left, too few for a node"
+    return None
+
+
+def keeping(spec: JobSpec, pool_info: PoolInfo | None) -> PoolInfo | None:
+    """What a job is to have of its auto pool, if it differs only in ``keep_alive``."""
+    auto = spec.pool_info.auto_pool_specification
+    wanted = pool_info.auto_pool_specification if pool_info else None
+    if auto and wanted and wanted == msgspec.structs.replace(auto, keep_alive=wanted.keep_alive):
+        return pool_info
     return None
 
 

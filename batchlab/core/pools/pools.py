@@ -43,6 +43,12 @@ def create_pool(state: State, request: inputs.CreatePool) -> None:
         )
     known = state.pools.get(fold(spec.id))
     if known:
+        if isinstance(known.phase, phases.PoolDeleting):
+            raise Conflict(
+                "PoolBeingDeleted",
+                f"pool {known.spec.id!r} is being deleted: choose another id, or wait until it is "
+                "gone",
+            )
         raise Conflict(
             "PoolExists",
             f"there is already a pool {known.spec.id!r}: choose another id, or use that pool with "
@@ -90,14 +96,14 @@ def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
 
 def resize_pool(state: State, request: inputs.ResizePool) -> None:
     """Change the target numbers of nodes; a target that is not given stays as it is."""
-    pool = state.pool(request.pool_id)
     dedicated, spot = request.target_dedicated_nodes, request.target_low_priority_nodes
     if dedicated is None and spot is None:
         raise InvalidRequest(
             "MissingRequiredProperty",
             "resize requires target_dedicated_nodes, target_low_priority_nodes, or both",
-            {"PropertyName": "target_dedicated_nodes"},
+            {"PropertyName": "target_dedicated_nodes and/or target_low_priority_nodes"},
         )
+    pool = state.pool(request.pool_id)
     dedicated = pool.target if dedicated is None else dedicated
     spot = pool.target_spot if spot is None else spot
     timeout = request.resize_timeout or pool.spec.resize_timeout
@@ -136,10 +142,10 @@ def delete(state: State, pool: PoolRecord) -> None:
 
 def remove_nodes(state: State, request: inputs.RemoveNodes) -> None:
     """Remove these nodes, and lower the target accordingly."""
-    pool = state.pool(request.pool_id)
     ids = list(dict.fromkeys(fold(node_id) for node_id in request.node_ids))
     if not 1 <= len(ids) <= 100:
         raise invalid("node_ids", f"{len(ids)} ids", "must have 1 to 100 node ids")
+    pool = state.pool(request.pool_id)
     for node_id in ids:
         if node_id not in pool.nodes:
             raise NotFound(

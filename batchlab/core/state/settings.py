@@ -33,9 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Whether commands really run as their users; otherwise the user is only recorded.
     rules : int, default 3
         What the service does; a journal is read with the rules it was written with. 3: the tasks
-        of a job no longer wait for a job manager that has ended in the queue. 2: windows of
-        samples need 70 %, and ``GetSample(n)`` may be empty. 1: none of this, as in journals that
-        do not mention rules.
+        of a job no longer wait for a job manager that has ended in the queue; a task that was
+        ended on request has no exit condition. 2: windows of samples need 70 %, and
+        ``GetSample(n)`` may be empty. 1: none of this, as in journals that do not mention rules.
     """
 
     account_name: str = "batchlab"

@@ -5,6 +5,9 @@ then a failure before the start or of an upload, if there is an entry for it; th
 failure, the default. Without an entry, or where it leaves an action open, the actions are
 ``satisfy`` and ``none`` for success, ``block`` and ``terminate`` for failure. The job action is
 only taken if the job has ``on_task_failure="performexitoptionsjobaction"``.
+
+A task that was ended on request has no exit condition: its dependents keep waiting, and its job
+continues.
 """
 
 from __future__ import annotations

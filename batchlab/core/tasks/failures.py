@@ -6,7 +6,7 @@ from batchlab.core.messages.inputs import RunExited
 from batchlab.core.model.values import FailureInfo
 
 ENDED = FailureInfo(
-    category="UserError", code="TaskEnded", message="The task was ended by user request"
+    category="UserError", code="TaskEnded", message="Task Was Ended by User Request"
 )
 
 

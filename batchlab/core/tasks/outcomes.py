@@ -128,7 +128,10 @@ def _follow(
 ) -> None:
     """Apply the exit conditions for this result."""
     job = task.job
-    job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
+    if failure == ENDED and state.settings.rules >= 3:
+        job_action, dependency_action = "none", "block"  # a user's request is no exit condition
+    else:
+        job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
     if job.spec.uses_task_dependencies and dependency_action == "satisfy":
         for child in dependencies.satisfy(job, task.spec.id):
             state.tell_task(child, "active")

@@ -179,11 +179,11 @@ def test_ids_of_jobs_and_schedules_exclude_each_other(world: World) -> None:
     schedule(world)
     with pytest.raises(Conflict) as refused:
         world.job("S")
-    assert refused.value.code == "JobWithSameIdExists"
+    assert refused.value.code == "JobScheduleWithSameIdExists"
     world.job("j")
     with pytest.raises(Conflict) as refused:
         schedule(world, id="J")
-    assert refused.value.code == "JobScheduleWithSameIdExists"
+    assert refused.value.code == "JobWithSameIdExists"
     with pytest.raises(BatchError):
         world.job("s:job-9")
 
@@ -220,6 +220,36 @@ def test_auto_pool_that_is_kept_alive_stays(world: World) -> None:
     world.job(pool=auto(keep_alive=True))
     world.boot()
     world.feed(inputs.TerminateJob(job_id="j"))
+    assert len(pools(world)) == 1
+
+
+@pytest.mark.rule(107)
+@pytest.mark.parametrize("kept", [False, True])
+def test_whether_an_auto_pool_is_kept_can_change_later(world: World, *, kept: bool) -> None:
+    world.job(pool=auto(keep_alive=not kept))
+    (node,) = world.boot()
+    pool_info = PoolInfo(auto_pool_specification=auto(keep_alive=kept))
+    world.feed(inputs.UpdateJob(job_id="j", pool_info=pool_info, priority=3))
+    seen = world.job_view()
+    assert seen.pool_info.auto_pool_specification.keep_alive == kept
+    assert (seen.priority, seen.pool_id) == (3, pools(world)[0])
+    another = AutoPoolSpecification(pool=PoolSpec(), pool_lifetime_option="job")
+    moved = inputs.UpdateJob(job_id="j", pool_info=PoolInfo(auto_pool_specification=another))
+    assert world.refused(moved).code == "InvalidPropertyValue"
+    world.feed(inputs.TerminateJob(job_id="j"))
+    assert len(pools(world)) == kept
+    if not kept:
+        world.said()
+        world.gone(node)
+
+
+def test_whether_the_auto_pool_of_a_schedule_is_kept_can_change_later(world: World) -> None:
+    schedule(world, pool_info=auto("jobschedule"))
+    world.boot()
+    kept = PoolInfo(auto_pool_specification=auto("jobschedule", keep_alive=True))
+    world.feed(inputs.UpdateJobSchedule(
+        job_schedule_id="s", job_specification=JobSpec(pool_info=kept)))  # fmt: skip
+    world.feed(inputs.TerminateJobSchedule(job_schedule_id="s"))
     assert len(pools(world)) == 1
 
 

@@ -120,3 +120,47 @@ def test_max_parallel_tasks_of_none_is_refused(world: World, value: int) -> None
     world.job()
     with pytest.raises(InvalidRequest):
         world.feed(inputs.UpdateJob(job_id="j", max_parallel_tasks=value))
+
+
+@pytest.mark.parametrize("ran", [False, True])
+def test_task_that_a_user_terminates_has_no_exit_condition(world: World, *, ran: bool) -> None:
+    world.pool(nodes=int(ran), task_slots_per_node=2)
+    world.job(on_task_failure="performexitoptionsjobaction", uses_task_dependencies=True)
+    stop = ExitOptions(job_action="terminate", dependency_action="satisfy")
+    every = ExitCodeRangeMapping(start=1, end=255, exit_options=stop)
+    conditions = ExitConditions(
+        default=stop, pre_processing_error=stop, exit_code_ranges=[every]
+    )  # fmt: skip
+    world.tasks("a", exit_conditions=conditions)
+    world.tasks("b", depends_on=["a"])
+    runs = world.runs()
+    world.feed(inputs.TerminateTask(job_id="j", task_id="a"))
+    for run in runs:
+        world.said()
+        world.exit(run, 137, cancelled=True)
+    assert world.task("a").failure_info.message == "Task Was Ended by User Request"
+    assert (world.job_view().state, world.state("b")) == ("active", "active")
+    world.nothing_else()
+    world.feed(inputs.ReactivateTask(job_id="j", task_id="a"))
+    assert world.state("a") == ("running" if ran else "active")
+    world.said()
+
+
+def test_disabling_a_job_with_terminate_leaves_it_disabled(world: World) -> None:
+    acting(world)
+    first, second = world.runs()
+    world.feed(inputs.DisableJob(job_id="j", disable_tasks="terminate"))
+    world.said()
+    for run in (first, second):
+        world.exit(run, 137, cancelled=True)
+    assert world.job_view().state == "disabled"
+
+
+def test_terminated_task_acts_as_before_under_earlier_rules() -> None:
+    world = World(rules=2)
+    acting(world)
+    first, _ = world.runs()
+    world.feed(inputs.TerminateTask(job_id="j", task_id="a"))
+    world.said()
+    world.exit(first, 137, cancelled=True)
+    assert world.job_view().state == "terminating"

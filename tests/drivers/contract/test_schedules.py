@@ -134,9 +134,9 @@ def test_schedule_and_job_never_share_an_id(lab):
     lab.create_job_schedule("s", **plan)
     with refused("JobScheduleExists"):
         lab.create_job_schedule("S", **plan)
-    with refused("JobScheduleWithSameIdExists"):
-        lab.create_job_schedule("J", **plan)
     with refused("JobWithSameIdExists"):
+        lab.create_job_schedule("J", **plan)
+    with refused("JobScheduleWithSameIdExists"):
         lab.create_job("S", "nowhere")
 
 
