@@ -116,11 +116,13 @@ def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
     """A response with one resource, or with its selected properties."""
     cls: type[msgspec.Struct] = type(view)
     odata.check_expand(call.query.get("$expand"))
-    wanted = odata.read_select(call.query.get("$select"), names(cls))
+    known = call.version.names(names(cls), kind)
+    wanted = odata.read_select(call.query.get("$select"), known)
     dated = hasattr(view, "etag")
     if dated:
         check_conditions(call, view, reading=True)
-    response = json(call, odata.select(writer(call, view), wanted), f"{kind}/@Element")
+    resource = call.version.write(writer(call, view), kind)
+    response = json(call, odata.select(resource, wanted), f"{kind}/@Element")
     if dated:
         response.headers |= versioned(view)
     return response
@@ -184,13 +186,14 @@ def listed(
     size: int, token: Callable[[int], str],
 ) -> Response:  # fmt: skip
     """A page of numbered resources that pass the filter; a token continues the list."""
-    known = names(cls)
+    known = call.version.names(names(cls), kind)
     odata.check_expand(call.query.get("$expand"))
     wanted = odata.read_select(call.query.get("$select"), known)
     chosen = odata.read_filter(call.query.get("$filter"), known)
     rows: list[Wire] = []
     more, last = False, 0
-    for number, resource in found:
+    for number, whole in found:
+        resource = call.version.write(whole, kind)
         if chosen is not None and not chosen.test(resource):
             continue
         if len(rows) == size:

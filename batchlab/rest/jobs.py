@@ -119,6 +119,9 @@ def get_job_task_counts(call: RestCall, job_id: str) -> Response:
     """GET /jobs/{id}/taskcounts."""
     tasks = resources.write(call.ask(CountTasks(job_id=job_id)))
     slots = resources.write(call.ask(CountTaskSlots(job_id=job_id)))
+    if call.version < ("2020-09",):  # before a task could take several slots
+        checked = {"validationStatus": "validated"} if call.version < ("2018-08",) else {}
+        return json(call, tasks | checked, "taskcounts/@Element")
     return json(call, {"taskCounts": tasks, "taskSlotCounts": slots}, "taskcountsresult/@Element")
 
 

@@ -16,6 +16,7 @@ from batchlab.errors import InvalidRequest
 if TYPE_CHECKING:
     from batchlab.drivers.ports import Connection
     from batchlab.rest.unknown_properties import UnknownProperties
+    from batchlab.rest.versions import Version
 
 __all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Wire"]
 
@@ -36,12 +37,13 @@ class Response:
     length: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RestCall:
     """An authenticated request to an operation.
 
     `base` is how the client reaches the service: scheme, host, and the prefix of a proxy. `query`
-    has the first value of each parameter; the names of `headers` are in lower case.
+    has the first value of each parameter; the names of `headers` are in lower case. `version` is
+    the version of the API that the client speaks, `body_type` the body's type in it.
     """
 
     connection: Connection
@@ -51,6 +53,8 @@ class RestCall:
     headers: Mapping[str, str]
     body: bytes = b""
     path: str = ""
+    version: Version
+    body_type: str = ""
 
     def ask(self, question: Question) -> Any:
         """Ask the core."""
@@ -61,7 +65,7 @@ class RestCall:
         self.connection.request(request)
 
     def json(self) -> Wire:
-        """The body, which must be an object; an empty body counts as an empty object."""
+        """The body with the names of the newest version; an empty body is an empty object."""
         if not self.body:
             return {}
         try:
@@ -72,7 +76,7 @@ class RestCall:
             ) from None
         if not isinstance(found, dict):
             raise InvalidRequest("InvalidRequestBody", "the body must be a JSON object")
-        return found
+        return self.version.read(found, self.body_type) if self.body_type else found
 
     def url(self, *parts: str) -> str:
         """The URL of a resource; the last part may be a path."""

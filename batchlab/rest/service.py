@@ -20,14 +20,16 @@ from batchlab.rest.errors import error_response, too_large
 from batchlab.rest.messages import MOST_BYTES, Response, RestCall
 from batchlab.rest.odata import refusal
 from batchlab.rest.routes import find
+from batchlab.rest.specification import BODIES
 from batchlab.rest.unknown_properties import unknown_properties_of
+from batchlab.rest.versions import OLDEST, Version
 
 __all__ = ["OPERATION_MODULES", "Service"]
 
 OPERATION_MODULES = (account, files, jobs, nodes, pools, schedules, tasks)
 """The modules of the operations; importing them registers them."""
 logger = logging.getLogger("batchlab")
-_VERSION = re.compile(r"20(1[5-9]|2[0-5])-\d\d-\d\d(\.\d+\.\d+)?")
+_VERSION = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))-(?:0[1-9]|[12]\d|3[01])(?:\.\d+\.\d+)?")
 
 
 class Service:
@@ -105,11 +107,13 @@ class Service:
         self._check_who(method, prefix + path, given, headers)
         if len(body) > MOST_BYTES:
             raise too_large(f"it has more than {MOST_BYTES:,} bytes")
-        _check_version(given.get("api-version"))
+        version = _read_version(given.get("api-version"))
         answer, named = find(method, path)
         call = RestCall(
-            self._connection, self._unknown_properties, base, given, headers, body, _clean(path)
-        )
+            connection=self._connection, unknown_properties=self._unknown_properties, base=base,
+            query=given, headers=headers, body=body, path=_clean(path), version=version,
+            body_type=BODIES.get(answer.__name__, ""),
+        )  # fmt: skip
         return answer(call, **named)
 
     def _check_who(
@@ -125,15 +129,20 @@ def _clean(path: str) -> str:
     return "/" + path.strip("/")
 
 
-def _check_version(version: str | None) -> None:
-    if version is None:
+def _read_version(text: str | None) -> Version:
+    """Read ``api-version``."""
+    if text is None:
         raise InvalidRequest(
             "MissingRequiredQueryParameter",
             "A query parameter that's mandatory for this request is not specified: api-version",
             {"QueryParameterName": "api-version"},
         )
-    if not _VERSION.fullmatch(version):
-        raise refusal("api-version", version, "must be like 2025-06-01 and not later than 2025")
+    match = _VERSION.fullmatch(text) if text.isascii() else None
+    if match is None:
+        raise refusal("api-version", text, "must be a version, such as 2025-06-01")
+    if match[1] < OLDEST:
+        raise refusal("api-version", text, "the oldest supported version is 2017-01-01.4.0")
+    return Version(match[1])
 
 
 def _finish(

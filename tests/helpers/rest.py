@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from azure.batch import BatchClient
@@ -52,13 +53,15 @@ class Desk:
         self.lab.close()
 
     def ask(
-        self, method: str, path: str, content: Any = None, query: str = "", **headers: str
-    ) -> Answer:
+        self, method: str, path: str, content: Any = None, query: str = "", *,
+        version: str = "", **headers: str,
+    ) -> Answer:  # fmt: skip
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         body = b"" if content is None else msgspec.json.encode(content)
+        spoken = f"api-version={quote(version, safe='')}" if version else VERSION
         return read(
             self.service.handle(
-                method, path, "&".join([VERSION, *([query] if query else [])]),
+                method, path, "&".join([spoken, *([query] if query else [])]),
                 {"Authorization": "Bearer x", "Host": "lab:1"} | named, body,
             )
         )  # fmt: skip

@@ -47,8 +47,13 @@ def test_no_time_at_all_as_the_sdk_spells_it_is_read(desk: Desk) -> None:
 
 def test_what_a_lab_has_no_use_for_comes_back_without_secrets(desk: Desk) -> None:
     extra = {
-        "virtualMachineConfiguration": {"nodeAgentSKUId": "batch.node.ubuntu 22.04", "x": [1]},
-        "mountConfiguration": [{"azureFileShareConfiguration": {"accountKey": "s3cr", "a": "b"}}],
+        "virtualMachineConfiguration": {
+            "nodeAgentSKUId": "batch.node.ubuntu 22.04",
+            "dataDisks": [{"lun": 0}],
+        },
+        "mountConfiguration": [
+            {"azureFileShareConfiguration": {"accountKey": "s3cr", "accountName": "b"}}
+        ],
         "userAccounts": [
             {"name": "ada", "password": "s3cr", "linuxUserConfiguration": {"uid": 5, "gid": 6}}
         ],
@@ -59,7 +64,7 @@ def test_what_a_lab_has_no_use_for_comes_back_without_secrets(desk: Desk) -> Non
     assert b"s3cr" not in found.raw
     pool = found.content
     assert pool["virtualMachineConfiguration"] == extra["virtualMachineConfiguration"]
-    assert pool["mountConfiguration"] == [{"azureFileShareConfiguration": {"a": "b"}}]
+    assert pool["mountConfiguration"] == [{"azureFileShareConfiguration": {"accountName": "b"}}]
     assert pool["userAccounts"] == [
         {"name": "ada", "elevationLevel": "nonadmin",
          "linuxUserConfiguration": {"uid": 5, "gid": 6}}
@@ -239,7 +244,7 @@ def test_versions_of_the_api(desk: Desk) -> None:
     headers = {"Authorization": "Bearer x"}
     for version in ("2025-06-01", "2024-02-01.19.0", "2023-05-01.17.0"):
         assert desk.service.handle("GET", "/jobs", f"api-version={version}", headers).status == 200
-    for query in ("", "api-version=", "api-version=2031-01-01", "api-version=latest"):
+    for query in ("", "api-version=", "api-version=2016-07-01.3.1", "api-version=latest"):
         assert desk.service.handle("GET", "/jobs", query, headers).status == 400
 
 
@@ -318,7 +323,7 @@ def test_property_refused_is_named_as_on_the_wire(desk: Desk) -> None:
 def test_patch_of_what_stays_as_it_is_is_refused(desk: Desk) -> None:
     desk.post("/jobs", JOB)
     answer = desk.ask("PATCH", "/jobs/j", {"usesTaskDependencies": True})
-    assert answer.code == "InvalidPropertyValue"
+    assert answer.code == "InvalidRequestBody"
     assert desk.ask("PATCH", "/jobs/j", {"networkConfiguration": {"subnetId": "s"}}).status == 200
     assert desk.get("/jobs/j").content["networkConfiguration"] == {"subnetId": "s"}
 
