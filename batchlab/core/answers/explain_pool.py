@@ -10,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from batchlab.core.answers.reasons import Reason, nodes_of, remedied
-from batchlab.core.jobs import node_tasks
 from batchlab.core.model.moments import moment
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
@@ -37,7 +36,6 @@ def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
         text = "The pool has no nodes, and its target is 0."
         reasons.append(Reason(code="NoNodes", text=text, lasting=True))
     reasons += _out_of_service(state, pool)
-    reasons += _passed_over(state, pool)
     return remedied(reasons + _full(pool))
 
 
@@ -115,7 +113,7 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
             groups.setdefault(code, []).append(node)
     return [
         Reason(code=code, text=_sentence(state, pool, code, nodes),
-               lasting=code not in ("Coming", "ContactLost", "Preempted"))
+               lasting=code not in ("Coming", "Preempted"))
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]  # fmt: skip
 
@@ -123,8 +121,6 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
 def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
     if node.id in pool.creating or node.id in pool.leaving:
         return ""  # reported with the resize
-    if node.may_return:
-        return "ContactLost"
     if trouble := _TROUBLES.get(type(node.phase)):
         return trouble
     if node.phase.state in _COMING:
@@ -143,31 +139,13 @@ def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]
     if code == "StartTaskFailed":
         start = nodes[0].start.phase if nodes[0].start else None
         exit_code = start.exit_code if isinstance(start, phases.NodeTaskDone) else None
-        how = node_tasks.why_not_run(nodes[0].start)
-        if exit_code is not None:
-            how = f" with exit code {exit_code}"
+        how = "" if exit_code is None else f" with exit code {exit_code}"
         return f"{head} out of service: the start task failed{how}."
-    if code in ("Unusable", "ContactLost"):
+    if code == "Unusable":
         phase = nodes[0].phase
         assert isinstance(phase, phases.NodeUnusable)
         return f"{head} unusable: {phase.code}: {phase.message}."
     return f"{head} taking no tasks: scheduling is disabled."
-
-
-def _passed_over(state: State, pool: PoolRecord) -> list[Reason]:
-    """The machines that cannot be nodes, while the pool lacks nodes."""
-    there = Counter(node.dedicated for node in pool.nodes.values() if node.up)
-    if there[True] >= pool.target and there[False] >= pool.target_spot:
-        return []
-    return [
-        Reason(code="MachinePassedOver", text=f"{_capital(bad.machine)} is passed over: "
-               f"{bad.reason}.", remedy=bad.remedy)
-        for bad in state.passed_over
-    ]  # fmt: skip
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _full(pool: PoolRecord) -> list[Reason]:

@@ -13,7 +13,6 @@ import msgspec
 from batchlab.core.account import users
 from batchlab.core.answers.reasons import Reason, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
-from batchlab.core.jobs import node_tasks
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability
 from batchlab.core.state import phases
@@ -279,7 +278,7 @@ def _too_few(
     return Reason(code="TooFewNodes", text=text, lasting=lasting)
 
 
-_HOPE = ("Coming", "ContactLost", "Busy", "Held", "Room", "Draining", "Restarting")
+_HOPE = ("Coming", "Busy", "Held", "Room", "Draining", "Restarting")
 
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> str:
@@ -293,7 +292,7 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> s
     if state == "starttaskfailed":
         return "StartTaskFailed"
     if state == "unusable":
-        return "ContactLost" if node.may_return else "Unusable"
+        return "Unusable"
     if node.scheduling == "disabled":
         return "SchedulingDisabled"
     if not availability.accepts(job, node):
@@ -322,16 +321,14 @@ def _group_reason(
         what = f"{are} not up yet ({', '.join(states)})."
     elif code == "PreparationFailed":
         until = "it is reimaged" if count == 1 else "they are reimaged"
-        how = node_tasks.why_not_run(job.footprints[nodes[0].id].preparation)
         everywhere = ", so no node of the pool can run this job" if count == total else ""
         text = (
-            f"The job preparation task failed on {which}{how}: no task of job {job.spec.id!r} "
-            f"runs there until {until}{everywhere}. See job.preparations for exit codes."
+            f"The job preparation task failed on {which}: no task of job {job.spec.id!r} runs "
+            f"there until {until}{everywhere}. See job.preparations for exit codes."
         )
         return Reason(code=code, text=text, lasting=lasting)
     else:
-        how = node_tasks.why_not_run(nodes[0].start)
-        what = _SENTENCES[code].format(are=are, it=it, how=how)
+        what = _SENTENCES[code].format(are=are, it=it)
     return Reason(code=code, text=f"{which[0].upper()}{which[1:]} {what}", lasting=lasting)
 
 
@@ -340,11 +337,9 @@ _SENTENCES = {
     "Leaving": "{are} leaving the pool.",
     "Draining": "{are} about to leave the pool, after the tasks there.",
     "Restarting": "{are} about to restart, after the tasks there and their retention times.",
-    "StartTaskFailed": "{are} out of service: the start task failed{how}. "
-    "Reboot {it} to run it again.",
+    "StartTaskFailed": "{are} out of service: the start task failed. Reboot {it} to run it again.",
     "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors). "
     "Reboot or remove {it}.",
-    "ContactLost": "{are} unusable: contact was lost, and there is no machine for {it} yet.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",
     "Held": "{are} being cleared or kept free for a task that goes first.",
     "Room": "{are} about to take the task.",

@@ -2,10 +2,14 @@
 
 If a pool cannot be created, because a quota is used up or a reference does not exist, its job is
 completed from the start, with a scheduling error. With ``keep_alive`` the pool is not deleted.
+
+The service names the pool with an upper-case GUID. Ours is made from the time and a number, so a
+replay names it the same.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,11 +34,9 @@ _INVALID_REFERENCES = {
 }
 
 
-def check(state: State, spec: JobSpec, *, scheduled: bool) -> None:
-    """Refuse an auto pool that cannot be, or is for all jobs of a schedule without one."""
+def check(spec: JobSpec, *, scheduled: bool) -> None:
+    """Refuse an auto pool for all jobs of a schedule if there is no schedule."""
     auto = spec.pool_info.auto_pool_specification
-    if auto:
-        pools.check(state, auto.pool)
     if auto and auto.pool_lifetime_option == "jobschedule" and not scheduled:
         raise invalid(
             "pool_lifetime_option",
@@ -67,12 +69,20 @@ def provide(
         formula = autoscaling.read_formula(auto.pool)
     except FormulaError as error:
         return _refused("InvalidAutoScaleFormulaInAutoPool", error.message)
-    prefix = f"{auto.auto_pool_id_prefix}_" if auto.auto_pool_id_prefix else ""
-    pool_id = f"{prefix}autopool_{state.next_number()}"
+    pool_id = _new_id(state, auto)
     if shared:
         shared.pool_id = pool_id
     pools.add(state, msgspec.structs.replace(auto.pool, id=pool_id), formula)
     return pool_id, None
+
+
+def _new_id(state: State, auto: AutoPoolSpecification) -> str:
+    prefix = f"{auto.auto_pool_id_prefix}_" if auto.auto_pool_id_prefix else ""
+    number = state.next_number()
+    if state.settings.rules < 3:
+        return f"{prefix}autopool_{number}"
+    digits = hashlib.sha256(f"{state.now!r} {number}".encode()).hexdigest().upper()
+    return f"{prefix}{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-A{digits[15:18]}-{digits[18:30]}"
 
 
 def _refused(code: str, message: str) -> tuple[str, FailureInfo]:

@@ -117,12 +117,11 @@ class NodeUnknown(Phase, frozen=True, eq=False):
 
 
 class NodeUnusable(Phase, frozen=True, eq=False):
-    """The driver could not bring it back; it may still be trying."""
+    """The driver could not bring it back."""
 
     state = "unusable"
     code: str
     message: str
-    trying: bool = False
 
 
 class NodePreempted(Phase, frozen=True, eq=False):

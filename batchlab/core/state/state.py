@@ -28,7 +28,6 @@ from batchlab.core.messages.outputs import (
     TaskChanged,
 )
 from batchlab.core.model.ids import RunId, fold
-from batchlab.core.model.values import PassedOver
 from batchlab.core.state import activity
 from batchlab.core.state.deadlines import Deadlines
 from batchlab.core.state.holdings import ApplicationRecord, CertificateRecord
@@ -79,7 +78,6 @@ class State:
         self.now = 0.0
         self.closing = False
         self.dropped = 0
-        self.passed_over: tuple[PassedOver, ...] = ()
         self.pools: dict[str, PoolRecord] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.jobs: dict[str, JobRecord] = {}

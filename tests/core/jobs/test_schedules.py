@@ -1,5 +1,6 @@
 """Job schedules and auto pools: one job after the other, each with what it needs."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,6 +214,23 @@ def test_auto_pool_lives_as_long_as_its_job(world: World) -> None:
     (stop,) = world.said()
     world.gone(stop.node_id)
     assert pools(world) == []
+
+
+def test_auto_pool_is_named_with_a_guid_that_a_replay_repeats() -> None:
+    seen = []
+    for _ in range(2):
+        world = World()
+        for job_id in ("a", "b"):
+            world.job(job_id, pool=auto(auto_pool_id_prefix="mine"))
+        seen.append(pools(world))
+    assert seen[0] == seen[1]
+    assert len(set(seen[0])) == 2
+    guid = "[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-A[0-9A-F]{3}-[0-9A-F]{12}"
+    assert all(re.fullmatch(f"mine_{guid}", pool_id) for pool_id in seen[0])
+    world = World(rules=2)
+    world.job(pool=auto())
+    (pool_id,) = pools(world)
+    assert re.fullmatch(r"autopool_\d+", pool_id)
 
 
 @pytest.mark.rule(107)
