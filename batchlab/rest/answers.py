@@ -130,7 +130,7 @@ def one(call: RestCall, view: Any, writer: Writer, kind: str) -> Response:
 
 def done(call: RestCall, status: int, view: HasVersion | None = None, *where: str) -> Response:
     """A response without a body: the request has succeeded; `view` is the resource now."""
-    url = call.url(*where) if where else call.base + call.path
+    url = call.url(*where) if where else call.own_url
     headers = {"DataServiceId": url}
     if view is not None:
         headers |= versioned(view)
@@ -211,7 +211,7 @@ def _next_link(call: RestCall, token: str) -> str:
     query = {name: value for name, value in call.query.items() if name != "$skiptoken"}
     pairs = [*query.items(), ("$skiptoken", token)]
     text = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in pairs)
-    return f"{call.base}{call.path}?{text}"
+    return f"{call.own_url}?{text}"
 
 
 def _start(token: str | None, views: Sequence[Any]) -> int:

@@ -2,10 +2,15 @@
 
 A file is sent in pieces; each is read when the previous one has been sent, up to the file's size
 at the time of the request. Nodes make sure that paths stay inside the requested directory.
+
+What is shown of a file is what a Linux node of Azure shows: its type is guessed from its name, and
+it has no time of creation. A path on a node may begin with a slash: it is relative to the node's
+root either way.
 """
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,6 +35,8 @@ _TASK = "/jobs/{job_id}/tasks/{task_id}/files"
 _NODE = "/pools/{pool_id}/nodes/{node_id}/files"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_TYPES = mimetypes.MimeTypes()  # the same on all machines: without their own tables
+_FILTERED_ROOT = re.compile("'/+")
 
 
 class InvalidRange(BatchError):
@@ -62,6 +69,9 @@ def list_task_files(call: RestCall, job_id: str, task_id: str) -> Response:
 @operation("GET", _NODE)
 def list_node_files(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET .../nodes/{id}/files."""
+    wanted = call.query.get("$filter")
+    if wanted is not None:
+        call.query = {**call.query, "$filter": _FILTERED_ROOT.sub("'", wanted)}
     return _list(call, _node(call, pool_id, node_id))
 
 
@@ -74,7 +84,7 @@ def get_task_file(call: RestCall, job_id: str, task_id: str, path: str) -> Respo
 @operation("GET", _NODE + "/{path}", "download_node_file")
 def get_node_file(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """GET .../nodes/{id}/files/{path}."""
-    return _download(call, _node(call, pool_id, node_id), path)
+    return _download(call, _node(call, pool_id, node_id), path.lstrip("/"))
 
 
 @operation("HEAD", _TASK + "/{path}")
@@ -86,7 +96,7 @@ def get_task_file_properties(call: RestCall, job_id: str, task_id: str, path: st
 @operation("HEAD", _NODE + "/{path}")
 def get_node_file_properties(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """HEAD .../nodes/{id}/files/{path}."""
-    return _properties(call, _node(call, pool_id, node_id), path)
+    return _properties(call, _node(call, pool_id, node_id), path.lstrip("/"))
 
 
 @operation("DELETE", _TASK + "/{path}")
@@ -98,7 +108,7 @@ def delete_task_file(call: RestCall, job_id: str, task_id: str, path: str) -> Re
 @operation("DELETE", _NODE + "/{path}")
 def delete_node_file(call: RestCall, pool_id: str, node_id: str, path: str) -> Response:
     """DELETE .../nodes/{id}/files/{path}."""
-    return _delete(call, _node(call, pool_id, node_id), path)
+    return _delete(call, _node(call, pool_id, node_id), path.lstrip("/"))
 
 
 def _task(call: RestCall, job_id: str, task_id: str) -> Location:
@@ -119,20 +129,23 @@ def _list(call: RestCall, location: Location) -> Response:
 def _resource(call: RestCall, entry: FileEntry) -> Wire:
     found: Wire = {
         "name": entry.name,
-        "url": call.base + call.path + "/" + quote(entry.name, safe=""),
+        "url": call.url(call.own_path, entry.name),
         "isDirectory": entry.is_directory,
     }
     if not entry.is_directory:
-        moment = write_datetime(entry.last_modified or _BEGINNING)
         found["properties"] = {
-            "creationTime": moment,
-            "lastModified": moment,
+            "lastModified": write_datetime(entry.last_modified or _BEGINNING),
             "contentLength": str(entry.content_length or 0),
-            "contentType": "application/octet-stream",
+            "contentType": _content_type(entry),
         }
         if entry.file_mode:
             found["properties"]["fileMode"] = entry.file_mode
     return found
+
+
+def _content_type(entry: FileEntry) -> str:
+    kind, compression = _TYPES.guess_type(entry.name)
+    return kind if kind and not compression else "application/octet-stream"
 
 
 def _properties(call: RestCall, location: Location, path: str) -> Response:
@@ -196,13 +209,11 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
 
 
 def _headers(call: RestCall, entry: FileEntry) -> dict[str, str]:
-    modified = format_datetime(entry.last_modified or _BEGINNING, usegmt=True)
     headers = {
-        "Content-Type": "application/octet-stream",
-        "Last-Modified": modified,
-        "ocp-creation-time": modified,
+        "Content-Type": _content_type(entry),
+        "Last-Modified": format_datetime(entry.last_modified or _BEGINNING, usegmt=True),
         "ocp-batch-file-isdirectory": str(entry.is_directory),
-        "ocp-batch-file-url": quote(call.base + call.path, safe=""),
+        "ocp-batch-file-url": quote(call.own_url, safe=""),
     }
     if entry.file_mode:
         headers["ocp-batch-file-mode"] = entry.file_mode

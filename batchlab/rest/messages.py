@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -23,6 +23,8 @@ __all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Wire"]
 Wire = dict[str, Any]
 """A JSON object."""
 JSON = "application/json; odata=minimalmetadata"
+_RAW = "/:(),="
+"""The characters that the service does not encode in the path of a URL."""
 MOST_BYTES = 4 * 2**20
 """How large the body of a request may be."""
 
@@ -79,9 +81,18 @@ class RestCall:
         return self.version.read(found, self.body_type) if self.body_type else found
 
     def url(self, *parts: str) -> str:
-        """The URL of a resource; the last part may be a path."""
-        *names, last = parts
-        return "/".join([self.base, *(quote(name, safe="") for name in names), quote(last)])
+        """The URL of a resource; a part may be a path."""
+        return "/".join([self.base, *(quote(part, safe=_RAW) for part in parts)])
+
+    @property
+    def own_path(self) -> str:
+        """The path of this request, decoded, without slashes at its ends."""
+        return "/".join(part for part in unquote(self.path).split("/") if part)
+
+    @property
+    def own_url(self) -> str:
+        """The URL of this request, without its query, as the service writes it."""
+        return self.url(self.own_path)
 
     def flag(self, name: str) -> bool:
         """Whether a query parameter is true."""

@@ -102,7 +102,7 @@ def evaluate_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
         )
     run = call.ask(EvaluateAutoScale(pool_id=pool_id, auto_scale_formula=formula))
     kind = "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun"
-    return json(call, resources.write(run), kind, DataServiceId=call.base + call.path)
+    return json(call, resources.write(run), kind, DataServiceId=call.own_url)
 
 
 @operation("POST", "/pools/{pool_id}/resize", "begin_resize_pool")

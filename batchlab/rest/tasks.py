@@ -145,9 +145,7 @@ def _numbered(
 @operation("GET", _TASK)
 def get_task(call: RestCall, job_id: str, task_id: str) -> Response:
     """GET /jobs/{id}/tasks/{id}."""
-    response = one(call, _view(call, job_id, task_id), resources.task, "tasks")
-    response.headers["DataServiceId"] = call.base + call.path
-    return response
+    return one(call, _view(call, job_id, task_id), resources.task, "tasks")
 
 
 @operation("DELETE", _TASK)

@@ -3,7 +3,7 @@
 ::
 
     <temporary files>/batchlab-<lab>/<node>/     the node's root
-        shared  startup/wd  workitems  volatile  fsmounts  applications
+        shared  startup/wd  workitems  volatile/startup  fsmounts  applications
     <temporary files>/batchlab-<lab>/.<node>.trash/
     <temporary files>/batchlab-<lab>/.<node>.owner
     <temporary files>/batchlab-<lab>/.<node>.sock
@@ -26,7 +26,7 @@ from batchlab.drivers.dask.watchdog import owner_file, remove_tree
 
 __all__ = ["NodeFolders", "lab_folder"]
 
-LAYOUT = ("shared", "startup/wd", "workitems", "volatile", "fsmounts", "applications")
+LAYOUT = ("shared", "startup/wd", "workitems", "volatile/startup", "fsmounts", "applications")
 
 
 def lab_folder(lab_id: str, root: str | None = None) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 __all__ = ["ROOT", "Disk", "File", "Folder"]
 
 ROOT = "/mnt/batch/tasks"
-_LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile", "workitems")
+_LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile/startup", "workitems")
 
 
 class File:
