@@ -89,8 +89,7 @@ class NodeTimes:
         self.steps.span(doing, begin, end)
         key, hours = (pool, doing), (end - begin) / 3600
         self.hours[key] = self.hours.get(key, 0.0) + hours
-        if price is not None:
-            self.costs[key] = self.costs.get(key, 0.0) + hours * price
+        self.costs[key] = self.costs.get(key, 0.0) + hours * (price or 0.0)
 
 
 def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, str]]:

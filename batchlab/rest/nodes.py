@@ -26,14 +26,15 @@ _NO_LOGIN = (
 @operation("GET", "/pools/{pool_id}/nodes")
 def list_nodes(call: RestCall, pool_id: str) -> Response:
     """GET /pools/{id}/nodes."""
-    return page(call, "nodes", NodeView, call.ask(ListNodes(pool_id=pool_id)), resources.node)
+    views = call.ask(ListNodes(pool_id=pool_id))
+    return page(call, "nodes", NodeView, views, resources.node_writer(call, pool_id))
 
 
 @operation("GET", _NODE)
 def get_node(call: RestCall, pool_id: str, node_id: str) -> Response:
     """GET /pools/{id}/nodes/{id}."""
     view = call.ask(GetNode(pool_id=pool_id, node_id=node_id))
-    return one(call, view, resources.node, "nodes")
+    return one(call, view, resources.node_writer(call, pool_id), "nodes")
 
 
 @operation("POST", f"{_NODE}/reboot", "begin_reboot_node")

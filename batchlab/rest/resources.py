@@ -15,28 +15,25 @@ import msgspec
 
 from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
 from batchlab.core.messages import views
-from batchlab.core.model import (
-    RETENTION,
-    JobConstraints,
-    ResourceFile,
-    TaskConstraints,
-    UserAccount,
-)
+from batchlab.core.messages.questions import GetPool
+from batchlab.core.model import UserAccount
 from batchlab.errors import InvalidRequest
+from batchlab.rest.defaults import DEFAULTS, SILENT
 from batchlab.rest.messages import RestCall, Wire
 from batchlab.rest.wire import (
-    UNLIMITED,
     Unknown,
     camel,
     write_datetime,
     write_duration,
     write_pairs,
 )
+from batchlab.version import __version__
 
 __all__ = [
     "job",
     "names",
     "node",
+    "node_writer",
     "pool",
     "preparation",
     "refuse_lasting",
@@ -104,15 +101,6 @@ _SPELT = {
 }
 """Values that the service returns in its own spelling."""
 _SPELT_FIELDS = frozenset({"upload_condition", "node_fill_type"})
-_DEFAULTS: dict[tuple[type, str], Any] = {
-    (JobConstraints, "max_wall_clock_time"): UNLIMITED,
-    (TaskConstraints, "max_wall_clock_time"): UNLIMITED,
-    (TaskConstraints, "retention_time"): RETENTION,
-    (TaskConstraints, "max_task_retry_count"): 0,
-}
-"""Defaults that the service returns."""
-_SILENT: dict[tuple[type, str], Any] = {(ResourceFile, "file_mode"): "0770"}
-"""Defaults that the service does not return."""
 _EXTRA = frozenset({"url", "stats", "odata.metadata"})
 _KNOWN: dict[type, str] = {
     views.PoolView: "virtualMachineConfiguration networkConfiguration mountConfiguration identity "
@@ -144,8 +132,8 @@ def _plan(cls: type[msgspec.Struct]) -> tuple[Field, ...]:
     shape = SHAPES.get(cls, Shape())
     parents = {name: inner for inner, names in shape.inner.items() for name in names}
     return tuple(
-        Field(name, parents.get(name, ""), camel(name), _DEFAULTS.get((cls, name)),
-              _SILENT.get((cls, name)), name in _SPELT_FIELDS)
+        Field(name, parents.get(name, ""), camel(name), DEFAULTS.get((cls, name)),
+              SILENT.get((cls, name)), name in _SPELT_FIELDS)
         for name in _SHOWN.get(cls, cls.__struct_fields__)
         if name not in shape.hidden
     )  # fmt: skip
@@ -186,7 +174,7 @@ def _write_struct(struct: msgspec.Struct) -> Wire:
         value = getattr(struct, name)
         if value is None:
             value = default
-        if value is None or value in ((), {}) or (silent and value == silent):
+        if value is None or value in ((), {}) or value == silent:
             continue
         written = _SPELT[value] if spelt else write(value)
         if inner:
@@ -216,9 +204,31 @@ def pool(call: RestCall, view: views.PoolView) -> Wire:
     return call.unknown_properties.add_to(("pool", view.id), view.creation_time, found)
 
 
+def node_writer(call: RestCall, pool_id: str) -> Callable[[RestCall, views.NodeView], Wire]:
+    """The writer of a pool's nodes: each shows the pool's image."""
+    pool_view = call.ask(GetPool(pool_id=pool_id))
+    machine = pool(call, pool_view).get("virtualMachineConfiguration", {})
+    image = machine.get("imageReference")
+    about = {}
+    if image:
+        about["imageReference"] = image | {"exactVersion": image.get("version", "latest")}
+
+    def write_node(call: RestCall, view: views.NodeView) -> Wire:
+        return node(call, view) | {"virtualMachineInfo": about}
+
+    return write_node
+
+
 def node(call: RestCall, view: views.NodeView) -> Wire:
-    """A node."""
+    """A node, without the image of its pool."""
     found = _write_struct(view) | {"url": call.url("pools", view.pool_id, "nodes", view.id)}
+    if view.last_boot_time:
+        found["nodeAgentInfo"] = {
+            "version": __version__,
+            "lastUpdateTime": write_datetime(view.last_boot_time),
+        }
+    if view.start_task_info:
+        del found["startTaskInfo"]["taskRootDirectory"]
     if view.errors:
         found["errors"] = [{"code": error.code, "message": error.message} for error in view.errors]
     if view.running_tasks:
@@ -280,6 +290,8 @@ def preparation(call: RestCall, view: views.PreparationView) -> Wire:
     found["nodeUrl"] = call.url("pools", view.pool_id, "nodes", view.node_id)
     for name in ("jobPreparationTaskExecutionInfo", "jobReleaseTaskExecutionInfo"):
         about = found.get(name)
+        if about and name == "jobReleaseTaskExecutionInfo":
+            del about["retryCount"]  # a release task is not retried
         if about and about.get("taskRootDirectory"):
             about["taskRootDirectoryUrl"] = call.url(
                 "pools", view.pool_id, "nodes", view.node_id, "files", about["taskRootDirectory"]

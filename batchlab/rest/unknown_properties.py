@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from batchlab.rest.defaults import fill
 from batchlab.rest.messages import Wire
 from batchlab.rest.wire import Unknown
 
@@ -42,7 +43,7 @@ class UnknownProperties:
 
     def put(self, key: tuple[str, ...], created: datetime, unknown: Unknown) -> None:
         """Store the unknown properties of a resource that was just created or changed."""
-        rest = _without_secrets(unknown)
+        rest = fill(_without_secrets(unknown), key[-2])
         if rest:
             known = self._of(key, created)
             while len(self._trees) >= MOST:

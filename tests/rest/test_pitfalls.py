@@ -69,7 +69,9 @@ def test_what_a_lab_has_no_use_for_comes_back_without_secrets(desk: Desk) -> Non
         {"name": "ada", "elevationLevel": "nonadmin",
          "linuxUserConfiguration": {"uid": 5, "gid": 6}}
     ]  # fmt: skip
-    assert pool["startTask"]["containerSettings"] == {"imageName": "busybox"}
+    assert pool["startTask"]["containerSettings"] == {
+        "imageName": "busybox", "workingDirectory": "taskWorkingDirectory",
+    }  # fmt: skip
     desk.lab.pools["p"].delete()
     desk.lab.advance("1h")
     desk.lab.create_pool("p")
