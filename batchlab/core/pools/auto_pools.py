@@ -71,7 +71,7 @@ def provide(
         return _refused("InvalidAutoScaleFormulaInAutoPool", error.message)
     pool_id = _new_id(state, auto)
     if shared:
-        shared.pool_id = pool_id
+        shared.pool_id, shared.keeps_pool = pool_id, auto.keep_alive
     pools.add(state, msgspec.structs.replace(auto.pool, id=pool_id), formula)
     return pool_id, None
 
@@ -118,9 +118,15 @@ def job_ended(state: State, job: JobRecord) -> None:
 
 def schedule_ended(state: State, schedule: ScheduleRecord) -> None:
     """Delete the pool that was created for the jobs of this schedule."""
-    auto = schedule.spec.job_specification.pool_info.auto_pool_specification
-    if auto and schedule.pool_id and not auto.keep_alive:
+    if not schedule.keeps_pool:
         _retire(state, schedule.pool_id)
+
+
+def schedule_updated(schedule: ScheduleRecord) -> None:
+    """Note whether the shared pool of a schedule outlives it; later jobs may use another pool."""
+    auto = schedule.spec.job_specification.pool_info.auto_pool_specification
+    if auto and auto.pool_lifetime_option == "jobschedule":
+        schedule.keeps_pool = auto.keep_alive
 
 
 def owners(state: State, pool_id: str) -> list[JobRecord | ScheduleRecord]:
@@ -132,8 +138,7 @@ def owners(state: State, pool_id: str) -> list[JobRecord | ScheduleRecord]:
         if mine and fold(job.pool_id) == key and job.phase.state != "completed":
             found.append(job)
     for schedule in state.schedules.values():
-        auto = schedule.spec.job_specification.pool_info.auto_pool_specification
-        mine = auto and not auto.keep_alive and schedule.phase.state != "completed"
+        mine = not schedule.keeps_pool and schedule.phase.state != "completed"
         if mine and fold(schedule.pool_id) == key:
             found.append(schedule)
     return found

@@ -279,7 +279,8 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
 
 class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     """One job schedule. `due` is the next occurrence, None if there is none; `job` the one job
-    that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share."""
+    that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share.
+    `keeps_pool`: that pool stays when the schedule ends."""
 
     key: str
     spec: JobScheduleSpec
@@ -294,6 +295,7 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     job: JobRecord | None = None
     jobs: dict[str, JobRecord] = {}
     pool_id: str = ""
+    keeps_pool: bool = False
 
 
 class BillRecord(Record, eq=False, kw_only=True):

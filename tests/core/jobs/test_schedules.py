@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import StartNode
+from batchlab.core.messages.outputs import StartNode, StopNode
 from batchlab.core.messages.questions import GetJobSchedule, ListPools
 from batchlab.core.model import (
     AutoPoolSpecification,
@@ -354,3 +354,29 @@ def test_auto_pool_of_a_job_that_moves_is_deleted(world: World) -> None:
     assert stop.node_id == node
     world.gone(node)
     assert pools(world) == ["other"]
+
+
+@pytest.mark.parametrize("later", [PoolInfo(pool_id="other"), PoolInfo(pool_id=None, auto_pool_specification=auto())],
+                         ids=["another pool", "a pool per job"])  # fmt: skip
+def test_auto_pool_of_a_schedule_that_moves_is_deleted_with_it(
+    world: World, later: PoolInfo
+) -> None:
+    schedule(world, pool_info=auto("jobschedule"))
+    world.boot()
+    spec = JobSpec(pool_info=later)
+    world.feed(inputs.UpdateJobSchedule(job_schedule_id="s", job_specification=spec))
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    (stop,) = [command for command in world.said() if isinstance(command, StopNode)]
+    world.gone(stop.node_id)
+    assert pools(world) == []
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_auto_pool_of_a_schedule_is_kept_alive_as_last_specified(world: World, kept: bool) -> None:
+    schedule(world, pool_info=auto("jobschedule", keep_alive=not kept))
+    world.boot()
+    spec = JobSpec(pool_info=auto("jobschedule", keep_alive=kept))
+    world.feed(inputs.UpdateJobSchedule(job_schedule_id="s", job_specification=spec))
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    world.said()
+    assert len(pools(world)) == kept
