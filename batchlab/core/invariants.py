@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import placement
 from batchlab.core.state import activity, phases
@@ -16,6 +17,7 @@ from batchlab.core.state.records import (
     JobRecord,
     NodeRecord,
     PoolRecord,
+    ScheduleRecord,
     TaskRecord,
 )
 from batchlab.core.state.states import NODE
@@ -60,8 +62,14 @@ def _pool(state: State, pool: PoolRecord) -> Iterator[str]:
     gatherer = pool.gatherer
     if gatherer is not None:
         ready = pool.ready.get(gatherer.job.spec.priority)
-        if gatherer.phase.state != "active" or not ready or gatherer.job.key not in ready:
+        if gatherer.phase.state != "active" or not ready or gatherer.job.number not in ready:
             yield f"{name} holds nodes for {gatherer.spec.id}, which is {gatherer.phase.state}"
+    runs = [run for node in pool.nodes.values() for run in node.runs.values()
+            if run.task and run.job and run.job.spec.allow_task_preemption]  # fmt: skip
+    if list(pool.preemptible) != sorted(runs, key=lambda run: run.least_lost):
+        yield f"{name} takes {[run.id for run in pool.preemptible]} to be preemptible"
+    if pool.clearing.keys() != {run.id for run in runs if run.ending}:
+        yield f"{name} takes {list(pool.clearing)} to be ending"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():
             if node.bucket != free or node.free != free:
@@ -207,6 +215,21 @@ def _books(state: State) -> Iterator[str]:
             yield f"job {job.key} is preemptible: {job.key in state.preemptible}"
         if job.schedule and state.schedules.get(job.schedule.key) is not job.schedule:
             yield f"job {job.key} has outlived its schedule"
+        if state.jobs_on.get(fold(job.pool_id), {}).get(job.key) is not job:
+            yield f"job {job.key} is not among the jobs on pool {job.pool_id!r}"
+    if sum(map(len, state.jobs_on.values())) != len(state.jobs):
+        yield f"there are {len(state.jobs)} jobs, and other numbers of them on pools"
+    unfinished: list[JobRecord | ScheduleRecord] = [
+        job for job in state.jobs.values() if job.phase.state != "completed"
+    ]
+    unfinished += [each for each in state.schedules.values() if each.phase.state != "completed"]
+    if len(unfinished) != len(state.unfinished):
+        yield f"unfinished are {[each.key for each in state.unfinished]}"
+    for dedicated in (True, False):
+        nodes = [node for node in state.nodes.values() if node.dedicated is dedicated]
+        cores = sum(vm_cores(node.pool.spec.vm_size) for node in nodes)
+        if state.cores[dedicated] != cores:
+            yield f"{state.cores[dedicated]} of {cores} cores are counted"
 
 
 def _references(state: State) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from batchlab.core.machine import Core
 from batchlab.core.messages import questions as q
-from batchlab.core.state.records import BillRecord, InstancesRecord
+from batchlab.core.state.books import BillRecord
+from batchlab.core.state.records import InstancesRecord
 from batchlab.errors import BatchError
 
 

@@ -20,10 +20,9 @@ import msgspec
 from batchlab.core.account import users
 from batchlab.core.jobs import release
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model import DisableTasks, JobSpec
 from batchlab.core.model.ids import check_id, fold
-from batchlab.core.placement import queues
+from batchlab.core.placement import preemption, queues
 from batchlab.core.pools import auto_pools, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
@@ -84,9 +83,7 @@ def refuse_quota(state: State) -> None:
     quota = state.settings.quotas.active_job_and_job_schedule_quota
     if quota is None:
         return
-    count = sum(job.phase.state != "completed" for job in state.jobs.values())
-    count += sum(schedule.phase.state != "completed" for schedule in state.schedules.values())
-    if count >= quota:
+    if len(state.unfinished) >= quota:
         raise Conflict(
             "ActiveJobAndScheduleQuotaReached",
             f"the quota of {quota} jobs and job schedules that are not completed is used up: "
@@ -115,8 +112,7 @@ def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> 
         schedule=schedule,
         scheduling_error=error,
     )
-    state.jobs[job.key] = job
-    state.tell_job(job, job.phase.state)
+    state.add_job(job)
     if error is not None:
         return job
     _note_preemptible(state, job)
@@ -158,9 +154,9 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     given = {name: value for name, value in changes.items() if value is not None}
     if pool_info:
         auto_pools.job_ended(state, job)  # nothing needs its auto pool any more
-    job.spec = msgspec.structs.replace(spec, **given)
+    preemption.respecify(job, msgspec.structs.replace(spec, **given))
     if pool_info:
-        job.pool_id = pool_info.pool_id or ""
+        state.transfer_job(job, pool_info.pool_id or "")
     _note_preemptible(state, job)
     queues.offer(state, job)
     if request.constraints is not None:
@@ -256,8 +252,7 @@ def _end_all(state: State, job: JobRecord) -> None:
         runs.end(state, task, "terminate")
     for run in job.runs.values():
         if run.kind == "jobpreparation" and not run.ending:
-            run.ending = "terminate"
-            state.command(CancelRun(run_id=run.id))
+            state.ask_to_end(run, "terminate")
     state.touch_job(job)
 
 
@@ -308,8 +303,9 @@ def _note_preemptible(state: State, job: JobRecord) -> None:
 
 
 def _remove(state: State, job: JobRecord) -> None:
-    if state.jobs.pop(job.key, None) is None:
+    if state.jobs.get(job.key) is not job:
         return
+    state.drop_job(job)
     _ended(state, job, gone=True)
     for node in job.nodes.values():
         state.delete_files(node, job.directory)

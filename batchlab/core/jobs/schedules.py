@@ -58,6 +58,7 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
         key=key, spec=spec, created=state.now, phase=phases.ScheduleActive(state.now), due=first
     )
     state.schedules[key] = schedule
+    state.unfinished[schedule] = None
     state.tell_schedule(schedule, "active")
     state.deadlines.at(first, state.touch_schedule, schedule)
     settle(state, schedule)
@@ -150,6 +151,7 @@ def settle(state: State, schedule: ScheduleRecord) -> None:
     if isinstance(phase, phases.ScheduleDeleting):
         if not schedule.jobs:
             del state.schedules[schedule.key]
+            state.unfinished.pop(schedule, None)
             auto_pools.schedule_ended(state, schedule)
             state.tell_schedule(schedule, "deleted")
         return

@@ -25,7 +25,13 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.placement import gathering
 from batchlab.core.placement.availability import accepts, manager_slots, open_to
-from batchlab.core.placement.queues import drop_out, in_order, may_run_more, oldest_first
+from batchlab.core.placement.queues import (
+    by_priority,
+    drop_out,
+    may_run_more,
+    next_turn,
+    oldest_first,
+)
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 
@@ -59,17 +65,16 @@ def _being_cleared(pool: PoolRecord, node_id: str) -> bool:
 
 
 def _pick(state: State, pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | None:
-    for priority in sorted(pool.ready, reverse=True):
-        ready = pool.ready[priority]
+    for ready in by_priority(pool):
         found, idle = None, []
-        for job in in_order(pool, ready):
+        for job in ready.values():
             found = _pick_from(state, pool, job)
             if found is not None:
                 break
             if not job.queue:
                 idle.append(job)
         if found is not None and len(ready) > 1:
-            ready.move_to_end(job.key)  # the next job's turn
+            next_turn(pool, ready, job)
         for job in idle:
             drop_out(pool, job)
         if found is not None:

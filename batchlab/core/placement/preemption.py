@@ -11,14 +11,16 @@ Victims are found one at a time. The caller must ask each one to end before it a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from batchlab.core.model import JobSpec
 from batchlab.core.placement import gathering
 from batchlab.core.placement.availability import accepts, manager_may_use, manager_slots
-from batchlab.core.placement.queues import in_order, may_run_more
+from batchlab.core.placement.queues import by_priority, may_run_more
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     InstancesRecord,
@@ -41,34 +43,51 @@ def victims(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
 
 
 def _for_priority(state: State, pool: PoolRecord) -> Iterator[TaskRecord]:
-    running = [
-        run
-        for job in state.preemptible.values()
-        for run in job.runs.values()
-        if run.task and run.node.pool is pool and run.node.bucket >= 0
-    ]
-    coming = sum(_slots(run) for run in running if run.ending)
-    running = [run for run in running if not run.ending]
-    running.sort(key=_least_lost)
+    coming = sum(_slots(run) for run in pool.clearing.values() if run.node.bucket >= 0)
     for job, size, task in _queued(pool):
-        if not running or _priority(running[0]) >= job.spec.priority:
+        first = next(_running(pool), None)
+        if first is None or first.priority >= job.spec.priority:
             return
         slots = size if task.instances is None else _missing(state, pool, task, task.instances)
         if coming >= slots:
             coming -= slots
             continue
         if task.instances is None:
-            chosen = _cheapest(running, job, slots, at_most=job.spec.priority - 1)
+            chosen = _cheapest(_running(pool), job, slots, at_most=job.spec.priority - 1)
+            coming -= sum(map(_slots, chosen))
         else:
-            chosen = _one_each(running, job, slots - coming)
+            chosen = _one_each(list(_running(pool)), job, slots - coming)
             coming -= slots if chosen else 0
+        ending = [run for one in chosen for run in _together(one)]
         for run in chosen:
             yield _hold(job, run)
-        ending = [run for run in running if run.ending]  # subtasks end together
-        coming += sum(map(_slots, ending))
-        if task.instances is None:
-            coming -= sum(map(_slots, chosen))
-        running = [run for run in running if not run.ending]
+        coming += sum(_slots(run) for run in ending if run.node.bucket >= 0)
+
+
+def respecify(job: JobRecord, spec: JobSpec) -> None:
+    """Change a job; its priority, and whether it may be preempted, count for its runs at once."""
+    runs = [run for run in job.runs.values() if run.task]
+    if job.spec.allow_task_preemption:
+        for run in runs:
+            run.node.pool.preemptible.remove(run)
+            run.node.pool.clearing.pop(run.id, None)
+    job.spec = spec
+    if job.spec.allow_task_preemption:
+        for run in runs:
+            run.node.pool.preemptible.add(run)
+            if run.ending:
+                run.node.pool.clearing[run.id] = run
+
+
+def _running(pool: PoolRecord) -> Iterator[RunRecord]:
+    """The runs that can be preempted, in this order."""
+    return (run for run in pool.preemptible if not run.ending and run.node.bucket >= 0)
+
+
+def _together(run: RunRecord) -> list[RunRecord]:
+    """The runs that end together: those of one task."""
+    group = run.task.instances if run.task else None
+    return group.live if group is not None else [run]
 
 
 def _for_manager(state: State, pool: PoolRecord, job: JobRecord) -> list[RunRecord]:
@@ -80,13 +99,13 @@ def _for_manager(state: State, pool: PoolRecord, job: JobRecord) -> list[RunReco
     if manager is None or not isinstance(manager.phase, phases.TaskActive):
         state.restarting.pop(job.key, None)  # ended or deleted before it had a node again
         return []
-    if ready is None or job.key not in ready or not may_run_more(job):
+    if ready is None or job.number not in ready or not may_run_more(job):
         return []
     runs = [run for node in pool.nodes.values() if node.bucket >= 0 for run in node.runs.values()]
     if any(run.ending == "requeue" for run in runs):
         return []  # slots are being cleared
-    running = [run for run in runs if run.task and _priority(run) <= job.spec.priority]
-    running.sort(key=_least_lost)
+    running = [run for run in runs if run.task and run.priority <= job.spec.priority]
+    running.sort(key=attrgetter("least_lost"))
     slots = manager_slots(pool, manager)
     return _cheapest(running, job, slots, at_most=job.spec.priority)
 
@@ -112,7 +131,7 @@ def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunR
     for run in victims:
         if nodes >= count:
             break
-        if id(run.task) in chosen or _priority(run) >= job.spec.priority:
+        if id(run.task) in chosen or run.priority >= job.spec.priority:
             continue
         own = [r for r in victims if r.task is run.task and accepts(job, r.node)]
         if own:
@@ -123,8 +142,8 @@ def _one_each(victims: list[RunRecord], job: JobRecord, count: int) -> list[RunR
 
 def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
     """Queued tasks that may run, with job and slots, in the order in which they are served."""
-    for priority in sorted(pool.ready, reverse=True):
-        for job in list(in_order(pool, pool.ready[priority])):
+    for ready in by_priority(pool):
+        for job in list(ready.values()):
             most = job.spec.max_parallel_tasks
             room = None if most == -1 else max(0, most - job.running)
             if job.manager and isinstance(job.manager.phase, phases.TaskActive):
@@ -141,13 +160,13 @@ def _queued(pool: PoolRecord) -> Iterator[tuple[JobRecord, int, TaskRecord]]:
 
 
 def _cheapest(
-    victims: list[RunRecord], job: JobRecord, slots: int, *, at_most: int
+    victims: Iterable[RunRecord], job: JobRecord, slots: int, *, at_most: int
 ) -> list[RunRecord]:
     """The runs of one node whose end clears enough slots; none if no node has enough."""
     by_node: dict[str, list[RunRecord]] = {}
     for run in victims:
         node = run.node
-        if _priority(run) > at_most or not accepts(job, node):
+        if run.priority > at_most or not accepts(job, node):
             continue
         waits = job.manager and isinstance(job.manager.phase, phases.TaskActive)
         if waits and not manager_may_use(job, node):
@@ -165,12 +184,3 @@ def _free(node: NodeRecord, chosen: list[RunRecord]) -> int:
 
 def _slots(run: RunRecord) -> int:
     return run.task.slots if run.task else 0
-
-
-def _least_lost(run: RunRecord) -> tuple[int, float, int]:
-    """Sort key: the lowest priority first, then the run that started last."""
-    return _priority(run), -run.started, -run.id.number
-
-
-def _priority(run: RunRecord) -> int:
-    return run.job.spec.priority if run.job else 0

@@ -10,8 +10,10 @@ entries deleted before.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedDict
 
 from batchlab.core.model.ids import fold
 from batchlab.core.state import phases
@@ -47,15 +49,24 @@ def offer(state: State, job: JobRecord) -> None:
     """Let an active job with queued tasks take part in the placement of its pool."""
     pool = state.pools.get(fold(job.pool_id))
     if pool and job.queue and isinstance(job.phase, phases.JobActive):
-        _ready(pool, job.spec.priority).setdefault(job.key, job)
+        _ready(pool, job.spec.priority).setdefault(job.number, job)
         state.touch_pool(pool)
 
 
-def _ready(pool: PoolRecord, priority: int) -> OrderedDict[str, JobRecord]:
-    ready = pool.ready.get(priority)
-    if ready is None:
-        ready = pool.ready[priority] = OrderedDict()
-    return ready
+def _ready(pool: PoolRecord, priority: int) -> MutableMapping[int, JobRecord]:
+    if priority not in pool.ready:
+        pool.ready[priority] = SortedDict() if _by_age(pool) else OrderedDict()
+    return pool.ready[priority]
+
+
+def _by_age(pool: PoolRecord) -> bool:
+    return pool.spec.task_scheduling_policy.job_default_order == "creationtime"
+
+
+def next_turn(pool: PoolRecord, ready: MutableMapping[int, JobRecord], job: JobRecord) -> None:
+    """A task of a job was placed: among jobs that take turns, it is now the last."""
+    if not _by_age(pool):
+        ready.move_to_end(job.number)  # type: ignore[attr-defined]
 
 
 def withdraw(state: State, job: JobRecord) -> None:
@@ -71,16 +82,17 @@ def drop_out(pool: PoolRecord, job: JobRecord) -> None:
     """Remove a job from the jobs that take turns on a pool."""
     ready = pool.ready.get(job.spec.priority)
     if ready is not None:
-        ready.pop(job.key, None)
+        ready.pop(job.number, None)
         if not ready:
             del pool.ready[job.spec.priority]
 
 
-def in_order(pool: PoolRecord, ready: dict[str, JobRecord]) -> Iterable[JobRecord]:
-    """Jobs of one priority in their current order."""
-    if len(ready) > 1 and pool.spec.task_scheduling_policy.job_default_order == "creationtime":
-        return sorted(ready.values(), key=lambda job: job.number)
-    return ready.values()
+def by_priority(pool: PoolRecord) -> Iterator[MutableMapping[int, JobRecord]]:
+    """The jobs with queued tasks, highest priority first; those passed already may drop out."""
+    place = len(pool.ready)
+    while place:
+        place -= 1
+        yield pool.ready.values()[place]
 
 
 def may_run_more(job: JobRecord) -> bool:

@@ -19,7 +19,7 @@ from batchlab.core.account import references
 from batchlab.core.model import AutoPoolSpecification, JobSpec, PoolInfo, vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.pools import autoscaling, pools, resizing
+from batchlab.core.pools import autoscaling, pools
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord
 from batchlab.errors import Conflict, invalid
@@ -94,7 +94,7 @@ def _refusal(state: State, auto: AutoPoolSpecification) -> str | None:
         return f"the quota of {state.settings.quotas.pool_quota} pools is used up"
     quota, wanted = state.settings.quotas.dedicated_core_quota, auto.pool.target_dedicated_nodes
     if quota is not None and wanted:
-        left = quota - resizing.cores_used(state, dedicated=True)
+        left = quota - state.cores[True]
         if left < vm_cores(auto.pool.vm_size):
             return f"only {max(0, left)} of {quota} dedicated cores are left, too few for a node"
     return None

@@ -24,7 +24,8 @@ from batchlab.core.model.moments import moment
 from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET
 from batchlab.core.pools import metrics, resizing
 from batchlab.core.state import phases
-from batchlab.core.state.records import AutoScaleRecord, PoolRecord
+from batchlab.core.state.books import AutoScaleRecord
+from batchlab.core.state.records import PoolRecord
 from batchlab.errors import Conflict, InvalidRequest, ServerBusy
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.messages.views import CostView
 from batchlab.core.model import price_per_hour
-from batchlab.core.state.records import BillRecord, NodeRecord, PoolRecord
+from batchlab.core.state.books import BillRecord
+from batchlab.core.state.records import NodeRecord, PoolRecord
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State

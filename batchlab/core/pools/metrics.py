@@ -18,12 +18,12 @@ from msgspec.structs import astuple
 from batchlab.autoscale import SAMPLE_PERIOD, SampleHistory
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import MeasureNodes
-from batchlab.core.model.ids import fold
 from batchlab.core.model.moments import moment
 from batchlab.core.model.values import NodeUsage
 from batchlab.core.pools import resizing
 from batchlab.core.state import phases
-from batchlab.core.state.records import AutoScaleRecord, JobRecord, PoolRecord
+from batchlab.core.state.books import AutoScaleRecord
+from batchlab.core.state.records import JobRecord, PoolRecord
 from batchlab.core.state.states import NODE
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def sample(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
 
 def measure(state: State, pool: PoolRecord) -> dict[str, float]:
     """The current value of each variable that has one."""
-    jobs = [job for job in state.jobs.values() if fold(job.pool_id) == pool.key]
+    jobs = list(state.jobs_on.get(pool.key, {}).values())
     active = float(sum([_ready(job) for job in jobs]))
     running = float(sum([job.running for job in jobs]))
     had = dedicated = 0

@@ -85,9 +85,8 @@ def add(state: State, spec: PoolSpec, formula: Formula | None) -> None:
     )
     state.pools[key] = pool
     state.tell_pool(pool, "active")
-    for job in state.jobs.values():
-        if fold(job.pool_id) == key:
-            queues.offer(state, job)
+    for job in state.jobs_on.get(key, {}).values():
+        queues.offer(state, job)
     resizing.resize(state, pool, pool.target, pool.target_spot, spec.resize_timeout, "requeue")
     if formula is not None:
         interval = spec.auto_scale_evaluation_interval or EVALUATION_INTERVAL

@@ -109,7 +109,7 @@ def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None
     quotas = state.settings.quotas
     quota = quotas.dedicated_core_quota if dedicated else quotas.low_priority_core_quota
     if quota is not None:
-        allowed = max(0, quota - cores_used(state, dedicated=dedicated)) // cores
+        allowed = max(0, quota - state.cores[dedicated]) // cores
         if allowed < count:
             kind = "dedicated" if dedicated else "low-priority"
             message = (
@@ -132,14 +132,9 @@ def _ask(state: State, pool: PoolRecord, count: int, *, dedicated: bool) -> None
         phase = phases.NodeCreating(state.now)
         node = NodeRecord(id=node_id, pool=pool, phase=phase, free=slots, dedicated=dedicated)
         pool.nodes[node_id] = state.nodes[node_id] = pool.creating[node_id] = node
+        state.cores[dedicated] += cores
         state.tell_node(node, "creating")
         nodes.command_start(state, node)
-
-
-def cores_used(state: State, *, dedicated: bool) -> int:
-    """The number of cores of all nodes of one kind in the account."""
-    nodes_of_kind = (node for node in state.nodes.values() if node.dedicated == dedicated)
-    return sum(vm_cores(node.pool.spec.vm_size) for node in nodes_of_kind)
 
 
 def _least_missed(entry: tuple[int, NodeRecord]) -> tuple[int, int, int]:
@@ -212,6 +207,7 @@ def remove(state: State, node: NodeRecord) -> None:
     pool = node.pool
     activity.leave(node, state.now)
     del pool.nodes[node.id], state.nodes[node.id]
+    state.cores[node.dedicated] -= vm_cores(pool.spec.vm_size)
     pool.creating.pop(node.id, None)
     pool.leaving.pop(node.id, None)
     state.tell_node(node, "deleted")

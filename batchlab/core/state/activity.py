@@ -19,8 +19,9 @@ activity has changed.
 
 from __future__ import annotations
 
+from batchlab.core.state.books import BillRecord
 from batchlab.core.state.phases import NodeLeavingPool, NodeStarting
-from batchlab.core.state.records import BillRecord, NodeRecord
+from batchlab.core.state.records import NodeRecord
 from batchlab.core.state.states import NODE
 
 _BY_STATE = {name: state.activity for name, state in NODE.items() if name != "leavingpool"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchlab.core.state import phases
-from batchlab.core.state.records import Record
+from batchlab.core.state.base import Record
 
 
 class ApplicationRecord(Record, eq=False, kw_only=True):

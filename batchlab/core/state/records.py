@@ -7,12 +7,14 @@ collection is a dict or a list, so that the same inputs give the same order on a
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import MutableMapping
 from datetime import timedelta
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
+from sortedcontainers import SortedDict, SortedKeyList
 
-from batchlab.autoscale import AutoScaleRun, Formula, SampleHistory
 from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import NodeNetwork, RunKind
 from batchlab.core.model import (
@@ -28,7 +30,9 @@ from batchlab.core.model import (
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo, NodeUsage, ResizeError, TaskCounts
 from batchlab.core.state import phases
-from batchlab.core.state.states import ACTIVITIES, NODE
+from batchlab.core.state.base import Record
+from batchlab.core.state.books import AutoScaleRecord, BillRecord
+from batchlab.core.state.states import NODE
 
 NodeTaskPhase: TypeAlias = phases.NodeTaskPending | phases.NodeTaskRunning | phases.NodeTaskDone
 TaskPhase: TypeAlias = (
@@ -36,10 +40,6 @@ TaskPhase: TypeAlias = (
 )
 
 _UP = NODE.group("up")
-
-
-class Record(msgspec.Struct, eq=False, kw_only=True):
-    """Base of records: compared by identity."""
 
 
 class RevisedRecord(Record, eq=False, kw_only=True):
@@ -108,6 +108,16 @@ class RunRecord(Record, eq=False, kw_only=True):
     started: float
     ending: str = ""
     subtask: SubtaskRecord | None = None
+
+    @property
+    def priority(self) -> int:
+        """The priority of its job; a start task has none, and counts as 0."""
+        return self.job.spec.priority if self.job else 0
+
+    @property
+    def least_lost(self) -> tuple[int, float, int]:
+        """The order of preemption: lowest priority first, then the run that started last."""
+        return self.priority, -self.started, -self.id.number
 
 
 class SubtaskRecord(Record, eq=False, kw_only=True):
@@ -298,15 +308,6 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     keeps_pool: bool = False
 
 
-class BillRecord(Record, eq=False, kw_only=True):
-    """The bill for nodes of one VM size and kind: number of machines, seconds by activity."""
-
-    machines: int = 0
-    seconds: dict[str, float] = msgspec.field(
-        default_factory=lambda: dict.fromkeys(ACTIVITIES, 0.0)
-    )
-
-
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
@@ -357,26 +358,17 @@ class NodeRecord(Record, eq=False, kw_only=True):
         return isinstance(phase, phases.NodeLeavingPool) and not phase.stopping
 
 
-class AutoScaleRecord(Record, eq=False, kw_only=True):
-    """The autoscale of a pool: the formula, samples by variable, past evaluations."""
-
-    formula: Formula
-    interval: timedelta
-    enabled: float
-    samples: dict[str, SampleHistory]
-    runs: list[AutoScaleRun]
-
-
 class PoolRecord(RevisedRecord, eq=False, kw_only=True):
     """One pool.
 
     `number` is part of its nodes' ids and differs from that of an earlier pool with the same id,
     so that late reports are not mistaken for reports of its nodes. `buckets[n]` has the nodes with
     n free slots that take tasks, in order of arrival; `ready` the active jobs with queued tasks,
-    by priority, next in turn first. `creating` and `leaving` are the nodes that a resize waits
-    for, `held` the nodes where tasks are being preempted, with the job that will use them. Free
-    nodes are held for the multi-instance task `gatherer`. `bills` has the bills of its dedicated
-    nodes (True) and its spot nodes (False).
+    by priority and number, next in turn first. `creating` and `leaving` are the nodes that a
+    resize waits for, `held` the nodes where tasks are being preempted, with the job that will use
+    them. `preemptible` are the runs that may be preempted, in this order, and `clearing` those of
+    them that were asked to end. Free nodes are held for the multi-instance task `gatherer`.
+    `bills` has the bills of its dedicated nodes (True) and its spot nodes (False).
     """
 
     key: str
@@ -395,7 +387,13 @@ class PoolRecord(RevisedRecord, eq=False, kw_only=True):
     leaving: dict[str, NodeRecord] = {}
     node_count: int = 0
     buckets: list[OrderedDict[str, NodeRecord]] = []
-    ready: dict[int, OrderedDict[str, JobRecord]] = {}
+    ready: SortedDict[int, MutableMapping[int, JobRecord]] = msgspec.field(
+        default_factory=SortedDict
+    )
     held: dict[str, JobRecord] = {}
+    preemptible: SortedKeyList[RunRecord, tuple[int, float, int]] = msgspec.field(
+        default_factory=lambda: SortedKeyList(key=attrgetter("least_lost"))
+    )
+    clearing: dict[RunId, RunRecord] = {}
     gatherer: TaskRecord | None = None
     bills: dict[bool, BillRecord] = {}

@@ -11,29 +11,20 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from batchlab.autoscale import AutoScaleRun
 from batchlab.core.messages.outputs import (
-    AutoScaleEvaluated,
-    CertificateChanged,
-    Change,
+    CancelRun,
     Command,
     DeleteFiles,
-    JobChanged,
-    JobScheduleChanged,
-    NodeChanged,
-    NodeTaskChanged,
-    PoolChanged,
     RunKind,
-    SubtaskChanged,
-    TaskChanged,
 )
 from batchlab.core.model.ids import RunId, fold
 from batchlab.core.state import activity
+from batchlab.core.state.books import BillRecord
 from batchlab.core.state.deadlines import Deadlines
 from batchlab.core.state.holdings import ApplicationRecord, CertificateRecord
-from batchlab.core.state.phases import NodeTaskDone, NodeTaskPending, Phase, TaskCompleted
+from batchlab.core.state.notices import Notices
+from batchlab.core.state.phases import Phase, TaskCompleted
 from batchlab.core.state.records import (
-    BillRecord,
     JobRecord,
     NodeRecord,
     NodeTaskRecord,
@@ -60,7 +51,7 @@ from batchlab.errors import NotFound
 __all__ = ["State"]
 
 
-class State:
+class State(Notices):
     """Everything the service knows at one moment.
 
     Parameters
@@ -71,16 +62,25 @@ class State:
     ----------
     dropped : int
         How many reports came too late to matter.
+    jobs_on : dict
+        The jobs of each pool, by the pool's key, whether or not there is such a pool.
+    unfinished : dict
+        The jobs and schedules that are not completed, as its keys.
+    cores : dict
+        The cores of all dedicated nodes (True) and all spot nodes (False).
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
         self.settings = settings or Settings()
-        self.now = 0.0
         self.closing = False
         self.dropped = 0
         self.pools: dict[str, PoolRecord] = {}
         self.nodes: dict[str, NodeRecord] = {}
+        self.cores = {True: 0, False: 0}
         self.jobs: dict[str, JobRecord] = {}
+        self.jobs_on: dict[str, dict[str, JobRecord]] = {}
+        self.unfinished: dict[JobRecord | ScheduleRecord, None] = {}
         self.schedules: dict[str, ScheduleRecord] = {}
         self.applications: dict[str, ApplicationRecord] = {}
         self.certificates: dict[str, CertificateRecord] = {}
@@ -91,7 +91,6 @@ class State:
         self.deadlines = Deadlines()
         self.numbers = 0
         self.commands: list[Command] = []
-        self.changes: list[Change] = []
         self.unplaced: dict[str, PoolRecord] = {}
         self.unsettled: dict[str, JobRecord] = {}
         self.undrained: dict[str, NodeRecord] = {}
@@ -160,6 +159,8 @@ class State:
         self.runs[run_id] = node.runs[run_id] = run
         if job:
             job.runs[run_id] = run
+            if task and job.spec.allow_task_preemption:
+                node.pool.preemptible.add(run)
         if task is None:
             node.node_task_count += 1
         if node.node_task_count:
@@ -176,6 +177,17 @@ class State:
         if run.job:
             del run.job.runs[run.id]
             self.touch_job(run.job)
+            if run.task and run.job.spec.allow_task_preemption:
+                node.pool.preemptible.remove(run)
+                node.pool.clearing.pop(run.id, None)
+
+    def ask_to_end(self, run: RunRecord, ending: str) -> None:
+        """Stop the processes of a run; `ending` says what to do when they are gone."""
+        if not run.ending:
+            self.command(CancelRun(run_id=run.id))
+        run.ending = ending
+        if run.task and run.job and run.job.spec.allow_task_preemption:
+            run.node.pool.clearing[run.id] = run
 
     def touch_pool(self, pool: PoolRecord) -> None:
         """Slots or tasks have changed: place tasks before the step ends."""
@@ -204,6 +216,32 @@ class State:
         old = _enter(kind, record, phase)
         kind.moved(self, record, old, reason)
 
+    def add_job(self, job: JobRecord) -> None:
+        """Add a new job."""
+        self.jobs[job.key] = job
+        self.jobs_on.setdefault(fold(job.pool_id), {})[job.key] = job
+        if job.phase.state != "completed":
+            self.unfinished[job] = None
+        self.tell_job(job, job.phase.state)
+
+    def drop_job(self, job: JobRecord) -> None:
+        """Remove a job from the books; its deletion is over."""
+        del self.jobs[job.key]
+        self._leave_pool(job)
+        self.unfinished.pop(job, None)
+
+    def transfer_job(self, job: JobRecord, pool_id: str) -> None:
+        """Let a job run on another pool."""
+        self._leave_pool(job)
+        job.pool_id = pool_id
+        self.jobs_on.setdefault(fold(pool_id), {})[job.key] = job
+
+    def _leave_pool(self, job: JobRecord) -> None:
+        key = fold(job.pool_id)
+        del self.jobs_on[key][job.key]
+        if not self.jobs_on[key]:
+            del self.jobs_on[key]
+
     def strike_out(self, task: TaskRecord) -> None:
         """Remove a task, its counts, and its queue entry, if any."""
         job = task.job
@@ -212,84 +250,6 @@ class State:
         if not isinstance(task.phase, TaskCompleted):
             _enter(_TASK, task, TaskCompleted(self.now, None, None))
         self.tell_task(task, "deleted")
-
-    def tell(self, change: Change) -> None:
-        """Notify the watchers of a change."""
-        self.changes.append(change)
-
-    def tell_pool(self, pool: PoolRecord, state: str, reason: str = "") -> None:
-        """Notify the watchers about a pool."""
-        self.changes.append(
-            PoolChanged(at=self.now, reason=reason, pool_id=pool.spec.id, state=state,
-                        allocation_state=pool.allocation.state,
-                        target_dedicated_nodes=pool.target,
-                        target_low_priority_nodes=pool.target_spot,
-                        task_slots_per_node=pool.spec.task_slots_per_node,
-                        vm_size=pool.spec.vm_size)
-        )  # fmt: skip
-
-    def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:
-        """Notify the watchers about a node."""
-        self.changes.append(
-            NodeChanged(at=self.now, reason=reason, pool_id=node.pool.spec.id, node_id=node.id,
-                        state=state, dedicated=node.dedicated)
-        )  # fmt: skip
-
-    def tell_auto_scale(self, pool: PoolRecord, run: AutoScaleRun) -> None:
-        """Notify the watchers about the result of a formula."""
-        error = run.error.code if run.error else ""
-        self.changes.append(
-            AutoScaleEvaluated(at=self.now, pool_id=pool.spec.id, results=run.results, error=error)
-        )
-
-    def tell_job(self, job: JobRecord, state: str, reason: str = "") -> None:
-        """Notify the watchers about a job."""
-        self.changes.append(
-            JobChanged(at=self.now, reason=reason, job_id=job.spec.id, state=state,
-                       pool_id=job.pool_id)
-        )  # fmt: skip
-
-    def tell_schedule(self, schedule: ScheduleRecord, state: str) -> None:
-        """Notify the watchers about a job schedule."""
-        self.changes.append(
-            JobScheduleChanged(at=self.now, job_schedule_id=schedule.spec.id, state=state)
-        )
-
-    def tell_task(self, task: TaskRecord, state: str, node_id: str = "", reason: str = "") -> None:
-        """Notify the watchers about a task: new, changed, deleted, or no longer blocked."""
-        self.changes.append(
-            TaskChanged(at=self.now, reason=reason, job_id=task.job.spec.id, task_id=task.spec.id,
-                        state=state, node_id=node_id, slots=task.slots,
-                        blocked=task.unmet > 0 and state == "active")
-        )  # fmt: skip
-
-    def tell_subtask(self, subtask: SubtaskRecord) -> None:
-        """Notify the watchers about a subtask; the primary is reported as the task."""
-        task, phase = subtask.task, subtask.phase
-        if subtask.number:
-            failure = phase.failure if isinstance(phase, TaskCompleted) else None
-            self.changes.append(
-                SubtaskChanged(at=self.now, reason=failure.code if failure else "",
-                               job_id=task.job.spec.id, task_id=task.spec.id,
-                               subtask_id=subtask.number, node_id=subtask.node.id,
-                               state=phase.state)
-            )  # fmt: skip
-
-    def tell_node_task(self, node_task: NodeTaskRecord) -> None:
-        """Notify the watchers about a start, preparation or release task."""
-        phase, job = node_task.phase, node_task.job
-        failure = phase.failure if isinstance(phase, NodeTaskDone) else None
-        self.changes.append(
-            NodeTaskChanged(at=self.now, reason=failure.code if failure else "",
-                            kind=node_task.kind, job_id=job.spec.id if job else "",
-                            node_id=node_task.node.id,
-                            state="pending" if isinstance(phase, NodeTaskPending) else phase.state)
-        )  # fmt: skip
-
-    def tell_certificate(self, certificate: CertificateRecord, state: str) -> None:
-        """Notify the watchers about a certificate."""
-        thumbprint = certificate.thumbprint
-        self.changes.append(CertificateChanged(at=self.now, thumbprint=thumbprint, state=state))
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:
         """Delete a directory of a node: now or, if the node is not up, when it is up again."""
@@ -344,10 +304,14 @@ def _node_moved(state: State, node: NodeRecord, old: Phase, reason: str) -> None
 
 
 def _job_moved(state: State, job: JobRecord, old: Phase, reason: str) -> None:
+    if job.phase.state == "completed":
+        state.unfinished.pop(job, None)
     state.tell_job(job, job.phase.state, reason)
 
 
 def _schedule_moved(state: State, schedule: ScheduleRecord, old: Phase, reason: str) -> None:
+    if schedule.phase.state == "completed":
+        state.unfinished.pop(schedule, None)
     state.tell_schedule(schedule, schedule.phase.state)
 
 

@@ -20,7 +20,6 @@ import msgspec
 from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import (
-    CancelRun,
     Coordination,
     StartApplication,
     StartRun,
@@ -219,9 +218,7 @@ def _go_on(state: State, task: TaskRecord) -> None:
 
 def _end_runs(state: State, group: InstancesRecord) -> None:
     for run in group.live:
-        if not run.ending:
-            state.command(CancelRun(run_id=run.id))
-        run.ending = outcomes.stronger(group.ending or "terminate", run.ending)
+        state.ask_to_end(run, outcomes.stronger(group.ending or "terminate", run.ending))
 
 
 def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import CancelRun
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability, placement, preemption, queues
 from batchlab.core.state import phases
@@ -109,9 +108,7 @@ def end(state: State, task: TaskRecord, ending: str) -> None:
             return
     elif isinstance(phase, phases.TaskRunning):
         run = state.runs[phase.run_id]
-        if not run.ending:
-            state.command(CancelRun(run_id=run.id))
-        run.ending = outcomes.stronger(ending, run.ending)
+        state.ask_to_end(run, outcomes.stronger(ending, run.ending))
         return
     elif isinstance(phase, phases.TaskPreparing):
         assert task.node is not None

@@ -356,11 +356,8 @@ def test_auto_pool_of_a_job_that_moves_is_deleted(world: World) -> None:
     assert pools(world) == ["other"]
 
 
-@pytest.mark.parametrize("later", [PoolInfo(pool_id="other"), PoolInfo(pool_id=None, auto_pool_specification=auto())],
-                         ids=["another pool", "a pool per job"])  # fmt: skip
-def test_auto_pool_of_a_schedule_that_moves_is_deleted_with_it(
-    world: World, later: PoolInfo
-) -> None:
+@pytest.mark.parametrize("later", ["other", auto()], ids=["another pool", "a pool per job"])
+def test_auto_pool_of_a_schedule_that_moves_is_deleted_with_it(world: World, later: Any) -> None:
     schedule(world, pool_info=auto("jobschedule"))
     world.boot()
     spec = JobSpec(pool_info=later)
