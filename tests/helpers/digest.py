@@ -58,7 +58,7 @@ def digest(core: Core) -> list[Any]:
     found += [[(run.id, run.ending) for run in core.state.runs.values()], core.next_deadline()]
     found += [
         _bills(core.state.bills),
-        len(core.state.deadlines._heap),
+        len(core.state.deadlines),
         core.state.dropped,
         core.state.numbers,
     ]

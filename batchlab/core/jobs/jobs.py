@@ -315,6 +315,7 @@ def _remove(state: State, job: JobRecord) -> None:
 def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
     state.preemptible.pop(job.key, None)
     state.restarting.pop(job.key, None)
+    state.deadlines.cancel(job.expiry)
     auto_pools.job_ended(state, job)
     schedule = job.schedule
     if schedule is None:
@@ -331,16 +332,11 @@ def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
 
 def _set_clock(state: State, job: JobRecord) -> None:
     """End the job when its wall-clock time, counted from its creation, is over."""
+    state.deadlines.cancel(job.expiry)
     limit = job.spec.constraints.max_wall_clock_time
-    if limit is None:
-        return
-
-    def expire() -> None:
-        live = state.jobs.get(job.key) is job and job.phase.state in _LIVE
-        if live and job.spec.constraints.max_wall_clock_time == limit:
-            _terminate(state, job, "MaxWallClockTimeExpiry")
-
-    state.deadlines.at(max(state.now, job.created + limit.total_seconds()), expire)
+    if limit is not None:
+        when = max(state.now, job.created + limit.total_seconds())
+        job.expiry = state.deadlines.at(when, end, state, job, "MaxWallClockTimeExpiry")
 
 
 def _end_if_still_empty(state: State, job: JobRecord) -> None:

@@ -94,10 +94,6 @@ def retain(
     state: State, footprint: FootprintRecord, name: str, node_task: NodeTaskRecord, seconds: float
 ) -> None:
     """Keep its directory for the retention time after its end."""
-    phase, job, node = node_task.phase, footprint.job, footprint.node
-
-    def delete() -> None:
-        if state.jobs.get(job.key) is job and node_task.phase is phase:
-            state.delete_files(node, f"{job.directory}/{name}")
-
-    state.deadlines.at(state.now + seconds, delete)
+    directory = f"{footprint.job.directory}/{name}"
+    when = state.now + seconds
+    node_task.expiry = state.deadlines.at(when, state.delete_files, footprint.node, directory)

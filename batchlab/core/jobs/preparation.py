@@ -69,6 +69,7 @@ def prepare(state: State, job: JobRecord, node: NodeRecord) -> FootprintRecord |
 def _start_preparation(state: State, footprint: FootprintRecord) -> None:
     job, node = footprint.job, footprint.node
     spec = node_tasks.preparation_of(job)
+    state.deadlines.cancel(footprint.preparation.expiry)
     run = state.new_run("jobpreparation", node, job, spec.id)
     limit = spec.constraints.max_wall_clock_time
     carried = job.spec.job_release_task and release.start_run_of(

@@ -22,6 +22,9 @@ from batchlab.core.state.records import JobRecord, PoolRecord, TaskRecord
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
+SLACK = 64
+"""How many entries of tasks that have ended may stay in a queue in any case."""
+
 
 def enqueue(state: State, task: TaskRecord, *, first: bool = False) -> None:
     """Put an active task into its job's queue: at the end, or at the front if interrupted."""
@@ -38,6 +41,14 @@ def enqueue(state: State, task: TaskRecord, *, first: bool = False) -> None:
     else:
         queue.append((number, task, task.phase))
     offer(state, job)
+
+
+def forget(task: TaskRecord) -> None:
+    """A task has ended in the queue of its job: do not keep too many entries without meaning."""
+    job = task.job
+    if sum(map(len, job.queue.values())) > 2 * job.active + SLACK:
+        for slots, queue in list(job.queue.items()):
+            job.queue[slots] = deque(each for each in queue if each[1].phase is each[2])
 
 
 def size(task: TaskRecord) -> int:

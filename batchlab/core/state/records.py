@@ -32,6 +32,7 @@ from batchlab.core.model.values import FailureInfo, NodeUsage, ResizeError, Task
 from batchlab.core.state import phases
 from batchlab.core.state.base import Record
 from batchlab.core.state.books import AutoScaleRecord, BillRecord
+from batchlab.core.state.deadlines import Deadline
 from batchlab.core.state.states import NODE
 
 NodeTaskPhase: TypeAlias = phases.NodeTaskPending | phases.NodeTaskRunning | phases.NodeTaskDone
@@ -50,7 +51,10 @@ class RevisedRecord(Record, eq=False, kw_only=True):
 
 
 class NodeTaskRecord(Record, eq=False, kw_only=True):
-    """A start, preparation or release task on one node; a start task has no job."""
+    """A start, preparation or release task on one node; a start task has no job.
+
+    `expiry`, as in other records: when its files are deleted.
+    """
 
     kind: RunKind
     node: NodeRecord
@@ -58,6 +62,7 @@ class NodeTaskRecord(Record, eq=False, kw_only=True):
     phase: NodeTaskPhase
     retry_count: int = 0
     last_retry: float | None = None
+    expiry: Deadline | None = None
 
 
 class FootprintRecord(Record, eq=False, kw_only=True):
@@ -191,6 +196,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     unmet: int = 0
     slots: int = 1
     instances: InstancesRecord | None = None
+    expiry: Deadline | None = None
 
     @property
     def retention(self) -> timedelta:
@@ -245,6 +251,7 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
     scheduling_error: FailureInfo | None = None
     tasks: dict[str, TaskRecord] = {}
     added: int = 0
+    expiry: Deadline | None = None
     queue: dict[int, deque[tuple[int, TaskRecord, phases.TaskActive]]] = {}
     active: int = 0
     running: int = 0

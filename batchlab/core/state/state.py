@@ -229,6 +229,11 @@ class State(Notices):
         del self.jobs[job.key]
         self._leave_pool(job)
         self.unfinished.pop(job, None)
+        for task in job.tasks.values():
+            self.deadlines.cancel(task.expiry)
+        for footprint in job.footprints.values():
+            for node_task in (footprint.preparation, footprint.release):
+                self.deadlines.cancel(node_task.expiry if node_task else None)
 
     def transfer_job(self, job: JobRecord, pool_id: str) -> None:
         """Let a job run on another pool."""
@@ -247,6 +252,7 @@ class State(Notices):
         job = task.job
         del job.tasks[fold(task.spec.id)]
         job.count(task.phase, -1)
+        self.deadlines.cancel(task.expiry)
         if not isinstance(task.phase, TaskCompleted):
             _enter(_TASK, task, TaskCompleted(self.now, None, None))
         self.tell_task(task, "deleted")

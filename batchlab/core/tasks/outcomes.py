@@ -95,6 +95,7 @@ def recover(state: State, task: TaskRecord, ending: str) -> None:
 def activate(state: State, task: TaskRecord, reason: str, *, first: bool = False) -> None:
     """Queue a task (again)."""
     state.move(task, phases.TaskActive(state.now), reason)
+    state.deadlines.cancel(task.expiry)
     state.touch_job(task.job)
     if task is task.job.manager and task.started is not None:
         state.restarting[task.job.key] = task.job
@@ -115,12 +116,7 @@ def complete(
     until = state.now + task.retention.total_seconds()
     for node in task.nodes:
         node.retained_until = max(node.retained_until, until)
-    state.deadlines.at(until, _retention_over, state, task, phase)
-
-
-def _retention_over(state: State, task: TaskRecord, phase: phases.TaskCompleted) -> None:
-    if task.phase is phase and state.jobs.get(task.job.key) is task.job:
-        delete_files(state, task)
+    task.expiry = state.deadlines.at(until, delete_files, state, task)
 
 
 def _follow(

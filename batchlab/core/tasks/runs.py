@@ -121,6 +121,8 @@ def end(state: State, task: TaskRecord, ending: str) -> None:
         outcomes.complete(state, task, None, ENDED)
     elif ending == "requeue" and isinstance(phase, phases.TaskPreparing):
         outcomes.activate(state, task, "requeued", first=True)
+    if isinstance(phase, phases.TaskActive):
+        queues.forget(task)
     if task is task.job.manager and ending != "requeue" and state.settings.rules >= 3:
         queues.offer(state, task.job)  # its other tasks have waited for it
     if from_node is not None:
