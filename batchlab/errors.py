@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -183,15 +184,28 @@ def invalid(
     code : str, default "InvalidPropertyValue"
         Azure's code.
     """
-    try:
-        shown = repr(value) if name != "password" else "(not shown)"
-    except Exception:  # an integer of 5000 digits has no repr
-        shown = f"<{type(value).__name__}>"
-    if len(shown) > 200:
-        shown = shown[:197] + "..."
+    if name == "password":
+        shown = raw = "(not shown)"
+    else:
+        shown, raw = _text(value, repr), value if isinstance(value, str) else _text(value, _json)
     where = f"{owner}.{name}" if owner else name
-    return InvalidRequest(
-        code,
-        f"{where} is {shown}: {reason}",
-        {"PropertyName": name, "PropertyValue": shown, "Reason": reason},
-    )
+    values = {"PropertyName": name}
+    if value is not None:
+        values["PropertyValue"] = _short(raw)
+    values["Reason"] = reason
+    return InvalidRequest(code, f"{where} is {_short(shown)}: {reason}", values)
+
+
+def _text(value: Any, write: Callable[[Any], str]) -> str:
+    try:
+        return write(value)
+    except Exception:  # an integer of 5000 digits has no text
+        return f"<{type(value).__name__}>"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."

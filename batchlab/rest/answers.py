@@ -15,7 +15,7 @@ import msgspec
 
 from batchlab.core.messages.inputs import Request
 from batchlab.core.messages.questions import Question
-from batchlab.errors import BatchError, invalid
+from batchlab.errors import BatchError, InvalidRequest
 from batchlab.rest import odata
 from batchlab.rest.messages import JSON, Response, RestCall, Wire
 from batchlab.rest.resources import names
@@ -54,10 +54,7 @@ class ConditionNotMet(BatchError):
     status = 412
 
     def __init__(self, *, unchanged: bool = False) -> None:
-        super().__init__(
-            "ConditionNotMet",
-            "The condition specified using HTTP conditional header(s) is not met.",
-        )
+        super().__init__("ConditionNotMet", "the resource does not have the requested version")
         if unchanged:
             self.status = 304
 
@@ -92,8 +89,9 @@ def _moment(headers: Mapping[str, str], name: str) -> datetime | None:
         moment = parsedate_to_datetime(header)
         moment.timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise invalid(name, header, "must be like 'Sat, 21 Nov 2026 18:52:40 GMT'",
-                      code="InvalidHeaderValue") from None  # fmt: skip
+        reason = "must be like 'Sat, 21 Nov 2026 18:52:40 GMT'"
+        values = {"HeaderName": name, "HeaderValue": header, "Reason": reason}
+        raise InvalidRequest("InvalidHeaderValue", f"{name}: {reason}", values) from None
     return moment if moment.tzinfo is not None else None
 
 

@@ -103,7 +103,6 @@ def _check_date(text: str, now: float) -> None:
 def _refusal(detail: str) -> Forbidden:
     return Forbidden(
         "AuthenticationFailed",
-        "Server failed to authenticate the request. Make sure the value of Authorization header "
-        "is formed correctly including the signature.",
+        detail,
         {"AuthenticationErrorDetail": detail},
     )

@@ -68,8 +68,7 @@ def refusal(name: str, value: str, reason: str) -> InvalidRequest:
     shown = value if len(value) <= 200 else value[:197] + "..."
     return InvalidRequest(
         "InvalidQueryParameterValue",
-        f"Value for one of the query parameters specified in the request URI is invalid: {name}: "
-        f"{reason}",
+        f"{name}: {reason}",
         {"QueryParameterName": name, "QueryParameterValue": shown, "Reason": reason},
     )
 

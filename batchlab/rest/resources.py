@@ -17,8 +17,10 @@ from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
 from batchlab.core.messages import views
 from batchlab.core.messages.questions import GetPool
 from batchlab.core.model import UserAccount
-from batchlab.errors import InvalidRequest
+from batchlab.core.model.values import FailureInfo, ResizeError
+from batchlab.errors import invalid
 from batchlab.rest.defaults import DEFAULTS, SILENT
+from batchlab.rest.errors import failure_content
 from batchlab.rest.messages import RestCall, Wire
 from batchlab.rest.wire import (
     Unknown,
@@ -151,11 +153,7 @@ def refuse_lasting(unknown: Unknown, cls: type[msgspec.Struct]) -> None:
     for name in unknown:
         if name in names(cls):
             reason = "a lab cannot change this: create a new resource"
-            raise InvalidRequest(
-                "InvalidPropertyValue",
-                f"{name}: {reason}",
-                {"PropertyName": name, "PropertyValue": str(unknown[name]), "Reason": reason},
-            )
+            raise invalid(name, unknown[name], reason)
 
 
 def write(value: Any) -> Any:
@@ -192,6 +190,8 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     timedelta: write_duration,
     dict: write_pairs,
     tuple: lambda values: [write(value) for value in values],
+    FailureInfo: failure_content,
+    ResizeError: failure_content,
 }
 
 
@@ -230,7 +230,7 @@ def node(call: RestCall, view: views.NodeView) -> Wire:
     if view.start_task_info:
         del found["startTaskInfo"]["taskRootDirectory"]
     if view.errors:
-        found["errors"] = [{"code": error.code, "message": error.message} for error in view.errors]
+        found["errors"] = [failure_content(error) for error in view.errors]
     if view.running_tasks:
         found["recentTasks"] = [
             {

@@ -76,12 +76,11 @@ def find(method: str, path: str) -> tuple[Operation, dict[str, Any]]:
     if methods:
         raise VerbNotSupported(
             "UnsupportedHttpVerb",
-            "The resource doesn't support the specified HTTP verb; supported verbs: "
-            f"{', '.join(methods)}",
+            f"supported verbs: {', '.join(methods)}",
         )
     raise InvalidRequest(
         "InvalidUri",
-        "The requested URI does not represent any resource on the server.",
+        f"there is no {path}",
     )
 
 

@@ -90,7 +90,7 @@ class Service:
         try:
             response = self._answer(method.upper(), path, query, named, body, base, prefix)
         except BatchError as error:
-            response = error_response(error, base, request_id)
+            response = error_response(error, base, request_id, body)
         except Exception as error:
             logger.exception("the REST service failed at %s %s", method, path)
             text = f"an internal error of batchlab: {type(error).__name__}"
@@ -134,7 +134,7 @@ def _read_version(text: str | None) -> Version:
     if text is None:
         raise InvalidRequest(
             "MissingRequiredQueryParameter",
-            "A query parameter that's mandatory for this request is not specified: api-version",
+            "the query parameter api-version is required",
             {"QueryParameterName": "api-version"},
         )
     match = _VERSION.fullmatch(text) if text.isascii() else None

@@ -106,7 +106,7 @@ def _create(
 
 def _refused(wire: Wire, error: BatchError) -> Wire:
     status = "clienterror" if error.status < 500 else "servererror"
-    found = {"status": status, "error": error_content(error)}
+    found = {"status": status, "error": error_content(error, wire)}
     task_id = wire.get("id")
     return found | {"taskId": task_id if isinstance(task_id, str) else ""}
 

@@ -19,7 +19,7 @@ import msgspec
 
 from batchlab.core.model.base import Model, checked
 from batchlab.durations import parse_duration
-from batchlab.errors import invalid
+from batchlab.errors import BatchError, invalid
 from batchlab.rest.messages import Wire
 
 __all__ = [
@@ -137,7 +137,12 @@ def _object_of(cls: type[Model]) -> Reader:
     def read_object(value: Any, name: str, unknown: Unknown) -> Any:
         if not isinstance(value, dict):
             raise invalid(name, value, "must be an object")
-        return read(cls, value, unknown)
+        try:
+            return read(cls, value, unknown)
+        except BatchError as error:
+            inner = error.values.get("PropertyPath") or error.values.get("PropertyName", "")
+            error.values["PropertyPath"] = f"{name}.{inner}"
+            raise
 
     return read_object
 

@@ -40,3 +40,16 @@ NOT_HERE: dict[str, str] = {
     "InvalidAutoPoolSettings": "an auto pool is checked before its job is created",
 }
 """Codes that nothing here leads to, and why."""
+
+INSIDE = (
+    "ApplicationPackageError", "BlobAccessDenied", "BlobDownloadMiscError", "BlobDownloadTimedOut",
+    "BlobNotFound", "CertificateDeleteFailed", "CommandLaunchFailed", "CommandProgramNotFound",
+    "DiskFull", "FailureExitCode", "FileUploadAccessDenied", "FileUploadContainerNotFound",
+    "FileUploadMiscError", "FileUploadTimedOut", "JobTerminationAwaitingNodeProcessing",
+    "ResizeStopped", "ResourceDirectoryCreateFailed", "ResourceFileCreateFailed",
+    "ResourceFileWriteFailed", "Unknown",
+)  # fmt: skip
+"""Codes that only what happened to a resource has; their text is Azure's where it is found."""
+
+PYTHON = ("ContainerAlreadyExists", "ContainerNotFound", "NothingUnderWay", "WaitsForItself")
+"""Codes that only Python users see."""

@@ -20,6 +20,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 import batchlab as bl
 from batchlab.rest.messages import Response
 from batchlab.rest.service import Service
+from helpers.wire_words import check_error
 
 VERSION = "api-version=2025-06-01"
 KEY = "c2VjcmV0"
@@ -37,6 +38,10 @@ class Answer(NamedTuple):
     @property
     def code(self) -> str:
         return self.content["code"]
+
+    @property
+    def values(self) -> list[dict[str, str]]:
+        return self.content.get("values", [])
 
 
 class Desk:
@@ -85,6 +90,8 @@ def read(response: Response) -> Answer:
     raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)
     kind = response.headers.get("Content-Type", "")
     content = msgspec.json.decode(raw) if raw and kind.startswith("application/json") else None
+    if response.status >= 400 and content is not None:
+        check_error(content)
     return Answer(response.status, response.headers, content, raw)
 
 

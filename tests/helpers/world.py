@@ -25,7 +25,9 @@ from batchlab.core.model import JobSpec, PoolSpec, Quotas, TaskSpec
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
 from batchlab.errors import BatchError
+from batchlab.rest.errors import error_content
 from helpers.digest import digest
+from helpers.wire_words import check_error
 
 
 class World:
@@ -65,6 +67,7 @@ class World:
         with pytest.raises(BatchError) as caught:
             self.core.handle(self.now, item)
         assert digest(self.core) == before
+        check_error(error_content(caught.value))
         return caught.value
 
     def nothing_else(self) -> None:

@@ -42,7 +42,9 @@ def test_span_of_time_written_can_be_read(span: timedelta) -> None:
 def test_no_time_at_all_as_the_sdk_spells_it_is_read(desk: Desk) -> None:
     answer = desk.post("/jobs", JOB | {"constraints": {"maxWallClockTime": "P"}})
     assert answer.code == "InvalidPropertyValue"  # it is nothing, and so refused by the core
-    assert "greater than zero" in answer.content["message"]["value"]
+    assert {"key": "PropertyPath", "value": "constraints.maxWallClockTime"} in answer.values
+    assert {"key": "PropertyValue", "value": "P"} in answer.values
+    assert "greater than zero" in answer.values[-1]["value"]
 
 
 def test_what_a_lab_has_no_use_for_comes_back_without_secrets(desk: Desk) -> None:

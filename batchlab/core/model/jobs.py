@@ -245,9 +245,12 @@ class JobSpec(JobFields, Model, frozen=True, kw_only=True):
                 "a job release task requires a job preparation task in the same job",
                 owner="JobSpec",
             )
-        own = [
-            node_task for node_task in (preparation, release, self.job_manager_task) if node_task
-        ]
-        if len({node_task.id.lower() for node_task in own}) < len(own):
-            raise invalid("id", own[-1].id, "job manager, preparation and release tasks must have "
-                          "different ids", owner="JobSpec")  # fmt: skip
+        own = {
+            name: node_task.id
+            for name in ("job_preparation_task", "job_release_task", "job_manager_task")
+            if (node_task := getattr(self, name))
+        }
+        if len({task_id.lower() for task_id in own.values()}) < len(own):
+            name, task_id = own.popitem()
+            reason = "job manager, preparation and release tasks must have different ids"
+            raise invalid(f"{name}.id", task_id, reason, owner="JobSpec")

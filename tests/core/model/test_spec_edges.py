@@ -202,7 +202,7 @@ def test_command_line_that_is_empty_is_missing(model: type[Model], command: str)
 def test_node_tasks_and_manager_of_one_job_have_ids_of_their_own(other: dict[str, Any]) -> None:
     preparation = JobPreparationTask(id="Release", command_line="p")
     error = refusal(JobSpec, job_preparation_task=preparation, **other)
-    assert error.values["PropertyName"] == "id"
+    assert error.values["PropertyName"] == f"{next(iter(other))}.id"
     assert "must have different ids" in error.message
 
 
