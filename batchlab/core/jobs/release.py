@@ -2,8 +2,10 @@
 
 The release runs after the job's last task and preparation have ended, on the nodes where the
 preparation succeeded (or, without ``wait_for_success``, ended) since the last reimage. It runs
-once, but again if a reboot interrupts it. Nodes that leave before are skipped, and its failure has
-no effect. If a job has no release task, its nodes only forget the job.
+once, but again if a reboot interrupts it. Nodes that leave before are skipped; one that drains
+before it leaves runs the release meanwhile. Its failure has no effect. A preparation that is cut
+short is not released, whatever it has written. If a job has no release task, its nodes only forget
+the job.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ def start_due(state: State, job: JobRecord) -> bool:
         if isinstance(footprint.release.phase, phases.NodeTaskDone):
             continue
         finished = False
-        if node.phase.state in _STARTED:
+        if node.phase.state in _STARTED or isinstance(node.phase, phases.NodeLeavingPool):
             assert spec is not None
             run = state.new_run("jobrelease", node, job, spec.id)
             state.command(start_run_of(footprint, run.id))
@@ -64,7 +66,10 @@ def forget(state: State, job: JobRecord) -> None:
 def _releasable(state: State, footprint: FootprintRecord) -> bool:
     """Whether there is something to release, on a node that can still do it."""
     node, done = footprint.node, footprint.preparation.phase
-    going = isinstance(node.phase, phases.NodeLeavingPool | phases.NodeUnusable)
+    phase = node.phase
+    going = isinstance(phase, phases.NodeUnusable) or (
+        isinstance(phase, phases.NodeLeavingPool) and (phase.stopping or state.settings.rules < 3)
+    )
     if going or node.id not in state.nodes:
         return False
     if not isinstance(done, phases.NodeTaskDone) or done.image != node.image:

@@ -71,6 +71,9 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
 class JobReleaseTask(Model, frozen=True, kw_only=True):
     """A command that runs when the job ends, on each node where its preparation succeeded.
 
+    Where the end of the job cuts a preparation short, nothing is released: let a preparation
+    leave no traces before it is done, or remove them in the pool's start task.
+
     Parameters
     ----------
     command_line : str

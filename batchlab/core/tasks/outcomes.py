@@ -2,8 +2,9 @@
 
 Each attempt is judged once, here. Its end may have been requested before (`ending`), in order to
 ``terminate``, ``requeue`` or ``delete`` the task. If the process ended on its own at the same
-moment, its result counts, except for a deletion. Otherwise exit code 0 is success, and any other
-one is retried while the task has retries left. A command that never started (a missing program or
+moment, its result counts, except for a deletion; a failure does not count for a task that is to be
+queued again. Otherwise exit code 0 is success, and any other one is retried while the task has
+retries left. A command that never started (a missing program or
 file) or exceeded its time limit is not retried.
 
 The loss of a node does not count as a retry: the attempt is repeated on another node, up to
@@ -49,7 +50,7 @@ def judge(
     """Complete, retry, requeue or delete a task whose run has ended."""
     if ending == "delete":
         remove(state, task)
-    elif report.cancelled:
+    elif report.cancelled or (ending == "requeue" and _failed(state, report)):
         _cancelled(state, task, ending, report.exit_code)
     elif _may_retry(task, ending, report):
         task.retry_count += 1
@@ -57,6 +58,10 @@ def judge(
         activate(state, task, "retry")
     else:
         complete(state, task, report.exit_code, failure)
+
+
+def _failed(state: State, report: inputs.RunExited) -> bool:
+    return bool(report.exit_code) and not report.failure and state.settings.rules >= 3
 
 
 def _cancelled(state: State, task: TaskRecord, ending: str, exit_code: int | None) -> None:

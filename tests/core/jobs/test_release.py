@@ -227,3 +227,22 @@ def test_release_runs_on_a_node_whose_start_task_failed(world: World) -> None:
     world.exit(start, 1)
     world.exit(world.run())
     assert world.job_view().state == "completed"
+
+
+def test_node_that_drains_before_it_leaves_releases(world: World) -> None:
+    """It may come back to service, and nothing would remove what the job has left there."""
+    (node,) = world.pool()
+    world.job(job_preparation_task="x", job_release_task="y")
+    world.tasks("a")
+    world.exit(world.run())
+    world.exit(world.run())
+    leave = inputs.RemoveNodes(pool_id="p", node_ids=(node,),
+                               node_deallocation_option="retaineddata")  # fmt: skip
+    world.feed(leave)
+    world.feed(inputs.TerminateJob(job_id="j"))
+    release = world.run()
+    assert release.kind == "jobrelease"
+    world.exit(release)
+    assert world.job_view().state == "completed"
+    world.feed(inputs.StopPoolResize(pool_id="p"))
+    world.nothing_else()

@@ -315,3 +315,19 @@ def test_no_run_starts_while_an_earlier_one_of_the_task_lives(world: World) -> N
     world.exit(run, 137, cancelled=True)
     assert [command[0] for command in world.told()] == ["DeleteFiles", "task", "StopNode"]
     world.gone(run.run_id.node_id)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_failure_of_a_task_that_is_being_requeued_is_not_a_retry(
+    world: World, retries: int
+) -> None:
+    """Its process dies of its own while the node is drained: as well as if it were killed."""
+    (node,) = world.pool()
+    world.job()
+    world.tasks("a", constraints=TaskConstraints(max_task_retry_count=retries))
+    run = world.run()
+    world.feed(inputs.RebootNode(pool_id="p", node_id=node))
+    world.exit(run, 137)
+    task = world.task("a")
+    assert (task.state, task.retry_count, task.requeue_count) == ("active", 0, 1)
+    world.said()
