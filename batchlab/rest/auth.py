@@ -3,6 +3,11 @@
 The algorithm is Azure's shared key: a text made of the method, some headers, the encoded path and
 the query is signed with HMAC-SHA256. If a proxy removes a prefix from the path, it is added again,
 because the client has signed the whole path.
+
+Headers are signed as they are sent. A client that signs a length of ``0`` must therefore also send
+it: Azure refuses those clients of JavaScript and .NET that only sign it, when they delete
+something. The names of query parameters may be signed in lower case, as the documentation has it,
+or as they are sent, as the SDKs for Python and JavaScript do.
 """
 
 from __future__ import annotations
@@ -51,9 +56,10 @@ def check(
     name, _, given = rest.strip().partition(":")
     if scheme.lower() != "sharedkey":
         raise _refusal("the request needs an Authorization header with a shared key")
-    expected = signature(account, key, method, path, query, headers)
-    # Both are always compared, in constant time.
-    signed = hmac.compare_digest(given.encode(), expected.encode())
+    lower = {parameter.lower(): value for parameter, value in query.items()}
+    expected = [signature(account, key, method, path, form, headers) for form in (query, lower)]
+    # All are always compared, in constant time.
+    signed = sum(hmac.compare_digest(given.encode(), form.encode()) for form in expected)
     named = hmac.compare_digest(name.lower().encode(), account.encode())
     if not (signed and named):
         raise _refusal("the account, its key or the signature is wrong")

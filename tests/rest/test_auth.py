@@ -27,15 +27,17 @@ def lab() -> Iterator[bl.SimulatedLab]:
 
 def sign(
     method: str, path: str, body: bytes = b"", *, key: bytes = KEY, account: str = "batchlab",
-    date: str | None = None, **more: str,
+    date: str | None = None, length: str | None = None,
+    query: str = "api-version:2025-06-01", **more: str,
 ) -> dict[str, str]:  # fmt: skip
     """Sign as the documentation says, written down apart from the code under test."""
     date = formatdate(NOW, usegmt=True) if date is None else date
-    length = str(len(body)) if body or method != "GET" else ""
+    if length is None:
+        length = str(len(body)) if body or method != "GET" else ""
     kind = "application/json; odata=minimalmetadata" if body else ""
     text = "\n".join([
         method, "", "", length, "", kind, "", "", more.get("If-Match", ""), "", "", "",
-        f"ocp-date:{date}", f"/{account}{path}", "api-version:2025-06-01",
+        f"ocp-date:{date}", f"/{account}{path}", query,
     ])  # fmt: skip
     signature = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
     headers = {"Authorization": f"SharedKey {account}:{signature}", "ocp-date": date, **more}
@@ -61,6 +63,30 @@ def test_request_well_signed_it_is_answered(lab: Any) -> None:
 def test_path_signed_as_it_stands_on_the_wire(lab: Any) -> None:
     path = "/jobs/j/tasks/a%3Ab%20c%2Fd%2B%C3%A9"
     assert ask(lab, "GET", path, sign("GET", path)).code == "JobNotFound"
+
+
+@pytest.mark.parametrize("method", ["DELETE", "HEAD", "GET"])
+@pytest.mark.parametrize("signed", ["", "0"])
+@pytest.mark.parametrize("sent", ["", "0"])
+def test_length_of_no_body_is_signed_as_it_is_sent(
+    lab: Any, method: str, signed: str, sent: str
+) -> None:
+    lab.create_pool("p")
+    headers = sign(method, "/pools/p", length=signed)
+    headers.pop("Content-Length", None)
+    headers |= {"Content-Length": sent} if sent else {}
+    answer = ask(lab, method, "/pools/p", headers)
+    assert answer.status == ((202 if method == "DELETE" else 200) if signed == sent else 403)
+
+
+@pytest.mark.parametrize("name", ["timeOut", "timeout"])
+def test_query_is_signed_as_it_is_sent_or_in_lower_case(lab: Any, name: str) -> None:
+    headers = sign("GET", "/pools", query=f"api-version:2025-06-01\n{name}:30")
+    service = Service(lab._connection, KEY, clock=lambda: NOW)
+    query = f"timeOut=30&{VERSION}"
+    assert read(service.handle("GET", "/pools", query, headers)).status == 200
+    other = query.replace("30", "31")
+    assert read(service.handle("GET", "/pools", other, headers)).status == 403
 
 
 BODY = b'{"id": "p", "vmSize": "small"}'
