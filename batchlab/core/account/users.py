@@ -1,8 +1,7 @@
 """The user that a run uses: names are looked up in the pool's `user_accounts`.
 
-A name is checked at once if the pool exists. A task may also name a user before its pool exists;
-the name is then looked up when a run starts, and if the pool has no such user, the run fails
-before its command is started.
+A name is looked up when a run starts. If the pool has no such user, the run fails before its
+command is started. Earlier rules refused the name if the pool already existed.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.outputs import RunUser, StartRun
 from batchlab.core.model import JobSpec, UserIdentity
 from batchlab.core.model.ids import fold
-from batchlab.core.model.users import UserAccount, check_known, find
+from batchlab.core.model.users import UserAccount, find
 from batchlab.core.model.values import FailureInfo
+from batchlab.errors import invalid
 
 if TYPE_CHECKING:
     from batchlab.core.state.records import JobRecord, PoolRecord, TaskRecord
@@ -24,18 +24,28 @@ if TYPE_CHECKING:
 
 
 def check_job(state: State, spec: JobSpec) -> None:
-    """Refuse a job if its manager, preparation or release task names an unknown user."""
-    accounts = _accounts(state, spec, spec.pool_info.pool_id or "")
+    """Refuse a job if one of its own tasks names an unknown user, as earlier rules did."""
     for node_task in (spec.job_manager_task, spec.job_preparation_task, spec.job_release_task):
-        if accounts is not None and node_task and node_task.user_identity:
-            check_known(node_task.user_identity, accounts, type(node_task).__name__)
+        if node_task and node_task.user_identity:
+            _check(state, spec, spec.pool_info.pool_id or "", node_task.user_identity)
 
 
 def check_task(state: State, job: JobRecord, identity: UserIdentity) -> None:
-    """Refuse a task that names a user that its pool does not have."""
-    accounts = _accounts(state, job.spec, job.pool_id)
+    """Refuse a task that names an unknown user, as earlier rules did."""
+    _check(state, job.spec, job.pool_id, identity)
+
+
+def _check(state: State, spec: JobSpec, pool_id: str, identity: UserIdentity) -> None:
+    accounts = _accounts(state, spec, pool_id)
     if accounts is not None:
-        check_known(identity, accounts, "TaskSpec")
+        check_known(state, identity, accounts)
+
+
+def check_known(state: State, identity: UserIdentity, accounts: tuple[UserAccount, ...]) -> None:
+    """Refuse the name of a user that the pool does not have, as earlier rules did."""
+    name = identity.username
+    if state.settings.rules < 3 and name is not None and find(name, accounts) is None:
+        raise invalid("user_identity", name, "the pool's user_accounts have no such user")
 
 
 def _accounts(state: State, spec: JobSpec, pool_id: str) -> tuple[UserAccount, ...] | None:
@@ -66,23 +76,36 @@ def _unknown(name: str, pool: PoolRecord) -> FailureInfo:
         category="UserError",
         code="NodeUserNotFound",
         message="The user account that the task is to run as does not exist on the node",
-        details={"Message": f"pool {pool.spec.id!r} has no user {name!r} in its user_accounts"},
+        details={"Message": missing(name, pool)},
     )
 
 
+def missing(name: str, pool: PoolRecord) -> str:
+    """That a pool has no user of this name, and which it has."""
+    known = ", ".join(repr(account.name) for account in pool.spec.user_accounts) or "none"
+    return f"pool {pool.spec.id!r} has no user {name!r} in its user_accounts (it has {known})"
+
+
 def explain(state: State, task: TaskRecord) -> list[Reason]:
-    """Say that the user of a task is only recorded, if the lab does not isolate users."""
+    """Say that the pool lacks the user of a task, or that the user is only recorded."""
     identity = task.spec.user_identity
-    if identity is None or state.settings.isolate_users:
+    if identity is None:
         return []
-    level = "nonadmin"
+    level, name = "nonadmin", identity.username
     if identity.auto_user is not None:
         level = identity.auto_user.elevation_level
-    else:
-        pool = state.pools.get(fold(task.job.pool_id))
-        account = find(identity.username or "", pool.spec.user_accounts) if pool else None
-        level = account.elevation_level if account else level
-    who = "an auto user" if identity.username is None else f"user {identity.username!r}"
+    elif name is not None and (pool := state.pools.get(fold(task.job.pool_id))):
+        account = find(name, pool.spec.user_accounts)
+        if account is None:
+            text = (
+                f"The task names a user, but {missing(name, pool)}: it fails when it starts, with "
+                "NodeUserNotFound."
+            )
+            return [Reason(code="NodeUserNotFound", text=text, lasting=True)]
+        level = account.elevation_level
+    if state.settings.isolate_users:
+        return []
+    who = "an auto user" if name is None else f"user {name!r}"
     text = (
         f"The task asks to run as {who} with elevation level {level!r}. This is recorded but not "
         "enforced: it runs as the lab's own user. If the lab runs as root, "

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from batchlab.core.answers.reasons import Reason, nodes_of, remedied
+from batchlab.core.jobs import node_tasks
 from batchlab.core.model.moments import moment
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord
@@ -139,7 +140,9 @@ def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]
     if code == "StartTaskFailed":
         start = nodes[0].start.phase if nodes[0].start else None
         exit_code = start.exit_code if isinstance(start, phases.NodeTaskDone) else None
-        how = "" if exit_code is None else f" with exit code {exit_code}"
+        how = node_tasks.why_not_run(nodes[0].start)
+        if exit_code is not None:
+            how = f" with exit code {exit_code}"
         return f"{head} out of service: the start task failed{how}."
     if code == "Unusable":
         phase = nodes[0].phase

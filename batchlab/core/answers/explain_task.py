@@ -13,6 +13,7 @@ import msgspec
 from batchlab.core.account import users
 from batchlab.core.answers.reasons import Reason, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
+from batchlab.core.jobs import node_tasks
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability
 from batchlab.core.state import phases
@@ -321,14 +322,16 @@ def _group_reason(
         what = f"{are} not up yet ({', '.join(states)})."
     elif code == "PreparationFailed":
         until = "it is reimaged" if count == 1 else "they are reimaged"
+        how = node_tasks.why_not_run(job.footprints[nodes[0].id].preparation)
         everywhere = ", so no node of the pool can run this job" if count == total else ""
         text = (
-            f"The job preparation task failed on {which}: no task of job {job.spec.id!r} runs "
-            f"there until {until}{everywhere}. See job.preparations for exit codes."
+            f"The job preparation task failed on {which}{how}: no task of job {job.spec.id!r} "
+            f"runs there until {until}{everywhere}. See job.preparations for exit codes."
         )
         return Reason(code=code, text=text, lasting=lasting)
     else:
-        what = _SENTENCES[code].format(are=are, it=it)
+        how = node_tasks.why_not_run(nodes[0].start)
+        what = _SENTENCES[code].format(are=are, it=it, how=how)
     return Reason(code=code, text=f"{which[0].upper()}{which[1:]} {what}", lasting=lasting)
 
 
@@ -337,7 +340,8 @@ _SENTENCES = {
     "Leaving": "{are} leaving the pool.",
     "Draining": "{are} about to leave the pool, after the tasks there.",
     "Restarting": "{are} about to restart, after the tasks there and their retention times.",
-    "StartTaskFailed": "{are} out of service: the start task failed. Reboot {it} to run it again.",
+    "StartTaskFailed": "{are} out of service: the start task failed{how}. "
+    "Reboot {it} to run it again.",
     "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors). "
     "Reboot or remove {it}.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",

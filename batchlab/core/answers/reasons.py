@@ -55,6 +55,7 @@ _REMEDIES = {
     "NoNodes": "pool.resize(...)",
     "TooFewNodes": "pool.resize(...)",
     "SpotNode": "pool.resize(target_dedicated_nodes=...)",
+    "NodeUserNotFound": "create a pool with this user in user_accounts, or name one that it has",
     "StartTaskFailed": "node.reboot() runs it again; pool.update(start_task=...) fixes it first",
     "Unusable": _REPAIR,
     "SchedulingDisabled": "node.enable_scheduling()",

@@ -63,6 +63,16 @@ def done(state: State, run: RunRecord, report: RunExited) -> phases.NodeTaskDone
     )
 
 
+def why_not_run(node_task: NodeTaskRecord | None) -> str:
+    """Why a node task failed before its command ran; empty if it did run."""
+    phase = node_task.phase if node_task else None
+    if not isinstance(phase, phases.NodeTaskDone) or phase.failure is None:
+        return ""
+    if phase.exit_code is not None or "Message" not in phase.failure.details:
+        return ""
+    return f" ({phase.failure.code}: {phase.failure.details['Message']})"
+
+
 def interrupt(state: State, node: NodeRecord, *, gone: bool) -> None:
     """End the node tasks that ran on a node without a report, as the node is lost or restarts.
 

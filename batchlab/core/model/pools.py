@@ -16,7 +16,7 @@ from batchlab.core.model.files import ResourceFile
 from batchlab.core.model.ids import check_id
 from batchlab.core.model.ranges import Range
 from batchlab.core.model.sizes import vm_cores
-from batchlab.core.model.users import UserAccounts, UserIdentity, check_known
+from batchlab.core.model.users import UserAccounts, UserIdentity
 from batchlab.errors import InvalidRequest, invalid
 
 NodeFill = Literal["spread", "pack"]
@@ -91,7 +91,7 @@ class PoolFields(Fields):
     vm_size : str, default "small"
         The size of its nodes: ``small`` (1 core), ``medium`` (2), ``large`` (4), ``extralarge``
         (8), or an Azure size such as ``standard_d4s_v3``. `Lab.vm_sizes` lists those with a known
-        price.
+        price; any other name must follow Azure's pattern, and its cores are read from it.
     target_dedicated_nodes : int, default 0
         How many dedicated nodes it should have.
     target_low_priority_nodes : int, default 0
@@ -169,7 +169,6 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
             )
         msgspec.structs.force_setattr(self, "vm_size", self.vm_size.lower())
         self._check_auto_scale()
-        self._check_users()
         most = min(4 * vm_cores(self.vm_size), 256)
         if not 1 <= self.task_slots_per_node <= most:
             raise invalid(
@@ -178,11 +177,6 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
                 f"must be 1 to {most} with vm_size {self.vm_size!r} (4 slots per core, up to 256)",
                 owner="PoolSpec",
             )
-
-    def _check_users(self) -> None:
-        identity = self.start_task.user_identity if self.start_task else None
-        if identity:
-            check_known(identity, self.user_accounts, "StartTask")
 
     def _check_auto_scale(self) -> None:
         code = "InvalidAutoScalingSettings"

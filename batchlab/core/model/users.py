@@ -50,7 +50,8 @@ class UserIdentity(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     username : str, optional
-        One of the pool's `user_accounts`.
+        One of the pool's `user_accounts`. If the pool has no such user, the task is accepted and
+        fails when it starts, with ``NodeUserNotFound``.
     auto_user : AutoUserSpecification, optional
     """
 
@@ -94,15 +95,6 @@ class UserAccount(Model, frozen=True, kw_only=True):
                 {"PropertyName": "password"},
             )
         msgspec.structs.force_setattr(self, "password", FORGOTTEN)
-
-
-def check_known(identity: UserIdentity, accounts: tuple[UserAccount, ...], owner: str) -> None:
-    """Refuse the name of a user that the pool does not have."""
-    name = identity.username
-    if name is not None and find(name, accounts) is None:
-        known = ", ".join(repr(account.name) for account in accounts) or "none"
-        reason = f"the pool's user_accounts have no user of this name; existing users: {known}"
-        raise invalid("user_identity", name, reason, owner=owner)
 
 
 def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchlab.core.account import references
+from batchlab.core.account import references, users
 from batchlab.core.messages import inputs
 from batchlab.core.model import StartTask
-from batchlab.core.model.users import check_known
 from batchlab.core.pools.resizing import refuse_deleting
 from batchlab.core.state.records import PoolRecord
 
@@ -38,5 +37,5 @@ def _change(state: State, pool: PoolRecord, given: dict[str, Any]) -> None:
     references.check(state, packages, given.get("certificate_references"))
     start_task: StartTask | None = given.get("start_task")
     if start_task and start_task.user_identity:
-        check_known(start_task.user_identity, pool.spec.user_accounts, "StartTask")
+        users.check_known(state, start_task.user_identity, pool.spec.user_accounts)
     pool.spec = msgspec.structs.replace(pool.spec, **given)

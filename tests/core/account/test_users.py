@@ -74,30 +74,52 @@ def test_run_of_each_kind_names_the_user_of_its_identity(
     assert carried.user == user
 
 
-def test_named_user_is_refused_where_the_pool_is_there_without_him(world: World) -> None:
+def everywhere(name: str) -> list[inputs.Request]:
+    """Requests that name this user, each in another place, for a pool that is there."""
+    node_tasks: list[dict[str, object]] = [
+        {"job_preparation_task": JobPreparationTask(command_line="p", user_identity=name)},
+        {"job_release_task": JobReleaseTask(command_line="p", user_identity=name),
+         "job_preparation_task": JobPreparationTask(command_line="p")},
+        {"job_manager_task": JobManagerTask(id="m", command_line="m", user_identity=name)},
+    ]  # fmt: skip
+    spec = TaskSpec(id="a", command_line="x", user_identity=name)
+    requests: list[inputs.Request] = [inputs.CreateTasks(job_id="j", specs=(spec,))]
+    for number, node_task in enumerate(node_tasks):
+        job = JobSpec(pool_info="p", **node_task)
+        schedule = JobScheduleSpec(id=f"s{number}", schedule="1h", job_specification=job)
+        requests += [
+            inputs.CreateJob(spec=JobSpec(id=f"j{number}", pool_info="p", **node_task)),
+            inputs.CreateJobSchedule(spec=schedule),
+        ]
+    start = StartTask(command_line="s", user_identity=name)
+    return [
+        *requests,
+        inputs.UpdatePool(pool_id="p", start_task=start),
+        inputs.ReplacePoolProperties(
+            pool_id="p", start_task=start, application_package_references=(),
+            certificate_references=(), metadata={},
+        ),
+    ]  # fmt: skip
+
+
+def test_named_user_that_the_pool_lacks_is_accepted_everywhere(world: World) -> None:
     world.pool(user_accounts=[ANN])
     world.job()
-    spec = TaskSpec(id="a", command_line="x", user_identity="bob")
-    error = world.refused(inputs.CreateTasks(job_id="j", specs=(spec,)))
-    assert error.code == "InvalidPropertyValue"
-    assert "'bob'" in error.message
-    assert "'Ann'" in error.message
-    node_tasks = [
-        {"job_preparation_task": JobPreparationTask(command_line="p", user_identity="bob")},
-        {"job_manager_task": JobManagerTask(id="m", command_line="m", user_identity="bob")},
-    ]
-    for node_task in node_tasks:
-        job = JobSpec(id="k", pool_info="p", **node_task)
-        assert world.refused(inputs.CreateJob(spec=job)).code == "InvalidPropertyValue"
-        schedule = JobScheduleSpec(
-            id="s", schedule="1h", job_specification=JobSpec(pool_info="p", **node_task)
-        )
-        refusal = world.refused(inputs.CreateJobSchedule(spec=schedule))
-        assert refusal.code == "InvalidPropertyValue"
-    update = inputs.UpdatePool(
-        pool_id="p", start_task=StartTask(command_line="s", user_identity="bob")
-    )
-    assert world.refused(update).code == "InvalidPropertyValue"
+    for request in everywhere("bob"):
+        world.feed(request)
+    start = StartTask(command_line="s", user_identity="bob")
+    world.feed(inputs.CreatePool(spec=PoolSpec(id="q", start_task=start)))
+    world.said()
+
+
+def test_earlier_rules_refuse_a_named_user_that_the_pool_lacks() -> None:
+    world = World(rules=2)
+    world.pool(user_accounts=[ANN])
+    world.job()
+    for request in everywhere("bob"):
+        error = world.refused(request)
+        assert error.code == "InvalidPropertyValue"
+        assert "'bob'" in error.message
 
 
 @pytest.mark.code("NodeUserNotFound")
@@ -105,7 +127,11 @@ def test_named_user_of_a_pool_that_comes_later_without_him_fails_the_run(world: 
     world.job()
     world.tasks("a", user_identity="bob")
     assert codes(world, "a")[-1] == "UserIdentity"
-    world.pool()
+    world.pool(user_accounts=[ANN])
+    (reason,) = world.ask(questions.ExplainTask(job_id="j", task_id="a"))
+    assert (reason.code, reason.lasting) == ("NodeUserNotFound", True)
+    assert "'bob'" in reason.text
+    assert "'Ann'" in reason.text
     run = world.run()
     assert run.user is None
     assert isinstance(run.failure, FailureInfo)
@@ -136,9 +162,37 @@ def test_elevation_that_is_enforced_needs_no_explanation() -> None:
     assert codes(world, "a") == []
 
 
-def test_start_task_as_a_user_the_pool_has_not_is_refused_with_the_pool() -> None:
-    with pytest.raises(InvalidRequest, match="bob"):
-        PoolSpec(id="p", start_task=StartTask(command_line="s", user_identity="bob"))
+@pytest.mark.parametrize("isolate", [False, True])
+def test_start_task_as_a_user_the_pool_lacks_fails_and_says_why(isolate: bool) -> None:
+    world = World(isolate_users=isolate)
+    start = StartTask(command_line="s", user_identity="bob", max_task_retry_count=2)
+    (node_id,) = world.pool(start_task=start, user_accounts=[ANN])
+    run = world.run()
+    assert run.failure is not None
+    world.exit(run, None, failure=run.failure)
+    world.nothing_else()
+    view = world.ask(questions.GetNode(pool_id="p", node_id=node_id))
+    assert view.state == "starttaskfailed"
+    assert view.start_task_info.failure_info.code == "NodeUserNotFound"
+    world.job()
+    world.tasks("a")
+    for question in (
+        questions.ExplainPool(pool_id="p"), questions.ExplainTask(job_id="j", task_id="a")
+    ):  # fmt: skip
+        (reason,) = [one for one in world.ask(question) if one.code == "StartTaskFailed"]
+        assert "NodeUserNotFound: pool 'p' has no user 'bob'" in reason.text
+
+
+def test_preparation_as_a_user_the_pool_lacks_fails_and_says_why(world: World) -> None:
+    world.pool()
+    world.job(job_preparation_task=JobPreparationTask(command_line="p", user_identity="bob"))
+    world.tasks("a")
+    run = world.run()
+    assert run.failure is not None
+    world.exit(run, None, failure=run.failure)
+    (reason,) = world.ask(questions.ExplainTask(job_id="j", task_id="a"))
+    assert reason.code == "PreparationFailed"
+    assert "NodeUserNotFound: pool 'p' has no user 'bob'" in reason.text
 
 
 def test_identity_is_a_name_or_an_auto_user_and_not_both() -> None:

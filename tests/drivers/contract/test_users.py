@@ -43,8 +43,20 @@ def test_user_that_the_pool_has_not_fails_the_task_before_it_begins(lab):
     assert task.failure_info.code == "NodeUserNotFound"
     assert "'bob'" in dict(task.failure_info.details)["Message"]
     assert only(pool.nodes.values()).files.text("shared/x") == "prepared\n"
-    with pytest.raises(bl.InvalidRequest, match="'bob'"):
-        job.create_task("u", "true", user_identity="bob")
+    later = job.create_task("u", "true", user_identity="bob")
+    later.wait(timeout=SOON)
+    assert later.failure_info.code == "NodeUserNotFound"
+    assert "has no user 'bob'" in str(later.explain())
+
+
+@pytest.mark.processes
+def test_start_task_of_a_user_that_the_pool_lacks_puts_the_node_out_of_service(lab):
+    start = bl.StartTask(command_line="true", user_identity="bob")
+    pool = lab.create_pool("p", target_dedicated_nodes=1, start_task=start)
+    pool.nodes.wait("starttaskfailed", timeout=SOON)
+    info = only(pool.nodes.values()).start_task_info
+    assert (info.exit_code, info.failure_info.code) == (None, "NodeUserNotFound")
+    assert "has no user 'bob'" in str(pool.explain())
 
 
 @pytest.mark.settings(account="contoso")
