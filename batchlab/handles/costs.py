@@ -66,6 +66,19 @@ class Cost(Displayed, Sequence[CostView]):
         sizes = [row.vm_size for row in self._rows if row.price_per_hour is None]
         return list(dict.fromkeys(sizes))
 
+    @property
+    def is_priced(self) -> bool:
+        """Whether the price of any size is known, so that `cost` says something."""
+        return not self._rows or any(row.price_per_hour is not None for row in self._rows)
+
+    @property
+    def cost_text(self) -> str:
+        """The cost as text; it says which sizes have no known price."""
+        if not self.is_priced:
+            return "price unknown"
+        rest = ", ".join(self.unpriced)
+        return money(self.cost) + (f" without {rest} (price unknown)" if rest else "")
+
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas DataFrame with a row for each size and kind; see `job.tasks.to_frame`."""
         from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
@@ -77,16 +90,21 @@ class Cost(Displayed, Sequence[CostView]):
             return "no node has been allocated yet"
         text = (
             f"{amount(self.node_hours)} node-hours: {amount(self.task_hours)} busy, "
-            f"{amount(self.idle_hours)} idle; {money(self.cost)} at list prices, of which "
-            f"{money(self.idle_cost)} for idle time"
+            f"{amount(self.idle_hours)} idle"
         )
+        if self.is_priced:
+            text += (
+                f"; {money(self.cost)} at list prices, of which {money(self.idle_cost)} for idle "
+                "time"
+            )
         return text + "".join(f" ({size}: price unknown)" for size in self.unpriced)
 
 
 class VmSizes(Displayed, Mapping[str, VmSize]):
     """The VM sizes with a known price, by name; names are not case-sensitive.
 
-    A pool may also use any other Azure size: the number of cores is read from its name.
+    A pool may also use any other Azure size, such as ``Standard_D16s_v5``: the number of cores is
+    read from its name.
     """
 
     __slots__ = ()

@@ -89,7 +89,8 @@ class NodeTimes:
         self.steps.span(doing, begin, end)
         key, hours = (pool, doing), (end - begin) / 3600
         self.hours[key] = self.hours.get(key, 0.0) + hours
-        self.costs[key] = self.costs.get(key, 0.0) + hours * (price or 0.0)
+        if price is not None:
+            self.costs[key] = self.costs.get(key, 0.0) + hours * price
 
 
 def _activities(events: list[tuple[float, str, int]]) -> Iterator[tuple[float, str]]:

@@ -14,7 +14,7 @@ from batchlab.laboratory.arrivals import Arrivals
 from batchlab.laboratory.parallel import play_all
 from batchlab.laboratory.play import as_formula, read_conditions
 from batchlab.laboratory.results import Simulation, spark
-from batchlab.words import money, span_text
+from batchlab.words import span_text
 
 __all__ = ["Comparison", "compare"]
 
@@ -81,7 +81,7 @@ class Comparison(Displayed, Mapping[str, Simulation]):
                 str(one.most_nodes),
                 f"{one.node_hours:,.1f}",
                 f"{one.idle_share:.0%}",
-                money(one.cost.cost),
+                one.cost.cost_text,
                 span_text(one.wait_percentile(50).total_seconds()),
                 span_text(one.wait_percentile(95).total_seconds()),
                 span_text(one.wait_percentile(100).total_seconds()),

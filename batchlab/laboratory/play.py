@@ -29,7 +29,7 @@ from batchlab.core.messages.inputs import (
 from batchlab.core.messages.outputs import AutoScaleEvaluated, Change, NodeChanged, TaskChanged
 from batchlab.core.messages.questions import GetCost, ListAutoScaleRuns
 from batchlab.core.messages.views import CostView
-from batchlab.core.model import JobSpec, PoolInfo, PoolSpec, TaskSpec
+from batchlab.core.model import JobSpec, PoolInfo, PoolSpec, TaskSpec, check_size
 from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.core.pools.metrics import RESOURCES
 from batchlab.core.state.settings import Settings
@@ -158,7 +158,8 @@ def read_conditions(
     spec: dict[str, Any] = {"vm_size": vm_size, "task_slots_per_node": task_slots_per_node}
     if auto_scale_evaluation_interval is not None:
         spec["auto_scale_evaluation_interval"] = auto_scale_evaluation_interval
-    PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)  # refuses invalid settings
+    pool = PoolSpec(enable_auto_scale=True, auto_scale_formula="", **spec)
+    check_size(pool.vm_size, owner)
     if not is_number(days) or not 0 < days <= MOST_DAYS:
         raise invalid("days", days, f"must be greater than 0 and at most {MOST_DAYS}", owner=owner)
     if not is_whole(seed):

@@ -151,7 +151,7 @@ class Simulation(Displayed):
         return {
             "node_hours": round(self.node_hours, 2),
             "idle_hours": round(self.idle_hours, 2),
-            "cost": round(self.cost.cost, 2),
+            "cost": round(self.cost.cost, 2) if self.cost.is_priced else None,
             "most_nodes": self.most_nodes,
             "median_wait_s": self.wait_percentile(50).total_seconds(),
             "p95_wait_s": self.wait_percentile(95).total_seconds(),

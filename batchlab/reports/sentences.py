@@ -10,6 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from batchlab.core.answers.wait_kinds import WAITS
+from batchlab.core.model import price_per_hour
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.schema import JOB_STATES
 from batchlab.history.subject import PastRun, SubjectHistory, by
@@ -136,10 +137,11 @@ def _activity(numbers: Numbers) -> Grid:
     total = sum(numbers.node_hours.values())
     rows = [
         (ACTIVITIES[key].label, f"{amount:,.3f}", f"{amount / total:.1%}",
-         money(numbers.cost.get(key, 0.0)))
+         money(numbers.cost[key]) if key in numbers.cost else "unknown")
         for key, amount in numbers.node_hours.items()
     ]  # fmt: skip
-    rows.append(("all", f"{total:,.3f}", "100.0%", money(numbers.total_cost)))
+    rows.append(("all", f"{total:,.3f}", "100.0%",
+                 money(numbers.total_cost) if numbers.cost else "unknown"))  # fmt: skip
     return Grid("What the nodes did", ("doing", "node-hours", "share", "cost"), rows)
 
 
@@ -151,9 +153,11 @@ def _pools(numbers: Numbers) -> Grid:
         total = sum(spent.values())
         share = [f"{spent.get(key, 0) / total:.0%}" if total else "" for key in ("tasks", "idle")]
         cost = sum(amount for (of, _), amount in times.costs.items() if of == pool)
-        rows.append((history.pool_name(pool), history.tables.vm_sizes[pool],
+        size = history.tables.vm_sizes[pool]
+        is_priced = price_per_hour(size, dedicated=True) is not None
+        rows.append((history.pool_name(pool), size,
                      f"{times.machines.get(pool, 0):,}", f"{total:,.3f}", *share,
-                     money(cost)))  # fmt: skip
+                     money(cost) if is_priced else "unknown"))  # fmt: skip
     columns = ("pool", "size", "machines", "node-hours", "tasks", "idle", "cost")
     return _cut("Pools", columns, rows)
 

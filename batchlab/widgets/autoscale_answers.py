@@ -232,7 +232,7 @@ def _simulated(simulation: Simulation) -> dict[str, list[float]]:
 def _figures(found: Figures) -> list[str]:
     return [
         f"{found.node_hours:,.1f}",
-        "" if found.cost is None else money(found.cost),
+        "unknown" if found.cost is None else money(found.cost),
         _wait(found.median_wait),
         _wait(found.p95_wait),
         f"{found.most_nodes:,}",

@@ -56,7 +56,7 @@ def cost_line(cost: Cost) -> str:
     if not cost:
         return ""
     share = f", {cost.idle_hours / cost.node_hours:.0%} idle" if cost.node_hours else ""
-    return f"{money(cost.cost)} for {amount(cost.node_hours)} node-hours{share}"
+    return f"{cost.cost_text} for {amount(cost.node_hours)} node-hours{share}"
 
 
 def _cost_row(row: CostView) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from batchlab.colours import BLUE, ORANGE, PINK
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
 from batchlab.widgets.html import card, details, table, tag
-from batchlab.words import money, span_text
+from batchlab.words import span_text
 
 __all__ = ["comparison_card", "simulation_card"]
 
@@ -34,7 +34,7 @@ def simulation_card(simulation: Simulation) -> Markup:
         ("Size", simulation.vm_size),
         ("Nodes", f"most {simulation.most_nodes}, mean {simulation.mean_nodes:.1f}"),
         ("Node-hours", f"{simulation.node_hours:,.1f}, {simulation.idle_share:.0%} idle"),
-        ("Cost", money(simulation.cost.cost)),
+        ("Cost", simulation.cost.cost_text),
         ("Waits", f"{waits} (median / 95 % / longest)"),
         ("Tasks", _tasks(simulation)),
         ("Evaluations", _evaluations(simulation)),

@@ -65,6 +65,7 @@ def test_figure_is_written_as_a_page(tmp_path: Path) -> None:
     [
         (["no-such-file"], "nor one of: cpu_rule, day_of_week"),
         (["fixed", "--days", "99"], "days"),
+        (["fixed", "--vm-size", "potato"], "there is no such size"),
         (["fixed", "--task", "soon"], "not a duration"),
         (["fixed", "--interval", "1m"], "5 minutes"),
         (["fixed", "--journal", "/no/such"], "cannot be read"),

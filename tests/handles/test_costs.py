@@ -89,8 +89,56 @@ def test_cost_without_a_price_says_so() -> None:
         lab.advance("1h")
         assert lab.cost.unpriced == ["standard_m128"]
         assert lab.cost.cost == 0
-        assert "price unknown" in repr(lab.cost)
+        assert "(standard_m128: price unknown)" in repr(lab.cost)
         assert ">unknown<" in lab.cost._repr_html_()
+        assert "price unknown for" in lab.pools["p"]._repr_html_()
+        report = lab.report()
+        for text in (
+            repr(lab.cost), lab.cost._repr_html_(), lab._repr_html_(), repr(report),
+            report._repr_html_(), str(report.tables),
+        ):  # fmt: skip
+            assert "$" not in text.replace("List prices of 2025 in US dollars", "")
+
+
+def test_cost_with_and_without_prices_names_what_is_left_out() -> None:
+    with bl.SimulatedLab(boot="0s") as lab:
+        lab.create_pool("p", vm_size="standard_m128", target_dedicated_nodes=1).nodes.wait()
+        lab.create_pool("q", vm_size="medium", target_dedicated_nodes=1).nodes.wait()
+        lab.advance("1h")
+        assert lab.cost.cost_text == "$0.16 without standard_m128 (price unknown)"
+        assert lab.cost.is_priced
+        assert not lab.pools["p"].cost.is_priced
+
+
+def test_unknown_size_is_refused_by_every_verb_that_takes_one() -> None:
+    with bl.SimulatedLab(boot="0s") as lab:
+        auto = bl.AutoPoolSpecification(
+            pool_lifetime_option="job", pool=bl.PoolSpec(vm_size="Standard_D4s_v3x")
+        )
+        for create in (
+            lambda: lab.create_pool("p", vm_size="Standard_D4s_v3x"),
+            lambda: lab.create_job("j", auto),
+            lambda: bl.simulate(
+                "$TargetDedicatedNodes = 1;", bl.Arrivals.constant(4), vm_size="Standard_D4s_v3x"
+            ),
+        ):
+            with pytest.raises(bl.InvalidRequest, match="did you mean 'standard_d4s_v3'"):
+                create()
+        assert not lab.pools
+        assert not lab.jobs
+
+
+def test_simulation_of_a_size_without_a_price_says_so() -> None:
+    sim = bl.simulate(
+        "$TargetDedicatedNodes = 1;",
+        bl.Arrivals.constant(4),
+        vm_size="Standard_D16s_v5",
+        days=0.05,
+    )
+    assert sim.numbers()["cost"] is None
+    for text in (repr(sim), sim._repr_html_()):
+        assert "price unknown" in text
+        assert "$0.00" not in text
 
 
 def test_cost_of_an_empty_lab_is_nothing() -> None:

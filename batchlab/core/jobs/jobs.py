@@ -58,7 +58,7 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
             "job",
         )
     refuse_quota(state)
-    auto_pools.check(spec, scheduled=False)
+    auto_pools.check(state, spec, scheduled=False)
     _refuse_pool(state, spec)
     users.check_job(state, spec)
     add(state, spec)

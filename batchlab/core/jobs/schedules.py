@@ -48,6 +48,7 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
             f"there is a job {state.jobs[key].spec.id!r}: choose another id for the job schedule",
         )
     jobs.refuse_quota(state)
+    auto_pools.check(state, spec.job_specification, scheduled=True)
     users.check_job(state, spec.job_specification)
     first = max(state.now, _seconds(spec.schedule.do_not_run_until, state.now))
     after = spec.schedule.do_not_run_after
@@ -69,6 +70,7 @@ def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if request.job_specification is not None:
+        auto_pools.check(state, request.job_specification, scheduled=True)
         users.check_job(state, request.job_specification)
     changes = msgspec.structs.asdict(request) | {"job_schedule_id": None}
     given = {name: value for name, value in changes.items() if value is not None}

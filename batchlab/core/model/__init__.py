@@ -50,7 +50,7 @@ from batchlab.core.model.pools import (
 )
 from batchlab.core.model.quotas import Quotas
 from batchlab.core.model.schedules import JobScheduleSpec, Schedule
-from batchlab.core.model.sizes import VM_SIZES, VmSize, price_per_hour, vm_cores
+from batchlab.core.model.sizes import VM_SIZES, VmSize, check_size, price_per_hour, vm_cores
 from batchlab.core.model.tasks import MultiInstanceSettings, TaskSpec
 from batchlab.core.model.users import AutoUserSpecification, UserAccount, UserIdentity
 
@@ -101,6 +101,7 @@ __all__ = [
     "VmSize",
     "check_blob_name",
     "check_container_name",
+    "check_size",
     "check_version",
     "price_per_hour",
     "read_thumbprint",

@@ -7,12 +7,20 @@ Batch gave on low-priority Linux nodes; today's spot prices move with the market
 illustrations: do not plan a budget with them.
 
 A pool may use any other Azure size as well: its number of cores is read from the name, and its
-price is unknown.
+price is unknown. Azure forms a name from the family, the number of cores (after it a smaller one,
+if some of them are switched off), letters for features, the accelerator, and the version:
+``Standard_NC24ads_A100_v4``, ``Standard_E8-4s_v5``. The earliest families only numbered their
+sizes; `_EARLY` has the cores of those where the number is not that of the cores.
 """
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+
 import msgspec
+
+from batchlab.errors import invalid
 
 SPOT_FRACTION = 0.2
 
@@ -74,17 +82,67 @@ VM_SIZES: dict[str, VmSize] = {
 }
 
 
-def vm_cores(vm_size: str) -> int:
-    """Number of cores of a size: looked up, or else read from Azure's name.
+_FORM = re.compile(
+    r"standard_(?P<family>a|b|d|dc|dcs|ds|e|ec|f|fx|g|gs|h|hb|hc|hx|l|m|pb|(?P<gpu>n(?:c|cc|d|g|p|v)))"
+    r"(?P<number>[1-9]\d{0,3})(?:-(?P<active>[1-9]\d{0,3}))?(?P<features>[abdehilmnoprstx]{0,6})"
+    r"(?P<accelerator>(?(gpu)(?:_(?!v\d{1,2}(?!\d))[a-z0-9]+){0,2}|(?:_cc|_\d{1,2})?))"
+    r"(?:_(?P<version>v\d{1,2}))?(?:_promo)?"
+)
+_A = {3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 9: 16, 10: 8, 11: 16}
+_D = {3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
+_G = {1: 2, 2: 4, 3: 8, 4: 16, 5: 32}
+_EARLY: dict[tuple[str, str | None], dict[int, int]] = {
+    ("a", None): _A, ("d", None): _D, ("d", "v2"): _D, ("ds", None): _D, ("ds", "v2"): _D,
+    ("g", None): _G, ("gs", None): _G,
+}  # fmt: skip
+"""Cores of the early sizes by family and version, then by number, unless the two are equal."""
+_CLOUD_SERVICES = re.compile(r"a(?:[5-9]|10|11)")
+"""The other sizes of Cloud Services; Azure also has them with ``standard_`` before."""
 
-    ``standard_d64s_v3`` has 64. A name without a number counts as 64: with that many cores a node
-    may have the maximum of 256 task slots.
-    """
+
+def _cores(vm_size: str) -> int | None:
+    """Number of cores of a size that Azure may have; None if it does not look like one."""
     size = vm_size.lower()
     if size in VM_SIZES:
         return VM_SIZES[size].cores
+    form = _FORM.fullmatch(f"standard_{size}" if _CLOUD_SERVICES.fullmatch(size) else size)
+    if form is None:
+        return None
+    number, active = int(form["number"]), int(form["active"] or 0)
+    if not form["features"]:
+        number = _EARLY.get((form["family"], form["version"]), {}).get(number, number)
+    if active > number:
+        return None
+    return active or number
+
+
+def check_size(vm_size: str, owner: str = "PoolSpec") -> None:
+    """Refuse a size that Azure cannot have, and name the nearest known one."""
+    if _cores(vm_size) is not None:
+        return
+    size = vm_size.strip().lower()
+    nearest = f"standard_{size}"
+    if _cores(nearest) is None:
+        (nearest,) = get_close_matches(size, VM_SIZES, n=1, cutoff=0)
+    raise invalid(
+        "vm_size", vm_size,
+        f"there is no such size: did you mean {nearest!r}? lab.vm_sizes lists those with a known "
+        "price",
+        owner=owner,
+    )  # fmt: skip
+
+
+def vm_cores(vm_size: str) -> int:
+    """Number of cores of a size: looked up, or else read from Azure's name.
+
+    ``standard_d64s_v3`` has 64. Earlier labs accepted any name: its first number counts, and a
+    name without a number counts as 64, enough for the maximum of 256 task slots.
+    """
+    cores = _cores(vm_size)
+    if cores is not None:
+        return cores
     digits = ""
-    for char in size.removeprefix("standard_").removeprefix("basic_"):
+    for char in vm_size.lower().removeprefix("standard_").removeprefix("basic_"):
         if char.isdecimal():
             digits += char
         elif digits:

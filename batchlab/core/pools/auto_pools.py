@@ -34,9 +34,11 @@ _INVALID_REFERENCES = {
 }
 
 
-def check(spec: JobSpec, *, scheduled: bool) -> None:
-    """Refuse an auto pool for all jobs of a schedule if there is no schedule."""
+def check(state: State, spec: JobSpec, *, scheduled: bool) -> None:
+    """Refuse an auto pool that cannot be, or is for all jobs of a schedule without one."""
     auto = spec.pool_info.auto_pool_specification
+    if auto:
+        pools.check(state, auto.pool)
     if auto and auto.pool_lifetime_option == "jobschedule" and not scheduled:
         raise invalid(
             "pool_lifetime_option",

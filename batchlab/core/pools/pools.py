@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 from batchlab.core.account import references
 from batchlab.core.messages import inputs
-from batchlab.core.model import (
-    PoolSpec,
-)
+from batchlab.core.model import PoolSpec, check_size
 from batchlab.core.model.ids import fold
 from batchlab.core.model.pools import EVALUATION_INTERVAL
 from batchlab.core.nodes import nodes
@@ -41,6 +39,7 @@ def create_pool(state: State, request: inputs.CreatePool) -> None:
             "PoolSpec.id is required: pass id=...",
             {"PropertyName": "id"},
         )
+    check(state, spec)
     known = state.pools.get(fold(spec.id))
     if known:
         if isinstance(known.phase, phases.PoolDeleting):
@@ -61,6 +60,12 @@ def create_pool(state: State, request: inputs.CreatePool) -> None:
         )
     references.check(state, spec.application_package_references, spec.certificate_references)
     add(state, spec, autoscaling.read_formula(spec))
+
+
+def check(state: State, spec: PoolSpec) -> None:
+    """Refuse what no pool can have, whether it is created now or later for a job."""
+    if state.settings.rules >= 3:
+        check_size(spec.vm_size)
 
 
 def quota_reached(state: State) -> bool:
