@@ -168,6 +168,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.NodeLost: lifecycle.node_lost,
     inputs.NodeStopped: lifecycle.node_stopped,
     inputs.NodeStartFailed: lifecycle.node_start_failed,
+    inputs.MachinesPassedOver: lifecycle.machines_passed_over,
     inputs.RunCoordinated: multi_instance.run_coordinated,
     inputs.NodesMeasured: metrics.nodes_measured,
     inputs.RunExited: _run_exited,

@@ -37,6 +37,7 @@ def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
         text = "The pool has no nodes, and its target is 0."
         reasons.append(Reason(code="NoNodes", text=text, lasting=True))
     reasons += _out_of_service(state, pool)
+    reasons += _passed_over(state, pool)
     return remedied(reasons + _full(pool))
 
 
@@ -114,7 +115,7 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
             groups.setdefault(code, []).append(node)
     return [
         Reason(code=code, text=_sentence(state, pool, code, nodes),
-               lasting=code not in ("Coming", "Preempted"))
+               lasting=code not in ("Coming", "ContactLost", "Preempted"))
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]  # fmt: skip
 
@@ -122,6 +123,8 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
 def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
     if node.id in pool.creating or node.id in pool.leaving:
         return ""  # reported with the resize
+    if node.may_return:
+        return "ContactLost"
     if trouble := _TROUBLES.get(type(node.phase)):
         return trouble
     if node.phase.state in _COMING:
@@ -144,11 +147,27 @@ def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]
         if exit_code is not None:
             how = f" with exit code {exit_code}"
         return f"{head} out of service: the start task failed{how}."
-    if code == "Unusable":
+    if code in ("Unusable", "ContactLost"):
         phase = nodes[0].phase
         assert isinstance(phase, phases.NodeUnusable)
         return f"{head} unusable: {phase.code}: {phase.message}."
     return f"{head} taking no tasks: scheduling is disabled."
+
+
+def _passed_over(state: State, pool: PoolRecord) -> list[Reason]:
+    """The machines that cannot be nodes, while the pool lacks nodes."""
+    there = Counter(node.dedicated for node in pool.nodes.values() if node.up)
+    if there[True] >= pool.target and there[False] >= pool.target_spot:
+        return []
+    return [
+        Reason(code="MachinePassedOver", text=f"{_capital(bad.machine)} is passed over: "
+               f"{bad.reason}.", remedy=bad.remedy)
+        for bad in state.passed_over
+    ]  # fmt: skip
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _full(pool: PoolRecord) -> list[Reason]:

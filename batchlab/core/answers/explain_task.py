@@ -279,7 +279,7 @@ def _too_few(
     return Reason(code="TooFewNodes", text=text, lasting=lasting)
 
 
-_HOPE = ("Coming", "Busy", "Held", "Room", "Draining", "Restarting")
+_HOPE = ("Coming", "ContactLost", "Busy", "Held", "Room", "Draining", "Restarting")
 
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> str:
@@ -293,7 +293,7 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> s
     if state == "starttaskfailed":
         return "StartTaskFailed"
     if state == "unusable":
-        return "Unusable"
+        return "ContactLost" if node.may_return else "Unusable"
     if node.scheduling == "disabled":
         return "SchedulingDisabled"
     if not availability.accepts(job, node):
@@ -344,6 +344,7 @@ _SENTENCES = {
     "Reboot {it} to run it again.",
     "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors). "
     "Reboot or remove {it}.",
+    "ContactLost": "{are} unusable: contact was lost, and there is no machine for {it} yet.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",
     "Held": "{are} being cleared or kept free for a task that goes first.",
     "Room": "{are} about to take the task.",

@@ -58,6 +58,7 @@ _REMEDIES = {
     "NodeUserNotFound": "create a pool with this user in user_accounts, or name one that it has",
     "StartTaskFailed": "node.reboot() runs it again; pool.update(start_task=...) fixes it first",
     "Unusable": _REPAIR,
+    "ContactLost": "wait for a machine, or pool.remove_nodes(...)",
     "SchedulingDisabled": "node.enable_scheduling()",
     "PreparationFailed": "node.reimage(), or create a job whose preparation task succeeds",
     "Busy": _MORE,

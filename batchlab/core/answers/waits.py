@@ -175,6 +175,7 @@ def _node_states(pool: PoolRecord, nodes: list[NodeRecord], wanted: str) -> list
         if node.phase.state != wanted
         and node.drain is None
         and node.phase.state in NODE.group("resting")
+        and not node.may_return
         and not (wanted == "running" and isinstance(node.phase, phases.NodeIdle))
     ]
     return [_stays(f"Node {node.id}", node.phase.state, wanted) for node in fixed[:3]]

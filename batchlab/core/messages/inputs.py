@@ -31,7 +31,7 @@ from batchlab.core.model.common import DisplayName
 from batchlab.core.model.ids import Id, RunId
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
-from batchlab.core.model.values import FailureInfo, NodeUsage
+from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 
 
 class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
@@ -337,12 +337,20 @@ class NodeStartFailed(Report, frozen=True, kw_only=True):
     """The driver has no machine for this node: it never got one, or cannot bring it back.
 
     Or there is a machine, but an application package or certificate for it is not available.
+    While the driver is still `trying`, `NodeAllocated` may follow for the same boot.
     """
 
     node_id: str
     boot: int
     code: str = "AllocationFailed"
     message: str = "no machine is available for the node"
+    trying: bool = False
+
+
+class MachinesPassedOver(Report, frozen=True, kw_only=True):
+    """All machines that cannot be nodes now; an empty report means that there are none."""
+
+    machines: tuple[PassedOver, ...] = ()
 
 
 class RunCoordinated(Report, frozen=True, kw_only=True):

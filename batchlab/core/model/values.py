@@ -39,6 +39,14 @@ class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     message: str = ""
 
 
+class PassedOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A machine that cannot be a node: its name, the reason as a clause, and what to do."""
+
+    machine: str
+    reason: str
+    remedy: str = ""
+
+
 class View(msgspec.Struct, metaclass=FieldsMeta, frozen=True, kw_only=True, tag=True):
     """Base of all views."""
 

@@ -4,7 +4,8 @@ A node counts its starts (`boot`), and reports from an earlier boot are dropped.
 pool's start task runs first (`start_task`).
 
 When a node is lost, its tasks are queued again, and the node is restarted under its id. If that
-fails it becomes ``unusable``, until a user reboots or removes it.
+fails it becomes ``unusable``, until a user reboots or removes it; if it only takes long, until it
+has a machine again.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _AWAITED = NODE.group("awaited")
 def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
     """A node has got its machine."""
     node = _present(state, report.node_id, report.boot)
-    if node is None or not _awaited(node):
+    if node is None or not (_awaited(node) or node.may_return):
         return
     if node.allocated is None:
         node.allocated = state.now
@@ -101,9 +102,14 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
     elif node.phase.state == "creating":
         nodes.stay_away(state, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
-        phase = phases.NodeUnusable(state.now, report.code, report.message)
+        phase = phases.NodeUnusable(state.now, report.code, report.message, report.trying)
         state.move(node, phase, report.message)
         nodes.wake_jobs(state, node)
+
+
+def machines_passed_over(state: State, report: inputs.MachinesPassedOver) -> None:
+    """Note which machines cannot be nodes: `explain` names them."""
+    state.passed_over = report.machines
 
 
 def node_stopped(state: State, report: inputs.NodeStopped) -> None:

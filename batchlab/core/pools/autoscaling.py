@@ -21,7 +21,7 @@ from batchlab.autoscale import AutoScaleRun, Formula, Outcome
 from batchlab.core.messages import inputs
 from batchlab.core.model import PoolSpec
 from batchlab.core.model.moments import moment
-from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET
+from batchlab.core.model.pools import EVALUATION_INTERVAL, LARGEST_TARGET, RESIZE_TIMEOUT
 from batchlab.core.pools import metrics, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.books import AutoScaleRecord
@@ -120,7 +120,8 @@ def _evaluate(state: State, pool: PoolRecord, record: AutoScaleRecord) -> None:
     state.tell_auto_scale(pool, run)
     if outcome == "resized":
         option: Any = run.node_deallocation_option
-        resizing.resize(state, pool, *_targets(run), None, option)
+        timeout = RESIZE_TIMEOUT if state.settings.rules >= 3 else None
+        resizing.resize(state, pool, *_targets(run), timeout, option)
 
 
 def _decide(

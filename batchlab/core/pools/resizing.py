@@ -8,7 +8,8 @@ machine counts, whatever its state.
 Shrinking removes broken nodes first, then those not yet up, then idle ones, then those with the
 least work, and those with a job manager last; among equals, the youngest. When the time of a
 resize is over, nodes without a machine are given up and nodes that still drain return to service
-(``AllocationTimedOut``). Stopping a resize does the same (``stopping``, ``ResizeStopped``).
+(``AllocationTimedOut``). Stopping a resize does the same (``stopping``, ``ResizeStopped``). A
+formula decides again and again, so after its resizes, draining nodes continue to drain.
 """
 
 from __future__ import annotations
@@ -173,27 +174,38 @@ def stop(state: State, pool: PoolRecord, reason: str) -> None:
 def _time_over(state: State, pool: PoolRecord, number: int) -> None:
     if pool.resize_number != number or not isinstance(pool.allocation, phases.Resizing):
         return
+    drained = pool.auto_scale is not None
+    if drained and not pool.creating:
+        return
+    leaving = {} if drained else pool.leaving
     late = [
         f"{len(nodes)} node{'s' * (len(nodes) != 1)} {what}"
-        for nodes, what in ((pool.creating, "not ready"), (pool.leaving, "not free to leave"))
+        for nodes, what in ((pool.creating, "not ready"), (leaving, "not free to leave"))
         if nodes
     ]
     message = f"at the end of the resize timeout: {', '.join(late)}"
     add_error(pool, ResizeError(code="AllocationTimedOut", message=message))
-    _give_up(state, pool)
+    if drained:
+        _give_up_new(state, pool)
+    else:
+        _give_up(state, pool)
     settle(state, pool)
 
 
 def _give_up(state: State, pool: PoolRecord) -> None:
     """End a resize early: request no more machines, and return draining nodes to service."""
-    for node in list(pool.creating.values()):
-        del pool.creating[node.id]
-        pool.leaving[node.id] = node
-        nodes.stop(state, node)
+    _give_up_new(state, pool)
     for node in list(pool.leaving.values()):
         if isinstance(node.phase, phases.NodeLeavingPool) and not node.phase.stopping:
             del pool.leaving[node.id]
             nodes.return_to_service(state, node)
+
+
+def _give_up_new(state: State, pool: PoolRecord) -> None:
+    for node in list(pool.creating.values()):
+        del pool.creating[node.id]
+        pool.leaving[node.id] = node
+        nodes.stop(state, node)
 
 
 def add_error(pool: PoolRecord, error: ResizeError) -> None:

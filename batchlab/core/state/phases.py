@@ -117,11 +117,12 @@ class NodeUnknown(Phase, frozen=True, eq=False):
 
 
 class NodeUnusable(Phase, frozen=True, eq=False):
-    """The driver could not bring it back."""
+    """The driver could not bring it back; it may still be trying."""
 
     state = "unusable"
     code: str
     message: str
+    trying: bool = False
 
 
 class NodePreempted(Phase, frozen=True, eq=False):

@@ -357,6 +357,11 @@ class NodeRecord(Record, eq=False, kw_only=True):
     unsampled: bool = False
 
     @property
+    def may_return(self) -> bool:
+        """Whether it is unusable only until there is a machine for it."""
+        return isinstance(self.phase, phases.NodeUnusable) and self.phase.trying
+
+    @property
     def up(self) -> bool:
         """Whether its agent is there and can receive commands."""
         phase = self.phase

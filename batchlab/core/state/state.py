@@ -18,6 +18,7 @@ from batchlab.core.messages.outputs import (
     RunKind,
 )
 from batchlab.core.model.ids import RunId, fold
+from batchlab.core.model.values import PassedOver
 from batchlab.core.state import activity
 from batchlab.core.state.books import BillRecord
 from batchlab.core.state.deadlines import Deadlines
@@ -75,6 +76,7 @@ class State(Notices):
         self.settings = settings or Settings()
         self.closing = False
         self.dropped = 0
+        self.passed_over: tuple[PassedOver, ...] = ()
         self.pools: dict[str, PoolRecord] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.cores = {True: 0, False: 0}

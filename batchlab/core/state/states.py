@@ -147,7 +147,7 @@ NODE = States(
     StateRow("unusable", "unusable", "failed", letter="u", activity="down",
              groups="lost resting rebootable preemptible",
              refusal="NodeStateUnusable",
-             follows="rebooting reimaging leavingpool preempted"),
+             follows="starting rebooting reimaging leavingpool preempted"),
     StateRow("offline", "offline", "aside", letter="o", activity="idle",
              groups="up started serving occupied resting rebootable preemptible",
              follows="idle running rebooting reimaging unknown leavingpool preempted"),

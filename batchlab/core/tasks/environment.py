@@ -156,13 +156,18 @@ def _of_job(start_run: StartRun, root: str) -> dict[str, str]:
     return values
 
 
+def _in_url(host: str) -> str:
+    """A host before a port: an IPv6 address has colons of its own."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _of_instances(coordination: Coordination, root: str) -> dict[str, str]:
     hosts, cores = coordination.hosts, coordination.cores
     return {
         "AZ_BATCH_HOST_LIST": ",".join(hosts),
         "AZ_BATCH_NODE_LIST": ";".join(hosts),
         "AZ_BATCH_IS_CURRENT_NODE_MASTER": "false" if coordination.subtask else "true",
-        "AZ_BATCH_MASTER_NODE": f"{hosts[0]}:{coordination.port}",
+        "AZ_BATCH_MASTER_NODE": f"{_in_url(hosts[0])}:{coordination.port}",
         "AZ_BATCH_TASK_SHARED_DIR": f"{root}/{coordination.directory}",
         "CCP_NODES": " ".join([str(len(hosts)), *(f"{host} {cores}" for host in hosts)]),
     }

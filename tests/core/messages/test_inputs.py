@@ -22,7 +22,7 @@ from batchlab.core.model import (
 )
 from batchlab.core.model.base import checked
 from batchlab.core.model.ids import RunId
-from batchlab.core.model.values import FailureInfo, NodeUsage
+from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 from batchlab.errors import InvalidRequest
 
 POOL, JOB, TASK = {"pool_id": "p"}, {"job_id": "j"}, {"job_id": "j", "task_id": "a"}
@@ -91,6 +91,8 @@ INPUTS: list[inputs.Input] = [
     inputs.NodeLost(**BOOT, reason="killed"),
     inputs.NodeStopped(node_id="n"),
     inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    inputs.NodeStartFailed(**BOOT, trying=True),
+    inputs.MachinesPassedOver(machines=(PassedOver(machine="m", reason="old", remedy="update"),)),
     inputs.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
     inputs.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
     inputs.RunExited(

@@ -7,6 +7,7 @@ import pytest
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.outputs import RestartNode
 from batchlab.core.model import PoolSpec, TaskConstraints
+from batchlab.core.model.values import PassedOver
 from helpers.world import World
 
 
@@ -303,6 +304,52 @@ def test_node_that_cannot_be_brought_back_is_unusable_until_rebooted(world: Worl
     world.allocated(node, 3)
     world.started(node, 3)
     assert world.told() == [("task", "j", "a", node)]
+
+
+def test_node_that_cannot_be_brought_back_yet_returns_as_soon_as_there_is_a_machine(
+    world: World,
+) -> None:
+    node, _ = busy(world, "a")
+    world.lost(node)
+    world.said()
+    failed = inputs.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
+    world.feed(failed)
+    world.feed(failed)  # repeated
+    assert node_state(world) == "unusable"
+    assert world.reasons("a") == ["ContactLost"]
+    (reason,) = world.ask(questions.ExplainPool(pool_id="p"))
+    assert (reason.code, reason.lasting) == ("ContactLost", False)
+    assert "unusable: AllocationFailed: none is free" in reason.text
+    assert not world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
+    world.allocated(node, 2)
+    assert node_state(world) == "starting"
+    world.started(node, 2)
+    assert world.told() == [("task", "j", "a", node)]
+
+
+def test_node_that_is_unusable_for_good_does_not_return_unasked(world: World) -> None:
+    (node,) = world.pool()
+    world.lost(node)
+    world.said()
+    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    world.allocated(node, 2)
+    assert node_state(world) == "unusable"
+    assert world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
+
+
+def test_machines_that_are_passed_over_are_named_while_the_pool_lacks_nodes(world: World) -> None:
+    (node,) = world.pool()
+    bad = PassedOver(machine="the worker at x", reason="it has no batchlab", remedy="install it")
+    world.feed(inputs.MachinesPassedOver(machines=(bad,)))
+    assert world.ask(questions.ExplainPool(pool_id="p")) == []
+    world.lost(node)
+    world.said()
+    *_, reason = world.ask(questions.ExplainPool(pool_id="p"))
+    assert reason.code == "MachinePassedOver"
+    assert reason.text == "The worker at x is passed over: it has no batchlab."
+    assert reason.remedy == "install it"
+    world.feed(inputs.MachinesPassedOver())
+    assert [reason.code for reason in world.ask(questions.ExplainPool(pool_id="p"))] == ["Coming"]
 
 
 def test_node_that_stopped_unasked_is_dropped(world: World) -> None:

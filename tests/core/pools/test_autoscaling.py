@@ -10,6 +10,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import StartNode, StopNode
 from batchlab.core.messages.questions import EvaluateAutoScale, ListAutoScaleRuns
 from batchlab.core.model import AutoPoolSpecification, PoolSpec, TaskConstraints
+from batchlab.core.model.moments import moment
 from batchlab.errors import BatchError, Conflict, InvalidRequest, ServerBusy
 from helpers.world import World
 
@@ -47,6 +48,34 @@ def test_pool_created_with_a_formula_follows_it_at_once(world: World) -> None:
     assert view.current_dedicated_nodes == 3
     expected = "$TargetDedicatedNodes=3;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue"
     assert view.auto_scale_run.results == expected
+
+
+def test_formula_waits_a_quarter_of_an_hour_for_machines(world: World) -> None:
+    following(world, THREE)
+    (first, *_) = [command.node_id for command in world.unseen if isinstance(command, StartNode)]
+    world.allocated(first)
+    world.later(840)
+    assert world.pool_view().allocation_state == "resizing"
+    world.later(60)
+    world.said()
+    world.gone(*[node.id for node in world.nodes() if node.state == "leavingpool"])
+    view = world.pool_view()
+    assert (view.allocation_state, view.current_dedicated_nodes) == ("steady", 1)
+    assert [error.code for error in view.resize_errors] == ["AllocationTimedOut"]
+
+
+def test_formula_lets_its_draining_nodes_drain_for_as_long_as_they_need(world: World) -> None:
+    soon = f"{moment(world.now + 400):%a, %d %b %Y %H:%M:%S} GMT"
+    following(world, f'$TargetDedicatedNodes = time() < time("{soon}") ? 1 : 0; '
+              "$NodeDeallocationOption = taskcompletion;")  # fmt: skip
+    world.boot()
+    world.job()
+    world.tasks("a")
+    world.run()
+    world.later(600)
+    world.later(2000)
+    assert [node.state for node in world.nodes()] == ["leavingpool"]
+    assert world.pool_view().resize_errors == ()
 
 
 def test_pool_grows_with_the_waiting_tasks_and_shrinks_without(world: World) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from batchlab.core.messages import inputs, questions
-from batchlab.core.messages.outputs import StartApplication
+from batchlab.core.messages.outputs import Coordination, StartApplication, StartRun
+from batchlab.core.model.ids import RunId
 from batchlab.core.placement.gathering import GATHER_S
 from batchlab.core.tasks.environment import NodeFacts, environment
 from helpers.multi_instance import cancels, coordinate, end_cancelled, subtasks, talking, together
@@ -64,6 +65,19 @@ def test_environment_of_subtasks_names_all_nodes(world: World) -> None:
     assert preparing["WATASK_PORTRANGE_HIGH"] == "20099"
     assert preparing["BATCHLAB_NODE_IP_ADDRESS"] == "127.0.1.1"
     assert "AZ_BATCH_HOST_LIST" not in preparing
+
+
+def test_master_node_with_an_ipv6_address_has_it_in_brackets(world: World) -> None:
+    hosts = ("fd00::1", "fd00::2")
+    coordination = Coordination(
+        command_line="", subtask=0, hosts=hosts, port=20000, cores=1, directory="d"
+    )
+    order = StartRun(run_id=RunId("j", "m", "n", 1), kind="task", pool_id="p", command_line="c",
+                     directory="d", coordination=coordination)  # fmt: skip
+    facts = NodeFacts(account_name="a", account_url="u", node_id="n", root_directory="/r")
+    variables = environment(order, facts)
+    assert variables["AZ_BATCH_MASTER_NODE"] == "[fd00::1]:20000"
+    assert variables["AZ_BATCH_HOST_LIST"] == "fd00::1,fd00::2"
 
 
 def test_variables_of_subtasks_cannot_be_set_by_users(world: World) -> None:
