@@ -1,7 +1,6 @@
 """Operations on the account: images, node counts, metrics, applications, certificates.
 
-Images are only names: whatever a pool asks for, its nodes run on the lab's machines. Certificates
-belong to API versions before Azure retired them.
+Certificates belong to API versions before Azure retired them.
 """
 
 from __future__ import annotations
@@ -21,35 +20,19 @@ from batchlab.drivers.certificate_files import read_certificate
 from batchlab.errors import invalid
 from batchlab.rest import resources
 from batchlab.rest.answers import done, one, page
+from batchlab.rest.images import IMAGES, SupportedImage
 from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import camel
 
 __all__: list[str] = []
 
-_IMAGES = (
-    ("canonical", "ubuntu-24_04-lts", "server", "batch.node.ubuntu 24.04"),
-    ("canonical", "0001-com-ubuntu-server-jammy", "22_04-lts", "batch.node.ubuntu 22.04"),
-    ("almalinux", "almalinux-x86_64", "9-gen2", "batch.node.el 9"),
-    ("debian", "debian-12", "12", "batch.node.debian 12"),
-    ("microsoft-dsvm", "ubuntu-hpc", "2204", "batch.node.ubuntu 22.04"),
-)
-"""Publisher, offer, SKU and node agent of the most common Azure images."""
 _COUNTED = dict.fromkeys([
     *(state.counted_as or name for name, state in NODE.items()),
     "deallocated", "deallocating", "upgradingOS",
 ])  # fmt: skip
 """Azure's node counts; nodes of a lab are never in the last of these states."""
 _CERTIFICATE = "/certificates(thumbprintAlgorithm={algorithm},thumbprint={thumbprint})"
-
-
-class SupportedImage(msgspec.Struct):
-    """An image, and the node agent for it."""
-
-    node_agent_sku_id: str
-    image_reference: Wire
-    os_type: str = "linux"
-    verification_type: str = "verified"
 
 
 class PoolNodeCounts(msgspec.Struct):
@@ -80,18 +63,12 @@ def _plain(call: RestCall, view: Any) -> Wire:
 @operation("GET", "/supportedimages")
 def list_supported_images(call: RestCall) -> Response:
     """GET /supportedimages."""
-    images = [
-        SupportedImage(
-            agent, {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"}
-        )
-        for publisher, offer, sku, agent in _IMAGES
-    ]
+    return page(call, "supportedimages", SupportedImage, IMAGES, _image)
 
-    def write(call: RestCall, image: SupportedImage) -> Wire:
-        found = _plain(call, image)
-        return {"nodeAgentSKUId": found.pop("nodeAgentSkuId")} | found
 
-    return page(call, "supportedimages", SupportedImage, images, write)
+def _image(call: RestCall, image: SupportedImage) -> Wire:
+    found: Wire = resources.write(image)
+    return found
 
 
 @operation("GET", "/nodecounts")

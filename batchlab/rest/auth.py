@@ -55,14 +55,14 @@ def check(
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     name, _, given = rest.strip().partition(":")
     if scheme.lower() != "sharedkey":
-        raise _refusal("the request needs an Authorization header with a shared key")
+        raise refusal("the request needs an Authorization header with a shared key")
     lower = {parameter.lower(): value for parameter, value in query.items()}
     expected = [signature(account, key, method, path, form, headers) for form in (query, lower)]
     # All are always compared, in constant time.
     signed = sum(hmac.compare_digest(given.encode(), form.encode()) for form in expected)
     named = hmac.compare_digest(name.lower().encode(), account.encode())
     if not (signed and named):
-        raise _refusal("the account, its key or the signature is wrong")
+        raise refusal("the account, its key or the signature is wrong")
     _check_date(headers.get("ocp-date") or headers.get("date", ""), now)
 
 
@@ -99,14 +99,15 @@ def _check_date(text: str, now: float) -> None:
     try:
         sent = parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
-        raise _refusal("the request needs an ocp-date or Date header, such as "
+        raise refusal("the request needs an ocp-date or Date header, such as "
                        "'Sat, 21 Nov 2026 18:52:40 GMT'") from None  # fmt: skip
     if abs(now - sent) > MAX_AGE_S:
-        raise _refusal("the date of the request differs from the current time by more than "
+        raise refusal("the date of the request differs from the current time by more than "
                        "15 minutes")  # fmt: skip
 
 
-def _refusal(detail: str) -> Forbidden:
+def refusal(detail: str) -> Forbidden:
+    """Build the error for a request that is not authenticated, with the reason."""
     return Forbidden(
         "AuthenticationFailed",
         detail,

@@ -16,6 +16,7 @@ from batchlab.core.model.jobs import JobFields
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Response, RestCall, Wire
+from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -33,7 +34,9 @@ _DEFAULTS = {
 def create_job(call: RestCall) -> Response:
     """POST /jobs."""
     unknown: Unknown = {}
-    spec = read(JobSpec, call.json(), unknown)
+    wire = call.json()
+    check_job(call, wire)
+    spec = read(JobSpec, wire, unknown)
     call.request(inputs.CreateJob(spec=spec))
     view = _view(call, spec.id)
     call.unknown_properties.put(("job", spec.id), view.creation_time, unknown)
@@ -74,6 +77,7 @@ def replace_job(call: RestCall, job_id: str) -> Response:
 
 def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response:
     unknown: Unknown = {}
+    check_job(call, wire)
     asked = read(inputs.UpdateJob, wire, unknown, job_id=job_id)
     missing = {name: value for name, value in defaults.items() if getattr(asked, name) is None}
     if missing:

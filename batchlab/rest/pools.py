@@ -12,6 +12,7 @@ from batchlab.errors import Conflict, InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned
 from batchlab.rest.messages import Response, RestCall
+from batchlab.rest.pool_resources import check_pool
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -22,7 +23,9 @@ __all__: list[str] = []
 def create_pool(call: RestCall) -> Response:
     """POST /pools."""
     unknown: Unknown = {}
-    spec = read(PoolSpec, call.json(), unknown)
+    wire = call.json()
+    check_pool(call, wire)
+    spec = read(PoolSpec, wire, unknown)
     call.request(inputs.CreatePool(spec=spec))
     view = _view(call, spec.id)
     call.unknown_properties.put(("pool", spec.id), view.creation_time, unknown)
@@ -61,7 +64,9 @@ def delete_pool(call: RestCall, pool_id: str) -> Response:
 def update_pool(call: RestCall, pool_id: str) -> Response:
     """PATCH /pools/{id}: the properties that a lab can change; the others stay as they are."""
     unknown: Unknown = {}
-    request = read(inputs.UpdatePool, call.json(), unknown, pool_id=pool_id)
+    wire = call.json()
+    check_pool(call, wire)
+    request = read(inputs.UpdatePool, wire, unknown, pool_id=pool_id)
     resources.refuse_lasting(unknown, PoolSpec)
     return _change(call, pool_id, request, 200, unknown)
 
@@ -69,7 +74,9 @@ def update_pool(call: RestCall, pool_id: str) -> Response:
 @operation("POST", "/pools/{pool_id}/updateproperties")
 def replace_pool_properties(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/updateproperties."""
-    request = read(inputs.ReplacePoolProperties, call.json(), pool_id=pool_id)
+    wire = call.json()
+    check_pool(call, wire)
+    request = read(inputs.ReplacePoolProperties, wire, pool_id=pool_id)
     return _change(call, pool_id, request, 204)
 
 

@@ -9,6 +9,7 @@ from batchlab.core.model import JobScheduleSpec, Schedule
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, one, page, versioned
 from batchlab.rest.messages import Response, RestCall
+from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
 from batchlab.rest.wire import Unknown, read
 
@@ -21,7 +22,9 @@ _ONE = "/jobschedules/{job_schedule_id}"
 def create_job_schedule(call: RestCall) -> Response:
     """POST /jobschedules."""
     unknown: Unknown = {}
-    spec = read(JobScheduleSpec, call.json(), unknown)
+    wire = call.json()
+    check_job(call, wire.get("jobSpecification"))
+    spec = read(JobScheduleSpec, wire, unknown)
     call.request(inputs.CreateJobSchedule(spec=spec))
     view = _view(call, spec.id)
     call.unknown_properties.put(("jobschedule", spec.id), view.creation_time, unknown)
@@ -61,7 +64,9 @@ def delete_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
 def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PATCH /jobschedules/{id}."""
     unknown: Unknown = {}
-    request = read(inputs.UpdateJobSchedule, call.json(), unknown, job_schedule_id=job_schedule_id)
+    wire = call.json()
+    check_job(call, wire.get("jobSpecification"))
+    request = read(inputs.UpdateJobSchedule, wire, unknown, job_schedule_id=job_schedule_id)
     resources.refuse_lasting(unknown, JobScheduleSpec)
     return _change(call, job_schedule_id, request, 200, unknown)
 
@@ -70,6 +75,7 @@ def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
 def replace_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PUT /jobschedules/{id}: sets or resets all properties that can change."""
     wire = call.json()
+    check_job(call, wire.get("jobSpecification"))
     given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
     asked = read(inputs.UpdateJobSchedule, given, job_schedule_id=job_schedule_id)
     request = inputs.UpdateJobSchedule(

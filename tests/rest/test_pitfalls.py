@@ -328,8 +328,9 @@ def test_patch_of_what_stays_as_it_is_is_refused(desk: Desk) -> None:
     desk.post("/jobs", JOB)
     answer = desk.ask("PATCH", "/jobs/j", {"usesTaskDependencies": True})
     assert answer.code == "InvalidRequestBody"
-    assert desk.ask("PATCH", "/jobs/j", {"networkConfiguration": {"subnetId": "s"}}).status == 200
-    assert desk.get("/jobs/j").content["networkConfiguration"] == {"subnetId": "s"}
+    network = {"networkConfiguration": {"skipWithdrawFromVNet": True}}
+    assert desk.ask("PATCH", "/jobs/j", network).status == 200
+    assert desk.get("/jobs/j").content["networkConfiguration"] == network["networkConfiguration"]
 
 
 def test_put_of_a_job_sets_back_what_it_does_not_name(desk: Desk) -> None:

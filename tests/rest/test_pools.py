@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from azure.batch import BatchClient, models
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 
+import batchlab as bl
 from helpers.rest import POOL, Desk
 
 
@@ -44,3 +48,141 @@ def test_unknown_size_is_refused_wherever_it_is_given(desk: Desk, size: str) -> 
     for answer in refusals(desk, POOL | {"vmSize": size}):
         assert (answer.status, answer.code) == (400, "InvalidPropertyValue")
         assert "did you mean" in str(values(answer))
+
+
+SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers"
+COMPUTE, NETWORK = f"{SUBSCRIPTION}/Microsoft.Compute", f"{SUBSCRIPTION}/Microsoft.Network"
+SUBNET = f"{NETWORK}/virtualNetworks/v/subnets/s"
+IMAGE = f"{COMPUTE}/galleries/g/images/i/versions/1.0.0"
+IDENTITY = f"{SUBSCRIPTION}/Microsoft.ManagedIdentity/userAssignedIdentities/i"
+SHARED = "/sharedGalleries/g/images/i/versions/1"
+START = {"commandLine": "true", "resourceFiles": [
+    {"httpUrl": "http://h/f", "filePath": "f", "identityReference": {"resourceId": IDENTITY}},
+]}  # fmt: skip
+LINUX = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+
+
+def machine(**more: Any) -> dict[str, Any]:
+    plain = {"imageReference": LINUX, "nodeAgentSKUId": "batch.node.ubuntu 24.04"}
+    return {"virtualMachineConfiguration": plain | more}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "more"),
+    [
+        ("subnetId", SUBNET, {"networkConfiguration": {"subnetId": SUBNET}}),
+        ("subnetId", "s", {"networkConfiguration": {"subnetId": "s"}}),
+        ("ipAddressIds", f"{NETWORK}/publicIPAddresses/a", {"networkConfiguration": {
+            "publicIPAddressConfiguration": {
+                "provision": "usermanaged", "ipAddressIds": [f"{NETWORK}/publicIPAddresses/a"]
+            },
+        }}),
+        ("publicIPs", "a", {"networkConfiguration": {"publicIPs": ["a"]}}),
+        ("virtualMachineImageId", IMAGE,
+         machine(imageReference={"virtualMachineImageId": IMAGE})),
+        ("virtualMachineImageId", f"{COMPUTE}/gallery/g/images/i",
+         machine(imageReference={"virtualMachineImageId": f"{COMPUTE}/gallery/g/images/i"})),
+        ("virtualMachineImageId", f"{COMPUTE}/images/i",
+         machine(imageReference={"virtualMachineImageId": f"{COMPUTE}/images/i"})),
+        ("sharedGalleryImageId", SHARED, machine(imageReference={"sharedGalleryImageId": SHARED})),
+        ("diskEncryptionSet", "d",
+         machine(osDisk={"managedDisk": {"diskEncryptionSet": {"id": "d"}}})),
+        ("identityReference", IDENTITY, machine(containerConfiguration={
+            "type": "dockerCompatible", "containerRegistries": [
+                {"registryServer": "r", "identityReference": {"resourceId": IDENTITY}}
+            ],
+        })),
+        ("identityReference", IDENTITY, {"startTask": START}),
+    ],
+)  # fmt: skip
+def test_pool_of_an_azure_resource_is_refused_wherever_it_is_described(
+    desk: Desk, name: str, value: str, more: dict[str, Any]
+) -> None:
+    for answer in refusals(desk, POOL | more):
+        assert (answer.status, answer.code) == (400, "InvalidPropertyValue")
+        assert values(answer)["PropertyName"] == name
+        assert value in values(answer)["PropertyValue"]
+
+
+def test_pool_keeps_its_start_task_when_the_new_one_names_an_identity(desk: Desk) -> None:
+    desk.post("/pools", POOL)
+    file = {
+        "httpUrl": "http://h/f",
+        "filePath": "f",
+        "identityReference": {"resourceId": IDENTITY},
+    }
+    change = {"startTask": {"commandLine": "true", "resourceFiles": [file]}}
+    rest = {"applicationPackageReferences": [], "metadata": []}
+    for answer in (
+        desk.ask("PATCH", "/pools/p", change),
+        desk.post("/pools/p/updateproperties", change | rest),
+    ):
+        assert (answer.status, values(answer)["PropertyName"]) == (400, "identityReference")
+    assert "startTask" not in desk.get("/pools/p").content
+
+
+def test_job_in_a_subnet_is_refused(desk: Desk) -> None:
+    desk.post("/pools", POOL)
+    network = {"networkConfiguration": {"subnetId": SUBNET, "skipWithdrawFromVNet": False}}
+    answer = desk.post("/jobs", {"id": "j", "poolInfo": {"poolId": "p"}} | network)
+    assert (answer.status, values(answer)["PropertyName"]) == (400, "subnetId")
+
+
+def test_image_of_a_gallery_needs_a_token_as_in_azure() -> None:
+    with bl.SimulatedLab() as lab, lab.serve() as endpoint:
+        credential = AzureNamedKeyCredential(endpoint.account, endpoint.key)
+        client = BatchClient(endpoint=endpoint.url, credential=credential)
+        pool = models.BatchPoolCreateOptions(
+            id="p", vm_size="standard_d2s_v3",
+            virtual_machine_configuration=models.VirtualMachineConfiguration(
+                image_reference=models.BatchVmImageReference(virtual_machine_image_id=IMAGE),
+                node_agent_sku_id="batch.node.ubuntu 24.04",
+            ),
+        )  # fmt: skip
+        with pytest.raises(HttpResponseError) as caught:
+            client.create_pool(pool)
+        assert caught.value.status_code == 403
+        assert caught.value.error.code == "AuthenticationFailed"
+        pool.virtual_machine_configuration.image_reference.virtual_machine_image_id = "i"
+        with pytest.raises(HttpResponseError) as caught:
+            client.create_pool(pool)
+        assert (caught.value.status_code, caught.value.error.code) == (400, "InvalidPropertyValue")
+
+
+AGENT = "batch.node.windows amd64"
+WINDOWS = {
+    "publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter"
+}  # fmt: skip
+DSVM = {"publisher": "microsoft-dsvm", "offer": "dsvm-win-2019", "sku": "server-2019"}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("nodeAgentSKUId", machine(nodeAgentSKUId=AGENT)),
+        ("nodeAgentSKUId", machine(imageReference=WINDOWS, nodeAgentSKUId=AGENT)),
+        ("imageReference", machine(imageReference=WINDOWS)),
+        ("imageReference", machine(imageReference=DSVM)),
+        ("windowsConfiguration", machine(windowsConfiguration={"enableAutomaticUpdates": False})),
+        ("windowsConfiguration", machine(windowsConfiguration={})),
+        ("osFamily", {"cloudServiceConfiguration": {"osFamily": "5", "osVersion": "*"}}),
+    ],
+)  # fmt: skip
+def test_pool_of_windows_nodes_is_refused_with_the_reason(
+    desk: Desk, name: str, more: dict[str, Any]
+) -> None:
+    for answer in refusals(desk, POOL | more):
+        assert (answer.status, answer.code) == (400, "InvalidPropertyValue")
+        assert values(answer)["PropertyName"] == name
+        assert "Windows" in values(answer)["Reason"]
+
+
+def test_pool_of_linux_nodes_is_accepted_with_all_that_it_says_of_its_machines(desk: Desk) -> None:
+    about = machine(
+        osDisk={"caching": "readwrite", "managedDisk": {"storageAccountType": "premium_lrs"}},
+        containerConfiguration={"type": "dockerCompatible"}, windowsConfiguration=None,
+    ) | {
+        "networkConfiguration": {"publicIPAddressConfiguration": {"provision": "batchmanaged"}},
+        "metadata": [{"name": "subnetId", "value": SUBNET}],
+    }  # fmt: skip
+    assert desk.post("/pools", POOL | about).status == 201
