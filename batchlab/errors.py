@@ -9,7 +9,7 @@
     ├─ NotFound             404  the pool, node, job, task or file does not exist
     ├─ Conflict             409  the request is valid, but not in the current state
     │  └─ NotInstalled      409  an optional library is not installed (also an `ImportError`)
-    ├─ ServerBusy           503  too many requests: the same request may succeed later
+    ├─ ServerBusy           503  too many requests, or no connection: try again later
     ├─ TaskFailed           409  a Python task has no result, but its function did not raise
     ├─ WaitTimeout               a wait ran out of time (also a `TimeoutError`)
     ├─ WaitNeverEnds             a wait for something that can no longer happen
@@ -123,7 +123,7 @@ class NotInstalled(Conflict, ModuleNotFoundError):
 
 
 class ServerBusy(BatchError):
-    """Too many requests; the same request may succeed later (HTTP 503)."""
+    """Too many requests, or the scheduler cannot be reached; try again later (HTTP 503)."""
 
     status = 503
 

@@ -83,13 +83,20 @@ class Lab(BaseLab):
     storage : str or path, optional
         Where to store data, such as resource files and output files: a folder, or any URL that
         fsspec can write to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
-        ``batchlab[azure]`` ...). The default is a folder on the scheduler's machine, which is
-        deleted with the lab and cannot be reached by nodes on other machines.
+        ``batchlab[azure]`` ...). By default, data is kept on the scheduler's machine and deleted
+        with the lab. On an existing cluster it goes through the scheduler, which suits files up
+        to 100 MB or so; for more data, give a location that all nodes can reach.
     storage_options : mapping, optional
         Options for fsspec, such as credentials, as plain values. They are sent to the nodes.
     sample_delay : duration, default 30 seconds
         How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
         too; 0 makes them visible immediately.
+
+    Notes
+    -----
+    If the network to a scheduler elsewhere is lost, calls continue when it is back: waits within
+    their `timeout` (one hour without one), other calls within a minute. After that they raise
+    `ServerBusy`, and the next call tries again. No request is carried out twice.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """The lab's data: containers of blobs, to upload inputs to and to download results from.
 
-Data goes directly between this process, the nodes and the store; the service sees only names.
+Data goes directly between this process, the nodes and the store; the service sees only names. On
+a cluster without a store, the scheduler's machine is the store.
 Errors of the store are reported with Azure's codes: ``ContainerNotFound``, ``BlobNotFound``,
 ``AuthorizationFailure``, ``OperationTimedOut``.
 """

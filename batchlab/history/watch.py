@@ -14,7 +14,7 @@ import weakref
 
 from batchlab.drivers.change_log import Batch
 from batchlab.drivers.ports import Connection
-from batchlab.errors import BatchError
+from batchlab.errors import BatchError, ServerBusy
 from batchlab.history.tables import Tables
 
 __all__ = ["Tables", "Watch", "watch"]
@@ -55,7 +55,7 @@ class Watch:
     generation : int
         Increases when `tables` starts over, because the service no longer has the beginning.
     ended : str
-        Why no more changes will come; empty while they may.
+        Why no changes come; empty while they do. After the loss of a network they come again.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -65,6 +65,7 @@ class Watch:
         self.version = 0
         self.generation = 0
         self.ended = ""
+        self._lost = False  # the network, which may come back
         self._next = 0
         self._thread: threading.Thread | None = None
         self._over = False
@@ -96,7 +97,7 @@ class Watch:
         while not self._over:
             if not self._fetch(HOLD_S):
                 time.sleep(PAUSE_S)
-            if self.ended:
+            if self.ended and not self._lost:
                 return
 
     def _fetch(self, seconds: float) -> bool:
@@ -108,7 +109,7 @@ class Watch:
         try:
             batch = connection.changes(since, seconds)
         except BatchError as error:
-            self._end(error.message)
+            self._end(error.message, lost=isinstance(error, ServerBusy))
             return False
         finally:
             del connection
@@ -118,6 +119,9 @@ class Watch:
         with self.lock:
             if since != self._next:
                 return True  # another thread was faster
+            if self._lost:
+                self.ended, self._lost = "", False
+                self.version += 1
             if batch.fresh and since:
                 self.tables = Tables()
                 self.generation += 1
@@ -130,8 +134,9 @@ class Watch:
             self._end(batch.over)
         return batch.more
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, *, lost: bool = False) -> None:
         with self.lock:
+            self._lost = lost
             if not self.ended:
                 self.ended = why
                 self.version += 1

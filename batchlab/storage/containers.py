@@ -16,12 +16,13 @@ from typing import IO, Any
 
 import msgspec
 
+from batchlab.errors import BatchError
 from batchlab.storage.faults import StorageFailed, failed, faults
 from batchlab.storage.filesystems import AZURE
 from batchlab.storage.locations import OBJECT_STORES, protocol_of
 from batchlab.words import plural
 
-__all__ = ["Blob", "BlobContainer"]
+__all__ = ["HIDDEN", "Blob", "BlobContainer", "put_in_place"]
 
 HIDDEN = ".batchlab-"
 """Prefix of our own file names: the mark of a container and partly written blobs."""
@@ -49,19 +50,20 @@ class BlobContainer:
     url : str
     open_fs : callable
         Opens its file system, on first use.
-    cure : str, optional
-        What to do if a folder does not exist on this machine.
-    root : str, optional
-        The folder that must exist before the container is created.
+    check_place : callable, optional
+        Raises `StorageFailed` if the place of the container cannot be reached from here.
     """
 
     def __init__(
-        self, url: str, open_fs: Callable[[], Any], *, cure: str = "", root: str | None = None
+        self,
+        url: str,
+        open_fs: Callable[[], Any],
+        *,
+        check_place: Callable[[], None] = lambda: None,
     ) -> None:
         self.url = url
         self._open_fs = open_fs
-        self._cure = cure
-        self._root = root
+        self._check_place = check_place
         self._protocol = protocol_of(url)
 
     def url_of(self, blob: str) -> str:
@@ -86,12 +88,10 @@ class BlobContainer:
                 raise
             return
         if not there:
-            self._check_root()
             raise StorageFailed("container", f"there is no container {self.url}{self._here()}")
 
     def create(self) -> None:
         """Create the container; harmless if it exists."""
-        self._check_root()
         with faults():
             path = self._path()
             if self._is_local:
@@ -177,6 +177,8 @@ class BlobContainer:
                     fs.pipe_file(path, file)
             else:
                 fs.put_file(os.fspath(source), path)
+        except BatchError:
+            raise
         except Exception as error:
             fault = failed(error)
             if fault.kind == "blob" and (self._protocol in AZURE or not self.exists()):
@@ -194,18 +196,7 @@ class BlobContainer:
                     with open(source, "rb") as file:
                         while chunk := file.read(2**20):
                             target.write(chunk)
-            parents = path[len(base) + 1 :].split("/")[:-1]
-            for count in range(len(parents)):  # one by one, to never re-create the container
-                folder = "/".join((base, *parents[: count + 1]))
-                try:
-                    Path(folder).mkdir(exist_ok=True)
-                except FileExistsError as error:
-                    raise _twice(folder[len(base) + 1 :]) from error
-            try:
-                Path(part).replace(path)
-            except IsADirectoryError:  # deleted blobs may have left it
-                _remove_empty(path, path[len(base) + 1 :])
-                Path(part).replace(path)
+            put_in_place(part, base, path)
         finally:
             Path(part).unlink(missing_ok=True)
 
@@ -245,12 +236,6 @@ class BlobContainer:
                 raise FileNotFoundError(blob)
             fs.rm_file(path)
 
-    def _check_root(self) -> None:
-        if self._root is not None and not os.path.isdir(self._root):
-            raise StorageFailed(
-                "other", f"the folder {self._root} does not exist{self._here()}: {self._cure}"
-            )
-
     @property
     def _is_local(self) -> bool:
         return self._protocol == "file"
@@ -259,10 +244,27 @@ class BlobContainer:
         return f" on {os.uname().nodename}" if self._is_local else ""
 
     def _path(self) -> str:
+        self._check_place()
         if self._is_local:
             return self.url.removeprefix("file://").rstrip("/")
         path: str = self._open_fs()._strip_protocol(self.url)
         return path.rstrip("/")
+
+
+def put_in_place(part: str, base: str, path: str) -> None:
+    """Move a complete file to the place of a blob in the folder of a container."""
+    parents = path[len(base) + 1 :].split("/")[:-1]
+    for count in range(len(parents)):  # one by one, to never re-create the container
+        folder = "/".join((base, *parents[: count + 1]))
+        try:
+            Path(folder).mkdir(exist_ok=True)
+        except FileExistsError as error:
+            raise _twice(folder[len(base) + 1 :]) from error
+    try:
+        Path(part).replace(path)
+    except IsADirectoryError:  # deleted blobs may have left it
+        _remove_empty(path, path[len(base) + 1 :])
+        Path(part).replace(path)
 
 
 def _remove_empty(folder: str, name: str) -> None:
@@ -292,7 +294,7 @@ class _BlobErrors:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, BatchError):
             return
         fault = failed(error)
         if fault.kind == "blob":

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from batchlab.errors import BatchError
+
 __all__ = ["Kind", "StorageFailed", "failed", "faults"]
 
 Kind = Literal["container", "blob", "denied", "timeout", "other"]
@@ -40,7 +42,7 @@ def faults() -> Iterator[None]:
     """Turn any error of a store into `StorageFailed`."""
     try:
         yield
-    except StorageFailed:
+    except (StorageFailed, BatchError):  # the latter from the lab's host
         raise
     except Exception as error:
         raise failed(error) from error

@@ -8,8 +8,11 @@ own buckets or containers, which only the store's own account separates from oth
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -31,6 +34,7 @@ OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 """Protocols of stores without directories."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "az": "azure", "abfs": "azure", "abfss": "azure",
           "http": "http", "https": "http"}  # fmt: skip
+_MARK = ".batchlab-storage"
 _numbers = count(1)
 _READ_ONLY = ("http", "https", "data", "zip", "tar", "git", "github", "reference")
 
@@ -48,12 +52,16 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
         The account whose part of the location this is.
     fleeting : bool
         Whether the data is deleted when the lab is closed.
+    mark : str
+        What a file in the account's folder says, if the location is a folder of several machines.
+        A machine where it says something else does not share the folder.
     """
 
     url: str
     options: dict[str, Any] = {}
     account: str = Settings().account_name
     fleeting: bool = False
+    mark: str = ""
 
     def of_account(self, account: str) -> StorageLocation:
         """Return the part of another account."""
@@ -64,6 +72,29 @@ class StorageLocation(msgspec.Struct, frozen=True, kw_only=True):
             )
             raise invalid("storage", self.url, reason, owner="Lab")
         return msgspec.structs.replace(self, account=account)
+
+    def marked(self) -> StorageLocation:
+        """Mark the folder, unless it is marked; return the location with its mark."""
+        if not self.url.startswith("file://"):
+            return self
+        path = Path(self.folder, _MARK)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+                file.write(uuid.uuid4().hex)
+        return msgspec.structs.replace(self, mark=self.found_mark())
+
+    def found_mark(self) -> str:
+        """Return the mark of the folder on this machine; empty if there is none."""
+        try:
+            return Path(self.folder, _MARK).read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    @property
+    def folder(self) -> str:
+        """The account's folder, if the location is a folder."""
+        return self.base.removeprefix("file://").rstrip("/")
 
     @property
     def is_bare(self) -> bool:

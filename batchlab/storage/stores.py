@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, Any
 
 from batchlab.core.model.files import is_container_name
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import StorageFailed, faults
 from batchlab.storage.filesystems import azure_url, filesystem, open_any
+from batchlab.storage.host_folder import PROTOCOL
 from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
+
+if TYPE_CHECKING:
+    from batchlab.storage.host_filesystem import Call
 
 __all__ = ["BlobStore"]
 
@@ -22,10 +26,22 @@ class BlobStore:
     Parameters
     ----------
     location : StorageLocation
+    call : Call, optional
+        Calls the lab's host, if the data is there.
+    large : callable, optional
+        Called with the size of a large file that goes to or comes from the host.
     """
 
-    def __init__(self, location: StorageLocation) -> None:
+    def __init__(
+        self,
+        location: StorageLocation,
+        call: Call | None = None,
+        large: Callable[[int], None] | None = None,
+    ) -> None:
         self.location = location
+        self._call = call
+        self._large = large
+        self._is_here = False
         self._fs: Any = None
         self._lock = threading.Lock()
 
@@ -90,6 +106,7 @@ class BlobStore:
             if "://" not in url and "::" not in url:
                 return open(os.path.expanduser(url), "rb")
             if self.owns(url):
+                self._check_place()
                 if url.startswith("file://"):
                     return open(url.removeprefix("file://"), "rb")
                 file: IO[bytes] = self._open().open(url, "rb")
@@ -101,16 +118,33 @@ class BlobStore:
         return url.startswith(self.location.base)
 
     def _own(self, url: str) -> BlobContainer:
-        root = None
-        if self.location.url.startswith("file://"):
-            root = self.location.url.removeprefix("file://")
-        return BlobContainer(url, self._open, cure=_CURE, root=root)
+        return BlobContainer(url, self._open, check_place=self._check_place)
+
+    def _check_place(self) -> None:
+        """Refuse a folder of this machine that is not the one which the lab was given."""
+        if self._is_here or not self.location.url.startswith("file://"):
+            return
+        folder, mark = self.location.url.removeprefix("file://"), self.location.mark
+        here = os.uname().nodename
+        if not os.path.isdir(folder):
+            raise StorageFailed("other", f"the folder {folder} does not exist on {here}: {_CURE}")
+        if mark and self.location.found_mark() != mark:
+            reason = f"the folder {folder} on {here} is not the one of the lab: {_CURE}"
+            raise StorageFailed("other", reason)
+        self._is_here = bool(mark)
 
     def _open(self) -> Any:
         with self._lock:
             if self._fs is None:
                 protocol = protocol_of(self.location.url)
-                self._fs = filesystem(protocol, self.location.options)
+                if protocol == PROTOCOL and self._call is not None:
+                    from batchlab.storage.host_filesystem import (  # noqa: PLC0415 - slow
+                        HostFileSystem,
+                    )
+
+                    self._fs = HostFileSystem(self._call, self._large)
+                else:
+                    self._fs = filesystem(protocol, self.location.options)
             return self._fs
 
 

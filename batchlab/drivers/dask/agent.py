@@ -80,7 +80,7 @@ class NodeAgent(WorkerPlugin):
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.folders = NodeFolders(lab_folder(config.lab_id, config.root), config.node_id)
-        self._gateway = Gateway(worker, self.folders.root, config.account_name)
+        self._gateway = Gateway(worker, self.folders.root, config.account_name, config.lab_id)
         self._facts = NodeFacts(
             account_name=config.account_name,
             account_url=config.account_url,
@@ -91,7 +91,9 @@ class NodeAgent(WorkerPlugin):
             service=self._gateway.address,
         )
         self._inherited = _inherited(worker)
-        self._store = BlobStore(config.storage) if config.storage is not None else None
+        self._store = None
+        if config.storage is not None:
+            self._store = BlobStore(config.storage, self._call_host)
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
@@ -329,6 +331,17 @@ class NodeAgent(WorkerPlugin):
                     "reports": messages.encode_reports(reports),
                 }
             )
+
+    def _call_host(self, handler: str, *, once: bool = False, **arguments: Any) -> Any:
+        """Call a handler of the host from a thread."""
+        host = messages.AccountRpc(
+            self._worker.scheduler, self.config.account_name, self.config.lab_id
+        )
+
+        async def call() -> Any:
+            return await getattr(host, f"batchlab_{handler}")(**arguments)
+
+        return messages.unpack(asyncio.run_coroutine_threadsafe(call(), self._loop).result())
 
     # -- files ----------------------------------------------------------------------------------
 

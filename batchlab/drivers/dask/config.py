@@ -30,7 +30,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     journal : str, optional
         Where to keep the journal; if omitted, it is deleted together with the lab's folder.
     storage : StorageLocation, optional
-        Where the lab's data is kept; in the lab's folder on the scheduler's machine if omitted.
+        Where the lab's data is kept; if omitted, in the lab's folder on the scheduler's machine,
+        which serves it to the nodes of an existing cluster.
     """
 
     lab_id: str

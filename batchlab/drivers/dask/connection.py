@@ -7,17 +7,19 @@ any other cluster, the first client registers the host; later clients find it th
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import concurrent.futures
 import contextlib
 import multiprocessing
+import os
 import threading
 import uuid
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from distributed.utils import LoopRunner
 
 from batchlab.core.machine import Settings
 from batchlab.core.model.ranges import is_number
@@ -34,7 +36,6 @@ from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.link import Link
 from batchlab.drivers.dask.local_cluster import OwnCluster
-from batchlab.drivers.dask.process_settings import CLIENT_SILENCE
 from batchlab.drivers.dask.remote import RemoteConnection
 from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation
@@ -122,13 +123,15 @@ class DaskConnection(RemoteConnection):
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
             journal=str(Path(journal).resolve()) if journal is not None else None,
-            storage=_part(storage, settings),
+            storage=storage and storage.of_account((settings or Settings()).account_name),
         )
         if config.settings.isolate_users:
             refuse_isolation({"this process": obstacle_here(config)})
         cluster = OwnCluster(config)
         host = cluster.host
-        link = Link(cluster.loop, cluster.rpc, host.account)
+        link = Link(cluster.loop, cluster.address, host.account, host.config.lab_id)
+
+        cluster.before_end = link.disconnect
         return cls(link, host.config, host.now(), cluster.close)
 
     @classmethod
@@ -171,40 +174,39 @@ class DaskConnection(RemoteConnection):
             "speed": None if speed is None else _check_speed(speed),
             "root": None if root is None else str(root),
             "release_on_leave": release_on_leave,
-            "storage": _part(storage, chosen),
+            "storage": storage and storage.of_account(chosen.account_name).marked(),
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
         )
         client, ours = find_client(cluster)
-        scaler: concurrent.futures.Future[None] | None = None
-
-        def close() -> None:
-            if not client.loop.asyncio_loop.is_running():
-                if ours:
-                    client.status = "closed"  # it would complain when it is deleted
-                return
-            if scaler is not None:
-                scaler.cancel()
-            if ours:
-                with CLIENT_SILENCE, contextlib.suppress(OSError, RuntimeError):
-                    client.close()
-
+        # The lab keeps the loop, but not the client, which gives up after half a minute without
+        # its scheduler.
+        runner: Any = LoopRunner(loop=client.loop)  # untyped
+        runner.start()
+        able = cluster if hasattr(cluster, "scale") else client.cluster
         try:
             there, now = install_host(client, BatchHost(config))
+            _refuse_other_folder(there.storage, asked.get("storage"))
             refuse_other(there, asked | dict(settings or {}))
+            link = Link(
+                client.loop, client.scheduler.address, there.settings.account_name, there.lab_id,
+                connection_args=client.connection_args, cluster=able,
+            )  # fmt: skip
         except BaseException:
-            close()
+            runner.stop()
             raise
-        able = cluster if hasattr(cluster, "scale") else client.cluster
-        account = config.settings.account_name
+        finally:
+            if ours:
+                client.close()
         if hasattr(able, "scale") and there.nodes == "cluster":
-            scaler = asyncio.run_coroutine_threadsafe(
-                scale_when_asked(able, messages.AccountRpc(client.scheduler, account)),
-                client.loop.asyncio_loop,
-            )
-        link = Link(client.loop, client.scheduler, account, client=client, cluster=able)
+            link.keep(partial(scale_when_asked, able))
+
+        def close() -> None:
+            link.close()
+            runner.stop()
+
         return cls(link, there, now, close)
 
     def shutdown(self) -> None:
@@ -215,10 +217,20 @@ class DaskConnection(RemoteConnection):
 
     # -- talking ----------------------------------------------------------------------------------
 
-    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
+    def call(
+        self,
+        handler: str,
+        watch: Callable[[], None] | None = None,
+        *,
+        once: bool = False,
+        patience_s: float | None = None,
+        **arguments: Any,
+    ) -> Any:
         """Call a handler of the host; return its result or raise its `BatchError`."""
         self._refuse_closed()
-        return messages.unpack(self._link.call(handler, arguments, watch))
+        return messages.unpack(
+            self._link.call(handler, arguments, watch, once=once, patience_s=patience_s)
+        )
 
     def _refuse_closed(self) -> None:
         super()._refuse_closed()
@@ -232,9 +244,14 @@ class DaskConnection(RemoteConnection):
                 self._close()
 
 
-def _part(storage: StorageLocation | None, settings: Settings | None) -> StorageLocation | None:
-    """Return the part of a location that belongs to the account."""
-    return storage and storage.of_account((settings or Settings()).account_name)
+def _refuse_other_folder(there: StorageLocation | None, here: StorageLocation | None) -> None:
+    """Refuse a folder with the name of the lab's one that is only on this machine."""
+    if there and here and there.url == here.url and there.mark != here.mark:
+        reason = (
+            f"on {os.uname().nodename} this is another folder than for the lab: storage must be a "
+            "folder that all machines share, or a URL such as s3://bucket/folder"
+        )
+        raise invalid("storage", here.url.removeprefix("file://"), reason, owner="Lab")
 
 
 def _check_speed(speed: Any) -> float:

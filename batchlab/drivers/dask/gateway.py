@@ -32,7 +32,7 @@ __all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
 
 logger = logging.getLogger("batchlab")
 
-HANDLERS = ("request", "create_certificate", "ask", "wait", "files", "changes")
+HANDLERS = ("request", "create_certificate", "ask", "wait", "files", "changes", "storage")
 """Handlers of the host that a task can call."""
 SECRET_BYTES = 32  # as text
 LONGEST_PATH = 100
@@ -47,8 +47,8 @@ class Gateway:
     worker : distributed.Worker
     root : str
         The node's folder.
-    account : str
-        The account of the node.
+    account, lab_id : str
+        The account and the lab of the node.
 
     Attributes
     ----------
@@ -56,9 +56,10 @@ class Gateway:
         The value of ``BATCHLAB_SERVICE`` for tasks.
     """
 
-    def __init__(self, worker: Any, root: str, account: str) -> None:
+    def __init__(self, worker: Any, root: str, account: str, lab_id: str) -> None:
         self._worker = worker
         self._account = account
+        self._lab_id = lab_id
         self._folder: str | None = None
         self._path = watchdog.socket_file(root)
         if len(os.fsencode(self._path)) > LONGEST_PATH:
@@ -119,7 +120,7 @@ class Gateway:
     async def _answer(self, call: bytes) -> bytes:
         try:
             handler, arguments = msgspec.msgpack.decode(call, type=tuple[str, dict[str, Any]])
-            host = messages.AccountRpc(self._worker.scheduler, self._account)
+            host = messages.AccountRpc(self._worker.scheduler, self._account, self._lab_id)
             if handler == "hello":
                 config, now = messages.unpack(await host.batchlab_hello())
                 return messages.answer(lambda: (now, config.speed, config.storage))
@@ -127,6 +128,8 @@ class Gateway:
                 reason = f"a task cannot call {handler!r}"
                 raise Conflict("OperationInvalidForCurrentState", reason)
             answer: bytes = await getattr(host, f"batchlab_{handler}")(**arguments)
+            if not isinstance(answer, bytes):
+                messages.unpack(answer)  # says why
         except OSError as error:
             reason = f"the lab's scheduler has stopped or cannot be reached: {error}"
             return messages.answer_error(Conflict("OperationInvalidForCurrentState", reason))

@@ -1,10 +1,10 @@
 """The scheduler's side: the engine, in a plugin of Dask's scheduler.
 
 So a lab exists as long as its cluster. Clients connect and disconnect, and call it over Dask's RPC
-(``batchlab_request@account``, ``batchlab_ask@account`` ...). Each account has its own lab, with an
-engine, a journal and a folder. The labs share only the scheduler, and the workers, each of which
-is a node of one lab at a time. Everything here runs on the scheduler's loop. An error in a stream
-handler would remove a worker from the cluster, so it is logged and dropped.
+(``batchlab_hello@account``, ``batchlab_ask@account/lab`` ...). Each account has its own lab, with
+an engine, a journal and a folder. The labs share only the scheduler, and the workers, each of
+which is a node of one lab at a time. Everything here runs on the scheduler's loop. An error in a
+stream handler would remove a worker from the cluster, so it is logged and dropped.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ from batchlab.drivers.dask.cluster import ClusterSupply
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
+from batchlab.drivers.dask.once import Once
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
+from batchlab.storage.host_folder import PROTOCOL, HostFolder
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["BatchHost"]
@@ -103,11 +105,15 @@ class BatchHost(SchedulerPlugin):
         self._waiters: dict[asyncio.Future[None], Condition] = {}
         self.folder = lab_folder(config.lab_id, config.root)
         if config.storage is None:
-            storage = StorageLocation(url=f"file://{self.folder}/.storage")
+            url = f"file://{self.folder}/.storage"
+            if config.nodes == "cluster":  # whose machines may not share a folder
+                url = f"{PROTOCOL}://{config.lab_id}"
+            storage = StorageLocation(url=url)
             storage = storage.of_account(config.settings.account_name)
             self.config = config = msgspec.structs.replace(config, storage=storage)
         path = Path(config.journal or f"{self.folder}/journal.jsonl")
         self.journal = await threads.call(self._open, path)
+        self._data = HostFolder(f"{self.folder}/.storage", config.lab_id)
         self.engine = Engine(Core(config.settings), self, self.journal)
         self.history = ChangeLog()
         self._news: asyncio.Event | None = None
@@ -117,15 +123,24 @@ class BatchHost(SchedulerPlugin):
             self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
         )  # fmt: skip
-        handlers: dict[str, Any] = {
-            "request": self._request, "ask": self._ask, "wait": self._wait, "hello": self._hello,
-            "files": self._files, "scale": self._scale, "close": self._close_rpc,
-            "changes": self._changes, "lose": self._lose, "fail_next": self._fail_next,
-            "create_certificate": self._create_certificate,
+        once = Once().handler
+        ours: dict[str, Any] = {
+            "request": once(self._request), "ask": self._ask, "wait": self._wait,
+            "files": once(self._files), "close": once(self._close_rpc), "changes": self._changes,
+            "lose": once(self._lose), "fail_next": once(self._fail_next),
+            "create_certificate": once(self._create_certificate), "storage": once(self._storage),
+            "hello": self._hello,
         }  # fmt: skip
-        scheduler.handlers.update(
-            {f"batchlab_{name}@{self.account}": do for name, do in handlers.items()}
-        )
+        present = {"hello": self._hello, "scale": self._scale}
+        for name in [name for name in scheduler.handlers if f"@{self.account}/" in name]:
+            del scheduler.handlers[name]  # of an earlier lab
+        for owner, handlers in [
+            (messages.owner(self.account), present),
+            (messages.owner(self.account, config.lab_id), ours),
+        ]:
+            scheduler.handlers.update(
+                {f"batchlab_{name}{owner}": do for name, do in handlers.items()}
+            )
         scheduler.stream_handlers[messages.reports_op(self.account)] = self._take_reports
         self._wakeful = asyncio.ensure_future(self._stay_awake())
         self._begun = True
@@ -342,6 +357,10 @@ class BatchHost(SchedulerPlugin):
         except Exception:
             return messages.answer_error(_not_ready(location))
         return answer
+
+    async def _storage(self, method: str, path: str, options: dict[str, Any]) -> bytes:
+        """Carry out a call of `HostFileSystem`."""
+        return await threads.call(messages.answer, lambda: self._data.do(method, path, options))
 
     async def _scale(self, seconds: float) -> int:
         """Return how many workers a client should scale to; 0 if there are enough."""

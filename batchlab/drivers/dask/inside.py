@@ -85,8 +85,19 @@ class InsideConnection(RemoteConnection):
             raise NotFound("ResourceNotFound", error.message) from None
         super().__init__(now, speed, storage)
 
-    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
-        """Call a handler of the host; return its result or raise its `BatchError`."""
+    def call(
+        self,
+        handler: str,
+        watch: Callable[[], None] | None = None,
+        *,
+        once: bool = False,
+        patience_s: float | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """Call a handler of the host; return its result or raise its `BatchError`.
+
+        There is no network between a task and its node, so each call is sent once.
+        """
         self._refuse_closed()
         free = self._free.setdefault(os.getpid(), [])
         link: socket.socket | None = None

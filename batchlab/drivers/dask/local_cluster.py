@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import dask
-from distributed.core import ConnectionPool
 from distributed.utils import LoopRunner
 
 from batchlab.drivers.dask.config import HostConfig
@@ -27,10 +27,17 @@ CLOSE_S = 60.0
 
 
 class OwnCluster:
-    """Our own scheduler, in a thread of this process, with the lab in it."""
+    """Our own scheduler, in a thread of this process, with the lab in it.
+
+    Attributes
+    ----------
+    before_end : callable or None
+        Awaited when the lab has ended, before the scheduler closes.
+    """
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
+        self.before_end: Callable[[], Awaitable[None]] | None = None
         with contextlib.ExitStack() as settings:
             settings.enter_context(SILENCE)
             if config.nodes == "processes":
@@ -55,9 +62,7 @@ class OwnCluster:
         with dask.config.set(QUIET):
             self._scheduler = QuietScheduler(dashboard=False, **where)
         await self._scheduler
-        self._pool = ConnectionPool()
-        await self._pool.start()
-        self.rpc = self._pool(self._scheduler.address)
+        self.address: str = self._scheduler.address
         await self._scheduler.register_scheduler_plugin(
             self.host, name=self.host.name, idempotent=True
         )
@@ -84,6 +89,7 @@ class OwnCluster:
 
     async def _end(self) -> None:
         await self.host.end()
-        if hasattr(self, "_pool"):
-            await self._pool.close()
+        if self.before_end is not None:
+            await self.before_end()
+        if hasattr(self, "_scheduler"):
             await self._scheduler.close(reason="the lab is closed")

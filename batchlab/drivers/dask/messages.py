@@ -26,7 +26,7 @@ from batchlab.core.messages.outputs import (
     StartRun,
 )
 from batchlab.drivers.vault import NodeCertificate
-from batchlab.errors import BatchError, LabFailed
+from batchlab.errors import BatchError, Conflict, LabFailed
 from batchlab.storage.locations import StorageLocation
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "decode_reports",
     "encode_commands",
     "encode_reports",
+    "owner",
     "reports_op",
     "unpack",
 ]
@@ -121,14 +122,26 @@ class AccountRpc:
     rpc : object
         Calls any of the scheduler's handlers.
     account : str
+    lab_id : str, optional
+        The lab that is meant; if omitted, the account's present one, which can only be asked who
+        it is and how many workers it needs.
     """
 
-    def __init__(self, rpc: Any, account: str) -> None:
+    def __init__(self, rpc: Any, account: str, lab_id: str = "") -> None:
         self._rpc = rpc
-        self._account = account
+        self._owner = owner(account, lab_id)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._rpc, f"{name}@{self._account}")
+        return getattr(self._rpc, f"{name}{self._owner}")
+
+
+def owner(account: str, lab_id: str = "") -> str:
+    """Return the end of the names of the handlers of an account, or of one of its labs.
+
+    A scheduler that was restarted, or a later lab of the account, has no handlers for handles of
+    an earlier lab, which must not act on things that have the same names by chance.
+    """
+    return f"@{account}/{lab_id}" if lab_id else f"@{account}"
 
 
 def commands_op(lab_id: str) -> str:
@@ -180,6 +193,12 @@ def answer_error(error: Exception) -> bytes:
 
 def unpack(data: bytes) -> Any:
     """Return the result of an answer, or raise its `BatchError`."""
+    if not isinstance(data, bytes):  # Dask's answer if there is no such handler
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            "the Dask scheduler has no such lab any more: the lab was shut down, or the scheduler "
+            "was restarted",
+        )
     good, value = pickle.loads(data)
     if good:
         return value

@@ -18,7 +18,7 @@ import dask
 
 from batchlab.drivers.dask import watchdog
 
-__all__ = ["CLIENT_SILENCE", "FORKING", "SILENCE", "begin_to_fork"]
+__all__ = ["FORKING", "SILENCE", "begin_to_fork"]
 
 METHOD = "distributed.worker.multiprocessing-method"
 
@@ -97,7 +97,5 @@ def _forking() -> Iterator[None]:
 
 SILENCE = WhileNeeded(partial(_silence, "distributed"))
 """Silences Dask's logging: the user did not start the cluster."""
-CLIENT_SILENCE = WhileNeeded(partial(_silence, "distributed.client"))
-"""Keeps a client quiet that is closed while it tries to reconnect."""
 FORKING = WhileNeeded(_forking)
 """Forks workers from one process: a new one would need most of a second to import Dask."""

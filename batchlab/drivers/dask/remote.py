@@ -6,6 +6,7 @@ gateway of a node. Nothing here needs Dask.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -27,8 +28,18 @@ from batchlab.storage.stores import BlobStore
 
 __all__ = ["WATCH_S", "RemoteConnection"]
 
+logger = logging.getLogger("batchlab")
+
+LARGE = 100_000_000
+"""The bytes of a file that should not go through the scheduler."""
 POLL_S = 1.0
 """How long the host holds a call for a condition that does not hold yet."""
+WAIT_PATIENCE_S = 3600.0
+"""How long a wait without a time limit waits for a network that is lost."""
+NOTICE_S = 2.0
+"""How long a display waits for a network before it says that it is lost; it then asks again."""
+SLEPT_S = 2.0
+"""How far the clock may be off, in seconds of real time: answers travel for a while."""
 WATCH_S = 0.2
 
 
@@ -48,15 +59,35 @@ class RemoteConnection(ABC):
     def __init__(self, now: float, speed: float, storage: StorageLocation) -> None:
         self.speed = speed
         self.account = storage.account
-        self._storage = BlobStore(storage)
+        self._storage = BlobStore(storage, self.call, self._recommend_storage)
         self.files = RemoteFiles(self.call)
-        self._epoch, self._began = now, time.monotonic()
+        self._clock = now, time.monotonic()
         self._before_close: list[Callable[[], None]] = []
         self.closed = False
+        self._recommended = False
 
     @abstractmethod
-    def call(self, handler: str, watch: Callable[[], None] | None = None, **arguments: Any) -> Any:
-        """Call a handler of the host; return its result or raise its `BatchError`."""
+    def call(
+        self,
+        handler: str,
+        watch: Callable[[], None] | None = None,
+        *,
+        once: bool = False,
+        patience_s: float | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """Call a handler of the host; return its result or raise its `BatchError`.
+
+        Parameters
+        ----------
+        handler : str
+        watch : callable, optional
+            Called a few times a second meanwhile.
+        once : bool, default False
+            Whether the call changes something, so that it must not be carried out twice.
+        patience_s : float, optional
+            How long to wait for a network that is lost, in seconds of real time.
+        """
 
     @property
     def storage(self) -> BlobStore:
@@ -64,19 +95,36 @@ class RemoteConnection(ABC):
         self._refuse_closed()
         return self._storage
 
+    def _recommend_storage(self, size: int) -> None:
+        """Say once that large data should not go through the scheduler."""
+        if size > LARGE and not self._recommended:
+            self._recommended = True
+            logger.warning(
+                "%.0f MB go through the Dask scheduler, because the lab has no storage. This "
+                "works, but for large data a place that all nodes can reach is faster, such as "
+                "Lab(..., storage='s3://bucket/folder') or a shared folder",
+                size / 1e6,
+            )
+
+    def _correct_clock(self, now: float) -> None:
+        """Correct the clock after this computer has slept, when it stands still."""
+        if abs(now - self.now()) > SLEPT_S * self.speed:
+            self._clock = now, time.monotonic()
+
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
-        return self._epoch + (time.monotonic() - self._began) * self.speed
+        epoch, began = self._clock
+        return epoch + (time.monotonic() - began) * self.speed
 
     def request(self, request: Request) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
-        self.call("request", payload=pickle.dumps(request))
+        self.call("request", once=True, payload=pickle.dumps(request))
 
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents
     ) -> None:
         """Carry out the only request with a secret."""
-        self.call("create_certificate", payload=pickle.dumps((request, contents)))
+        self.call("create_certificate", once=True, payload=pickle.dumps((request, contents)))
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""
@@ -92,11 +140,13 @@ class RemoteConnection(ABC):
         payload = pickle.dumps(condition)
         deadline = None if timeout is None else self.now() + timeout
         while True:
-            seconds = POLL_S
+            seconds, patience_s = POLL_S, WAIT_PATIENCE_S
             if deadline is not None:
-                left = (deadline - self.now()) / self.speed
-                seconds = max(0.0, min(POLL_S, left))
-            answer = self.call("wait", watch, payload=payload, seconds=seconds)
+                patience_s = max(0.0, (deadline - self.now()) / self.speed)
+                seconds = min(POLL_S, patience_s)
+            answer = self.call(
+                "wait", watch, patience_s=patience_s, payload=payload, seconds=seconds
+            )
             if answer is True:
                 return
             if answer:
@@ -109,17 +159,21 @@ class RemoteConnection(ABC):
 
     def changes(self, since: int = 0, seconds: float = 0.0) -> Batch:
         """Return the changes from number `since` on; see `Connection`."""
-        batch, packed = self.call("changes", self._refuse_closed, since=since, seconds=seconds)
+        batch, packed = self.call(
+            "changes", self._refuse_closed, patience_s=NOTICE_S if seconds else None,
+            since=since, seconds=seconds,
+        )  # fmt: skip
+        self._correct_clock(batch.now)
         done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
         return done
 
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Lose a node, as if its machine had failed."""
-        self.call("lose", pool_id=pool_id, node_id=node_id)
+        self.call("lose", once=True, pool_id=pool_id, node_id=node_id)
 
     def fail_next(self, kind: RunKind) -> None:
         """Make the next run of this kind fail, whatever its command."""
-        self.call("fail_next", kind=kind)
+        self.call("fail_next", once=True, kind=kind)
 
     def before_close(self, callback: Callable[[], None]) -> None:
         """Register a callback that is called once, before the connection closes."""

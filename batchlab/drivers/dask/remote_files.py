@@ -48,4 +48,5 @@ class RemoteFiles:
 
     def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
         call = messages.FileCall(method, location.directory, path, options)
-        return self._call_host("files", payload=pickle.dumps((location, call)))
+        payload = pickle.dumps((location, call))
+        return self._call_host("files", once=method == "delete", payload=payload)
