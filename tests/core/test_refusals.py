@@ -173,7 +173,7 @@ def test_metadata_with_an_empty_key_is_refused() -> None:
 
 @pytest.mark.code("RequestEntityTooLarge")
 def test_resource_files_too_many_are_refused() -> None:
-    file = ResourceFile(http_url="https://h/" + "x" * 2000)
+    file = ResourceFile(http_url="https://h/" + "x" * 2000, file_path="x")
     with pytest.raises(BatchError) as caught:
         TaskSpec(id="t", command_line="x", resource_files=[file] * 5000)
     assert (caught.value.code, caught.value.status) == ("RequestEntityTooLarge", 413)

@@ -49,7 +49,7 @@ MODELS: list[type[Model]] = [
 ]
 MINIMAL: dict[type[Model], dict[str, Any]] = {
     EnvironmentSetting: {"name": "X"},
-    ResourceFile: {"http_url": "/data/in.txt"},
+    ResourceFile: {"http_url": "/data/in.txt", "file_path": "in.txt"},
     OutputFileBlobContainerDestination: {"container_url": "results"},
     OutputFileDestination: {"container": "results"},
     OutputFileUploadConfiguration: {},
@@ -137,7 +137,8 @@ FULL: list[Model] = [
         ],
     ),
     TaskSpec(
-        id="a", command_line="grep 'ä' \n", resource_files=[ResourceFile(http_url="memory://f")],
+        id="a", command_line="grep 'ä' \n",
+        resource_files=[ResourceFile(http_url="memory://f", file_path="f")],
         environment_settings={"X": "=", "Y": ""}, required_slots=256,
         constraints=TaskConstraints(
             max_wall_clock_time="1ms", retention_time=timedelta(days=999), max_task_retry_count=0

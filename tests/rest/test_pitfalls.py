@@ -51,7 +51,7 @@ def test_what_a_lab_has_no_use_for_comes_back_without_secrets(desk: Desk) -> Non
     extra = {
         "virtualMachineConfiguration": {
             "nodeAgentSKUId": "batch.node.ubuntu 22.04",
-            "dataDisks": [{"lun": 0}],
+            "dataDisks": [{"lun": 0, "caching": "none", "storageAccountType": "standard_lrs"}],
         },
         "mountConfiguration": [
             {"azureFileShareConfiguration": {"accountKey": "s3cr", "accountName": "b"}}
@@ -368,3 +368,25 @@ def test_camel_case_has_its_exceptions() -> None:
     assert [camel(name) for name in ("etag", "node_ids", "max_wall_clock_time", "id")] == [
         "eTag", "nodeList", "maxWallClockTime", "id",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["task", "collection", "startTask", "jobPreparationTask"])
+def test_file_of_a_url_needs_a_path(desk: Desk, kind: str) -> None:
+    desk.furnish()
+    task = {"id": "t", "commandLine": "true", "resourceFiles": [{"httpUrl": "https://h/a.csv"}]}
+    command = {name: value for name, value in task.items() if name != "id"}
+    if kind == "collection":
+        added = desk.post("/jobs/j/addtaskcollection", {"value": [task]})
+        error = added.content["value"][0]["error"]
+    else:
+        path, content = {
+            "task": ("/jobs/j/tasks", task),
+            "startTask": ("/pools", POOL | {"id": "q", "startTask": command}),
+            "jobPreparationTask": ("/jobs", JOB | {"id": "k", "jobPreparationTask": command}),
+        }[kind]
+        answer = desk.post(path, content)
+        assert answer.status == 400
+        error = answer.content
+    assert error["code"] == "MissingRequiredProperty"
+    values = {pair["key"]: pair["value"] for pair in error["values"]}
+    assert values["PropertyName"] == "filePath"

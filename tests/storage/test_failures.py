@@ -98,7 +98,9 @@ def test_upload_that_the_store_refuses_says_what_it_was(kind: str, code: str) ->
     ],
 )
 def test_download_that_the_store_refuses_is_whose_fault_azure_says(kind: Any, code: str) -> None:
-    failure = download_failure(bl.ResourceFile(http_url="/a/b"), StorageFailed(kind, "why"))
+    failure = download_failure(
+        bl.ResourceFile(http_url="/a/b", file_path="b"), StorageFailed(kind, "why")
+    )
     category = "ServerError" if code in SERVER else "UserError"
     assert (failure.code, failure.category) == (code, category)
 

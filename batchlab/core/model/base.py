@@ -37,7 +37,9 @@ class _ModelMeta(FieldsMeta):
                 "InvalidRequestBody",
                 f"{owner} takes keyword arguments only: {owner}({_example(cls)}=...)",
             )
-        return super().__call__(**checked(cls, given, owner))
+        found = checked(cls, given, owner)
+        cls._check_new(found)
+        return super().__call__(**found)
 
 
 class Model(
@@ -54,6 +56,10 @@ class Model(
     def _from_sugar(cls, value: Any) -> Any:
         """Read a shorthand (a command line, an id); None if the value is not one."""
         return None
+
+    @classmethod
+    def _check_new(cls, given: dict[str, Any]) -> None:
+        """Refuse what earlier versions accepted: it must remain readable in their journals."""
 
 
 def checked(cls: type[msgspec.Struct], given: Mapping[str, Any], owner: str) -> dict[str, Any]:

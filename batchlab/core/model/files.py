@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from batchlab.core.model.base import Model
-from batchlab.errors import RequestTooLarge, invalid
+from batchlab.errors import InvalidRequest, RequestTooLarge, invalid
 
 __all__ = [
     "OutputFile",
@@ -73,6 +73,11 @@ def _check_place(url: str, name: str, owner: str) -> None:
         raise invalid(name, url, reason, owner=owner)
 
 
+def _name_in(url: str) -> str:
+    """The name of the file at a URL; empty if the URL ends with a slash."""
+    return url.split("?", maxsplit=1)[0].rpartition("/")[2]
+
+
 Url = Annotated[str, _check_place]
 
 
@@ -80,8 +85,8 @@ class ResourceFile(Model, frozen=True, kw_only=True):
     """Files downloaded into the task's working directory before its command starts.
 
     Exactly one of `http_url`, `storage_container_url` and `auto_storage_container_name` says where
-    they come from. A string means `http_url`; a container or a blob of ``lab.storage`` works as
-    well.
+    they come from. A string is the `http_url` of a file that keeps its name; a container or a
+    blob of ``lab.storage`` works as well.
 
     Parameters
     ----------
@@ -95,8 +100,8 @@ class ResourceFile(Model, frozen=True, kw_only=True):
     blob_prefix : str, optional
         Only blobs whose names start with this prefix; not allowed with `http_url`.
     file_path : str, optional
-        Where to put it, relative to the working directory. With `http_url` the path of the file
-        (by default its name in the URL), otherwise a directory.
+        Where to put it, relative to the working directory. With `http_url` the path of the file,
+        which is required; otherwise a directory.
     file_mode : str, default "0770"
         Permissions, as octal text.
     """
@@ -110,12 +115,23 @@ class ResourceFile(Model, frozen=True, kw_only=True):
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return cls(http_url=value)
-        url = getattr(value, "url", None)
+        url = value if isinstance(value, str) else getattr(value, "url", None)
         if not isinstance(url, str):
             return None
-        return cls(storage_container_url=url) if hasattr(value, "url_of") else cls(http_url=url)
+        if hasattr(value, "url_of"):
+            return cls(storage_container_url=url)
+        return cls(http_url=url, file_path=_name_in(url) or None)
+
+    @classmethod
+    def _check_new(cls, given: dict[str, Any]) -> None:
+        url = given.get("http_url")
+        if url and given.get("file_path") is None:
+            raise InvalidRequest(
+                "MissingRequiredProperty",
+                "ResourceFile.file_path is required with http_url: pass "
+                f"file_path={_name_in(url) or 'data.csv'!r}",
+                {"PropertyName": "file_path"},
+            )
 
     def __post_init__(self) -> None:
         self._check_source()
@@ -148,7 +164,7 @@ class ResourceFile(Model, frozen=True, kw_only=True):
         """The path of the file or of a container's files, relative to the working directory."""
         if self.file_path is not None or self.http_url is None:
             return self.file_path or ""
-        return self.http_url.split("?")[0].rpartition("/")[2]
+        return _name_in(self.http_url)
 
     @property
     def source(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from batchlab.core.model import (
@@ -131,9 +132,36 @@ def test_value_out_of_range_is_refused_with_its_name(
     assert error.values["Reason"]
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://host/dir/a.csv?sig=x", "a.csv"),
+        ("/data/b", "b"),
+        ("https://host/dir/", "data.csv"),
+    ],
+)
+def test_file_of_a_url_needs_a_path(url: str, name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"pass file_path='{name}'") as caught:
+        ResourceFile(http_url=url)
+    assert caught.value.code == "MissingRequiredProperty"
+    assert caught.value.values == {"PropertyName": "file_path"}
+
+
+def test_text_is_the_url_of_a_file_that_keeps_its_name() -> None:
+    (file,) = TaskSpec(id="t", command_line="true", resource_files=["/a/b.txt?c"]).resource_files
+    assert file == ResourceFile(http_url="/a/b.txt?c", file_path="b.txt")
+
+
+def test_journals_in_which_files_of_urls_have_no_path_are_read() -> None:
+    file = msgspec.json.decode(b'{"http_url": "https://h/a.csv?sig=x"}', type=ResourceFile)
+    assert file.target == "a.csv"
+
+
 @pytest.mark.parametrize("url", ["", "https://host/dir/", "a/..", "?x"])
-def test_resource_file_without_a_name_is_refused(url: str) -> None:
-    assert refusal(ResourceFile, http_url=url).code == "InvalidPropertyValue"
+def test_text_without_the_name_of_a_file_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        TaskSpec(id="t", command_line="true", resource_files=[url])
+    assert caught.value.code in ("InvalidPropertyValue", "MissingRequiredProperty")
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_moment_without_a_zone_is_utc() -> None:
 
 def test_spec_does_not_change_with_what_it_was_made_of() -> None:
     settings = {"X": "1"}
-    files = [ResourceFile(http_url="/a")]
+    files = [ResourceFile(http_url="/a", file_path="a")]
     task = TaskSpec(id="a", command_line="x", environment_settings=settings, resource_files=files)
     settings["X"] = "2"
     files.clear()

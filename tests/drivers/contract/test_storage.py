@@ -69,7 +69,8 @@ def test_resource_files_may_be_a_container_and_a_blob_as_they_are(lab):
     task = only(run(job, task_of("cat b.txt deep/b.txt", resource_files=[data, blob])))
     assert task.stdout == "deepdeep"
     assert task.resource_files == (
-        bl.ResourceFile(storage_container_url=data.url), bl.ResourceFile(http_url=blob.url),
+        bl.ResourceFile(storage_container_url=data.url),
+        bl.ResourceFile(http_url=blob.url, file_path="b.txt"),
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_resource_files_may_be_a_container_and_a_blob_as_they_are(lab):
     [
         {"auto_storage_container_name": "nosuch"},
         {"storage_container_url": "memory://batchlab-nowhere/nosuch"},
-        {"http_url": "memory://batchlab-nowhere/nosuch/x"},
+        {"http_url": "memory://batchlab-nowhere/nosuch/x", "file_path": "x"},
     ],
 )
 def test_resource_files_of_a_missing_container_end_the_task_at_once(lab, missing):

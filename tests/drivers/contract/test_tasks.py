@@ -63,7 +63,7 @@ def test_task_that_cannot_be_launched_is_not_repeated(lab):
 @pytest.mark.code("BlobNotFound")
 def test_task_whose_resource_file_is_missing_fails_at_once(lab, tmp_path):
     job = lab.create_job("j", pool_of(lab))
-    missing = bl.ResourceFile(http_url=str(tmp_path / "nosuch.txt"))
+    missing = bl.ResourceFile(http_url=str(tmp_path / "nosuch.txt"), file_path="nosuch.txt")
     task = spec("true", resource_files=[missing], **limits(max_task_retry_count=5))
     task = only(run(job, task))
     assert (task.exit_code, task.failure_info.code, task.retry_count) == (None, "BlobNotFound", 0)
@@ -74,7 +74,7 @@ def test_task_finds_its_resource_files(lab, tmp_path):
     (tmp_path / "go.sh").write_text("cat words.txt deep/er.txt\n")
     files = [
         str(tmp_path / "words.txt"),
-        bl.ResourceFile(http_url=(tmp_path / "go.sh").as_uri()),
+        bl.ResourceFile(http_url=(tmp_path / "go.sh").as_uri(), file_path="go.sh"),
         bl.ResourceFile(http_url=str(tmp_path / "words.txt"), file_path="deep/er.txt"),
     ]
     task = only(run(lab.create_job("j", pool_of(lab)), spec("sh go.sh", resource_files=files)))

@@ -131,7 +131,8 @@ def test_resource_file_from_a_local_path_arrives_with_its_mode(tmp_path, prefix)
     wd.mkdir()
     url = f"{prefix}{source(tmp_path)}"
     again = ResourceFile(http_url=url, file_path="a/b", file_mode="400")
-    fetch([ResourceFile(http_url=url), again], str(wd))
+    first = ResourceFile(http_url=url, file_path="source.txt")
+    fetch([first, again], str(wd))
     assert (wd / "source.txt").read_text() == "data"
     assert stat.S_IMODE((wd / "source.txt").stat().st_mode) == 0o770
     assert stat.S_IMODE((wd / "a" / "b").stat().st_mode) == 0o400
@@ -187,7 +188,7 @@ def test_resource_file_over_http_arrives_or_fails_by_its_status(tmp_path):
         for status, code in [(404, "BlobNotFound"), (403, "BlobAccessDenied"),
                              (500, "BlobDownloadMiscError")]:  # fmt: skip
             with pytest.raises(DownloadFailed) as failed:
-                fetch([ResourceFile(http_url=f"{base}/{status}")], str(tmp_path))
+                fetch([ResourceFile(http_url=f"{base}/{status}", file_path="y")], str(tmp_path))
             assert failed.value.failure.code == code
         server.shutdown()
 

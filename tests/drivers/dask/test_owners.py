@@ -40,7 +40,7 @@ def test_files_are_fetched_and_uploaded_with_the_rights_of_the_user(lab, place):
         (sh("stat -c %u:%a in/open; id -u; echo result > a.out"), OWN,
          {"resource_files": files, "output_files": [output]}),
         (sh("ln -s /etc/shadow b.out"), OWN, {"output_files": [output]}),
-        ("true", None, {"resource_files": [bl.ResourceFile(http_url=str(place / "closed"))]}),
+        ("true", None, {"resource_files": [str(place / "closed")]}),
     )  # fmt: skip
     owner, uid = fetched.stdout.split()
     assert owner == f"{uid}:640"

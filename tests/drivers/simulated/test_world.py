@@ -273,9 +273,11 @@ def test_resource_files_are_put_into_the_working_directory(tmp_path):
     (tmp_path / "in.txt").write_text("hello\n")
     world, notes = up()
     files = (
-        ResourceFile(http_url=str(tmp_path / "in.txt")),
+        ResourceFile(http_url=str(tmp_path / "in.txt"), file_path="in.txt"),
         ResourceFile(http_url=(tmp_path / "in.txt").as_uri(), file_path="deep/copy"),
-        ResourceFile(http_url="https://example.org/data.bin", file_mode="0600"),
+        ResourceFile(
+            http_url="https://example.org/data.bin", file_path="data.bin", file_mode="0600"
+        ),
     )
     world.obey([start_run("/bin/sh -c 'cat in.txt deep/copy data.bin'", resource_files=files)])
     world.advance_to(START + 1)
@@ -287,7 +289,7 @@ def test_resource_files_are_put_into_the_working_directory(tmp_path):
 
 def test_resource_file_that_is_missing_fails_the_run(tmp_path):
     world, notes = up()
-    missing = (ResourceFile(http_url=str(tmp_path / "nosuch")),)
+    missing = (ResourceFile(http_url=str(tmp_path / "nosuch"), file_path="nosuch"),)
     world.obey([start_run("true", resource_files=missing)])
     world.advance_to(START + 1)
     ((_, report),) = notes.take()
