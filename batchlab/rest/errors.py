@@ -115,7 +115,7 @@ def _values(error: BatchError, sent: Any) -> dict[str, str]:
 def _located(values: dict[str, str], sent: Any) -> dict[str, str]:
     """The values of a property's error, as the client wrote the property."""
     path = _KEY_OF_MAPPING.sub("", values.pop("PropertyPath", values["PropertyName"]))
-    steps = _steps(_SNAKE.sub(lambda found: camel(found[0]), path))
+    steps = _steps(path)
     shown = values.pop("PropertyValue", None)
     place = _place(steps, shown, sent)
     if place is not None:
@@ -131,9 +131,11 @@ def _located(values: dict[str, str], sent: Any) -> dict[str, str]:
 
 
 def _steps(path: str) -> tuple[Step, ...]:
-    if " " in path:  # several properties: "targetDedicatedNodes and/or ..."
-        return (path,)
-    return tuple(int(step[1:-1]) if step[0] == "[" else step for step in _STEP.findall(path))
+    """The names on the wire and the indices of a path in the core's spelling."""
+    if " " in path:  # several properties: "target_dedicated_nodes and/or ..."
+        return (_SNAKE.sub(lambda found: camel(found[0]), path),)
+    steps = _STEP.findall(path)
+    return tuple(int(step[1:-1]) if step[0] == "[" else camel(step) for step in steps)
 
 
 def _path(steps: tuple[Step, ...]) -> str:

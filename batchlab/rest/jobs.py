@@ -106,8 +106,7 @@ def enable_job(call: RestCall, job_id: str) -> Response:
 @operation("POST", "/jobs/{job_id}/terminate", "begin_terminate_job")
 def terminate_job(call: RestCall, job_id: str) -> Response:
     """POST /jobs/{id}/terminate."""
-    given = {"reason": call.json().get("terminateReason")}
-    return _change(call, job_id, read(inputs.TerminateJob, given, job_id=job_id), 202)
+    return _change(call, job_id, read(inputs.TerminateJob, call.json(), job_id=job_id), 202)
 
 
 @operation("GET", "/jobs/{job_id}/jobpreparationandreleasetaskstatus")

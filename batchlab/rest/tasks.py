@@ -1,7 +1,8 @@
 """Operations on tasks.
 
-In the response to a collection, the status of a refused task is ``clienterror`` in lower case.
-Azure spells it ``ClientError``, but SDK 15 treats that as success.
+In the response to a collection, the status of a task that was added is ``Success``, as in Azure,
+but that of a refused one is ``clienterror`` in lower case: SDK 15 takes ``ClientError`` for a
+success.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def create_task_collection(call: RestCall, job_id: str) -> Response:
         task_id = specs[number].id
         numbers[task_id] = number
         location = call.url("jobs", job_id, "tasks", task_id)
-        results[number] = {"status": "success", "taskId": task_id, "location": location}
+        results[number] = {"status": "Success", "taskId": task_id, "location": location}
     for view in call.ask(GetTasks(job_id=job_id, task_ids=tuple(numbers))):
         number = numbers[view.id]
         modified = write_datetime(view.last_modified)

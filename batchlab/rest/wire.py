@@ -34,7 +34,12 @@ __all__ = [
 
 UNLIMITED = "P10675199DT2H48M5.4775807S"
 _UNLIMITED = timedelta(days=10_675_199)
-NAMES = {"etag": "eTag", "node_ids": "nodeList", "node_agent_sku_id": "nodeAgentSKUId"}
+NAMES = {
+    "etag": "eTag",
+    "node_agent_sku_id": "nodeAgentSKUId",
+    "node_ids": "nodeList",
+    "reason": "terminateReason",
+}
 """Names that are not ours in camel case."""
 
 Unknown = dict[Any, Any]

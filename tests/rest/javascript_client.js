@@ -28,7 +28,7 @@ async function main() {
     { id: "a b", commandLine: "true" },
     { id: "a", commandLine: "/bin/sh -c 'echo hello'" },
   ]).then((added) => assert.deepEqual(
-    added.value.map((one) => one.status), ["clienterror", "success"]));
+    added.value.map((one) => one.status), ["clienterror", "Success"]));
   await until(async () => (await client.task.get("js", "a")).state === "completed");
   assert.equal((await client.task.get("js", "a")).executionInfo.exitCode, 0);
   const file = await client.file.getFromTask("js", "a", "stdout.txt");

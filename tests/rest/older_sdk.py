@@ -38,7 +38,7 @@ client.job.add(m.JobAddParameter(
 tasks = [m.TaskAddParameter(id=f"t{n}", command_line=f"/bin/sh -c 'echo {n}'") for n in range(120)]
 for start in (0, 100):
     added = client.task.add_collection("old", tasks[start : start + 100])
-    assert {str(one.status) for one in added.value} <= {"TaskAddStatus.success", "success"}
+    assert {str(one.status) for one in added.value} <= {"TaskAddStatus.success", "Success"}
 options = m.TaskListOptions(max_results=50, select="id, state")
 until(lambda: {t.state.value for t in client.task.list("old", options)} == {"completed"})
 assert len(list(client.task.list("old", options))) == 120

@@ -87,6 +87,9 @@ REFUSED: list[tuple[str, Any, dict[str, str]]] = [
      {"PropertyName": "userAccounts", "Reason": "two users have this name"}),
     ("/pools/none/resize", {}, {"PropertyName": "targetDedicatedNodes and/or "
                                                 "targetLowPriorityNodes"}),
+    ("/jobs/none/terminate", {"terminateReason": "a\0b"},
+     {"PropertyName": "terminateReason", "PropertyValue": "a\0b",
+      "Reason": "must not contain a NUL character"}),
     ("/jobs/none/disable", {"disableTasks": "never"},
      {"PropertyName": "disableTasks", "PropertyValue": "never",
       "Reason": "must be one of 'requeue', 'terminate', 'wait'"}),

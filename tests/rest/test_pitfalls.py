@@ -282,7 +282,7 @@ def test_collection_says_the_version_of_each_task(desk: Desk) -> None:
     desk.furnish("there")
     wires = [{"id": name, "commandLine": "true"} for name in ("a", "there", "B")]
     results = desk.post("/jobs/j/addtaskcollection", {"value": wires}).content["value"]
-    assert [one["status"] for one in results] == ["success", "clienterror", "success"]
+    assert [one["status"] for one in results] == ["Success", "clienterror", "Success"]
     for name, one in (("a", results[0]), ("B", results[2])):
         task = desk.get(f"/jobs/j/tasks/{name}").content
         keys = ("eTag", "lastModified")
@@ -299,7 +299,7 @@ def test_files_of_a_task_are_too_many_the_others_are_there(desk: Desk) -> None:
     assert (answer.status, answer.code) == (413, "RequestEntityTooLarge")
     wires = [large, {"id": "small", "commandLine": "true"}]
     results = desk.post("/jobs/j/addtaskcollection", {"value": wires}).content["value"]
-    assert [one["status"] for one in results] == ["clienterror", "success"]
+    assert [one["status"] for one in results] == ["clienterror", "Success"]
     assert results[0]["error"]["code"] == "RequestEntityTooLarge"
 
 

@@ -81,7 +81,7 @@ def test_quick_start_a_job_with_preparation_and_release_ends_well(
         for n in range(6)
     ]
     added = client.create_tasks(name, tasks)
-    assert {result.status for result in added.result_values} == {"success"}
+    assert {result.status for result in added.result_values} == {"Success"}
     wait_for_tasks(client, name)
 
     task = client.get_task(name, "task3")
@@ -309,7 +309,7 @@ def test_collection_one_task_is_refused_the_others_are_there(
     ])  # fmt: skip
     results = client.create_task_collection(name, group).result_values
     assert [(one.status, one.task_id) for one in results] == [
-        ("success", "a"), ("clienterror", "A"), ("clienterror", "b/c"), ("success", "d"),
+        ("Success", "a"), ("clienterror", "A"), ("clienterror", "b/c"), ("Success", "d"),
     ]  # fmt: skip
     assert [one.error.code for one in results if one.error] == [
         "TaskExists", "InvalidPropertyValue",

@@ -102,7 +102,7 @@ def test_resource_file_was_a_blob(desk: Desk) -> None:
     ]  # fmt: skip
     assert old.post("/jobs/j/tasks", tasks[0]).status == 201
     (added,) = old.post("/jobs/j/addtaskcollection", {"value": tasks[1:]}).content["value"]
-    assert added["status"] == "success"
+    assert added["status"] == "Success"
     for name in ("s", "t"):
         assert old.get(f"/jobs/j/tasks/{name}")["resourceFiles"] == [blob]
         assert new.get(f"/jobs/j/tasks/{name}")["resourceFiles"] == [url]
