@@ -91,6 +91,11 @@ class Lab(BaseLab):
     sample_delay : duration, default 30 seconds
         How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
         too; 0 makes them visible immediately.
+    vm_sizes : mapping, optional
+        What nodes of a size need of a worker of an existing cluster, by the name of the size: any
+        of ``threads``, ``memory`` (bytes, or a text such as ``"8 GB"``) and ``resources``, which
+        Dask's workers declare: ``{"standard_nc4as_t4_v3": {"threads": 1, "resources": {"GPU":
+        1}}}``. By default a worker needs as many threads as the size has cores.
 
     Notes
     -----
@@ -128,6 +133,7 @@ class Lab(BaseLab):
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
+        vm_sizes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -146,6 +152,9 @@ class Lab(BaseLab):
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that the lab starts, not for an existing one"
             raise invalid(name, value, reason, owner="Lab")
+        if vm_sizes is not None and cluster is None:
+            reason = "only for an existing cluster: the nodes that a lab starts fit every size"
+            raise invalid("vm_sizes", vm_sizes, reason, owner="Lab")
         # Dask takes a second to import, so only labs that run nodes import it. The process that
         # nodes are forked from imports it at the same time.
         if processes:
@@ -157,7 +166,9 @@ class Lab(BaseLab):
         if cluster is None:
             connection = DaskConnection.start(settings=Settings(**choices), **settings, **own)
         else:
-            connection = DaskConnection.attach(cluster, settings=choices, **settings)
+            connection = DaskConnection.attach(
+                cluster, settings=choices, vm_sizes=vm_sizes, **settings
+            )
         super().__init__(
             connection, _describe("Lab", cluster is not None, account, speed, processes)
         )

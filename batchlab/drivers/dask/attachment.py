@@ -7,28 +7,23 @@ the standard library, which any Python can unpickle.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import pydoc
 from collections.abc import Mapping
 from typing import Any
 
 from distributed import Client
-from distributed.core import Status
 
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.host import BatchHost
-from batchlab.drivers.dask.link import is_closed
+from batchlab.drivers.dask.scaler import is_closed
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 from batchlab.version import __version__
 
-__all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other",
-           "scale_when_asked"]  # fmt: skip
+__all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other"]
 
 CONNECT_S = 10.0
-SCALE_POLL_S = 1.0
 
 _CURE = (
     "Install the same version of batchlab there: on the workers, for example with "
@@ -153,18 +148,3 @@ def refuse_other(there: HostConfig, asked: Mapping[str, Any]) -> None:
                 f"{found!r}: omit {word}, or close that lab first"
             )
             raise invalid(word, value, reason, owner="Lab")
-
-
-async def scale_when_asked(cluster: Any, scheduler: Any) -> None:
-    """While the connection is open, scale the cluster whenever the host needs workers."""
-    while cluster.status == Status.running:
-        try:
-            wanted = await scheduler.batchlab_scale(seconds=SCALE_POLL_S)
-        except (OSError, RuntimeError):  # the client was closed, or the scheduler is gone
-            return
-        if wanted and cluster.status == Status.running:
-            with contextlib.suppress(NotImplementedError):  # raised if it cannot be scaled
-                result = cluster.scale(wanted)
-                if asyncio.iscoroutine(result):
-                    await result
-            await asyncio.sleep(SCALE_POLL_S)

@@ -3,21 +3,28 @@
 A node takes a worker that is not a node yet; removing the node does not affect the worker. The
 labs of all accounts on a cluster share its workers: `ClusterWorkers` records which node each
 worker is, so no two nodes take the same one, and gives a released worker to the node that has
-waited longest. If no worker is free, a client whose cluster object can scale is asked for more; if
-there is no such client, a node waits only while another account has workers that it may release. A
-node whose worker was lost gets it back when a nanny restarts it under its name, or else another.
+waited longest. If no worker is free that fits, the cluster is asked for more (see
+`batchlab.drivers.dask.scaling`); if nobody can scale it, a node waits only while another account
+has workers that it may release. A node whose worker was lost gets it back when a nanny restarts it
+under its name, or else another.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from distributed import Scheduler
 from distributed.comm.addressing import get_address_host
 
+from batchlab.core.answers.reasons import Reason
 from batchlab.drivers.dask.addresses import Addresses
+from batchlab.drivers.dask.fitting import WorkerNeeds, needs_of
+from batchlab.drivers.dask.scaling import Scaling
 from batchlab.drivers.dask.supply import RETURN_S, NoMachine
+from batchlab.words import plural
 
 __all__ = ["ClusterSupply", "ClusterWorkers"]
 
@@ -25,9 +32,10 @@ CLUSTER_RETURN_S = 15.0
 """How long to wait for a lost worker to return before taking another."""
 ARRIVAL_S = 1.0
 """How long to wait for a worker that joins without a request."""
-SCALER_S = 4.0
-"""How long a client that can scale counts as present after its last call."""
 
+_REFUSED = (
+    "the cluster was asked for a worker, but the new one cannot be a node: see the scheduler's log"
+)
 _EXTENSION = "batchlab-workers"
 _Key = tuple[str, str]  # account, node id
 
@@ -37,7 +45,9 @@ class _Waiting:
 
     def __init__(self, name: Any) -> None:
         self.name = name
-        self.future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.since = loop.time()
+        self.future: asyncio.Future[str] = loop.create_future()
 
 
 class ClusterWorkers:
@@ -51,10 +61,10 @@ class ClusterWorkers:
     ----------
     nodes : dict
         The account and the id of the node on each worker, by address.
-    wanted : asyncio.Event
-        Set while nodes wait for additional workers.
     addresses : Addresses
         The addresses of all nodes on the cluster.
+    scaling : Scaling
+        What the cluster is asked for.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -65,8 +75,8 @@ class ClusterWorkers:
         self._nannies: dict[_Key, bool] = {}  # whether that worker had a nanny
         self._refused: dict[str, list[str]] = {}  # address -> accounts
         self._waiting: dict[_Key, _Waiting] = {}
-        self._scaler_seen = float("-inf")
-        self.wanted = asyncio.Event()
+        self._needs: dict[_Key, WorkerNeeds] = {}
+        self.scaling = Scaling(scheduler, self)
 
     @classmethod
     def of(cls, scheduler: Scheduler) -> ClusterWorkers:
@@ -77,20 +87,18 @@ class ClusterWorkers:
         found: ClusterWorkers = extensions[_EXTENSION]
         return found
 
-    def count(self) -> int:
-        """Return how many workers the cluster should have for all requested nodes."""
-        useless = sum(address not in self.nodes for address in self._refused)
-        return len(self.nodes) + useless + len(self._waiting)
+    @property
+    def missing(self) -> int:
+        """How many nodes have no worker now, but wait for one or will get theirs back."""
+        return len({*self._waiting, *self._names}.difference(self.nodes.values()))
 
-    def scaler_seen(self) -> None:
-        """Note that a client that can scale the cluster is present."""
-        self._scaler_seen = asyncio.get_running_loop().time()
+    def need(self, key: _Key, needs: WorkerNeeds) -> None:
+        """Note what a node needs of its worker."""
+        self._needs[key] = needs
 
     def _hope(self, account: str) -> bool:
         """Whether a worker may still come: from scaling, or released by another account."""
-        if asyncio.get_running_loop().time() - self._scaler_seen < SCALER_S:
-            return True
-        return any(other != account for other, _ in self.nodes.values())
+        return self.scaling.hope or any(other != account for other, _ in self.nodes.values())
 
     async def get(self, key: _Key) -> str:
         """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
@@ -103,16 +111,55 @@ class ClusterWorkers:
                 address = await self._wait(key, name)
                 if address is not None:
                     return address
-        for there in list(self._scheduler.workers):
-            if self._bind(key, there):
-                return there
+        for there in sorted(self._scheduler.workers.values(), key=_plainness):
+            if self._bind(key, there.address):
+                return there.address
         address = await self._wait(key)
         if address is None:
+            unfit = self.unfit(key)
             raise NoMachine(
+                f"{unfit}. Start workers that fit, then resize the pool again" if unfit else
                 "no idle worker is left, and this cluster cannot be scaled from here: start more "
                 "workers, then resize the pool again"
-            )
+            )  # fmt: skip
         return address
+
+    def unfit(self, key: _Key) -> str:
+        """Say which free workers do not fit a node, and why; empty if there are none."""
+        return self._needs_of(key).unfit(self._free())
+
+    def _free(self) -> list[Any]:
+        return [
+            worker for address, worker in self._scheduler.workers.items()
+            if address not in self.nodes and not self.scaling.is_leaving(worker)
+        ]  # fmt: skip
+
+    def explain(self, keys: Iterable[_Key], clock: Callable[[float], str]) -> list[Reason]:
+        """Say why these nodes have no workers.
+
+        Parameters
+        ----------
+        keys : iterable
+        clock : callable
+            The time of day, so many seconds ago.
+        """
+        waiting = {key: self._waiting[key] for key in keys if key in self._waiting}
+        if not waiting:
+            return []
+        now = asyncio.get_running_loop().time()
+        since = clock(now - min(one.since for one in waiting.values()))
+        nodes = f"{plural(len(waiting), 'node')} {'waits' if len(waiting) == 1 else 'wait'}"
+        said, remedy = self.scaling.explain()
+        text = f"{nodes} for workers since {since}: {said}."
+        reasons = [Reason(code="WaitingForWorkers", text=text, remedy=remedy)]
+        for unfit in sorted({self.unfit(key) for key in waiting} - {""}):
+            remedy = "start workers that fit, or say what the size needs: Lab(..., vm_sizes=...)"
+            text = f"{unfit[0].upper()}{unfit[1:]}."
+            reasons.append(Reason(code="WorkersDoNotFit", text=text, remedy=remedy))
+        return reasons
+
+    def _needs_of(self, key: _Key) -> WorkerNeeds:
+        return self._needs.get(key, WorkerNeeds())
 
     async def _wait(self, key: _Key, name: Any = None) -> str | None:
         """Wait for the worker with this name for some time, or for any while one may come."""
@@ -121,33 +168,43 @@ class ClusterWorkers:
         try:
             while True:
                 if name is None:
-                    self.wanted.set()
+                    self.scaling.wanted.set()
                 done, _ = await asyncio.wait([waiting.future], timeout=seconds)
                 if done:
                     return waiting.future.result()
                 if name is not None or not self._hope(key[0]):
                     return None
+                if any(map(self.scaling.came_in_vain, self._free())):
+                    raise NoMachine(self.unfit(key) or _REFUSED)  # more would be like it
         finally:
             self._waiting.pop(key, None)
             if not self._waiting:
-                self.wanted.clear()
+                self.scaling.wanted.clear()
 
     def _bind(self, key: _Key, address: str) -> bool:
         """Make a worker this node, unless it is another node or was refused."""
         state = self._scheduler.workers.get(address)
         if state is None or self.nodes.get(address, key) != key:
             return False
-        if key[0] in self._refused.get(address, ()):
+        if key[0] in self._refused.get(address, ()) or self.scaling.is_leaving(state):
+            return False
+        if self._needs_of(key).shortage(state):
             return False
         self.nodes[address] = key
+        self.scaling.taken(address, state.name)
         self._names[key] = state.name
         self._nannies[key] = bool(state.nanny)
         return True
 
-    def offer(self, address: str, name: Any) -> None:
+    def joined(self, address: str, name: Any) -> None:
+        """Note that a worker has joined; every account does so for every worker."""
+        self.scaling.joined(address, name)
+        self._offer(address, name)
+
+    def _offer(self, address: str, name: Any) -> None:
         """Give a worker to the node that waits for its name, or to the one waiting longest."""
         if address in self.nodes:
-            return  # already taken: every account sees every worker
+            return
         ahead = [item for item in self._waiting.items() if item[1].name == name]
         others = [item for item in self._waiting.items() if item[1].name is None]
         for key, waiting in (*ahead, *others):
@@ -159,6 +216,7 @@ class ClusterWorkers:
         """Forget a worker that has left the cluster."""
         self.nodes.pop(address, None)
         self._refused.pop(address, None)
+        self.scaling.left(address)
 
     def refuse(self, key: _Key, address: str) -> None:
         """Exclude a worker that cannot be a node of this account."""
@@ -178,6 +236,7 @@ class ClusterWorkers:
         """Release the worker of a node for others."""
         self._names.pop(key, None)
         self._nannies.pop(key, None)
+        self._needs.pop(key, None)
         for address in [address for address, other in self.nodes.items() if other == key]:
             del self.nodes[address]
             self._offer_again(address)
@@ -185,7 +244,8 @@ class ClusterWorkers:
     def _offer_again(self, address: str) -> None:
         state = self._scheduler.workers.get(address)
         if state is not None:
-            self.offer(address, state.name)
+            self.scaling.freed(address)
+            self._offer(address, state.name)
 
 
 class ClusterSupply:
@@ -195,14 +255,31 @@ class ClusterSupply:
     ----------
     scheduler : Scheduler
     account : str
+    vm_sizes : mapping
+        What a VM size needs of a worker, where the lab says so.
     """
 
     own = False
 
-    def __init__(self, scheduler: Scheduler, account: str) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        account: str,
+        vm_sizes: Mapping[str, WorkerNeeds] = MappingProxyType({}),
+    ) -> None:
         self._scheduler = scheduler
         self._account = account
+        self._vm_sizes = vm_sizes
         self.shared = ClusterWorkers.of(scheduler)
+        self.shared.scaling.begin()
+
+    def need(self, node_id: str, vm_size: str) -> None:
+        """See `Supply`."""
+        self.shared.need((self._account, node_id), needs_of(vm_size, self._vm_sizes))
+
+    def explain(self, node_ids: Iterable[str], clock: Callable[[float], str]) -> list[Reason]:
+        """Say why these nodes have no workers; see `ClusterWorkers.explain`."""
+        return self.shared.explain([(self._account, node_id) for node_id in node_ids], clock)
 
     async def get(self, node_id: str) -> str:
         """See `Supply`."""
@@ -210,7 +287,7 @@ class ClusterSupply:
 
     def joined(self, address: str, name: Any) -> None:
         """See `Supply`."""
-        self.shared.offer(address, name)
+        self.shared.joined(address, name)
 
     def left(self, address: str) -> None:
         """See `Supply`."""
@@ -256,4 +333,10 @@ class ClusterSupply:
         return f"{self._account}/{node_id}"
 
     async def close(self) -> None:
-        """Do nothing: the workers are not ours."""
+        """See `Supply`; the workers are not ours, and stay."""
+        self.shared.scaling.end()
+
+
+def _plainness(worker: Any) -> tuple[bool, float, int]:
+    """Sort workers that are idle and have little to offer first."""
+    return bool(worker.processing), sum(worker.resources.values()), worker.nthreads

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.machine import Settings
+from batchlab.drivers.dask.fitting import WorkerNeeds
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["HostConfig"]
@@ -32,6 +33,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     storage : StorageLocation, optional
         Where the lab's data is kept; if omitted, in the lab's folder on the scheduler's machine,
         which serves it to the nodes of an existing cluster.
+    vm_sizes : dict
+        What VM sizes need of a worker, where that is not as many threads as cores.
     """
 
     lab_id: str
@@ -42,3 +45,4 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     release_on_leave: bool = False
     journal: str | None = None
     storage: StorageLocation | None = None
+    vm_sizes: dict[str, WorkerNeeds] = {}

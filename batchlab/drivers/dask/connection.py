@@ -15,7 +15,6 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,14 @@ from batchlab.drivers.dask.attachment import (
     obstacle_here,
     refuse_isolation,
     refuse_other,
-    scale_when_asked,
 )
 from batchlab.drivers.dask.config import HostConfig
+from batchlab.drivers.dask.fitting import read_vm_sizes
 from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.link import Link
 from batchlab.drivers.dask.local_cluster import OwnCluster
 from batchlab.drivers.dask.remote import RemoteConnection
+from batchlab.drivers.dask.scaler import Scaler
 from batchlab.errors import Conflict, invalid
 from batchlab.storage.locations import StorageLocation
 
@@ -144,6 +144,7 @@ class DaskConnection(RemoteConnection):
         root: str | Path | None = None,
         release_on_leave: bool | None = None,
         storage: StorageLocation | None = None,
+        vm_sizes: Any = None,
     ) -> DaskConnection:
         """Attach to the lab of an account on an existing cluster.
 
@@ -157,6 +158,8 @@ class DaskConnection(RemoteConnection):
             Fields of `Settings`; ``account_name`` names the account.
         speed, root, release_on_leave, storage
             As for `start`.
+        vm_sizes : mapping, optional
+            What VM sizes need of a worker; see `Lab`.
 
         Raises
         ------
@@ -175,6 +178,7 @@ class DaskConnection(RemoteConnection):
             "root": None if root is None else str(root),
             "release_on_leave": release_on_leave,
             "storage": storage and storage.of_account(chosen.account_name).marked(),
+            "vm_sizes": None if vm_sizes is None else read_vm_sizes(vm_sizes, owner="Lab"),
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         config = HostConfig(
@@ -201,7 +205,7 @@ class DaskConnection(RemoteConnection):
             if ours:
                 client.close()
         if hasattr(able, "scale") and there.nodes == "cluster":
-            link.keep(partial(scale_when_asked, able))
+            link.keep(Scaler(able))
 
         def close() -> None:
             link.close()

@@ -208,6 +208,7 @@ class Fleet:
     async def _bring_up(
         self, node: _Node, boot: int, get: Callable[[str], Coroutine[Any, Any, str]]
     ) -> None:
+        self._supply.need(node.id, node.start.vm_size)
         try:
             address = await self._move_in(node, boot, get)
         except NoMachine as error:

@@ -39,9 +39,16 @@ from batchlab.core.messages.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.messages.questions import Condition, LocateNode, Location
+from batchlab.core.messages.questions import (
+    Condition,
+    ExplainPool,
+    LocateNode,
+    Location,
+    Question,
+)
 from batchlab.core.model import vm_cores
 from batchlab.core.model.jobs import RELEASE_LIMIT
+from batchlab.core.model.moments import moment
 from batchlab.drivers.change_log import ChangeLog, encode_changes
 from batchlab.drivers.dask import messages, threads, watchdog
 from batchlab.drivers.dask.agent import END_S
@@ -167,7 +174,7 @@ class BatchHost(SchedulerPlugin):
     def _make_supply(self) -> Supply:
         self._cluster: ClusterSupply | None = None
         if self.config.nodes == "cluster":
-            self._cluster = ClusterSupply(self._scheduler, self.account)
+            self._cluster = ClusterSupply(self._scheduler, self.account, self.config.vm_sizes)
             return self._cluster
         supply = LightSupply if self.config.nodes == "light" else ProcessSupply
         return supply(self._scheduler, self.config.lab_id, f"{self.folder}/.dask")
@@ -249,6 +256,12 @@ class BatchHost(SchedulerPlugin):
         """Note that a worker has left the cluster."""
         self.fleet.worker_left(worker)
 
+    def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[Any]) -> list[Any]:
+        """Return those of these workers that may be closed."""
+        if self._cluster is None:
+            return workers
+        return self._cluster.shared.scaling.may_close(workers)
+
     def _take_reports(self, worker: str = "", reports: bytes = b"", **_: Any) -> None:
         try:
             self.engine.report(*messages.decode_reports(reports))
@@ -272,7 +285,19 @@ class BatchHost(SchedulerPlugin):
         return messages.answer(create)
 
     def _ask(self, payload: bytes) -> bytes:
-        return messages.answer(lambda: self._open_engine().ask(pickle.loads(payload)))
+        return messages.answer(lambda: self._answer(pickle.loads(payload)))
+
+    def _answer(self, question: Question) -> Any:
+        engine = self._open_engine()
+        answer = engine.ask(question)
+        if isinstance(question, ExplainPool) and self._cluster is not None:
+            nodes = engine.core.state.pool(question.pool_id).nodes
+            return answer + self._cluster.explain(nodes, self._clock)
+        return answer
+
+    def _clock(self, seconds_ago: float) -> str:
+        """Return the lab's time of day, so many real seconds ago."""
+        return f"{moment(self.now() - seconds_ago * self.config.speed):%H:%M:%S}"
 
     def _open_engine(self) -> Engine:
         """Return the engine, unless the lab is closed."""
@@ -362,16 +387,13 @@ class BatchHost(SchedulerPlugin):
         """Carry out a call of `HostFileSystem`."""
         return await threads.call(messages.answer, lambda: self._data.do(method, path, options))
 
-    async def _scale(self, seconds: float) -> int:
-        """Return how many workers a client should scale to; 0 if there are enough."""
-        if self._cluster is None or self._closed is not None:
-            return 0
-        shared = self._cluster.shared
-        shared.scaler_seen()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(shared.wanted.wait(), seconds)
-        shared.scaler_seen()
-        return shared.count() if shared.count() > len(self._scheduler.workers) else 0
+    async def _scale(self, seconds: float, final: bool = False, **news: Any) -> dict[str, Any]:
+        """Return what a client that can scale the cluster should do."""
+        if self._cluster is None:
+            return {"workers": 0, "close": [], "over": True}
+        over = self._closed is not None and self._closed.done()
+        advice = await self._cluster.shared.scaling.advise(seconds, final=final or over, **news)
+        return advice | {"over": over}
 
     # -- the end --------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from distributed.comm.inproc import global_manager
@@ -27,10 +27,11 @@ from distributed.core import ConnectionPool
 
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.remote import WATCH_S
+from batchlab.drivers.dask.scaler import Scaler, is_closed
 from batchlab.drivers.ports import refuse_closed
 from batchlab.errors import Conflict, ServerBusy
 
-__all__ = ["Link", "is_closed"]
+__all__ = ["Link"]
 
 logger = logging.getLogger("batchlab")
 
@@ -110,7 +111,8 @@ class Link:
         )
         asyncio.run_coroutine_threadsafe(self._pool.start(), self.loop).result()
         self._rpc = messages.AccountRpc(self._pool(address), account, lab_id)
-        self._account_rpc = messages.AccountRpc(self._pool(address), account)
+        self._account = account
+        self._scaler: Scaler | None = None
         self._scaling: concurrent.futures.Future[None] | None = None
         self._lost: float | None = None  # since when there is no connection
         self._why = ""
@@ -238,11 +240,13 @@ class Link:
             return True
         return False
 
-    # -- growing a cluster ------------------------------------------------------------------------
+    # -- scaling the cluster ----------------------------------------------------------------------
 
-    def keep(self, scaling: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine function with the rpc to the account's handlers, until `close`."""
-        self._scaling = asyncio.run_coroutine_threadsafe(scaling(self._account_rpc), self.loop)
+    def keep(self, scaler: Scaler) -> None:
+        """Let a scaler follow the account's lab, until `close`."""
+        self._scaler = scaler
+        work = scaler.run(self._pool(self._address), self._account)
+        self._scaling = asyncio.run_coroutine_threadsafe(work, self.loop)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -266,8 +270,10 @@ class Link:
 
     async def disconnect(self) -> None:
         """Close all connections, on the loop itself."""
-        if self._scaling is not None:
+        if self._scaling is not None and self._scaler is not None:
             self._scaling.cancel()
+            if self._lost is None:
+                await self._scaler.finish()
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -293,9 +299,3 @@ def _listens(address: str) -> bool:
     """Whether a scheduler in this process still listens; connecting would take long to fail."""
     manager: Any = global_manager  # untyped
     return manager.get_listener_for(address.partition("://")[2]) is not None
-
-
-def is_closed(thing: Any) -> bool:
-    """Whether a client or a cluster is closed, or is closing."""
-    status = getattr(thing, "status", "")  # a string, or a member of Dask's enumeration
-    return getattr(status, "name", status) in ("closing", "closed")

@@ -47,6 +47,10 @@ class Supply(Protocol):
     own: bool
     """Whether the workers are ours, on this machine, and end with their nodes."""
 
+    def need(self, node_id: str, vm_size: str) -> None:
+        """Note the VM size of a node: its worker has to fit."""
+        ...
+
     async def get(self, node_id: str) -> str:
         """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
         ...
@@ -150,6 +154,9 @@ class _OwnSupply(Supply):
         self._addresses.give_back(node_id)
         if server is not None and server.status not in (Status.closed, Status.failed):
             await server.close()
+
+    def need(self, node_id: str, vm_size: str) -> None:
+        """Do nothing: our own workers fit every size."""
 
     def give_up(self, node_id: str) -> None:
         """Do nothing: our own workers start soon, and a start should not be interrupted."""
