@@ -139,19 +139,20 @@ def done(call: RestCall, status: int, view: HasVersion | None = None, *where: st
 
 def changed(
     call: RestCall, question: Question, request: Request, status: int, *key: str,
-    unknown: Unknown | None = None,
+    unknown: Unknown | None = None, given: Iterable[str] = (),
 ) -> Response:  # fmt: skip
     """Change a resource, if it has the version that the client requires.
 
-    `question` asks for the resource; its unknown properties are stored under `key`. Without a
-    condition the core checks first, as the service does: the body, then the resource.
+    `question` asks for the resource. The unknown properties inside those that are `given` are
+    stored under `key`, instead of those that were there. Without a condition the core checks
+    first, as the service does: the body, then the resource.
     """
     if any(name in call.headers for name in _CONDITIONS):
         check_conditions(call, call.ask(question))
     call.request(request)
     view = call.ask(question)
-    if unknown:
-        call.unknown_properties.put(key, view.creation_time, unknown)
+    if unknown is not None:
+        call.unknown_properties.put(key, view.creation_time, unknown, given)
     return done(call, status, view)
 
 

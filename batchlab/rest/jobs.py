@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from batchlab.core.messages import inputs
 from batchlab.core.messages.questions import (
     CountTasks,
@@ -18,7 +20,7 @@ from batchlab.rest.answers import changed, check_conditions, done, json, one, pa
 from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, read
+from batchlab.rest.wire import Unknown, camel, is_field, read, require
 
 __all__: list[str] = []
 
@@ -72,7 +74,9 @@ def update_job(call: RestCall, job_id: str) -> Response:
 @operation("PUT", "/jobs/{job_id}")
 def replace_job(call: RestCall, job_id: str) -> Response:
     """PUT /jobs/{id}: sets or resets all properties that can change; the others stay."""
-    return _update(call, job_id, call.json(), _DEFAULTS)
+    wire = call.json()
+    require(wire, "poolInfo")
+    return _update(call, job_id, wire, _DEFAULTS)
 
 
 def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response:
@@ -86,9 +90,13 @@ def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response
         )
     if defaults:
         known = resources.names(JobView) | resources.names(JobSpec)
-        unknown = {name: value for name, value in unknown.items() if name not in known}
-    resources.refuse_lasting(unknown, JobSpec)
-    return _change(call, job_id, asked, 200, unknown)
+        unknown = {
+            name: value
+            for name, value in unknown.items()
+            if name not in known or is_field(inputs.UpdateJob, name)
+        }
+    resources.refuse_lasting(unknown, JobSpec, inputs.UpdateJob)
+    return _change(call, job_id, asked, 200, unknown, [*wire, *map(camel, defaults)])
 
 
 @operation("POST", "/jobs/{job_id}/disable", "begin_disable_job")
@@ -139,6 +147,7 @@ def _change(
     request: inputs.Request,
     status: int,
     unknown: Unknown | None = None,
+    given: Iterable[str] = (),
 ) -> Response:
     question = GetJob(job_id=job_id)
-    return changed(call, question, request, status, "job", job_id, unknown=unknown)
+    return changed(call, question, request, status, "job", job_id, unknown=unknown, given=given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from batchlab.core.messages import inputs
@@ -14,7 +15,7 @@ from batchlab.rest.answers import changed, check_conditions, done, json, one, pa
 from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.pool_resources import check_pool
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, read
+from batchlab.rest.wire import Unknown, camel, read, require
 
 __all__: list[str] = []
 
@@ -24,6 +25,7 @@ def create_pool(call: RestCall) -> Response:
     """POST /pools."""
     unknown: Unknown = {}
     wire = call.json()
+    require(wire, "vmSize")
     check_pool(call, wire)
     spec = read(PoolSpec, wire, unknown)
     call.request(inputs.CreatePool(spec=spec))
@@ -67,17 +69,19 @@ def update_pool(call: RestCall, pool_id: str) -> Response:
     wire = call.json()
     check_pool(call, wire)
     request = read(inputs.UpdatePool, wire, unknown, pool_id=pool_id)
-    resources.refuse_lasting(unknown, PoolSpec)
-    return _change(call, pool_id, request, 200, unknown)
+    resources.refuse_lasting(unknown, PoolSpec, inputs.UpdatePool)
+    return _change(call, pool_id, request, 200, unknown, wire)
 
 
 @operation("POST", "/pools/{pool_id}/updateproperties")
 def replace_pool_properties(call: RestCall, pool_id: str) -> Response:
-    """POST /pools/{id}/updateproperties."""
+    """POST /pools/{id}/updateproperties: properties that are not given are removed."""
+    unknown: Unknown = {}
     wire = call.json()
     check_pool(call, wire)
-    request = read(inputs.ReplacePoolProperties, wire, pool_id=pool_id)
-    return _change(call, pool_id, request, 204)
+    request = read(inputs.ReplacePoolProperties, wire, unknown, pool_id=pool_id)
+    reset = [camel(name) for name in inputs.ReplacePoolProperties.__struct_fields__]
+    return _change(call, pool_id, request, 204, unknown, reset)
 
 
 @operation("POST", "/pools/{pool_id}/disableautoscale")
@@ -142,6 +146,7 @@ def _change(
     request: inputs.Request,
     status: int,
     unknown: Unknown | None = None,
+    given: Iterable[str] = (),
 ) -> Response:
     question = GetPool(pool_id=pool_id)
-    return changed(call, question, request, status, "pool", pool_id, unknown=unknown)
+    return changed(call, question, request, status, "pool", pool_id, unknown=unknown, given=given)

@@ -25,6 +25,7 @@ from batchlab.rest.messages import RestCall, Wire
 from batchlab.rest.wire import (
     Unknown,
     camel,
+    is_field,
     write_datetime,
     write_duration,
     write_pairs,
@@ -148,10 +149,12 @@ def names(cls: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(found | _EXTRA | set(_KNOWN.get(cls, "").split()))
 
 
-def refuse_lasting(unknown: Unknown, cls: type[msgspec.Struct]) -> None:
-    """Refuse to change properties that are fixed for this kind of resource."""
+def refuse_lasting(
+    unknown: Unknown, cls: type[msgspec.Struct], change: type[msgspec.Struct]
+) -> None:
+    """Refuse to change properties that the request has no field for, and the resource has."""
     for name in unknown:
-        if name in names(cls):
+        if name in names(cls) and not is_field(change, name):
             reason = "a lab cannot change this: create a new resource"
             raise invalid(name, unknown[name], reason)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from batchlab.core.messages import inputs
 from batchlab.core.messages.questions import GetJobSchedule, ListJobs, ListJobSchedules
 from batchlab.core.messages.views import JobScheduleView, JobView
@@ -11,7 +13,7 @@ from batchlab.rest.answers import changed, check_conditions, done, one, page, ve
 from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, read
+from batchlab.rest.wire import Unknown, read, require
 
 __all__: list[str] = []
 
@@ -67,24 +69,26 @@ def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     wire = call.json()
     check_job(call, wire.get("jobSpecification"))
     request = read(inputs.UpdateJobSchedule, wire, unknown, job_schedule_id=job_schedule_id)
-    resources.refuse_lasting(unknown, JobScheduleSpec)
-    return _change(call, job_schedule_id, request, 200, unknown)
+    resources.refuse_lasting(unknown, JobScheduleSpec, inputs.UpdateJobSchedule)
+    return _change(call, job_schedule_id, request, 200, unknown, wire)
 
 
 @operation("PUT", _ONE)
 def replace_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PUT /jobschedules/{id}: sets or resets all properties that can change."""
+    unknown: Unknown = {}
     wire = call.json()
+    require(wire, "jobSpecification")
     check_job(call, wire.get("jobSpecification"))
     given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
-    asked = read(inputs.UpdateJobSchedule, given, job_schedule_id=job_schedule_id)
+    asked = read(inputs.UpdateJobSchedule, given, unknown, job_schedule_id=job_schedule_id)
     request = inputs.UpdateJobSchedule(
         job_schedule_id=job_schedule_id,
         schedule=asked.schedule or Schedule(),
         job_specification=asked.job_specification,
         metadata=asked.metadata or {},
     )
-    return _change(call, job_schedule_id, request, 200)
+    return _change(call, job_schedule_id, request, 200, unknown, given)
 
 
 @operation("POST", f"{_ONE}/disable")
@@ -123,7 +127,8 @@ def _view(call: RestCall, job_schedule_id: str) -> JobScheduleView:
 
 def _change(
     call: RestCall, schedule_id: str, request: inputs.Request, status: int,
-    unknown: Unknown | None = None,
+    unknown: Unknown | None = None, given: Iterable[str] = (),
 ) -> Response:  # fmt: skip
     question = GetJobSchedule(job_schedule_id=schedule_id)
-    return changed(call, question, request, status, "jobschedule", schedule_id, unknown=unknown)
+    key = ("jobschedule", schedule_id)
+    return changed(call, question, request, status, *key, unknown=unknown, given=given)

@@ -12,6 +12,7 @@ lab of the same cluster do not share them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -41,14 +42,21 @@ class UnknownProperties:
     def __init__(self) -> None:
         self._trees: dict[tuple[str, ...], tuple[datetime, Unknown]] = {}
 
-    def put(self, key: tuple[str, ...], created: datetime, unknown: Unknown) -> None:
-        """Store the unknown properties of a resource that was just created or changed."""
-        rest = fill(_without_secrets(unknown), key[-2])
-        if rest:
-            known = self._of(key, created)
+    def put(
+        self, key: tuple[str, ...], created: datetime, unknown: Unknown, given: Iterable[str] = ()
+    ) -> None:
+        """Store the unknown properties of a resource that was just created or changed.
+
+        `given` are the properties that were changed: what was stored inside them is dropped.
+        """
+        known, changed = self._of(key, created), set(given)
+        found = {name: value for name, value in known.items() if name not in changed}
+        found |= fill(_without_secrets(unknown), key[-2])
+        self._trees.pop(_fold(key), None)
+        if found:
             while len(self._trees) >= MOST:
                 self._trees.pop(next(iter(self._trees)), None)
-            self._trees[_fold(key)] = created, known | rest
+            self._trees[_fold(key)] = created, found
 
     def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
         """Add the unknown properties of a resource to it."""

@@ -17,23 +17,26 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from batchlab.core.model import FOREVER
 from batchlab.core.model.base import Model, checked
 from batchlab.durations import parse_duration
-from batchlab.errors import BatchError, invalid
+from batchlab.errors import BatchError, InvalidRequest, invalid
 from batchlab.rest.messages import Wire
 
 __all__ = [
     "UNLIMITED",
     "Unknown",
     "camel",
+    "is_field",
     "read",
+    "require",
     "write_datetime",
     "write_duration",
     "write_pairs",
 ]
 
 UNLIMITED = "P10675199DT2H48M5.4775807S"
-_UNLIMITED = timedelta(days=10_675_199)
+_UNLIMITED = timedelta(days=FOREVER.days)
 NAMES = {
     "etag": "eTag",
     "node_agent_sku_id": "nodeAgentSKUId",
@@ -103,7 +106,15 @@ def read(cls: type[S], wire: Wire, unknown: Unknown | None = None, **more: Any) 
 @cache
 def _fields(cls: type[msgspec.Struct]) -> dict[str, tuple[str, Reader]]:
     hints = typing.get_type_hints(cls)
-    return {camel(name): (name, _reader(hints[name])) for name in cls.__struct_fields__}
+    return {
+        camel(name): (name, _SPECIAL.get(name) or _reader(hints[name]))
+        for name in cls.__struct_fields__
+    }
+
+
+def is_field(cls: type[msgspec.Struct], name: str) -> bool:
+    """Whether a class has a field for a property, by its name on the wire."""
+    return name in _fields(cls)
 
 
 def _reader(hint: Any) -> Reader:
@@ -159,12 +170,18 @@ def _pairs(value: Any, name: str, unknown: Unknown) -> Any:
 
 
 def _span(value: Any, name: str, unknown: Unknown) -> Any:
+    span = _retention(value, name, unknown)
+    return None if span == FOREVER else span
+
+
+def _retention(value: Any, name: str, unknown: Unknown) -> timedelta:
+    """A duration, of which the longest means without end, not that there is none."""
     if value == "P":  # the SDK's spelling of a zero duration
         return timedelta(0)
     if value == UNLIMITED:
-        return None
+        return FOREVER
     span = parse_duration(value, name=name)
-    return None if span >= _UNLIMITED else span
+    return FOREVER if span >= _UNLIMITED else span
 
 
 def _whole(value: Any, name: str, unknown: Unknown) -> Any:
@@ -179,18 +196,31 @@ def _truth(value: Any, name: str, unknown: Unknown) -> Any:
 
 
 _SCALARS: dict[Any, Reader] = {timedelta: _span, int: _whole, bool: _truth}
+_SPECIAL: dict[str, Reader] = {"retention_time": _retention}
+
+
+def require(wire: Wire, *names: str) -> None:
+    """Refuse a body without these properties."""
+    for name in names:
+        if wire.get(name) is None:
+            raise InvalidRequest(
+                "MissingRequiredProperty", f"{name} is required", {"PropertyName": name}
+            )
 
 
 # -- writing ------------------------------------------------------------------------------------
 
 
 def write_datetime(moment: datetime) -> str:
-    """A time in UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """A time in UTC, without the zeros at the end of a fraction."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def write_duration(span: timedelta) -> str:
     """A duration in the service's normal form: ``PT1H30M``."""
+    if span >= _UNLIMITED:
+        return UNLIMITED
     seconds = span.seconds + span.microseconds / 1_000_000
     parts = [f"{span.days}D"] if span.days else []
     hours, seconds = divmod(seconds, 3600)

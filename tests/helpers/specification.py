@@ -1,7 +1,7 @@
 """The properties of the public specification, read out of SDKs, for ``specification.txt``.
 
 Each release of the SDK azure-batch speaks one API version, and its models have the names and types
-on the wire. Unpack the wheels of one release per version, and write the table anew:
+on the wire. Unpack the wheels of one release per version, and write the table again:
 
     pip download --no-deps azure-batch==9.0.0 -d wheels     # and so on, from 2.0.1 to 15.1.0
     python tests/helpers/specification.py wheels/*.whl

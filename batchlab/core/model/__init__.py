@@ -11,7 +11,13 @@ from batchlab.core.model.certificates import (
     ThumbprintAlgorithm,
     read_thumbprint,
 )
-from batchlab.core.model.common import RETENTION, Deallocation, EnvironmentSetting, TaskConstraints
+from batchlab.core.model.common import (
+    FOREVER,
+    RETENTION,
+    Deallocation,
+    EnvironmentSetting,
+    TaskConstraints,
+)
 from batchlab.core.model.conditions import (
     AffinityInfo,
     ExitCodeMapping,
@@ -55,6 +61,7 @@ from batchlab.core.model.tasks import MultiInstanceSettings, TaskSpec
 from batchlab.core.model.users import AutoUserSpecification, UserAccount, UserIdentity
 
 __all__ = [
+    "FOREVER",
     "RETENTION",
     "VM_SIZES",
     "AffinityInfo",

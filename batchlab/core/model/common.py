@@ -12,6 +12,8 @@ from batchlab.errors import InvalidRequest
 Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
 RETENTION = timedelta(days=7)
 """How long the directory of a task is kept by default."""
+FOREVER = timedelta(days=10_675_199, hours=2, minutes=48, seconds=5, microseconds=477_580)
+"""Azure's longest duration, to the microsecond: as a retention time, files are never deleted."""
 
 
 def check_command(command_line: str, name: str, owner: str) -> None:

@@ -16,6 +16,8 @@ Deadline: TypeAlias = list[Any]
 """Its time, its number, its action and the arguments of that: a list, to be compared fast."""
 SLACK = 64
 """How many cancelled deadlines may stay in any case."""
+NEVER = 253_402_300_800.0
+"""The year 10000, in seconds since 1970: what has no end is not kept until then."""
 
 
 class Deadlines:
@@ -30,10 +32,13 @@ class Deadlines:
         return len(self._heap) - self._cancelled
 
     def at(self, when: float, action: Callable[..., None], *args: Any) -> Deadline:
-        """Call ``action(*args)`` at `when`."""
+        """Call ``action(*args)`` at `when`; never, if that is after the last date."""
         self._count += 1
         deadline: Deadline = [when, self._count, action, args]
-        heapq.heappush(self._heap, deadline)
+        if when < NEVER:
+            heapq.heappush(self._heap, deadline)
+        else:
+            deadline[2:] = None, ()
         return deadline
 
     def cancel(self, deadline: Deadline | None) -> None:

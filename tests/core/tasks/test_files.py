@@ -6,7 +6,7 @@ import pytest
 
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.outputs import StartRun
-from batchlab.core.model import TaskConstraints
+from batchlab.core.model import FOREVER, TaskConstraints
 from batchlab.errors import BatchError, InvalidRequest
 from helpers.world import World
 
@@ -54,6 +54,16 @@ def test_retention_is_seven_days_by_default(world: World) -> None:
     world.nothing_else()
     world.later(1)
     assert [command[0] for command in world.told()] == ["DeleteFiles"]
+
+
+def test_retention_for_ever_has_no_end(world: World) -> None:
+    node = running(world, constraints=TaskConstraints(retention_time=FOREVER))
+    world.exit(node)
+    for _ in range(10):
+        world.later(1e10)
+    world.nothing_else()
+    assert locate(world) == questions.Location("p", node.run_id.node_id, A_DIR)
+    assert world.task("a").constraints.retention_time == FOREVER
 
 
 def test_retention_does_not_delete_the_files_of_a_task_that_runs_again(world: World) -> None:
