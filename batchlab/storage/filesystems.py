@@ -1,4 +1,8 @@
-"""Opening fsspec's file systems: their options, and the error if a library is missing."""
+"""Opening fsspec's file systems: their options, and the error if a library is missing.
+
+Files on the web are fetched through the proxy that the environment names (``HTTPS_PROXY``,
+``HTTP_PROXY``, ``NO_PROXY``). The libraries for S3 and Azure do so by themselves.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ __all__ = ["AZURE", "azure_url", "filesystem", "load", "open_any"]
 
 AZURE = frozenset({"az", "abfs", "abfss"})
 """The protocols of Azure Blob Storage."""
+_WEB = ("http", "https")
 
 
 def filesystem(protocol: str, options: dict[str, Any]) -> Any:
@@ -21,6 +26,8 @@ def filesystem(protocol: str, options: dict[str, Any]) -> Any:
 
     if protocol in AZURE:  # otherwise it assumes that a container it cannot see exists
         options = {"assume_container_exists": False, **options}
+    if protocol in _WEB:
+        options = _through_proxy(options)
     try:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:
@@ -43,11 +50,17 @@ def open_any(url: str) -> IO[bytes]:
 
     try:
         # fsspec.open would hide the reason: it takes a URL with a question mark as a pattern.
-        fs, path = fsspec.url_to_fs(url)
+        parts = {protocol_of(part) for part in url.split("::")}
+        web = {protocol: _through_proxy({}) for protocol in _WEB if protocol in parts}
+        fs, path = fsspec.url_to_fs(url, **web)
         source: IO[bytes] = fs.open(path, "rb")
     except ImportError as error:
         raise StorageFailed("other", _missing_library(protocol_of(url), error)) from None
     return source
+
+
+def _through_proxy(options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "client_kwargs": {"trust_env": True, **options.get("client_kwargs", {})}}
 
 
 def _missing_library(protocol: str, error: ImportError) -> str:
