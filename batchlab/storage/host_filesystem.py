@@ -18,14 +18,14 @@ from fsspec.spec import (  # type: ignore[import-untyped]
 
 from batchlab.storage.host_folder import CHANGING, CHUNK, PROTOCOL
 
-__all__ = ["Call", "HostFileSystem"]
+__all__ = ["HostCall", "HostFileSystem"]
 
 AT_A_TIME = 8
 """How many chunks of a file travel at the same time."""
 BLOCK = AT_A_TIME * CHUNK
 
 
-class Call(Protocol):
+class HostCall(Protocol):
     """Calls the host; ``once`` if a second time would change something again."""
 
     def __call__(self, handler: str, *, once: bool = False, **arguments: Any) -> Any:
@@ -38,7 +38,7 @@ class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     Parameters
     ----------
-    call : Call
+    call : HostCall
     large : callable, optional
         Called with the size of each file of more than `BLOCK` bytes that is sent or fetched.
     """
@@ -46,7 +46,7 @@ class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
     protocol = PROTOCOL
     cachable = False
 
-    def __init__(self, call: Call, large: Callable[[int], None] | None = None) -> None:
+    def __init__(self, call: HostCall, large: Callable[[int], None] | None = None) -> None:
         super().__init__()
         self._call_host = call
         self._large = large or (lambda size: None)

@@ -15,7 +15,7 @@ from batchlab.storage.host_folder import PROTOCOL
 from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
 
 if TYPE_CHECKING:
-    from batchlab.storage.host_filesystem import Call
+    from batchlab.storage.host_filesystem import HostCall
 
 __all__ = ["BlobStore"]
 
@@ -26,7 +26,7 @@ class BlobStore:
     Parameters
     ----------
     location : StorageLocation
-    call : Call, optional
+    call : HostCall, optional
         Calls the lab's host, if the data is there.
     large : callable, optional
         Called with the size of a large file that goes to or comes from the host.
@@ -35,7 +35,7 @@ class BlobStore:
     def __init__(
         self,
         location: StorageLocation,
-        call: Call | None = None,
+        call: HostCall | None = None,
         large: Callable[[int], None] | None = None,
     ) -> None:
         self.location = location

@@ -195,7 +195,7 @@ class Link:
             since = min(failing, self._lost or failing)
             left_s = since + patience_s - time.monotonic()
             if left_s <= 0:
-                raise ServerBusy("ServerBusy", self._lost_text(patience_s))
+                raise ServerBusy("OperationTimedOut", self._lost_text(patience_s))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._back.wait(), left_s)
                 await asyncio.sleep(pause_s)  # connects, but fails with this call
@@ -285,7 +285,7 @@ def _why(error: OSError) -> str:
     """Return the cause of an error that Dask has wrapped."""
     while isinstance(error.__cause__, OSError):
         error = error.__cause__
-    return str(error) or type(error).__name__
+    return SILENT if isinstance(error, TimeoutError) else str(error) or type(error).__name__
 
 
 def _is_done(future: concurrent.futures.Future[bytes]) -> bool:

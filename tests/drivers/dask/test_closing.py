@@ -200,7 +200,7 @@ def test_every_call_says_what_was_closed_before_the_lab_and_what_to_do(attached_
     things.close_first(first)
     kind, code = bl.Conflict, "OperationInvalidForCurrentState"
     if first == "scheduler":  # it may only be the network
-        kind, code = bl.ServerBusy, "ServerBusy"
+        kind, code = bl.ServerBusy, "OperationTimedOut"
     calls, began = dict(calls_of(things)), time.monotonic()
     assert len(calls) > 100
     for name, call in calls.items():
