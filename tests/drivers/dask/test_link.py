@@ -174,7 +174,10 @@ def test_call_without_a_limit_ends_with_the_cause_and_the_cure(network, far, mon
     monkeypatch.setattr(remote, "WAIT_PATIENCE_S", 1.0)
     pool = far.create_pool("p")
     network.cut()
-    cause = rf"{network.address} has not answered for .*(refused|does not answer).*call again.*make the Lab again"
+    cause = (
+        rf"{network.address} has not answered for .*(refused|does not answer).*call again.*"
+        "make the Lab again"
+    )
     for call in (
         lambda: pool.state,
         lambda: pool.wait("deleted"),
