@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from batchlab.core.messages import inputs
 from batchlab.core.messages.questions import EvaluateAutoScale, GetPool, ListPools
 from batchlab.core.messages.views import PoolView
 from batchlab.core.model import PoolSpec
-from batchlab.errors import Conflict, InvalidRequest
+from batchlab.errors import Conflict
 from batchlab.rest import resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page, versioned
 from batchlab.rest.messages import Response, RestCall
@@ -100,12 +99,9 @@ def enable_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
 @operation("POST", "/pools/{pool_id}/evaluateautoscale")
 def evaluate_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/evaluateautoscale."""
-    formula: Any = call.json().get("autoScaleFormula")
-    if not isinstance(formula, str):
-        raise InvalidRequest(
-            "MissingRequiredProperty", "autoScaleFormula is required",
-            {"PropertyName": "autoScaleFormula"},
-        )  # fmt: skip
+    wire = call.json()
+    require(wire, "autoScaleFormula")
+    formula: str = wire["autoScaleFormula"]
     if not call.ask(GetPool(pool_id=pool_id)).enable_auto_scale:
         raise Conflict(
             "OperationInvalidForCurrentState",

@@ -20,7 +20,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 import batchlab as bl
 from batchlab.rest.messages import Response
 from batchlab.rest.service import Service
-from helpers.wire_words import check_error
+from helpers.wire_words import check_error, check_failures
 
 VERSION = "api-version=2025-06-01"
 KEY = "c2VjcmV0"
@@ -92,6 +92,8 @@ def read(response: Response) -> Answer:
     content = msgspec.json.decode(raw) if raw and kind.startswith("application/json") else None
     if response.status >= 400 and content is not None:
         check_error(content)
+    else:
+        check_failures(content)
     return Answer(response.status, response.headers, content, raw)
 
 

@@ -1,4 +1,4 @@
-"""A check of every error that is answered: its text is fixed, and no value speaks Python."""
+"""A check of all that is answered: an error's text is fixed, and nothing speaks Python."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from batchlab.rest.spelling import in_python
 
 OWN = {"PropertyValue", "QueryParameterValue", "HeaderValue", "Message"}
 """Values that are as the client wrote them, or are of a formula."""
+
+
+def check_failures(content: Any) -> None:
+    """Refuse an answer with a failure that speaks of Python."""
+    if isinstance(content, list):
+        for one in content:
+            check_failures(one)
+    elif isinstance(content, dict):
+        if isinstance(content.get("message"), dict):
+            check_error(content)
+        elif {"code", "message"} <= content.keys():
+            assert not in_python(content["message"]), content
+        for one in content.values():
+            check_failures(one)
 
 
 def check_error(content: Any) -> None:

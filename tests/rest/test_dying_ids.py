@@ -55,6 +55,18 @@ def test_body_is_checked_before_its_resource(desk: Desk, path: str, name: str) -
     assert {"key": "PropertyName", "value": name} in answer.content["values"]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"), [("/jobs/none", "poolInfo"), ("/jobschedules/none", "jobSpecification")]
+)
+def test_body_that_replaces_a_resource_must_have_what_it_cannot_lack(
+    desk: Desk, path: str, name: str
+) -> None:
+    for body in ({}, {name: None}):
+        answer = desk.ask("PUT", path, body)
+        assert (answer.status, answer.code) == (400, "MissingRequiredProperty")
+        assert answer.values == [{"key": "PropertyName", "value": name}]
+
+
 def test_whether_an_auto_pool_is_kept_can_be_patched(desk: Desk) -> None:
     auto = {"poolLifetimeOption": "job", "keepAlive": False, "pool": {"vmSize": "standard_d2s_v3"}}
     desk.post("/jobs", {"id": "j", "poolInfo": {"autoPoolSpecification": auto}})
