@@ -16,6 +16,9 @@ versions. Operations that make no sense on a laptop behave as follows:
 * users on nodes, which are for remote login: cannot be created (``OperationNotValidOnNode``), so
   there are none to change or delete (``NodeUserNotFound``). Tasks can run as users from the pool's
   ``userAccounts``;
+* containers: their settings are stored, and commands run without them. An empty command line is
+  accepted with them, but it means the entry point of the image: such a run fails when it starts
+  (``ContainerPoolNotSupported``);
 * usage metrics: one row per pool, from its creation until now;
 * properties that a lab does not use (images, networks, mounts ...): stored and returned unchanged
   by all endpoints of the `Lab`, as long as it exists. Passwords and keys are never stored.

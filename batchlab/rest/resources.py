@@ -17,6 +17,7 @@ from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
 from batchlab.core.messages import views
 from batchlab.core.messages.questions import GetPool
 from batchlab.core.model import UserAccount
+from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, ResizeError
 from batchlab.errors import invalid
 from batchlab.rest.defaults import DEFAULTS, SILENT
@@ -186,7 +187,7 @@ def _write_struct(struct: msgspec.Struct) -> Wire:
 
 
 _WRITERS: dict[type, Callable[[Any], Any]] = {
-    str: lambda value: value,
+    str: lambda value: "" if value == ENTRY_POINT else value,
     int: lambda value: value,
     bool: lambda value: value,
     datetime: write_datetime,

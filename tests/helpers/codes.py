@@ -32,7 +32,6 @@ NOT_HERE: dict[str, str] = {
     "ContainerInvalidRegistry": "tasks run in no containers",
     "ContainerInvalidSettings": "tasks run in no containers",
     "ContainerMiscError": "tasks run in no containers",
-    "ContainerPoolNotSupported": "tasks run in no containers",
     "TaskSchedulingConstraintFailed": "what it stands for is not documented",
     "AccountSpotCoreQuotaReached": "AccountLowPriorityCoreQuotaReached, which batch accounts have",
     "RemoveNodesFailed": "removing a node always succeeds",
@@ -43,7 +42,8 @@ NOT_HERE: dict[str, str] = {
 INSIDE = (
     "ApplicationPackageError", "BlobAccessDenied", "BlobDownloadMiscError", "BlobDownloadTimedOut",
     "BlobNotFound", "CertificateDeleteFailed", "CommandLaunchFailed", "CommandProgramNotFound",
-    "DiskFull", "FailureExitCode", "FileUploadAccessDenied", "FileUploadContainerNotFound",
+    "ContainerPoolNotSupported", "DiskFull", "FailureExitCode", "FileUploadAccessDenied",
+    "FileUploadContainerNotFound",
     "FileUploadMiscError", "FileUploadTimedOut", "JobTerminationAwaitingNodeProcessing",
     "ResizeStopped", "ResourceDirectoryCreateFailed", "ResourceFileCreateFailed",
     "ResourceFileWriteFailed", "Unknown",

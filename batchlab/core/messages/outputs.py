@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.model import CertificateReference, OutputFile, ResourceFile
+from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.users import AutoUserScope, ElevationLevel
 from batchlab.core.model.values import FailureInfo
@@ -135,8 +136,9 @@ class StartRun(Command, frozen=True, kw_only=True):
     asked to start its application (whose end ends it) or is cancelled.
 
     `user` is the user it runs as, None for the pool's auto user without administrator rights. A
-    run with a `failure` must not be started: the failure is its result. The node uploads
-    `output_files` when the process has ended, before `RunExited`.
+    run with a `failure` must not be started: the failure is its result. That of a run whose
+    command is the entry point of an image is set here, because nodes run no containers. The node
+    uploads `output_files` when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -155,6 +157,21 @@ class StartRun(Command, frozen=True, kw_only=True):
     failure: FailureInfo | None = None
     network: NodeNetwork | None = None
     coordination: Coordination | None = None
+
+    def __post_init__(self) -> None:
+        if self.command_line == ENTRY_POINT and self.failure is None:
+            msgspec.structs.force_setattr(self, "failure", _NO_CONTAINERS)
+
+
+_NO_CONTAINERS = FailureInfo(
+    category="UserError",
+    code="ContainerPoolNotSupported",
+    message="The specified pool does not support container tasks",
+    details={
+        "Message": "the command line is empty, which means the entry point of the container's "
+        "image, but a lab runs commands without containers: give a command line"
+    },
+)
 
 
 class StartApplication(Command, frozen=True, kw_only=True):

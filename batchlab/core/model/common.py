@@ -16,6 +16,10 @@ FOREVER = timedelta(days=10_675_199, hours=2, minutes=48, seconds=5, microsecond
 """Azure's longest duration, to the microsecond: as a retention time, files are never deleted."""
 
 
+ENTRY_POINT = "(the entry point of the container's image)"
+"""Stands for an empty command line, which Azure accepts with container settings."""
+
+
 def check_command(command_line: str, name: str, owner: str) -> None:
     """Refuse an empty command line."""
     if not command_line.strip():
