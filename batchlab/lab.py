@@ -48,10 +48,10 @@ class Lab(BaseLab):
     ----------
     cluster : Cluster, Client or str, optional
         A Dask cluster to use, a client of one, or the address of its scheduler
-        (``"tcp://...:8786"``). Several notebooks can use it at the same time: those that attach
-        with the same account see the same pools and jobs; any other setting they pass has to
-        match the existing lab. If omitted, a cluster is started on this machine, and stopped by
-        `close`.
+        (``"tcp://...:8786"``, ``"tls://..."``, ``"gateway://..."``). Several notebooks can use it
+        at the same time: those that attach with the same account see the same pools and jobs; any
+        other setting they pass has to match the existing lab. If omitted, a cluster is started on
+        this machine, and stopped by `close`.
     account : str, default "batchlab"
         The account that owns the lab: 1 to 24 lower-case letters and digits. Accounts on one
         cluster are isolated from each other: each has its own pools, jobs, tasks, files and
@@ -96,6 +96,11 @@ class Lab(BaseLab):
         of ``threads``, ``memory`` (bytes, or a text such as ``"8 GB"``) and ``resources``, which
         Dask's workers declare: ``{"standard_nc4as_t4_v3": {"threads": 1, "resources": {"GPU":
         1}}}``. By default a worker needs as many threads as the size has cores.
+    security : distributed.Security or mapping, optional
+        The certificates for an address that begins with ``tls://``: a `distributed.Security`, or
+        the paths ``tls_ca_file``, ``tls_client_cert`` and ``tls_client_key``. By default, those
+        of Dask's configuration. An address of dask-gateway (``gateway://proxy:8786/cluster``)
+        needs them only if Dask's configuration does not name the gateway.
 
     Notes
     -----
@@ -134,6 +139,7 @@ class Lab(BaseLab):
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
         vm_sizes: Mapping[str, Mapping[str, Any]] | None = None,
+        security: Any = None,
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
@@ -149,6 +155,9 @@ class Lab(BaseLab):
         choices = _settings(
             "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
         ) | given(isolate_users=_truth("isolate_users", isolate_users))
+        if security is not None and cluster is None:
+            reason = "only for the address of an existing cluster"
+            raise invalid("security", security, reason, owner="Lab")
         for name, value in own.items() if cluster is not None else ():
             reason = "only for a cluster that the lab starts, not for an existing one"
             raise invalid(name, value, reason, owner="Lab")
@@ -167,7 +176,7 @@ class Lab(BaseLab):
             connection = DaskConnection.start(settings=Settings(**choices), **settings, **own)
         else:
             connection = DaskConnection.attach(
-                cluster, settings=choices, vm_sizes=vm_sizes, **settings
+                cluster, settings=choices, vm_sizes=vm_sizes, security=security, **settings
             )
         super().__init__(
             connection, _describe("Lab", cluster is not None, account, speed, processes)

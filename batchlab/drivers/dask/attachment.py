@@ -17,6 +17,12 @@ from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.probe import (
+    check_scheduler,
+    gateway_cluster,
+    read_security,
+    require_gateway,
+)
 from batchlab.drivers.dask.scaler import is_closed
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 from batchlab.version import __version__
@@ -32,13 +38,18 @@ _CURE = (
 )
 
 
-def find_client(cluster: Any) -> tuple[Any, bool]:
+def find_client(cluster: Any, security: Any = None) -> tuple[Any, bool]:
     """Return a client of a cluster, and whether it is a new one.
 
     Parameters
     ----------
     cluster : cluster, distributed.Client or str
+    security : distributed.Security or mapping, optional
+        The certificates for an address.
     """
+    if security is not None and not isinstance(cluster, str):
+        reason = "only for an address: a cluster or a client has its own"
+        raise invalid("security", security, reason, owner="Lab")
     if getattr(cluster, "asynchronous", False):
         reason = "must not be asynchronous: use the scheduler's address instead"
         raise invalid("cluster", cluster, reason, owner="Lab")
@@ -54,6 +65,12 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
             raise InvalidRequest(
                 "InvalidUri", f"{cluster!r} is not a scheduler address, such as tcp://host:8786"
             )
+        security = read_security(security)
+        if cluster.startswith("gateway://"):
+            require_gateway()
+            cluster = cluster if security is not None else gateway_cluster(cluster)
+        else:
+            check_scheduler(cluster, security, CONNECT_S)
     elif not hasattr(cluster, "scheduler_address"):
         raise invalid(
             "cluster", cluster, "must be a Dask cluster, a Client or a scheduler's address",
@@ -64,7 +81,8 @@ def find_client(cluster: Any) -> tuple[Any, bool]:
         raise invalid("cluster", cluster, reason, owner="Lab")
     try:
         make: Any = Client  # untyped
-        return make(cluster, set_as_default=False, timeout=CONNECT_S), True
+        given = {} if security is None else {"security": security}
+        return make(cluster, set_as_default=False, timeout=CONNECT_S, **given), True
     except (OSError, TimeoutError) as error:
         raise NotFound(
             "ResourceNotFound", f"no Dask scheduler answers at {cluster}: {error}"

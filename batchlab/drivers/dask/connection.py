@@ -145,6 +145,7 @@ class DaskConnection(RemoteConnection):
         release_on_leave: bool | None = None,
         storage: StorageLocation | None = None,
         vm_sizes: Any = None,
+        security: Any = None,
     ) -> DaskConnection:
         """Attach to the lab of an account on an existing cluster.
 
@@ -160,6 +161,8 @@ class DaskConnection(RemoteConnection):
             As for `start`.
         vm_sizes : mapping, optional
             What VM sizes need of a worker; see `Lab`.
+        security : distributed.Security or mapping, optional
+            The certificates for an address; see `Lab`.
 
         Raises
         ------
@@ -167,7 +170,9 @@ class DaskConnection(RemoteConnection):
             ``InvalidPropertyValue``: not a cluster, an asynchronous client, or a value that
             differs from the existing lab; ``InvalidUri``: not an address.
         NotFound
-            ``ResourceNotFound``: no scheduler answers.
+            ``ResourceNotFound``: no scheduler answers; the message says what does, and why.
+        Forbidden
+            ``AuthenticationFailed``: the certificates are not accepted.
         Conflict
             ``OperationInvalidForCurrentState``: the cluster has no batchlab or another version,
             or was started by the lab of another account for its own use.
@@ -184,7 +189,7 @@ class DaskConnection(RemoteConnection):
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
         )
-        client, ours = find_client(cluster)
+        client, ours = find_client(cluster, security)
         # The lab keeps the loop, but not the client, which gives up after half a minute without
         # its scheduler.
         runner: Any = LoopRunner(loop=client.loop)  # untyped
