@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.account import applications, certificates, node_users
+from batchlab.core.account import applications, certificates
 from batchlab.core.answers import queries, waits
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.jobs import jobs, release, schedules
@@ -134,13 +134,12 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.RemoveNodes: revising(pools.remove_nodes),
     inputs.RebootNode: nodes.reboot_node,
     inputs.ReimageNode: nodes.reimage_node,
+    inputs.DeallocateNode: nodes.deallocate_node,
+    inputs.StartDeallocatedNode: nodes.start_node,
     inputs.PreemptNode: nodes.preempt_node,
     inputs.MeasurePool: metrics.measure_pool,
     inputs.DisableNodeScheduling: nodes.disable_scheduling,
     inputs.EnableNodeScheduling: nodes.enable_scheduling,
-    inputs.CreateNodeUser: node_users.create_node_user,
-    inputs.ReplaceNodeUser: node_users.replace_node_user,
-    inputs.DeleteNodeUser: node_users.delete_node_user,
     inputs.CreateJob: jobs.create_job,
     inputs.UpdateJob: revising(jobs.update_job),
     inputs.DisableJob: revising(jobs.disable_job),
@@ -170,6 +169,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.NodeStarted: lifecycle.node_started,
     inputs.NodeLost: lifecycle.node_lost,
     inputs.NodeStopped: lifecycle.node_stopped,
+    inputs.NodeReleased: lifecycle.node_released,
     inputs.NodeStartFailed: lifecycle.node_start_failed,
     inputs.MachinesPassedOver: lifecycle.machines_passed_over,
     inputs.RunCoordinated: multi_instance.run_coordinated,

@@ -29,7 +29,7 @@ __all__: list[str] = []
 
 _COUNTED = dict.fromkeys([
     *(state.counted_as or name for name, state in NODE.items()),
-    "deallocated", "deallocating", "upgradingOS",
+    "upgradingOS",
 ])  # fmt: skip
 """Azure's node counts; nodes of a lab are never in the last of these states."""
 _CERTIFICATE = "/certificates(thumbprintAlgorithm={algorithm},thumbprint={thumbprint})"

@@ -15,11 +15,13 @@ import msgspec
 from batchlab.core.messages.inputs import (
     CreateJob,
     CreateTasks,
+    DeallocateNode,
     DisableNodeScheduling,
     EnableNodeScheduling,
     PreemptNode,
     RebootNode,
     ReimageNode,
+    StartDeallocatedNode,
 )
 from batchlab.core.messages.questions import GetNode, GetPool, ListPools
 from batchlab.core.messages.views import NodeView, PoolView
@@ -105,6 +107,19 @@ def _reimage(connection: Connection, asked: dict[str, Any]) -> str:
     )
 
 
+def _deallocate(connection: Connection, asked: dict[str, Any]) -> str:
+    connection.request(DeallocateNode(pool_id=asked["pool"], node_id=asked["node"]))
+    return (
+        f"{asked['node']} is deallocated: its tasks are requeued, and it costs nothing until it "
+        "is started."
+    )
+
+
+def _start(connection: Connection, asked: dict[str, Any]) -> str:
+    connection.request(StartDeallocatedNode(pool_id=asked["pool"], node_id=asked["node"]))
+    return f"{asked['node']} gets a machine again, and its start task runs."
+
+
 def _preempt(connection: Connection, asked: dict[str, Any]) -> str:
     connection.request(PreemptNode(pool_id=asked["pool"], node_id=asked["node"]))
     return (
@@ -177,6 +192,10 @@ FAULTS = (
           _must_be("rebootable")),
     Fault("reimage", "node", "Reimage", "files are deleted, jobs are prepared again", _reimage,
           _must_be("rebootable")),
+    Fault("deallocate", "node", "Deallocate", "no machine and no cost until it is started",
+          _deallocate, _must_be("deallocatable")),
+    Fault("start", "node", "Start", "a deallocated node gets a machine again", _start,
+          lambda node: "" if node.state == "deallocated" else "it is not deallocated"),
     Fault("disable", "node", "Disable or enable", "whether it takes tasks", _disable,
           _must_be("serving")),
     Fault("fail-start", "lab", "Fail the next start task", "it ends with exit code 1",

@@ -11,9 +11,9 @@ from batchlab.core.state.records import InstancesRecord
 from batchlab.errors import BatchError
 
 
-def digest(core: Core) -> list[Any]:
-    """All views, and what no view shows."""
-    now = core.state.now
+def digest(core: Core, now: float | None = None) -> list[Any]:
+    """All views, and what no view shows; at this time, which some of them depend on."""
+    now = core.state.now if now is None else now
     found: list[Any] = [
         core.ask(question, now)
         for question in (

@@ -19,6 +19,7 @@ from batchlab.core.messages.outputs import (
     EvictNode,
     ForgetJob,
     MeasureNodes,
+    ReleaseNode,
     RestartNode,
     StartApplication,
     StartNode,
@@ -37,8 +38,8 @@ class Machines:
     """The nodes of a lab, as the core's commands have made them.
 
     `stages` of a node: ``asked`` (a machine is owed), ``allocated``, ``up``, ``failed``,
-    ``stopping``, ``lost``, ``evicted``. `ghosts` are runs that died with their node,
-    whose exits may still be reported.
+    ``releasing``, ``deallocated``, ``stopping``, ``lost``, ``evicted``. `ghosts` are runs that
+    died with their node, whose exits may still be reported.
     """
 
     def __init__(self) -> None:
@@ -60,9 +61,8 @@ class Machines:
         for command in commands:
             match command:
                 case StartNode(node_id=node_id, boot=boot):
-                    assert self.stages.get(node_id) in (None, "lost", "evicted"), self._said(
-                        command
-                    )
+                    startable = (None, "lost", "evicted", "deallocated")
+                    assert self.stages.get(node_id) in startable, self._said(command)
                     self._begin(node_id, boot)
                 case RestartNode(node_id=node_id, boot=boot):
                     lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
@@ -70,13 +70,18 @@ class Machines:
                     self._begin(node_id, boot)
                     if command.reimage:
                         self._forget(node_id)
+                case ReleaseNode(node_id=node_id, boot=boot):
+                    owed = ("releasing", "deallocated", "stopping", "evicted")
+                    assert self.stages[node_id] not in owed, self._said(command)
+                    self._begin(node_id, boot)
+                    self.stages[node_id] = "releasing"
                 case StopNode(node_id=node_id):
                     assert self.stages[node_id] != "stopping", self._said(command)
                     self._kill(node_id)
                     self.stages[node_id] = "stopping"
-                case EvictNode(node_id=node_id):
-                    assert self.stages[node_id] in ("up", "failed", "allocated"), self._said(
-                        command
+                case EvictNode(node_id=node_id):  # asked: it was deallocated
+                    assert self.stages[node_id] in ("up", "failed", "allocated", "asked"), (
+                        self._said(command)
                     )
                     self._kill(node_id)
                     self._forget(node_id)
@@ -213,6 +218,14 @@ class Machines:
             del self.stages[node_id]
         return report
 
+    def release(self, node_id: str, *, files_kept: bool = True) -> inputs.Report:
+        """Take the machine of a node away, and perhaps its files."""
+        self.stages[node_id] = "deallocated"
+        if not files_kept:
+            self._forget(node_id)
+        boot = self.boots[node_id]
+        return inputs.NodeReleased(node_id=node_id, boot=boot, files_kept=files_kept)
+
     def stop(self, node_id: str) -> inputs.Report:
         """Take a node away that was told to stop."""
         del self.stages[node_id]
@@ -257,6 +270,8 @@ class Machines:
                 return self.allocate(node_id)
             if stage == "allocated":
                 return self.start(node_id)
+            if stage == "releasing":
+                return self.release(node_id)
             if stage == "stopping":
                 return self.stop(node_id)
         for run_id, run in self.runs.items():

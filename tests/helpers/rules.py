@@ -118,10 +118,13 @@ RULES = {
     108: "an auto pool that cannot be created leaves a completed job that says why",
     109: "a job runs no more tasks at a time than max_parallel_tasks",
     110: "jobs of equal priority take turns, or the older one goes first",
+    111: "a deallocated node counts to its pool, takes no tasks and costs nothing",
+    112: "a node that is started again runs its start task and takes tasks",
+    113: "a job that ends does not wait for the job release on a deallocated node",
 }
 # fmt: on
 
-CHOICES = frozenset({4, 19, 27, 29, 44, 53, 64, 67, 72, 83, 92, 97, 98, 110})
+CHOICES = frozenset({4, 19, 27, 29, 44, 53, 64, 67, 72, 83, 92, 97, 98, 110, 113})
 """Rules that are partly a choice of ours: Azure's exact code or number is not known."""
 
 WITHOUT_STORY = frozenset({11, 12, 63, 72, *range(81, 83), *range(84, 92)})

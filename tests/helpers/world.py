@@ -16,6 +16,7 @@ from batchlab.core.messages.outputs import (
     ForgetCertificate,
     ForgetJob,
     MeasureNodes,
+    ReleaseNode,
     RestartNode,
     StartNode,
     StartRun,
@@ -63,10 +64,10 @@ class World:
 
     def refused(self, item: inputs.Request) -> BatchError:
         """Feed a request that must be refused, and must leave everything as it is."""
-        before = digest(self.core)
+        before = digest(self.core, self.now)
         with pytest.raises(BatchError) as caught:
             self.core.handle(self.now, item)
-        assert digest(self.core) == before
+        assert digest(self.core, self.now) == before
         check_error(error_content(caught.value))
         return caught.value
 
@@ -109,6 +110,9 @@ class World:
 
     def lost(self, node_id: str, boot: int = 1) -> None:
         self.feed(inputs.NodeLost(node_id=node_id, boot=boot))
+
+    def deallocated(self, node_id: str, boot: int = 2, **kw: Any) -> None:
+        self.feed(inputs.NodeReleased(node_id=node_id, boot=boot, **kw))
 
     def gone(self, *node_ids: str) -> None:
         for node_id in node_ids:
@@ -179,6 +183,8 @@ def _short(command: Command) -> tuple[Any, ...]:
             return "StartNode", node_id, boot
         case RestartNode(node_id=node_id, boot=boot, reimage=reimage):
             return "RestartNode", node_id, boot, reimage
+        case ReleaseNode(node_id=node_id, boot=boot):
+            return "ReleaseNode", node_id, boot
         case StopNode(node_id=node_id):
             return "StopNode", node_id
         case StartRun(run_id=run_id, kind=kind):

@@ -77,15 +77,14 @@ def test_scripts_know_no_state_of_nodes_but_the_last() -> None:
 def test_next_states_of_nodes_are_rows_alone() -> None:
     rows = States(
         *NODE.values(),
-        StateRow("deallocating", "deallocating", "leaving", "occupied", "deallocated leavingpool",
-                 "d", "boot"),
-        StateRow("deallocated", "deallocated", "away", "resting", "starting leavingpool", "z"),
+        StateRow("upgradingos", "upgrading", "starting", "occupied", "starting leavingpool",
+                 "g", "boot"),
     )  # fmt: skip
-    assert rows["deallocating"].activity
+    assert rows["upgradingos"].activity
     assert not rows["deallocated"].activity
     for group in ("up", "coming", "taking"):
         assert rows.group(group) == NODE.group(group)
-    assert rows.follows["deallocating"] == {"deallocated", "leavingpool"}
+    assert rows.follows["upgradingos"] == {"starting", "leavingpool"}
 
 
 def test_every_state_has_words_and_a_colour_and_those_of_nodes_a_letter() -> None:
@@ -114,7 +113,9 @@ def test_nodes_that_need_somebody_are_not_those_that_come_by_themselves() -> Non
     assert not {*NODE.group("coming")} & {*NODE.group("resting")}
     assert {*NODE.group("taking")} < {*NODE.group("serving")} < {*NODE.group("started")}
     assert {*NODE.group("started")} < {*NODE.group("up")} < {*NODE.group("occupied")}
-    assert {*NODE.group("coming"), *NODE.group("started"), "leavingpool", "unusable"} == {*NODE}
+    assert not {*NODE.group("away")} & {*NODE.group("coming"), *NODE.group("preemptible")}
+    others = {*NODE.group("away"), "leavingpool", "unusable"}
+    assert {*NODE.group("coming"), *NODE.group("started"), *others} == {*NODE}
 
 
 def test_every_run_activity_and_wait_has_a_colour() -> None:

@@ -185,6 +185,24 @@ def test_node_rebooted_and_kept_from_tasks_it_comes_back(client: Any, pool: str)
     until(lambda: client.get_node(pool, node.id).state == "idle")
 
 
+def test_node_deallocated_and_started_it_comes_back(client: Any, pool: str) -> None:
+    (node,) = client.list_nodes(pool)
+    options = _models.BatchNodeDeallocateOptions(node_deallocate_option="terminate")
+    client.begin_deallocate_node(pool, node.id, options=options, **POLLING).result()
+    away = client.get_node(pool, node.id)
+    assert (away.state, away.scheduling_state) == ("deallocated", "disabled")
+    reboot = _models.BatchNodeRebootOptions(node_reboot_kind="requeue")
+    with pytest.raises(HttpResponseError) as refused:
+        client.begin_reboot_node(pool, node.id, options=reboot)
+    assert refused.value.error.code == "OperationInvalidForCurrentState"
+    counts = next(iter(client.list_pool_node_counts(filter=f"poolId eq '{pool}'"))).dedicated
+    assert (counts.deallocated, counts.idle, counts.total) == (1, 0, 1)
+    assert client.get_pool(pool).current_dedicated_nodes == 1
+    client.begin_start_node(pool, node.id, **POLLING).result()
+    until(lambda: client.get_node(pool, node.id).state == "idle")
+    assert client.get_node(pool, node.id).scheduling_state == "enabled"
+
+
 def test_schedule_from_its_creation_to_its_end(client: Any, pool: str, name: str) -> None:
     client.create_job_schedule(
         m.BatchJobScheduleCreateOptions(

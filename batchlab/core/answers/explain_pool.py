@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from batchlab.core.answers.reasons import Reason, nodes_of, remedied
+from batchlab.core.answers.reasons import Reason, away_in_words, nodes_of, remedied
 from batchlab.core.jobs import node_tasks
 from batchlab.core.model.moments import moment
 from batchlab.core.state import phases
@@ -125,6 +125,8 @@ def _trouble(pool: PoolRecord, node: NodeRecord) -> str:
         return ""  # reported with the resize
     if node.may_return:
         return "ContactLost"
+    if node.away:
+        return "Deallocated"
     if trouble := _TROUBLES.get(type(node.phase)):
         return trouble
     if node.phase.state in _COMING:
@@ -137,6 +139,13 @@ def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]
     head = f"{which[0].upper()}{which[1:]} {'is' if len(nodes) == 1 else 'are'}"
     if code == "Coming":
         return f"{head} not up yet ({', '.join(sorted({node.phase.state for node in nodes}))})."
+    if code == "Deallocated":
+        gone = sum(isinstance(node.phase, phases.NodeDeallocated) for node in nodes)
+        how, one = away_in_words(gone, len(nodes)), len(nodes) == 1
+        return (
+            f"{head} {how}: {'it takes' if one else 'they take'} no tasks and "
+            f"{'costs' if one else 'cost'} nothing until {'it is' if one else 'they are'} started."
+        )
     if code == "Preempted":
         back = state.settings.spot_return_s
         return f"{head} preempted and will be requested again {back:g} s after the preemption."

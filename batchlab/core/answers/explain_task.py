@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core.account import users
-from batchlab.core.answers.reasons import Reason, nodes_of, remedied
+from batchlab.core.answers.reasons import Reason, away_in_words, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
 from batchlab.core.jobs import node_tasks
 from batchlab.core.model.ids import fold
@@ -284,6 +284,8 @@ _HOPE = ("Coming", "ContactLost", "Busy", "Held", "Room", "Draining", "Restartin
 
 def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> str:
     state = node.phase.state
+    if node.away:
+        return "Deallocated"
     if state in _COMING:
         return "Coming"
     if isinstance(node.phase, phases.NodeLeavingPool):
@@ -320,6 +322,9 @@ def _group_reason(
     elif code == "Coming":
         states = sorted({node.phase.state for node in nodes})
         what = f"{are} not up yet ({', '.join(states)})."
+    elif code == "Deallocated":
+        gone = sum(isinstance(node.phase, phases.NodeDeallocated) for node in nodes)
+        what = f"{are} {away_in_words(gone, count)}. Start {it}."
     elif code == "PreparationFailed":
         until = "it is reimaged" if count == 1 else "they are reimaged"
         how = node_tasks.why_not_run(job.footprints[nodes[0].id].preparation)

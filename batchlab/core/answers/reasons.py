@@ -12,7 +12,7 @@ import msgspec
 
 from batchlab.core.model.values import View
 
-__all__ = ["Reason", "nodes_of", "remedied", "remedy_for"]
+__all__ = ["Reason", "away_in_words", "nodes_of", "remedied", "remedy_for"]
 
 
 class Reason(View, frozen=True, kw_only=True):
@@ -59,6 +59,7 @@ _REMEDIES = {
     "StartTaskFailed": "node.reboot() runs it again; pool.update(start_task=...) fixes it first",
     "Unusable": _REPAIR,
     "ContactLost": "wait for a machine, or pool.remove_nodes(...)",
+    "Deallocated": "node.start(), once it is deallocated",
     "SchedulingDisabled": "node.enable_scheduling()",
     "PreparationFailed": "node.reimage(), or create a job whose preparation task succeeds",
     "Busy": _MORE,
@@ -84,6 +85,13 @@ def nodes_of(node_id: str, count: int, total: int) -> str:
     if count < total:
         return f"{count:,} of {total:,} nodes"
     return "both nodes" if total == 2 else f"all {total:,} nodes"
+
+
+def away_in_words(away: int, total: int) -> str:
+    """How far nodes are on their way to be deallocated: `away` of them have arrived."""
+    if away == total:
+        return "deallocated"
+    return "deallocated, or about to be" if away else "about to be deallocated"
 
 
 def remedy_for(code: str) -> str:

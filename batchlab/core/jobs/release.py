@@ -2,10 +2,10 @@
 
 The release runs after the job's last task and preparation have ended, on the nodes where the
 preparation succeeded (or, without ``wait_for_success``, ended) since the last reimage. It runs
-once, but again if a reboot interrupts it. Nodes that leave before are skipped; one that drains
-before it leaves runs the release meanwhile. Its failure has no effect. A preparation that is cut
-short is not released, whatever it has written. If a job has no release task, its nodes only forget
-the job.
+once, but again if a reboot interrupts it. Nodes that leave or are deallocated before are skipped;
+one that drains before that runs the release meanwhile. Its failure has no effect. A preparation
+that is cut short is not released, whatever it has written. If a job has no release task, its nodes
+only forget the job.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 _STARTED = NODE.group("started")
+_GONE = (phases.NodeUnusable, phases.NodeDeallocating, phases.NodeDeallocated)
 
 
 def start_due(state: State, job: JobRecord) -> bool:
@@ -67,7 +68,7 @@ def _releasable(state: State, footprint: FootprintRecord) -> bool:
     """Whether there is something to release, on a node that can still do it."""
     node, done = footprint.node, footprint.preparation.phase
     phase = node.phase
-    going = isinstance(phase, phases.NodeUnusable) or (
+    going = isinstance(phase, _GONE) or (
         isinstance(phase, phases.NodeLeavingPool) and (phase.stopping or state.settings.rules < 3)
     )
     if going or node.id not in state.nodes:
@@ -96,7 +97,7 @@ def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         network=node.network,
     )
     if spec.user_identity:
-        return users.run_as(start_run, node, spec.user_identity)
+        return users.run_as(start_run, node.pool, spec.user_identity)
     return start_run
 
 

@@ -7,8 +7,6 @@ run or a boot that is over, it is counted and dropped.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
 from batchlab.core.model import (
@@ -33,7 +31,6 @@ from batchlab.core.model.common import DisplayName
 from batchlab.core.model.ids import Id, RunId
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
-from batchlab.core.model.users import UserName, forget
 from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 
 
@@ -124,6 +121,17 @@ class ReimageNode(Request, frozen=True, kw_only=True):
     node_reimage_option: Deallocation = "requeue"
 
 
+class DeallocateNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    node_deallocate_option: Deallocation = "requeue"
+
+
+class StartDeallocatedNode(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+
+
 class PreemptNode(Request, frozen=True, kw_only=True):
     """Preempt a spot node, as the cloud does when it needs the capacity (only in a lab)."""
 
@@ -146,41 +154,6 @@ class DisableNodeScheduling(Request, frozen=True, kw_only=True):
 class EnableNodeScheduling(Request, frozen=True, kw_only=True):
     pool_id: str
     node_id: str
-
-
-class CreateNodeUser(Request, frozen=True, kw_only=True):
-    """Add a user to one node. Only whether there is a password or a key is kept."""
-
-    pool_id: str
-    node_id: str
-    name: UserName
-    is_admin: bool = False
-    expiry_time: datetime | None = None
-    password: str | None = None
-    ssh_public_key: str | None = None
-
-    def __post_init__(self) -> None:
-        forget(self, "password", "ssh_public_key")
-
-
-class ReplaceNodeUser(Request, frozen=True, kw_only=True):
-    """PUT of a node's user: what is not given is removed, and it expires in a day."""
-
-    pool_id: str
-    node_id: str
-    user_name: str
-    expiry_time: datetime | None = None
-    password: str | None = None
-    ssh_public_key: str | None = None
-
-    def __post_init__(self) -> None:
-        forget(self, "password", "ssh_public_key")
-
-
-class DeleteNodeUser(Request, frozen=True, kw_only=True):
-    pool_id: str
-    node_id: str
-    user_name: str
 
 
 # -- requests: jobs and tasks -------------------------------------------------------------------
@@ -369,6 +342,17 @@ class NodeStopped(Report, frozen=True, kw_only=True):
     """A node that was asked to stop is gone."""
 
     node_id: str
+
+
+class NodeReleased(Report, frozen=True, kw_only=True):
+    """A node that was to be deallocated has no machine any more.
+
+    `files_kept` is False if its files went with the machine.
+    """
+
+    node_id: str
+    boot: int
+    files_kept: bool = True
 
 
 class NodeStartFailed(Report, frozen=True, kw_only=True):

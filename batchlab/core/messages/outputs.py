@@ -77,6 +77,17 @@ class StopNode(Command, frozen=True, kw_only=True):
     node_id: str
 
 
+class ReleaseNode(Command, frozen=True, kw_only=True):
+    """Kill everything on the node and release its machine: answer `NodeReleased`.
+
+    A `StartNode` brings it back, with its files if they can be kept.
+    """
+
+    pool_id: str
+    node_id: str
+    boot: int
+
+
 class EvictNode(Command, frozen=True, kw_only=True):
     """Kill everything on the node and delete all its files; a `StartNode` may bring it back."""
 

@@ -49,7 +49,7 @@ class CostView(View, frozen=True, kw_only=True):
     idle_hours: float
     """The node could have run tasks but had none, or was offline."""
     boot_hours: float
-    """The node was starting, rebooting, being reimaged, or leaving."""
+    """The node was starting, rebooting, being reimaged or deallocated, or leaving."""
     down_hours: float
     """The node was unusable or unknown, or its start task had failed."""
     price_per_hour: float | None
@@ -79,16 +79,6 @@ class NodeView(NodeProperties, View, frozen=True, kw_only=True):
 
     id: str
     pool_id: str
-
-
-class RemoteLoginSettings(View, frozen=True, kw_only=True):
-    """Where a remote login to a node would go.
-
-    A lab runs no login service: there is one only if the node's machine has one of its own.
-    """
-
-    remote_login_ip_address: str
-    remote_login_port: int
 
 
 class JobView(JobProperties, View, frozen=True, kw_only=True):

@@ -27,16 +27,6 @@ def check_username(value: str, name: str, owner: str) -> None:
         raise invalid(name, value, reason, owner=owner)
 
 
-UserName = Annotated[str, check_username]
-
-
-def forget(struct: msgspec.Struct, *names: str) -> None:
-    """Replace secrets in a new struct: that there is one is all that may be kept."""
-    for name in names:
-        if getattr(struct, name) is not None:
-            msgspec.structs.force_setattr(struct, name, FORGOTTEN)
-
-
 class AutoUserSpecification(Model, frozen=True, kw_only=True):
     """A user that the service creates.
 
@@ -65,7 +55,7 @@ class UserIdentity(Model, frozen=True, kw_only=True):
     auto_user : AutoUserSpecification, optional
     """
 
-    username: UserName | None = None
+    username: Annotated[str, check_username] | None = None
     auto_user: AutoUserSpecification | None = None
 
     @classmethod
@@ -93,7 +83,7 @@ class UserAccount(Model, frozen=True, kw_only=True):
     elevation_level : {"nonadmin", "admin"}, default "nonadmin"
     """
 
-    name: UserName
+    name: Annotated[str, check_username]
     password: str
     elevation_level: ElevationLevel = "nonadmin"
 
@@ -104,7 +94,7 @@ class UserAccount(Model, frozen=True, kw_only=True):
                 "UserAccount.password is required: pass password=...",
                 {"PropertyName": "password"},
             )
-        forget(self, "password")
+        msgspec.structs.force_setattr(self, "password", FORGOTTEN)
 
 
 def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:

@@ -1,11 +1,11 @@
-"""Reports about nodes: allocated, started, lost, stopped.
+"""Reports about nodes: allocated, started, lost, deallocated, stopped.
 
 A node counts its starts (`boot`), and reports from an earlier boot are dropped. At each start the
 pool's start task runs first (`start_task`).
 
 When a node is lost, its tasks are queued again, and the node is restarted under its id. If that
 fails it becomes ``unusable``, until a user reboots or removes it; if it only takes long, until it
-has a machine again.
+has a machine again. A node that was to leave or to be deallocated needs no machine, and goes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ RETRY_S = 15.0
 """The minimum time between requests for a spot node while none is available."""
 
 _AWAITED = NODE.group("awaited")
+_NOTHING_TO_LOSE = (phases.NodeUnusable, phases.NodeDeallocated)
 
 
 # -- start --------------------------------------------------------------------------------------
@@ -72,10 +73,13 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
 def node_lost(state: State, report: inputs.NodeLost) -> None:
     """Contact with a node was lost: queue its tasks again, and restart it."""
     node = _present(state, report.node_id, report.boot)
-    if node is None or nodes.stopping(node) or node.phase.state == "unusable":
+    if node is None or nodes.stopping(node) or isinstance(node.phase, _NOTHING_TO_LOSE):
         return
     if node.drain and node.drain.purpose == "leave":
         nodes.stop(state, node)
+        return
+    if node.away:
+        nodes.deallocate(state, node)
         return
     node.drain = None
     if node.phase.state == "reimaging":
@@ -124,9 +128,20 @@ def node_stopped(state: State, report: inputs.NodeStopped) -> None:
     resizing.settle(state, node.pool)
 
 
+def node_released(state: State, report: inputs.NodeReleased) -> None:
+    """A node that was to be deallocated has released its machine."""
+    node = _present(state, report.node_id, report.boot)
+    if node is None or node.drain or not isinstance(node.phase, phases.NodeDeallocating):
+        return
+    if not report.files_kept:
+        nodes.lose_data(state, node)
+    state.move(node, phases.NodeDeallocated(state.now))
+
+
 def _awaited(node: NodeRecord) -> bool:
     """Whether the driver owes the node a machine."""
-    return node.drain is None and node.phase.state in _AWAITED
+    back = isinstance(node.phase, phases.NodeStarting) and node.phase.awaited
+    return node.drain is None and (back or node.phase.state in _AWAITED)
 
 
 def _present(state: State, node_id: str, boot: int) -> NodeRecord | None:

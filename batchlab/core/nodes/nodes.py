@@ -1,24 +1,35 @@
 """Nodes: operations on them, and how they are drained first.
 
-A node is drained (`drain`) for a purpose: to leave, to reboot, to be reimaged, or to be disabled.
-Meanwhile it takes no new tasks. The option decides what happens to its running tasks: ``requeue``
-and ``terminate`` kill them, ``taskcompletion`` lets them end, and ``retaineddata`` also waits
-until the retention times of their files are over. A new purpose replaces an old one, but a node
-that is leaving does nothing else.
+A node is drained (`drain`) for a purpose: to leave, to reboot, to be reimaged, to be deallocated,
+or to be disabled. Meanwhile it takes no new tasks. The option decides what happens to its running
+tasks: ``requeue`` and ``terminate`` kill them, ``taskcompletion`` lets them end, and
+``retaineddata`` also waits until the retention times of their files are over. A new purpose
+replaces an old one, but a node that is leaving does nothing else.
 
 A reboot ends all processes and starts a new `boot`. A reimage also deletes all files, which starts
 a new `image`. A spot node that is preempted keeps its place and its id, but loses its files too;
 it is requested again after a while. Reports about nodes are handled in `lifecycle`.
+
+A deallocated node keeps its place, its id and its files, but has no machine: it costs nothing and
+takes no tasks, and its scheduling is disabled until a user starts it. That is a new boot, as after
+a reboot, so its start task runs again. Jobs that end meanwhile do not wait for it: their release
+tasks do not run there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import applications, node_users
+from batchlab.core.account import applications
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import EvictNode, RestartNode, StartNode, StopNode
+from batchlab.core.messages.outputs import (
+    EvictNode,
+    ReleaseNode,
+    RestartNode,
+    StartNode,
+    StopNode,
+)
 from batchlab.core.model import Deallocation
 from batchlab.core.placement import availability
 from batchlab.core.state import activity, phases
@@ -51,6 +62,27 @@ def reimage_node(state: State, request: inputs.ReimageNode) -> None:
     drain(state, node, "reimage", request.node_reimage_option)
 
 
+def deallocate_node(state: State, request: inputs.DeallocateNode) -> None:
+    """Drain a node, then release its machine until the node is started."""
+    node = state.node(request.pool_id, request.node_id)
+    _refuse_unless(node, NODE.group("deallocatable"), "deallocated")
+    drain(state, node, "deallocate", request.node_deallocate_option)
+
+
+def start_node(state: State, request: inputs.StartDeallocatedNode) -> None:
+    """Get a machine for a deallocated node again."""
+    node = state.node(request.pool_id, request.node_id)
+    if not isinstance(node.phase, phases.NodeDeallocated):
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"node {node.id!r} is {node.phase.state}: it can only be started while deallocated",
+        )
+    node.boot += 1
+    node.scheduling = "enabled"
+    state.move(node, phases.NodeStarting(state.now, awaited=True))
+    command_start(state, node)
+
+
 def preempt_node(state: State, request: inputs.PreemptNode) -> None:
     """Preempt a spot node: it stays listed, loses its data, and comes back later."""
     node = state.node(request.pool_id, request.node_id)
@@ -64,7 +96,7 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
     end_life(state, node, gone=False)
     node.drain = None
     node.certificate_references = ()
-    _lose_data(state, node)
+    lose_data(state, node)
     stay_away(state, node, "preempted")
     availability.sort_node(state, node)
     state.command(EvictNode(node_id=node.id))
@@ -85,12 +117,11 @@ def _replace(state: State, node: NodeRecord, boot: int) -> None:
         command_start(state, node)
 
 
-def _lose_data(state: State, node: NodeRecord) -> None:
+def lose_data(state: State, node: NodeRecord) -> None:
     """Give the node empty directories: job preparations there no longer count."""
     node.image += 1
     node.retained_until = 0.0
     node.trash = []
-    node_users.forget_all(state, node)
     for footprint in node.footprints.values():
         footprint.job.refused_by.pop(node.id, None)
         state.touch_job(footprint.job)
@@ -129,6 +160,12 @@ def _refuse_scheduling(node: NodeRecord, target: str) -> None:
             "NodeAlreadyInTargetSchedulingState",
             f"scheduling on node {node.id!r} is already {target}",
         )
+    if node.away:
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"node {node.id!r} is deallocated, or about to be: start it after that, which also "
+            "enables its scheduling",
+        )
 
 
 def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None:
@@ -144,12 +181,19 @@ def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None
 
 
 def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) -> None:
-    """Drain a node for a purpose, and carry that out when it is empty."""
+    """Drain a node for a purpose, and carry that out when it is empty.
+
+    Purposes: ``leave``, ``reboot``, ``reimage``, ``deallocate``, ``disable``.
+    """
+    if purpose == "deallocate":
+        node.scheduling = "disabled"
+    elif node.away:
+        node.scheduling = "enabled"  # it stays after all
     node.drain = phases.Drain(purpose, option)
     if purpose == "leave":
         state.move(node, phases.NodeLeavingPool(state.now, False))
     elif purpose != "disable" and option in ("requeue", "terminate"):
-        _show_reboot(state, node, purpose)
+        _show(state, node, purpose)
     availability.sort_node(state, node)
     if option in ("requeue", "terminate"):
         for run in list(node.runs.values()):
@@ -176,6 +220,8 @@ def settle(state: State, node: NodeRecord) -> None:
     node.drain = None
     if purpose == "leave":
         stop(state, node)
+    elif purpose == "deallocate":
+        deallocate(state, node)
     elif purpose != "disable":
         reboot(state, node, reimage=purpose == "reimage")
 
@@ -200,8 +246,8 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
     end_life(state, node, gone=False)
     node.boot += 1
     if reimage:
-        _lose_data(state, node)
-    _show_reboot(state, node, "reimage" if reimage else "reboot")
+        lose_data(state, node)
+    _show(state, node, "reimage" if reimage else "reboot")
     availability.sort_node(state, node)
     spec = node.pool.spec
     node.certificate_references = spec.certificate_references
@@ -217,11 +263,30 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
     )
 
 
-def _show_reboot(state: State, node: NodeRecord, purpose: str) -> None:
-    now = state.now
-    phase = phases.NodeReimaging(now) if purpose == "reimage" else phases.NodeRebooting(now)
+def deallocate(state: State, node: NodeRecord) -> None:
+    """Release the machine of an empty or lost node."""
+    node.drain = None
+    end_life(state, node, gone=False)
+    if node.start and not isinstance(node.start.phase, phases.NodeTaskDone):
+        node.start = None
+    node.boot += 1
+    _show(state, node, "deallocate")
+    availability.sort_node(state, node)
+    pool_id = node.pool.spec.id
+    state.command(ReleaseNode(pool_id=pool_id, node_id=node.id, boot=node.boot))
+
+
+_PHASES: dict[str, type[phases.Phase]] = {
+    "reboot": phases.NodeRebooting,
+    "reimage": phases.NodeReimaging,
+    "deallocate": phases.NodeDeallocating,
+}
+
+
+def _show(state: State, node: NodeRecord, purpose: str) -> None:
+    phase = _PHASES[purpose]
     if node.phase.state != phase.state:
-        state.move(node, phase)
+        state.move(node, phase(state.now))
 
 
 def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:

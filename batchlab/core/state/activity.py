@@ -1,14 +1,15 @@
 """The activity of a node at each moment, and how long it lasted.
 
 As in Azure, a node is billed from when it gets its machine until it has left, whatever its state;
-a preempted node is not billed until it has a machine again. At any moment it has one activity:
+a preempted or deallocated node is not billed until it has a machine again. At any moment it has
+one activity:
 
     tasks ........ at least one task runs
     preparation .. no task runs, but a job preparation task does
     release ...... no task runs, but a job release task does
     starttask .... it is up, runs its start task, and takes no tasks yet
     idle ......... it could run tasks but has none, or it is offline
-    boot ......... it is starting, rebooting, being reimaged, or leaving
+    boot ......... it is starting, rebooting, being reimaged or deallocated, or leaving
     down ......... it is unusable or unknown, or its start task failed
 
 The activity follows from the row of the node's state (`states`) or, while it is in service, from

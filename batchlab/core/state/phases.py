@@ -17,6 +17,7 @@ Nodes::
                        └(no start task to wait for)► idle             unknown ► unusable
     any spot node ─evicted► preempted ► creating
     idle|running|… ─reboot► rebooting ► starting          idle|running ─disabled► offline ► idle
+    idle|running|… ─deallocate► deallocating ► deallocated ─start► starting
 
 Jobs::
 
@@ -83,7 +84,10 @@ class NodeCreating(Phase, frozen=True, eq=False):
 
 
 class NodeStarting(Phase, frozen=True, eq=False):
+    """`awaited`: it was deallocated, and the driver has to provide a machine again."""
+
     state = "starting"
+    awaited: bool = False
 
 
 class NodeWaitingForStartTask(Phase, frozen=True, eq=False):
@@ -108,6 +112,16 @@ class NodeRebooting(Phase, frozen=True, eq=False):
 
 class NodeReimaging(Phase, frozen=True, eq=False):
     state = "reimaging"
+
+
+class NodeDeallocating(Phase, frozen=True, eq=False):
+    state = "deallocating"
+
+
+class NodeDeallocated(Phase, frozen=True, eq=False):
+    """It has no machine until a user starts it."""
+
+    state = "deallocated"
 
 
 class NodeUnknown(Phase, frozen=True, eq=False):
@@ -143,7 +157,7 @@ class NodeLeavingPool(Phase, frozen=True, eq=False):
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """The purpose of draining a node (`leave`, `reboot`, `reimage`, `disable`), and the option."""
+    """The purpose of draining a node (see `nodes.nodes.drain`), and the option."""
 
     purpose: str
     option: Deallocation

@@ -41,6 +41,7 @@ TaskPhase: TypeAlias = (
 )
 
 _UP = NODE.group("up")
+_AWAY = NODE.group("away")
 
 
 class RevisedRecord(Record, eq=False, kw_only=True):
@@ -315,14 +316,6 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     keeps_pool: bool = False
 
 
-class NodeUserRecord(Record, eq=False, kw_only=True):
-    """A user of one node, until its `deadline`."""
-
-    name: str
-    is_admin: bool
-    deadline: Deadline
-
-
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
@@ -363,12 +356,18 @@ class NodeRecord(Record, eq=False, kw_only=True):
     tasks_succeeded: int = 0
     usage: NodeUsage | None = None
     unsampled: bool = False
-    users: dict[str, NodeUserRecord] = {}
 
     @property
     def may_return(self) -> bool:
         """Whether it is unusable only until there is a machine for it."""
         return isinstance(self.phase, phases.NodeUnusable) and self.phase.trying
+
+    @property
+    def away(self) -> bool:
+        """Whether it is deallocated, or will be: it takes no tasks until it is started."""
+        return self.phase.state in _AWAY or (
+            self.drain is not None and self.drain.purpose == "deallocate"
+        )
 
     @property
     def up(self) -> bool:

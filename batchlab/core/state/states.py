@@ -15,8 +15,9 @@ Groups of node states:
     awaited .... the driver has to provide a machine for it
     lost ....... contact with it was lost
     occupied ... processes may run there
+    away ....... it is deallocated, or about to be
     resting .... it stays as it is until a user does something, or a task is placed there
-    rebootable, preemptible ... what can be done to it
+    rebootable, deallocatable, preemptible ... what can be done to it
 
 Groups of pool states: usable (it has nodes or may get some). Groups of job states: going (its
 queued tasks run as soon as they can), held (they wait until it is enabled), and resting, as above.
@@ -121,22 +122,26 @@ NODE = States(
              groups="coming awaited", refusal="NodeBeingCreated",
              follows="starting leavingpool preempted"),
     StateRow("starting", "starting", "starting", letter="s", activity="boot",
-             groups="coming preemptible", refusal="NodeBeingStarted",
-             follows="waitingforstarttask idle offline unknown unusable leavingpool preempted"),
+             groups="coming deallocatable preemptible", refusal="NodeBeingStarted",
+             follows="waitingforstarttask idle offline unknown unusable starting deallocating "
+                     "leavingpool preempted"),
     StateRow("waitingforstarttask", "start task runs", "preparing", letter="w",
              activity="starttask", counted_as="waitingForStartTask",
-             groups="up coming occupied preemptible", refusal="NodeBeingStarted",
-             follows="idle offline starttaskfailed unknown leavingpool preempted"),
+             groups="up coming occupied deallocatable preemptible", refusal="NodeBeingStarted",
+             follows="idle offline starttaskfailed unknown deallocating leavingpool preempted"),
     StateRow("idle", "idle", "idle", letter="i", activity="idle",
-             groups="up started serving taking occupied resting rebootable preemptible",
-             follows="running offline rebooting reimaging unknown leavingpool preempted"),
+             groups="up started serving taking occupied resting rebootable deallocatable "
+                    "preemptible",
+             follows="running offline rebooting reimaging deallocating unknown leavingpool "
+                     "preempted"),
     StateRow("running", "running", "good", letter="r", activity="tasks",
-             groups="up started serving taking busy occupied rebootable preemptible",
-             follows="idle offline rebooting reimaging unknown leavingpool preempted"),
+             groups="up started serving taking busy occupied rebootable deallocatable preemptible",
+             follows="idle offline rebooting reimaging deallocating unknown leavingpool "
+                     "preempted"),
     StateRow("starttaskfailed", "start task failed", "failed", letter="f", activity="down",
              counted_as="startTaskFailed",
-             groups="up started occupied resting rebootable preemptible",
-             follows="rebooting reimaging unknown leavingpool preempted"),
+             groups="up started occupied resting rebootable deallocatable preemptible",
+             follows="rebooting reimaging deallocating unknown leavingpool preempted"),
     StateRow("preempted", "preempted", "away", letter="p",
              groups="coming",
              follows="creating leavingpool"),
@@ -145,18 +150,25 @@ NODE = States(
              groups="occupied",
              follows="idle running offline leavingpool"),
     StateRow("unusable", "unusable", "failed", letter="u", activity="down",
-             groups="lost resting rebootable preemptible",
+             groups="lost resting rebootable deallocatable preemptible",
              refusal="NodeStateUnusable",
-             follows="starting rebooting reimaging leavingpool preempted"),
+             follows="starting rebooting reimaging deallocating leavingpool preempted"),
     StateRow("offline", "offline", "aside", letter="o", activity="idle",
-             groups="up started serving occupied resting rebootable preemptible",
-             follows="idle running rebooting reimaging unknown leavingpool preempted"),
+             groups="up started serving occupied resting rebootable deallocatable preemptible",
+             follows="idle running rebooting reimaging deallocating unknown leavingpool "
+                     "preempted"),
     StateRow("rebooting", "rebooting", "starting", letter="b", activity="boot",
              groups="coming awaited occupied", refusal="NodeBeingRebooted",
              follows="starting reimaging unknown unusable leavingpool preempted"),
     StateRow("reimaging", "reimaging", "starting", letter="m", activity="boot",
              groups="coming awaited occupied", refusal="NodeBeingReimaged",
              follows="starting rebooting unknown unusable leavingpool preempted"),
+    StateRow("deallocating", "deallocating", "leaving", letter="d", activity="boot",
+             groups="away occupied", refusal="OperationInvalidForCurrentState",
+             follows="deallocated leavingpool"),
+    StateRow("deallocated", "deallocated", "away", letter="z",
+             groups="away resting", refusal="OperationInvalidForCurrentState",
+             follows="starting leavingpool"),
     StateRow("unknown", "contact lost", "trouble", letter="?", activity="down",
              groups="lost coming awaited", refusal="NodeStateUnusable",
              follows="starting unusable unknown leavingpool preempted"),

@@ -1,4 +1,4 @@
-"""The life of each node, as the core commands it: started, rebooted, lost, evicted, stopped.
+"""The life of each node, as the core commands it: started, rebooted, lost, released, stopped.
 
 The steps for one node run one after the other, so a stop never races with a start. A step reports
 for the boot it belongs to; if the worker has left meanwhile, that was reported as a loss, and the
@@ -20,12 +20,20 @@ from distributed import Scheduler
 from batchlab.core.messages.inputs import (
     NodeAllocated,
     NodeLost,
+    NodeReleased,
     NodeStarted,
     NodeStartFailed,
     NodeStopped,
     Report,
 )
-from batchlab.core.messages.outputs import Command, EvictNode, RestartNode, StartNode, StopNode
+from batchlab.core.messages.outputs import (
+    Command,
+    EvictNode,
+    ReleaseNode,
+    RestartNode,
+    StartNode,
+    StopNode,
+)
 from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
@@ -135,6 +143,19 @@ class Fleet:
         node.overtaken.set()
         self._supply.give_up(node.id)
         self._next(node, self._stop(node))
+
+    def release(self, command: ReleaseNode) -> None:
+        """Remove a node's machine; `start` restores it, with its folders if the machine is ours.
+
+        A worker of an existing cluster goes back to that cluster, so the folders there go.
+        """
+        node = self._nodes[command.node_id]
+        node.boot = command.boot
+        node.ready = False
+        node.expected = True
+        node.overtaken.set()
+        self._supply.give_up(node.id)
+        self._next(node, self._release(node, command.boot))
 
     def evict(self, command: EvictNode) -> None:
         """Remove a node's machine and folders; `start` restores it under its id."""
@@ -333,6 +354,12 @@ class Fleet:
                 rpc = self._scheduler.rpc(node.address)
                 await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
+    async def _release(self, node: _Node, boot: int) -> None:
+        node.expected = True
+        kept = self._supply.own
+        await self._let_go(node, keep=kept)
+        self._tell(node, boot, NodeReleased(node_id=node.id, boot=boot, files_kept=kept))
+
     async def _evict(self, node: _Node) -> None:
         node.expected = True
         await self._let_go(node)
@@ -344,15 +371,15 @@ class Fleet:
         if not self._closing:
             self._report(NodeStopped(node_id=node.id))
 
-    async def _let_go(self, node: _Node) -> None:
-        """Release the worker of a node, and delete the node's folders."""
-        await self._leave(node, keep=False)
+    async def _let_go(self, node: _Node, *, keep: bool = False) -> None:
+        """Release the worker of a node, and delete the node's folders unless they are kept."""
+        await self._leave(node, keep=keep)
         await self._uninstall(node)
         if node.address is not None:
             self._by_address.pop(node.address, None)
             node.address = None
         await self._supply.give_back(node.id)
-        if self._supply.own:
+        if self._supply.own and not keep:
             await threads.call(NodeFolders(self._folder, node.id).remove)
 
     async def close(self) -> None:

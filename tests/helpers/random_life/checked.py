@@ -44,13 +44,15 @@ class CheckedLife(RuleBasedStateMachine):
         written = msgspec.json.encode((self.now, item))
         self.sound = False
         running = {id(job): job.running for job in self.core.state.jobs.values()}
-        before = digest(self.core) if isinstance(item, inputs.Request) else None
+        before = digest(self.core, self.now) if isinstance(item, inputs.Request) else None
         try:
             step = self.core.handle(self.now, item)
         except BatchError as refusal:
             if before is None:
                 raise AssertionError(f"the report {item} was refused") from refusal
-            assert digest(self.core) == before, f"{item} was refused, and changed something"
+            assert digest(self.core, self.now) == before, (
+                f"{item} was refused, and changed something"
+            )
             self.history.append((written, None))
         else:
             self.history.append((written, step))
@@ -68,7 +70,7 @@ class CheckedLife(RuleBasedStateMachine):
             if isinstance(change, NodeChanged):
                 if change.state == "starting":
                     self.paid.setdefault(change.node_id, change.at)
-                elif change.state == "preempted":
+                elif change.state in ("preempted", "deallocated"):
                     self.paid_s += change.at - self.paid.pop(change.node_id, change.at)
         for node_id in [node_id for node_id in self.paid if node_id not in self.core.state.nodes]:
             self.paid_s += self.now - self.paid.pop(node_id)
@@ -136,7 +138,9 @@ class CheckedLife(RuleBasedStateMachine):
         self.feed(report)
         assert self.core.state.dropped >= dropped
         self.core.state.dropped = dropped
-        assert digest(self.core) == before, f"{report} came too late, and changed something"
+        assert digest(self.core, self.now) == before, (
+            f"{report} came too late, and changed something"
+        )
 
     # -- liveness --------------------------------------------------------------------------------
 
@@ -203,7 +207,8 @@ class CheckedLife(RuleBasedStateMachine):
         for pool in self.core.state.pools.values():
             assert (pool.phase.state, pool.allocation.state) == ("active", "steady"), pool.key
         for node in self.core.state.nodes.values():
-            assert node.phase.state in ("idle", "offline", "starttaskfailed", "unusable"), node.id
+            resting = ("idle", "offline", "starttaskfailed", "unusable", "deallocated")
+            assert node.phase.state in resting, node.id
             assert node.drain is None, f"{node.id} still drains for {node.drain}"
         assert not self.core.state.runs
         until_now = sum(self.now - since for since in self.paid.values())
@@ -219,7 +224,8 @@ class CheckedLife(RuleBasedStateMachine):
             for task in job.tasks.values():
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
                 asked = self.core.ask(question, self.now)
-                reasons = [reason for reason in asked if reason.code != "UserIdentity"]
+                users = ("UserIdentity", "NodeUserNotFound")  # of a task that has failed, too
+                reasons = [reason for reason in asked if reason.code not in users]
                 if task.phase.state == "active":
                     lasting = bool(reasons) and all(reason.lasting for reason in reasons)
                     assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"

@@ -153,6 +153,18 @@ class Life(WithFormulas):
         self.feed(inputs.ReimageNode(pool_id=pool, node_id=node, node_reimage_option=option))
 
     @rule(which=WHICH, option=OPTIONS)
+    def deallocate(self, which: int, option: Any) -> None:
+        pool, node = self.some_node(which)
+        self.feed(inputs.DeallocateNode(pool_id=pool, node_id=node, node_deallocate_option=option))
+
+    @rule(which=WHICH)
+    def start(self, which: int) -> None:
+        away = [node for node in self.core.state.nodes.values() if node.away]
+        node = away[which % len(away)] if away else None
+        pool, name = (node.pool.spec.id, node.id) if node else self.some_node(which)
+        self.feed(inputs.StartDeallocatedNode(pool_id=pool, node_id=name))
+
+    @rule(which=WHICH, option=OPTIONS)
     def disable_node(self, which: int, option: Any) -> None:
         pool, node = self.some_node(which)
         self.feed(
@@ -338,6 +350,15 @@ class Life(WithFormulas):
         if again:
             self.dropped(report)
 
+    @precondition(lambda self: self.machines.at("releasing"))
+    @rule(which=WHICH, files_kept=st.booleans(), again=st.booleans())
+    def release(self, which: int, files_kept: bool, again: bool) -> None:
+        nodes = self.machines.at("releasing")
+        report = self.machines.release(nodes[which % len(nodes)], files_kept=files_kept)
+        self.feed(report)
+        if again:
+            self.feed(report)
+
     @precondition(lambda self: self.machines.ghosts)
     @rule(which=WHICH, cancelled=st.booleans())
     def late(self, which: int, cancelled: bool) -> None:
@@ -345,11 +366,11 @@ class Life(WithFormulas):
         run_id = ghosts.pop(which % len(ghosts))
         self.dropped(inputs.RunExited(run_id=run_id, exit_code=0, cancelled=cancelled))
 
-    @precondition(lambda self: self.machines.at("up", "failed"))
+    @precondition(lambda self: self.machines.at("up", "failed", "releasing", "deallocated"))
     @rule(which=WHICH, kind=st.sampled_from(["allocated", "started", "failed", "lost"]))
     def out_of_turn(self, which: int, kind: str) -> None:
         """A report that repeats itself, or overtakes another, long after."""
-        nodes = self.machines.at("up", "failed")
+        nodes = self.machines.at("up", "failed", "releasing", "deallocated")
         node = nodes[which % len(nodes)]
         boot = self.machines.boots[node]
         if kind == "allocated" and self.machines.stages[node] == "up":
@@ -358,7 +379,7 @@ class Life(WithFormulas):
             self.feed(inputs.NodeStarted(node_id=node, boot=boot))
         elif kind == "failed" and self.machines.stages[node] == "failed":
             self.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
-        elif kind == "lost" and self.machines.stages[node] == "failed":
+        elif kind == "lost" and self.machines.stages[node] in ("failed", "deallocated"):
             self.feed(inputs.NodeLost(node_id=node, boot=boot))
 
     # -- time ------------------------------------------------------------------------------------
