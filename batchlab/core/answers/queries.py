@@ -152,7 +152,7 @@ def job_view(job: JobRecord) -> views.JobView:
     phase = job.phase
     reason = None
     if isinstance(phase, (phases.JobTerminating, phases.JobCompleted)):
-        reason = phase.reason
+        reason = phase.reason or None  # none if the job never started
     return views.JobView(
         **_properties(job),
         start_time=moment(job.created),

@@ -61,6 +61,7 @@ def test_certificate_that_nobody_has_is_gone_in_a_moment(world: World) -> None:
     for request in (
         inputs.DeleteCertificate(thumbprint=THUMB),
         inputs.CancelCertificateDeletion(thumbprint=THUMB),
+        inputs.CreateCertificate(thumbprint=THUMB, certificate_format="cer"),
     ):
         assert world.refused(request).code == "CertificateBeingDeleted"
     world.later(1)

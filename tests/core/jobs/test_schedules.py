@@ -305,6 +305,7 @@ def test_auto_pool_beyond_the_quota_leaves_the_job_completed() -> None:
     seen = world.job_view()
     assert seen.state == "completed"
     assert seen.scheduling_error.code == "AutoPoolCreationFailedWithQuotaReached"
+    assert seen.terminate_reason is None
     world.nothing_else()
 
 
