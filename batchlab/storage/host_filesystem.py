@@ -16,7 +16,8 @@ from fsspec.spec import (  # type: ignore[import-untyped]
     AbstractFileSystem,
 )
 
-from batchlab.storage.host_folder import CHANGING, CHUNK, PROTOCOL
+from batchlab.storage.host_folder import CHANGING, CHUNK
+from batchlab.storage.locations import HOST_PROTOCOL
 
 __all__ = ["HostCall", "HostFileSystem"]
 
@@ -43,7 +44,7 @@ class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
         Called with the size of each file of more than `BLOCK` bytes that is sent or fetched.
     """
 
-    protocol = PROTOCOL
+    protocol = HOST_PROTOCOL
     cachable = False
 
     def __init__(self, call: HostCall, large: Callable[[int], None] | None = None) -> None:

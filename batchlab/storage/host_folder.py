@@ -16,11 +16,10 @@ from typing import Any
 
 from batchlab.storage.containers import HIDDEN, put_in_place
 from batchlab.storage.faults import StorageFailed
+from batchlab.storage.locations import HOST_PROTOCOL
 
-__all__ = ["CHANGING", "CHUNK", "PROTOCOL", "HostFolder"]
+__all__ = ["CHANGING", "CHUNK", "HostFolder"]
 
-PROTOCOL = "batchlab"
-"""The protocol of URLs of blobs that a lab's host keeps."""
 CHUNK = 2**20
 """The most bytes of data in one call."""
 CHANGING = frozenset({"put", "finish", "append", "remove"})
@@ -116,7 +115,7 @@ class HostFolder:
         """Return the real path; all of it is our own, so there are no links."""
         lab_id, *parts = path.split("/")
         if lab_id != self._lab_id or ".." in parts or "\0" in path:
-            raise FileNotFoundError(f"there is no {PROTOCOL}://{path}")
+            raise FileNotFoundError(f"there is no {HOST_PROTOCOL}://{path}")
         return "/".join([self._folder, *(part for part in parts if part)])
 
     def _container(self, path: str) -> str:

@@ -23,6 +23,7 @@ from batchlab.extras import install_command
 
 __all__ = [
     "EXTRAS",
+    "HOST_PROTOCOL",
     "OBJECT_STORES",
     "StorageLocation",
     "in_memory",
@@ -30,6 +31,8 @@ __all__ = [
     "read_location",
 ]
 
+HOST_PROTOCOL = "batchlab"
+"""The protocol of data that a lab's host keeps; see `host_folder`."""
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 """Protocols of stores without directories."""
 EXTRAS = {"s3": "s3", "s3a": "s3", "az": "azure", "abfs": "azure", "abfss": "azure",

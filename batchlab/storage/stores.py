@@ -11,8 +11,12 @@ from batchlab.core.model.files import is_container_name
 from batchlab.storage.containers import BlobContainer
 from batchlab.storage.faults import StorageFailed, faults
 from batchlab.storage.filesystems import azure_url, filesystem, open_any
-from batchlab.storage.host_folder import PROTOCOL
-from batchlab.storage.locations import OBJECT_STORES, StorageLocation, protocol_of
+from batchlab.storage.locations import (
+    HOST_PROTOCOL,
+    OBJECT_STORES,
+    StorageLocation,
+    protocol_of,
+)
 
 if TYPE_CHECKING:
     from batchlab.storage.host_filesystem import HostCall
@@ -137,7 +141,7 @@ class BlobStore:
         with self._lock:
             if self._fs is None:
                 protocol = protocol_of(self.location.url)
-                if protocol == PROTOCOL and self._call is not None:
+                if protocol == HOST_PROTOCOL and self._call is not None:
                     from batchlab.storage.host_filesystem import (  # noqa: PLC0415 - slow
                         HostFileSystem,
                     )

@@ -4,6 +4,7 @@ import fsspec
 import pytest
 
 from helpers import storage_servers
+from helpers.served import Served
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def azure_server():
 PLACES = {
     "folder": None,
     "memory": None,
+    "host": None,
     "s3": ("s3_server", "s3://shared-bucket/data"),
     "s3-bare": ("s3_server", "s3://"),
     "azure": ("azure_server", "az://shared-container/data"),
@@ -36,6 +38,8 @@ def place(request, tmp_path):
     name = request.param
     if name == "folder":
         return {"storage": tmp_path / "data"}
+    if name == "host":
+        return {"served": Served(tmp_path / "served")}
     if name == "memory":
         return {"storage": f"memory://{tmp_path.name}"}
     fixture, location = PLACES[name]

@@ -172,7 +172,7 @@ class DaskConnection(RemoteConnection):
         NotFound
             ``ResourceNotFound``: no scheduler answers; the message says what does, and why.
         Forbidden
-            ``AuthenticationFailed``: the certificates are not accepted.
+            ``AuthorizationFailure``: the certificates are not accepted.
         Conflict
             ``OperationInvalidForCurrentState``: the cluster has no batchlab or another version,
             or was started by the lab of another account for its own use.

@@ -63,8 +63,8 @@ from batchlab.drivers.engine import Engine
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
-from batchlab.storage.host_folder import PROTOCOL, HostFolder
-from batchlab.storage.locations import StorageLocation
+from batchlab.storage.host_folder import HostFolder
+from batchlab.storage.locations import HOST_PROTOCOL, StorageLocation
 
 __all__ = ["BatchHost"]
 
@@ -115,7 +115,7 @@ class BatchHost(SchedulerPlugin):
         if config.storage is None:
             url = f"file://{self.folder}/.storage"
             if config.nodes == "cluster":  # whose machines may not share a folder
-                url = f"{PROTOCOL}://{config.lab_id}"
+                url = f"{HOST_PROTOCOL}://{config.lab_id}"
             storage = StorageLocation(url=url)
             storage = storage.of_account(config.settings.account_name)
             self.config = config = msgspec.structs.replace(config, storage=storage)

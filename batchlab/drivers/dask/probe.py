@@ -85,7 +85,7 @@ def check_scheduler(address: str, security: Any, patience_s: float) -> None:
     NotFound
         ``ResourceNotFound``: the name is unknown, nothing listens, or it is not a scheduler.
     Forbidden
-        ``AuthenticationFailed``: the certificates are not accepted.
+        ``AuthorizationFailure``: the certificates are not accepted.
     """
     try:
         protocol, place = parse_address(address)
@@ -218,7 +218,7 @@ class _Probe:
     def _refused_by(self, error: ssl.SSLError) -> BatchError:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
         return Forbidden(
-            "AuthenticationFailed",
+            "AuthorizationFailure",
             f"the scheduler at {self._address} and this client do not accept each other's "
             f"certificates ({reason}): the authority in security must have signed both",
         )

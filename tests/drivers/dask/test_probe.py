@@ -109,7 +109,7 @@ def test_address_with_tls_needs_certificates(secure):
 def test_certificates_of_another_authority_are_refused(secure, tmp_path):
     error = refusal_of(secure, security=_certificates(tmp_path)[0])
     assert isinstance(error, bl.Forbidden)
-    assert error.code == "AuthenticationFailed"
+    assert error.code == "AuthorizationFailure"
     assert f"{secure} and this client do not accept each other's certificates" in str(error)
 
 
