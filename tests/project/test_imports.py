@@ -38,6 +38,7 @@ LINES = [
         "batchlab.drivers.calls",
         "batchlab.drivers.ports",
         "batchlab.drivers.engine",
+        "batchlab.drivers.freezing",
         "batchlab.drivers.journal",
         "batchlab.drivers.archives",
         "batchlab.drivers.vault",

@@ -341,9 +341,9 @@ def _set_clock(state: State, job: JobRecord) -> None:
 
 def _end_if_still_empty(state: State, job: JobRecord) -> None:
     """End a job that has no tasks, and so counts as complete, after a grace period."""
+    state.deadlines.at(state.now + GRACE_S, _grace_over, state, job)
 
-    def expire() -> None:
-        if state.jobs.get(job.key) is job and job.phase.state == "active" and not job.tasks:
-            _terminate(state, job, "AllTasksComplete")
 
-    state.deadlines.at(state.now + GRACE_S, expire)
+def _grace_over(state: State, job: JobRecord) -> None:
+    if state.jobs.get(job.key) is job and job.phase.state == "active" and not job.tasks:
+        _terminate(state, job, "AllTasksComplete")

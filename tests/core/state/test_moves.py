@@ -34,7 +34,7 @@ def test_no_file_but_the_state_assigns_a_phase() -> None:
         if "model" not in path.parts  # specs are made before there is a state
     }
     assert {name: names for name, names in found.items() if names} == {
-        "state/state.py": ["allocation", "phase"]
+        "state/state.py": ["allocation", "phase"],
     }
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import Any, Union
 
 import msgspec
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from batchlab.core import invariants
 from batchlab.core.machine import Core
 from batchlab.core.messages import inputs
 from batchlab.core.messages import questions as q
 from batchlab.core.messages.outputs import JobChanged, NodeChanged, Step, TaskChanged
+from batchlab.drivers.freezing import freeze, thaw
 from batchlab.errors import BatchError
 from helpers.digest import digest
 from helpers.machines import Machines
@@ -63,6 +64,14 @@ class CheckedLife(RuleBasedStateMachine):
             self.nothing_idle()
             self.not_too_many(running)
         self.sound = True
+
+    @rule()
+    def restart(self) -> None:
+        """Write the whole state and read it: it is the same, bit for bit, and life goes on."""
+        before = digest(self.core), freeze(self.core, shared=False)
+        self.core = thaw(freeze(self.core))
+        invariants.check(self.core.state)
+        assert (digest(self.core), freeze(self.core, shared=False)) == before
 
     def pay(self, step: Step) -> None:
         """Count for ourselves how long machines were there: what is charged must agree."""
@@ -231,7 +240,7 @@ class CheckedLife(RuleBasedStateMachine):
                     assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"
                 else:
                     assert task.phase.state == "completed"
-                    assert reasons == []
+                    assert reasons == [], reasons
         for schedule in self.core.state.schedules.values():
             assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
             assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
