@@ -7,8 +7,11 @@ decodes the request (`wire`) into a request or a question of the core, sends it 
 connection, and encodes the view it gets (`resources`). The core alone decides what happens, and
 what is refused and why.
 
-All 72 operations of the SDK azure-batch 15.1 are supported, and the certificates of older
-versions. Operations that make no sense on a laptop behave as follows:
+All 72 operations of the SDK azure-batch 15.1 are supported, and those of older versions:
+certificates, node agents, lifetime statistics. Every version since 2017-01 is answered with its
+own names (`versions`); properties that no version has are refused (`specification`).
+
+Operations that make no sense on a laptop behave as follows:
 
 * remote desktop, remote login, uploading service logs, VM extensions by name, starting and
   deallocating nodes: refused, as Azure refuses them on pools without these features;

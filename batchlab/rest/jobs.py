@@ -96,7 +96,10 @@ def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response
             if name not in known or is_field(inputs.UpdateJob, name)
         }
     resources.refuse_lasting(unknown, JobSpec, inputs.UpdateJob)
-    return _change(call, job_id, asked, 200, unknown, [*wire, *map(camel, defaults)])
+    changeable = [
+        name for name in [*wire, *map(camel, defaults)] if is_field(inputs.UpdateJob, name)
+    ]
+    return _change(call, job_id, asked, 200, unknown, [*unknown, *changeable])
 
 
 @operation("POST", "/jobs/{job_id}/disable", "begin_disable_job")

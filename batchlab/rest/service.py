@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, LabFailed
-from batchlab.rest import account, auth, files, jobs, nodes, pools, schedules, tasks
+from batchlab.rest import account, auth, files, jobs, nodes, older, pools, schedules, tasks
 from batchlab.rest.errors import error_response, too_large
 from batchlab.rest.messages import MOST_BYTES, Response, RestCall
 from batchlab.rest.odata import refusal
@@ -26,7 +26,7 @@ from batchlab.rest.versions import OLDEST, Version
 
 __all__ = ["OPERATION_MODULES", "Service"]
 
-OPERATION_MODULES = (account, files, jobs, nodes, pools, schedules, tasks)
+OPERATION_MODULES = (account, files, jobs, nodes, older, pools, schedules, tasks)
 """The modules of the operations; importing them registers them."""
 logger = logging.getLogger("batchlab")
 _VERSION = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))-(?:0[1-9]|[12]\d|3[01])(?:\.\d+\.\d+)?")

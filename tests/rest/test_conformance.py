@@ -20,6 +20,9 @@ OLDER = {
     ("DELETE", "/certificates(thumbprintAlgorithm={},thumbprint={})"),
     ("POST", "/certificates(thumbprintAlgorithm={},thumbprint={})/canceldelete"),
     ("GET", "/pools/{}/nodes/{}/rdp"),
+    ("GET", "/nodeagentskus"),
+    ("GET", "/lifetimepoolstats"),
+    ("GET", "/lifetimejobstats"),
 }
 """Operations that the SDK has no more, and its version 14.2 had."""
 
