@@ -12,35 +12,46 @@ from pathlib import Path
 class Commands:
     """A scheduler and workers, each a command of its own."""
 
-    def __init__(self, folder: Path, python: Path | str = sys.executable) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        python: Path | str = sys.executable,
+        workers: tuple[str, ...] = ("alpha", "beta"),
+    ) -> None:
         self.folder = folder
         self.python = python
         self.file = folder / "scheduler.json"
         self.started: list[subprocess.Popen[bytes]] = []
+        self.logs: dict[int, Path] = {}
         self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                    "--scheduler-file", str(self.file))  # fmt: skip
         end = time.monotonic() + 60
         while not (self.file.exists() and self.file.read_text().endswith("}")):
             assert time.monotonic() < end, "the scheduler does not come up"
             time.sleep(0.02)
-        for name in ("alpha", "beta"):
+        for name in workers:
             self.worker(name)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "TMPDIR": str(self.folder)}
-        log = (self.folder / f"{arguments[0]}-{len(self.started)}.log").open("w")
-        with log:
+        path = self.folder / f"{arguments[0]}-{len(self.started)}.log"
+        with path.open("w") as log:
             process = subprocess.Popen(
                 [self.python, "-m", "dask", *arguments],
                 cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.started.append(process)
+        self.logs[process.pid] = path
         return process
 
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
+    def log(self, process: subprocess.Popen[bytes]) -> Path:
+        """The file with the output of a command."""
+        return self.logs[process.pid]
+
+    def worker(self, name: str, *options: str) -> subprocess.Popen[bytes]:
         return self.start(
             "worker", "--scheduler-file", str(self.file), "--name", name, "--nthreads", "1",
-            "--host", "127.0.0.1", "--no-dashboard",
+            "--host", "127.0.0.1", "--no-dashboard", *options,
         )  # fmt: skip
 
     @property

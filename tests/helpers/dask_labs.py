@@ -56,6 +56,8 @@ class Node:
             account_url="https://account", root=str(root), **config,
         )  # fmt: skip
         self.reports: list[Any] = []
+        self.beats: list[dict[str, Any]] = []
+        self.answer: bool | None = None  # to its beats: whether its lease is valid
         self._number = 0
 
     @property
@@ -65,6 +67,7 @@ class Node:
     async def __aenter__(self) -> Self:
         self.scheduler = await QuietScheduler(protocol="inproc://", dashboard=False)
         self.scheduler.stream_handlers[messages.reports_op("account")] = self._take
+        self.scheduler.stream_handlers[messages.beats_op("account")] = self._hear
         await self.join()
         return self
 
@@ -84,6 +87,21 @@ class Node:
 
     def _take(self, reports: bytes = b"", **_: Any) -> None:
         self.reports += messages.decode_reports(reports)
+
+    def _hear(self, worker: str = "", arrival: str = "", sent: float = 0.0, **beat: Any) -> None:
+        self.beats.append(beat)
+        if self.answer is not None:
+            self.scheduler.stream_comms[worker].send(
+                {"op": messages.lease_op("test"), "arrival": arrival, "sent": sent,
+                 "valid": self.answer}
+            )  # fmt: skip
+
+    async def passes(self, condition: Callable[[], Any]) -> None:
+        """Wait for a condition while the node lives on."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"{condition} did not come true"
+            await asyncio.sleep(0.01)
 
     def run(
         self, command_line: str, kind: Any = "task", name: str = "t1", job_id: str = "j",

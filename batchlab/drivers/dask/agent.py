@@ -33,11 +33,12 @@ from batchlab.core.messages.outputs import (
 )
 from batchlab.core.model.ids import RunId
 from batchlab.core.tasks.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
-from batchlab.drivers.dask import messages, threads, watchdog
+from batchlab.drivers.dask import guards, messages, threads, watchdog
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
+from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.runs import NodeRun
@@ -108,7 +109,13 @@ class NodeAgent(WorkerPlugin):
         self._meter = Meter(config.cores, self.folders.root, config.speed)
         self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
-        await threads.call(self._arrive)
+        self._lease = Lease(worker, config, self.folders.root, self._lose_lease)
+        try:
+            await threads.call(self._arrive)
+        except Exception:
+            self._lease.end()
+            raise
+        self._lease.begin()
         worker.stream_handlers[messages.commands_op(config.lab_id)] = self._take
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
@@ -123,7 +130,7 @@ class NodeAgent(WorkerPlugin):
         self.folders.own(owner)
         if self.config.isolate_users:
             self._users = self._make_users()
-        watchdog.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
+        guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
 
     def _make_users(self) -> NodeUsers:
         from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
@@ -155,10 +162,17 @@ class NodeAgent(WorkerPlugin):
             messages.answer, lambda: self._equipment.failure(packages, lambda: not self._left)
         )
 
-    async def _leave_rpc(self, keep: bool, reimage: bool = False) -> str:
+    async def _leave_rpc(self, keep: bool, reimage: bool = False, arrival: str = "") -> str:
+        if arrival not in ("", self.config.arrival):
+            return "another node"
         await self.leave(keep=keep, reimage=reimage)
         await self._footprints.take_away()
         return "OK"
+
+    def _lose_lease(self) -> None:
+        """End all runs without a report: the host has lost this node, or is about to."""
+        self._left = True
+        self._spawn(self._end_runs())
 
     async def leave(self, *, keep: bool, reimage: bool = False, dismiss: bool = True) -> None:
         """End all runs and release the folders; only the first call has an effect.
@@ -178,7 +192,9 @@ class NodeAgent(WorkerPlugin):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         await self._end_runs()
-        await self._footprints.leave()
+        if not self._lease.is_over():
+            await self._footprints.leave()
+        self._lease.end()
         await self._gateway.close()
         await threads.call(self._clear, keep, reimage, dismiss)
 
@@ -204,7 +220,7 @@ class NodeAgent(WorkerPlugin):
         elif not keep:
             self.folders.remove()
         if dismiss:
-            watchdog.dismiss(self.folders.root)
+            guards.dismiss(self.folders.root)
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -212,7 +228,7 @@ class NodeAgent(WorkerPlugin):
         """Receive commands; an error in here would disconnect the worker from its scheduler."""
         try:
             for command in messages.decode_commands(commands):
-                if not self._left:
+                if not (self._left or self._lease.is_over()):
                     self._obey(command)
         except Exception:
             logger.exception("node %s could not carry out a command", self.config.node_id)
@@ -249,8 +265,7 @@ class NodeAgent(WorkerPlugin):
             if entry.run.process_id is not None
         }
         usage = await threads.call(self._meter.measure, runs)
-        if not self._left:
-            self._send([NodesMeasured(usages={self.config.node_id: usage})])
+        self._send([NodesMeasured(usages={self.config.node_id: usage})])
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -303,8 +318,7 @@ class NodeAgent(WorkerPlugin):
             self._loop.call_soon_threadsafe(self._tell, report)
 
     def _tell(self, report: Report) -> None:
-        if not self._left:
-            self._send([report])
+        self._send([report])
 
     def _flush(self) -> None:
         self._flushing = False
@@ -317,12 +331,14 @@ class NodeAgent(WorkerPlugin):
             entry.exited.set_result(report)
             if entry.reported:
                 reports.append(report)
-        if reports and not self._left:
+        if reports:
             self._send(reports)
         if self._trash and not self._runs:
             self._empty_trash_later()
 
     def _send(self, reports: Sequence[Report]) -> None:
+        if self._left or self._lease.is_over():
+            return
         with contextlib.suppress(OSError):  # the scheduler has stopped
             self._worker.batched_stream.send(
                 {

@@ -1,8 +1,9 @@
 """Attaching to an existing cluster: find it, check it, install the host in it.
 
-A plugin is sent as a pickle, so a scheduler or worker without batchlab would answer with an
-unpickling error or, worse, a worker could fail to join. Both are checked first, with a function of
-the standard library, which any Python can unpickle.
+A plugin is sent as a pickle, so a scheduler without batchlab would answer with an unpickling
+error: it is asked first, with a function of the standard library, which any Python can unpickle.
+The workers are asked one by one, when they become nodes (`batchlab.drivers.dask.passed_over`): one
+that is bad must keep nobody from attaching.
 """
 
 from __future__ import annotations
@@ -30,12 +31,6 @@ from batchlab.version import __version__
 __all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other"]
 
 CONNECT_S = 10.0
-
-_CURE = (
-    "Install the same version of batchlab there: on the workers, for example with "
-    "client.register_plugin(PipInstall(['batchlab=={version}'])) or UploadDirectory (both are in "
-    "dask.distributed), and in the scheduler's environment. Then attach again"
-)
 
 
 def find_client(cluster: Any, security: Any = None) -> tuple[Any, bool]:
@@ -93,11 +88,8 @@ def find_client(cluster: Any, security: Any = None) -> tuple[Any, bool]:
 
 def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:
     """Install the host in the scheduler unless it exists; return its configuration and time."""
-    _check_versions(client)
+    _check_version(client)
     _check_labs(client, host.account)
-    if host.config.settings.isolate_users:
-        workers = client.run(obstacle_here, host.config, on_error="return")
-        refuse_isolation({f"the worker at {place}": why for place, why in workers.items()})
     client.register_plugin(host, name=host.name)
     hello = messages.AccountRpc(client.scheduler, host.account).batchlab_hello
     answer: tuple[HostConfig, float] = messages.unpack(client.sync(hello))
@@ -139,19 +131,17 @@ def refuse_isolation(reasons: Mapping[str, Any]) -> None:
             )
 
 
-def _check_versions(client: Any) -> None:
-    name = "batchlab.__version__"
-    found = {"the scheduler": client.run_on_scheduler(pydoc.locate, name)}
-    workers = client.run(pydoc.locate, name, on_error="return")
-    found |= {f"the worker at {address}": value for address, value in workers.items()}
-    for place, version in found.items():
-        if version != __version__:
-            has = f"batchlab {version}" if isinstance(version, str) else "no batchlab"
-            raise Conflict(
-                "OperationInvalidForCurrentState",
-                f"{place} has {has}, but this is batchlab {__version__}. "
-                + _CURE.format(version=__version__),
-            )
+def _check_version(client: Any) -> None:
+    version = client.run_on_scheduler(pydoc.locate, "batchlab.__version__")
+    if version != __version__:
+        has = f"batchlab {version}" if isinstance(version, str) else "no batchlab"
+        python = client.run_on_scheduler(pydoc.locate, "sys.executable")
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            f"the scheduler has {has}, but this is batchlab {__version__}. Install the same "
+            f"version there ({python} -m pip install batchlab=={__version__}), start the "
+            "scheduler again, and attach again",
+        )
 
 
 def refuse_other(there: HostConfig, asked: Mapping[str, Any]) -> None:

@@ -4,9 +4,9 @@ A node takes a worker that is not a node yet; removing the node does not affect 
 labs of all accounts on a cluster share its workers: `ClusterWorkers` records which node each
 worker is, so no two nodes take the same one, and gives a released worker to the node that has
 waited longest. If no worker is free that fits, the cluster is asked for more (see
-`batchlab.drivers.dask.scaling`); if nobody can scale it, a node waits only while another account
-has workers that it may release. A node whose worker was lost gets it back when a nanny restarts it
-under its name, or else another.
+`batchlab.drivers.dask.scaling`). In any case a node waits until a worker comes, for as long as the
+core wants it; only a spot node that was preempted is asked for again later. A node whose worker
+was lost gets it back when a nanny restarts it under its name, or else another.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class ClusterWorkers:
         """Whether a worker may still come: from scaling, or released by another account."""
         return self.scaling.hope or any(other != account for other, _ in self.nodes.values())
 
-    async def get(self, key: _Key) -> str:
-        """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
+    async def get(self, key: _Key, *, patient: bool = True) -> str:
+        """Return the address of a worker for a node; see `Supply`."""
         name, address = self._names.get(key), None
         if name is not None:
             address = self._scheduler.aliases.get(name)
@@ -114,7 +114,7 @@ class ClusterWorkers:
         for there in sorted(self._scheduler.workers.values(), key=_plainness):
             if self._bind(key, there.address):
                 return there.address
-        address = await self._wait(key)
+        address = await self._wait(key, patient=patient)
         if address is None:
             unfit = self.unfit(key)
             raise NoMachine(
@@ -161,8 +161,11 @@ class ClusterWorkers:
     def _needs_of(self, key: _Key) -> WorkerNeeds:
         return self._needs.get(key, WorkerNeeds())
 
-    async def _wait(self, key: _Key, name: Any = None) -> str | None:
-        """Wait for the worker with this name for some time, or for any while one may come."""
+    async def _wait(self, key: _Key, name: Any = None, *, patient: bool = True) -> str | None:
+        """Wait for the worker with this name for some time, or for any.
+
+        If not patient, wait for any only while one is likely to come.
+        """
         waiting = self._waiting[key] = _Waiting(name)
         seconds = ARRIVAL_S if name is None else CLUSTER_RETURN_S
         try:
@@ -172,7 +175,7 @@ class ClusterWorkers:
                 done, _ = await asyncio.wait([waiting.future], timeout=seconds)
                 if done:
                     return waiting.future.result()
-                if name is not None or not self._hope(key[0]):
+                if name is not None or not (patient or self._hope(key[0])):
                     return None
                 if any(map(self.scaling.came_in_vain, self._free())):
                     raise NoMachine(self.unfit(key) or _REFUSED)  # more would be like it
@@ -225,6 +228,22 @@ class ClusterWorkers:
         if self.nodes.get(address) == key:
             del self.nodes[address]
             self._offer_again(address)
+
+    def hold(self, key: _Key, address: str) -> None:
+        """Keep a silent worker, which was this node, from all nodes until it is readmitted."""
+        self._refused.setdefault(address, []).append(key[0])
+        self._names.pop(key, None)
+
+    def readmit(self, account: str, address: str) -> None:
+        """Offer a worker again that this account had refused, or that was held."""
+        accounts = self._refused.get(address, [])
+        if account in accounts:
+            accounts.remove(account)
+        if not accounts:
+            self._refused.pop(address, None)
+        if self.nodes.get(address, ("", ""))[0] == account:
+            del self.nodes[address]
+        self._offer_again(address)
 
     def give_up(self, key: _Key) -> None:
         """End the wait of a node."""
@@ -281,9 +300,9 @@ class ClusterSupply:
         """Say why these nodes have no workers; see `ClusterWorkers.explain`."""
         return self.shared.explain([(self._account, node_id) for node_id in node_ids], clock)
 
-    async def get(self, node_id: str) -> str:
+    async def get(self, node_id: str, *, patient: bool = True) -> str:
         """See `Supply`."""
-        return await self.shared.get((self._account, node_id))
+        return await self.shared.get((self._account, node_id), patient=patient)
 
     def joined(self, address: str, name: Any) -> None:
         """See `Supply`."""
@@ -296,6 +315,15 @@ class ClusterSupply:
     def refuse(self, node_id: str, address: str) -> None:
         """See `Supply`."""
         self.shared.refuse((self._account, node_id), address)
+
+    def hold(self, node_id: str, address: str) -> bool:
+        """See `Supply`."""
+        self.shared.hold((self._account, node_id), address)
+        return False
+
+    def readmit(self, address: str) -> None:
+        """See `Supply`."""
+        self.shared.readmit(self._account, address)
 
     def give_up(self, node_id: str) -> None:
         """See `Supply`."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from batchlab.core.machine import Settings
+from batchlab.drivers.dask import lease
 from batchlab.drivers.dask.fitting import WorkerNeeds
 from batchlab.storage.locations import StorageLocation
 
@@ -30,6 +31,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
         Whether a node that leaves runs the release tasks of jobs that continue.
     journal : str, optional
         Where to keep the journal; if omitted, it is deleted together with the lab's folder.
+    lease_s : float
+        How long a node that hears nothing from its host continues its runs, in real seconds.
     storage : StorageLocation, optional
         Where the lab's data is kept; if omitted, in the lab's folder on the scheduler's machine,
         which serves it to the nodes of an existing cluster.
@@ -44,5 +47,6 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     release_on_leave: bool = False
     journal: str | None = None
+    lease_s: float = msgspec.field(default_factory=lambda: lease.LEASE_S)
     storage: StorageLocation | None = None
     vm_sizes: dict[str, WorkerNeeds] = {}

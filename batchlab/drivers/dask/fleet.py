@@ -2,7 +2,11 @@
 
 The steps for one node run one after the other, so a stop never races with a start. A step reports
 for the boot it belongs to; if the worker has left meanwhile, that was reported as a loss, and the
-step reports nothing.
+step reports nothing. A start waits for a worker until a later command overtakes it.
+
+A node is lost when its worker leaves the cluster or is not heard. Either way its runs must be over
+before that is reported (see `batchlab.drivers.dask.lease`): a worker that closes its connection
+ends them at once, but one that has been silent may be cut off.
 """
 
 from __future__ import annotations
@@ -10,19 +14,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import pickle
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
 from distributed import Scheduler
 
 from batchlab.core.messages.inputs import (
-    NodeAllocated,
     NodeLost,
     NodeReleased,
-    NodeStarted,
-    NodeStartFailed,
     NodeStopped,
     Report,
 )
@@ -34,42 +34,21 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StopNode,
 )
-from batchlab.core.model.values import FailureInfo
-from batchlab.drivers.archives import start_failed
 from batchlab.drivers.dask import messages, threads
-from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME, NodeAgent
+from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME
+from batchlab.drivers.dask.arriving import Arrivals, FleetNode, GetWorker
 from batchlab.drivers.dask.folders import NodeFolders
-from batchlab.drivers.dask.supply import NoMachine, Supply
+from batchlab.drivers.dask.installing import Installer, Unreachable
+from batchlab.drivers.dask.passed_over import SILENT, PassedOverWorkers
+from batchlab.drivers.dask.silence import Silence
+from batchlab.drivers.dask.supply import Supply
 
 __all__ = ["Fleet"]
 
 logger = logging.getLogger("batchlab")
 
-SEND_INTERVAL_S = 0.001
-"""How long Dask may delay commands to send several in one message (its default is 5 ms)."""
 BREAK_S = 30.0
 """How long a nanny may take to restart a worker that is lost as a test."""
-
-
-class _Node:
-    """The driver's record of a node; it has an `address` only while it has a worker."""
-
-    def __init__(self, command: StartNode) -> None:
-        self.id = command.node_id
-        self.start = command
-        self.boot: int | None = command.boot  # the current one; None while evicted
-        self.address: str | None = None
-        self.ready = False
-        self.allocated = False  # ever: to the core, a node exists from its first machine on
-        self.expected = False  # the worker leaves on our request
-        self.stopping = False
-        self.reimage = False  # start with empty folders, as no agent was there to empty them
-        self.step: asyncio.Task[None] | None = None
-        self.overtaken = asyncio.Event()  # the current installation is no longer needed
-
-    def wants(self, boot: int) -> bool:
-        """Whether this boot has not been superseded by a later command."""
-        return self.boot == boot and not self.stopping
 
 
 class Fleet:
@@ -88,6 +67,8 @@ class Fleet:
         The lab's folder, for nodes on this machine.
     patience_s : float
         How long a node may take to end its runs.
+    lease_s : float
+        How long a node that hears nothing continues its runs.
     """
 
     def __init__(
@@ -99,24 +80,34 @@ class Fleet:
         lab_id: str,
         folder: str,
         patience_s: float,
+        lease_s: float,
     ) -> None:
         self._scheduler = scheduler
         self._op = messages.commands_op(lab_id)
+        self._lease_op = messages.lease_op(lab_id)
         self._supply = supply
-        self._configure = configure
         self._report = report
+        self._silence = Silence(1.5 * lease_s, self._not_heard)
+        self._passed_over = PassedOverWorkers(scheduler, report, supply.readmit)
+        leased = not supply.own
+        self._installer = Installer(scheduler, configure, self._silence, lease_s, leased)
+        self._nodes: dict[str, FleetNode] = {}
+        self._by_address: dict[str, FleetNode] = {}
+        self._arrivals = Arrivals(
+            scheduler, supply, self._installer, self._passed_over, self._silence,
+            self._by_address, self._tell,
+        )  # fmt: skip
         self._folder = folder
         self._patience_s = patience_s
-        self._nodes: dict[str, _Node] = {}
-        self._by_address: dict[str, _Node] = {}
         self._closing = False
 
     # -- commands -------------------------------------------------------------------------------
 
     def start(self, command: StartNode) -> None:
         """Start a node, for the first time or again."""
-        node = self._nodes.setdefault(command.node_id, _Node(command))
+        node = self._nodes.setdefault(command.node_id, FleetNode(command))
         node.start, node.boot = command, command.boot
+        node.overtake()
         self._next(node, self._bring_up(node, command.boot, self._supply.get))
 
     def reboot(self, command: RestartNode) -> None:
@@ -129,7 +120,7 @@ class Fleet:
             certificate_references=command.certificate_references,
         )
         node.ready = False
-        node.overtaken.set()
+        node.overtake()
         self._next(node, self._reboot(node, command))
 
     def stop(self, command: StopNode) -> None:
@@ -140,7 +131,7 @@ class Fleet:
             return
         node.ready = False
         node.expected = node.stopping = True
-        node.overtaken.set()
+        node.overtake()
         self._supply.give_up(node.id)
         self._next(node, self._stop(node))
 
@@ -153,7 +144,7 @@ class Fleet:
         node.boot = command.boot
         node.ready = False
         node.expected = True
-        node.overtaken.set()
+        node.overtake()
         self._supply.give_up(node.id)
         self._next(node, self._release(node, command.boot))
 
@@ -164,8 +155,8 @@ class Fleet:
             return
         node.boot = None
         node.ready = False
-        node.expected = True
-        node.overtaken.set()
+        node.expected = node.evicted = True
+        node.overtake()
         self._next(node, self._evict(node))
 
     def send(self, node_id: str, commands: list[Command]) -> None:
@@ -182,6 +173,10 @@ class Fleet:
         """Return the address of the worker of a node that is up."""
         node = self._nodes.get(node_id)
         return node.address if node is not None and node.ready else None
+
+    async def ask(self, address: str, call: Awaitable[Any]) -> Any:
+        """Return what the worker of a node answers; raises `NotHeard`."""
+        return await self._installer.ask(address, call)
 
     async def break_node(self, address: str) -> None:
         """End a worker without notice; if it has a nanny, that restarts it."""
@@ -200,17 +195,67 @@ class Fleet:
     def worker_left(self, address: str) -> None:
         """Note that a worker has left; unless requested, its node is lost."""
         self._supply.left(address)
+        self._passed_over.left(address)
+        listened, silent_s = self._silence.listens(address), self._silence.of(address)
+        self._silence.forget(address)
         node = self._by_address.pop(address, None)
         if node is None:
             return
+        cut_off = listened and not self._supply.own and silent_s > 1.5 * self._installer.beat_s
+        self._lose(node, "contact with the node was lost",
+                   after_s=self._silence.limit_s - silent_s if cut_off else 0.0)  # fmt: skip
+
+    def heard(self, address: str, node_id: str, arrival: str, sent: float, over: bool) -> None:
+        """Answer the beat of an agent; see `batchlab.drivers.dask.lease`."""
+        node = self._by_address.get(address)
+        valid = node is not None and (node.id, node.arrival) == (node_id, arrival)
+        if valid and over:
+            self._silence.forget(address)
+            self._not_heard(address)
+        elif valid:
+            self._silence.hear(address)
+        comm = self._scheduler.stream_comms.get(address)
+        if comm is not None:
+            with contextlib.suppress(OSError):
+                comm.send(
+                    {"op": self._lease_op, "arrival": arrival, "sent": sent,
+                     "valid": valid and not over}
+                )  # fmt: skip
+
+    def _not_heard(self, address: str) -> None:
+        """A worker was silent for too long, or its node did not hear us: the node is lost."""
+        node = self._by_address.get(address)
+        if node is None or node.expected or self._supply.hold(node.id, address):
+            return  # a step waits for it, or it dies now, which will be reported
+        del self._by_address[address]
+        arrival = node.arrival
+        reason = f"nothing was heard from it for {self._silence.limit_s:g} s"
+        self._passed_over.add(
+            address, Unreachable(reason, SILENT), lambda: self._clear(address, node, arrival)
+        )
+        self._lose(node, "nothing was heard from the node")
+
+    def _lose(self, node: FleetNode, reason: str, after_s: float = 0.0) -> None:
         node.address = None
         node.ready = False
-        if node.boot is not None and not node.expected and not self._closing:
-            self._report(NodeLost(node_id=node.id, boot=node.boot))
+        if node.boot is None or node.expected:
+            return
+        lost = NodeLost(node_id=node.id, boot=node.boot, reason=reason)
+        if after_s > 0:
+            asyncio.get_running_loop().call_later(after_s, self._tell, node, node.boot, lost)
+        else:
+            self._tell(node, node.boot, lost)
+
+    async def _clear(self, address: str, node: FleetNode, arrival: str) -> None:
+        """Remove the agent of a lost node from a worker that answers again."""
+        rpc = self._scheduler.rpc(address)
+        keep = node.address is None and node.id in self._nodes
+        if await rpc.batchlab_leave(keep=keep, arrival=arrival) == "OK":
+            await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
     # -- steps ----------------------------------------------------------------------------------
 
-    def _next(self, node: _Node, work: Coroutine[Any, Any, None]) -> None:
+    def _next(self, node: FleetNode, work: Coroutine[Any, Any, None]) -> None:
         before = node.step
 
         async def step() -> None:
@@ -226,116 +271,26 @@ class Fleet:
         else:
             node.step = asyncio.ensure_future(step())
 
-    async def _bring_up(
-        self, node: _Node, boot: int, get: Callable[[str], Coroutine[Any, Any, str]]
-    ) -> None:
+    async def _bring_up(self, node: FleetNode, boot: int, get: GetWorker) -> None:
         self._supply.need(node.id, node.start.vm_size)
-        try:
-            address = await self._move_in(node, boot, get)
-        except NoMachine as error:
-            if not node.allocated:
-                self._nodes.pop(node.id, None)
-            self._tell(node, boot, NodeStartFailed(node_id=node.id, boot=boot, message=str(error)))
-            return
-        if address is None:
-            return
-        if node.start.application_packages:
-            failure = await self._equip(node, address, boot)
-            if failure is not None:
-                self._tell(node, boot, failure)
-                return
-        if node.address == address:
-            node.ready = node.wants(boot)
-            self._tell(node, boot, NodeStarted(node_id=node.id, boot=boot))
+        if not await self._arrivals.bring_up(node, boot, get):
+            self._nodes.pop(node.id, None)
 
-    async def _move_in(
-        self, node: _Node, boot: int, get: Callable[[str], Coroutine[Any, Any, str]]
-    ) -> str | None:
-        """Find a worker for this node; None if it was lost immediately, and reported as lost."""
-        while True:
-            address = await get(node.id)
-            if address not in self._scheduler.workers:
-                raise NoMachine("the worker left immediately after it joined")
-            self._by_address[address] = node
-            node.address, node.expected = address, not node.wants(boot)
-            if self._supply.own:
-                self._tell_allocated(node, boot, address)
-            failure = await self._install(node, address)
-            if node.address != address:
-                return None
-            if failure is None:
-                if not self._supply.own:
-                    self._tell_allocated(node, boot, address)
-                return address
-            del self._by_address[address]
-            node.address = None
-            self._supply.refuse(node.id, address)
-            if self._supply.own:
-                raise NoMachine(failure)
-
-    def _tell_allocated(self, node: _Node, boot: int, address: str) -> None:
-        node.allocated = True
-        ip_address = self._supply.ip_address(node.id, address)
-        ports = self._supply.port_range(node.id, address)
-        report = NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address, port_range=ports)
-        self._tell(node, boot, report)
-
-    def _tell(self, node: _Node, boot: int, report: Report) -> None:
+    def _tell(self, node: FleetNode, boot: int, report: Report) -> None:
         if node.boot == boot and not self._closing:
             self._report(report)
 
-    async def _install(self, node: _Node, address: str) -> str | None:
-        """Install the node's agent on a worker; return the reason if this fails, or None."""
-        self._scheduler.stream_comms[address].interval = SEND_INTERVAL_S
-        config = self._configure(node.start)
-        agent = NodeAgent(msgspec.structs.replace(config, reimage=node.reimage))
-        try:
-            result = await getattr(self._scheduler.rpc(address), "plugin-add")(
-                plugin=pickle.dumps(agent), name=PLUGIN_NAME
-            )
-        except Exception as error:
-            return f"the worker at {address} cannot become a node: {error}"
-        if result.get("status") != "OK":
-            return f"the worker at {address} cannot become a node: {result.get('exception_text')}"
-        node.reimage = False
-        return None
-
-    async def _equip(self, node: _Node, address: str, boot: int) -> NodeStartFailed | None:
-        """Let the agent unpack the pool's application packages; return the report if it fails."""
-        node.overtaken.clear()
-        if not node.wants(boot):
-            return None
-        rpc = self._scheduler.rpc(address)
-        installed = asyncio.ensure_future(rpc.batchlab_install())
-        overtaken = asyncio.ensure_future(node.overtaken.wait())
-        await asyncio.wait([installed, overtaken], return_when=asyncio.FIRST_COMPLETED)
-        overtaken.cancel()
-        if not installed.done():
-            installed.cancel()
-            return None
-        try:
-            failure = messages.unpack(installed.result())
-        except Exception as error:
-            failure = FailureInfo(
-                category="ServerError", code="ApplicationPackageError", message=str(error)
-            )
-        if failure is None or node.address != address:  # a lost worker was reported as lost
-            return None
-        return start_failed(node.id, boot, failure)
-
-    async def _leave(self, node: _Node, *, keep: bool, reimage: bool = False) -> None:
+    async def _leave(self, node: FleetNode, *, keep: bool, reimage: bool = False) -> None:
         """Let the agent end all runs; a worker that does not answer is closed anyway."""
         if node.address is None:
             return
-        rpc = self._scheduler.rpc(node.address)
+        leave = self._scheduler.rpc(node.address).batchlab_leave(keep=keep, reimage=reimage)
         try:
-            await asyncio.wait_for(
-                rpc.batchlab_leave(keep=keep, reimage=reimage), self._patience_s
-            )
+            await asyncio.wait_for(self._installer.ask(node.address, leave), self._patience_s)
         except Exception as error:
             logger.info("node %s did not leave properly: %s", node.id, error)
 
-    async def _reboot(self, node: _Node, command: RestartNode) -> None:
+    async def _reboot(self, node: FleetNode, command: RestartNode) -> None:
         address = node.address
         if address is None:
             node.reimage = node.reimage or command.reimage
@@ -344,34 +299,36 @@ class Fleet:
         node.expected = True
         await self._leave(node, keep=True, reimage=command.reimage)
         await self._uninstall(node)
-        await self._bring_up(
-            node, command.boot, lambda node_id: self._supply.restart(node_id, address)
-        )
 
-    async def _uninstall(self, node: _Node) -> None:
+        def restart(node_id: str, **_: Any) -> Coroutine[Any, Any, str]:
+            return self._supply.restart(node_id, address)
+
+        await self._bring_up(node, command.boot, restart)
+
+    async def _uninstall(self, node: FleetNode) -> None:
         if node.address is not None and not self._supply.own:
             with contextlib.suppress(OSError):
                 rpc = self._scheduler.rpc(node.address)
                 await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
-    async def _release(self, node: _Node, boot: int) -> None:
+    async def _release(self, node: FleetNode, boot: int) -> None:
         node.expected = True
         kept = self._supply.own
         await self._let_go(node, keep=kept)
         self._tell(node, boot, NodeReleased(node_id=node.id, boot=boot, files_kept=kept))
 
-    async def _evict(self, node: _Node) -> None:
+    async def _evict(self, node: FleetNode) -> None:
         node.expected = True
         await self._let_go(node)
 
-    async def _stop(self, node: _Node) -> None:
+    async def _stop(self, node: FleetNode) -> None:
         await self._let_go(node)
         if self._nodes.get(node.id) is node:
             del self._nodes[node.id]
         if not self._closing:
             self._report(NodeStopped(node_id=node.id))
 
-    async def _let_go(self, node: _Node, *, keep: bool = False) -> None:
+    async def _let_go(self, node: FleetNode, *, keep: bool = False) -> None:
         """Release the worker of a node, and delete the node's folders unless they are kept."""
         await self._leave(node, keep=keep)
         await self._uninstall(node)
@@ -386,7 +343,11 @@ class Fleet:
         """Remove all nodes, whatever their current step; nothing is reported."""
         self._closing = True
         steps = [node.step for node in self._nodes.values() if node.step is not None]
+        self._silence.close()
+        self._passed_over.close()
         for node in self._nodes.values():
+            node.stopping = True
+            node.overtake()
             self._supply.give_up(node.id)
         if steps:
             await asyncio.wait(steps, timeout=3 * END_S)

@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from batchlab.drivers.dask import messages, watchdog
+from batchlab.drivers.dask import guards, messages, watchdog
 from batchlab.errors import Conflict
 
 __all__ = ["HANDLERS", "SECRET_BYTES", "Gateway"]
@@ -64,7 +64,7 @@ class Gateway:
         self._path = watchdog.socket_file(root)
         if len(os.fsencode(self._path)) > LONGEST_PATH:
             self._folder = tempfile.mkdtemp(prefix="batchlab-", dir="/tmp")
-            watchdog.guard(self._folder)
+            guards.guard(self._folder)
             self._path = f"{self._folder}/sock"
         self._secret = secrets.token_hex(SECRET_BYTES // 2)
         self._server: asyncio.Future[asyncio.Server] | None = None
@@ -99,7 +99,7 @@ class Gateway:
             os.unlink(self._path)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            watchdog.dismiss(self._folder)
+            guards.dismiss(self._folder)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)

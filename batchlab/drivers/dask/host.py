@@ -51,12 +51,13 @@ from batchlab.core.model import vm_cores
 from batchlab.core.model.jobs import RELEASE_LIMIT
 from batchlab.core.model.moments import moment
 from batchlab.drivers.change_log import ChangeLog, encode_changes
-from batchlab.drivers.dask import messages, threads, watchdog
+from batchlab.drivers.dask import guards, messages, threads, watchdog
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
+from batchlab.drivers.dask.installing import NotHeard
 from batchlab.drivers.dask.once import Once
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.engine import Engine
@@ -130,6 +131,7 @@ class BatchHost(SchedulerPlugin):
             scheduler, self._make_supply(), self._configure, self.engine.report, config.lab_id,
             self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
+            config.lease_s,
         )  # fmt: skip
         once = Once().handler
         ours: dict[str, Any] = {
@@ -150,6 +152,7 @@ class BatchHost(SchedulerPlugin):
                 {f"batchlab_{name}{owner}": do for name, do in handlers.items()}
             )
         scheduler.stream_handlers[messages.reports_op(self.account)] = self._take_reports
+        scheduler.stream_handlers[messages.beats_op(self.account)] = self._take_beat
         self._wakeful = asyncio.ensure_future(self._stay_awake())
         self._begun = True
 
@@ -163,7 +166,7 @@ class BatchHost(SchedulerPlugin):
 
     def _open(self, path: Path) -> Journal:
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        watchdog.guard(self.folder)
+        guards.guard(self.folder)
         for name in (".storage", ".dask"):  # the folder itself may have to admit users
             Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         try:
@@ -270,6 +273,15 @@ class BatchHost(SchedulerPlugin):
             self.engine.report(*messages.decode_reports(reports))
         except Exception:
             logger.exception("a report from %s cannot be used", worker)
+
+    def _take_beat(
+        self, worker: str = "", node_id: str = "", arrival: str = "", sent: float = 0.0,
+        over: bool = False, **_: Any,
+    ) -> None:  # fmt: skip
+        try:
+            self.fleet.heard(worker, node_id, arrival, sent, over)
+        except Exception:
+            logger.exception("a beat from %s cannot be used", worker)
 
     # -- what clients ask -------------------------------------------------------------------------
 
@@ -378,10 +390,13 @@ class BatchHost(SchedulerPlugin):
         address = self.fleet.address(location.node_id)
         if address is None:
             return messages.answer_error(_not_ready(location))
+        files = self._scheduler.rpc(address).batchlab_files
         try:
-            answer: bytes = await self._scheduler.rpc(address).batchlab_files(
-                payload=pickle.dumps((True, call)), lab_id=self.config.lab_id
+            answer: bytes = await self.fleet.ask(
+                address, files(payload=pickle.dumps((True, call)), lab_id=self.config.lab_id)
             )
+        except NotHeard as error:
+            return messages.answer_error(_silent(location, error))
         except Exception:
             return messages.answer_error(_not_ready(location))
         return answer
@@ -430,11 +445,19 @@ class BatchHost(SchedulerPlugin):
     def _clear(self) -> None:
         if not self.journal.kept:
             watchdog.remove_tree(self.folder)
-        watchdog.dismiss(self.folder)
+        guards.dismiss(self.folder)
 
     def _discard(self) -> None:
         watchdog.remove_tree(self.folder)
-        watchdog.dismiss(self.folder)
+        guards.dismiss(self.folder)
+
+
+def _silent(location: Location, error: NotHeard) -> Conflict:
+    return Conflict(
+        "NodeNotReady",
+        f"node {location.node_id!r} does not answer (nothing was heard from it for {error}): its "
+        "files are available again when it does",
+    )
 
 
 def _not_ready(location: Location) -> Conflict:

@@ -35,11 +35,13 @@ __all__ = [
     "NodeConfig",
     "answer",
     "answer_error",
+    "beats_op",
     "commands_op",
     "decode_commands",
     "decode_reports",
     "encode_commands",
     "encode_reports",
+    "lease_op",
     "owner",
     "reports_op",
     "unpack",
@@ -87,6 +89,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         The packages to unpack before it takes tasks.
     certificates : tuple of NodeCertificate
         The certificates for its runs.
+    arrival : str
+        Distinguishes this installation from all others, in its beats.
+    beat_s : float, optional
+        The time between two beats; it sends none if omitted.
+    lease_s : float, optional
+        How long it continues its runs when it hears nothing; for ever if omitted.
     """
 
     lab_id: str
@@ -103,6 +111,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageLocation | None = None
     application_packages: tuple[PackageToInstall, ...] = ()
     certificates: tuple[NodeCertificate, ...] = ()
+    arrival: str = ""
+    beat_s: float | None = None
+    lease_s: float | None = None
 
 
 class FileCall(msgspec.Struct, frozen=True):
@@ -152,6 +163,16 @@ def commands_op(lab_id: str) -> str:
 def reports_op(account: str) -> str:
     """Return the stream for the reports of an account's nodes to the scheduler."""
     return f"batchlab-reports@{account}"
+
+
+def beats_op(account: str) -> str:
+    """Return the stream for the beats of an account's nodes to the scheduler."""
+    return f"batchlab-beats@{account}"
+
+
+def lease_op(lab_id: str) -> str:
+    """Return the stream for a lab's answers to the beats of a worker."""
+    return f"batchlab-lease@{lab_id}"
 
 
 def encode_commands(commands: Sequence[Command]) -> bytes:

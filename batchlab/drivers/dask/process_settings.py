@@ -16,7 +16,7 @@ from multiprocessing import forkserver, util
 
 import dask
 
-from batchlab.drivers.dask import watchdog
+from batchlab.drivers.dask import guards
 
 __all__ = ["FORKING", "SILENCE", "begin_to_fork"]
 
@@ -82,7 +82,7 @@ def _forking() -> Iterator[None]:
     forks = begin_to_fork()
     # Has the socket of that process; exists even if the name was too long for a socket.
     folder = util.get_temp_dir()
-    watchdog.guard(folder)
+    guards.guard(folder)
     try:
         if forks:
             from distributed import utils  # noqa: PLC0415
@@ -92,7 +92,7 @@ def _forking() -> Iterator[None]:
         with dask.config.set({METHOD: "forkserver"} if forks else {}):
             yield
     finally:
-        watchdog.dismiss(folder)
+        guards.dismiss(folder)
 
 
 SILENCE = WhileNeeded(partial(_silence, "distributed"))

@@ -21,7 +21,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from batchlab.drivers.dask.watchdog import enter_session, kill_marked, kill_users
+from batchlab.drivers.dask.guards import enter_session
+from batchlab.drivers.dask.watchdog import kill_marked, kill_users
 from batchlab.drivers.launches import LaunchFailed, launch_failed
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Process:
                 )  # fmt: skip
             except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
                 raise _not_launched(words, directory, error, owner) from None
-        self._strike = enter_session(self.pid)
+        self._strike = enter_session(self.pid, environment.get("AZ_BATCH_NODE_ROOT_DIR", ""))
 
     @property
     def pid(self) -> int:

@@ -8,6 +8,7 @@ separate processes, each with a nanny. On an existing cluster, workers come from
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -51,8 +52,12 @@ class Supply(Protocol):
         """Note the VM size of a node: its worker has to fit."""
         ...
 
-    async def get(self, node_id: str) -> str:
-        """Return the address of a worker for a node, new or returned; raises `NoMachine`."""
+    async def get(self, node_id: str, *, patient: bool = True) -> str:
+        """Return the address of a worker for a node, new or returned; raises `NoMachine`.
+
+        If there is none, wait until one comes or `give_up` is called; if not `patient`, only
+        while one is likely to come.
+        """
         ...
 
     async def restart(self, node_id: str, address: str) -> str:
@@ -69,6 +74,14 @@ class Supply(Protocol):
 
     def refuse(self, node_id: str, address: str) -> None:
         """Exclude a worker that cannot be a node."""
+        ...
+
+    def hold(self, node_id: str, address: str) -> bool:
+        """Keep a worker that was not heard from all nodes, or kill it; return whether it dies."""
+        ...
+
+    def readmit(self, address: str) -> None:
+        """Use a worker again that was refused or held."""
         ...
 
     def joined(self, address: str, name: Any) -> None:
@@ -164,6 +177,18 @@ class _OwnSupply(Supply):
     def refuse(self, node_id: str, address: str) -> None:
         """Do nothing: the next attempt gets a new worker."""
 
+    def hold(self, node_id: str, address: str) -> bool:
+        """Kill the worker's process; its nanny starts another."""
+        pid = getattr(self._servers.get(node_id), "pid", None)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return True
+
+    def readmit(self, address: str) -> None:
+        """Do nothing: no worker is refused for longer than a moment."""
+
     def joined(self, address: str, name: Any) -> None:
         """Do nothing: no node waits."""
 
@@ -193,7 +218,7 @@ class LightSupply(_OwnSupply):
             local_directory=f"{self._scratch}/{node_id}",
         )  # fmt: skip
 
-    async def get(self, node_id: str) -> str:
+    async def get(self, node_id: str, *, patient: bool = True) -> str:
         """See `Supply`."""
         await self.give_back(node_id)
         return await self._start(node_id)
@@ -218,7 +243,7 @@ class ProcessSupply(_OwnSupply):
             silence_logs=logging.CRITICAL, environment=dict(os.environ),
         )  # fmt: skip
 
-    async def get(self, node_id: str) -> str:
+    async def get(self, node_id: str, *, patient: bool = True) -> str:
         """See `Supply`."""
         nanny = self._servers.get(node_id)
         if nanny is None or nanny.status != Status.running:

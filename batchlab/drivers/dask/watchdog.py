@@ -12,29 +12,32 @@ A command that clears its environment (``env -i``) loses the mark, but not its s
 user if that was created for the node (see `users`). The sessions of running commands are in a
 table in shared memory, so recording one costs nothing.
 
+Beside them are deadlines: a node that runs on a `lease` moves its own on again and again, and when
+one passes, because the node has lost its host or is frozen, the watchdog kills the runs of that
+node. It looks only when a deadline that it knows has passed, so an idle node costs nothing.
+
 Because the watchdog must start fast and must not depend on anything, this file imports only the
 standard library, and nothing of batchlab.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import mmap
 import os
+import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-__all__ = ["USERS_FILE", "dismiss", "enter_session", "guard", "kill_marked", "kill_users",
-           "owner_file", "remove_tree", "socket_file", "users_below"]  # fmt: skip
+__all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "TABLE_BYTES",
+           "USERS_FILE", "kill_marked", "kill_users", "owner_file", "remove_tree", "socket_file",
+           "users_below"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
 USERS_FILE = "/var/run/batchlab-users"
@@ -44,7 +47,12 @@ GRACE_S = 30.0
 
 _POLL_S = 0.2
 _ROUNDS = 200
-_TABLE_BYTES = 4 * 4096
+SESSIONS = 4096
+DEADLINES = 512
+SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline
+TABLE_BYTES = SESSION_BYTES + 2 * 8 * DEADLINES  # when it is, and whether it has passed
+LATE_S = 1.0
+"""How long after a deadline the watchdog kills the runs, unless the node itself has done so."""
 
 
 # -- what both sides use ------------------------------------------------------------------------
@@ -199,140 +207,63 @@ def socket_file(folder: str) -> str:
     return f"{parent}/.{name}.sock"
 
 
-# -- the side of the process that hosts nodes ---------------------------------------------------
-
-
-class _Table:
-    """IDs of running sessions, in memory shared with the watchdog."""
-
-    def __init__(self, file: int) -> None:
-        os.truncate(file, _TABLE_BYTES)
-        self._map = mmap.mmap(file, _TABLE_BYTES)
-        self._places = memoryview(self._map).cast("i")
-        self._free = list(range(len(self._places)))
-
-    def enter(self, session: int) -> Callable[[], None]:
-        """Record a session; call the result to remove it."""
-        try:
-            place = self._free.pop()
-        except IndexError:  # the table is full: the mark must be enough
-            return lambda: None
-        self._places[place] = session
-
-        def strike() -> None:
-            self._places[place] = 0
-            self._free.append(place)
-
-        return strike
-
-
-_lock = threading.Lock()
-_guarded: set[str] = set()
-_watchdog: subprocess.Popen[bytes] | None = None
-_sessions: _Table | None = None
-
-
-def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
-    """Delete a folder, and kill all processes of its nodes, when this process dies.
-
-    Parameters
-    ----------
-    folder : str
-        A lab's folder or a node's root.
-    grace : bool, default False
-        Keep the folder for `GRACE_S` seconds, and permanently if its `owner_file` has changed.
-    owner : str
-        The contents of the owner file while the folder is ours.
-    """
-    with _lock:
-        if folder in _guarded or os.path.dirname(folder) in _guarded:
-            return
-        _guarded.add(folder)
-        _tell(f"guard {GRACE_S if grace else 0} {owner or '-'} {os.fsencode(folder).hex()}")
-
-
-def dismiss(folder: str) -> None:
-    """Stop guarding a folder. Harmless if it is not guarded."""
-    with _lock:
-        if folder in _guarded:
-            _guarded.discard(folder)
-            if _guarded:
-                _tell(f"dismiss 0 - {os.fsencode(folder).hex()}")
-            else:
-                _end()
-
-
-def enter_session(session: int) -> Callable[[], None]:
-    """Record a running session for the watchdog; call the result before it is reaped."""
-    table = _sessions
-    return table.enter(session) if table is not None else lambda: None
-
-
-def _tell(line: str) -> None:
-    global _watchdog, _sessions  # noqa: PLW0603
-    if _watchdog is None:
-        with tempfile.TemporaryFile() as file:
-            number = file.fileno()
-            _sessions = _Table(number)
-            _watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__, str(number)], pass_fds=[number],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                start_new_session=True, cwd="/",
-            )  # fmt: skip
-    assert _watchdog.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        _watchdog.stdin.write(line.encode() + b"\n")
-        _watchdog.stdin.flush()
-
-
-def _end() -> None:
-    global _watchdog, _sessions
-    watchdog, _watchdog, _sessions = _watchdog, None, None
-    if watchdog is not None and watchdog.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            watchdog.stdin.write(b"end 0 - 00\n")
-            watchdog.stdin.close()
-        try:
-            watchdog.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            watchdog.kill()
-            watchdog.wait()
-
-
-def _forget() -> None:
-    """Close the pipe: a forked child's copy would hide its parent's death, and the watchdog
-    treats an ordinary exit like any other. Python must not warn about the process."""
-    global _watchdog, _lock, _sessions
-    watchdog, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
-    _guarded.clear()
-    if watchdog is not None and watchdog.stdin is not None:
-        with contextlib.suppress(OSError):
-            watchdog.stdin.close()
-        watchdog.returncode = 0  # no one waits for it, or only its parent
-
-
 # -- the watchdog -------------------------------------------------------------------------------
 
 
 def _watch() -> None:
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    table = memoryview(mmap.mmap(int(sys.argv[1]), TABLE_BYTES))
     folders: dict[str, tuple[float, str]] = {}
-    for line in sys.stdin.buffer:
-        verb, grace, owner, name = line.decode().split()
+    nodes: dict[int, str] = {}
+    for line in _lines(lambda: _strike(table, nodes)):
+        verb, number, owner, name = line.decode().split()
         folder = os.fsdecode(bytes.fromhex(name))
         if verb == "guard":
-            folders[folder] = (float(grace), owner)
+            folders[folder] = (float(number), owner)
+        elif verb == "deadline":
+            nodes[int(number)] = folder
         elif verb == "dismiss":
             folders.pop(folder, None)
         else:
             return
-    _sweep(folders)
+    _sweep(table, folders)
 
 
-def _sweep(folders: dict[str, tuple[float, str]]) -> None:
+def _lines(pause: Callable[[], float | None]) -> Iterator[bytes]:
+    """Yield the parent's lines until it ends; before each wait, `pause` says how long at most."""
+    rest = b""
+    while True:
+        if not select.select([sys.stdin.fileno()], [], [], pause())[0]:
+            continue
+        data = os.read(sys.stdin.fileno(), 2**16)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+
+
+def _strike(table: memoryview, nodes: dict[int, str]) -> float | None:
+    """Kill the runs of nodes whose deadline has passed; return how long to wait for the next."""
+    deadlines = table[SESSION_BYTES:].cast("d")
+    waits = []
+    for place, folder in nodes.items():
+        until, struck = deadlines[2 * place], deadlines[2 * place + 1]
+        if not until or struck:
+            continue
+        left = until + LATE_S - time.monotonic()
+        if left > 0:
+            waits.append(left)
+            continue
+        deadlines[2 * place + 1] = 1.0  # first: the node must not report what comes of it
+        _kill_sessions(table, place)
+        _kill_nodes(folder)
+    return min(waits, default=None)
+
+
+def _sweep(table: memoryview, folders: dict[str, tuple[float, str]]) -> None:
     died = time.monotonic()
-    _kill_sessions()
+    _kill_sessions(table)
     for folder in folders:
         _kill_nodes(folder)
     while folders:
@@ -346,9 +277,14 @@ def _sweep(folders: dict[str, tuple[float, str]]) -> None:
             time.sleep(_POLL_S)
 
 
-def _kill_sessions() -> None:
-    with mmap.mmap(int(sys.argv[1]), _TABLE_BYTES, access=mmap.ACCESS_READ) as table:
-        sessions = {number for number in memoryview(table).cast("i").tolist() if number}
+def _kill_sessions(table: memoryview, place: int | None = None) -> None:
+    """Kill the running sessions, or those of the node with its deadline at this place."""
+    rows = table[:SESSION_BYTES].cast("i").tolist()
+    sessions = {
+        session
+        for session, of in zip(rows[::2], rows[1::2], strict=True)
+        if session and place in (None, of)
+    }
     for session in sessions:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(session, signal.SIGKILL)
@@ -389,6 +325,3 @@ def _remove(folder: str) -> None:
 
 if __name__ == "__main__":
     _watch()
-else:
-    os.register_at_fork(after_in_child=_forget)
-    atexit.register(_forget)

@@ -321,9 +321,12 @@ def test_node_that_cannot_be_brought_back_yet_returns_as_soon_as_there_is_a_mach
     assert (reason.code, reason.lasting) == ("ContactLost", False)
     assert "unusable: AllocationFailed: none is free" in reason.text
     assert not world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
-    world.allocated(node, 2)
+    world.lost(node, 2)  # the machine that was found for it has gone, too
+    assert world.told() == [("StartNode", node, 3)]
+    assert node_state(world) == "unusable"
+    world.allocated(node, 3)
     assert node_state(world) == "starting"
-    world.started(node, 2)
+    world.started(node, 3)
     assert world.told() == [("task", "j", "a", node)]
 
 

@@ -1,5 +1,7 @@
 """Labs on clusters of somebody else: workers are taken, and given back as they were."""
 
+from datetime import timedelta
+
 import dask
 import pytest
 from distributed import Client, LocalCluster
@@ -49,18 +51,38 @@ def test_cluster_object_that_can_scale_is_asked_for_more(cluster, tmp_path):
     lab.close()
 
 
-def test_cluster_without_enough_workers_ends_the_resize_with_azures_error(cluster, tmp_path):
+def idle(lab):
+    return sum(node.state == "idle" for node in lab.ask(questions.ListNodes(pool_id="p")))
+
+
+def test_cluster_with_too_few_workers_waits_for_more(cluster, tmp_path):
     lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path)
     lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=3)))
+    until(lambda: idle(lab) == 2)
+    assert lab.ask(questions.GetPool(pool_id="p")).allocation_state == "resizing"
+    cluster.scale(3)
     lab.wait(questions.PoolIs(pool_id="p", state="steady"), WAIT_S)
     pool = lab.ask(questions.GetPool(pool_id="p"))
+    assert (pool.current_dedicated_nodes, pool.resize_errors) == (3, ())
+    lab.close()
+
+
+def test_cluster_without_enough_workers_ends_the_resize_in_time_with_azures_error(
+    cluster, tmp_path
+):
+    lab = DaskConnection.attach(cluster.scheduler_address, root=tmp_path, speed=100)
+    spec = PoolSpec(id="p", target_dedicated_nodes=3, resize_timeout=timedelta(minutes=5))
+    lab.request(inputs.CreatePool(spec=spec))
+    lab.wait(questions.PoolIs(pool_id="p", state="steady"), 100 * WAIT_S)
+    pool = lab.ask(questions.GetPool(pool_id="p"))
     assert pool.current_dedicated_nodes == 2
-    assert [error.code for error in pool.resize_errors] == ["AllocationFailed"]
+    assert [error.code for error in pool.resize_errors] == ["AllocationTimedOut"]
     cluster.scale(3)
     with Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(3, timeout=WAIT_S)
+    assert lab.ask(questions.GetPool(pool_id="p")).current_dedicated_nodes == 2  # it is over
     lab.request(inputs.ResizePool(pool_id="p", target_dedicated_nodes=3))
-    lab.wait(questions.PoolIs(pool_id="p", state="steady"), WAIT_S)
+    lab.wait(questions.PoolIs(pool_id="p", state="steady"), 100 * WAIT_S)
     assert lab.ask(questions.GetPool(pool_id="p")).current_dedicated_nodes == 3
     lab.close()
 

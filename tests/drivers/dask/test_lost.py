@@ -4,6 +4,7 @@ import pytest
 from distributed import LocalCluster
 
 import batchlab as bl
+from batchlab.drivers.dask import arriving
 from batchlab.drivers.dask import cluster as sharing
 from helpers.dask_labs import until
 
@@ -15,6 +16,7 @@ SOON = 60
 @pytest.mark.parametrize("restart", ["reboot", "reimage"])
 def test_node_that_was_lost_finds_its_files_unless_it_is_reimaged(tmp_path, monkeypatch, restart):
     monkeypatch.setattr(sharing, "CLUSTER_RETURN_S", 0.2)
+    monkeypatch.setattr(arriving, "UNUSABLE_S", 0.5)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=True,
                       dashboard_address=":0") as cluster:  # fmt: skip
         # By its address, so that nobody can scale it.
@@ -28,9 +30,8 @@ def test_node_that_was_lost_finds_its_files_unless_it_is_reimaged(tmp_path, monk
         cluster.scale(0)
         until(lambda: node.state == "unusable")
         assert len(list(tmp_path.glob("batchlab-*/*/shared/f"))) == 1
-        cluster.scale(1)
-        until(lambda: len(cluster.scheduler.workers) == 1)
         getattr(node, restart)()
+        cluster.scale(1)
         node.wait("idle", timeout=SOON)
         names = [entry.name for entry in node.files.list("shared")]
         assert names == ([] if restart == "reimage" else ["shared/f"])

@@ -131,7 +131,7 @@ def test_process_has_ended_the_watchdog_no_longer_knows_its_session(spawn, monke
     """Its number may be given to somebody else's process, which nobody must kill."""
     known = {}
 
-    def enter(session):
+    def enter(session, _):
         known[session] = True
         return lambda: known.pop(session)
 

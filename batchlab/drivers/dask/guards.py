@@ -1,0 +1,182 @@
+"""What a process that hosts nodes keeps for its watchdog: folders, sessions, deadlines.
+
+The watchdog (`batchlab.drivers.dask.watchdog`) is started with the first folder that it guards,
+and ends with the last.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import mmap
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+
+from batchlab.drivers.dask import watchdog
+
+__all__ = ["Deadline", "dismiss", "enter_session", "guard"]
+
+
+class _Table:
+    """Running sessions and the deadlines of nodes, in memory shared with the watchdog."""
+
+    def __init__(self, file: int) -> None:
+        os.truncate(file, watchdog.TABLE_BYTES)
+        view = memoryview(mmap.mmap(file, watchdog.TABLE_BYTES))
+        self._sessions = view[: watchdog.SESSION_BYTES].cast("i")
+        self.deadlines = view[watchdog.SESSION_BYTES :].cast("d")
+        self._free = list(range(watchdog.SESSIONS))
+        self.free_deadlines = list(range(1, watchdog.DEADLINES))  # 0: none
+        self.places: dict[str, int] = {}  # of the deadlines, by folder
+
+    def enter(self, session: int, folder: str) -> Callable[[], None]:
+        """Record a session; call the result to remove it."""
+        try:
+            place = 2 * self._free.pop()
+        except IndexError:  # the table is full: the mark must be enough
+            return lambda: None
+        self._sessions[place + 1] = self.places.get(folder, 0)
+        self._sessions[place] = session
+
+        def strike() -> None:
+            self._sessions[place] = 0
+            self._free.append(place // 2)
+
+        return strike
+
+
+class Deadline:
+    """The moment at which the watchdog kills the runs of a guarded node.
+
+    Parameters
+    ----------
+    folder : str
+        The node's root.
+    until : float
+        When, on the monotonic clock.
+    """
+
+    def __init__(self, folder: str, until: float) -> None:
+        self._folder = folder
+        with _lock:
+            self._table = _sessions if _sessions and _sessions.free_deadlines else None
+            self._place = self._table.free_deadlines.pop() if self._table else 0
+            if self._table is not None:
+                self._table.places[folder] = self._place
+                self._table.deadlines[2 * self._place + 1] = 0.0
+                self.extend(until)
+                _tell(f"deadline {self._place} - {os.fsencode(folder).hex()}")
+
+    @property
+    def struck(self) -> bool:
+        """Whether the watchdog has begun to kill the runs."""
+        return self._table is not None and self._table.deadlines[2 * self._place + 1] > 0
+
+    def extend(self, until: float) -> None:
+        """Move the deadline on."""
+        if self._table is not None:
+            self._table.deadlines[2 * self._place] = until
+
+    def give_back(self) -> None:
+        """Remove the deadline: nothing runs there any more."""
+        with _lock:
+            if self._table is not None:
+                self._table.deadlines[2 * self._place] = 0.0
+                self._table.places.pop(self._folder, None)
+                self._table.free_deadlines.append(self._place)
+                self._table = None
+
+
+_lock = threading.Lock()
+_guarded: set[str] = set()
+_watchdog: subprocess.Popen[bytes] | None = None
+_sessions: _Table | None = None
+
+
+def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
+    """Delete a folder, and kill all processes of its nodes, when this process dies.
+
+    Parameters
+    ----------
+    folder : str
+        A lab's folder or a node's root.
+    grace : bool, default False
+        Keep the folder for `GRACE_S` seconds, and permanently if its `owner_file` has changed.
+    owner : str
+        The contents of the owner file while the folder is ours.
+    """
+    with _lock:
+        if folder in _guarded or os.path.dirname(folder) in _guarded:
+            return
+        _guarded.add(folder)
+        _tell(
+            f"guard {watchdog.GRACE_S if grace else 0} {owner or '-'} {os.fsencode(folder).hex()}"
+        )
+
+
+def dismiss(folder: str) -> None:
+    """Stop guarding a folder. Harmless if it is not guarded."""
+    with _lock:
+        if folder in _guarded:
+            _guarded.discard(folder)
+            if _guarded:
+                _tell(f"dismiss 0 - {os.fsencode(folder).hex()}")
+            else:
+                _end()
+
+
+def enter_session(session: int, folder: str = "") -> Callable[[], None]:
+    """Record a running session of a node for the watchdog; call the result before it is reaped."""
+    table = _sessions
+    return table.enter(session, folder) if table is not None else lambda: None
+
+
+def _tell(line: str) -> None:
+    global _watchdog, _sessions  # noqa: PLW0603
+    if _watchdog is None:
+        with tempfile.TemporaryFile() as file:
+            number = file.fileno()
+            _sessions = _Table(number)
+            _watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", watchdog.__file__, str(number)], pass_fds=[number],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True, cwd="/",
+            )  # fmt: skip
+    assert _watchdog.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        _watchdog.stdin.write(line.encode() + b"\n")
+        _watchdog.stdin.flush()
+
+
+def _end() -> None:
+    global _watchdog, _sessions
+    process, _watchdog, _sessions = _watchdog, None, None
+    if process is not None and process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(b"end 0 - 00\n")
+            process.stdin.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _forget() -> None:
+    """Close the pipe: a forked child's copy would hide its parent's death, and the watchdog
+    treats an ordinary exit like any other. Python must not warn about the process."""
+    global _watchdog, _lock, _sessions
+    process, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
+    _guarded.clear()
+    if process is not None and process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.returncode = 0  # no one waits for it, or only its parent
+
+
+os.register_at_fork(after_in_child=_forget)
+atexit.register(_forget)
