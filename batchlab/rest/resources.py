@@ -15,10 +15,10 @@ import msgspec
 
 from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
 from batchlab.core.messages import views
-from batchlab.core.messages.questions import GetPool
+from batchlab.core.messages.questions import GetPool, ListRecentTasks
 from batchlab.core.model import UserAccount
 from batchlab.core.model.common import ENTRY_POINT
-from batchlab.core.model.values import FailureInfo, ResizeError
+from batchlab.core.model.values import FailureInfo, RecentTask, ResizeError
 from batchlab.errors import invalid
 from batchlab.rest.defaults import DEFAULTS, SILENT
 from batchlab.rest.errors import failure_content
@@ -209,7 +209,7 @@ def pool(call: RestCall, view: views.PoolView) -> Wire:
 
 
 def node_writer(call: RestCall, pool_id: str) -> Callable[[RestCall, views.NodeView], Wire]:
-    """The writer of a pool's nodes: each shows the pool's image."""
+    """The writer of a pool's nodes: each shows the pool's image, and its own last tasks."""
     pool_view = call.ask(GetPool(pool_id=pool_id))
     machine = pool(call, pool_view).get("virtualMachineConfiguration", {})
     image = machine.get("imageReference")
@@ -217,14 +217,31 @@ def node_writer(call: RestCall, pool_id: str) -> Callable[[RestCall, views.NodeV
     if image:
         about["imageReference"] = image | {"exactVersion": image.get("version", "latest")}
 
+    recent = call.ask(ListRecentTasks(pool_id=pool_id))
+
     def write_node(call: RestCall, view: views.NodeView) -> Wire:
-        return node(call, view) | {"virtualMachineInfo": about}
+        found = node(call, view) | {"virtualMachineInfo": about}
+        ended = [_recent(call, one) for one in recent.get(view.id, ())]
+        if ended:
+            found["recentTasks"] = ended + found.get("recentTasks", [])
+        return found
 
     return write_node
 
 
+def _recent(call: RestCall, task: RecentTask) -> Wire:
+    about = _write_struct(task)
+    job_id, task_id = about.pop("jobId"), about.pop("taskId")
+    return _running(call, job_id, task_id) | {"taskState": "completed", "executionInfo": about}
+
+
+def _running(call: RestCall, job_id: str, task_id: str) -> Wire:
+    url = call.url("jobs", job_id, "tasks", task_id)
+    return {"taskUrl": url, "jobId": job_id, "taskId": task_id, "taskState": "running"}
+
+
 def node(call: RestCall, view: views.NodeView) -> Wire:
-    """A node, without the image of its pool."""
+    """A node, without the image of its pool and the tasks that have ended."""
     found = _write_struct(view) | {"url": call.url("pools", view.pool_id, "nodes", view.id)}
     if view.last_boot_time:
         found["nodeAgentInfo"] = {
@@ -236,15 +253,7 @@ def node(call: RestCall, view: views.NodeView) -> Wire:
     if view.errors:
         found["errors"] = [failure_content(error) for error in view.errors]
     if view.running_tasks:
-        found["recentTasks"] = [
-            {
-                "taskUrl": call.url("jobs", job_id, "tasks", task_id),
-                "jobId": job_id,
-                "taskId": task_id,
-                "taskState": "running",
-            }
-            for job_id, task_id in view.running_tasks
-        ]
+        found["recentTasks"] = [_running(call, *ids) for ids in view.running_tasks]
     return found
 
 

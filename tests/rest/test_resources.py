@@ -79,3 +79,40 @@ def test_a_task_that_is_read_has_no_data_service_id(desk: Desk) -> None:
     headers = desk.get("/jobs/j/tasks/t").headers
     assert "DataServiceId" not in headers
     assert {"ETag", "Last-Modified"} <= headers.keys()
+
+
+def test_node_shows_its_last_tasks(desk: Desk) -> None:
+    desk.furnish("ok")
+    desk.post("/jobs/j/tasks", {"id": "bad", "commandLine": "/bin/sh -c 'exit 3'",
+                                 "constraints": {"maxTaskRetryCount": 1}})  # fmt: skip
+    desk.lab.jobs["j"].tasks.wait()
+    desk.post("/jobs/j/tasks", {"id": "now", "commandLine": "sleep 60"})
+    desk.lab.advance("1s")
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    ok, bad, now = node["recentTasks"]
+    assert now == {
+        "taskUrl": "http://lab:1/jobs/j/tasks/now", "jobId": "j", "taskId": "now",
+        "taskState": "running",
+    }  # fmt: skip
+    for recent in (ok, bad):
+        task = desk.get(f"/jobs/j/tasks/{recent['taskId']}").content
+        assert recent == {
+            "taskUrl": task["url"], "jobId": "j", "taskId": task["id"],
+            "taskState": "completed", "executionInfo": task["executionInfo"],
+        }  # fmt: skip
+    assert bad["executionInfo"]["exitCode"] == 3
+    assert bad["executionInfo"]["retryCount"] == 1
+    for number in range(12):
+        desk.post("/jobs/j/tasks", {"id": f"t{number}", "commandLine": "true"})
+    desk.lab.jobs["j"].tasks.wait()
+    one = desk.get(f"/pools/p/nodes/{node['id']}").content
+    assert [recent["taskId"] for recent in one["recentTasks"]] == [f"t{n}" for n in range(2, 12)]
+    desk.ask("DELETE", "/jobs/j")
+    desk.lab.advance("5m")
+    assert len(desk.get("/pools/p/nodes").content["value"][0]["recentTasks"]) == 10
+
+
+def test_node_that_has_run_nothing_shows_no_tasks(desk: Desk) -> None:
+    desk.furnish()
+    desk.lab.advance("1m")
+    assert "recentTasks" not in desk.get("/pools/p/nodes").content["value"][0]

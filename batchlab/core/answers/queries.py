@@ -292,6 +292,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     questions.ListNodes: lambda state, q, now: [
         node_view(node) for node in state.pool(q.pool_id).nodes.values()
     ],
+    questions.ListRecentTasks: lambda state, q, now: {
+        node.id: node.recent for node in state.pool(q.pool_id).nodes.values() if node.recent
+    },
     questions.GetNode: lambda state, q, now: node_view(state.node(q.pool_id, q.node_id)),
     questions.ListJobs: lambda state, q, now: [job_view(job) for job in state.jobs.values()],
     questions.GetJob: lambda state, q, now: job_view(state.job(q.job_id)),

@@ -54,6 +54,12 @@ class ListNodes(Question, frozen=True, kw_only=True):
     pool_id: str
 
 
+class ListRecentTasks(Question, frozen=True, kw_only=True):
+    """-> dict from the id of each node of a pool to its last tasks: a tuple of RecentTask."""
+
+    pool_id: str
+
+
 class GetNode(Question, frozen=True, kw_only=True):
     """-> NodeView"""
 

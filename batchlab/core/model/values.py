@@ -90,6 +90,22 @@ class DeleteCertificateError(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, str]
 
 
+class RecentTask(View, frozen=True, kw_only=True):
+    """A task that has completed on a node."""
+
+    job_id: str
+    task_id: str
+    start_time: datetime | None
+    end_time: datetime
+    exit_code: int | None
+    failure_info: FailureInfo | None
+    result: str
+    retry_count: int
+    last_retry_time: datetime | None
+    requeue_count: int
+    last_requeue_time: datetime | None
+
+
 class ExecutionInfo(View, frozen=True, kw_only=True):
     """One start, preparation or release task on one node."""
 

@@ -28,7 +28,7 @@ from batchlab.core.model import (
     TaskSpec,
 )
 from batchlab.core.model.ids import RunId
-from batchlab.core.model.values import FailureInfo, NodeUsage, ResizeError, TaskCounts
+from batchlab.core.model.values import FailureInfo, NodeUsage, RecentTask, ResizeError, TaskCounts
 from batchlab.core.state import phases
 from batchlab.core.state.base import Record
 from batchlab.core.state.books import AutoScaleRecord, BillRecord
@@ -323,8 +323,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     and `bucket` where placement keeps the node (its free slots, or -1 while it takes no tasks).
     `boot` counts its starts, `image` its reimages. `trash` has directories to delete when it is up
     again. `activity` is its activity since `since`, `bill` what it did until then (see `costs`),
-    and `node_task_count` how many of its runs are not tasks. `usage` is the last measurement, and
-    `unsampled` is set while no sample of the pool includes it.
+    and `node_task_count` how many of its runs are not tasks. `recent` has its last tasks, `usage`
+    is the last measurement, and `unsampled` is set while no sample of the pool includes it.
     """
 
     id: str
@@ -354,6 +354,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
+    recent: tuple[RecentTask, ...] = ()
     usage: NodeUsage | None = None
     unsampled: bool = False
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
 from batchlab.core.model.ids import fold
+from batchlab.core.model.moments import maybe, moment
+from batchlab.core.model.values import RecentTask
 from batchlab.core.placement import availability, placement, preemption, queues
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
@@ -21,6 +23,9 @@ from batchlab.core.tasks.start_runs import start_run_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
+
+RECENT = 10
+"""How many tasks that have completed on a node are remembered."""
 
 
 def place(state: State, pool: PoolRecord) -> None:
@@ -81,6 +86,24 @@ def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
         outcomes.judge(state, task, run.ending, report, failure)
     else:
         multi_instance.run_exited(state, run.subtask, task, report, failure)
+    if isinstance(task.phase, phases.TaskCompleted):
+        node.recent = (*node.recent[1 - RECENT :], _recent(task, task.phase))
+
+
+def _recent(task: TaskRecord, done: phases.TaskCompleted) -> RecentTask:
+    return RecentTask(
+        job_id=task.job.spec.id,
+        task_id=task.spec.id,
+        start_time=maybe(task.started),
+        end_time=moment(done.since),
+        exit_code=done.exit_code,
+        failure_info=done.failure,
+        result="failure" if done.failure else "success",
+        retry_count=task.retry_count,
+        last_retry_time=maybe(task.last_retry),
+        requeue_count=task.requeue_count,
+        last_requeue_time=maybe(task.last_requeue),
+    )
 
 
 def run_lost(state: State, run: RunRecord) -> None:
