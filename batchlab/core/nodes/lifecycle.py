@@ -73,6 +73,10 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
 def node_lost(state: State, report: inputs.NodeLost) -> None:
     """Contact with a node was lost: queue its tasks again, and restart it."""
     node = _present(state, report.node_id, report.boot)
+    if node is not None and node.may_return:  # a machine had just been found for it
+        node.boot += 1
+        nodes.command_start(state, node)
+        return
     if node is None or nodes.stopping(node) or isinstance(node.phase, _NOTHING_TO_LOSE):
         return
     if node.drain and node.drain.purpose == "leave":
