@@ -47,7 +47,7 @@ SAMPLED = {
     "$SucceededTasks": "tasks that succeeded",
     "$FailedTasks": "tasks that failed",
     "$TaskSlotsPerNode": "task slots per node",
-    "$CurrentDedicatedNodes": "current dedicated nodes",
+    "$CurrentDedicatedNodes": "current dedicated nodes, including deallocated ones",
     "$CurrentLowPriorityNodes": "current low-priority nodes, including preempted ones",
     "$PreemptedNodeCount": "low-priority nodes that are preempted",
     "$UsableNodeCount": "nodes that can run tasks",

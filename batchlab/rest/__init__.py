@@ -13,8 +13,8 @@ own names (`versions`); properties that no version has are refused (`specificati
 
 Operations that make no sense on a laptop behave as follows:
 
-* remote desktop, remote login, uploading service logs, VM extensions by name, starting and
-  deallocating nodes: refused, as Azure refuses them on pools without these features;
+* remote desktop, remote login, uploading service logs, VM extensions by name: refused, as Azure
+  refuses them on pools without these features;
 * the list of VM extensions: empty;
 * users on nodes, which are for remote login: cannot be created (``OperationNotValidOnNode``), so
   there are none to change or delete (``NodeUserNotFound``). Tasks can run as users from the pool's

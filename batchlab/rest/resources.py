@@ -19,6 +19,7 @@ from batchlab.core.messages.questions import GetPool, ListRecentTasks
 from batchlab.core.model import UserAccount
 from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, RecentTask, ResizeError
+from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
 from batchlab.rest.defaults import DEFAULTS, SILENT
 from batchlab.rest.errors import failure_content
@@ -46,6 +47,10 @@ __all__ = [
     "task",
     "write",
 ]
+
+_AWAY = NODE.group("away")
+_AWAY_SINCE = "2024-07"
+"""The first version with these states; to clients of older ones, such nodes are offline."""
 
 
 class Shape(NamedTuple):
@@ -243,6 +248,8 @@ def _running(call: RestCall, job_id: str, task_id: str) -> Wire:
 def node(call: RestCall, view: views.NodeView) -> Wire:
     """A node, without the image of its pool and the tasks that have ended."""
     found = _write_struct(view) | {"url": call.url("pools", view.pool_id, "nodes", view.id)}
+    if view.state in _AWAY and call.version < (_AWAY_SINCE,):
+        found["state"] = "offline"
     if view.last_boot_time:
         found["nodeAgentInfo"] = {
             "version": __version__,

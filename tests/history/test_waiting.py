@@ -32,7 +32,7 @@ LIMITS = {
 FULL = {"Busy", "Held", "Room", "HigherPriority", "EqualPriority", "Queue"}
 NOT_TAKING = {
     "NoNodes", "ResizeFailed", "StartTaskFailed", "Unusable", "Leaving", "Draining",
-    "SchedulingDisabled", "PreparationFailed", "Restarting",
+    "SchedulingDisabled", "PreparationFailed", "Restarting", "Deallocated",
 }  # fmt: skip
 SAID = {
     "slots": FULL | NOT_TAKING | {"Coming"},
@@ -85,7 +85,7 @@ class ReportedLife(Life):
                 reasons = [
                     reason
                     for reason in self.core.ask(question, self.now)
-                    if reason.code != "UserIdentity"
+                    if reason.code not in ("UserIdentity", "NodeUserNotFound")
                 ]
                 if not reasons:
                     continue

@@ -252,6 +252,29 @@ def test_report_agrees_with_what_the_service_says(lab: bl.SimulatedLab) -> None:
     assert numbers.run_times == pytest.approx(runs)
 
 
+def test_report_of_a_deallocated_node_agrees_with_what_the_service_says() -> None:
+    with bl.SimulatedLab(boot="60s") as lab:
+        pool = lab.create_pool("p", target_dedicated_nodes=1)
+        pool.nodes.wait("idle")
+        (node,) = pool.nodes.values()
+        lab.advance("1h")
+        node.deallocate()
+        node.wait("deallocated")
+        lab.advance("5h")
+        away = lab.report().numbers
+        assert sum(away.node_hours.values()) == pytest.approx(lab.cost.node_hours)
+        assert away.node_hours["idle"] == pytest.approx(1)
+        node.start()
+        node.wait("idle")
+        task = lab.create_job("j", pool).create_task("t", "sleep 1800")
+        task.wait()
+        numbers = lab.report().numbers
+        assert numbers.node_hours["tasks"] == pytest.approx(0.5)
+        assert sum(numbers.node_hours.values()) == pytest.approx(lab.cost.node_hours)
+        assert numbers.total_cost == pytest.approx(lab.cost.cost)
+        assert numbers.machines == sum(row.machines for row in lab.cost) == 2
+
+
 def test_report_after_deletion_and_after_the_end_says_the_same(lab: bl.SimulatedLab) -> None:
     pool, job = lab.pools["p"], lab.jobs["j"]
     before = job.report().numbers

@@ -219,3 +219,17 @@ def test_job_of_an_older_version_can_be_put_back_as_it_was_read(desk: Desk) -> N
     job = old.get("/jobs/j")
     assert old.ask("PUT", "/jobs/j", job | {"priority": 7}).status == 200
     assert old.get("/jobs/j")["priority"] == 7
+
+
+def test_older_versions_show_deallocated_nodes_as_offline(desk: Desk) -> None:
+    desk.furnish()
+    desk.lab.pools["p"].nodes.wait()
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    assert desk.post(f"/pools/p/nodes/{node['id']}/deallocate").status == 202
+    for state in ("deallocating", "deallocated"):
+        desk.lab.pools["p"].nodes.wait(state)
+        for version, shown in (("2024-02-01.19.0", "offline"), ("2024-07-01.20.0", state)):
+            speaker = Speaker(desk, version)
+            found = speaker.get(f"/pools/p/nodes/{node['id']}")
+            assert (found["state"], found["schedulingState"]) == (shown, "disabled")
+            assert speaker.get("/pools/p/nodes")["value"][0]["state"] == shown

@@ -208,6 +208,26 @@ def test_view_lists_follows_and_gives_files(page: Page, lab: bl.SimulatedLab, jo
     assert page.sent[-1][0] == [b"hello\n"]
 
 
+def test_view_deallocates_a_node_and_starts_it_again(page: Page, lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    pool.nodes.wait("idle")
+    (node,) = pool.nodes.values()
+    view, place = view_of(pool), {"pool": "p", "node": node.id}
+
+    def reasons() -> dict[str, str]:
+        faults = ask(page, view, what="faults", **place)["value"]["faults"]
+        return {fault["name"]: fault["why_not"] for fault in faults}
+
+    assert (reasons()["deallocate"], reasons()["start"]) == ("", "it is not deallocated")
+    said = ask(page, view, what="fault", name="deallocate", **place)["value"]["text"]
+    assert said.startswith(f"{node.id} is deallocated")
+    node.wait("deallocated")
+    away = "not possible while the node is deallocated"
+    assert (reasons()["deallocate"], reasons()["reboot"], reasons()["start"]) == (away, away, "")
+    assert ask(page, view, what="fault", name="start", **place)["value"]["text"]
+    node.wait("idle")
+
+
 @pytest.mark.parametrize("question", [
     {"what": "task", "job": "no", "task": "such"}, {"what": "nothing"}, {"what": "task"}, None, 3,
     {"what": "fault", "name": "earthquake"},

@@ -81,7 +81,7 @@ class PoolProperties(PoolFields, Versioned):
     allocation_state_transition_time : datetime
         When it entered this allocation state.
     current_dedicated_nodes : int
-        How many dedicated nodes it has, in any state.
+        How many dedicated nodes it has, in any state: deallocated ones count, too.
     current_low_priority_nodes : int
         How many spot nodes it has, including preempted ones.
     resize_errors : tuple of ResizeError
@@ -111,11 +111,12 @@ class NodeProperties(Fields):
     ----------
     state : str
         ``idle``, ``running``, ``starting``, ``waitingforstarttask``, ``starttaskfailed``,
-        ``offline``, ``rebooting``, ``leavingpool``, ``unknown`` ...
+        ``offline``, ``rebooting``, ``deallocated``, ``leavingpool``, ``unknown`` ...
     state_transition_time : datetime
         When it entered this state.
     scheduling_state : str
-        ``enabled`` or ``disabled``: whether it takes new tasks.
+        ``enabled`` or ``disabled``: whether it takes new tasks. While it is deallocated, it is
+        disabled.
     allocation_time : datetime, optional
         When it was allocated.
     last_boot_time : datetime, optional
