@@ -44,6 +44,7 @@ class Scaler:
         self._named = hasattr(cluster, "plan") and hasattr(cluster, "scale_down")
         self._failed_at = float("-inf")
         self._news: dict[str, Any] = {}  # for the scheduler's side, with the next call
+        self._following: asyncio.Future[None] | None = None
         self._failure = ""
         if getattr(cluster, "_supports_scaling", True) is False:
             self._failure = f"this {type(cluster).__name__} has no specification of new workers"
@@ -65,8 +66,10 @@ class Scaler:
                 await asyncio.sleep(POLL_S)
 
     async def finish(self) -> None:
-        """Give back what no node needs any more."""
+        """Give back what no node needs any more; `run` has been cancelled."""
         if self._host is not None and _status(self._cluster) == "running":
+            if self._following is not None:
+                await asyncio.wait([self._following], timeout=CLOSE_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._turn(final=True), CLOSE_S)
 
@@ -79,6 +82,9 @@ class Scaler:
                 named=self._named, failure=self._failure, groups=self._groups(),
                 limit=_limit(self._cluster), **news,
             )  # fmt: skip
+        except asyncio.CancelledError:
+            self._news = news
+            raise
         except Exception:  # the scheduler is gone, or comes back with or without this lab
             self._news = news
             return True
@@ -86,7 +92,8 @@ class Scaler:
             return True
         if self._fixed or "close" not in advice:
             return True
-        await self._follow(**advice)
+        self._following = asyncio.ensure_future(self._follow(**advice))
+        await asyncio.shield(self._following)
         return bool(advice["workers"] or advice["close"] or advice["over"])
 
     async def _follow(self, workers: int, close: list[str], over: bool) -> None:
@@ -98,7 +105,7 @@ class Scaler:
                 await self._close(close)
             elif workers and self._named:
                 await self._add(workers)
-            elif workers:
+            elif workers or close:
                 await self._do(self._cluster.scale, workers)
         except Exception as error:
             logger.info("the cluster could not be scaled", exc_info=True)

@@ -38,7 +38,7 @@ SILENCE_S = 6.0
 GRACE_S = 3.0
 """How long a worker stays free before it is given back, as another pool may want it."""
 LEAVING_S = 60.0
-"""How long a worker that is given back may take to close."""
+"""How long a worker that is given back may take to close. A nanny may restart it meanwhile."""
 
 
 class Scaling:
@@ -134,9 +134,6 @@ class Scaling:
         self._free_since.pop(address, None)
         there = {str(worker.name) for worker in self._scheduler.workers.values()}
         self._came &= there | self._asked
-        for name in set(self._leaving) - there:
-            del self._leaving[name]
-            self._asked.discard(name)
 
     def came_in_vain(self, worker: Any) -> bool:
         """Whether a worker joined because nodes waited, and no node could take it."""
@@ -236,8 +233,9 @@ class Scaling:
             self._adaptive_seen = _now()
         self.failure, self.limit = failure, limit
         self._asked = self._asked.union(asked).difference(closed)
-        for name in (*asked, *closed):  # names are used again
+        for name in (*asked, *closed):  # such names are used again
             self._leaving.pop(name, None)
+        self._leaving = {name: end for name, end in self._leaving.items() if end > _now()}
         self._came.update(set(asked).difference(self._node_names()))
         self._mates = {name: frozenset(group) for group in map(list, groups) for name in group}
         if failure:
@@ -249,7 +247,9 @@ class Scaling:
             self._scaler_seen = _now()
         if failure or self.adaptive or not (named or _now() - self._began > SILENCE_S):
             return {"workers": 0, "close": []}
-        close = self._to_close(0.0 if final else GRACE_S)
+        close = self._to_close(0.0 if final else GRACE_S, named)
+        if final:  # also what the client has not finished
+            close += sorted(self._asked.intersection(self._leaving).difference(close))
         self._leaving |= dict.fromkeys(close, _now() + LEAVING_S)
         return {"workers": self._to_have(named, bool(close)), "close": close}
 
@@ -263,15 +263,18 @@ class Scaling:
         self._due += max(0, wanted - planned)
         return max(wanted, planned) if fewer or wanted > planned else 0
 
-    def _to_close(self, grace_s: float) -> list[str]:
+    def _to_close(self, grace_s: float, named: bool) -> list[str]:
         """Names of workers that came for nodes, and that nothing uses or waits for any more."""
         there = {str(worker.name): worker for worker in self._scheduler.workers.values()}
         spare = {name for name in self._asked & set(there) if self._is_spare(there[name], grace_s)}
-        if self._workers.missing:
+        missing = self._workers.missing
+        if missing:
             spare -= self._came  # until the nodes that wait have seen that they do not fit
         spare = {name for name in spare if self._group(name).intersection(there) <= spare}
         late = self._asked - set(there) - set(self._leaving)
-        missing = self._workers.missing
+        if not named:  # they have left
+            self._asked -= late
+            return sorted(spare)
         for group in sorted({self._group(name) for name in late}, key=sorted):
             if missing > 0:
                 missing -= len(group)

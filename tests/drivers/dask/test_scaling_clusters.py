@@ -1,0 +1,262 @@
+"""Cluster objects of all kinds: each gives a lab workers, and gets them back."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+from distributed import LocalCluster, Scheduler, Worker, rpc
+from distributed.deploy.spec import SpecCluster
+
+from batchlab.core.messages import inputs, questions
+from batchlab.core.model import PoolSpec
+from batchlab.drivers.dask import scaling
+from batchlab.drivers.dask.connection import DaskConnection
+from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(scaling, "GRACE_S", 0.1)
+    monkeypatch.setattr(scaling, "SILENCE_S", 0.5)
+
+
+def resize(lab, nodes):
+    lab.request(inputs.ResizePool(pool_id="p", target_dedicated_nodes=nodes))
+
+
+def work_and_leave(lab, count, *, nodes=2, each=1):
+    """Use a cluster without workers of its own; `each` workers come and go together."""
+    make_pool(lab, nodes=nodes)
+    add_tasks(lab, *["sleep 0.3"] * 2 * nodes)
+    assert [task.exit_code for task in finish(lab)] == [0] * 2 * nodes
+    resize(lab, 1)
+    until(lambda: count() == each, WAIT_S)
+    resize(lab, 0)
+    until(lambda: count() == 0, WAIT_S)
+    resize(lab, 1)
+    lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
+    lab.shutdown()
+    until(lambda: count() == 0, WAIT_S)
+
+
+# -- objects that cannot scale ----------------------------------------------------------------
+
+
+def test_cluster_without_a_specification_of_new_workers_is_not_scaled(tmp_path, caplog):
+    """Such as an SSHCluster."""
+    worker = {"cls": Worker, "options": {"nthreads": 1}}
+    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
+    with SpecCluster(workers={"only": worker}, scheduler=scheduler) as cluster:
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=2)))
+        wrong = "nobody can scale it (this SpecCluster has no specification of new workers)"
+        until(lambda: wrong in why(lab) or resize_error(lab))
+        lab.shutdown()
+        assert list(cluster.workers) == ["only"]
+    assert "TypeError" not in caplog.text
+
+
+def why(lab):
+    return " ".join(reason.text for reason in lab.ask(questions.ExplainPool(pool_id="p")))
+
+
+def resize_error(lab):
+    return lab.ask(questions.GetPool(pool_id="p")).resize_errors
+
+
+class Broken(LocalCluster):
+    def scale(self, n=0, **kwargs):
+        if n:
+            raise RuntimeError("the quota is used up")
+        super().scale(n, **kwargs)
+
+
+def test_error_of_a_cluster_object_is_explained(tmp_path):
+    with Broken(n_workers=0, processes=False, dashboard_address=":0") as cluster:
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
+        until(lambda: "RuntimeError: the quota is used up" in why(lab) or resize_error(lab))
+        lab.shutdown()
+
+
+# -- objects that take a number ---------------------------------------------------------------
+
+
+class Numbered:
+    """A cluster as of dask-gateway or dask-kubernetes: another program closes the workers.
+
+    Its status is a text, and `scale` blocks on the cluster's loop. The other program, like the
+    operator of dask-kubernetes, asks the scheduler which workers to close.
+    """
+
+    def __init__(self):
+        self._hidden = LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, protocol="tcp://",
+            host="127.0.0.1", dashboard_address=":0",
+        )  # fmt: skip
+        self.status = "running"
+        self.loop = self._hidden.loop
+        self.scheduler_address = self._hidden.scheduler_address
+        self.calls = []
+        self.workers = {}
+        self._replicas = 0
+        self._range = None
+        self._end = threading.Event()
+        self._operator = threading.Thread(target=lambda: asyncio.run(self._operate()))
+        self._operator.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._operator.join()
+        self.status = "closed"
+        self._hidden.close()
+
+    def scale(self, n):
+        self.calls.append(n)
+        self._range = None
+        asyncio.run_coroutine_threadsafe(self._set(n), self.loop.asyncio_loop).result()
+
+    def adapt(self, minimum, maximum):
+        self._range = minimum, maximum
+
+    async def _set(self, n):
+        self._replicas = n
+
+    async def _operate(self):
+        async with rpc(self.scheduler_address) as scheduler:
+            while not self._end.is_set():
+                if self._range is not None:
+                    least, most = self._range
+                    self._replicas = max(least, min(most, await scheduler.adaptive_target()))
+                surplus = len(self.workers) - self._replicas
+                for _ in range(-surplus):
+                    name = f"pod-{time.monotonic_ns()}"
+                    self.workers[name] = await Worker(
+                        self.scheduler_address, nthreads=1, name=name, dashboard=False
+                    )
+                if surplus > 0:
+                    names = await scheduler.workers_to_close(n=surplus, attribute="name")
+                    await scheduler.retire_workers(names=names)
+                    for name in names:
+                        await self.workers.pop(name).close()
+                await asyncio.sleep(0.02)
+            for worker in self.workers.values():
+                await worker.close()
+
+
+def test_cluster_that_takes_a_number_is_scaled_and_closes_only_ours(tmp_path):
+    with Numbered() as cluster:
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        work_and_leave(lab, lambda: len(cluster.workers))
+        assert cluster.calls == [2, 1, 0, 1, 0]
+
+
+def test_cluster_that_takes_a_number_keeps_the_users_workers(tmp_path):
+    with Numbered() as cluster:
+        cluster.scale(1)
+        until(lambda: cluster.workers)
+        theirs = set(cluster.workers)
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        make_pool(lab, nodes=3)
+        resize(lab, 0)
+        until(lambda: set(cluster.workers) == theirs)
+        lab.shutdown()
+        assert cluster.calls[:2] == [1, 3]
+
+
+def test_cluster_that_another_program_adapts_is_left_to_it(tmp_path):
+    with Numbered() as cluster:
+        cluster.adapt(0, 3)
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        work_and_leave(lab, lambda: len(cluster.workers))
+        assert cluster.calls == []
+
+
+# -- real ones --------------------------------------------------------------------------------
+
+
+@pytest.mark.ci("clusters")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # its own
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("each", [1, 2])
+def test_dask_jobqueue(adaptive, each, tmp_path):
+    jobqueue = pytest.importorskip("dask_jobqueue.local")
+    with jobqueue.LocalCluster(
+        cores=each, processes=each, memory="1 GB", log_directory=str(tmp_path),
+        scheduler_options={"dashboard_address": ":0"},
+    ) as cluster:  # fmt: skip
+        if adaptive:
+            cluster.adapt(minimum=0, maximum=6, interval="200ms")
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        work_and_leave(lab, lambda: len(cluster.scheduler.workers), nodes=3, each=each)
+
+
+GATEWAY = """
+import sys
+module = [sys.executable, "-m"]
+c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+c.DaskGateway.address = "127.0.0.1:{}"
+c.Proxy.address = "127.0.0.1:{}"
+c.Proxy.tcp_address = "127.0.0.1:{}"
+c.LocalBackend.clusters_directory = {!r}
+c.ClusterConfig.worker_cores = 1
+c.ClusterConfig.scheduler_cmd = [*module, "distributed.cli.dask_scheduler"]
+c.ClusterConfig.worker_cmd = [*module, "distributed.cli.dask_worker"]
+"""
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("dask_gateway_server")
+    client = pytest.importorskip("dask_gateway")
+    ports = [free_port() for _ in range(3)]
+    config = tmp_path / "config.py"
+    config.write_text(GATEWAY.format(*ports, str(tmp_path / "clusters")))
+    command = [sys.executable, "-m", "dask_gateway_server", "-f", str(config)]
+    with open(tmp_path / "log", "w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        address, proxy = f"http://127.0.0.1:{ports[1]}", f"gateway://127.0.0.1:{ports[2]}"
+        until(lambda: answers(f"{address}/api/health"))
+
+        def start():
+            return client.GatewayCluster(address, proxy_address=proxy, auth="basic")
+
+        yield start
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(address):
+    with contextlib.suppress(OSError), urllib.request.urlopen(address) as answer:
+        return answer.status == 200
+
+
+def free_port():
+    import socket
+
+    with contextlib.closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.ci("clusters")
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_dask_gateway(adaptive, gateway, tmp_path):
+    with gateway() as cluster:
+        if adaptive:
+            cluster.adapt(minimum=0, maximum=3)
+        client = cluster.get_client(set_as_default=False)
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        work_and_leave(lab, lambda: len(client.scheduler_info(n_workers=-1)["workers"]))
