@@ -20,7 +20,7 @@ from batchlab.rest.answers import changed, check_conditions, done, json, one, pa
 from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, camel, is_field, read, require
+from batchlab.rest.wire import Unknown, camel, is_field, read
 
 __all__: list[str] = []
 
@@ -74,9 +74,7 @@ def update_job(call: RestCall, job_id: str) -> Response:
 @operation("PUT", "/jobs/{job_id}")
 def replace_job(call: RestCall, job_id: str) -> Response:
     """PUT /jobs/{id}: sets or resets all properties that can change; the others stay."""
-    wire = call.json()
-    require(wire, "poolInfo")
-    return _update(call, job_id, wire, _DEFAULTS)
+    return _update(call, job_id, call.json(), _DEFAULTS)
 
 
 def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response:

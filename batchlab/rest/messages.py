@@ -68,10 +68,8 @@ class RestCall:
 
     def json(self) -> Wire:
         """The body with the names of the newest version; an empty body is an empty object."""
-        if not self.body:
-            return {}
         try:
-            found = msgspec.json.decode(self.body)
+            found = msgspec.json.decode(self.body) if self.body else {}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(
                 "InvalidRequestBody", f"the body of the request is not JSON: {error}"

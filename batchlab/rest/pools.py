@@ -14,7 +14,7 @@ from batchlab.rest.answers import changed, check_conditions, done, json, one, pa
 from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.pool_resources import check_pool
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, camel, read, require
+from batchlab.rest.wire import Unknown, camel, read
 
 __all__: list[str] = []
 
@@ -24,7 +24,6 @@ def create_pool(call: RestCall) -> Response:
     """POST /pools."""
     unknown: Unknown = {}
     wire = call.json()
-    require(wire, "vmSize")
     check_pool(call, wire)
     spec = read(PoolSpec, wire, unknown)
     call.request(inputs.CreatePool(spec=spec))
@@ -99,9 +98,7 @@ def enable_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
 @operation("POST", "/pools/{pool_id}/evaluateautoscale")
 def evaluate_pool_auto_scale(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/evaluateautoscale."""
-    wire = call.json()
-    require(wire, "autoScaleFormula")
-    formula: str = wire["autoScaleFormula"]
+    formula: str = call.json()["autoScaleFormula"]
     if not call.ask(GetPool(pool_id=pool_id)).enable_auto_scale:
         raise Conflict(
             "OperationInvalidForCurrentState",

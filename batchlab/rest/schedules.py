@@ -13,7 +13,7 @@ from batchlab.rest.answers import changed, check_conditions, done, one, page, ve
 from batchlab.rest.messages import Response, RestCall
 from batchlab.rest.pool_resources import check_job
 from batchlab.rest.routes import operation
-from batchlab.rest.wire import Unknown, read, require
+from batchlab.rest.wire import Unknown, read
 
 __all__: list[str] = []
 
@@ -78,7 +78,6 @@ def replace_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     """PUT /jobschedules/{id}: sets or resets all properties that can change."""
     unknown: Unknown = {}
     wire = call.json()
-    require(wire, "jobSpecification")
     check_job(call, wire.get("jobSpecification"))
     given = {name: wire.get(name) for name in ("schedule", "jobSpecification", "metadata")}
     asked = read(inputs.UpdateJobSchedule, given, unknown, job_schedule_id=job_schedule_id)

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from batchlab.errors import InvalidRequest
 
-__all__ = ["ANSWERS", "BODIES", "SETTINGS", "TYPES", "Property", "mistyped", "nonexistent"]
+__all__ = [
+    "ANSWERS",
+    "BODIES",
+    "REQUIRED",
+    "SETTINGS",
+    "TYPES",
+    "Property",
+    "mistyped",
+    "nonexistent",
+]
 
 
 class Property(NamedTuple):
@@ -61,6 +70,14 @@ BODIES: Mapping[str, str] = {
     "upload_node_logs": "UploadBatchServiceLogsOptions",
 }
 """The types of bodies, by operation."""
+REQUIRED: Mapping[str, str] = {
+    "BatchJob": "poolInfo",
+    "BatchJobSchedule": "jobSpecification",
+    "BatchPoolCreateOptions": "vmSize",
+    "BatchPoolEvaluateAutoScaleOptions": "autoScaleFormula",
+    "BatchPoolSpecification": "vmSize",
+}
+"""Properties that bodies must have, beside those that the core requires."""
 ANSWERS: Mapping[str, str] = {
     "jobpreparationandreleasetaskstatuslist": "BatchJobPreparationAndReleaseTaskStatus",
     "jobs": "BatchJob",

@@ -17,8 +17,10 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, NamedTuple
 
+from batchlab.errors import InvalidRequest
 from batchlab.rest.specification import (
     ANSWERS,
+    REQUIRED,
     SETTINGS,
     TYPES,
     Property,
@@ -52,6 +54,7 @@ class Version(NamedTuple):
         ------
         InvalidRequest
             ``InvalidRequestBody``: a property that no version has, or of a wrong JSON type.
+            ``MissingRequiredProperty``.
         """
         known = TYPES[kind]
         found: Wire = {}
@@ -69,6 +72,11 @@ class Version(NamedTuple):
                 found[about.now] = self._read_value(value, about, name, kind)
             else:
                 found[name] = self._read_value(value, about, name, kind)
+        required = REQUIRED.get(kind)
+        if required is not None and found.get(required) is None:
+            raise InvalidRequest(
+                "MissingRequiredProperty", f"{required} is required", {"PropertyName": required}
+            )
         return found
 
     def _read_value(self, value: Any, about: Property, name: str, kind: str) -> Any:

@@ -21,7 +21,7 @@ from batchlab.core.model import FOREVER
 from batchlab.core.model.base import Model, checked
 from batchlab.core.model.common import ENTRY_POINT
 from batchlab.durations import parse_duration
-from batchlab.errors import BatchError, InvalidRequest, invalid
+from batchlab.errors import BatchError, invalid
 from batchlab.rest.messages import Wire
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "camel",
     "is_field",
     "read",
-    "require",
     "write_datetime",
     "write_duration",
     "write_pairs",
@@ -204,15 +203,6 @@ def _truth(value: Any, name: str, unknown: Unknown) -> Any:
 
 _SCALARS: dict[Any, Reader] = {timedelta: _span, int: _whole, bool: _truth}
 _SPECIAL: dict[str, Reader] = {"retention_time": _retention}
-
-
-def require(wire: Wire, *names: str) -> None:
-    """Refuse a body without these properties."""
-    for name in names:
-        if wire.get(name) is None:
-            raise InvalidRequest(
-                "MissingRequiredProperty", f"{name} is required", {"PropertyName": name}
-            )
 
 
 # -- writing ------------------------------------------------------------------------------------

@@ -77,6 +77,20 @@ def test_longest_duration_is_written_as_dotnet_does() -> None:
     [
         ("POST", "/pools", {"id": "q"}, "vmSize"),
         ("POST", "/pools", {"id": "q", "vmSize": None}, "vmSize"),
+        (
+            "POST",
+            "/jobs",
+            {
+                "id": "k",
+                "poolInfo": {
+                    "autoPoolSpecification": {
+                        "poolLifetimeOption": "job",
+                        "pool": {"targetDedicatedNodes": 1},
+                    }
+                },
+            },
+            "vmSize",
+        ),
         ("PUT", "/jobs/j", {"priority": 5}, "poolInfo"),
         ("PUT", "/jobs/j", {}, "poolInfo"),
         ("PUT", "/jobschedules/s", {"metadata": []}, "jobSpecification"),
