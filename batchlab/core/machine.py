@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.account import applications, certificates
+from batchlab.core.account import applications, certificates, node_users
 from batchlab.core.answers import queries, waits
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.jobs import jobs, release, schedules
@@ -140,6 +140,9 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.MeasurePool: metrics.measure_pool,
     inputs.DisableNodeScheduling: nodes.disable_scheduling,
     inputs.EnableNodeScheduling: nodes.enable_scheduling,
+    inputs.CreateNodeUser: node_users.create_node_user,
+    inputs.ReplaceNodeUser: node_users.replace_node_user,
+    inputs.DeleteNodeUser: node_users.delete_node_user,
     inputs.CreateJob: jobs.create_job,
     inputs.UpdateJob: revising(jobs.update_job),
     inputs.DisableJob: revising(jobs.disable_job),

@@ -146,6 +146,13 @@ class Connection(Protocol):
         """
         ...
 
+    def node_log(self, pool_id: str, node_id: str) -> list[tuple[float, str]]:
+        """Return what the agent of a node did, with the times on the lab's clock.
+
+        Raises `NotFound`, or `Conflict` (``NodeNotReady``) while the node is not up.
+        """
+        ...
+
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Lose a node, as if its machine had failed, as a test. Raises `BatchError`."""
         ...

@@ -116,6 +116,10 @@ class ReplayedConnection:
         batch = self._history.since(since, self._now)
         return batch if batch.more else msgspec.structs.replace(batch, over=self.ending)
 
+    def node_log(self, pool_id: str, node_id: str) -> NoReturn:
+        """Refused."""
+        raise _unchangeable("its nodes no longer exist")
+
     def lose_node(self, pool_id: str, node_id: str) -> NoReturn:
         """Refused."""
         raise _unchangeable("its nodes no longer exist")

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
+    CreateNodeUser,
     DeallocateNode,
+    DeleteNodeUser,
     DisableNodeScheduling,
     EnableNodeScheduling,
     PreemptNode,
     RebootNode,
     ReimageNode,
+    ReplaceNodeUser,
     StartDeallocatedNode,
 )
-from batchlab.core.messages.questions import GetCost, GetNode, ListNodes, LocateNode, NodesAre
+from batchlab.core.messages.questions import (
+    GetCost,
+    GetNode,
+    GetRemoteLoginSettings,
+    ListNodes,
+    LocateNode,
+    NodesAre,
+)
 from batchlab.core.messages.view_fields import NodeProperties
-from batchlab.core.messages.views import NodeView
+from batchlab.core.messages.views import NodeView, RemoteLoginSettings
 from batchlab.core.model import Deallocation
+from batchlab.core.model.base import checked
 from batchlab.core.model.ids import fold
+from batchlab.drivers.node_log import UploadNodeLogs, UploadNodeLogsResult, upload
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
@@ -165,6 +179,123 @@ class Node(Handle, Awaited, NodeProperties, init=False):
         """
         ask_for(self._connection, EnableNodeScheduling, "Node.enable_scheduling",
                 pool_id=self._pool_id, node_id=self._id)  # fmt: skip
+
+    @verb
+    def create_user(
+        self,
+        name: str,
+        *,
+        is_admin: bool | None = None,
+        expiry_time: datetime | None = None,
+        password: str | None = None,
+        ssh_public_key: str | None = None,
+    ) -> None:
+        """Add a user to this node, for tasks that name it in `user_identity`.
+
+        It is gone when it expires, and when the node is reimaged, preempted or removed. With
+        ``Lab(isolate_users=True)`` tasks really run as this user. A lab's node has no remote login
+        of its own, so the password and the key are accepted but neither kept nor used.
+
+        Parameters
+        ----------
+        name : str
+            At most 20 characters.
+        is_admin : bool, default False
+        expiry_time : datetime, default in one day
+        password, ssh_public_key : str, optional
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: a name that no system accepts, or a time in the past.
+        Conflict
+            ``NodeUserExists``; ``NodeBeingCreated``, ``NodeBeingRebooted`` ...: it is not up.
+        """
+        ask_for(self._connection, CreateNodeUser, "Node.create_user", pool_id=self._pool_id,
+                node_id=self._id, name=name, is_admin=is_admin, expiry_time=expiry_time,
+                password=password, ssh_public_key=ssh_public_key)  # fmt: skip
+
+    @verb
+    def replace_user(
+        self,
+        user_name: str,
+        *,
+        expiry_time: datetime | None = None,
+        password: str | None = None,
+        ssh_public_key: str | None = None,
+    ) -> None:
+        """Change a user of this node: what is not given is removed, and it expires in one day.
+
+        Parameters
+        ----------
+        user_name : str
+        expiry_time, password, ssh_public_key
+            As for `create_user`.
+
+        Raises
+        ------
+        NotFound
+            ``NodeUserNotFound``.
+        """
+        ask_for(self._connection, ReplaceNodeUser, "Node.replace_user", pool_id=self._pool_id,
+                node_id=self._id, user_name=user_name, expiry_time=expiry_time,
+                password=password, ssh_public_key=ssh_public_key)  # fmt: skip
+
+    @verb
+    def delete_user(self, user_name: str) -> None:
+        """Delete a user of this node.
+
+        Raises
+        ------
+        NotFound
+            ``NodeUserNotFound``.
+        """
+        ask_for(self._connection, DeleteNodeUser, "Node.delete_user", pool_id=self._pool_id,
+                node_id=self._id, user_name=user_name)  # fmt: skip
+
+    def remote_login_settings(self) -> RemoteLoginSettings:
+        """Where a remote login would go: its own address, and the port of SSH.
+
+        A lab runs no login service: there is one only if the node's machine has one of its own.
+
+        Raises
+        ------
+        Conflict
+            ``NodeBeingCreated``, ``NodeBeingRebooted`` ...: it is not up.
+        """
+        question = GetRemoteLoginSettings(pool_id=self._pool_id, node_id=self._id)
+        settings: RemoteLoginSettings = self._connection.ask(question)
+        return settings
+
+    @verb
+    def upload_service_logs(
+        self, container_url: str, start_time: datetime, *, end_time: datetime | None = None
+    ) -> UploadNodeLogsResult:
+        """Upload its log, of what its agent did, to a container.
+
+        Parameters
+        ----------
+        container_url : str
+            As for an output file: the name of a container of the lab, or the URL of any container.
+        start_time, end_time : datetime
+            If it did something in this time, its log is uploaded, all of it. Without an end, until
+            now.
+
+        Returns
+        -------
+        UploadNodeLogsResult
+            The `virtual_directory_name` in the container, and the `number_of_files_uploaded`.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: the container does not exist or cannot be written to.
+        Conflict
+            ``NodeNotReady``: it is not up.
+        """
+        given = {"container_url": container_url, "start_time": start_time, "end_time": end_time}
+        options = UploadNodeLogs(**checked(UploadNodeLogs, given, "Node.upload_service_logs"))
+        return upload(self._connection, self._pool_id, self._id, options)
 
     @verb
     def wait(

@@ -1,12 +1,13 @@
-"""Operations on nodes. A lab does not support those that need a login or a virtual machine."""
+"""Operations on nodes. A lab does not support those that need a virtual machine."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
 from batchlab.core.messages import inputs
-from batchlab.core.messages.questions import GetNode, ListNodes
+from batchlab.core.messages.questions import GetNode, GetRemoteLoginSettings, ListNodes
 from batchlab.core.messages.views import NodeView
+from batchlab.drivers.node_log import UploadNodeLogs, upload
 from batchlab.errors import Conflict, NotFound
 from batchlab.rest import resources
 from batchlab.rest.answers import done, json, one, page
@@ -17,10 +18,6 @@ from batchlab.rest.wire import read
 __all__: list[str] = []
 
 _NODE = "/pools/{pool_id}/nodes/{node_id}"
-_NO_LOGIN = (
-    "nodes of a lab have no remote login and therefore no users. You can read their files, "
-    "inspect them with a task, and run tasks as users from the pool's userAccounts"
-)
 
 
 @operation("GET", "/pools/{pool_id}/nodes")
@@ -80,47 +77,60 @@ def _do(
     return done(call, status)
 
 
-# -- what a lab does not have -------------------------------------------------------------------
-
-
-@operation("GET", f"{_NODE}/remoteloginsettings")
-def get_node_remote_login_settings(call: RestCall, pool_id: str, node_id: str) -> Response:
-    """GET .../remoteloginsettings: refused."""
-    _refuse(call, pool_id, node_id, _NO_LOGIN)
-
-
-@operation("GET", f"{_NODE}/rdp")
-def get_node_remote_desktop(call: RestCall, pool_id: str, node_id: str) -> Response:
-    """GET .../rdp (older versions): refused."""
-    _refuse(call, pool_id, node_id, _NO_LOGIN)
+# -- logins and logs ------------------------------------------------------------------------------
 
 
 @operation("POST", f"{_NODE}/users")
 def create_node_user(call: RestCall, pool_id: str, node_id: str) -> Response:
-    """POST .../users: refused.
-
-    Such a user is only for remote login, which nodes of a lab do not have. If the request seemed
-    to succeed, the client would try to log in. Tasks can run as users of the pool.
-    """
-    _refuse(call, pool_id, node_id, _NO_LOGIN)
+    """POST .../users."""
+    request = read(inputs.CreateNodeUser, call.json(), pool_id=pool_id, node_id=node_id)
+    call.request(request)
+    response = done(call, 201)
+    location = call.url("pools", pool_id, "nodes", node_id, "users", request.name)
+    response.headers["DataServiceId"] = response.headers["Location"] = location
+    return response
 
 
 @operation("PUT", f"{_NODE}/users/{{user_name}}")
 def replace_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
-    """PUT .../users/{name}: not found."""
-    _refuse_user(call, pool_id, node_id, user_name)
+    """PUT .../users/{name}."""
+    call.request(read(
+        inputs.ReplaceNodeUser, call.json(), pool_id=pool_id, node_id=node_id, user_name=user_name
+    ))  # fmt: skip
+    return done(call, 200)
 
 
 @operation("DELETE", f"{_NODE}/users/{{user_name}}")
 def delete_node_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> Response:
-    """DELETE .../users/{name}: not found."""
-    _refuse_user(call, pool_id, node_id, user_name)
+    """DELETE .../users/{name}."""
+    call.request(inputs.DeleteNodeUser(pool_id=pool_id, node_id=node_id, user_name=user_name))
+    return Response(200)
+
+
+@operation("GET", f"{_NODE}/remoteloginsettings")
+def get_node_remote_login_settings(call: RestCall, pool_id: str, node_id: str) -> Response:
+    """GET .../remoteloginsettings: the node's own address."""
+    settings = call.ask(GetRemoteLoginSettings(pool_id=pool_id, node_id=node_id))
+    found = {
+        "remoteLoginIPAddress": settings.remote_login_ip_address,
+        "remoteLoginPort": settings.remote_login_port,
+    }
+    return json(call, found, "Microsoft.Azure.Batch.Protocol.Entities.RemoteLoginSettings")
+
+
+@operation("GET", f"{_NODE}/rdp")
+def get_node_remote_desktop(call: RestCall, pool_id: str, node_id: str) -> Response:
+    """GET .../rdp (older versions): refused, as on any node with Linux."""
+    reason = "a remote desktop needs a node with Windows: use remoteloginsettings"
+    _refuse(call, pool_id, node_id, reason)
 
 
 @operation("POST", f"{_NODE}/uploadbatchservicelogs")
 def upload_node_logs(call: RestCall, pool_id: str, node_id: str) -> Response:
-    """POST .../uploadbatchservicelogs: refused."""
-    _refuse(call, pool_id, node_id, "nodes of a lab have no Batch agent and no agent logs")
+    """POST .../uploadbatchservicelogs: to the container that is named."""
+    options = read(UploadNodeLogs, call.json())
+    result = upload(call.connection, pool_id, node_id, options)
+    return json(call, resources.write(result), "UploadBatchServiceLogsResult")
 
 
 @operation("GET", f"{_NODE}/extensions")
@@ -143,8 +153,3 @@ def get_node_extension(
 def _refuse(call: RestCall, pool_id: str, node_id: str, reason: str) -> NoReturn:
     call.ask(GetNode(pool_id=pool_id, node_id=node_id))
     raise Conflict("OperationNotValidOnNode", reason)
-
-
-def _refuse_user(call: RestCall, pool_id: str, node_id: str, user_name: str) -> NoReturn:
-    call.ask(GetNode(pool_id=pool_id, node_id=node_id))
-    raise NotFound("NodeUserNotFound", f"node {node_id!r} has no user {user_name!r}: {_NO_LOGIN}")

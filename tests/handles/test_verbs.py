@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +77,7 @@ def test_create_job_schedule_asks_for_it(lab: BaseLab, connection: FakeConnectio
     assert schedule == JobSchedule(connection, "nightly")
 
 
+THEN = datetime(2031, 5, 6, tzinfo=UTC)
 VERBS: list[tuple[Any, inputs.Request]] = [
     (
         lambda t: t["pool"].resize(5, node_deallocation_option="TaskCompletion"),
@@ -103,6 +104,22 @@ VERBS: list[tuple[Any, inputs.Request]] = [
         inputs.UpdatePool(pool_id="render", start_task=specs.StartTask(command_line="/bin/true")),
     ),
     (lambda t: t["pool"].delete(), inputs.DeletePool(pool_id="render")),
+    (
+        lambda t: t["node"].create_user("ada", is_admin=True, password="x"),
+        inputs.CreateNodeUser(
+            pool_id="render", node_id="n1", name="ada", is_admin=True, password="y"
+        ),
+    ),
+    (
+        lambda t: t["node"].replace_user("ada", ssh_public_key="k", expiry_time=THEN),
+        inputs.ReplaceNodeUser(
+            pool_id="render", node_id="n1", user_name="ada", ssh_public_key="l", expiry_time=THEN
+        ),
+    ),
+    (
+        lambda t: t["node"].delete_user("ada"),
+        inputs.DeleteNodeUser(pool_id="render", node_id="n1", user_name="ada"),
+    ),
     (lambda t: t["node"].reboot(), inputs.RebootNode(pool_id="render", node_id="n1")),
     (
         lambda t: t["node"].reboot("terminate"),

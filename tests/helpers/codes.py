@@ -24,7 +24,6 @@ NOT_HERE: dict[str, str] = {
     "MetadataTooLarge": "no limit is known",
     "AutoScaleFormulaTooLong": "an older spelling of AutoScalingFormulaTooLong",
     "NodeAgentSKUNotFound": "nodes have no image",
-    "NodeUserExists": "users of a node are those of its pool",
     "PoolBeingCreated": "a pool is there as soon as it is created",
     "JobNotActive": "each state that refuses something has a code of its own",
     "JobScheduleDisabled": "a disabled schedule can do all that an active one can",

@@ -45,6 +45,7 @@ LINES = [
         "batchlab.drivers.certificate_files",
         "batchlab.drivers.change_log",
         "batchlab.drivers.launches",
+        "batchlab.drivers.node_log",
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask", "batchlab.drivers.replayed"},
     {"batchlab.history"},

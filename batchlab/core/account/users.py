@@ -19,7 +19,7 @@ from batchlab.core.model.values import FailureInfo
 from batchlab.errors import invalid
 
 if TYPE_CHECKING:
-    from batchlab.core.state.records import JobRecord, PoolRecord, TaskRecord
+    from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
     from batchlab.core.state.state import State
 
 
@@ -57,17 +57,21 @@ def _accounts(state: State, spec: JobSpec, pool_id: str) -> tuple[UserAccount, .
     return pool.spec.user_accounts if pool else None
 
 
-def run_as(start_run: StartRun, pool: PoolRecord, identity: UserIdentity) -> StartRun:
-    """Set the user of a run, or make it fail if the pool has no such user."""
+def run_as(start_run: StartRun, node: NodeRecord, identity: UserIdentity) -> StartRun:
+    """Set the user of a run, or make it fail if neither the pool nor the node has such a user."""
     if identity.username is None:
         auto = identity.auto_user
         assert auto is not None
         user = RunUser(scope=auto.scope, elevation_level=auto.elevation_level)
         return msgspec.structs.replace(start_run, user=user)
+    pool, own = node.pool, node.users.get(identity.username.lower())
     account = find(identity.username, pool.spec.user_accounts)
-    if account is None:
+    if account is not None:
+        user = RunUser(name=account.name, elevation_level=account.elevation_level)
+    elif own is not None:
+        user = RunUser(name=own.name, elevation_level="admin" if own.is_admin else "nonadmin")
+    else:
         return msgspec.structs.replace(start_run, failure=_unknown(identity.username, pool))
-    user = RunUser(name=account.name, elevation_level=account.elevation_level)
     return msgspec.structs.replace(start_run, user=user)
 
 
@@ -96,13 +100,13 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
         level = identity.auto_user.elevation_level
     elif name is not None and (pool := state.pools.get(fold(task.job.pool_id))):
         account = find(name, pool.spec.user_accounts)
-        if account is None:
+        if account is None and not any(name.lower() in node.users for node in pool.nodes.values()):
             text = (
                 f"The task names a user, but {missing(name, pool)}: it fails when it starts, with "
                 "NodeUserNotFound."
             )
             return [Reason(code="NodeUserNotFound", text=text, lasting=True)]
-        level = account.elevation_level
+        level = account.elevation_level if account else level
     if state.settings.isolate_users:
         return []
     who = "an auto user" if name is None else f"user {name!r}"

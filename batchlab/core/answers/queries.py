@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict, replace
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core.account import applications, certificates
+from batchlab.core.account import applications, certificates, node_users
 from batchlab.core.answers import locations
 from batchlab.core.answers.explain_job import explain_job
 from batchlab.core.answers.explain_pool import explain_pool
@@ -346,6 +346,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     questions.ListSubtasks: lambda state, q, now: subtask_views(state.task(q.job_id, q.task_id)),
     questions.LocateTask: lambda state, q, now: locations.locate_task(
         state, state.task(q.job_id, q.task_id), now, q.subtask_id
+    ),
+    questions.GetRemoteLoginSettings: lambda state, q, now: node_users.remote_login(
+        state.node(q.pool_id, q.node_id)
     ),
     questions.LocateNode: lambda state, q, now: locations.locate_node(
         state.node(q.pool_id, q.node_id)

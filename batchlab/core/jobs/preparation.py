@@ -88,7 +88,7 @@ def _start_preparation(state: State, footprint: FootprintRecord) -> None:
         network=node.network,
     )
     if spec.user_identity:
-        start_run = users.run_as(start_run, node.pool, spec.user_identity)
+        start_run = users.run_as(start_run, node, spec.user_identity)
     state.command(start_run)
     phase = phases.NodeTaskRunning(state.now, run.id)
     state.move(footprint.preparation, phase)

@@ -97,7 +97,7 @@ def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         network=node.network,
     )
     if spec.user_identity:
-        return users.run_as(start_run, node.pool, spec.user_identity)
+        return users.run_as(start_run, node, spec.user_identity)
     return start_run
 
 

@@ -7,6 +7,8 @@ run or a boot that is over, it is counted and dropped.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from batchlab.core.model import (
@@ -31,6 +33,7 @@ from batchlab.core.model.common import DisplayName
 from batchlab.core.model.ids import Id, RunId
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
+from batchlab.core.model.users import UserName, forget
 from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 
 
@@ -154,6 +157,41 @@ class DisableNodeScheduling(Request, frozen=True, kw_only=True):
 class EnableNodeScheduling(Request, frozen=True, kw_only=True):
     pool_id: str
     node_id: str
+
+
+class CreateNodeUser(Request, frozen=True, kw_only=True):
+    """Add a user to one node. Only whether there is a password or a key is kept."""
+
+    pool_id: str
+    node_id: str
+    name: UserName
+    is_admin: bool = False
+    expiry_time: datetime | None = None
+    password: str | None = None
+    ssh_public_key: str | None = None
+
+    def __post_init__(self) -> None:
+        forget(self, "password", "ssh_public_key")
+
+
+class ReplaceNodeUser(Request, frozen=True, kw_only=True):
+    """PUT of a node's user: what is not given is removed, and it expires in a day."""
+
+    pool_id: str
+    node_id: str
+    user_name: str
+    expiry_time: datetime | None = None
+    password: str | None = None
+    ssh_public_key: str | None = None
+
+    def __post_init__(self) -> None:
+        forget(self, "password", "ssh_public_key")
+
+
+class DeleteNodeUser(Request, frozen=True, kw_only=True):
+    pool_id: str
+    node_id: str
+    user_name: str
 
 
 # -- requests: jobs and tasks -------------------------------------------------------------------

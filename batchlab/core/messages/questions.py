@@ -239,6 +239,13 @@ class LocateTask(Question, frozen=True, kw_only=True):
     subtask_id: int = 0
 
 
+class GetRemoteLoginSettings(Question, frozen=True, kw_only=True):
+    """-> RemoteLoginSettings; Conflict ``NodeBeingCreated`` ... while the node is not up."""
+
+    pool_id: str
+    node_id: str
+
+
 class LocateNode(Question, frozen=True, kw_only=True):
     """-> Location of the node's root directory; Conflict ``NodeNotReady``."""
 

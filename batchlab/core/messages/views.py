@@ -81,6 +81,16 @@ class NodeView(NodeProperties, View, frozen=True, kw_only=True):
     pool_id: str
 
 
+class RemoteLoginSettings(View, frozen=True, kw_only=True):
+    """Where a remote login to a node would go.
+
+    A lab runs no login service: there is one only if the node's machine has one of its own.
+    """
+
+    remote_login_ip_address: str
+    remote_login_port: int
+
+
 class JobView(JobProperties, View, frozen=True, kw_only=True):
     """A job."""
 

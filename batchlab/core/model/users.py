@@ -27,6 +27,16 @@ def check_username(value: str, name: str, owner: str) -> None:
         raise invalid(name, value, reason, owner=owner)
 
 
+UserName = Annotated[str, check_username]
+
+
+def forget(struct: msgspec.Struct, *names: str) -> None:
+    """Replace secrets in a new struct: that there is one is all that may be kept."""
+    for name in names:
+        if getattr(struct, name) is not None:
+            msgspec.structs.force_setattr(struct, name, FORGOTTEN)
+
+
 class AutoUserSpecification(Model, frozen=True, kw_only=True):
     """A user that the service creates.
 
@@ -55,7 +65,7 @@ class UserIdentity(Model, frozen=True, kw_only=True):
     auto_user : AutoUserSpecification, optional
     """
 
-    username: Annotated[str, check_username] | None = None
+    username: UserName | None = None
     auto_user: AutoUserSpecification | None = None
 
     @classmethod
@@ -83,7 +93,7 @@ class UserAccount(Model, frozen=True, kw_only=True):
     elevation_level : {"nonadmin", "admin"}, default "nonadmin"
     """
 
-    name: Annotated[str, check_username]
+    name: UserName
     password: str
     elevation_level: ElevationLevel = "nonadmin"
 
@@ -94,7 +104,7 @@ class UserAccount(Model, frozen=True, kw_only=True):
                 "UserAccount.password is required: pass password=...",
                 {"PropertyName": "password"},
             )
-        msgspec.structs.force_setattr(self, "password", FORGOTTEN)
+        forget(self, "password")
 
 
 def find(name: str, accounts: tuple[UserAccount, ...]) -> UserAccount | None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import applications
+from batchlab.core.account import applications, node_users
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import (
@@ -122,6 +122,7 @@ def lose_data(state: State, node: NodeRecord) -> None:
     node.image += 1
     node.retained_until = 0.0
     node.trash = []
+    node_users.forget_all(state, node)
     for footprint in node.footprints.values():
         footprint.job.refused_by.pop(node.id, None)
         state.touch_job(footprint.job)

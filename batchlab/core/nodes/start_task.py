@@ -44,7 +44,7 @@ def _start(state: State, node: NodeRecord) -> None:
         network=node.network,
     )
     if spec.user_identity:
-        start_run = users.run_as(start_run, node.pool, spec.user_identity)
+        start_run = users.run_as(start_run, node, spec.user_identity)
     state.command(start_run)
     state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
 

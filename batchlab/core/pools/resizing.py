@@ -17,6 +17,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from batchlab.core.account import node_users
 from batchlab.core.model import Deallocation, vm_cores
 from batchlab.core.model.moments import moment
 from batchlab.core.model.values import ResizeError
@@ -218,6 +219,7 @@ def remove(state: State, node: NodeRecord) -> None:
     """Remove the record of a node that has left or never joined."""
     pool = node.pool
     activity.leave(node, state.now)
+    node_users.forget_all(state, node)
     del pool.nodes[node.id], state.nodes[node.id]
     state.cores[node.dedicated] -= vm_cores(pool.spec.vm_size)
     pool.creating.pop(node.id, None)

@@ -316,6 +316,14 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     keeps_pool: bool = False
 
 
+class NodeUserRecord(Record, eq=False, kw_only=True):
+    """A user of one node, until its `deadline`."""
+
+    name: str
+    is_admin: bool
+    deadline: Deadline
+
+
 class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
@@ -357,6 +365,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     recent: tuple[RecentTask, ...] = ()
     usage: NodeUsage | None = None
     unsampled: bool = False
+    users: dict[str, NodeUserRecord] = {}
 
     @property
     def may_return(self) -> bool:

@@ -37,5 +37,5 @@ def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
         packages = applications.wanted(state, spec.application_package_references)
         start_run = msgspec.structs.replace(start_run, application_packages=packages)
     if spec.user_identity:
-        return users.run_as(start_run, node.pool, spec.user_identity)
+        return users.run_as(start_run, node, spec.user_identity)
     return start_run

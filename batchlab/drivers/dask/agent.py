@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.runs import NodeRun
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
+from batchlab.drivers.node_log import NodeLog
 from batchlab.errors import Conflict
 from batchlab.storage.stores import BlobStore
 
@@ -91,6 +93,7 @@ class NodeAgent(WorkerPlugin):
             packages=config.application_packages,
             service=self._gateway.address,
         )
+        self._log = NodeLog()
         self._inherited = _inherited(worker)
         self._store = None
         if config.storage is not None:
@@ -120,6 +123,7 @@ class NodeAgent(WorkerPlugin):
         worker.handlers["batchlab_files"] = self._files
         worker.handlers["batchlab_leave"] = self._leave_rpc
         worker.handlers["batchlab_install"] = self._install
+        worker.handlers["batchlab_log"] = self._log.lines
 
     def _arrive(self) -> None:
         owner = uuid.uuid4().hex
@@ -128,6 +132,8 @@ class NodeAgent(WorkerPlugin):
             if self.config.reimage:
                 self.folders.reimage()
         self.folders.own(owner)
+        self._log.load(self.folders.log)
+        self._log.note(time.time(), "node %s starts", self.config.node_id)
         if self.config.isolate_users:
             self._users = self._make_users()
         guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
@@ -154,6 +160,7 @@ class NodeAgent(WorkerPlugin):
         worker.handlers.pop("batchlab_files", None)
         worker.handlers.pop("batchlab_leave", None)
         worker.handlers.pop("batchlab_install", None)
+        worker.handlers.pop("batchlab_log", None)
 
     async def _install(self) -> bytes:
         """Unpack the pool's application packages; answer with the failure, or None."""
@@ -219,6 +226,9 @@ class NodeAgent(WorkerPlugin):
             self.folders.reimage()
         elif not keep:
             self.folders.remove()
+        if keep:
+            with contextlib.suppress(OSError):
+                self._log.save(self.folders.log)
         if dismiss:
             guards.dismiss(self.folders.root)
 
@@ -282,6 +292,7 @@ class NodeAgent(WorkerPlugin):
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[start_run.run_id] = entry
         self._has_run = True
+        self._log.run_begins(time.time(), start_run)
         self._gateway.open()
         return entry
 
@@ -306,6 +317,7 @@ class NodeAgent(WorkerPlugin):
 
     def _done(self, run: NodeRun, report: RunExited) -> None:
         """Queue the report of a run, on any thread; one wake-up of the loop sends all of them."""
+        self._log.run_ends(time.time(), report)
         self._outbox.append((run, report))
         if not self._flushing:
             self._flushing = True

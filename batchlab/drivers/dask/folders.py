@@ -6,6 +6,7 @@
         shared  startup/wd  workitems  volatile/startup  fsmounts  applications
     <temporary files>/batchlab-<lab>/.<node>.trash/
     <temporary files>/batchlab-<lab>/.<node>.owner
+    <temporary files>/batchlab-<lab>/.<node>.log    between two boots
     <temporary files>/batchlab-<lab>/.<node>.sock
 
 They are outside Dask's scratch space, because a node's folders outlive its worker, which may
@@ -49,6 +50,7 @@ class NodeFolders:
         self.lab = lab
         self.root = f"{lab}/{node_id}"
         self.trash = f"{lab}/.{node_id}.trash"
+        self.log = f"{lab}/.{node_id}.log"
         self._thrown = 0
 
     def make(self) -> bool:
@@ -94,7 +96,8 @@ class NodeFolders:
         """Delete all folders, and the lab's folder if it is then empty."""
         remove_tree(self.root)
         self.empty_trash()
-        with contextlib.suppress(OSError):
-            os.unlink(owner_file(self.root))
+        for path in (owner_file(self.root), self.log):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         with contextlib.suppress(OSError):
             os.rmdir(self.lab)

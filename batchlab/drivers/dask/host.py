@@ -139,7 +139,7 @@ class BatchHost(SchedulerPlugin):
             "files": once(self._files), "close": once(self._close_rpc), "changes": self._changes,
             "lose": once(self._lose), "fail_next": once(self._fail_next),
             "create_certificate": once(self._create_certificate), "storage": once(self._storage),
-            "hello": self._hello,
+            "hello": self._hello, "log": self._log,
         }  # fmt: skip
         present = {"hello": self._hello, "scale": self._scale}
         for name in [name for name in scheduler.handlers if f"@{self.account}/" in name]:
@@ -354,6 +354,20 @@ class BatchHost(SchedulerPlugin):
         batch = self.history.since(since, self.now())
         packed = msgspec.structs.replace(batch, changes=[])
         return pickle.dumps((True, (packed, encode_changes(batch.changes))))
+
+    async def _log(self, pool_id: str, node_id: str) -> bytes:
+        """Answer with the log of a node, whose times are not those of the lab's clock."""
+        try:
+            location = self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            address = self.fleet.address(location.node_id)
+            if address is None:
+                raise _not_ready(location)
+            lines = await self._scheduler.rpc(address).batchlab_log()
+            begin, speed = self._epoch, self.config.speed
+            found = [(begin + (when - begin) * speed, text) for when, text in lines]
+            return messages.answer(lambda: found)
+        except Exception as error:
+            return messages.answer_error(error)
 
     async def _lose(self, pool_id: str, node_id: str) -> bytes:
         """Remove a node's worker from the cluster, so that the node is lost."""

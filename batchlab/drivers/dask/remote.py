@@ -167,6 +167,11 @@ class RemoteConnection(ABC):
         done: Batch = msgspec.structs.replace(batch, changes=decode_changes(packed))
         return done
 
+    def node_log(self, pool_id: str, node_id: str) -> list[tuple[float, str]]:
+        """Return what the agent of a node did; see `Connection`."""
+        lines: list[tuple[float, str]] = self.call("log", pool_id=pool_id, node_id=node_id)
+        return lines
+
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Lose a node, as if its machine had failed."""
         self.call("lose", once=True, pool_id=pool_id, node_id=node_id)

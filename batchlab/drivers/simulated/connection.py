@@ -168,6 +168,13 @@ class SimulatedConnection:
         over = self._closed and not batch.more
         return msgspec.structs.replace(batch, over="the lab is closed") if over else batch
 
+    def node_log(self, pool_id: str, node_id: str) -> list[tuple[float, str]]:
+        """Return what the agent of a node did; see `Connection`."""
+        with self._lock:
+            refuse_closed(self._closed)
+            self.engine.ask(LocateNode(pool_id=pool_id, node_id=node_id))
+            return self.world.log(node_id).lines()
+
     def lose_node(self, pool_id: str, node_id: str) -> None:
         """Lose a node, as if its machine had failed."""
         with undisturbed(), self._lock:

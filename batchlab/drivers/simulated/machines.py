@@ -13,6 +13,7 @@ from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import NodeUsage
 from batchlab.core.state.settings import Settings
 from batchlab.core.tasks.environment import NodeFacts
+from batchlab.drivers.node_log import NodeLog
 from batchlab.drivers.simulated.disk import ROOT, Disk
 from batchlab.drivers.simulated.shell import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load
@@ -52,7 +53,7 @@ class Machine:
 
     __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
                  "certificates", "cores", "dedicated", "digests", "disk", "id", "installed",
-                 "ip_address", "packages", "runs", "up")  # fmt: skip
+                 "ip_address", "log", "packages", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
@@ -63,6 +64,7 @@ class Machine:
         self.up = False
         self.broken = False
         self.disk = Disk()
+        self.log = NodeLog()
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
         self.installed: set[str] = set()  # in this boot

@@ -58,6 +58,7 @@ class Runner(ABC):
         limit = start_run.time_limit_s
         run = SimulatedRun(start_run, node, now, float("inf") if limit is None else now + limit)
         node.begin(run)
+        node.log.run_begins(now, start_run)
         node.disk.note_run(start_run.directory, now)
         if start_run.failure is not None:
             self._end(run, inputs.RunExited(run_id=run_id, failure=start_run.failure))
@@ -146,7 +147,11 @@ class Runner(ABC):
         return self._process_ended(run, result)
 
     def _exited(self, run: SimulatedRun) -> Exited:
-        return run.result if run.node.ended(run, self._now) else None
+        if not run.node.ended(run, self._now):
+            return None
+        if run.result is not None:
+            run.node.log.run_ends(self._now, run.result)
+        return run.result
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
         node = self._nodes.get(command.run_id.node_id)

@@ -21,6 +21,7 @@ from batchlab.core.machine import Settings
 from batchlab.core.messages import inputs, outputs
 from batchlab.core.model import vm_cores
 from batchlab.drivers.engine import Engine
+from batchlab.drivers.node_log import NodeLog
 from batchlab.drivers.simulated.disk import Disk
 from batchlab.drivers.simulated.equipment import Boot, SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine
@@ -201,6 +202,10 @@ class SimulatedWorld(Runner):
         node = self._nodes.get(node_id)
         return node.disk if node is not None and node.up else None
 
+    def log(self, node_id: str) -> NodeLog:
+        """Return the log of a node that exists."""
+        return self._nodes[node_id].log
+
     def _start_node(self, command: outputs.StartNode) -> None:
         node = self._nodes.get(command.node_id)
         if node is None:
@@ -257,6 +262,9 @@ class SimulatedWorld(Runner):
             return None
         failure = self.equipment.start(node, self._now)
         node.up = failure is None
+        node.log.note(self._now, "node %s starts for the %s. time", node.id, boot)
+        if failure is not None:
+            node.log.note(self._now, "%s: %s", failure.code, failure.message)
         return failure or inputs.NodeStarted(node_id=node.id, boot=boot)
 
     def _stop_node(self, command: outputs.StopNode) -> None:
@@ -280,6 +288,7 @@ class SimulatedWorld(Runner):
             node.halt()
             node.broken = False  # it returns on another machine
             node.wipe()
+            node.log = NodeLog()
 
     def _stopped(self, node_id: str) -> inputs.Report:
         self._nodes.pop(node_id, None)

@@ -1,7 +1,7 @@
 """Inputs are written down in the journal, and read again as what they were."""
 
 import typing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -51,6 +51,12 @@ INPUTS: list[inputs.Input] = [
     inputs.MeasurePool(**POOL),
     inputs.DisableNodeScheduling(**NODE, node_disable_scheduling_option="taskcompletion"),
     inputs.EnableNodeScheduling(**NODE),
+    inputs.CreateNodeUser(
+        **NODE, name="ada", is_admin=True, expiry_time=datetime(2030, 1, 1, tzinfo=UTC),
+        password="secret", ssh_public_key="key",
+    ),
+    inputs.ReplaceNodeUser(**NODE, user_name="ada", ssh_public_key="key"),
+    inputs.DeleteNodeUser(**NODE, user_name="ada"),
     inputs.CreateJob(spec=JobSpec(id="j", pool_info="p", job_preparation_task="x")),
     inputs.UpdateJob(
         **JOB, priority=1, constraints=JobConstraints(), pool_info=PoolInfo(pool_id="q"),

@@ -52,6 +52,26 @@ def test_run_is_the_user_that_its_identity_names(lab):
 
 
 @as_root
+def test_user_of_a_node_is_a_user_of_the_system_until_it_is_deleted(lab):
+    pool = pool_of(lab)
+    pool.nodes.wait()
+    (node,) = pool.nodes.values()
+    node.create_user("ada")
+    node.create_user("eve", is_admin=True)
+    job = lab.create_job("j", pool)
+    plain, ada, eve = done(job, (sh("id -u"), None), (sh("id -u; echo $USER"), "ada"),
+                           (sh("id -u"), "eve"))  # fmt: skip
+    number, name = ada.stdout.split()
+    assert name == "ada"
+    assert int(number) > 0
+    assert number != plain.stdout.strip()
+    assert eve.stdout == "0\n"
+    node.delete_user("ada")
+    (gone,) = done(job, (sh("id -u"), "ada"))
+    assert gone.failure_info.code == "NodeUserNotFound"
+
+
+@as_root
 def test_program_that_only_root_may_reach_is_said_to_be_so(lab, tmp_path):
     tmp_path.chmod(0o700)
     program = tmp_path / "mine"
