@@ -130,6 +130,12 @@ def _thrifty(pool: Pool, job: Job) -> str | Missing:
 def _time_and_money(pool: Pool, job: Job) -> str | Missing:
     came = min(view.creation_time.timestamp() for view in job.tasks.views())
     minutes, dollars = (span(job)[1] - came) / 60, pool.cost.cost
+    if pool.cost.unpriced:
+        return Missing(
+            f"the price of a {pool.vm_size} node is not known.",
+            "The night must have a price. lab.vm_sizes lists the sizes that have one.",
+            "Omit vm_size, as in the lesson.",
+        )
     found = f"all done after {minutes:.0f} minutes, for ${dollars:.2f}"
     if minutes > MINUTES:
         return Missing(

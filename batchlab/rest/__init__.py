@@ -13,16 +13,16 @@ own names (`versions`); properties that no version has are refused (`specificati
 
 Operations that make no sense on a laptop behave as follows:
 
-* remote desktop, remote login, uploading service logs, VM extensions by name: refused, as Azure
-  refuses them on pools without these features;
+* remote desktop, VM extensions by name: refused, as Azure refuses them on pools without them;
 * the list of VM extensions: empty;
-* users on nodes, which are for remote login: cannot be created (``OperationNotValidOnNode``), so
-  there are none to change or delete (``NodeUserNotFound``). Tasks can run as users from the pool's
-  ``userAccounts``;
+* users on nodes: tasks there can run as them. Remote login goes to the node's own address, where
+  only its machine may have a login service. The service log of a node is its agent's;
 * containers: their settings are stored, and commands run without them. An empty command line is
   accepted with them, but it means the entry point of the image: such a run fails when it starts
   (``ContainerPoolNotSupported``);
 * usage metrics: one row per pool, from its creation until now;
+* pools of Windows nodes, and pools that name an Azure resource (a subnet, a gallery's image, an
+  identity): refused;
 * properties that a lab does not use (images, networks, mounts ...): stored and returned unchanged
   by all endpoints of the `Lab`, as long as it exists. Passwords and keys are never stored.
 """

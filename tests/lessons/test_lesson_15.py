@@ -92,8 +92,9 @@ def night(
     preparation: str | None = "download prices",
     line: str = "value book",
     after: str = "1h",
+    vm_size: str = "small",
 ) -> lessons.Answer:
-    pool = lab.create_pool("thrifty")
+    pool = lab.create_pool("thrifty", vm_size=vm_size)
     formula = bl.formulas.pending_tasks(most).text.replace("$TargetDedicatedNodes", target)
     pool.enable_auto_scale(formula, auto_scale_evaluation_interval=interval)
     job = lab.create_job("last", pool, job_preparation_task=preparation)
@@ -116,6 +117,7 @@ def test_15_2_with_spot_nodes_that_follow_the_load_is_right(lab: bl.SimulatedLab
         ({"preparation": None}, "part of the exercise"),
         ({"line": "/bin/sh -c 'exit 1'"}, "No book may be missing"),
         ({"after": "1s"}, "removes them after a while"),
+        ({"vm_size": "Standard_D16s_v5"}, "lab.vm_sizes lists the sizes"),
     ],
 )
 def test_15_2_of_a_wrong_answer_gives_its_hint(

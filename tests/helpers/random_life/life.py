@@ -26,6 +26,7 @@ from batchlab.core.model import (
     TaskSchedulingPolicy,
     TaskSpec,
 )
+from batchlab.core.model.moments import moment
 from helpers.random_life.formulas import WithFormulas
 from helpers.random_life.strategies import (
     AUTO_POOLS,
@@ -172,6 +173,18 @@ class Life(WithFormulas):
                 pool_id=pool, node_id=node, node_disable_scheduling_option=option
             )
         )
+
+    @rule(which=WHICH, name=st.sampled_from(["ann", "Bob"]), how=st.integers(0, 3))
+    def change_users(self, which: int, name: str, how: int) -> None:
+        pool, node = self.some_node(which)
+        place = {"pool_id": pool, "node_id": node}
+        request: Any = [
+            inputs.CreateNodeUser(**place, name=name, is_admin=True),
+            inputs.CreateNodeUser(**place, name=name, expiry_time=moment(self.now + 30)),
+            inputs.ReplaceNodeUser(**place, user_name=name),
+            inputs.DeleteNodeUser(**place, user_name=name),
+        ][how]
+        self.feed(request)
 
     @rule(which=WHICH)
     def enable_node(self, which: int) -> None:
