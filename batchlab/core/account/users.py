@@ -16,11 +16,15 @@ from batchlab.core.model import JobSpec, UserIdentity
 from batchlab.core.model.ids import fold
 from batchlab.core.model.users import UserAccount, find
 from batchlab.core.model.values import FailureInfo
+from batchlab.core.state import phases
 from batchlab.errors import invalid
 
 if TYPE_CHECKING:
     from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
     from batchlab.core.state.state import State
+
+
+MISSING = "NodeUserNotFound"
 
 
 def check_job(state: State, spec: JobSpec) -> None:
@@ -78,7 +82,7 @@ def run_as(start_run: StartRun, node: NodeRecord, identity: UserIdentity) -> Sta
 def _unknown(name: str, pool: PoolRecord) -> FailureInfo:
     return FailureInfo(
         category="UserError",
-        code="NodeUserNotFound",
+        code=MISSING,
         message="The user account that the task is to run as does not exist on the node",
         details={"Message": missing(name, pool)},
     )
@@ -91,21 +95,23 @@ def missing(name: str, pool: PoolRecord) -> str:
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:
-    """Say that the pool lacks the user of a task, or that the user is only recorded."""
-    identity = task.spec.user_identity
+    """Say that the user of a task is missing or was, or that it is only recorded."""
+    identity, phase = task.spec.user_identity, task.phase
     if identity is None:
         return []
+    failure = phase.failure if isinstance(phase, phases.TaskCompleted) else None
+    if failure is not None and failure.code == MISSING:
+        text = f"The task did not run ({MISSING}): {failure.details['Message']}."
+        return [Reason(code=MISSING, text=text, lasting=True)]
     level, name = "nonadmin", identity.username
     if identity.auto_user is not None:
         level = identity.auto_user.elevation_level
     elif name is not None and (pool := state.pools.get(fold(task.job.pool_id))):
         account = find(name, pool.spec.user_accounts)
-        if account is None and not any(name.lower() in node.users for node in pool.nodes.values()):
-            text = (
-                f"The task names a user, but {missing(name, pool)}: it fails when it starts, with "
-                "NodeUserNotFound."
-            )
-            return [Reason(code="NodeUserNotFound", text=text, lasting=True)]
+        known = account or any(name.lower() in node.users for node in pool.nodes.values())
+        if not known and phase.state != "completed":
+            text = f"The task fails when it starts ({MISSING}): {missing(name, pool)}."
+            return [Reason(code=MISSING, text=text, lasting=True)]
         level = account.elevation_level if account else level
     if state.settings.isolate_users:
         return []
