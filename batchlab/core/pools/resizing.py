@@ -2,14 +2,15 @@
 
 A pool has two targets, for dedicated and for spot nodes. It is ``resizing`` while requested nodes
 have no machine yet (`creating`) or leaving nodes are still there (`leaving`), otherwise
-``steady``, even if it did not reach its target; `resize_errors` then says why. A node with a
-machine counts, whatever its state.
+``steady``, even if it did not reach its target; `resize_errors` then says why. A node that has got
+a machine counts, whatever its state: a deallocated one too, for the targets and for the quotas.
 
-Shrinking removes broken nodes first, then those not yet up, then idle ones, then those with the
-least work, and those with a job manager last; among equals, the youngest. When the time of a
-resize is over, nodes without a machine are given up and nodes that still drain return to service
-(``AllocationTimedOut``). Stopping a resize does the same (``stopping``, ``ResizeStopped``). A
-formula decides again and again, so after its resizes, draining nodes continue to drain.
+Shrinking removes broken nodes first, then deallocated ones and those not yet up, then idle ones,
+then those with the least work, and those with a job manager last; among equals, the youngest. When
+the time of a resize is over, nodes without a machine are given up and nodes that still drain
+return to service (``AllocationTimedOut``). Stopping a resize does the same (``stopping``,
+``ResizeStopped``). A formula decides again and again, so after its resizes, draining nodes
+continue to drain.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
     inside       the client's side inside a task, through the gateway of its node
     config       the configuration of a lab, from the client that started it
     host         the scheduler's side: the engine, its clock, its RPC handlers
-    fleet        the life of each node: started, rebooted, lost, evicted, stopped
+    fleet        the life of each node: started, rebooted, lost, released, evicted, stopped
     local_cluster a cluster that a lab starts for itself
     process_settings process-wide settings for our own clusters
     supply       our own workers for the nodes, in this process or in separate ones

@@ -249,7 +249,7 @@ class Fleet:
     async def _clear(self, address: str, node: FleetNode, arrival: str) -> None:
         """Remove the agent of a lost node from a worker that answers again."""
         rpc = self._scheduler.rpc(address)
-        keep = node.address is None and node.id in self._nodes
+        keep = node.address is None and node.id in self._nodes and not node.reimage
         if await rpc.batchlab_leave(keep=keep, arrival=arrival) == "OK":
             await getattr(rpc, "plugin-remove")(name=PLUGIN_NAME)
 
@@ -315,6 +315,7 @@ class Fleet:
         node.expected = True
         kept = self._supply.own
         await self._let_go(node, keep=kept)
+        node.reimage = node.reimage or not kept
         self._tell(node, boot, NodeReleased(node_id=node.id, boot=boot, files_kept=kept))
 
     async def _evict(self, node: FleetNode) -> None:
