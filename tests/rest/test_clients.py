@@ -30,6 +30,12 @@ def simulated_endpoint() -> Iterator[Any]:
         yield endpoint
 
 
+@pytest.fixture
+def lab_endpoint() -> Iterator[Any]:
+    with bl.Lab(processes=False) as lab, lab.serve() as endpoint:
+        yield endpoint
+
+
 def installed(place: Path, proof: str, *commands: list[str], what: str) -> None:
     """Have something installed at a place, or skip the test and say what for."""
     if (place / proof).exists():
@@ -72,6 +78,24 @@ def test_sdk_14_runs_its_quick_start(
             pytest.skip(f"azure-batch 14.2.0 cannot be installed: {error}")
         (place / "ready").touch()
     run(simulated_endpoint, str(python), str(HERE / "older_sdk.py"), PYTHONPATH="")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("release", ["2.0.1", "5.1.1", "9.0.0"])
+def test_older_sdk_runs_its_quick_start(
+    lab_endpoint: Any, request: pytest.FixtureRequest, tmp_path: Path, release: str
+) -> None:
+    place = request.config.cache.mkdir(f"azure-batch-{release}")
+    if not (place / "ready").exists():
+        try:
+            install(environment(place), f"azure-batch=={release}", "msrestazure", "setuptools<81")
+        except NotMade as error:
+            pytest.skip(f"azure-batch {release} cannot be installed: {error}")
+        (place / "ready").touch()
+    source = tmp_path / "in.txt"
+    source.write_text("read\n", encoding="utf-8")
+    run(lab_endpoint, str(place / "bin/python"), str(HERE / "oldest_sdk.py"), str(source),
+        PYTHONPATH="")  # fmt: skip
 
 
 @pytest.mark.timeout(300)
