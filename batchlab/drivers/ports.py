@@ -10,14 +10,23 @@ import msgspec
 
 from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import Command, RunKind
-from batchlab.core.messages.questions import Condition, Location, Question
+from batchlab.core.messages.questions import (
+    Condition,
+    LocateNode,
+    LocateTask,
+    Location,
+    Question,
+)
 from batchlab.drivers.change_log import Batch
 from batchlab.drivers.vault import CertificateContents
-from batchlab.errors import Conflict
+from batchlab.errors import Conflict, InvalidRequest, invalid
 from batchlab.storage.stores import BlobStore
 
-__all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles", "refuse_closed"]
+__all__ = ["MAX_READ", "Connection", "Driver", "FileEntry", "NodeFiles", "Place",
+           "is_directory", "read_end", "refuse_closed"]  # fmt: skip
 
+Place = LocateTask | LocateNode
+"""Where files are, by a question that only the service can answer."""
 MAX_READ = 4 * 2**20
 """Maximum number of bytes that one `NodeFiles.read` returns."""
 
@@ -87,6 +96,13 @@ class Connection(Protocol):
     @property
     def files(self) -> NodeFiles:
         """The files of the nodes."""
+        ...
+
+    def read_end(self, place: Place, path: str, length: int) -> tuple[int, bytes]:
+        """Return the size of a file on a node and its last bytes, in one call to the service.
+
+        Raises as `NodeFiles`, and as the question.
+        """
         ...
 
     @property
@@ -168,6 +184,21 @@ class Connection(Protocol):
     def close(self) -> None:
         """Disconnect; end the service if this connection started it. Can be called twice."""
         ...
+
+
+def read_end(connection: Connection, place: Place, path: str, length: int) -> tuple[int, bytes]:
+    """Carry out `Connection.read_end` where calls cost nothing."""
+    where = connection.ask(place)
+    entry = connection.files.stat(where, path)
+    if entry.is_directory:
+        raise is_directory(path)
+    size = entry.content_length or 0
+    return size, connection.files.read(where, path, max(0, size - length), length)
+
+
+def is_directory(path: str) -> InvalidRequest:
+    """Build the error for a directory that should be a file."""
+    return invalid("path", path, "is a directory: use files.list()", owner="Files")
 
 
 def refuse_closed(closed: bool) -> None:

@@ -21,7 +21,7 @@ from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, Location, Question
 from batchlab.drivers.change_log import Batch, ChangeLog
 from batchlab.drivers.journal import Reading
-from batchlab.drivers.ports import MAX_READ, FileEntry, refuse_closed
+from batchlab.drivers.ports import MAX_READ, FileEntry, Place, read_end, refuse_closed
 from batchlab.drivers.simulated.connection import undisturbed
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import BatchError, Conflict, NotFound, WaitNeverEnds
@@ -63,6 +63,10 @@ class ReplayedConnection:
     def files(self) -> _NoFiles:
         """The files of the nodes: none."""
         return self._files
+
+    def read_end(self, place: Place, path: str, length: int) -> tuple[int, bytes]:
+        """Return the size of a file on a node and its last bytes."""
+        return read_end(self, place, path, length)
 
     @property
     def account(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 
 from batchlab.core.messages.questions import LocateNode, LocateTask, Location
 from batchlab.display import Displayed
-from batchlab.drivers.ports import MAX_READ, Connection, FileEntry
+from batchlab.drivers.ports import MAX_READ, Connection, FileEntry, is_directory
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.handles.atomic_download import atomic_download
 from batchlab.handles.tail import follow as pieces
@@ -201,13 +201,11 @@ class Files(Displayed):
 
     def stream(self, path: str) -> str:
         """A file as text, or its end after a line that says how much was left out."""
-        where = self._locate()
-        size = self._size(where, path)
-        start = max(0, size - LARGEST_STREAM)
-        data = b"".join(self._blocks(where, path, start, size - start))
-        if not start:
+        size, data = self._connection.read_end(self._place, path, LARGEST_STREAM)
+        left_out = size - len(data)
+        if not left_out:
             return data.decode(errors="replace")
-        note = f"[{start:,} bytes left out here; files.download({path!r}) has them all]\n"
+        note = f"[{left_out:,} bytes left out here; files.download({path!r}) has them all]\n"
         return note + data.lstrip(_CONTINUATION).decode(errors="replace")
 
     def _locate(self) -> Location:
@@ -217,8 +215,7 @@ class Files(Displayed):
     def _size(self, where: Location, path: str) -> int:
         entry = self._connection.files.stat(where, path)
         if entry.is_directory:
-            reason = "is a directory: use files.list()"
-            raise invalid("path", path, reason, owner="Files")
+            raise is_directory(path)
         return entry.content_length or 0
 
     def _blocks(self, where: Location, path: str, start: int, count: int) -> Iterator[bytes]:

@@ -287,12 +287,14 @@ def _output(connection: Connection, asked: Question) -> dict[str, Any]:
 # -- files ----------------------------------------------------------------------------------------
 
 
-def _place(connection: Connection, asked: Question) -> Location:
+def _question(asked: Question) -> LocateTask | LocateNode:
     if "task" in asked:
-        question: Any = LocateTask(job_id=asked["job"], task_id=asked["task"])
-    else:
-        question = LocateNode(pool_id=asked["pool"], node_id=asked["node"])
-    place: Location = connection.ask(question)
+        return LocateTask(job_id=asked["job"], task_id=asked["task"])
+    return LocateNode(pool_id=asked["pool"], node_id=asked["node"])
+
+
+def _place(connection: Connection, asked: Question) -> Location:
+    place: Location = connection.ask(_question(asked))
     return place
 
 
@@ -308,9 +310,7 @@ def _files(connection: Connection, asked: Question) -> dict[str, Any]:
 
 
 def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
-    place, path = _place(connection, asked), asked["path"]
-    size = connection.files.stat(place, path).content_length or 0
-    data = connection.files.read(place, path, max(0, size - TAIL), TAIL)
+    size, data = connection.read_end(_question(asked), asked["path"], TAIL)
     return {"text": printable(data.decode(errors="replace")), "size": size}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from batchlab.core.messages.inputs import Request
 from batchlab.core.messages.questions import Condition, LocateTask, Location, Question
 from batchlab.drivers.change_log import Batch
-from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.ports import MAX_READ, FileEntry, Place, read_end
 from batchlab.errors import NotFound
 
 
@@ -65,6 +65,9 @@ class FakeConnection:
         if isinstance(answer, Exception):
             raise answer
         return answer(question) if callable(answer) else answer
+
+    def read_end(self, place: Place, path: str, length: int) -> tuple[int, bytes]:
+        return read_end(self, place, path, length)
 
     def wait(self, condition: Condition, timeout: float | None = None, watch: Any = None) -> None:
         self.waits.append((condition, timeout))

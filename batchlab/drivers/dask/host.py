@@ -400,7 +400,13 @@ class BatchHost(SchedulerPlugin):
 
     async def _files(self, payload: bytes) -> bytes:
         """Forward a call of `NodeFiles` to its node."""
-        location, call = pickle.loads(payload)
+        place, call = pickle.loads(payload)
+        try:
+            is_known = isinstance(place, Location)
+            location: Location = place if is_known else self._open_engine().ask(place)
+        except BatchError as error:
+            return messages.answer_error(error)
+        call = msgspec.structs.replace(call, directory=location.directory)
         address = self.fleet.address(location.node_id)
         if address is None:
             return messages.answer_error(_not_ready(location))

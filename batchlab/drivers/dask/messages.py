@@ -117,12 +117,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileCall(msgspec.Struct, frozen=True):
-    """A call of `NodeFiles` that is sent to a node: method, directory, path and options."""
+    """A call of `NodeFiles` that is sent to a node: method, path, options, and the directory."""
 
     method: str
-    directory: str
     path: str
     options: dict[str, Any] = {}
+    directory: str = ""
 
 
 class AccountRpc:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from batchlab.drivers.dask.watchdog import remove_tree
-from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.ports import MAX_READ, FileEntry, is_directory
 from batchlab.errors import Forbidden, NotFound, invalid
 
 __all__ = ["Directory"]
@@ -62,6 +62,14 @@ class Directory:
             return os.pread(number, min(length, MAX_READ), begin)
         finally:
             os.close(number)
+
+    def read_end(self, path: str, length: int) -> tuple[int, bytes]:
+        """Return the size of a file, and its last bytes."""
+        entry = self.stat(path)
+        if entry.is_directory:
+            raise is_directory(path)
+        size = entry.content_length or 0
+        return size, self.read(path, max(0, size - length), length)
 
     def delete(self, path: str, *, recursive: bool = False) -> None:
         """Delete a file, or with `recursive` a directory."""

@@ -20,7 +20,7 @@ from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.drivers.change_log import Batch, decode_changes
 from batchlab.drivers.dask.remote_files import RemoteFiles
-from batchlab.drivers.ports import refuse_closed
+from batchlab.drivers.ports import Place, refuse_closed
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import WaitNeverEnds, WaitTimeout
 from batchlab.storage.locations import StorageLocation
@@ -119,6 +119,11 @@ class RemoteConnection(ABC):
     def request(self, request: Request) -> None:
         """Carry out a request, or raise the `BatchError` that refuses it."""
         self.call("request", once=True, payload=pickle.dumps(request))
+
+    def read_end(self, place: Place, path: str, length: int) -> tuple[int, bytes]:
+        """Return the size of a file on a node and its last bytes; see `Connection`."""
+        end: tuple[int, bytes] = self.files.call(place, "read_end", path, length=length)
+        return end
 
     def create_certificate(
         self, request: CreateCertificate, contents: CertificateContents

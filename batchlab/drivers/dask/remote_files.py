@@ -8,7 +8,7 @@ from typing import Any
 
 from batchlab.core.messages.questions import Location
 from batchlab.drivers.dask import messages
-from batchlab.drivers.ports import MAX_READ, FileEntry
+from batchlab.drivers.ports import MAX_READ, FileEntry, Place
 
 __all__ = ["RemoteFiles"]
 
@@ -29,24 +29,25 @@ class RemoteFiles:
         self, location: Location, path: str = "", *, recursive: bool = False
     ) -> list[FileEntry]:
         """Return the entries of a directory, sorted by name, relative to the location."""
-        entries: list[FileEntry] = self._call("list", location, path, recursive=recursive)
+        entries: list[FileEntry] = self.call(location, "list", path, recursive=recursive)
         return entries
 
     def stat(self, location: Location, path: str) -> FileEntry:
         """Return one file or directory."""
-        entry: FileEntry = self._call("stat", location, path)
+        entry: FileEntry = self.call(location, "stat", path)
         return entry
 
     def read(self, location: Location, path: str, start: int = 0, length: int = MAX_READ) -> bytes:
         """Return up to `length` (and `MAX_READ`) bytes from `start`; from the end if negative."""
-        data: bytes = self._call("read", location, path, start=start, length=length)
+        data: bytes = self.call(location, "read", path, start=start, length=length)
         return data
 
     def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
         """Delete a file, or with `recursive` a directory."""
-        self._call("delete", location, path, recursive=recursive)
+        self.call(location, "delete", path, recursive=recursive)
 
-    def _call(self, method: str, location: Location, path: str, **options: Any) -> Any:
-        call = messages.FileCall(method, location.directory, path, options)
-        payload = pickle.dumps((location, call))
+    def call(self, place: Location | Place, method: str, path: str, **options: Any) -> Any:
+        """Call a method of the files at a place; the host finds it if it is a question."""
+        call = messages.FileCall(method, path, options)
+        payload = pickle.dumps((place, call))
         return self._call_host("files", once=method == "delete", payload=payload)

@@ -24,7 +24,7 @@ from batchlab.core.messages.questions import Condition, LocateNode, Question
 from batchlab.drivers.change_log import Batch, ChangeLog
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.journal import Journal
-from batchlab.drivers.ports import refuse_closed
+from batchlab.drivers.ports import Place, read_end, refuse_closed
 from batchlab.drivers.simulated.node_files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.drivers.vault import CertificateContents
@@ -66,6 +66,10 @@ class SimulatedConnection:
     def files(self) -> SimulatedFiles:
         """The files of the nodes."""
         return self._files
+
+    def read_end(self, place: Place, path: str, length: int) -> tuple[int, bytes]:
+        """Return the size of a file on a node and its last bytes."""
+        return read_end(self, place, path, length)
 
     @property
     def account(self) -> str:

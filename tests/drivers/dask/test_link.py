@@ -190,6 +190,35 @@ def test_call_without_a_limit_ends_with_the_cause_and_the_cure(network, far, mon
     assert pool.state == "active"
 
 
+def test_output_of_a_task_takes_one_call(far, monkeypatch):
+    pool = far.create_pool("p", target_dedicated_nodes=1)
+    job = far.create_job("j", pool)
+    job.create_tasks(
+        [
+            bl.TaskSpec(id="short", command_line="echo hello"),
+            bl.TaskSpec(id="long", command_line="sh -c 'yes long | head -c 2000000'"),
+        ]
+    )
+    job.tasks.wait(timeout=SOON)
+    short, long = job.tasks["short"], job.tasks["long"]
+    calls = []
+    call = far._connection.call
+    monkeypatch.setattr(
+        far._connection.files, "_call_host", lambda *a, **o: calls.append(a) or call(*a, **o)
+    )
+    monkeypatch.setattr(far._connection, "call", lambda *a, **o: calls.append(a) or call(*a, **o))
+    assert short.stdout == "hello\n"
+    assert calls == [("files",)]
+    assert long.stdout.startswith("[951,424 bytes left out here;")
+    assert calls == [("files",)] * 2
+    with pytest.raises(bl.NotFound, match="no-such"):
+        short.files.stream("no-such")
+    with pytest.raises(bl.InvalidRequest, match=r"is a directory: use files\.list"):
+        short.files.stream("wd")
+    with pytest.raises(bl.NotFound, match="TaskNotFound"):
+        bl.Task(far._connection, "j", "none").files.stream("stdout.txt")
+
+
 @pytest.mark.ci("clusters")
 def test_loss_that_is_longer_than_dasks_own_patience(network, near, far):
     """Dask's clients give up for ever after half a minute."""
