@@ -200,8 +200,12 @@ class State(Notices):
         self.undrained[node.id] = node
 
     def touch_schedule(self, schedule: ScheduleRecord) -> None:
-        """A job is due or has ended: check whether to create a job."""
-        self.unscheduled[schedule.key] = schedule
+        """A job is due or has ended: check whether to create a job.
+
+        No effect for a schedule that is deleted: another may have its id now.
+        """
+        if self.schedules.get(schedule.key) is schedule:
+            self.unscheduled[schedule.key] = schedule
 
     def touch_job(self, job: JobRecord) -> None:
         """Runs or tasks have changed: check whether the job can continue to end."""

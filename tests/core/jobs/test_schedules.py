@@ -17,6 +17,7 @@ from batchlab.core.model import (
     PoolSpec,
     Schedule,
 )
+from batchlab.core.model.moments import moment
 from batchlab.errors import BatchError, Conflict, InvalidRequest, NotFound
 from helpers.world import World
 
@@ -378,3 +379,16 @@ def test_auto_pool_of_a_schedule_is_kept_alive_as_last_specified(world: World, k
     world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
     world.said()
     assert len(pools(world)) == kept
+
+
+def test_deadline_of_a_deleted_schedule_does_not_hide_its_namesakes(world: World) -> None:
+    """The driver comes late: both deadlines are reached in one step, the deleted one's last."""
+    for minutes in (2, 1):
+        plan = Schedule(do_not_run_until=moment(world.now + 60 * minutes))
+        spec = JobScheduleSpec(id="s", schedule=plan, job_specification=JobSpec(pool_info="p"))
+        world.feed(inputs.CreateJobSchedule(spec=spec))
+        if minutes == 2:
+            world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    world.now += 180
+    world.feed(inputs.DeadlineReached())
+    assert world.core.state.schedule("s").recent == "s:job-1"
