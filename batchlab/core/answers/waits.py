@@ -145,8 +145,8 @@ def _is_going(state: State, task: TaskRecord) -> bool:
     return isinstance(task.job.phase, phases.JobDeleting)
 
 
-def _stays(what: str, state: str, wanted: str) -> Reason:
-    text = f"{what} is {state}, and nothing in progress will make it {wanted}."
+def _stays(what: str, state: str, wanted: str, cure: str = "") -> Reason:
+    text = f"{what} is {state}, and nothing in progress will make it {wanted}.{cure}"
     return Reason(code="NothingUnderWay", text=text, lasting=True)
 
 
@@ -178,7 +178,12 @@ def _node_states(pool: PoolRecord, nodes: list[NodeRecord], wanted: str) -> list
         and not node.may_return
         and not (wanted == "running" and isinstance(node.phase, phases.NodeIdle))
     ]
-    return [_stays(f"Node {node.id}", node.phase.state, wanted) for node in fixed[:3]]
+    return [_node_stays(node, wanted) for node in fixed[:3]]
+
+
+def _node_stays(node: NodeRecord, wanted: str) -> Reason:
+    cure = " Call node.start()." if isinstance(node.phase, phases.NodeDeallocated) else ""
+    return _stays(f"Node {node.id}", node.phase.state, wanted, cure)
 
 
 def _job(state: State, job: JobRecord, wanted: str) -> list[Reason]:

@@ -172,9 +172,11 @@ def _refuse_scheduling(node: NodeRecord, target: str) -> None:
 def _refuse_unless(node: NodeRecord, states: tuple[str, ...], done: str) -> None:
     state = node.phase.state
     if state not in states:
+        cure = "; start it first" if isinstance(node.phase, phases.NodeDeallocated) else ""
         raise Conflict(
             NODE[state].refusal,
-            f"node {node.id!r} is {state}: it can only be {done} while {' or '.join(states)}",
+            f"node {node.id!r} is {state}: it can only be {done} while "
+            f"{' or '.join(states)}{cure}",
         )
 
 

@@ -156,7 +156,9 @@ def test_wait_for_a_deallocated_node_ends_when_nothing_will_start_it(world: Worl
     away(world, node)
     idle = questions.NodesAre(pool_id="p", state="idle")
     assert world.core.met(questions.NodesAre(pool_id="p", state="deallocated"))
-    assert [reason.code for reason in world.core.hopeless(idle)] == ["NothingUnderWay"]
+    (reason,) = world.core.hopeless(idle)
+    never = "nothing in progress will make it idle. Call node.start()."
+    assert reason.text == f"Node {node} is deallocated, and {never}"
     world.feed(start(node))
     world.said()
     assert world.core.hopeless(idle) == []
@@ -348,6 +350,9 @@ def test_deallocated_node_can_only_be_started_or_removed(world: World, there: bo
         *([] if there else [start(node)]),
     ):
         assert world.refused(request).code == "OperationInvalidForCurrentState"
+    if there:
+        refusal = str(world.refused(inputs.RebootNode(pool_id="p", node_id=node)))
+        assert refusal.endswith("; start it first")
     disable = inputs.DisableNodeScheduling(pool_id="p", node_id=node)
     assert world.refused(disable).code == "NodeAlreadyInTargetSchedulingState"
 
