@@ -116,8 +116,10 @@ def _read(name: str, needs: Any, form: str, owner: str) -> WorkerNeeds:
     try:
         memory = int(parse_bytes(needs.get("memory", 0)))
     except (ValueError, TypeError):
-        raise refuse(needs, "memory must be a number of bytes, or a text such as '8 GB'") from None
+        memory = -1
+    if memory < 0:
+        raise refuse(needs, "memory must be a number of bytes, or a text such as '8 GB'")
     return WorkerNeeds(
-        vm_size=name.lower(), threads=threads, memory=max(0, memory),
+        vm_size=name.lower(), threads=threads, memory=memory,
         resources={key: float(amount) for key, amount in resources.items()},
     )  # fmt: skip

@@ -428,7 +428,7 @@ class BatchHost(SchedulerPlugin):
     async def _scale(self, seconds: float, final: bool = False, **news: Any) -> dict[str, Any]:
         """Return what a client that can scale the cluster should do."""
         if self._cluster is None:
-            return {"workers": 0, "close": [], "over": True}
+            return {"workers": 0, "close": [], "least": 0, "over": True}
         over = self._closed is not None and self._closed.done()
         advice = await self._cluster.shared.scaling.advise(seconds, final=final or over, **news)
         return advice | {"over": over}

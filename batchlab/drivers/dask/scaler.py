@@ -13,7 +13,10 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import sys
 from typing import Any
+
+from distributed.deploy.adaptive import Adaptive
 
 from batchlab.drivers.dask import messages, threads
 
@@ -45,6 +48,8 @@ class Scaler:
         self._failed_at = float("-inf")
         self._news: dict[str, Any] = {}  # for the scheduler's side, with the next call
         self._following: asyncio.Future[None] | None = None
+        self._guarded: Any = None  # an `Adaptive` that nodes are added to
+        self._least = 0
         self._failure = ""
         if getattr(cluster, "_supports_scaling", True) is False:
             self._failure = f"this {type(cluster).__name__} has no specification of new workers"
@@ -67,11 +72,13 @@ class Scaler:
 
     async def finish(self) -> None:
         """Give back what no node needs any more; `run` has been cancelled."""
+        self._least = 0
         if self._host is not None and _status(self._cluster) == "running":
             if self._following is not None:
                 await asyncio.wait([self._following], timeout=CLOSE_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._turn(final=True), CLOSE_S)
+        self._unguard()
 
     async def _turn(self, final: bool = False) -> bool:
         """Ask once for advice, and follow it; return whether to pause before the next time."""
@@ -90,7 +97,14 @@ class Scaler:
             return True
         if not isinstance(advice, dict) or _status(self._cluster) != "running":
             return True
-        if self._fixed or "close" not in advice:
+        if "close" not in advice:
+            return True
+        self._least = advice.pop("least")
+        if advice["over"]:
+            self._unguard()
+        else:
+            self._guard(getattr(self._cluster, "_adaptive", None))
+        if self._fixed:
             return True
         self._following = asyncio.ensure_future(self._follow(**advice))
         await asyncio.shield(self._following)
@@ -134,6 +148,33 @@ class Scaler:
         if inspect.isawaitable(result):
             await _on(self._cluster.loop.asyncio_loop, result)
 
+    def _guard(self, adaptive: Any) -> None:
+        """Let an adaptive cluster with rules of its own serve labs as well.
+
+        Dask's rules ask the scheduler, which counts nodes; others may close them.
+        """
+        if not _has_own_rules(adaptive) or "target" in vars(adaptive):  # another lab has done it
+            return
+        self._unguard()
+        target, workers_to_close = adaptive.target, adaptive.workers_to_close
+
+        async def with_nodes() -> int:
+            return max(int(await target()), self._least)
+
+        async def without_nodes(target: int) -> list[Any]:
+            chosen = await workers_to_close(target)
+            everything = {"n": sys.maxsize, "attribute": "name"}
+            closable = set(map(str, await self._scheduler.workers_to_close(**everything)))
+            return [name for name in chosen if str(name) in closable]
+
+        adaptive.target, adaptive.workers_to_close = with_nodes, without_nodes
+        self._guarded = adaptive
+
+    def _unguard(self) -> None:
+        if self._guarded is not None:
+            del self._guarded.target, self._guarded.workers_to_close
+            self._guarded = None
+
     def _groups(self) -> list[list[str]]:
         """Workers that the cluster can only close together, such as those of one SLURM job."""
         specs = getattr(self._cluster, "worker_spec", {})
@@ -166,6 +207,13 @@ def _status(thing: Any) -> str:
 def _is_adaptive(cluster: Any) -> bool:
     adaptive = getattr(cluster, "_adaptive", None)
     return getattr(adaptive, "periodic_callback", None) is not None
+
+
+def _has_own_rules(adaptive: Any) -> bool:
+    rules = ("target", "workers_to_close")
+    return isinstance(adaptive, Adaptive) and any(
+        getattr(type(adaptive), rule) is not getattr(Adaptive, rule) for rule in rules
+    )
 
 
 def _limit(cluster: Any) -> int | None:

@@ -231,7 +231,8 @@ class Scaling:
         """
         if adaptive:
             self._adaptive_seen = _now()
-        self.failure, self.limit = failure, limit
+            self.limit = limit
+        self.failure = failure
         self._asked = self._asked.union(asked).difference(closed)
         for name in (*asked, *closed):  # such names are used again
             self._leaving.pop(name, None)
@@ -246,12 +247,13 @@ class Scaling:
                 await asyncio.wait_for(self.wanted.wait(), seconds)
             self._scaler_seen = _now()
         if failure or self.adaptive or not (named or _now() - self._began > SILENCE_S):
-            return {"workers": 0, "close": []}
+            return {"workers": 0, "close": [], "least": self.least()}
         close = self._to_close(0.0 if final else GRACE_S, named)
         if final:  # also what the client has not finished
             close += sorted(self._asked.intersection(self._leaving).difference(close))
         self._leaving |= dict.fromkeys(close, _now() + LEAVING_S)
-        return {"workers": self._to_have(named, bool(close)), "close": close}
+        count = self._to_have(named, bool(close))
+        return {"workers": count, "close": close, "least": self.least()}
 
     def _to_have(self, named: bool, fewer: bool) -> int:
         """How many workers a client should scale to; 0 if there is nothing to do."""

@@ -2,15 +2,21 @@
 
 import json
 import urllib.request
+from types import SimpleNamespace
 
 import dask
 import pytest
-from distributed import Client, Event, LocalCluster, rpc
+from distributed import Client, Event, LocalCluster, Scheduler, Worker, rpc
+from distributed.deploy.adaptive import Adaptive
+from distributed.deploy.spec import ProcessInterface, SpecCluster
 
+import batchlab
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
 from batchlab.drivers.dask import scaling
 from batchlab.drivers.dask.connection import DaskConnection
+from batchlab.drivers.dask.fitting import needs_of, read_vm_sizes
+from batchlab.errors import InvalidRequest
 from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
 
 
@@ -80,6 +86,31 @@ def test_adaptive_cluster_serves_labs_and_dask_side_by_side(tmp_path):
         del futures
         until(lambda: not names(cluster))
         lab.close()
+
+
+class Rules(Adaptive):
+    """Rules that do not ask the scheduler."""
+
+    async def target(self):
+        return 1
+
+    async def workers_to_close(self, target):
+        return sorted(self.observed)[target:]
+
+
+def test_adaptive_cluster_with_rules_of_its_own_keeps_the_nodes(tmp_path):
+    with start(1) as cluster:
+        adaptive = cluster.adapt(Adaptive=Rules, minimum=0, maximum=4, interval="50ms")
+        before = dict(vars(adaptive))
+        lab = attach(cluster, tmp_path)
+        make_pool(lab, nodes=3)
+        nodes = names(cluster)
+        add_tasks(lab, *["sleep 0.6"] * 3)
+        assert [(task.exit_code, task.requeue_count) for task in finish(lab)] == [(0, 0)] * 3
+        assert names(cluster) == nodes
+        lab.shutdown()
+        until(lambda: len(names(cluster)) == 1)
+        assert set(vars(adaptive)) == set(before)
 
 
 def test_last_lab_leaves_the_scheduler_as_it_was(tmp_path):
@@ -207,13 +238,30 @@ def test_lab_does_not_shrink_what_the_user_has_asked_for(quick, tmp_path):
         assert len(cluster.plan) == 3
 
 
+class Queued(ProcessInterface):
+    """A job of a worker that stays in the queue."""
+
+
+def test_requests_that_are_not_needed_any_more_are_withdrawn(quick, tmp_path):
+    scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
+    with SpecCluster(worker={"cls": Queued}, scheduler=scheduler) as cluster:
+        lab = attach(cluster, tmp_path)
+        cluster.scale(1)  # the user's own
+        for pool, nodes in (("p", 2), ("q", 1)):
+            spec = PoolSpec(id=pool, target_dedicated_nodes=nodes)
+            lab.request(inputs.CreatePool(spec=spec))
+        until(lambda: len(cluster.plan) == 3)
+        for pool, planned in (("p", 2), ("q", 1)):
+            lab.request(inputs.DeletePool(pool_id=pool))
+            until(lambda planned=planned: len(cluster.plan) == planned)
+        assert 0 in cluster.plan
+        lab.shutdown()
+
+
 # -- workers that fit -------------------------------------------------------------------------
 
 
 def workers_of(spec):
-    from distributed import Scheduler, Worker
-    from distributed.deploy.spec import SpecCluster
-
     return SpecCluster(
         workers={
             name: {"cls": Worker, "options": {"nthreads": threads, "resources": resources}}
@@ -266,3 +314,39 @@ def test_cluster_whose_new_workers_do_not_fit_is_asked_once(quick, tmp_path):
         assert "has 1 thread instead of 2" in str(error)
         until(lambda: not names(cluster))
         lab.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("vm_sizes", "reason"),
+    [
+        (5, "must be like"),
+        ({"small": {"gpus": 1}}, "must be like"),
+        ({"huge": {"threads": 1}}, "there is no such size"),
+        ({"small": {"threads": -1}}, "threads must be a whole number"),
+        ({"small": {"threads": True}}, "threads must be a whole number"),
+        ({"small": {"resources": {"GPU": 0}}}, "resources must be positive amounts"),
+        ({"small": {"resources": ["GPU"]}}, "resources must be positive amounts"),
+        ({"small": {"memory": "much"}}, "memory must be a number of bytes"),
+        ({"small": {"memory": -1}}, "memory must be a number of bytes"),
+    ],
+)
+def test_needs_of_a_size_that_make_no_sense_are_refused(vm_sizes, reason):
+    with pytest.raises(InvalidRequest, match=reason) as refused:
+        read_vm_sizes(vm_sizes, owner="Lab")
+    assert refused.value.code == "InvalidPropertyValue"
+
+
+def test_needs_of_a_size_are_for_existing_clusters():
+    with pytest.raises(InvalidRequest, match="only for an existing cluster"):
+        batchlab.Lab(vm_sizes={"small": {"threads": 2}})
+
+
+def test_needs_of_a_size_name_what_a_worker_lacks():
+    worker = SimpleNamespace(name="w", nthreads=1, memory_limit=2**30, resources={"GPU": 1})
+    needs = {"large": {"threads": 2, "memory": "2 GiB", "resources": {"GPU": 2, "SSD": 1}}}
+    need = needs_of("LARGE", read_vm_sizes(needs, owner="Lab"))
+    assert need.shortage(worker) == (
+        "has 1 thread instead of 2 and has 1.00 GiB of memory instead of 2.00 GiB and has 1 GPU "
+        "instead of 2 and has no SSD"
+    )
+    assert needs_of("standard_d2s_v3", {}).threads == 2
