@@ -116,6 +116,10 @@ class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
     ) -> bytes:
         """Return the bytes of a file from `start` up to `end`."""
         first, last = start or 0, end
+        if first >= 0 and last is None:
+            data: bytes = self._call("read", path, start=first, length=CHUNK)
+            if len(data) < CHUNK:  # most files need no second call
+                return data
         if last is None or first < 0 or last < 0:
             size = self.info(path)["size"]
             first = max(0, size + first) if first < 0 else first

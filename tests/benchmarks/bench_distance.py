@@ -1,0 +1,95 @@
+"""Workers and a client 100 ms away from the scheduler, beside the same on loopback.
+
+Tasks on a pool run one after the other in each slot, so a node far away runs one per round trip
+and slot. The calls of a client are counted in round trips.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from compare import fast_folder
+
+import batchlab as bl
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from helpers.forwarder import Forwarder
+from helpers.storage_servers import free_port, running
+
+ROUND_TRIP_S = 0.1
+SLOTS = 4
+TASKS = 160
+CALLS = 10
+
+
+def tasks_per_second(lab: Any, name: str) -> float:
+    """Run tasks on all nodes; their number per second."""
+    pool = lab.create_pool(name, target_dedicated_nodes=1, task_slots_per_node=SLOTS)
+    pool.nodes.wait("idle")
+    job = lab.create_job(name, pool)
+    begin = time.perf_counter()
+    job.create_tasks(["/bin/true"] * TASKS)
+    job.tasks.wait()
+    rate = TASKS / (time.perf_counter() - begin)
+    pool.delete()
+    pool.wait("deleted")
+    return rate
+
+
+def seconds_per_call(call: Any) -> float:
+    """Make a call several times; the seconds of one."""
+    call()
+    begin = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    return (time.perf_counter() - begin) / CALLS
+
+
+def main() -> None:
+    tempfile.tempdir = fast_folder()
+    port = free_port()
+    dask = [sys.executable, "-m"]
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = [*dask, "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
+                 "--port", str(port), "--no-dashboard"]  # fmt: skip
+    rates = {}
+    with running(scheduler, port, {}), bl.Lab(address) as lab:
+        for name, delay_s in (("near", 0.0), ("far", ROUND_TRIP_S / 2)):
+            with Forwarder(address, delay_s) as network:
+                own = free_port()
+                worker = [*dask, "distributed.cli.dask_worker", network.address, "--no-nanny",
+                          "--host", "127.0.0.1", "--worker-port", str(own), "--no-dashboard",
+                          "--nthreads", str(SLOTS)]  # fmt: skip
+                with running(worker, own, {}):
+                    rates[name] = tasks_per_second(lab, name)
+        print(f"\ntasks per second in {SLOTS} slots: near {rates['near']:.0f}, "
+              f"{ROUND_TRIP_S * 1e3:.0f} ms away {rates['far']:.0f} "
+              f"(x {rates['far'] / rates['near']:.2f}); slots / round trip = "
+              f"{SLOTS / ROUND_TRIP_S:.0f}")  # fmt: skip
+        own = free_port()
+        worker = [*dask, "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1",
+                  "--host", "127.0.0.1", "--worker-port", str(own), "--no-dashboard"]  # fmt: skip
+        with (
+            running(worker, own, {}),
+            Forwarder(address, ROUND_TRIP_S / 2) as network,
+            bl.Lab(network.address) as far,
+        ):
+            job = far.create_job("calls", far.create_pool("calls", target_dedicated_nodes=1))
+            task = job.create_task("t", "echo hello")
+            task.wait()
+            for name, call in (
+                ("task.state", lambda: task.state),
+                ("task.stdout", lambda: task.stdout),
+                ("submit().result()", lambda: job.submit(abs, -1).result()),
+            ):
+                trips = seconds_per_call(call) / ROUND_TRIP_S
+                print(f"  {name:20s} {trips:5.1f} round trips")
+        lab.shutdown()
+
+
+if __name__ == "__main__":
+    main()
