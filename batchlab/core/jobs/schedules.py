@@ -148,6 +148,8 @@ def _refuse_unless(schedule: ScheduleRecord, states: tuple[str, ...]) -> None:
 def settle(state: State, schedule: ScheduleRecord) -> None:
     """Create the job that is due, or end the schedule with its last job."""
     phase = schedule.phase
+    if state.schedules.get(schedule.key) is not schedule:
+        return  # it was touched before it was deleted
     if isinstance(phase, phases.ScheduleDeleting):
         if not schedule.jobs:
             del state.schedules[schedule.key]
