@@ -9,6 +9,11 @@
     config       the configuration of a lab, from the client that started it
     host         the scheduler's side: the engine, its clock, its RPC handlers
     fleet        the life of each node: started, rebooted, lost, released, evicted, stopped
+    arriving     how a node gets its worker: found, checked, installed, equipped
+    installing   an agent is put on a worker; calls to workers that may not answer
+    passed_over  workers that cannot be nodes now, and why
+    lease        the node's side of its lease: beats, and the end of its runs
+    silence      the host's side of it: who was heard when
     local_cluster a cluster that a lab starts for itself
     process_settings process-wide settings for our own clusters
     supply       our own workers for the nodes, in this process or in separate ones
@@ -25,7 +30,7 @@
     uploads      the upload of a run's output files
     meter        the resources that a node's runs use
     users        the operating system's users for runs, if a lab isolates users
-    processes, folders, node_files, resources, threads, watchdog    helpers for these
+    processes, folders, node_files, resources, threads, guards, watchdog    helpers for these
 
 Only modules in this package use Dask, and only here is a node called a worker.
 """

@@ -24,7 +24,7 @@ from batchlab.drivers.dask.passed_over import PassedOverWorkers, Unfit
 from batchlab.drivers.dask.silence import Silence
 from batchlab.drivers.dask.supply import NoMachine, Supply
 
-__all__ = ["Arrivals", "FleetNode", "GetWorker"]
+__all__ = ["FleetNode", "GetWorker", "NodeArrivals"]
 
 UNUSABLE_S = 60.0
 """How long a lost node may be without a worker before it counts as unusable, until one comes."""
@@ -78,7 +78,7 @@ class GetWorker(Protocol):
         ...
 
 
-class Arrivals:
+class NodeArrivals:
     """Brings the nodes of a fleet up.
 
     Parameters
@@ -181,7 +181,7 @@ class Arrivals:
             overtaken.cancel()
 
     async def _departure(self, address: str) -> None:
-        """Wait until Dask has noticed that a worker is gone; not for ever, as it may not be."""
+        """Wait until Dask has noticed that a worker is gone, if it is; for 10 s at most."""
         for _ in range(100):
             if address not in self._scheduler.workers:
                 return

@@ -36,7 +36,7 @@ from batchlab.core.messages.outputs import (
 )
 from batchlab.drivers.dask import messages, threads
 from batchlab.drivers.dask.agent import END_S, PLUGIN_NAME
-from batchlab.drivers.dask.arriving import Arrivals, FleetNode, GetWorker
+from batchlab.drivers.dask.arriving import FleetNode, GetWorker, NodeArrivals
 from batchlab.drivers.dask.folders import NodeFolders
 from batchlab.drivers.dask.installing import Installer, Unreachable
 from batchlab.drivers.dask.passed_over import SILENT, PassedOverWorkers
@@ -93,7 +93,7 @@ class Fleet:
         self._installer = Installer(scheduler, configure, self._silence, lease_s, leased)
         self._nodes: dict[str, FleetNode] = {}
         self._by_address: dict[str, FleetNode] = {}
-        self._arrivals = Arrivals(
+        self._arrivals = NodeArrivals(
             scheduler, supply, self._installer, self._passed_over, self._silence,
             self._by_address, self._tell,
         )  # fmt: skip

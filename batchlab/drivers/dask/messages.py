@@ -94,7 +94,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     beat_s : float, optional
         The time between two beats; it sends none if omitted.
     lease_s : float, optional
-        How long it continues its runs when it hears nothing; for ever if omitted.
+        How long it continues its runs when it hears nothing; without limit if omitted.
     """
 
     lab_id: str

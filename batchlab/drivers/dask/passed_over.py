@@ -1,6 +1,6 @@
 """The workers of an existing cluster that cannot be nodes now, and why.
 
-Somebody else starts these workers, so any of them may be frozen, cut off, or without this version
+The lab did not start these workers, so any of them may be frozen, cut off, or without this version
 of batchlab. Each is asked before it becomes a node, with a limit of time. One that does not fit is
 passed over: the lab goes on with the others, `explain` names it with the reason and the cure, and
 it is asked again and again until it fits, or leaves the cluster.
