@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+from weakref import WeakValueDictionary
 
+from fsspec import register_implementation  # type: ignore[import-untyped]
 from fsspec.spec import (  # type: ignore[import-untyped]
     AbstractBufferedFile,
     AbstractFileSystem,
@@ -37,20 +39,44 @@ class HostCall(Protocol):
 class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """The files on a lab's host.
 
+    fsspec makes it from a URL, too, in a process that has opened the lab.
+
     Parameters
     ----------
-    call : HostCall
+    lab_id : str
+    call : HostCall, optional
+        As given before for this lab, if omitted.
     large : callable, optional
         Called with the size of each file of more than `BLOCK` bytes that is sent or fetched.
     """
 
     protocol = HOST_PROTOCOL
     cachable = False
+    _of_labs: ClassVar[WeakValueDictionary[str, HostFileSystem]] = WeakValueDictionary()
 
-    def __init__(self, call: HostCall, large: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        lab_id: str = "",
+        call: HostCall | None = None,
+        large: Callable[[int], None] | None = None,
+    ) -> None:
         super().__init__()
-        self._call_host = call
-        self._large = large or (lambda size: None)
+        if call is None:
+            known = self._of_labs.get(lab_id)
+            if known is None:
+                raise FileNotFoundError(
+                    f"lab {lab_id!r} is not open in this process: open it with Lab(address), or "
+                    "in a task with Lab.current()"
+                )
+            call, large = known._call_host, known._large
+        else:
+            self._of_labs[lab_id] = self
+        self._call_host: HostCall = call
+        self._large: Callable[[int], None] = large or (lambda size: None)
+
+    @classmethod
+    def _get_kwargs_from_urls(cls, path: str) -> dict[str, Any]:
+        return {"lab_id": cls._strip_protocol(path).partition("/")[0]}
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         path = self._strip_protocol(path)
@@ -198,6 +224,9 @@ class HostFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     def _open(self, path: str, mode: str = "rb", block_size: Any = None, **options: Any) -> Any:
         return _HostFile(self, path, mode, block_size=BLOCK, **options)
+
+
+register_implementation(HOST_PROTOCOL, HostFileSystem, clobber=True)
 
 
 class _HostFile(AbstractBufferedFile):  # type: ignore[misc]

@@ -146,7 +146,9 @@ class BlobStore:
                         HostFileSystem,
                     )
 
-                    self._fs = HostFileSystem(self._call, self._large)
+                    self._fs = HostFileSystem(
+                        self.location.url.partition("://")[2], self._call, self._large
+                    )
                 else:
                     self._fs = filesystem(protocol, self.location.options)
             return self._fs

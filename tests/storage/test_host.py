@@ -2,6 +2,7 @@
 
 import os
 
+import fsspec
 import pytest
 
 from batchlab.storage.faults import StorageFailed
@@ -76,6 +77,17 @@ def test_what_is_written_in_pieces_is_there_when_it_is_complete(box, served):
     for piece in (b"a", b"", b"b" * (2 * CHUNK)):
         box.append("log/all", piece)
     assert box.read("log/all") == b"a" + b"b" * (2 * CHUNK)
+
+
+def test_url_of_a_blob_is_for_fsspec(box, served):
+    box.write("deep/blob", b"data")
+    with fsspec.open(box.url_of("deep/blob")) as file:
+        assert file.read() == b"data"
+    with fsspec.open(box.url_of("other"), "wb") as file:
+        file.write(b"more")
+    assert box.read("other") == b"more"
+    with pytest.raises(FileNotFoundError, match=r"lab 'x' is not open in this process: open it"):
+        fsspec.open("batchlab://x/batchlab/box/blob").open()
 
 
 def test_write_that_fails_leaves_nothing(box, served, tmp_path):
