@@ -29,9 +29,7 @@ class Forwarder:
     """
 
     def __init__(self, to: str, delay_s: float = 0.0) -> None:
-        self._protocol, _, place = to.partition("://")
-        self._host, _, port = place.rpartition(":")
-        self._port = int(port)
+        self.lead_to(to)
         self._delay_s = delay_s
         self.swallowing = self.frozen = False
         self.swallowed = 0
@@ -56,6 +54,12 @@ class Forwarder:
     @property
     def address(self) -> str:
         return f"{self._protocol}://127.0.0.1:{self._own}"
+
+    def lead_to(self, address: str) -> None:
+        """Lead new connections to another server."""
+        self._protocol, _, place = address.partition("://")
+        self._host, _, port = place.rpartition(":")
+        self._port = int(port)
 
     def cut(self) -> None:
         """Close all connections and refuse new ones."""

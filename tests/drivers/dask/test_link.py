@@ -3,11 +3,13 @@
 import threading
 import time
 
+import msgspec
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 import batchlab as bl
 from batchlab.drivers.dask import link, remote
+from batchlab.drivers.dask.host import BatchHost
 from batchlab.history.watch import watch
 from helpers.dask_labs import WAIT_S, until
 from helpers.forwarder import Forwarder
@@ -188,6 +190,34 @@ def test_call_without_a_limit_ends_with_the_cause_and_the_cure(network, far, mon
     network.restore()
     until(lambda: far._connection._link._connecting is None)
     assert pool.state == "active"
+
+
+def test_handles_go_on_only_with_their_own_lab_in_a_scheduler_that_was_restarted(
+    network, far, tmp_path
+):
+    pool = far.create_pool("p")
+    config = far._connection.config
+    with (
+        LocalCluster(n_workers=0, processes=False, protocol="tcp", host="127.0.0.1",
+                     dashboard_address=":0") as restarted,
+        Client(restarted, set_as_default=False) as client,
+    ):  # fmt: skip
+        network.cut()
+        network.lead_to(restarted.scheduler_address)
+        network.restore()
+        for call in (lambda: pool.state, lambda: far.create_pool("q"), lambda: list(far.storage)):
+            with pytest.raises(bl.Conflict, match=r"no such lab any more.*Make the Lab again"):
+                call()
+        with bl.Lab(restarted) as other:
+            other.create_pool("p")
+            with pytest.raises(bl.Conflict, match="no such lab any more"):
+                pool.state  # noqa: B018 - of another lab
+            other.shutdown()
+        restored = msgspec.structs.replace(config, root=str(tmp_path), storage=None)
+        client.register_plugin(BatchHost(restored), name="restored")
+        assert list(far.pools) == []  # what is in it is up to its journal
+        assert far.create_pool("p") == pool
+        assert pool.state == "active"
 
 
 def test_output_of_a_task_takes_one_call(far, monkeypatch):
