@@ -138,9 +138,9 @@ def _check_version(client: Any) -> None:
         python = client.run_on_scheduler(pydoc.locate, "sys.executable")
         raise Conflict(
             "OperationInvalidForCurrentState",
-            f"the scheduler has {has}, but this is batchlab {__version__}. Install the same "
-            f"version there ({python} -m pip install batchlab=={__version__}), start the "
-            "scheduler again, and attach again",
+            f"the scheduler has {has}, but this is batchlab {__version__}. Install this version "
+            f"there, in the environment of {python}, from where it was installed here. Then start "
+            "the scheduler again, and attach again",
         )
 
 

@@ -345,7 +345,6 @@ class Fleet:
         self._closing = True
         steps = [node.step for node in self._nodes.values() if node.step is not None]
         self._silence.close()
-        self._passed_over.close()
         for node in self._nodes.values():
             node.stopping = True
             node.overtake()
@@ -353,4 +352,5 @@ class Fleet:
         if steps:
             await asyncio.wait(steps, timeout=3 * END_S)
         await asyncio.gather(*(self._stop(node) for node in list(self._nodes.values())))
+        self._passed_over.close()
         await self._supply.close()

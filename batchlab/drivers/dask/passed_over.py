@@ -32,8 +32,8 @@ FAILED_AGAIN_S = 60.0
 
 SILENT = "restart it, or repair its network; it is used as soon as it answers"
 _INSTALL = (
-    "install the same version there ({python} -m pip install batchlab=={version}) and start the "
-    "worker again; it is used as soon as it has it"
+    "install batchlab {version} there, in the environment of {python}, from where it was "
+    "installed here, and start the worker again"
 )
 
 
@@ -122,9 +122,10 @@ class PassedOverWorkers:
             self._tell()
 
     def close(self) -> None:
-        """Ask nobody any more."""
-        for task in self._tasks.values():
+        """Ask nobody any more, and leave the workers to other labs as they are."""
+        for address, task in self._tasks.items():
             task.cancel()
+            self._readmit(address)
         self._tasks.clear()
 
     async def _wait(self, address: str, unfit: Unfit, clean: Callable[[], Any] | None) -> None:

@@ -101,5 +101,5 @@ def test_commands_whose_scheduler_has_another_batchlab_are_refused_with_the_cure
     commands, monkeypatch
 ):
     monkeypatch.setattr(attachment, "__version__", "0.0.0")
-    with pytest.raises(bl.BatchError, match=r"the scheduler has batchlab .*pip install batchlab"):
+    with pytest.raises(bl.BatchError, match=r"the scheduler has batchlab .*Install this version"):
         bl.Lab(commands.address)
