@@ -50,8 +50,9 @@ class Lab(BaseLab):
         A Dask cluster to use, a client of one, or the address of its scheduler
         (``"tcp://...:8786"``, ``"tls://..."``, ``"gateway://..."``). Several notebooks can use it
         at the same time: those that attach with the same account see the same pools and jobs; any
-        other setting they pass has to match the existing lab. If omitted, a cluster is started on
-        this machine, and stopped by `close`.
+        other setting they pass has to match the existing lab. A cluster object that can scale is
+        asked for the workers that nodes need, and gets them back afterwards; ``cluster.adapt()``
+        works as well. If omitted, a cluster is started on this machine, and stopped by `close`.
     account : str, default "batchlab"
         The account that owns the lab: 1 to 24 lower-case letters and digits. Accounts on one
         cluster are isolated from each other: each has its own pools, jobs, tasks, files and

@@ -1,12 +1,13 @@
 """Nodes on an existing cluster: its workers.
 
-A node takes a worker that is not a node yet; removing the node does not affect the worker. The
-labs of all accounts on a cluster share its workers: `ClusterWorkers` records which node each
-worker is, so no two nodes take the same one, and gives a released worker to the node that has
-waited longest. If no worker is free that fits, the cluster is asked for more (see
-`batchlab.drivers.dask.scaling`). In any case a node waits until a worker comes, for as long as the
-core wants it; only a spot node that was preempted is asked for again later. A node whose worker
-was lost gets it back when a nanny restarts it under its name, or else another.
+A node takes a worker that is not a node yet and fits its VM size. The worker stays when the node
+is removed, unless it came for a node: then it is given back to the cluster. The labs of all
+accounts on a cluster share its workers: `ClusterWorkers` records which node each worker is, so no
+two nodes take the same one, and gives a released worker to the node that has waited longest. If no
+worker is free that fits, the cluster is asked for more (see `batchlab.drivers.dask.scaling`). In
+any case a node waits until a worker comes, for as long as the core wants it; only a spot node that
+was preempted is asked for again later. A node whose worker was lost gets it back when a nanny
+restarts it under its name, or else another.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ class Scaling:
     def explain(self) -> tuple[str, str]:
         """Say what the cluster was asked for, and what would help."""
         have = plural(len(self._scheduler.workers), "worker")
-        most = self.limit if self.limit is not None and self.adaptive else None
+        most = self._most() if self.adaptive else None
         wanted = self.least()
         if not self.hope:
             why = f" ({self.failure})" if self.failure else ""
@@ -180,6 +180,15 @@ class Scaling:
             text = f"the cluster has {have}, and its adaptive scaling allows {most} at most"
             return text, "cluster.adapt(maximum=...)"
         return f"the cluster has {have} and was asked for {wanted}", ""
+
+    def _most(self) -> int | None:
+        """The most workers that an adaptive cluster may have, if known."""
+        for plugin in self._scheduler.plugins.values():
+            service = getattr(plugin, "service", None)  # of dask-gateway
+            most = getattr(service, "maximum", None)
+            if isinstance(most, int):
+                return most
+        return self.limit
 
     # -- the clients that can scale -----------------------------------------------------------
 

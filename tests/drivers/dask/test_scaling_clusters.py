@@ -61,8 +61,8 @@ def test_cluster_without_a_specification_of_new_workers_is_not_scaled(tmp_path, 
     assert "TypeError" not in caplog.text
 
 
-def why(lab):
-    return " ".join(reason.text for reason in lab.ask(questions.ExplainPool(pool_id="p")))
+def why(lab, pool="p"):
+    return " ".join(reason.text for reason in lab.ask(questions.ExplainPool(pool_id=pool)))
 
 
 def resize_error(lab):
@@ -259,4 +259,8 @@ def test_dask_gateway(adaptive, gateway, tmp_path):
             cluster.adapt(minimum=0, maximum=3)
         client = cluster.get_client(set_as_default=False)
         lab = DaskConnection.attach(cluster, root=tmp_path)
+        if adaptive:
+            lab.request(inputs.CreatePool(spec=PoolSpec(id="many", target_dedicated_nodes=4)))
+            until(lambda: "its adaptive scaling allows 3 at most" in why(lab, "many"))
+            lab.request(inputs.DeletePool(pool_id="many"))
         work_and_leave(lab, lambda: len(client.scheduler_info(n_workers=-1)["workers"]))
