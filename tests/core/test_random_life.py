@@ -16,6 +16,7 @@ from batchlab.core.model import JobSpec, MultiInstanceSettings, TaskConstraints,
 from batchlab.core.tasks import dependencies
 from helpers.random_life.life import Life
 from helpers.random_life.strategies import INSTANCES, PREPARATIONS, TASK_LIMITS
+from helpers.random_life.walk import Walk
 
 SMALL = settings(
     max_examples=150,
@@ -116,3 +117,10 @@ def test_core_random_life_of_multi_instance_tasks_drains() -> None:
 @pytest.mark.timeout(0)
 def test_core_long_random_life_of_multi_instance_tasks_drains() -> None:
     run_random(Together, settings=FEW_LONG)
+
+
+@pytest.mark.parametrize("hundred", range(5))
+def test_core_random_walk_holds_invariants_and_drains(hundred: int) -> None:
+    """A few of the lives that ``python tests/chaos/walk.py`` lives by the thousand."""
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        Walk(seed).live(60)

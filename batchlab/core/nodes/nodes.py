@@ -93,12 +93,12 @@ def preempt_node(state: State, request: inputs.PreemptNode) -> None:
             "preempted",
         )
     _refuse_unless(node, NODE.group("preemptible"), "preempted")
+    end_life(state, node, gone=False)
     node.drain = None
     node.certificate_references = ()
+    lose_data(state, node)
     stay_away(state, node, "preempted")
     availability.sort_node(state, node)
-    end_life(state, node, gone=False)
-    lose_data(state, node)
     state.command(EvictNode(node_id=node.id))
 
 
@@ -246,12 +246,12 @@ def stop(state: State, node: NodeRecord) -> None:
 
 def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
     """Start a new boot of an empty node."""
-    _show(state, node, "reimage" if reimage else "reboot")
-    availability.sort_node(state, node)
     end_life(state, node, gone=False)
     node.boot += 1
     if reimage:
         lose_data(state, node)
+    _show(state, node, "reimage" if reimage else "reboot")
+    availability.sort_node(state, node)
     spec = node.pool.spec
     node.certificate_references = spec.certificate_references
     state.command(
@@ -269,12 +269,12 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
 def deallocate(state: State, node: NodeRecord) -> None:
     """Release the machine of an empty or lost node."""
     node.drain = None
-    _show(state, node, "deallocate")
-    availability.sort_node(state, node)
     end_life(state, node, gone=False)
     if node.start and not isinstance(node.start.phase, phases.NodeTaskDone):
         node.start = None
     node.boot += 1
+    _show(state, node, "deallocate")
+    availability.sort_node(state, node)
     pool_id = node.pool.spec.id
     state.command(ReleaseNode(pool_id=pool_id, node_id=node.id, boot=node.boot))
 
@@ -293,10 +293,8 @@ def _show(state: State, node: NodeRecord, purpose: str) -> None:
 
 
 def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
-    """Nothing runs on the node any more: remove its runs, give tasks and node tasks back.
-
-    Its state says already that it is not up: it is sent nothing more.
-    """
+    """Nothing runs on the node any more: remove its runs, give tasks and node tasks back."""
+    node.ending = True
     for run in reversed(list(node.runs.values())):  # so that the oldest is first again
         if run.task:
             runs.run_lost(state, run)
@@ -305,6 +303,7 @@ def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
     node_tasks.interrupt(state, node, gone=gone)
     for run in list(node.runs.values()):
         state.end_run(run)  # the start task
+    node.ending = False
 
 
 # -- helpers ----------------------------------------------------------------------------------

@@ -333,6 +333,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     again. `activity` is its activity since `since`, `bill` what it did until then (see `costs`),
     and `node_task_count` how many of its runs are not tasks. `recent` has its last tasks, `usage`
     is the last measurement, and `unsampled` is set while no sample of the pool includes it.
+    `ending`: it is no longer there, although its state does not say so yet.
     """
 
     id: str
@@ -365,6 +366,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     recent: tuple[RecentTask, ...] = ()
     usage: NodeUsage | None = None
     unsampled: bool = False
+    ending: bool = False
     users: dict[str, NodeUserRecord] = {}
 
     @property
@@ -383,6 +385,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     def up(self) -> bool:
         """Whether its agent is there and can receive commands."""
         phase = self.phase
+        if self.ending:
+            return False
         if phase.state in _UP:
             return True
         return isinstance(phase, phases.NodeLeavingPool) and not phase.stopping

@@ -3,6 +3,7 @@
 import pytest
 
 from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import ReleaseNode
 from batchlab.core.model import JobPreparationTask
 from batchlab.core.pools.metrics import measure
 from helpers.world import World
@@ -396,3 +397,15 @@ def test_formula_counts_deallocated_nodes_as_current_and_not_as_usable(world: Wo
     values = measure(world.core.state, world.core.state.pools["p"])
     assert values["$CurrentDedicatedNodes"] == 2
     assert values["$UsableNodeCount"] == 1
+
+
+def test_node_lost_while_it_drains_is_not_sent_what_a_deleted_task_leaves(world: World) -> None:
+    (node,) = world.pool()
+    world.job()
+    world.tasks("a")
+    world.run()
+    world.feed(deallocate(node, "taskcompletion"))
+    world.feed(inputs.DeleteTask(job_id="j", task_id="a"))
+    world.said()
+    world.lost(node)
+    assert [type(command) for command in world.said()] == [ReleaseNode]

@@ -134,3 +134,15 @@ def test_node_that_comes_back_at_once_is_not_asked_for_without_end() -> None:
     world.nothing_else()
     world.later(1)
     assert world.boot() == [node]
+
+
+def test_preempted_node_is_not_sent_what_a_deleted_task_leaves(world: World) -> None:
+    """Its machine goes with all files; it would be told to delete them while the run is there."""
+    node = spot(world)
+    world.job()
+    world.tasks("a")
+    world.run()
+    world.feed(inputs.DeleteTask(job_id="j", task_id="a"))
+    world.said()
+    preempt(world, node)
+    assert world.said() == [EvictNode(node_id=node)]

@@ -23,7 +23,7 @@ from batchlab.core.messages import inputs
 from batchlab.errors import BatchError
 from helpers.random_life.life import Life
 
-SAMPLES = 300
+SAMPLES = 80
 """How many values are drawn of each argument."""
 REPORTS = 6
 """How much more often something is answered than anything else happens."""
