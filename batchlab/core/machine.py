@@ -28,7 +28,7 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import RunKind, Step
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.core.model.base import check
-from batchlab.core.nodes import lifecycle, nodes, start_task
+from batchlab.core.nodes import lifecycle, nodes, resuming, start_task
 from batchlab.core.pools import autoscaling, metrics, pools, properties
 from batchlab.core.state.records import RunRecord
 from batchlab.core.state.revisions import revising
@@ -66,7 +66,7 @@ class Core:
         """
         state = self.state
         state.begin_step(now)
-        if state.closing:
+        if state.closing and not isinstance(item, inputs.LabResumed):
             if isinstance(item, inputs.Request):
                 raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
             state.dropped += 1
@@ -180,6 +180,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.RunExited: _run_exited,
     inputs.DeadlineReached: _deadline_reached,
     inputs.LabClosing: _lab_closing,
+    inputs.LabResumed: resuming.lab_resumed,
 }
 """The handler of each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""
 

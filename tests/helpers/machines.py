@@ -207,6 +207,15 @@ class Machines:
         self.stages[node_id] = "lost"
         return inputs.NodeLost(node_id=node_id, boot=self.boots[node_id])
 
+    def lose_all(self) -> inputs.Report:
+        """Lose all machines with their disks, and with what was on its way to them."""
+        for node_id, stage in self.stages.items():
+            self._kill(node_id)
+            self._forget(node_id)
+            if stage not in ("deallocated", "evicted"):
+                self.stages[node_id] = "lost"
+        return inputs.LabResumed()
+
     def fail(self, node_id: str) -> inputs.Report:
         """Have no machine for a node."""
         report = inputs.NodeStartFailed(node_id=node_id, boot=self.boots[node_id])

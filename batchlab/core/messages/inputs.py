@@ -444,6 +444,10 @@ class LabClosing(Report, frozen=True, kw_only=True):
     """The lab is closing: from now on nothing is repaired or restarted."""
 
 
+class LabResumed(Report, frozen=True, kw_only=True):
+    """The lab was opened again from its journal: no machine of it is left."""
+
+
 class DeadlineReached(Report, frozen=True, kw_only=True):
     """The time of the core's next deadline has come."""
 

@@ -354,6 +354,12 @@ class Life(WithFormulas):
         if again:
             self.dropped(report)
 
+    @rule(closed=st.booleans())
+    def resume(self, closed: bool) -> None:
+        if closed:
+            self.feed(inputs.LabClosing())
+        self.feed(self.machines.lose_all())
+
     @precondition(lambda self: self.machines.at("stopping"))
     @rule(which=WHICH, again=st.booleans())
     def stop(self, which: int, again: bool) -> None:
