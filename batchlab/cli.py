@@ -147,12 +147,20 @@ def serve(
         str | None, typer.Option(metavar="URL", help="Where to store data: a folder or a URL.")
     ] = None,
     journal: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE",
-            help="Record every input in this file, for ReplayedLab; an existing file is replaced.",
+            metavar="FOLDER",
+            help="Keep the lab in this folder: served again, it goes on where it was. With "
+            "--scheduler, a folder on its machine. FILE.jsonl only records it, for ReplayedLab.",
         ),
     ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(metavar="flush|fsync", help="Whether the journal survives a power cut."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin a new lab; move the one in the journal aside.")
+    ] = False,
     cert: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Serve HTTPS with this certificate, in PEM."),
@@ -173,15 +181,15 @@ def serve(
         raise typer.BadParameter(
             "--boot requires --simulated: a real node starts as fast as it can"
         )
-    if scheduler and journal:
-        raise typer.BadParameter("--journal cannot be used with --scheduler")
-    common: dict[str, Any] = {"account": account, "storage": storage, "journal": journal}
+    common: dict[str, Any] = {
+        "account": account, "storage": storage, "journal": journal, "durability": durability,
+        "fresh": fresh or None,
+    }  # fmt: skip
     try:
         with _remembered_interrupt() as check, _terminated_as_interrupted():
             if simulated:
                 lab: BaseLab = batchlab.SimulatedLab(boot=boot or "90s", **common)
             elif scheduler:
-                del common["journal"]
                 lab = batchlab.Lab(scheduler, speed=speed, **common)
             else:
                 lab = batchlab.Lab(speed=speed, processes=processes, **common)

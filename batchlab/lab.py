@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchlab.core.model import Quotas
@@ -28,6 +27,7 @@ from batchlab.storage.stores import BlobStore
 if TYPE_CHECKING:
     from batchlab.drivers.dask.connection import DaskConnection
     from batchlab.drivers.dask.inside import InsideConnection
+    from batchlab.drivers.journal import Durability
     from batchlab.drivers.simulated.connection import SimulatedConnection
     from batchlab.drivers.simulated.workload import Workload
 
@@ -68,9 +68,19 @@ class Lab(BaseLab):
     root : path, optional
         Where to create the folders of the nodes; the temporary directory if omitted.
     journal : path, optional
-        A file to record every input of the service in, for `ReplayedLab`. If omitted, the
-        journal is deleted with the lab, unless an internal error ended it. Not for an existing
-        cluster.
+        A folder (``"lab/"``) that keeps the lab: opening it again goes on where it was, also if
+        the process, the scheduler or the machine has failed. Requests that were acknowledged and
+        tasks that were completed stay so. What was running runs again, which is no retry, and
+        nodes restart with empty disks. Data is kept in the folder, too, unless `storage` says
+        otherwise; only the contents of certificates have to be added again. On an existing
+        cluster it is a path on the machine of the scheduler. A name with a suffix
+        (``"lab.jsonl"``) is that of a file that only records the lab, for `ReplayedLab`. If
+        omitted, the lab ends with its process.
+    durability : {"flush", "fsync"}, default "flush"
+        Whether the journal also survives a power cut (``"fsync"``), which costs a moment for each
+        request.
+    fresh : bool, default False
+        Whether to begin a new lab although there is one in `journal`, which is moved aside.
     quotas : Quotas, optional
         Limits on what can exist at a time; no limits if omitted.
     spot_return : duration, default 5 minutes
@@ -116,7 +126,8 @@ class Lab(BaseLab):
         the existing lab.
     Conflict
         ``OperationInvalidForCurrentState``: batchlab is not installed on the cluster, or another
-        account owns it; or `isolate_users` is set and the lab does not run as root.
+        account owns it; `isolate_users` is set and the lab does not run as root; or the lab in
+        `journal` is open elsewhere, or `journal` is a file that exists.
     """
 
     __slots__ = ()
@@ -133,6 +144,8 @@ class Lab(BaseLab):
         release_on_leave: bool | None = None,
         root: str | os.PathLike[str] | None = None,
         journal: str | os.PathLike[str] | None = None,
+        durability: Durability | None = None,
+        fresh: bool | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
         isolate_users: bool | None = None,
@@ -144,10 +157,9 @@ class Lab(BaseLab):
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
-        own = given(
-            processes=_truth("processes", processes), journal=_path("journal", journal, "Lab")
-        )
+        own = given(processes=_truth("processes", processes))
         settings = given(
+            **_journal("Lab", journal, durability, fresh),
             speed=_positive("speed", speed),
             release_on_leave=_truth("release_on_leave", release_on_leave),
             root=_path("root", root, "Lab"),
@@ -174,7 +186,7 @@ class Lab(BaseLab):
         from batchlab.drivers.dask.connection import DaskConnection  # noqa: PLC0415
 
         if cluster is None:
-            connection = DaskConnection.start(settings=Settings(**choices), **settings, **own)
+            connection = DaskConnection.start(settings=choices, **settings, **own)
         else:
             connection = DaskConnection.attach(
                 cluster, settings=choices, vm_sizes=vm_sizes, security=security, **settings
@@ -242,7 +254,13 @@ class SimulatedLab(BaseLab):
     max_nodes : int, optional
         The most nodes available at a time; a resize beyond it ends with ``AllocationFailed``.
     journal : path, optional
-        A file to record every input of the service in, for `ReplayedLab`.
+        A folder (``"lab/"``) that keeps the lab: opening it again goes on where it was, at the
+        same virtual time; nodes restart with empty disks. A name with a suffix
+        (``"lab.jsonl"``) is that of a file that only records the lab, for `ReplayedLab`.
+    durability : {"flush", "fsync"}, default "flush"
+        Whether the journal also survives a power cut (``"fsync"``).
+    fresh : bool, default False
+        Whether to begin a new lab although there is one in `journal`, which is moved aside.
     quotas : Quotas, optional
         Limits on what can exist at a time; no limits if omitted.
     spot_return : duration, default 5 minutes
@@ -261,6 +279,9 @@ class SimulatedLab(BaseLab):
     ------
     InvalidRequest
         ``InvalidPropertyValue``: a setting is invalid.
+    Conflict
+        ``OperationInvalidForCurrentState``: the lab in `journal` is open elsewhere, or `journal`
+        is a file that exists.
     """
 
     __slots__ = ()
@@ -276,6 +297,8 @@ class SimulatedLab(BaseLab):
         account: str | None = None,
         max_nodes: int | None = None,
         journal: str | os.PathLike[str] | None = None,
+        durability: Durability | None = None,
+        fresh: bool | None = None,
         quotas: Quotas | None = None,
         spot_return: Duration = None,
         storage: str | os.PathLike[str] | None = None,
@@ -284,24 +307,22 @@ class SimulatedLab(BaseLab):
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
-        from batchlab.drivers.simulated.world import SimulatedWorld  # noqa: PLC0415
 
         owner = "SimulatedLab"
         if workload is not None and not isinstance(workload, Workload):
             raise invalid("workload", workload, "must be a Workload", owner=owner)
-        world = SimulatedWorld(
-            workload,
+        choices = _settings(
+            owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
+        )
+        connection = SimulatedConnection.start(
+            settings=choices,
+            workload=workload,
             seed=_whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
             max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
             storage=_storage(storage, storage_options, owner),
-            settings=Settings(
-                **_settings(
-                    owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
-                )
-            ),
+            **_journal(owner, journal, durability, fresh),
         )
-        connection = SimulatedConnection(world, journal=_path("journal", journal, owner))
         super().__init__(connection, f"SimulatedLab(seed={seed})")
 
     @verb
@@ -327,6 +348,24 @@ def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[
         if span is not None
     }
     return given(quotas=quotas) | named | given_s
+
+
+def _journal(owner: str, journal: Any, durability: Any, fresh: Any) -> dict[str, Any]:
+    """How to keep the lab, as far as that was given."""
+    from batchlab.drivers.durable import absolute  # noqa: PLC0415 - the core is large
+
+    path = _path("journal", journal, owner)
+    if path is not None and (not os.fspath(path) or "\0" in os.fspath(path)):
+        raise invalid("journal", journal, "must be a path", owner=owner)
+    if durability not in (None, "flush", "fsync"):
+        reason = "must be 'flush' or 'fsync'"
+        raise invalid("durability", durability, reason, owner=owner)
+    chosen = given(durability=durability, fresh=_truth("fresh", fresh, owner))
+    if path is None:
+        for name, value in chosen.items():
+            raise invalid(name, value, "requires journal=...", owner=owner)
+        return {}
+    return {"journal": absolute(path), **chosen}
 
 
 def _storage(
@@ -365,10 +404,10 @@ def _positive(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def _truth(name: str, value: Any) -> bool | None:
+def _truth(name: str, value: Any, owner: str = "Lab") -> bool | None:
     if value is None or isinstance(value, bool):
         return value
-    raise invalid(name, value, "must be True or False", owner="Lab")
+    raise invalid(name, value, "must be True or False", owner=owner)
 
 
 def _whole(name: str, value: Any) -> int:
@@ -377,7 +416,7 @@ def _whole(name: str, value: Any) -> int:
     raise invalid(name, value, "must be a whole number, 0 or more", owner="SimulatedLab")
 
 
-def _path(name: str, value: Any, owner: str) -> Path | None:
+def _path(name: str, value: Any, owner: str) -> str | os.PathLike[str] | None:
     if value is None or isinstance(value, (str, os.PathLike)):
-        return None if value is None else Path(value)
+        return value
     raise invalid(name, value, "must be a path", owner=owner)

@@ -2,9 +2,14 @@
 
 Only the engine calls `Core.handle`. Reports are queued in an inbox; a turn drains it, passes all
 commands of the turn to the driver at once, publishes the changes and sets the single timer. A
-driver that reports from inside `obey` only adds to the inbox. An unexpected error ends the engine
-but not its process: no more inputs are accepted, the journal is kept, and every later request
-raises a `LabFailed` that names the journal.
+driver that reports from inside `obey` only adds to the inbox.
+
+The journal is written ahead: no input is handled before it is recorded, all of a turn at once. If
+that fails, as on a full disk, requests are refused and reports stay in the inbox, in order, until
+it succeeds.
+
+An unexpected error ends the engine but not its process: no more inputs are accepted, the journal
+is kept, and every later request raises a `LabFailed` that names the journal.
 
 All methods must be called on one thread.
 """
@@ -25,7 +30,7 @@ from batchlab.core.messages.outputs import Change, Command, RunKind, StartRun
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.drivers.journal import Journal
 from batchlab.drivers.ports import Driver
-from batchlab.errors import BatchError, LabFailed
+from batchlab.errors import BatchError, LabFailed, ServerBusy
 
 __all__ = ["Engine"]
 
@@ -33,6 +38,11 @@ logger = logging.getLogger("batchlab")
 
 FAILING = "/bin/sh -c 'echo this failure was requested; exit 1'"
 """Replaces a command that should fail."""
+
+_STALLED = (
+    "the lab's journal {path} cannot be written ({why}), so nothing can be changed now. Make room "
+    "on that disk, then try again: what nodes report meanwhile is kept"
+)
 
 Watcher = Callable[[Sequence[Change]], None]
 
@@ -55,6 +65,7 @@ class Engine:
         self.journal = journal
         self.watchers: list[Watcher] = []
         self.failure: LabFailed | None = None
+        self.stalled: ServerBusy | None = None
         self._inbox: deque[Report] = deque()
         self._turning = False
         self._to_fail: list[RunKind] = []
@@ -65,7 +76,13 @@ class Engine:
         self._raise_failure()
         commands: list[Command] = []
         changes: list[Change] = []
-        self._handle(request, commands, changes)
+        now = self.driver.now()
+        if self.stalled is not None and self._inbox:
+            raise self.stalled
+        self._record([(now, request)])
+        if self.stalled is not None:
+            raise self.stalled
+        self._handle(now, request, commands, changes)
         self._conclude(commands, changes)
 
     def report(self, *reports: Report) -> None:
@@ -76,7 +93,10 @@ class Engine:
 
     def wake(self) -> None:
         """Handle the expiry of the timer that `Driver.wake_at` set."""
-        self.report(DeadlineReached())
+        if self._inbox:
+            self.turn()
+        else:
+            self.report(DeadlineReached())
 
     def ask(self, question: Question) -> Any:
         """Answer a question; raises `NotFound` or `Conflict` as documented for the question."""
@@ -108,14 +128,34 @@ class Engine:
             return
         commands: list[Command] = []
         changes: list[Change] = []
-        while self._inbox and self.failure is None:
-            self._handle(self._inbox.popleft(), commands, changes)
+        now = self.driver.now()
+        entries = [(now, item) for item in self._inbox]
+        self._record(entries)
+        if self.stalled is not None:
+            self.driver.wake_at(now + self.driver.pause_s)
+            return
+        self._inbox.clear()
+        for _, item in entries:
+            if self.failure is None:
+                self._handle(now, item, commands, changes)
         self._conclude(commands, changes)
 
-    def _handle(self, item: Input, commands: list[Command], changes: list[Change]) -> None:
-        now = self.driver.now()
+    def _record(self, entries: Sequence[tuple[float, Input]]) -> None:
+        """Write inputs to the journal; if that fails, the engine is stalled until it succeeds."""
+        stalled = None
         if self.journal is not None:
-            self.journal.write(now, item)
+            try:
+                self.journal.write(entries)
+            except OSError as error:
+                text = _STALLED.format(path=self.journal.path, why=error.strerror or error)
+                stalled = ServerBusy("ServerBusy", text)
+                if self.stalled is None:
+                    logger.warning("%s", text)
+        self.stalled = stalled
+
+    def _handle(
+        self, now: float, item: Input, commands: list[Command], changes: list[Change]
+    ) -> None:
         try:
             step = self.core.handle(now, item)
         except BatchError:

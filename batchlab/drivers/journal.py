@@ -6,23 +6,35 @@ the same lines, a core produces the same commands on any machine.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from batchlab.core.machine import Core, Settings
 from batchlab.core.messages.inputs import REPORTS, REQUESTS, Input, Request
 from batchlab.core.messages.outputs import Step
-from batchlab.errors import BatchError, InvalidRequest, NotFound, invalid
+from batchlab.errors import BatchError, InvalidRequest, NotFound
 
-__all__ = ["Journal", "Reading", "read", "replay"]
+__all__ = [
+    "Durability",
+    "Journal",
+    "JournalFile",
+    "Notes",
+    "Reading",
+    "decode_entry",
+    "read",
+    "replay",
+    "sync",
+]
 
 VERSION = 1
+Durability = Literal["flush", "fsync"]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +57,103 @@ _ANY_INPUT: Any = reduce(or_, REQUESTS + REPORTS)
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
     tuple[float, _ANY_INPUT]
 )
+decode_entry = _decoder.decode
+"""Read a line after the first."""
 
 
-class Journal:
-    """Writes each input to a file.
+class Journal(Protocol):
+    """Where an engine records its inputs."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    def write(self, entries: Sequence[tuple[float, Input]]) -> None:
+        """Record inputs with their times; if this raises `OSError`, none is recorded."""
+        ...
+
+    def keep(self) -> Path:
+        """Keep what is recorded, also after the lab was closed; return its path."""
+        ...
+
+    def close(self) -> None:
+        """Stop recording. Can be called twice."""
+        ...
+
+
+class JournalFile:
+    """A journal in a file that did not exist. What was written survives this process.
+
+    Parameters
+    ----------
+    path : Path
+    settings : Settings
+        The settings of the core.
+    durability : {"flush", "fsync"}
+        Whether what was written also survives a power cut.
+
+    Raises
+    ------
+    FileExistsError
+        There is such a file.
+    OSError
+        It cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, settings: Settings, *, durability: Durability = "flush"
+    ) -> None:
+        self._path = path
+        self._sync = durability == "fsync"
+        self._encode = msgspec.json.Encoder().encode
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._number = os.open(path, flags, 0o600)  # it contains all environment variables
+        self.size = 0
+        try:
+            self._append(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
+        except OSError:
+            self.close()
+            path.unlink()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    def write(self, entries: Sequence[tuple[float, Input]]) -> None:
+        """Record inputs with their times; if this raises `OSError`, none is recorded."""
+        if self._number >= 0:
+            encode = self._encode
+            self._append(b"".join([encode(entry) + b"\n" for entry in entries]))
+
+    def _append(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._number, rest) :]
+            if self._sync:
+                sync(self._number)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._number, self.size)
+            raise
+        self.size += len(data)
+
+    def keep(self) -> Path:
+        """Return its path: it is always kept."""
+        return self._path
+
+    def close(self) -> None:
+        """Close the file. Can be called twice."""
+        if self._number >= 0:
+            os.close(self._number)
+            self._number = -1
+
+
+class Notes:
+    """A journal that is only read if the lab fails, so a disk that is full does not stop it.
 
     Parameters
     ----------
@@ -56,42 +161,56 @@ class Journal:
         The file; an existing one is replaced.
     settings : Settings
         The settings of the core.
-
-    Raises
-    ------
-    InvalidRequest
-        ``InvalidPropertyValue``: the file cannot be written.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
-        self.path = path
+        self._path = path
         self.kept = False
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(path, flags, 0o600)  # it contains all environment variables
-        except OSError as error:
-            reason = f"cannot be written: {error.strerror}"
-            raise invalid("journal", str(path), reason) from None
-        self._file = os.fdopen(number, "wb")
         self._encode = msgspec.json.Encoder().encode
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        number = os.open(path, flags, 0o600)  # it contains all environment variables
+        self._file = os.fdopen(number, "wb")
         self._file.write(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
 
-    def write(self, now: float, item: Input) -> None:
-        """Write one input."""
-        if not self._file.closed:
-            self._file.write(self._encode((now, item)) + b"\n")
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    def write(self, entries: Sequence[tuple[float, Input]]) -> None:
+        """Record inputs with their times, until that fails."""
+        if self._file.closed:
+            return
+        try:
+            for entry in entries:
+                self._file.write(self._encode(entry) + b"\n")
+        except OSError:
+            self._give_up()
 
     def keep(self) -> Path:
         """Flush the file, mark it as one to keep, and return its path."""
-        if not self._file.closed:
+        try:
             self._file.flush()
+        except (OSError, ValueError):  # full, or closed
+            self._give_up()
         self.kept = True
-        return self.path
+        return self._path
 
     def close(self) -> None:
         """Close the file. Can be called twice."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.raw.close()  # what it could not write stays unwritten
+
+
+def sync(number: int) -> None:
+    """Have the disk keep what was written to a file, even if the power fails."""
+    getattr(os, "fdatasync", os.fsync)(number)
 
 
 class Reading:
@@ -129,7 +248,7 @@ class Reading:
         self._lines = _file_lines(source) if isinstance(source, Path) else _as_bytes(source)
         first = next(self._lines, b"")
         if not first.strip():
-            raise self._none("it is empty; a lab writes in blocks, and the last one on closing")
+            raise self._none("it is empty")
         try:
             header = msgspec.json.decode(first, type=_ReadHeader)
         except msgspec.MsgspecError as error:
@@ -141,6 +260,10 @@ class Reading:
                 f"reads version {VERSION}",
             )
         self.settings = Settings(**msgspec.structs.asdict(header.settings))
+
+    def begin(self) -> Core:
+        """The service before the first input."""
+        return Core(self.settings)
 
     def __iter__(self) -> Iterator[tuple[float, Input]]:
         for line in self._lines:

@@ -38,6 +38,11 @@ class Driver(Protocol):
     handled.
     """
 
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before a failed attempt is repeated, in seconds of lab time."""
+        ...
+
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
         ...

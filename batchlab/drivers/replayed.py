@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from batchlab.core.machine import Core
+from batchlab.core.answers.present import present
 from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, Location, Question
@@ -23,6 +23,7 @@ from batchlab.drivers.change_log import Batch, ChangeLog
 from batchlab.drivers.journal import Reading
 from batchlab.drivers.ports import MAX_READ, FileEntry, Place, read_end, refuse_closed
 from batchlab.drivers.simulated.connection import undisturbed
+from batchlab.drivers.snapshots import FolderReading
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import BatchError, Conflict, NotFound, WaitNeverEnds
 from batchlab.storage.stores import BlobStore
@@ -150,8 +151,14 @@ class _Replay:
         self, source: Path | Sequence[str | bytes], until: float | None,
         before: _Replay | None = None,
     ) -> None:  # fmt: skip
-        reading = self._reading = Reading(source)
-        self.core, self.history, self.broken = Core(reading.settings), ChangeLog(), False
+        reading: Reading | FolderReading
+        if isinstance(source, Path) and source.is_dir():
+            reading = FolderReading(source)
+        else:
+            reading = Reading(source)
+        self._reading = reading
+        self.core, self.history, self.broken = reading.begin(), ChangeLog(), False
+        self.history.add(present(self.core.state))
         self.ending = ""
         with undisturbed() as check:
             for now, item in reading:

@@ -113,10 +113,10 @@ def test_lab_served_with_a_certificate_clients_come_by_https(tmp_path: Path) -> 
     [
         (["--simulated", "--processes"], "choose one of"),
         (["--boot", "0s"], "--boot requires --simulated"),
-        (["--scheduler", "tcp://x:1", "--journal", "f"], "--journal cannot be used"),
+        (["--scheduler", "tcp://x:1", "--durability", "fsync"], "requires journal"),
         (["--simulated", "--key", "no key"], "must be Base64 text"),
         (["--simulated", "--account", "NO"], "lower-case"),
-        (["--journal", "/"], "cannot be written"),
+        (["--journal", "/"], "has other files"),
         (["--simulated", "--cert", "/none.pem"], "is not a readable file"),
         (["--simulated", "--cert-key", "/none.pem"], "give that too"),
     ],

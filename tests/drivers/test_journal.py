@@ -110,7 +110,7 @@ def test_journal_holds_refused_requests_too(lived):
 
 def test_same_seed_and_verbs_give_the_same_history(tmp_path):
     texts = []
-    for name in ("a", "b"):
+    for name in ("a.jsonl", "b.jsonl"):
         workload = bl.Workload("20s", jitter=0.5)
         with bl.SimulatedLab(seed=7, workload=workload, journal=tmp_path / name) as lab:
             busy_day(lab)
@@ -133,7 +133,7 @@ def test_journal_of_another_version_is_refused(tmp_path):
 
 
 def test_journal_that_is_kept_can_be_read_while_it_is_written(tmp_path):
-    with bl.SimulatedLab(journal=tmp_path / "deep" / "x") as lab:
+    with bl.SimulatedLab(journal=tmp_path / "deep" / "x.jsonl") as lab:
         lab.create_pool("p")
         kept = lab._connection.engine.journal.keep()
         core, _ = journal.replay(kept)
@@ -141,7 +141,7 @@ def test_journal_that_is_kept_can_be_read_while_it_is_written(tmp_path):
 
 
 def test_journal_cut_in_its_last_line_is_read_up_to_there(tmp_path):
-    path = tmp_path / "journal"
+    path = tmp_path / "journal.jsonl"
     with bl.SimulatedLab(journal=path) as lab:
         lab.create_pool("p", target_dedicated_nodes=2).wait("steady")
     _, whole = journal.read(path)

@@ -13,7 +13,7 @@ WIRE = (
     "MultipleConditionHeadersNotSupported", "AuthenticationFailed",
     "InsufficientAccountPermissions", "AccountIsDisabled", "RequestBodyTooLarge",
     "JobPreparationTaskNotRunOnNode", "JobReleaseTaskNotRunOnNode",
-    "JobPreparationTaskNotSpecified", "JobReleaseTaskNotSpecified", "ServerBusy",
+    "JobPreparationTaskNotSpecified", "JobReleaseTaskNotSpecified",
 )  # fmt: skip
 """Codes of requests, headers and operations that only the wire has."""
 

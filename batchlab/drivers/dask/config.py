@@ -9,6 +9,7 @@ import msgspec
 from batchlab.core.machine import Settings
 from batchlab.drivers.dask import lease
 from batchlab.drivers.dask.fitting import WorkerNeeds
+from batchlab.drivers.journal import Durability
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["HostConfig"]
@@ -31,6 +32,10 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
         Whether a node that leaves runs the release tasks of jobs that continue.
     journal : str, optional
         Where to keep the journal; if omitted, it is deleted together with the lab's folder.
+    durability : {"flush", "fsync"}
+        Whether the journal survives a power cut.
+    fresh : bool
+        Whether to begin a new lab although there is one in the journal.
     lease_s : float
         How long a node that hears nothing from its host continues its runs, in real seconds.
     storage : StorageLocation, optional
@@ -47,6 +52,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None = None
     release_on_leave: bool = False
     journal: str | None = None
+    durability: Durability = "flush"
+    fresh: bool = False
     lease_s: float = msgspec.field(default_factory=lambda: lease.LEASE_S)
     storage: StorageLocation | None = None
     vm_sizes: dict[str, WorkerNeeds] = {}

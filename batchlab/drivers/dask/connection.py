@@ -37,7 +37,9 @@ from batchlab.drivers.dask.link import Link
 from batchlab.drivers.dask.local_cluster import OwnCluster
 from batchlab.drivers.dask.remote import RemoteConnection
 from batchlab.drivers.dask.scaler import Scaler
-from batchlab.errors import Conflict, invalid
+from batchlab.drivers.durable import refuse_other_settings
+from batchlab.drivers.journal import Durability
+from batchlab.errors import BatchError, Conflict, invalid
 from batchlab.storage.locations import StorageLocation
 
 __all__ = ["DaskConnection"]
@@ -79,10 +81,12 @@ class DaskConnection(RemoteConnection):
         *,
         processes: bool = False,
         speed: float = 1.0,
-        settings: Settings | None = None,
+        settings: Mapping[str, Any] | None = None,
         root: str | Path | None = None,
         release_on_leave: bool = False,
-        journal: str | Path | None = None,
+        journal: str | None = None,
+        durability: Durability = "flush",
+        fresh: bool = False,
         storage: StorageLocation | None = None,
     ) -> DaskConnection:
         """Start a cluster on this machine, and a lab on it.
@@ -93,13 +97,16 @@ class DaskConnection(RemoteConnection):
             Whether each node is a separate process, not a part of this one.
         speed : float, default 1.0
             Seconds of lab time per real second.
-        settings : Settings, optional
+        settings : mapping, optional
+            Fields of `Settings`; those of a lab that goes on must match.
         root : path, optional
             Where the lab's folder is created; the temporary directory if omitted.
         release_on_leave : bool, default False
             Whether a node that leaves runs the release tasks of jobs that continue.
         journal : path, optional
             Where to keep the journal; if omitted, it is deleted with the lab's folder.
+        durability, fresh
+            See `batchlab.drivers.durable.open_journal`.
         storage : StorageLocation, optional
             Where data is kept; in the lab's folder if omitted.
 
@@ -115,20 +122,28 @@ class DaskConnection(RemoteConnection):
                 "this process is only importing the script of the one that started it, and cannot "
                 "start nodes: put the script's code under  if __name__ == '__main__':",
             )
+        chosen = Settings(**(settings or {}))
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12],
             nodes="processes" if processes else "light",
-            settings=settings or Settings(),
+            settings=chosen,
             speed=_check_speed(speed),
             root=str(Path(root).resolve()) if root is not None else None,
             release_on_leave=release_on_leave,
-            journal=str(Path(journal).resolve()) if journal is not None else None,
-            storage=storage and storage.of_account((settings or Settings()).account_name),
+            journal=journal,
+            durability=durability,
+            fresh=fresh,
+            storage=storage and storage.of_account(chosen.account_name),
         )
         if config.settings.isolate_users:
             refuse_isolation({"this process": obstacle_here(config)})
         cluster = OwnCluster(config)
         host = cluster.host
+        try:
+            refuse_other_settings(host.config.settings, settings or {}, owner="Lab")
+        except BatchError:
+            cluster.close()
+            raise
         link = Link(cluster.loop, cluster.address, host.account, host.config.lab_id)
 
         cluster.before_end = link.disconnect
@@ -143,6 +158,9 @@ class DaskConnection(RemoteConnection):
         speed: float | None = None,
         root: str | Path | None = None,
         release_on_leave: bool | None = None,
+        journal: str | None = None,
+        durability: Durability | None = None,
+        fresh: bool = False,
         storage: StorageLocation | None = None,
         vm_sizes: Any = None,
         security: Any = None,
@@ -157,8 +175,8 @@ class DaskConnection(RemoteConnection):
             A Dask cluster, a client of one, or its scheduler's address.
         settings : mapping, optional
             Fields of `Settings`; ``account_name`` names the account.
-        speed, root, release_on_leave, storage
-            As for `start`.
+        speed, root, release_on_leave, storage, journal, durability, fresh
+            As for `start`; paths are those of the scheduler's machine.
         vm_sizes : mapping, optional
             What VM sizes need of a worker; see `Lab`.
         security : distributed.Security or mapping, optional
@@ -182,12 +200,14 @@ class DaskConnection(RemoteConnection):
             "speed": None if speed is None else _check_speed(speed),
             "root": None if root is None else str(root),
             "release_on_leave": release_on_leave,
+            "journal": journal,
+            "durability": durability,
             "storage": storage and storage.of_account(chosen.account_name).marked(),
             "vm_sizes": None if vm_sizes is None else read_vm_sizes(vm_sizes, owner="Lab"),
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         config = HostConfig(
-            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, **asked
+            lab_id=uuid.uuid4().hex[:12], nodes="cluster", settings=chosen, fresh=fresh, **asked
         )
         client, ours = find_client(cluster, security)
         # The lab keeps the loop, but not the client, which gives up after half a minute without

@@ -140,7 +140,12 @@ class Fleet:
 
         A worker of an existing cluster goes back to that cluster, so the folders there go.
         """
-        node = self._nodes[command.node_id]
+        node = self._nodes.get(command.node_id)
+        if node is None:  # the lab was resumed
+            boot = command.boot
+            gone = NodeReleased(node_id=command.node_id, boot=boot, files_kept=False)
+            self._report(gone)
+            return
         node.boot = command.boot
         node.ready = False
         node.expected = True

@@ -21,8 +21,9 @@ from typing import Any
 import msgspec
 from distributed import Scheduler, SchedulerPlugin
 
+from batchlab.core.answers.present import present
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import LabClosing
+from batchlab.core.messages.inputs import LabClosing, LabResumed
 from batchlab.core.messages.outputs import (
     CancelRun,
     Change,
@@ -60,8 +61,9 @@ from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.installing import NotHeard
 from batchlab.drivers.dask.once import Once
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
+from batchlab.drivers.durable import Opened, open_journal
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.journal import Journal
+from batchlab.drivers.journal import Notes
 from batchlab.drivers.vault import Vault
 from batchlab.errors import BatchError, Conflict
 from batchlab.storage.host_folder import HostFolder
@@ -113,17 +115,21 @@ class BatchHost(SchedulerPlugin):
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: dict[asyncio.Future[None], Condition] = {}
         self.folder = lab_folder(config.lab_id, config.root)
+        opened = await threads.call(self._open)
+        self.journal, core = opened.journal, opened.core
+        self._epoch = max(self._epoch, core.state.now)  # as it may have run fast
+        self.config = config = msgspec.structs.replace(config, settings=core.state.settings)
+        data, data_id = Path(f"{self.folder}/.storage"), config.lab_id
+        if opened.folder is not None:
+            data, data_id = opened.folder.storage, opened.folder.storage_id
         if config.storage is None:
-            url = f"file://{self.folder}/.storage"
+            url = f"file://{data}"
             if config.nodes == "cluster":  # whose machines may not share a folder
-                url = f"{HOST_PROTOCOL}://{config.lab_id}"
-            storage = StorageLocation(url=url)
-            storage = storage.of_account(config.settings.account_name)
+                url = f"{HOST_PROTOCOL}://{data_id}"
+            storage = StorageLocation(url=url).of_account(self.account)
             self.config = config = msgspec.structs.replace(config, storage=storage)
-        path = Path(config.journal or f"{self.folder}/journal.jsonl")
-        self.journal = await threads.call(self._open, path)
-        self._data = HostFolder(f"{self.folder}/.storage", config.lab_id)
-        self.engine = Engine(Core(config.settings), self, self.journal)
+        self._data = HostFolder(str(data), data_id)
+        self.engine = Engine(core, self, self.journal)
         self.history = ChangeLog()
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
@@ -141,11 +147,11 @@ class BatchHost(SchedulerPlugin):
             "create_certificate": once(self._create_certificate), "storage": once(self._storage),
             "hello": self._hello, "log": self._log,
         }  # fmt: skip
-        present = {"hello": self._hello, "scale": self._scale}
+        for_any_lab = {"hello": self._hello, "scale": self._scale}
         for name in [name for name in scheduler.handlers if f"@{self.account}/" in name]:
             del scheduler.handlers[name]  # of an earlier lab
         for owner, handlers in [
-            (messages.owner(self.account), present),
+            (messages.owner(self.account), for_any_lab),
             (messages.owner(self.account, config.lab_id), ours),
         ]:
             scheduler.handlers.update(
@@ -155,6 +161,9 @@ class BatchHost(SchedulerPlugin):
         scheduler.stream_handlers[messages.beats_op(self.account)] = self._take_beat
         self._wakeful = asyncio.ensure_future(self._stay_awake())
         self._begun = True
+        if opened.resumed:
+            self.history.add(present(core.state))
+            self.engine.report(LabResumed())
 
     async def _stay_awake(self) -> None:
         """Keep a cluster with an idle timeout alive: Dask does not see our tasks."""
@@ -164,14 +173,21 @@ class BatchHost(SchedulerPlugin):
                 scheduler.idle_since = None
             await asyncio.sleep(scheduler.idle_timeout / 8)
 
-    def _open(self, path: Path) -> Journal:
+    def _open(self) -> Opened:
+        """Make the lab's folder, and open its journal."""
+        config = self.config
         Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         guards.guard(self.folder)
-        for name in (".storage", ".dask"):  # the folder itself may have to admit users
-            Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
         try:
-            return Journal(path, self.config.settings)
-        except BatchError:
+            for name in (".storage", ".dask"):  # the folder itself may have to admit users
+                Path(f"{self.folder}/{name}").mkdir(mode=0o700, exist_ok=True)
+            if config.journal is None:
+                notes = Notes(Path(f"{self.folder}/journal.jsonl"), config.settings)
+                return Opened(Core(config.settings), notes)
+            return open_journal(
+                config.journal, config.settings, durability=config.durability, fresh=config.fresh
+            )
+        except BaseException:
             self._discard()
             raise
 
@@ -206,6 +222,11 @@ class BatchHost(SchedulerPlugin):
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._started) * self.config.speed
+
+    @property
+    def pause_s(self) -> float:
+        """A second of real time."""
+        return self.config.speed
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out the core's commands; each node gets its own in one list."""
@@ -463,7 +484,7 @@ class BatchHost(SchedulerPlugin):
         await threads.call(self._clear)
 
     def _clear(self) -> None:
-        if not self.journal.kept:
+        if not (isinstance(self.journal, Notes) and self.journal.kept):
             watchdog.remove_tree(self.folder)
         guards.dismiss(self.folder)
 

@@ -10,25 +10,27 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import CreateCertificate, LabClosing, Request
+from batchlab.core.answers.present import present
+from batchlab.core.machine import Core, Settings
+from batchlab.core.messages.inputs import CreateCertificate, LabClosing, LabResumed, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, LocateNode, Question
 from batchlab.drivers.change_log import Batch, ChangeLog
+from batchlab.drivers.durable import Opened, open_journal, refuse_other_settings
 from batchlab.drivers.engine import Engine
-from batchlab.drivers.journal import Journal
+from batchlab.drivers.journal import Durability
 from batchlab.drivers.ports import Place, read_end, refuse_closed
 from batchlab.drivers.simulated.node_files import SimulatedFiles
 from batchlab.drivers.simulated.world import SimulatedWorld
 from batchlab.drivers.vault import CertificateContents
 from batchlab.errors import WaitNeverEnds, WaitTimeout
+from batchlab.storage.locations import StorageLocation
 from batchlab.storage.stores import BlobStore
 
 __all__ = ["LONGEST_WAIT_S", "SimulatedConnection", "undisturbed"]
@@ -44,16 +46,17 @@ class SimulatedConnection:
     ----------
     world : SimulatedWorld
         The nodes and the clock; this connection takes it over.
-    journal : Path, optional
-        A file that records every input.
+    opened : Opened, optional
+        The journal that records every input, and the core to go on with.
     """
 
     speed = 0.0
 
-    def __init__(self, world: SimulatedWorld, *, journal: Path | None = None) -> None:
+    def __init__(self, world: SimulatedWorld, opened: Opened | None = None) -> None:
         self.world = world
-        self._journal = Journal(journal, world.settings) if journal else None
-        self.engine = Engine(Core(world.settings), world, self._journal)
+        self._journal = opened.journal if opened else None
+        core = opened.core if opened else Core(world.settings)
+        self.engine = Engine(core, world, self._journal)
         world.engine = self.engine
         self._history = ChangeLog()
         self.engine.watchers.append(self._history.add)
@@ -61,6 +64,50 @@ class SimulatedConnection:
         self._files = SimulatedFiles(world.disk)
         self._lock = threading.RLock()
         self._closed = False
+        if opened and opened.resumed:
+            self._history.add(present(core.state))
+            self.engine.report(LabResumed())
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        settings: Mapping[str, Any],
+        journal: str | None = None,
+        durability: Durability = "flush",
+        fresh: bool = False,
+        storage: StorageLocation | None = None,
+        **conditions: Any,
+    ) -> SimulatedConnection:
+        """Begin a lab, or go on with the one in a journal.
+
+        Parameters
+        ----------
+        settings : mapping
+            Fields of `Settings`; those of a lab that goes on must match.
+        journal, durability, fresh
+            See `open_journal`.
+        storage : StorageLocation, optional
+            Where data is kept; in memory or in the journal's folder if omitted.
+        **conditions
+            See `SimulatedWorld`.
+        """
+        if journal is None:
+            chosen = Settings(**settings)
+            return cls(SimulatedWorld(settings=chosen, storage=storage, **conditions))
+        opened = open_journal(journal, Settings(**settings), durability=durability, fresh=fresh)
+        try:
+            found = opened.core.state
+            refuse_other_settings(found.settings, settings, owner="SimulatedLab")
+            if opened.folder is not None and storage is None:
+                storage = StorageLocation(url=f"file://{opened.folder.storage}")
+            if opened.resumed:
+                conditions["start"] = found.now
+            world = SimulatedWorld(settings=found.settings, storage=storage, **conditions)
+            return cls(world, opened)
+        except BaseException:
+            opened.journal.close()
+            raise
 
     @property
     def files(self) -> SimulatedFiles:
@@ -213,6 +260,8 @@ class SimulatedConnection:
         self.world.step()
         if self.engine.failure is not None:
             raise self.engine.failure
+        if self.engine.stalled is not None:
+            raise self.engine.stalled
 
     def _refuse_hopeless(self, condition: Condition) -> None:
         reasons = self.engine.hopeless(condition)

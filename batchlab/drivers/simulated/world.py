@@ -69,6 +69,7 @@ class SimulatedWorld(Runner):
     """
 
     engine: Engine
+    pause_s = 1.0
 
     def __init__(
         self,
