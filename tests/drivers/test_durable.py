@@ -311,7 +311,7 @@ def test_full_disk_refuses_requests_and_keeps_reports(folder: Path) -> None:
     with full_disk(folder):
         with pytest.raises(bl.ServerBusy, match=r"cannot be written .*Make room") as caught:
             job.delete()
-        assert caught.value.status == 503
+        assert (caught.value.code, caught.value.status) == ("ServerBusy", 503)
         with pytest.raises(bl.ServerBusy):
             lab.advance("1h")
         with pytest.raises(bl.ServerBusy):
