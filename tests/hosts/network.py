@@ -57,15 +57,15 @@ class Host:
         self.folder = folder
         self.started: list[subprocess.Popen[bytes]] = []
         self._network = network
-        self._name = f"{network.name}n{number}"
+        self.name = f"{network.name}n{number}"
         self._cable = f"{network.name}v{number}"
         folder.mkdir()
-        _ip("netns", "add", self._name)
+        _ip("netns", "add", self.name)
         _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0",
-            "netns", self._name)  # fmt: skip
-        _ip("-n", self._name, "addr", "add", f"{self.address}/24", "dev", "eth0")
+            "netns", self.name)  # fmt: skip
+        _ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
-            _ip("-n", self._name, "link", "set", device, "up")
+            _ip("-n", self.name, "link", "set", device, "up")
         _ip("link", "set", self._cable, "up")
         self.join()
 
@@ -90,7 +90,7 @@ class Host:
         """Start a command of this Python on the host, in a session of its own."""
         with (self.folder / f"{len(self.started)}.log").open("w") as log:
             process = subprocess.Popen(
-                ["ip", "netns", "exec", self._name, sys.executable, "-m", *command],
+                ["ip", "netns", "exec", self.name, sys.executable, "-m", *command],
                 cwd=self.folder, env={**os.environ, "TMPDIR": str(self.folder)},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
@@ -116,7 +116,7 @@ class Host:
     def kill(self) -> None:
         """End all that was started on the host, at once, as a power cut would."""
         found = subprocess.run(
-            ["ip", "netns", "pids", self._name], capture_output=True, text=True, check=False
+            ["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False
         ).stdout.split()
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
@@ -128,7 +128,7 @@ class Host:
         """End the host."""
         self.kill()
         _ip("link", "delete", self._cable)
-        _ip("netns", "delete", self._name)
+        _ip("netns", "delete", self.name)
 
 
 class Network:

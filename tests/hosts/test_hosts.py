@@ -6,6 +6,7 @@ Run them with ``pytest -m ci tests/hosts`` as root.
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -237,7 +238,7 @@ def test_client_that_was_cut_off_goes_on(network, cluster):
         "lab.close()\n"
     )
     with subprocess.Popen(
-        ["ip", "netns", "exec", client._name, os.environ.get("PYTHON", "python"), str(script)],
+        ["ip", "netns", "exec", client.name, sys.executable, str(script)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         assert process.stdout.readline() == "up\n"
