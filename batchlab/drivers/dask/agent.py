@@ -39,6 +39,7 @@ from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
+from batchlab.drivers.dask.handlers import forget_handlers
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
@@ -139,9 +140,9 @@ class NodeAgent(WorkerPlugin):
         guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
 
     def _make_users(self) -> NodeUsers:
-        from batchlab.drivers.dask.users import NodeUsers, exposure, obstacle  # noqa: PLC0415 - rare
+        from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
 
-        reason = exposure(self._worker.address) or obstacle(self.folders.lab)
+        reason = obstacle(self.folders.lab)
         if reason is not None:
             raise PermissionError(f"isolate_users is not available here: {reason}")
         users = NodeUsers(self.folders.root)
@@ -161,6 +162,7 @@ class NodeAgent(WorkerPlugin):
         worker.handlers.pop("batchlab_leave", None)
         worker.handlers.pop("batchlab_install", None)
         worker.handlers.pop("batchlab_log", None)
+        forget_handlers()
 
     async def _install(self) -> bytes:
         """Unpack the pool's application packages; answer with the failure, or None."""

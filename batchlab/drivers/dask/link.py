@@ -144,7 +144,7 @@ class Link:
             How long to wait for a network that is lost; `PATIENCE_S` if omitted.
         """
         self.check()
-        if once:
+        if once and self._has_network:
             arguments = {**arguments, "request_id": uuid.uuid4().hex}
         patience_s = PATIENCE_S if patience_s is None else patience_s
         call = self._persist(f"batchlab_{handler}", arguments, patience_s)

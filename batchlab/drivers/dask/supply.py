@@ -19,8 +19,10 @@ from typing import Any, Protocol
 import dask
 from distributed import Nanny, Scheduler, Worker
 from distributed.core import Status
+from tornado.ioloop import PeriodicCallback
 
 from batchlab.drivers.dask.addresses import Addresses
+from batchlab.drivers.dask.handlers import forget_handlers
 
 __all__ = ["QUIET", "LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply"]
 
@@ -105,22 +107,62 @@ class Supply(Protocol):
         ...
 
 
-class _NoHttp:
-    """Serves no web pages, which saves an open port per node."""
+class _Quiet:
+    """A server of ours: without a web server, and without what balances and measures Dask tasks,
+    as there are none."""
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
+        """Do nothing, which saves an open port per node."""
+
+    def start_periodic_callbacks(self) -> None:
+        """Do nothing, which saves many calls a second per node."""
+
+
+class QuietScheduler(_Quiet, Scheduler):
+    """A scheduler that costs nothing while it waits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(extensions={}, **options)
+
+    def start_periodic_callbacks(self) -> None:
+        """Start the only timer that can be wanted."""
+        if self.idle_timeout:
+            self.periodic_callbacks["idle-timeout"].start()
+
+
+class _Never(PeriodicCallback):
+    """A timer that never starts."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None, 1000.0)
+
+    def start(self) -> None:
         """Do nothing."""
 
 
-class QuietScheduler(_NoHttp, Scheduler):
-    """A scheduler without a web server."""
+class LightWorker(_Quiet, Worker):
+    """A worker in the scheduler's process: it has no timers, threads or open files of its own.
+
+    Heartbeats, which a worker starts by itself, would only measure the scheduler's own process.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, executor="offload", extensions={}, needs_workdir=False, **options)
+        self.periodic_callbacks = dict.fromkeys(self.periodic_callbacks, _Never())
+
+    async def close(self, *args: Any, **options: Any) -> Any:
+        """Close it, and leave nothing of it in this process."""
+        try:
+            return await super().close(*args, **options)
+        finally:
+            forget_handlers()
 
 
-class LightWorker(_NoHttp, Worker):
-    """A worker without a web server."""
+class QuietNanny(_Quiet, Nanny):
+    """A nanny that costs nothing while it waits."""
 
 
-class ProcessWorker(LightWorker):
+class ProcessWorker(_Quiet, Worker):
     """A worker in a separate process that ignores interrupts of the notebook.
 
     Jupyter and terminals send SIGINT to the whole process group.
@@ -132,7 +174,7 @@ class ProcessWorker(LightWorker):
         os.environ.update(environment)
         # An empty handler, because tasks would inherit an ignored signal.
         signal.signal(signal.SIGINT, lambda *_: None)
-        super().__init__(*args, **options)
+        super().__init__(*args, extensions={}, **options)
 
 
 class _OwnSupply(Supply):
@@ -215,7 +257,7 @@ class LightSupply(_OwnSupply):
         """Make the server of a node, not yet started."""
         return LightWorker(
             self._scheduler.address, nthreads=1, name=node_id, memory_limit=0,
-            local_directory=f"{self._scratch}/{node_id}",
+            local_directory=self._scratch,
         )  # fmt: skip
 
     async def get(self, node_id: str, *, patient: bool = True) -> str:
@@ -237,11 +279,10 @@ class ProcessSupply(_OwnSupply):
 
     def make(self, node_id: str) -> Any:
         """Make the server of a node, not yet started."""
-        return Nanny(
+        return QuietNanny(
             self._scheduler.address, nthreads=1, name=node_id, memory_limit=0, host="127.0.0.1",
             local_directory=f"{self._scratch}/{node_id}", worker_class=ProcessWorker, config=QUIET,
             silence_logs=logging.CRITICAL, environment=dict(os.environ),
-            security=self._scheduler.security,
         )  # fmt: skip
 
     async def get(self, node_id: str, *, patient: bool = True) -> str:

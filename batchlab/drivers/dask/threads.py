@@ -30,7 +30,7 @@ def run(work: Callable[[], None]) -> None:
     if _free.acquire(blocking=False):
         _work.put(work)
     else:
-        threading.Thread(target=_live, args=(work,), name="batchlab", daemon=True).start()
+        threading.Thread(target=_live, args=([work],), name="batchlab", daemon=True).start()
 
 
 async def call(work: Callable[..., Result], *args: Any) -> Result:
@@ -56,7 +56,8 @@ async def call(work: Callable[..., Result], *args: Any) -> Result:
     return await future
 
 
-def _live(work: Callable[[], None]) -> None:
+def _live(first: list[Callable[[], None]]) -> None:
+    work = first.pop()  # from a list, as a thread keeps its arguments while it lives
     while True:
         try:
             work()

