@@ -47,8 +47,11 @@ SILENT: dict[tuple[type, str], Any] = {
     (PoolSpec, "id"): "",  # the specification of an auto pool
 }
 _IMAGE = {"version": "latest"}
-_CONTAINER = {"workingDirectory": "taskWorkingDirectory"}
-_DISK = {"caching": "none", "storageAccountType": "standard_lrs"}
+_OTHERS: dict[str, Wire] = {
+    "containerSettings": {"workingDirectory": "taskWorkingDirectory"},
+    "dataDisks": {"caching": "none", "storageAccountType": "standard_lrs"},
+    "networkSecurityGroupRules": {"sourcePortRanges": ["*"]},
+}
 _NETWORK = {"dynamicVNetAssignmentScope": "none", "enableAcceleratedNetworking": False}
 
 
@@ -75,4 +78,4 @@ def _defaults(name: Any, owner: Any, tree: Wire) -> Wire:
         return _IMAGE if "publisher" in tree else {}
     if name == "networkConfiguration":  # that of a job has other properties
         return _NETWORK if owner == "pool" else {}
-    return {"containerSettings": _CONTAINER, "dataDisks": _DISK}.get(name, {})
+    return _OTHERS.get(name, {})

@@ -63,6 +63,9 @@ TEXTS = {
     "PoolBeingDeleted": "The specified pool has been marked for deletion and is being reclaimed.",
     "PoolBeingResized": "The specified pool is being resized.",
     "PoolExists": "The specified pool already exists.",
+    "PoolNotEligibleForOSVersionUpgrade": (
+        "The specified pool is not eligible for an OS version upgrade."
+    ),
     "PoolNotFound": "The specified pool does not exist.",
     "PoolQuotaReached": "Pool quota for the account has been reached.",
     "TooManyEnableAutoScaleRequests": (

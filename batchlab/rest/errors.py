@@ -19,6 +19,7 @@ from batchlab.core.tasks.failures import ENDED
 from batchlab.errors import BatchError, RequestTooLarge
 from batchlab.rest.error_texts import TEXTS, text_of
 from batchlab.rest.messages import JSON, Response, Wire
+from batchlab.rest.specification import RENAMED
 from batchlab.rest.spelling import spelled
 from batchlab.rest.unknown_properties import SECRETS
 from batchlab.rest.wire import camel, write_datetime, write_pairs
@@ -147,13 +148,21 @@ def _place(steps: tuple[Step, ...], shown: str | None, sent: Any) -> Place | Non
     """The only place in the body that the error can mean: by its path, else by its value."""
     if shown is None:
         return None  # it is missing
-    places = [place for place in _places(sent, ()) if place[0][-len(steps) :] == steps]
+    places = [place for place in _places(sent, ()) if _ends(place[0], steps)]
     same = [place for place in places if _shown(place[1]) == shown]
-    whole = [place for place in places if place[0] == steps]
+    whole = [place for place in places if len(place[0]) == len(steps)]
     for found in (whole, same, places):
         if len(found) == 1:
             return found[0]
     return None
+
+
+def _ends(path: tuple[Step, ...], steps: tuple[Step, ...]) -> bool:
+    """Whether a path in the body ends with steps, by names of today or of older versions."""
+    pairs = zip(reversed(path), reversed(steps), strict=False)
+    return len(path) >= len(steps) and all(
+        sent == step or step in RENAMED.get(sent, ()) for sent, step in pairs
+    )
 
 
 def _places(value: Any, path: tuple[Step, ...]) -> Iterator[Place]:

@@ -15,7 +15,7 @@ from batchlab.core.messages.questions import (
 from batchlab.core.messages.views import JobView, PreparationView
 from batchlab.core.model import JobSpec
 from batchlab.core.model.jobs import JobFields
-from batchlab.rest import resources
+from batchlab.rest import inherited, resources
 from batchlab.rest.answers import changed, check_conditions, done, json, one, page
 from batchlab.rest.messages import Response, RestCall, Wire
 from batchlab.rest.pool_resources import check_job
@@ -42,6 +42,7 @@ def create_job(call: RestCall) -> Response:
     call.request(inputs.CreateJob(spec=spec))
     view = _view(call, spec.id)
     call.unknown_properties.put(("job", spec.id), view.creation_time, unknown)
+    inherited.give_to_auto_pool(call, view, unknown)
     return done(call, 201, view, "jobs", "job-1")  # whatever its id, as in Azure
 
 

@@ -15,7 +15,7 @@ import msgspec
 from batchlab.core.messages import questions
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model import vm_cores
-from batchlab.errors import InvalidRequest
+from batchlab.errors import Conflict, InvalidRequest
 from batchlab.rest import resources
 from batchlab.rest.answers import json, page
 from batchlab.rest.images import IMAGES
@@ -48,6 +48,18 @@ def list_node_agent_skus(call: RestCall) -> Response:
         for agent, os_type in agents.items()
     ]  # fmt: skip
     return page(call, "nodeagentskus", NodeAgentSku, rows, lambda _, row: resources.write(row))
+
+
+@operation("POST", "/pools/{pool_id}/upgradeos")
+def upgrade_pool_os(call: RestCall, pool_id: str) -> Response:
+    """POST /pools/{id}/upgradeos: until version 2018-08; it was only for pools of Windows."""
+    _until(call, "2018-12")
+    call.json()
+    call.ask(questions.GetPool(pool_id=pool_id))
+    raise Conflict(
+        "PoolNotEligibleForOSVersionUpgrade",
+        f"pool {pool_id!r} is one of virtual machines: only those of cloud services were upgraded",
+    )
 
 
 @operation("GET", "/lifetimepoolstats")

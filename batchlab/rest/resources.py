@@ -21,9 +21,11 @@ from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, RecentTask, ResizeError
 from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
+from batchlab.rest import inherited
 from batchlab.rest.defaults import DEFAULTS, SILENT
 from batchlab.rest.errors import failure_content
 from batchlab.rest.messages import RestCall, Wire
+from batchlab.rest.unknown_properties import merge
 from batchlab.rest.wire import (
     Unknown,
     camel,
@@ -210,7 +212,9 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
 def pool(call: RestCall, view: views.PoolView) -> Wire:
     """A pool."""
     found = _write_struct(view) | {"url": call.url("pools", view.id)}
-    return call.unknown_properties.add_to(("pool", view.id), view.creation_time, found)
+    call.unknown_properties.add_to(("pool", view.id), view.creation_time, found)
+    merge(found, inherited.of_pool(call, view))
+    return found
 
 
 def node_writer(call: RestCall, pool_id: str) -> Callable[[RestCall, views.NodeView], Wire]:
@@ -269,7 +273,9 @@ def job(call: RestCall, view: views.JobView) -> Wire:
     found = _write_struct(view) | {"url": call.url("jobs", view.id)}
     if not view.pool_id:
         del found["executionInfo"]["poolId"]
-    return call.unknown_properties.add_to(("job", view.id), view.creation_time, found)
+    call.unknown_properties.add_to(("job", view.id), view.creation_time, found)
+    merge(found, inherited.of_job(call, view))
+    return found
 
 
 def schedule(call: RestCall, view: views.JobScheduleView) -> Wire:

@@ -18,6 +18,7 @@ from batchlab.errors import InvalidRequest
 __all__ = [
     "ANSWERS",
     "BODIES",
+    "RENAMED",
     "REQUIRED",
     "SETTINGS",
     "TYPES",
@@ -70,14 +71,20 @@ BODIES: Mapping[str, str] = {
     "upload_node_logs": "UploadBatchServiceLogsOptions",
 }
 """The types of bodies, by operation."""
-REQUIRED: Mapping[str, str] = {
-    "BatchJob": "poolInfo",
-    "BatchJobSchedule": "jobSpecification",
-    "BatchPoolCreateOptions": "vmSize",
-    "BatchPoolEvaluateAutoScaleOptions": "autoScaleFormula",
-    "BatchPoolSpecification": "vmSize",
-}
-"""Properties that bodies must have, beside those that the core requires."""
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "BatchJob": ("poolInfo",),
+    "BatchJobSchedule": ("jobSpecification",),
+    "BatchPoolCreateOptions": ("vmSize",),
+    "BatchPoolEvaluateAutoScaleOptions": ("autoScaleFormula",),
+    "BatchPoolReplaceOptions": (
+        "certificateReferences", "applicationPackageReferences", "metadata",
+    ),
+    "BatchPoolSpecification": ("vmSize",),
+}  # fmt: skip
+"""Properties that bodies must have, beside those that the core requires.
+
+A version that has such a property no longer does not require it.
+"""
 ANSWERS: Mapping[str, str] = {
     "jobpreparationandreleasetaskstatuslist": "BatchJobPreparationAndReleaseTaskStatus",
     "jobs": "BatchJob",
@@ -126,6 +133,15 @@ TYPES: Mapping[str, Mapping[str, Property]] = dict(
     _read(files("batchlab.rest").joinpath("specification.txt").read_text(encoding="utf-8"))
 )
 """The types, by their newest names."""
+
+
+RENAMED: Mapping[Any, frozenset[str]] = {
+    name: frozenset(known[name].now for known in TYPES.values() if name in known)
+    for kind in TYPES.values()
+    for name, about in kind.items()
+    if about.now and name != "name"
+}
+"""The names of today of properties that had another name: ``targetDedicated``."""
 
 
 def _reachable(names: list[str]) -> Iterator[str]:

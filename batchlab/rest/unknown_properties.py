@@ -24,7 +24,7 @@ from batchlab.rest.wire import Unknown
 if TYPE_CHECKING:
     from batchlab.drivers.ports import Connection
 
-__all__ = ["UnknownProperties", "unknown_properties_of"]
+__all__ = ["SECRETS", "UnknownProperties", "merge", "unknown_properties_of"]
 
 SECRETS = frozenset({
     "password", "accountkey", "saskey", "sastoken", "sshprivatekey", "privatekey", "clientsecret",
@@ -41,6 +41,7 @@ class UnknownProperties:
 
     def __init__(self) -> None:
         self._trees: dict[tuple[str, ...], tuple[datetime, Unknown]] = {}
+        self._kinds: set[str] = set()
 
     def put(
         self, key: tuple[str, ...], created: datetime, unknown: Unknown, given: Iterable[str] = ()
@@ -57,12 +58,21 @@ class UnknownProperties:
             while len(self._trees) >= MOST:
                 self._trees.pop(next(iter(self._trees)), None)
             self._trees[_fold(key)] = created, found
+            self._kinds.add(key[-2])
 
     def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
         """Add the unknown properties of a resource to it."""
         if self._trees:
-            _merge(resource, self._of(key, created))
+            merge(resource, self._of(key, created))
         return resource
+
+    def find(self, key: tuple[str, ...]) -> tuple[datetime, Unknown] | None:
+        """The stored properties of a resource, with its creation time."""
+        return self._trees.get(_fold(key))
+
+    def has_any(self, kind: str) -> bool:
+        """Whether a resource of a kind ever had stored properties."""
+        return kind in self._kinds
 
     def _of(self, key: tuple[str, ...], created: datetime) -> Unknown:
         known = self._trees.get(_fold(key))
@@ -91,17 +101,18 @@ def _without_secrets(value: Any) -> Any:
     return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _merge(into: Any, rest: Unknown) -> None:
+def merge(into: Any, rest: Unknown) -> None:
+    """Add the properties of a tree to a resource, where it has no such ones."""
     for key, value in rest.items():
         if isinstance(key, int):
             if isinstance(into, list) and key < len(into):
-                _merge(into[key], value)
+                merge(into[key], value)
         elif isinstance(into, dict):
             if key not in into:
                 if not _numbered(value):
                     into[key] = value
             elif isinstance(value, dict):
-                _merge(into[key], value)
+                merge(into[key], value)
 
 
 def _numbered(value: Any) -> bool:

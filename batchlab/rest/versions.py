@@ -72,11 +72,12 @@ class Version(NamedTuple):
                 found[about.now] = self._read_value(value, about, name, kind)
             else:
                 found[name] = self._read_value(value, about, name, kind)
-        required = REQUIRED.get(kind)
-        if required is not None and found.get(required) is None:
-            raise InvalidRequest(
-                "MissingRequiredProperty", f"{required} is required", {"PropertyName": required}
-            )
+        for name in REQUIRED.get(kind, ()):
+            is_gone = known[name].until and self.month >= known[name].until
+            if found.get(name) is None and not is_gone:
+                raise InvalidRequest(
+                    "MissingRequiredProperty", f"{name} is required", {"PropertyName": name}
+                )
         return found
 
     def _read_value(self, value: Any, about: Property, name: str, kind: str) -> Any:

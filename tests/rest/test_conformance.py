@@ -23,8 +23,9 @@ OLDER = {
     ("GET", "/nodeagentskus"),
     ("GET", "/lifetimepoolstats"),
     ("GET", "/lifetimejobstats"),
+    ("POST", "/pools/{}/upgradeos"),
 }
-"""Operations that the SDK has no more, and its version 14.2 had."""
+"""Operations that the SDK has no more, and its version 14.2 or an earlier one had."""
 
 
 def plain(url: str) -> str:

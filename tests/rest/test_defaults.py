@@ -93,6 +93,20 @@ def test_a_version_that_was_given_is_kept(desk: Desk) -> None:
     assert desk.get("/pools/q").content["virtualMachineConfiguration"]["imageReference"] == image
 
 
+def test_rules_of_ports_show_their_defaults(desk: Desk) -> None:
+    rule = {"priority": 150, "access": "allow", "sourceAddressPrefix": "*"}
+    narrow = rule | {"priority": 151, "sourcePortRanges": ["22"]}
+    ports = {
+        "name": "n", "protocol": "udp", "backendPort": 4444, "frontendPortRangeStart": 60000,
+        "frontendPortRangeEnd": 61000, "networkSecurityGroupRules": [rule, narrow],
+    }  # fmt: skip
+    network = {"endpointConfiguration": {"inboundNATPools": [ports]}}
+    desk.post("/pools", POOL | {"networkConfiguration": network})
+    shown = at(desk.get("/pools/p").content, "networkConfiguration.endpointConfiguration")
+    rules = [rule | {"sourcePortRanges": ["*"]}, narrow]
+    assert shown["inboundNATPools"] == [ports | {"networkSecurityGroupRules": rules}]
+
+
 def test_disks_and_networks_show_their_defaults(desk: Desk) -> None:
     ports = {"endpointConfiguration": {"inboundNATPools": []}}
     disks = [{"lun": 1, "diskSizeGB": 50}, {"lun": 2, "diskSizeGB": 9}]

@@ -6,6 +6,8 @@ import pytest
 
 from helpers.rest import JOB, POOL, Desk
 
+POOL_INFO = {"poolInfo": {"poolId": "p"}}
+
 
 def test_ids_that_are_ending_or_over_say_so(desk: Desk) -> None:
     desk.post("/pools", POOL)
@@ -27,6 +29,13 @@ def test_ids_that_are_ending_or_over_say_so(desk: Desk) -> None:
         assert desk.post(f"/pools/p/{verb}", body).code == "PoolBeingDeleted", verb
     assert desk.ask("PATCH", "/pools/p", {"metadata": []}).code == "PoolBeingDeleted"
     assert desk.post("/jobs", JOB | {"id": "k"}).code == "PoolBeingDeleted"
+    desk.post("/jobs", {"id": "mover", "poolInfo": {"poolId": "elsewhere"}})
+    desk.post("/jobs/mover/disable", {"disableTasks": "requeue"})
+    assert (
+        desk.ask("PATCH", "/jobs/mover", {"priority": 1, **POOL_INFO}).code == "PoolBeingDeleted"
+    )
+    mover = desk.get("/jobs/mover").content
+    assert (mover["poolInfo"], mover["priority"]) == ({"poolId": "elsewhere"}, 0)
     over = {"id": "k", "poolInfo": {"poolId": "q"}}
     desk.post("/jobs", over)
     desk.post("/jobs/k/terminate")

@@ -81,3 +81,16 @@ def test_operation_is_gone_in_newer_versions(desk: Desk, path: str, last: str, f
     assert desk.ask("GET", path, version=last).status == 200
     for version in (first, "2025-06-01", "2027-01-01"):
         assert desk.ask("GET", path, version=version).code == "InvalidUri"
+
+
+def test_operating_systems_are_upgraded_only_in_cloud_services(desk: Desk) -> None:
+    desk.post("/pools", POOL)
+    body = {"targetOSVersion": "WA-GUEST-OS-4.45_201708-01"}
+
+    def upgrade(pool_id: str, version: str) -> str:
+        return desk.ask("POST", f"/pools/{pool_id}/upgradeos", body, version=version).code
+
+    for version in ("2017-01-01.4.0", "2018-08-01.7.0"):
+        assert upgrade("p", version) == "PoolNotEligibleForOSVersionUpgrade"
+        assert upgrade("q", version) == "PoolNotFound"
+    assert upgrade("p", OLD) == "InvalidUri"

@@ -233,3 +233,48 @@ def test_older_versions_show_deallocated_nodes_as_offline(desk: Desk) -> None:
             found = speaker.get(f"/pools/p/nodes/{node['id']}")
             assert (found["state"], found["schedulingState"]) == (shown, "disabled")
             assert speaker.get("/pools/p/nodes")["value"][0]["state"] == shown
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "value"),
+    [
+        ("2017-01-01.4.0", "targetDedicated", -1),
+        ("2019-08-01.10.0", "maxTasksPerNode", 999),
+        ("2025-06-01", "targetDedicatedNodes", -1),
+        ("2025-06-01", "taskSlotsPerNode", 999),
+    ],
+)
+def test_error_names_a_property_as_it_was_sent(
+    desk: Desk, version: str, name: str, value: int
+) -> None:
+    body = {"id": "q", "vmSize": "small", name: value}
+    answer = desk.ask("POST", "/pools", body, version=version)
+    assert answer.code == "InvalidPropertyValue"
+    found = {pair["key"]: pair["value"] for pair in answer.values}
+    assert (found["PropertyName"], found["PropertyValue"]) == (name, str(value))
+    auto = {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job", "pool": body}}}
+    del body["id"]
+    answer = desk.ask("POST", "/jobs", {"id": "j"} | auto, version=version)
+    found = {pair["key"]: pair["value"] for pair in answer.values}
+    assert found["PropertyPath"] == f"poolInfo.autoPoolSpecification.pool.{name}"
+
+
+@pytest.mark.parametrize(
+    ("version", "needed"),
+    [
+        ("2017-01-01.4.0", ["certificateReferences", "applicationPackageReferences", "metadata"]),
+        ("2024-07-01.20.0", ["certificateReferences", "applicationPackageReferences", "metadata"]),
+        ("2025-06-01", ["applicationPackageReferences", "metadata"]),
+    ],
+)
+def test_replaced_properties_must_be_there(desk: Desk, version: str, needed: list[str]) -> None:
+    desk.post("/pools", POOL | {"metadata": [{"name": "a", "value": "b"}]})
+    whole: dict[str, Any] = {name: [] for name in needed}
+    for missing in needed:
+        body = {name: value for name, value in whole.items() if name != missing}
+        answer = desk.ask("POST", "/pools/p/updateproperties", body, version=version)
+        assert answer.code == "MissingRequiredProperty"
+        assert answer.values == [{"key": "PropertyName", "value": missing}]
+    assert desk.get("/pools/p").content["metadata"]
+    assert desk.ask("POST", "/pools/p/updateproperties", whole, version=version).status == 204
+    assert "metadata" not in desk.get("/pools/p").content

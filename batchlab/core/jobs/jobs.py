@@ -20,7 +20,7 @@ import msgspec
 from batchlab.core.account import users
 from batchlab.core.jobs import release
 from batchlab.core.messages import inputs
-from batchlab.core.model import DisableTasks, JobSpec
+from batchlab.core.model import DisableTasks, JobSpec, PoolInfo
 from batchlab.core.model.ids import check_id, fold
 from batchlab.core.placement import preemption, queues
 from batchlab.core.pools import auto_pools, resizing
@@ -59,7 +59,7 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
         )
     refuse_quota(state)
     auto_pools.check(state, spec, scheduled=False)
-    _refuse_pool(state, spec)
+    _refuse_pool(state, spec.pool_info)
     users.check_job(state, spec)
     add(state, spec)
 
@@ -91,8 +91,9 @@ def refuse_quota(state: State) -> None:
         )
 
 
-def _refuse_pool(state: State, spec: JobSpec) -> None:
-    pool = state.pools.get(fold(spec.pool_info.pool_id or ""))
+def _refuse_pool(state: State, pool_info: PoolInfo) -> None:
+    """Refuse a pool that is being deleted."""
+    pool = state.pools.get(fold(pool_info.pool_id or ""))
     if pool:
         resizing.refuse_deleting(pool)
 
@@ -144,6 +145,8 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
                 "OperationInvalidForCurrentState",
                 f"job {spec.id!r} is {job.phase.state}: disable it before changing its pool",
             )
+        if state.settings.rules >= 3:
+            _refuse_pool(state, pool_info)
     else:
         pool_info = None
     complete = request.on_all_tasks_complete
