@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
-__all__ = ["amount", "money", "plural", "span_text"]
+__all__ = ["amount", "money", "natural", "plural", "span_text"]
 
 
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: ``1 task``, ``2,000 tasks``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def natural(text: str) -> list[tuple[bool, int, str]]:
+    """A key to sort ids as people count: ``task2`` is before ``task10``."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text.lower())
+    return [(False, int(part), "") if "0" <= part[0] <= "9" else (True, 0, part) for part in parts]
 
 
 def amount(value: float) -> str:

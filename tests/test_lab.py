@@ -236,7 +236,6 @@ BAD: list[tuple[str, str, Act]] = [
     ("InvalidPropertyValue", "pool", lambda t: t["job"].update(pool_info=t["task"])),
     ("UnsupportedProperty", "prioriti", lambda t: t["job"].update(prioriti=1)),
     ("InvalidPropertyValue", "reason", lambda t: t["job"].terminate(5)),
-    ("JobPreparationTaskOrReleaseTaskNotSpecified", "", lambda t: t["job"].preparations),
     # tasks
     ("InvalidPropertyValue", "id", lambda t: t["job"].create_task("a/b", "x")),
     ("MissingRequiredProperty", "command_line", lambda t: t["job"].create_task("a", "")),
@@ -317,7 +316,6 @@ def things(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> dict[str, Any]:
     "NodeAlreadyInTargetSchedulingState",
     "TaskCompleted",
     "TaskSucceeded",
-    "JobPreparationTaskOrReleaseTaskNotSpecified",
 )
 @pytest.mark.parametrize(
     ("code", "words", "act"), BAD, ids=[f"{i}-{b[0]}" for i, b in enumerate(BAD)]

@@ -17,7 +17,7 @@ from batchlab.drivers.ports import MAX_READ, Connection, FileEntry, is_directory
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.handles.atomic_download import atomic_download
 from batchlab.handles.tail import follow as pieces
-from batchlab.handles.tail import tail
+from batchlab.handles.tail import tail, whole_lines
 from batchlab.handles.verbs import verb
 
 __all__ = ["LARGEST_READ", "LARGEST_STREAM", "FileList", "Files"]
@@ -202,11 +202,12 @@ class Files(Displayed):
     def stream(self, path: str) -> str:
         """A file as text, or its end after a line that says how much was left out."""
         size, data = self._connection.read_end(self._place, path, LARGEST_STREAM)
-        left_out = size - len(data)
-        if not left_out:
+        if size == len(data):
             return data.decode(errors="replace")
+        data = whole_lines(data)
+        left_out = size - len(data)
         note = f"[{left_out:,} bytes left out here; files.download({path!r}) has them all]\n"
-        return note + data.lstrip(_CONTINUATION).decode(errors="replace")
+        return note + data.decode(errors="replace")
 
     def _locate(self) -> Location:
         location: Location = self._connection.ask(self._place)
@@ -225,9 +226,6 @@ class Files(Displayed):
                 return  # the file became shorter
             yield block
             start, count = start + len(block), count - len(block)
-
-
-_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def as_path(path: Any) -> str:

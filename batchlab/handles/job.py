@@ -46,7 +46,7 @@ from batchlab.core.model import (
 )
 from batchlab.core.model.values import TaskCounts
 from batchlab.display import Displayed
-from batchlab.errors import invalid
+from batchlab.errors import Conflict, invalid
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.current import current_connection, current_name
@@ -70,6 +70,7 @@ from batchlab.handles.verbs import (
     verb,
 )
 from batchlab.storage.containers import Blob
+from batchlab.words import natural
 
 if TYPE_CHECKING:
     from batchlab.reports import ActivityReport
@@ -118,9 +119,15 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
     def preparations(self) -> Preparations:
         """The preparation and release, one row per node that ran the preparation.
 
-        `Conflict` ``JobPreparationTaskOrReleaseTaskNotSpecified`` for a job that has neither.
+        Empty for a job that has none, where Azure's REST API refuses the list.
         """
-        return Preparations(self._connection.ask(ListPreparations(job_id=self._id)))
+        try:
+            rows = self._connection.ask(ListPreparations(job_id=self._id))
+        except Conflict as error:
+            if error.code != "JobPreparationTaskOrReleaseTaskNotSpecified":
+                raise
+            rows = []
+        return Preparations(sorted(rows, key=lambda row: natural(row.node_id)))
 
     def explain(self) -> Explanation:
         """Why its tasks wait, the most frequent reason first, and what would change that.

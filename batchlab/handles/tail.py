@@ -9,13 +9,14 @@ from batchlab.core.messages.questions import GetTask, LocateTask, Location, Task
 from batchlab.drivers.ports import Connection, NodeFiles
 from batchlab.errors import Conflict, NotFound, WaitTimeout
 
-__all__ = ["follow", "tail"]
+__all__ = ["follow", "tail", "whole_lines"]
 
 BLOCK = 2**16
 LONGEST_TAIL = 2**20
 """Bytes to search for lines, from the end."""
 PAUSE_S = 0.25
 """Lab time between two reads of a file that is followed."""
+_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def tail(files: NodeFiles, where: Location, path: str, lines: int) -> str:
@@ -27,6 +28,12 @@ def tail(files: NodeFiles, where: Location, path: str, lines: int) -> str:
         blocks.append(block)
         start += len(block)
     return b"".join(blocks).decode(errors="replace")
+
+
+def whole_lines(end: bytes) -> bytes:
+    """The end of a file from the start of a line on; from a letter on, if it has only one."""
+    rest = end.partition(b"\n")[2]
+    return rest or end.lstrip(_CONTINUATION)
 
 
 def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: int) -> int:
@@ -46,7 +53,7 @@ def _last_lines(files: NodeFiles, where: Location, path: str, size: int, lines: 
                 return first + at + 1
             end = at
         start = first
-    return start
+    return start + len(block) - len(whole_lines(block)) if start else start
 
 
 def follow(connection: Connection, place: LocateTask, path: str, lines: int) -> Iterator[str]:

@@ -38,6 +38,7 @@ from batchlab.core.model.values import ExecutionInfo
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost
+from batchlab.handles.tail import whole_lines
 from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
@@ -49,6 +50,8 @@ ROWS = 200
 """The most rows in a table."""
 TAIL = 64 * 1024
 """Bytes of a file that are followed."""
+OUTPUT = 8192
+"""Bytes shown of each output of a preparation or release task."""
 SUBTASKS = 20
 """The most subtasks listed."""
 PARENTS = 12
@@ -277,7 +280,8 @@ def _output(connection: Connection, asked: Question) -> dict[str, Any]:
     texts = []
     for name in ("stdout.txt", "stderr.txt"):
         try:
-            text = connection.files.read(place, name, -8192).decode(errors="replace")
+            end = connection.files.read(place, name, -OUTPUT)
+            text = (whole_lines(end) if len(end) == OUTPUT else end).decode(errors="replace")
         except BatchError as error:
             text = error.message
         texts.append(f"── {name}\n{text}")
@@ -311,7 +315,8 @@ def _files(connection: Connection, asked: Question) -> dict[str, Any]:
 
 def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
     size, data = connection.read_end(_question(asked), asked["path"], TAIL)
-    return {"text": printable(data.decode(errors="replace")), "size": size}
+    shown = whole_lines(data) if size > len(data) else data
+    return {"text": printable(shown.decode(errors="replace")), "size": size}
 
 
 def _download(connection: Connection, asked: Question) -> dict[str, Any]:

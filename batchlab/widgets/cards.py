@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
 from batchlab.core.answers.reasons import Reason
-from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView, TaskView
+from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView
 from batchlab.core.model.values import ExecutionInfo, NodeUsage, TaskCounts
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
@@ -57,6 +57,8 @@ from batchlab.widgets.html import (
     time_text,
 )
 from batchlab.widgets.subtasks import subtask_card, subtask_table
+from batchlab.widgets.task_table import in_order, task_table
+from batchlab.words import natural
 
 __all__ = ["draw", "mimebundle"]
 
@@ -86,7 +88,7 @@ def _lab(lab: BaseLab) -> Markup:
     pairs = [
         ("Clock", time_text(lab.now)),
         ("Replayed", lab.ending if isinstance(lab, ReplayedLab) else ""),
-        ("Nodes", str(sum(pool.current_dedicated_nodes for pool in pools))),
+        ("Nodes", _node_sum(pools)),
         ("Cost", cost_line(lab.cost)),
     ]
     schedules = lab.job_schedules.views()
@@ -102,7 +104,7 @@ def _pool(pool: Pool) -> Markup:
     pairs = [
         ("State", state(view.state)),
         ("Allocation", state(view.allocation_state)),
-        ("Nodes", _of(view.current_dedicated_nodes, view.target_dedicated_nodes)),
+        ("Nodes", _nodes_of(view)),
         ("Size", f"{view.vm_size}, {slots} task slot{'s' * (slots != 1)} each"),
         ("Nodes by state", _by_state(view.node_counts)),
         ("Start task", code(view.start_task.command_line) if view.start_task else ""),
@@ -217,7 +219,8 @@ def _jobs(jobs: Jobs) -> Markup:
 @draw.register
 def _nodes(nodes: Nodes) -> Markup:
     views = nodes.views()
-    rows = [_node_row(view) for view in views[:ROWS]]
+    ordered = sorted(views, key=lambda view: natural(view.id))
+    rows = [_node_row(view) for view in ordered[:ROWS]]
     columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
     grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[4:])
     return card("Nodes", _filter(nodes) or repr(nodes), [], grid, colour=GREEN)
@@ -225,18 +228,19 @@ def _nodes(nodes: Nodes) -> Markup:
 
 @draw.register
 def _tasks(tasks: Tasks) -> Markup:
-    rows = [_task_row(view) for view in tasks.first(ROWS)]
-    columns = ("id", "state", "exit code", "node", "command line")
+    failed = tasks.filter(result="failure").first(ROWS)
+    others = [view for view in tasks.first(ROWS) if view.result != "failure"]
     pairs = [] if tasks.narrowed else [("All", _counts_line(tasks._counts()))]
-    grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
+    now = tasks._connection.now()
+    grid = task_table([*in_order(failed), *in_order(others)][:ROWS], now, len(tasks))
     return card("Tasks", _filter(tasks), pairs, grid, colour=PINK)
 
 
 @draw.register
 def _task_list(tasks: TaskList) -> Markup:
-    rows = [_task_row(task.view()) for task in tasks[:ROWS]]
-    columns = ("id", "state", "exit code", "node", "command line")
-    grid = table("", columns, rows, left_out=len(tasks) - len(rows), numbers=("exit code",))
+    views = [task.view() for task in tasks[:ROWS]]
+    now = tasks[0]._connection.now() if tasks else 0.0
+    grid = task_table(views, now, len(tasks))
     return card("Tasks", repr(tasks), [], grid, colour=PINK)
 
 
@@ -272,7 +276,7 @@ def _pool_table(views: Sequence[PoolView], caption: str = "Pools") -> Markup:
             view.id,
             state(view.state),
             state(view.allocation_state),
-            _of(view.current_dedicated_nodes, view.target_dedicated_nodes),
+            _nodes_of(view),
             _by_state(view.node_counts),
         )
         for view in views[:ROWS]
@@ -320,17 +324,6 @@ def _node_row(view: NodeView) -> tuple[str, ...]:
     )
 
 
-def _task_row(view: TaskView) -> tuple[str, ...]:
-    failed = view.result == "failure"
-    return (
-        view.id,
-        state("failed" if failed else view.state),
-        "" if view.exit_code is None else str(view.exit_code),
-        node_text(view.node_id),
-        code(view.command_line, 100),
-    )
-
-
 def _preparation_table(rows: Preparations) -> Markup:
     cells = [
         (
@@ -373,6 +366,19 @@ def _counts_line(counts: TaskCounts) -> Markup:
         ("", counts.active),
     ]
     return join([bar(parts), count_text(counts)])
+
+
+def _nodes_of(view: PoolView) -> str:
+    """Dedicated nodes and, where there are any or should be, spot nodes."""
+    spot = view.current_low_priority_nodes, view.target_low_priority_nodes
+    more = f", {_of(*spot)} spot" if any(spot) else ""
+    return _of(view.current_dedicated_nodes, view.target_dedicated_nodes) + more
+
+
+def _node_sum(pools: Sequence[PoolView]) -> str:
+    spot = sum(pool.current_low_priority_nodes for pool in pools)
+    dedicated = sum(pool.current_dedicated_nodes for pool in pools)
+    return f"{dedicated}, and {spot} spot" if spot else str(dedicated)
 
 
 def _filter(things: Handles[Any]) -> str:

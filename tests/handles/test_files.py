@@ -10,6 +10,7 @@ import pytest
 import batchlab as bl
 from batchlab.drivers.ports import MAX_READ
 from batchlab.handles.files import LARGEST_READ, LARGEST_STREAM
+from batchlab.handles.tail import LONGEST_TAIL
 from batchlab.handles.task import Task
 from helpers.fake_connection import FakeConnection
 
@@ -42,6 +43,18 @@ def test_long_stdout_is_its_end_with_a_note(connection: FakeConnection, task: Ta
     assert connection.files.bytes_read == LARGEST_STREAM
     write(connection, b"x" + "é".encode() * LARGEST_STREAM)
     assert "\ufffd" not in task.stdout
+
+
+def test_end_of_a_long_file_begins_with_a_whole_line(
+    connection: FakeConnection, task: Task
+) -> None:
+    write(connection, b"seven b\n" * LARGEST_STREAM)
+    note, first, *rest = task.stdout.splitlines()
+    assert "bytes left out here" in note
+    assert (first, set(rest)) == ("seven b", {"seven b"})
+    count = 2 + LONGEST_TAIL // 100
+    write(connection, (b"x" * 99 + b"\n") * count)
+    assert set(task.files.tail("stdout.txt", count).splitlines()) == {"x" * 99}
 
 
 def test_read_gives_the_part_that_is_asked_for(connection: FakeConnection, task: Task) -> None:

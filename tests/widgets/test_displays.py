@@ -11,6 +11,7 @@ import pytest
 import batchlab as bl
 from batchlab.widgets import html, show
 from batchlab.widgets.cards import draw
+from batchlab.words import natural
 from helpers.certificates import pfx
 
 EVIL = "<script>alert('&')</script>"
@@ -215,3 +216,25 @@ def test_card_says_what_a_better_display_needs(
                 assert word in html
                 assert "pip install &#34;batchlab[notebook]&#34;" in html
         assert word not in lab.pools._repr_html_()
+
+
+def test_pools_show_their_spot_nodes(lab: bl.SimulatedLab) -> None:
+    lab.create_pool("spot", target_dedicated_nodes=1, target_low_priority_nodes=3).nodes.wait()
+    lab.create_pool("plain", target_dedicated_nodes=2).nodes.wait()
+    page = lab.pools._repr_html_()
+    assert "<td>1 of 1, 3 of 3 spot</td>" in page
+    assert "<td>2 of 2</td>" in page
+    assert "3, and 3 spot" in lab._repr_html_()
+
+
+def test_nodes_and_preparations_are_in_the_order_of_their_numbers(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("p", target_dedicated_nodes=12)
+    pool.nodes.wait()
+    job = lab.create_job("j", pool, job_preparation_task="true")
+    job.create_tasks(["sleep 1"] * 12)
+    job.tasks.wait()
+    numbers = [f">node {number}</span>" for number in range(1, 13)]
+    for page in (job.preparations._repr_html_(), job._repr_html_()):
+        assert sorted(numbers, key=page.index) == numbers
+    found = pool.nodes._repr_html_()
+    assert sorted(pool.nodes.ids(), key=found.index) == sorted(pool.nodes.ids(), key=natural)

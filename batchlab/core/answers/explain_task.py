@@ -225,11 +225,12 @@ def _queued_reasons(
         )
         return [Reason(code="MaxParallelTasks", text=text)]
     if not pool.nodes:
-        return [_no_nodes(pool)]
+        return [no_nodes(pool)]
     return _nodes_reasons(pool, job, slots, manager=manager, instances=instances)
 
 
-def _no_nodes(pool: PoolRecord) -> Reason:
+def no_nodes(pool: PoolRecord) -> Reason:
+    """Why a pool has no nodes, with the error of its last resize."""
     name = pool.spec.id
     if pool.resize_errors:
         error = pool.resize_errors[0]

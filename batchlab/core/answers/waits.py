@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchlab.core.account import certificates
-from batchlab.core.answers.explain_task import explain, explain_queued
+from batchlab.core.answers.explain_task import explain, explain_queued, no_nodes
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages import questions
 from batchlab.core.model import read_thumbprint
@@ -52,8 +52,8 @@ def met(state: State, condition: questions.Condition) -> bool:
             return current in (pool.phase.state, pool.allocation.state)
         case questions.NodesAre(pool_id=pool_id, state=current):
             pool, nodes = _nodes(state, condition)
-            if not condition.node_ids and pool.allocation.state != "steady":
-                return False
+            if not condition.node_ids and (pool.allocation.state != "steady" or not nodes):
+                return False  # a pool without nodes has none in this state
             return all(node.phase.state == current for node in nodes)
         case questions.JobIs(job_id=job_id, state=current):
             if current == "deleted":
@@ -169,6 +169,9 @@ def _pool(state: State, pool: PoolRecord, wanted: str) -> list[Reason]:
 def _node_states(pool: PoolRecord, nodes: list[NodeRecord], wanted: str) -> list[Reason]:
     if pool.allocation.state != "steady":
         return []
+    if not nodes:
+        reason = no_nodes(pool)
+        return [reason] if reason.lasting else []
     fixed = [
         node
         for node in nodes

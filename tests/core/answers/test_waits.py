@@ -13,7 +13,7 @@ from batchlab.core.messages.questions import (
     TaskIs,
     TasksCompleted,
 )
-from batchlab.core.model import JobConstraints, JobManagerTask
+from batchlab.core.model import JobConstraints, JobManagerTask, PoolSpec
 from batchlab.core.state.states import WAITABLE
 from batchlab.errors import InvalidRequest, NotFound
 from helpers.world import World
@@ -158,6 +158,26 @@ def test_wait_nodes(world: World) -> None:
     assert world.boot() == [second]
     world.exit(world.run())
     assert verdict(world, idle) == "met"
+
+
+def test_wait_nodes_of_a_pool_without_any_says_why_none_come() -> None:
+    world = World(dedicated_core_quota=0)
+    idle = NodesAre(pool_id="p", state="idle")
+    world.pool(nodes=0)
+    assert verdict(world, idle) == "NoNodes"
+    (reason,) = world.core.hopeless(idle)
+    assert "its target is 0" in reason.text
+    world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=2))
+    assert verdict(world, idle) == "ResizeFailed"
+    (reason,) = world.core.hopeless(idle)
+    assert "AccountCoreQuotaReached" in reason.text
+
+
+def test_wait_nodes_of_a_pool_whose_formula_may_ask_for_some_has_hope(world: World) -> None:
+    formula = "$TargetDedicatedNodes = 0;"
+    spec = PoolSpec(id="p", enable_auto_scale=True, auto_scale_formula=formula)
+    world.feed(inputs.CreatePool(spec=spec))
+    assert verdict(world, NodesAre(pool_id="p", state="idle")) == "hope"
 
 
 def test_wait_job_and_task_deleted(world: World) -> None:

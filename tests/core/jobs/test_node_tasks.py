@@ -154,6 +154,7 @@ def test_eight_tasks_on_two_nodes_prepare_once_on_each(world: World) -> None:
 
 
 @pytest.mark.rule(25, 26)
+@pytest.mark.code("JobPreparationTaskOrReleaseTaskNotSpecified")
 def test_status_list_without_node_tasks_is_refused_and_without_tasks_is_empty(
     world: World,
 ) -> None:
