@@ -3,17 +3,20 @@
 A pfx and its password are passed to the driver together with the request that adds the
 certificate, and from there to the nodes that need them. They never enter the core, so they appear
 in no journal and no view, and their `repr` does not show them. They stay in the driver's memory
-until the lab is closed.
+until the lab is closed. A lab that is opened again from its journal knows its certificates, but
+not their contents: until these are added again, nodes that need them cannot start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from batchlab.core.messages.inputs import CreateCertificate, NodeStartFailed
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.model import CertificateFormat, CertificateReference, read_thumbprint
+from batchlab.errors import Conflict
 
 __all__ = ["CertificateContents", "NodeCertificate", "Vault"]
 
@@ -60,6 +63,34 @@ class Vault:
     def keep(self, thumbprint: str, contents: CertificateContents) -> None:
         """Keep the contents of a new certificate."""
         self._contents[read_thumbprint(thumbprint)] = contents
+
+    def add(
+        self, add: Callable[[CreateCertificate], None], request: CreateCertificate,
+        contents: CertificateContents,
+    ) -> None:  # fmt: skip
+        """Add a certificate, or only the contents of one that has lost them."""
+        try:
+            add(request)
+        except Conflict as error:
+            known = read_thumbprint(request.thumbprint) in self._contents
+            if known or error.code != "CertificateExists":
+                raise
+        self.keep(request.thumbprint, contents)
+
+    def lacking(
+        self, node_id: str, boot: int, references: Iterable[CertificateReference]
+    ) -> NodeStartFailed | None:
+        """The report of a node that needs contents that are not here; None if it needs none."""
+        for reference in references:
+            if reference.thumbprint not in self._contents:
+                message = (
+                    f"the contents of certificate {reference.thumbprint} were not kept when the "
+                    "lab was opened again: add the certificate again, then reboot the node"
+                )
+                return NodeStartFailed(
+                    node_id=node_id, boot=boot, code="CertificateNotFound", message=message
+                )
+        return None
 
     def forget(self, thumbprint: str) -> None:
         """Forget a deleted certificate."""

@@ -24,6 +24,7 @@ from batchlab.drivers.durable import is_folder, open_journal
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.snapshots import compact, recover, segment, snapshot
 from helpers import busy_life
+from helpers.certificates import pfx
 from helpers.digest import digest
 
 
@@ -72,6 +73,26 @@ def test_data_and_its_addresses_survive(folder: Path) -> None:
     with reopened(folder) as lab:
         assert lab.storage["data"].read("text") == b"kept"
         assert lab.storage["data"].list()[0].url == url
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_certificate_has_to_be_added_again(folder: Path, real: bool) -> None:
+    def opened() -> Any:
+        return bl.Lab(journal=folder) if real else reopened(folder)
+
+    with opened() as lab:
+        certificate = lab.create_certificate(pfx(), password="open sesame")
+        pool = lab.create_pool("p", target_dedicated_nodes=1, certificate_references=[certificate])
+        pool.nodes.wait("idle")
+    with opened() as lab:
+        (node,) = lab.pools["p"].nodes.values()
+        node.wait("unusable", timeout=300)
+        assert "add the certificate again" in node.errors[0].message
+        lab.create_certificate(pfx(), password="open sesame")
+        with pytest.raises(bl.Conflict, match="CertificateExists"):
+            lab.create_certificate(pfx(), password="open sesame")
+        node.reboot()
+        node.wait("idle")
 
 
 def test_displays_of_a_reopened_lab_show_what_there_is(folder: Path) -> None:

@@ -23,7 +23,7 @@ from distributed import Scheduler, SchedulerPlugin
 
 from batchlab.core.answers.present import present
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import LabClosing, LabResumed
+from batchlab.core.messages.inputs import LabClosing, LabResumed, NodeStarted, Report
 from batchlab.core.messages.outputs import (
     CancelRun,
     Change,
@@ -134,7 +134,7 @@ class BatchHost(SchedulerPlugin):
         self._news: asyncio.Event | None = None
         self.engine.watchers += [self.history.add, self._watch]
         self.fleet = Fleet(
-            scheduler, self._make_supply(), self._configure, self.engine.report, config.lab_id,
+            scheduler, self._make_supply(), self._configure, self._report, config.lab_id,
             self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
             config.lease_s,
@@ -258,6 +258,14 @@ class BatchHost(SchedulerPlugin):
         for node_id, group in for_nodes.items():
             self.fleet.send(node_id, group)
 
+    def _report(self, report: Report) -> None:
+        """Report what happened to a node; one that lacks a certificate has not started."""
+        if isinstance(report, NodeStarted):
+            node = self.engine.core.state.nodes.get(report.node_id)
+            references = node.certificate_references if node is not None else ()
+            report = self.vault.lacking(report.node_id, report.boot, references) or report
+        self.engine.report(report)
+
     def wake_at(self, when: float | None) -> None:
         """Call `Engine.wake` at this lab time; a later call replaces an earlier one."""
         if self._timer is not None:
@@ -315,8 +323,7 @@ class BatchHost(SchedulerPlugin):
     def _create_certificate(self, payload: bytes) -> bytes:
         def create() -> None:
             request, contents = pickle.loads(payload)
-            self._open_engine().request(request)
-            self.vault.keep(request.thumbprint, contents)
+            self.vault.add(self._open_engine().request, request, contents)
 
         return messages.answer(create)
 

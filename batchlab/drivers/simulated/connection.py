@@ -143,8 +143,7 @@ class SimulatedConnection:
         self, request: CreateCertificate, contents: CertificateContents
     ) -> None:
         """Carry out the only request with a secret."""
-        self.request(request)
-        self.world.equipment.vault.keep(request.thumbprint, contents)
+        self.world.equipment.vault.add(self.request, request, contents)
 
     def ask(self, question: Question) -> Any:
         """Answer a question."""

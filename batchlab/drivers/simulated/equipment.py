@@ -16,6 +16,7 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
 )
+from batchlab.core.model import CertificateReference
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence, start_failed
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.disk import ROOT
@@ -59,8 +60,13 @@ class SimulatedEquipment:
         node.certificates = self.vault.of(command.certificate_references)
         node.installed = set()
 
-    def start(self, node: Machine, now: float) -> NodeStartFailed | None:
-        """Install the pool's packages on a starting node; return the report if this fails."""
+    def start(
+        self, node: Machine, references: Iterable[CertificateReference], now: float
+    ) -> NodeStartFailed | None:
+        """Equip a starting node with what its pool references; return the report if this fails."""
+        lacking = self.vault.lacking(node.id, node.boot, references)
+        if lacking is not None:
+            return lacking
         try:
             self._install(node, node.packages, now)
         except PackageFailed as error:
