@@ -42,7 +42,7 @@ logger = logging.getLogger("batchlab")
 
 SEGMENT_INPUTS = 10_000
 SEGMENT_BYTES = 16 * 2**20
-_OWN = ("lock", "snapshot.lock", "earlier")
+_OWN = ("lock", "snapshot.lock", "earlier", "work")
 _FORMAT = 1
 
 
@@ -246,6 +246,17 @@ class JournalFolder:
         entries.sort(key=lambda entry: entry.name == "lab.json")  # the last one
         for entry in entries:
             entry.rename(earlier / entry.name)
+
+    def work_in(self, folder: str) -> str | None:
+        """Note where the lab works on this machine; return where it did before it was killed."""
+        note = self._path / "work"
+        before: list[str] = []
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            before = msgspec.json.decode(note.read_bytes(), type=list[str])
+        with contextlib.suppress(OSError):  # a full disk: then a folder may remain
+            note.write_bytes(msgspec.json.encode([os.uname().nodename, folder]))
+        here = before[:1] == [os.uname().nodename]
+        return before[1] if here and Path(before[1]).name.startswith("batchlab-") else None
 
     # -- writing ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
     snapshot-000004            the state before the inputs of the fourth segment
     segment-000004.jsonl       inputs, as in any journal
     segment-000005.jsonl       the last segment: the lab writes here
+    work                       where it works on the scheduler's machine
     storage/                   the lab's data, unless it is elsewhere
     earlier/                   what was here before ``fresh=True``
 

@@ -184,9 +184,13 @@ class BatchHost(SchedulerPlugin):
             if config.journal is None:
                 notes = Notes(Path(f"{self.folder}/journal.jsonl"), config.settings)
                 return Opened(Core(config.settings), notes)
-            return open_journal(
+            opened = open_journal(
                 config.journal, config.settings, durability=config.durability, fresh=config.fresh
             )
+            # Its watchdog may have been killed, too, or the machine may have failed.
+            if opened.folder and (before := opened.folder.work_in(self.folder)):
+                watchdog.clear_away(before)
+            return opened
         except BaseException:
             self._discard()
             raise

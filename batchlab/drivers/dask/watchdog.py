@@ -36,8 +36,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 __all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "TABLE_BYTES",
-           "USERS_FILE", "kill_marked", "kill_users", "owner_file", "remove_tree", "socket_file",
-           "users_below"]  # fmt: skip
+           "USERS_FILE", "clear_away", "kill_marked", "kill_users", "owner_file", "remove_tree",
+           "socket_file", "users_below"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
 USERS_FILE = "/var/run/batchlab-users"
@@ -272,7 +272,7 @@ def _sweep(table: memoryview, folders: dict[str, tuple[float, str]]) -> None:
                 del folders[folder]
             elif time.monotonic() - died >= grace:
                 del folders[folder]
-                _remove(folder)
+                clear_away(folder)
         if folders:
             time.sleep(_POLL_S)
 
@@ -306,8 +306,8 @@ def _owner(folder: str) -> str:
         return ""
 
 
-def _remove(folder: str) -> None:
-    """Delete a folder, although a dying worker process may still write to it."""
+def clear_away(folder: str) -> None:
+    """Delete a folder and kill all processes of its nodes, although these may still write."""
     for _ in range(20):
         remove_tree(folder)
         _kill_nodes(folder)
