@@ -171,6 +171,9 @@ def serve(
     bearer: Annotated[
         bool, typer.Option("--bearer", help="Accept any bearer token; for development only.")
     ] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Trust a proxy's X-Forwarded-* headers.")
+    ] = False,
 ) -> None:  # fmt: skip
     """Serve the Azure Batch REST API, for the azure-batch SDKs and `az batch`, until Ctrl-C.
 
@@ -195,7 +198,7 @@ def serve(
                 lab = batchlab.Lab(speed=speed, processes=processes, **common)
             with lab, lab.serve(
                 port=port, host=host, key=key, bearer=bearer, speed=speed, cert=cert,
-                cert_key=cert_key,
+                cert_key=cert_key, behind_proxy=behind_proxy,
             ) as endpoint:  # fmt: skip
                 _announce(endpoint)
                 while True:

@@ -61,7 +61,9 @@ class Lab(BaseLab):
         How many times faster than the wall clock the lab's clock runs.
     processes : bool, default False
         Whether each node is a separate process; otherwise nodes are light and run in this
-        process. Task commands are separate processes in both cases.
+        process. Task commands are separate processes in both cases. The nodes accept only
+        connections of this lab, also on a machine with other users (by TLS with a certificate
+        that exists only in memory).
     release_on_leave : bool, default False
         Whether a node that leaves while its jobs are active runs their release tasks. Azure does
         not do that, but it is useful on a cluster whose machines outlive its workers.
@@ -88,7 +90,9 @@ class Lab(BaseLab):
     isolate_users : bool, default False
         Whether commands run as separate users, which requires that the lab runs as root. A
         command that is not elevated then runs as a user of its node, without access to files of
-        other accounts or, with scope ``task``, of other tasks; an elevated one runs as root. If
+        other accounts or, with scope ``task``, of other tasks; an elevated one runs as root. An
+        existing cluster must have TLS, as everyone who can talk to a Dask cluster without it can
+        run code there. If
         False, all commands run as the lab's user, and `Task.explain` mentions it for tasks that
         request another user.
     storage : str or path, optional
@@ -126,8 +130,8 @@ class Lab(BaseLab):
         the existing lab.
     Conflict
         ``OperationInvalidForCurrentState``: batchlab is not installed on the cluster, or another
-        account owns it; `isolate_users` is set and the lab does not run as root; or the lab in
-        `journal` is open elsewhere, or `journal` is a file that exists.
+        account owns it; `isolate_users` is set and the lab does not run as root, or its cluster
+        has no TLS; or the lab in `journal` is open elsewhere, or `journal` is a file that exists.
     """
 
     __slots__ = ()

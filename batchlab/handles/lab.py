@@ -108,6 +108,7 @@ class BaseLab(Creation, Displayed):
         speed: float = 1.0,
         cert: str | os.PathLike[str] | None = None,
         cert_key: str | os.PathLike[str] | None = None,
+        behind_proxy: bool = False,
     ) -> Endpoint:
         """Serve the Azure Batch REST API, for unmodified clients of Azure Batch on this machine.
 
@@ -120,7 +121,8 @@ class BaseLab(Creation, Displayed):
         key : str, optional
             The account key, in base64; random if omitted.
         bearer : bool, default False
-            Whether to accept any bearer token as well; for development only.
+            Whether to accept any bearer token as well, from programs that call this machine by
+            its name or address; for development only.
         speed : float, default 1
             Only for a simulated lab, whose clock runs while it is served: how many times faster
             than the wall clock. Other labs keep their own speed.
@@ -128,6 +130,10 @@ class BaseLab(Creation, Displayed):
             A certificate and its private key, in PEM, in one file or two. Clients then use HTTPS,
             which bearer tokens require. They have to trust the certificate:
             ``endpoint.client(connection_verify="cert.pem")``, or ``REQUESTS_CA_BUNDLE``.
+        behind_proxy : bool, default False
+            Whether clients come through a proxy that sets ``X-Forwarded-Prefix``, ``-Proto`` and
+            ``-Host``, such as that of a JupyterHub. Otherwise these headers are ignored, because
+            anyone can send them.
 
         Returns
         -------
@@ -150,7 +156,7 @@ class BaseLab(Creation, Displayed):
 
         return Endpoint(
             self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed,
-            cert=cert, cert_key=cert_key,
+            cert=cert, cert_key=cert_key, behind_proxy=behind_proxy,
         )  # fmt: skip
 
     def report(self) -> ActivityReport:

@@ -17,6 +17,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from batchlab.errors import Forbidden
@@ -97,11 +98,13 @@ def read_key(key: str) -> bytes:
 
 def _check_date(text: str, now: float) -> None:
     try:
-        sent = parsedate_to_datetime(text).timestamp()
+        sent = parsedate_to_datetime(text)
+        # Without a zone it is UTC, whatever the zone of this machine.
+        sent_s = sent.replace(tzinfo=sent.tzinfo or UTC).timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
         raise refusal("the request needs an ocp-date or Date header, such as "
                        "'Sat, 21 Nov 2026 18:52:40 GMT'") from None  # fmt: skip
-    if abs(now - sent) > MAX_AGE_S:
+    if abs(now - sent_s) > MAX_AGE_S:
         raise refusal("the date of the request differs from the current time by more than "
                        "15 minutes")  # fmt: skip
 

@@ -76,6 +76,7 @@ class Endpoint:
         speed: float = 1.0,
         cert: str | os.PathLike[str] | None = None,
         cert_key: str | os.PathLike[str] | None = None,
+        behind_proxy: bool = False,
     ) -> None:
         # Only serving needs Tornado.
         from batchlab.rest.server import Server  # noqa: PLC0415
@@ -84,7 +85,9 @@ class Endpoint:
         connection.ask(ListPools())  # refused by a lab that is closed
         self.account = connection.account
         self.key = _random_key() if key is None else key
-        service = Service(connection, _key_bytes(self.key), bearer=bearer)
+        service = Service(
+            connection, _key_bytes(self.key), bearer=bearer, behind_proxy=behind_proxy, host=host
+        )
         tls = _tls(cert, cert_key)
         self._cert = None if cert is None else Path(cert).absolute()
         try:

@@ -2,7 +2,10 @@
 
 Clients block neither the kernel's event loop nor Dask's nor each other: a thread pool talks to the
 lab. If a body is too large, the excess is discarded: clients send a hundred large tasks at once,
-and fewer when this is refused. Behind a Jupyter proxy, a header has the prefix of the URL.
+and fewer when this is refused.
+
+A client without the key costs next to nothing: it is refused by its headers, its body is not kept,
+every wait for it has a limit, and so has the number of connections (see `connections`).
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -26,8 +30,9 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from batchlab.rest.connections import Connections, most_connections
 from batchlab.rest.messages import MOST_BYTES, Response
 from batchlab.rest.service import Service
 
@@ -36,6 +41,15 @@ __all__ = ["Server"]
 THREADS = 16
 MOST_SENT = 2**30
 """The largest body that is read at all; with more bytes the connection is closed."""
+HEADERS_S = 60.0
+"""How long a connection may wait for the complete headers of its next request."""
+BODY_S = 300.0
+REFUSED_BODY_S = 5.0
+"""How long the rest of a request is read that is refused already."""
+BACKLOG = 128
+PAUSE_S = 0.1
+"""How long to accept no connection after the process had no file left for one."""
+_NO_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ILLEGAL = str.maketrans("", "", "\r\n\0")
 
 
@@ -50,6 +64,8 @@ class Server:
         0 for any free port.
     tls : ssl.SSLContext, optional
         If given, the server uses HTTPS.
+    most : int, optional
+        The most connections at a time; by default, a part of the files that this process may open.
 
     Raises
     ------
@@ -58,12 +74,15 @@ class Server:
     """
 
     def __init__(
-        self, service: Service, host: str, port: int, tls: ssl.SSLContext | None = None
-    ) -> None:
+        self, service: Service, host: str, port: int, tls: ssl.SSLContext | None = None,
+        *, most: int | None = None,
+    ) -> None:  # fmt: skip
         self._service = service
         self._tls = tls
+        self._most = most or most_connections()
+        self.connections = Connections()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=128)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         listener.setblocking(False)
         self.port: int = listener.getsockname()[1]
         self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-rest")
@@ -95,30 +114,71 @@ class Server:
             self._loop.close()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        server = HTTPServer(_Requests(self._take), max_body_size=MOST_SENT, ssl_options=self._tls)
-        server.add_socket(listener)
+        server = HTTPServer(
+            _Requests(self), max_body_size=MOST_SENT, body_timeout=BODY_S,
+            idle_connection_timeout=HEADERS_S,
+        )  # fmt: skip
+        self._listen(server, listener)
         started.set()
         await self._ended.wait()
-        server.stop()
+        self._loop.remove_reader(listener)
+        listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.close_all_connections()
 
-    def _take(self, request: HTTPServerRequest) -> None:
-        task = self._loop.create_task(self._respond(request))
+    def _listen(self, server: HTTPServer, listener: socket.socket) -> None:
+        if not self._ended.is_set():
+            self._loop.add_reader(listener, self._accept, server, listener)
+
+    def _accept(self, server: HTTPServer, listener: socket.socket) -> None:
+        try:
+            connection, address = listener.accept()
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                self.connections.make_room(len(self.connections))
+                self._loop.remove_reader(listener)
+                self._loop.call_later(PAUSE_S, self._listen, server, listener)
+            return  # else the client has gone
+        try:
+            connection.setblocking(False)
+            stream = self._stream(connection)
+        except OSError:  # the client has gone
+            connection.close()
+            return
+        if self.connections.make_room(self._most):
+            self.connections.opened(stream)
+            server.handle_stream(stream, address)
+        else:
+            stream.close()
+
+    def _stream(self, connection: socket.socket) -> IOStream:
+        if self._tls is None:
+            return IOStream(connection)
+        secure = self._tls.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )  # fmt: skip
+        return SSLIOStream(secure)
+
+    def refuse(self, request: HTTPServerRequest) -> Response | None:
+        """Return the answer to a request that may not be made, or None."""
+        return self._service.refuse(*_of(request), scheme=request.protocol)
+
+    def take(self, request: HTTPServerRequest, refused: Response | None) -> None:
+        """Answer a complete request."""
+        task = self._loop.create_task(self._respond(request, refused))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _respond(self, request: HTTPServerRequest) -> None:
-        path, _, query = (request.uri or "/").partition("?")
-        response = await self._loop.run_in_executor(
-            self._pool,
-            lambda: self._service.handle(
-                request.method or "", path, query, dict(request.headers.items()), request.body,
-                scheme=request.protocol,
-            ),
-        )  # fmt: skip
+    async def _respond(self, request: HTTPServerRequest, response: Response | None) -> None:
+        if response is None:
+            response = await self._loop.run_in_executor(
+                self._pool,
+                lambda: self._service.answer(
+                    *_of(request), request.body, scheme=request.protocol
+                ),
+            )  # fmt: skip
         with contextlib.suppress(StreamClosedError):  # the client has gone
             await self._send(request.connection, response)
 
@@ -145,37 +205,54 @@ class Server:
         connection.finish()
 
 
+def _of(request: HTTPServerRequest) -> tuple[str, str, str, dict[str, str]]:
+    path, _, query = (request.uri or "/").partition("?")
+    return request.method or "", path, query, dict(request.headers.items())
+
+
 class _Requests(HTTPServerConnectionDelegate):
-    """Passes each complete request to a function."""
+    """The requests of all connections."""
 
-    def __init__(self, take: Callable[[HTTPServerRequest], None]) -> None:
-        self._take = take
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
-    def start_request(self, server_conn: object, request_conn: Any) -> HTTPMessageDelegate:
-        return _Request(self._take, request_conn)
+    def start_request(self, server_conn: Any, request_conn: Any) -> HTTPMessageDelegate:
+        self._server.connections.waits(server_conn.stream)
+        return _Request(self._server, server_conn.stream, request_conn)
+
+    def on_close(self, server_conn: Any) -> None:
+        self._server.connections.closed(server_conn.stream)
 
 
 class _Request(HTTPMessageDelegate):
     """A request that is being received."""
 
-    def __init__(self, take: Callable[[HTTPServerRequest], None], connection: Any) -> None:
-        self._take = take
+    def __init__(self, server: Server, stream: Any, connection: Any) -> None:
+        self._server = server
+        self._stream = stream
         self._connection = connection
         self._body = bytearray()
+        self._refused: Response | None = None
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
         line: RequestStartLine = start_line
         self._request = HTTPServerRequest(
             connection=self._connection, start_line=line, headers=headers
         )
+        self._refused = self._server.refuse(self._request)
+        if self._refused is None:
+            self._server.connections.begins(self._stream)
+        else:
+            self._connection.set_max_body_size(MOST_BYTES)
+            self._connection.set_body_timeout(REFUSED_BODY_S)
 
     def data_received(self, chunk: bytes) -> None:
-        if len(self._body) <= MOST_BYTES:
+        if self._refused is None and len(self._body) <= MOST_BYTES:
             self._body += chunk
 
     def finish(self) -> None:
         self._request.body = bytes(self._body)
-        self._take(self._request)
+        self._server.take(self._request, self._refused)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:

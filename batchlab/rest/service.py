@@ -1,7 +1,8 @@
 """One function from a request to a response: signature, version, operation, errors.
 
-`Service.handle` has no sockets or threads. It may be called from any thread, and blocks until the
-lab has answered.
+`Service` has no sockets or threads. `refuse` needs only the headers of a request, and answers at
+once those who may not call. `answer` may be called from any thread, and blocks until the lab has
+answered; `handle` is both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from urllib.parse import parse_qsl
 
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, LabFailed
-from batchlab.rest import account, auth, files, jobs, nodes, older, pools, schedules, tasks
+from batchlab.rest import account, files, jobs, nodes, older, pools, schedules, tasks
+from batchlab.rest.callers import Callers, Way
 from batchlab.rest.errors import error_response, too_large
 from batchlab.rest.messages import MOST_BYTES, Response, RestCall
 from batchlab.rest.odata import refusal
@@ -43,6 +45,10 @@ class Service:
         The account's key: anyone who has it may do anything.
     bearer : bool, default False
         Whether any bearer token is accepted instead of a signature: for development only.
+    behind_proxy : bool, default False
+        Whether to trust the headers of a proxy; see `callers`.
+    host : str, default "localhost"
+        The name or address that is served.
     clock : callable, optional
         The wall clock for checking the date of requests, in seconds since 1970.
     """
@@ -53,11 +59,14 @@ class Service:
         key: bytes,
         *,
         bearer: bool = False,
+        behind_proxy: bool = False,
+        host: str = "localhost",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection
-        self._key = key
-        self._bearer = bearer
+        self._callers = Callers(
+            connection.account, key, bearer=bearer, behind_proxy=behind_proxy, host=host
+        )
         self._clock = clock
         self._unknown_properties = unknown_properties_of(connection)
 
@@ -81,48 +90,74 @@ class Service:
         headers : mapping
         body : bytes
         scheme : str, default "http"
-            The client's scheme, for the URLs in the response.
+            The scheme of the connection, for the URLs in the response.
         """
+        refused = self.refuse(method, path, query, headers, scheme=scheme)
+        return refused or self.answer(method, path, query, headers, body, scheme=scheme)
+
+    def refuse(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], *,
+        scheme: str = "http",
+    ) -> Response | None:  # fmt: skip
+        """Return the answer to a request that may not be made, or None; see `handle`."""
+
+        def check(named: Mapping[str, str], way: Way) -> Response | None:
+            now, given = self._clock(), _parameters(query)
+            self._callers.check(now, method.upper(), path, given, named, way)
+            return None
+
+        return self._respond(check, method, path, headers, scheme)
+
+    def answer(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes = b"",
+        *, scheme: str = "http",
+    ) -> Response:  # fmt: skip
+        """Answer a request that may be made; see `handle`."""
+
+        def ask(named: Mapping[str, str], way: Way) -> Response:
+            if len(body) > MOST_BYTES:
+                raise too_large(f"it has more than {MOST_BYTES:,} bytes")
+            given = _parameters(query)
+            version = _read_version(given.get("api-version"))
+            operation, names = find(method.upper(), path)
+            call = RestCall(
+                connection=self._connection, unknown_properties=self._unknown_properties,
+                base=way.base, query=given, headers=named, body=body, path=_clean(path),
+                version=version, body_type=BODIES.get(operation.__name__, ""),
+            )  # fmt: skip
+            return operation(call, **names)
+
+        response = self._respond(ask, method, path, headers, scheme, body)
+        assert response is not None
+        return response
+
+    def _respond(
+        self, step: Callable[[Mapping[str, str], Way], Response | None], method: str, path: str,
+        headers: Mapping[str, str], scheme: str, body: bytes = b"",
+    ) -> Response | None:  # fmt: skip
+        """Return what a step returns; a response gets its last headers, an error becomes one."""
         named = {name.lower(): value for name, value in headers.items()}
-        prefix = named.get("x-forwarded-prefix", "").rstrip("/")
-        base = f"{scheme}://{named.get('host', 'localhost')}{prefix}"
+        way = self._callers.way(scheme, named)
         request_id = str(uuid.uuid4())
         try:
-            response = self._answer(method.upper(), path, query, named, body, base, prefix)
+            response = step(named, way)
         except BatchError as error:
-            response = error_response(error, base, request_id, body)
+            response = error_response(error, way.base, request_id, body)
         except Exception as error:
             logger.exception("the REST service failed at %s %s", method, path)
             text = f"an internal error of batchlab: {type(error).__name__}"
-            response = error_response(LabFailed("InternalError", text), base, request_id)
-        return _finish(response, method.upper(), named, request_id)
+            response = error_response(LabFailed("InternalError", text), way.base, request_id)
+        if response is not None:
+            _finish(response, method.upper(), named, request_id)
+        return response
 
-    def _answer(
-        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes,
-        base: str, prefix: str,
-    ) -> Response:  # fmt: skip
-        given: dict[str, str] = {}
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            given.setdefault(name, value)
-        self._check_who(method, prefix + path, given, headers)
-        if len(body) > MOST_BYTES:
-            raise too_large(f"it has more than {MOST_BYTES:,} bytes")
-        version = _read_version(given.get("api-version"))
-        answer, named = find(method, path)
-        call = RestCall(
-            connection=self._connection, unknown_properties=self._unknown_properties, base=base,
-            query=given, headers=headers, body=body, path=_clean(path), version=version,
-            body_type=BODIES.get(answer.__name__, ""),
-        )  # fmt: skip
-        return answer(call, **named)
 
-    def _check_who(
-        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> None:
-        if self._bearer and headers.get("authorization", "").lower().startswith("bearer "):
-            return
-        account_name = self._connection.account
-        auth.check(account_name, self._key, self._clock(), method, path, query, headers)
+def _parameters(query: str) -> dict[str, str]:
+    """The first value of each parameter."""
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        given.setdefault(name, value)
+    return given
 
 
 def _clean(path: str) -> str:
@@ -145,9 +180,7 @@ def _read_version(text: str | None) -> Version:
     return Version(match[1])
 
 
-def _finish(
-    response: Response, method: str, headers: Mapping[str, str], request_id: str
-) -> Response:
+def _finish(response: Response, method: str, headers: Mapping[str, str], request_id: str) -> None:
     """Add the headers of every response, and remove bodies that are not allowed."""
     response.headers |= {"request-id": request_id, "DataServiceVersion": "3.0"}
     sent = headers.get("client-request-id")
@@ -160,4 +193,3 @@ def _finish(
         response.length = len(response.body)
     if method == "HEAD":
         response.body = b""
-    return response

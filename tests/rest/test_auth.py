@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import socket
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
@@ -125,12 +126,69 @@ def test_bearer_token_only_with_the_switch(lab: Any) -> None:
     assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
 
 
+PREFIX = "/user/ada/proxy/8000"
+
+
 def test_behind_a_proxy_the_prefix_is_part_of_what_is_signed(lab: Any) -> None:
-    prefix = "/user/ada/proxy/8000"
     lab.create_pool("p")
-    headers = sign("GET", f"{prefix}/pools") | {"X-Forwarded-Prefix": prefix, "Host": "hub"}
+    headers = sign("GET", f"{PREFIX}/pools")
+    headers |= {"X-Forwarded-Prefix": PREFIX, "X-Forwarded-Proto": "https", "Host": "hub"}
+    service = Service(lab._connection, KEY, behind_proxy=True, clock=lambda: NOW)
+    answer = read(service.handle("GET", "/pools", VERSION, headers))
+    assert answer.content["value"][0]["url"] == f"https://hub{PREFIX}/pools/p"
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Prefix", "x-forwarded-prefix"])
+def test_signature_of_another_path_is_not_valid_with_a_forwarded_prefix(
+    lab: Any, name: str
+) -> None:
+    lab.create_pool("p")
+    headers = sign("DELETE", "/pools/p/pools/p") | {name: "/pools/p"}
+    assert ask(lab, "DELETE", "/pools/p", headers).code == "AuthenticationFailed"
+    assert list(lab.pools) == ["p"]
+
+
+def test_urls_are_not_those_of_forwarded_headers(lab: Any) -> None:
+    lab.create_pool("p")
+    forwarded = {"X-Forwarded-Prefix": "/x", "X-Forwarded-Host": "evil.example",
+                 "X-Forwarded-Proto": "https"}  # fmt: skip
+    headers = sign("GET", "/pools") | forwarded | {"Host": "127.0.0.1:80"}
     answer = ask(lab, "GET", "/pools", headers)
-    assert answer.content["value"][0]["url"] == f"http://hub{prefix}/pools/p"
+    assert answer.content["value"][0]["url"] == "http://127.0.0.1:80/pools/p"
+
+
+@pytest.mark.parametrize("host", [
+    "evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
+    "127.0.0.1@evil.example", "[::1", "0x7f.1.evil", "",
+])  # fmt: skip
+def test_name_of_another_site_does_not_reach_the_service_with_a_bearer_token(
+    lab: Any, host: str
+) -> None:
+    service = Service(lab._connection, KEY, bearer=True)
+    headers = {"Authorization": "Bearer x", "Host": host}
+    answer = read(service.handle("GET", "/pools", VERSION, headers))
+    assert (answer.status, answer.code) == (403, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize("host", [
+    "localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "10.0.0.7", "lab.localhost",
+    socket.gethostname(), "given.example:8000",
+])  # fmt: skip
+def test_names_of_this_machine_reach_the_service_with_a_bearer_token(lab: Any, host: str) -> None:
+    service = Service(lab._connection, KEY, bearer=True, host="given.example")
+    headers = {"Authorization": "Bearer x", "Host": host}
+    assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9", "[", ""])
+@pytest.mark.parametrize("bearer", [False, True])
+def test_web_page_of_another_site_is_refused(lab: Any, origin: str, bearer: bool) -> None:
+    service = Service(lab._connection, KEY, bearer=bearer, clock=lambda: NOW)
+    headers = {"Authorization": "Bearer x"} if bearer else sign("GET", "/pools")
+    headers |= {"Host": "127.0.0.1:8", "Origin": origin}
+    assert read(service.handle("GET", "/pools", VERSION, headers)).code == "AuthenticationFailed"
+    headers["Origin"] = "http://127.0.0.1:8"
+    assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
 
 
 def test_two_accounts_see_nothing_of_each_other() -> None:

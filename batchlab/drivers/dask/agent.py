@@ -140,9 +140,9 @@ class NodeAgent(WorkerPlugin):
         guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
 
     def _make_users(self) -> NodeUsers:
-        from batchlab.drivers.dask.users import NodeUsers, obstacle  # noqa: PLC0415 - rare
+        from batchlab.drivers.dask.users import NodeUsers, exposure, obstacle  # noqa: PLC0415 - rare
 
-        reason = obstacle(self.folders.lab)
+        reason = exposure(self._worker.address) or obstacle(self.folders.lab)
         if reason is not None:
             raise PermissionError(f"isolate_users is not available here: {reason}")
         users = NodeUsers(self.folders.root)

@@ -28,7 +28,8 @@ from batchlab.drivers.dask.scaler import is_closed
 from batchlab.errors import Conflict, InvalidRequest, NotFound, invalid
 from batchlab.version import __version__
 
-__all__ = ["find_client", "install_host", "obstacle_here", "refuse_isolation", "refuse_other"]
+__all__ = ["exposure_of", "find_client", "install_host", "obstacle_here", "refuse_isolation",
+           "refuse_other"]  # fmt: skip
 
 CONNECT_S = 10.0
 
@@ -118,6 +119,13 @@ def obstacle_here(config: HostConfig) -> str | None:
     from batchlab.drivers.dask.users import obstacle  # noqa: PLC0415 - rare
 
     return obstacle(lab_folder(config.lab_id, config.root))
+
+
+def exposure_of(address: str) -> str | None:
+    """Return why nodes of a cluster at this address cannot isolate users, or None."""
+    from batchlab.drivers.dask.users import exposure  # noqa: PLC0415 - rare
+
+    return exposure(address)
 
 
 def refuse_isolation(reasons: Mapping[str, Any]) -> None:

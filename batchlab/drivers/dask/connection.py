@@ -1,8 +1,7 @@
 """The client's side: starts a cluster or attaches to one; asks, waits, closes.
 
 A lab's own cluster has only a scheduler, in a thread of this process; the host in it adds the
-nodes. It listens in this process only or, for nodes in separate processes, on loopback only. On
-any other cluster, the first client registers the host; later clients find it there.
+nodes. On any other cluster, the first client registers the host; later clients find it there.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from batchlab.core.machine import Settings
 from batchlab.core.model.ranges import is_number
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.attachment import (
+    exposure_of,
     find_client,
     install_host,
     obstacle_here,
@@ -144,8 +144,11 @@ class DaskConnection(RemoteConnection):
         except BatchError:
             cluster.close()
             raise
-        link = Link(cluster.loop, cluster.address, host.account, host.config.lab_id)
-
+        security = cluster.security
+        link = Link(
+            cluster.loop, cluster.address, host.account, host.config.lab_id,
+            connection_args=security and security.get_connection_args("client"),
+        )  # fmt: skip
         cluster.before_end = link.disconnect
         return cls(link, host.config, host.now(), cluster.close)
 
@@ -193,7 +196,8 @@ class DaskConnection(RemoteConnection):
             ``AuthorizationFailure``: the certificates are not accepted.
         Conflict
             ``OperationInvalidForCurrentState``: the cluster has no batchlab or another version,
-            or was started by the lab of another account for its own use.
+            was started by the lab of another account for its own use, or is to isolate users and
+            has no TLS.
         """
         chosen = Settings(**(settings or {}))
         asked: dict[str, Any] = {
@@ -216,6 +220,8 @@ class DaskConnection(RemoteConnection):
         runner.start()
         able = cluster if hasattr(cluster, "scale") else client.cluster
         try:
+            if chosen.isolate_users:
+                refuse_isolation({"this cluster": exposure_of(client.scheduler.address)})
             there, now = install_host(client, BatchHost(config))
             _refuse_other_folder(there.storage, asked.get("storage"))
             refuse_other(there, asked | dict(settings or {}))

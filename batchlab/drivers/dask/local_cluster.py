@@ -1,7 +1,9 @@
 """A cluster that a lab starts for itself: a scheduler and the lab, in a thread of this process.
 
 The host in it adds the nodes. The scheduler listens in this process only or, for nodes in separate
-processes, on loopback only.
+processes, on loopback only. Any user of this machine can connect to that, and who can talk to Dask
+can run code as its user. So both sides of a connection prove that they are of this cluster, by a
+certificate that exists only in the memory of its processes.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import dask
+from distributed.security import Security
 from distributed.utils import LoopRunner
 
 from batchlab.drivers.dask.config import HostConfig
@@ -21,6 +24,7 @@ from batchlab.drivers.dask.host import BatchHost
 from batchlab.drivers.dask.node_processes import WITHOUT_MAIN
 from batchlab.drivers.dask.process_settings import FORKING, SILENCE
 from batchlab.drivers.dask.supply import QUIET, QuietScheduler
+from batchlab.extras import extra
 
 __all__ = ["OwnCluster"]
 
@@ -34,11 +38,14 @@ class OwnCluster:
     ----------
     before_end : callable or None
         Awaited when the lab has ended, before the scheduler closes.
+    security : distributed.Security or None
+        The certificate of a cluster that listens.
     """
 
     def __init__(self, config: HostConfig) -> None:
         self._config = config
         self.before_end: Callable[[], Awaitable[None]] | None = None
+        self.security: Any = _certificate() if config.nodes == "processes" else None
         with contextlib.ExitStack() as settings:
             settings.enter_context(SILENCE)
             if config.nodes == "processes":
@@ -58,8 +65,8 @@ class OwnCluster:
 
     async def _start(self) -> None:
         where: dict[str, Any] = {"protocol": "inproc://"}
-        if self._config.nodes == "processes":
-            where = {"host": "tcp://127.0.0.1", "port": 0}
+        if self.security is not None:
+            where = {"host": "tls://127.0.0.1", "port": 0, "security": self.security}
         with dask.config.set(QUIET):
             self._scheduler = QuietScheduler(dashboard=False, **where)
         await self._scheduler
@@ -95,3 +102,9 @@ class OwnCluster:
             await self.before_end()
         if hasattr(self, "_scheduler"):
             await self._scheduler.close(reason="the lab is closed")
+
+
+def _certificate() -> Any:
+    with extra("certificates", "Nodes that are processes need the library cryptography"):
+        make: Any = Security.temporary  # untyped
+        return make()

@@ -67,8 +67,12 @@ class Scaler:
         self._scheduler = scheduler
         self._host = messages.AccountRpc(scheduler, account)
         while _status(self._cluster) == "running":
-            if await self._turn():
-                await asyncio.sleep(POLL_S)
+            pause = asyncio.ensure_future(asyncio.sleep(POLL_S))
+            try:
+                await self._turn()
+                await pause  # a call without news is held for that long anyway
+            finally:
+                pause.cancel()
 
     async def finish(self) -> None:
         """Give back what no node needs any more; `run` has been cancelled."""
@@ -80,8 +84,8 @@ class Scaler:
                 await asyncio.wait_for(self._turn(final=True), CLOSE_S)
         self._unguard()
 
-    async def _turn(self, final: bool = False) -> bool:
-        """Ask once for advice, and follow it; return whether to pause before the next time."""
+    async def _turn(self, final: bool = False) -> None:
+        """Ask once for advice, and follow it."""
         news, self._news = self._news, {}
         try:
             advice = await self._host.batchlab_scale(
@@ -94,21 +98,20 @@ class Scaler:
             raise
         except Exception:  # the scheduler is gone, or comes back with or without this lab
             self._news = news
-            return True
+            return
         if not isinstance(advice, dict) or _status(self._cluster) != "running":
-            return True
+            return
         if "close" not in advice:
-            return True
+            return
         self._least = advice.pop("least")
         if advice["over"]:
             self._unguard()
         else:
             self._guard(getattr(self._cluster, "_adaptive", None))
         if self._fixed:
-            return True
+            return
         self._following = asyncio.ensure_future(self._follow(**advice))
         await asyncio.shield(self._following)
-        return bool(advice["workers"] or advice["close"] or advice["over"])
 
     async def _follow(self, workers: int, close: list[str], over: bool) -> None:
         loop = asyncio.get_running_loop()

@@ -283,6 +283,7 @@ class ProcessSupply(_OwnSupply):
             self._scheduler.address, nthreads=1, name=node_id, memory_limit=0, host="127.0.0.1",
             local_directory=f"{self._scratch}/{node_id}", worker_class=ProcessWorker, config=QUIET,
             silence_logs=logging.CRITICAL, environment=dict(os.environ),
+            security=self._scheduler.security,
         )  # fmt: skip
 
     async def get(self, node_id: str, *, patient: bool = True) -> str:

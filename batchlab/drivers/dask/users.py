@@ -31,7 +31,7 @@ import msgspec
 from batchlab.core.messages.outputs import RunUser
 from batchlab.drivers.dask import watchdog
 
-__all__ = ["NodeUsers", "Owner", "obstacle"]
+__all__ = ["NodeUsers", "Owner", "exposure", "obstacle"]
 
 GROUP = "group:"
 SHARED = 0o3770
@@ -68,6 +68,20 @@ def obstacle(folder: str) -> str | None:
     except (OSError, subprocess.SubprocessError) as error:
         return f"root cannot switch to another user here: {error}"
     return None
+
+
+def exposure(address: str) -> str | None:
+    """Return why a scheduler or worker at this address undoes the isolation; None if it does not.
+
+    Who can talk to Dask can run code as its user, which is root.
+    """
+    if address.partition("://")[0] in ("inproc", "tls"):
+        return None
+    return (
+        f"{address} has no TLS, so every user of its network, including those of tasks, can run "
+        "code there as root: start the cluster with certificates, such as "
+        "dask.distributed.LocalCluster(security=True)"
+    )
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):

@@ -223,10 +223,11 @@ def test_account_of_a_name_that_azure_refuses_is_refused(make, account):
 
 def test_cluster_of_another_accounts_own_lab_is_refused():
     with bl.Lab(account="a", processes=True) as own:
-        address = own._connection._link._rpc._rpc.address
+        scheduler = own._connection._close.__self__._scheduler
+        address, security = scheduler.address, scheduler.security
         with pytest.raises(bl.Conflict, match="started this cluster for its own use"):
-            attach(address, "b")
-        with attach(address, "a") as same:
+            attach(address, "b", security=security)
+        with attach(address, "a", security=security) as same:
             own.create_pool("p")
             assert list(same.pools) == ["p"]
 

@@ -1,6 +1,7 @@
 """Clusters that grow and shrink: labs get the workers they need, and give them back."""
 
 import json
+import time
 import urllib.request
 from types import SimpleNamespace
 
@@ -165,7 +166,13 @@ def scaling_of(cluster):
     return cluster.scheduler.extensions["batchlab-workers"]
 
 
-def test_adaptive_limit_is_explained(tmp_path):
+def test_adaptive_limit_is_explained(tmp_path, monkeypatch):
+    calls = []
+    advise = scaling.Scaling.advise
+    monkeypatch.setattr(
+        scaling.Scaling, "advise", lambda *args, **kw: calls.append(1) or advise(*args, **kw)
+    )
+    began = time.monotonic()
     with start(0) as cluster:
         cluster.adapt(minimum=0, maximum=1, interval="50ms")
         lab = attach(cluster, tmp_path)
@@ -177,6 +184,8 @@ def test_adaptive_limit_is_explained(tmp_path):
             ": the cluster has 1 worker, and its adaptive scaling allows 1 at most."
         )
         assert why.remedy == "cluster.adapt(maximum=...)"
+        until(lambda: time.monotonic() - began > 1.5)
+        assert len(calls) <= 1 + (time.monotonic() - began)  # while the nodes wait
         lab.shutdown()
 
 

@@ -1,0 +1,121 @@
+"""Who may call: those with the key and, for development, programs on this machine with a token.
+
+All of it is in the headers, so that the body of a stranger is never kept. A browser is not a
+program on this machine: what a web page of another site sends has an `Origin` of that site, or, if
+the site gave its own name the address of this machine, a `Host` of that site.
+
+A proxy that serves the lab under a prefix says so in a header that anyone can send. It is read
+only for a lab that is said to be behind a proxy, because the prefix is part of what is signed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from batchlab.rest import auth
+
+__all__ = ["Callers", "Way"]
+
+
+class Way(NamedTuple):
+    """How a client reaches the service: the base of its URLs, and the prefix of a proxy."""
+
+    base: str
+    prefix: str
+
+
+class Callers:
+    """The check of who calls.
+
+    Parameters
+    ----------
+    account : str
+    key : bytes
+    bearer : bool, default False
+        Whether any bearer token is accepted instead of a signature.
+    behind_proxy : bool, default False
+        Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
+    host : str, optional
+        The name or address that the server listens on.
+    """
+
+    def __init__(
+        self, account: str, key: bytes, *, bearer: bool = False, behind_proxy: bool = False,
+        host: str = "localhost",
+    ) -> None:  # fmt: skip
+        self._account = account
+        self._key = key
+        self._bearer = bearer
+        self._behind_proxy = behind_proxy
+        name = socket.gethostname().lower()
+        self._names = {"localhost", host.lower(), name, name.partition(".")[0]}
+
+    def way(self, scheme: str, headers: Mapping[str, str]) -> Way:
+        """Return how a client reaches the service.
+
+        Parameters
+        ----------
+        scheme : str
+            The scheme of the connection.
+        headers : mapping
+            By names in lower case.
+        """
+        host, prefix = headers.get("host", "localhost"), ""
+        if self._behind_proxy:
+            prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+            host = headers.get("x-forwarded-host", host)
+            said = headers.get("x-forwarded-proto", scheme).lower()
+            scheme = said if said in ("http", "https") else scheme
+        return Way(f"{scheme}://{host}{prefix}", prefix)
+
+    def check(
+        self, now: float, method: str, path: str, query: Mapping[str, str],
+        headers: Mapping[str, str], way: Way,
+    ) -> None:  # fmt: skip
+        """Refuse a request of someone who may not call; see `auth.check`.
+
+        Raises
+        ------
+        Forbidden
+            ``AuthenticationFailed``.
+        """
+        origin = headers.get("origin")
+        if origin is not None and not _is_same(origin, way.base):
+            raise auth.refusal("a web page of another site may not call the service")
+        if self._bearer and headers.get("authorization", "").lower().startswith("bearer "):
+            if not (self._behind_proxy or way.base.startswith("https") or self._is_here(headers)):
+                raise auth.refusal(
+                    "with a bearer token, the Host header must name this machine: call the "
+                    "service by its address"
+                )
+            return
+        auth.check(self._account, self._key, now, method, way.prefix + path, query, headers)
+
+    def _is_here(self, headers: Mapping[str, str]) -> bool:
+        """Whether the host is an address, or a name that no one else can give to this machine."""
+        if "host" not in headers:
+            return True  # every browser sends it
+        name = _name(f"//{headers['host']}").rstrip(".")
+        try:
+            return bool(ipaddress.ip_address(name))
+        except ValueError:
+            return name in self._names or name.endswith(".localhost")
+
+
+def _is_same(origin: str, base: str) -> bool:
+    """Whether an origin is that of the service's own URLs; a proxy may change the scheme."""
+    try:
+        return urlsplit(origin.lower()).netloc == urlsplit(base.lower()).netloc
+    except ValueError:
+        return False
+
+
+def _name(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
