@@ -24,6 +24,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
+from batchlab.masking import mask
+
 __all__ = [
     "BatchError",
     "Conflict",
@@ -48,7 +50,7 @@ class BatchError(Exception):
     code : str
         Azure Batch's error code, such as ``"JobNotFound"``.
     message : str
-        What is wrong, where, and how to fix it.
+        What is wrong, where, and how to fix it. Secrets in it are masked, also in `values`.
     values : mapping of str to str, optional
         Azure's details. A refused property has ``PropertyName``, ``PropertyValue`` and ``Reason``.
 
@@ -61,10 +63,14 @@ class BatchError(Exception):
     status = 500
 
     def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
+        message = mask(message)
         super().__init__(code, message)
         self.code = code
         self.message = message
-        self.values: dict[str, str] = dict(values or {})
+        self.values: dict[str, str] = {
+            name: mask(value) if isinstance(value, str) else value
+            for name, value in (values or {}).items()
+        }
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -21,6 +21,7 @@ from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.errors import invalid
+from batchlab.masking import mask
 from batchlab.storage.faults import StorageFailed
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class NodeLog:
 
     def lines(self) -> list[Line]:
         """All lines that are kept, oldest first."""
-        return [(when, text % tuple(map(_words, values))) for when, text, values in self._notes]
+        return [
+            (when, mask(text % tuple(map(_words, values)))) for when, text, values in self._notes
+        ]
 
     def save(self, path: str) -> None:
         """Keep the log in a file for the next agent of the node."""

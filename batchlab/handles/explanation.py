@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from batchlab.core.answers.reasons import Reason
 from batchlab.display import Displayed
+from batchlab.masking import mask
 from batchlab.words import plural
 
 __all__ = ["Explanation"]
@@ -35,9 +36,8 @@ class Explanation(list[str], Displayed):
         return [reason.code for reason in self.reasons]
 
     def __repr__(self) -> str:
-        if not self.whole:
-            return "\n".join(self) or self.nothing
-        return "\n".join(map(_sentence, self.reasons)) or self.nothing
+        texts = map(_sentence, self.reasons) if self.whole else self
+        return mask("\n".join(texts)) or self.nothing
 
 
 def _sentence(reason: Reason) -> str:

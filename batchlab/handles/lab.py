@@ -139,7 +139,7 @@ class BaseLab(Creation, Displayed):
         -------
         Endpoint
             It has `url`, `account`, `key`, `client` and `stop`; in a notebook it shows what to
-            paste into a client.
+            paste into a client, without the key.
 
         Raises
         ------

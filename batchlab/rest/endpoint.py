@@ -26,23 +26,27 @@ __all__ = ["Endpoint"]
 
 TICK_S = 0.05
 """How often the clock of a simulated lab is advanced."""
+KEY_VARIABLE = "AZURE_BATCH_ACCESS_KEY"
 _PYTHON = """\
+import os
+
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
 client = BatchClient(
     endpoint="{url}",
-    credential=AzureNamedKeyCredential("{account}", "{key}"),
+    credential=AzureNamedKeyCredential("{account}", os.environ["{key}"]),
 )"""
 _AZ = """\
+# the account's key is in {key}
 export AZURE_BATCH_ACCOUNT={account} AZURE_BATCH_ENDPOINT={url}
-export AZURE_BATCH_ACCESS_KEY={key}
 az batch pool list"""
 _JAVASCRIPT = """\
 import {{ BatchServiceClient, BatchSharedKeyCredentials }} from "@azure/batch";
 
-const credentials = new BatchSharedKeyCredentials("{account}", "{key}");
+const credentials = new BatchSharedKeyCredentials("{account}", process.env.{key});
 const client = new BatchServiceClient(credentials, "{url}");"""
+_KEY_SHOWN = "{key} must have the account's key, which endpoint.key shows."
 
 _TRUST = {
     "python": '# for a self-signed certificate, add connection_verify="{cert}"',
@@ -55,7 +59,8 @@ class Endpoint:
     """The Azure Batch REST API of a lab, returned by `Lab.serve`. Also a context manager.
 
     Anyone with the key may do everything that you may do, including running commands. Unless you
-    pass one, each endpoint gets a new key. Displaying an endpoint shows its key.
+    pass one, each endpoint gets a new key. Displaying an endpoint does not show its key, because
+    displays are stored in notebooks; `key` does.
 
     Attributes
     ----------
@@ -130,12 +135,15 @@ class Endpoint:
 
     @property
     def snippets(self) -> dict[str, str]:
-        """Code to connect a client, for ``python``, ``az`` and ``javascript``."""
+        """Code to connect a client, for ``python``, ``az`` and ``javascript``.
+
+        It reads the key from the environment variable ``AZURE_BATCH_ACCESS_KEY``.
+        """
         texts = {"python": _PYTHON, "az": _AZ, "javascript": _JAVASCRIPT}
         if self._cert is not None:
             texts = {name: f"{_TRUST[name]}\n{text}" for name, text in texts.items()}
         known = {
-            "url": self.url, "account": self.account, "key": self.key, "cert": self._cert,
+            "url": self.url, "account": self.account, "key": KEY_VARIABLE, "cert": self._cert,
         }  # fmt: skip
         return {name: text.format(**known) for name, text in texts.items()}
 
@@ -160,7 +168,8 @@ class Endpoint:
     def __repr__(self) -> str:
         state = " (stopped)" if self._stopped.is_set() else ""
         head = f"Azure Batch at {self.url}, account {self.account}{state}"
-        return f"{head}\n\n{self.snippets['python']}"
+        about = _KEY_SHOWN.format(key=KEY_VARIABLE)
+        return f"{head}\n\n{self.snippets['python']}\n\n{about}"
 
     def _repr_html_(self) -> str:
         from batchlab.widgets.html import card, details, tag  # noqa: PLC0415 - for notebooks only
@@ -170,7 +179,8 @@ class Endpoint:
         more = [details(title, texts[name]) for name, title in titles.items()]
         state = "stopped" if self._stopped.is_set() else "serving"
         pairs = [("Endpoint", self.url), ("Account", self.account), ("State", state)]
-        return str(card("Azure Batch", "", pairs, texts["python"], *more))
+        about = tag("p", _KEY_SHOWN.format(key=KEY_VARIABLE))
+        return str(card("Azure Batch", "", pairs, texts["python"], about, *more))
 
     def _pace(self, connection: Any, speed: float) -> None:
         """Keep the clock of a simulated lab running, because REST clients do not advance it."""

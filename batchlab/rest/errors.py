@@ -17,6 +17,7 @@ import msgspec
 from batchlab.core.model.values import FailureInfo, ResizeError
 from batchlab.core.tasks.failures import ENDED
 from batchlab.errors import BatchError, RequestTooLarge
+from batchlab.masking import mask
 from batchlab.rest.error_texts import TEXTS, text_of
 from batchlab.rest.messages import JSON, Response, Wire
 from batchlab.rest.specification import RENAMED
@@ -181,5 +182,5 @@ def _shown(value: Any) -> str | None:
     if any(isinstance(step, str) and step.lower() in SECRETS
            for path, _ in _places(value, ()) for step in path):  # fmt: skip
         return None
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = mask(value if isinstance(value, str) else msgspec.json.encode(value).decode())
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."

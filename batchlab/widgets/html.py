@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from batchlab.colours import BLUE, OTHER, light
 from batchlab.core.state.states import colour_of
+from batchlab.masking import mask
 
 __all__ = [
     "NO_MATH",
@@ -94,7 +95,7 @@ _STYLE = """<style>
 def tag(name: str, *children: str, **attributes: str) -> Markup:
     """Build an element; `cls` is its class, and ``_`` in a name of an attribute is ``-``."""
     text = "".join(
-        f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(value)}"'
+        f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(mask(str(value)))}"'
         for key, value in attributes.items()
         if value
     )
@@ -102,8 +103,8 @@ def tag(name: str, *children: str, **attributes: str) -> Markup:
 
 
 def join(children: Iterable[str], separator: str = "") -> Markup:
-    """Join texts, escaping those that are not HTML."""
-    parts = (child if isinstance(child, Markup) else printable(child) for child in children)
+    """Join texts, escaping those that are not HTML, and masking secrets in them."""
+    parts = (child if isinstance(child, Markup) else mask(printable(child)) for child in children)
     return Markup(separator).join(parts)
 
 

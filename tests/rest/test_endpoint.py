@@ -54,8 +54,11 @@ def test_endpoint_of_a_lab_that_is_closed_is_stopped() -> None:
     assert not listening(endpoint.url)
 
 
-def test_endpoint_shows_what_to_paste_and_it_works(lab: Any) -> None:
+def test_endpoint_shows_what_to_paste_and_it_works(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with lab.serve() as endpoint:
+        monkeypatch.setenv("AZURE_BATCH_ACCESS_KEY", endpoint.key)
         names: dict[str, Any] = {}
         exec(endpoint.snippets["python"], names)
         with names["client"] as client:
@@ -64,6 +67,8 @@ def test_endpoint_shows_what_to_paste_and_it_works(lab: Any) -> None:
         assert endpoint.url in page
         assert "az batch" in page
         assert endpoint.snippets["python"] in repr(endpoint)
+        for shown in (page, repr(endpoint), *endpoint.snippets.values()):
+            assert endpoint.key not in shown
 
 
 def test_key_made_at_random_or_as_given(lab: Any) -> None:

@@ -23,6 +23,7 @@ from batchlab.core.model.fields import FieldsMeta
 from batchlab.core.model.ranges import is_number
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
+from batchlab.masking import mask
 
 Reader = Callable[[Any, str, str], Any]  # (value, property name, owner) -> checked value
 Check = Callable[[Any, str, str], object]
@@ -51,6 +52,9 @@ class Model(
     gc=False,  # made of plain values only: no cycles to look for
 ):
     """A description that a user writes: keyword-only, immutable, checked on construction."""
+
+    def __repr__(self) -> str:
+        return mask(super().__repr__())
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:

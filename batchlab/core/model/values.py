@@ -8,18 +8,25 @@ import msgspec
 
 from batchlab.core.model.fields import FieldsMeta
 from batchlab.durations import format_duration
+from batchlab.masking import mask
 
 
 class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a task failed: `category` (``UserError`` or ``ServerError``), `code`, `message`.
 
-    `details` are pairs of a name and a value.
+    `details` are pairs of a name and a value. Secrets are masked.
     """
 
     category: str
     code: str
     message: str = ""
     details: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "message", mask(self.message))
+        if self.details:
+            shown = {name: mask(value) for name, value in self.details.items()}
+            msgspec.structs.force_setattr(self, "details", shown)
 
 
 def wall_clock_exceeded(seconds: float) -> FailureInfo:
