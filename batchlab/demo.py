@@ -2,7 +2,8 @@
 
 The preparation task of a job writes the node's id to a file that all tasks on the node share, each
 task appends its own id, and the release task deletes the file. The demo reports each step as it
-happens, and works on real and simulated labs.
+happens, and works on real and simulated labs. The name of its file is fixed: two jobs on a node
+would overwrite each other's. Jobs that share nodes use ``$AZ_BATCH_JOB_PREP_WORKING_DIR``.
 """
 
 from __future__ import annotations
@@ -189,6 +190,7 @@ class Demo:
         for node in pool.nodes.values():
             there = "is still there" if _has_file(node) else "is gone"
             self.say(f"shared/{SHARED_FILE} on {node.id} {there}.")
+        self.say("Jobs that share nodes keep such files in $AZ_BATCH_JOB_PREP_WORKING_DIR.")
         self.say()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
@@ -92,14 +94,16 @@ def _brought_and_cleared(job: Job) -> str | Missing:
         return Missing(
             f"{len(failed)} of the tasks failed.",
             "They should read the file that the preparation wrote. Look at the stderr of one.",
-            "Both must use the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
+            "Both must use the same file, in $AZ_BATCH_JOB_PREP_WORKING_DIR or in a folder of the "
+            "job.",
         )
     silent = [task.id for task in job.tasks.values() if LINE not in task.stdout]
     if silent:
         return Missing(
             f"{silent[0]!r} did not print {LINE!r}.",
             "The preparation must write the line into a file, and each task must print that file.",
-            "cat prints a file. Both must use the same file, in $AZ_BATCH_NODE_SHARED_DIR.",
+            "cat prints a file. Both must use the same one, in $AZ_BATCH_JOB_PREP_WORKING_DIR or "
+            "in a folder of the job.",
         )
     if len(job.preparations.filter(release="success")) < len(job.preparations):
         return Missing(
@@ -118,14 +122,20 @@ def _brought_and_cleared(job: Job) -> str | Missing:
 
 
 def _left(job: Job) -> str:
-    """The name of a file on a node of the job, in `shared`, that still contains the line."""
+    """The name of a file that still contains the line, on a node that was prepared for the job."""
+    return next((name for name, text in _brought(job) if LINE in text), "")
+
+
+def _brought(job: Job) -> Iterator[tuple[str, str]]:
+    """The names and contents of the files where preparations leave them for tasks."""
     nodes = Pool(job._connection, job.pool_id).nodes
     for row in job.preparations:
+        own = row.job_preparation_task_execution_info.task_root_directory
         files = nodes[row.node_id].files
-        for found in files.list("shared", recursive=True):
-            if not found.is_directory and LINE in files.text(found.name):
-                return found.name
-    return ""
+        for folder in ("shared", f"{own}/wd"):
+            for found in files.list(folder, recursive=True):
+                if not found.is_directory:
+                    yield found.name, files.text(found.name)
 
 
 @exercise("03-3", "Four tasks, one preparation", Job)
@@ -150,6 +160,96 @@ def _one_preparation(job: Job) -> str | Missing:
             "A node has a method that keeps tasks away: look at the methods of pool.nodes[...].",
         )
     return "all tasks ran on one node, and only that node was prepared."
+
+
+@exercise("03-4", "Two jobs on one node, each with its own data", Job, Job)
+def _apart(one: Job, another: Job) -> str | Missing:
+    jobs = (one, another)
+    if one.id.lower() == another.id.lower():
+        return Missing(
+            "that is the same job twice.",
+            "Two jobs share the node. Each has its own preparation.",
+            "Create a second job with another id, on the same pool.",
+        )
+    if any(job.job_preparation_task is None for job in jobs):
+        return _no_preparation()
+    for job in jobs:
+        waiting = unfinished(job, least=4)
+        if waiting:
+            return waiting
+    if any(job.state != "active" for job in jobs):
+        return Missing(
+            "a job has ended, so its release may have deleted its file.",
+            "The check looks at the files on the node.",
+            "Run both jobs again with new ids, and do not call terminate().",
+        )
+    return (
+        _same_node(one, another)
+        or _both_read(one, another)
+        or ("both jobs used the same node at the same time, and each read its own file.")
+    )
+
+
+def _same_node(one: Job, another: Job) -> Missing | None:
+    """What is missing until each job ran a task where the other job was prepared before it."""
+    for job, other in ((one, another), (another, one)):
+        ready = {
+            row.node_id: row.job_preparation_task_execution_info.end_time
+            for row in other.preparations
+        }
+        if not any(
+            view.node_id in ready
+            and view.start_time
+            and (ready[view.node_id] or view.start_time) < view.start_time
+            for view in job.tasks.views()
+        ):
+            return Missing(
+                f"no task of {job.id!r} ran on a node after {other.id!r} was prepared there.",
+                "The jobs must use the same node at the same time. Otherwise nothing is shown.",
+                "Create both jobs on the pool desk, and add the tasks to both before you wait.",
+            )
+    return None
+
+
+def _both_read(one: Job, another: Job) -> str | Missing | None:
+    lines = {view.command_line for job in (one, another) for view in job.tasks.views()}
+    if len(lines) > 1:
+        return Missing(
+            "the tasks have different command lines.",
+            "All tasks of both jobs look for their file in the same way. A variable makes the "
+            "difference.",
+            "The variable $AZ_BATCH_JOB_PREP_WORKING_DIR is another directory in each job.",
+        )
+    said = {}
+    for job in (one, another):
+        read = {task.stdout.strip() for task in job.tasks.values()}
+        if len(read) > 1 or not all(read) or len(job.tasks.filter(result="failure")):
+            return shell_wanted(
+                Missing(
+                    f"the tasks of {job.id!r} did not all print the same line.",
+                    "Does the preparation of the other job write to the same file?",
+                    "A preparation starts in its working directory, which no other job uses. Its "
+                    "tasks find it as $AZ_BATCH_JOB_PREP_WORKING_DIR.",
+                ),
+                task=next(iter(lines)),
+            )
+        said[job.id] = read.pop()
+        if not any(
+            name.endswith("/rates.txt") and text.strip() == said[job.id]
+            for name, text in _brought(job)
+        ):
+            return Missing(
+                f"the tasks of {job.id!r} printed something else than a file rates.txt holds.",
+                "The preparation writes the file, and the tasks print it.",
+                "cat $AZ_BATCH_JOB_PREP_WORKING_DIR/rates.txt, inside /bin/sh -c '...'.",
+            )
+    if len(set(said.values())) == 1:
+        return Missing(
+            f"the tasks of both jobs printed {said[one.id]!r}.",
+            "Each job brings its own rates: the lines differ. Does one overwrite the other?",
+            "Let the two preparations write different lines, each into its own directory.",
+        )
+    return None
 
 
 def _no_preparation() -> Missing:

@@ -44,7 +44,7 @@ def _prices_once(job: Job, views: Sequence[TaskView]) -> Missing | None:
             "each task fetches the prices, too.",
             "They are on the node when the preparation has finished.",
             "A task needs only its own book in resource_files; its command line names the copy of "
-            "the prices in $AZ_BATCH_NODE_SHARED_DIR.",
+            "the prices in $AZ_BATCH_JOB_PREP_WORKING_DIR.",
         )
     return None
 

@@ -128,3 +128,98 @@ def test_03_3_on_one_node_is_right_and_on_two_asks_how_to_keep_one_out(
     narrow.create_tasks(["/bin/true"] * 4)
     narrow.tasks.wait()
     assert lessons.check("03-3", narrow).is_right
+
+
+def test_03_2_in_the_working_directory_of_the_preparation_is_right_once_it_is_cleared(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    own = "$AZ_BATCH_JOB_PREP_WORKING_DIR/scene.txt"
+    bring_own = "/bin/sh -c 'echo a scene > scene.txt'"
+    kept = bring(lab, read=own, job_preparation_task=bring_own, job_release_task="/bin/true")
+    kept.terminate()
+    lab.advance("5m")
+    assert "without deleting" in lessons.check("03-2", kept).hint
+    kept.delete()
+    lab.advance("5m")
+    job = bring(
+        lab, read=own, job_preparation_task=bring_own, job_release_task=f"/bin/sh -c 'rm {own}'"
+    )
+    job.terminate()
+    lab.advance("5m")
+    assert lessons.check("03-2", job).is_right
+
+
+OWN = "/bin/sh -c 'cat $AZ_BATCH_JOB_PREP_WORKING_DIR/rates.txt'"
+WRITE = "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID > rates.txt'"
+FIXED = "$AZ_BATCH_NODE_SHARED_DIR/rates.txt"
+FOLDER = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID"
+
+
+def two_jobs(
+    lab: bl.SimulatedLab,
+    write: str | None = WRITE,
+    read: str = OWN,
+    count: int = 4,
+    in_turn: bool = False,
+    end: bool = False,
+) -> lessons.Answer:
+    lab.create_pool("desk", target_dedicated_nodes=1).nodes.wait("idle")
+    jobs = [lab.create_job(day, "desk", job_preparation_task=write) for day in ("one", "other")]
+    for job in jobs:
+        job.create_tasks([read.replace("THIS", job.id)] * count)
+        if in_turn:
+            lab.advance("5m")
+    lab.advance("5m")
+    if end:
+        jobs[0].terminate()
+        lab.advance("5m")
+    return lessons.check("03-4", *jobs)
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (WRITE, OWN),
+        (
+            f"/bin/sh -c 'mkdir -p {FOLDER}; echo rates of $AZ_BATCH_JOB_ID > {FOLDER}/rates.txt'",
+            f"/bin/sh -c 'cat {FOLDER}/rates.txt'",
+        ),
+    ],
+)
+def test_03_4_with_a_place_of_each_job_is_right(
+    lab: bl.SimulatedLab, write: str, read: str
+) -> None:
+    assert two_jobs(lab, write, read).is_right
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        (
+            {
+                "write": f"/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID > {FIXED}'",
+                "read": f"/bin/sh -c 'cat {FIXED}'",
+            },
+            "the other job write to the same file",
+        ),
+        ({"write": None}, "has a parameter for it"),
+        ({"count": 2}, "takes a list of command lines"),
+        ({"in_turn": True}, "at the same time"),
+        ({"end": True}, "looks at the files on the node"),
+        ({"read": "/bin/sh -c 'echo rates of THIS'"}, "in the same way"),
+        ({"read": "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID today'"}, "the tasks print it"),
+        ({"write": "/bin/sh -c 'echo rates > rates.txt'"}, "the lines differ"),
+        ({"read": "cat $AZ_BATCH_JOB_PREP_WORKING_DIR/rates.txt"}, "not started by a shell"),
+    ],
+)
+def test_03_4_of_a_wrong_answer_gives_its_hint(
+    lab: bl.SimulatedLab, changed: dict[str, Any], hint: str
+) -> None:
+    answer = two_jobs(lab, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_03_4_of_one_job_twice_asks_for_two(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    job = bring(lab)
+    assert "Two jobs share the node" in lessons.check("03-4", job, job).hint
