@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.outputs import RunUser, StartRun
 from batchlab.core.model import JobSpec, UserIdentity
 from batchlab.core.model.ids import fold
 from batchlab.core.model.users import UserAccount, find
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.state import phases
 from batchlab.errors import invalid
 
 if TYPE_CHECKING:
-    from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
+    from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord
     from batchlab.core.state.state import State
 
-
 MISSING = "NodeUserNotFound"
+"""The code of a run whose user does not exist."""
 
 
 def check_job(state: State, spec: JobSpec) -> None:
@@ -92,33 +90,3 @@ def missing(name: str, pool: PoolRecord) -> str:
     """That a pool has no user of this name, and which it has."""
     known = ", ".join(repr(account.name) for account in pool.spec.user_accounts) or "none"
     return f"pool {pool.spec.id!r} has no user {name!r} in its user_accounts (it has {known})"
-
-
-def explain(state: State, task: TaskRecord) -> list[Reason]:
-    """Say that the user of a task is missing or was, or that it is only recorded."""
-    identity, phase = task.spec.user_identity, task.phase
-    if identity is None:
-        return []
-    failure = phase.failure if isinstance(phase, phases.TaskCompleted) else None
-    if failure is not None and failure.code == MISSING:
-        text = f"The task did not run ({MISSING}): {failure.details['Message']}."
-        return [Reason(code=MISSING, text=text, lasting=True)]
-    level, name = "nonadmin", identity.username
-    if identity.auto_user is not None:
-        level = identity.auto_user.elevation_level
-    elif name is not None and (pool := state.pools.get(fold(task.job.pool_id))):
-        account = find(name, pool.spec.user_accounts)
-        known = account or any(name.lower() in node.users for node in pool.nodes.values())
-        if not known and phase.state != "completed":
-            text = f"The task fails when it starts ({MISSING}): {missing(name, pool)}."
-            return [Reason(code=MISSING, text=text, lasting=True)]
-        level = account.elevation_level if account else level
-    if state.settings.isolate_users:
-        return []
-    who = "an auto user" if name is None else f"user {name!r}"
-    text = (
-        f"The task asks to run as {who} with elevation level {level!r}. This is recorded but not "
-        "enforced: it runs as the lab's own user. If the lab runs as root, "
-        "Lab(isolate_users=True) enforces it."
-    )
-    return [Reason(code="UserIdentity", text=text, lasting=True)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.account import users
+from batchlab.core.answers.explain_user import explain_user
 from batchlab.core.answers.reasons import Reason, away_in_words, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
 from batchlab.core.jobs import node_tasks
@@ -40,7 +40,7 @@ SHOWN = 5
 
 def explain_task(state: State, task: TaskRecord) -> list[Reason]:
     """Why a task does not run, or runs as another user than it asked for, with remedies."""
-    return remedied(explain(state, task) + users.explain(state, task))
+    return remedied(explain(state, task) + explain_user(state, task))
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:

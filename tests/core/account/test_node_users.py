@@ -141,10 +141,10 @@ def test_task_runs_as_a_user_of_its_node_and_fails_without_it(world: World) -> N
     world.job()
     world.feed(create(node, is_admin=True))
     world.tasks("a", user_identity="ada")
-    assert "NodeUserNotFound" not in codes(world, "a")
     assert world.run().user == RunUser(name="Ada", elevation_level="admin")
-    world.feed(delete(node))
     world.tasks("b", user_identity="ada")
+    assert codes(world, "b")[-1] == "UserIdentity"
+    world.feed(delete(node))
     assert codes(world, "b")[-1] == "NodeUserNotFound"
     world.exit(world.core.state.nodes[node].runs.copy().popitem()[0])
     run = world.run()

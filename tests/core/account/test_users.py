@@ -127,11 +127,13 @@ def test_named_user_of_a_pool_that_comes_later_without_him_fails_the_run(world: 
     world.job()
     world.tasks("a", user_identity="bob")
     assert codes(world, "a")[-1] == "UserIdentity"
-    world.pool(user_accounts=[ANN])
-    (reason,) = world.ask(questions.ExplainTask(job_id="j", task_id="a"))
-    assert (reason.code, reason.lasting) == ("NodeUserNotFound", True)
+    spec = PoolSpec(id="p", target_dedicated_nodes=1, user_accounts=[ANN])
+    world.feed(inputs.CreatePool(spec=spec))
+    reason = world.ask(questions.ExplainTask(job_id="j", task_id="a"))[-1]
+    assert (reason.code, reason.lasting) == ("NodeUserNotFound", False)  # it will start, and fail
     assert "'bob'" in reason.text
     assert "'Ann'" in reason.text
+    world.boot()
     run = world.run()
     assert run.user is None
     assert isinstance(run.failure, FailureInfo)
