@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from batchlab.core.account import applications, certificates, node_users
+from batchlab.core.account import applications, certificates, kept_properties, node_users
 from batchlab.core.answers import queries, waits
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.jobs import jobs, release, schedules
@@ -168,6 +168,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.CreateCertificate: certificates.create_certificate,
     inputs.DeleteCertificate: certificates.delete_certificate,
     inputs.CancelCertificateDeletion: certificates.cancel_deletion,
+    inputs.KeepProperties: kept_properties.keep_properties,
     inputs.NodeAllocated: lifecycle.node_allocated,
     inputs.NodeStarted: lifecycle.node_started,
     inputs.NodeLost: lifecycle.node_lost,

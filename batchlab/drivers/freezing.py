@@ -87,7 +87,7 @@ def _thaw(buffer: io.BytesIO) -> State:
     empty = [dict.fromkeys(cls.__struct_fields__) for cls, _, _ in plans]
     records = [plans[number][0](**empty[number]) for number in numbers]
     reader = _Reader(buffer, state, records)
-    vars(state).update(reader.load())
+    vars(state).update(vars(State()) | reader.load())  # what was not written is as in a new one
     ordered = []
     for record, number in zip(records, numbers, strict=True):
         _, names, missing = plans[number]

@@ -1,22 +1,27 @@
 """Properties that the lab does not use: they are stored and returned unchanged.
 
 The image of a virtual machine, its network, its disks: a lab ignores them, but clients check that
-they read what they wrote. They are stored outside the core, under the resource and its creation
-time, so that a later resource with the same id does not get them. If there are too many, the
-oldest are dropped. Secrets are never stored.
+they read what they wrote. The service keeps them, as JSON, under the resource and its creation
+time, so that a later resource with the same id does not get them; so they last as long as the lab,
+also in a journal. Secrets are never stored.
 
-All endpoints of a lab share the stored properties, even an endpoint started after another one has
-stopped. They last as long as the `Lab` in the process that serves it: two programs that serve the
-lab of the same cluster do not share them.
+All endpoints in a process share what is stored. An endpoint in another process knows what was
+stored before it began.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
+import msgspec
+
+from batchlab.core.account.kept_properties import MOST
+from batchlab.core.messages.inputs import KeepProperties
+from batchlab.core.messages.questions import ListKeptProperties
 from batchlab.rest.defaults import fill
 from batchlab.rest.messages import Wire
 from batchlab.rest.wire import Unknown
@@ -32,15 +37,21 @@ SECRETS = frozenset({
 })  # fmt: skip
 
 
-MOST = 100_000
-"""The maximum number of resources whose unknown properties are stored."""
-
-
 class UnknownProperties:
-    """The stored properties, by kind and ids."""
+    """The stored properties, by kind and ids.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    connection : Connection
+        The lab's; not kept alive.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._lab = proxy(connection)
         self._trees: dict[tuple[str, ...], tuple[datetime, Unknown]] = {}
+        for kept in connection.ask(ListKeptProperties()):
+            tree = _with_numbers(msgspec.json.decode(kept.properties))
+            self._trees[kept.key] = kept.created, tree
         self._kinds: set[str] = set()
 
     def put(
@@ -53,11 +64,14 @@ class UnknownProperties:
         known, changed = self._of(key, created), set(given)
         found = {name: value for name, value in known.items() if name not in changed}
         found |= fill(_without_secrets(unknown), key[-2])
-        self._trees.pop(_fold(key), None)
+        before = self._trees.pop(_fold(key), None)
         if found:
             while len(self._trees) >= MOST:
                 self._trees.pop(next(iter(self._trees)), None)
             self._trees[_fold(key)] = created, found
+        if found or before:
+            text = msgspec.json.encode(_without_numbers(found)).decode() if found else ""
+            self._lab.request(KeepProperties(key=_fold(key), created=created, properties=text))
             self._kinds.add(key[-2])
 
     def add_to(self, key: tuple[str, ...], created: datetime, resource: Wire) -> Wire:
@@ -84,7 +98,10 @@ _OF_LABS: WeakKeyDictionary[Connection, UnknownProperties] = WeakKeyDictionary()
 
 def unknown_properties_of(connection: Connection) -> UnknownProperties:
     """The stored properties of a lab."""
-    return _OF_LABS.setdefault(connection, UnknownProperties())
+    known = _OF_LABS.get(connection)
+    if known is None:
+        known = _OF_LABS[connection] = UnknownProperties(connection)
+    return known
 
 
 def _fold(key: tuple[str, ...]) -> tuple[str, ...]:
@@ -113,6 +130,28 @@ def merge(into: Any, rest: Unknown) -> None:
                     into[key] = value
             elif isinstance(value, dict):
                 merge(into[key], value)
+
+
+_NUMBER = re.compile(r"\[\d+\]")
+"""The key of an item of a list, as a name in JSON."""
+
+
+def _without_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            f"[{key}]" if isinstance(key, int) else key: _without_numbers(inner)
+            for key, inner in value.items()
+        }
+    return [_without_numbers(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _with_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            int(key[1:-1]) if _NUMBER.fullmatch(key) else key: _with_numbers(inner)
+            for key, inner in value.items()
+        }
+    return [_with_numbers(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _numbered(value: Any) -> bool:

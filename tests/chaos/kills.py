@@ -172,7 +172,7 @@ class Trial:
         self.said: list[list[str]] = []
         self.options = {
             "nodes": nodes, "journal": str(folder / "lab"), "runs": str(folder / "runs"),
-            "address": self.cluster.address if self.cluster else "", "jobs": 3 + rounds // 4,
+            "address": self.cluster.address if self.cluster else "", "jobs": 3 + rounds // 2,
         }  # fmt: skip
 
     def run(self) -> dict[str, Any]:

@@ -86,8 +86,11 @@ def main() -> None:
             for task in job.tasks.values():
                 facts = (task.state, task.exit_code, task.retry_count)
                 say("found", job.id, task.id, *facts)
-        lab.pools["p"].delete()
-        lab.pools["p"].wait("deleted", timeout=120)
+        if "p" in lab.pools:
+            pool = lab.pools["p"]
+            if pool.state == "active":
+                pool.delete()
+            pool.wait("deleted", timeout=120)
         if options["address"]:
             lab.shutdown()
 

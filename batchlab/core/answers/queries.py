@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict, replace
 
 from batchlab.autoscale import AutoScaleRun
-from batchlab.core.account import applications, certificates, node_users
+from batchlab.core.account import applications, certificates, kept_properties, node_users
 from batchlab.core.answers import locations
 from batchlab.core.answers.explain_job import explain_job
 from batchlab.core.answers.explain_pool import explain_pool
@@ -288,6 +288,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
         state, state.pool(q.pool_id), q.auto_scale_formula, now
     ),
     questions.ListAutoScaleRuns: lambda state, q, now: _auto_scale_runs(state.pool(q.pool_id)),
+    questions.ListKeptProperties: lambda state, q, now: kept_properties.kept_properties(state),
     questions.GetCost: lambda state, q, now: costs.views(state, q.pool_id, q.node_id, now),
     questions.ListNodes: lambda state, q, now: [
         node_view(node) for node in state.pool(q.pool_id).nodes.values()

@@ -348,6 +348,18 @@ class CancelCertificateDeletion(Request, frozen=True, kw_only=True):
     thumbprint: str
 
 
+class KeepProperties(Request, frozen=True, kw_only=True):
+    """Keep what a client wrote to a resource and the service does not use, to return it.
+
+    `key` has the kinds and ids that name the resource, `created` its creation time, `properties`
+    a JSON object; empty to keep none.
+    """
+
+    key: tuple[str, ...]
+    created: datetime
+    properties: str = ""
+
+
 # -- reports ------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,10 @@ class GetCost(Question, frozen=True, kw_only=True):
     node_id: str = ""
 
 
+class ListKeptProperties(Question, frozen=True, kw_only=True):
+    """-> list of KeepProperties, oldest first."""
+
+
 class ListNodes(Question, frozen=True, kw_only=True):
     """-> list of NodeView, in order of allocation."""
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from batchlab.core.messages.inputs import KeepProperties
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
@@ -86,6 +87,7 @@ class State(Notices):
         self.schedules: dict[str, ScheduleRecord] = {}
         self.applications: dict[str, ApplicationRecord] = {}
         self.certificates: dict[str, CertificateRecord] = {}
+        self.kept: dict[tuple[str, ...], KeepProperties] = {}
         self.runs: dict[RunId, RunRecord] = {}
         self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
