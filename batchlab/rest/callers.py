@@ -40,19 +40,20 @@ class Callers:
     behind_proxy : bool, default False
         Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
     host : str, optional
-        The name or address that the server listens on.
+        The name or address that the server listens on; None if there is no server.
     """
 
     def __init__(
         self, account: str, key: bytes, *, bearer: bool = False, behind_proxy: bool = False,
-        host: str = "localhost",
+        host: str | None = None,
     ) -> None:  # fmt: skip
         self._account = account
         self._key = key
         self._bearer = bearer
         self._behind_proxy = behind_proxy
         name = socket.gethostname().lower()
-        self._names = {"localhost", host.lower(), name, name.partition(".")[0]}
+        own = {"localhost", name, name.partition(".")[0]}
+        self._names = own | {host.lower()} if host is not None else None
 
     def way(self, scheme: str, headers: Mapping[str, str]) -> Way:
         """Return how a client reaches the service.
@@ -97,7 +98,7 @@ class Callers:
 
     def _is_here(self, headers: Mapping[str, str]) -> bool:
         """Whether the host is an address, or a name that no one else can give to this machine."""
-        if "host" not in headers:
+        if self._names is None or "host" not in headers:
             return True  # every browser sends it
         name = _name(f"//{headers['host']}").rstrip(".")
         try:

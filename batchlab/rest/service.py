@@ -47,8 +47,9 @@ class Service:
         Whether any bearer token is accepted instead of a signature: for development only.
     behind_proxy : bool, default False
         Whether to trust the headers of a proxy; see `callers`.
-    host : str, default "localhost"
-        The name or address that is served.
+    host : str, optional
+        The name or address that a server listens on. Without one no browser can reach the
+        service, and any Host header is good.
     clock : callable, optional
         The wall clock for checking the date of requests, in seconds since 1970.
     """
@@ -60,7 +61,7 @@ class Service:
         *,
         bearer: bool = False,
         behind_proxy: bool = False,
-        host: str = "localhost",
+        host: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection

@@ -49,7 +49,7 @@ class Desk:
 
     def __init__(self, lab: bl.SimulatedLab | None = None) -> None:
         self.lab = lab or bl.SimulatedLab(boot="1s")
-        self.service = Service(self.lab._connection, b"secret", bearer=True, host="lab")
+        self.service = Service(self.lab._connection, b"secret", bearer=True)
 
     def __enter__(self) -> Desk:
         return self

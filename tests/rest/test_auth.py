@@ -164,7 +164,7 @@ def test_urls_are_not_those_of_forwarded_headers(lab: Any) -> None:
 def test_name_of_another_site_does_not_reach_the_service_with_a_bearer_token(
     lab: Any, host: str
 ) -> None:
-    service = Service(lab._connection, KEY, bearer=True)
+    service = Service(lab._connection, KEY, bearer=True, host="127.0.0.1")
     headers = {"Authorization": "Bearer x", "Host": host}
     answer = read(service.handle("GET", "/pools", VERSION, headers))
     assert (answer.status, answer.code) == (403, "AuthenticationFailed")
@@ -188,6 +188,12 @@ def test_web_page_of_another_site_is_refused(lab: Any, origin: str, bearer: bool
     headers |= {"Host": "127.0.0.1:8", "Origin": origin}
     assert read(service.handle("GET", "/pools", VERSION, headers)).code == "AuthenticationFailed"
     headers["Origin"] = "http://127.0.0.1:8"
+    assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
+
+
+def test_service_without_a_server_takes_any_host(lab: Any) -> None:
+    service = Service(lab._connection, KEY, bearer=True)
+    headers = {"Authorization": "Bearer x", "Host": "lab:1"}
     assert read(service.handle("GET", "/pools", VERSION, headers)).status == 200
 
 
