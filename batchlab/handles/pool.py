@@ -24,6 +24,8 @@ from batchlab.core.model import (
     Deallocation,
     PoolSpec,
     StartTask,
+    TaskSchedulingPolicy,
+    UserAccount,
 )
 from batchlab.core.state.states import NODE
 from batchlab.errors import invalid
@@ -191,16 +193,23 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         certificate_references: CertificateReferences | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
+        vm_size: str | None = None,
+        task_slots_per_node: int | None = None,
+        task_scheduling_policy: TaskSchedulingPolicy | str | None = None,
+        enable_inter_node_communication: bool | None = None,
+        user_accounts: Sequence[UserAccount] | None = None,
     ) -> None:
         """Change the given properties, keep the rest; a node applies them when it next starts.
 
-        A list or `metadata` replaces the previous one.
+        A list or `metadata` replaces the previous one. The size, slots, policy, communication and
+        users of nodes can only change while the pool has none. What nodes of another size have
+        cost is then part of the account's costs only.
 
         Raises
         ------
         Conflict
             ``InvalidApplicationPackageReferences``, ``InvalidCertificateReferences``,
-            ``PoolBeingDeleted``.
+            ``PoolBeingDeleted``. ``OperationInvalidForCurrentState``: the pool has nodes.
         """
         ask_for(self._connection, UpdatePool, "Pool.update", pool_id=self._id,
                 **taken(UpdatePool, locals()))  # fmt: skip

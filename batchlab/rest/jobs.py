@@ -94,7 +94,6 @@ def _update(call: RestCall, job_id: str, wire: Wire, defaults: Wire) -> Response
             for name, value in unknown.items()
             if name not in known or is_field(inputs.UpdateJob, name)
         }
-    resources.refuse_lasting(unknown, JobSpec, inputs.UpdateJob)
     changeable = [
         name for name in [*wire, *map(camel, defaults)] if is_field(inputs.UpdateJob, name)
     ]

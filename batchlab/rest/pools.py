@@ -67,7 +67,6 @@ def update_pool(call: RestCall, pool_id: str) -> Response:
     wire = call.json()
     check_pool(call, wire)
     request = read(inputs.UpdatePool, wire, unknown, pool_id=pool_id)
-    resources.refuse_lasting(unknown, PoolSpec, inputs.UpdatePool)
     return _change(call, pool_id, request, 200, unknown, wire)
 
 

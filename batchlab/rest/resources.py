@@ -20,16 +20,13 @@ from batchlab.core.model import UserAccount
 from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, RecentTask, ResizeError
 from batchlab.core.state.states import NODE
-from batchlab.errors import invalid
 from batchlab.rest import inherited
 from batchlab.rest.defaults import DEFAULTS, SILENT
 from batchlab.rest.errors import failure_content
 from batchlab.rest.messages import RestCall, Wire
 from batchlab.rest.unknown_properties import merge
 from batchlab.rest.wire import (
-    Unknown,
     camel,
-    is_field,
     write_datetime,
     write_duration,
     write_pairs,
@@ -43,7 +40,6 @@ __all__ = [
     "node_writer",
     "pool",
     "preparation",
-    "refuse_lasting",
     "schedule",
     "subtask",
     "task",
@@ -155,16 +151,6 @@ def names(cls: type[msgspec.Struct]) -> frozenset[str]:
     """The properties of a class on the wire, for ``$select`` and ``$filter``."""
     found = {field.inner or field.wire for field in _plan(cls)}
     return frozenset(found | _EXTRA | set(_KNOWN.get(cls, "").split()))
-
-
-def refuse_lasting(
-    unknown: Unknown, cls: type[msgspec.Struct], change: type[msgspec.Struct]
-) -> None:
-    """Refuse to change properties that the request has no field for, and the resource has."""
-    for name in unknown:
-        if name in names(cls) and not is_field(change, name):
-            reason = "a lab cannot change this: create a new resource"
-            raise invalid(name, unknown[name], reason)
 
 
 def write(value: Any) -> Any:

@@ -69,7 +69,6 @@ def update_job_schedule(call: RestCall, job_schedule_id: str) -> Response:
     wire = call.json()
     check_job(call, wire.get("jobSpecification"))
     request = read(inputs.UpdateJobSchedule, wire, unknown, job_schedule_id=job_schedule_id)
-    resources.refuse_lasting(unknown, JobScheduleSpec, inputs.UpdateJobSchedule)
     return _change(call, job_schedule_id, request, 200, unknown, wire)
 
 

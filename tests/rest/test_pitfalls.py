@@ -320,8 +320,9 @@ def test_property_refused_is_named_as_on_the_wire(desk: Desk) -> None:
     answer = desk.post("/pools", POOL | {"resizeTimeout": "PT4M"})
     values = {pair["key"]: pair["value"] for pair in answer.content["values"]}
     assert values["PropertyName"] == "resizeTimeout"
-    answer = desk.ask("PATCH", "/pools/p", {"vmSize": "large"})
-    assert answer.code == "InvalidPropertyValue"
+    desk.post("/pools", POOL)
+    answer = desk.ask("PATCH", "/pools/p", {"enableAutoScale": True})
+    assert answer.code == "InvalidRequestBody"
 
 
 def test_patch_of_what_stays_as_it_is_is_refused(desk: Desk) -> None:

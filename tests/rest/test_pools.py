@@ -186,3 +186,24 @@ def test_pool_of_linux_nodes_is_accepted_with_all_that_it_says_of_its_machines(d
         "metadata": [{"name": "subnetId", "value": SUBNET}],
     }  # fmt: skip
     assert desk.post("/pools", POOL | about).status == 201
+
+
+def test_empty_pool_is_changed_into_one_of_other_nodes(desk: Desk) -> None:
+    desk.post("/pools", {"id": "p", "vmSize": "standard_d1_v2"})
+    account = {"name": "ada", "password": "x", "elevationLevel": "admin"}
+    change = {
+        "vmSize": "STANDARD_D2S_V3", "enableInterNodeCommunication": True, "taskSlotsPerNode": 2,
+        "taskSchedulingPolicy": {"nodeFillType": "pack", "jobDefaultOrder": "creationtime"},
+        "userAccounts": [account],
+    }  # fmt: skip
+    assert desk.ask("PATCH", "/pools/p", change).status == 200
+    shown = desk.get("/pools/p").content
+    del account["password"]
+    policy = {"nodeFillType": "Pack", "jobDefaultOrder": "creationtime"}
+    want = change | {"vmSize": "standard_d2s_v3", "taskSchedulingPolicy": policy}
+    assert {name: shown[name] for name in change} == want
+    desk.post("/pools/p/resize", {"targetDedicatedNodes": 1})
+    answer = desk.ask("PATCH", "/pools/p", {"taskSlotsPerNode": 1})
+    assert (answer.status, answer.code) == (409, "OperationInvalidForCurrentState")
+    assert "taskSlotsPerNode" in values(answer)["Reason"]
+    assert desk.get("/pools/p").content["taskSlotsPerNode"] == 2

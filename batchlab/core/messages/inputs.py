@@ -24,6 +24,7 @@ from batchlab.core.model import (
     Schedule,
     StartTask,
     TaskConstraints,
+    TaskSchedulingPolicy,
     TaskSpec,
     ThumbprintAlgorithm,
 )
@@ -33,7 +34,7 @@ from batchlab.core.model.common import DisplayName
 from batchlab.core.model.ids import Id, RunId
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
-from batchlab.core.model.users import UserName, forget
+from batchlab.core.model.users import UserAccounts, UserName, forget
 from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 
 
@@ -57,7 +58,10 @@ class CreatePool(Request, frozen=True, kw_only=True):
 
 
 class UpdatePool(Request, frozen=True, kw_only=True):
-    """PATCH of a pool: None keeps a property; nodes apply changes at their next start."""
+    """PATCH of a pool: None keeps a property; nodes apply changes at their next start.
+
+    Those from `vm_size` on can only change while the pool has no nodes.
+    """
 
     pool_id: str
     start_task: StartTask | None = None
@@ -65,6 +69,11 @@ class UpdatePool(Request, frozen=True, kw_only=True):
     certificate_references: DistinctCertificates | None = None
     display_name: DisplayName | None = None
     metadata: dict[str, str] | None = None
+    vm_size: str | None = None
+    task_slots_per_node: int | None = None
+    task_scheduling_policy: TaskSchedulingPolicy | None = None
+    enable_inter_node_communication: bool | None = None
+    user_accounts: UserAccounts | None = None
 
 
 class ReplacePoolProperties(Request, frozen=True, kw_only=True):

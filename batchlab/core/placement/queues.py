@@ -64,6 +64,14 @@ def offer(state: State, job: JobRecord) -> None:
         state.touch_pool(pool)
 
 
+def reorder(state: State, pool: PoolRecord) -> None:
+    """Put all jobs of a pool into the order of its new policy."""
+    waiting = [job for ready in pool.ready.values() for job in ready.values()]
+    pool.ready.clear()
+    for job in waiting:
+        offer(state, job)
+
+
 def _ready(pool: PoolRecord, priority: int) -> MutableMapping[int, JobRecord]:
     if priority not in pool.ready:
         pool.ready[priority] = SortedDict() if _by_age(pool) else OrderedDict()
