@@ -151,7 +151,8 @@ class NodeAgent(WorkerPlugin):
 
     def _kill_all(self) -> None:
         """Kill processes left by the node's runs or by those of an earlier boot."""
-        watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(self.folders.root))
+        root = self.folders.root
+        watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(root), kin=watchdog.kin_of(root))
         watchdog.kill_users(watchdog.users_below(self.folders.root))
 
     async def teardown(self, worker: Any) -> None:

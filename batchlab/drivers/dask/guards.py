@@ -1,7 +1,8 @@
 """What a process that hosts nodes keeps for its watchdog: folders, sessions, deadlines.
 
 The watchdog (`batchlab.drivers.dask.watchdog`) is started with the first folder that it guards,
-and ends with the last.
+and ends with the last. If it is killed before, another one is started at once, with all that the
+first one knew.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 
 from batchlab.drivers.dask import watchdog
@@ -21,17 +23,22 @@ from batchlab.drivers.dask import watchdog
 __all__ = ["Deadline", "dismiss", "enter_session", "guard"]
 
 
+RETRY_S = 1.0
+
+
 class _Table:
     """Running sessions and the deadlines of nodes, in memory shared with the watchdog."""
 
-    def __init__(self, file: int) -> None:
-        os.truncate(file, watchdog.TABLE_BYTES)
-        view = memoryview(mmap.mmap(file, watchdog.TABLE_BYTES))
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - for the next watchdog, too
+        os.truncate(self.file.fileno(), watchdog.TABLE_BYTES)
+        view = memoryview(mmap.mmap(self.file.fileno(), watchdog.TABLE_BYTES))
         self._sessions = view[: watchdog.SESSION_BYTES].cast("i")
         self.deadlines = view[watchdog.SESSION_BYTES :].cast("d")
         self._free = list(range(watchdog.SESSIONS))
         self.free_deadlines = list(range(1, watchdog.DEADLINES))  # 0: none
         self.places: dict[str, int] = {}  # of the deadlines, by folder
+        self.lines: dict[str, str] = {}  # what the watchdog knows of them
 
     def enter(self, session: int, folder: str) -> Callable[[], None]:
         """Record a session; call the result to remove it."""
@@ -69,7 +76,8 @@ class Deadline:
                 self._table.places[folder] = self._place
                 self._table.deadlines[2 * self._place + 1] = 0.0
                 self.extend(until)
-                _tell(f"deadline {self._place} - {os.fsencode(folder).hex()}")
+                self._table.lines[folder] = f"deadline {self._place} - {os.fsencode(folder).hex()}"
+                _tell(self._table.lines[folder])
 
     @property
     def struck(self) -> bool:
@@ -87,12 +95,13 @@ class Deadline:
             if self._table is not None:
                 self._table.deadlines[2 * self._place] = 0.0
                 self._table.places.pop(self._folder, None)
+                self._table.lines.pop(self._folder, None)
                 self._table.free_deadlines.append(self._place)
                 self._table = None
 
 
 _lock = threading.Lock()
-_guarded: set[str] = set()
+_guarded: dict[str, str] = {}  # what the watchdog knows, by folder
 _watchdog: subprocess.Popen[bytes] | None = None
 _sessions: _Table | None = None
 
@@ -112,17 +121,16 @@ def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
     with _lock:
         if folder in _guarded or os.path.dirname(folder) in _guarded:
             return
-        _guarded.add(folder)
-        _tell(
-            f"guard {watchdog.GRACE_S if grace else 0} {owner or '-'} {os.fsencode(folder).hex()}"
-        )
+        grace_s = watchdog.GRACE_S if grace else 0
+        _guarded[folder] = f"guard {grace_s} {owner or '-'} {os.fsencode(folder).hex()}"
+        _tell(_guarded[folder])
 
 
 def dismiss(folder: str) -> None:
     """Stop guarding a folder. Harmless if it is not guarded."""
     with _lock:
         if folder in _guarded:
-            _guarded.discard(folder)
+            del _guarded[folder]
             if _guarded:
                 _tell(f"dismiss 0 - {os.fsencode(folder).hex()}")
             else:
@@ -138,23 +146,58 @@ def enter_session(session: int, folder: str = "") -> Callable[[], None]:
 def _tell(line: str) -> None:
     global _watchdog, _sessions  # noqa: PLW0603
     if _watchdog is None:
-        with tempfile.TemporaryFile() as file:
-            number = file.fileno()
-            _sessions = _Table(number)
-            _watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", watchdog.__file__, str(number)], pass_fds=[number],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                start_new_session=True, cwd="/",
-            )  # fmt: skip
-    assert _watchdog.stdin is not None
+        _sessions = _Table()
+        _watchdog = _start(_sessions)
+    _say(_watchdog, line)
+
+
+def _say(process: subprocess.Popen[bytes], line: str) -> None:
+    assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
-        _watchdog.stdin.write(line.encode() + b"\n")
-        _watchdog.stdin.flush()
+        process.stdin.write(line.encode() + b"\n")
+        process.stdin.flush()
+
+
+def _start(table: _Table) -> subprocess.Popen[bytes]:
+    number = table.file.fileno()
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", watchdog.__file__, str(number)], pass_fds=[number],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, cwd="/",
+    )  # fmt: skip
+    threading.Thread(
+        target=_replace, args=(process, table), name="batchlab-watchdog", daemon=True
+    ).start()
+    return process
+
+
+def _replace(process: subprocess.Popen[bytes], table: _Table) -> None:
+    """Start another watchdog if this one ends too early."""
+    global _watchdog  # noqa: PLW0603
+    process.wait()
+    while True:
+        with _lock:
+            if _watchdog is not process:
+                return  # it was to end
+            assert process.stdin is not None
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            try:
+                _watchdog = _start(table)
+            except OSError:  # the machine is full: later, then
+                pass
+            else:
+                for line in (*_guarded.values(), *table.lines.values()):
+                    _say(_watchdog, line)
+                return
+        time.sleep(RETRY_S)
 
 
 def _end() -> None:
     global _watchdog, _sessions
-    process, _watchdog, _sessions = _watchdog, None, None
+    process, _watchdog, table, _sessions = _watchdog, None, _sessions, None
+    if table is not None:
+        table.file.close()
     if process is not None and process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(b"end 0 - 00\n")
@@ -170,8 +213,15 @@ def _forget() -> None:
     """Close the pipe: a forked child's copy would hide its parent's death, and the watchdog
     treats an ordinary exit like any other. Python must not warn about the process."""
     global _watchdog, _lock, _sessions
-    process, _watchdog, _lock, _sessions = _watchdog, None, threading.Lock(), None
+    (
+        process,
+        _watchdog,
+        _lock,
+    ) = _watchdog, None, threading.Lock()
+    table, _sessions = _sessions, None
     _guarded.clear()
+    if table is not None:
+        table.file.close()
     if process is not None and process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()

@@ -3,8 +3,9 @@
 A command line is split into words as in a POSIX shell, but no shell is involved: ``$VAR`` and
 ``>`` have no meaning. Each command leads its own session and process group. After its exit it is
 not reaped until the rest of its group is killed, so that no other group can get the same ID
-before. Processes that moved to another group or session are found by their session or by an
-environment variable; this takes milliseconds and is done only for a command that is killed.
+before. Processes that moved to another group or session are found by their session, an
+environment variable or a limit (see `watchdog`); this takes milliseconds and is done only for a
+command that is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchlab.drivers.dask.guards import enter_session
-from batchlab.drivers.dask.watchdog import kill_marked, kill_users
+from batchlab.drivers.dask.watchdog import kill_marked, kill_users, kin_of, mark_kin
 from batchlab.drivers.launches import LaunchFailed, launch_failed
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Process:
         self._reaped = False
         self._killed = False
         self._environment = environment
+        self._root = environment.get("AZ_BATCH_NODE_ROOT_DIR", "")
         self._killable = owner.killable if owner is not None else ()
         identity: dict[str, Any] = {"close_fds": False} if owner is None else owner.process
         with contextlib.ExitStack() as opened:
@@ -97,7 +99,9 @@ class Process:
                 )  # fmt: skip
             except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
                 raise _not_launched(words, directory, error, owner) from None
-        self._strike = enter_session(self.pid, environment.get("AZ_BATCH_NODE_ROOT_DIR", ""))
+        if "AZ_BATCH_TASK_DIR" in environment:
+            mark_kin(self.pid, self._root, environment["AZ_BATCH_TASK_DIR"])
+        self._strike = enter_session(self.pid, self._root)
 
     @property
     def pid(self) -> int:
@@ -143,8 +147,9 @@ class Process:
             self._popen.wait()
             self._reaped = True
         if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
+            directory = self._environment["AZ_BATCH_TASK_DIR"]
             kill_marked(
-                b"AZ_BATCH_TASK_DIR=" + os.fsencode(self._environment["AZ_BATCH_TASK_DIR"])
+                b"AZ_BATCH_TASK_DIR=" + os.fsencode(directory), kin=kin_of(self._root, directory)
             )
             kill_users(self._killable)
         return code

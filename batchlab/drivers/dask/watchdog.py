@@ -10,7 +10,9 @@ grace period, unless the folder's `owner` file shows that it has returned.
 
 A command that clears its environment (``env -i``) loses the mark, but not its session, nor its
 user if that was created for the node (see `users`). The sessions of running commands are in a
-table in shared memory, so recording one costs nothing.
+table in shared memory, so recording one costs nothing. On Linux, a command also has a limit that
+means nothing, as it would take thousands of years to reach it, but that all its processes inherit:
+how long a real-time process may run. Its bits name the lab, the node and the run.
 
 Beside them are deadlines: a node that runs on a `lease` moves its own on again and again, and when
 one passes, because the node has lost its host or is frozen, the watchdog kills the runs of that
@@ -25,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import resource
 import select
 import shutil
 import signal
@@ -32,11 +35,13 @@ import stat
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 __all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "TABLE_BYTES",
-           "USERS_FILE", "clear_away", "kill_marked", "kill_users", "owner_file", "remove_tree",
+           "USERS_FILE", "clear_away", "kill_marked", "kill_users", "kin_of", "mark_kin",
+           "owner_file", "remove_tree",
            "socket_file", "users_below"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
@@ -51,6 +56,7 @@ SESSIONS = 4096
 DEADLINES = 512
 SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline
 TABLE_BYTES = SESSION_BYTES + 2 * 8 * DEADLINES  # when it is, and whether it has passed
+LAB_BITS, NODE_BITS, RUN_BITS = 20, 24, 16  # with a bit in front, 61: most of microseconds
 LATE_S = 1.0
 """How long after a deadline the watchdog kills the runs, unless the node itself has done so."""
 
@@ -58,7 +64,9 @@ LATE_S = 1.0
 # -- what both sides use ------------------------------------------------------------------------
 
 
-def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] = ()) -> int:
+def kill_marked(
+    mark: bytes, *, below: bool = False, sessions: Collection[int] = (), kin: range = range(0)
+) -> int:
     """Kill all processes with a variable in their environment, until none is found.
 
     Parameters
@@ -67,6 +75,8 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
         ``NAME=value``; with `below`, any value that continues this with a slash.
     sessions : collection of int, optional
         Sessions whose processes are also killed, as they may have cleared their environment.
+    kin : range, optional
+        From `kin_of`: what has cleared its environment is also killed if it is one of these.
 
     Returns
     -------
@@ -78,9 +88,54 @@ def kill_marked(mark: bytes, *, below: bool = False, sessions: Collection[int] =
         lambda: [
             pid
             for pid, environ in _environments()
-            if needle in environ or (sessions and _live_session(pid) in sessions)
+            if needle in environ
+            or (sessions and _live_session(pid) in sessions)
+            or (kin and ROOT_MARK not in environ and _kinship(pid) in kin and _live_session(pid))
         ]
     )
+
+
+def kin_of(folder: str, directory: str | None = None, *, below: bool = False) -> range:
+    """Return the limits of processes: of a node's run, of a node or, with `below`, of its lab.
+
+    Parameters
+    ----------
+    folder : str
+        The node's root or, with `below`, the lab's folder.
+    directory : str, optional
+        The run's directory.
+    below : bool, default False
+        Whether all nodes in the folder are meant.
+    """
+    lab = folder if below else os.path.dirname(folder)
+    number = (1 << LAB_BITS) | _hash(lab, LAB_BITS)
+    number = number << NODE_BITS | (0 if below else _hash(folder, NODE_BITS))
+    first = number << RUN_BITS
+    if directory is not None:
+        first |= _hash(directory, RUN_BITS)
+        return range(first, first + 1)
+    return range(first, first + (1 << (NODE_BITS + RUN_BITS if below else RUN_BITS)))
+
+
+def mark_kin(pid: int, folder: str, directory: str) -> None:
+    """Give a process that has just been spawned the limit of its run, where there is one."""
+    if hasattr(resource, "prlimit"):
+        (number,) = kin_of(folder, directory)
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or has less
+            resource.prlimit(pid, resource.RLIMIT_RTTIME, (number, number))
+
+
+def _hash(text: str, bits: int) -> int:
+    return zlib.crc32(os.fsencode(text)) & ((1 << bits) - 1)
+
+
+def _kinship(pid: int) -> int:
+    if not hasattr(resource, "prlimit"):
+        return -1
+    try:
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0]
+    except (OSError, ValueError):
+        return -1
 
 
 def users_below(folder: str) -> set[int]:
@@ -294,8 +349,8 @@ def _kill_sessions(table: memoryview, place: int | None = None) -> None:
 
 def _kill_nodes(folder: str) -> None:
     mark = ROOT_MARK + os.fsencode(folder)
-    kill_marked(mark, below=True)
-    kill_marked(mark)
+    kill_marked(mark, below=True, kin=kin_of(folder, below=True))
+    kill_marked(mark, kin=kin_of(folder))
     kill_users(users_below(folder))
 
 

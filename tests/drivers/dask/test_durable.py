@@ -29,11 +29,10 @@ import batchlab as bl, os, psutil
 lab = bl.Lab(journal={folder!r})
 job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))
 job.create_task("a", "/bin/sh -c 'sleep 1000 & wait'").wait("running")
-for child in psutil.Process().children():
-    if "watchdog" in " ".join(child.cmdline()):
-        child.kill()
-        child.wait()
-os.kill(os.getpid(), 9)
+(watchdog,) = [child.pid for child in psutil.Process().children()
+               if "watchdog" in " ".join(child.cmdline())]
+for process in (watchdog, os.getpid()):  # at once, as another watchdog would take over
+    os.kill(process, 9)
 """
 
 
