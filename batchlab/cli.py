@@ -6,6 +6,7 @@ Fast to start: Dask and the rest are imported only by the commands that need the
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -171,6 +172,10 @@ def serve(
     bearer: Annotated[
         bool, typer.Option("--bearer", help="Accept any bearer token; for development only.")
     ] = False,
+    isolate_users: Annotated[
+        bool,
+        typer.Option("--isolate-users", help="Run tasks as users of their own; requires root."),
+    ] = False,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Trust a proxy's X-Forwarded-* headers.")
     ] = False,
@@ -180,6 +185,8 @@ def serve(
     Anyone who has the key can run commands on this machine.
     """
     _choose_one(scheduler, processes=processes, simulated=simulated)
+    if isolate_users and simulated:
+        raise typer.BadParameter("--isolate-users has no meaning with --simulated: no task runs")
     if boot is not None and not simulated:
         raise typer.BadParameter(
             "--boot requires --simulated: a real node starts as fast as it can"
@@ -188,19 +195,23 @@ def serve(
         "account": account, "storage": storage, "journal": journal, "durability": durability,
         "fresh": fresh or None,
     }  # fmt: skip
+    real: dict[str, Any] = {"speed": speed, "isolate_users": isolate_users or None}
     try:
         with _remembered_interrupt() as check, _terminated_as_interrupted():
             if simulated:
                 lab: BaseLab = batchlab.SimulatedLab(boot=boot or "90s", **common)
             elif scheduler:
-                lab = batchlab.Lab(scheduler, speed=speed, **common)
+                lab = batchlab.Lab(scheduler, **real, **common)
             else:
-                lab = batchlab.Lab(speed=speed, processes=processes, **common)
+                lab = batchlab.Lab(processes=processes, **real, **common)
             with lab, lab.serve(
                 port=port, host=host, key=key, bearer=bearer, speed=speed, cert=cert,
                 cert_key=cert_key, behind_proxy=behind_proxy,
             ) as endpoint:  # fmt: skip
-                _announce(endpoint)
+                _announce(endpoint, shows_key=key is None)
+                if not simulated:
+                    typer.echo(_runners(scheduler, isolated=isolate_users))
+                typer.echo("\nPress Ctrl-C to stop.")
                 while True:
                     time.sleep(0.2)
                     check()
@@ -210,14 +221,34 @@ def serve(
         typer.echo("Stopped.")
 
 
-def _announce(endpoint: Endpoint) -> None:
+def _runners(scheduler: str | None, *, isolated: bool) -> str:
+    """As which user tasks run, and a warning if that is root."""
+    if isolated:
+        return "\nTasks run as users of their own; elevated ones as root."
+    if scheduler:
+        return "\nTasks run as the user of the worker they run on."
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    number = os.geteuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # a container may have numbers only
+        name = str(number)
+    if number:
+        return f"\nTasks run as the user {name}."
+    return (
+        f"\nWarning: tasks run as the user {name}. Anyone with the key can do anything on this "
+        "machine.\nServe the lab as another user, or with --isolate-users."
+    )
+
+
+def _announce(endpoint: Endpoint, *, shows_key: bool) -> None:
     titles = {"python": "Python", "az": "az", "javascript": "JavaScript"}
     typer.echo(f"Endpoint: {endpoint.url}")
     typer.echo(f"Account:  {endpoint.account}")
-    typer.echo(f"Key:      {endpoint.key}")
+    typer.echo(f"Key:      {endpoint.key if shows_key else '(as given)'}")
     for name, snippet in endpoint.snippets.items():
         typer.echo(f"\n{titles[name]}:\n\n{snippet}")
-    typer.echo("\nPress Ctrl-C to stop.")
 
 
 @contextmanager

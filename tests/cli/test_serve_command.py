@@ -17,6 +17,7 @@ from azure.batch import models as m
 from typer.testing import CliRunner
 
 import batchlab as bl
+from batchlab import cli
 from batchlab.cli import app
 from helpers.certificates import self_signed
 from helpers.rest import served, until
@@ -125,3 +126,36 @@ def test_lab_asked_for_wrongly_it_is_refused(options: list[str], reason: str) ->
     result = CliRunner().invoke(app, ["serve", *options], env={"COLUMNS": "200"})
     assert result.exit_code != 0
     assert reason in result.output
+
+
+@pytest.mark.parametrize(("number", "isolated", "text"), [
+    (0, False, "Warning: tasks run as the user root"),
+    (0, True, "Tasks run as users of their own"),
+    (4242, False, "Tasks run as the user 4242."),
+])  # fmt: skip
+def test_banner_says_as_which_user_tasks_run(
+    number: int, isolated: bool, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: number)
+    said = cli._runners(None, isolated=isolated)
+    assert text in said
+    assert ("--isolate-users" in said) == (number == 0 and not isolated)
+    assert "worker" in cli._runners("tcp://a:1", isolated=False)
+
+
+def test_banner_does_not_repeat_a_key_that_was_given() -> None:
+    command = [sys.executable, "-m", "batchlab", "serve", "--simulated"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"BATCHLAB_KEY": "c2VjcmV0"}
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        process.send_signal(signal.SIGTERM)
+    assert "c2VjcmV0" not in said
+    assert "Key:      (as given)" in said
+    assert "AZURE_BATCH_ACCESS_KEY" in said
+    assert "Tasks run" not in said  # there are none
