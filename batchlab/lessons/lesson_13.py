@@ -64,7 +64,7 @@ def _cloudy(endpoint: Endpoint, pool: Pool) -> str | Missing:
             "Lesson 06 is about spot nodes. They have their own target.",
             "Use target_low_priority_nodes: spot nodes were once called low-priority nodes.",
         )
-    return "Azure would accept this pool."
+    return "Azure would accept this pool, in an account that may have spot nodes."
 
 
 def _name(image: Any) -> tuple[str, ...]:

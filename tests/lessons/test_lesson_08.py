@@ -53,6 +53,25 @@ def test_08_1_in_the_forms_of_the_documentation_is_right(tasks: str, seconds: in
     ).is_right
 
 
+DOCUMENTED = """
+startingNumberOfVMs = 1;
+maxNumberofVMs = 10;
+pendingTaskSamplePercent = $PendingTasks.GetSamplePercent(180 * TimeInterval_Second);
+pendingTaskSamples = pendingTaskSamplePercent < 70 ? startingNumberOfVMs :
+    avg($PendingTasks.GetSample(180 * TimeInterval_Second));
+$TargetDedicatedNodes = min(maxNumberofVMs, pendingTaskSamples);
+$NodeDeallocationOption = taskcompletion;
+"""
+"""The first example of the documentation, with an upper bound of 10."""
+
+
+def test_08_1_of_the_first_example_of_the_documentation_is_right_when_halved_and_bounded() -> None:
+    assert "every two tasks" in follow(DOCUMENTED).hint
+    halved = DOCUMENTED.replace("min(maxNumberofVMs, pendingTaskSamples)",
+                                "max(1, min(maxNumberofVMs, pendingTaskSamples / 2))")  # fmt: skip
+    assert follow(halved).is_right
+
+
 def test_08_1_of_a_text_says_how_it_becomes_a_formula() -> None:
     answer = lessons.check("08-1", "$TargetDedicatedNodes = 1;")
     assert "bl.Formula(text)" in answer.hint

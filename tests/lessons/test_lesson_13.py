@@ -16,6 +16,11 @@ UBUNTU = models.BatchVmImageReference(
     publisher="canonical", offer="ubuntu-24_04-lts", sku="server"
 )
 
+GALLERY = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/mine/images/debian"
+    "/versions/1.0.0"
+)
+
 
 def machine(image: Any = DEBIAN, agent: str = "batch.node.debian 12") -> Any:
     return models.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id=agent)
@@ -58,7 +63,7 @@ def test_13_1_with_a_pool_that_azure_would_take_is_right(
         ),
         (
             {"virtual_machine_configuration": machine(
-                models.BatchVmImageReference(virtual_machine_image_id="/subscriptions/mine"))},
+                models.BatchVmImageReference(virtual_machine_image_id=GALLERY))},
             "those of one entry",
         ),
         ({"virtual_machine_configuration": machine(agent="batch.node.ubuntu 24.04")},
