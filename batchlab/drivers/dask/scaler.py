@@ -5,6 +5,10 @@ workers by name, so we know which ones we have added, and close exactly those. O
 (dask-gateway, dask-kubernetes) take a number; which workers to close they ask the scheduler, which
 names ours. A cluster object can block, has its own loop, and may fail in any way: it is called in
 another thread, and its error is reported to the scheduler's side, which explains it.
+
+A `SpecCluster` keeps a worker in its plan when the worker's job has ended, at its walltime or
+because somebody cancelled it. Such a plan looks complete, so neither `scale` nor ``adapt`` would
+ever start another job. While nodes wait, the plan is therefore carried out again.
 """
 
 from __future__ import annotations
@@ -113,11 +117,13 @@ class Scaler:
         self._following = asyncio.ensure_future(self._follow(**advice))
         await asyncio.shield(self._following)
 
-    async def _follow(self, workers: int, close: list[str], over: bool) -> None:
+    async def _follow(self, workers: int, close: list[str], missing: int, over: bool) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() - self._failed_at < AGAIN_S:
             return
         try:
+            if missing and self._has_lost_workers():
+                await self._do(self._cluster.scale, len(self._cluster.plan))
             if close and self._named:
                 await self._close(close)
             elif workers and self._named:
@@ -144,6 +150,11 @@ class Scaler:
             await self._scheduler.retire_workers(names=planned, close_workers=False, remove=False)
             await self._do(self._cluster.scale_down, planned)
         self._news["closed"] = close
+
+    def _has_lost_workers(self) -> bool:
+        """Whether the cluster has given up waiting for a worker that it still plans with."""
+        planned = getattr(self._cluster, "worker_spec", {})
+        return self._named and not set(planned) <= set(getattr(self._cluster, "workers", planned))
 
     async def _do(self, method: Any, argument: Any) -> None:
         """Call a method of the cluster, which may block or return something to await."""

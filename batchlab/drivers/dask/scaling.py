@@ -255,14 +255,15 @@ class Scaling:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wanted.wait(), seconds)
             self._scaler_seen = _now()
+        needs = {"least": self.least(), "missing": self._workers.missing}
         if failure or self.adaptive or not (named or _now() - self._began > SILENCE_S):
-            return {"workers": 0, "close": [], "least": self.least()}
+            return {"workers": 0, "close": [], **needs}
         close = self._to_close(0.0 if final else GRACE_S, named)
         if final:  # also what the client has not finished
             close += sorted(self._asked.intersection(self._leaving).difference(close))
         self._leaving |= dict.fromkeys(close, _now() + LEAVING_S)
         count = self._to_have(named, bool(close))
-        return {"workers": count, "close": close, "least": self.least()}
+        return {"workers": count, "close": close, **needs}
 
     def _to_have(self, named: bool, fewer: bool) -> int:
         """How many workers a client should scale to; 0 if there is nothing to do."""

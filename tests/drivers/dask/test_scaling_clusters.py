@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 
+import dask
 import pytest
 from distributed import LocalCluster, Scheduler, Worker, rpc
 from distributed.deploy.spec import SpecCluster
@@ -81,6 +82,28 @@ def test_error_of_a_cluster_object_is_explained(tmp_path):
         lab = DaskConnection.attach(cluster, root=tmp_path)
         lab.request(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1)))
         until(lambda: "RuntimeError: the quota is used up" in why(lab) or resize_error(lab))
+        lab.shutdown()
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_worker_whose_job_has_ended_is_started_again(adaptive, tmp_path):
+    """As a job of SLURM at its walltime: the cluster still plans with its worker."""
+    impatient = dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"})
+    with impatient, LocalCluster(n_workers=0, threads_per_worker=1, processes=False,
+                                 dashboard_address=":0") as cluster:  # fmt: skip
+        if adaptive:
+            cluster.adapt(minimum=0, maximum=4, interval="50ms")
+        lab = DaskConnection.attach(cluster, root=tmp_path)
+        make_pool(lab, nodes=2)
+        add_tasks(lab, *["sleep 1"] * 4)
+        lost = next(iter(cluster.workers.values()))
+        cluster.sync(lost.close)
+        finish(lab)
+        lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
+        assert len(cluster.scheduler.workers) == 2
+        assert lost.address not in cluster.scheduler.workers
+        resize(lab, 0)
+        until(lambda: not cluster.scheduler.workers, WAIT_S)
         lab.shutdown()
 
 
