@@ -16,10 +16,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")), *LESSONS]
+PAGES = [
+    ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")), *LESSONS,
+]  # fmt: skip
 HOSTS = {
     "distributed.dask.org",
     "docs.dask.org",
+    "gateway.dask.org",
+    "github.com",
+    "kubernetes.dask.org",
     "learn.microsoft.com",
     "mybinder.org",
 }

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CLEAN = ["README.md", ".github", "notebooks", "batchlab"]
+CLEAN = ["README.md", ".github", "docs", "notebooks", "batchlab"]
 """Where none of the words is left: files, and folders with all that is below them."""
 
 WORDS = [
