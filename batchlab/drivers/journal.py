@@ -129,8 +129,8 @@ class JournalFile:
             self._append(b"".join([encode(entry) + b"\n" for entry in entries]))
 
     def _append(self, data: bytes) -> None:
-        rest = memoryview(data)
         try:
+            rest = data[os.write(self._number, data) :]
             while rest:
                 rest = rest[os.write(self._number, rest) :]
             if self._sync:
