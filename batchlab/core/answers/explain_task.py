@@ -60,10 +60,18 @@ def explain(state: State, task: TaskRecord) -> list[Reason]:
         return []
     if task.unmet and job.phase.state in _GOING:
         return [_dependencies(state, task)]
-    return explain_queued(
+    queued = explain_queued(
         state, job, task.spec.required_slots, manager=task is job.manager,
         instances=task.instances.count if task.instances else 0,
     )  # fmt: skip
+    return queued + _exhausted(phase)
+
+
+def _exhausted(phase: phases.TaskActive) -> list[Reason]:
+    if not phase.why:
+        return []
+    text = f"The task was queued again, because the node could not start it: {phase.why}."
+    return [Reason(code="NodeExhausted", text=text)]
 
 
 def _unprepared(task: TaskRecord) -> tuple[NodeTaskRecord, str]:

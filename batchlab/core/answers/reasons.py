@@ -63,6 +63,8 @@ _REMEDIES = {
     "SchedulingDisabled": "node.enable_scheduling()",
     "PreparationFailed": "node.reimage(), or create a job whose preparation task succeeds",
     "Busy": _MORE,
+    "NodeExhausted": "raise the limits of the lab's process (ulimit -n, ulimit -u), or run fewer "
+    "tasks at a time: task_slots_per_node",
     "HigherPriority": _FIRST,
     "EqualPriority": _FIRST,
     "Dependencies": "task.reactivate() for a failed task, or create the missing tasks",

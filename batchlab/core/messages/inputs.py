@@ -452,13 +452,14 @@ class RunExited(Report, frozen=True, kw_only=True):
     `exit_code` is None if the command was never started (`failure` says why). There may be both an
     exit code and a `failure`: the run was killed at its time limit, or its output files could not
     be uploaded. `cancelled` is True if the node ended the run, or did not start it, because of
-    `CancelRun`.
+    `CancelRun`. `node_fault` is True if the node had no process, file or memory left to start it.
     """
 
     run_id: RunId
     exit_code: int | None = None
     failure: FailureInfo | None = None
     cancelled: bool = False
+    node_fault: bool = False
 
 
 class LabClosing(Report, frozen=True, kw_only=True):

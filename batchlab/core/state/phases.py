@@ -53,7 +53,10 @@ class Phase(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class TaskActive(Phase, frozen=True, eq=False):
+    """Queued; `why` says what the last node had no room for, if that is why it waits again."""
+
     state = "active"
+    why: str = ""
 
 
 class TaskPreparing(Phase, frozen=True, eq=False):

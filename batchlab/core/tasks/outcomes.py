@@ -8,7 +8,7 @@ retries left. A command that never started (a missing program or
 file) or exceeded its time limit is not retried.
 
 The loss of a node does not count as a retry: the attempt is repeated on another node, up to
-`MAX_RECOVERIES` times.
+`MAX_RECOVERIES` times. Neither does a node that had no process, file or memory left to begin.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def judge(
         remove(state, task)
     elif report.cancelled or (ending == "requeue" and _failed(state, report)):
         _cancelled(state, task, ending, report.exit_code)
+    elif failure and report.node_fault and not ending and task.recoveries < MAX_RECOVERIES:
+        task.recoveries += 1
+        why = failure.details.get("Message", failure.message)
+        activate(state, task, "node exhausted", first=True, why=why)
     elif _may_retry(task, ending, report):
         task.retry_count += 1
         task.last_retry = state.now
@@ -97,9 +101,11 @@ def recover(state: State, task: TaskRecord, ending: str) -> None:
         activate(state, task, "node lost", first=True)
 
 
-def activate(state: State, task: TaskRecord, reason: str, *, first: bool = False) -> None:
+def activate(
+    state: State, task: TaskRecord, reason: str, *, first: bool = False, why: str = ""
+) -> None:
     """Queue a task (again)."""
-    state.move(task, phases.TaskActive(state.now), reason)
+    state.move(task, phases.TaskActive(state.now, why), reason)
     state.deadlines.cancel(task.expiry)
     state.touch_job(task.job)
     if task is task.job.manager and task.started is not None:

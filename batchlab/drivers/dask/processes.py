@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchlab.drivers.dask.guards import enter_session
 from batchlab.drivers.dask.watchdog import kill_marked, kill_users, kin_of, mark_kin
-from batchlab.drivers.launches import LaunchFailed, launch_failed
+from batchlab.drivers.launches import LaunchFailed, is_exhausted, launch_failed
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import Owner
@@ -179,6 +179,7 @@ def _open_stream(path: str, opened: contextlib.ExitStack, owner: Owner | None) -
             "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed",
             f"{path} cannot be written: {error.strerror}",
             server=True,
+            exhausted=is_exhausted(error),
         ) from None
     opened.callback(os.close, number)
     if owner is not None:
@@ -211,7 +212,8 @@ def _not_launched(
         reason = "it is a directory or not executable"
     else:
         reason = getattr(error, "strerror", None) or str(error)
-    server = getattr(error, "errno", None) in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE)
+    exhausted = is_exhausted(error)
     return launch_failed(
-        "CommandLaunchFailed", f"{program!r} cannot be started: {reason}", server=server
-    )
+        "CommandLaunchFailed", f"{program!r} cannot be started: {reason}",
+        server=exhausted, exhausted=exhausted,
+    )  # fmt: skip

@@ -33,7 +33,7 @@ from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
 from batchlab.drivers.dask.uploads import upload
-from batchlab.drivers.launches import LaunchFailed
+from batchlab.drivers.launches import LaunchFailed, is_exhausted
 from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
@@ -46,6 +46,11 @@ Ending = Literal["cancelled", "expired"]
 
 _CALL = [sys.executable, "-P", calls.__file__]
 """The command for a Python task: a file, because importing the package takes longer."""
+
+
+PATIENCE_S = 30.0
+"""How long a node that has run out of processes, files or memory tries to begin a run."""
+LONGEST_PAUSE_S = 1.0
 
 
 class NodeRun:
@@ -76,6 +81,9 @@ class NodeRun:
         When the process was spawned, on the monotonic clock.
     """
 
+    _repeats = True
+    """Whether a run can begin again on its node."""
+
     def __init__(
         self,
         start_run: StartRun,
@@ -105,18 +113,30 @@ class NodeRun:
         self.began = 0.0
 
     def execute(self) -> None:
-        """Carry out the run; blocks until it is over."""
+        """Carry out the run; blocks until it is over.
+
+        A node that has no process, file or memory left for it is asked again for a while.
+        """
         if self._over:
             return
         if self.start_run.failure is not None:
             self._exited(None, self.start_run.failure, None)
             return
-        try:
-            self._perform()
-        except (LaunchFailed, DownloadFailed, PackageFailed) as error:
-            self._exited(None, error.failure, None)
-        except OSError as error:
-            self._exited(None, _node_failure(error), None)
+        patient_until, pause_s = time.monotonic() + PATIENCE_S, 0.1
+        while not self._over:
+            try:
+                self._perform()
+                return
+            except (LaunchFailed, DownloadFailed, PackageFailed) as error:
+                failure, exhausted = error.failure, is_exhausted(error)
+                exhausted = exhausted or getattr(error, "exhausted", False)
+            except OSError as error:
+                failure, exhausted = _node_failure(error), is_exhausted(error)
+            if not (exhausted and self._repeats and time.monotonic() < patient_until):
+                self._exited(None, failure, None, node_fault=exhausted)
+                return
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _perform(self) -> None:
         words, directory, variables = self._prepare()
@@ -227,8 +247,9 @@ class NodeRun:
         )  # fmt: skip
 
     def _exited(
-        self, code: int | None, failure: FailureInfo | None, ending: Ending | None
-    ) -> None:
+        self, code: int | None, failure: FailureInfo | None, ending: Ending | None,
+        *, node_fault: bool = False,
+    ) -> None:  # fmt: skip
         with self._lock:
             if self._over:
                 return
@@ -242,6 +263,7 @@ class NodeRun:
                 exit_code=code,
                 failure=failure,
                 cancelled=ending == "cancelled",
+                node_fault=node_fault,
             ),
         )
 

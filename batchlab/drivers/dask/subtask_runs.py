@@ -37,6 +37,8 @@ class SubtaskRun(NodeRun):
         The arguments of `NodeRun`.
     """
 
+    _repeats = False  # its coordination command may have run
+
     def __init__(
         self, coordination: Coordination, coordinated: Callable[[RunCoordinated], None], *args: Any
     ) -> None:

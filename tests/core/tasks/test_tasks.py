@@ -331,3 +331,51 @@ def test_failure_of_a_task_that_is_being_requeued_is_not_a_retry(
     task = world.task("a")
     assert (task.state, task.retry_count, task.requeue_count) == ("active", 0, 1)
     world.said()
+
+
+# -- a node that has run out of something -------------------------------------------------------
+
+FULL = FailureInfo(
+    category="ServerError", code="CommandLaunchFailed", message="Failed to launch",
+    details={"Message": "'x' cannot be started: Too many open files"},
+)  # fmt: skip
+
+
+def exhausted(run: StartRun) -> inputs.RunExited:
+    return inputs.RunExited(run_id=run.run_id, failure=FULL, node_fault=True)
+
+
+def test_task_that_a_node_had_no_room_to_start_is_queued_again_without_a_retry(
+    world: World,
+) -> None:
+    first = running(world)
+    node = {"pool_id": "p", "node_id": first.run_id.node_id}
+    choice = "taskcompletion"
+    world.feed(inputs.DisableNodeScheduling(**node, node_disable_scheduling_option=choice))
+    world.feed(exhausted(first))
+    task = world.task("a")
+    assert (task.state, task.retry_count, task.requeue_count) == ("active", 0, 0)
+    reasons = world.ask(questions.ExplainTask(job_id="j", task_id="a"))
+    (reason,) = [reason for reason in reasons if reason.code == "NodeExhausted"]
+    assert "Too many open files" in reason.text
+    assert "ulimit" in reason.remedy
+    world.feed(inputs.EnableNodeScheduling(**node))
+    world.exit(world.run(), 0)
+    assert world.task("a").exit_code == 0
+
+
+def test_task_that_no_node_ever_has_room_to_start_fails_with_the_reason(world: World) -> None:
+    run = running(world)
+    for _ in range(10):
+        world.feed(exhausted(run))
+        run = world.run()
+    world.feed(exhausted(run))
+    assert world.task("a").failure_info == FULL
+
+
+def test_task_to_be_ended_is_not_queued_again_for_a_full_node(world: World) -> None:
+    run = running(world)
+    world.feed(terminate())
+    assert world.told() == [("CancelRun", "a", run.run_id.node_id)]
+    world.feed(exhausted(run))
+    assert world.task("a").state == "completed"
