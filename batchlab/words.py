@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["amount", "money", "natural", "plural", "span_text"]
+__all__ = ["amount", "money", "natural", "node_name", "plural", "span_text"]
 
 
 def plural(count: int, noun: str) -> str:
@@ -17,6 +17,12 @@ def natural(text: str) -> list[tuple[bool, int, str]]:
     """A key to sort ids as people count: ``task2`` is before ``task10``."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text.lower())
     return [(False, int(part), "") if "0" <= part[0] <= "9" else (True, 0, part) for part in parts]
+
+
+def node_name(node_id: str) -> str:
+    """A node by its number, ``node 3``; by its id where that has none."""
+    found = re.search(r"_(\d+)-\d{8}t\d{6}z$", node_id)
+    return f"node {found[1] if found else node_id}"
 
 
 def amount(value: float) -> str:

@@ -132,7 +132,8 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
     def explain(self) -> Explanation:
         """Why its tasks wait, the most frequent reason first, and what would change that.
 
-        For a job that is ending or has nothing to do: what it still waits for.
+        For a job that is ending or has nothing to do: what it still waits for. If its preparation
+        or release failed on a node: what happened, and the last lines of stderr from the latest.
 
         Examples
         --------
@@ -143,7 +144,8 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         reasons = self._connection.ask(ExplainJob(job_id=self._id))
         counts = self.counts
         nothing = f"Not waiting: the job is {self.view().state}, {count_text(counts)}."
-        return Explanation(reasons, nothing, whole=True)
+        output = self.preparations.end_of_stderr(self._connection)
+        return Explanation(reasons, nothing, whole=True, output=output)
 
     @verb
     @described_by(TaskSpec)

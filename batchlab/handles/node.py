@@ -18,6 +18,7 @@ from batchlab.core.messages.inputs import (
     StartDeallocatedNode,
 )
 from batchlab.core.messages.questions import (
+    ExplainNode,
     GetCost,
     GetNode,
     GetRemoteLoginSettings,
@@ -35,6 +36,7 @@ from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Awaited, Handle
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
+from batchlab.handles.explanation import Explanation, end_of_stderr
 from batchlab.handles.files import Files
 from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
@@ -75,6 +77,23 @@ class Node(Handle, Awaited, NodeProperties, init=False):
         """Its files, from its root: ``shared``, ``startup``, ``workitems``."""
         place = LocateNode(pool_id=self._pool_id, node_id=self._id)
         return Files(self._connection, place, f"node {self._id!r}")
+
+    @verb
+    def explain(self) -> Explanation:
+        """What keeps it from taking tasks, and what failed on it beside tasks.
+
+        If its start task, or a job preparation or release task on it failed: what happened. For
+        the start task also the last lines of its stderr.
+        """
+        question = ExplainNode(pool_id=self._pool_id, node_id=self._id)
+        reasons, view = self._connection.ask(question), self.view()
+        start, output = view.start_task_info, ""
+        if start is not None and start.result == "failure":
+            place = LocateNode(pool_id=self._pool_id, node_id=self._id)
+            path = f"{start.task_root_directory}/stderr.txt"
+            output = end_of_stderr(self._connection, (place, path))
+        nothing = f"Nothing is in its way: the node is {view.state}."
+        return Explanation(reasons, nothing, whole=True, output=output)
 
     @verb
     def reboot(self, node_reboot_option: Deallocation = "requeue") -> None:

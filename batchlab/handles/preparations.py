@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from batchlab.core.messages.questions import LocateNode
 from batchlab.core.messages.views import PreparationView
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import ExecutionInfo
 from batchlab.display import Displayed
+from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
+from batchlab.handles.explanation import end_of_stderr
 from batchlab.handles.verbs import verb
 
 __all__ = ["Preparations"]
@@ -56,6 +59,15 @@ class Preparations(list[PreparationView], Displayed):
             and (releases is None or _outcome(row.job_release_task_execution_info) in releases)
         )
 
+    def end_of_stderr(self, connection: Connection) -> str:
+        """The last lines of stderr of the preparation or release that failed last; or nothing."""
+        failed = [(info, row) for row in self for info in _infos(row) if info.result == "failure"]
+        if not failed:
+            return ""
+        info, row = max(failed, key=lambda found: found[0].end_time or found[0].start_time)
+        node = LocateNode(pool_id=row.pool_id, node_id=row.node_id)
+        return end_of_stderr(connection, (node, f"{info.task_root_directory}/stderr.txt"))
+
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas DataFrame with a row for each node; see `job.tasks.to_frame`."""
         from batchlab.handles.collections.frames import frame  # noqa: PLC0415 - pandas is heavy
@@ -74,6 +86,12 @@ class Preparations(list[PreparationView], Displayed):
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         )
+
+
+def _infos(row: PreparationView) -> list[ExecutionInfo]:
+    """Its preparation and, if it has started, its release."""
+    both = (row.job_preparation_task_execution_info, row.job_release_task_execution_info)
+    return [info for info in both if info is not None]
 
 
 def _choices(name: str, given: Any, known: tuple[str, ...] | None) -> list[str] | None:

@@ -33,7 +33,7 @@ from batchlab.handles.collections.filters import where_text
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.collections.pages import task_ids, task_views
 from batchlab.handles.current import current_connection, current_name
-from batchlab.handles.explanation import Explanation
+from batchlab.handles.explanation import Explanation, end_of_stderr
 from batchlab.handles.files import Files
 from batchlab.handles.outputs import TaskOutputStorage
 from batchlab.handles.progress import show_progress, tasks_of
@@ -118,10 +118,37 @@ class Task(Handle, Awaited, TaskProperties, init=False):
 
     @verb
     def explain(self) -> Explanation:
-        """Why it is not running now, in sentences."""
+        """Why it is not running now, or what happened if it failed, in sentences.
+
+        For a failed task also the last lines of its stderr, if they are still on its node; for a
+        multi-instance task those of the subtask that failed first.
+
+        Examples
+        --------
+        >>> task.explain()  # doctest: +SKIP
+        The task exited with code 2, on node 1 of pool 'render', at 09:12:44 after 3.1 s.
+            -> look at task.stderr, task.stdout and task.files; once it is fixed, ...
+        stderr.txt:
+            cannot open scene.blend
+        """
         question = ExplainTask(job_id=self._job_id, task_id=self._id)
-        reasons = self._connection.ask(question)
-        return Explanation(reasons, f"Not waiting: the task is {self.view().state}.")
+        reasons, view = self._connection.ask(question), self.view()
+        output = ""
+        if view.result == "failure" and view.start_time is not None:
+            place = LocateTask(
+                job_id=self._job_id, task_id=self._id, subtask_id=self._culprit(view)
+            )
+            output = end_of_stderr(self._connection, (place, "stderr.txt"))
+        return Explanation(reasons, f"Not waiting: the task is {view.state}.", output=output)
+
+    def _culprit(self, view: TaskView) -> int:
+        """The number of the subtask that failed first; 0, the primary, for any other task."""
+        failed = [
+            row for row in (self.subtasks if view.multi_instance_settings else [])
+            if row.result == "failure" and row.end_time and row.failure_info
+            and row.failure_info.code != "TaskEnded"
+        ]  # fmt: skip
+        return min(failed, key=lambda row: row.end_time or view.creation_time).id if failed else 0
 
     @verb
     def update(self, *, constraints: TaskConstraints) -> None:

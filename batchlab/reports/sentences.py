@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -16,12 +15,14 @@ from batchlab.history.schema import JOB_STATES
 from batchlab.history.subject import PastRun, SubjectHistory, by
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.widgets.html import table
-from batchlab.words import amount, money, span_text
+from batchlab.words import amount, money, natural, span_text
 
 __all__ = ["Grid", "grids", "sentences"]
 
 MOST = 20
 """Rows of a table."""
+NAMED = 3
+"""How many of the tasks that failed in one way are named."""
 
 
 class Grid(NamedTuple):
@@ -43,7 +44,7 @@ class Grid(NamedTuple):
                      numbers=self.numbers)  # fmt: skip
 
 
-_TEXT = ("state", "size", "node", "job", "result", "kind")
+_TEXT = ("state", "size", "node", "job", "result", "kind", "which")
 
 
 def hours(amount: float) -> str:
@@ -205,15 +206,34 @@ def _slowest(history: SubjectHistory) -> Grid:
 
 
 def _failures(history: SubjectHistory) -> Grid:
-    told = Counter((_wrong(run), run.kind) for run in history.runs
-                   if run.outcome in ("failure", "retry", "lost"))  # fmt: skip
+    found: dict[tuple[str, str], list[PastRun]] = {}
+    for run in history.runs:
+        if run.outcome in ("failure", "retry", "lost"):
+            found.setdefault((_wrong(run), run.kind), []).append(run)
     names = {"jobpreparation": "preparation", "jobrelease": "release", "starttask": "start task"}
-    rows = [(reason, names.get(kind, kind), f"{n:,}") for (reason, kind), n in told.most_common()]
-    return _cut("What went wrong", ("reason", "kind", "times"), rows)
+    rows = [
+        (reason, names.get(kind, kind), f"{len(runs):,}", _named(history, runs))
+        for (reason, kind), runs in sorted(found.items(), key=lambda item: -len(item[1]))
+    ]
+    return _cut("What went wrong", ("reason", "kind", "times", "which"), rows)
+
+
+def _named(history: SubjectHistory, runs: Sequence[PastRun]) -> str:
+    """The first tasks among runs, and how many others there are; with jobs if there are more."""
+    one_job = history.kind == "job"
+    tasks = {
+        (run.task_id if one_job else f"{history.job_name(run.job)}/{run.task_id}"): None
+        for run in runs if run.task_id
+    }  # fmt: skip
+    names = sorted(tasks, key=natural)
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _wrong(run: PastRun) -> str:
-    return run.reason if run.reason and run.outcome == "failure" else _TOLD[run.outcome]
+    if run.outcome != "failure" or not run.reason:
+        return _TOLD[run.outcome]
+    return "its time limit was exceeded" if run.reason == "TimedOut" else run.reason
 
 
 _TOLD = {"failure": "it failed", "retry": "it failed and was retried",

@@ -16,6 +16,7 @@ from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView
 from batchlab.core.model.values import ExecutionInfo, NodeUsage, TaskCounts
+from batchlab.core.state.states import RESULT
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
 from batchlab.handles.base import Handle
@@ -190,6 +191,7 @@ def _task(task: Task) -> Markup:
     failure = view.failure_info
     pairs = [
         ("State", state(view.state)),
+        ("Result", state(RESULT[view.result].label) if view.result else ""),
         ("Exit code", "" if view.exit_code is None else str(view.exit_code)),
         ("Job", view.job_id),
         ("Node", view.node_id or ""),
@@ -200,7 +202,8 @@ def _task(task: Task) -> Markup:
         ("Retries", str(view.retry_count or "")),
         ("Requeues", str(view.requeue_count or "")),
     ]
-    more = [] if view.state in ("running", "completed") else [_sentences(task.explain())]
+    settled = view.state == "running" or view.result == "success"
+    more = [] if settled else [_sentences(task.explain())]
     if view.multi_instance_settings is not None:
         more.append(subtask_table(task.subtasks))
     return card("Task", view.id, pairs, *more, colour=PINK)
@@ -256,7 +259,8 @@ def _preparations(rows: Preparations) -> Markup:
 
 @draw.register
 def _explanation(explanation: Explanation) -> Markup:
-    return card("Why it waits", "", [], _sentences(explanation), colour=PINK)
+    title = "Why it waits" if explanation.waits else "What went wrong"
+    return card(title, "", [], _sentences(explanation), colour=PINK)
 
 
 draw.register(Cost, cost_card)
@@ -340,7 +344,8 @@ def _preparation_table(rows: Preparations) -> Markup:
 def _sentences(explanation: Explanation) -> Markup:
     if not explanation:
         return tag("p", repr(explanation))
-    return tag("ul", *map(_reason, explanation.reasons), cls="bl-reasons")
+    reasons = tag("ul", *map(_reason, explanation.reasons), cls="bl-reasons")
+    return join([reasons, tag("pre", explanation.output) if explanation.output else Markup()])
 
 
 def _reason(reason: Reason) -> Markup:

@@ -6,7 +6,6 @@ lines are half transparent, which suits both. A state always has its name beside
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from markupsafe import Markup, escape
 from batchlab.colours import BLUE, OTHER, light
 from batchlab.core.state.states import colour_of
 from batchlab.masking import mask
+from batchlab.words import node_name
 
 __all__ = [
     "NO_MATH",
@@ -179,8 +179,8 @@ def none(what: str) -> Markup:
 
 def node_text(node_id: str | None) -> Markup:
     """A node by its number, as in the live displays; its id is the tooltip."""
-    found = re.search(r"_(\d+)-\d{8}t\d{6}z$", node_id or "")
-    short = f"node {found[1]}" if found else node_id or ""
+    name = node_name(node_id) if node_id else ""
+    short = node_id or "" if name == f"node {node_id}" else name
     return tag("span", short, title=node_id or "")
 
 

@@ -81,6 +81,8 @@ class ReportedLife(Life):
         found: Counter[str] = Counter()
         for job in self.core.state.jobs.values():
             for task in job.tasks.values():
+                if task.phase.state == "completed":
+                    continue  # what happened to it is no wait
                 question = q.ExplainTask(job_id=job.key, task_id=task.spec.id)
                 reasons = [
                     reason

@@ -331,7 +331,7 @@ def test_text_of_a_report_says_what_matters() -> None:
         "Why tasks waited", "What the nodes did", "Pools", "Jobs", "Longest runs",
         "What went wrong",
     ]  # fmt: skip
-    assert told("lab").tables[-1].rows == [("FailureExitCode", "task", "1")]
+    assert told("lab").tables[-1].rows == [("FailureExitCode", "task", "1", "j/b")]
 
 
 def test_figures_draw_the_numbers() -> None:

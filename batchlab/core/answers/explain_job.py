@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchlab.core.answers.explain_ended import explain_node_tasks
 from batchlab.core.answers.explain_schedule import explain_held_up_schedule
 from batchlab.core.answers.explain_task import explain, explain_queued
 from batchlab.core.answers.reasons import Reason, remedied
@@ -45,14 +46,14 @@ def _reasons(state: State, job: JobRecord) -> list[Reason]:
         error = job.scheduling_error
         reasons.append(Reason(code=error.code, text=error.message, lasting=True))
     if current in ("terminating", "deleting"):
-        return reasons + _ending(job)
+        return reasons + _ending(job) + _failed_node_tasks(job)
     if current == "disabling":
         text = f"The job is being disabled: {_tasks(job.running)} still on a node."
         reasons.append(Reason(code="Disabling", text=text))
     reasons += _merged([*_preparing(job), *_queued(state, job)])
     if current == "active" and not (reasons or job.active or job.running):
         reasons.append(_idle(job))
-    return reasons
+    return reasons + _failed_node_tasks(job)
 
 
 def _queued(state: State, job: JobRecord) -> Iterable[Reason]:
@@ -135,6 +136,15 @@ def _preparing(job: JobRecord) -> Iterable[Reason]:
         len(waiting),
         next(iter(waiting.values())),
     )
+
+
+def _failed_node_tasks(job: JobRecord) -> list[Reason]:
+    """What happened to the preparation and release tasks that failed."""
+    places = job.footprints.values()
+    prepared = [place.preparation for place in places]
+    released = [place.release for place in places if place.release is not None]
+    look = "job.preparations says on which nodes; look at their stderr.txt in node.files"
+    return [*explain_node_tasks(prepared, look), *explain_node_tasks(released, look)]
 
 
 def _idle(job: JobRecord) -> Reason:

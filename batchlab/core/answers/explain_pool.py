@@ -25,6 +25,7 @@ _TROUBLES = {
     phases.NodeStartTaskFailed: "StartTaskFailed",
     phases.NodeUnusable: "Unusable",
 }
+_LASTING = ("StartTaskFailed", "Unusable", "Deallocated", "SchedulingDisabled")
 
 
 def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
@@ -115,7 +116,7 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
             groups.setdefault(code, []).append(node)
     return [
         Reason(code=code, text=_sentence(state, pool, code, nodes),
-               lasting=code not in ("Coming", "ContactLost", "Preempted"))
+               lasting=code in _LASTING)
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]  # fmt: skip
 
@@ -161,6 +162,15 @@ def _sentence(state: State, pool: PoolRecord, code: str, nodes: list[NodeRecord]
         assert isinstance(phase, phases.NodeUnusable)
         return f"{head} unusable: {phase.code}: {phase.message}."
     return f"{head} taking no tasks: scheduling is disabled."
+
+
+def explain_trouble(state: State, node: NodeRecord) -> list[Reason]:
+    """Why one node takes no tasks at all; empty if it may."""
+    code = _trouble(node.pool, node)
+    if not code:
+        return []
+    text = _sentence(state, node.pool, code, [node])
+    return [Reason(code=code, text=text, lasting=code in _LASTING)]
 
 
 def _passed_over(state: State, pool: PoolRecord) -> list[Reason]:

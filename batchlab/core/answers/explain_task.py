@@ -1,4 +1,4 @@
-"""Why a task is not running, in sentences that a learner understands, with the numbers.
+"""Why a task does not run or has failed, in sentences for learners, with the numbers.
 
 Reasons are found from the outside in: the job, the pool, the nodes, then the tasks ahead of it. A
 reason is `lasting` if the situation will not change unless the user does something.
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchlab.core.answers.explain_ended import explain_ended
 from batchlab.core.answers.explain_user import explain_user
 from batchlab.core.answers.reasons import Reason, away_in_words, nodes_of, remedied
 from batchlab.core.answers.wait_kinds import kind_of_queued
@@ -39,8 +40,8 @@ SHOWN = 5
 
 
 def explain_task(state: State, task: TaskRecord) -> list[Reason]:
-    """Why a task does not run, or runs as another user than it asked for, with remedies."""
-    return remedied(explain(state, task) + explain_user(state, task))
+    """Why a task does not run, failed, or runs as another user than it asked for."""
+    return remedied(explain_ended(task) + explain(state, task) + explain_user(state, task))
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:

@@ -12,6 +12,7 @@ from batchlab.autoscale import AutoScaleRun
 from batchlab.core.account import applications, certificates, kept_properties, node_users
 from batchlab.core.answers import locations
 from batchlab.core.answers.explain_job import explain_job
+from batchlab.core.answers.explain_node import explain_node
 from batchlab.core.answers.explain_pool import explain_pool
 from batchlab.core.answers.explain_schedule import explain_schedule
 from batchlab.core.answers.explain_task import explain_task
@@ -341,6 +342,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     ),
     questions.ExplainJob: lambda state, q, now: explain_job(state, state.job(q.job_id), now),
     questions.ExplainPool: lambda state, q, now: explain_pool(state, state.pool(q.pool_id)),
+    questions.ExplainNode: lambda state, q, now: explain_node(
+        state, state.node(q.pool_id, q.node_id)
+    ),
     questions.ExplainJobSchedule: lambda state, q, now: explain_schedule(
         state, state.schedule(q.job_schedule_id), now
     ),

@@ -273,7 +273,7 @@ class JobScheduleChanged(Change, frozen=True, kw_only=True):
 class TaskChanged(Change, frozen=True, kw_only=True):
     """`node_id` is where it runs or last ran, `slots` how many slots it uses there.
 
-    The reason is the failure code of a ``completed`` task (empty if it succeeded), or why a task
+    The reason is why a ``completed`` task failed (`reason_of`; empty if it succeeded), or why it
     is ``active`` again. ``deleted`` means that it is no longer listed. An ``active`` task that
     waits for tasks it depends on is `blocked`; another change follows when it no longer is.
     """
@@ -315,8 +315,8 @@ class CertificateChanged(Change, frozen=True, kw_only=True):
 class NodeTaskChanged(Change, frozen=True, kw_only=True, tag="HookChanged"):
     """A start, preparation or release task on a node started or ended.
 
-    The reason of a ``completed`` one is its failure code, empty for success. ``pending`` means
-    that it was interrupted with its node and will run again.
+    The reason of a ``completed`` one is why it failed (`reason_of`), empty for success.
+    ``pending`` means that it was interrupted with its node and will run again.
     """
 
     kind: RunKind

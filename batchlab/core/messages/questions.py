@@ -165,7 +165,7 @@ class ListPreparations(Question, frozen=True, kw_only=True):
 
 
 class ExplainTask(Question, frozen=True, kw_only=True):
-    """-> list of Reason: why the task does not run now; empty if it is running or completed."""
+    """-> list of Reason: why the task does not run now, or what happened if it failed."""
 
     job_id: str
     task_id: str
@@ -181,6 +181,13 @@ class ExplainPool(Question, frozen=True, kw_only=True):
     """-> list of Reason: why it is not at its target, and why its nodes take no tasks."""
 
     pool_id: str
+
+
+class ExplainNode(Question, frozen=True, kw_only=True):
+    """-> list of Reason: why it takes no tasks, and what failed on it beside tasks."""
+
+    pool_id: str
+    node_id: str
 
 
 class ExplainJobSchedule(Question, frozen=True, kw_only=True):

@@ -39,6 +39,18 @@ def wall_clock_exceeded(seconds: float) -> FailureInfo:
     )
 
 
+def reason_of(failure: FailureInfo | None) -> str:
+    """Why a run failed, in one word; empty if it did not.
+
+    It is the failure's code, but ``TimedOut`` for a run that exceeded its `max_wall_clock_time`:
+    Azure gives it the code of a run that was ended on request.
+    """
+    if failure is None:
+        return ""
+    timed_out = failure.code == "TaskEnded" and failure.category == "ServerError"
+    return "TimedOut" if timed_out else failure.code
+
+
 class ResizeError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a pool did not reach its target: `code` and `message`."""
 

@@ -12,6 +12,7 @@ from batchlab.core.account import users
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.values import reason_of
 from batchlab.core.nodes import nodes
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, RunRecord
@@ -65,5 +66,5 @@ def exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
     if done.failure is None:
         nodes.rest(state, node)
     else:
-        state.move(node, phases.NodeStartTaskFailed(state.now), done.failure.code)
+        state.move(node, phases.NodeStartTaskFailed(state.now), reason_of(done.failure))
     nodes.wake_jobs(state, node)

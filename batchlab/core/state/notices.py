@@ -15,6 +15,7 @@ from batchlab.core.messages.outputs import (
     SubtaskChanged,
     TaskChanged,
 )
+from batchlab.core.model.values import reason_of
 from batchlab.core.state.holdings import CertificateRecord
 from batchlab.core.state.phases import NodeTaskDone, NodeTaskPending, TaskCompleted
 from batchlab.core.state.records import (
@@ -91,7 +92,7 @@ class Notices:
         if subtask.number:
             failure = phase.failure if isinstance(phase, TaskCompleted) else None
             self.changes.append(
-                SubtaskChanged(at=self.now, reason=failure.code if failure else "",
+                SubtaskChanged(at=self.now, reason=reason_of(failure),
                                job_id=task.job.spec.id, task_id=task.spec.id,
                                subtask_id=subtask.number, node_id=subtask.node.id,
                                state=phase.state)
@@ -102,7 +103,7 @@ class Notices:
         phase, job = node_task.phase, node_task.job
         failure = phase.failure if isinstance(phase, NodeTaskDone) else None
         self.changes.append(
-            NodeTaskChanged(at=self.now, reason=failure.code if failure else "",
+            NodeTaskChanged(at=self.now, reason=reason_of(failure),
                             kind=node_task.kind, job_id=job.spec.id if job else "",
                             node_id=node_task.node.id,
                             state="pending" if isinstance(phase, NodeTaskPending) else phase.state)

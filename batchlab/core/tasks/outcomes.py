@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.messages import inputs
-from batchlab.core.model.values import FailureInfo
+from batchlab.core.model.values import FailureInfo, reason_of
 from batchlab.core.placement import availability, queues
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, TaskRecord
@@ -119,7 +119,7 @@ def complete(
 ) -> None:
     """Complete a task: record its result, and apply its exit conditions."""
     phase = phases.TaskCompleted(state.now, exit_code, failure)
-    state.move(task, phase, failure.code if failure else "")
+    state.move(task, phase, reason_of(failure))
     _follow(state, task, exit_code, failure)
     state.touch_job(task.job)
     if task.started is None:

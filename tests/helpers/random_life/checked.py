@@ -18,6 +18,7 @@ from batchlab.core.machine import Core
 from batchlab.core.messages import inputs
 from batchlab.core.messages import questions as q
 from batchlab.core.messages.outputs import JobChanged, NodeChanged, Step, TaskChanged
+from batchlab.core.state import phases
 from batchlab.drivers.freezing import freeze, thaw
 from batchlab.errors import BatchError
 from helpers.digest import digest
@@ -239,8 +240,8 @@ class CheckedLife(RuleBasedStateMachine):
                     lasting = bool(reasons) and all(reason.lasting for reason in reasons)
                     assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"
                 else:
-                    assert task.phase.state == "completed"
-                    assert reasons == [], reasons
+                    assert isinstance(task.phase, phases.TaskCompleted)
+                    assert bool(reasons) == (task.phase.failure is not None), reasons
         for schedule in self.core.state.schedules.values():
             assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
             assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
