@@ -38,8 +38,8 @@ class Machines:
     """The nodes of a lab, as the core's commands have made them.
 
     `stages` of a node: ``asked`` (a machine is owed), ``allocated``, ``up``, ``failed``,
-    ``releasing``, ``deallocated``, ``stopping``, ``lost``, ``evicted``. `ghosts` are runs that
-    died with their node, whose exits may still be reported.
+    ``trying`` (failed so far), ``releasing``, ``deallocated``, ``stopping``, ``lost``,
+    ``evicted``. `ghosts` are runs that died with their node, whose exits may still be reported.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,9 @@ class Machines:
                     self._begin(node_id, boot)
                 case RestartNode(node_id=node_id, boot=boot):
                     lost = self.stages[node_id] == "lost" and command.reimage  # in the middle
-                    assert lost or self.stages[node_id] in ("up", "failed"), self._said(command)
+                    assert lost or self.stages[node_id] in ("up", "failed", "trying"), self._said(
+                        command
+                    )
                     self._begin(node_id, boot)
                     if command.reimage:
                         self._forget(node_id)
@@ -80,9 +82,13 @@ class Machines:
                     self._kill(node_id)
                     self.stages[node_id] = "stopping"
                 case EvictNode(node_id=node_id):  # asked: it was deallocated
-                    assert self.stages[node_id] in ("up", "failed", "allocated", "asked"), (
-                        self._said(command)
-                    )
+                    assert self.stages[node_id] in (
+                        "up",
+                        "failed",
+                        "trying",
+                        "allocated",
+                        "asked",
+                    ), self._said(command)
                     self._kill(node_id)
                     self._forget(node_id)
                     self.stages[node_id] = "evicted"
@@ -216,13 +222,14 @@ class Machines:
                 self.stages[node_id] = "lost"
         return inputs.LabResumed()
 
-    def fail(self, node_id: str) -> inputs.Report:
-        """Have no machine for a node."""
-        report = inputs.NodeStartFailed(node_id=node_id, boot=self.boots[node_id])
+    def fail(self, node_id: str, *, trying: bool = False) -> inputs.Report:
+        """Have no machine for a node, or none yet for one that had a machine."""
+        boot = self.boots[node_id]
+        report = inputs.NodeStartFailed(node_id=node_id, boot=boot, trying=trying)
         if node_id in self.away:
             self.stages[node_id] = "evicted"  # it stays away, and is asked for again
         elif node_id in self.had:
-            self.stages[node_id] = "failed"
+            self.stages[node_id] = "trying" if trying else "failed"
         else:
             del self.stages[node_id]
         return report
@@ -275,7 +282,7 @@ class Machines:
     def answer(self) -> inputs.Report | None:
         """Pay one debt in the way that all go well; None when nothing is owed."""
         for node_id, stage in self.stages.items():
-            if stage == "asked":
+            if stage in ("asked", "trying"):
                 return self.allocate(node_id)
             if stage == "allocated":
                 return self.start(node_id)

@@ -29,7 +29,7 @@ RETRY_S = 15.0
 """The minimum time between requests for a spot node while none is available."""
 
 _AWAITED = NODE.group("awaited")
-_NOTHING_TO_LOSE = (phases.NodeUnusable, phases.NodeDeallocated)
+_NOTHING_TO_LOSE = (phases.NodeUnusable, phases.NodePreempted, phases.NodeDeallocated)
 
 
 # -- start --------------------------------------------------------------------------------------
@@ -144,8 +144,9 @@ def node_released(state: State, report: inputs.NodeReleased) -> None:
 
 def _awaited(node: NodeRecord) -> bool:
     """Whether the driver owes the node a machine."""
-    back = isinstance(node.phase, phases.NodeStarting) and node.phase.awaited
-    return node.drain is None and (back or node.phase.state in _AWAITED)
+    if isinstance(node.phase, phases.NodeStarting):
+        return node.phase.awaited
+    return node.drain is None and node.phase.state in _AWAITED
 
 
 def _present(state: State, node_id: str, boot: int) -> NodeRecord | None:

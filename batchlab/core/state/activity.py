@@ -1,8 +1,8 @@
 """The activity of a node at each moment, and how long it lasted.
 
 As in Azure, a node is billed from when it gets its machine until it has left, whatever its state;
-a preempted or deallocated node is not billed until it has a machine again. At any moment it has
-one activity:
+a preempted node is not billed until it has a machine again, and a deallocated one until it is
+started. At any moment it has one activity:
 
     tasks ........ at least one task runs
     preparation .. no task runs, but a job preparation task does

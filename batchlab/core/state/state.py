@@ -12,12 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from batchlab.core.messages.inputs import KeepProperties
-from batchlab.core.messages.outputs import (
-    CancelRun,
-    Command,
-    DeleteFiles,
-    RunKind,
-)
+from batchlab.core.messages.outputs import CancelRun, Command, DeleteFiles, RunKind
 from batchlab.core.model.ids import RunId, fold
 from batchlab.core.model.values import PassedOver
 from batchlab.core.state import activity

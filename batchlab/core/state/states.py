@@ -123,12 +123,13 @@ NODE = States(
              follows="starting leavingpool preempted"),
     StateRow("starting", "starting", "starting", letter="s", activity="boot",
              groups="coming deallocatable preemptible", refusal="NodeBeingStarted",
-             follows="waitingforstarttask idle offline unknown unusable starting deallocating "
-                     "leavingpool preempted"),
+             follows="waitingforstarttask idle offline rebooting reimaging unknown unusable "
+                     "starting deallocating leavingpool preempted"),
     StateRow("waitingforstarttask", "start task runs", "preparing", letter="w",
              activity="starttask", counted_as="waitingForStartTask",
              groups="up coming occupied deallocatable preemptible", refusal="NodeBeingStarted",
-             follows="idle offline starttaskfailed unknown deallocating leavingpool preempted"),
+             follows="idle offline starttaskfailed rebooting reimaging unknown deallocating "
+                     "leavingpool preempted"),
     StateRow("idle", "idle", "idle", letter="i", activity="idle",
              groups="up started serving taking occupied resting rebootable deallocatable "
                     "preemptible",

@@ -19,11 +19,7 @@ import msgspec
 
 from batchlab.core.jobs import preparation
 from batchlab.core.messages import inputs
-from batchlab.core.messages.outputs import (
-    Coordination,
-    StartApplication,
-    StartRun,
-)
+from batchlab.core.messages.outputs import Coordination, StartApplication, StartRun
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo

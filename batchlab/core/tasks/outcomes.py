@@ -4,8 +4,8 @@ Each attempt is judged once, here. Its end may have been requested before (`endi
 ``terminate``, ``requeue`` or ``delete`` the task. If the process ended on its own at the same
 moment, its result counts, except for a deletion; a failure does not count for a task that is to be
 queued again. Otherwise exit code 0 is success, and any other one is retried while the task has
-retries left. A command that never started (a missing program or
-file) or exceeded its time limit is not retried.
+retries left. A command that never started (a missing program or file) or exceeded its time limit
+is not retried.
 
 The loss of a node does not count as a retry: the attempt is repeated on another node, up to
 `MAX_RECOVERIES` times. Neither does a node that had no process, file or memory left to begin.

@@ -86,7 +86,8 @@ def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
         outcomes.judge(state, task, run.ending, report, failure)
     else:
         multi_instance.run_exited(state, run.subtask, task, report, failure)
-    if isinstance(task.phase, phases.TaskCompleted):
+    kept = task.job.tasks.get(fold(task.spec.id)) is task
+    if kept and isinstance(task.phase, phases.TaskCompleted):
         node.recent = (*node.recent[1 - RECENT :], _recent(task, task.phase))
 
 

@@ -1,6 +1,6 @@
 """What Dask keeps of handlers that were called.
 
-It looks only once at how a handler is called, and remembers that for ever. A handler is mostly a
+It looks only once at how a handler is called, and remembers that. A handler is mostly a
 method, so the worker, the node or the whole lab it belongs to would stay in memory with it.
 """
 

@@ -5,7 +5,6 @@ import pytest
 from batchlab.core.messages import inputs, questions
 from batchlab.core.messages.outputs import ReleaseNode
 from batchlab.core.model import JobPreparationTask
-from batchlab.core.pools.metrics import measure
 from helpers.world import World
 
 
@@ -37,10 +36,6 @@ def shown(world: World) -> tuple[str, str]:
     return view.state, view.scheduling_state
 
 
-def hours(world: World) -> float:
-    return sum(row.node_hours for row in world.ask(questions.GetCost(pool_id="p")))
-
-
 # -- there and back -----------------------------------------------------------------------------
 
 
@@ -66,22 +61,6 @@ def test_deallocated_node_has_no_machine_until_it_is_started(world: World) -> No
     world.started(node, 3)
     assert shown(world) == ("waitingforstarttask", "enabled")
     assert world.told() == [("starttask", "", "starttask", node)]
-
-
-@pytest.mark.rule(111)
-def test_deallocated_node_counts_to_the_pool_but_costs_nothing(world: World) -> None:
-    (node,) = world.pool()
-    world.later(1800)
-    away(world, node)
-    pool = world.pool_view()
-    assert (pool.current_dedicated_nodes, pool.target_dedicated_nodes) == (1, 1)
-    assert (pool.allocation_state, pool.node_counts) == ("steady", {"deallocated": 1})
-    world.later(7200)
-    assert hours(world) == pytest.approx(0.5)
-    world.feed(start(node))
-    world.said()
-    world.later(1800)
-    assert hours(world) == pytest.approx(1.0)
 
 
 def test_deallocated_node_runs_its_start_task_no_more(world: World) -> None:
@@ -265,6 +244,24 @@ def test_node_lost_while_it_is_started_is_brought_back(world: World) -> None:
     assert world.told() == [("StartNode", node, 4)]
 
 
+def test_node_that_is_to_go_again_once_its_files_are_over_gets_its_machine(world: World) -> None:
+    (node,) = world.pool()
+    world.job()
+    world.tasks("a")
+    world.exit(world.run())
+    away(world, node)
+    world.feed(start(node))
+    world.said()
+    world.feed(deallocate(node, "retaineddata"))
+    assert shown(world) == ("starting", "disabled")
+    world.feed(inputs.NodeAllocated(node_id=node, boot=3, ip_address="127.0.1.2"))
+    assert world.nodes()[0].ip_address == "127.0.1.2"
+    world.started(node, 3)
+    assert shown(world) == ("offline", "disabled")
+    world.later(8 * 86400)
+    assert world.told()[-1] == ("ReleaseNode", node, 4)
+
+
 def test_node_that_gets_no_machine_when_it_is_started_is_unusable(world: World) -> None:
     (node,) = world.pool()
     away(world, node)
@@ -274,62 +271,6 @@ def test_node_that_gets_no_machine_when_it_is_started_is_unusable(world: World) 
     assert shown(world) == ("unusable", "enabled")
     world.feed(deallocate(node))
     assert world.told() == [("ReleaseNode", node, 4)]
-
-
-# -- removed, resized ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("there", [False, True])
-@pytest.mark.parametrize("how", ["remove", "shrink", "delete"])
-def test_deallocated_node_can_be_removed(world: World, how: str, there: bool) -> None:
-    (node,) = world.pool()
-    world.feed(deallocate(node))
-    world.said()
-    if there:
-        world.deallocated(node)
-    world.feed({
-        "remove": inputs.RemoveNodes(pool_id="p", node_ids=(node,)),
-        "shrink": inputs.ResizePool(pool_id="p", target_dedicated_nodes=0),
-        "delete": inputs.DeletePool(pool_id="p"),
-    }[how])  # fmt: skip
-    assert world.told() == [("StopNode", node)]
-    world.deallocated(node)  # too late
-    assert shown(world)[0] == "leavingpool"
-    world.gone(node)
-    assert world.core.state.nodes == {}
-
-
-def test_pool_grows_beside_a_deallocated_node(world: World) -> None:
-    (node,) = world.pool()
-    away(world, node)
-    world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=2))
-    (other,) = world.boot()
-    assert {view.id: view.state for view in world.nodes()} == {
-        node: "deallocated", other: "idle",
-    }  # fmt: skip
-
-
-def test_shrink_removes_a_deallocated_node_before_one_that_works(world: World) -> None:
-    first, _ = world.pool(nodes=2)
-    away(world, first)
-    world.feed(inputs.ResizePool(pool_id="p", target_dedicated_nodes=1))
-    assert world.told() == [("StopNode", first)]
-
-
-def test_node_that_returns_from_a_stopped_shrink_takes_tasks(world: World) -> None:
-    (node,) = world.pool()
-    world.job()
-    world.tasks("a")
-    world.run()
-    world.feed(deallocate(node, "taskcompletion"))
-    world.feed(
-        inputs.RemoveNodes(
-            pool_id="p", node_ids=(node,), node_deallocation_option="taskcompletion"
-        )
-    )
-    world.feed(inputs.StopPoolResize(pool_id="p"))
-    assert shown(world) == ("running", "enabled")
-    world.nothing_else()
 
 
 # -- what is refused ----------------------------------------------------------------------------
@@ -389,14 +330,6 @@ def test_reboot_in_place_of_a_deallocation_lets_the_node_take_tasks_again(world:
     assert shown(world) == ("running", "enabled")
     world.exit(run)
     assert world.told() == [("RestartNode", node, 2, False)]
-
-
-def test_formula_counts_deallocated_nodes_as_current_and_not_as_usable(world: World) -> None:
-    first, _ = world.pool(nodes=2)
-    away(world, first)
-    values = measure(world.core.state, world.core.state.pools["p"])
-    assert values["$CurrentDedicatedNodes"] == 2
-    assert values["$UsableNodeCount"] == 1
 
 
 def test_node_lost_while_it_drains_is_not_sent_what_a_deleted_task_leaves(world: World) -> None:

@@ -146,3 +146,13 @@ def test_preempted_node_is_not_sent_what_a_deleted_task_leaves(world: World) -> 
     world.said()
     preempt(world, node)
     assert world.said() == [EvictNode(node_id=node)]
+
+
+def test_loss_of_a_machine_that_is_preempted_already_changes_nothing(world: World) -> None:
+    node = spot(world)
+    preempt(world, node)
+    world.said()
+    world.lost(node)
+    assert [view.state for view in world.nodes()] == ["preempted"]
+    world.later(301)
+    assert world.boot() == [node]

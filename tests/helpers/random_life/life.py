@@ -327,15 +327,15 @@ class Life(WithFormulas):
         if again:
             self.dropped(report)
 
-    @precondition(lambda self: self.machines.at("asked", "allocated"))
-    @rule(which=WHICH, well=st.booleans(), again=st.booleans())
-    def boot(self, which: int, well: bool, again: bool) -> None:
-        nodes = self.machines.at("asked", "allocated")
+    @precondition(lambda self: self.machines.at("asked", "trying", "allocated"))
+    @rule(which=WHICH, well=st.booleans(), trying=st.booleans(), again=st.booleans())
+    def boot(self, which: int, well: bool, trying: bool, again: bool) -> None:
+        nodes = self.machines.at("asked", "trying", "allocated")
         node = nodes[which % len(nodes)]
         boots = self.machines.boots[node]
         if not well:
-            report = self.machines.fail(node)
-        elif self.machines.stages[node] == "asked":
+            report = self.machines.fail(node, trying=trying)
+        elif self.machines.stages[node] != "allocated":
             report = self.machines.allocate(node)
         else:
             report = self.machines.start(node)
@@ -345,10 +345,10 @@ class Life(WithFormulas):
         if boots > 1:
             self.dropped(msgspec.structs.replace(report, boot=boots - 1))
 
-    @precondition(lambda self: self.machines.at("asked", "allocated", "up"))
+    @precondition(lambda self: self.machines.at("asked", "allocated", "up", "evicted"))
     @rule(which=WHICH, again=st.booleans())
     def lose(self, which: int, again: bool) -> None:
-        nodes = self.machines.at("asked", "allocated", "up")
+        nodes = self.machines.at("asked", "allocated", "up", "evicted")
         report = self.machines.lose(nodes[which % len(nodes)])
         self.feed(report)
         if again:
