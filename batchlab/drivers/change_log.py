@@ -2,9 +2,9 @@
 
 Changes are numbered from 0. A watcher asks for the changes from some number on, then from the
 number in the answer; so it misses none and sees none twice. The latest changes are kept as they
-are, which costs nothing; older ones are compressed to about ten bytes each. When there are too
-many of those, the oldest are dropped, except for the last change of each thing that still exists:
-a later watcher starts with these.
+are; older ones are compressed, from about a hundred bytes each to ten. When there are too many of
+those, the oldest are dropped, except for the last change of each thing that still exists: a later
+watcher starts with these.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from batchlab.core.messages.outputs import (
 
 __all__ = ["BLOCK", "Batch", "ChangeLog", "decode_changes", "encode_changes"]
 
-BLOCK = 10_000
+BLOCK = 2_000
 """Number of changes in a compressed block, and the maximum in one answer."""
 
 AnyChange = Union[  # noqa: UP007
@@ -81,7 +81,7 @@ class ChangeLog:
         Number of changes to keep in total.
     """
 
-    def __init__(self, *, recent: int = 10 * BLOCK, limit: int = 100 * BLOCK) -> None:
+    def __init__(self, *, recent: int = BLOCK, limit: int = 1_000_000) -> None:
         self._lock = threading.Lock()
         self._recent: list[Change] = []
         self._packed: deque[bytes] = deque()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,7 @@ class Installer:
         if comm is None:
             raise Unreachable("it has left the cluster")
         comm.interval = SEND_INTERVAL_S
+        comm.recent_message_log = deque(maxlen=0)  # would keep a thousand lists of commands
         config = msgspec.structs.replace(self._configure(start), reimage=reimage, arrival=arrival)
         if not address.startswith("inproc://"):
             self._silence.hear(address)

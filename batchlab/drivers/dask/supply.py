@@ -30,6 +30,7 @@ RETURN_S = 60.0
 """How long a nanny may take to restart its worker."""
 
 QUIET: dict[str, Any] = {
+    "distributed.admin.low-level-log-length": 0,  # keeps the latest messages and transitions
     "distributed.worker.profile.enabled": False,  # a thread per worker, and not used
     "distributed.admin.system-monitor.disk": False,  # costs milliseconds, twice a second
     "distributed.admin.system-monitor.gil.enabled": False,
