@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from batchlab.core.messages.outputs import (
@@ -127,3 +129,16 @@ def test_history_that_was_forgotten_knows_nothing_of_what_was_deleted() -> None:
     assert [change for change in told(history) if isinstance(change, ApplicationChanged)] == [
         EACH[6]
     ]
+
+
+def test_a_long_history_takes_a_few_bytes_for_each_change() -> None:
+    history, count = ChangeLog(), 50 * BLOCK
+    tracemalloc.start()
+    try:
+        for number in range(0, count, 100):
+            history.add([task(n) for n in range(number, number + 100)])
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / count < 30
+    assert len(told(history)) == count

@@ -1,4 +1,4 @@
-"""What the nodes of our own clusters cost while they wait: counted, not timed."""
+"""What our own clusters cost while they wait, and what they leave: counted, not timed."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,13 @@ import pytest
 
 from batchlab.core.machine import Core
 from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import TaskSpec
+from batchlab.core.state.records import JobRecord, RunRecord, TaskRecord
 from batchlab.drivers.dask.agent import NodeAgent
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.dask.host import BatchHost
+from batchlab.drivers.dask.runs import NodeRun
 from batchlab.drivers.dask.supply import LightWorker, QuietNanny, QuietScheduler
 from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
 
@@ -85,6 +89,37 @@ def test_a_lab_that_is_closed_is_freed(light):
     finish(light)
     light.close()
     until(lambda: not kept(LightWorker, NodeAgent, QuietScheduler, BatchHost, Core))
+
+
+def test_a_deleted_job_is_freed_everywhere(light):
+    make_pool(light, 2)
+    add_tasks(light, *["echo hi"] * 40)
+    finish(light)
+    assert len(kept(TaskRecord)) == 40
+    light.request(inputs.DeleteJob(job_id="j"))
+    until(lambda: not light.ask(questions.ListJobs()))
+    until(lambda: not kept(TaskRecord, JobRecord, RunRecord, TaskSpec, StartRun, NodeRun))
+
+
+def test_labs_that_are_opened_and_closed_leave_nothing(tmp_path):
+    def live():
+        with contextlib.closing(DaskConnection.start(root=tmp_path)) as lab:
+            make_pool(lab)
+            add_tasks(lab, "echo hi")
+            finish(lab)
+
+    def size():
+        gc.collect()
+        return len(gc.get_objects())
+
+    live()
+    live()  # now everything is imported and cached
+    objects, files = size(), len(open_files())
+    for _ in range(10):
+        live()
+    assert list(tmp_path.iterdir()) == []
+    until(lambda: len(open_files()) <= files)
+    until(lambda: size() < objects + 500)  # each lab has a thousand
 
 
 @pytest.mark.parametrize("timeout", [None, "10s"])
