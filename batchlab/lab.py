@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 from batchlab.core.model import Quotas
+from batchlab.core.model.quotas import Restricted
 from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.core.state.settings import ACCOUNT_URL, Settings
 from batchlab.durations import parse_duration
@@ -85,6 +86,10 @@ class Lab(BaseLab):
         Whether to begin a new lab although there is one in `journal`, which is moved aside.
     quotas : Quotas, optional
         Limits on what can exist at a time; no limits if omitted.
+    not_enabled : list of str, optional
+        Properties of jobs that the account refuses with ``Forbidden``, as an Azure account does
+        for which they were not enabled on request: ``"max_parallel_tasks"``,
+        ``"allow_task_preemption"``. None by default.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away, in lab time.
     isolate_users : bool, default False
@@ -151,6 +156,7 @@ class Lab(BaseLab):
         durability: Durability | None = None,
         fresh: bool | None = None,
         quotas: Quotas | None = None,
+        not_enabled: Collection[Restricted] | None = None,
         spot_return: Duration = None,
         isolate_users: bool | None = None,
         storage: str | os.PathLike[str] | None = None,
@@ -170,7 +176,7 @@ class Lab(BaseLab):
             storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
         )
         choices = _settings(
-            "Lab", account, quotas, spot_return=spot_return, sample_delay=sample_delay
+            "Lab", account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
         ) | given(isolate_users=_truth("isolate_users", isolate_users))
         if security is not None and cluster is None:
             reason = "only for the address of an existing cluster"
@@ -267,6 +273,10 @@ class SimulatedLab(BaseLab):
         Whether to begin a new lab although there is one in `journal`, which is moved aside.
     quotas : Quotas, optional
         Limits on what can exist at a time; no limits if omitted.
+    not_enabled : list of str, optional
+        Properties of jobs that the account refuses with ``Forbidden``, as an Azure account does
+        for which they were not enabled on request: ``"max_parallel_tasks"``,
+        ``"allow_task_preemption"``. None by default.
     spot_return : duration, default 5 minutes
         How long a preempted node stays away.
     storage : str or path, optional
@@ -304,6 +314,7 @@ class SimulatedLab(BaseLab):
         durability: Durability | None = None,
         fresh: bool | None = None,
         quotas: Quotas | None = None,
+        not_enabled: Collection[Restricted] | None = None,
         spot_return: Duration = None,
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
@@ -316,7 +327,7 @@ class SimulatedLab(BaseLab):
         if workload is not None and not isinstance(workload, Workload):
             raise invalid("workload", workload, "must be a Workload", owner=owner)
         choices = _settings(
-            owner, account, quotas, spot_return=spot_return, sample_delay=sample_delay
+            owner, account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
         )
         connection = SimulatedConnection.start(
             settings=choices,
@@ -336,7 +347,9 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[str, Any]:
+def _settings(
+    owner: str, account: Any, quotas: Any, not_enabled: Any, **spans: Duration
+) -> dict[str, Any]:
     """The fields of `Settings` that were given, and the account."""
     name = Settings().account_name if account is None else account
     plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
@@ -345,13 +358,23 @@ def _settings(owner: str, account: Any, quotas: Any, **spans: Duration) -> dict[
         raise invalid("account", account, reason, owner=owner)
     if quotas is not None and not isinstance(quotas, Quotas):
         raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
+    if not_enabled is not None:
+        known = get_args(Restricted)
+        if (
+            isinstance(not_enabled, str)
+            or not isinstance(not_enabled, Collection)
+            or any(each not in known for each in not_enabled)
+        ):
+            reason = f"must be a list of {' and '.join(map(repr, known))}"
+            raise invalid("not_enabled", not_enabled, reason, owner=owner)
+        not_enabled = tuple(dict.fromkeys(not_enabled))
     named = {"account_name": name, "account_url": ACCOUNT_URL.format(name)}
     given_s = {
         f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
         for name, span in spans.items()
         if span is not None
     }
-    return given(quotas=quotas) | named | given_s
+    return given(quotas=quotas, not_enabled=not_enabled) | named | given_s
 
 
 def _journal(owner: str, journal: Any, durability: Any, fresh: Any) -> dict[str, Any]:

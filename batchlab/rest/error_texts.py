@@ -17,6 +17,7 @@ TEXTS = {
     ),
     "AuthorizationFailure": "This request is not authorized to perform this operation.",
     "ConditionNotMet": "The condition specified using HTTP conditional header(s) is not met.",
+    "Forbidden": "Access is Forbidden",
     "EmptyMetadataKey": "The key for one of the metadata key-value pairs is empty.",
     "InternalError": "The server encountered an internal error. Please retry the request.",
     "InvalidHeaderValue": "The value for one of the HTTP headers is not in the correct format.",

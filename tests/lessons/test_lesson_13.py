@@ -16,10 +16,7 @@ UBUNTU = models.BatchVmImageReference(
     publisher="canonical", offer="ubuntu-24_04-lts", sku="server"
 )
 
-GALLERY = (
-    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/mine/images/debian"
-    "/versions/1.0.0"
-)
+GALLERY = "/CommunityGalleries/mine/Images/debian/Versions/1.0.0"
 
 
 def machine(image: Any = DEBIAN, agent: str = "batch.node.debian 12") -> Any:
@@ -63,7 +60,7 @@ def test_13_1_with_a_pool_that_azure_would_take_is_right(
         ),
         (
             {"virtual_machine_configuration": machine(
-                models.BatchVmImageReference(virtual_machine_image_id=GALLERY))},
+                models.BatchVmImageReference(community_gallery_image_id=GALLERY))},
             "those of one entry",
         ),
         ({"virtual_machine_configuration": machine(agent="batch.node.ubuntu 24.04")},

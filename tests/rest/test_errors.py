@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import batchlab as bl
 import batchlab.rest
 from batchlab import errors
 from batchlab.core.model import PoolSpec, TaskSpec
@@ -256,3 +257,20 @@ def test_message_for_python_stays_in_python(spec: Any) -> None:
         spec(id="a b", **({"command_line": "x"} if spec is TaskSpec else {}))
     assert caught.value.message.startswith(f"{spec.__name__}.id is 'a b': ")
     assert caught.value.values["PropertyValue"] == "a b"
+
+
+def test_property_that_is_not_enabled_for_the_account_is_forbidden_as_in_azure() -> None:
+    with Desk(bl.SimulatedLab(not_enabled=["max_parallel_tasks"])) as desk:
+        found = desk.post("/jobs", JOB | {"maxParallelTasks": 3})
+        assert (found.status, found.content["code"]) == (403, "Forbidden")
+        assert found.content["message"]["value"].startswith("Access is Forbidden\n")
+        reason = "Property maxParallelTasks is not enabled for current account"
+        assert found.content["values"] == [{"key": "Reason", "value": reason}]
+        assert desk.post("/jobs", JOB | {"allowTaskPreemption": True}).status == 201
+
+
+@pytest.mark.parametrize("wrong", ["max_parallel_tasks", ["priority"], [3], 3])
+def test_list_of_properties_that_are_not_enabled_is_checked(wrong: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="'allow_task_preemption'") as caught:
+        bl.SimulatedLab(not_enabled=wrong)
+    assert caught.value.code == "InvalidPropertyValue"

@@ -27,7 +27,7 @@ from batchlab.core.pools import auto_pools, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
 from batchlab.core.tasks import runs, tasks
-from batchlab.errors import Conflict, InvalidRequest, invalid
+from batchlab.errors import Conflict, Forbidden, InvalidRequest, invalid
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -57,6 +57,7 @@ def create_job(state: State, request: inputs.CreateJob) -> None:
             f"there is a job schedule {state.schedules[key].spec.id!r}: choose another id for the "
             "job",
         )
+    refuse_not_enabled(state, spec)
     refuse_quota(state)
     auto_pools.check(state, spec, scheduled=False)
     _refuse_pool(state, spec.pool_info)
@@ -89,6 +90,19 @@ def refuse_quota(state: State) -> None:
             f"the quota of {quota} jobs and job schedules that are not completed is used up: "
             "terminate some, or set on_all_tasks_complete='terminatejob'",
         )
+
+
+def refuse_not_enabled(state: State, given: JobSpec | inputs.UpdateJob) -> None:
+    """Refuse properties that are not enabled for the account, unless they have no effect."""
+    for name in state.settings.not_enabled:
+        if getattr(given, name) not in (None, -1, False):
+            reason = f"Property {name} is not enabled for current account"
+            raise Forbidden(
+                "Forbidden",
+                f"{name} is not enabled for this account: omit it, or open a lab without "
+                f"not_enabled={name!r}; in Azure, ask for it with a support request",
+                {"Reason": reason},
+            )
 
 
 def _refuse_pool(state: State, pool_info: PoolInfo) -> None:
@@ -129,6 +143,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     """Change the given properties, keep the others."""
     job = state.job(request.job_id)
     _refuse_unless(job, _LIVE)
+    refuse_not_enabled(state, request)
     spec = job.spec
     pool_info = request.pool_info if request.pool_info != spec.pool_info else None
     keeping = auto_pools.keeping(spec, pool_info)

@@ -47,6 +47,7 @@ def create_job_schedule(state: State, request: inputs.CreateJobSchedule) -> None
             "JobWithSameIdExists",
             f"there is a job {state.jobs[key].spec.id!r}: choose another id for the job schedule",
         )
+    jobs.refuse_not_enabled(state, spec.job_specification)
     jobs.refuse_quota(state)
     auto_pools.check(state, spec.job_specification, scheduled=True)
     users.check_job(state, spec.job_specification)
@@ -70,6 +71,7 @@ def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None
     schedule = state.schedule(request.job_schedule_id)
     _refuse_unless(schedule, _LIVE)
     if request.job_specification is not None:
+        jobs.refuse_not_enabled(state, request.job_specification)
         auto_pools.check(state, request.job_specification, scheduled=True)
         users.check_job(state, request.job_specification)
     changes = msgspec.structs.asdict(request) | {"job_schedule_id": None}

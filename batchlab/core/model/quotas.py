@@ -1,13 +1,15 @@
-"""Quotas: how many resources an account may have at the same time."""
+"""What an account may have: how many resources at a time, and which properties of jobs."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from batchlab.core.model.base import Model
 from batchlab.core.model.ranges import Range
 
 Quota = Annotated[int, Range(0)]
+Restricted = Literal["max_parallel_tasks", "allow_task_preemption"]
+"""Properties of jobs that Azure enables for an account only on request."""
 
 
 class Quotas(Model, frozen=True, kw_only=True):

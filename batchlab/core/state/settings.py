@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from batchlab.core.model import Quotas
+from batchlab.core.model.quotas import Restricted
 
 __all__ = ["ACCOUNT_URL", "Settings"]
 
@@ -22,6 +23,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         The value of ``AZ_BATCH_ACCOUNT_URL`` in tasks.
     quotas : Quotas
         How many resources the account may have at the same time.
+    not_enabled : tuple of str, default ()
+        Properties of jobs that are not enabled for the account: ``"max_parallel_tasks"``,
+        ``"allow_task_preemption"``.
     spot_return_s : float, default 300
         How long a preempted node stays away, in seconds of lab time.
     sample_delay_s : float, default 30
@@ -45,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account_name: str = "batchlab"
     account_url: str = ACCOUNT_URL.format("batchlab")
     quotas: Quotas = Quotas()
+    not_enabled: tuple[Restricted, ...] = ()
     spot_return_s: float = 300.0
     sample_delay_s: float = 30.0
     sample_nodes: bool = True

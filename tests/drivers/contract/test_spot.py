@@ -126,6 +126,32 @@ def test_quota_of_spot_cores_is_its_own(lab):
     assert [error.code for error in pool.resize_errors] == ["AccountLowPriorityCoreQuotaReached"]
 
 
+@pytest.mark.code("Forbidden")
+@pytest.mark.settings(not_enabled=("max_parallel_tasks", "allow_task_preemption"))
+def test_properties_that_are_not_enabled_for_the_account_are_refused(lab):
+    lab.create_pool("p")
+    job = lab.create_job("j", "p", max_parallel_tasks=-1, allow_task_preemption=False)
+    for given in ({"max_parallel_tasks": 1}, {"allow_task_preemption": True}):
+        (name,) = given
+        with refused("Forbidden") as caught:
+            lab.create_job("k", "p", **given)
+        assert caught.value.status == 403
+        assert name in caught.value.message
+        with refused("Forbidden"):
+            job.update(**given)
+        template = bl.JobSpec(pool_info="p", **given)
+        with refused("Forbidden"):
+            lab.create_job_schedule("s", schedule="1h", job_specification=template)
+    assert (job.max_parallel_tasks, job.allow_task_preemption) == (-1, False)
+    assert list(lab.jobs) == ["j"]
+    assert not lab.job_schedules
+    schedule = lab.create_job_schedule(
+        "s", schedule="1h", job_specification=bl.JobSpec(pool_info="p")
+    )
+    with refused("Forbidden"):
+        schedule.update(job_specification=bl.JobSpec(pool_info="p", max_parallel_tasks=2))
+
+
 @pytest.mark.code("PoolQuotaReached")
 @pytest.mark.settings(quotas=bl.Quotas(pool_quota=1, active_job_and_job_schedule_quota=1))
 def test_quotas_of_pools_and_jobs_are_kept(lab):
