@@ -17,6 +17,7 @@ from batchlab.rest import server
 from batchlab.rest.connections import Connections
 from batchlab.rest.server import Server
 from batchlab.rest.service import Service
+from helpers.certificates import self_signed
 from helpers.rest import VERSION
 
 sys.path.append(str(Path(__file__).parent.parent / "chaos"))
@@ -108,6 +109,18 @@ def test_headers_that_do_not_come_end_the_connection(
     for connection in (silent, slow, kept):
         assert ended(connection)
         connection.close()
+
+
+def test_connection_that_never_speaks_tls_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "HEADERS_S", 0.3)
+    with bl.SimulatedLab() as lab, lab.serve(cert=self_signed(tmp_path)) as endpoint:
+        host, _, port = endpoint.url.removeprefix("https://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as silent:
+            assert ended(silent)
+        with endpoint.client(connection_verify=str(tmp_path / "server.pem")) as client:
+            assert list(client.list_pools()) == []
 
 
 def test_body_that_does_not_come_ends_the_connection(
