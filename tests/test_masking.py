@@ -11,6 +11,7 @@ import pytest
 import batchlab as bl
 from batchlab.drivers.node_log import NodeLog
 from batchlab.masking import mask
+from batchlab.widgets.answers import answer
 from helpers.rest import Desk
 
 SECRET = "aB3dZ9xQ7"
@@ -88,6 +89,11 @@ def test_failures_show_no_secret_anywhere(lab: Any) -> None:
     shown = [repr(task.failure_info), str(task.failure_info), repr(file), str([file])]
     for handle in (task, task.explain(), job, job.tasks, node, lab, lab.report()):
         shown += [repr(handle), handle._repr_html_()]
+    asked = {"what": "task", "job": "j", "task": "t"}
+    found = answer(lab._connection, asked)
+    assert found["command_line"] == "echo --password=***"
+    shown.append(str(found))
+    shown.append(str(answer(lab._connection, {"what": "node", "pool": "p", "node": node.id})))
     for text in shown:
         assert SECRET not in (text or "")
     assert SECRET in task.resource_files[0].http_url  # what is stored is not changed

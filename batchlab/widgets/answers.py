@@ -99,7 +99,7 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
         "running": [list(pair) for pair in node.running_tasks[:20]],
         "start_task": _execution(node.start_task_info),
         "jobs": jobs,
-        "errors": [f"{error.code}: {error.message}" for error in node.errors],
+        "errors": [f"{error.code}: {_cut(error.message)}" for error in node.errors],
         "cost": cost_line(Cost(connection.ask(GetCost(pool_id=node.pool_id, node_id=node.id)))),
     }
 

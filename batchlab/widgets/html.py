@@ -117,7 +117,8 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text shortened to at most `most` characters, with an ellipsis."""
+    """A text shortened to at most `most` characters, with an ellipsis; secrets are masked."""
+    text = mask(text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
