@@ -49,7 +49,6 @@ Simulated = Annotated[
 app = typer.Typer(
     help="Azure Batch, in your notebook.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -353,7 +352,7 @@ def lab(
                 )
     except BatchError as error:
         _fail(error.message)
-    lesson = min(place.glob("*.ipynb"))
+    lesson = place / min(path.name for path in source.glob("*.ipynb"))
     typer.echo(f"Lessons: {place}")
     command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
     with subprocess.Popen(command) as jupyter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -100,6 +101,11 @@ class Endpoint:
         except (OSError, UnicodeError, OverflowError) as error:
             name, value = ("port", port) if port else ("host", host)
             reason = f"cannot listen on this address: {error}"
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                reason = (
+                    "cannot listen on this address: another program does; stop that, or use port "
+                    "0, which takes any free one"
+                )
             raise invalid(name, value, reason, owner="serve") from None
         shown = (
             f"[{host}]"

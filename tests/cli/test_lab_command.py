@@ -157,3 +157,21 @@ def test_lab_without_jupyterlab_says_how_to_get_it(
     assert result.exit_code == 1
     assert 'pip install "batchlab[notebook]"' in result.stderr
     assert started == []
+
+
+def test_lab_opens_a_lesson_and_no_other_notebook_of_the_folder(
+    installed: Path, started: list[list[str]]
+) -> None:
+    Path("batchlab-notebooks").mkdir()
+    Path("batchlab-notebooks/00-mine.ipynb").write_text("{}")
+    assert run().exit_code == 0
+    assert started[0][-1].endswith("batchlab-notebooks/01-first.ipynb")
+
+
+def test_shells_can_complete_the_commands() -> None:
+    result = CliRunner().invoke(
+        app, [], prog_name="batchlab",
+        env={"_BATCHLAB_COMPLETE": "complete_bash", "COMP_WORDS": "batchlab se",
+             "COMP_CWORD": "1"},
+    )  # fmt: skip
+    assert result.stdout.split() == ["serve"]

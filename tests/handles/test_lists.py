@@ -201,3 +201,21 @@ def test_hundred_thousand_tasks_hold_nobody_up(
     held.sort()
     assert held[-len(held) // 10] < 0.1, "nine of ten looks are over at once"
     assert len(held) > 200, "views came in pages"
+
+
+def test_look_up_of_a_slip_names_the_nearest_id() -> None:
+    with bl.SimulatedLab() as lab:
+        pool = lab.create_pool("Render")
+        job = lab.create_job("frames", pool)
+        job.create_task("cut", "true")
+        for things, key, near in (
+            (lab.pools, "rendr", "Render"),
+            (lab.jobs, "frame", "frames"),
+            (job.tasks, "cuts", "cut"),
+        ):
+            with pytest.raises(bl.NotFound, match=f"did you mean '{near}'"):
+                things[key]
+            assert key not in things
+        with pytest.raises(bl.NotFound) as caught:
+            lab.pools["zzz"]
+        assert "did you mean" not in caught.value.message

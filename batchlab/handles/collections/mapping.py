@@ -8,9 +8,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from copy import copy
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self, TypeVar, overload
 
 from batchlab.core.answers.pages import Where, matching
+from batchlab.core.model.ids import fold
 from batchlab.core.model.values import View
 from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
@@ -26,7 +28,8 @@ H = TypeVar("H", bound=Handle)
 class Handles(Displayed, Mapping[str, H]):
     """The handles of all things of one kind, in order of creation, by id (case-insensitive).
 
-    ``things["id"]`` raises `NotFound` with Azure's code if there is no such thing;
+    ``things["id"]`` raises `NotFound` with Azure's code, and the nearest id, if there is no such
+    thing;
     ``things[:10]`` returns the handles of the first ten. Nothing is cached: each access queries
     the service.
     """
@@ -116,11 +119,30 @@ class Handles(Displayed, Mapping[str, H]):
         if not isinstance(key, str):
             reason = "must be an id, or a slice: things[:10] returns the first ten"
             raise invalid("id", key, reason, owner=type(self).__name__)
+        try:
+            return self._found(key)
+        except NotFound as error:
+            raise self._suggesting(key, error) from None
+
+    def _found(self, key: str) -> H:
         view = self._handle(key).view()
         if not matching([view], self._where):
             code = self._kind.title().replace(" ", "") + "NotFound"
             raise NotFound(code, f"{self._kind} {key!r} does not match {where_text(self._where)}")
         return self._handle(getattr(view, self._name))
+
+    def _suggesting(self, key: str, error: NotFound) -> NotFound:
+        """The same error, with the nearest id if there is one like it."""
+        try:
+            ids = {fold(id): id for id in self.ids()}  # noqa: A001
+        except BatchError:  # what they are in does not exist either
+            return error
+        near = get_close_matches(fold(key), ids, n=1)
+        if not near or near[0] == fold(key):
+            return error
+        return NotFound(
+            error.code, f"{error.message}: did you mean {ids[near[0]]!r}?", error.values
+        )
 
     def _sliced(self, key: slice) -> list[str]:
         try:
@@ -136,7 +158,7 @@ class Handles(Displayed, Mapping[str, H]):
 
     def __contains__(self, key: object) -> bool:
         try:
-            return isinstance(key, str) and self[key] is not None
+            return isinstance(key, str) and self._found(key) is not None
         except NotFound:
             return False
 
