@@ -50,8 +50,18 @@ _IMAGE = {"version": "latest"}
 _OTHERS: dict[str, Wire] = {
     "containerSettings": {"workingDirectory": "taskWorkingDirectory"},
     "dataDisks": {"caching": "none", "storageAccountType": "standard_lrs"},
+    "osDisk": {"ephemeralOSDiskSettings": {}, "caching": "None"},
     "networkSecurityGroupRules": {"sourcePortRanges": ["*"]},
 }
+_SPELT = {
+    ("policy", "nodePlacementConfiguration"): ("Regional", "Zonal"),
+    ("provision", "publicIPAddressConfiguration"): (
+        "BatchManaged", "UserManaged", "NoPublicIPAddresses",
+    ),
+    ("caching", "osDisk"): ("None", "ReadOnly", "ReadWrite"),
+    ("securityType", "securityProfile"): ("trustedlaunch", "confidentialvm"),
+}  # fmt: skip
+"""Values that the service returns in its own spelling, by property and owner."""
 _NETWORK = {"dynamicVNetAssignmentScope": "none", "enableAcceleratedNetworking": False}
 
 
@@ -68,9 +78,16 @@ def fill(tree: Any, name: Any, owner: Any = None) -> Any:
     if isinstance(tree, list):
         return [fill(item, name, owner) for item in tree]
     if not isinstance(tree, dict):
-        return tree
+        return _spelt(tree, name, owner)
     inner = {key: fill(value, key, name) for key, value in tree.items()}
     return _defaults(name, owner, tree) | inner
+
+
+def _spelt(value: Any, name: Any, owner: Any) -> Any:
+    for spelling in _SPELT.get((name, owner), ()):
+        if isinstance(value, str) and value.lower() == spelling.lower():
+            return spelling
+    return value
 
 
 def _defaults(name: Any, owner: Any, tree: Wire) -> Wire:
@@ -78,4 +95,6 @@ def _defaults(name: Any, owner: Any, tree: Wire) -> Wire:
         return _IMAGE if "publisher" in tree else {}
     if name == "networkConfiguration":  # that of a job has other properties
         return _NETWORK if owner == "pool" else {}
+    if name == "managedDisk" and owner == "osDisk":
+        return {"storageAccountType": "standard_lrs"}
     return _OTHERS.get(name, {})

@@ -152,6 +152,9 @@ def differences(sent: Any, got: Any, path: str = "") -> Iterator[str]:
     elif isinstance(sent, list) and isinstance(got, list) and len(sent) == len(got):
         for index, (one, other) in enumerate(zip(sent, got, strict=True)):
             yield from differences(one, other, f"{path}[{index}]")
+    elif path.endswith(".osDisk.caching"):  # returned in the service's spelling
+        if got != {"readwrite": "ReadWrite"}.get(sent, sent):
+            yield f"{path}: {sent!r} became {got!r}"
     elif sent != got:
         yield f"{path}: {sent!r} became {got!r}"
 

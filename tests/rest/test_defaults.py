@@ -148,3 +148,31 @@ def test_specification_of_an_auto_pool_has_no_id(desk: Desk) -> None:
         auto = spec["poolInfo"]["autoPoolSpecification"]
         assert "id" not in auto["pool"]
         assert auto["keepAlive"] is False
+
+
+def test_machines_are_spelt_as_the_service_does(desk: Desk) -> None:
+    machine = MACHINE | {
+        "nodePlacementConfiguration": {"policy": "zonal"},
+        "securityProfile": {"securityType": "confidentialVM"},
+        "osDisk": {"managedDisk": {"securityProfile": {"securityEncryptionType": "x"}}},
+    }
+    network = {"publicIPAddressConfiguration": {"provision": "batchmanaged"}}
+    desk.post("/pools", POOL | {
+        "virtualMachineConfiguration": machine, "networkConfiguration": network,
+    })  # fmt: skip
+    shown = desk.get("/pools/p").content
+    found = shown["virtualMachineConfiguration"]
+    assert found["nodePlacementConfiguration"] == {"policy": "Zonal"}
+    assert found["securityProfile"] == {"securityType": "confidentialvm"}
+    assert found["osDisk"] == {
+        "caching": "None",
+        "ephemeralOSDiskSettings": {},
+        "managedDisk": machine["osDisk"]["managedDisk"] | {"storageAccountType": "standard_lrs"},
+    }
+    address = shown["networkConfiguration"]["publicIPAddressConfiguration"]
+    assert address == {"provision": "BatchManaged"}
+    disk = {"caching": "readwrite", "managedDisk": {"storageAccountType": "premium_lrs"}}
+    machine = MACHINE | {"osDisk": disk}
+    desk.post("/pools", POOL | {"id": "q", "virtualMachineConfiguration": machine})
+    shown = desk.get("/pools/q").content["virtualMachineConfiguration"]["osDisk"]
+    assert shown == disk | {"caching": "ReadWrite", "ephemeralOSDiskSettings": {}}

@@ -10,7 +10,7 @@ from helpers.rest import JOB, Desk
 
 IMAGE = {"publisher": "Canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts"}
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 22.04"}
-NETWORK = {"publicIPAddressConfiguration": {"provision": "batchmanaged"}}
+NETWORK = {"publicIPAddressConfiguration": {"provision": "BatchManaged"}}
 SPECIFICATION = {
     "vmSize": "small",
     "targetDedicatedNodes": 1,
