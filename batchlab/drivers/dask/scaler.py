@@ -7,7 +7,7 @@ names ours. A cluster object can block, has its own loop, and may fail in any wa
 another thread, and its error is reported to the scheduler's side, which explains it.
 
 A `SpecCluster` keeps a worker in its plan when the worker's job has ended, at its walltime or
-because somebody cancelled it. Such a plan looks complete, so neither `scale` nor ``adapt`` would
+because it was cancelled. Such a plan looks complete, so neither `scale` nor ``adapt`` would
 ever start another job. While nodes wait, the plan is therefore carried out again.
 """
 
