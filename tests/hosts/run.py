@@ -243,7 +243,7 @@ def lid(network: Network) -> str:
         "print(len(lab.pools), 'pool after', round(time.monotonic() - began, 1), 's')\n"
     )
     with subprocess.Popen(
-        ["ip", "netns", "exec", client._name, sys.executable, str(script)],
+        ["ip", "netns", "exec", client.name, sys.executable, str(script)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         assert process.stdin is not None
@@ -329,7 +329,7 @@ def far(network: Network) -> str:
     for delay_ms in (0, 50):
         if delay_ms:
             subprocess.run(
-                ["ip", "netns", "exec", host._name, "tc", "qdisc", "add", "dev", "eth0", "root",
+                ["ip", "netns", "exec", host.name, "tc", "qdisc", "add", "dev", "eth0", "root",
                  "netem", "delay", f"{2 * delay_ms}ms"], check=True, capture_output=True,
             )  # fmt: skip
         begin = time.monotonic()
@@ -355,7 +355,7 @@ def small(network: Network) -> str:
 def ipv6(network: Network) -> str:
     hosts = [network.host() for _ in range(3)]
     for number, host in enumerate(hosts):
-        subprocess.run(["ip", "-n", host._name, "addr", "add", f"fd00:213::{number + 2}/64", "dev",
+        subprocess.run(["ip", "-n", host.name, "addr", "add", f"fd00:213::{number + 2}/64", "dev",
                         "eth0", "nodad"], check=True)  # fmt: skip
     subprocess.run(["ip", "addr", "add", "fd00:213::1/64", "dev", network.name, "nodad"],
                    check=True)  # fmt: skip
