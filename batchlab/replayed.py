@@ -22,15 +22,16 @@ class ReplayedLab(BaseLab):
     """A lab of the past, replayed from its journal on any machine, for reading only.
 
     ``Lab(journal=path)`` and ``SimulatedLab(journal=path)`` write one, and so does a lab that was
-    ended by an internal error. Everything that only reads works: properties, lists, DataFrames,
-    reports, `Task.explain`, cost, and all displays, whose time machine goes to any moment. Changes
-    are refused, and there are no files: a journal records what happened, not what was written.
+    ended by an internal error. Of a lab in a folder, the latest part is shown. Everything that
+    only reads works: properties, lists, DataFrames, reports, `Task.explain`, cost, and all
+    displays, whose time machine goes to any moment. Changes are refused, and there are no files:
+    a journal records what happened, not what was written.
 
     Parameters
     ----------
     journal : path, or sequence of str or bytes
-        The file or its lines; for a damaged file, pass its intact lines (``lines[:1000]``). An
-        incomplete last line is ignored.
+        The folder, the file or its lines; for a damaged file, pass its intact lines
+        (``lines[:1000]``). An incomplete last line is ignored.
     until : datetime, optional
         The moment to stop at, with a time zone; the end of the journal if omitted. Queries are
         about that moment: why a task waited *then*.
