@@ -320,26 +320,6 @@ def sizes(network: Network) -> str:
     return figures[:160]
 
 
-@trial("Workers 100 ms away run tasks.")
-def far(network: Network) -> str:
-    address, (host,) = start(network, 1)
-    lab = attach(address)
-    job = lab.create_job("j", idle(lab, 1, task_slots_per_node=4))
-    rates = []
-    for delay_ms in (0, 50):
-        if delay_ms:
-            subprocess.run(
-                ["ip", "netns", "exec", host.name, "tc", "qdisc", "add", "dev", "eth0", "root",
-                 "netem", "delay", f"{2 * delay_ms}ms"], check=True, capture_output=True,
-            )  # fmt: skip
-        begin = time.monotonic()
-        job.create_tasks([bl.TaskSpec(id=f"d{delay_ms}-{n}", command_line="/bin/true")
-                          for n in range(200)])  # fmt: skip
-        job.tasks.wait(timeout=SOON)
-        rates.append(200 / (time.monotonic() - begin))
-    return f"{rates[0]:.0f} tasks/s in 4 slots nearby, {rates[1]:.0f} tasks/s 100 ms away"
-
-
 @trial("A worker is small: it loads nothing that only notebooks need.")
 def small(network: Network) -> str:
     address, (host,) = start(network, 1)
