@@ -16,8 +16,6 @@ UBUNTU = models.BatchVmImageReference(
     publisher="canonical", offer="ubuntu-24_04-lts", sku="server"
 )
 
-GALLERY = "/CommunityGalleries/mine/Images/debian/Versions/1.0.0"
-
 
 def machine(image: Any = DEBIAN, agent: str = "batch.node.debian 12") -> Any:
     return models.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id=agent)
@@ -56,11 +54,6 @@ def test_13_1_with_a_pool_that_azure_would_take_is_right(
         (
             {"virtual_machine_configuration": machine(
                 models.BatchVmImageReference(publisher="debian", offer="debian", sku="12"))},
-            "those of one entry",
-        ),
-        (
-            {"virtual_machine_configuration": machine(
-                models.BatchVmImageReference(community_gallery_image_id=GALLERY))},
             "those of one entry",
         ),
         ({"virtual_machine_configuration": machine(agent="batch.node.ubuntu 24.04")},
