@@ -108,7 +108,11 @@ INPUTS: list[inputs.Input] = [
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,
         failure=FailureInfo(category="UserError", code="X", message="m", details={"a": "b"}),
     ),
+    inputs.KeepProperties(
+        key=("pool", "p"), created=datetime(2026, 1, 1, tzinfo=UTC), properties='{"a": [1]}'
+    ),
     inputs.LabClosing(),
+    inputs.LabResumed(),
     inputs.DeadlineReached(),
 ]  # fmt: skip
 ANY_INPUT: Any = typing.Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
