@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 
 def explain_user(state: State, task: TaskRecord) -> list[Reason]:
-    """Say that the user of a task is or was missing, or that it is only recorded."""
+    """Say that the user of a task is missing, or that it is only recorded."""
     identity, phase = task.spec.user_identity, task.phase
     if identity is None:
         return []
     failure = phase.failure if isinstance(phase, phases.TaskCompleted) else None
     if failure is not None and failure.code == users.MISSING:
-        text = f"The task did not run ({users.MISSING}): {failure.details['Message']}."
-        return [Reason(code=users.MISSING, text=text, lasting=True)]
+        return []  # as every failure, in `explain_ended`
     level, name = "nonadmin", identity.username
     pool = state.pools.get(fold(task.job.pool_id))
     if identity.auto_user is not None:

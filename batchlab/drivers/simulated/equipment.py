@@ -16,7 +16,6 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
 )
-from batchlab.core.model import CertificateReference
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence, start_failed
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.disk import ROOT
@@ -57,14 +56,13 @@ class SimulatedEquipment:
     def boot(self, node: Machine, command: Boot) -> None:
         """Begin a boot with the packages and certificates of the pool."""
         node.packages = command.application_packages
+        node.references = command.certificate_references
         node.certificates = self.vault.of(command.certificate_references)
         node.installed = set()
 
-    def start(
-        self, node: Machine, references: Iterable[CertificateReference], now: float
-    ) -> NodeStartFailed | None:
+    def start(self, node: Machine, now: float) -> NodeStartFailed | None:
         """Equip a starting node with what its pool references; return the report if this fails."""
-        lacking = self.vault.lacking(node.id, node.boot, references)
+        lacking = self.vault.lacking(node.id, node.boot, node.references)
         if lacking is not None:
             return lacking
         try:

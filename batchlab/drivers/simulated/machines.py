@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import PackageToInstall, StartRun
+from batchlab.core.model import CertificateReference
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import NodeUsage
 from batchlab.core.state.settings import Settings
@@ -53,7 +54,7 @@ class Machine:
 
     __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
                  "certificates", "cores", "dedicated", "digests", "disk", "id", "installed",
-                 "ip_address", "log", "packages", "runs", "up")  # fmt: skip
+                 "ip_address", "log", "packages", "references", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
         self.id = node_id
@@ -67,6 +68,7 @@ class Machine:
         self.log = NodeLog()
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
+        self.references: tuple[CertificateReference, ...] = ()
         self.installed: set[str] = set()  # in this boot
         self.digests: dict[str, str] = {}  # of the packages on the disk
         self.runs: dict[RunId, SimulatedRun] = {}

@@ -261,9 +261,7 @@ class SimulatedWorld(Runner):
         node, boot = start
         if node.boot != boot:
             return None
-        record = self.engine.core.state.nodes.get(node.id)
-        references = record.certificate_references if record is not None else ()
-        failure = self.equipment.start(node, references, self._now)
+        failure = self.equipment.start(node, self._now)
         node.up = failure is None
         node.log.note(self._now, "node %s starts for the %s. time", node.id, boot)
         if failure is not None:

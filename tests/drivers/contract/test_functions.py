@@ -272,7 +272,7 @@ def test_result_outlives_files_and_node_but_not_its_task(lab, job):
     assert task.result(timeout=SOON) == 16
     pool = lab.pools["p"]
     pool.resize(0)
-    pool.nodes.wait(timeout=SOON)
+    pool.wait(timeout=SOON)
     assert task.result() == 16
     assert pickle.loads(pickle.dumps(task.result())) == 16
     task.delete()
@@ -311,7 +311,7 @@ def test_as_completed_gives_each_when_it_is_over(world, lab, job):
 
 def test_waiting_for_what_never_comes_says_so(lab, job):
     lab.pools["p"].resize(0)
-    lab.pools["p"].nodes.wait(timeout=SOON)
+    lab.pools["p"].wait(timeout=SOON)
     tasks = job.map(square, [1, 2])
     for wait in (tasks.results, tasks.wait, lambda: list(tasks.as_completed()), tasks[0].result):
         with pytest.raises(bl.WaitNeverEnds):

@@ -241,7 +241,8 @@ class CheckedLife(RuleBasedStateMachine):
                     assert lasting, f"{job.key}/{task.spec.id} waits for {reasons}"
                 else:
                     assert isinstance(task.phase, phases.TaskCompleted)
-                    assert bool(reasons) == (task.phase.failure is not None), reasons
+                    failed = task.phase.failure is not None
+                    assert bool(asked if failed else reasons) == failed, asked
         for schedule in self.core.state.schedules.values():
             assert schedule.phase.state in ("active", "disabled", "completed"), schedule.key
             assert schedule.job or schedule.phase.state != "active", f"{schedule.key} stays active"
