@@ -5,7 +5,6 @@ from contextlib import contextmanager
 import pytest
 from distributed import Client, LocalCluster
 
-from batchlab.core.machine import Settings
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
@@ -14,9 +13,9 @@ from batchlab.errors import Conflict
 from helpers.dask_labs import sleepers, until
 
 WAIT_S = 60
-AWAY = Settings(spot_return_s=3600.0)
-SOON = Settings(spot_return_s=0.5)
-AT_ONCE = Settings(spot_return_s=0.0)
+AWAY = {"spot_return_s": 3600.0}
+SOON = {"spot_return_s": 0.5}
+AT_ONCE = {"spot_return_s": 0.0}
 
 
 @contextmanager
@@ -24,13 +23,13 @@ def our_lab(tmp_path, nodes, settings):
     """A lab of our own with a journal, which leaves nothing else behind."""
     lab = DaskConnection.start(
         processes=nodes == "processes", root=tmp_path, settings=settings,
-        journal=tmp_path / "journal",
+        journal=str(tmp_path / "journal.jsonl"),
     )  # fmt: skip
     try:
         yield lab
     finally:
         lab.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
 
 
 def spot_pool(lab, nodes=1, pool_id="p", **options):
@@ -68,8 +67,8 @@ def test_node_evicted_leaves_no_process_and_no_folder_and_reports_nothing(tmp_pa
         until(lambda: not [path for path in folder.iterdir() if node.id in path.name])
         (seen,) = lab.ask(questions.ListNodes(pool_id="p"))
         assert (seen.id, seen.state, seen.ip_address) == (node.id, "preempted", node.ip_address)
-    assert reports(tmp_path / "journal", (inputs.NodeLost, inputs.NodeStopped)) == []
-    core, _ = replay(tmp_path / "journal")
+    assert reports(tmp_path / "journal.jsonl", (inputs.NodeLost, inputs.NodeStopped)) == []
+    core, _ = replay(tmp_path / "journal.jsonl")
     assert core.state.settings.spot_return_s == 3600.0
 
 
@@ -86,8 +85,8 @@ def test_node_evicted_and_wanted_back_at_once_comes_after_it_has_gone(tmp_path, 
             assert len(after) == 1
         (seen,) = lab.ask(questions.ListNodes(pool_id="p"))
         assert (seen.id, seen.ip_address) == (node.id, node.ip_address)
-    assert reports(tmp_path / "journal", (inputs.NodeLost, inputs.NodeStopped)) == []
-    assert [r.boot for r in reports(tmp_path / "journal", inputs.NodeStarted)] == [
+    assert reports(tmp_path / "journal.jsonl", (inputs.NodeLost, inputs.NodeStopped)) == []
+    assert [r.boot for r in reports(tmp_path / "journal.jsonl", inputs.NodeStarted)] == [
         *range(1, times + 2)
     ]
 
@@ -100,7 +99,7 @@ def test_node_evicted_while_it_starts_is_not_up_afterwards(tmp_path):
             until(lambda node=node: _preempted(lab, node))
         lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
     lost = (inputs.NodeLost, inputs.NodeStopped, inputs.NodeStartFailed)
-    assert reports(tmp_path / "journal", lost) == []
+    assert reports(tmp_path / "journal.jsonl", lost) == []
 
 
 def _preempted(lab, node):

@@ -101,7 +101,7 @@ def test_gateway_answers_nonsense_with_an_error_and_goes_on(address, call):
 def test_gateway_ends_with_its_node(lab, address):
     connection = InsideConnection(address)
     lab.pools["p"].resize(0)
-    lab.pools["p"].nodes.wait(timeout="30s")
+    lab.pools["p"].wait(timeout="30s")
     with pytest.raises(bl.Conflict, match="cannot be reached"):
         connection.ask(ListPools())
     connection.close()

@@ -201,7 +201,7 @@ def test_removing_the_folder_of_a_lab_leaves_the_one_that_it_was_given(tmp_path)
     given = tmp_path / "batchlab-data"
     folder = given / "batchlab-1"
     folder.mkdir(parents=True)
-    watchdog._remove(str(folder))
+    watchdog.clear_away(str(folder))
     assert list(given.iterdir()) == []
 
 
