@@ -21,8 +21,10 @@ def endpoint(
 ) -> Iterator[Any]:
     """A lab that is served: in this process, or by a command on a cluster of somebody else's."""
     if request.param == "foreign":
-        cluster = Commands(tmp_path_factory.mktemp("cluster"))
+        cluster = Commands(tmp_path_factory.mktemp("cluster"), workers=())
         try:
+            for name in ("alpha", "beta"):  # with the cores of the size that the tests ask for
+                cluster.worker(name, "--nthreads", "2")
             with Client(cluster.address) as client:
                 client.wait_for_workers(2, timeout=60)
             with served("--scheduler", cluster.address) as endpoint:

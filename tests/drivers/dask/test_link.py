@@ -239,7 +239,7 @@ def test_output_of_a_task_takes_one_call(far, monkeypatch):
     monkeypatch.setattr(far._connection, "call", lambda *a, **o: calls.append(a) or call(*a, **o))
     assert short.stdout == "hello\n"
     assert calls == [("files",)]
-    assert long.stdout.startswith("[951,424 bytes left out here;")
+    assert long.stdout.startswith("[951,425 bytes left out here;")
     assert calls == [("files",)] * 2
     with pytest.raises(bl.NotFound, match="no-such"):
         short.files.stream("no-such")
