@@ -36,6 +36,7 @@ import psutil
 
 LIFE = str(Path(__file__).with_name("life.py"))
 END_S = 240.0
+START_S = 60.0
 
 
 class Life:
@@ -101,11 +102,21 @@ class Cluster:
             self.scheduler = self._dask(
                 "scheduler", "--host", "127.0.0.1", "--port", str(self.port)
             )
+            self._await_scheduler()
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < 2:
             self.workers.append(
                 self._dask("worker", self.address, "--nthreads", "2", "--host", "127.0.0.1")
             )
+
+    def _await_scheduler(self) -> None:
+        """Wait until something listens: a lab is not attached to what does not run."""
+        end = time.monotonic() + START_S
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            assert time.monotonic() < end, "the scheduler does not come up"
+            time.sleep(0.05)
 
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):

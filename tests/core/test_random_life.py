@@ -104,7 +104,7 @@ for _name in (
 ):  # fmt: skip
     setattr(Together, _name, _no_rule(_name))
 
-FEW = settings(SMALL, max_examples=100)
+FEW = settings(SMALL, max_examples=40)
 FEW_LONG = settings(SMALL, max_examples=3_000, stateful_step_count=80, derandomize=False)
 
 

@@ -27,6 +27,7 @@ SECTIONS = dict(
     section.split("\n", 1) for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
 )
 BLOCKS = {title: BLOCK.findall(text) for title, text in SECTIONS.items()}
+LEFT_OUT_OF_CI = ("SLURM, with a scheduler of its own",)  # CI has SLURM in another section
 INSTALLED = re.compile(r"^pip install .*\n", re.MULTILINE)
 PATIENCE_S = 100
 
@@ -167,9 +168,17 @@ def follow(tmp_path):
         reader.end()
 
 
-@pytest.mark.ci("clusters")
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("title", BLOCKS)
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param(
+            title,
+            marks=pytest.mark.slow if title in LEFT_OUT_OF_CI else pytest.mark.ci("clusters"),
+        )
+        for title in BLOCKS
+    ],
+)
 def test_section_can_be_followed(title, follow, tmp_path_factory):
     if not can_run(title):
         pytest.skip(f"needs {' and '.join(needs(title)) or 'no commands'}")

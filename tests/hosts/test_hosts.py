@@ -154,6 +154,7 @@ def test_host_that_is_cut_off_keeps_nobody_from_attaching(cluster):
     lab.close()
 
 
+@pytest.mark.slow  # CI has a frozen worker, in tests/drivers/dask/test_lease.py
 @pytest.mark.usefixtures("short")
 def test_frozen_host_is_found_and_returns(network, cluster, tmp_path):
     """Its worker is frozen, while its runs go on."""
@@ -222,6 +223,7 @@ def test_nodes_reach_each_other_at_their_addresses(cluster):
     lab.close()
 
 
+@pytest.mark.slow  # CI has one loss as long, in tests/drivers/dask/test_link.py
 def test_client_that_was_cut_off_goes_on(network, cluster):
     """A lid that is closed: the client is on a host of its own."""
     address, first, _ = cluster

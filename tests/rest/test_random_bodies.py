@@ -89,10 +89,10 @@ def test_random_body_is_answered(
 
 
 @pytest.mark.ci("random")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 @given(sent=REQUESTS)
 @settings(
-    max_examples=2500, deadline=None,
+    max_examples=600, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_many_random_bodies_are_answered(
