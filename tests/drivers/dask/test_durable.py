@@ -72,6 +72,8 @@ for number in range(1000):
     print("asked", number, flush=True)
     for task_id in job.tasks.filter(state="completed").ids():
         print("done", task_id, flush=True)
+    if number == 10:
+        job.tasks["t0"].wait()
 """
 
 

@@ -13,12 +13,10 @@ from helpers.node_users import as_root, done, pool_of, sh
 
 STRANGER = """
 import asyncio, os, sys
-from distributed import Client, Security
+from distributed import Client, Scheduler, Security
 from distributed.comm import connect
 
 temporary = Security.temporary()
-if os.geteuid() == 0:  # a real other user, with no right of ours
-    os.setgroups([]); os.setgid(65534); os.setuid(65534)
 
 async def says(address, **security):
     comm = await connect(address, timeout=5, **security)
@@ -34,23 +32,33 @@ async def attempts(place):
             answer = type(error).__name__
         else:
             answer = f"answered {answer}"
-        print(place, scheme, answer)
+        yield place, scheme, answer
     try:
         async with Client(f"tcp://{place}", asynchronous=True, timeout=2) as client:
             await client.run_on_scheduler(os.getpid)
-        print(place, "client answered")
+        yield place, "client", "answered"
     except Exception:  # a worker is no scheduler
-        print(place, "client refused")
+        yield place, "client", "refused"
     reader, writer = await asyncio.open_connection(*place.split(":"))
     writer.write(b"GET / HTTP/1.0\\r\\n\\r\\n")
     try:
         got = await asyncio.wait_for(reader.read(), 10)
     except (OSError, TimeoutError):
         got = b""
-    print(place, "http", "answered" if b"HTTP" in got else "refused")
+    yield place, "http", "answered" if b"HTTP" in got else "refused"
+
+async def attempt(place):
+    return [line async for line in attempts(place)]
 
 async def main():
-    await asyncio.gather(*map(attempts, sys.argv[1:]))
+    # First on a server of its own: what Dask imports late may be in a folder of ours alone.
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as own:
+        await attempt(own.address.removeprefix("tcp://"))
+    if os.geteuid() == 0:  # a real other user, with no right of ours
+        os.setgroups([]); os.setgid(65534); os.setuid(65534)
+    for lines in await asyncio.gather(*map(attempt, sys.argv[1:])):
+        for line in lines:
+            print(*line)
 
 asyncio.run(main())
 """

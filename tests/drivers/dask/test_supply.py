@@ -25,8 +25,25 @@ from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
 NODES = 30
 
 
+KINDS = (LightWorker, NodeAgent, QuietScheduler, BatchHost, Core, TaskRecord, JobRecord, RunRecord,
+         TaskSpec, StartRun, NodeRun)  # fmt: skip
+
+
+def living(kinds):
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, kinds)]
+
+
 @pytest.fixture
-def light(tmp_path):
+def kept():
+    """What this test has made of some kinds, and has not been freed."""
+    before = living(KINDS)  # what other tests left; held here, so no ID is used again
+    known = {id(one) for one in before}
+    return lambda *kinds: [one for one in living(kinds) if id(one) not in known]
+
+
+@pytest.fixture
+def light(tmp_path, kept):
     connection = DaskConnection.start(root=tmp_path)
     yield connection
     connection.close()
@@ -57,12 +74,6 @@ def grow(lab):
     lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
 
 
-def kept(*kinds):
-    """What has not been freed of some kinds."""
-    gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, kinds)]
-
-
 def test_light_nodes_have_no_timers_files_or_threads(light):
     loop = light._link.loop
     make_pool(light, 1)
@@ -75,7 +86,7 @@ def test_light_nodes_have_no_timers_files_or_threads(light):
     assert not [one.name for one in threading.enumerate() if "Dask-" in one.name]
 
 
-def test_nodes_that_leave_are_freed(light):
+def test_nodes_that_leave_are_freed(light, kept):
     make_pool(light, NODES)
     assert len(kept(LightWorker)) >= NODES
     light.request(inputs.ResizePool(pool_id="p", target_dedicated_nodes=0))
@@ -83,7 +94,7 @@ def test_nodes_that_leave_are_freed(light):
     until(lambda: not kept(LightWorker, NodeAgent))
 
 
-def test_a_lab_that_is_closed_is_freed(light):
+def test_a_lab_that_is_closed_is_freed(light, kept):
     make_pool(light, 2)
     add_tasks(light, "/bin/true", "/bin/true")
     finish(light)
@@ -91,7 +102,7 @@ def test_a_lab_that_is_closed_is_freed(light):
     until(lambda: not kept(LightWorker, NodeAgent, QuietScheduler, BatchHost, Core))
 
 
-def test_a_deleted_job_is_freed_everywhere(light):
+def test_a_deleted_job_is_freed_everywhere(light, kept):
     make_pool(light, 2)
     add_tasks(light, *["echo hi"] * 40)
     finish(light)
