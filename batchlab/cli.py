@@ -279,7 +279,8 @@ def _lab(scheduler: str | None, *, processes: bool, simulated: bool) -> BaseLab:
 def _remembered_interrupt() -> Iterator[Callable[[], None]]:
     """Raise on Ctrl-C, and again at the next `check` if that was lost.
 
-    Dask hooks into the garbage collector, and Python drops what is raised in such a hook.
+    Dask hooks into the garbage collector, and Python drops what is raised in such a hook, after
+    it has printed it with its traceback; this is not printed.
     """
     pressed = threading.Event()
 
@@ -291,10 +292,16 @@ def _remembered_interrupt() -> Iterator[Callable[[], None]]:
         if pressed.is_set():
             raise KeyboardInterrupt
 
+    def dropped(what: sys.UnraisableHookArgs) -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            others(what)
+
     before = signal.signal(signal.SIGINT, press)
+    others, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield check
     finally:
+        sys.unraisablehook = others
         signal.signal(signal.SIGINT, before)
 
 

@@ -225,6 +225,39 @@ def test_interrupt_that_was_lost_in_a_hook_is_raised_at_the_next_step() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+INTERRUPTED_IN_A_HOOK = """
+import gc, signal
+from batchlab.cli import _remembered_interrupt
+
+def hook(phase, info):
+    if phase == "start":
+        signal.raise_signal(signal.SIGINT)
+
+class Faulty:
+    def __del__(self):
+        raise ValueError("shown")
+
+with _remembered_interrupt() as check:
+    gc.callbacks.append(hook)
+    gc.collect()
+    gc.callbacks.remove(hook)
+    Faulty()
+    try:
+        check()
+    except KeyboardInterrupt:
+        print("remembered")
+"""
+
+
+def test_interrupt_that_was_lost_in_a_hook_is_not_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_A_HOOK], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "remembered\n"
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.endswith("ValueError: shown\n")
+
+
 def test_demo_on_a_terminal_shows_progress_and_asks(in_terminal: Terminal) -> None:
     process, terminal = in_terminal("--simulated", "--tasks", "50")
     text = read_until(terminal, "Delete job? [yes] no")
