@@ -122,8 +122,9 @@ def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
         if folder in _guarded or os.path.dirname(folder) in _guarded:
             return
         grace_s = watchdog.GRACE_S if grace else 0
-        _guarded[folder] = f"guard {grace_s} {owner or '-'} {os.fsencode(folder).hex()}"
-        _tell(_guarded[folder])
+        line = f"guard {grace_s} {owner or '-'} {os.fsencode(folder).hex()}"
+        _tell(line)
+        _guarded[folder] = line
 
 
 def dismiss(folder: str) -> None:
@@ -146,8 +147,13 @@ def enter_session(session: int, folder: str = "") -> Callable[[], None]:
 def _tell(line: str) -> None:
     global _watchdog, _sessions  # noqa: PLW0603
     if _watchdog is None:
-        _sessions = _Table()
-        _watchdog = _start(_sessions)
+        table = _Table()
+        try:
+            _watchdog = _start(table)
+        except BaseException:
+            table.file.close()
+            raise
+        _sessions = table
     _say(_watchdog, line)
 
 

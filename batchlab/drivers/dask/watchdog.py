@@ -12,7 +12,8 @@ A command that clears its environment (``env -i``) loses the mark, but not its s
 user if that was created for the node (see `users`). The sessions of running commands are in a
 table in shared memory, so recording one costs nothing. On Linux, a command also has a limit that
 means nothing, as it would take thousands of years to reach it, but that all its processes inherit:
-how long a real-time process may run. Its bits name the lab, the node and the run.
+how long a real-time process may run. Its bits name the lab, the node and the run. It is set as
+soon as the command has been spawned: what escapes from all this within those milliseconds is lost.
 
 Beside them are deadlines: a node that runs on a `lease` moves its own on again and again, and when
 one passes, because the node has lost its host or is frozen, the watchdog kills the runs of that

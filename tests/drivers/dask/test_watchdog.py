@@ -13,7 +13,9 @@ from batchlab.drivers.dask import guards, watchdog
 from helpers.dask_labs import sleepers, until
 
 ESCAPE = """
-import os, sys, time
+import os, resource, sys, time
+while resource.getrlimit(resource.RLIMIT_RTTIME)[0] < 0:
+    time.sleep(0.001)  # the node marks its runs as soon as it has spawned them
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -67,6 +69,32 @@ def test_process_that_outlived_its_task_ends_with_its_node(lab, escape):
     assert sleepers(7083)
     lab.pools["p"].delete()
     until(lambda: not sleepers(7083))
+
+
+REFUSED = """
+import os, sys
+from batchlab.drivers.dask import guards
+program, sys.executable = sys.executable, "/no/such/program"
+try:
+    guards.guard(sys.argv[1])
+except FileNotFoundError:
+    print("refused", flush=True)
+sys.executable = program
+guards.guard(sys.argv[1])
+os.kill(os.getpid(), 9)
+"""
+
+
+@linux
+def test_folder_that_found_no_watchdog_is_guarded_when_it_is_asked_for_again(tmp_path):
+    folder = tmp_path / "batchlab-1"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", REFUSED, folder],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr, done.returncode) == ("refused\n", "", -9)
+    until(lambda: not folder.exists())
 
 
 LAB = """
