@@ -77,9 +77,7 @@ class Cluster:
     """A scheduler on a fixed port, and two workers with nannies."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"tcp://127.0.0.1:{self.port}"
         self.folder, self.environment = folder, environment
         self.scheduler: subprocess.Popen[bytes] | None = None
@@ -127,6 +125,15 @@ class Cluster:
                 except subprocess.TimeoutExpired:
                     kill_tree(process.pid)
                     process.wait()
+
+
+def free_port() -> int:
+    """A free port that no connection is given while the scheduler is away (those are higher)."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32768)
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def kill_tree(pid: int) -> None:
@@ -278,7 +285,8 @@ def trial(nodes: str, rounds: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         result = Trial(nodes, rounds, seed, Path(folder)).run()
         if not result["ended"]:
-            print((Path(folder) / "life.log").read_text()[-6000:], file=sys.stderr)
+            for log in Path(folder).glob("*.log"):
+                print(log.name, log.read_text()[-6000:], sep="\n", file=sys.stderr)
         return result
 
 
