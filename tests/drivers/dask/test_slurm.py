@@ -65,7 +65,7 @@ def work(lab, nodes):
     return pool, job
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("adaptive", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_jobs_of_slurm_come_for_nodes_and_go_with_them(adaptive, cluster, queue, tmp_path):
     if adaptive:
         cluster.adapt(minimum=0, maximum=4, interval="500ms")
@@ -86,7 +86,7 @@ def test_jobs_of_slurm_come_for_nodes_and_go_with_them(adaptive, cluster, queue,
         until(lambda: not queue.jobs(), WAIT_S)
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("adaptive", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_job_that_slurm_cancels_is_replaced_and_its_task_runs_again(
     adaptive, cluster, queue, tmp_path
 ):
