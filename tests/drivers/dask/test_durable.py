@@ -25,13 +25,18 @@ def reopened(folder: Path, **options: Any) -> bl.SimulatedLab:
 
 
 LEFT = """
-import batchlab as bl, os, psutil
+import batchlab as bl, os, psutil, time
+
+def children(word):
+    return [child.pid for child in psutil.Process().children(recursive=True)
+            if word in " ".join(child.cmdline())]
+
 lab = bl.Lab(journal={folder!r})
 job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))
 job.create_task("a", "/bin/sh -c 'sleep 1000 & wait'").wait("running")
-(watchdog,) = [child.pid for child in psutil.Process().children()
-               if "watchdog" in " ".join(child.cmdline())]
-for process in (watchdog, os.getpid()):  # at once, as another watchdog would take over
+while not (children("watchdog") and children("sleep 1000")):
+    time.sleep(0.02)
+for process in (*children("watchdog"), os.getpid()):  # at once, as another would take over
     os.kill(process, 9)
 """
 
