@@ -202,7 +202,7 @@ class Files(Displayed):
     def stream(self, path: str) -> str:
         """A file as text, or its end after a line that says how much was left out."""
         size, data = self._connection.read_end(self._place, path, LARGEST_STREAM)
-        if size == len(data):
+        if size <= len(data):  # it may have grown since it was measured
             return data.decode(errors="replace")
         data = whole_lines(data)
         left_out = size - len(data)

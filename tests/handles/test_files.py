@@ -246,3 +246,10 @@ def test_simulated_task_has_files_like_a_real_one() -> None:
         assert "stdout.txt" in [entry.name for entry in task.files.list()]
         with pytest.raises(bl.BatchError):
             task.files.read("../../../../etc/passwd")
+
+
+def test_stream_that_grew_while_it_was_read_is_whole(
+    connection: FakeConnection, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "read_end", lambda *_: (0, b"late"))
+    assert task.stdout == "late"

@@ -39,13 +39,15 @@ def server(protocol, says=b""):
             with contextlib.suppress(OSError):
                 while True:
                     link, _ = listener.accept()
-                    link.sendall(says)
                     links.append(link)
+                    link.sendall(says)
 
         links = []
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
         yield f"{protocol}://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
         for link in links:
             link.close()
 
