@@ -205,14 +205,10 @@ def _schedule(state: State, key: str) -> Iterator[str]:
 
 
 def _books(state: State) -> Iterator[str]:
-    for book in (state.preemptible, state.restarting):
-        for key, job in book.items():
-            if state.jobs.get(key) is not job or job.phase.state == "completed":
-                yield f"job {key} has ended and is still looked at"
+    for key, job in state.restarting.items():
+        if state.jobs.get(key) is not job or job.phase.state == "completed":
+            yield f"job {key} has ended and is still looked at"
     for job in state.jobs.values():
-        live = job.phase.state != "completed"
-        if live and job.spec.allow_task_preemption != (job.key in state.preemptible):
-            yield f"job {job.key} is preemptible: {job.key in state.preemptible}"
         if job.schedule and state.schedules.get(job.schedule.key) is not job.schedule:
             yield f"job {job.key} has outlived its schedule"
         if state.jobs_on.get(fold(job.pool_id), {}).get(job.key) is not job:

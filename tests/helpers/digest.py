@@ -24,13 +24,14 @@ def digest(core: Core, now: float | None = None) -> list[Any]:
             q.ListCertificates(),
         )
     ]
-    found += [list(core.state.preemptible), list(core.state.restarting)]
+    found.append(list(core.state.restarting))
     for application in core.state.applications.values():
         question = q.ListApplicationPackages(application_id=application.id)
         found.append(core.ask(question, now))
     for pool in core.state.pools.values():
         found += [
             core.ask(q.ListNodes(pool_id=pool.spec.id), now),
+            [run.id for run in pool.preemptible], list(pool.clearing),
             pool.resize_number, pool.node_count, list(pool.creating), list(pool.leaving),
             {node_id: job.key for node_id, job in pool.held.items()},
             [list(bucket) for bucket in pool.buckets], _bills(pool.bills),

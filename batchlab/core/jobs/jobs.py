@@ -130,7 +130,6 @@ def add(state: State, spec: JobSpec, schedule: ScheduleRecord | None = None) -> 
     state.add_job(job)
     if error is not None:
         return job
-    _note_preemptible(state, job)
     _set_clock(state, job)
     if spec.job_manager_task:
         manager = spec.job_manager_task.task_spec()
@@ -175,7 +174,6 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     preemption.respecify(job, msgspec.structs.replace(spec, **given))
     if pool_info:
         state.transfer_job(job, pool_info.pool_id or "")
-    _note_preemptible(state, job)
     queues.offer(state, job)
     if request.constraints is not None:
         _set_clock(state, job)
@@ -313,13 +311,6 @@ def settle(state: State, job: JobRecord) -> None:
                 _ended(state, job, gone=False)
 
 
-def _note_preemptible(state: State, job: JobRecord) -> None:
-    if job.spec.allow_task_preemption:
-        state.preemptible[job.key] = job
-    else:
-        state.preemptible.pop(job.key, None)
-
-
 def _remove(state: State, job: JobRecord) -> None:
     if state.jobs.get(job.key) is not job:
         return
@@ -331,7 +322,6 @@ def _remove(state: State, job: JobRecord) -> None:
 
 
 def _ended(state: State, job: JobRecord, *, gone: bool) -> None:
-    state.preemptible.pop(job.key, None)
     state.restarting.pop(job.key, None)
     state.deadlines.cancel(job.expiry)
     auto_pools.job_ended(state, job)

@@ -84,7 +84,6 @@ class State(Notices):
         self.certificates: dict[str, CertificateRecord] = {}
         self.kept: dict[tuple[str, ...], KeepProperties] = {}
         self.runs: dict[RunId, RunRecord] = {}
-        self.preemptible: dict[str, JobRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
         self.bills: dict[tuple[str, bool], BillRecord] = {}
         self.deadlines = Deadlines()

@@ -36,7 +36,7 @@ def place(state: State, pool: PoolRecord) -> None:
     if pool.held and placement.let_go_of_cleared(pool):
         for task, node in placement.pairs(state, pool):
             assign(state, task, node)
-    if pool.ready and (state.preemptible or state.restarting):
+    if pool.ready and (pool.preemptible or state.restarting):
         for task in preemption.victims(state, pool):
             end(state, task, "requeue")
 

@@ -262,7 +262,9 @@ class CheckedLife(RuleBasedStateMachine):
             self.feed(inputs.DeleteJob(job_id=job.spec.id))
         self.drain()
         assert not self.core.state.jobs
-        assert not self.core.state.preemptible
+        for pool in self.core.state.pools.values():
+            assert not pool.preemptible
+            assert not pool.clearing
         assert not self.core.state.restarting
         for node in self.core.state.nodes.values():
             assert not node.footprints
