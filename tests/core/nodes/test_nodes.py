@@ -7,23 +7,8 @@ import pytest
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import TaskConstraints
 from batchlab.core.model.values import PassedOver
+from helpers.busy_nodes import busy, node_state, reboot
 from helpers.world import World
-
-
-def busy(world: World, *tasks: str, **kw: object) -> tuple[str, list]:
-    """A node that runs these tasks of job j, one for each slot."""
-    (node,) = world.pool(task_slots_per_node=len(tasks))
-    world.job()
-    world.tasks(*tasks, **kw)
-    return node, world.runs()
-
-
-def node_state(world: World) -> str:
-    return world.nodes()[0].state
-
-
-def reboot(node: str, option: str = "requeue") -> inputs.RebootNode:
-    return inputs.RebootNode(pool_id="p", node_id=node, node_reboot_option=option)
 
 
 def disable(node: str, option: str = "requeue") -> inputs.DisableNodeScheduling:

@@ -64,7 +64,9 @@ def test_worker_that_returns_after_some_time_is_its_node_again(commands, lab, na
     task.terminate()
 
 
-def test_node_without_a_worker_is_unusable_until_one_comes(tmp_path, monkeypatch):
+@pytest.fixture
+def forsaken(tmp_path, monkeypatch):
+    """A cluster without workers, and a pool whose node has lost its own: it is unusable."""
     monkeypatch.setattr(arriving, "UNUSABLE_S", 0.3)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
                       dashboard_address=":0") as cluster:  # fmt: skip
@@ -72,32 +74,29 @@ def test_node_without_a_worker_is_unusable_until_one_comes(tmp_path, monkeypatch
         pool, node = one_node(lab)
         cluster.scale(0)
         until(lambda: node.state == "unusable")
-        assert "no other is free: the node continues as soon as one comes" in str(pool.explain())
-        cluster.scale(1)
-        until(lambda: node.state == "idle")
+        yield cluster, pool, node
         lab.shutdown()
         lab.close()
 
 
-def test_node_that_waits_for_a_worker_can_be_removed_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(arriving, "UNUSABLE_S", 0.3)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                      dashboard_address=":0") as cluster:  # fmt: skip
-        lab = bl.Lab(cluster.scheduler_address, root=tmp_path)
-        pool, node = one_node(lab)
-        cluster.scale(0)
-        until(lambda: node.state == "unusable")
-        node.reboot()
-        assert node.state == "rebooting"
-        pool.resize(0)
-        pool.wait("steady", timeout=10)
-        assert len(pool.nodes) == 0
-        pool.resize(1)
-        until(lambda: [node.state for node in pool.nodes.values()] == ["creating"])
-        pool.delete()
-        pool.wait("deleted", timeout=10)
-        lab.shutdown()
-        lab.close()
+def test_node_without_a_worker_is_unusable_until_one_comes(forsaken):
+    cluster, pool, node = forsaken
+    assert "no other is free: the node continues as soon as one comes" in str(pool.explain())
+    cluster.scale(1)
+    until(lambda: node.state == "idle")
+
+
+def test_node_that_waits_for_a_worker_can_be_removed_at_once(forsaken):
+    _, pool, node = forsaken
+    node.reboot()
+    assert node.state == "rebooting"
+    pool.resize(0)
+    pool.wait("steady", timeout=10)
+    assert len(pool.nodes) == 0
+    pool.resize(1)
+    until(lambda: [node.state for node in pool.nodes.values()] == ["creating"])
+    pool.delete()
+    pool.wait("deleted", timeout=10)
 
 
 @pytest.mark.ci("processes")
