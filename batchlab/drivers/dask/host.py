@@ -10,7 +10,6 @@ stream handler would remove a worker from the cluster, so it is logged and dropp
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import pickle
 import time
@@ -26,7 +25,6 @@ from batchlab.core.machine import Core
 from batchlab.core.messages.inputs import LabClosing, LabResumed, NodeStarted, Report
 from batchlab.core.messages.outputs import (
     CancelRun,
-    Change,
     Command,
     DeleteFiles,
     EvictNode,
@@ -41,31 +39,26 @@ from batchlab.core.messages.outputs import (
     StartRun,
     StopNode,
 )
-from batchlab.core.messages.questions import (
-    Condition,
-    ExplainPool,
-    LocateNode,
-    Location,
-    Question,
-)
+from batchlab.core.messages.questions import ExplainPool, Question
 from batchlab.core.model import vm_cores
 from batchlab.core.model.jobs import RELEASE_LIMIT
 from batchlab.core.model.moments import moment
-from batchlab.drivers.change_log import ChangeLog, encode_changes
+from batchlab.drivers.change_log import ChangeLog
 from batchlab.drivers.dask import guards, messages, threads, watchdog
 from batchlab.drivers.dask.agent import END_S
 from batchlab.drivers.dask.cluster import ClusterSupply
 from batchlab.drivers.dask.config import HostConfig
 from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
-from batchlab.drivers.dask.installing import NotHeard
+from batchlab.drivers.dask.node_calls import NodeCalls
 from batchlab.drivers.dask.once import Once
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
+from batchlab.drivers.dask.waiting_calls import WaitingCalls
 from batchlab.drivers.durable import Opened, open_journal
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.journal import Notes
 from batchlab.drivers.vault import Vault
-from batchlab.errors import BatchError, Conflict
+from batchlab.errors import Conflict
 from batchlab.storage.host_folder import HostFolder
 from batchlab.storage.locations import HOST_PROTOCOL, StorageLocation
 
@@ -113,7 +106,6 @@ class BatchHost(SchedulerPlugin):
         self._loop = asyncio.get_running_loop()
         self._epoch, self._started = time.time(), time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: dict[asyncio.Future[None], Condition] = {}
         self.folder = lab_folder(config.lab_id, config.root)
         opened = await threads.call(self._open)
         self.journal, core = opened.journal, opened.core
@@ -131,21 +123,26 @@ class BatchHost(SchedulerPlugin):
         self._data = HostFolder(str(data), data_id)
         self.engine = Engine(core, self, self.journal)
         self.history = ChangeLog()
-        self._news: asyncio.Event | None = None
-        self.engine.watchers += [self.history.add, self._watch]
+        self._waiting = WaitingCalls(self._open_engine, self.history, self.now)
+        self.engine.watchers += [self.history.add, self._waiting.watch]
         self.fleet = Fleet(
             scheduler, self._make_supply(), self._configure, self._report, config.lab_id,
             self.folder,
             3 * END_S + config.release_on_leave * RELEASE_LIMIT.total_seconds() / config.speed,
             config.lease_s,
         )  # fmt: skip
+        nodes = NodeCalls(
+            scheduler, self.fleet, lambda question: self._open_engine().ask(question),
+            config.lab_id, self._lab_time,
+        )  # fmt: skip
         once = Once().handler
         ours: dict[str, Any] = {
-            "request": once(self._request), "ask": self._ask, "wait": self._wait,
-            "files": once(self._files), "close": once(self._close_rpc), "changes": self._changes,
-            "lose": once(self._lose), "fail_next": once(self._fail_next),
+            "request": once(self._request), "ask": self._ask, "wait": self._waiting.wait,
+            "files": once(nodes.files), "close": once(self._close_rpc),
+            "changes": self._waiting.changes,
+            "lose": once(nodes.lose), "fail_next": once(self._fail_next),
             "create_certificate": once(self._create_certificate), "storage": once(self._storage),
-            "hello": self._hello, "log": self._log,
+            "hello": self._hello, "log": nodes.log,
         }  # fmt: skip
         for_any_lab = {"hello": self._hello, "scale": self._scale}
         for name in [name for name in scheduler.handlers if f"@{self.account}/" in name]:
@@ -226,6 +223,10 @@ class BatchHost(SchedulerPlugin):
     def now(self) -> float:
         """The lab's clock, in seconds since 1970 (UTC)."""
         return self._epoch + (time.monotonic() - self._started) * self.config.speed
+
+    def _lab_time(self, when: float) -> float:
+        """Return what the lab's clock showed at a moment of real time."""
+        return self._epoch + (when - self._epoch) * self.config.speed
 
     @property
     def pause_s(self) -> float:
@@ -355,103 +356,8 @@ class BatchHost(SchedulerPlugin):
             )
         return self.engine
 
-    async def _wait(self, payload: bytes, seconds: float) -> bytes:
-        """Answer True once a condition holds, the reasons if it never can, or False."""
-        try:
-            condition = pickle.loads(payload)
-            if self._open_engine().met(condition):
-                return messages.answer(lambda: True)
-            reasons = self.engine.hopeless(condition)
-            if reasons:
-                return messages.answer(lambda: reasons)
-            return await self._wait_for(condition, seconds)
-        except Exception as error:
-            return messages.answer_error(error)
-
-    async def _wait_for(self, condition: Condition, seconds: float) -> bytes:
-        future = self._loop.create_future()
-        self._waiters[future] = condition
-        try:
-            await asyncio.wait([future], timeout=seconds)
-            return messages.answer(lambda: self._open_engine().met(condition))
-        finally:
-            self._waiters.pop(future, None)
-
-    async def _changes(self, since: int, seconds: float) -> bytes:
-        """Answer with the changes since a number, as soon as there are any."""
-        if since >= self.history.end and seconds > 0 and self._closed is None:
-            self._news = self._news or asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), seconds)
-        batch = self.history.since(since, self.now())
-        packed = msgspec.structs.replace(batch, changes=[])
-        return pickle.dumps((True, (packed, encode_changes(batch.changes))))
-
-    async def _log(self, pool_id: str, node_id: str) -> bytes:
-        """Answer with the log of a node, whose times are not those of the lab's clock."""
-        try:
-            location = self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
-            address = self.fleet.address(location.node_id)
-            if address is None:
-                raise _not_ready(location)
-            lines = await self._scheduler.rpc(address).batchlab_log()
-            begin, speed = self._epoch, self.config.speed
-            found = [(begin + (when - begin) * speed, text) for when, text in lines]
-            return messages.answer(lambda: found)
-        except Exception as error:
-            return messages.answer_error(error)
-
-    async def _lose(self, pool_id: str, node_id: str) -> bytes:
-        """Remove a node's worker from the cluster, so that the node is lost."""
-        try:
-            self._open_engine().ask(LocateNode(pool_id=pool_id, node_id=node_id))
-            address = self.fleet.address(node_id)
-            if address is None:
-                raise _not_ready(Location(pool_id, node_id, ""))
-            await self.fleet.break_node(address)
-            return messages.answer(lambda: None)
-        except Exception as error:
-            return messages.answer_error(error)
-
     def _fail_next(self, kind: RunKind) -> bytes:
         return messages.answer(lambda: self._open_engine().fail_next(kind))
-
-    def _watch(self, changes: Sequence[Change]) -> None:
-        if self._news is not None:
-            self._news.set()
-            self._news = None
-        for future, condition in list(self._waiters.items()):
-            if future.done():
-                continue
-            try:
-                met = self._closed is not None or self.engine.met(condition)
-            except BatchError:
-                met = True  # the waiter will find out why
-            if met:
-                future.set_result(None)
-
-    async def _files(self, payload: bytes) -> bytes:
-        """Forward a call of `NodeFiles` to its node."""
-        place, call = pickle.loads(payload)
-        try:
-            is_known = isinstance(place, Location)
-            location: Location = place if is_known else self._open_engine().ask(place)
-        except BatchError as error:
-            return messages.answer_error(error)
-        call = msgspec.structs.replace(call, directory=location.directory)
-        address = self.fleet.address(location.node_id)
-        if address is None:
-            return messages.answer_error(_not_ready(location))
-        files = self._scheduler.rpc(address).batchlab_files
-        try:
-            answer: bytes = await self.fleet.ask(
-                address, files(payload=pickle.dumps((True, call)), lab_id=self.config.lab_id)
-            )
-        except NotHeard as error:
-            return messages.answer_error(_silent(location, error))
-        except Exception:
-            return messages.answer_error(_not_ready(location))
-        return answer
 
     async def _storage(self, method: str, path: str, options: dict[str, Any]) -> bytes:
         """Carry out a call of `HostFileSystem`."""
@@ -488,7 +394,7 @@ class BatchHost(SchedulerPlugin):
     async def _end(self) -> None:
         self._wakeful.cancel()
         self.engine.report(LabClosing())
-        self._watch(())
+        self._waiting.end()
         self.wake_at(None)
         await self.fleet.close()
         self.journal.close()
@@ -502,17 +408,3 @@ class BatchHost(SchedulerPlugin):
     def _discard(self) -> None:
         watchdog.remove_tree(self.folder)
         guards.dismiss(self.folder)
-
-
-def _silent(location: Location, error: NotHeard) -> Conflict:
-    return Conflict(
-        "NodeNotReady",
-        f"node {location.node_id!r} does not answer (nothing was heard from it for {error}): its "
-        "files are available again when it does",
-    )
-
-
-def _not_ready(location: Location) -> Conflict:
-    return Conflict(
-        "NodeNotReady", f"node {location.node_id!r} is not up: its files are not available now"
-    )
