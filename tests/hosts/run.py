@@ -343,7 +343,7 @@ def ipv6(network: Network) -> str:
     hosts[0].start("dask", "scheduler", "--host", "tcp://[fd00:213::2]:8786", "--no-dashboard")
     for number, host in enumerate(hosts[1:]):
         host.start("dask", "worker", address, "--name", f"w{number}", "--nthreads", "1", "--host",
-                   f"fd00:213::{number + 3}", "--no-dashboard", "--no-nanny")  # fmt: skip
+                   f"[fd00:213::{number + 3}]", "--no-dashboard", "--no-nanny")  # fmt: skip
     lab = attach(address)
     pool = idle(lab, 2, enable_inter_node_communication=True)
     task = lab.create_job("j", pool).create_task(

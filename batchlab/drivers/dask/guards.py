@@ -24,6 +24,13 @@ __all__ = ["Deadline", "dismiss", "enter_session", "guard"]
 
 
 RETRY_S = 1.0
+_WATCH = """
+import os, sys
+sys.path.append(os.path.dirname(sys.argv[1]))
+import watchdog
+watchdog.watch()
+"""
+"""Imports the watchdog, which is faster than to run its file, as it may be compiled already."""
 
 
 class _Table:
@@ -167,7 +174,8 @@ def _say(process: subprocess.Popen[bytes], line: str) -> None:
 def _start(table: _Table) -> subprocess.Popen[bytes]:
     number = table.file.fileno()
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", watchdog.__file__, str(number)], pass_fds=[number],
+        [sys.executable, "-I", "-S", "-c", _WATCH, watchdog.__file__, str(number)],
+        pass_fds=[number],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True, cwd="/",
     )  # fmt: skip

@@ -20,7 +20,8 @@ one passes, because the node has lost its host or is frozen, the watchdog kills 
 node. It looks only when a deadline that it knows has passed, so an idle node costs nothing.
 
 Because the watchdog must start fast and must not depend on anything, this file imports only the
-standard library, and nothing of batchlab.
+standard library, and nothing of batchlab: at first the little that it needs to wait, as a machine
+may start many nodes at once.
 """
 
 from __future__ import annotations
@@ -30,20 +31,17 @@ import mmap
 import os
 import resource
 import select
-import shutil
 import signal
 import stat
-import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
 
 __all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "TABLE_BYTES",
            "USERS_FILE", "clear_away", "kill_marked", "kill_users", "kin_of", "mark_kin",
            "owner_file", "remove_tree",
-           "socket_file", "users_below"]  # fmt: skip
+           "socket_file", "users_below", "watch"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
 USERS_FILE = "/var/run/batchlab-users"
@@ -142,7 +140,8 @@ def _kinship(pid: int) -> int:
 def users_below(folder: str) -> set[int]:
     """Return the IDs of the users that were created for a folder, and for folders in it."""
     try:
-        rows = Path(USERS_FILE).read_text(encoding="ascii").splitlines()[1:]
+        with open(USERS_FILE, encoding="ascii") as file:
+            rows = file.read().splitlines()[1:]
     except OSError:
         return set()
     found = set()
@@ -218,6 +217,8 @@ def _environments() -> Iterator[tuple[int, bytes]]:
 
 
 def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
+    import subprocess  # noqa: PLC0415 - see above
+
     listing = subprocess.run(
         ["ps", "-axww", "-E", "-o", "pid=,command="],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
@@ -230,6 +231,7 @@ def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
 
 def remove_tree(path: str) -> None:
     """Delete a directory and its contents, as far as possible; never raises."""
+    import shutil  # noqa: PLC0415 - see above
 
     def unlock(function: Callable[[str], None], name: str, _: object) -> None:
         """Restore permissions that a task may have removed, and try again."""
@@ -266,10 +268,11 @@ def socket_file(folder: str) -> str:
 # -- the watchdog -------------------------------------------------------------------------------
 
 
-def _watch() -> None:
+def watch() -> None:
+    """Be the watchdog: guard what the parent says, until it ends."""
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    table = memoryview(mmap.mmap(int(sys.argv[1]), TABLE_BYTES))
+    table = memoryview(mmap.mmap(int(sys.argv[2]), TABLE_BYTES))
     folders: dict[str, tuple[float, str]] = {}
     nodes: dict[int, str] = {}
     for line in _lines(lambda: _strike(table, nodes)):
@@ -357,7 +360,8 @@ def _kill_nodes(folder: str) -> None:
 
 def _owner(folder: str) -> str:
     try:
-        return Path(owner_file(folder)).read_text(encoding="utf-8")
+        with open(owner_file(folder), encoding="utf-8") as file:
+            return file.read()
     except OSError:
         return ""
 
@@ -377,7 +381,3 @@ def clear_away(folder: str) -> None:
     if os.path.basename(lab).startswith("batchlab-") and not name.startswith("batchlab-"):
         with contextlib.suppress(OSError):  # other nodes of the lab still exist
             os.rmdir(lab)
-
-
-if __name__ == "__main__":
-    _watch()

@@ -136,7 +136,7 @@ def test_watchdog_that_is_killed_is_replaced_and_then_does_its_work(tmp_path, es
 
 def watchdogs(pid):
     return [child for child in psutil.Process(pid).children()
-            if child.cmdline()[-2:-1] == [watchdog.__file__]]  # fmt: skip
+            if watchdog.__file__ in child.cmdline()]  # fmt: skip
 
 
 def test_watchdog_that_ends_with_the_last_folder_is_not_replaced(tmp_path):
@@ -159,3 +159,13 @@ def test_kin_are_of_one_lab_one_node_one_run():
     assert number not in watchdog.kin_of("/tmp/batchlab-2", below=True)
     assert number not in watchdog.kin_of(node, f"{run}2")
     assert 2**60 <= number < 2**63  # too long to be reached, and a valid limit
+
+
+def test_watchdog_starts_with_little_as_a_machine_may_start_many():
+    slow = {"pathlib", "shutil", "subprocess", "typing", "batchlab"}
+    code = f"{guards._WATCH.replace('watchdog.watch()', '')}print(*sys.modules)"
+    loaded = subprocess.check_output(
+        [sys.executable, "-I", "-S", "-c", code, watchdog.__file__], text=True
+    )
+    assert "watchdog" in loaded.split()
+    assert slow.isdisjoint(loaded.split())
