@@ -6,6 +6,7 @@ not here, and is only checked. All others run in order: those in ``sh`` in Bash,
 """
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -14,12 +15,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
 
-from helpers import slurm
+from helpers import gateways, slurm, ssh
 from helpers.storage_servers import free_port
+from hosts import network
 
 PAGE = Path(__file__).parents[2] / "docs/clusters.md"
 BLOCK = re.compile(r"^```(\w+)(?: (file|needs)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,15 +103,18 @@ class Reader:
     home : Path
     environment : dict
         What is needed in addition, such as for SLURM's commands.
+    instead : dict
+        What stands in the page for what is here.
     """
 
-    def __init__(self, home, environment):
+    def __init__(self, home, environment, instead):
         self._home = home
         self._environment = os.environ | environment | {
-            "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "PATH": f"{home}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "3s",
         }  # fmt: skip
-        self._port = str(free_port())
+        self._instead = {"8786": str(free_port())} | instead
         self._started = []
         self._notebook = self._start([sys.executable, "-c", NOTEBOOK], stdout=subprocess.PIPE)
 
@@ -121,7 +127,8 @@ class Reader:
         return process
 
     def follow(self, language, role, name, text):
-        text = text.replace("8786", self._port)
+        for said, meant in self._instead.items():
+            text = text.replace(said, meant)
         if role == "file":
             (self._home / name).write_text(text)
         elif language == "sh":
@@ -156,8 +163,8 @@ class Reader:
 def follow(tmp_path):
     readers = []
 
-    def follow(title, environment):
-        reader = Reader(tmp_path, environment)
+    def follow(title, environment=MappingProxyType({}), instead=MappingProxyType({})):
+        reader = Reader(tmp_path, environment, instead)
         readers.append(reader)
         for language, role, name, text in BLOCKS[title]:
             if role != "needs" and language != "ini":
@@ -179,14 +186,54 @@ def follow(tmp_path):
         for title in BLOCKS
     ],
 )
-def test_section_can_be_followed(title, follow, tmp_path_factory):
+def test_section_can_be_followed(title, follow, tmp_path, tmp_path_factory):
     if not can_run(title):
         pytest.skip(f"needs {' and '.join(needs(title)) or 'no commands'}")
-    if "SLURM" not in title:
-        follow(title, {})
-        return
-    if slurm.obstacle():
-        pytest.skip(slurm.obstacle())
-    with slurm.slurm(tmp_path_factory.mktemp("slurm")) as running:
-        follow(title, running.environment)
-        slurm.wait(lambda: not running.jobs(), "the end of all jobs")
+    if "SLURM" in title:
+        skip_if(slurm.obstacle())
+        with slurm.slurm(tmp_path_factory.mktemp("slurm")) as running:
+            follow(title, running.environment)
+            slurm.wait(lambda: not running.jobs(), "the end of all jobs")
+    elif title == "SSH":
+        skip_if(ssh.obstacle() or network.obstacle())
+        with three_machines(tmp_path_factory.mktemp("ssh"), tmp_path):
+            follow(title)
+    elif title == "dask-gateway":
+        skip_if(gateways.obstacle())
+        with gateways.gateway(tmp_path_factory.mktemp("gateway")) as running:
+            follow(
+                title, {"DASK_GATEWAY__PROXY_ADDRESS": running.proxy_address},
+                {"https://gateway.example.com": running.address},
+            )  # fmt: skip
+    else:
+        follow(title)
+
+
+def skip_if(reason):
+    if reason:
+        pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def three_machines(folder, home):
+    """Hosts with the names of the page, which SSH reaches from this home."""
+    keys = ssh.Keys(folder / "keys")
+    hosts = network.Network(folder)
+    try:
+        with contextlib.ExitStack() as servers:
+            config = ""
+            for name in ("head", "node1", "node2"):
+                host = hosts.host()
+                before = ("ip", "netns", "exec", host.name)
+                port = servers.enter_context(keys.server(host.address, before=before))
+                config += keys.client_config(name, host.address, port)
+            for path, text in {
+                ".ssh/config": config,
+                "bin/ssh": f'#!/bin/sh\nexec {shutil.which("ssh")} -F {home}/.ssh/config "$@"\n',
+            }.items():
+                (home / path).parent.mkdir()
+                (home / path).write_text(text)
+                (home / path).chmod(0o700)
+            yield
+    finally:
+        hosts.close()

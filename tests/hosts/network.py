@@ -68,6 +68,7 @@ class Host:
             _ip("-n", self.name, "link", "set", device, "up")
         _ip("link", "set", self._cable, "up")
         self.join()
+        _ip("-n", self.name, "route", "add", "default", "via", f"{network.prefix}.1")
 
     def join(self) -> None:
         """Plug the cable in."""

@@ -56,7 +56,8 @@ class Scaler:
         self._least = 0
         self._failure = ""
         if getattr(cluster, "_supports_scaling", True) is False:
-            self._failure = f"this {type(cluster).__name__} has no specification of new workers"
+            kind = getattr(cluster, "_cluster_class_name", type(cluster).__name__)
+            self._failure = f"this {kind} has no specification of new workers"
         self._fixed = bool(self._failure)
 
     async def run(self, scheduler: Any, account: str) -> None:

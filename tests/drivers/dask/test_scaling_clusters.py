@@ -1,12 +1,8 @@
 """Cluster objects of all kinds: each gives a lab workers, and gets them back."""
 
 import asyncio
-import contextlib
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 
 import dask
 import pytest
@@ -17,6 +13,7 @@ from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
 from batchlab.drivers.dask import scaling
 from batchlab.drivers.dask.connection import DaskConnection
+from helpers import gateways
 from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
 
 
@@ -223,55 +220,12 @@ def test_dask_jobqueue(adaptive, each, tmp_path):
         work_and_leave(lab, lambda: len(cluster.scheduler.workers), nodes=3, each=each)
 
 
-GATEWAY = """
-import sys
-module = [sys.executable, "-m"]
-c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
-c.DaskGateway.address = "127.0.0.1:{}"
-c.Proxy.address = "127.0.0.1:{}"
-c.Proxy.tcp_address = "127.0.0.1:{}"
-c.LocalBackend.clusters_directory = {!r}
-c.ClusterConfig.worker_cores = 1
-c.ClusterConfig.scheduler_cmd = [*module, "distributed.cli.dask_scheduler"]
-c.ClusterConfig.worker_cmd = [*module, "distributed.cli.dask_worker"]
-"""
-
-
 @pytest.fixture
 def gateway(tmp_path):
-    pytest.importorskip("sqlalchemy")
-    pytest.importorskip("dask_gateway_server")
-    client = pytest.importorskip("dask_gateway")
-    ports = [free_port() for _ in range(3)]
-    config = tmp_path / "config.py"
-    config.write_text(GATEWAY.format(*ports, str(tmp_path / "clusters")))
-    command = [sys.executable, "-m", "dask_gateway_server", "-f", str(config)]
-    with open(tmp_path / "log", "w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        address, proxy = f"http://127.0.0.1:{ports[1]}", f"gateway://127.0.0.1:{ports[2]}"
-        until(lambda: answers(f"{address}/api/health"))
-
-        def start():
-            return client.GatewayCluster(address, proxy_address=proxy, auth="basic")
-
-        yield start
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def answers(address):
-    with contextlib.suppress(OSError), urllib.request.urlopen(address) as answer:
-        return answer.status == 200
-
-
-def free_port():
-    import socket
-
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    if gateways.obstacle():
+        pytest.skip(gateways.obstacle())
+    with gateways.gateway(tmp_path) as running:
+        yield running.cluster
 
 
 @pytest.mark.ci("clusters")
