@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -25,6 +25,7 @@ from batchlab.errors import BatchError
 from batchlab.extras import install_command
 
 if TYPE_CHECKING:
+    from batchlab.azure.cloud import Cloud
     from batchlab.lab import BaseLab
     from batchlab.rest.endpoint import Endpoint
 
@@ -121,8 +122,9 @@ def demo(
         _fail("a task of the sample failed (see above)")
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def serve(
+    context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 means any free port.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     scheduler: Scheduler = None,
@@ -178,11 +180,36 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Trust a proxy's X-Forwarded-* headers.")
     ] = False,
+    allow_elevated: Annotated[
+        bool,
+        typer.Option("--allow-elevated", help="As root: let start tasks change this machine."),
+    ] = False,
+    azure: Annotated[
+        bool,
+        typer.Option(
+            "--azure",
+            help="Serve Azure's host names, tokens, management and blobs as well; -- COMMAND "
+            "runs a command that is led there, and ends with it.",
+        ),
+    ] = False,
+    env: Annotated[
+        bool,
+        typer.Option("--env", help="With --azure: print the variables of the lab being served."),
+    ] = False,
+    shell: Annotated[
+        str | None, typer.Option(metavar="bash|fish|powershell", help="For which shell.")
+    ] = None,
 ) -> None:  # fmt: skip
     """Serve the Azure Batch REST API, for the azure-batch SDKs and `az batch`, until Ctrl-C.
 
     Anyone who has the key can run commands on this machine.
     """
+    command = context.args
+    if (env or shell or command) and not azure:
+        raise typer.BadParameter("--env, --shell and a command require --azure")
+    if env:
+        _print_variables(port, shell)
+        return
     _choose_one(scheduler, processes=processes, simulated=simulated)
     if isolate_users and simulated:
         raise typer.BadParameter("--isolate-users has no meaning with --simulated: no task runs")
@@ -195,8 +222,23 @@ def serve(
         "fresh": fresh or None,
     }  # fmt: skip
     real: dict[str, Any] = {"speed": speed, "isolate_users": isolate_users or None}
+    own: dict[str, Any] = {
+        "host": host, "bearer": bearer, "cert": cert, "cert_key": cert_key,
+        "behind_proxy": behind_proxy,
+    }  # fmt: skip
+    from batchlab.azure.running import run  # noqa: PLC0415 - not for the other commands
+
+    code = 0
     try:
-        with _remembered_interrupt() as check, _terminated_as_interrupted():
+        with (
+            _remembered_interrupt() as check,
+            _terminated_as_interrupted(),
+            _cloud(account, key, port, own) if azure else nullcontext() as cloud,
+        ):
+            if not simulated:
+                typer.echo(_runners(scheduler, isolated=isolate_users), err=bool(command))
+            as_root = not (simulated or scheduler or os.geteuid())
+            elevated = allow_elevated or not as_root or _confirmed_elevation()
             if simulated:
                 lab: BaseLab = batchlab.SimulatedLab(boot=boot or "90s", **common)
             elif scheduler:
@@ -204,28 +246,99 @@ def serve(
             else:
                 lab = batchlab.Lab(processes=processes, **real, **common)
             with lab, lab.serve(
-                port=port, host=host, key=key, bearer=bearer, speed=speed, cert=cert,
-                cert_key=cert_key, behind_proxy=behind_proxy,
+                port=port, key=key, speed=speed, allow_elevated=elevated, azure=cloud or False,
+                **own,
             ) as endpoint:  # fmt: skip
-                _announce(endpoint, shows_key=key is None)
-                if not simulated:
-                    typer.echo(_runners(scheduler, isolated=isolate_users))
-                typer.echo("\nPress Ctrl-C to stop.")
-                while True:
-                    time.sleep(0.2)
-                    check()
+                if command:
+                    code = run(command, endpoint.environment, check)
+                else:
+                    _serve_until_interrupted(endpoint, cloud, shell, key is None, check)
     except BatchError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        typer.echo("Stopped.")
+        typer.echo("Stopped.", err=bool(command))
+        code = INTERRUPTED if command else 0
+    raise typer.Exit(code)
+
+
+def _serve_until_interrupted(
+    endpoint: Endpoint, cloud: Cloud | None, shell: str | None, shows_key: bool,
+    check: Callable[[], None],
+) -> None:  # fmt: skip
+    if cloud is None:
+        _announce(endpoint, shows_key=shows_key)
+    else:
+        _announce_cloud(cloud, shell)
+    from batchlab.azure.running import remembered  # noqa: PLC0415
+
+    with remembered(cloud.variables) if cloud is not None else nullcontext():
+        typer.echo("\nPress Ctrl-C to stop.")
+        while True:
+            time.sleep(0.2)
+            check()
+
+
+@contextmanager
+def _cloud(
+    account: str | None, key: str | None, port: int, other: dict[str, Any]
+) -> Iterator[Cloud]:
+    """Azure's names on this machine, with the variables that lead nodes there."""
+    from batchlab.azure.cloud import open_cloud  # noqa: PLC0415
+    from batchlab.lab import account_name  # noqa: PLC0415
+
+    cloud = open_cloud(True, account_name("serve", account), key, port, other)
+    before = dict(os.environ)
+    os.environ.update(cloud.node_variables)
+    try:
+        yield cloud
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        cloud.close()
+
+
+def _print_variables(port: int, shell: str | None) -> None:
+    from batchlab.azure.running import latest  # noqa: PLC0415
+    from batchlab.azure.variables import own_shell, written  # noqa: PLC0415
+
+    try:
+        variables = latest(port)
+        if variables is None:
+            where = f" on port {port}" if port else ""
+            _fail(f"no lab is served with --azure{where}: start one in another terminal")
+        typer.echo(written(variables, shell or own_shell()))
+    except BatchError as error:
+        _fail(str(error))
+
+
+def _announce_cloud(cloud: Cloud, shell: str | None) -> None:
+    from batchlab.azure.variables import SHELLS, written  # noqa: PLC0415
+
+    typer.echo(f"\nEndpoint: {cloud.url}")
+    typer.echo(f"Account:  {cloud.account.name}")
+    typer.echo(f"Proxy:    {cloud.proxy}")
+    blobs = f"https://{cloud.account.blob_host}" if cloud.has_storage else (
+        "none, because Azurite is not installed: npm install -g azurite")  # fmt: skip
+    typer.echo(f"Blobs:    {blobs}")
+    for name in (shell,) if shell else SHELLS:
+        typer.echo(f"\n{name}:\n\n{written(cloud.variables, name)}")
+    typer.echo('\nIn another terminal: eval "$(batchlab serve --azure --env)"')
+
+
+def _confirmed_elevation() -> bool:
+    """Whether someone at the terminal lets start tasks change this machine."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    question = "May elevated start tasks of clients change this machine, as root?"
+    return typer.confirm(question, default=False)
 
 
 def _runners(scheduler: str | None, *, isolated: bool) -> str:
     """As which user tasks run, and a warning if that is root."""
     if isolated:
-        return "\nTasks run as users of their own; elevated ones as root."
+        return "Tasks run as users of their own; elevated ones as root."
     if scheduler:
-        return "\nTasks run as the user of the worker they run on."
+        return "Tasks run as the user of the worker they run on."
     import pwd  # noqa: PLC0415 - not on Windows
 
     number = os.geteuid()
@@ -234,16 +347,17 @@ def _runners(scheduler: str | None, *, isolated: bool) -> str:
     except KeyError:  # a container may have numbers only
         name = str(number)
     if number:
-        return f"\nTasks run as the user {name}."
+        return f"Tasks run as the user {name}."
     return (
-        f"\nWarning: tasks run as the user {name}. Anyone with the key can do anything on this "
-        "machine.\nServe the lab as another user, or with --isolate-users."
+        f"Warning: tasks run as the user {name}. Anyone with the key can do anything on this "
+        "machine.\nServe the lab as another user, or with --isolate-users. For clients that "
+        "install programs, use --simulated\nor run batchlab in a container."
     )
 
 
 def _announce(endpoint: Endpoint, *, shows_key: bool) -> None:
     titles = {"python": "Python", "az": "az", "javascript": "JavaScript"}
-    typer.echo(f"Endpoint: {endpoint.url}")
+    typer.echo(f"\nEndpoint: {endpoint.url}")
     typer.echo(f"Account:  {endpoint.account}")
     typer.echo(f"Key:      {endpoint.key if shows_key else '(as given)'}")
     for name, snippet in endpoint.snippets.items():

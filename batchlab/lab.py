@@ -347,15 +347,21 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _settings(
-    owner: str, account: Any, quotas: Any, not_enabled: Any, **spans: Duration
-) -> dict[str, Any]:
-    """The fields of `Settings` that were given, and the account."""
+def account_name(owner: str, account: Any) -> str:
+    """The name of the account of a lab, which may not be given."""
     name = Settings().account_name if account is None else account
     plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
     if not plain or len(name) > 24:
         reason = "must have 1 to 24 lower-case letters and digits"
         raise invalid("account", account, reason, owner=owner)
+    return str(name)
+
+
+def _settings(
+    owner: str, account: Any, quotas: Any, not_enabled: Any, **spans: Duration
+) -> dict[str, Any]:
+    """The fields of `Settings` that were given, and the account."""
+    name = account_name(owner, account)
     if quotas is not None and not isinstance(quotas, Quotas):
         raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
     if not_enabled is not None:

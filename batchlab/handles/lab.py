@@ -21,6 +21,7 @@ from batchlab.handles.storage import Storage
 from batchlab.handles.verbs import verb
 
 if TYPE_CHECKING:
+    from batchlab.azure.cloud import Cloud
     from batchlab.reports import ActivityReport
     from batchlab.rest.endpoint import Endpoint
 
@@ -109,6 +110,8 @@ class BaseLab(Creation, Displayed):
         cert: str | os.PathLike[str] | None = None,
         cert_key: str | os.PathLike[str] | None = None,
         behind_proxy: bool = False,
+        allow_elevated: bool = True,
+        azure: bool | Cloud = False,
     ) -> Endpoint:
         """Serve the Azure Batch REST API, for unmodified clients of Azure Batch on this machine.
 
@@ -134,6 +137,13 @@ class BaseLab(Creation, Displayed):
             Whether clients come through a proxy that sets ``X-Forwarded-Prefix``, ``-Proto`` and
             ``-Host``, such as that of a JupyterHub. Otherwise these headers are ignored, because
             anyone can send them.
+        allow_elevated : bool, default True
+            Whether pools may have start tasks that run as administrators.
+        azure : bool, default False
+            Whether to serve Azure's own host names on this machine, with tokens, the management
+            plane and, if Azurite is installed, blobs. Clients need the variables of
+            ``endpoint.environment``; so do nodes, for blobs: ``batchlab serve --azure`` sets them
+            before its lab starts. `port` is then that of the proxy.
 
         Returns
         -------
@@ -145,7 +155,9 @@ class BaseLab(Creation, Displayed):
         ------
         InvalidRequest
             ``InvalidPropertyValue``: cannot listen on this address; the key is not base64;
-            the certificate cannot be read.
+            the certificate cannot be read; `azure` with another address or certificate.
+        NotInstalled
+            ``OperationInvalidForCurrentState``: `azure` without the extra ``azure``.
 
         Examples
         --------
@@ -154,10 +166,20 @@ class BaseLab(Creation, Displayed):
         """
         from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - above this
 
-        return Endpoint(
-            self._connection, host=host, port=port, key=key, bearer=bearer, speed=speed,
-            cert=cert, cert_key=cert_key, behind_proxy=behind_proxy,
-        )  # fmt: skip
+        common: dict[str, Any] = {
+            "host": host, "speed": speed, "cert": cert, "cert_key": cert_key, "bearer": bearer,
+            "behind_proxy": behind_proxy, "allow_elevated": allow_elevated,
+        }  # fmt: skip
+        if not azure:
+            return Endpoint(self._connection, port=port, key=key, **common)
+        from batchlab.azure.cloud import open_cloud  # noqa: PLC0415 - only when wanted
+
+        cloud = open_cloud(azure, self.account, key, port, common)
+        try:
+            return Endpoint(self._connection, azure=cloud, **common)
+        except BaseException:
+            cloud.close()
+            raise
 
     def report(self) -> ActivityReport:
         """What happened in the lab until now; in a notebook with figures.

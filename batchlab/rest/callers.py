@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -37,6 +37,8 @@ class Callers:
     key : bytes
     bearer : bool, default False
         Whether any bearer token is accepted instead of a signature.
+    tokens : callable, optional
+        Whether a bearer token was issued for this service; one that was is accepted.
     behind_proxy : bool, default False
         Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
     host : str, optional
@@ -44,9 +46,11 @@ class Callers:
     """
 
     def __init__(
-        self, account: str, key: bytes, *, bearer: bool = False, behind_proxy: bool = False,
+        self, account: str, key: bytes, *, bearer: bool = False,
+        tokens: Callable[[str], bool] | None = None, behind_proxy: bool = False,
         host: str | None = None,
     ) -> None:  # fmt: skip
+        self._tokens = tokens
         self._account = account
         self._key = key
         self._bearer = bearer
@@ -87,7 +91,15 @@ class Callers:
         origin = headers.get("origin")
         if origin is not None and not _is_same(origin, way.base):
             raise auth.refusal("a web page of another site may not call the service")
-        if self._bearer and headers.get("authorization", "").lower().startswith("bearer "):
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if self._tokens is not None and kind.lower() == "bearer":
+            if not self._tokens(token):
+                raise auth.refusal(
+                    "the bearer token has ended, or it is not for Batch, or not from the token "
+                    "service of this lab"
+                )
+            return
+        if self._bearer and kind.lower() == "bearer":
             if not (self._behind_proxy or way.base.startswith("https") or self._is_here(headers)):
                 raise auth.refusal(
                     "with a bearer token, the Host header must name this machine: call the "

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import errno
 import os
 import secrets
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from batchlab.core.messages.questions import ListPools
-from batchlab.core.model.ranges import is_number, is_whole
+from batchlab.core.model.ranges import is_number
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
 from batchlab.extras import extra
@@ -23,7 +22,9 @@ from batchlab.rest.auth import read_key
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Endpoint"]
+    from batchlab.rest.server import Answering
+
+__all__ = ["AzureFront", "Endpoint", "random_key"]
 
 TICK_S = 0.05
 """How often the clock of a simulated lab is advanced."""
@@ -56,6 +57,49 @@ _TRUST = {
 }
 
 
+class AzureFront(Protocol):
+    """What else of Azure is on this machine: see `batchlab.azure.cloud`."""
+
+    key: str
+    tls: ssl.SSLContext
+
+    @property
+    def url(self) -> str:
+        """The URL of the Batch account."""
+        ...
+
+    @property
+    def proxy(self) -> str:
+        """The URL of the proxy that leads to it."""
+        ...
+
+    @property
+    def bundle(self) -> Path:
+        """The certificates to trust."""
+        ...
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that lead clients here."""
+        ...
+
+    def is_token(self, token: str) -> bool:
+        """Whether a token is good for the Batch service."""
+        ...
+
+    def front(self, service: Answering, connection: Connection) -> Answering:
+        """What answers behind the proxy."""
+        ...
+
+    def opened(self, port: int) -> None:
+        """Lead clients to this port."""
+        ...
+
+    def close(self) -> None:
+        """End everything."""
+        ...
+
+
 class Endpoint:
     """The Azure Batch REST API of a lab, returned by `Lab.serve`. Also a context manager.
 
@@ -83,40 +127,42 @@ class Endpoint:
         cert: str | os.PathLike[str] | None = None,
         cert_key: str | os.PathLike[str] | None = None,
         behind_proxy: bool = False,
+        allow_elevated: bool = True,
+        azure: AzureFront | None = None,
     ) -> None:
         # Only serving needs Tornado.
-        from batchlab.rest.server import Server  # noqa: PLC0415
+        from batchlab.rest.server import listen  # noqa: PLC0415
         from batchlab.rest.service import Service  # noqa: PLC0415
 
         connection.ask(ListPools())  # refused by a lab that is closed
         self.account = connection.account
-        self.key = _random_key() if key is None else key
-        service = Service(
-            connection, _key_bytes(self.key), bearer=bearer, behind_proxy=behind_proxy, host=host
-        )
+        if azure is not None:
+            key = azure.key
+        self.key = random_key() if key is None else key
+        self._azure = azure
+        service: Answering = Service(
+            connection, _key_bytes(self.key), bearer=bearer, behind_proxy=behind_proxy, host=host,
+            tokens=None if azure is None else azure.is_token, allow_elevated=allow_elevated,
+        )  # fmt: skip
         tls = _tls(cert, cert_key)
         self._cert = None if cert is None else Path(cert).absolute()
-        try:
-            self._server = Server(service, host, _check_port(port), tls)
-        except (OSError, UnicodeError, OverflowError) as error:
-            name, value = ("port", port) if port else ("host", host)
-            reason = f"cannot listen on this address: {error}"
-            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                reason = (
-                    "cannot listen on this address: another program does; stop that, or use port "
-                    "0, which takes any free one"
-                )
-            raise invalid(name, value, reason, owner="serve") from None
-        shown = (
-            f"[{host}]"
-            if ":" in host
-            else {"0.0.0.0": "127.0.0.1", "": "127.0.0.1"}.get(host, host)
-        )
-        self.url = f"{'https' if tls else 'http'}://{shown}:{self._server.port}"
+        pace = 0.0 if connection.speed else _check_speed(speed)
+        if azure is None:
+            self._server = listen(service, host, port, tls)
+            shown = (
+                f"[{host}]"
+                if ":" in host
+                else {"0.0.0.0": "127.0.0.1", "": "127.0.0.1"}.get(host, host)
+            )
+            self.url = f"{'https' if tls else 'http'}://{shown}:{self._server.port}"
+        else:
+            self._server = listen(azure.front(service, connection), host, 0, azure.tls)
+            azure.opened(self._server.port)
+            self.url = azure.url
         self._stopped = threading.Event()
         self._pacer: threading.Thread | None = None
-        if not connection.speed:
-            self._pace(connection, _check_speed(speed))
+        if pace:
+            self._pace(connection, pace)
         connection.before_close(self.stop)
 
     def client(self, **settings: Any) -> Any:
@@ -137,7 +183,24 @@ class Endpoint:
             from azure.batch import BatchClient  # noqa: PLC0415
             from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
         credential = AzureNamedKeyCredential(self.account, self.key)
+        if self._azure is not None:
+            way = {"https": self._azure.proxy}
+            settings = {"proxies": way, "connection_verify": str(self._azure.bundle)} | settings
         return BatchClient(endpoint=self.url, credential=credential, **settings)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that clients need, with what is secret in them.
+
+        With ``lab.serve(azure=True)``, they lead to Azure's host names, tokens and blobs on this
+        machine.
+        """
+        if self._azure is not None:
+            return self._azure.variables
+        return {
+            "AZURE_BATCH_ACCOUNT": self.account, "AZURE_BATCH_ENDPOINT": self.url,
+            KEY_VARIABLE: self.key,
+        }  # fmt: skip
 
     @property
     def snippets(self) -> dict[str, str]:
@@ -157,6 +220,8 @@ class Endpoint:
         """Stop serving; the lab goes on. Calling it twice is harmless."""
         self._stopped.set()
         self._server.stop()
+        if self._azure is not None:
+            self._azure.close()
         if self._pacer is not None and self._pacer is not threading.current_thread():
             self._pacer.join()
 
@@ -225,7 +290,8 @@ def _tls(cert: Any, key: Any) -> ssl.SSLContext | None:
     return context
 
 
-def _random_key() -> str:
+def random_key() -> str:
+    """Return a new key, in Base64."""
     return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
@@ -235,12 +301,6 @@ def _key_bytes(key: Any) -> bytes:
     except (TypeError, ValueError):
         reason = "must be Base64 text, like Azure's keys"
         raise invalid("key", "(not shown)", reason, owner="serve") from None
-
-
-def _check_port(port: Any) -> int:
-    if is_whole(port) and 0 <= port <= 65535:
-        return port
-    raise invalid("port", port, "must be 0 (any free port) to 65535", owner="serve")
 
 
 def _check_speed(speed: Any) -> float:

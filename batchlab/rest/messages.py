@@ -31,12 +31,16 @@ MOST_BYTES = 4 * 2**20
 
 @dataclass(slots=True)
 class Response:
-    """A response; if `body` comes in pieces, `length` is its total length."""
+    """A response; if `body` comes in pieces, `length` is its total length.
+
+    With a `tunnel`, a port of this machine, the client is connected to it instead.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | Iterator[bytes] = b""
     length: int | None = None
+    tunnel: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,10 +50,12 @@ class RestCall:
     `base` is how the client reaches the service: scheme, host, and the prefix of a proxy. `query`
     has the first value of each parameter; the names of `headers` are in lower case. `version` is
     the version of the API that the client speaks, `body_type` the body's type in it.
+    `elevated_start_tasks` says whether start tasks may run as administrators.
     """
 
     connection: Connection
     unknown_properties: UnknownProperties
+    elevated_start_tasks: bool = True
     base: str
     query: Mapping[str, str]
     headers: Mapping[str, str]

@@ -1,10 +1,13 @@
-"""What a pool can name that cannot exist here: Azure resources, and nodes with Windows.
+"""What a pool can ask for that it does not get: Azure resources, Windows, rights on this machine.
 
 A lab has no Azure subscription, so there are no virtual networks, public IP addresses, images of a
 gallery, disk encryption sets or managed identities. A pool that names one would get another
 network, image or identity than it asked for; like an account that lacks the resource, a lab
 refuses it. Nodes run Linux commands, so a pool of Windows nodes is refused, too. Everything else
 in a virtual machine's configuration is only stored; see `unknown_properties`.
+
+Start tasks of real workloads install programs as administrators. On Azure, that is a virtual
+machine of their own; on nodes of root, it is this machine. So a service can refuse them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from batchlab.errors import invalid
+from batchlab.core.messages.questions import GetPool
+from batchlab.errors import Conflict, invalid
+from batchlab.rest import resources
 from batchlab.rest.auth import refusal
 from batchlab.rest.messages import RestCall, Wire
 
@@ -36,11 +41,13 @@ _GALLERY_IMAGE = re.compile(
 _WINDOWS_IMAGE = re.compile(r"windows|win-?\d\d|-ws20\d\d", re.IGNORECASE)
 
 
-def check_pool(call: RestCall, pool: Any) -> None:
-    """Refuse the description of a pool that cannot exist here."""
+def check_pool(call: RestCall, pool: Any, pool_id: str = "") -> None:
+    """Refuse the description of a pool that cannot exist here; `pool_id` if it is a change."""
     if not isinstance(pool, dict):
         return
     _refuse_windows(pool)
+    if not call.elevated_start_tasks:
+        _refuse_elevated(call, pool, pool_id)
     for name, value in _named(pool):
         if name == "virtualMachineImageId":
             _refuse_image(call, value)
@@ -92,6 +99,28 @@ def _refuse_image(call: RestCall, image: Any) -> None:
         raise refusal(
             "The specified type of authentication SharedKey is not allowed when external "
             "resources of type Compute are linked."
+        )
+
+
+def _refuse_elevated(call: RestCall, pool: Wire, pool_id: str) -> None:
+    """Refuse a start task that runs as an administrator, by itself or by its user."""
+    identity = _inner(pool, "startTask", "userIdentity")
+    levels = [_inner(identity, "autoUser").get("elevationLevel")]
+    if "username" in identity:
+        given = pool.get("userAccounts")
+        accounts = [one for one in given or () if isinstance(one, dict)]
+        if pool_id and not accounts:
+            accounts = resources.write(call.ask(GetPool(pool_id=pool_id)).user_accounts)
+        levels += [
+            one.get("elevationLevel")
+            for one in accounts
+            if one.get("name") == identity["username"]
+        ]
+    if any(str(level).lower() == "admin" for level in levels):
+        raise Conflict(
+            "OperationInvalidForCurrentState",
+            "this lab runs as root, and an elevated start task would change the machine it runs "
+            "on: serve the lab with --simulated or as another user, or say --allow-elevated",
         )
 
 

@@ -65,7 +65,7 @@ def update_pool(call: RestCall, pool_id: str) -> Response:
     """PATCH /pools/{id}: the properties that a lab can change; the others stay as they are."""
     unknown: Unknown = {}
     wire = call.json()
-    check_pool(call, wire)
+    check_pool(call, wire, pool_id)
     request = read(inputs.UpdatePool, wire, unknown, pool_id=pool_id)
     return _change(call, pool_id, request, 200, unknown, wire)
 
@@ -75,7 +75,7 @@ def replace_pool_properties(call: RestCall, pool_id: str) -> Response:
     """POST /pools/{id}/updateproperties: properties that are not given are removed."""
     unknown: Unknown = {}
     wire = call.json()
-    check_pool(call, wire)
+    check_pool(call, wire, pool_id)
     request = read(inputs.ReplacePoolProperties, wire, unknown, pool_id=pool_id)
     reset = [camel(name) for name in inputs.ReplacePoolProperties.__struct_fields__]
     return _change(call, pool_id, request, 204, unknown, reset)

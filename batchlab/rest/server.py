@@ -1,4 +1,4 @@
-"""The HTTP server for a `Service`, with a separate event loop and threads.
+"""The HTTP server for what answers like a `Service`, with a separate event loop and threads.
 
 Clients block neither the kernel's event loop nor Dask's nor each other: a thread pool talks to the
 lab. If a body is too large, the excess is discarded: clients send a hundred large tasks at once,
@@ -18,8 +18,8 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
@@ -32,11 +32,13 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from batchlab.core.model.ranges import is_whole
+from batchlab.errors import invalid
 from batchlab.rest.connections import Connections, most_connections
 from batchlab.rest.messages import MOST_BYTES, Response
-from batchlab.rest.service import Service
+from batchlab.rest.tunnel import tunnel
 
-__all__ = ["Server"]
+__all__ = ["Answering", "Server", "listen"]
 
 THREADS = 16
 MOST_SENT = 2**30
@@ -53,12 +55,30 @@ _NO_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ILLEGAL = str.maketrans("", "", "\r\n\0")
 
 
+class Answering(Protocol):
+    """What a server asks: see `service.Service`."""
+
+    def refuse(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], *,
+        scheme: str = "http",
+    ) -> Response | None:  # fmt: skip
+        """Return the answer to a request that may not be made, or None."""
+        ...
+
+    def answer(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes = b"",
+        *, scheme: str = "http",
+    ) -> Response:  # fmt: skip
+        """Answer a request that may be made."""
+        ...
+
+
 class Server:
     """A server for a service; it starts when it is created.
 
     Parameters
     ----------
-    service : Service
+    service : Answering
     host : str
     port : int
         0 for any free port.
@@ -74,7 +94,7 @@ class Server:
     """
 
     def __init__(
-        self, service: Service, host: str, port: int, tls: ssl.SSLContext | None = None,
+        self, service: Answering, host: str, port: int, tls: ssl.SSLContext | None = None,
         *, most: int | None = None,
     ) -> None:  # fmt: skip
         self._service = service
@@ -180,7 +200,18 @@ class Server:
                 ),
             )  # fmt: skip
         with contextlib.suppress(StreamClosedError):  # the client has gone
-            await self._send(request.connection, response)
+            if response.tunnel is not None:
+                await self._connect(request.connection, response.tunnel)
+            else:
+                await self._send(request.connection, response)
+
+    async def _connect(self, connection: Any, port: int) -> None:
+        stream = connection.detach()
+        self.connections.begins(stream)
+        try:
+            await tunnel(stream, port)
+        finally:
+            self.connections.closed(stream)
 
     async def _send(self, connection: Any, response: Response) -> None:
         headers = HTTPHeaders()
@@ -203,6 +234,31 @@ class Server:
                 await connection.write(piece)
                 left -= len(piece)
         connection.finish()
+
+
+def listen(
+    service: Answering, host: str, port: Any, tls: ssl.SSLContext | None = None
+) -> Server:  # fmt: skip
+    """Start a server for a service.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: no port, or nothing can listen on this address.
+    """
+    if not (is_whole(port) and 0 <= port <= 65535):
+        raise invalid("port", port, "must be 0 (any free port) to 65535", owner="serve")
+    try:
+        return Server(service, host, port, tls)
+    except (OSError, UnicodeError, OverflowError) as error:
+        name, value = ("port", port) if port else ("host", host)
+        reason = f"cannot listen on this address: {error}"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            reason = (
+                "cannot listen on this address: another program does; stop that, or use port "
+                "0, which takes any free one"
+            )
+        raise invalid(name, value, reason, owner="serve") from None
 
 
 def _of(request: HTTPServerRequest) -> tuple[str, str, str, dict[str, str]]:

@@ -45,6 +45,10 @@ class Service:
         The account's key: anyone who has it may do anything.
     bearer : bool, default False
         Whether any bearer token is accepted instead of a signature: for development only.
+    tokens : callable, optional
+        Whether a bearer token was issued for this service; see `callers`.
+    allow_elevated : bool, default True
+        Whether pools may have start tasks that run as administrators.
     behind_proxy : bool, default False
         Whether to trust the headers of a proxy; see `callers`.
     host : str, optional
@@ -60,14 +64,18 @@ class Service:
         key: bytes,
         *,
         bearer: bool = False,
+        tokens: Callable[[str], bool] | None = None,
+        allow_elevated: bool = True,
         behind_proxy: bool = False,
         host: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connection = connection
         self._callers = Callers(
-            connection.account, key, bearer=bearer, behind_proxy=behind_proxy, host=host
-        )
+            connection.account, key, bearer=bearer, tokens=tokens, behind_proxy=behind_proxy,
+            host=host,
+        )  # fmt: skip
+        self._allow_elevated = allow_elevated
         self._clock = clock
         self._unknown_properties = unknown_properties_of(connection)
 
@@ -125,6 +133,7 @@ class Service:
                 connection=self._connection, unknown_properties=self._unknown_properties,
                 base=way.base, query=given, headers=named, body=body, path=_clean(path),
                 version=version, body_type=BODIES.get(operation.__name__, ""),
+                elevated_start_tasks=self._allow_elevated,
             )  # fmt: skip
             return operation(call, **names)
 

@@ -47,9 +47,9 @@ class Answer(NamedTuple):
 class Desk:
     """A service on a simulated lab, asked directly; any bearer token will do."""
 
-    def __init__(self, lab: bl.SimulatedLab | None = None) -> None:
+    def __init__(self, lab: bl.SimulatedLab | None = None, **settings: Any) -> None:
         self.lab = lab or bl.SimulatedLab(boot="1s")
-        self.service = Service(self.lab._connection, b"secret", bearer=True)
+        self.service = Service(self.lab._connection, b"secret", bearer=True, **settings)
 
     def __enter__(self) -> Desk:
         return self

@@ -55,7 +55,7 @@ LINES = [
     {"batchlab.history"},
     {"batchlab.widgets.html"},
     {"batchlab.reports", "batchlab.rest"},
-    {"batchlab.handles"},
+    {"batchlab.handles", "batchlab.azure"},
     {"batchlab.laboratory"},
     {"batchlab.replayed"},
     {"batchlab.widgets"},
@@ -179,7 +179,7 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
-    if name == "batchlab.rest.server":
+    if name in ("batchlab.rest.server", "batchlab.rest.tunnel"):
         assert not roots & {"dask", "distributed"}
     elif not name.startswith("batchlab.drivers.dask"):
         assert not roots & {"dask", "distributed", "tornado"}

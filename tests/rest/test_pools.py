@@ -207,3 +207,31 @@ def test_empty_pool_is_changed_into_one_of_other_nodes(desk: Desk) -> None:
     assert (answer.status, answer.code) == (409, "OperationInvalidForCurrentState")
     assert "taskSlotsPerNode" in values(answer)["Reason"]
     assert desk.get("/pools/p").content["taskSlotsPerNode"] == 2
+
+
+ADMIN = {"autoUser": {"elevationLevel": "Admin", "scope": "pool"}}
+JOE = {"userAccounts": [{"name": "joe", "password": "x", "elevationLevel": "admin"}]}
+
+
+def start(identity: dict[str, Any]) -> dict[str, Any]:
+    return {"startTask": {"commandLine": "apt-get install x", "userIdentity": identity}}
+
+
+@pytest.mark.parametrize("about", [start(ADMIN), JOE | start({"username": "joe"})])
+def test_service_of_root_refuses_start_tasks_that_are_elevated(about: dict[str, Any]) -> None:
+    with bl.SimulatedLab() as lab:
+        desk = Desk(lab, allow_elevated=False)
+        for answer in refusals(desk, POOL | about):
+            assert answer.status == 409
+            assert "--allow-elevated" in values(answer)["Reason"]
+        plain = start({"autoUser": {"elevationLevel": "nonadmin", "scope": "pool"}})
+        assert desk.post("/pools", POOL | JOE | plain).status == 201
+        for identity in (ADMIN, {"username": "joe"}):
+            answer = desk.ask("PATCH", "/pools/p", start(identity))
+            assert (answer.status, answer.code) == (409, "OperationInvalidForCurrentState")
+            whole = {"certificateReferences": [], "applicationPackageReferences": [],
+                     "metadata": []}  # fmt: skip
+            answer = desk.post("/pools/p/updateproperties", whole | start(identity))
+            assert answer.status == 409
+        assert lab.pools["p"].start_task.user_identity.auto_user.elevation_level == "nonadmin"
+        assert Desk(lab).ask("PATCH", "/pools/p", start(ADMIN)).status == 200

@@ -290,6 +290,7 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
     ),
     questions.ListAutoScaleRuns: lambda state, q, now: _auto_scale_runs(state.pool(q.pool_id)),
     questions.ListKeptProperties: lambda state, q, now: kept_properties.kept_properties(state),
+    questions.GetQuotas: lambda state, q, now: state.settings.quotas,
     questions.GetCost: lambda state, q, now: costs.views(state, q.pool_id, q.node_id, now),
     questions.ListNodes: lambda state, q, now: [
         node_view(node) for node in state.pool(q.pool_id).nodes.values()

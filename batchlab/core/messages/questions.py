@@ -38,6 +38,10 @@ class ListAutoScaleRuns(Question, frozen=True, kw_only=True):
     pool_id: str
 
 
+class GetQuotas(Question, frozen=True, kw_only=True):
+    """-> Quotas: those of the account."""
+
+
 class GetCost(Question, frozen=True, kw_only=True):
     """-> list of CostView by VM size and kind of node, of a pool or, if empty, of all pools.
 
