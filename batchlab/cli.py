@@ -226,8 +226,6 @@ def serve(
         "host": host, "bearer": bearer, "cert": cert, "cert_key": cert_key,
         "behind_proxy": behind_proxy,
     }  # fmt: skip
-    from batchlab.azure.running import run  # noqa: PLC0415 - not for the other commands
-
     code = 0
     try:
         with (
@@ -250,6 +248,8 @@ def serve(
                 **own,
             ) as endpoint:  # fmt: skip
                 if command:
+                    from batchlab.azure.running import run  # noqa: PLC0415
+
                     code = run(command, endpoint.environment, check)
                 else:
                     _serve_until_interrupted(endpoint, cloud, shell, key is None, check)
@@ -265,13 +265,15 @@ def _serve_until_interrupted(
     endpoint: Endpoint, cloud: Cloud | None, shell: str | None, shows_key: bool,
     check: Callable[[], None],
 ) -> None:  # fmt: skip
+    remembers: Any = nullcontext()
     if cloud is None:
         _announce(endpoint, shows_key=shows_key)
     else:
-        _announce_cloud(cloud, shell)
-    from batchlab.azure.running import remembered  # noqa: PLC0415
+        from batchlab.azure.running import remembered  # noqa: PLC0415
 
-    with remembered(cloud.variables) if cloud is not None else nullcontext():
+        _announce_cloud(cloud, shell)
+        remembers = remembered(cloud.variables)
+    with remembers:
         typer.echo("\nPress Ctrl-C to stop.")
         while True:
             time.sleep(0.2)

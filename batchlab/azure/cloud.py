@@ -173,7 +173,7 @@ class Cloud:
             **dict.fromkeys(_ROOTS, str(self.bundle)),
             "NODE_EXTRA_CA_CERTS": str(self.authority),
             "IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": secret,
-            "MSI_ENDPOINT": endpoint, "MSI_SECRET": secret,
+            "MSI_ENDPOINT": f"{endpoint}/{secret}", "MSI_SECRET": secret,
             "AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT,
             "AZURE_CLIENT_SECRET": self._login.secret,
             "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "AZURE_RESOURCE_GROUP": GROUP,

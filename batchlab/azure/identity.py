@@ -2,8 +2,10 @@
 
 A program on Azure asks a service on its own machine for the tokens of its managed identity. Two
 generations of that service exist, with different names of the same things; both require a secret
-in a header, which only programs with these environment variables have. A service principal logs
-in with its own secret, after it has looked up where, by the old protocol or the new one.
+in a header, which only programs with these environment variables have. Some clients of the older
+generation only say that they are not a browser (``Metadata``): they have the secret in the path. A
+service principal logs in with its own secret, after it has looked up where, by the old protocol or
+the new one.
 
 Nobody else gets a token: not a web page (it has an `Origin`, or came by another name of this
 machine), and not a program without the secret.
@@ -41,7 +43,8 @@ class ManagedIdentity:
     Attributes
     ----------
     secret : str
-        What the header ``X-IDENTITY-HEADER`` (older clients: ``secret``) must have.
+        What the header ``X-IDENTITY-HEADER`` (older clients: ``secret``) must have, or the end of
+        the path.
     """
 
     def __init__(self, tokens: TokenIssuer) -> None:
@@ -52,12 +55,15 @@ class ManagedIdentity:
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         """Answer a request; the names of its headers are in lower case."""
-        if path.rstrip("/").lower() != PATH:
+        start, secret = path[: len(PATH)], path[len(PATH) :].strip("/")
+        if start != PATH or "/" in secret:
             return _no(404, "not_found", f"there is only {PATH}")
         host = urlsplit(f"//{headers.get('host', '')}").hostname
         if "origin" in headers or host not in HERE or "x-forwarded-for" in headers:
             return _no(403, "forbidden", "a token is only for programs on this machine")
         given = headers.get("x-identity-header", headers.get("secret", ""))
+        if headers.get("metadata", "").lower() == "true":
+            given = given or secret
         if not hmac.compare_digest(given.encode(), self.secret.encode()):
             reason = "the header X-IDENTITY-HEADER must have the value of IDENTITY_HEADER"
             return _no(403, "forbidden", reason)

@@ -35,6 +35,19 @@ def test_managed_identity_gets_tokens_by_both_protocols(box: Box) -> None:
     assert box.tokens.is_good(posted["access_token"], BATCH)
 
 
+def test_older_client_without_a_header_for_it_has_the_secret_in_the_path(box: Box) -> None:
+    body, path = b"resource=https%3A%2F%2Fbatch.core.windows.net%2F", "/msi/token/"
+
+    def status(headers: dict[str, str], secret: str) -> int:
+        return box.identity.answer("POST", path + secret, "", HERE | headers, body).status
+
+    assert status({"metadata": "true"}, box.identity.secret) == 200
+    assert status({}, box.identity.secret) == 403, "a web page can send this"
+    assert status({"metadata": "true"}, "wrong") == 403
+    assert status({"metadata": "true", "origin": "null"}, box.identity.secret) == 403
+    assert status({"metadata": "true"}, f"{box.identity.secret}/more") == 404
+
+
 @pytest.mark.parametrize("name", [f"client_id={CLIENT}", f"mi_res_id={IDENTITY}"])
 def test_managed_identity_may_be_named(box: Box, name: str) -> None:
     secret = box.identity.secret
