@@ -8,7 +8,8 @@ another thread, and its error is reported to the scheduler's side, which explain
 
 A `SpecCluster` keeps a worker in its plan when the worker's job has ended, at its walltime or
 because it was cancelled. Such a plan looks complete, so neither `scale` nor ``adapt`` would
-ever start another job. While nodes wait, the plan is therefore carried out again.
+ever start another job. While nodes wait, the plan is therefore carried out again (see also
+`batchlab.drivers.dask.lost_jobs`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 from distributed.deploy.adaptive import Adaptive
 
 from batchlab.drivers.dask import messages, threads
+from batchlab.drivers.dask.lost_jobs import LostJobs
 
 __all__ = ["Scaler", "is_closed"]
 
@@ -49,6 +51,7 @@ class Scaler:
         self._scheduler: Any = None  # an rpc, once running
         self._host: Any = None
         self._named = hasattr(cluster, "plan") and hasattr(cluster, "scale_down")
+        self._lost_jobs = LostJobs(cluster) if hasattr(cluster, "worker_spec") else None
         self._failed_at = float("-inf")
         self._news: dict[str, Any] = {}  # for the scheduler's side, with the next call
         self._following: asyncio.Future[None] | None = None
@@ -123,6 +126,8 @@ class Scaler:
         if loop.time() - self._failed_at < AGAIN_S:
             return
         try:
+            if self._lost_jobs is not None:
+                await _on(self._cluster.loop.asyncio_loop, self._lost_jobs.look(missing > 0))
             if missing and self._has_lost_workers():
                 await self._do(self._cluster.scale, len(self._cluster.plan))
             if close and self._named:

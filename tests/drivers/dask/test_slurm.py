@@ -38,19 +38,20 @@ def queue(running, monkeypatch):
 
 
 @pytest.fixture
-def cluster(queue, tmp_path):
+def cluster(queue, tmp_path, request):
+    """A parameter is the number of workers in each job."""
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "3s"}),
-        start(tmp_path) as cluster,
+        start(tmp_path, getattr(request, "param", 1)) as cluster,
     ):
         yield cluster
 
 
-def start(folder):
+def start(folder, each=1):
     from dask_jobqueue import SLURMCluster
 
     return SLURMCluster(
-        cores=1, processes=1, memory="500 MB", walltime="00:10:00", interface="lo",
+        cores=each, processes=each, memory="500 MB", walltime="00:10:00", interface="lo",
         log_directory=str(folder), local_directory=str(folder),
         scheduler_options={"dashboard_address": ":0"},
     )  # fmt: skip
@@ -124,6 +125,39 @@ def test_jobs_that_wait_in_the_queue_are_explained_and_cancelled(cluster, queue,
         pool.wait("steady", timeout=WAIT_S)
         assert len(pool.nodes) == 6
         until(lambda: list(queue.jobs().values()) == ["RUNNING"] * 6, WAIT_S)
+        lab.shutdown()
+
+
+@pytest.mark.parametrize("adaptive", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
+    adaptive, cluster, queue, tmp_path
+):
+    if adaptive:
+        cluster.adapt(minimum=0, maximum=8, interval="500ms")
+    with bl.Lab(cluster, root=tmp_path) as lab:
+        pool = lab.create_pool("p", target_dedicated_nodes=7)
+        until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6, WAIT_S)
+        (first,) = pending(queue)
+        queue.call("scancel", first)
+        until(lambda: set(pending(queue)) - {first}, WAIT_S)
+        assert len(queue.jobs()) == 7
+        pool.stop_resize()
+        pool.wait("steady", timeout=WAIT_S)
+        lab.shutdown()
+
+
+def pending(queue):
+    return [job for job, state in queue.jobs().items() if state == "PENDING"]
+
+
+@pytest.mark.parametrize("cluster", [2], indirect=True)
+def test_job_of_two_workers_that_slurm_cancels_is_replaced(cluster, queue, tmp_path):
+    with bl.Lab(cluster, root=tmp_path) as lab:
+        pool, _ = work(lab, 2)
+        (first,) = queue.jobs()
+        queue.call("scancel", first)
+        until(lambda: set(queue.jobs()) - {first}, WAIT_S)
+        pool.nodes.wait("idle", timeout=WAIT_S)
         lab.shutdown()
 
 
