@@ -1,9 +1,12 @@
-"""What all tests share: interrupts that arrive, and a word about the tests left to CI."""
+"""What all tests share: interrupts that arrive, leaks that have a name, and a word about CI."""
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,20 @@ import pytest
 # the tests start, some of it to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _what_is_left_open_shows_here() -> Iterator[None]:
+    """Free what a test has left open and forgotten, so that Python's warning names this test."""
+    before = count_descriptors()
+    yield
+    if count_descriptors() > before:
+        gc.collect()
+
+
+def count_descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
 
 left_to_ci: Counter[str] = Counter()
 """Tests that this run leaves out because they carry the mark `ci`, by kind."""

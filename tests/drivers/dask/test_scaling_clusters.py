@@ -1,6 +1,7 @@
 """Cluster objects of all kinds: each gives a lab workers, and gets them back."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -203,17 +204,42 @@ def test_cluster_that_another_program_adapts_is_left_to_it(tmp_path):
 # -- real ones --------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def jobqueue_cluster(**options):
+    """A cluster of dask-jobqueue, which itself closes no pipe of a job and reaps no job."""
+    local = pytest.importorskip("dask_jobqueue.local")
+    jobs = []
+
+    class Job(local.Subprocess):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            jobs.append(self)
+
+    async def close_pipes():
+        for job in jobs:
+            job.stdout.close()
+            job.stderr.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "Subprocess", Job)
+        with local.LocalCluster(
+            scheduler_options={"dashboard_address": ":0"}, **options
+        ) as cluster:
+            try:
+                yield cluster
+            finally:
+                cluster.sync(close_pipes)
+    for job in jobs:
+        job.proc.wait(WAIT_S)
+
+
 @pytest.mark.ci("clusters")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # its own
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("each", [1, 2])
 def test_dask_jobqueue(adaptive, each, tmp_path):
-    jobqueue = pytest.importorskip("dask_jobqueue.local")
-    with jobqueue.LocalCluster(
-        cores=each, processes=each, memory="1 GB", log_directory=str(tmp_path),
-        scheduler_options={"dashboard_address": ":0"},
-    ) as cluster:  # fmt: skip
+    with jobqueue_cluster(
+        cores=each, processes=each, memory="1 GB", log_directory=str(tmp_path)
+    ) as cluster:
         if adaptive:
             cluster.adapt(minimum=0, maximum=6, interval="200ms")
         lab = DaskConnection.attach(cluster, root=tmp_path)
