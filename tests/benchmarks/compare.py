@@ -7,15 +7,49 @@ more. Every benchmark here is a script: ``python tests/benchmarks/bench_….py``
 from __future__ import annotations
 
 import statistics
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Self
+
+import psutil
 
 
 def fast_folder() -> str:
     """A folder to work in: tmpfs, where files cost no disk, if there is one."""
     shm = Path("/dev/shm")
     return str(shm) if shm.is_dir() else tempfile.gettempdir()
+
+
+@cache
+def compiled(source: Path) -> str:
+    """Compile a C program; return its path."""
+    program = f"{tempfile.mkdtemp()}/{source.stem}"
+    subprocess.run(["cc", "-O2", "-o", program, source], check=True)
+    return program
+
+
+class Stopwatch:
+    """Takes the time and the CPU, of this process and all below it, of a ``with`` block."""
+
+    def __enter__(self) -> Self:
+        self.cpu_s, self.wall_s = -_cpu_s(), -time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall_s += time.perf_counter()
+        self.cpu_s += _cpu_s()
+
+
+def _cpu_s() -> float:
+    me, total = psutil.Process(), 0.0
+    for process in [me, *me.children(recursive=True)]:
+        times = process.cpu_times()
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def alternate(
