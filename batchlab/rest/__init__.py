@@ -21,6 +21,7 @@ Operations that make no sense on a laptop behave as follows:
   accepted with them, but it means the entry point of the image: such a run fails when it starts
   (``ContainerPoolNotSupported``);
 * usage metrics: one row per pool, from its creation until now;
+* elevated start tasks: refused by `batchlab serve` if it runs as root, unless that is allowed;
 * pools of Windows nodes, and pools that name an Azure resource (a subnet, a gallery's image, an
   identity): refused;
 * properties that a lab does not use (images, networks, mounts ...): stored and returned unchanged

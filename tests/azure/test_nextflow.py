@@ -1,0 +1,26 @@
+"""Nextflow's requests, on real nodes, with blobs: see `nextflow.py`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.ci("clients")
+def test_what_nextflow_sends_is_done(tmp_path: Path) -> None:
+    if shutil.which("azurite") is None:
+        pytest.skip("azurite is not on the PATH: npm install azurite")
+    script = str(Path(__file__).with_name("nextflow.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", "batchlab", "serve", "--azure", "--", sys.executable, script],
+        env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "0\nhello from nf-abcd12\n"
+    assert not list(tmp_path.glob("batchlab-azure-*"))
