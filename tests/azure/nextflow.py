@@ -113,8 +113,7 @@ job = client.get_job("job-1-hello")
 client.update_job("job-1-hello", models.BatchJobUpdateOptions(
     all_tasks_complete_mode="terminatejob", pool_info=job.pool_info
 ))  # fmt: skip
-while client.get_job("job-1-hello").state != "completed":
-    time.sleep(0.2)
+assert client.get_job("job-1-hello").all_tasks_complete_mode == "terminatejob"
 client.begin_delete_job("job-1-hello", polling_interval=0.2).result()
 client.begin_delete_pool("nf-pool-1-Standard_D2s_v3", polling_interval=0.2).result()
 container.close()
