@@ -9,6 +9,7 @@ that is bad must keep nobody from attaching.
 from __future__ import annotations
 
 import pydoc
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,7 @@ def find_client(cluster: Any, security: Any = None) -> tuple[Any, bool]:
             raise invalid("cluster", cluster, reason, owner="Lab")
         return cluster, False
     if isinstance(cluster, str):
+        cluster = re.sub(r"(?<=\w)/+$", "", cluster.strip())  # as it was copied
         if ":" not in cluster:
             raise InvalidRequest(
                 "InvalidUri", f"{cluster!r} is not a scheduler address, such as tcp://host:8786"
@@ -85,6 +87,13 @@ def find_client(cluster: Any, security: Any = None) -> tuple[Any, bool]:
         ) from None
     except ValueError as error:
         raise InvalidRequest("InvalidUri", f"{cluster!r} is not an address: {error}") from None
+    except Exception as error:  # an optional kind of network, or another library's cluster object
+        raise invalid(
+            "cluster", cluster,
+            f"a client of it cannot be started here ({type(error).__name__}: {error}): use the "
+            "scheduler's address, such as tcp://host:8786",
+            owner="Lab",
+        ) from error  # fmt: skip
 
 
 def install_host(client: Any, host: BatchHost) -> tuple[HostConfig, float]:

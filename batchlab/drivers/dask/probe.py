@@ -93,10 +93,16 @@ def check_scheduler(address: str, security: Any, patience_s: float) -> None:
             return  # Dask knows more of it
         host, port = parse_host_port(place)
     except ValueError as error:
-        raise InvalidRequest("InvalidUri", f"{address!r} is not an address: {error}") from None
+        why = "its port is not a number" if "int()" in str(error) else error
+        raise InvalidRequest("InvalidUri", f"{address!r} is not an address: {why}") from None
     if not host or not 0 < port < 65536:
         reason = "an address has a host and a port, such as tcp://host:8786"
         raise InvalidRequest("InvalidUri", f"{address!r} is not an address: {reason}")
+    if protocol == "tcp" and getattr(security, "require_encryption", False):
+        raise invalid(
+            "cluster", address, f"with security, the scheduler speaks TLS: use tls://{host}:{port}",
+            owner="Lab",
+        )  # fmt: skip
     context = _context(address, security) if protocol == "tls" else None
     _Probe(address, host, port, context).run(patience_s)
 

@@ -187,7 +187,33 @@ def test_port_of_another_program(says, wanted):
     "tcp://:8786", "://", "tls://127.0.0.1:0",
 ])  # fmt: skip
 def test_text_that_is_no_address(address):
-    assert refusal_of(address).code == "InvalidUri"
+    error = refusal_of(address)
+    assert error.code == "InvalidUri"
+    assert "int()" not in str(error)
+
+
+@pytest.mark.parametrize("form", [" {}", "{}/", "{}\n", " {}// "])
+def test_address_may_be_copied_with_what_is_around_it(plain, form):
+    with bl.Lab(form.format(plain), account="copied") as lab:
+        lab.shutdown()
+
+
+def test_plain_address_with_certificates_names_the_other(plain, certificates):
+    for security in (certificates[0], {}):
+        error = refusal_of(plain, security=security)
+        assert error.code == "InvalidPropertyValue"
+        assert f"use {plain.replace('tcp', 'tls')}" in str(error)
+
+
+def test_kind_of_network_that_is_not_installed_here(monkeypatch):
+    class Client:
+        def __init__(self, *_, **__):
+            raise TypeError("Can't instantiate abstract class UCXConnector")
+
+    monkeypatch.setattr(attachment, "Client", Client)
+    error = refusal_of("ucx://127.0.0.1:9")
+    assert error.code == "InvalidPropertyValue"
+    assert "use the scheduler's address, such as tcp://host:8786" in str(error)
 
 
 def test_gateway_address_needs_its_library():
