@@ -103,6 +103,7 @@ def test_what_is_chosen_is_told_about(notebook: Notebook) -> None:
     notebook.panel("Files", "is rebooting: its files are not available")
 
 
+@pytest.mark.ci("browser")
 def test_files_are_browsed_and_followed(notebook: Notebook) -> None:
     notebook.open(SETUP, "job.tasks['frame000']")
     notebook.run(views=1)

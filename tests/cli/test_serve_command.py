@@ -28,7 +28,10 @@ def left_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("options", [["--simulated", "--boot", "0s"], ["--account", "ada"]])
+@pytest.mark.parametrize("options", [
+    ["--simulated", "--boot", "0s"],
+    pytest.param(["--account", "ada"], marks=pytest.mark.ci("processes")),
+])  # fmt: skip
 def test_lab_served_until_it_is_interrupted(
     options: list[str], number: int, tmp_path: Path
 ) -> None:

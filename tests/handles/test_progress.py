@@ -271,6 +271,7 @@ def test_script_that_is_interrupted_leaves_the_terminal_clean() -> None:
     assert said.index(b"\x1b[?25h") < said.index(b"Traceback")
 
 
+@pytest.mark.ci("processes")
 def test_script_in_static_mode_or_in_a_pipe_shows_nothing() -> None:
     script = SCRIPT.format(seconds=0.8)
     said = on_a_terminal(script, b"", lambda pid: None, BATCHLAB_STATIC="1")

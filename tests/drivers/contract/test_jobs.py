@@ -136,6 +136,7 @@ def test_job_that_ends_with_its_tasks_is_completed_by_the_last(lab):
 
 
 @pytest.mark.rule(6)
+@pytest.mark.settings(speed=60)
 def test_job_that_ends_with_its_tasks_and_has_none_ends_after_a_grace_period(lab):
     job = lab.create_job("j", "nowhere", on_all_tasks_complete="terminatejob")
     assert job.state == "active"

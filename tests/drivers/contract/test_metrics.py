@@ -18,7 +18,7 @@ nodes = $SampleNodeCount.GetSample(1);
 
 
 @pytest.mark.processes
-@pytest.mark.settings(sample_delay="0s")
+@pytest.mark.settings(sample_delay="0s", speed=30)
 def test_formula_sees_what_the_nodes_use(world, lab):
     pool = pool_of(lab, 1)
     job = lab.create_job("j", pool)

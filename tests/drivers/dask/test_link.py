@@ -47,6 +47,12 @@ def far(network, near):
         yield lab
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr(link, "CONNECT_S", 0.2)
+    monkeypatch.setattr(link, "PAUSE_S", 0.1)
+
+
 class Calling:
     """A call in a thread, with its result or error."""
 

@@ -100,7 +100,9 @@ def test_script_with_process_nodes_needs_no_guard_and_runs_once(way, tmp_path):
     assert run_as(way, tmp_path) == ("42\nagain\n", ["__main__"])
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("fork", marks=pytest.mark.ci("processes")), "forkserver"]
+)
 def test_script_needs_no_guard_however_dask_starts_processes(method, tmp_path):
     assert run_as("script", tmp_path, method) == ("42\nagain\n", ["__main__"])
 

@@ -14,7 +14,7 @@ from distributed.deploy.spec import ProcessInterface, SpecCluster
 import batchlab
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
-from batchlab.drivers.dask import scaling
+from batchlab.drivers.dask import scaler, scaling
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.dask.fitting import needs_of, read_vm_sizes
 from batchlab.errors import InvalidRequest
@@ -29,6 +29,7 @@ def start(n_workers, **options):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(scaling, "GRACE_S", 0.1)
+    monkeypatch.setattr(scaler, "POLL_S", 0.1)
 
 
 def resize(lab, nodes, pool="p"):

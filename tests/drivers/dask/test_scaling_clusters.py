@@ -12,7 +12,7 @@ from distributed.deploy.spec import SpecCluster
 
 from batchlab.core.messages import inputs, questions
 from batchlab.core.model import PoolSpec
-from batchlab.drivers.dask import scaling
+from batchlab.drivers.dask import scaler, scaling
 from batchlab.drivers.dask.connection import DaskConnection
 from helpers import gateways
 from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
@@ -22,6 +22,7 @@ from helpers.dask_labs import WAIT_S, add_tasks, finish, make_pool, until
 def quick(monkeypatch):
     monkeypatch.setattr(scaling, "GRACE_S", 0.1)
     monkeypatch.setattr(scaling, "SILENCE_S", 0.5)
+    monkeypatch.setattr(scaler, "POLL_S", 0.1)
 
 
 def resize(lab, nodes):
