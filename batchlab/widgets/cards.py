@@ -352,7 +352,7 @@ def _reason(reason: Reason) -> Markup:
     tasks = tag("strong", f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: ")
     remedy = tag("div", "→ ", reason.remedy, cls="bl-muted") if reason.remedy else ""
     words = (tasks if reason.tasks else "", reason.text, " ", muted(reason.code), remedy)
-    return tag("li", *words, cls="bl-lasting" if reason.lasting else "")
+    return tag("li", *words, cls="bl-lasting" if reason.lasting else "bl-reason")
 
 
 def _outcome(info: ExecutionInfo | None) -> tuple[Markup, str]:

@@ -6,6 +6,8 @@ lines are half transparent, which suits both. A state always has its name beside
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -22,6 +24,7 @@ __all__ = [
     "card",
     "code",
     "details",
+    "image",
     "join",
     "muted",
     "node_text",
@@ -29,6 +32,7 @@ __all__ = [
     "printable",
     "shortened",
     "state",
+    "styled",
     "table",
     "tag",
     "time_text",
@@ -41,55 +45,54 @@ NO_MATH = "mathjax_ignore tex2jax_ignore"
 MANY = 7
 """Columns that fit on a narrow page; wider tables scroll sideways, also with the keyboard."""
 
-_STYLE = """<style>
-.bl-card { position: relative; padding: 2px 0 8px 30px; min-height: 26px; max-width: 62em;
-  color: var(--jp-content-font-color1, inherit); line-height: 1.45; font-size: 13px; }
-.bl-card .bl-icon { position: absolute; left: 0; top: 4px; width: 18px; height: 18px;
-  border-radius: 5px; border: 3px solid; box-sizing: border-box; }
-.bl-card h3.bl-title { margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 650;
-  line-height: 1.5; overflow-wrap: anywhere; }
-.bl-card h3.bl-title small { font-size: 13px; font-weight: 400; }
-.bl-card .bl-muted, .bl-card .bl-pairs strong, .bl-card h3.bl-title small {
-  color: var(--jp-content-font-color2, inherit); opacity: .85; }
-.bl-card .bl-pairs strong { font-weight: 400; }
-.bl-card table.bl-table { border-collapse: collapse; margin: 2px 0 8px; font-size: inherit;
-  border: 0; }
-.bl-card table.bl-pairs { width: 100%; table-layout: fixed; }
-.bl-card .bl-table caption { text-align: left; font-weight: 650; padding: 6px 0 2px;
-  color: inherit; }
-.bl-card .bl-table tr:nth-child(n) { background: transparent; border: 0;
-  border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .35)); }
-.bl-card .bl-table tr th, .bl-card .bl-table tr td { text-align: left; vertical-align: top;
-  padding: 4px 14px 4px 0; max-width: none; white-space: normal; border: 0; font-weight: 400; }
-.bl-card .bl-table tr td { overflow-wrap: anywhere; min-width: 5.5em; }
-.bl-card .bl-table tr > :last-child { padding-right: 0; }
-.bl-card .bl-table tr th { vertical-align: bottom;
-  color: var(--jp-content-font-color2, inherit); }
-.bl-card .bl-table tr .bl-number { text-align: right; font-variant-numeric: tabular-nums;
-  min-width: 0; }
-.bl-card .bl-table tr td.bl-number { white-space: nowrap; }
-.bl-card .bl-wide { overflow-x: auto; scrollbar-width: thin; }
-.bl-card code { font-size: 12px; background: rgba(128, 128, 128, .15); padding: 1px 4px;
-  border-radius: 3px; color: inherit; white-space: pre-wrap; box-decoration-break: clone;
-  -webkit-box-decoration-break: clone; }
-.bl-card pre { font-size: 11.5px; line-height: 1.5; margin: 4px 0 8px; padding: 8px 10px;
-  background: rgba(128, 128, 128, .1); border-radius: 5px; white-space: pre-wrap;
-  overflow-wrap: anywhere; }
-.bl-card p { margin: 0 0 6px; }
-.bl-card .bl-state { white-space: nowrap; }
-.bl-card .bl-dot { display: inline-block; width: .65em; height: .65em; margin-right: .4em;
-  border-radius: 2px; box-sizing: border-box; border: 1px solid rgba(128, 128, 128, .7); }
-.bl-card .bl-bar { display: inline-flex; width: 11em; height: 8px; margin-right: .7em;
-  border-radius: 4px; overflow: hidden; background: rgba(128, 128, 128, .22); }
-.bl-card .bl-bar > span { display: block; height: 100%; }
-.bl-card details { margin: 2px 0 6px; }
-.bl-card details > summary { cursor: pointer; }
-.bl-card ul { margin: 0; padding-left: 1.2em; }
-.bl-card ul.bl-reasons { list-style: none; padding: 0; }
-.bl-card ul.bl-reasons li { border-left: 3px solid #56b4e9; padding: 0 0 0 9px;
-  margin: 0 0 7px; }
-.bl-card ul.bl-reasons li.bl-lasting { border-left-color: #d55e00; }
-</style>"""
+_SOFT = "color: var(--jp-content-font-color2, inherit); opacity: .85"
+_CELL = (
+    "text-align: left; vertical-align: top; padding: 4px 14px 4px 0; max-width: none; "
+    "white-space: normal; border: 0; font-weight: 400"
+)
+_REASON = "padding: 0 0 0 9px; margin: 0 0 7px; border-left: 3px solid"
+_STYLES = {
+    "bl-card": "position: relative; padding: 2px 0 8px 30px; min-height: 26px; max-width: 62em; "
+    "color: var(--jp-content-font-color1, inherit); line-height: 1.45; font-size: 13px",
+    "bl-icon": "position: absolute; left: 0; top: 4px; width: 18px; height: 18px; "
+    "border-radius: 5px; border: 3px solid; box-sizing: border-box",
+    "h3": "margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 650; line-height: 1.5; "
+    "overflow-wrap: anywhere",
+    "small": f"font-size: 13px; font-weight: 400; {_SOFT}",
+    "bl-label": f"font-weight: 400; {_SOFT}",
+    "bl-muted": _SOFT,
+    "table": "border-collapse: collapse; margin: 2px 0 8px; font-size: inherit; border: 0",
+    "bl-pairs": "width: 100%; table-layout: fixed",
+    "caption": "text-align: left; font-weight: 650; padding: 6px 0 2px; color: inherit",
+    "tr": "background: transparent; border: 0; "
+    "border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .35))",
+    "th": f"{_CELL}; vertical-align: bottom; color: var(--jp-content-font-color2, inherit)",
+    "td": f"{_CELL}; overflow-wrap: anywhere; min-width: 5.5em",
+    "bl-number": "text-align: right; font-variant-numeric: tabular-nums; min-width: 0",
+    "bl-wide": "overflow-x: auto; scrollbar-width: thin",
+    "code": "font-size: 12px; background: rgba(128, 128, 128, .15); padding: 1px 4px; "
+    "border-radius: 3px; color: inherit; white-space: pre-wrap; box-decoration-break: clone",
+    "pre": "font-size: 11.5px; line-height: 1.5; margin: 4px 0 8px; padding: 8px 10px; "
+    "background: rgba(128, 128, 128, .1); border-radius: 5px; white-space: pre-wrap; "
+    "overflow-wrap: anywhere",
+    "p": "margin: 0 0 6px",
+    "bl-state": "white-space: nowrap",
+    "bl-dot": "display: inline-block; width: .65em; height: .65em; margin-right: .4em; "
+    "border-radius: 2px; box-sizing: border-box; border: 1px solid rgba(128, 128, 128, .7)",
+    "bl-bar": "display: inline-flex; width: 11em; height: 8px; margin-right: .7em; "
+    "border-radius: 4px; overflow: hidden; background: rgba(128, 128, 128, .22)",
+    "bl-part": "display: block; height: 100%",
+    "details": "margin: 2px 0 6px",
+    "summary": "cursor: pointer",
+    "ul": "margin: 0; padding-left: 1.2em",
+    "bl-reasons": "list-style: none; padding: 0",
+    "bl-reason": f"{_REASON} #56b4e9",
+    "bl-lasting": f"{_REASON} #d55e00",
+}
+"""The looks of elements and classes within a card. They are written into each element: a notebook
+that is not trusted, such as a fresh clone, loses its style sheets."""
+_TAG = re.compile(r'<([a-z0-9]+)((?: [a-z-]+="[^"]*")*)>')
+_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 
 
 def tag(name: str, *children: str, **attributes: str) -> Markup:
@@ -126,7 +129,11 @@ def card(
     title: str, name: str, pairs: Sequence[tuple[str, str]], *more: str, colour: str = BLUE
 ) -> Markup:
     """A card in the style of Dask: a square, a title with an id, properties, and the rest."""
-    cells = [tag("td", tag("strong", label + ":"), " ", value) for label, value in pairs if value]
+    cells = [
+        tag("td", tag("strong", label + ":", cls="bl-label"), " ", value)
+        for label, value in pairs
+        if value
+    ]
     if len(cells) > 1 and len(cells) % 2:
         cells.append(tag("td"))
     rows = [tag("tr", *cells[i : i + 2]) for i in range(0, len(cells), 2)]
@@ -134,8 +141,22 @@ def card(
     square = tag("div", cls="bl-icon", style=f"border-color: {colour}; background: {colour}55")
     named = (tag("small", title), " ", name) if name else (title,)
     heading = tag("h3", *named, cls="bl-title")
-    parts = (Markup(_STYLE), square, heading, Markup(body), *more)
-    return tag("div", *parts, cls=f"bl-card {NO_MATH}")
+    return styled(tag("div", square, heading, Markup(body), *more, cls=f"bl-card {NO_MATH}"))
+
+
+def styled(html: Markup) -> Markup:
+    """HTML with the style of each element and class written into its tags."""
+    return Markup(_TAG.sub(_styled_tag, html))
+
+
+def _styled_tag(found: re.Match[str]) -> str:
+    name, attributes = found[1], dict(_ATTRIBUTE.findall(found[2]))
+    names = [name, *attributes.get("class", "").split()]
+    styles = [*(_STYLES.get(each, "") for each in names), attributes.pop("style", "")]
+    if style := "; ".join(filter(None, styles)):
+        attributes["style"] = style
+    text = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    return f"<{name}{text}>"
 
 
 def table(
@@ -161,6 +182,16 @@ def table(
         grid = tag("div", grid, cls="bl-wide", tabindex="0", role="group", aria_label=name)
     note = tag("p", f"… and {left_out:,} more", cls="bl-muted") if left_out else Markup()
     return join([grid, note])
+
+
+def image(data: bytes, kind: str, alt: str, width: int) -> Markup:
+    """A picture within the page, such as ``png`` or ``svg+xml``, at most `width` pixels wide.
+
+    Unlike drawings in the page itself, it is also shown in notebooks that are not trusted.
+    """
+    source = Markup(f"data:image/{kind};base64,{b64encode(data).decode()}")  # nothing to mask
+    style = f"width: {width}px; max-width: 100%; height: auto; display: block"
+    return Markup('<img alt="{}" src="{}" style="{}">').format(mask(printable(alt)), source, style)
 
 
 def details(summary: str, *children: str) -> Markup:
@@ -207,7 +238,11 @@ def bar(parts: Sequence[tuple[str, int]]) -> Markup:
     """Counts by role of their colour as a bar; the text beside it says the same."""
     total = sum(count for _, count in parts) or 1
     pieces = [
-        tag("span", style=f"width: {100 * count / total:.1f}%; background: {light(role)}")
+        tag(
+            "span",
+            cls="bl-part",
+            style=f"width: {100 * count / total:.1f}%; background: {light(role)}",
+        )
         for role, count in parts
         if role and count
     ]

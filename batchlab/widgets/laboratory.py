@@ -9,7 +9,7 @@ from markupsafe import Markup
 from batchlab.colours import BLUE, ORANGE, PINK
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
-from batchlab.widgets.html import card, details, table, tag
+from batchlab.widgets.html import card, details, image, table, tag
 from batchlab.words import span_text
 
 __all__ = ["comparison_card", "simulation_card"]
@@ -96,6 +96,6 @@ def _line(name: str, values: Sequence[float], colour: str, width: int, height: i
     )
     path = tag("path", d=f"M0 {height}{steps}V{height}Z", fill=colour, fill_opacity="0.35",
                stroke=colour)  # fmt: skip
-    return tag("svg", path, xmlns="http://www.w3.org/2000/svg", width=str(width),
-               height=str(height), viewBox=f"0 0 {width} {height}", role="img",
-               aria_label=name)  # fmt: skip
+    svg = tag("svg", path, xmlns="http://www.w3.org/2000/svg", width=str(width),
+              height=str(height), viewBox=f"0 0 {width} {height}")  # fmt: skip
+    return image(svg.encode(), "svg+xml", name, width)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 import batchlab as bl
@@ -69,7 +67,7 @@ def test_cost_of_seconds_is_not_shown_as_nothing() -> None:
         "idle time"
     )
     assert "$0.00013 for 0.0017 node-hours" in lab.pools["p"]._repr_html_()
-    assert "<td>0.0014</td>" in re.sub(" class=[^>]*", "", lab.cost._repr_html_() or "")
+    assert ">0.0014</td>" in (lab.cost._repr_html_() or "")
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_simulation_shows_itself_in_a_terminal_and_in_a_notebook(day):
     assert len(text.splitlines()) == 6
     assert "Arrivals.constant(40, task=5m) on small nodes" in text
     html = day._repr_html_()
-    assert html.count("<svg") == 2
+    assert html.count('src="data:image/svg+xml;base64,') == 2
     assert "$PendingTasks" in html
     assert "&lt;" in html  # the formula is escaped
 
@@ -301,4 +301,4 @@ def test_comparison_shows_a_row_for_each_formula():
     html = result._repr_html_()
     assert "<four>" not in html
     assert "&lt;four&gt;" in html
-    assert html.count("<svg") == 2
+    assert html.count('src="data:image/svg+xml;base64,') == 2

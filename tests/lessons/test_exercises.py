@@ -74,7 +74,7 @@ def test_check_after_the_lab_was_closed_says_so(lab: bl.SimulatedLab, pool: bl.P
 def test_answer_is_shown_escaped_with_its_hint(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
     answer = lessons.Answer("03-1", "not yet", "a < b", "try <b>")
     html = answer._repr_html_()
-    assert "<p>A &lt; b</p>" in html
+    assert ">A &lt; b</p>" in html
     assert "try &lt;b&gt;" in html
     assert repr(answer) == "03-1 not yet: a < b\nHint: try <b>"
 

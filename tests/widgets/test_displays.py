@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -117,6 +118,15 @@ def test_everything_shows_text_and_well_formed_escaped_html(things: dict[str, An
         assert "bl-card mathjax_ignore" in bundle["text/html"], name
 
 
+def test_everything_keeps_its_looks_without_style_sheets(things: dict[str, Any]) -> None:
+    """A notebook that is not trusted, such as a fresh clone, drops style sheets and drawings."""
+    for name, thing in things.items():
+        page = thing._repr_html_()
+        assert "<style" not in page, name
+        assert "<svg" not in page, name
+        assert re.match(r'<div class="bl-card [^"]*" style="[^"]*padding', page), name
+
+
 def test_text_of_everything_has_no_address_time_or_node_id(things: dict[str, Any]) -> None:
     for name in set(things) - {"node", "node's files"}:
         text = repr(things[name])
@@ -127,7 +137,7 @@ def test_text_of_everything_has_no_address_time_or_node_id(things: dict[str, Any
 
 def test_table_of_many_things_is_cut_and_says_so(things: dict[str, Any]) -> None:
     page = things["tasks"]._repr_html_()
-    assert page.count("<tr>") < 30
+    assert 10 < page.count("<tr ") < 30
     assert "and 22 more" in page
 
 
@@ -222,8 +232,8 @@ def test_pools_show_their_spot_nodes(lab: bl.SimulatedLab) -> None:
     lab.create_pool("spot", target_dedicated_nodes=1, target_low_priority_nodes=3).nodes.wait()
     lab.create_pool("plain", target_dedicated_nodes=2).nodes.wait()
     page = lab.pools._repr_html_()
-    assert "<td>1 of 1, 3 of 3 spot</td>" in page
-    assert "<td>2 of 2</td>" in page
+    assert ">1 of 1, 3 of 3 spot</td>" in page
+    assert ">2 of 2</td>" in page
     assert "3, and 3 spot" in lab._repr_html_()
 
 

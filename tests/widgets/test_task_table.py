@@ -9,7 +9,7 @@ import batchlab as bl
 
 def ids(page: str) -> list[str]:
     """The first cell of each row."""
-    return re.findall(r"<tr><td>([^<]*)</td>", page)
+    return re.findall(r"<tr [^>]*><td [^>]*>([^<]*)</td>", page)
 
 
 def test_failed_tasks_come_first_with_what_became_of_them() -> None:
