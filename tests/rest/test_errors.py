@@ -26,7 +26,11 @@ PACKAGE = Path(batchlab.rest.__file__).parent
 
 
 def calls(folder: Path, pattern: str) -> list[ast.Call]:
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob(pattern))
+    trees = (
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in folder.rglob(pattern)
+        if path.parent != TESTS / "azure"
+    )  # Resource Manager has errors of its own
     return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
