@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from batchlab.errors import InvalidRequest
 from batchlab.rest.messages import Response
 
-__all__ = ["ArmRefused", "error", "json", "nothing", "read_object"]
+__all__ = ["ArmRefused", "error", "host_of", "json", "named", "nothing", "read_object"]
 
 
 def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -40,6 +41,19 @@ def error(
     """An error in the shape of Azure Resource Manager."""
     about = {"code": code, "message": message} | ({"target": target} if target else {})
     return json({"error": about}, status, headers)
+
+
+def named(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def host_of(headers: Mapping[str, str]) -> str:
+    """The host that a client has called, without its port; the names are in lower case."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def read_object(body: bytes) -> dict[str, Any]:

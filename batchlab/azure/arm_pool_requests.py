@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -90,7 +91,7 @@ class ArmPools:
         return json(content)
 
     def _shown(self, pool_id: str) -> tuple[Wire, int, dict[str, str]]:
-        found = self._to_arm(self._ask("GET", f"/pools/{pool_id}"))
+        found = self._to_arm(self._ask("GET", _path(pool_id)))
         return found, 200, {"ETag": found["etag"]}
 
     def _to_arm(self, pool: Wire) -> Wire:
@@ -106,7 +107,7 @@ class ArmPools:
         identity = self._identity(call.json.get("identity"))
         self._ask("POST", "/pools", pool)
         if identity:
-            created = datetime.fromisoformat(self._ask("GET", f"/pools/{pool_id}")["creationTime"])
+            created = datetime.fromisoformat(self._ask("GET", _path(pool_id))["creationTime"])
             kept = unknown_properties_of(self._connection)
             kept.put(("pool", pool_id), created, {"identity": identity})
         return json(*self._shown(pool_id))
@@ -129,20 +130,20 @@ class ArmPools:
 
     def _change(self, call: ArmCall) -> Response:
         pool_id = call.names["pool"]
-        before = self._ask("GET", f"/pools/{pool_id}")
+        before = self._ask("GET", _path(pool_id))
         wanted = pool_of_arm(call.properties)
         wanted = {name: value for name, value in wanted.items()
                   if name not in _NEVER_CHANGED or value != before.get(name)}  # fmt: skip
         scale = {name: wanted.pop(name) for name in _SCALE if name in wanted}
         if wanted:
-            self._ask("PATCH", f"/pools/{pool_id}", wanted)
+            self._ask("PATCH", _path(pool_id), wanted)
         if scale:
             self._scale(pool_id, scale, before)
         return json(*self._shown(pool_id))
 
     def _scale(self, pool_id: str, scale: Wire, before: Wire) -> None:
         """Give a pool another size, or a formula, or none."""
-        path = f"/pools/{pool_id}"
+        path = _path(pool_id)
         if scale.pop("enableAutoScale", False):
             self._ask("POST", f"{path}/enableautoscale", scale)
             return
@@ -157,7 +158,7 @@ class ArmPools:
 
     def _do(self, call: ArmCall, verb: str) -> Response:
         pool_id = call.names["pool"]
-        self._ask("POST", f"/pools/{pool_id}/{verb}")
+        self._ask("POST", f"{_path(pool_id)}/{verb}")
         return json(*self._shown(pool_id))
 
     def _delete(self, call: ArmCall) -> Response:
@@ -165,7 +166,7 @@ class ArmPools:
         if not self._exists(pool_id):
             return nothing(204)
         try:
-            self._ask("DELETE", f"/pools/{pool_id}")
+            self._ask("DELETE", _path(pool_id))
         except ArmRefused as refused:
             if b"PoolBeingDeleted" not in bytes(refused.answer.body):  # type: ignore[arg-type]
                 raise
@@ -184,7 +185,7 @@ class ArmPools:
     # -- the service ----------------------------------------------------------------------------
 
     def _exists(self, pool_id: str) -> bool:
-        return self._send("HEAD", f"/pools/{pool_id}").status == 200
+        return self._send("HEAD", _path(pool_id)).status == 200
 
     def _ask(self, method: str, path: str, content: Wire | None = None, query: str = "") -> Any:
         """Ask the service; what it refuses is refused with its code, text and reason."""
@@ -206,3 +207,7 @@ class ArmPools:
         headers = {"host": self._account.batch_host}
         given = query or VERSION
         return self._service.answer(method, path, given, headers, body, scheme="https")
+
+
+def _path(pool_id: str) -> str:
+    return f"/pools/{quote(pool_id, safe='')}"

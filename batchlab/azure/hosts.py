@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from batchlab.azure import answers
 from batchlab.azure.identity import Login, ManagedIdentity
@@ -63,7 +63,7 @@ class Proxy:
         """Connect a client, or answer for the token service."""
         if method == "CONNECT":
             return Response(tunnel=self.ports[service_of(path.partition(":")[0])])
-        return self._identity.answer(method, path, query, _named(headers), body)
+        return self._identity.answer(method, path, query, answers.named(headers), body)
 
     def _refuse_host(self, target: str) -> Response | None:
         host, _, port = target.partition(":")
@@ -107,8 +107,8 @@ class Hosts:
         scheme: str = "http",
     ) -> Response | None:  # fmt: skip
         """Return the answer to a request that may not be made, or None."""
-        named = _named(headers)
-        host = _host(named)
+        named = answers.named(headers)
+        host = answers.host_of(named)
         service = service_of(host)
         if service == "batch":
             if not host.startswith(f"{self._account.name}."):
@@ -138,8 +138,8 @@ class Hosts:
         *, scheme: str = "http",
     ) -> Response:  # fmt: skip
         """Answer a request that may be made."""
-        named = _named(headers)
-        service = service_of(_host(named))
+        named = answers.named(headers)
+        service = service_of(answers.host_of(named))
         if service == "batch":
             return self._service.answer(method, path, query, headers, body, scheme=scheme)
         try:
@@ -151,17 +151,6 @@ class Hosts:
             logger.exception("%s failed at %s %s", service, method, path)
             said = f"an internal error of batchlab: {type(problem).__name__}"
             return answers.error(500, "InternalServerError", said)
-
-
-def _named(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _host(named: Mapping[str, str]) -> str:
-    try:
-        return urlsplit(f"//{named.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _no(status: int, reason: str) -> Response:

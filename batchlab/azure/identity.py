@@ -18,9 +18,9 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
-from batchlab.azure.answers import json
+from batchlab.azure.answers import host_of, json
 from batchlab.azure.names import CLIENT, IDENTITY, LOGIN, PRINCIPAL, TENANT
 from batchlab.azure.tokens import LIFE_S, TokenIssuer
 from batchlab.rest.messages import Response
@@ -58,8 +58,7 @@ class ManagedIdentity:
         start, secret = path[: len(PATH)], path[len(PATH) :].strip("/")
         if start != PATH or "/" in secret:
             return _no(404, "not_found", f"there is only {PATH}")
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if "origin" in headers or host not in HERE or "x-forwarded-for" in headers:
+        if "origin" in headers or host_of(headers) not in HERE or "x-forwarded-for" in headers:
             return _no(403, "forbidden", "a token is only for programs on this machine")
         given = headers.get("x-identity-header", headers.get("secret", ""))
         if headers.get("metadata", "").lower() == "true":

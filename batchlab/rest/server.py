@@ -134,7 +134,7 @@ class Server:
             self._loop.close()
 
     async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        server = HTTPServer(
+        server = _HttpServer(
             _Requests(self), max_body_size=MOST_SENT, body_timeout=BODY_S,
             idle_connection_timeout=HEADERS_S,
         )  # fmt: skip
@@ -207,11 +207,12 @@ class Server:
 
     async def _connect(self, connection: Any, port: int) -> None:
         stream = connection.detach()
-        self.connections.begins(stream)
+        held = object()  # its stream does not count any more: to the server it is closed
+        self.connections.begins(held)
         try:
             await tunnel(stream, port)
         finally:
-            self.connections.closed(stream)
+            self.connections.closed(held)
 
     async def _send(self, connection: Any, response: Response) -> None:
         headers = HTTPHeaders()
@@ -264,6 +265,15 @@ def listen(
 def _of(request: HTTPServerRequest) -> tuple[str, str, str, dict[str, str]]:
     path, _, query = (request.uri or "/").partition("?")
     return request.method or "", path, query, dict(request.headers.items())
+
+
+class _HttpServer(HTTPServer):
+    """Tornado's server, which says when a connection has closed; its own keeps that to itself."""
+
+    def on_close(self, server_conn: Any) -> None:
+        super().on_close(server_conn)
+        assert isinstance(self.request_callback, HTTPServerConnectionDelegate)
+        self.request_callback.on_close(server_conn)
 
 
 class _Requests(HTTPServerConnectionDelegate):

@@ -148,6 +148,15 @@ def test_wrong_pool_is_refused_and_does_not_exist(
     assert len(box.lab.pools) == 0
 
 
+def test_id_of_a_pool_is_decoded_once(box: Box) -> None:
+    body = {"properties": {"vmSize": "small"}}
+    for name in ("a%2Fb", "a%2541", "a%3Fb", "a b"):
+        answer = box.ask("PUT", f"pools/{name}", body)
+        assert answer.status in (400, 404), name
+    assert box.ask("PUT", "pools/a%2Db", body).content["name"] == "a-b"
+    assert list(box.lab.pools) == ["a-b"]
+
+
 @pytest.mark.code("InvalidRequestContent")
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"3"])
 def test_body_that_is_no_object_is_refused(box: Box, body: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from azure.core.exceptions import HttpResponseError
 
 import batchlab as bl
 from batchlab.azure import azurite, cloud
+from helpers.rest import until
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +194,21 @@ def test_nodes_get_the_identity_but_no_keys(monkeypatch: pytest.MonkeyPatch) -> 
                                                     "AZURE_BATCH_ACCESS_KEY")}  # fmt: skip
         assert not secrets & set(nodes.values())
         assert nodes["IDENTITY_HEADER"] == box.variables["IDENTITY_HEADER"]
+
+
+def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    wanted = re.escape('pip install "batchlab[azure]"')
+    with bl.SimulatedLab() as lab, pytest.raises(bl.BatchError, match=wanted):
+        lab.serve(azure=True)
+
+
+def test_tunnels_count_as_connections(endpoint: Any) -> None:
+    connections = endpoint._azure._server.connections
+    with way(endpoint) as pool:
+        pool.request("GET", "https://login.microsoftonline.com/")
+        assert len(connections) >= 1
+    until(lambda: len(connections) == 0)
 
 
 def test_azurite_that_does_not_start_leaves_nothing(

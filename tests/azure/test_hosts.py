@@ -92,6 +92,11 @@ def test_management_refuses_a_token_for_batch_and_a_web_page(box: Box) -> None:
     assert box.ask("GET", "/subscriptions", Origin="https://example.com").status == 403
 
 
+@pytest.mark.parametrize("host", ["[", "", "a b", "\x00", "[::1"])
+def test_host_that_is_none_is_refused(box: Box, host: str) -> None:
+    assert box.send(host, "GET", "/pools").status == 421
+
+
 def test_short_account_has_a_storage_account_with_a_valid_name() -> None:
     assert Account("ab").storage == "abstorage"
     assert Account("abc").blob_host == "abc.blob.core.windows.net"

@@ -64,6 +64,7 @@ def test_managed_identity_may_be_named(box: Box, name: str) -> None:
     ({"x_identity_header": "", "origin": "null"}, 403),
     ({"x_identity_header": "", "host": "rebound.example.com:4000"}, 403),
     ({"x_identity_header": "", "host": ""}, 403),
+    ({"x_identity_header": "", "host": "["}, 403),
     ({"x_identity_header": "", "x_forwarded_for": "10.0.0.1"}, 403),
 ])  # fmt: skip
 def test_nobody_else_gets_a_token(box: Box, headers: dict[str, str], status: int) -> None:

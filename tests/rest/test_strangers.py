@@ -18,7 +18,7 @@ from batchlab.rest.connections import Connections
 from batchlab.rest.server import Server
 from batchlab.rest.service import Service
 from helpers.certificates import self_signed
-from helpers.rest import VERSION
+from helpers.rest import VERSION, until
 
 sys.path.append(str(Path(__file__).parent.parent / "chaos"))
 
@@ -63,6 +63,16 @@ def test_idle_connections_make_room_for_those_with_the_key(served: Server) -> No
     assert all(ended(connection) for connection in idle[: 4 * MOST])
     for connection in idle:
         connection.close()
+
+
+def test_connection_that_was_closed_does_not_count(served: Server) -> None:
+    for headers in (BEARER, {}):
+        ask(served, headers)
+    with connect(served) as halfway:
+        request = f"GET /pools?{VERSION} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+        halfway.sendall(f"{request}Content-Length: 10\r\n\r\n".encode())
+        until(lambda: len(served.connections) == 1)
+    until(lambda: len(served.connections) == 0)
 
 
 def test_client_with_the_key_that_waits_outlives_strangers(served: Server) -> None:
