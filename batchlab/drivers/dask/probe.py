@@ -7,6 +7,7 @@ other servers wait for a request, so they are asked in the languages that people
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import os
@@ -14,9 +15,11 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.core import rpc
 from distributed.security import Security
 
 from batchlab.errors import (
@@ -105,6 +108,31 @@ def check_scheduler(address: str, security: Any, patience_s: float) -> None:
         )  # fmt: skip
     context = _context(address, security) if protocol == "tls" else None
     _Probe(address, host, port, context).run(patience_s)
+    kind = _kind(address, context)
+    if kind:
+        raise NotFound(
+            "ResourceNotFound",
+            f"there is no Dask scheduler at {address}, but a {kind}: use the address of the "
+            "scheduler, which its log names",
+        )
+
+
+def _kind(address: str, context: ssl.SSLContext | None) -> str:
+    """Return what a server of Dask is that is no scheduler; empty if it is one."""
+    ask: Any = rpc  # untyped
+
+    async def identity() -> dict[str, Any]:
+        options = {} if context is None else {"ssl_context": context}
+        async with ask(address, timeout=ANSWER_S, connection_args=options) as server:
+            found: dict[str, Any] = await asyncio.wait_for(server.identity(), ANSWER_S)
+            return found
+
+    with ThreadPoolExecutor(1) as thread:  # a notebook has a loop in this one
+        try:
+            found = thread.submit(lambda: asyncio.run(identity())).result()
+        except Exception:  # the client that is started next says it better
+            return ""
+    return "" if "workers" in found else str(found.get("type", "server")).lower()
 
 
 def _context(address: str, security: Any) -> ssl.SSLContext:

@@ -205,6 +205,15 @@ def test_plain_address_with_certificates_names_the_other(plain, certificates):
         assert f"use {plain.replace('tcp', 'tls')}" in str(error)
 
 
+def test_address_of_a_worker():
+    with LocalCluster(n_workers=1, processes=False, protocol="tcp", host="127.0.0.1",
+                      dashboard_address=":0") as cluster:  # fmt: skip
+        (worker,) = cluster.workers.values()
+        error = refusal_of(worker.address)
+    assert error.code == "ResourceNotFound"
+    assert "but a worker: use the address of the scheduler" in str(error)
+
+
 def test_kind_of_network_that_is_not_installed_here(monkeypatch):
     class Client:
         def __init__(self, *_, **__):
