@@ -1,5 +1,6 @@
 """The way from a task back to its service: who is let in, and what happens when it ends."""
 
+import contextlib
 import pickle
 import socket
 import stat
@@ -56,10 +57,12 @@ def no_service(monkeypatch):
 def raw(address, secret=None):
     """A link to a gateway that says nothing but a secret."""
     path, _, right = address.rpartition("#")
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    link.settimeout(10)
-    link.connect(path)
-    link.sendall((right if secret is None else secret).encode())
+    with contextlib.ExitStack() as opened:
+        link = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        link.settimeout(10)
+        link.connect(path)
+        link.sendall((right if secret is None else secret).encode())
+        opened.pop_all()
     return link
 
 
