@@ -77,7 +77,7 @@ def update_job_schedule(state: State, request: inputs.UpdateJobSchedule) -> None
     changes = msgspec.structs.asdict(request) | {"job_schedule_id": None}
     given = {name: value for name, value in changes.items() if value is not None}
     schedule.spec = msgspec.structs.replace(schedule.spec, **given)
-    auto_pools.schedule_updated(schedule)
+    auto_pools.schedule_updated(state, schedule)
     if request.schedule is not None:
         _plan(state, schedule)
 

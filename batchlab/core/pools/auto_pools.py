@@ -124,10 +124,12 @@ def schedule_ended(state: State, schedule: ScheduleRecord) -> None:
         _retire(state, schedule.pool_id)
 
 
-def schedule_updated(schedule: ScheduleRecord) -> None:
+def schedule_updated(state: State, schedule: ScheduleRecord) -> None:
     """Note whether the shared pool of a schedule outlives it; later jobs may use another pool."""
     auto = schedule.spec.job_specification.pool_info.auto_pool_specification
-    if auto and auto.pool_lifetime_option == "jobschedule":
+    if state.settings.rules < 3:
+        schedule.keeps_pool = auto is None or auto.keep_alive
+    elif auto and auto.pool_lifetime_option == "jobschedule":
         schedule.keeps_pool = auto.keep_alive
 
 

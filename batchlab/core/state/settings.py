@@ -41,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ended on request has no exit condition; the id of an auto pool is a GUID; a run that fails
         while its task is being queued again is no retry; a node that drains before it leaves runs
         releases; a task may name a user that its pool lacks; VM sizes that Azure cannot have are
-        refused; a formula's resize waits 15 minutes for machines at most. 2: windows of samples
+        refused; a formula's resize waits 15 minutes for machines at most; a schedule deletes the
+        pool of its jobs even if later jobs were to use another pool. 2: windows of samples
         need 70 %, and ``GetSample(n)`` may be empty. 1: none of this, as in journals that do not
         mention rules.
     """

@@ -381,6 +381,22 @@ def test_auto_pool_of_a_schedule_is_kept_alive_as_last_specified(world: World, k
     assert len(pools(world)) == kept
 
 
+@pytest.mark.parametrize(("rules", "kept"), [(2, 1), (3, 0)])
+def test_pool_of_a_schedule_that_took_another_one_stays_by_earlier_rules_only(
+    rules: int, kept: int
+) -> None:
+    world = World(rules=rules)
+    schedule(world, pool_info=auto("jobschedule"))
+    world.boot()
+    spec = JobSpec(pool_info=PoolInfo(pool_id="another"))
+    world.feed(inputs.UpdateJobSchedule(job_schedule_id="s", job_specification=spec))
+    world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
+    for command in world.said():
+        if isinstance(command, StopNode):
+            world.gone(command.node_id)
+    assert len(pools(world)) == kept
+
+
 def test_deadline_of_a_deleted_schedule_does_not_hide_its_namesakes(world: World) -> None:
     """The driver comes late: both deadlines are reached in one step, the deleted one's last."""
     for minutes in (2, 1):
