@@ -177,6 +177,12 @@ def serve(
         bool,
         typer.Option("--isolate-users", help="Run tasks as users of their own; requires root."),
     ] = False,
+    containers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|podman|docker", help="What runs tasks with container settings."
+        ),
+    ] = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Trust a proxy's X-Forwarded-* headers.")
     ] = False,
@@ -213,6 +219,8 @@ def serve(
     _choose_one(scheduler, processes=processes, simulated=simulated)
     if isolate_users and simulated:
         raise typer.BadParameter("--isolate-users has no meaning with --simulated: no task runs")
+    if containers and simulated:
+        raise typer.BadParameter("--containers has no meaning with --simulated: no task runs")
     if boot is not None and not simulated:
         raise typer.BadParameter(
             "--boot requires --simulated: a real node starts as fast as it can"
@@ -221,7 +229,9 @@ def serve(
         "account": account, "storage": storage, "journal": journal, "durability": durability,
         "fresh": fresh or None,
     }  # fmt: skip
-    real: dict[str, Any] = {"speed": speed, "isolate_users": isolate_users or None}
+    real: dict[str, Any] = {
+        "speed": speed, "isolate_users": isolate_users or None, "containers": containers,
+    }  # fmt: skip
     own: dict[str, Any] = {
         "host": host, "bearer": bearer, "cert": cert, "cert_key": cert_key,
         "behind_proxy": behind_proxy,

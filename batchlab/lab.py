@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from batchlab.core.model import Quotas
+from batchlab.core.model.containers import Engines
 from batchlab.core.model.quotas import Restricted
 from batchlab.core.model.ranges import is_number, is_whole
 from batchlab.core.state.settings import ACCOUNT_URL, Settings
@@ -100,6 +101,9 @@ class Lab(BaseLab):
         run code there. If
         False, all commands run as the lab's user, and `Task.explain` mentions it for tasks that
         request another user.
+    containers : {"auto", "podman", "docker"}, default "auto"
+        What runs the tasks that have container settings. ``"auto"`` takes Podman if a node has
+        it, else Docker. Nodes without either fail such tasks with ``ContainerPoolNotSupported``.
     storage : str or path, optional
         Where to store data, such as resource files and output files: a folder, or any URL that
         fsspec can write to (``s3://bucket/folder`` with ``batchlab[s3]``, ``az://container`` with
@@ -159,6 +163,7 @@ class Lab(BaseLab):
         not_enabled: Collection[Restricted] | None = None,
         spot_return: Duration = None,
         isolate_users: bool | None = None,
+        containers: Engines | None = None,
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
@@ -177,7 +182,10 @@ class Lab(BaseLab):
         )
         choices = _settings(
             "Lab", account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
-        ) | given(isolate_users=_truth("isolate_users", isolate_users))
+        ) | given(
+            isolate_users=_truth("isolate_users", isolate_users),
+            containers=_engine(containers),
+        )
         if security is not None and cluster is None:
             reason = "only for the address of an existing cluster"
             raise invalid("security", security, reason, owner="Lab")
@@ -345,6 +353,14 @@ class SimulatedLab(BaseLab):
         """Advance the clock by a span of lab time, with everything that happens in it."""
         length = parse_duration(span, name="span", owner="SimulatedLab.advance")
         self._connection.advance(length.total_seconds())
+
+
+def _engine(containers: Any) -> Any:
+    """Check the name of a container engine."""
+    if containers is not None and containers not in get_args(Engines):
+        reason = "must be " + " or ".join(map(repr, get_args(Engines)))
+        raise invalid("containers", containers, reason, owner="Lab")
+    return containers
 
 
 def account_name(owner: str, account: Any) -> str:

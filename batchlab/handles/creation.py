@@ -19,6 +19,7 @@ from batchlab.core.messages.inputs import (
 from batchlab.core.model import (
     AllTasksComplete,
     AutoPoolSpecification,
+    ContainerConfiguration,
     JobConstraints,
     JobManagerTask,
     JobPreparationTask,
@@ -33,6 +34,7 @@ from batchlab.core.model import (
     TaskFailure,
     TaskSchedulingPolicy,
     UserAccount,
+    VirtualMachineConfiguration,
 )
 from batchlab.drivers.certificate_files import read_certificate
 from batchlab.drivers.ports import Connection
@@ -72,6 +74,9 @@ class Creation:
         certificate_references: CertificateReferences | None = None,
         enable_inter_node_communication: bool | None = None,
         user_accounts: Sequence[UserAccount] | None = None,
+        virtual_machine_configuration: VirtualMachineConfiguration
+        | ContainerConfiguration
+        | None = None,
         display_name: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Pool:

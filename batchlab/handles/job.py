@@ -40,6 +40,7 @@ from batchlab.core.model import (
     PoolInfo,
     ResourceFile,
     TaskConstraints,
+    TaskContainerSettings,
     TaskDependencies,
     TaskSpec,
     UserIdentity,
@@ -166,6 +167,7 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
         application_package_references: PackageReferences | None = None,
         user_identity: UserIdentity | AutoUserSpecification | str | None = None,
         multi_instance_settings: MultiInstanceSettings | None = None,
+        container_settings: TaskContainerSettings | str | None = None,
     ) -> Task:
         """Add a task.
 

@@ -17,9 +17,8 @@ Operations that make no sense on a laptop behave as follows:
 * the list of VM extensions: empty;
 * users on nodes: tasks there can run as them. Remote login goes to the node's own address, where
   only its machine may have a login service. The service log of a node is its agent's;
-* containers: their settings are stored, and commands run without them. An empty command line is
-  accepted with them, but it means the entry point of the image: such a run fails when it starts
-  (``ContainerPoolNotSupported``);
+* containers: run in the Podman or Docker of the node, in pools with a container configuration.
+  Elsewhere a task with container settings fails when it starts (``ContainerPoolNotSupported``);
 * usage metrics: one row per pool, from its creation until now;
 * elevated start tasks: refused by `batchlab serve` if it runs as root, unless that is allowed;
 * pools of Windows nodes, and pools that name an Azure resource (a subnet, a gallery's image, an

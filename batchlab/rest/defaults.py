@@ -48,7 +48,6 @@ SILENT: dict[tuple[type, str], Any] = {
 }
 _IMAGE = {"version": "latest"}
 _OTHERS: dict[str, Wire] = {
-    "containerSettings": {"workingDirectory": "taskWorkingDirectory"},
     "dataDisks": {"caching": "none", "storageAccountType": "standard_lrs"},
     "osDisk": {"ephemeralOSDiskSettings": {}, "caching": "None"},
     "networkSecurityGroupRules": {"sourcePortRanges": ["*"]},

@@ -16,7 +16,7 @@ import msgspec
 from batchlab.autoscale.results import AutoScaleRun, AutoScaleRunError
 from batchlab.core.messages import views
 from batchlab.core.messages.questions import GetPool, ListRecentTasks
-from batchlab.core.model import UserAccount
+from batchlab.core.model import ContainerRegistryReference, UserAccount
 from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, RecentTask, ResizeError
 from batchlab.core.state.states import NODE
@@ -58,7 +58,7 @@ class Shape(NamedTuple):
     hidden: frozenset[str] = frozenset()
 
 
-_RUN = ("start_time", "end_time", "exit_code", "failure_info", "result")
+_RUN = ("start_time", "end_time", "exit_code", "container_info", "failure_info", "result")
 _PLACE = ("node_id", "pool_id", "task_root_directory")
 SHAPES: dict[type, Shape] = {
     views.PoolView: Shape(hidden=frozenset({"node_counts"})),
@@ -96,6 +96,7 @@ SHAPES: dict[type, Shape] = {
     views.SubtaskView: Shape({"nodeInfo": _PLACE}),
     views.ApplicationView: Shape(hidden=frozenset({"allow_updates", "default_version"})),
     UserAccount: Shape(hidden=frozenset({"password"})),
+    ContainerRegistryReference: Shape(hidden=frozenset({"password"})),
     AutoScaleRunError: Shape(hidden=frozenset({"line", "column", "excerpt", "hint"})),
 }
 _SHOWN: dict[type, tuple[str, ...]] = {AutoScaleRun: ("timestamp", "results", "error")}
@@ -105,19 +106,30 @@ _SPELT = {
     "taskcompletion": "TaskCompletion",
     "spread": "Spread",
     "pack": "Pack",
+    "taskworkingdirectory": "taskWorkingDirectory",
+    "containerimagedefault": "containerImageDefault",
+    "dockercompatible": "dockerCompatible",
+    "cricompatible": "criCompatible",
+    "shared": "Shared",
+    "startup": "Startup",
+    "vfsmounts": "VfsMounts",
+    "task": "Task",
+    "jobprep": "JobPrep",
+    "applications": "Applications",
 }
 """Values that the service returns in its own spelling."""
-_SPELT_FIELDS = frozenset({"upload_condition", "node_fill_type"})
+_SPELT_FIELDS = frozenset(
+    {"upload_condition", "node_fill_type", "working_directory", "type", "source"}
+)
 _EXTRA = frozenset({"url", "stats", "odata.metadata"})
 _KNOWN: dict[type, str] = {
-    views.PoolView: "virtualMachineConfiguration networkConfiguration mountConfiguration identity "
+    views.PoolView: "networkConfiguration mountConfiguration identity "
     "upgradePolicy targetNodeCommunicationMode currentNodeCommunicationMode resourceTags",
     views.NodeView: "errors recentTasks endpointConfiguration nodeAgentInfo virtualMachineInfo "
     "ipv6Address",
     views.JobView: "networkConfiguration",
     views.JobScheduleView: "",
-    views.TaskView: "containerSettings authenticationTokenSettings",
-    views.SubtaskView: "containerInfo",
+    views.TaskView: "authenticationTokenSettings",
     views.PreparationView: "nodeUrl",
 }
 """Properties that a client may name although a lab never has them."""

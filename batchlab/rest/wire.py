@@ -19,7 +19,6 @@ import msgspec
 
 from batchlab.core.model import FOREVER
 from batchlab.core.model.base import Model, checked
-from batchlab.core.model.common import ENTRY_POINT
 from batchlab.durations import parse_duration
 from batchlab.errors import BatchError, invalid
 from batchlab.rest.messages import Wire
@@ -97,16 +96,10 @@ def read(cls: type[S], wire: Wire, unknown: Unknown | None = None, **more: Any) 
         given[name] = reader(value, name, inner)
         if inner and unknown is not None:
             unknown[key] = inner
-    if isinstance(wire.get("containerSettings"), dict) and _is_blank(given.get("command_line")):
-        given["command_line"] = ENTRY_POINT
     given |= more
     if issubclass(cls, Model):
         return cls(**given)
     return cls(**checked(cls, given, cls.__name__))
-
-
-def _is_blank(value: Any) -> bool:
-    return isinstance(value, str) and not value.strip()
 
 
 @cache

@@ -87,6 +87,8 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("EnvironmentSetting", "name"): "NAME",
     ("BatchPoolSpecification", "displayName"): "A pool",
     ("BatchTaskContainerSettings", "imageName"): "busybox",
+    ("BatchContainerConfiguration", "containerImageNames"): ["busybox"],
+    ("ContainerHostBatchBindMountEntry", "source"): "VfsMounts",
     ("UserAccount", "name"): "ada",
     ("BatchJobManagerTask", "id"): "manager",
     ("BatchJobPreparationTask", "id"): "prepare",

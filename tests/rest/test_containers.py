@@ -1,4 +1,4 @@
-"""Containers: a lab has none, and says so where a command needs one."""
+"""Containers: their settings both ways, what became of them, and pools that run none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_task_with_the_entry_point_of_an_image_is_accepted_and_fails(
             assert failure["code"] == "ContainerPoolNotSupported"
             assert failure["category"].lower() == "usererror"
             (detail,) = failure["details"]
-            assert "a lab runs commands without containers" in detail["value"]
+            assert "container configuration" in detail["value"]
 
 
 def test_start_and_preparation_tasks_fail_alike(desk: Desk) -> None:
@@ -62,8 +62,57 @@ def test_an_empty_command_without_an_image_is_refused(desk: Desk, task: dict[str
     assert desk.post("/jobs", JOB | {"id": "k", "jobPreparationTask": task}).status == 400
 
 
-def test_a_command_with_an_image_runs_without_a_container(desk: Desk) -> None:
+REGISTRY = {"username": "ann", "password": "hidden-word", "registryServer": "own.io"}
+MACHINE = {
+    "virtualMachineConfiguration": {
+        "nodeAgentSKUId": "batch.node.ubuntu 22.04",
+        "containerConfiguration": {
+            "type": "dockerCompatible",
+            "containerImageNames": ["own.io/a"],
+            "containerRegistries": [REGISTRY],
+        },
+    }
+}
+SETTINGS = {
+    "imageName": "own.io/a",
+    "containerRunOptions": "--network host",
+    "registry": REGISTRY,
+    "workingDirectory": "containerImageDefault",
+    "containerHostBatchBindMounts": [{"source": "JobPrep", "isReadOnly": True}],
+}
+
+
+def without_password(settings: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in REGISTRY.items() if name != "password"}
+    return settings | {"registry": shown}
+
+
+def test_task_runs_in_its_container_and_says_which(desk: Desk) -> None:
+    start = {"startTask": {"commandLine": "", "containerSettings": SETTINGS}}
+    desk.post("/pools", POOL | MACHINE | start)
+    desk.post("/jobs", JOB)
+    desk.post("/jobs/j/tasks", {"id": "t", "commandLine": "", "containerSettings": SETTINGS})
+    desk.lab.jobs["j"].tasks.wait()
+    task = desk.get("/jobs/j/tasks/t").content
+    assert task["containerSettings"] == without_password(SETTINGS)
+    assert task["commandLine"] == ""
+    assert task["executionInfo"]["exitCode"] == 0
+    assert task["executionInfo"]["containerInfo"]["state"] == "exited"
+    assert len(task["executionInfo"]["containerInfo"]["containerId"]) == 64
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    assert node["startTaskInfo"]["containerInfo"]["state"] == "exited"
+    pool = desk.get("/pools/p").content
+    assert "hidden-word" not in str([pool, task, node])
+    machine = pool["virtualMachineConfiguration"]
+    assert machine["nodeAgentSKUId"] == "batch.node.ubuntu 22.04"
+    assert machine["containerConfiguration"]["type"] == "dockerCompatible"
+    assert machine["containerConfiguration"]["containerImageNames"] == ["own.io/a"]
+
+
+def test_a_command_with_an_image_fails_where_the_pool_runs_no_containers(desk: Desk) -> None:
     desk.furnish()
     desk.post("/jobs/j/tasks", {"id": "t", "commandLine": "/bin/sh -c 'echo hi'"} | IMAGE)
     desk.lab.jobs["j"].tasks.wait()
-    assert desk.get("/jobs/j/tasks/t/files/stdout.txt").raw == b"hi\n"
+    info = desk.get("/jobs/j/tasks/t").content["executionInfo"]
+    assert info["failureInfo"]["code"] == "ContainerPoolNotSupported"
+    assert "containerInfo" not in info

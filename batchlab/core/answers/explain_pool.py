@@ -38,6 +38,7 @@ def explain_pool(state: State, pool: PoolRecord) -> list[Reason]:
         text = "The pool has no nodes, and its target is 0."
         reasons.append(Reason(code="NoNodes", text=text, lasting=True))
     reasons += _out_of_service(state, pool)
+    reasons += _no_containers(pool)
     reasons += _passed_over(state, pool)
     return remedied(reasons + _full(pool))
 
@@ -119,6 +120,17 @@ def _out_of_service(state: State, pool: PoolRecord) -> list[Reason]:
                lasting=code in _LASTING)
         for code, nodes in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]  # fmt: skip
+
+
+def _no_containers(pool: PoolRecord) -> list[Reason]:
+    """Nodes that are to run containers and cannot."""
+    lacking = [node for node in pool.nodes.values() if node.no_containers]
+    if not lacking:
+        return []
+    which = nodes_of(lacking[0].id, len(lacking), len(pool.nodes))
+    why, _, cure = lacking[0].no_containers.partition(". To run some, ")
+    text = f"Tasks with container settings fail on {which} (ContainerPoolNotSupported): {why}."
+    return [Reason(code="NoContainers", text=text, lasting=True, remedy=cure)]
 
 
 def _trouble(pool: PoolRecord, node: NodeRecord) -> str:

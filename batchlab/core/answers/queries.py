@@ -139,6 +139,7 @@ def _node_task_view(node_task: NodeTaskRecord, directory: str) -> values.Executi
         start_time=moment(phase.started),
         end_time=moment(phase.since),
         exit_code=phase.exit_code,
+        container_info=phase.container,
         failure_info=phase.failure,
         result="failure" if phase.failure else "success",
         **common,
@@ -206,6 +207,7 @@ def task_view(task: TaskRecord) -> views.TaskView:
         start_time=maybe(task.started),
         end_time=moment(done.since) if done else None,
         exit_code=done.exit_code if done else None,
+        container_info=task.container_info,
         failure_info=done.failure if done else None,
         result=("failure" if done.failure else "success") if done else None,
         retry_count=task.retry_count,
@@ -239,6 +241,7 @@ def _subtask_view(task: TaskRecord, subtask: SubtaskRecord) -> views.SubtaskView
         start_time=maybe(subtask.started),
         end_time=moment(done.since) if done else None,
         exit_code=done.exit_code if done else None,
+        container_info=subtask.container_info,
         failure_info=done.failure if done else None,
         result=("failure" if done.failure else "success") if done else None,
     )

@@ -59,8 +59,9 @@ def may_retry(
 def done(state: State, run: RunRecord, report: RunExited) -> phases.NodeTaskDone:
     """The phase in which a run of a node task has ended."""
     return phases.NodeTaskDone(
-        state.now, run.started, report.exit_code, failure_of(report), run.node.boot, run.node.image
-    )
+        state.now, run.started, report.exit_code, failure_of(report), run.node.boot,
+        run.node.image, report.container,
+    )  # fmt: skip
 
 
 def why_not_run(node_task: NodeTaskRecord | None) -> str:

@@ -22,6 +22,7 @@ from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId
 from batchlab.core.state import phases
 from batchlab.core.state.records import FootprintRecord, JobRecord, NodeRecord, RunRecord
+from batchlab.core.tasks.contained import contained
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -87,6 +88,7 @@ def _start_preparation(state: State, footprint: FootprintRecord) -> None:
         release=carried or None,
         network=node.network,
     )
+    start_run = contained(start_run, node, spec.container_settings)
     if spec.user_identity:
         start_run = users.run_as(start_run, node, spec.user_identity)
     state.command(start_run)

@@ -20,6 +20,7 @@ from batchlab.core.model.ids import RunId
 from batchlab.core.state import phases
 from batchlab.core.state.records import FootprintRecord, JobRecord, RunRecord
 from batchlab.core.state.states import NODE
+from batchlab.core.tasks.contained import contained
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -96,6 +97,7 @@ def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         preparation_directory=f"{job.directory}/{node_tasks.preparation_of(job).id}",
         network=node.network,
     )
+    start_run = contained(start_run, node, spec.container_settings)
     if spec.user_identity:
         return users.run_as(start_run, node, spec.user_identity)
     return start_run

@@ -24,6 +24,7 @@ from batchlab.core.model import (
     Schedule,
     StartTask,
     TaskConstraints,
+    TaskContainerExecutionInfo,
     TaskSchedulingPolicy,
     TaskSpec,
     ThumbprintAlgorithm,
@@ -383,10 +384,14 @@ class NodeAllocated(Report, frozen=True, kw_only=True):
 
 
 class NodeStarted(Report, frozen=True, kw_only=True):
-    """The node's agent is ready to run commands."""
+    """The node's agent is ready to run commands.
+
+    `no_containers` says why it runs no containers, if its pool is to run some.
+    """
 
     node_id: str
     boot: int
+    no_containers: str = ""
 
 
 class NodeLost(Report, frozen=True, kw_only=True):
@@ -460,6 +465,7 @@ class RunExited(Report, frozen=True, kw_only=True):
     failure: FailureInfo | None = None
     cancelled: bool = False
     node_fault: bool = False
+    container: TaskContainerExecutionInfo | None = None
 
 
 class LabClosing(Report, frozen=True, kw_only=True):

@@ -6,8 +6,13 @@ from typing import Literal
 
 import msgspec
 
-from batchlab.core.model import CertificateReference, OutputFile, ResourceFile
-from batchlab.core.model.common import ENTRY_POINT
+from batchlab.core.model import (
+    CertificateReference,
+    ContainerConfiguration,
+    OutputFile,
+    ResourceFile,
+    TaskContainerSettings,
+)
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.users import AutoUserScope, ElevationLevel
 from batchlab.core.model.values import FailureInfo
@@ -45,8 +50,8 @@ class StartNode(Command, frozen=True, kw_only=True):
 
     If that is not possible, the answer is `NodeStartFailed`. `boot` counts the starts of a node,
     and the node's reports repeat it. The node's directories are kept from boot to boot.
-    Application packages and certificates must be there before `NodeStarted`; otherwise the answer
-    is `NodeStartFailed`.
+    Application packages, certificates and the images of `containers` must be there before
+    `NodeStarted`; otherwise the answer is `NodeStartFailed`.
     """
 
     pool_id: str
@@ -57,6 +62,7 @@ class StartNode(Command, frozen=True, kw_only=True):
     dedicated: bool = True
     application_packages: tuple[PackageToInstall, ...] = ()
     certificate_references: tuple[CertificateReference, ...] = ()
+    containers: ContainerConfiguration | None = None
 
 
 class RestartNode(Command, frozen=True, kw_only=True, tag="RebootNode"):
@@ -68,6 +74,7 @@ class RestartNode(Command, frozen=True, kw_only=True, tag="RebootNode"):
     reimage: bool = False
     application_packages: tuple[PackageToInstall, ...] = ()
     certificate_references: tuple[CertificateReference, ...] = ()
+    containers: ContainerConfiguration | None = None
 
 
 class StopNode(Command, frozen=True, kw_only=True):
@@ -147,9 +154,9 @@ class StartRun(Command, frozen=True, kw_only=True):
     asked to start its application (whose end ends it) or is cancelled.
 
     `user` is the user it runs as, None for the pool's auto user without administrator rights. A
-    run with a `failure` must not be started: the failure is its result. That of a run whose
-    command is the entry point of an image is set here, because nodes run no containers. The node
-    uploads `output_files` when the process has ended, before `RunExited`.
+    run with a `failure` must not be started: the failure is its result. With a `container` it
+    runs in one; only there the command can be the entry point of an image. The node uploads
+    `output_files` when the process has ended, before `RunExited`.
     """
 
     run_id: RunId
@@ -168,21 +175,23 @@ class StartRun(Command, frozen=True, kw_only=True):
     failure: FailureInfo | None = None
     network: NodeNetwork | None = None
     coordination: Coordination | None = None
-
-    def __post_init__(self) -> None:
-        if self.command_line == ENTRY_POINT and self.failure is None:
-            msgspec.structs.force_setattr(self, "failure", _NO_CONTAINERS)
+    container: TaskContainerSettings | None = None
 
 
-_NO_CONTAINERS = FailureInfo(
-    category="UserError",
-    code="ContainerPoolNotSupported",
-    message="The specified pool does not support container tasks",
-    details={
-        "Message": "the command line is empty, which means the entry point of the container's "
-        "image, but a lab runs commands without containers: give a command line"
-    },
+NOT_CONFIGURED = (
+    "the pool has no container configuration: create it with "
+    "virtual_machine_configuration=ContainerConfiguration(...)"
 )
+
+
+def no_containers(reason: str) -> FailureInfo:
+    """The failure of a run that names a container, on a node that runs none."""
+    return FailureInfo(
+        category="UserError",
+        code="ContainerPoolNotSupported",
+        message="The specified pool does not support container tasks",
+        details={"Message": reason},
+    )
 
 
 class StartApplication(Command, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from batchlab.autoscale.results import AutoScaleRun
 from batchlab.core.model import (
     CertificateReference,
     StartTask,
+    TaskContainerExecutionInfo,
 )
 from batchlab.core.model.fields import Fields
 from batchlab.core.model.jobs import JobFields
@@ -253,6 +254,8 @@ class TaskProperties(TaskFields, Progressing):
         When it completed.
     exit_code : int, optional
         Exit code of the last run; None if there is none yet.
+    container_info : TaskContainerExecutionInfo, optional
+        The container of its last run, if that was in one.
     failure_info : FailureInfo, optional
         Why it failed: `category`, `code`, `message`.
     retry_count : int
@@ -272,6 +275,7 @@ class TaskProperties(TaskFields, Progressing):
     start_time: datetime | None
     end_time: datetime | None
     exit_code: int | None
+    container_info: TaskContainerExecutionInfo | None
     failure_info: FailureInfo | None
     retry_count: int
     last_retry_time: datetime | None

@@ -18,6 +18,7 @@ from batchlab.core.messages.view_fields import (
     PoolProperties,
     TaskProperties,
 )
+from batchlab.core.model.containers import TaskContainerExecutionInfo
 from batchlab.core.model.values import ExecutionInfo, FailureInfo, View
 
 
@@ -129,6 +130,7 @@ class SubtaskView(View, frozen=True, kw_only=True):
     start_time: datetime | None
     end_time: datetime | None
     exit_code: int | None
+    container_info: TaskContainerExecutionInfo | None
     failure_info: FailureInfo | None
     result: str | None
 

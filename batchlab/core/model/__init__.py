@@ -27,6 +27,14 @@ from batchlab.core.model.conditions import (
     TaskDependencies,
     TaskIdRange,
 )
+from batchlab.core.model.containers import (
+    ContainerConfiguration,
+    ContainerHostBatchBindMountEntry,
+    ContainerRegistryReference,
+    TaskContainerExecutionInfo,
+    TaskContainerSettings,
+    VirtualMachineConfiguration,
+)
 from batchlab.core.model.files import (
     OutputFile,
     OutputFileBlobContainerDestination,
@@ -71,6 +79,9 @@ __all__ = [
     "AutoUserSpecification",
     "CertificateFormat",
     "CertificateReference",
+    "ContainerConfiguration",
+    "ContainerHostBatchBindMountEntry",
+    "ContainerRegistryReference",
     "Deallocation",
     "DisableTasks",
     "EnvironmentSetting",
@@ -97,6 +108,8 @@ __all__ = [
     "Schedule",
     "StartTask",
     "TaskConstraints",
+    "TaskContainerExecutionInfo",
+    "TaskContainerSettings",
     "TaskDependencies",
     "TaskFailure",
     "TaskIdRange",
@@ -105,6 +118,7 @@ __all__ = [
     "ThumbprintAlgorithm",
     "UserAccount",
     "UserIdentity",
+    "VirtualMachineConfiguration",
     "VmSize",
     "check_blob_name",
     "check_container_name",

@@ -38,6 +38,7 @@ class _ModelMeta(FieldsMeta):
                 "InvalidRequestBody",
                 f"{owner} takes keyword arguments only: {owner}({_example(cls)}=...)",
             )
+        cls._complete(given)
         found = checked(cls, given, owner)
         cls._check_new(found)
         return super().__call__(**found)
@@ -60,6 +61,10 @@ class Model(
     def _from_sugar(cls, value: Any) -> Any:
         """Read a shorthand (a command line, an id); None if the value is not one."""
         return None
+
+    @classmethod
+    def _complete(cls, given: dict[str, Any]) -> None:
+        """Add what follows from what was given together."""
 
     @classmethod
     def _check_new(cls, given: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from batchlab.core.model.base import Model
 from batchlab.core.model.ranges import SHORTEST, Length, Range
@@ -28,6 +28,19 @@ def check_command(command_line: str, name: str, owner: str) -> None:
             f"{owner}.{name} is empty: give the command to run",
             {"PropertyName": name},
         )
+
+
+class Commanded(Model, frozen=True, kw_only=True):
+    """Base of what has a command line: with a container it may be empty."""
+
+    @classmethod
+    def _complete(cls, given: dict[str, Any]) -> None:
+        if given.get("container_settings") is not None and _is_blank(given.get("command_line")):
+            given["command_line"] = ENTRY_POINT
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 CommandLine = Annotated[str, check_command]

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 from batchlab.core.model.base import Model
 from batchlab.core.model.common import (
     RETENTION,
+    Commanded,
     CommandLine,
     DisplayName,
     Retries,
     TaskConstraints,
     WallClock,
 )
+from batchlab.core.model.containers import TaskContainerSettings
 from batchlab.core.model.fields import Fields, names_of
 from batchlab.core.model.files import ResourceFiles
 from batchlab.core.model.ids import Id, check_id, check_job_id
@@ -39,14 +41,14 @@ class JobConstraints(Model, frozen=True, kw_only=True):
     max_task_retry_count: Retries = 0
 
 
-class JobPreparationTask(Model, frozen=True, kw_only=True):
+class JobPreparationTask(Commanded, frozen=True, kw_only=True):
     """A command that runs once per node, before the first task of its job there.
 
     Parameters
     ----------
     command_line : str
     id : str, default "jobpreparation"
-    resource_files, environment_settings, constraints, user_identity
+    resource_files, environment_settings, constraints, user_identity, container_settings
         As for a task.
     wait_for_success : bool, default True
         Whether the job's tasks wait for it. They then do not run on a node where it failed.
@@ -62,13 +64,14 @@ class JobPreparationTask(Model, frozen=True, kw_only=True):
     wait_for_success: bool = True
     rerun_on_node_reboot_after_success: bool = True
     user_identity: UserIdentity | None = None
+    container_settings: TaskContainerSettings | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
 
 
-class JobReleaseTask(Model, frozen=True, kw_only=True):
+class JobReleaseTask(Commanded, frozen=True, kw_only=True):
     """A command that runs when the job ends, on each node where its preparation succeeded.
 
     Where the end of the job cuts a preparation short, nothing is released: let a preparation
@@ -78,7 +81,7 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     ----------
     command_line : str
     id : str, default "jobrelease"
-    resource_files, environment_settings, user_identity
+    resource_files, environment_settings, user_identity, container_settings
         As for a task.
     max_wall_clock_time : duration, default 15 minutes
         At most 15 minutes.
@@ -92,13 +95,14 @@ class JobReleaseTask(Model, frozen=True, kw_only=True):
     max_wall_clock_time: Annotated[timedelta, Range(SHORTEST, RELEASE_LIMIT)] = RELEASE_LIMIT
     retention_time: timedelta = RETENTION
     user_identity: UserIdentity | None = None
+    container_settings: TaskContainerSettings | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(command_line=value) if isinstance(value, str) else None
 
 
-class JobManagerTask(CommandFields, Model, frozen=True, kw_only=True):
+class JobManagerTask(CommandFields, Commanded, frozen=True, kw_only=True):
     """A task that is created with its job, runs first, and usually adds the other tasks.
 
     Parameters

@@ -10,7 +10,12 @@ import msgspec
 from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
 from batchlab.core.model.certificates import DistinctCertificates
-from batchlab.core.model.common import CommandLine, DisplayName, Retries
+from batchlab.core.model.common import Commanded, CommandLine, DisplayName, Retries
+from batchlab.core.model.containers import (
+    ContainerConfiguration,
+    TaskContainerSettings,
+    VirtualMachineConfiguration,
+)
 from batchlab.core.model.fields import Fields
 from batchlab.core.model.files import ResourceFile
 from batchlab.core.model.ids import check_id
@@ -30,13 +35,13 @@ ResizeTimeout = Annotated[timedelta, Range(timedelta(minutes=5))]
 EvaluationInterval = Annotated[timedelta, Range(timedelta(minutes=5), timedelta(hours=168))]
 
 
-class StartTask(Model, frozen=True, kw_only=True):
+class StartTask(Commanded, frozen=True, kw_only=True):
     """A command that runs each time a node starts: joins, reboots, is reimaged or recovers.
 
     Parameters
     ----------
     command_line : str
-    resource_files, environment_settings, user_identity
+    resource_files, environment_settings, user_identity, container_settings
         As for a task.
     max_task_retry_count : int, default 0
         N retries mean up to N+1 runs; -1 means no limit.
@@ -50,6 +55,7 @@ class StartTask(Model, frozen=True, kw_only=True):
     max_task_retry_count: Retries = 0
     wait_for_success: bool = True
     user_identity: UserIdentity | None = None
+    container_settings: TaskContainerSettings | None = None
 
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
@@ -122,6 +128,8 @@ class PoolFields(Fields):
         ``WATASK_PORTRANGE_HIGH`` (inclusive).
     user_accounts : list of UserAccount, optional
         User accounts on each node, for tasks to run as.
+    virtual_machine_configuration : VirtualMachineConfiguration, optional
+        With a `ContainerConfiguration`, which works as well, its nodes run containers.
     display_name : str, optional
         Any text, up to 1024 characters.
     metadata : mapping, optional
@@ -142,6 +150,7 @@ class PoolFields(Fields):
     auto_scale_evaluation_interval: EvaluationInterval | None = None
     enable_inter_node_communication: bool = False
     user_accounts: UserAccounts = ()
+    virtual_machine_configuration: VirtualMachineConfiguration | None = None
     display_name: DisplayName | None = None
     metadata: dict[str, str] = {}
 
@@ -195,3 +204,9 @@ class PoolSpec(PoolFields, Model, frozen=True, kw_only=True):
             raise invalid("target_dedicated_nodes", self.target_dedicated_nodes,
                           "the formula sets the targets: omit them", owner="PoolSpec",
                           code=code)  # fmt: skip
+
+    @property
+    def containers(self) -> ContainerConfiguration | None:
+        """What lets its nodes run containers, if they may."""
+        machine = self.virtual_machine_configuration
+        return None if machine is None else machine.container_configuration

@@ -6,8 +6,15 @@ from typing import Annotated
 
 from batchlab.core.model.applications import DistinctPackages
 from batchlab.core.model.base import Model
-from batchlab.core.model.common import CommandLine, DisplayName, Slots, TaskConstraints
+from batchlab.core.model.common import (
+    Commanded,
+    CommandLine,
+    DisplayName,
+    Slots,
+    TaskConstraints,
+)
 from batchlab.core.model.conditions import AffinityInfo, ExitConditions, TaskDependencies
+from batchlab.core.model.containers import TaskContainerSettings
 from batchlab.core.model.fields import Fields
 from batchlab.core.model.files import OutputFile, ResourceFile, ResourceFiles
 from batchlab.core.model.ids import Id
@@ -63,6 +70,9 @@ class CommandFields(Fields):
         Packages to unpack on the node first, unless they are there already; at most 10.
     user_identity : UserIdentity or str, optional
         The user it runs as. If omitted, the pool's auto user without administrator rights.
+    container_settings : TaskContainerSettings or str, optional
+        The container that it runs in, or its image; requires a pool with a container
+        configuration. An empty command line then runs the entry point of the image.
     """
 
     __slots__ = ()
@@ -75,6 +85,7 @@ class CommandFields(Fields):
     display_name: DisplayName | None = None
     application_package_references: DistinctPackages = ()
     user_identity: UserIdentity | None = None
+    container_settings: TaskContainerSettings | None = None
 
 
 class TaskFields(CommandFields):
@@ -101,7 +112,7 @@ class TaskFields(CommandFields):
     multi_instance_settings: MultiInstanceSettings | None = None
 
 
-class TaskSpec(TaskFields, Model, frozen=True, kw_only=True):
+class TaskSpec(TaskFields, Commanded, frozen=True, kw_only=True):
     """A command line to run once, on any node of the job's pool.
 
     Parameters

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from batchlab.core.model.containers import TaskContainerExecutionInfo
 from batchlab.core.model.fields import FieldsMeta
 from batchlab.durations import format_duration
 from batchlab.masking import mask
@@ -132,6 +133,7 @@ class ExecutionInfo(View, frozen=True, kw_only=True):
     start_time: datetime
     end_time: datetime | None = None
     exit_code: int | None = None
+    container_info: TaskContainerExecutionInfo | None = None
     failure_info: FailureInfo | None = None
     retry_count: int = 0
     last_retry_time: datetime | None = None

@@ -55,7 +55,7 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
     node = _present(state, report.node_id, report.boot)
     if node is None or node.phase.state != "starting":
         return
-    node.booted = state.now
+    node.booted, node.no_containers = state.now, report.no_containers
     trash, node.trash = tuple(node.trash), []
     if trash:
         state.command(DeleteFiles(node_id=node.id, directories=trash))

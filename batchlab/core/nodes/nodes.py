@@ -262,6 +262,7 @@ def reboot(state: State, node: NodeRecord, *, reimage: bool) -> None:
             reimage=reimage,
             application_packages=applications.wanted(state, spec.application_package_references),
             certificate_references=spec.certificate_references,
+            containers=spec.containers,
         )
     )
 
@@ -343,6 +344,7 @@ def command_start(state: State, node: NodeRecord) -> None:
             dedicated=node.dedicated,
             application_packages=applications.wanted(state, spec.application_package_references),
             certificate_references=spec.certificate_references,
+            containers=spec.containers,
         )
     )
 

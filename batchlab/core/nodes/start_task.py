@@ -16,6 +16,7 @@ from batchlab.core.model.values import reason_of
 from batchlab.core.nodes import nodes
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, RunRecord
+from batchlab.core.tasks.contained import contained
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -44,6 +45,7 @@ def _start(state: State, node: NodeRecord) -> None:
         resource_files=spec.resource_files,
         network=node.network,
     )
+    start_run = contained(start_run, node, spec.container_settings)
     if spec.user_identity:
         start_run = users.run_as(start_run, node, spec.user_identity)
     state.command(start_run)

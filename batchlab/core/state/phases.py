@@ -34,7 +34,7 @@ from typing import ClassVar
 
 import msgspec
 
-from batchlab.core.model import Deallocation, DisableTasks
+from batchlab.core.model import Deallocation, DisableTasks, TaskContainerExecutionInfo
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import DeleteCertificateError, FailureInfo
 
@@ -286,3 +286,4 @@ class NodeTaskDone(Phase, frozen=True, eq=False):
     failure: FailureInfo | None
     boot: int
     image: int
+    container: TaskContainerExecutionInfo | None = None

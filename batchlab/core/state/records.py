@@ -25,6 +25,7 @@ from batchlab.core.model import (
     PoolSpec,
     StartTask,
     TaskConstraints,
+    TaskContainerExecutionInfo,
     TaskSpec,
 )
 from batchlab.core.model.ids import RunId
@@ -141,6 +142,7 @@ class SubtaskRecord(Record, eq=False, kw_only=True):
     started: float | None = None
     run: RunRecord | None = None
     coordinated: bool = False
+    container_info: TaskContainerExecutionInfo | None = None
 
 
 class InstancesRecord(Record, eq=False, kw_only=True):
@@ -197,6 +199,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     unmet: int = 0
     slots: int = 1
     instances: InstancesRecord | None = None
+    container_info: TaskContainerExecutionInfo | None = None
     expiry: Deadline | None = None
 
     @property
@@ -368,6 +371,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     unsampled: bool = False
     ending: bool = False
     users: dict[str, NodeUserRecord] = {}
+    no_containers: str = ""
 
     @property
     def may_return(self) -> bool:

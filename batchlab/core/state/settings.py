@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from batchlab.core.model import Quotas
+from batchlab.core.model.containers import Engines
 from batchlab.core.model.quotas import Restricted
 
 __all__ = ["ACCOUNT_URL", "Settings"]
@@ -35,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         formula that does not use these variables.
     isolate_users : bool, default False
         Whether commands really run as their users; otherwise the user is only recorded.
+    containers : {"auto", "podman", "docker"}, default "auto"
+        What runs the containers of tasks.
     rules : int, default 3
         What the service does; a journal is read with the rules it was written with. 3: the tasks
         of a job no longer wait for a job manager that has ended in the queue; a task that was
@@ -55,4 +58,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sample_delay_s: float = 30.0
     sample_nodes: bool = True
     isolate_users: bool = False
+    containers: Engines = "auto"
     rules: int = 3

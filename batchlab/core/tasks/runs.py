@@ -80,6 +80,10 @@ def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
     assert task is not None
     outcomes.vacate(state, node, task)
     failure = failure_of(report)
+    if run.subtask is not None:
+        run.subtask.container_info = report.container
+    if run.subtask is None or not run.subtask.number:
+        task.container_info = report.container
     node.tasks_run += 1
     node.tasks_succeeded += failure is None
     if run.subtask is None:

@@ -9,6 +9,7 @@ import msgspec
 from batchlab.core.account import applications, users
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.state.records import RunRecord, TaskRecord
+from batchlab.core.tasks.contained import contained
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -33,6 +34,7 @@ def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
         network=node.network,
     )
+    start_run = contained(start_run, node, spec.container_settings)
     if spec.application_package_references:
         packages = applications.wanted(state, spec.application_package_references)
         start_run = msgspec.structs.replace(start_run, application_packages=packages)

@@ -33,8 +33,10 @@ from batchlab.core.messages.outputs import (
     StartRun,
 )
 from batchlab.core.model.ids import RunId
+from batchlab.core.model.values import FailureInfo
 from batchlab.core.tasks.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
 from batchlab.drivers.dask import guards, messages, threads, watchdog
+from batchlab.drivers.dask.containers import NodeContainers
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
@@ -100,6 +102,7 @@ class NodeAgent(WorkerPlugin):
         if config.storage is not None:
             self._store = BlobStore(config.storage, self._call_host)
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
+        self._containers = NodeContainers(config.engine, self.folders.root, self._inherited)
         self._users: NodeUsers | None = None
         self._runs: dict[RunId, _Entry] = {}
         self._outbox: list[tuple[NodeRun, RunExited]] = []
@@ -154,6 +157,7 @@ class NodeAgent(WorkerPlugin):
         root = self.folders.root
         watchdog.kill_marked(watchdog.ROOT_MARK + os.fsencode(root), kin=watchdog.kin_of(root))
         watchdog.kill_users(watchdog.users_below(self.folders.root))
+        self._containers.clear()
 
     async def teardown(self, worker: Any) -> None:
         """Leave when the plugin is removed: the worker closes, or the node is removed from it."""
@@ -166,11 +170,18 @@ class NodeAgent(WorkerPlugin):
         forget_handlers()
 
     async def _install(self) -> bytes:
-        """Unpack the pool's application packages; answer with the failure, or None."""
-        packages = self.config.application_packages
-        return await threads.call(
-            messages.answer, lambda: self._equipment.failure(packages, lambda: not self._left)
-        )
+        """Have the pool's packages and images; answer with the failure, or None."""
+        config = self.config
+
+        def install() -> FailureInfo | None:
+            return self._equipment.failure(
+                config.application_packages, self._stays
+            ) or self._containers.failure(config.containers, self._stays)
+
+        return await threads.call(messages.answer, install)
+
+    def _stays(self) -> bool:
+        return not self._left
 
     async def _leave_rpc(self, keep: bool, reimage: bool = False, arrival: str = "") -> str:
         if arrival not in ("", self.config.arrival):
@@ -287,7 +298,7 @@ class NodeAgent(WorkerPlugin):
 
     def _register(self, start_run: StartRun, reported: bool) -> _Entry:
         parts = (start_run, self._facts, self._inherited, self._done, self._meter, self._store,
-                 self._equipment, self._users)  # fmt: skip
+                 self._equipment, self._containers, self._users)  # fmt: skip
         if start_run.coordination is None:
             run = NodeRun(*parts)
         else:

@@ -126,14 +126,18 @@ class NodeArrivals:
             node.in_time()
         if address is None:
             return True
-        if node.start.application_packages:
+        started = NodeStarted(node_id=node.id, boot=boot)
+        if node.start.application_packages or node.start.containers:
             failure = await self._equip(node, address, boot)
-            if failure is not None:
-                self._tell(node, boot, failure)
+            if failure is not None and failure.code != "ContainerPoolNotSupported":
+                self._tell(node, boot, start_failed(node.id, boot, failure))
                 return True
+            if failure is not None:  # it can do everything else
+                reason = failure.details["Message"]
+                started = NodeStarted(node_id=node.id, boot=boot, no_containers=reason)
         if node.address == address:
             node.ready = node.wants(boot)
-            self._tell(node, boot, NodeStarted(node_id=node.id, boot=boot))
+            self._tell(node, boot, started)
         return True
 
     async def _move_in(self, node: FleetNode, boot: int, get: GetWorker) -> str | None:
@@ -221,8 +225,8 @@ class NodeArrivals:
     def _start_failed(self, node: FleetNode, boot: int, why: str) -> NodeStartFailed:
         return NodeStartFailed(node_id=node.id, boot=boot, message=why, trying=True)
 
-    async def _equip(self, node: FleetNode, address: str, boot: int) -> NodeStartFailed | None:
-        """Let the agent unpack the pool's application packages; return the report if it fails."""
+    async def _equip(self, node: FleetNode, address: str, boot: int) -> FailureInfo | None:
+        """Let the agent have the pool's packages and images; return the failure, or None."""
         if not node.wants(boot):
             return None
         try:
@@ -236,4 +240,5 @@ class NodeArrivals:
             )
         if failure is None or node.address != address:  # a lost worker was reported as lost
             return None
-        return start_failed(node.id, boot, failure)
+        assert isinstance(failure, FailureInfo)
+        return failure

@@ -118,6 +118,7 @@ class Fleet:
             node.start,
             application_packages=command.application_packages,
             certificate_references=command.certificate_references,
+            containers=command.containers,
         )
         node.ready = False
         node.overtake()

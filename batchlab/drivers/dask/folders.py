@@ -8,6 +8,7 @@
     <temporary files>/batchlab-<lab>/.<node>.owner
     <temporary files>/batchlab-<lab>/.<node>.log    between two boots
     <temporary files>/batchlab-<lab>/.<node>.sock
+    <temporary files>/batchlab-<lab>/.<node>.engine  if it ran containers
 
 They are outside Dask's scratch space, because a node's folders outlive its worker, which may
 reboot, or be killed and return under the same name.
@@ -23,7 +24,7 @@ import contextlib
 import os
 import tempfile
 
-from batchlab.drivers.dask.watchdog import owner_file, remove_tree
+from batchlab.drivers.dask.watchdog import engine_file, owner_file, remove_tree
 
 __all__ = ["NodeFolders", "lab_folder"]
 
@@ -96,7 +97,7 @@ class NodeFolders:
         """Delete all folders, and the lab's folder if it is then empty."""
         remove_tree(self.root)
         self.empty_trash()
-        for path in (owner_file(self.root), self.log):
+        for path in (owner_file(self.root), engine_file(self.root), self.log):
             with contextlib.suppress(OSError):
                 os.unlink(path)
         with contextlib.suppress(OSError):

@@ -216,6 +216,8 @@ class BatchHost(SchedulerPlugin):
             storage=config.storage,
             application_packages=start.application_packages,
             certificates=self.vault.of(start.certificate_references),
+            engine=config.settings.containers,
+            containers=start.containers,
         )
 
     # -- the driver port --------------------------------------------------------------------------

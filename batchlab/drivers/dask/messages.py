@@ -25,6 +25,8 @@ from batchlab.core.messages.outputs import (
     StartApplication,
     StartRun,
 )
+from batchlab.core.model import ContainerConfiguration
+from batchlab.core.model.containers import Engines
 from batchlab.drivers.vault import NodeCertificate
 from batchlab.errors import BatchError, Conflict, LabFailed
 from batchlab.storage.locations import StorageLocation
@@ -89,6 +91,10 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         The packages to unpack before it takes tasks.
     certificates : tuple of NodeCertificate
         The certificates for its runs.
+    engine : {"auto", "podman", "docker"}
+        What runs containers.
+    containers : ContainerConfiguration, optional
+        Which images it has before it takes tasks; it runs no containers if omitted.
     arrival : str
         Distinguishes this installation from all others, in its beats.
     beat_s : float, optional
@@ -111,6 +117,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageLocation | None = None
     application_packages: tuple[PackageToInstall, ...] = ()
     certificates: tuple[NodeCertificate, ...] = ()
+    engine: Engines = "auto"
+    containers: ContainerConfiguration | None = None
     arrival: str = ""
     beat_s: float | None = None
     lease_s: float | None = None

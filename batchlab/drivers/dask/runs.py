@@ -23,11 +23,14 @@ import msgspec
 
 from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model import TaskContainerExecutionInfo
+from batchlab.core.model.common import ENTRY_POINT
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import NodeFacts, environment
 from batchlab.drivers import calls
 from batchlab.drivers.archives import PackageFailed
 from batchlab.drivers.calls import PROGRAM
+from batchlab.drivers.dask.containers import ContainedCommand, NodeContainers
 from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import Process, split_command
@@ -70,6 +73,8 @@ class NodeRun:
         The lab's storage, for runs with files in containers.
     equipment : Equipment
         The node's application packages and certificates.
+    containers : NodeContainers
+        The node's engine, for runs in containers.
     users : NodeUsers, optional
         The users of the node, if the lab isolates users.
 
@@ -93,6 +98,7 @@ class NodeRun:
         meter: Meter,
         store: BlobStore | None,
         equipment: Equipment,
+        containers: NodeContainers,
         users: NodeUsers | None = None,
     ) -> None:
         self.start_run = start_run
@@ -101,6 +107,10 @@ class NodeRun:
         self._done = done
         self._store = store
         self._equipment = equipment
+        self._containers = containers
+        self._container: ContainedCommand | None = None
+        self._container_info: TaskContainerExecutionInfo | None = None
+        self._failure: FailureInfo | None = None  # of a container that never ran its command
         self._users = users
         self._owner: Owner | None = None
         self._lock = threading.Lock()
@@ -144,12 +154,20 @@ class NodeRun:
         if process is not None:
             self._note(process)
             code = process.wait(self._last_look)
-            failure = None
-            if self.start_run.output_files:
-                failure = self._upload(code, variables)
-            with self._lock:
-                ending = self._ending
-            self._exited(code, failure, ending)
+            self._unpack(self._container, code, f"{directory}/stderr.txt")
+            self._conclude(code, variables)
+
+    def _conclude(self, code: int, variables: dict[str, str], *, failed: bool = False) -> None:
+        """Upload the output files of a command that has run, and report the end.
+
+        If it `failed` on its own, a later request to end it does not matter.
+        """
+        failure = self._failure
+        if self.start_run.output_files and failure is None:
+            failure = self._upload(code, variables)
+        with self._lock:
+            ending = None if failed else self._ending
+        self._exited(code if self._failure is None else None, failure, ending)
 
     def _note(self, process: Process) -> None:
         self.began, self.process_id = time.monotonic(), process.pid
@@ -192,6 +210,8 @@ class NodeRun:
 
     def _words(self) -> list[str]:
         """Return the words of the command line; a Python task gets this node's program."""
+        if self.start_run.command_line == ENTRY_POINT:
+            return []
         words = split_command(self.start_run.command_line)
         if words[:1] == [PROGRAM]:
             words[:1] = _CALL
@@ -226,13 +246,41 @@ class NodeRun:
     def _launch(
         self, words: list[str], directory: str, variables: dict[str, str]
     ) -> Process | None:
+        self._container = self._pack(words)
         with self._lock:
             if self._ending is None:
-                self._process = Process(
-                    words, f"{directory}/wd", variables,
-                    f"{directory}/stdout.txt", f"{directory}/stderr.txt", self._owner,
-                )  # fmt: skip
+                self._process = self._spawn(
+                    self._container, words, directory, variables, f"{directory}/"
+                )
             return self._process
+
+    def _spawn(
+        self, container: ContainedCommand | None, words: list[str], directory: str,
+        variables: dict[str, str], streams: str,
+    ) -> Process:  # fmt: skip
+        """Spawn a command, or the engine's program that runs it in a container."""
+        owner = self._owner
+        if container is not None:
+            words, variables, owner = container.words, container.environment, None
+        return Process(
+            words, f"{directory}/wd", variables,
+            f"{streams}stdout.txt", f"{streams}stderr.txt", owner,
+        )  # fmt: skip
+
+    def _pack(self, words: list[str]) -> ContainedCommand | None:
+        """Put a command into a container, if the run is to have one, with its image there."""
+        settings = self.start_run.container
+        if settings is None:
+            return None
+        self._containers.provide(settings.image_name, settings.registry, self._wanted)
+        user = None if self._owner is None else (self._owner.uid, self._owner.gid)
+        return ContainedCommand(self._containers, self.start_run, self._node, words, user)
+
+    def _unpack(self, container: ContainedCommand | None, code: int, stderr: str) -> None:
+        """Clear away what is left of a container, and note what it was."""
+        if container is not None:
+            killed = self._ending is not None
+            self._failure, self._container_info = container.ended(code, killed, stderr)
 
     def _upload(self, code: int, variables: dict[str, str]) -> FailureInfo | None:
         outputs = [output for output in self.start_run.output_files if output.wanted(code)]
@@ -264,6 +312,7 @@ class NodeRun:
                 failure=failure,
                 cancelled=ending == "cancelled",
                 node_fault=node_fault,
+                container=self._container_info,
             ),
         )
 

@@ -77,17 +77,16 @@ class SubtaskRun(NodeRun):
             streams += "coordination-"
             for name in ("stdout.txt", "stderr.txt"):  # of the application, readable from now on
                 Path(directory, name).touch()
+        container = self._pack(words)
         with self._lock:
             if self._ending is not None:
                 return
-            self._service = Process(
-                words, f"{directory}/wd", variables, f"{streams}stdout.txt",
-                f"{streams}stderr.txt", self._owner,
-            )  # fmt: skip
+            self._service = self._spawn(container, words, directory, variables, streams)
         self._note(self._service)
         began = self.began
         try:
             code = self._service.returned()
+            self._unpack(container, code, f"{streams}stderr.txt")
             failed = code != 0 and not self._killed
             if code == 0 and not self._killed:
                 self._coordinated(RunCoordinated(run_id=start_run.run_id))
@@ -95,11 +94,7 @@ class SubtaskRun(NodeRun):
         finally:
             self.process_id = None
             self._service.clear(lambda pid: self._meter.ended(pid, began))
-        failure = self._upload(code, variables) if start_run.output_files else None
-        with self._lock:
-            # If the command failed on its own, a later request to end it does not matter.
-            ending = None if failed else self._ending
-        self._exited(code, failure, ending)
+        self._conclude(code, variables, failed=failed)
 
     def _apply(self, directory: str, variables: dict[str, str]) -> int:
         """Wait, then run the application unless the run was ended; return the exit code."""
@@ -110,4 +105,6 @@ class SubtaskRun(NodeRun):
         if process is None:
             return KILLED
         self._note(process)
-        return process.wait(self._last_look)
+        code = process.wait(self._last_look)
+        self._unpack(self._container, code, f"{directory}/stderr.txt")
+        return code

@@ -38,12 +38,14 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "TABLE_BYTES",
-           "USERS_FILE", "clear_away", "kill_marked", "kill_users", "kin_of", "mark_kin",
-           "owner_file", "remove_tree",
-           "socket_file", "users_below", "watch"]  # fmt: skip
+__all__ = ["DEADLINES", "GRACE_S", "NODE_LABEL", "ROOT_MARK", "SESSIONS", "SESSION_BYTES",
+           "TABLE_BYTES", "USERS_FILE", "clear_away", "engine_file", "kill_marked", "kill_users",
+           "kin_of", "mark_kin", "owner_file", "remove_tree", "socket_file", "users_below",
+           "watch"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
+NODE_LABEL = "batchlab.node"
+"""The label of a container that has its node's root."""
 USERS_FILE = "/var/run/batchlab-users"
 """The user IDs that nodes have taken: see `batchlab.drivers.dask.users`."""
 GRACE_S = 30.0
@@ -51,6 +53,8 @@ GRACE_S = 30.0
 
 _POLL_S = 0.2
 _ROUNDS = 200
+_ENGINE_S = 10.0
+_REMOVALS = 3
 SESSIONS = 4096
 DEADLINES = 512
 SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline
@@ -265,6 +269,12 @@ def socket_file(folder: str) -> str:
     return f"{parent}/.{name}.sock"
 
 
+def engine_file(folder: str) -> str:
+    """Return the file that has the path of the engine that ran containers of a node."""
+    parent, name = os.path.split(folder)
+    return f"{parent}/.{name}.engine"
+
+
 # -- the watchdog -------------------------------------------------------------------------------
 
 
@@ -356,6 +366,42 @@ def _kill_nodes(folder: str) -> None:
     kill_marked(mark, below=True, kin=kin_of(folder, below=True))
     kill_marked(mark, kin=kin_of(folder))
     kill_users(users_below(folder))
+    for path in (engine_file(folder), *_engine_files(folder)):
+        _remove_containers(path)
+
+
+def _engine_files(lab: str) -> list[str]:
+    try:
+        return [f"{lab}/{name}" for name in os.listdir(lab) if name.endswith(".engine")]
+    except OSError:
+        return []
+
+
+def _remove_containers(path: str) -> None:
+    """Kill and remove the containers of the node with this engine file, if it had any."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            program = file.read()
+    except OSError:
+        return
+    import subprocess  # noqa: PLC0415 - see above
+
+    parent, name = os.path.split(path)
+    root = os.path.join(parent, name[1:].removesuffix(".engine"))
+    for _ in range(_REMOVALS):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            found = subprocess.run(
+                [program, "ps", "-aq", "--filter", f"label={NODE_LABEL}={root}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                timeout=_ENGINE_S, check=True,
+            ).stdout.split()  # fmt: skip
+            if not found:
+                return
+            subprocess.run(
+                [program, "rm", "-f", *found], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ENGINE_S,
+                check=True,
+            )  # fmt: skip
 
 
 def _owner(folder: str) -> str:
@@ -374,7 +420,7 @@ def clear_away(folder: str) -> None:
         if not os.path.lexists(folder):
             break
         time.sleep(0.05)
-    for path in (owner_file(folder), socket_file(folder)):
+    for path in (owner_file(folder), socket_file(folder), engine_file(folder)):
         with contextlib.suppress(OSError):
             os.unlink(path)
     lab, name = os.path.split(folder)

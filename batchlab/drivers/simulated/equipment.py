@@ -1,7 +1,8 @@
 """What simulated nodes are equipped with: application packages, certificates, resource files.
 
 Packages are real zip archives, unpacked onto simulated disks. An archive is read once, and its
-contents are shared by all nodes that have it.
+contents are shared by all nodes that have it. Images are not real: a node takes `PULL_S` to pull
+one that it does not have, and commands run as without a container.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from batchlab.drivers.vault import Vault
 from batchlab.storage.faults import StorageFailed
 from batchlab.storage.stores import BlobStore
 
-__all__ = ["Boot", "SimulatedEquipment"]
+__all__ = ["PULL_S", "Boot", "SimulatedEquipment"]
 
 Boot = StartNode | RestartNode
+PULL_S = 30.0
+"""How long an image is pulled: half a gigabyte, with what unpacking it costs."""
 
 
 class SimulatedEquipment:
@@ -59,6 +62,7 @@ class SimulatedEquipment:
         node.references = command.certificate_references
         node.certificates = self.vault.of(command.certificate_references)
         node.installed = set()
+        node.containers = command.containers
 
     def start(self, node: Machine, now: float) -> NodeStartFailed | None:
         """Equip a starting node with what its pool references; return the report if this fails."""
@@ -70,6 +74,15 @@ class SimulatedEquipment:
         except PackageFailed as error:
             return start_failed(node.id, node.boot, error.failure)
         return None
+
+    def boot_pull_s(self, node: Machine, now: float) -> float:
+        """How long a booting node pulls the images of its pool."""
+        names = node.containers.container_image_names if node.containers else ()
+        return sum(self.pull_s(node, name, now) for name in names)
+
+    def pull_s(self, node: Machine, image: str, now: float) -> float:
+        """How long a node takes until it has an image; 0 if it has it."""
+        return max(0.0, node.images.setdefault(image, now + PULL_S) - now)
 
     def provide(self, node: Machine, start_run: StartRun, now: float) -> None:
         """Have what a run needs on its node; raises `LaunchFailed`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import PackageToInstall, StartRun
-from batchlab.core.model import CertificateReference
+from batchlab.core.model import CertificateReference, ContainerConfiguration
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import NodeUsage
 from batchlab.core.state.settings import Settings
@@ -53,7 +53,8 @@ class Machine:
     """The machine of a node."""
 
     __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
-                 "certificates", "cores", "dedicated", "digests", "disk", "id", "installed",
+                 "certificates", "containers", "cores", "dedicated", "digests", "disk", "id",
+                 "images", "installed",
                  "ip_address", "log", "packages", "references", "runs", "up")  # fmt: skip
 
     def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
@@ -70,6 +71,8 @@ class Machine:
         self.certificates: tuple[NodeCertificate, ...] = ()
         self.references: tuple[CertificateReference, ...] = ()
         self.installed: set[str] = set()  # in this boot
+        self.containers: ContainerConfiguration | None = None
+        self.images: dict[str, float] = {}  # on the disk, with the time when each has arrived
         self.digests: dict[str, str] = {}  # of the packages on the disk
         self.runs: dict[RunId, SimulatedRun] = {}
         self._measured: float | None = None
@@ -82,6 +85,7 @@ class Machine:
         """Empty the disk."""
         self.disk.wipe()
         self.digests = {}
+        self.images = {}
 
     def facts(self, settings: Settings) -> NodeFacts:
         """Return the facts about the node that a run's environment contains."""

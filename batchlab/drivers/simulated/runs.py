@@ -5,6 +5,7 @@ This is a part of the world (`batchlab.drivers.simulated.world`), which schedule
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +15,7 @@ import msgspec
 
 from batchlab.core.machine import Settings
 from batchlab.core.messages import inputs, outputs
-from batchlab.core.model import OutputFile
+from batchlab.core.model import OutputFile, TaskContainerExecutionInfo
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import environment
 from batchlab.drivers.launches import LaunchFailed
@@ -77,12 +78,15 @@ class Runner(ABC):
 
     def _launch(self, run: SimulatedRun, start_run: outputs.StartRun) -> Steps:
         """Begin what a run was commanded to do, or a part of it."""
-        node = run.node
+        node, container = run.node, start_run.container
         steps, load = self._shell.launch(
             start_run, node.disk, lambda: environment(run.start_run, node.facts(self.settings))
         )
         node.set_load(run, load)
-        return steps
+        if container is None:
+            return steps
+        pull_s = self.equipment.pull_s(node, container.image_name, self._now)
+        return _after(pull_s, steps)
 
     def _coordinated(self, run: SimulatedRun) -> None:
         report = inputs.RunCoordinated(run_id=run.id)
@@ -151,6 +155,8 @@ class Runner(ABC):
             return None
         if run.result is not None:
             run.node.log.run_ends(self._now, run.result)
+        if run.result is not None and run.result.exit_code is not None:
+            return msgspec.structs.replace(run.result, container=_container_of(run))
         return run.result
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
@@ -167,6 +173,22 @@ class Runner(ABC):
 def fact(report: inputs.Report) -> inputs.Report:
     """Send a report that was determined when it was scheduled; a `Happening`."""
     return report
+
+
+def _after(seconds: float, steps: Steps) -> Steps:
+    """Wait until an image is there, then run a command."""
+    if seconds:
+        yield seconds
+    return (yield from steps)
+
+
+def _container_of(run: SimulatedRun) -> TaskContainerExecutionInfo | None:
+    """The container of a run whose command ran in one; its id is as long as a real one."""
+    if run.start_run.container is None:
+        return None
+    words = f"{run.node.id} {run.id} {run.begun}"
+    container_id = hashlib.sha256(words.encode()).hexdigest()
+    return TaskContainerExecutionInfo(container_id=container_id, state="exited")
 
 
 def _subtask_steps(

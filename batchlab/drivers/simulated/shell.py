@@ -20,6 +20,7 @@ from contextlib import suppress
 from random import Random
 
 from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.common import ENTRY_POINT
 from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.launches import LaunchFailed, launch_failed
 from batchlab.drivers.simulated import functions
@@ -72,6 +73,8 @@ class Shell:
             reason = f"the rules of the workload failed: {type(error).__name__}: {error}"
             raise launch_failed("CommandLaunchFailed", reason) from None
         words: list[str] = []
+        if behavior is None and start_run.command_line == ENTRY_POINT:
+            behavior = self.workload.default
         if behavior is None:
             words = _split(start_run.command_line)
             program = _program(words[0])

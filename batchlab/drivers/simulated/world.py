@@ -261,6 +261,10 @@ class SimulatedWorld(Runner):
         node, boot = start
         if node.boot != boot:
             return None
+        pull_s = self.equipment.boot_pull_s(node, self._now)
+        if pull_s:
+            self._arrange(self._now + pull_s, self._started, start)
+            return None
         failure = self.equipment.start(node, self._now)
         node.up = failure is None
         node.log.note(self._now, "node %s starts for the %s. time", node.id, boot)

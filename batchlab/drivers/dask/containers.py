@@ -1,0 +1,305 @@
+"""Runs in containers: the command of a run, rewritten so that an engine runs it in an image.
+
+As in Azure, a container sees the node's directories at the paths where the node has them, so all
+``AZ_BATCH_`` variables mean the same inside; they are also at `AZURE_ROOT`, which many images have
+written in them. The engine's program is the run's process: it writes what the container writes,
+and exits with its exit code. The values of variables go through its environment, as a command
+line is public.
+
+Ending the engine's program does not end its container. So a container is removed by its label
+whenever its program was killed, and its node's label lets the next boot and the watchdog find it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import threading
+import uuid
+from collections.abc import Mapping
+
+from batchlab.core.messages.outputs import StartRun, no_containers
+from batchlab.core.model import (
+    ContainerConfiguration,
+    ContainerRegistryReference,
+    TaskContainerExecutionInfo,
+    TaskContainerSettings,
+)
+from batchlab.core.model.containers import Engines
+from batchlab.core.model.values import FailureInfo
+from batchlab.core.tasks.environment import NodeFacts, environment
+from batchlab.drivers.dask.engines import (
+    RUN_LABEL,
+    ContainerEngine,
+    EngineFailed,
+    NoEngine,
+    Wanted,
+    find_engine,
+)
+from batchlab.drivers.dask.watchdog import NODE_LABEL, engine_file
+from batchlab.drivers.launches import LaunchFailed
+
+__all__ = ["AZURE_ROOT", "ContainedCommand", "NodeContainers"]
+
+AZURE_ROOT = "/mnt/batch/tasks"
+"""Where Azure's nodes have their root."""
+
+_OWN = re.compile(
+    r"HOME|PATH|TMPDIR|_|[A-Z]+_PROXY|[a-z]+_proxy|(LD|XDG|DOCKER|CONTAINERS?|PODMAN|STORAGE|SSL|"
+    r"LISTEN)_.*|GO.*|NOTIFY_SOCKET"
+)
+"""Variables that mean something to an engine's program, so that their values go as words."""
+_DETACHED = re.compile(r"-[dit]*d[dit]*|--detach(=.*)?|--cidfile(=.*)?")
+_REFUSED = re.compile(r"(Error|docker|podman): .*(OCI|runc|crun|container|workdir|executable)")
+_UNREACHED = re.compile(
+    r"(?i)unauthorized|authentication|incorrect username|denied|no such host|connection refused|"
+    r"dial tcp|invalid registry|x509|timeout"
+)
+_MESSAGES = {
+    "ContainerInvalidImage": "One or more container images specified are invalid",
+    "ContainerInvalidRegistry": "One or more container registries specified are invalid",
+    "ContainerInvalidSettings":
+        "At least one value of specified task container settings is invalid",
+    "CommandProgramNotFound": "The specified command program is not found",
+    "CommandLaunchFailed": "Failed to launch the specified command line",
+}  # fmt: skip
+
+
+def _failed(code: str, reason: str, **details: str) -> LaunchFailed:
+    return LaunchFailed(
+        FailureInfo(
+            category="UserError", code=code, message=_MESSAGES[code],
+            details={**details, "Message": reason},
+        )
+    )  # fmt: skip
+
+
+class NodeContainers:
+    """The engine of a node, its images, and its containers.
+
+    Parameters
+    ----------
+    wanted : {"auto", "podman", "docker"}
+    root : str
+        The node's root.
+    inherited : mapping
+        The environment of the engine's program.
+    """
+
+    def __init__(self, wanted: Engines, root: str, inherited: Mapping[str, str]) -> None:
+        self._wanted = wanted
+        self.root = root
+        self.inherited = {**inherited, "AZ_BATCH_NODE_ROOT_DIR": root}
+        self._engine: ContainerEngine | None = None
+        self._pulls: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def engine(self) -> ContainerEngine:
+        """Return the engine; raises `LaunchFailed` if there is none."""
+        if self._engine is None:
+            try:
+                engine = find_engine(self._wanted)
+            except NoEngine as error:
+                raise LaunchFailed(no_containers(str(error))) from None
+            with open(engine_file(self.root), "w", encoding="utf-8") as file:
+                file.write(engine.program)
+            self._engine = engine
+        return self._engine
+
+    def failure(
+        self, configuration: ContainerConfiguration | None, wanted: Wanted
+    ) -> FailureInfo | None:
+        """Have the images of a pool; return the failure, or None."""
+        if configuration is None:
+            return None
+        try:
+            self.engine()
+            for image in configuration.container_image_names:
+                self.provide(image, configuration.registry_of(image), wanted)
+        except LaunchFailed as error:
+            return error.failure
+        return None
+
+    def provide(
+        self, image: str, registry: ContainerRegistryReference | None, wanted: Wanted
+    ) -> None:
+        """Have an image on the node: it is pulled unless it is there. Raises `LaunchFailed`."""
+        engine = self.engine()
+        with self._lock:
+            lock = self._pulls.setdefault(image, threading.Lock())
+        with lock:
+            if engine.has(image):
+                return
+            try:
+                engine.pull(image, registry, wanted, self.inherited, f"{self.root}/volatile")
+                return
+            except EngineFailed as error:
+                reason = str(error)
+        if registry is not None and registry.username and _UNREACHED.search(reason):
+            raise _failed(
+                "ContainerInvalidRegistry", reason, ContainerRegistry=registry.registry_server
+            )
+        raise _failed("ContainerInvalidImage", reason, ContainerImage=image)
+
+    def clear(self) -> None:
+        """Remove the containers of this boot of the node and of earlier ones."""
+        with contextlib.suppress(OSError):
+            with open(engine_file(self.root), encoding="utf-8") as file:
+                program = file.read()
+            ContainerEngine(os.path.basename(program), program).remove(NODE_LABEL, self.root)
+
+
+class ContainedCommand:
+    """One command in a container.
+
+    Parameters
+    ----------
+    containers : NodeContainers
+    start_run : StartRun
+        Has a `container`.
+    node : NodeFacts
+    words : list of str
+        The command; none to run the entry point.
+    user : tuple of int, optional
+        The user and group it runs as; those of the node if omitted.
+
+    Attributes
+    ----------
+    words : list of str
+        The command that runs it.
+    environment : dict of str
+        The environment of that command.
+
+    Raises
+    ------
+    LaunchFailed
+        ``ContainerInvalidSettings``.
+    """
+
+    def __init__(
+        self,
+        containers: NodeContainers,
+        start_run: StartRun,
+        node: NodeFacts,
+        words: list[str],
+        user: tuple[int, int] | None = None,
+    ) -> None:
+        assert start_run.container is not None
+        settings, engine = start_run.container, containers.engine()
+        self._engine, self._name = engine, f"batchlab-{node.node_id}-{uuid.uuid4().hex[:12]}"
+        self._id_file = f"{containers.root}/volatile/{self._name}"
+        variables = environment(start_run, node)
+        uid, gid = user or _user_of(engine)
+        run = engine.run_words(f"{uid}:{gid}")
+        run += ["--name", self._name, "--cidfile", self._id_file]
+        run += [
+            "--label",
+            f"{NODE_LABEL}={containers.root}",
+            "--label",
+            f"{RUN_LABEL}={self._name}",
+        ]
+        mounts = _mounts(settings, start_run, containers.root)
+        for path, alias, mode in mounts:
+            run += ["--volume", f"{path}:{path}:{mode}", "--volume", f"{path}:{alias}:{mode}"]
+        if settings.working_directory == "taskworkingdirectory":
+            working = variables["AZ_BATCH_TASK_WORKING_DIR"]
+            run += ["--workdir", working]
+            if not any(f"{working}/".startswith(f"{path}/") for path, _, _ in mounts):
+                run += ["--tmpfs", working]  # as with Docker, it is there, and empty
+        self.environment = dict(containers.inherited)
+        for name, value in variables.items():
+            if (name in containers.inherited and containers.inherited[name] != value) or (
+                _OWN.fullmatch(name)
+            ):
+                run += ["--env", f"{name}={value}"]
+            else:
+                self.environment[name] = value
+                run += ["--env", name]
+        self.words = [*run, *_options(settings), settings.image_name, *words]
+
+    def ended(
+        self, code: int, killed: bool, stderr: str
+    ) -> tuple[FailureInfo | None, TaskContainerExecutionInfo]:
+        """Leave nothing of it behind; return why it never ran, if so, and what it was.
+
+        Parameters
+        ----------
+        code : int
+            What its program exited with.
+        killed : bool
+            Whether that was killed.
+        stderr : str
+            The file with the last words of the program.
+        """
+        if killed or code >= 125:
+            self._engine.remove(RUN_LABEL, self._name)
+        container_id = ""
+        with contextlib.suppress(OSError):
+            with open(self._id_file, encoding="ascii") as file:
+                container_id = file.read().strip()
+            os.unlink(self._id_file)
+        reason = "" if killed or code not in (125, 126, 127) else _last_line(stderr)
+        if not reason or (container_id and not _REFUSED.match(reason)):
+            state = "exited" if container_id else ""
+            return None, TaskContainerExecutionInfo(container_id=container_id, state=state)
+        kind = {126: "CommandLaunchFailed", 127: "CommandProgramNotFound"}.get(code)
+        reason = reason.partition(": ")[2] or reason
+        info = TaskContainerExecutionInfo(
+            container_id=container_id, state="created" if container_id else "", error=reason
+        )
+        return _failed(kind or "ContainerInvalidSettings", reason).failure, info
+
+
+def _user_of(engine: ContainerEngine) -> tuple[int, int]:
+    """The node's own user, as the container sees it."""
+    own = os.geteuid(), os.getegid()
+    return (0, 0) if engine.name == "podman" else own  # root in a rootless container is this user
+
+
+def _mounts(
+    settings: TaskContainerSettings, start_run: StartRun, root: str
+) -> list[tuple[str, str, str]]:
+    """The node's directories that a container sees, where Azure has them, and the mode."""
+    chosen = settings.container_host_batch_bind_mounts
+    if chosen is None:
+        return [(root, AZURE_ROOT, "rw")]
+    directories = {
+        "shared": "shared", "startup": "startup", "vfsmounts": "fsmounts",
+        "task": start_run.directory, "jobprep": start_run.preparation_directory,
+        "applications": "applications",
+    }  # fmt: skip
+    found = {}
+    for entry in chosen:
+        name = directories[entry.source]
+        if name is not None and os.path.isdir(f"{root}/{name}"):
+            mode = "ro" if entry.is_read_only else "rw"
+            found[name] = (f"{root}/{name}", f"{AZURE_ROOT}/{name}", mode)
+    return list(found.values())
+
+
+def _options(settings: TaskContainerSettings) -> list[str]:
+    text = settings.container_run_options or ""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        reason = f"container_run_options {text!r} cannot be parsed: {error}"
+        raise _failed("ContainerInvalidSettings", reason) from None
+    for word in words:
+        if _DETACHED.fullmatch(word):
+            reason = f"container_run_options has {word!r}, which is not one of docker create"
+            raise _failed("ContainerInvalidSettings", reason)
+    return words
+
+
+def _last_line(path: str) -> str:
+    """The last line of a file, which may be long."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    lines = [line for line in lines if line.strip() and not line.startswith(("See '", "Run '"))]
+    return lines[-1].strip() if lines else ""

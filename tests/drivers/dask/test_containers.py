@@ -1,0 +1,288 @@
+"""Tasks in containers: what they see, how they end, and that nothing is left of them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import batchlab as bl
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.ids import RunId
+from batchlab.core.tasks.environment import NodeFacts
+from batchlab.drivers.dask import engines
+from batchlab.drivers.dask.containers import AZURE_ROOT, ContainedCommand, NodeContainers
+from batchlab.drivers.dask.watchdog import NODE_LABEL
+from batchlab.drivers.launches import LaunchFailed
+from helpers.dask_labs import sleepers, until
+from helpers.engines import containers_of, fake_engine, real_image
+
+ONE = bl.ContainerConfiguration()
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """The folder of an engine that is the first on the PATH."""
+    fake_engine(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(engines, "_found", {})
+    return tmp_path
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def command(fake, *, inherited=(), environment=(), user=None, **settings):
+    root = fake / "lab" / "node"
+    for name in ("workitems/j/job-1/t/wd", "volatile", "shared"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    containers = NodeContainers("podman", str(root), dict(inherited))
+    start_run = StartRun(
+        run_id=RunId("j", "t", "node", 1), kind="task", pool_id="p", command_line="x",
+        directory="workitems/j/job-1/t", environment=dict(environment),
+        container=bl.TaskContainerSettings(image_name="i", **settings),
+    )  # fmt: skip
+    facts = NodeFacts(account_name="a", account_url="u", node_id="node", root_directory=str(root))
+    made = ContainedCommand(containers, start_run, facts, ["echo", "a b"], user)
+    return str(root), made
+
+
+def values_of(words, option):
+    return [words[at + 1] for at, word in enumerate(words) if word == option]
+
+
+def test_container_sees_the_node_at_its_own_paths_and_at_those_of_azure(fake):
+    root, made = command(fake)
+    assert made.words[-3:] == ["i", "echo", "a b"]
+    assert values_of(made.words, "--volume") == [f"{root}:{root}:rw", f"{root}:{AZURE_ROOT}:rw"]
+    assert values_of(made.words, "--workdir") == [f"{root}/workitems/j/job-1/t/wd"]
+    assert values_of(made.words, "--user") == ["0:0"]
+    assert f"{NODE_LABEL}={root}" in values_of(made.words, "--label")
+
+
+def test_mounts_are_those_that_are_named(fake):
+    mount = bl.ContainerHostBatchBindMountEntry(source="Shared", is_read_only=True)
+    root, made = command(fake, container_host_batch_bind_mounts=[mount, "Task", "JobPrep"])
+    shared, task = f"{root}/shared", f"{root}/workitems/j/job-1/t"
+    assert values_of(made.words, "--volume")[::2] == [f"{shared}:{shared}:ro", f"{task}:{task}:rw"]
+    root, made = command(fake, container_host_batch_bind_mounts=[])
+    assert not values_of(made.words, "--volume")
+    assert values_of(made.words, "--tmpfs") == values_of(made.words, "--workdir")
+
+
+def test_working_directory_can_be_that_of_the_image(fake):
+    _, made = command(fake, working_directory="containerImageDefault")
+    assert not values_of(made.words, "--workdir")
+
+
+def test_values_of_variables_are_in_no_command_line_unless_the_engine_would_obey_them(fake):
+    given = {"TOKEN": "hidden", "PATH": "/image/bin", "DOCKER_HOST": "h", "LANG": "x"}
+    _, made = command(fake, inherited={"PATH": "/bin", "LANG": "y"}, environment=given)
+    named = values_of(made.words, "--env")
+    assert "TOKEN" in named
+    assert {"PATH=/image/bin", "DOCKER_HOST=h", "LANG=x"} < set(named)
+    assert made.environment["TOKEN"] == "hidden"
+    assert made.environment["PATH"] == "/bin"
+    assert "DOCKER_HOST" not in made.environment
+
+
+def test_isolated_user_is_the_user_inside(fake):
+    _, made = command(fake, user=(7001, 7000))
+    assert values_of(made.words, "--user") == ["7001:7000"]
+
+
+@pytest.mark.parametrize("options", ["-d", "-itd", "--detach", "--cidfile x", "--a 'b"])
+@pytest.mark.code("ContainerInvalidSettings")
+def test_options_that_would_take_a_container_away_are_refused(fake, options):
+    with pytest.raises(LaunchFailed) as refused:
+        command(fake, container_run_options=options)
+    assert refused.value.failure.code == "ContainerInvalidSettings"
+
+
+def test_options_come_before_the_image(fake):
+    _, made = command(fake, container_run_options="--rm -v '/a b:/c'")
+    assert made.words[-6:-3] == ["--rm", "-v", "/a b:/c"]
+
+
+# -- on a node with an engine that runs commands as they are --------------------------------------
+
+
+@pytest.fixture
+def lab(fake):
+    with bl.Lab(containers="podman") as lab:
+        yield lab
+
+
+def one_job(lab, configuration=ONE):
+    pool = lab.create_pool(
+        "p", target_dedicated_nodes=1, task_slots_per_node=4,
+        virtual_machine_configuration=configuration,
+    )  # fmt: skip
+    return lab.create_job("j", pool)
+
+
+def ended(lab, command_line="true", image="i", **settings):
+    """What became of the only task of a lab."""
+    job = one_job(lab)
+    task = job.create_task(
+        "t0", command_line,
+        container_settings=bl.TaskContainerSettings(image_name=image, **settings),
+    )  # fmt: skip
+    job.tasks.wait(timeout=30)
+    return task
+
+
+def test_missing_image_is_pulled_once(lab, fake):
+    task = ended(lab, "sh -c 'echo $AZ_BATCH_TASK_ID; exit 3'")
+    assert (task.exit_code, task.stdout) == (3, "t0\n")
+    assert task.container_info.container_id == "c0ffee"
+    assert task.container_info.state == "exited"
+    lab.jobs["j"].create_task("t1", "", container_settings="i")
+    lab.jobs["j"].tasks.wait(timeout=30)
+    assert lab.jobs["j"].tasks["t1"].stdout == "entry\n"
+    assert (fake / "calls").read_text().count("\npull ") == 1
+
+
+@pytest.mark.parametrize(
+    ("command_line", "image", "settings", "code"),
+    [
+        ("true", "no-image", {}, "ContainerInvalidImage"),
+        ("true", "no-image", {"registry": bl.ContainerRegistryReference(username="u")},
+         "ContainerInvalidRegistry"),
+        ("true", "i", {"container_run_options": "--bad"}, "ContainerInvalidSettings"),
+        ("nosuch", "i", {}, "CommandProgramNotFound"),
+    ],
+)  # fmt: skip
+@pytest.mark.code("ContainerInvalidImage", "ContainerInvalidRegistry", "ContainerInvalidSettings")
+def test_container_that_never_ran_has_azures_code(lab, command_line, image, settings, code):
+    task = ended(lab, command_line, image, **settings)
+    assert task.exit_code is None
+    assert (task.failure_info.code, task.failure_info.category) == (code, "UserError")
+    assert task.failure_info.details["Message"]
+    assert code in str(task.explain())
+
+
+def test_node_without_an_engine_serves_other_tasks(fake):
+    (fake / "broken").touch()
+    with bl.Lab(containers="podman") as lab:
+        task = ended(lab)
+        assert task.failure_info.code == "ContainerPoolNotSupported"
+        assert "install podman" in task.failure_info.details["Message"]
+        assert "install podman" in str(lab.pools["p"].explain())
+        lab.jobs["j"].create_task("t1", "true")
+        lab.jobs["j"].tasks.wait(timeout=30)
+        assert lab.jobs["j"].tasks["t1"].exit_code == 0
+
+
+@pytest.mark.parametrize(("image", "state"), [("i", "idle"), ("no-image", "unusable")])
+def test_pool_has_its_images_before_its_nodes_take_tasks(lab, fake, image, state):
+    pool = lab.create_pool(
+        "p", target_dedicated_nodes=1,
+        virtual_machine_configuration=bl.ContainerConfiguration(container_image_names=[image]),
+    )  # fmt: skip
+    (node,) = until(lambda: [node for node in pool.nodes.values() if node.state == state])
+    assert f"pull --quiet {image}" in (fake / "calls").read_text()
+    if state == "unusable":
+        assert node.errors[0].code == "ContainerInvalidImage"
+        assert "no-image" in str(pool.explain())
+
+
+# -- with Podman ----------------------------------------------------------------------------------
+
+KILL_ME = """
+import batchlab as bl, sys
+if __name__ == "__main__":
+    lab = bl.Lab(processes=True, root=sys.argv[1])
+    pool = lab.create_pool("p", target_dedicated_nodes=1,
+        virtual_machine_configuration=bl.ContainerConfiguration())
+    lab.create_job("j", pool).create_task("t", "sleep 2222", container_settings=sys.argv[2])
+    sys.stdin.read()
+"""
+
+
+def roots_with_containers(place):
+    """The nodes below a folder that have containers."""
+    listing = subprocess.run(
+        ["podman", "ps", "-a", "--format", f'{{{{index .Labels "{NODE_LABEL}"}}}}'],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return [line for line in listing.splitlines() if line.startswith(str(place))]
+
+
+@pytest.mark.ci("container")
+def test_tasks_run_in_podman(tmp_path):
+    image = real_image()
+    configuration = bl.ContainerConfiguration(container_image_names=[image])
+    with bl.Lab(containers="podman", root=tmp_path) as lab:
+        job = one_job(lab, configuration)
+
+        def add(name, command_line, *, limit=None, **settings):
+            return job.create_task(
+                name, command_line, environment_settings={"A": "x\ny"},
+                constraints=bl.TaskConstraints(max_wall_clock_time=limit),
+                container_settings=bl.TaskContainerSettings(image_name=image, **settings),
+            )  # fmt: skip
+
+        script = 'echo "$A" "$AZ_BATCH_TASK_ID"; pwd; ls /mnt/batch/tasks; echo err >&2; exit 125'
+        ran = add("ran", f"/bin/sh -c '{script}'")
+        entry, missing = add("entry", ""), add("missing", "nosuch")
+        bad = add("bad", "true", container_run_options="--bad")
+        alone = add("alone", "pwd", container_host_batch_bind_mounts=[])
+        stubborn = "/bin/sh -c 'trap \"\" TERM INT; sleep 3333'"
+        late, bare = add("late", stubborn, limit="1s"), add("bare", "env -i /bin/sleep 3334")
+        until(lambda: bare.state == "running" and roots_with_containers(tmp_path))
+        bare.terminate()
+        job.tasks.wait(timeout=60)
+        assert ran.exit_code == 125
+        lines = ran.stdout.splitlines()
+        assert lines[:2] == ["x", "y ran"]
+        assert lines[2].endswith("/ran/wd")
+        assert "workitems" in lines
+        assert ran.stderr == "err\n"
+        assert (entry.exit_code, entry.stdout) == (0, "entry\n")
+        assert missing.failure_info.code == "CommandProgramNotFound"
+        assert bad.failure_info.code == "ContainerInvalidSettings"
+        assert alone.stdout.endswith("/alone/wd\n")
+        assert late.failure_info.code == bare.failure_info.code == "TaskEnded"
+        assert roots_with_containers(tmp_path) == []
+        assert len(late.container_info.container_id) == 64
+        add("left", stubborn)
+        until(lambda: roots_with_containers(tmp_path))
+    assert roots_with_containers(tmp_path) == []
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.ci("container")
+@pytest.mark.parametrize("victim", ["lab", "node"])
+def test_container_ends_whatever_is_killed(tmp_path, victim):
+    image = real_image()
+    script = tmp_path / "kill_me.py"
+    script.write_text(KILL_ME)
+    place = tmp_path / "place"
+    place.mkdir()
+    with subprocess.Popen([sys.executable, script, place, image], stdin=subprocess.PIPE) as lab:
+        until(lambda: sleepers(2222))
+        (root,) = roots_with_containers(place)
+        (container,) = containers_of(f"{NODE_LABEL}={root}")
+        if victim == "node":
+            os.kill(process_of_node(root), signal.SIGKILL)
+            until(lambda: container not in containers_of(f"{NODE_LABEL}={root}"))
+        lab.kill()
+    until(lambda: not roots_with_containers(place) and not sleepers(2222))
+    until(lambda: not os.listdir(place))
+
+
+def process_of_node(root):
+    """The worker on which a node is: the parent of what runs its container."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            except OSError:
+                continue
+            if b"--cidfile" in words and any(word.startswith(root.encode()) for word in words):
+                return int(parent)
+    raise AssertionError(f"no container of {root} is run")

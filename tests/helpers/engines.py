@@ -1,0 +1,108 @@
+"""Container engines for tests: a program that behaves like one, and a real Podman."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+IMAGE = "localhost/batchlab-busybox:latest"
+"""What `real_image` imports: a static busybox, so that nothing is pulled."""
+
+_FAKE = """#!{python} -S
+import os, subprocess, sys, time
+folder, words = {folder!r}, sys.argv[1:]
+with open(folder + "/calls", "a") as file:
+    print(*words, file=file)
+if os.path.exists(folder + "/hangs"):
+    time.sleep(60)
+if os.path.exists(folder + "/broken"):
+    sys.exit("Cannot connect to the daemon")
+if words[0] == "--config":
+    print(open(words[1] + "/config.json").read(), file=open(folder + "/auth", "w"))
+    words = words[2:]
+if "--authfile" in words:
+    at = words.index("--authfile")
+    print(open(words[at + 1]).read(), file=open(folder + "/auth", "w"))
+    del words[at:at + 2]
+if words[:2] == ["image", "inspect"]:
+    sys.exit(not os.path.exists(folder + "/images/" + words[-1]))
+if words[0] == "pull":
+    if words[-1].startswith("no"):
+        sys.exit("Trying to pull\\nError: unauthorized: access to " + words[-1] + " is denied")
+    open(folder + "/images/" + words[-1], "w").close()
+if words[0] == "run":
+    id_file = words[words.index("--cidfile") + 1]
+    if "--bad" in words:
+        sys.exit(print("Error: unknown flag: --bad", file=sys.stderr) or 125)
+    with open(id_file, "w") as file:
+        file.write("c0ffee")
+    image = next(at for at, word in enumerate(words) if word in os.listdir(folder + "/images"))
+    command, child = words[image + 1:] or ["echo", "entry"], dict(os.environ)
+    child.update(word.split("=", 1) for at, word in enumerate(words[:image])
+                 if words[at - 1] == "--env" and "=" in word)
+    if command[0] == "nosuch":
+        sys.exit(print("Error: runc: exec: nosuch: executable file not found in $PATH",
+                       file=sys.stderr) or 127)
+    os.execvpe(command[0], command, child)
+"""
+
+
+def fake_engine(folder: Path, name: str = "podman") -> Path:
+    """Write the program of an engine that runs commands as they are; its folder says what it does.
+
+    `calls` has its command lines, `images` its images, `auth` what it last logged in with. With a
+    file `hangs` it never answers, with `broken` it refuses everything.
+    """
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(_FAKE.format(python=sys.executable, folder=str(folder)))
+    program.chmod(0o755)
+    return program
+
+
+@cache
+def _obstacle() -> str:
+    """Why real containers cannot run here, with the image there if they can."""
+    busybox = shutil.which("busybox")
+    if shutil.which("podman") is None or busybox is None:
+        return "needs podman, runc and busybox-static"
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(busybox, "bin/busybox")
+        for name in ("sh", "cat", "echo", "sleep", "id", "pwd", "env", "ls", "touch", "true"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    command = 'CMD=["echo","entry"]'
+    done = _podman("image", "exists", IMAGE)
+    if done.returncode:
+        _podman("import", "--change", command, "-", IMAGE, given=archive.getvalue())
+    done = _podman("run", "--rm", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000",
+                   IMAGE, "true")  # fmt: skip
+    return done.stderr.decode().strip() if done.returncode else ""
+
+
+def _podman(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["podman", *words], input=given, capture_output=True, check=False, timeout=60
+    )
+
+
+def real_image() -> str:
+    """An image in a real Podman; skips the test where it cannot run."""
+    if _obstacle():
+        pytest.skip(f"no containers here: {_obstacle()}")
+    return IMAGE
+
+
+def containers_of(label: str) -> list[str]:
+    """The containers of a real Podman with a label."""
+    words = ["podman", "ps", "-aq", "--filter", f"label={label}"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
