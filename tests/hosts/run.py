@@ -27,6 +27,7 @@ import batchlab as bl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers.dask_labs import until
+from hosts.cut_off_client import said_after_loss
 from hosts.network import Host, Network, obstacle
 
 SOON = 90
@@ -233,27 +234,9 @@ def scheduler_killed(network: Network) -> str:
 @trial("A client that is cut off for 45 s goes on with the handles that it has.")
 def lid(network: Network) -> str:
     address, _ = start(network, 1)
-    client = network.host()
-    script = client.folder / "client.py"
-    script.write_text(
-        "import sys, time, batchlab as bl\n"
-        f"lab = bl.Lab({address!r})\n"
-        "lab.create_pool('p', target_dedicated_nodes=1).nodes.wait('idle', timeout=60)\n"
-        "print('up', flush=True)\ninput()\nbegan = time.monotonic()\n"
-        "print(len(lab.pools), 'pool after', round(time.monotonic() - began, 1), 's')\n"
-    )
-    with subprocess.Popen(
-        ["ip", "netns", "exec", client.name, sys.executable, str(script)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    ) as process:  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        with client.partition():
-            time.sleep(45)
-        answer, _ = process.communicate("\n", timeout=SOON)
-    assert answer.startswith("1 pool")
-    return answer.strip()
+    answer = said_after_loss(network.host(), address, seconds=45)
+    assert answer.startswith("1 pool after ")
+    return answer
 
 
 @trial("A host that is cut off ends its runs before they are repeated elsewhere.")

@@ -5,8 +5,6 @@ Run them with ``pytest -m ci tests/hosts`` as root.
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 import batchlab as bl
 from batchlab.drivers.dask import lease
 from helpers.dask_labs import until
+from hosts.cut_off_client import said_after_loss
 
 pytestmark = pytest.mark.ci("hosts")
 
@@ -228,23 +227,4 @@ def test_client_that_was_cut_off_goes_on(network, cluster):
     """A lid that is closed: the client is on a host of its own."""
     address, first, _ = cluster
     first.worker(address, "first")
-    client = network.host()
-    script = client.folder / "client.py"
-    script.write_text(
-        "import sys, time, batchlab as bl\n"
-        f"lab = bl.Lab({address!r})\n"
-        "lab.create_pool('p', target_dedicated_nodes=1).nodes.wait('idle', timeout=60)\n"
-        "print('up', flush=True)\n"
-        "input()\n"
-        "print(len(lab.pools), flush=True)\n"
-        "lab.close()\n"
-    )
-    with subprocess.Popen(
-        ["ip", "netns", "exec", client.name, sys.executable, str(script)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    ) as process:  # fmt: skip
-        assert process.stdout.readline() == "up\n"
-        with client.partition():
-            time.sleep(45)
-        answer, _ = process.communicate("\n", timeout=SOON)
-    assert answer == "1\n"
+    assert said_after_loss(network.host(), address, seconds=45).startswith("1 pool after ")
