@@ -234,7 +234,7 @@ def test_retention_of_one_task_ends_though_an_earlier_one_was_deleted(world, lab
         ({"required_slots": 0}, "InvalidPropertyValue"),
         ({"environment_settings": {"A=B": "x"}}, "InvalidPropertyValue"),
         ({"depends_on": "x"}, "InvalidPropertyValue"),
-        ({"container_settings": "x"}, "UnsupportedProperty"),
+        ({"authentication_token_settings": "x"}, "UnsupportedProperty"),
     ],
 )
 @pytest.mark.worlds("simulated")
