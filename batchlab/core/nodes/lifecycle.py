@@ -100,7 +100,9 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
 def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
     """There is no machine for a node: it will not join, or cannot be brought back."""
     node = _present(state, report.node_id, report.boot)
-    if node is None or not (_awaited(node) or node.phase.state == "starting"):
+    if node is None or not (
+        _awaited(node) or node.phase.state == "starting" or _is_news(node.phase, report)
+    ):
         return
     error = ResizeError(code=report.code, message=report.message)
     if node.allocated is None:
@@ -110,7 +112,8 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
     elif node.phase.state == "creating":
         nodes.stay_away(state, node, report.message, at_least_s=RETRY_S)  # as Azure keeps trying
     else:
-        phase = phases.NodeUnusable(state.now, report.code, report.message, report.trying)
+        since = node.phase.since if node.may_return else state.now
+        phase = phases.NodeUnusable(since, report.code, report.message, report.trying)
         state.move(node, phase, report.message)
         nodes.wake_jobs(state, node)
 
@@ -147,6 +150,14 @@ def _awaited(node: NodeRecord) -> bool:
     if isinstance(node.phase, phases.NodeStarting):
         return node.phase.awaited
     return node.drain is None and node.phase.state in _AWAITED
+
+
+def _is_news(phase: phases.Phase, report: inputs.NodeStartFailed) -> bool:
+    """Whether a report says something new of a node that was not brought back so far."""
+    if not (isinstance(phase, phases.NodeUnusable) and phase.trying):
+        return False
+    known = (phase.code, phase.message, phase.trying)
+    return (report.code, report.message, report.trying) != known
 
 
 def _present(state: State, node_id: str, boot: int) -> NodeRecord | None:

@@ -153,7 +153,7 @@ NODE = States(
     StateRow("unusable", "unusable", "failed", letter="u", activity="down",
              groups="lost resting rebootable deallocatable preemptible",
              refusal="NodeStateUnusable",
-             follows="starting rebooting reimaging deallocating leavingpool preempted"),
+             follows="unusable starting rebooting reimaging deallocating leavingpool preempted"),
     StateRow("offline", "offline", "aside", letter="o", activity="idle",
              groups="up started serving occupied resting rebootable deallocatable preemptible",
              follows="idle running rebooting reimaging deallocating unknown leavingpool "

@@ -3,7 +3,7 @@
 import pytest
 
 from batchlab.core.messages import inputs, questions
-from batchlab.core.messages.outputs import RestartNode
+from batchlab.core.messages.outputs import NodeChanged, RestartNode
 from batchlab.core.model import PoolSpec
 from helpers.busy_nodes import busy, node_state, reboot
 from helpers.world import World
@@ -145,6 +145,44 @@ def test_node_that_is_unusable_for_good_does_not_return_unasked(world: World) ->
     world.allocated(node, 2)
     assert node_state(world) == "unusable"
     assert world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
+
+
+def test_node_whose_return_is_given_up_later_is_unusable_for_good(world: World) -> None:
+    node, _ = busy(world, "a")
+    world.lost(node)
+    late = inputs.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
+    world.feed(late)
+    given_up = inputs.NodeStartFailed(node_id=node, boot=2, message="none will come")
+    since = world.nodes()[0].state_transition_time
+    world.later(5)
+    (change,) = world.core.handle(world.now, given_up).changes
+    assert isinstance(change, NodeChanged)
+    assert (change.state, change.reason) == ("unusable", "none will come")
+    assert world.nodes()[0].state_transition_time == since
+    world.feed(late)  # it came too late
+    (error,) = world.nodes()[0].errors
+    assert error.message == "none will come"
+    assert world.reasons("a") == ["Unusable"]
+    assert world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
+    world.said()
+    world.lost(node, 2)
+    world.allocated(node, 2)
+    world.nothing_else()
+    assert node_state(world) == "unusable"
+    world.feed(reboot(node))
+    assert world.told() == [("RestartNode", node, 3, False)]
+
+
+def test_node_that_cannot_be_brought_back_yet_shows_the_last_reason(world: World) -> None:
+    (node,) = world.pool()
+    world.lost(node)
+    world.said()
+    for message in ("none is free", "none is free", "the only one is too small"):
+        world.feed(inputs.NodeStartFailed(node_id=node, boot=2, message=message, trying=True))
+    (error,) = world.nodes()[0].errors
+    assert error.message == "the only one is too small"
+    world.allocated(node, 2)
+    assert node_state(world) == "starting"
 
 
 def test_node_lost_while_it_is_reimaged_is_reimaged_again(world: World) -> None:
