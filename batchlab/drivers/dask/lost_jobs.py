@@ -2,7 +2,7 @@
 
 Dask's `SpecCluster` gives a job up when its worker has been away for some time. It does not see a
 job of several workers that ends (dask-jobqueue's ``processes=4``), nor one that never had any,
-because somebody cancelled it while it waited in the queue, or because it failed at once. The first
+because it was cancelled while it waited in the queue, or because it failed at once. The first
 kind shows in the workers. For the second, SLURM is asked which jobs it still has. Other queues are
 not asked: there, such a job is replaced with the next resize.
 """
@@ -37,7 +37,7 @@ class LostJobs:
 
     def __init__(self, cluster: Any) -> None:
         self._cluster = cluster
-        # When a worker of a job was last there. Dask expects of jobs that are over that nobody
+        # When a worker of a job was last there. Dask expects of jobs that are over that no one
         # has them.
         self._seen: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
         self._pause_s = ASK_S
