@@ -32,7 +32,7 @@ def test_failed_task_shows_the_end_of_its_stderr(lab: bl.SimulatedLab) -> None:
     assert lines == [f"    line {number}" for number in range(5, 15)]
     page = told._repr_html_()
     assert "What went wrong" in page
-    assert "<pre>The last lines of stderr.txt:" in page
+    assert ">The last lines of stderr.txt:" in page
     assert "line 14" in task._repr_html_()
 
 
