@@ -254,8 +254,10 @@ def test_tasks_run_in_podman(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.ci("container")
-@pytest.mark.parametrize("victim", ["lab", "node"])
+@pytest.mark.parametrize("victim", [
+    pytest.param("lab", marks=pytest.mark.ci("container")),
+    pytest.param("node", marks=pytest.mark.slow),
+])  # fmt: skip
 def test_container_ends_whatever_is_killed(tmp_path, victim):
     image = real_image()
     script = tmp_path / "kill_me.py"

@@ -255,8 +255,10 @@ def gateway(tmp_path):
         yield running.cluster
 
 
-@pytest.mark.ci("clusters")
-@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("adaptive", [
+    pytest.param(False, marks=pytest.mark.slow),
+    pytest.param(True, marks=pytest.mark.ci("clusters")),
+])  # fmt: skip
 def test_dask_gateway(adaptive, gateway, tmp_path):
     with gateway() as cluster:
         if adaptive:
