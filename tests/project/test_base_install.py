@@ -118,7 +118,8 @@ def test_endpoint_is_served(base: Path) -> None:
     command = [base.parent / "batchlab", "serve", "--simulated"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
-        assert serving.stdout.readline().startswith("Endpoint: http://127.0.0.1:")
+        first = next(line for line in serving.stdout if line.strip())
+        assert first.startswith("Endpoint: http://127.0.0.1:")
         serving.terminate()
         assert serving.stdout.read().endswith("Stopped.\n")
     assert serving.returncode == 0
