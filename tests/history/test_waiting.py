@@ -31,7 +31,7 @@ LIMITS = {
 """Reasons that lie with a task or its job, whatever its pool is like."""
 FULL = {"Busy", "Held", "Room", "HigherPriority", "EqualPriority", "Queue"}
 NOT_TAKING = {
-    "NoNodes", "ResizeFailed", "StartTaskFailed", "Unusable", "Leaving", "Draining",
+    "NoNodes", "ResizeFailed", "StartTaskFailed", "Unusable", "ContactLost", "Leaving", "Draining",
     "SchedulingDisabled", "PreparationFailed", "Restarting", "Deallocated",
 }  # fmt: skip
 SAID = {
