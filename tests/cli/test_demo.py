@@ -20,7 +20,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import batchlab as bl
-from batchlab.cli import _remembered_interrupt, app
+from batchlab.cli import app
+from batchlab.cli.terminal import remembered_interrupt
 from batchlab.demo import JOB_ID, POOL_ID, Demo
 
 NODE = r"tvm-\d+_\d+-\w+"
@@ -213,7 +214,7 @@ def read_until(terminal: int, words: str, seconds: float = 60.0) -> str:
 
 def test_interrupt_that_was_lost_in_a_hook_is_raised_at_the_next_step() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with _remembered_interrupt() as check:
+    with remembered_interrupt() as check:
         check()
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -227,7 +228,7 @@ def test_interrupt_that_was_lost_in_a_hook_is_raised_at_the_next_step() -> None:
 
 INTERRUPTED_IN_A_HOOK = """
 import gc, signal
-from batchlab.cli import _remembered_interrupt
+from batchlab.cli.terminal import remembered_interrupt
 
 def hook(phase, info):
     if phase == "start":
@@ -237,7 +238,7 @@ class Faulty:
     def __del__(self):
         raise ValueError("shown")
 
-with _remembered_interrupt() as check:
+with remembered_interrupt() as check:
     gc.callbacks.append(hook)
     gc.collect()
     gc.callbacks.remove(hook)

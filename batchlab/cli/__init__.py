@@ -1,0 +1,52 @@
+"""The command line: `batchlab demo`, `lab`, `serve` and `simulate`.
+
+Fast to start: Dask and the rest are imported only by the commands that need them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import batchlab
+from batchlab.cli.demo_command import demo
+from batchlab.cli.lab_command import lab
+from batchlab.cli.serve_command import serve
+from batchlab.cli.simulate_command import simulate
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Azure Batch, in your notebook.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="batchlab")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"batchlab {batchlab.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(demo)
+app.command(context_settings={"allow_extra_args": True})(serve)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
+app.command()(simulate)

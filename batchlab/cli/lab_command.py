@@ -1,0 +1,64 @@
+"""`batchlab lab`."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchlab.cli.terminal import fail
+from batchlab.errors import BatchError
+from batchlab.extras import install_command
+
+__all__ = ["lab"]
+
+
+def lab(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Work in a copy here. Without a checkout the default is ./batchlab-notebooks.",
+        ),
+    ] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only list the lessons.")] = False,
+) -> None:
+    """Open the lessons in JupyterLab.
+
+    Lessons that you have changed are never overwritten. Other arguments are passed to
+    `jupyter lab`, such as --port 9000 or --no-browser.
+    """
+    from batchlab.lessons import notebooks  # noqa: PLC0415
+
+    try:
+        source, own = notebooks.lessons_folder()
+        if only_list:
+            for name, title in notebooks.titles(source):
+                typer.echo(f"{name[:2]}  {title}")
+            return
+        if importlib.util.find_spec("jupyterlab") is None:
+            fail(f"The lessons need JupyterLab: {install_command('notebook')}")
+        place = source
+        if folder is not None or not own:
+            place = (folder or Path("batchlab-notebooks")).absolute()
+            kept = notebooks.copy_lessons(source, place).kept
+            if kept:
+                typer.echo(
+                    f"Kept your changed version although a newer one exists: {', '.join(kept)}"
+                )
+    except BatchError as error:
+        fail(error.message)
+    lesson = place / min(path.name for path in source.glob("*.ipynb"))
+    typer.echo(f"Lessons: {place}")
+    command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
+    with subprocess.Popen(command) as jupyter:
+        while True:
+            try:
+                raise typer.Exit(jupyter.wait())
+            except KeyboardInterrupt:
+                continue  # JupyterLab received it too, and asks for confirmation
