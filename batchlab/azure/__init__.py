@@ -3,7 +3,7 @@
 Some clients know only tokens of Microsoft Entra, the management plane, or Azure's host names. For
 them `Cloud` adds to a served lab, all on the loopback address:
 
-* a forward `proxy` for Azure's host names and nothing else, so that these names lead here;
+* a forward proxy (`hosts`) for Azure's host names and nothing else, so that these names lead here;
 * an `authority` that issues certificates for these names, and only for them;
 * a token service (`identity`) for managed identities and service principals. The tokens
   (`tokens`) are good for this lab as long as it is served;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -61,8 +62,8 @@ class ArmPools:
         yield "PATCH", "/pools/{pool}", self._change
         yield "DELETE", "/pools/{pool}", self._delete
         yield "GET", "/pooloperationresults/{pool}", self._deleted
-        yield "POST", "/pools/{pool}/stopresize", lambda call: self._do(call, "stopresize")
-        yield "POST", "/pools/{pool}/disableautoscale", self._disable_auto_scale
+        for verb in ("stopresize", "disableautoscale"):
+            yield "POST", f"/pools/{{pool}}/{verb}", partial(self._do, verb=verb)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -152,9 +153,6 @@ class ArmPools:
         elif all(before.get(name, 0) == scale.get(name, before.get(name, 0)) for name in _SIZES):
             return
         self._ask("POST", f"{path}/resize", scale)
-
-    def _disable_auto_scale(self, call: ArmCall) -> Response:
-        return self._do(call, "disableautoscale")
 
     def _do(self, call: ArmCall, verb: str) -> Response:
         pool_id = call.names["pool"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from batchlab.errors import invalid
 
-__all__ = ["pool_of_arm", "pool_to_arm", "scale_of_arm"]
+__all__ = ["pool_of_arm", "pool_to_arm"]
 
 Wire = dict[str, Any]
 _SPELT = {
@@ -65,7 +65,7 @@ def pool_of_arm(properties: Wire) -> Wire:
         if str(between).lower() not in known:
             raise invalid("interNodeCommunication", between, "must be Enabled or Disabled")
         found["enableInterNodeCommunication"] = known[str(between).lower()]
-    found |= scale_of_arm(found.pop("scaleSettings", None))
+    found |= _scale_of_arm(found.pop("scaleSettings", None))
     for name, called, read in _REFERENCES:
         if found.get(name) is not None:
             given = _list(found.pop(name), name)
@@ -75,7 +75,7 @@ def pool_of_arm(properties: Wire) -> Wire:
     return pool
 
 
-def scale_of_arm(settings: Any) -> Wire:
+def _scale_of_arm(settings: Any) -> Wire:
     """The size of a pool, or the formula for it, as the Batch service knows them."""
     scale = _object(settings, "scaleSettings")
     fixed, auto = scale.get("fixedScale"), scale.get("autoScale")

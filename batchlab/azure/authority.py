@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchlab.azure.names import BATCH, CORE, LOGIN, MANAGEMENT
 from batchlab.errors import invalid
+from batchlab.private_files import write_private
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -171,10 +172,8 @@ def _read(path: Path, now: datetime) -> tuple[Any, x509.Certificate] | None:
 def _keep(path: Path, data: bytes) -> None:
     """Write the file whole or not at all; of several writers the last one wins."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(number, "wb") as file:  # noqa: PTH123 - it is open
-            file.write(data)
+        write_private(part, data)
         part.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -37,6 +37,7 @@ from batchlab.azure.tokens import BATCH, TokenIssuer
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.extras import extra
+from batchlab.private_files import write_private
 from batchlab.rest.endpoint import random_key
 from batchlab.rest.server import Answering, listen
 
@@ -230,9 +231,7 @@ class Cloud:
     def _certificate(self, *names: str) -> Path:
         """A file with a certificate and its key, which only this user can read."""
         path = self.folder / f"{secrets.token_hex(8)}.pem"
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(number, "wb") as file:  # noqa: PTH123 - it is open
-            file.write(self._authority.issue(*names))
+        write_private(path, self._authority.issue(*names))
         return path
 
     def _store(self, command: str) -> Azurite:

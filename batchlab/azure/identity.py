@@ -17,6 +17,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -76,8 +77,6 @@ class ManagedIdentity:
         token, until = self._tokens.issue(_audience(resource))
         ends = str(until)
         if asked.get("api-version", "").startswith("2017"):
-            from datetime import UTC, datetime  # noqa: PLC0415 - for the older clients
-
             ends = f"{datetime.fromtimestamp(until, UTC):%m/%d/%Y %H:%M:%S} +00:00"
         found = {
             "access_token": token, "client_id": CLIENT, "expires_on": ends,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = ["CLIENT", "GROUP", "IDENTITY", "LOGIN", "MANAGEMENT", "PRINCIPAL", "REGION",
-           "SUBSCRIPTION", "TENANT", "Account", "is_azure", "service_of"]  # fmt: skip
+           "SUBSCRIPTION", "TENANT", "Account", "service_of"]  # fmt: skip
 
 TENANT = "ba7c41ab-0000-4000-8000-000000000001"
 SUBSCRIPTION = "ba7c41ab-0000-4000-8000-000000000002"
@@ -75,8 +75,3 @@ def service_of(host: str) -> str:
     if host.endswith(CORE):
         return host.removesuffix(CORE).rpartition(".")[2]
     return ""
-
-
-def is_azure(host: str) -> bool:
-    """Whether a host name leads here."""
-    return bool(service_of(host))

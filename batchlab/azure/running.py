@@ -20,6 +20,7 @@ import msgspec
 
 from batchlab.azure.cloud import data_folder
 from batchlab.errors import invalid
+from batchlab.private_files import write_private
 
 __all__ = ["latest", "remembered", "run"]
 
@@ -64,11 +65,7 @@ def remembered(variables: Mapping[str, str]) -> Iterator[None]:
     path = _folder() / f"{os.getpid()}-{_port(variables)}.json"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(number, "wb") as file:  # noqa: PTH123 - it is open
-            file.write(msgspec.json.encode(dict(variables)))
+        write_private(path, msgspec.json.encode(dict(variables)))
         yield
     finally:
         with contextlib.suppress(FileNotFoundError):

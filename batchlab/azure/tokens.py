@@ -1,4 +1,4 @@
-"""TokenIssuer like those of Microsoft Entra, which only the lab that has issued them accepts.
+"""Tokens like those of Microsoft Entra, which only the lab that has issued them accepts.
 
 They are signed with a key that exists only in memory, so they end with the process. What a client
 reads in them (tenant, identity, end) is there as in a real one.

@@ -24,6 +24,7 @@ LINES = [
         "batchlab.errors",
         "batchlab.durations",
         "batchlab.extras",
+        "batchlab.private_files",
         "batchlab.masking",
         "batchlab.words",
         "batchlab.plots",

@@ -8,7 +8,6 @@ package that another run is unpacking.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
@@ -21,6 +20,7 @@ from batchlab.core.messages.outputs import PackageToInstall, RunKind
 from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
+from batchlab.private_files import write_private
 from batchlab.storage.faults import StorageFailed, faults
 from batchlab.storage.stores import BlobStore
 
@@ -58,7 +58,7 @@ class Equipment:
         for certificate in self._certificates:
             if certificate.is_for(kind):
                 for name, data in certificate.files().items():
-                    _write_private(f"{directory}/{name}", data)
+                    write_private(f"{directory}/{name}", data)
 
     # -- packages -------------------------------------------------------------------------------
 
@@ -175,11 +175,3 @@ def _merge(source: str, target: str) -> None:
             if os.path.isdir(f"{target}/{name}") and not os.path.islink(f"{target}/{name}"):
                 shutil.rmtree(f"{target}/{name}")
             os.replace(path, f"{target}/{name}")
-
-
-def _write_private(path: str, data: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(data)
