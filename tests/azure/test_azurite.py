@@ -18,6 +18,7 @@ from azure.storage.blob import BlobServiceClient
 
 import batchlab as bl
 from batchlab.azure import azurite
+from helpers.rest import banner_of
 
 pytestmark = [
     pytest.mark.ci("clients"),
@@ -64,12 +65,7 @@ def test_it_ends_with_a_lab_however_that_ends(number: int, tmp_path: Path) -> No
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}
     ) as process:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        said = banner_of(process)
         assert "Blobs:    https://batchlab.blob.core.windows.net\n" in said
         children = psutil.Process(process.pid).children(recursive=True)
         assert any("azurite" in " ".join(one.cmdline()) for one in children)

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from batchlab import cli
-from batchlab.cli import app
+from batchlab.cli import app, serve_command
+from helpers.rest import banner_of
 
 SERVE = [sys.executable, "-m", "batchlab", "serve", "--azure", "--simulated", "--boot", "1s"]
 
@@ -45,14 +45,8 @@ def left(tmp_path: Path) -> set[str]:
 def serving(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A lab being served, and what it has printed."""
     with subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        said = ""
         try:
-            while "Ctrl-C" not in said:
-                line = process.stdout.readline()
-                assert line, said
-                said += line
-            yield process, said
+            yield process, banner_of(process)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -199,7 +193,7 @@ def test_what_does_not_go_together_is_refused(
 
 
 def test_elevation_is_confirmed_at_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli._confirmed_elevation() is False, "there is no terminal"
+    assert serve_command._confirmed_elevation() is False, "there is no terminal"
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     asked = []
@@ -208,6 +202,6 @@ def test_elevation_is_confirmed_at_a_terminal_only(monkeypatch: pytest.MonkeyPat
         asked.append(question)
         return not default
 
-    monkeypatch.setattr(cli.typer, "confirm", confirm)
-    assert cli._confirmed_elevation() is True
+    monkeypatch.setattr(serve_command.typer, "confirm", confirm)
+    assert serve_command._confirmed_elevation() is True
     assert "root" in asked[0]

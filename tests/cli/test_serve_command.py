@@ -17,10 +17,9 @@ from azure.batch import models as m
 from typer.testing import CliRunner
 
 import batchlab as bl
-from batchlab import cli
-from batchlab.cli import app
+from batchlab.cli import app, serve_command
 from helpers.certificates import self_signed
-from helpers.rest import served, until
+from helpers.rest import banner_of, served, until
 
 
 def left_in(folder: Path) -> set[str]:
@@ -140,10 +139,10 @@ def test_banner_says_as_which_user_tasks_run(
     number: int, isolated: bool, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: number)
-    said = cli._runners(None, isolated=isolated)
+    said = serve_command._runners(None, isolated=isolated)
     assert text in said
     assert ("--isolate-users" in said) == (number == 0 and not isolated)
-    assert "worker" in cli._runners("tcp://a:1", isolated=False)
+    assert "worker" in serve_command._runners("tcp://a:1", isolated=False)
 
 
 def test_banner_does_not_repeat_a_key_that_was_given() -> None:
@@ -151,12 +150,7 @@ def test_banner_does_not_repeat_a_key_that_was_given() -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"BATCHLAB_KEY": "c2VjcmV0"}
     ) as process:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        said = banner_of(process)
         process.send_signal(signal.SIGTERM)
     assert "c2VjcmV0" not in said
     assert "Key:      (as given)" in said

@@ -124,6 +124,17 @@ class Command(NamedTuple):
         return BatchClient(endpoint=self.url, credential=credential, **settings)
 
 
+def banner_of(process: subprocess.Popen[str]) -> str:
+    """What a command that serves a lab prints until it is ready."""
+    assert process.stdout is not None
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
 @contextmanager
 def served(*options: str, **environment: str) -> Iterator[Command]:
     """Run `batchlab serve` until it is ready; end it, if it has not been, with SIGTERM."""
@@ -131,13 +142,8 @@ def served(*options: str, **environment: str) -> Iterator[Command]:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | environment
     ) as process:
-        assert process.stdout is not None
         try:
-            said = ""
-            while "Ctrl-C" not in said:
-                line = process.stdout.readline()
-                assert line, said
-                said += line
+            said = banner_of(process)
             found = re.search(r"Endpoint: (\S+)\nAccount:  (\S+)\nKey:      (\S+)\n", said)
             assert found, said
             yield Command(process, *found.groups())

@@ -117,8 +117,7 @@ def test_job_that_slurm_cancels_is_replaced_and_its_task_runs_again(
 def test_jobs_that_wait_in_the_queue_are_explained_and_cancelled(cluster, queue, tmp_path):
     """There are six cores; the seventh node waits for one."""
     with bl.Lab(cluster, root=tmp_path) as lab:
-        pool = lab.create_pool("p", target_dedicated_nodes=7)
-        until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6, WAIT_S)
+        pool = seven_nodes_for_six_cores(lab)
         assert sorted(queue.jobs().values()) == ["PENDING"] + ["RUNNING"] * 6
         assert "the cluster has 6 workers and was asked for 7" in str(pool.explain())
         pool.stop_resize()
@@ -135,8 +134,7 @@ def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
     if adaptive:
         cluster.adapt(minimum=0, maximum=8, interval="500ms")
     with bl.Lab(cluster, root=tmp_path) as lab:
-        pool = lab.create_pool("p", target_dedicated_nodes=7)
-        until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6, WAIT_S)
+        pool = seven_nodes_for_six_cores(lab)
         (first,) = pending(queue)
         queue.call("scancel", first)
         until(lambda: set(pending(queue)) - {first}, WAIT_S)
@@ -144,6 +142,13 @@ def test_job_that_is_cancelled_while_it_waits_is_asked_for_again(
         pool.stop_resize()
         pool.wait("steady", timeout=WAIT_S)
         lab.shutdown()
+
+
+def seven_nodes_for_six_cores(lab):
+    """A pool of seven nodes, six of which are there."""
+    pool = lab.create_pool("p", target_dedicated_nodes=7)
+    until(lambda: [n.state for n in pool.nodes.values()].count("idle") == 6, WAIT_S)
+    return pool
 
 
 def pending(queue):
