@@ -34,7 +34,7 @@ from batchlab.core.messages.outputs import (
 )
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.tasks.environment import PACKAGE_PREFIX, SYSTEM_NAMES, NodeFacts
+from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.dask import guards, messages, threads, watchdog
 from batchlab.drivers.dask.containers import NodeContainers
 from batchlab.drivers.dask.equipment import Equipment
@@ -42,11 +42,13 @@ from batchlab.drivers.dask.folders import NodeFolders, lab_folder
 from batchlab.drivers.dask.footprint import Footprints, Pending
 from batchlab.drivers.dask.gateway import Gateway
 from batchlab.drivers.dask.handlers import forget_handlers
+from batchlab.drivers.dask.inherited import inherited
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.runs import NodeRun
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
+from batchlab.drivers.dask.trash import Trash
 from batchlab.drivers.node_log import NodeLog
 from batchlab.errors import Conflict
 from batchlab.storage.stores import BlobStore
@@ -59,8 +61,6 @@ __all__ = ["PLUGIN_NAME", "NodeAgent"]
 logger = logging.getLogger("batchlab")
 
 PLUGIN_NAME = "batchlab-node"
-IDLE_S = 2.0
-"""How long a node must be idle before its trash is emptied."""
 END_S = 10.0
 """How long a node that leaves waits for its killed processes to end."""
 
@@ -97,7 +97,7 @@ class NodeAgent(WorkerPlugin):
             service=self._gateway.address,
         )
         self._log = NodeLog()
-        self._inherited = _inherited(worker)
+        self._inherited = inherited(worker)
         self._store = None
         if config.storage is not None:
             self._store = BlobStore(config.storage, self._call_host)
@@ -110,8 +110,7 @@ class NodeAgent(WorkerPlugin):
         self._tasks: set[asyncio.Task[None]] = set()
         self._left = self._gone = False
         self._has_run = False
-        self._trash = False
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._trash = Trash(self.folders, lambda: bool(self._runs) or self._left)
         self._quiet: asyncio.Future[None] | None = None
         self._meter = Meter(config.cores, self.folders.root, config.speed)
         self._measuring: asyncio.Future[None] | None = None
@@ -139,18 +138,10 @@ class NodeAgent(WorkerPlugin):
         self._log.load(self.folders.log)
         self._log.note(time.time(), "node %s starts", self.config.node_id)
         if self.config.isolate_users:
-            self._users = self._make_users()
+            from batchlab.drivers.dask.users import open_users  # noqa: PLC0415 - rare
+
+            self._users = open_users(self._worker.address, self.folders)
         guards.guard(self.folders.root, grace=self._worker.nanny is not None, owner=owner)
-
-    def _make_users(self) -> NodeUsers:
-        from batchlab.drivers.dask.users import NodeUsers, exposure, obstacle  # noqa: PLC0415 - rare
-
-        reason = exposure(self._worker.address) or obstacle(self.folders.lab)
-        if reason is not None:
-            raise PermissionError(f"isolate_users is not available here: {reason}")
-        users = NodeUsers(self.folders.root)
-        users.open_folders()
-        return users
 
     def _kill_all(self) -> None:
         """Kill processes left by the node's runs or by those of an earlier boot."""
@@ -163,10 +154,8 @@ class NodeAgent(WorkerPlugin):
         """Leave when the plugin is removed: the worker closes, or the node is removed from it."""
         await self.leave(keep=worker.nanny is not None, dismiss=worker.nanny is None)
         worker.stream_handlers[messages.commands_op(self.config.lab_id)] = _ignore
-        worker.handlers.pop("batchlab_files", None)
-        worker.handlers.pop("batchlab_leave", None)
-        worker.handlers.pop("batchlab_install", None)
-        worker.handlers.pop("batchlab_log", None)
+        for name in ("files", "leave", "install", "log"):
+            worker.handlers.pop(f"batchlab_{name}", None)
         forget_handlers()
 
     async def _install(self) -> bytes:
@@ -210,8 +199,7 @@ class NodeAgent(WorkerPlugin):
         if self._gone:
             return
         self._gone = True
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
+        self._trash.end()
         await self._end_runs()
         if not self._lease.is_over():
             await self._footprints.leave()
@@ -279,7 +267,7 @@ class NodeAgent(WorkerPlugin):
                 if self._measuring is None or self._measuring.done():
                     self._measuring = asyncio.ensure_future(self._measure())
             case DeleteFiles():
-                self._delete(command.directories)
+                self._trash.throw(command.directories)
 
     async def _measure(self) -> None:
         """Report the resource usage; requests during a measurement are ignored."""
@@ -341,10 +329,7 @@ class NodeAgent(WorkerPlugin):
     def _coordinated(self, report: RunCoordinated) -> None:
         """Report that the coordination command of a subtask has returned; on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._tell, report)
-
-    def _tell(self, report: Report) -> None:
-        self._send([report])
+            self._loop.call_soon_threadsafe(self._send, [report])
 
     def _flush(self) -> None:
         self._flushing = False
@@ -359,8 +344,7 @@ class NodeAgent(WorkerPlugin):
                 reports.append(report)
         if reports:
             self._send(reports)
-        if self._trash and not self._runs:
-            self._empty_trash_later()
+        self._trash.empty_later()
 
     def _send(self, reports: Sequence[Report]) -> None:
         if self._left or self._lease.is_over():
@@ -397,27 +381,6 @@ class NodeAgent(WorkerPlugin):
         method = getattr(files, call.method)
         return await threads.call(messages.answer, lambda: method(call.path, **call.options))
 
-    def _delete(self, directories: tuple[str, ...]) -> None:
-        self._trash = True
-        for directory in directories:
-            try:
-                self.folders.throw_away(directory)
-            except OSError:
-                logger.exception("node %s could not delete %s", self.config.node_id, directory)
-        if not self._runs:
-            self._empty_trash_later()
-
-    def _empty_trash_later(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._idle_timer = self._loop.call_later(IDLE_S, self._empty_trash)
-
-    def _empty_trash(self) -> None:
-        self._idle_timer = None
-        if not self._runs and not self._left:
-            self._trash = False
-            threads.run(self.folders.empty_trash)
-
 
 class _Entry:
     """A run of the node; its future is done when the run is over."""
@@ -433,21 +396,3 @@ class _Entry:
 
 def _ignore(**_: Any) -> None:
     """Ignore a command to a node that has left."""
-
-
-def _inherited(worker: Any) -> dict[str, str]:
-    """Return the worker's environment for tasks, without our variables, a shell's and Dask's."""
-    dropped = SYSTEM_NAMES | {"PWD", "OLDPWD"}
-    values = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in dropped and not name.startswith(PACKAGE_PREFIX)
-    }
-    if worker.nanny is not None:
-        import dask.config  # noqa: PLC0415
-
-        given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-        for name, value in {"PYTHONHASHSEED": "6640", **given}.items():
-            if values.get(name) == str(value):
-                del values[name]
-    return values

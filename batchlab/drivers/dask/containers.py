@@ -30,6 +30,7 @@ from batchlab.core.model import (
 from batchlab.core.model.containers import Engines
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.tasks.environment import NodeFacts, environment
+from batchlab.drivers.dask.abandoned_containers import NODE_LABEL, clear_node
 from batchlab.drivers.dask.engines import (
     RUN_LABEL,
     ContainerEngine,
@@ -37,8 +38,9 @@ from batchlab.drivers.dask.engines import (
     NoEngine,
     Wanted,
     find_engine,
+    last_words,
 )
-from batchlab.drivers.dask.watchdog import NODE_LABEL, engine_file
+from batchlab.drivers.dask.watchdog import engine_file
 from batchlab.drivers.launches import LaunchFailed
 
 __all__ = ["AZURE_ROOT", "ContainedCommand", "NodeContainers"]
@@ -145,10 +147,7 @@ class NodeContainers:
 
     def clear(self) -> None:
         """Remove the containers of this boot of the node and of earlier ones."""
-        with contextlib.suppress(OSError):
-            with open(engine_file(self.root), encoding="utf-8") as file:
-                program = file.read()
-            ContainerEngine(os.path.basename(program), program).remove(NODE_LABEL, self.root)
+        clear_node(engine_file(self.root))
 
 
 class ContainedCommand:
@@ -294,12 +293,10 @@ def _options(settings: TaskContainerSettings) -> list[str]:
 
 
 def _last_line(path: str) -> str:
-    """The last line of a file, which may be long."""
+    """The last words of an engine in a file, which may be long."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
-            lines = file.read().decode(errors="replace").splitlines()
+            return last_words(file.read().decode(errors="replace"))
     except OSError:
         return ""
-    lines = [line for line in lines if line.strip() and not line.startswith(("See '", "Run '"))]
-    return lines[-1].strip() if lines else ""

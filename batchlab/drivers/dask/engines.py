@@ -21,8 +21,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from batchlab.core.model.containers import DOCKER_HUB, ContainerRegistryReference, Engines
+from batchlab.drivers.dask.abandoned_containers import remove_containers
 
-__all__ = ["RUN_LABEL", "ContainerEngine", "EngineFailed", "NoEngine", "find_engine"]
+__all__ = ["RUN_LABEL", "ContainerEngine", "EngineFailed", "NoEngine", "find_engine",
+           "last_words"]  # fmt: skip
 
 RUN_LABEL = "batchlab.run"
 ANSWER_S = 10.0
@@ -95,7 +97,9 @@ class ContainerEngine:
                         why = f"did not answer within {limit_s:.0f} s" if late else "was stopped"
                         raise EngineFailed(f"{self.name} {words[0]} {why}") from None
         if process.returncode:
-            raise EngineFailed(_last_words(err) or f"{self.name} {words[0]} failed")
+            raise EngineFailed(
+                last_words(err).removeprefix("Error: ") or f"{self.name} {words[0]} failed"
+            )
         return out
 
     # -- images ----------------------------------------------------------------------------------
@@ -133,17 +137,9 @@ class ContainerEngine:
                 words += ["--ulimit", f"{name}={most}:{most}"]
         return words
 
-    def remove(self, label: str, value: str, *, limit_s: float = 30.0) -> None:
+    def remove(self, label: str, value: str) -> None:
         """Kill and remove the containers with a label, until none is left; never raises."""
-        until = time.monotonic() + limit_s
-        while time.monotonic() < until:
-            try:
-                found = self.call("ps", "-aq", "--filter", f"label={label}={value}").split()
-                if not found:
-                    return
-                self.call("rm", "-f", *found)
-            except EngineFailed:
-                time.sleep(_POLL_S)
+        remove_containers(self.program, label, value)
 
 
 def _limits() -> dict[str, int]:
@@ -161,11 +157,11 @@ def _limits() -> dict[str, int]:
     return found
 
 
-def _last_words(text: str) -> str:
-    """The last line that an engine wrote, without the word before it."""
+def last_words(text: str) -> str:
+    """The last line that an engine wrote, but for advice on where to read more."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("See '")] or lines
-    return lines[-1].removeprefix("Error: ") if lines else ""
+    lines = [line for line in lines if not line.startswith(("See '", "Run '"))] or lines
+    return lines[-1] if lines else ""
 
 
 @contextlib.contextmanager

@@ -145,15 +145,7 @@ class BatchHost(SchedulerPlugin):
             "hello": self._hello, "log": nodes.log,
         }  # fmt: skip
         for_any_lab = {"hello": self._hello, "scale": self._scale}
-        for name in [name for name in scheduler.handlers if f"@{self.account}/" in name]:
-            del scheduler.handlers[name]  # of an earlier lab
-        for owner, handlers in [
-            (messages.owner(self.account), for_any_lab),
-            (messages.owner(self.account, config.lab_id), ours),
-        ]:
-            scheduler.handlers.update(
-                {f"batchlab_{name}{owner}": do for name, do in handlers.items()}
-            )
+        messages.serve(scheduler.handlers, self.account, config.lab_id, for_any_lab, ours)
         scheduler.stream_handlers[messages.reports_op(self.account)] = self._take_reports
         scheduler.stream_handlers[messages.beats_op(self.account)] = self._take_beat
         self._wakeful = asyncio.ensure_future(self._stay_awake())
@@ -189,7 +181,7 @@ class BatchHost(SchedulerPlugin):
                 watchdog.clear_away(before)
             return opened
         except BaseException:
-            self._discard()
+            self._leave()
             raise
 
     def _make_supply(self) -> Supply:
@@ -280,11 +272,7 @@ class BatchHost(SchedulerPlugin):
             self._timer = None
         if when is not None:
             delay = max(0.0, (when - self.now()) / self.config.speed)
-            self._timer = self._loop.call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self.engine.wake()
+            self._timer = self._loop.call_later(delay, self.engine.wake)
 
     # -- what Dask tells --------------------------------------------------------------------------
 
@@ -400,13 +388,10 @@ class BatchHost(SchedulerPlugin):
         self.wake_at(None)
         await self.fleet.close()
         self.journal.close()
-        await threads.call(self._clear)
+        await threads.call(self._leave, isinstance(self.journal, Notes) and self.journal.kept)
 
-    def _clear(self) -> None:
-        if not (isinstance(self.journal, Notes) and self.journal.kept):
+    def _leave(self, kept: bool = False) -> None:
+        """Leave the lab's folder: delete it, unless it is kept."""
+        if not kept:
             watchdog.remove_tree(self.folder)
-        guards.dismiss(self.folder)
-
-    def _discard(self) -> None:
-        watchdog.remove_tree(self.folder)
         guards.dismiss(self.folder)

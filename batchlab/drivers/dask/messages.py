@@ -9,7 +9,7 @@ the node from the cluster.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import msgspec
@@ -161,6 +161,17 @@ def owner(account: str, lab_id: str = "") -> str:
     an earlier lab, which must not act on things that have the same names by chance.
     """
     return f"@{account}/{lab_id}" if lab_id else f"@{account}"
+
+
+def serve(
+    handlers: dict[str, Any], account: str, lab_id: str, for_any_lab: Mapping[str, Any],
+    for_this_lab: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Have a scheduler answer the calls of an account's clients, and no longer an earlier lab."""
+    for name in [name for name in handlers if f"@{account}/" in name]:
+        del handlers[name]
+    for end, added in [(owner(account), for_any_lab), (owner(account, lab_id), for_this_lab)]:
+        handlers.update({f"batchlab_{name}{end}": do for name, do in added.items()})
 
 
 def commands_op(lab_id: str) -> str:

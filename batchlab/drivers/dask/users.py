@@ -30,8 +30,9 @@ import msgspec
 
 from batchlab.core.messages.outputs import RunUser
 from batchlab.drivers.dask import watchdog
+from batchlab.drivers.dask.folders import NodeFolders
 
-__all__ = ["NodeUsers", "Owner", "exposure", "obstacle"]
+__all__ = ["NodeUsers", "Owner", "exposure", "obstacle", "open_users"]
 
 GROUP = "group:"
 SHARED = 0o3770
@@ -82,6 +83,16 @@ def exposure(address: str) -> str | None:
         "code there as root: start the cluster with certificates, such as "
         "dask.distributed.LocalCluster(security=True)"
     )
+
+
+def open_users(address: str, folders: NodeFolders) -> NodeUsers:
+    """Return the users of a node on the worker at an address; raises `PermissionError`."""
+    reason = exposure(address) or obstacle(folders.lab)
+    if reason is not None:
+        raise PermissionError(f"isolate_users is not available here: {reason}")
+    users = NodeUsers(folders.root)
+    users.open_folders()
+    return users
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,15 +37,14 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from importlib import import_module
 
-__all__ = ["DEADLINES", "GRACE_S", "NODE_LABEL", "ROOT_MARK", "SESSIONS", "SESSION_BYTES",
+__all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES",
            "TABLE_BYTES", "USERS_FILE", "clear_away", "engine_file", "kill_marked", "kill_users",
            "kin_of", "mark_kin", "owner_file", "remove_tree", "socket_file", "users_below",
            "watch"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
-NODE_LABEL = "batchlab.node"
-"""The label of a container that has its node's root."""
 USERS_FILE = "/var/run/batchlab-users"
 """The user IDs that nodes have taken: see `batchlab.drivers.dask.users`."""
 GRACE_S = 30.0
@@ -53,8 +52,6 @@ GRACE_S = 30.0
 
 _POLL_S = 0.2
 _ROUNDS = 200
-_ENGINE_S = 10.0
-_REMOVALS = 3
 SESSIONS = 4096
 DEADLINES = 512
 SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline
@@ -143,13 +140,8 @@ def _kinship(pid: int) -> int:
 
 def users_below(folder: str) -> set[int]:
     """Return the IDs of the users that were created for a folder, and for folders in it."""
-    try:
-        with open(USERS_FILE, encoding="ascii") as file:
-            rows = file.read().splitlines()[1:]
-    except OSError:
-        return set()
     found = set()
-    for row in rows:
+    for row in _text(USERS_FILE).splitlines()[1:]:
         number, name, _ = row.split(" ")
         path = os.fsdecode(bytes.fromhex(name))
         if path == folder or path.startswith(f"{folder}/"):
@@ -259,20 +251,22 @@ def remove_tree(path: str) -> None:
 
 def owner_file(folder: str) -> str:
     """Return the file that names the process that owns a node's folder."""
-    parent, name = os.path.split(folder)
-    return f"{parent}/.{name}.owner"
+    return _beside(folder, "owner")
 
 
 def socket_file(folder: str) -> str:
     """Return the Unix socket through which the tasks of a node reach their service."""
-    parent, name = os.path.split(folder)
-    return f"{parent}/.{name}.sock"
+    return _beside(folder, "sock")
 
 
 def engine_file(folder: str) -> str:
     """Return the file that has the path of the engine that ran containers of a node."""
+    return _beside(folder, "engine")
+
+
+def _beside(folder: str, kind: str) -> str:
     parent, name = os.path.split(folder)
-    return f"{parent}/.{name}.engine"
+    return f"{parent}/.{name}.{kind}"
 
 
 # -- the watchdog -------------------------------------------------------------------------------
@@ -337,7 +331,7 @@ def _sweep(table: memoryview, folders: dict[str, tuple[float, str]]) -> None:
         _kill_nodes(folder)
     while folders:
         for folder, (grace, owner) in list(folders.items()):
-            if grace and _owner(folder) != owner:
+            if grace and _text(owner_file(folder)) != owner:
                 del folders[folder]
             elif time.monotonic() - died >= grace:
                 del folders[folder]
@@ -366,47 +360,24 @@ def _kill_nodes(folder: str) -> None:
     kill_marked(mark, below=True, kin=kin_of(folder, below=True))
     kill_marked(mark, kin=kin_of(folder))
     kill_users(users_below(folder))
-    for path in (engine_file(folder), *_engine_files(folder)):
-        _remove_containers(path)
+    for path in _engine_files(folder):
+        # Rare, so not loaded before. As a program of its own, this file has no package.
+        import_module(f"{__package__}.abandoned_containers".lstrip(".")).clear_node(path)
 
 
-def _engine_files(lab: str) -> list[str]:
+def _engine_files(folder: str) -> list[str]:
+    """Those of a node, or of all nodes of a lab."""
     try:
-        return [f"{lab}/{name}" for name in os.listdir(lab) if name.endswith(".engine")]
+        names = [name for name in os.listdir(folder) if name.endswith(".engine")]
     except OSError:
-        return []
+        names = []
+    return [*filter(os.path.exists, [engine_file(folder), *(f"{folder}/{n}" for n in names)])]
 
 
-def _remove_containers(path: str) -> None:
-    """Kill and remove the containers of the node with this engine file, if it had any."""
+def _text(path: str) -> str:
+    """The contents of a small file; empty if there is none."""
     try:
         with open(path, encoding="utf-8") as file:
-            program = file.read()
-    except OSError:
-        return
-    import subprocess  # noqa: PLC0415 - see above
-
-    parent, name = os.path.split(path)
-    root = os.path.join(parent, name[1:].removesuffix(".engine"))
-    for _ in range(_REMOVALS):
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            found = subprocess.run(
-                [program, "ps", "-aq", "--filter", f"label={NODE_LABEL}={root}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                timeout=_ENGINE_S, check=True,
-            ).stdout.split()  # fmt: skip
-            if not found:
-                return
-            subprocess.run(
-                [program, "rm", "-f", *found], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ENGINE_S,
-                check=True,
-            )  # fmt: skip
-
-
-def _owner(folder: str) -> str:
-    try:
-        with open(owner_file(folder), encoding="utf-8") as file:
             return file.read()
     except OSError:
         return ""

@@ -13,8 +13,8 @@ from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.dask import engines
+from batchlab.drivers.dask.abandoned_containers import NODE_LABEL
 from batchlab.drivers.dask.containers import AZURE_ROOT, ContainedCommand, NodeContainers
-from batchlab.drivers.dask.watchdog import NODE_LABEL
 from batchlab.drivers.launches import LaunchFailed
 from helpers.dask_labs import sleepers, until
 from helpers.engines import containers_of, fake_engine, real_image

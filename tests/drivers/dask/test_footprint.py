@@ -217,7 +217,7 @@ def test_node_put_on_a_worker_kills_what_an_earlier_boot_left(tmp_path):
 
 
 def test_trash_is_emptied_once_nothing_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("batchlab.drivers.dask.agent.IDLE_S", 0.05)
+    monkeypatch.setattr("batchlab.drivers.dask.trash.IDLE_S", 0.05)
 
     async def story():
         async with Node(tmp_path) as node:
