@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import users
 from batchlab.core.jobs import node_tasks, release
 from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import StartRun
@@ -22,7 +21,7 @@ from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId
 from batchlab.core.state import phases
 from batchlab.core.state.records import FootprintRecord, JobRecord, NodeRecord, RunRecord
-from batchlab.core.tasks.contained import contained
+from batchlab.core.tasks.contained import as_specified
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -88,10 +87,7 @@ def _start_preparation(state: State, footprint: FootprintRecord) -> None:
         release=carried or None,
         network=node.network,
     )
-    start_run = contained(start_run, node, spec.container_settings)
-    if spec.user_identity:
-        start_run = users.run_as(start_run, node, spec.user_identity)
-    state.command(start_run)
+    state.command(as_specified(start_run, node, spec))
     phase = phases.NodeTaskRunning(state.now, run.id)
     state.move(footprint.preparation, phase)
 

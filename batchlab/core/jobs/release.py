@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import users
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages.inputs import RunExited
 from batchlab.core.messages.outputs import ForgetJob, StartRun
@@ -20,7 +19,7 @@ from batchlab.core.model.ids import RunId
 from batchlab.core.state import phases
 from batchlab.core.state.records import FootprintRecord, JobRecord, RunRecord
 from batchlab.core.state.states import NODE
-from batchlab.core.tasks.contained import contained
+from batchlab.core.tasks.contained import as_specified
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -97,10 +96,7 @@ def start_run_of(footprint: FootprintRecord, run_id: RunId) -> StartRun:
         preparation_directory=f"{job.directory}/{node_tasks.preparation_of(job).id}",
         network=node.network,
     )
-    start_run = contained(start_run, node, spec.container_settings)
-    if spec.user_identity:
-        return users.run_as(start_run, node, spec.user_identity)
-    return start_run
+    return as_specified(start_run, node, spec)
 
 
 def exited(state: State, run: RunRecord, report: RunExited) -> None:

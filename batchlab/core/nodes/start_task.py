@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.account import users
 from batchlab.core.jobs import node_tasks
 from batchlab.core.messages import inputs
 from batchlab.core.messages.outputs import StartRun
@@ -16,7 +15,7 @@ from batchlab.core.model.values import reason_of
 from batchlab.core.nodes import nodes
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, RunRecord
-from batchlab.core.tasks.contained import contained
+from batchlab.core.tasks.contained import as_specified
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -45,10 +44,7 @@ def _start(state: State, node: NodeRecord) -> None:
         resource_files=spec.resource_files,
         network=node.network,
     )
-    start_run = contained(start_run, node, spec.container_settings)
-    if spec.user_identity:
-        start_run = users.run_as(start_run, node, spec.user_identity)
-    state.command(start_run)
+    state.command(as_specified(start_run, node, spec))
     state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
 
 

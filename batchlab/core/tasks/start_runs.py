@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchlab.core.account import applications, users
+from batchlab.core.account import applications
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.state.records import RunRecord, TaskRecord
-from batchlab.core.tasks.contained import contained
+from batchlab.core.tasks.contained import as_specified
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -34,10 +34,8 @@ def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
         network=node.network,
     )
-    start_run = contained(start_run, node, spec.container_settings)
+    start_run = as_specified(start_run, node, spec)
     if spec.application_package_references:
         packages = applications.wanted(state, spec.application_package_references)
         start_run = msgspec.structs.replace(start_run, application_packages=packages)
-    if spec.user_identity:
-        return users.run_as(start_run, node, spec.user_identity)
     return start_run
