@@ -24,7 +24,7 @@ from batchlab.core.account import applications, certificates, kept_properties, n
 from batchlab.core.answers import queries, waits
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.jobs import jobs, release, schedules
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import RunKind, Step
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.core.model.base import check
@@ -66,7 +66,7 @@ class Core:
         """
         state = self.state
         state.begin_step(now)
-        if state.closing and not isinstance(item, inputs.LabResumed):
+        if state.closing and not isinstance(item, facts.LabResumed):
             if isinstance(item, inputs.Request):
                 raise Conflict("OperationInvalidForCurrentState", "the lab is closed")
             state.dropped += 1
@@ -97,16 +97,16 @@ class Core:
 # -- what handles each input ---------------------------------------------------------------
 
 
-def _deadline_reached(state: State, report: inputs.DeadlineReached) -> None:
+def _deadline_reached(state: State, report: facts.DeadlineReached) -> None:
     while action := state.deadlines.due(state.now):
         action()
 
 
-def _lab_closing(state: State, report: inputs.LabClosing) -> None:
+def _lab_closing(state: State, report: facts.LabClosing) -> None:
     state.closing = True
 
 
-def _run_exited(state: State, report: inputs.RunExited) -> None:
+def _run_exited(state: State, report: facts.RunExited) -> None:
     run = state.runs.get(report.run_id)
     if run is None:
         state.dropped += 1
@@ -116,7 +116,7 @@ def _run_exited(state: State, report: inputs.RunExited) -> None:
     state.touch_node(run.node)
 
 
-_EXITED: dict[RunKind, Callable[[State, RunRecord, inputs.RunExited], None]] = {
+_EXITED: dict[RunKind, Callable[[State, RunRecord, facts.RunExited], None]] = {
     "starttask": start_task.exited,
     "jobpreparation": preparing.preparation_exited,
     "task": runs.run_exited,
@@ -169,19 +169,19 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     inputs.DeleteCertificate: certificates.delete_certificate,
     inputs.CancelCertificateDeletion: certificates.cancel_deletion,
     inputs.KeepProperties: kept_properties.keep_properties,
-    inputs.NodeAllocated: lifecycle.node_allocated,
-    inputs.NodeStarted: lifecycle.node_started,
-    inputs.NodeLost: lifecycle.node_lost,
-    inputs.NodeStopped: lifecycle.node_stopped,
-    inputs.NodeReleased: lifecycle.node_released,
-    inputs.NodeStartFailed: lifecycle.node_start_failed,
-    inputs.MachinesPassedOver: lifecycle.machines_passed_over,
-    inputs.RunCoordinated: multi_instance.run_coordinated,
-    inputs.NodesMeasured: metrics.nodes_measured,
-    inputs.RunExited: _run_exited,
-    inputs.DeadlineReached: _deadline_reached,
-    inputs.LabClosing: _lab_closing,
-    inputs.LabResumed: resuming.lab_resumed,
+    facts.NodeAllocated: lifecycle.node_allocated,
+    facts.NodeStarted: lifecycle.node_started,
+    facts.NodeLost: lifecycle.node_lost,
+    facts.NodeStopped: lifecycle.node_stopped,
+    facts.NodeReleased: lifecycle.node_released,
+    facts.NodeStartFailed: lifecycle.node_start_failed,
+    facts.MachinesPassedOver: lifecycle.machines_passed_over,
+    facts.RunCoordinated: multi_instance.run_coordinated,
+    facts.NodesMeasured: metrics.nodes_measured,
+    facts.RunExited: _run_exited,
+    facts.DeadlineReached: _deadline_reached,
+    facts.LabClosing: _lab_closing,
+    facts.LabResumed: resuming.lab_resumed,
 }
 """The handler of each input; a test compares the keys with `inputs.REQUESTS` and `REPORTS`."""
 

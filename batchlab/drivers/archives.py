@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from batchlab.core.messages.inputs import NodeStartFailed
+from batchlab.core.messages.facts import NodeStartFailed
 from batchlab.core.messages.outputs import PackageToInstall
 from batchlab.core.model.values import FailureInfo
 

@@ -25,7 +25,8 @@ import msgspec
 
 from batchlab.core.answers.reasons import Reason
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import DeadlineReached, Input, Report, Request
+from batchlab.core.messages.facts import DeadlineReached, Report
+from batchlab.core.messages.inputs import Input, Request
 from batchlab.core.messages.outputs import Change, Command, RunKind, StartRun
 from batchlab.core.messages.questions import Condition, Question
 from batchlab.drivers.journal import Journal

@@ -17,7 +17,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from batchlab.core.machine import Core, Settings
-from batchlab.core.messages.inputs import REPORTS, REQUESTS, Input, Request
+from batchlab.core.messages.facts import REPORTS
+from batchlab.core.messages.inputs import REQUESTS, Input, Request
 from batchlab.core.messages.outputs import Step
 from batchlab.errors import BatchError, InvalidRequest, NotFound
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.errors import invalid

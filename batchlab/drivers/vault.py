@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from batchlab.core.messages.inputs import CreateCertificate, NodeStartFailed
+from batchlab.core.messages.facts import NodeStartFailed
+from batchlab.core.messages.inputs import CreateCertificate
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.model import CertificateFormat, CertificateReference, read_thumbprint
 from batchlab.errors import Conflict

@@ -21,7 +21,7 @@ from collections import deque
 from compare import alternate, report
 
 from batchlab.core.machine import Core
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import StartNode, StartRun
 from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 
@@ -43,8 +43,8 @@ def begin(nodes: int) -> Core:
     for command in core.handle(0.0, inputs.CreatePool(spec=spec)).commands:
         assert isinstance(command, StartNode)
         node, boot = command.node_id, command.boot
-        core.handle(0.0, inputs.NodeAllocated(node_id=node, boot=boot, ip_address="10.0.0.4"))
-        core.handle(0.0, inputs.NodeStarted(node_id=node, boot=boot))
+        core.handle(0.0, facts.NodeAllocated(node_id=node, boot=boot, ip_address="10.0.0.4"))
+        core.handle(0.0, facts.NodeStarted(node_id=node, boot=boot))
     core.handle(0.0, inputs.CreateJob(spec=JobSpec(id="j", pool_info="p")))
     return core
 
@@ -60,7 +60,7 @@ def live(tasks: int, nodes: int, requests: list[tuple[TaskSpec, ...]]) -> float:
         under_way += core.handle(now, inputs.CreateTasks(job_id="j", specs=specs)).commands
     while under_way:
         now += 0.001
-        report = inputs.RunExited(run_id=under_way.popleft().run_id, exit_code=0)
+        report = facts.RunExited(run_id=under_way.popleft().run_id, exit_code=0)
         under_way += core.handle(now, report).commands
     seconds = time.process_time() - start
     assert core.state.jobs["j"].succeeded == tasks

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from batchlab.core.machine import Core, Settings
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import CancelRun, Command, StartNode, StartRun, StopNode
 from batchlab.core.model import (
     AutoPoolSpecification,
@@ -47,12 +47,12 @@ class Driver:
     def _answers(self, command: Command) -> list[inputs.Input]:
         if isinstance(command, StartNode):
             about = {"node_id": command.node_id, "boot": command.boot}
-            return [inputs.NodeAllocated(**about, ip_address="10.0.0.4"),
-                    inputs.NodeStarted(**about)]  # fmt: skip
+            return [facts.NodeAllocated(**about, ip_address="10.0.0.4"),
+                    facts.NodeStarted(**about)]  # fmt: skip
         if isinstance(command, StopNode):
-            return [inputs.NodeStopped(node_id=command.node_id)]
+            return [facts.NodeStopped(node_id=command.node_id)]
         if isinstance(command, CancelRun):
-            return [inputs.RunExited(run_id=command.run_id, exit_code=None, cancelled=True)]
+            return [facts.RunExited(run_id=command.run_id, exit_code=None, cancelled=True)]
         if isinstance(command, StartRun):
             self.runs.append(command)
         return []
@@ -60,7 +60,7 @@ class Driver:
     def finish(self) -> None:
         """End every run with exit code 0, until none is left."""
         while self.runs:
-            self.feed(inputs.RunExited(run_id=self.runs.popleft().run_id, exit_code=0))
+            self.feed(facts.RunExited(run_id=self.runs.popleft().run_id, exit_code=0))
 
     def pool(self, pool_id: str = "p", nodes: int = 1, **more: object) -> None:
         self.feed(

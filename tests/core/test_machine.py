@@ -11,7 +11,7 @@ import pytest
 
 from batchlab.core import invariants
 from batchlab.core.machine import HANDLERS, Core
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import PoolSpec, TaskSpec
 from batchlab.core.state import phases
@@ -21,11 +21,11 @@ from helpers import busy_life
 from helpers.digest import digest
 from helpers.world import World
 
-ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+ANY_INPUT: Any = Union[inputs.REQUESTS + facts.REPORTS]  # noqa: UP007
 
 
 def test_every_input_has_a_handler() -> None:
-    assert set(HANDLERS) == {*inputs.REQUESTS, *inputs.REPORTS}
+    assert set(HANDLERS) == {*inputs.REQUESTS, *facts.REPORTS}
 
 
 def test_every_state_is_in_the_table_of_moves() -> None:
@@ -90,7 +90,7 @@ def test_deadline_too_early_does_nothing(world: World) -> None:
     world.pool(nodes=0)
     due = world.core.next_deadline()
     assert due == world.now + 900
-    world.feed(inputs.DeadlineReached())
+    world.feed(facts.DeadlineReached())
     world.nothing_else()
     assert world.core.next_deadline() == due
 
@@ -101,7 +101,7 @@ def test_inputs_that_overtake_a_deadline_do_no_harm(world: World) -> None:
     world.now += 10_000  # the timer is late
     world.allocated(node)
     assert world.pool_view().resize_errors == ()
-    world.feed(inputs.DeadlineReached())
+    world.feed(facts.DeadlineReached())
     world.nothing_else()
     assert world.pool_view().allocation_state == "steady"
 
@@ -113,12 +113,12 @@ def test_report_of_what_the_core_does_not_know_is_dropped(world: World) -> None:
     run = world.run()
     before = digest(world.core)
     reports = (
-        inputs.NodeAllocated(node_id="x", boot=1, ip_address="1.2.3.4"),
-        inputs.NodeStarted(node_id="x", boot=1),
-        inputs.NodeLost(node_id=run.run_id.node_id, boot=9),
-        inputs.NodeStopped(node_id=run.run_id.node_id),
-        inputs.NodeStartFailed(node_id="x", boot=1),
-        inputs.RunExited(run_id=run.run_id._replace(number=99), exit_code=0),
+        facts.NodeAllocated(node_id="x", boot=1, ip_address="1.2.3.4"),
+        facts.NodeStarted(node_id="x", boot=1),
+        facts.NodeLost(node_id=run.run_id.node_id, boot=9),
+        facts.NodeStopped(node_id=run.run_id.node_id),
+        facts.NodeStartFailed(node_id="x", boot=1),
+        facts.RunExited(run_id=run.run_id._replace(number=99), exit_code=0),
     )
     for report in reports:
         assert world.feed(report) == []
@@ -144,10 +144,10 @@ def test_closing_lab_mends_nothing_and_refuses_everything(world: World) -> None:
     world.tasks("a")
     run = world.run()
     assert isinstance(run, StartRun)
-    world.feed(inputs.LabClosing())
+    world.feed(facts.LabClosing())
     world.lost(node)
     world.exit(run)
-    world.feed(inputs.LabClosing())
+    world.feed(facts.LabClosing())
     world.nothing_else()
     assert world.core.next_deadline() is None
     assert world.core.state.dropped == 3

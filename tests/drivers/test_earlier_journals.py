@@ -19,7 +19,8 @@ import pytest
 
 from batchlab.core.invariants import check
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import REPORTS, REQUESTS, Request
+from batchlab.core.messages.facts import REPORTS
+from batchlab.core.messages.inputs import REQUESTS, Request
 from batchlab.drivers.journal import Reading
 from batchlab.errors import BatchError
 

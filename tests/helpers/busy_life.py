@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from batchlab.core.machine import Core
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import Step
 from batchlab.core.model import JobSpec, PoolSpec, TaskConstraints, TaskSpec
 from batchlab.errors import BatchError
@@ -40,7 +40,7 @@ def live(seed: int, length: int = 2000) -> Iterator[tuple[float, inputs.Input, S
 def _next(draw: random.Random, core: Core, machines: Machines) -> Iterator[inputs.Input]:
     due = core.next_deadline()
     if due is not None and due <= core.state.now:
-        yield inputs.DeadlineReached()
+        yield facts.DeadlineReached()
     if draw.random() < 0.6:
         report = _report(draw, machines)
         if report is not None:
@@ -49,7 +49,7 @@ def _next(draw: random.Random, core: Core, machines: Machines) -> Iterator[input
         yield _request(draw, core)
 
 
-def _report(draw: random.Random, machines: Machines) -> inputs.Report | None:
+def _report(draw: random.Random, machines: Machines) -> facts.Report | None:
     up = machines.at("up")
     if up and draw.random() < 0.03:
         return machines.lose(draw.choice(up))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
@@ -193,39 +193,39 @@ class Machines:
         """The nodes at these stages."""
         return [node_id for node_id, stage in self.stages.items() if stage in stages]
 
-    def allocate(self, node_id: str) -> inputs.Report:
+    def allocate(self, node_id: str) -> facts.Report:
         """Give a node its machine."""
         self.stages[node_id] = "allocated"
         self.had[node_id] = None
         self.away.pop(node_id, None)
-        return inputs.NodeAllocated(
+        return facts.NodeAllocated(
             node_id=node_id, boot=self.boots[node_id], ip_address="127.0.1.1"
         )
 
-    def start(self, node_id: str) -> inputs.Report:
+    def start(self, node_id: str) -> facts.Report:
         """Have a node's agent come up."""
         self.stages[node_id] = "up"
-        return inputs.NodeStarted(node_id=node_id, boot=self.boots[node_id])
+        return facts.NodeStarted(node_id=node_id, boot=self.boots[node_id])
 
-    def lose(self, node_id: str) -> inputs.Report:
+    def lose(self, node_id: str) -> facts.Report:
         """Lose a node with all that runs there."""
         self._kill(node_id)
         self.stages[node_id] = "lost"
-        return inputs.NodeLost(node_id=node_id, boot=self.boots[node_id])
+        return facts.NodeLost(node_id=node_id, boot=self.boots[node_id])
 
-    def lose_all(self) -> inputs.Report:
+    def lose_all(self) -> facts.Report:
         """Lose all machines with their disks, and with what was on its way to them."""
         for node_id, stage in self.stages.items():
             self._kill(node_id)
             self._forget(node_id)
             if stage not in ("deallocated", "evicted"):
                 self.stages[node_id] = "lost"
-        return inputs.LabResumed()
+        return facts.LabResumed()
 
-    def fail(self, node_id: str, *, trying: bool = False) -> inputs.Report:
+    def fail(self, node_id: str, *, trying: bool = False) -> facts.Report:
         """Have no machine for a node, or none yet for one that had a machine."""
         boot = self.boots[node_id]
-        report = inputs.NodeStartFailed(node_id=node_id, boot=boot, trying=trying)
+        report = facts.NodeStartFailed(node_id=node_id, boot=boot, trying=trying)
         if node_id in self.away:
             self.stages[node_id] = "evicted"  # it stays away, and is asked for again
         elif node_id in self.had:
@@ -234,23 +234,23 @@ class Machines:
             del self.stages[node_id]
         return report
 
-    def release(self, node_id: str, *, files_kept: bool = True) -> inputs.Report:
+    def release(self, node_id: str, *, files_kept: bool = True) -> facts.Report:
         """Take the machine of a node away, and perhaps its files."""
         self.stages[node_id] = "deallocated"
         if not files_kept:
             self._forget(node_id)
         boot = self.boots[node_id]
-        return inputs.NodeReleased(node_id=node_id, boot=boot, files_kept=files_kept)
+        return facts.NodeReleased(node_id=node_id, boot=boot, files_kept=files_kept)
 
-    def stop(self, node_id: str) -> inputs.Report:
+    def stop(self, node_id: str) -> facts.Report:
         """Take a node away that was told to stop."""
         del self.stages[node_id]
         self._forget(node_id)
-        return inputs.NodeStopped(node_id=node_id)
+        return facts.NodeStopped(node_id=node_id)
 
     # -- what happens to runs --------------------------------------------------------------------
 
-    def exit(self, run_id: RunId, how: str = "") -> inputs.Report:
+    def exit(self, run_id: RunId, how: str = "") -> facts.Report:
         """End a run: as ``how`` says, else as a well-behaved command would.
 
         ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
@@ -261,25 +261,25 @@ class Machines:
         asked, failure = run_id in self.cancelled, self.runs[run_id].failure
         if not (how or asked or failure) and self._coordinates(run_id):
             self.coordinated[run_id] = None
-            return inputs.RunCoordinated(run_id=run_id)
+            return facts.RunCoordinated(run_id=run_id)
         del self.runs[run_id]
         self._strike(run_id)
         if failure is not None:  # never begun, as the core said
-            return inputs.RunExited(run_id=run_id, failure=failure)
+            return facts.RunExited(run_id=run_id, failure=failure)
         if how == "missing":
-            return inputs.RunExited(run_id=run_id, failure=MISSING)
+            return facts.RunExited(run_id=run_id, failure=MISSING)
         if how == "overdue":
-            return inputs.RunExited(run_id=run_id, exit_code=137, failure=OVERDUE)
+            return facts.RunExited(run_id=run_id, exit_code=137, failure=OVERDUE)
         if how in ("unsent", "unsent 1"):
             code = 1 if how == "unsent 1" else 0
-            return inputs.RunExited(run_id=run_id, exit_code=code, failure=UNSENT)
+            return facts.RunExited(run_id=run_id, exit_code=code, failure=UNSENT)
         if how == "1":
-            return inputs.RunExited(run_id=run_id, exit_code=1)
+            return facts.RunExited(run_id=run_id, exit_code=1)
         if asked and how != "natural":
-            return inputs.RunExited(run_id=run_id, exit_code=137, cancelled=True)
-        return inputs.RunExited(run_id=run_id, exit_code=0)
+            return facts.RunExited(run_id=run_id, exit_code=137, cancelled=True)
+        return facts.RunExited(run_id=run_id, exit_code=0)
 
-    def answer(self) -> inputs.Report | None:
+    def answer(self) -> facts.Report | None:
         """Pay one debt in the way that all go well; None when nothing is owed."""
         for node_id, stage in self.stages.items():
             if stage in ("asked", "trying"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import StartApplication, StartRun
 from batchlab.core.model import MultiInstanceSettings, TaskSpec
 from helpers.world import World
@@ -25,7 +25,7 @@ def together(world: World, count: int = 3, task_id: str = "m", job: str = "j", *
 
 def coordinate(world: World, *runs: StartRun) -> None:
     for run in runs:
-        world.feed(inputs.RunCoordinated(run_id=run.run_id))
+        world.feed(facts.RunCoordinated(run_id=run.run_id))
 
 
 def running(world: World, count: int = 3, **kw: Any) -> list[StartRun]:

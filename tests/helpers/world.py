@@ -8,7 +8,7 @@ import pytest
 
 from batchlab.core import invariants
 from batchlab.core.machine import Core, Settings
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
@@ -79,7 +79,7 @@ class World:
         end = self.now + seconds
         while (due := self.core.next_deadline()) is not None and due <= end:
             self.now = max(self.now, due)
-            self.feed(inputs.DeadlineReached())
+            self.feed(facts.DeadlineReached())
         self.now = end
         return self.unseen
 
@@ -103,20 +103,20 @@ class World:
         return ids
 
     def allocated(self, node_id: str, boot: int = 1) -> None:
-        self.feed(inputs.NodeAllocated(node_id=node_id, boot=boot, ip_address="127.0.1.1"))
+        self.feed(facts.NodeAllocated(node_id=node_id, boot=boot, ip_address="127.0.1.1"))
 
     def started(self, node_id: str, boot: int = 1) -> None:
-        self.feed(inputs.NodeStarted(node_id=node_id, boot=boot))
+        self.feed(facts.NodeStarted(node_id=node_id, boot=boot))
 
     def lost(self, node_id: str, boot: int = 1) -> None:
-        self.feed(inputs.NodeLost(node_id=node_id, boot=boot))
+        self.feed(facts.NodeLost(node_id=node_id, boot=boot))
 
     def deallocated(self, node_id: str, boot: int = 2, **kw: Any) -> None:
-        self.feed(inputs.NodeReleased(node_id=node_id, boot=boot, **kw))
+        self.feed(facts.NodeReleased(node_id=node_id, boot=boot, **kw))
 
     def gone(self, *node_ids: str) -> None:
         for node_id in node_ids:
-            self.feed(inputs.NodeStopped(node_id=node_id))
+            self.feed(facts.NodeStopped(node_id=node_id))
 
     def job(self, job_id: str = "j", pool: str = "p", **kw: Any) -> None:
         self.feed(inputs.CreateJob(spec=JobSpec(id=job_id, pool_info=pool, **kw)))
@@ -131,7 +131,7 @@ class World:
     ) -> None:  # fmt: skip
         run_id = run.run_id if isinstance(run, StartRun) else run
         self.feed(
-            inputs.RunExited(run_id=run_id, exit_code=code, cancelled=cancelled, failure=failure)
+            facts.RunExited(run_id=run_id, exit_code=code, cancelled=cancelled, failure=failure)
         )
 
     def runs(self) -> list[StartRun]:

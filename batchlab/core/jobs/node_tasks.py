@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.model import JobPreparationTask
 from batchlab.core.state import phases

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import node_tasks, release
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId

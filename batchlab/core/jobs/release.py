@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import node_tasks
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import ForgetJob, StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.core.state import phases

@@ -1,8 +1,7 @@
-"""Everything that goes into the core: requests, which it may refuse, and reports, which are facts.
+"""What goes into the core: requests, which it may refuse, and reports, which are `facts`.
 
 A request is an operation of the SDK. It is checked completely before anything changes, and refused
-with a `BatchError`. A report says what happened on a node. It is never refused; if it belongs to a
-run or a boot that is over, it is counted and dropped.
+with a `BatchError`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from batchlab.core.model import (
     Schedule,
     StartTask,
     TaskConstraints,
-    TaskContainerExecutionInfo,
     TaskSchedulingPolicy,
     TaskSpec,
     ThumbprintAlgorithm,
@@ -32,11 +30,10 @@ from batchlab.core.model import (
 from batchlab.core.model.applications import DistinctPackages, Version
 from batchlab.core.model.certificates import DistinctCertificates
 from batchlab.core.model.common import DisplayName
-from batchlab.core.model.ids import Id, RunId
+from batchlab.core.model.ids import Id
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
 from batchlab.core.model.users import UserAccounts, UserName, forget
-from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
 
 
 class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
@@ -45,10 +42,6 @@ class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=T
 
 class Request(Input, frozen=True, kw_only=True):
     """An operation that a user asks for."""
-
-
-class Report(Input, frozen=True, kw_only=True):
-    """An event that has happened."""
 
 
 # -- requests: pools and nodes ------------------------------------------------------------------
@@ -370,115 +363,4 @@ class KeepProperties(Request, frozen=True, kw_only=True):
     properties: str = ""
 
 
-# -- reports ------------------------------------------------------------------------------------
-
-
-class NodeAllocated(Report, frozen=True, kw_only=True):
-    """The machine of a node is allocated and starts up."""
-
-    node_id: str
-    boot: int
-    ip_address: str
-    port_range: tuple[int, int] = (20000, 20099)
-    """The first and the last of the ports that are reserved for the node at that address."""
-
-
-class NodeStarted(Report, frozen=True, kw_only=True):
-    """The node's agent is ready to run commands.
-
-    `no_containers` says why it runs no containers, if its pool is to run some.
-    """
-
-    node_id: str
-    boot: int
-    no_containers: str = ""
-
-
-class NodeLost(Report, frozen=True, kw_only=True):
-    """Contact with the node was lost: its processes are gone, but its files may still exist."""
-
-    node_id: str
-    boot: int
-    reason: str = "contact with the node was lost"
-
-
-class NodeStopped(Report, frozen=True, kw_only=True):
-    """A node that was asked to stop is gone."""
-
-    node_id: str
-
-
-class NodeReleased(Report, frozen=True, kw_only=True):
-    """A node that was to be deallocated has no machine any more.
-
-    `files_kept` is False if its files went with the machine.
-    """
-
-    node_id: str
-    boot: int
-    files_kept: bool = True
-
-
-class NodeStartFailed(Report, frozen=True, kw_only=True):
-    """The driver has no machine for this node: it never got one, or cannot bring it back.
-
-    Or there is a machine, but an application package or certificate for it is not available.
-    While the driver is still `trying`, `NodeAllocated` may follow for the same boot.
-    """
-
-    node_id: str
-    boot: int
-    code: str = "AllocationFailed"
-    message: str = "no machine is available for the node"
-    trying: bool = False
-
-
-class MachinesPassedOver(Report, frozen=True, kw_only=True):
-    """All machines that cannot be nodes now; an empty report means that there are none."""
-
-    machines: tuple[PassedOver, ...] = ()
-
-
-class RunCoordinated(Report, frozen=True, kw_only=True):
-    """The coordination command of a subtask has returned 0; processes it started go on."""
-
-    run_id: RunId
-
-
-class NodesMeasured(Report, frozen=True, kw_only=True):
-    """What nodes used since their previous report, by node id."""
-
-    usages: dict[str, NodeUsage]
-
-
-class RunExited(Report, frozen=True, kw_only=True):
-    """A run is over: no process of it is left.
-
-    `exit_code` is None if the command was never started (`failure` says why). There may be both an
-    exit code and a `failure`: the run was killed at its time limit, or its output files could not
-    be uploaded. `cancelled` is True if the node ended the run, or did not start it, because of
-    `CancelRun`. `node_fault` is True if the node had no process, file or memory left to start it.
-    """
-
-    run_id: RunId
-    exit_code: int | None = None
-    failure: FailureInfo | None = None
-    cancelled: bool = False
-    node_fault: bool = False
-    container: TaskContainerExecutionInfo | None = None
-
-
-class LabClosing(Report, frozen=True, kw_only=True):
-    """The lab is closing: from now on nothing is repaired or restarted."""
-
-
-class LabResumed(Report, frozen=True, kw_only=True):
-    """The lab was opened again from its journal: no machine of it is left."""
-
-
-class DeadlineReached(Report, frozen=True, kw_only=True):
-    """The time of the core's next deadline has come."""
-
-
 REQUESTS: tuple[type[Request], ...] = tuple(Request.__subclasses__())
-REPORTS: tuple[type[Report], ...] = tuple(Report.__subclasses__())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import DeleteFiles, NodeNetwork
 from batchlab.core.model.values import ResizeError
 from batchlab.core.nodes import nodes, start_task
@@ -35,7 +35,7 @@ _NOTHING_TO_LOSE = (phases.NodeUnusable, phases.NodePreempted, phases.NodeDeallo
 # -- start --------------------------------------------------------------------------------------
 
 
-def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
+def node_allocated(state: State, report: facts.NodeAllocated) -> None:
     """A node has got its machine."""
     node = _present(state, report.node_id, report.boot)
     if node is None or not (_awaited(node) or node.may_return):
@@ -50,7 +50,7 @@ def node_allocated(state: State, report: inputs.NodeAllocated) -> None:
     resizing.settle(state, node.pool)
 
 
-def node_started(state: State, report: inputs.NodeStarted) -> None:
+def node_started(state: State, report: facts.NodeStarted) -> None:
     """A node is up: run its start task, or let it take tasks."""
     node = _present(state, report.node_id, report.boot)
     if node is None or node.phase.state != "starting":
@@ -70,7 +70,7 @@ def node_started(state: State, report: inputs.NodeStarted) -> None:
 # -- lose ---------------------------------------------------------------------------------------
 
 
-def node_lost(state: State, report: inputs.NodeLost) -> None:
+def node_lost(state: State, report: facts.NodeLost) -> None:
     """Contact with a node was lost: queue its tasks again, and restart it."""
     node = _present(state, report.node_id, report.boot)
     if node is not None and node.may_return:  # a machine had just been found for it
@@ -97,7 +97,7 @@ def node_lost(state: State, report: inputs.NodeLost) -> None:
     nodes.command_start(state, node)
 
 
-def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
+def node_start_failed(state: State, report: facts.NodeStartFailed) -> None:
     """There is no machine for a node: it will not join, or cannot be brought back."""
     node = _present(state, report.node_id, report.boot)
     if node is None or not (
@@ -118,12 +118,12 @@ def node_start_failed(state: State, report: inputs.NodeStartFailed) -> None:
         nodes.wake_jobs(state, node)
 
 
-def machines_passed_over(state: State, report: inputs.MachinesPassedOver) -> None:
+def machines_passed_over(state: State, report: facts.MachinesPassedOver) -> None:
     """Note which machines cannot be nodes: `explain` names them."""
     state.passed_over = report.machines
 
 
-def node_stopped(state: State, report: inputs.NodeStopped) -> None:
+def node_stopped(state: State, report: facts.NodeStopped) -> None:
     """A node that was asked to stop has left."""
     node = state.nodes.get(report.node_id)
     if node is None or not nodes.stopping(node):
@@ -135,7 +135,7 @@ def node_stopped(state: State, report: inputs.NodeStopped) -> None:
     resizing.settle(state, node.pool)
 
 
-def node_released(state: State, report: inputs.NodeReleased) -> None:
+def node_released(state: State, report: facts.NodeReleased) -> None:
     """A node that was to be deallocated has released its machine."""
     node = _present(state, report.node_id, report.boot)
     if node is None or node.drain or not isinstance(node.phase, phases.NodeDeallocating):
@@ -152,7 +152,7 @@ def _awaited(node: NodeRecord) -> bool:
     return node.drain is None and node.phase.state in _AWAITED
 
 
-def _is_news(phase: phases.Phase, report: inputs.NodeStartFailed) -> bool:
+def _is_news(phase: phases.Phase, report: facts.NodeStartFailed) -> bool:
     """Whether a report says something new of a node that was not brought back so far."""
     if not (isinstance(phase, phases.NodeUnusable) and phase.trying):
         return False

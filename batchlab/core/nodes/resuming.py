@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.messages.inputs import LabResumed
+from batchlab.core.messages.facts import LabResumed
 from batchlab.core.messages.outputs import ReleaseNode, StartNode, StopNode
 from batchlab.core.nodes import nodes
 from batchlab.core.placement import availability

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import node_tasks
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.values import reason_of
 from batchlab.core.nodes import nodes
@@ -48,7 +48,7 @@ def _start(state: State, node: NodeRecord) -> None:
     state.move(node_task, phases.NodeTaskRunning(state.now, run.id))
 
 
-def exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+def exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
     """A start task has ended: retry it, or put the node in service, or mark it as failed."""
     node, spec = run.node, run.node.start_task
     node_task = node.start

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import astuple
 
 from batchlab.autoscale import SAMPLE_PERIOD, SampleHistory
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import MeasureNodes
 from batchlab.core.model.moments import moment
 from batchlab.core.model.values import NodeUsage
@@ -153,7 +153,7 @@ def _tell_to_measure(state: State, pool: PoolRecord) -> None:
         state.command(MeasureNodes(node_ids=node_ids))
 
 
-def nodes_measured(state: State, report: inputs.NodesMeasured) -> None:
+def nodes_measured(state: State, report: facts.NodesMeasured) -> None:
     """Record the usage that nodes report."""
     known = False
     for node_id, usage in report.usages.items():

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import msgspec
 from sortedcontainers import SortedDict, SortedKeyList
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import NodeNetwork, RunKind
 from batchlab.core.model import (
     RETENTION,

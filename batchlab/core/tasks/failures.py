@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.model.values import FailureInfo
 
 ENDED = FailureInfo(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchlab.core.jobs import preparation
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import Coordination, StartApplication, StartRun
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
@@ -148,7 +148,7 @@ def _coordinated(
     )
 
 
-def run_coordinated(state: State, report: inputs.RunCoordinated) -> None:
+def run_coordinated(state: State, report: facts.RunCoordinated) -> None:
     """The coordination command of a subtask has returned 0."""
     run = state.runs.get(report.run_id)
     if run is None or run.task is None or run.subtask is None or run.subtask.coordinated:
@@ -159,7 +159,7 @@ def run_coordinated(state: State, report: inputs.RunCoordinated) -> None:
 
 
 def run_exited(
-    state: State, subtask: SubtaskRecord, task: TaskRecord, report: inputs.RunExited,
+    state: State, subtask: SubtaskRecord, task: TaskRecord, report: facts.RunExited,
     failure: FailureInfo | None,
 ) -> None:  # fmt: skip
     """The run of a subtask has ended: the first that was not asked to end may decide."""
@@ -227,11 +227,11 @@ def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:
         primary = group.subtasks[0].phase
         code = primary.exit_code if isinstance(primary, phases.TaskCompleted) else None
         run_id = task.phase.run_id  # type: ignore[union-attr]
-        report = inputs.RunExited(run_id=run_id, exit_code=code, cancelled=True)
+        report = facts.RunExited(run_id=run_id, exit_code=code, cancelled=True)
         outcomes.judge(state, task, group.ending, report, ENDED)
 
 
-def _failure(group: InstancesRecord, report: inputs.RunExited) -> FailureInfo | None:
+def _failure(group: InstancesRecord, report: facts.RunExited) -> FailureInfo | None:
     """Why the task failed, with the subtask that failed."""
     failure = failure_of(report)
     if failure is None or not group.culprit:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.model.values import FailureInfo, reason_of
 from batchlab.core.placement import availability, queues
 from batchlab.core.state import phases
@@ -44,7 +44,7 @@ def vacate(state: State, node: NodeRecord, task: TaskRecord) -> None:
 
 
 def judge(
-    state: State, task: TaskRecord, ending: str, report: inputs.RunExited,
+    state: State, task: TaskRecord, ending: str, report: facts.RunExited,
     failure: FailureInfo | None,
 ) -> None:  # fmt: skip
     """Complete, retry, requeue or delete a task whose run has ended."""
@@ -64,7 +64,7 @@ def judge(
         complete(state, task, report.exit_code, failure)
 
 
-def _failed(state: State, report: inputs.RunExited) -> bool:
+def _failed(state: State, report: facts.RunExited) -> bool:
     return bool(report.exit_code) and not report.failure and state.settings.rules >= 3
 
 
@@ -77,7 +77,7 @@ def _cancelled(state: State, task: TaskRecord, ending: str, exit_code: int | Non
         complete(state, task, exit_code, ENDED)
 
 
-def _may_retry(task: TaskRecord, ending: str, report: inputs.RunExited) -> bool:
+def _may_retry(task: TaskRecord, ending: str, report: facts.RunExited) -> bool:
     if not report.exit_code or report.failure or ending == "terminate":
         return False
     return task.retries == -1 or task.retry_count < task.retries

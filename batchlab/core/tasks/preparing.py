@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import preparation
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.state.records import FootprintRecord, RunRecord, TaskRecord
 from batchlab.core.tasks import multi_instance, outcomes, runs
 from batchlab.core.tasks.failures import ENDED

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.jobs import preparation
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.model.ids import fold
 from batchlab.core.model.moments import maybe, moment
 from batchlab.core.model.values import RecentTask
@@ -74,7 +74,7 @@ def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
     state.move(task, phases.TaskRunning(state.now, run.id))
 
 
-def run_exited(state: State, run: RunRecord, report: inputs.RunExited) -> None:
+def run_exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
     """A run has ended: judge it or, for a multi-instance task, see what it means for the task."""
     task, node = run.task, run.node
     assert task is not None

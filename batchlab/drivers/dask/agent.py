@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.messages.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.facts import NodesMeasured, Report, RunCoordinated, RunExited
 from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from distributed import Scheduler
 
-from batchlab.core.messages.inputs import NodeAllocated, NodeStarted, NodeStartFailed, Report
+from batchlab.core.messages.facts import NodeAllocated, NodeStarted, NodeStartFailed, Report
 from batchlab.core.messages.outputs import StartNode
 from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import start_failed

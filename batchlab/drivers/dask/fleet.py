@@ -20,12 +20,7 @@ from typing import Any
 import msgspec
 from distributed import Scheduler
 
-from batchlab.core.messages.inputs import (
-    NodeLost,
-    NodeReleased,
-    NodeStopped,
-    Report,
-)
+from batchlab.core.messages.facts import NodeLost, NodeReleased, NodeStopped, Report
 from batchlab.core.messages.outputs import (
     Command,
     EvictNode,

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from distributed import WorkerPlugin
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import fold
 

@@ -22,7 +22,7 @@ from distributed import Scheduler, SchedulerPlugin
 
 from batchlab.core.answers.present import present
 from batchlab.core.machine import Core
-from batchlab.core.messages.inputs import LabClosing, LabResumed, NodeStarted, Report
+from batchlab.core.messages.facts import LabClosing, LabResumed, NodeStarted, Report
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,

@@ -14,7 +14,7 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.messages.inputs import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.facts import NodesMeasured, Report, RunCoordinated, RunExited
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,

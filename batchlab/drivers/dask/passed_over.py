@@ -17,7 +17,7 @@ from typing import Any
 from distributed import Scheduler
 from distributed.protocol.serialize import Serialize, Serialized, deserialize
 
-from batchlab.core.messages.inputs import MachinesPassedOver, Report
+from batchlab.core.messages.facts import MachinesPassedOver, Report
 from batchlab.core.model.values import PassedOver
 from batchlab.version import __version__
 

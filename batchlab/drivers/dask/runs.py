@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from batchlab.core.messages.inputs import RunExited
+from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import TaskContainerExecutionInfo
 from batchlab.core.model.common import ENTRY_POINT

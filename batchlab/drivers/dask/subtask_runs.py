@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from batchlab.core.messages.inputs import RunCoordinated
+from batchlab.core.messages.facts import RunCoordinated
 from batchlab.core.messages.outputs import Coordination
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import fetch

@@ -18,7 +18,8 @@ import msgspec
 
 from batchlab.core.answers.present import present
 from batchlab.core.machine import Core, Settings
-from batchlab.core.messages.inputs import CreateCertificate, LabClosing, LabResumed, Request
+from batchlab.core.messages.facts import LabClosing, LabResumed
+from batchlab.core.messages.inputs import CreateCertificate, Request
 from batchlab.core.messages.outputs import RunKind
 from batchlab.core.messages.questions import Condition, LocateNode, Question
 from batchlab.drivers.change_log import Batch, ChangeLog

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from batchlab.core.messages.inputs import NodeStartFailed
+from batchlab.core.messages.facts import NodeStartFailed
 from batchlab.core.messages.outputs import (
     ForgetCertificate,
     PackageToInstall,

@@ -7,7 +7,7 @@ rate.
 
 from __future__ import annotations
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import PackageToInstall, StartRun
 from batchlab.core.model import CertificateReference, ContainerConfiguration
 from batchlab.core.model.ids import RunId
@@ -46,7 +46,7 @@ class SimulatedRun:
         self.limit = limit
         self.load: Load | None = None
         self.steps: Steps | None = None
-        self.result: inputs.RunExited | None = None
+        self.result: facts.RunExited | None = None
 
 
 class Machine:

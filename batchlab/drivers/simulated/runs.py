@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from batchlab.core.machine import Settings
-from batchlab.core.messages import inputs, outputs
+from batchlab.core.messages import facts, outputs
 from batchlab.core.model import OutputFile, TaskContainerExecutionInfo
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import environment
@@ -30,8 +30,8 @@ __all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]
 SHORTEST_S = 0.01
 KILL_S = 0.1
 
-Happening = Callable[[Any], inputs.Report | None]
-Exited = inputs.RunExited | None
+Happening = Callable[[Any], facts.Report | None]
+Exited = facts.RunExited | None
 
 
 class Runner(ABC):
@@ -54,7 +54,7 @@ class Runner(ABC):
         if node is None or not node.up:
             reason = "The node no longer exists"
             lost = FailureInfo(category="ServerError", code="Unknown", message=reason)
-            self._arrange(now, fact, inputs.RunExited(run_id=run_id, failure=lost))
+            self._arrange(now, fact, facts.RunExited(run_id=run_id, failure=lost))
             return
         limit = start_run.time_limit_s
         run = SimulatedRun(start_run, node, now, float("inf") if limit is None else now + limit)
@@ -62,7 +62,7 @@ class Runner(ABC):
         node.log.run_begins(now, start_run)
         node.disk.note_run(start_run.directory, now)
         if start_run.failure is not None:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=start_run.failure))
+            self._end(run, facts.RunExited(run_id=run_id, failure=start_run.failure))
             return
         try:
             self.equipment.provide(node, start_run, now)
@@ -72,7 +72,7 @@ class Runner(ABC):
                 launch = partial(self._launch, run)
                 run.steps = _subtask_steps(start_run, launch, lambda: self._coordinated(run))
         except LaunchFailed as error:
-            self._end(run, inputs.RunExited(run_id=run_id, failure=error.failure))
+            self._end(run, facts.RunExited(run_id=run_id, failure=error.failure))
         else:
             self._go_on(run)
 
@@ -89,7 +89,7 @@ class Runner(ABC):
         return _after(pull_s, steps)
 
     def _coordinated(self, run: SimulatedRun) -> None:
-        report = inputs.RunCoordinated(run_id=run.id)
+        report = facts.RunCoordinated(run_id=run.id)
         self._arrange(max(self._now, run.begun + SHORTEST_S), fact, report)
 
     def _start_application(self, command: outputs.StartApplication) -> None:
@@ -105,16 +105,16 @@ class Runner(ABC):
         try:
             when = self._now + next(run.steps)
         except StopIteration as ended:
-            return self._process_ended(run, inputs.RunExited(run_id=run.id, exit_code=ended.value))
+            return self._process_ended(run, facts.RunExited(run_id=run.id, exit_code=ended.value))
         except LaunchFailed as error:
-            return self._end(run, inputs.RunExited(run_id=run.id, failure=error.failure))
+            return self._end(run, facts.RunExited(run_id=run.id, failure=error.failure))
         if when > run.limit:
             self._arrange(run.limit, self._time_over, run)
         elif when != float("inf"):
             self._arrange(when, self._go_on, run)
         return None
 
-    def _process_ended(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
+    def _process_ended(self, run: SimulatedRun, result: facts.RunExited) -> Exited:
         """End a run whose process has ended, when its output files have been uploaded."""
         files, code = run.start_run.output_files, result.exit_code or 0
         wanted = [output for output in files if output.wanted(code)]
@@ -134,7 +134,7 @@ class Runner(ABC):
         result = msgspec.structs.replace(run.result, failure=run.result.failure or failure)
         return self._end(run, result)
 
-    def _end(self, run: SimulatedRun, result: inputs.RunExited) -> Exited:
+    def _end(self, run: SimulatedRun, result: facts.RunExited) -> Exited:
         """End a run now or, if it has only just started, shortly after."""
         run.steps, run.result = None, result
         soonest = run.begun + SHORTEST_S
@@ -147,7 +147,7 @@ class Runner(ABC):
         if run.steps is None:
             return None
         failure = wall_clock_exceeded(run.limit - run.begun)
-        result = inputs.RunExited(run_id=run.id, exit_code=137, failure=failure)
+        result = facts.RunExited(run_id=run.id, exit_code=137, failure=failure)
         return self._process_ended(run, result)
 
     def _exited(self, run: SimulatedRun) -> Exited:
@@ -165,12 +165,12 @@ class Runner(ABC):
         if run is None or run.steps is None:
             return  # it has just ended on its own
         code = run.result.exit_code if run.result else 137  # only its upload is unfinished
-        result = inputs.RunExited(run_id=run.id, exit_code=code, cancelled=True)
+        result = facts.RunExited(run_id=run.id, exit_code=code, cancelled=True)
         run.steps, run.result = None, result
         self._arrange(self._now + KILL_S, self._exited, run)
 
 
-def fact(report: inputs.Report) -> inputs.Report:
+def fact(report: facts.Report) -> facts.Report:
     """Send a report that was determined when it was scheduled; a `Happening`."""
     return report
 

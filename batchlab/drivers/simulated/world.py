@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from batchlab.core.machine import Settings
-from batchlab.core.messages import inputs, outputs
+from batchlab.core.messages import facts, outputs
 from batchlab.core.model import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.node_log import NodeLog
@@ -194,7 +194,7 @@ class SimulatedWorld(Runner):
             raise NotFound("NodeNotFound", f"node {node_id!r} does not exist or is not up")
         boot, node.broken = node.boot, for_good
         node.halt()
-        self.engine.report(inputs.NodeLost(node_id=node_id, boot=boot))
+        self.engine.report(facts.NodeLost(node_id=node_id, boot=boot))
 
     # -- nodes -----------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class SimulatedWorld(Runner):
         self._boot(node, command, allocation_s=_ALLOCATION * self._boot_s)
 
     def _refuse_node(self, command: outputs.StartNode, message: str) -> None:
-        refusal = inputs.NodeStartFailed(
+        refusal = facts.NodeStartFailed(
             node_id=command.node_id, boot=command.boot, message=message
         )
         self._arrange(self._now + _ALLOCATION * self._boot_s, fact, refusal)
@@ -251,13 +251,13 @@ class SimulatedWorld(Runner):
         started = allocated + (1 - _ALLOCATION) * self._boot_s
         self._arrange(started, self._started, (node, boot))
 
-    def _allocated(self, start: tuple[Machine, int]) -> inputs.Report | None:
+    def _allocated(self, start: tuple[Machine, int]) -> facts.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
-        return inputs.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
+        return facts.NodeAllocated(node_id=node.id, boot=boot, ip_address=node.ip_address)
 
-    def _started(self, start: tuple[Machine, int]) -> inputs.Report | None:
+    def _started(self, start: tuple[Machine, int]) -> facts.Report | None:
         node, boot = start
         if node.boot != boot:
             return None
@@ -270,7 +270,7 @@ class SimulatedWorld(Runner):
         node.log.note(self._now, "node %s starts for the %s. time", node.id, boot)
         if failure is not None:
             node.log.note(self._now, "%s: %s", failure.code, failure.message)
-        return failure or inputs.NodeStarted(node_id=node.id, boot=boot)
+        return failure or facts.NodeStarted(node_id=node.id, boot=boot)
 
     def _stop_node(self, command: outputs.StopNode) -> None:
         node = self._nodes.get(command.node_id)
@@ -284,7 +284,7 @@ class SimulatedWorld(Runner):
             node.halt()
             node.boot = command.boot
             node.broken = False  # it returns on another machine
-        gone = inputs.NodeReleased(node_id=command.node_id, boot=command.boot)
+        gone = facts.NodeReleased(node_id=command.node_id, boot=command.boot)
         self._arrange(self._now + _STOP * self._boot_s, fact, gone)
 
     def _evict_node(self, command: outputs.EvictNode) -> None:
@@ -295,16 +295,16 @@ class SimulatedWorld(Runner):
             node.wipe()
             node.log = NodeLog()
 
-    def _stopped(self, node_id: str) -> inputs.Report:
+    def _stopped(self, node_id: str) -> facts.Report:
         self._nodes.pop(node_id, None)
-        return inputs.NodeStopped(node_id=node_id)
+        return facts.NodeStopped(node_id=node_id)
 
     def _measure_nodes(self, command: outputs.MeasureNodes) -> None:
         self._arrange(self._now, self._measured, command.node_ids)
 
-    def _measured(self, node_ids: tuple[str, ...]) -> inputs.Report:
+    def _measured(self, node_ids: tuple[str, ...]) -> facts.Report:
         found = [self._nodes.get(node_id) for node_id in node_ids]
-        return inputs.NodesMeasured(
+        return facts.NodesMeasured(
             usages={node.id: node.usage(self._now) for node in found if node and node.up}
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import PackageToInstall, RestartNode, StartNode, StartRun
 from batchlab.core.model import (
     ApplicationPackageReference,
@@ -212,7 +212,7 @@ def test_node_without_its_package_is_unusable_until_a_reboot_finds_it(world: Wor
     assert gone == PackageToInstall(application_id="Blender", version="1")
     world.allocated(node, 2)
     world.feed(
-        inputs.NodeStartFailed(
+        facts.NodeStartFailed(
             node_id=node, boot=2, code="ApplicationPackageError", message="no version"
         )
     )
@@ -245,7 +245,7 @@ def test_task_is_told_what_its_references_mean_when_it_runs(world: World) -> Non
         PackageToInstall(application_id="blender", by_default=True),
         PackageToInstall(application_id="blender", version="9"),
     )
-    world.feed(inputs.RunExited(run_id=run.run_id, failure=MISSING))
+    world.feed(facts.RunExited(run_id=run.run_id, failure=MISSING))
     view = world.ask(questions.GetTask(job_id="j", task_id="a"))
     assert (view.state, view.retry_count, view.exit_code) == ("completed", 0, None)
     assert view.failure_info == MISSING

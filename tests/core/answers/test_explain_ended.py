@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchlab.core.answers.explain_ended import what_happened
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import NodeTaskChanged, TaskChanged
 from batchlab.core.model import JobPreparationTask, JobReleaseTask, StartTask, TaskConstraints
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
@@ -128,7 +128,7 @@ def test_node_that_is_well_has_no_reason(world: World) -> None:
 def test_changes_tell_time_outs_from_ends_on_request(world: World) -> None:
     world.pool(start_task=StartTask(command_line="s", wait_for_success=True))
     step = world.core.handle(
-        world.now, inputs.RunExited(run_id=world.run().run_id, failure=wall_clock_exceeded(5))
+        world.now, facts.RunExited(run_id=world.run().run_id, failure=wall_clock_exceeded(5))
     )
     assert [change.reason for change in step.changes if isinstance(change, NodeTaskChanged)] == [
         "TimedOut"
@@ -137,7 +137,7 @@ def test_changes_tell_time_outs_from_ends_on_request(world: World) -> None:
     world.job(pool="q")
     world.tasks("a")
     step = world.core.handle(
-        world.now, inputs.RunExited(run_id=world.run().run_id, failure=wall_clock_exceeded(5))
+        world.now, facts.RunExited(run_id=world.run().run_id, failure=wall_clock_exceeded(5))
     )
     assert [change.reason for change in step.changes if isinstance(change, TaskChanged)] == [
         "TimedOut"

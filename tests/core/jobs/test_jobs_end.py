@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.model import JobConstraints, JobSpec, PoolSpec
 from helpers.world import World
 
@@ -84,7 +84,7 @@ def test_delete_job_files_on_a_reimaged_node_are_gone_already(world: World) -> N
     world.allocated(node, 2)
     world.lost(node, 2)
     assert world.told() == [("StartNode", node, 3)]
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=3))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=3))
     world.feed(inputs.ReimageNode(pool_id="p", node_id=node))
     assert world.told() == [("RestartNode", node, 4, True)]
     world.allocated(node, 4)

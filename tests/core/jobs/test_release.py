@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import DeleteFiles, RestartNode, StartRun, StopNode
 from batchlab.core.model import StartTask
 from batchlab.core.model.values import FailureInfo
@@ -211,7 +211,7 @@ def test_release_is_not_waited_for_on_a_node_that_cannot_come_back(world: World)
     world.feed(inputs.TerminateJob(job_id="j"))
     assert world.told() == [("StartNode", node, 2)]
     assert world.job_view().state == "terminating"
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=2))
     assert world.job_view().state == "completed"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import StartNode, StopNode
 from batchlab.core.messages.questions import GetJobSchedule, ListPools
 from batchlab.core.model import (
@@ -406,5 +406,5 @@ def test_deadline_of_a_deleted_schedule_does_not_hide_its_namesakes(world: World
         if minutes == 2:
             world.feed(inputs.DeleteJobSchedule(job_schedule_id="s"))
     world.now += 180
-    world.feed(inputs.DeadlineReached())
+    world.feed(facts.DeadlineReached())
     assert world.core.state.schedule("s").recent == "s:job-1"

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.model import (
     AutoPoolSpecification,
     JobConstraints,
@@ -94,28 +94,28 @@ INPUTS: list[inputs.Input] = [
     inputs.CreateCertificate(thumbprint="a" * 40, certificate_format="pfx", public_data="AA=="),
     inputs.DeleteCertificate(thumbprint="a" * 40),
     inputs.CancelCertificateDeletion(thumbprint="a" * 40),
-    inputs.NodeAllocated(**BOOT, ip_address="10.0.0.4"),
-    inputs.NodeStarted(**BOOT),
-    inputs.NodeLost(**BOOT, reason="killed"),
-    inputs.NodeStopped(node_id="n"),
-    inputs.NodeReleased(**BOOT, files_kept=False),
-    inputs.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
-    inputs.NodeStartFailed(**BOOT, trying=True),
-    inputs.MachinesPassedOver(machines=(PassedOver(machine="m", reason="old", remedy="update"),)),
-    inputs.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
-    inputs.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
-    inputs.RunExited(
+    facts.NodeAllocated(**BOOT, ip_address="10.0.0.4"),
+    facts.NodeStarted(**BOOT),
+    facts.NodeLost(**BOOT, reason="killed"),
+    facts.NodeStopped(node_id="n"),
+    facts.NodeReleased(**BOOT, files_kept=False),
+    facts.NodeStartFailed(**BOOT, code="AllocationFailed", message="none left"),
+    facts.NodeStartFailed(**BOOT, trying=True),
+    facts.MachinesPassedOver(machines=(PassedOver(machine="m", reason="old", remedy="update"),)),
+    facts.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
+    facts.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
+    facts.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,
         failure=FailureInfo(category="UserError", code="X", message="m", details={"a": "b"}),
     ),
     inputs.KeepProperties(
         key=("pool", "p"), created=datetime(2026, 1, 1, tzinfo=UTC), properties='{"a": [1]}'
     ),
-    inputs.LabClosing(),
-    inputs.LabResumed(),
-    inputs.DeadlineReached(),
+    facts.LabClosing(),
+    facts.LabResumed(),
+    facts.DeadlineReached(),
 ]  # fmt: skip
-ANY_INPUT: Any = typing.Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+ANY_INPUT: Any = typing.Union[inputs.REQUESTS + facts.REPORTS]  # noqa: UP007
 
 
 @pytest.mark.parametrize("value", INPUTS, ids=lambda value: type(value).__name__)
@@ -124,7 +124,7 @@ def test_input_survives_json(value: inputs.Input) -> None:
 
 
 def test_every_input_is_tested() -> None:
-    assert {type(value) for value in INPUTS} == {*inputs.REQUESTS, *inputs.REPORTS}
+    assert {type(value) for value in INPUTS} == {*inputs.REQUESTS, *facts.REPORTS}
 
 
 def test_checked_reads_the_properties_of_a_request() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import ReleaseNode
 from batchlab.core.model import JobPreparationTask
 from helpers.world import World
@@ -254,7 +254,7 @@ def test_node_that_is_to_go_again_once_its_files_are_over_gets_its_machine(world
     world.said()
     world.feed(deallocate(node, "retaineddata"))
     assert shown(world) == ("starting", "disabled")
-    world.feed(inputs.NodeAllocated(node_id=node, boot=3, ip_address="127.0.1.2"))
+    world.feed(facts.NodeAllocated(node_id=node, boot=3, ip_address="127.0.1.2"))
     assert world.nodes()[0].ip_address == "127.0.1.2"
     world.started(node, 3)
     assert shown(world) == ("offline", "disabled")
@@ -267,7 +267,7 @@ def test_node_that_gets_no_machine_when_it_is_started_is_unusable(world: World) 
     away(world, node)
     world.feed(start(node))
     world.said()
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=3))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=3))
     assert shown(world) == ("unusable", "enabled")
     world.feed(deallocate(node))
     assert world.told() == [("ReleaseNode", node, 4)]

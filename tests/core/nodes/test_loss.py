@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import NodeChanged, RestartNode
 from batchlab.core.model import PoolSpec
 from helpers.busy_nodes import busy, node_state, reboot
@@ -98,7 +98,7 @@ def test_node_that_cannot_be_brought_back_is_unusable_until_rebooted(world: Worl
     node, _ = busy(world, "a")
     world.lost(node)
     world.said()
-    failed = inputs.NodeStartFailed(node_id=node, boot=2, code="Gone", message="no such worker")
+    failed = facts.NodeStartFailed(node_id=node, boot=2, code="Gone", message="no such worker")
     world.feed(failed)
     world.feed(failed)  # repeated
     world.lost(node, 2)  # and it is still not there
@@ -119,7 +119,7 @@ def test_node_that_cannot_be_brought_back_yet_returns_as_soon_as_there_is_a_mach
     node, _ = busy(world, "a")
     world.lost(node)
     world.said()
-    failed = inputs.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
+    failed = facts.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
     world.feed(failed)
     world.feed(failed)  # repeated
     assert node_state(world) == "unusable"
@@ -141,7 +141,7 @@ def test_node_that_is_unusable_for_good_does_not_return_unasked(world: World) ->
     (node,) = world.pool()
     world.lost(node)
     world.said()
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=2))
     world.allocated(node, 2)
     assert node_state(world) == "unusable"
     assert world.core.hopeless(questions.NodesAre(pool_id="p", state="idle"))
@@ -150,9 +150,9 @@ def test_node_that_is_unusable_for_good_does_not_return_unasked(world: World) ->
 def test_node_whose_return_is_given_up_later_is_unusable_for_good(world: World) -> None:
     node, _ = busy(world, "a")
     world.lost(node)
-    late = inputs.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
+    late = facts.NodeStartFailed(node_id=node, boot=2, message="none is free", trying=True)
     world.feed(late)
-    given_up = inputs.NodeStartFailed(node_id=node, boot=2, message="none will come")
+    given_up = facts.NodeStartFailed(node_id=node, boot=2, message="none will come")
     since = world.nodes()[0].state_transition_time
     world.later(5)
     (change,) = world.core.handle(world.now, given_up).changes
@@ -178,7 +178,7 @@ def test_node_that_cannot_be_brought_back_yet_shows_the_last_reason(world: World
     world.lost(node)
     world.said()
     for message in ("none is free", "none is free", "the only one is too small"):
-        world.feed(inputs.NodeStartFailed(node_id=node, boot=2, message=message, trying=True))
+        world.feed(facts.NodeStartFailed(node_id=node, boot=2, message=message, trying=True))
     (error,) = world.nodes()[0].errors
     assert error.message == "the only one is too small"
     world.allocated(node, 2)
@@ -208,7 +208,7 @@ def test_reboot_that_waits_for_files_is_kept_while_a_lost_node_comes_back(
     world.exit(world.run())
     world.lost(node)
     world.said()
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=2, trying=True))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=2, trying=True))
     world.feed(reboot(node, "retaineddata"))
     world.nothing_else()
     world.allocated(node, 2)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.model import TaskConstraints
 from batchlab.core.model.values import PassedOver
 from helpers.busy_nodes import busy, node_state, reboot
@@ -189,7 +189,7 @@ def test_disabled_node_stays_offline_over_a_reboot(world: World) -> None:
 def test_machines_that_are_passed_over_are_named_while_the_pool_lacks_nodes(world: World) -> None:
     (node,) = world.pool()
     bad = PassedOver(machine="the worker at x", reason="it has no batchlab", remedy="install it")
-    world.feed(inputs.MachinesPassedOver(machines=(bad,)))
+    world.feed(facts.MachinesPassedOver(machines=(bad,)))
     assert world.ask(questions.ExplainPool(pool_id="p")) == []
     world.lost(node)
     world.said()
@@ -197,7 +197,7 @@ def test_machines_that_are_passed_over_are_named_while_the_pool_lacks_nodes(worl
     assert reason.code == "MachinePassedOver"
     assert reason.text == "The worker at x is passed over: it has no batchlab."
     assert reason.remedy == "install it"
-    world.feed(inputs.MachinesPassedOver())
+    world.feed(facts.MachinesPassedOver())
     assert [reason.code for reason in world.ask(questions.ExplainPool(pool_id="p"))] == ["Coming"]
 
 

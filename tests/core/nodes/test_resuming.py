@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.model import MultiInstanceSettings, PoolSpec, TaskConstraints
 from helpers.world import World
 
 
 def resume(world: World) -> None:
-    world.feed(inputs.LabResumed())
+    world.feed(facts.LabResumed())
 
 
 def test_running_task_runs_again_on_its_node_and_uses_no_retry(world: World) -> None:
@@ -150,7 +150,7 @@ def test_unusable_node_gets_a_machine_again(world: World) -> None:
     (node,) = world.pool()
     world.lost(node)
     world.said()
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=2))
     resume(world)
     assert world.told() == [("StartNode", node, 3)]
     world.allocated(node, 3)
@@ -179,7 +179,7 @@ def test_preempted_node_returns_when_it_would_have(world: World) -> None:
 
 def test_lab_that_was_closed_accepts_requests_again(world: World) -> None:
     world.pool()
-    world.feed(inputs.LabClosing())
+    world.feed(facts.LabClosing())
     world.refused(inputs.DeletePool(pool_id="p"))
     resume(world)
     world.feed(inputs.DeletePool(pool_id="p"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import EvictNode, StartNode, StopNode
 from batchlab.core.model import JobManagerTask
 from batchlab.errors import Conflict, InvalidRequest
@@ -115,7 +115,7 @@ def test_preempted_node_that_cannot_be_had_again_is_asked_for_until_it_can(world
     for boot in (2, 3, 4):
         world.later(301)
         assert [command.boot for command in world.said()] == [boot]  # type: ignore[attr-defined]
-        world.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
+        world.feed(facts.NodeStartFailed(node_id=node, boot=boot))
         assert [view.state for view in world.nodes()] == ["preempted"]
         assert world.reasons("a") == ["Coming"]
     world.later(301)
@@ -129,7 +129,7 @@ def test_node_that_comes_back_at_once_is_not_asked_for_without_end() -> None:
     world.feed(inputs.PreemptNode(pool_id="p", node_id=node))
     world.later(0)
     assert len(world.said()) == 2
-    world.feed(inputs.NodeStartFailed(node_id=node, boot=2))
+    world.feed(facts.NodeStartFailed(node_id=node, boot=2))
     world.later(14)
     world.nothing_else()
     world.later(1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import MeasureNodes
 from batchlab.core.messages.questions import EvaluateAutoScale
 from batchlab.core.model import MultiInstanceSettings, PoolSpec
@@ -27,8 +27,8 @@ def following(world: World, formula: str) -> list[str]:
     return world.boot()
 
 
-def usages(**by_node: NodeUsage) -> inputs.NodesMeasured:
-    return inputs.NodesMeasured(usages=by_node)
+def usages(**by_node: NodeUsage) -> facts.NodesMeasured:
+    return facts.NodesMeasured(usages=by_node)
 
 
 def values(world: World, *names: str) -> list[Any]:
@@ -58,7 +58,7 @@ def test_pool_that_follows_no_formula_is_not_measured(world: World) -> None:
     world.feed(inputs.MeasurePool(pool_id="p"))
     assert world.measurements == [MeasureNodes(node_ids=tuple(nodes))]
     assert world.nodes()[0].usage is None
-    world.feed(inputs.NodesMeasured(usages={nodes[0]: NodeUsage(cpu_percent=7.0)}))
+    world.feed(facts.NodesMeasured(usages={nodes[0]: NodeUsage(cpu_percent=7.0)}))
     assert world.nodes()[0].usage == NodeUsage(cpu_percent=7.0)
 
 
@@ -73,7 +73,7 @@ def test_samples_of_resources_are_means_over_the_nodes_that_answered(world: Worl
     first, second, third = following(world, "$TargetDedicatedNodes = 3;")
     world.later(30)
     world.feed(
-        inputs.NodesMeasured(
+        facts.NodesMeasured(
             usages={
                 first: NodeUsage(cpu_percent=90.0, memory_megabytes=100.0, disk_read_bytes=10.0),
                 second: NodeUsage(cpu_percent=10.0, memory_megabytes=300.0),
@@ -96,7 +96,7 @@ def test_counts_of_two_measurements_in_one_sample_add_up(world: World) -> None:
     world.later(30)
     for read, cpu in ((100.0, 10.0), (50.0, 30.0)):
         usage = NodeUsage(cpu_percent=cpu, disk_read_bytes=read, wall_clock_seconds=15.0)
-        world.feed(inputs.NodesMeasured(usages={node: usage}))
+        world.feed(facts.NodesMeasured(usages={node: usage}))
     world.later(30)
     names = ("$DiskReadBytes", "$CPUPercent", "$WallClockSeconds")
     assert values(world, *names) == [150.0, 30.0, 30.0]
@@ -104,11 +104,11 @@ def test_counts_of_two_measurements_in_one_sample_add_up(world: World) -> None:
 
 def test_measurement_of_a_node_that_is_gone_is_dropped(world: World) -> None:
     (node,) = following(world, "$TargetDedicatedNodes = 1;")
-    world.feed(inputs.NodesMeasured(usages={"other": NodeUsage()}))
+    world.feed(facts.NodesMeasured(usages={"other": NodeUsage()}))
     assert world.core.state.dropped == 1
     world.lost(node)
     world.said()
-    world.feed(inputs.NodesMeasured(usages={node: NodeUsage(cpu_percent=5.0)}))
+    world.feed(facts.NodesMeasured(usages={node: NodeUsage(cpu_percent=5.0)}))
     assert world.core.state.dropped == 2
     assert world.nodes()[0].usage is None
 

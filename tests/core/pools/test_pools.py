@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import NodeChanged, PoolChanged, StartNode
 from batchlab.core.model import PoolSpec, TaskConstraints
 from helpers.pools import busy, resize, state
@@ -253,7 +253,7 @@ def test_resize_timeout_of_an_earlier_resize_does_not_end_the_present_one(world:
 def test_machine_that_cannot_be_had_ends_the_resize_with_its_error(world: World) -> None:
     world.feed(inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=2)))
     first, second = [command.node_id for command in world.said()]
-    world.feed(inputs.NodeStartFailed(node_id=first, boot=1, message="no worker is free"))
+    world.feed(facts.NodeStartFailed(node_id=first, boot=1, message="no worker is free"))
     world.allocated(second)
     assert state(world) == ("steady", 2, 1, ["AllocationFailed"])
     assert world.pool_view().resize_errors[0].message == "no worker is free"
@@ -275,7 +275,7 @@ def test_changes_say_what_happened_to_a_node(world: World) -> None:
         world.now, inputs.CreatePool(spec=PoolSpec(id="p", target_dedicated_nodes=1))
     )
     node = step.commands[0].node_id
-    report = inputs.NodeAllocated(node_id=node, boot=1, ip_address="127.0.1.1")
+    report = facts.NodeAllocated(node_id=node, boot=1, ip_address="127.0.1.1")
     changes = world.core.handle(world.now, report).changes
     assert changes == [
         NodeChanged(at=world.now, pool_id="p", node_id=node, state="starting"),

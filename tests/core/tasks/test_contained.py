@@ -3,7 +3,7 @@
 import pytest
 
 import batchlab as bl
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import StartNode, StartRun
 from batchlab.core.model.common import ENTRY_POINT
 from helpers.world import World
@@ -26,8 +26,8 @@ def runs_of(configuration, *specs, no_containers="", **job):
     (start,) = world.said()
     assert isinstance(start, StartNode)
     assert start.containers == configuration
-    world.feed(inputs.NodeAllocated(node_id=start.node_id, boot=1, ip_address="10.0.0.4"))
-    world.feed(inputs.NodeStarted(node_id=start.node_id, boot=1, no_containers=no_containers))
+    world.feed(facts.NodeAllocated(node_id=start.node_id, boot=1, ip_address="10.0.0.4"))
+    world.feed(facts.NodeStarted(node_id=start.node_id, boot=1, no_containers=no_containers))
     world.feed(inputs.CreateJob(spec=bl.JobSpec(id="j", pool_info="p", **job)))
     world.feed(inputs.CreateTasks(job_id="j", specs=specs))
     return world, [command for command in world.said() if isinstance(command, StartRun)]
@@ -89,7 +89,7 @@ def test_every_kind_of_task_can_run_in_a_container():
 def test_what_became_of_a_container_is_kept():
     world, (run,) = runs_of(CONFIGURATION, spec(container_settings=SETTINGS))
     info = bl.TaskContainerExecutionInfo(container_id="c0ffee", state="exited")
-    world.feed(inputs.RunExited(run_id=run.run_id, exit_code=0, container=info))
+    world.feed(facts.RunExited(run_id=run.run_id, exit_code=0, container=info))
     assert world.ask(questions.GetTask(job_id="j", task_id="t")).container_info == info
 
 

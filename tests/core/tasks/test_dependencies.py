@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchlab.core.machine import Core
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages.outputs import StartRun, TaskChanged
 from batchlab.core.messages.questions import TaskIs, TasksCompleted
 from batchlab.core.model import (
@@ -62,7 +62,7 @@ def test_child_is_told_of_again_when_it_waits_for_no_other(world: World) -> None
         ("a", "active", False), ("b", "active", True), ("a", "running", False),
     ]  # fmt: skip
     [run] = [command for command in step.commands if isinstance(command, StartRun)]
-    ended = inputs.RunExited(run_id=run.run_id, exit_code=0)
+    ended = facts.RunExited(run_id=run.run_id, exit_code=0)
     told = [c for c in world.core.handle(world.now, ended).changes if isinstance(c, TaskChanged)]
     assert [(c.task_id, c.state, c.blocked) for c in told] == [
         ("a", "completed", False), ("b", "active", False), ("b", "running", False),
@@ -204,8 +204,8 @@ def steps_of(count: int, shape: str) -> int:
     pool = PoolSpec(id="p", target_dedicated_nodes=1, task_slots_per_node=4)
     (start,) = core.handle(0, inputs.CreatePool(spec=pool)).commands
     node = start.node_id  # type: ignore[attr-defined]
-    core.handle(0, inputs.NodeAllocated(node_id=node, boot=1, ip_address="127.0.1.1"))
-    core.handle(0, inputs.NodeStarted(node_id=node, boot=1))
+    core.handle(0, facts.NodeAllocated(node_id=node, boot=1, ip_address="127.0.1.1"))
+    core.handle(0, facts.NodeStarted(node_id=node, boot=1))
     job = JobSpec(id="j", pool_info="p", uses_task_dependencies=True)
     core.handle(0, inputs.CreateJob(spec=job))
     specs = tuple(
@@ -224,7 +224,7 @@ def steps_of(count: int, shape: str) -> int:
     try:
         runs = deque(core.handle(0, inputs.CreateTasks(job_id="j", specs=specs)).commands)
         while runs:
-            exited = inputs.RunExited(run_id=runs.popleft().run_id, exit_code=0)
+            exited = facts.RunExited(run_id=runs.popleft().run_id, exit_code=0)
             runs += core.handle(0, exited).commands
     finally:
         sys.settrace(before)

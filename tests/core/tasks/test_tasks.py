@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import JobConstraints, TaskConstraints, TaskSpec
 from batchlab.core.model.values import FailureInfo
@@ -341,8 +341,8 @@ FULL = FailureInfo(
 )  # fmt: skip
 
 
-def exhausted(run: StartRun) -> inputs.RunExited:
-    return inputs.RunExited(run_id=run.run_id, failure=FULL, node_fault=True)
+def exhausted(run: StartRun) -> facts.RunExited:
+    return facts.RunExited(run_id=run.run_id, failure=FULL, node_fault=True)
 
 
 def test_task_that_a_node_had_no_room_to_start_is_queued_again_without_a_retry(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 from distributed import Client, LocalCluster
 
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.drivers.dask.connection import DaskConnection
 from batchlab.drivers.journal import read, replay
@@ -67,7 +67,7 @@ def test_node_evicted_leaves_no_process_and_no_folder_and_reports_nothing(tmp_pa
         until(lambda: not [path for path in folder.iterdir() if node.id in path.name])
         (seen,) = lab.ask(questions.ListNodes(pool_id="p"))
         assert (seen.id, seen.state, seen.ip_address) == (node.id, "preempted", node.ip_address)
-    assert reports(tmp_path / "journal.jsonl", (inputs.NodeLost, inputs.NodeStopped)) == []
+    assert reports(tmp_path / "journal.jsonl", (facts.NodeLost, facts.NodeStopped)) == []
     core, _ = replay(tmp_path / "journal.jsonl")
     assert core.state.settings.spot_return_s == 3600.0
 
@@ -85,8 +85,8 @@ def test_node_evicted_and_wanted_back_at_once_comes_after_it_has_gone(tmp_path, 
             assert len(after) == 1
         (seen,) = lab.ask(questions.ListNodes(pool_id="p"))
         assert (seen.id, seen.ip_address) == (node.id, node.ip_address)
-    assert reports(tmp_path / "journal.jsonl", (inputs.NodeLost, inputs.NodeStopped)) == []
-    assert [r.boot for r in reports(tmp_path / "journal.jsonl", inputs.NodeStarted)] == [
+    assert reports(tmp_path / "journal.jsonl", (facts.NodeLost, facts.NodeStopped)) == []
+    assert [r.boot for r in reports(tmp_path / "journal.jsonl", facts.NodeStarted)] == [
         *range(1, times + 2)
     ]
 
@@ -98,7 +98,7 @@ def test_node_evicted_while_it_starts_is_not_up_afterwards(tmp_path):
         for node in nodes:
             until(lambda node=node: _preempted(lab, node))
         lab.wait(questions.NodesAre(pool_id="p", state="idle"), WAIT_S)
-    lost = (inputs.NodeLost, inputs.NodeStopped, inputs.NodeStartFailed)
+    lost = (facts.NodeLost, facts.NodeStopped, facts.NodeStartFailed)
     assert reports(tmp_path / "journal.jsonl", lost) == []
 
 

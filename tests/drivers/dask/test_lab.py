@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from batchlab.core import machine
-from batchlab.core.messages import inputs, questions
+from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.questions import Location
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.connection import DaskConnection
@@ -371,7 +371,7 @@ def test_fault_in_the_core_is_told_with_the_place_of_its_journal(tmp_path, monke
     def break_down(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setitem(machine.HANDLERS, inputs.RunExited, break_down)
+    monkeypatch.setitem(machine.HANDLERS, facts.RunExited, break_down)
     with pytest.raises(LabFailed, match=r"broken.*journal") as failed:
         finish(lab)
     with pytest.raises(LabFailed):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchlab.core.messages.inputs import (
+from batchlab.core.messages.facts import (
     NodeAllocated,
     NodeLost,
     NodeStarted,

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from batchlab.core import invariants
 from batchlab.core.machine import Core
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.messages import questions as q
 from batchlab.core.messages.outputs import JobChanged, NodeChanged, Step, TaskChanged
 from batchlab.core.state import phases
@@ -24,7 +24,7 @@ from batchlab.errors import BatchError
 from helpers.digest import digest
 from helpers.machines import Machines
 
-ANY_INPUT: Any = Union[inputs.REQUESTS + inputs.REPORTS]  # noqa: UP007
+ANY_INPUT: Any = Union[inputs.REQUESTS + facts.REPORTS]  # noqa: UP007
 _decode = msgspec.json.Decoder(tuple[float, ANY_INPUT]).decode
 
 
@@ -141,7 +141,7 @@ class CheckedLife(RuleBasedStateMachine):
             self.feed(report)
         return report is not None
 
-    def dropped(self, report: inputs.Report) -> None:
+    def dropped(self, report: facts.Report) -> None:
         """Feed a report that must have no effect."""
         before = digest(self.core)
         dropped = self.core.state.dropped
@@ -171,7 +171,7 @@ class CheckedLife(RuleBasedStateMachine):
                 if due is None:
                     return
                 self.now = max(self.now, due)
-                self.feed(inputs.DeadlineReached())
+                self.feed(facts.DeadlineReached())
             for condition in list(hopeless):
                 if not self.exists(condition):
                     hopeless.remove(condition)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.model.values import NodeUsage
 from helpers.random_life.applications import WithApplications
 from helpers.random_life.strategies import POOLS, WHICH
@@ -50,7 +50,7 @@ class WithFormulas(WithApplications):
     @rule(which=WHICH, used=st.floats(0, 100))
     def measured(self, which: int, used: float) -> None:
         usage = NodeUsage(cpu_percent=used, disk_read_bytes=used)
-        self.feed(inputs.NodesMeasured(usages={self.some_node(which)[1]: usage}))
+        self.feed(facts.NodesMeasured(usages={self.some_node(which)[1]: usage}))
 
     @property
     def follows(self) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from batchlab.core.machine import Core, Settings
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.core.model import (
     ExitConditions,
     JobConstraints,
@@ -357,7 +357,7 @@ class Life(WithFormulas):
     @rule(closed=st.booleans())
     def resume(self, closed: bool) -> None:
         if closed:
-            self.feed(inputs.LabClosing())
+            self.feed(facts.LabClosing())
         self.feed(self.machines.lose_all())
 
     @precondition(lambda self: self.machines.at("stopping"))
@@ -383,7 +383,7 @@ class Life(WithFormulas):
     def late(self, which: int, cancelled: bool) -> None:
         ghosts = self.machines.ghosts
         run_id = ghosts.pop(which % len(ghosts))
-        self.dropped(inputs.RunExited(run_id=run_id, exit_code=0, cancelled=cancelled))
+        self.dropped(facts.RunExited(run_id=run_id, exit_code=0, cancelled=cancelled))
 
     @precondition(lambda self: self.machines.at("up", "failed", "releasing", "deallocated"))
     @rule(which=WHICH, kind=st.sampled_from(["allocated", "started", "failed", "lost"]))
@@ -393,13 +393,13 @@ class Life(WithFormulas):
         node = nodes[which % len(nodes)]
         boot = self.machines.boots[node]
         if kind == "allocated" and self.machines.stages[node] == "up":
-            self.feed(inputs.NodeAllocated(node_id=node, boot=boot, ip_address="127.0.1.1"))
+            self.feed(facts.NodeAllocated(node_id=node, boot=boot, ip_address="127.0.1.1"))
         elif kind == "started":
-            self.feed(inputs.NodeStarted(node_id=node, boot=boot))
+            self.feed(facts.NodeStarted(node_id=node, boot=boot))
         elif kind == "failed" and self.machines.stages[node] == "failed":
-            self.feed(inputs.NodeStartFailed(node_id=node, boot=boot))
+            self.feed(facts.NodeStartFailed(node_id=node, boot=boot))
         elif kind == "lost" and self.machines.stages[node] in ("failed", "deallocated"):
-            self.feed(inputs.NodeLost(node_id=node, boot=boot))
+            self.feed(facts.NodeLost(node_id=node, boot=boot))
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -409,5 +409,5 @@ class Life(WithFormulas):
         end = self.now + (min(seconds, 1000) if self.follows else seconds)
         while punctual and (due := self.core.next_deadline()) is not None and due <= end:
             self.now = max(self.now, due)
-            self.feed(inputs.DeadlineReached())
+            self.feed(facts.DeadlineReached())
         self.now = end

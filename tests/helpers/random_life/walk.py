@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import INITIALIZE_RULE_MARKER, RULE_MARKER
 
 from batchlab.core import invariants
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
 from batchlab.errors import BatchError
 from helpers.random_life.life import Life
 
@@ -69,7 +69,7 @@ class Walk(Life):
             if self.count % (8 * self.every) == 0:
                 self.nothing_idle()
 
-    def dropped(self, report: inputs.Report) -> None:
+    def dropped(self, report: facts.Report) -> None:
         """Feed a report that must have no effect."""
         self.count += 1
         step = self.core.handle(self.now, report)
