@@ -15,7 +15,6 @@ import pickle
 from typing import Any
 
 import msgspec
-from msgspec.structs import fields
 from sortedcontainers import SortedKeyList
 
 from batchlab.core.machine import Core
@@ -79,26 +78,23 @@ def _thaw(buffer: io.BytesIO) -> State:
         cls = known.get(name)
         if cls is None or not set(names) <= set(cls.__struct_fields__):
             raise Unreadable(f"records of the kind {name} have changed since")
-        missing = [field for field in fields(cls) if field.name not in names]
-        if any(field.required for field in missing):
-            raise Unreadable(f"records of the kind {name} need more than was written")
-        plans.append((cls, names, missing))
+        empty = dict.fromkeys(names)
+        try:
+            cls(**empty)  # fields that were not written get their defaults
+        except TypeError:
+            raise Unreadable(f"records of the kind {name} need more than was written") from None
+        plans.append((cls, empty))
     state = State.__new__(State)
-    empty = [dict.fromkeys(cls.__struct_fields__) for cls, _, _ in plans]
-    records = [plans[number][0](**empty[number]) for number in numbers]
+    records = [cls(**empty) for cls, empty in map(plans.__getitem__, numbers)]
     reader = _Reader(buffer, state, records)
     vars(state).update(vars(State()) | reader.load())  # what was not written is as in a new one
     ordered = []
     for record, number in zip(records, numbers, strict=True):
-        _, names, missing = plans[number]
-        for name, value in zip(names, reader.load(), strict=True):
+        for name, value in zip(plans[number][1], reader.load(), strict=True):
             if isinstance(value, _Ordered):
                 ordered.append((record, name, value))
             else:
                 setattr(record, name, value)
-        for field in missing:
-            made = field.default_factory() if callable(field.default_factory) else field.default
-            setattr(record, field.name, made)
     for record, name, value in ordered:
         setattr(record, name, SortedKeyList(value.values, key=value.key))
     return state
