@@ -69,6 +69,7 @@ _STYLES = {
     "th": f"{_CELL}; vertical-align: bottom; color: var(--jp-content-font-color2, inherit)",
     "td": f"{_CELL}; overflow-wrap: anywhere; min-width: 5.5em",
     "bl-number": "text-align: right; font-variant-numeric: tabular-nums; min-width: 0",
+    "td.bl-number": "white-space: nowrap",
     "bl-wide": "overflow-x: auto; scrollbar-width: thin",
     "code": "font-size: 12px; background: rgba(128, 128, 128, .15); padding: 1px 4px; "
     "border-radius: 3px; color: inherit; white-space: pre-wrap; box-decoration-break: clone",
@@ -151,7 +152,8 @@ def styled(html: Markup) -> Markup:
 
 def _styled_tag(found: re.Match[str]) -> str:
     name, attributes = found[1], dict(_ATTRIBUTE.findall(found[2]))
-    names = [name, *attributes.get("class", "").split()]
+    classes = attributes.get("class", "").split()
+    names = [name, *classes, *(f"{name}.{each}" for each in classes)]
     styles = [*(_STYLES.get(each, "") for each in names), attributes.pop("style", "")]
     if style := "; ".join(filter(None, styles)):
         attributes["style"] = style

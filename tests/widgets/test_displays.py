@@ -127,6 +127,13 @@ def test_everything_keeps_its_looks_without_style_sheets(things: dict[str, Any])
         assert re.match(r'<div class="bl-card [^"]*" style="[^"]*padding', page), name
 
 
+def test_numbers_are_never_broken_into_lines() -> None:
+    page = str(html.styled(html.table("", ("id", "took"), [("a", "1 min")], numbers=("took",))))
+    header, cell = re.findall(r'class="bl-number"[^>]* style="([^"]*)"', page)
+    assert cell.endswith("white-space: nowrap")
+    assert "nowrap" not in header
+
+
 def test_text_of_everything_has_no_address_time_or_node_id(things: dict[str, Any]) -> None:
     for name in set(things) - {"node", "node's files"}:
         text = repr(things[name])
