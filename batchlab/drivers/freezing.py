@@ -18,12 +18,15 @@ import msgspec
 from sortedcontainers import SortedKeyList
 
 from batchlab.core.machine import Core
+from batchlab.core.messages.facts import REPORTS
+from batchlab.core.messages.inputs import REQUESTS
 from batchlab.core.state.base import Record
 from batchlab.core.state.state import State
 
 __all__ = ["Unreadable", "freeze", "thaw"]
 
 _STATE = -1
+_INPUTS = {cls.__name__: cls for cls in (*REQUESTS, *REPORTS)}
 
 
 class Unreadable(ValueError):
@@ -139,6 +142,11 @@ class _Reader(pickle.Unpickler):
     def __init__(self, buffer: io.BytesIO, state: State, records: list[Record]) -> None:
         super().__init__(buffer)
         self._state, self._records = state, records
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Find inputs by name, as in journals: they may have moved to another file."""
+        known = _INPUTS.get(name) if module.startswith("batchlab.core.messages.") else None
+        return super().find_class(module, name) if known is None else known
 
     def persistent_load(self, pid: int) -> Any:
         return self._state if pid == _STATE else self._records[pid]

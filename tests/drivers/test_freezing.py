@@ -1,11 +1,18 @@
 """The whole state as bytes, and back; random lives do it at any moment."""
 
+from datetime import UTC, datetime
+from types import ModuleType
+
 import pytest
 
-from batchlab.core.messages import inputs
+from batchlab.core.messages import facts, inputs
+from batchlab.core.messages.inputs import Input
 from batchlab.drivers.freezing import Unreadable, freeze, thaw
 from helpers.digest import digest
+from helpers.multi_instance import running
 from helpers.world import World
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def lived() -> World:
@@ -43,6 +50,28 @@ def test_deadline_in_a_thawed_core_can_be_cancelled() -> None:
     before = len(core.state.deadlines)
     core.handle(world.now, inputs.DeleteTask(job_id="j", task_id="a"))
     assert len(core.state.deadlines) == before - 1
+
+
+@pytest.mark.parametrize(
+    ("now", "earlier", "kind"),
+    [(facts, inputs, facts.RunExited), (inputs, facts, inputs.KeepProperties)],
+)
+def test_input_that_was_in_another_file_when_it_was_written_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, now: ModuleType, earlier: ModuleType, kind: type[Input]
+) -> None:
+    world = World()
+    world.exit(running(world, 2)[0])
+    world.feed(inputs.KeepProperties(key=("job", "j"), created=CREATED, properties="{}"))
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "__module__", earlier.__name__)
+        patch.setattr(earlier, kind.__name__, kind, raising=False)
+        patch.delattr(now, kind.__name__)
+        frozen = freeze(world.core)
+    state = thaw(frozen).state
+    verdict = state.jobs["j"].tasks["m"].instances.verdict
+    assert verdict == world.core.state.jobs["j"].tasks["m"].instances.verdict
+    assert isinstance(verdict, facts.RunExited)
+    assert state.kept == world.core.state.kept != {}
 
 
 @pytest.mark.parametrize("harm", [lambda b: b"", lambda b: b[:-9], lambda b: b"x" + b])
