@@ -2,7 +2,8 @@
 
 `Lab` runs real commands on the workers of a Dask cluster; `SimulatedLab` has the same verbs on a
 virtual clock. Both are a `Connection` to a service plus the verbs that create things; what they
-return are handles (`batchlab.handles`). Dask is imported when the first `Lab` is created.
+return are handles (`batchlab.handles`). `lab_settings` checks what they are given. Dask is
+imported when the first `Lab` is created.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from batchlab.core.model import Quotas
 from batchlab.core.model.containers import Engines
 from batchlab.core.model.quotas import Restricted
-from batchlab.core.model.ranges import is_number, is_whole
-from batchlab.core.state.settings import ACCOUNT_URL, Settings
 from batchlab.durations import parse_duration
 from batchlab.errors import Conflict, invalid
 from batchlab.handles.current import current_connection
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.verbs import Duration, given, verb
-from batchlab.storage.faults import StorageFailed
-from batchlab.storage.locations import StorageLocation, read_location
-from batchlab.storage.stores import BlobStore
+from batchlab.lab_settings import (
+    account_settings,
+    engine_name,
+    journal_settings,
+    path_given,
+    positive,
+    storage_location,
+    truth,
+    whole,
+)
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.connection import DaskConnection
@@ -172,19 +178,19 @@ class Lab(BaseLab):
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
-        own = given(processes=_truth("processes", processes))
+        own = given(processes=truth("processes", processes))
         settings = given(
-            **_journal("Lab", journal, durability, fresh),
-            speed=_positive("speed", speed),
-            release_on_leave=_truth("release_on_leave", release_on_leave),
-            root=_path("root", root, "Lab"),
-            storage=_storage(storage, storage_options, "Lab", shared=processes or cluster),
+            **journal_settings("Lab", journal, durability, fresh),
+            speed=positive("speed", speed),
+            release_on_leave=truth("release_on_leave", release_on_leave),
+            root=path_given("root", root, "Lab"),
+            storage=storage_location(storage, storage_options, "Lab", shared=processes or cluster),
         )
-        choices = _settings(
+        choices = account_settings(
             "Lab", account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
         ) | given(
-            isolate_users=_truth("isolate_users", isolate_users),
-            containers=_engine(containers),
+            isolate_users=truth("isolate_users", isolate_users),
+            containers=engine_name(containers),
         )
         if security is not None and cluster is None:
             reason = "only for the address of an existing cluster"
@@ -334,17 +340,17 @@ class SimulatedLab(BaseLab):
         owner = "SimulatedLab"
         if workload is not None and not isinstance(workload, Workload):
             raise invalid("workload", workload, "must be a Workload", owner=owner)
-        choices = _settings(
+        choices = account_settings(
             owner, account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
         )
         connection = SimulatedConnection.start(
             settings=choices,
             workload=workload,
-            seed=_whole("seed", seed),
+            seed=whole("seed", seed),
             boot_s=parse_duration(boot, name="boot", owner=owner).total_seconds(),
-            max_nodes=None if max_nodes is None else _whole("max_nodes", max_nodes),
-            storage=_storage(storage, storage_options, owner),
-            **_journal(owner, journal, durability, fresh),
+            max_nodes=None if max_nodes is None else whole("max_nodes", max_nodes),
+            storage=storage_location(storage, storage_options, owner),
+            **journal_settings(owner, journal, durability, fresh),
         )
         super().__init__(connection, f"SimulatedLab(seed={seed})")
 
@@ -355,86 +361,6 @@ class SimulatedLab(BaseLab):
         self._connection.advance(length.total_seconds())
 
 
-def _engine(containers: Any) -> Any:
-    """Check the name of a container engine."""
-    if containers is not None and containers not in get_args(Engines):
-        reason = "must be " + " or ".join(map(repr, get_args(Engines)))
-        raise invalid("containers", containers, reason, owner="Lab")
-    return containers
-
-
-def account_name(owner: str, account: Any) -> str:
-    """The name of the account of a lab, which may not be given."""
-    name = Settings().account_name if account is None else account
-    plain = isinstance(name, str) and name.isascii() and name.isalnum() and name == name.lower()
-    if not plain or len(name) > 24:
-        reason = "must have 1 to 24 lower-case letters and digits"
-        raise invalid("account", account, reason, owner=owner)
-    return str(name)
-
-
-def _settings(
-    owner: str, account: Any, quotas: Any, not_enabled: Any, **spans: Duration
-) -> dict[str, Any]:
-    """The fields of `Settings` that were given, and the account."""
-    name = account_name(owner, account)
-    if quotas is not None and not isinstance(quotas, Quotas):
-        raise invalid("quotas", quotas, "must be a Quotas", owner=owner)
-    if not_enabled is not None:
-        known = get_args(Restricted)
-        if (
-            isinstance(not_enabled, str)
-            or not isinstance(not_enabled, Collection)
-            or any(each not in known for each in not_enabled)
-        ):
-            reason = f"must be a list of {' and '.join(map(repr, known))}"
-            raise invalid("not_enabled", not_enabled, reason, owner=owner)
-        not_enabled = tuple(dict.fromkeys(not_enabled))
-    named = {"account_name": name, "account_url": ACCOUNT_URL.format(name)}
-    given_s = {
-        f"{name}_s": parse_duration(span, name=name, owner=owner).total_seconds()
-        for name, span in spans.items()
-        if span is not None
-    }
-    return given(quotas=quotas, not_enabled=not_enabled) | named | given_s
-
-
-def _journal(owner: str, journal: Any, durability: Any, fresh: Any) -> dict[str, Any]:
-    """How to keep the lab, as far as that was given."""
-    from batchlab.drivers.durable import absolute  # noqa: PLC0415 - the core is large
-
-    path = _path("journal", journal, owner)
-    if path is not None and (not os.fspath(path) or "\0" in os.fspath(path)):
-        raise invalid("journal", journal, "must be a path", owner=owner)
-    if durability not in (None, "flush", "fsync"):
-        reason = "must be 'flush' or 'fsync'"
-        raise invalid("durability", durability, reason, owner=owner)
-    chosen = given(durability=durability, fresh=_truth("fresh", fresh, owner))
-    if path is None:
-        for name, value in chosen.items():
-            raise invalid(name, value, "requires journal=...", owner=owner)
-        return {}
-    return {"journal": absolute(path), **chosen}
-
-
-def _storage(
-    storage: Any, options: Any, owner: str, *, shared: Any = False
-) -> StorageLocation | None:
-    if storage is None:
-        if options is not None:
-            raise invalid("storage_options", "...", "requires storage=...", owner=owner)
-        return None
-    location = read_location(storage, options, owner=owner)
-    if shared and location.url.startswith("memory://"):
-        reason = "nodes in other processes cannot access the memory of this process"
-        raise invalid("storage", location.url, reason, owner=owner)
-    try:
-        BlobStore(location).prepare()
-    except StorageFailed as error:
-        raise invalid("storage", location.url, f"cannot be used: {error}", owner=owner) from None
-    return location
-
-
 def _describe(name: str, attached: bool, account: Any, speed: Any, processes: Any) -> str:
     parts: Sequence[str] = [
         *(["cluster"] if attached else []),
@@ -443,29 +369,3 @@ def _describe(name: str, attached: bool, account: Any, speed: Any, processes: An
         *([f"processes={processes}"] if processes is not None else []),
     ]
     return f"{name}({', '.join(parts)})"
-
-
-def _positive(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if not is_number(value) or not 0 < value <= 1_000_000:
-        raise invalid(name, value, "must be a number greater than zero", owner="Lab")
-    return float(value)
-
-
-def _truth(name: str, value: Any, owner: str = "Lab") -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    raise invalid(name, value, "must be True or False", owner=owner)
-
-
-def _whole(name: str, value: Any) -> int:
-    if is_whole(value) and value >= 0:
-        return value
-    raise invalid(name, value, "must be a whole number, 0 or more", owner="SimulatedLab")
-
-
-def _path(name: str, value: Any, owner: str) -> str | os.PathLike[str] | None:
-    if value is None or isinstance(value, (str, os.PathLike)):
-        return value
-    raise invalid(name, value, "must be a path", owner=owner)

@@ -14,7 +14,7 @@ from batchlab.azure.running import latest, remembered
 from batchlab.azure.variables import SHELLS, own_shell, written
 from batchlab.cli.terminal import fail
 from batchlab.errors import BatchError
-from batchlab.lab import account_name
+from batchlab.lab_settings import account_name
 
 __all__ = ["announced", "opened_cloud", "print_variables"]
 

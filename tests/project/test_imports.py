@@ -60,7 +60,7 @@ LINES = [
     {"batchlab.laboratory"},
     {"batchlab.replayed"},
     {"batchlab.widgets"},
-    {"batchlab.lab"},
+    {"batchlab.lab", "batchlab.lab_settings"},
     {"batchlab"},
     {"batchlab.lessons"},
     {"batchlab.demo", "batchlab.cli", "batchlab.__main__"},
