@@ -1,10 +1,9 @@
-"""Compute nodes: what they do, their files, and the verbs to drain or restart them."""
+"""A compute node: what it does, its files and users, and the verbs to drain or restart it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from batchlab.core.answers.pages import matching
 from batchlab.core.messages.inputs import (
     CreateNodeUser,
     DeallocateNode,
@@ -22,7 +21,6 @@ from batchlab.core.messages.questions import (
     GetCost,
     GetNode,
     GetRemoteLoginSettings,
-    ListNodes,
     LocateNode,
     NodesAre,
 )
@@ -34,15 +32,12 @@ from batchlab.core.model.ids import fold
 from batchlab.drivers.node_log import UploadNodeLogs, UploadNodeLogsResult, upload
 from batchlab.drivers.ports import Connection
 from batchlab.handles.base import Awaited, Handle
-from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
 from batchlab.handles.explanation import Explanation, end_of_stderr
 from batchlab.handles.files import Files
-from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import Duration, Watch, ask_for, check_state, seconds, verb
-from batchlab.words import plural
 
-__all__ = ["Node", "Nodes"]
+__all__ = ["Node"]
 
 
 class Node(Handle, Awaited, NodeProperties, init=False):
@@ -340,62 +335,3 @@ class Node(Handle, Awaited, NodeProperties, init=False):
         known = check_state("node", state, "Node.wait")
         goal = NodesAre(pool_id=self._pool_id, state=known, node_ids=(self._id,))
         self._connection.wait(goal, seconds(timeout, "Node.wait"), watch)
-
-
-class Nodes(Handles[Node], Awaited):
-    """The nodes of a pool by id, in order of allocation."""
-
-    __slots__ = ("_pool_id",)
-    _kind = "node"
-    _view_type = NodeView
-    _shows_progress = True
-
-    def __init__(self, connection: Connection, pool_id: str) -> None:
-        super().__init__(connection)
-        self._pool_id = pool_id
-
-    def views(self) -> list[NodeView]:
-        """An immutable snapshot of each node, all of the same moment."""
-        views: list[NodeView] = self._connection.ask(ListNodes(pool_id=self._pool_id))
-        return matching(views, self._where)
-
-    @verb
-    def wait(
-        self, state: str = "idle", *, timeout: Duration = None, watch: Watch | None = None,
-        progress: bool | None = None,
-    ) -> None:  # fmt: skip
-        """Block until the pool is steady and all its nodes are in a state; see `Node.wait`.
-
-        Parameters
-        ----------
-        state, timeout, watch
-            As for `Node.wait`.
-        progress : bool, optional
-            Whether to show progress, in a notebook or on a terminal, once the wait takes longer
-            than half a second. By default it is shown unless `watch` is given.
-
-        Raises
-        ------
-        InvalidRequest
-            ``InvalidPropertyValue``: not a state of a node.
-        WaitTimeout
-            ``OperationTimedOut``: the timeout expired.
-        WaitNeverEnds
-            Nothing in progress will bring them into that state; the message says why.
-        """
-        known = check_state("node", state, "Nodes.wait")
-        goal = NodesAre(pool_id=self._pool_id, state=known)
-        limit = seconds(timeout, "Nodes.wait")
-        with show_progress(nodes_of(self._connection, self._pool_id, (known,)), watch,
-                         progress) as look:  # fmt: skip
-            self._connection.wait(goal, limit, look)
-
-    def _handle(self, id: str) -> Node:  # noqa: A002
-        return Node(self._connection, self._pool_id, id)
-
-    def _summary(self) -> str:
-        views = self.views()
-        states = dict.fromkeys(view.state for view in views)
-        counts = {state: sum(view.state == state for view in views) for state in states}
-        parts = ", ".join(f"{count} {state}" for state, count in counts.items())
-        return plural(len(views), "node") + f": {parts}" * bool(parts)

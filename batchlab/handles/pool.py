@@ -36,7 +36,8 @@ from batchlab.handles.certificates import Certificate
 from batchlab.handles.collections.mapping import Handles
 from batchlab.handles.costs import Cost
 from batchlab.handles.explanation import Explanation
-from batchlab.handles.node import Node, Nodes
+from batchlab.handles.node import Node
+from batchlab.handles.nodes import Nodes
 from batchlab.handles.progress import nodes_of, show_progress
 from batchlab.handles.verbs import (
     Duration,

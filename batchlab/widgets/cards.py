@@ -26,7 +26,8 @@ from batchlab.handles.explanation import Explanation
 from batchlab.handles.job import Counts, Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule, JobSchedules, next_job_text
 from batchlab.handles.lab import BaseLab
-from batchlab.handles.node import Node, Nodes
+from batchlab.handles.node import Node
+from batchlab.handles.nodes import Nodes
 from batchlab.handles.pool import Pool, Pools
 from batchlab.handles.preparations import Preparations
 from batchlab.handles.python_tasks.task_list import TaskList
