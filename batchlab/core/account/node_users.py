@@ -13,7 +13,8 @@ from batchlab.core.messages import inputs
 from batchlab.core.messages.views import RemoteLoginSettings
 from batchlab.core.model.moments import moment
 from batchlab.core.model.users import find
-from batchlab.core.state.records import NodeRecord, NodeUserRecord
+from batchlab.core.state.holdings import NodeUserRecord
+from batchlab.core.state.records import NodeRecord
 from batchlab.core.state.states import NODE
 from batchlab.errors import Conflict, NotFound, invalid
 

@@ -1,9 +1,10 @@
-"""Records of an account's other resources: applications with their packages, certificates."""
+"""Records of what else an account has: applications with packages, certificates, node users."""
 
 from __future__ import annotations
 
 from batchlab.core.state import phases
 from batchlab.core.state.base import Record
+from batchlab.core.state.deadlines import Deadline
 
 
 class ApplicationRecord(Record, eq=False, kw_only=True):
@@ -38,3 +39,11 @@ class CertificateRecord(Record, eq=False, kw_only=True):
     phase: phases.Phase
     previous: str | None = None
     previous_since: float | None = None
+
+
+class NodeUserRecord(Record, eq=False, kw_only=True):
+    """A user of one node, until its `deadline`."""
+
+    name: str
+    is_admin: bool
+    deadline: Deadline

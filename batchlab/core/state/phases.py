@@ -30,7 +30,7 @@ A start, preparation or release task (a *node task*) is pending, running or done
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -77,6 +77,9 @@ class TaskCompleted(Phase, frozen=True, eq=False):
     state = "completed"
     exit_code: int | None
     failure: FailureInfo | None
+
+
+TaskPhase: TypeAlias = TaskActive | TaskPreparing | TaskRunning | TaskCompleted
 
 
 # -- nodes --------------------------------------------------------------------------------------
@@ -287,3 +290,6 @@ class NodeTaskDone(Phase, frozen=True, eq=False):
     boot: int
     image: int
     container: TaskContainerExecutionInfo | None = None
+
+
+NodeTaskPhase: TypeAlias = NodeTaskPending | NodeTaskRunning | NodeTaskDone

@@ -10,7 +10,6 @@ from collections import OrderedDict, deque
 from collections.abc import MutableMapping
 from datetime import timedelta
 from operator import attrgetter
-from typing import TypeAlias
 
 import msgspec
 from sortedcontainers import SortedDict, SortedKeyList
@@ -31,25 +30,15 @@ from batchlab.core.model import (
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo, NodeUsage, RecentTask, ResizeError, TaskCounts
 from batchlab.core.state import phases
-from batchlab.core.state.base import Record
+from batchlab.core.state.base import Record, RevisedRecord
 from batchlab.core.state.books import AutoScaleRecord, BillRecord
 from batchlab.core.state.deadlines import Deadline
+from batchlab.core.state.dependencies import DependenciesRecord
+from batchlab.core.state.holdings import NodeUserRecord
 from batchlab.core.state.states import NODE
-
-NodeTaskPhase: TypeAlias = phases.NodeTaskPending | phases.NodeTaskRunning | phases.NodeTaskDone
-TaskPhase: TypeAlias = (
-    phases.TaskActive | phases.TaskPreparing | phases.TaskRunning | phases.TaskCompleted
-)
 
 _UP = NODE.group("up")
 _AWAY = NODE.group("away")
-
-
-class RevisedRecord(Record, eq=False, kw_only=True):
-    """A record that users can change: how often and when they did; see `revisions`."""
-
-    revision: int = 0
-    revised: float | None = None
 
 
 class NodeTaskRecord(Record, eq=False, kw_only=True):
@@ -61,7 +50,7 @@ class NodeTaskRecord(Record, eq=False, kw_only=True):
     kind: RunKind
     node: NodeRecord
     job: JobRecord | None = None
-    phase: NodeTaskPhase
+    phase: phases.NodeTaskPhase
     retry_count: int = 0
     last_retry: float | None = None
     expiry: Deadline | None = None
@@ -78,29 +67,6 @@ class FootprintRecord(Record, eq=False, kw_only=True):
     preparation: NodeTaskRecord
     release: NodeTaskRecord | None = None
     waiting: dict[str, TaskRecord] = {}
-
-
-class SpanRecord(Record, eq=False, kw_only=True):
-    """A range of numbers that tasks wait for."""
-
-    start: int
-    end: int
-    waiting: list[TaskRecord] = []
-
-
-class DependenciesRecord(Record, eq=False, kw_only=True):
-    """The dependencies in one job, by id and by range, and which are satisfied.
-
-    `below` maps every satisfied number to a lower one, which leads down to the next missing one.
-    `looking` maps the highest missing number of unsatisfied ranges to a heap of these ranges, with
-    the highest start first.
-    """
-
-    satisfied: dict[str, None] = {}
-    by_id: dict[str, list[TaskRecord]] = {}
-    below: dict[int, int] = {}
-    spans: dict[tuple[int, int], SpanRecord] = {}
-    looking: dict[int, list[tuple[int, int, SpanRecord]]] = {}
 
 
 class RunRecord(Record, eq=False, kw_only=True):
@@ -136,7 +102,7 @@ class SubtaskRecord(Record, eq=False, kw_only=True):
     number: int
     task: TaskRecord
     node: NodeRecord
-    phase: TaskPhase
+    phase: phases.TaskPhase
     previous: str | None = None
     previous_since: float | None = None
     started: float | None = None
@@ -185,7 +151,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     spec: TaskSpec
     job: JobRecord
     created: float
-    phase: TaskPhase
+    phase: phases.TaskPhase
     constraints: TaskConstraints
     previous: str | None = None
     previous_since: float | None = None
@@ -265,7 +231,9 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
     footprints: dict[str, FootprintRecord] = {}
     refused_by: dict[str, NodeRecord] = {}
     nodes: dict[str, NodeRecord] = {}
-    dependencies: DependenciesRecord = msgspec.field(default_factory=DependenciesRecord)
+    dependencies: DependenciesRecord[TaskRecord] = msgspec.field(
+        default_factory=DependenciesRecord
+    )
     action: str = ""
 
     @property
@@ -285,7 +253,7 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
             failed=self.failed,
         )
 
-    def count(self, phase: TaskPhase, by: int) -> None:
+    def count(self, phase: phases.TaskPhase, by: int) -> None:
         """Count a task that enters a phase (1) or leaves it (-1)."""
         state = phase.state
         if state == "active":
@@ -317,14 +285,6 @@ class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
     jobs: dict[str, JobRecord] = {}
     pool_id: str = ""
     keeps_pool: bool = False
-
-
-class NodeUserRecord(Record, eq=False, kw_only=True):
-    """A user of one node, until its `deadline`."""
-
-    name: str
-    is_admin: bool
-    deadline: Deadline
 
 
 class NodeRecord(Record, eq=False, kw_only=True):

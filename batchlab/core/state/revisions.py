@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from batchlab.core.model.ids import fold
-from batchlab.core.state.records import RevisedRecord
+from batchlab.core.state.base import RevisedRecord
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State

@@ -20,7 +20,7 @@ from batchlab.core.state.books import BillRecord
 from batchlab.core.state.deadlines import Deadlines
 from batchlab.core.state.holdings import ApplicationRecord, CertificateRecord
 from batchlab.core.state.notices import Notices
-from batchlab.core.state.phases import Phase, TaskCompleted
+from batchlab.core.state.phases import Phase, TaskCompleted, TaskPhase
 from batchlab.core.state.records import (
     JobRecord,
     NodeRecord,
@@ -29,7 +29,6 @@ from batchlab.core.state.records import (
     RunRecord,
     ScheduleRecord,
     SubtaskRecord,
-    TaskPhase,
     TaskRecord,
 )
 from batchlab.core.state.settings import Settings

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from batchlab.core.model import TaskSpec
 from batchlab.core.model.ids import fold
 from batchlab.core.state import phases
-from batchlab.core.state.records import DependenciesRecord, SpanRecord, TaskRecord
+from batchlab.core.state.dependencies import DependenciesRecord, SpanRecord
+from batchlab.core.state.records import TaskRecord
 from batchlab.errors import InvalidRequest, invalid
 
 if TYPE_CHECKING:
@@ -142,13 +143,15 @@ def _highest(below: dict[int, int], number: int) -> int:
     return found
 
 
-def _open_span(book: DependenciesRecord, start: int, end: int) -> SpanRecord:
+def _open_span(
+    book: DependenciesRecord[TaskRecord], start: int, end: int
+) -> SpanRecord[TaskRecord]:
     record = book.spans[start, end] = SpanRecord(start=start, end=end)
     heappush(book.looking.setdefault(_highest(book.below, end), []), (-start, end, record))
     return record
 
 
-def _go_on(book: DependenciesRecord, number: int) -> Iterator[SpanRecord]:
+def _go_on(book: DependenciesRecord[TaskRecord], number: int) -> Iterator[SpanRecord[TaskRecord]]:
     """A number is satisfied: yield the completed ranges; the others watch the next number."""
     looking = book.looking.pop(number, None)
     if not looking:
