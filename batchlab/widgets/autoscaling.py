@@ -11,12 +11,11 @@ from batchlab.colours import PINK
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.laboratory import AutoScaleLab
-from batchlab.widgets.html import NO_MATH, card, code, details, muted, table, tag, time_text
+from batchlab.widgets.html import NO_MATH, ROWS, card, code, details, muted, table, tag, time_text
 
 __all__ = ["findings_text", "history_card", "lab_card", "run_card", "run_line", "sentence_list"]
 
 _COLOUR = PINK
-_ROWS = 20
 _OUTCOMES = {
     "": "",
     "tried": "evaluated only",
@@ -42,7 +41,7 @@ def run_card(run: AutoScaleRun) -> Markup:
     if run.error is not None:
         error = [tag("p", f"{run.error.code}: {run.error.values.get('Message', '')}"),
                  tag("pre", run.error.excerpt)]  # fmt: skip
-    rows = [_statement(statement) for statement in run.statements[:_ROWS]]
+    rows = [_statement(statement) for statement in run.statements[:ROWS]]
     grid = table("", ("line", "statement", "type", "value"), rows, numbers=("line",),
                  left_out=len(run.statements) - len(rows)) if rows else Markup()  # fmt: skip
     why = tag("ul", *(tag("li", sentence) for sentence in run.explain()))
@@ -66,7 +65,7 @@ def findings_text(findings: Findings) -> Markup:
 
 def history_card(history: AutoScaleHistory) -> Markup:
     """The latest evaluations of a pool, newest first."""
-    shown = history[-_ROWS:][::-1]
+    shown = history[-ROWS:][::-1]
     rows = [
         (
             f"{run.timestamp:%Y-%m-%d %H:%M:%S}",

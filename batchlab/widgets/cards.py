@@ -1,5 +1,6 @@
 """The cards of all things in a lab: one function per kind, from views to HTML.
 
+`draw` chooses the function; those that are not here are in modules named after what they draw.
 `mimebundle` is for Jupyter. Displaying never fails: for a thing that is gone or a lab that is
 closed, the card shows the service's error.
 """
@@ -13,9 +14,8 @@ from typing import Any
 from markupsafe import Markup
 
 from batchlab.colours import GREEN, GREY, ORANGE, PINK, SKY
-from batchlab.core.answers.reasons import Reason
 from batchlab.core.messages.views import JobScheduleView, JobView, NodeView, PoolView
-from batchlab.core.model.values import ExecutionInfo, NodeUsage, TaskCounts
+from batchlab.core.model.values import NodeUsage, TaskCounts
 from batchlab.core.state.states import RESULT
 from batchlab.durations import format_duration
 from batchlab.errors import BatchError
@@ -43,29 +43,28 @@ from batchlab.widgets.data import (
     files_card,
     storage_card,
 )
+from batchlab.widgets.explanation import explanation_card, explanation_text
 from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.html import (
+    ROWS,
     bar,
     card,
     code,
     details,
     join,
     muted,
-    node_text,
     none,
     state,
     table,
     tag,
     time_text,
 )
+from batchlab.widgets.preparations import outcome, preparation_card, preparation_table
 from batchlab.widgets.subtasks import subtask_card, subtask_table
 from batchlab.widgets.task_table import in_order, task_table
 from batchlab.words import natural
 
 __all__ = ["draw", "mimebundle"]
-
-ROWS = 20
-"""The most rows shown in a table."""
 
 
 def mimebundle(thing: object) -> dict[str, Any]:
@@ -133,7 +132,7 @@ def _node(node: Node) -> Markup:
         ("Running tasks", ", ".join(running)),
         ("Usage", _usage(view.usage)),
         ("Cost", cost_line(node.cost)),
-        ("Start task", join(_outcome(start), " ") if start else ""),
+        ("Start task", join(outcome(start), " ") if start else ""),
         ("Errors", "; ".join(f"{error.code}: {error.message}" for error in view.errors)),
     ]
     return card("Node", view.id, pairs, colour=GREEN)
@@ -154,7 +153,7 @@ def _job(job: Job) -> Markup:
     ]
     more = []
     if preparation and (rows := job.preparations):
-        more.append(details("Preparation and release", _preparation_table(rows)))
+        more.append(details("Preparation and release", preparation_table(rows)))
     return card("Job", view.id, pairs, *more, colour=ORANGE)
 
 
@@ -171,7 +170,7 @@ def _job_schedule(schedule: JobSchedule) -> Markup:
         ("Next job", next_job_text(view, schedule._connection.now())),
         ("Last job", view.recent_job_id or ""),
     ]
-    more = [_sentences(schedule.explain())] if view.state in ("active", "disabled") else []
+    more = [explanation_text(schedule.explain())] if view.state in ("active", "disabled") else []
     return card("Job schedule", view.id, pairs, *more, colour=ORANGE)
 
 
@@ -204,7 +203,7 @@ def _task(task: Task) -> Markup:
         ("Requeues", str(view.requeue_count or "")),
     ]
     settled = view.state == "running" or view.result == "success"
-    more = [] if settled else [_sentences(task.explain())]
+    more = [] if settled else [explanation_text(task.explain())]
     if view.multi_instance_settings is not None:
         more.append(subtask_table(task.subtasks))
     return card("Task", view.id, pairs, *more, colour=PINK)
@@ -253,18 +252,9 @@ def _counts(counts: Counts) -> Markup:
     return card("Task counts", "", [("Tasks", _counts_line(counts))], colour=PINK)
 
 
-@draw.register
-def _preparations(rows: Preparations) -> Markup:
-    return card("Preparation and release", "", [], _preparation_table(rows), colour=ORANGE)
-
-
-@draw.register
-def _explanation(explanation: Explanation) -> Markup:
-    title = "Why it waits" if explanation.waits else "What went wrong"
-    return card(title, "", [], _sentences(explanation), colour=PINK)
-
-
 draw.register(Cost, cost_card)
+draw.register(Explanation, explanation_card)
+draw.register(Preparations, preparation_card)
 draw.register(Subtasks, subtask_card)
 draw.register(VmSizes, sizes_card)
 
@@ -327,39 +317,6 @@ def _node_row(view: NodeView) -> tuple[str, ...]:
         _of(view.running_task_slots_count, view.task_slots),
         str(view.total_tasks_run),
     )
-
-
-def _preparation_table(rows: Preparations) -> Markup:
-    cells = [
-        (
-            node_text(row.node_id),
-            *_outcome(row.job_preparation_task_execution_info),
-            *_outcome(row.job_release_task_execution_info),
-        )
-        for row in rows[:ROWS]
-    ]
-    columns = ("node", "preparation", "exit code", "release", "release exit code")
-    return table("", columns, cells, left_out=len(rows) - len(cells), numbers=columns[2::2])
-
-
-def _sentences(explanation: Explanation) -> Markup:
-    if not explanation:
-        return tag("p", repr(explanation))
-    reasons = tag("ul", *map(_reason, explanation.reasons), cls="bl-reasons")
-    return join([reasons, tag("pre", explanation.output) if explanation.output else Markup()])
-
-
-def _reason(reason: Reason) -> Markup:
-    tasks = tag("strong", f"{reason.tasks:,} task{'s' * (reason.tasks != 1)}: ")
-    remedy = tag("div", "→ ", reason.remedy, cls="bl-muted") if reason.remedy else ""
-    words = (tasks if reason.tasks else "", reason.text, " ", muted(reason.code), remedy)
-    return tag("li", *words, cls="bl-lasting" if reason.lasting else "bl-reason")
-
-
-def _outcome(info: ExecutionInfo | None) -> tuple[Markup, str]:
-    if info is None:
-        return muted("none"), ""
-    return state(info.result or info.state), "" if info.exit_code is None else str(info.exit_code)
 
 
 def _counts_line(counts: TaskCounts) -> Markup:

@@ -6,18 +6,17 @@ from markupsafe import Markup
 
 from batchlab.core.messages.views import CostView
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.widgets.html import card, muted, table
+from batchlab.widgets.html import ROWS, card, muted, table
 from batchlab.words import amount, money
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]
 
 _NOTE = "List prices of 2025 in US dollars (small … extralarge: of 2015), for illustration."
-_ROWS = 20
 
 
 def cost_card(cost: Cost) -> Markup:
     """A table of what nodes did, by size and kind."""
-    shown = cost[:_ROWS]
+    shown = cost[:ROWS]
     columns = (
         "size", "kind", "machines", "node-hours", "tasks", "preparation", "release", "start task",
         "idle", "boot", "down", "price per hour", "cost",

@@ -20,7 +20,7 @@ from batchlab.handles.applications import (
     Applications,
 )
 from batchlab.handles.certificates import Certificate, Certificates
-from batchlab.widgets.html import card, code, none, state, table, time_text
+from batchlab.widgets.html import ROWS, card, code, none, state, table, time_text
 
 __all__ = [
     "application_card",
@@ -32,7 +32,6 @@ __all__ = [
     "reference_line",
 ]
 
-_ROWS = 20
 _COLOUR = VERMILLION
 
 
@@ -51,7 +50,7 @@ def application_card(application: Application) -> Markup:
 def applications_card(applications: Applications) -> Markup:
     """A table of applications."""
     views = applications.views()
-    rows = [_application_row(view) for view in views[:_ROWS]]
+    rows = [_application_row(view) for view in views[:ROWS]]
     columns = ("application", "name", "versions", "default")
     grid = table("", columns, rows, left_out=len(views) - len(rows))
     shown = grid if views else none("applications")
@@ -93,7 +92,7 @@ def certificate_card(certificate: Certificate) -> Markup:
 def certificates_card(certificates: Certificates) -> Markup:
     """A table of certificates."""
     views = certificates.views()
-    rows = [_certificate_row(view) for view in views[:_ROWS]]
+    rows = [_certificate_row(view) for view in views[:ROWS]]
     columns = ("thumbprint", "format", "state")
     grid = table("", columns, rows, left_out=len(views) - len(rows))
     shown = grid if views else none("certificates")
@@ -113,7 +112,7 @@ def _packages(views: Sequence[ApplicationPackageView]) -> Markup:
         return none("packages")
     rows = [
         (view.version, f"{view.content_length:,}", time_text(view.last_activation_time))
-        for view in views[:_ROWS]
+        for view in views[:ROWS]
     ]
     columns = ("version", "bytes", "uploaded")
     return table("", columns, rows, left_out=len(views) - len(rows), numbers=("bytes",))

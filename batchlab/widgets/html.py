@@ -20,6 +20,7 @@ from batchlab.words import node_name
 
 __all__ = [
     "NO_MATH",
+    "ROWS",
     "bar",
     "card",
     "code",
@@ -41,6 +42,9 @@ __all__ = [
 
 NO_MATH = "mathjax_ignore tex2jax_ignore"
 """Classes that keep notebooks from rendering text between dollar signs as mathematics."""
+
+ROWS = 20
+"""The most rows that a card shows in a table."""
 
 MANY = 7
 """Columns that fit on a narrow page; wider tables scroll sideways, also with the keyboard."""

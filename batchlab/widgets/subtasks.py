@@ -6,11 +6,9 @@ from markupsafe import Markup
 
 from batchlab.colours import PINK
 from batchlab.handles.subtasks import Subtasks
-from batchlab.widgets.html import card, node_text, state, table
+from batchlab.widgets.html import ROWS, card, node_text, state, table
 
 __all__ = ["subtask_card", "subtask_table"]
-
-ROWS = 20
 
 
 def subtask_card(rows: Subtasks) -> Markup:
