@@ -36,6 +36,7 @@ SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17]
 
 @pytest.mark.parametrize("size", SIZES)
 def test_blob_of_any_size_is_as_it_was(box, served, large, size, tmp_path):
+    served.meets = True
     data = os.urandom(size)
     (tmp_path / "source").write_bytes(data)
     for source in (data, tmp_path / "source"):
