@@ -28,8 +28,10 @@ LEFT = """
 import batchlab as bl, os, psutil, time
 
 def children(word):
-    return [child.pid for child in psutil.Process().children(recursive=True)
-            if word in " ".join(child.cmdline())]
+    this = psutil.Process()
+    own = this.cmdline()  # with all these words, and a child has it until it becomes its command
+    return [child.pid for child in this.children(recursive=True)
+            if child.cmdline() != own and word in " ".join(child.cmdline())]
 
 lab = bl.Lab(journal={folder!r})
 job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))
