@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
+from batchlab.lessons.evidence import has_word, is_typed, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import not_completed, unfinished
+from batchlab.lessons.looking import not_completed, settle, unfinished
+
+LESSON_JOB = "dinner"
 
 
 @exercise("00-1", "Print the id of the node", Task)
@@ -13,20 +17,44 @@ def _where(task: Task) -> str | Missing:
     waiting = not_completed(task)
     if waiting:
         return waiting
-    said, node_id = task.stdout.strip(), task.node_id or ""
+    view = task.view()
+    said, node_id = task.stdout.strip(), view.node_id or ""
+    if is_typed(view, node_id):
+        return Missing(
+            "the id of the node is in the definition of the task already.",
+            "Nobody knows which node will run a task before it runs. Who can tell the task?",
+            "The service does, in the variable AZ_BATCH_NODE_ID. A shell replaces it.",
+        )
+    if not has_word(said, node_id):
+        return _id_missing(said, node_id)
+    if view.result != "success":
+        return Missing(
+            f"the task printed the id, but failed with exit code {view.exit_code}.",
+            "What does it say on stderr?",
+            "Print the id and do nothing else.",
+        )
+    nodes = Pool(task._connection, view.pool_id or "").nodes.ids()
+    if any(has_word(said, other) for other in nodes if other != node_id):
+        return Missing(
+            "the task printed the ids of other nodes, too.",
+            "Only one of the nodes has run the task.",
+            "Print the value of AZ_BATCH_NODE_ID only.",
+        )
+    return "the task printed the id of the node that it ran on."
+
+
+def _id_missing(said: str, node_id: str) -> Missing:
     if "AZ_BATCH_NODE_ID" in said:
         return Missing(
             "the task printed the name of the variable, not its value.",
             "The program echo does not replace $AZ_BATCH_NODE_ID with its value. What does?",
             "A shell does. See how the tasks in part 3 are started.",
         )
-    if node_id not in said.split():
-        return Missing(
-            f"the task printed {said[:60]!r}, but it ran on {node_id}.",
-            "The id of the node is in the environment of the task, not of this notebook.",
-            "echo prints its words; a shell replaces a variable with its value first.",
-        )
-    return "the task printed the id of the node that it ran on."
+    return Missing(
+        f"the task printed {said[:60]!r}, but it ran on {node_id}.",
+        "The id of the node is in the environment of the task, not of this notebook.",
+        "echo prints its words; a shell replaces a variable with its value first.",
+    )
 
 
 @exercise("00-2", "End with exit code 3", Task)
@@ -53,9 +81,16 @@ def _three(task: Task) -> str | Missing:
 
 @exercise("00-3", "A whole story of your own", Job)
 def _whole_story(job: Job) -> str | Missing:
-    waiting = unfinished(job, least=5)
+    if job.id.lower() == LESSON_JOB:
+        return Missing(
+            "that is the job of the lesson.",
+            "The exercise asks for a job of your own.",
+            "Call lab.create_job with another id, and add five tasks to it.",
+        )
+    waiting = unfinished(job, least=5) or not_all_succeeded(job)
     if waiting:
         return waiting
+    settle(job, progress=False)
     if job.state != "completed":
         return Missing(
             f"all tasks are completed, but the job is {job.state}.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from batchlab.core.model.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
+from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import losses, not_all_succeeded, rehearsal
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import (
     most_at_once,
-    node_times,
     sent_back,
     shell_wanted,
     span,
@@ -19,7 +20,7 @@ from batchlab.lessons.looking import (
 
 @exercise("01-1", "Eight tasks at once on two nodes", Job)
 def _side_by_side(job: Job) -> str | Missing:
-    waiting = unfinished(job, least=8)
+    waiting = unfinished(job, least=8) or not_all_succeeded(job)
     if waiting:
         return waiting
     views = list(job.tasks.views())
@@ -38,7 +39,13 @@ def _side_by_side(job: Job) -> str | Missing:
             "Slots cannot be changed later, so create a new pool. Wait until its nodes are idle "
             "before you add the tasks, or they do not start together.",
         )
-    return f"{together} tasks ran at the same time, on {nodes} node{'s' * (nodes != 1)}."
+    if nodes < 2:
+        return Missing(
+            f"{together} tasks ran at the same time, but all on one node.",
+            "The exercise asks for two nodes.",
+            "How many slots does each of two nodes need?",
+        )
+    return f"{together} tasks ran at the same time, on {nodes} nodes."
 
 
 @exercise("01-2", "Shrink a pool without losing work", Pool, Job)
@@ -53,7 +60,8 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
             "Pass the pool to lab.create_job.",
         )
     begin, end = span(job)
-    gone = node_times(pool, pool.id, "leavingpool")
+    left = losses(job, "leavingpool")
+    gone = [loss.at for loss in left]
     if len(gone) < 3:
         return Missing(
             f"nodes that have left the pool: {len(gone)}, not 3.",
@@ -65,6 +73,19 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
             "the pool shrank while no task was running.",
             "Create the tasks, move the clock forward by half a minute, and then shrink the pool.",
             "Call lab.advance('30s') between create_tasks and resize.",
+        )
+    while_running = [loss for loss in left if begin < loss.at < end]
+    if sum(loss.busy for loss in while_running) < 3:
+        return Missing(
+            "nodes without a task left the pool.",
+            "To remove idle nodes is easy. Each of the four nodes should be working.",
+            "Use one slot for each node, and shrink the pool while all four run a task.",
+        )
+    if len(while_running) > 3:
+        return Missing(
+            f"{len(while_running)} nodes left the pool.",
+            "It should start with four nodes and end with one.",
+            "Create a pool with target_dedicated_nodes=4.",
         )
     if sent_back(job):
         return Missing(
@@ -84,9 +105,10 @@ def _shrunk(pool: Pool, job: Job) -> str | Missing:
             "That option waits for more than tasks. What else does it wait for?",
             "The files of a task are kept for seven days. Which option waits only for tasks?",
         )
-    if pool.current_dedicated_nodes > 1:
+    remaining = pool.current_dedicated_nodes + pool.current_low_priority_nodes
+    if remaining != 1:
         return Missing(
-            f"the pool still has {pool.current_dedicated_nodes} nodes.",
+            f"the pool has {remaining} nodes, not one.",
             "pool.wait('steady') waits until a resize is over.",
             "Check that its target is one node.",
         )
@@ -114,7 +136,7 @@ def _with_tools(pool: Pool) -> str | Missing:
             "Look at node.files.text('startup/stderr.txt') and node.start_task_info.",
         )
     nodes = list(pool.nodes.values())
-    if len(nodes) < 2 or any(node.state not in ("idle", "running") for node in nodes):
+    if len(nodes) != 2 or any(node.state not in ("idle", "running") for node in nodes):
         return Missing(
             f"the nodes are not ready: {pool.nodes!r}.",
             "There should be two nodes, and you may have to wait for them.",
@@ -136,4 +158,28 @@ def _with_tools(pool: Pool) -> str | Missing:
             "The file is there now, but it may not have been there for the first task.",
             "Use wait_for_success=True, or leave it out.",
         )
-    return f"all {len(nodes)} nodes had the file before any task could start."
+    if not all(_wrote_it(pool, node) for node in nodes):
+        return Missing(
+            "the file is there, but the start task did not write it.",
+            "Who wrote it? What if the first task had looked for it?",
+            "Let the start task write it, in a new pool.",
+        )
+    return "both nodes had the file before any task could start."
+
+
+def _wrote_it(pool: Pool, node: Node) -> bool:
+    """Whether the start task that ran on the node leaves the file, on a node of its own, too."""
+    ran, start = node.start_task, node.start_task_info
+    if ran is None or start is None:
+        return False
+    with rehearsal(pool) as lab:
+        if lab is not None and not ran.resource_files:
+            trial = lab.create_pool("trial", target_dedicated_nodes=1, start_task=ran)
+            trial.nodes.wait("idle")
+            return "shared/tools.txt" in _names(next(iter(trial.nodes.values())))
+    written = node.files.stat("shared/tools.txt").last_modified
+    return start.end_time is None or written is None or written <= start.end_time
+
+
+def _names(node: Node) -> list[str]:
+    return [entry.name for entry in node.files.list("shared", recursive=True)]

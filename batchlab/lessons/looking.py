@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import suppress
 from typing import Any
 
 from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
 from batchlab.core.model.ids import fold
+from batchlab.errors import WaitNeverEnds, WaitTimeout
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.task import Task, total
@@ -20,11 +22,15 @@ __all__ = [
     "not_completed",
     "script_cut_short",
     "sent_back",
+    "settle",
     "shell_forgotten",
     "shell_wanted",
     "span",
     "unfinished",
 ]
+
+MOMENT_S = 5
+"""How many seconds a check waits for what is still running."""
 
 
 def history(thing: Handle) -> list[Change]:
@@ -72,9 +78,20 @@ def sent_back(job: Job) -> list[TaskChanged]:
     return found
 
 
+def settle(thing: Any, **more: Any) -> None:
+    """Wait a moment for what is still running, where time does not stand still."""
+    speed = thing._connection.speed
+    if speed:
+        with suppress(WaitTimeout, WaitNeverEnds):
+            thing.wait(timeout=MOMENT_S * speed, **more)
+
+
 def unfinished(job: Job, least: int = 1) -> Missing | None:
     """What is missing until the job has enough tasks and all are completed."""
     counts = job.counts
+    if counts.active + counts.running:
+        settle(job.tasks, progress=False)
+        counts = job.counts
     count = total(counts)
     if count < least:
         return Missing(
@@ -96,6 +113,9 @@ def unfinished(job: Job, least: int = 1) -> Missing | None:
 def not_completed(task: Task) -> Missing | None:
     """What is missing until the task is completed, with success or failure."""
     state = task.state
+    if state != "completed":
+        settle(task)
+        state = task.state
     if state == "completed":
         return None
     return Missing(

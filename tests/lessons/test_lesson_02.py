@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -80,8 +81,32 @@ def test_02_2_ended_by_hand_says_that_it_was_not_the_limit(
     assert "Let it run" in lessons.check("02-2", task).hint
 
 
-def test_02_3_with_a_number_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
-    assert answered("02-3", lab, "/bin/sh -c 'echo 15'").is_right
+COUNT = "env > all; grep -c ^AZ_BATCH all"
+"""As `env | grep -c ^AZ_BATCH`; a simulated node has no pipes."""
+
+
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        f"/bin/sh -c '{COUNT}'",
+        f'/bin/bash -c "{COUNT}"',
+        "/bin/sh -c 'printenv > all && echo there are: && grep -c ^AZ_BATCH_ all'",
+    ],
+)
+def test_02_3_with_a_number_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool, command_line: str
+) -> None:
+    assert answered("02-3", lab, command_line).is_right
+
+
+def test_02_3_by_a_function_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    job = lab.create_job("calls", pool)
+    job.submit(_count).result()
+    assert lessons.check("02-3", next(iter(job.tasks.values()))).is_right
+
+
+def _count() -> None:
+    print(sum(name.startswith("AZ_BATCH") for name in os.environ))
 
 
 @pytest.mark.parametrize(
@@ -89,10 +114,78 @@ def test_02_3_with_a_number_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> Non
     [
         ("env | grep -c ^AZ_BATCH", "not started by a shell"),
         ("/bin/sh -c 'env'", "How can you count them"),
-        ("/bin/sh -c 'echo 99'", "Count only the names that begin"),
+        ("/bin/sh -c 'echo 99'", "one more variable"),
+        ("/bin/sh -c 'echo 15'", "one more variable"),
+        ("/bin/sh -c 'echo $((7 + 8))'", "How can you count them"),
+        ("/bin/sh -c 'env > all; echo 15'", "one more variable"),
+        ("/bin/sh -c 'env > all; grep -c = all'", "Count only the names that begin"),
+        (f"/bin/sh -c '{COUNT}; exit 1'", "stderr"),
     ],
 )
 def test_02_3_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, pool: bl.Pool, command_line: str, hint: str
 ) -> None:
-    assert hint in answered("02-3", lab, command_line).hint
+    answer = answered("02-3", lab, command_line)
+    assert not answer.is_right
+    assert hint in answer.hint
+
+
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        '/bin/bash -c "echo 42 > result.txt && echo done 1>&2"',
+        "/bin/sh -c 'echo a > $AZ_BATCH_TASK_WORKING_DIR/result.txt; cat nowhere; true'",
+        "/bin/sh -c 'printf \"%s\" 42 > result.txt; echo 1 >> result.txt; echo x >&2'",
+    ],
+)
+def test_02_1_in_another_form_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool, command_line: str
+) -> None:
+    assert answered("02-1", lab, command_line).is_right
+
+
+def test_02_1_with_a_file_from_the_notebook_or_a_folder_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    box = lab.storage.create_container("box")
+    box.upload(b"42", "result.txt")
+    brought = answered("02-1", lab, "/bin/sh -c 'echo well >&2'",
+                       resource_files=[box.url_of("result.txt")])  # fmt: skip
+    assert "itself should write it" in brought.hint
+    task = lab.jobs["trials"].create_task("folder", "/bin/sh -c 'mkdir result.txt; echo w >&2'")
+    task.wait()
+    assert "shows what is there" in lessons.check("02-1", task).hint
+
+
+@pytest.mark.parametrize(
+    ("command_line", "constraints", "right"),
+    [
+        ('/bin/sh -c "echo I have begun; sleep 600"', limit("2s"), True),
+        (HANGS, bl.TaskConstraints(max_wall_clock_time=2), True),
+        (HANGS, bl.TaskConstraints(max_wall_clock_time="PT2S", max_task_retry_count=3), True),
+        (HANGS, limit("1s"), False),
+        (HANGS, limit("5s"), False),
+        ("/bin/sh -c 'sleep 600'", limit("2s"), False),
+        (HANGS.replace("600", "2"), limit("2s"), False),
+        (f"timeout 2 {HANGS}", limit("2s"), False),
+    ],
+)
+def test_02_2_asks_for_the_program_and_two_seconds(
+    lab: bl.SimulatedLab, pool: bl.Pool, command_line: str, constraints: Any, right: bool
+) -> None:
+    assert answered("02-2", lab, command_line, constraints=constraints).is_right is right
+
+
+def test_02_2_ended_by_hand_within_its_limits_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = lab.create_job("brief", pool)
+    task = job.create_task("mine", HANGS, constraints=limit("2s"))
+    lab.advance("1s")
+    task.terminate()
+    lab.advance("1m")
+    assert "Let it run" in lessons.check("02-2", task).hint
+    long = bl.JobConstraints(max_wall_clock_time="1m")
+    late = lab.create_job("long", pool, constraints=long).create_task("mine", HANGS)
+    late.wait()
+    assert not lessons.check("02-2", late).is_right

@@ -66,6 +66,8 @@ class SimulatedWorld(Runner):
         Must be set before use.
     max_nodes : int or None
         Can be changed at any time.
+    workload : Workload
+        What commands do.
     """
 
     engine: Engine
@@ -93,7 +95,8 @@ class SimulatedWorld(Runner):
         self._machines = 0
         self.equipment = SimulatedEquipment(self.store)
         self._nodes: dict[str, Machine] = {}
-        self._shell = Shell(workload or Workload(), self.now, Random(seed))
+        self.workload = workload or Workload()
+        self._shell = Shell(self.workload, self.now, Random(seed))
         self._obedience: dict[type[outputs.Command], Callable[[Any], None]] = {
             outputs.StartNode: self._start_node,
             outputs.RestartNode: self._reboot_node,
