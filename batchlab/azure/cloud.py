@@ -121,9 +121,14 @@ class Cloud:
             self._stack = stack.pop_all()
 
     @property
+    def port(self) -> int:
+        """The port of the proxy."""
+        return self._server.port
+
+    @property
     def proxy(self) -> str:
         """The URL of the proxy."""
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from batchlab.azure.cloud import Cloud, open_cloud
 from batchlab.azure.running import latest, remembered
-from batchlab.azure.variables import SHELLS, own_shell, written
+from batchlab.azure.variables import SHELLS, Shell, chosen_shell, joining, written
 from batchlab.cli.terminal import fail
 from batchlab.errors import BatchError
 from batchlab.lab_settings import account_name
@@ -38,17 +38,18 @@ def opened_cloud(
 def print_variables(port: int, shell: str | None) -> None:
     """Print the variables of the lab that is being served, in any terminal."""
     try:
+        chosen = chosen_shell(shell)
         variables = latest(port)
         if variables is None:
             where = f" on port {port}" if port else ""
             fail(f"no lab is served with --azure{where}: start one in another terminal")
-        typer.echo(written(variables, shell or own_shell()))
+        typer.echo(written(variables, chosen))
     except BatchError as error:
         fail(str(error))
 
 
 @contextmanager
-def announced(cloud: Cloud, shell: str | None) -> Iterator[None]:
+def announced(cloud: Cloud, shell: Shell) -> Iterator[None]:
     """Say what is served, and let other terminals find it while this lasts."""
     typer.echo(f"\nEndpoint: {cloud.url}")
     typer.echo(f"Account:  {cloud.account.name}")
@@ -56,8 +57,9 @@ def announced(cloud: Cloud, shell: str | None) -> Iterator[None]:
     blobs = f"https://{cloud.account.blob_host}" if cloud.has_storage else (
         "none, because Azurite is not installed: npm install -g azurite")  # fmt: skip
     typer.echo(f"Blobs:    {blobs}")
-    for name in (shell,) if shell else SHELLS:
-        typer.echo(f"\n{name}:\n\n{written(cloud.variables, name)}")
-    typer.echo('\nIn another terminal: eval "$(batchlab serve --azure --env)"')
+    typer.echo(f"\n{written(cloud.variables, shell)}")
+    typer.echo(f"\nIn another terminal: {joining(shell, cloud.port)}")
+    others = " or ".join(f"--shell {name}" for name in SHELLS if name != shell)
+    typer.echo(f"For another shell, serve with {others}.")
     with remembered(cloud.variables):
         yield

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,6 @@ from batchlab.cli.terminal import (
 from batchlab.errors import BatchError
 
 if TYPE_CHECKING:
-    from batchlab.azure.cloud import Cloud
     from batchlab.lab import BaseLab
     from batchlab.rest.endpoint import Endpoint
 
@@ -151,7 +150,10 @@ def serve(
     code = 0
     try:
         if azure:
-            from batchlab.cli.serve_azure import opened_cloud  # noqa: PLC0415
+            from batchlab.azure.variables import chosen_shell  # noqa: PLC0415
+            from batchlab.cli.serve_azure import announced, opened_cloud  # noqa: PLC0415
+
+            wanted = chosen_shell(shell)
         with (
             remembered_interrupt() as check,
             terminated_as_interrupted(),
@@ -176,7 +178,8 @@ def serve(
 
                     code = run(command, endpoint.environment, check)
                 else:
-                    _serve_until_interrupted(endpoint, cloud, shell, key is None, check)
+                    with announced(cloud, wanted) if cloud else _announced(endpoint, key is None):
+                        _serve_until_interrupted(check)
     except BatchError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -185,22 +188,11 @@ def serve(
     raise typer.Exit(code)
 
 
-def _serve_until_interrupted(
-    endpoint: Endpoint, cloud: Cloud | None, shell: str | None, shows_key: bool,
-    check: Callable[[], None],
-) -> None:  # fmt: skip
-    if cloud is None:
-        _announce(endpoint, shows_key=shows_key)
-        around: AbstractContextManager[None] = nullcontext()
-    else:
-        from batchlab.cli.serve_azure import announced  # noqa: PLC0415
-
-        around = announced(cloud, shell)
-    with around:
-        typer.echo("\nPress Ctrl-C to stop.")
-        while True:
-            time.sleep(0.2)
-            check()
+def _serve_until_interrupted(check: Callable[[], None]) -> None:
+    typer.echo("\nPress Ctrl-C to stop.")
+    while True:
+        time.sleep(0.2)
+        check()
 
 
 def _confirmed_elevation() -> bool:
@@ -233,10 +225,13 @@ def _runners(scheduler: str | None, *, isolated: bool) -> str:
     )
 
 
-def _announce(endpoint: Endpoint, *, shows_key: bool) -> None:
+@contextmanager
+def _announced(endpoint: Endpoint, shows_key: bool) -> Iterator[None]:
+    """Say what is served, and how clients come here."""
     titles = {"python": "Python", "az": "az", "javascript": "JavaScript"}
     typer.echo(f"\nEndpoint: {endpoint.url}")
     typer.echo(f"Account:  {endpoint.account}")
     typer.echo(f"Key:      {endpoint.key if shows_key else '(as given)'}")
     for name, snippet in endpoint.snippets.items():
         typer.echo(f"\n{titles[name]}:\n\n{snippet}")
+    yield

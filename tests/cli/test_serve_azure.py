@@ -42,9 +42,13 @@ def left(tmp_path: Path) -> set[str]:
 
 
 @contextmanager
-def serving(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    environment: dict[str, str], *options: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A lab being served, and what it has printed."""
-    with subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        [*SERVE, *options], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
             yield process, banner_of(process)
         finally:
@@ -153,15 +157,29 @@ def test_another_terminal_joins_the_lab(tmp_path: Path, environment: dict[str, s
     assert not kept.exists(), "the lab was killed, and its file is of no use"
 
 
-def test_banner_says_what_to_paste_into_each_shell(environment: dict[str, str]) -> None:
-    with serving(environment) as (_, said):
-        pass
+def test_banner_has_the_variables_once_and_how_to_join(environment: dict[str, str]) -> None:
+    with serving(environment, "--shell", "bash") as (_, said):
+        block = said.partition("\n\n")[2].partition("\n\n")[0]
+        command = re.search(r'In another terminal: eval "\$\(batchlab (.*)\)"\n', said)
+        assert command, said
+        joined = subprocess.run(
+            [sys.executable, "-m", "batchlab", *command[1].split()],
+            capture_output=True, text=True, env=environment, check=True,
+        )  # fmt: skip
+        assert joined.stdout == f"{block}\n"
     assert "Azurite is not installed" in said
-    for line in ("export AZURE_CLIENT_ID=", "set -gx AZURE_CLIENT_ID '",
-                 "$env:AZURE_CLIENT_ID = '"):  # fmt: skip
-        assert said.count(line) == 1
-    block = said.partition("\nbash:\n\n")[2].partition("\n\n")[0]
+    assert said.count("AZURE_CLIENT_ID") == 1
+    assert "serve with --shell fish or --shell powershell" in said
     subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+def test_unknown_shell_is_refused_before_anything_is_served(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = run("--shell", "cmd", environment=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "must be one of bash, fish, powershell" in done.stderr
+    assert left(tmp_path) == set()
 
 
 def test_port_that_is_taken_is_refused_and_nothing_left(
