@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from batchlab import background
 from batchlab.core.model import Quotas
 from batchlab.core.model.containers import Engines
 from batchlab.core.model.quotas import Restricted
@@ -178,6 +179,7 @@ class Lab(BaseLab):
     ) -> None:
         if os.name != "posix":
             raise Conflict("OperationInvalidForCurrentState", NEEDS_POSIX)
+        background.need_machine("bl.Lab runs command lines in processes")
         own = given(processes=truth("processes", processes))
         settings = given(
             **journal_settings("Lab", journal, durability, fresh),

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
+from batchlab import background
 from batchlab.core.model.fields import Fields, described, names_of
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import View
@@ -157,7 +158,7 @@ async def _awaiting(
 
     # The context tells which notebook cell a display belongs to.
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="batchlab-wait", daemon=True).start()
+    background.start(lambda: context.run(run), "batchlab-wait")
     try:
         await future
     finally:

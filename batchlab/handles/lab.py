@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from batchlab import background
 from batchlab.core.messages.questions import GetCost
 from batchlab.display import Displayed, watched
 from batchlab.drivers.ports import Connection
@@ -164,6 +165,7 @@ class BaseLab(Creation, Displayed):
         >>> endpoint = lab.serve()  # doctest: +SKIP
         >>> endpoint.client().create_pool(...)  # doctest: +SKIP
         """
+        background.need_machine("lab.serve listens on a port")
         from batchlab.rest.endpoint import Endpoint  # noqa: PLC0415 - above this
 
         common: dict[str, Any] = {

@@ -7,6 +7,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from batchlab import background
 from batchlab.errors import BatchError, NotFound
 from batchlab.handles.storage import translate_storage_errors
 from batchlab.storage.containers import BlobContainer
@@ -34,7 +35,8 @@ class TrackedSave:
         self._error: BatchError | None = None
         self._forget()
         self._thread = threading.Thread(target=self._keep, name="batchlab-tracked", daemon=True)
-        self._thread.start()
+        if background.threads():  # else the file is uploaded when it is closed
+            self._thread.start()
 
     @property
     def error(self) -> BatchError | None:
@@ -58,7 +60,8 @@ class TrackedSave:
         """Upload the rest and stop. Calling it twice is harmless."""
         if not self._closed.is_set():
             self._closed.set()
-            self._thread.join()
+            if self._thread.is_alive():
+                self._thread.join()
             self.flush()
 
     def _keep(self) -> None:

@@ -3,7 +3,8 @@
 There is one `Watch` per connection, whatever the number of displays. It starts with everything
 that happened before it was opened, follows in its own thread with at most ten queries a second,
 and takes in the last changes when the lab closes. Displays compare `Watch.version` and copy what
-is new under `Watch.lock`; they are never called from here.
+is new under `Watch.lock`; they are never called from here. In a browser, which has no threads, it
+looks whenever the notebook has nothing else to do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 
+from batchlab import background
 from batchlab.drivers.change_log import Batch
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, ServerBusy
@@ -67,7 +70,7 @@ class Watch:
         self.ended = ""
         self._lost = False  # the network, which may come back
         self._next = 0
-        self._thread: threading.Thread | None = None
+        self._follows = False
         self._over = False
         connection.before_close(self._close)
 
@@ -80,11 +83,11 @@ class Watch:
     def follow(self) -> None:
         """Follow from now on, in a thread. Calling it twice is harmless."""
         with self.lock:
-            if self._over or (self._thread is not None and self._thread.is_alive()):
+            if self._over or self._follows:
                 return
             self.ended = ""
-            self._thread = threading.Thread(target=self._run, name="batchlab-watch", daemon=True)
-            self._thread.start()
+            self._follows = True
+            background.take_turns(self._turns(), "batchlab-watch")
 
     def catch_up(self, seconds: float | None = None) -> None:
         """Take in what has happened until now, for at most this many seconds."""
@@ -93,12 +96,15 @@ class Watch:
             if seconds is not None and time.monotonic() - begin > seconds:
                 return
 
-    def _run(self) -> None:
-        while not self._over:
-            if not self._fetch(HOLD_S):
-                time.sleep(PAUSE_S)
-            if self.ended and not self._lost:
-                return
+    def _turns(self) -> Iterator[float]:
+        hold_s = HOLD_S if background.threads() else 0.0
+        try:
+            while not self._over:
+                yield 0.0 if self._fetch(hold_s) else PAUSE_S
+                if self.ended and not self._lost:
+                    return
+        finally:
+            self._follows = False
 
     def _fetch(self, seconds: float) -> bool:
         """Fetch the next changes and take them in; return whether there are more."""

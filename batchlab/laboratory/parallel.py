@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from batchlab import background
 from batchlab.laboratory.patterns import DAY_S
 from batchlab.laboratory.play import Conditions, play
 from batchlab.laboratory.results import Simulation
@@ -30,7 +31,7 @@ _WORKER = "from batchlab.laboratory.parallel import work; work()"
 def play_all(formulas: Sequence[str], conditions: Conditions) -> list[Simulation]:
     """Simulate each formula; return the results in the same order."""
     workers = min(_cores(), len(formulas))
-    if workers < 2 or not _is_worth(len(formulas), conditions):
+    if workers < 2 or not background.threads() or not _is_worth(len(formulas), conditions):
         return [play(formula, conditions) for formula in formulas]
     return _share_out(formulas, conditions, workers)
 

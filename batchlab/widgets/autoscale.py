@@ -16,6 +16,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from batchlab import background
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab
 from batchlab.widgets import autoscale_answers as answers
@@ -51,7 +52,7 @@ class Newest:
             self._next = work
             if not self._busy:
                 self._busy = True
-                threading.Thread(target=self._run, name="batchlab-what-if", daemon=True).start()
+                background.start(self._run, "batchlab-what-if")
 
     def _run(self) -> None:
         while True:

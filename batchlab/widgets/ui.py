@@ -3,7 +3,8 @@
 ``batchlab-ui`` is the only one that sends to browsers: eight times a second it checks the open
 displays and sends what is new, at most one message each, however much has happened.
 ``batchlab-ask`` queries labs and carries out button presses: a slow lab delays the answers, never
-the pictures. Messages from browsers arrive on Jupyter's threads and are only queued there.
+the pictures. Messages from browsers arrive on Jupyter's threads and are only queued there. Where
+Python itself runs in the browser, both take their turns on its event loop.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+from batchlab import background
 
 __all__ = ["HZ", "Beating", "UiThread", "ui"]
 
@@ -72,20 +74,20 @@ class UiThread:
             self._work.put(work)
             if not self._asks:
                 self._asks = True
-                threading.Thread(target=self._answer, name="batchlab-ask", daemon=True).start()
+                background.start(self._answer, "batchlab-ask")
 
     def _start_sending(self) -> None:
         if not self._sends:
             self._sends = True
-            threading.Thread(target=self._run, name="batchlab-ui", daemon=True).start()
+            background.take_turns(self._turns(), "batchlab-ui")
 
-    def _run(self) -> None:
+    def _turns(self) -> Iterator[float]:
         while True:
             while not self._todo.empty():
                 _guarded(self._todo.get())
             if not self._beat_all():
                 return
-            time.sleep(self._pause)
+            yield self._pause
 
     def _beat_all(self) -> bool:
         """Call all open displays; return False, to end the thread, if there are none."""
@@ -101,7 +103,7 @@ class UiThread:
     def _answer(self) -> None:
         while True:
             try:
-                work = self._work.get(timeout=REST_S)
+                work = self._work.get(timeout=REST_S if background.threads() else 0.0)
             except queue.Empty:
                 with self._lock:
                     if self._work.empty():

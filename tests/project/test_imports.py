@@ -24,6 +24,7 @@ LINES = [
         "batchlab.errors",
         "batchlab.durations",
         "batchlab.extras",
+        "batchlab.background",
         "batchlab.private_files",
         "batchlab.masking",
         "batchlab.words",
