@@ -5,10 +5,12 @@ A report is never refused. One of a run or a boot that is over is counted and dr
 
 from __future__ import annotations
 
+import msgspec
+
 from batchlab.core.messages.inputs import Input
 from batchlab.core.model import TaskContainerExecutionInfo
 from batchlab.core.model.ids import RunId
-from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver
+from batchlab.core.model.values import FailureInfo, NodeUsage, PassedOver, encodable
 
 
 class Report(Input, frozen=True, kw_only=True):
@@ -35,6 +37,9 @@ class NodeStarted(Report, frozen=True, kw_only=True):
     boot: int
     no_containers: str = ""
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "no_containers", encodable(self.no_containers))
+
 
 class NodeLost(Report, frozen=True, kw_only=True):
     """Contact with the node was lost: its processes are gone, but its files may still exist."""
@@ -42,6 +47,9 @@ class NodeLost(Report, frozen=True, kw_only=True):
     node_id: str
     boot: int
     reason: str = "contact with the node was lost"
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reason", encodable(self.reason))
 
 
 class NodeStopped(Report, frozen=True, kw_only=True):
@@ -73,6 +81,9 @@ class NodeStartFailed(Report, frozen=True, kw_only=True):
     code: str = "AllocationFailed"
     message: str = "no machine is available for the node"
     trying: bool = False
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "message", encodable(self.message))
 
 
 class MachinesPassedOver(Report, frozen=True, kw_only=True):

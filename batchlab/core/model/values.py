@@ -24,10 +24,27 @@ class FailureInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     details: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "message", mask(self.message))
+        msgspec.structs.force_setattr(self, "message", mask(encodable(self.message)))
         if self.details:
-            shown = {name: mask(value) for name, value in self.details.items()}
+            shown = {name: mask(encodable(value)) for name, value in self.details.items()}
             msgspec.structs.force_setattr(self, "details", shown)
+
+
+def encodable(text: str) -> str:
+    """Return a text that JSON can have: names of files may contain bytes that are no characters.
+
+    Parameters
+    ----------
+    text : str
+
+    Examples
+    --------
+    >>> print(encodable("a\\udcff"))
+    a\\udcff
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def wall_clock_exceeded(seconds: float) -> FailureInfo:
@@ -65,6 +82,10 @@ class PassedOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     machine: str
     reason: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "machine", encodable(self.machine))
+        msgspec.structs.force_setattr(self, "reason", encodable(self.reason))
 
 
 class View(msgspec.Struct, metaclass=FieldsMeta, frozen=True, kw_only=True, tag=True):

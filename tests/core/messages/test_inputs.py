@@ -133,3 +133,27 @@ def test_checked_reads_the_properties_of_a_request() -> None:
     assert read["resize_timeout"] == timedelta(minutes=6)
     with pytest.raises(InvalidRequest, match=r"resize\.node_dealocation_option .* did you mean"):
         checked(inputs.ResizePool, {**given, "node_dealocation_option": "requeue"}, "resize")
+
+
+NO_TEXT = "a\udcff"  # the name of a file, as Python has it: its second byte is no character
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        facts.RunExited(
+            run_id=RunId("j", "a", "n", 7),
+            failure=FailureInfo(
+                category="UserError", code="x", message=NO_TEXT, details={"FilePath": NO_TEXT}
+            ),
+        ),
+        facts.NodeStarted(**BOOT, no_containers=NO_TEXT),
+        facts.NodeStartFailed(**BOOT, message=NO_TEXT),
+        facts.NodeLost(**BOOT, reason=NO_TEXT),
+        facts.MachinesPassedOver(machines=(PassedOver(machine=NO_TEXT, reason=NO_TEXT),)),
+    ],
+)
+def test_report_about_a_name_that_is_no_text_can_be_written(report: facts.Report) -> None:
+    written = msgspec.json.encode(report)
+    assert rb"a\\udcff" in written
+    assert msgspec.json.decode(written, type=type(report)) == report

@@ -109,3 +109,17 @@ def test_outputs_are_kept_from_inside_a_task_and_its_log_while_it_grows(world, l
     assert outputs.text("TaskLog", "log.txt") == "begun\nended\n"
     assert outputs.text("TaskOutput", "out/result.txt") == "42"
     assert job.output_storage.text("JobOutput", "sum.txt") == "all of it"
+
+
+@pytest.mark.worlds("light")
+def test_output_whose_name_is_no_text_fails_alone(lab):
+    container = lab.storage.create_container("out")
+    to = bl.OutputFileBlobContainerDestination(container_url=container.url)
+    job = lab.create_job("j", pool_of(lab))
+    link = sh(r'ln -s / "$(printf "a\\377")"')  # leads out of the node
+    task = only(run(job, bl.TaskSpec(
+        id="t", command_line=link, output_files=[bl.OutputFile(file_pattern="*", destination=to)],
+    )))  # fmt: skip
+    assert task.failure_info.code == "FileUploadMiscError"
+    assert r"/a\udcff is outside" in task.failure_info.details["Message"]
+    assert only(run(job, bl.TaskSpec(id="next", command_line="true"))).exit_code == 0
