@@ -3,14 +3,15 @@
     python tests/chaos/kills.py --rounds 100 --seed 1 [--nodes light|processes|cluster]
 
 In each round a part is killed (SIGKILL): the process of the lab, a worker, a nanny, a watchdog, on
-a cluster also the scheduler. Half of the kills come at once when a phase begins (a resume, tasks
-with their preparations and uploads, a release), the others at any moment. Then whatever is missing
-is started again. At the end the lab lives to its end, and everything that it ever acknowledged is
+a cluster also the scheduler. Two of three kills come amid something: while a lab resumes, while
+nodes prepare for a job, while a task uploads its results, while nodes release a job. The others
+come at any moment. One of three times two parts are killed at once. Then whatever is missing is
+started again. At the end the lab lives to its end, and everything that it ever acknowledged is
 compared with what is there:
 
 lost ....... requests or completions that were acknowledged and are not there
 doubled .... tasks that ran again after their completion had been acknowledged
-failed ..... tasks that did not succeed, or used up a retry
+failed ..... tasks that did not succeed, used up a retry, or whose results are not all there
 left ....... processes and folders that remain
 """
 
@@ -35,8 +36,14 @@ from typing import Any
 import psutil
 
 LIFE = str(Path(__file__).with_name("life.py"))
+SUCCESS = ["completed", "0", "0", "10"]
+"""State, exit code, retries and uploaded files of a task."""
 END_S = 240.0
 START_S = 60.0
+MOMENT_S = 20.0
+MARKS = {"preparation": "*-preparing", "upload": "*-t?", "release": "*-releasing"}
+"""The files that grow when a moment begins."""
+MOMENTS = ["resume", *MARKS, "any", "any"]
 
 
 class Life:
@@ -61,10 +68,10 @@ class Life:
                     self.said.append(line.split())
                     self.news.notify()
 
-    def await_phase(self, name: str, seconds: float) -> None:
-        """Wait until a phase begins, or some time is over."""
+    def await_phase(self, name: str, seconds: float) -> bool:
+        """Whether a phase begins before some time is over."""
         with self.news:
-            self.news.wait_for(lambda: ["phase", name] in self.said, seconds)
+            return self.news.wait_for(lambda: ["phase", name] in self.said, seconds)
 
     def end(self) -> list[list[str]]:
         """Wait for its end; return what it said."""
@@ -82,6 +89,7 @@ class Cluster:
         self.folder, self.environment = folder, environment
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.outlived: list[subprocess.Popen[bytes]] = []
 
     def _dask(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "dask.log").open("a") as log:
@@ -90,12 +98,14 @@ class Cluster:
                 stderr=log, env=self.environment, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
 
-    def restore(self) -> None:
-        """Start what is missing."""
+    def restore(self, *, outlived: bool = False) -> None:
+        """Start what is missing; workers may outlive their scheduler, beside new ones."""
         if self.scheduler is None or self.scheduler.poll() is not None:
             for worker in self.workers:
-                kill_tree(worker.pid)
-                worker.wait()
+                if not outlived:
+                    kill_tree(worker.pid)
+                    worker.wait()
+            self.outlived += self.workers
             self.workers = []
             self.scheduler = self._dask(
                 "scheduler", "--host", "127.0.0.1", "--port", str(self.port)
@@ -117,8 +127,8 @@ class Cluster:
             time.sleep(0.05)
 
     def close(self) -> None:
-        for process in (*self.workers, self.scheduler):
-            if process is not None:
+        for process in (*self.workers, *self.outlived, self.scheduler):
+            if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 try:
                     process.wait(20)
@@ -163,13 +173,14 @@ def parts(life: Life, cluster: Cluster | None) -> dict[str, list[int]]:
             continue
         for process in family:
             try:
-                line = " ".join(process.cmdline())
+                line, parent = " ".join(process.cmdline()), process.ppid()
             except psutil.Error:
                 continue
             if "watchdog" in line:
                 found.setdefault("watchdog", []).append(process.pid)
-            elif "multiprocessing" in line or "forkserver" in line:
-                found.setdefault("worker", []).append(process.pid)
+            elif "multiprocessing" in line:
+                server = parent in roots  # it, or the tracker; workers are their children
+                found.setdefault("forkserver" if server else "worker", []).append(process.pid)
             elif "batchlab.drivers.snapshots" in line:
                 found.setdefault("compaction", []).append(process.pid)
     return found
@@ -186,24 +197,30 @@ class Trial:
         (folder / "runs").mkdir()
         self.environment = {**os.environ, "TMPDIR": str(self.temporary)}
         self.cluster = Cluster(folder, self.environment) if nodes == "cluster" else None
-        self.kills: Counter[str] = Counter()
+        self.parts: Counter[str] = Counter()
+        self.moments: Counter[str] = Counter()
         self.said: list[list[str]] = []
+        self.enough = folder / "enough"
+        """When it exists, no further job begins."""
         self.options = {
             "nodes": nodes, "journal": str(folder / "lab"), "runs": str(folder / "runs"),
-            "address": self.cluster.address if self.cluster else "", "jobs": 3 + rounds // 2,
+            "address": self.cluster.address if self.cluster else "", "enough": str(self.enough),
         }  # fmt: skip
 
     def run(self) -> dict[str, Any]:
         life: Life | None = None
         for _ in range(self.rounds):
+            moment = self.draw.choice(MOMENTS)
+            if moment == "resume" and life is not None:
+                self._kill_life(life)
             if life is None or life.process.poll() is not None:
                 self._take(life)
                 life = self._live()
-            self._kill(life)
+            self._kill(life, moment)
         assert life is not None
-        if life.process.poll() is None:
-            life.process.kill()
+        self._kill_life(life)
         self._take(life)
+        self.enough.touch()
         last = self._live()
         try:
             last.process.wait(END_S)
@@ -214,34 +231,60 @@ class Trial:
         self._take(last)
         if self.cluster is not None:
             self.cluster.close()
-        return {"ended": ended, **self._count(), "kills": dict(self.kills)}
+        return {"ended": ended, **self._count(), "kills": self.parts.total(),
+                "parts": dict(self.parts), "moments": dict(self.moments)}  # fmt: skip
 
     def _live(self) -> Life:
         if self.cluster is not None:
             self.cluster.restore()
         return Life(self.options, self.environment, self.folder / "life.log")
 
-    def _kill(self, life: Life) -> None:
-        if self.draw.random() < 0.5:
-            life.await_phase(self.draw.choice(["resume", "tasks", "release"]), 10)
-            time.sleep(self.draw.uniform(0, 0.3))
-        else:
-            time.sleep(self.draw.uniform(0, 4))
+    def _kill_life(self, life: Life) -> None:
+        if life.process.poll() is None:
+            life.process.kill()
+            life.process.wait()
+            self._note("client" if self.cluster else "lab", "any")
+
+    def _note(self, part: str, moment: str) -> None:
+        self.parts[part] += 1
+        self.moments[moment] += 1
+
+    def _kill(self, life: Life, moment: str) -> None:
+        met = self._await(life, moment)
         if life.process.poll() is not None:
             return
-        targets = parts(life, self.cluster)
-        kind = self.draw.choice(sorted(targets))
-        pid = self.draw.choice(targets[kind])
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        self.kills[kind] += 1
-        if kind == "scheduler":
-            life.process.kill()  # it would wait for its scheduler
-            life.process.wait()
+        for _ in range(self.draw.choice([1, 1, 2])):
+            targets = parts(life, self.cluster)
+            kind = self.draw.choice(sorted(targets))
+            with contextlib.suppress(psutil.NoSuchProcess):
+                target = psutil.Process(self.draw.choice(targets[kind]))
+                if target.status() != psutil.STATUS_ZOMBIE:
+                    target.kill()
+                    self._note(kind, moment if met else "any")
+            if kind == "scheduler":
+                life.process.kill()  # it would wait for its scheduler
+                life.process.wait()
         if self.cluster is not None:
-            self.cluster.restore()
+            self.cluster.restore(outlived=self.draw.random() < 0.5)
+
+    def _await(self, life: Life, moment: str) -> bool:
+        """Wait until just after a moment begins; return whether it began."""
+        if moment == "any":
+            time.sleep(self.draw.uniform(0, 4))
+            return True
+        if moment == "resume":
+            met = life.await_phase("resume", MOMENT_S)
+        else:
+            begun = self._sizes(moment)
+            end = time.monotonic() + MOMENT_S
+            while not (met := self._sizes(moment) > begun) and time.monotonic() < end:
+                time.sleep(0.01)
+        time.sleep(self.draw.uniform(0, 0.2))
+        return met
+
+    def _sizes(self, moment: str) -> int:
+        """How much the scripts have written that say when a moment begins."""
+        return sum(path.stat().st_size for path in (self.folder / "runs").glob(MARKS[moment]))
 
     def _take(self, life: Life | None) -> None:
         if life is not None:
@@ -260,9 +303,7 @@ class Trial:
             "tasks": len(found),
             "lost": sorted(map(str, (asked | done.keys()) - found.keys())),
             "doubled": sorted(str(key) for key, count in done.items() if times.get(key) != count),
-            "failed": [
-                str(key) for key, facts in found.items() if facts != ["completed", "0", "0"]
-            ],
+            "failed": [str(key) for key, facts in found.items() if facts != SUCCESS],
             "left": self._left(),
         }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ TASKS = 6
 # A task is in its job's file once for each run, and only runs on a node that is prepared.
 COMMAND = (
     "/bin/sh -c 'test -e $AZ_BATCH_JOB_PREP_WORKING_DIR/ready || exit 3; sleep 0.1; "
-    "echo once >> {runs}/{job}-{task}; echo result > result.txt'"
+    "for n in 0 1 2 3 4 5 6 7 8 9; do echo result > result-$n.txt; done; "
+    "echo once >> {runs}/{job}-{task}'"
 )
-PREPARE = "/bin/sh -c 'test ! -e ready || exit 4; sleep 0.2; touch ready'"
-RELEASE = "/bin/sh -c 'sleep 0.2; echo released >> {runs}/{job}-released'"
+PREPARE = (
+    "/bin/sh -c 'echo once >> {runs}/{job}-preparing; test ! -e ready || exit 4; "
+    "sleep 0.2; touch ready'"
+)
+RELEASE = "/bin/sh -c 'echo once >> {runs}/{job}-releasing; sleep 0.2'"
 
 
 def say(*words: Any) -> None:
@@ -43,7 +49,7 @@ def begin(lab: bl.Lab, number: int, runs: str) -> bl.Job:
     if "results" not in lab.storage:
         lab.storage.create_container("results")
     job = lab.create_job(
-        name, "p", job_preparation_task=PREPARE,
+        name, "p", job_preparation_task=PREPARE.format(runs=runs, job=name),
         job_release_task=RELEASE.format(runs=runs, job=name),
     )  # fmt: skip
     say("asked", name, "-")
@@ -57,22 +63,25 @@ def run(lab: bl.Lab, job: bl.Job, runs: str) -> None:
             to = bl.OutputFileBlobContainerDestination(
                 container_url=lab.storage["results"].url, path=f"{job.id}/{number}"
             )
-            output = bl.OutputFile(file_pattern="result.txt", destination=to)
+            output = bl.OutputFile(file_pattern="result-*.txt", destination=to)
             command = COMMAND.format(runs=runs, job=job.id, task=f"t{number}")
             job.create_task(f"t{number}", command, output_files=[output])
             say("asked", job.id, f"t{number}")
     say("phase", "tasks")
-    told: set[str] = set()
-    while len(told) < TASKS:
-        for name in set(job.tasks.filter(state="completed").ids()) - told:
-            told.add(name)
+    done: set[str] = set()
+    while len(done) < TASKS:
+        time.sleep(0.01)
+        for name in set(job.tasks.filter(state="completed").ids()) - done:
+            done.add(name)
             say("done", job.id, name, len(Path(runs, f"{job.id}-{name}").read_text().split()))
 
 
 def main() -> None:
     options = json.loads(sys.argv[1])
     with opened(options) as lab:
-        for number in range(options["jobs"]):
+        for number in count():
+            if f"j{number}" not in lab.jobs and Path(options["enough"]).exists():
+                break
             job = begin(lab, number, options["runs"])
             if job.state == "active":
                 run(lab, job, options["runs"])
@@ -84,7 +93,8 @@ def main() -> None:
         say("phase", "end")
         for job in lab.jobs.values():
             for task in job.tasks.values():
-                facts = (task.state, task.exit_code, task.retry_count)
+                uploads = lab.storage["results"].list(f"{job.id}/{task.id[1:]}/")
+                facts = (task.state, task.exit_code, task.retry_count, len(uploads))
                 say("found", job.id, task.id, *facts)
         if "p" in lab.pools:
             pool = lab.pools["p"]
