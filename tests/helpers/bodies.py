@@ -1,11 +1,9 @@
-"""Bodies of requests by the types of the specification: full ones, and random ones."""
+"""Full bodies of requests by the types of the specification; random ones: `random_requests`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-
-from hypothesis import strategies as st
 
 from batchlab.rest.specification import TYPES, Property
 
@@ -123,12 +121,13 @@ def full(kind: str, month: str, without: frozenset[str] | set[str] = frozenset()
     found = {}
     for name, about in TYPES[kind].items():
         if has(about, month) and name not in LEFT_OUT and name not in without:
-            value = _value(kind, name, about, month)
+            value = value_of(kind, name, about, month)
             found[name] = [value] if about.several and not isinstance(value, list) else value
     return found
 
 
-def _value(kind: str, name: str, about: Property, month: str) -> Any:
+def value_of(kind: str, name: str, about: Property, month: str) -> Any:
+    """A sensible value of a property in a version."""
     if (kind, name) in SPECIAL:
         return SPECIAL[kind, name]
     if name in VALUES:
@@ -159,80 +158,3 @@ def differences(sent: Any, got: Any, path: str = "") -> Iterator[str]:
             yield f"{path}: {sent!r} became {got!r}"
     elif sent != got:
         yield f"{path}: {sent!r} became {got!r}"
-
-
-# -- random bodies ------------------------------------------------------------------------------
-
-ODD: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from([
-        "", " ", "p", "j", "a", "P", "PT5M", "P1Y", "-1", "--1", "true", "\x00", "é", "😀", "/",
-        "..", "a" * 70,
-        "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
-        "P10675199DT2H48M5.4775807S", "P99999999999D", "PT0S", "PT0.0000001S", "-PT5M",
-        "$TargetDedicatedNodes=1", "1e400", "٣", 2**31, -(2**31), 2**63, 1e308, "Infinity",
-    ]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["id", "name", "value", "x", "odata.type"]), inner,
-                      max_size=3),
-    max_leaves=5,
-)  # fmt: skip
-"""Values that hardly any property may have."""
-MISSPELT = [
-    "x",
-    "Id",
-    "ids",
-    "startTasks",
-    "properties",
-    "start_task",
-    "",
-    "é",
-    "odata.a",
-]
-
-
-def bodies(kind: str, depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
-    """Bodies of a type: valid, nearly valid, and not at all."""
-
-    @st.composite
-    def build(draw: st.DrawFn) -> dict[str, Any]:
-        known = TYPES[kind]
-        wanted = draw(st.lists(st.sampled_from(sorted(known)), max_size=6, unique=True))
-        needed = [
-            name
-            for name in (
-                "id",
-                "vmSize",
-                "commandLine",
-                "poolInfo",
-                "name",
-                "value",
-                "jobSpecification",
-                "schedule",
-                "pool",
-            )
-            if name in known
-        ]
-        found = {}
-        for name in dict.fromkeys([*(needed if draw(st.integers(0, 9)) else []), *wanted]):
-            found[name] = draw(_random(kind, name, known[name], depth))
-        if not draw(st.integers(0, 14)):
-            found[draw(st.sampled_from(MISSPELT))] = draw(ODD)
-        return found
-
-    return build()
-
-
-def _random(kind: str, name: str, about: Property, depth: int) -> st.SearchStrategy[Any]:
-    usual: st.SearchStrategy[Any]
-    if name in ("id", "poolId", "jobId"):
-        usual = st.sampled_from(["p", "q", "j", "k", "s", "a", "b"])
-    elif about.kind in TYPES:
-        usual = bodies(about.kind, depth - 1) if depth else st.just({})
-    else:
-        usual = st.just(_value(kind, name, about, "2025-06"))
-    if about.several:
-        usual = st.lists(usual, max_size=2).map(
-            lambda items: items[0] if items and isinstance(items[0], list) else items
-        )
-    return st.integers(0, 11).flatmap(lambda number: usual if number else ODD)

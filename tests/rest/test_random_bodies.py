@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from batchlab.rest.routes import OPERATIONS
 from batchlab.rest.specification import BODIES
-from helpers.bodies import bodies
+from helpers.random_requests import IDS, VERSIONS, random_body
 from helpers.rest import Desk, read
 
-VERSIONS = [
-    "2017-01-01.4.0", "2017-05-01.5.0", "2018-08-01.7.0", "2019-08-01.10.0", "2020-03-01.11.0",
-    "2020-09-01.12.0", "2022-10-01.16.0", "2024-07-01.20.0", "2025-06-01", "2027-01-01",
-]  # fmt: skip
 ROUTES = [route for route in OPERATIONS if route.answer.__name__ in BODIES]
-IDS = st.fixed_dictionaries({
-    "pool_id": st.sampled_from(["p", "q"]),
-    "node_id": st.just("node"),
-    "job_id": st.sampled_from(["j", "k"]),
-    "task_id": st.sampled_from(["a", "b"]),
-    "job_schedule_id": st.just("s"),
-    "user_name": st.just("ada"),
-})  # fmt: skip
-REQUESTS = st.sampled_from(ROUTES).flatmap(
-    lambda route: st.tuples(
-        st.just(route), IDS, st.sampled_from(VERSIONS), bodies(BODIES[route.answer.__name__])
-    )
-)
+DRAWS = st.randoms(use_true_random=False)
 LISTS = ("/pools", "/jobs", "/jobschedules", "/jobs/j/tasks", "/jobs/k/tasks", "/pools/p/nodes")
 SLOW_S = 10.0
 
@@ -56,10 +41,14 @@ def state(desk: Desk) -> list[Any]:
     return found
 
 
-def check(furnished: tuple[Desk, str], sent: tuple[Any, dict[str, str], str, Any]) -> None:
+def check(furnished: tuple[Desk, str], draw: random.Random) -> None:
     desk, node_id = furnished
-    route, names, version, body = sent
+    route = draw.choice(ROUTES)
+    names = {name: draw.choice(ids) for name, ids in IDS.items()}
     path = route.template.format(**names | {"node_id": node_id})
+    version = draw.choice(VERSIONS)
+    body = random_body(draw, BODIES[route.answer.__name__], nodes=[node_id])
+    note(f"{route.method} {path} {version} {body}")
     before = state(desk)
     started = time.monotonic()
     response = desk.service.handle(
@@ -77,25 +66,21 @@ def check(furnished: tuple[Desk, str], sent: tuple[Any, dict[str, str], str, Any
                 assert desk.ask("GET", listed, version=month).status in (200, 404)
 
 
-@given(sent=REQUESTS)
+@given(draw=DRAWS)
 @settings(
     max_examples=250, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-def test_random_body_is_answered(
-    furnished: tuple[Desk, str], sent: tuple[Any, dict[str, str], str, Any]
-) -> None:
-    check(furnished, sent)
+def test_random_body_is_answered(furnished: tuple[Desk, str], draw: random.Random) -> None:
+    check(furnished, draw)
 
 
 @pytest.mark.ci("random")
 @pytest.mark.timeout(300)
-@given(sent=REQUESTS)
+@given(draw=DRAWS)
 @settings(
     max_examples=600, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-def test_many_random_bodies_are_answered(
-    furnished: tuple[Desk, str], sent: tuple[Any, dict[str, str], str, Any]
-) -> None:
-    check(furnished, sent)
+def test_many_random_bodies_are_answered(furnished: tuple[Desk, str], draw: random.Random) -> None:
+    check(furnished, draw)
