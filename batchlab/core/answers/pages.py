@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
-from itertools import compress
+from itertools import compress, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -76,9 +76,8 @@ def page_tasks(
     if question.after < 0 or limit < 1:
         raise invalid("after, limit", (question.after, limit), "after must be 0 or more, and "
                       "limit 1 or more")  # fmt: skip
-    tasks = list(job.tasks.values())
-    start = bisect_right(tasks, question.after, key=_number)
-    looked = found = tasks[start : start + LOOKS]
+    following = _following(job, question.after)
+    looked = found = list(islice(following, LOOKS))
     rest = []
     for name, values in question.where:
         test = _test(name, values)
@@ -103,7 +102,17 @@ def page_tasks(
     numbers = [task.number for task in found]
     if cut:
         return TaskPage(items, last, numbers)
-    return TaskPage(items, looked[-1].number if start + LOOKS < len(tasks) else None, numbers)
+    more = next(following, None) is not None
+    return TaskPage(items, looked[-1].number if more else None, numbers)
+
+
+def _following(job: JobRecord, number: int) -> Iterator[TaskRecord]:
+    """The tasks of a job after a number."""
+    tasks = job.tasks.values()
+    if len(tasks) == job.added:  # none was deleted: its number is its place
+        return islice(tasks, number, None)
+    kept = list(tasks)
+    return islice(kept, bisect_right(kept, number, key=_number), None)
 
 
 def chosen(job: JobRecord, task_ids: Iterable[str]) -> Iterator[TaskRecord]:

@@ -32,12 +32,15 @@ from batchlab.core.model.certificates import DistinctCertificates
 from batchlab.core.model.common import DisplayName
 from batchlab.core.model.ids import Id
 from batchlab.core.model.jobs import MaxParallelTasks, Priority
+from batchlab.core.model.pickling import packed
 from batchlab.core.model.pools import EvaluationInterval, NodeTarget, ResizeTimeout
 from batchlab.core.model.users import UserAccounts, UserName, forget
 
 
 class Input(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of requests and reports."""
+
+    __reduce__ = packed
 
 
 class Request(Input, frozen=True, kw_only=True):

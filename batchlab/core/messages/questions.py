@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from batchlab.core.messages.views import TaskView
+from batchlab.core.model.pickling import packed
+
 
 class Question(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=True):
     """Base of questions; each docstring says what the answer is."""
@@ -125,7 +128,9 @@ class TaskPage(msgspec.Struct, frozen=True):
     `numbers` has the numbers of the tasks: a page may start after any of them.
     """
 
-    items: list[Any]
+    __reduce__ = packed
+
+    items: list[TaskView | str]
     next: int | None
     numbers: list[int] = []
 

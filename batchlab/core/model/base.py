@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from batchlab.core.model.fields import FieldsMeta
+from batchlab.core.model.pickling import packed
 from batchlab.core.model.ranges import is_number
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
@@ -53,6 +54,8 @@ class Model(
     gc=False,  # made of plain values only: no cycles to look for
 ):
     """A description that a user writes: keyword-only, immutable, checked on construction."""
+
+    __reduce__ = packed
 
     def __repr__(self) -> str:
         return mask(super().__repr__())

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -23,6 +24,8 @@ from batchlab.handles.collections.filters import unwrapped
 
 __all__ = ["frame"]
 
+CHUNK = 500
+"""How many views are taken apart at a time: all at once would need much memory."""
 _PLAIN: dict[Any, str] = {
     str: "string",
     int: "Int64",
@@ -48,10 +51,10 @@ def frame(
 
     getters = [known[name][0] for name in [index, *chosen]]
     cells: list[list[Any]] = [[] for _ in getters]
-    takers = [(get, column.append) for get, column in zip(getters, cells, strict=True)]
-    for one in views:
-        for get, take in takers:
-            take(get(one))
+    rows = iter(views)
+    while some := list(islice(rows, CHUNK)):
+        for get, column in zip(getters, cells, strict=True):
+            column.extend(map(get, some))
     keys, *rest = cells
     data = {
         name: pd.Series(column, dtype=known[name][1], index=range(len(keys)))
