@@ -34,7 +34,7 @@ from batchlab.core.state.records import RunRecord
 from batchlab.core.state.revisions import revising
 from batchlab.core.state.settings import Settings
 from batchlab.core.state.state import State
-from batchlab.core.tasks import multi_instance, preparing, runs, tasks
+from batchlab.core.tasks import contained, multi_instance, preparing, runs, tasks
 from batchlab.errors import Conflict
 
 __all__ = ["Core", "Settings"]
@@ -177,6 +177,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     facts.NodeStartFailed: lifecycle.node_start_failed,
     facts.MachinesPassedOver: lifecycle.machines_passed_over,
     facts.RunCoordinated: multi_instance.run_coordinated,
+    facts.RunContained: contained.run_contained,
     facts.NodesMeasured: metrics.nodes_measured,
     facts.RunExited: _run_exited,
     facts.DeadlineReached: _deadline_reached,

@@ -5,7 +5,7 @@ others; when they are read, all records exist before the first gets its fields. 
 by their fields is written as a list, and put in order when these are there.
 
 The bytes are for the batchlab that wrote them, or one whose records have more fields with
-defaults: `thaw` refuses others. They contain pickles: read only your own.
+defaults: `thaw` refuses others. They contain pickles: read only your own. Secrets are not in them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sortedcontainers import SortedKeyList
 from batchlab.core.machine import Core
 from batchlab.core.messages.facts import REPORTS
 from batchlab.core.messages.inputs import REQUESTS
+from batchlab.core.model.secrets import FORGOTTEN, Secret
 from batchlab.core.state.base import Record
 from batchlab.core.state.state import State
 
@@ -124,6 +125,8 @@ class _Writer(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """Write specifications as their fields: they were checked, and need not be again."""
         cls = type(obj)
+        if cls is Secret:
+            return Secret, (FORGOTTEN,)
         if isinstance(obj, msgspec.Struct):
             return _again, (cls, *(getattr(obj, name) for name in cls.__struct_fields__))
         return NotImplemented

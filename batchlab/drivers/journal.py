@@ -20,6 +20,7 @@ from batchlab.core.machine import Core, Settings
 from batchlab.core.messages.facts import REPORTS
 from batchlab.core.messages.inputs import REQUESTS, Input, Request
 from batchlab.core.messages.outputs import Step
+from batchlab.core.model.secrets import forget_secret, read_secret
 from batchlab.errors import BatchError, InvalidRequest, NotFound
 
 __all__ = [
@@ -56,7 +57,7 @@ class _ReadHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 _ANY_INPUT: Any = reduce(or_, REQUESTS + REPORTS)
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
-    tuple[float, _ANY_INPUT]
+    tuple[float, _ANY_INPUT], dec_hook=read_secret
 )
 decode_entry = _decoder.decode
 """Read a line after the first."""
@@ -107,7 +108,7 @@ class JournalFile:
     ) -> None:
         self._path = path
         self._sync = durability == "fsync"
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder(enc_hook=forget_secret).encode
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._number = os.open(path, flags, 0o600)  # it contains all environment variables
         self.size = 0
@@ -167,7 +168,7 @@ class Notes:
     def __init__(self, path: Path, settings: Settings) -> None:
         self._path = path
         self.kept = False
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder(enc_hook=forget_secret).encode
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         number = os.open(path, flags, 0o600)  # it contains all environment variables
         self._file = os.fdopen(number, "wb")

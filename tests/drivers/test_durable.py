@@ -83,6 +83,32 @@ def test_certificate_has_to_be_added_again(folder: Path, real: bool) -> None:
         node.wait("idle")
 
 
+def test_password_of_a_registry_is_in_no_file(folder: Path) -> None:
+    registry = bl.ContainerRegistryReference(username="ann", password="hidden-word")
+    settings = bl.TaskContainerSettings(image_name="a", registry=registry)
+    with reopened(folder) as lab:
+        lab.create_pool(
+            "p", start_task=bl.StartTask(command_line="x", container_settings=settings),
+            virtual_machine_configuration=bl.ContainerConfiguration(
+                container_registries=[registry]
+            ),
+        )  # fmt: skip
+        job = lab.create_job("j", "p", job_preparation_task=bl.JobPreparationTask(
+            command_line="x", container_settings=settings))  # fmt: skip
+        job.create_task("t", "x", container_settings=settings)
+        assert job.tasks["t"].container_settings.registry.password.reveal() == "hidden-word"
+    compact(folder, 1)
+    with reopened(folder) as lab:
+        kept = lab.jobs["j"].tasks["t"].container_settings.registry
+        assert kept.username == "ann"
+        assert not kept.password.is_kept
+        assert "hidden-word" not in repr(registry)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name.startswith("snapshot") for path in files)
+    assert b"(not kept)" in b"".join(path.read_bytes() for path in files)
+    assert b"hidden-word" not in b"".join(path.read_bytes() for path in files)
+
+
 def test_displays_of_a_reopened_lab_show_what_there_is(folder: Path) -> None:
     with reopened(folder) as lab:
         job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))

@@ -21,6 +21,7 @@ from batchlab.core.invariants import check
 from batchlab.core.machine import Core
 from batchlab.core.messages.facts import REPORTS
 from batchlab.core.messages.inputs import REQUESTS, Request
+from batchlab.core.model.secrets import forget_secret
 from batchlab.drivers.journal import Reading
 from batchlab.errors import BatchError
 
@@ -107,7 +108,9 @@ def summary(core: Any, inputs: list[tuple[float, Any]], state: Any) -> dict[str,
             said: list[Any] = ["refused"]  # for which of several reasons does not matter
             tags["refused"] += 1
         else:
-            said = without_prose(msgspec.to_builtins([*step.commands, *step.changes]))
+            said = without_prose(
+                msgspec.to_builtins([*step.commands, *step.changes], enc_hook=forget_secret)
+            )
             for one in said:
                 tags[" ".join([one["type"], one.get("kind", ""), one.get("state", "")])] += 1
         digest.update(encode(said) + b"\n")

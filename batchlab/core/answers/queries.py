@@ -133,6 +133,9 @@ def _node_task_view(node_task: NodeTaskRecord, directory: str) -> values.Executi
         "last_retry_time": maybe(node_task.last_retry),
         "task_root_directory": directory,
     }
+    if isinstance(phase, phases.NodeTaskRunning):
+        run = node_task.node.runs.get(phase.run_id)
+        common["container_info"] = run.container if run else None
     if not isinstance(phase, phases.NodeTaskDone):
         return values.ExecutionInfo(start_time=moment(phase.since), **common)
     return values.ExecutionInfo(

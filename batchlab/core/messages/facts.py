@@ -98,6 +98,13 @@ class RunCoordinated(Report, frozen=True, kw_only=True):
     run_id: RunId
 
 
+class RunContained(Report, frozen=True, kw_only=True):
+    """A command of a run has begun in a container."""
+
+    run_id: RunId
+    container: TaskContainerExecutionInfo
+
+
 class NodesMeasured(Report, frozen=True, kw_only=True):
     """What nodes used since their previous report, by node id."""
 

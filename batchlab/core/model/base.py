@@ -22,6 +22,7 @@ import msgspec
 from batchlab.core.model.fields import FieldsMeta
 from batchlab.core.model.pickling import packed
 from batchlab.core.model.ranges import is_number
+from batchlab.core.model.secrets import Secret
 from batchlab.durations import parse_duration
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.masking import mask
@@ -249,7 +250,13 @@ def _number(value: Any, name: str, owner: str) -> float:
     return number
 
 
-_SCALARS: dict[Any, Reader] = {str: _text, int: _whole, float: _number, bool: _truth}
+def _secret(value: Any, name: str, owner: str) -> Secret:
+    return value if isinstance(value, Secret) else Secret(_text(value, name, owner))
+
+
+_SCALARS: dict[Any, Reader] = {
+    str: _text, int: _whole, float: _number, bool: _truth, Secret: _secret,
+}  # fmt: skip
 
 
 def _choice(choices: tuple[str, ...]) -> Reader:

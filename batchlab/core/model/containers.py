@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from batchlab.core.model.base import Model
+from batchlab.core.model.secrets import Secret
 from batchlab.errors import invalid
 
 ContainerType = Literal["dockercompatible", "cricompatible"]
@@ -37,13 +38,13 @@ class ContainerRegistryReference(Model, frozen=True, kw_only=True):
     Parameters
     ----------
     username, password : str, optional
-        The password is never shown. Like the signature in a file's URL, it is kept
-        in the journal of a lab that has one.
+        The password is never shown, and kept in memory only: a lab that is opened again does not
+        have it.
     registry_server : str, default "docker.io"
     """
 
     username: str | None = None
-    password: str | None = None
+    password: Secret | None = None
     registry_server: str = DOCKER_HUB
 
     def serves(self, image: str) -> bool:

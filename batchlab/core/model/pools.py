@@ -20,6 +20,7 @@ from batchlab.core.model.fields import Fields
 from batchlab.core.model.files import ResourceFile
 from batchlab.core.model.ids import check_id
 from batchlab.core.model.ranges import Range
+from batchlab.core.model.secrets import reveal_secret
 from batchlab.core.model.sizes import vm_cores
 from batchlab.core.model.users import UserAccounts, UserIdentity
 from batchlab.errors import InvalidRequest, invalid
@@ -62,7 +63,7 @@ class StartTask(Commanded, frozen=True, kw_only=True):
         return cls(command_line=value) if isinstance(value, str) else None
 
     def __post_init__(self) -> None:
-        if len(msgspec.json.encode(self)) > 32_768:
+        if len(msgspec.json.encode(self, enc_hook=reveal_secret)) > 32_768:
             raise invalid(
                 "start_task", "...", "its description must have at most 32768 characters",
                 owner="StartTask",

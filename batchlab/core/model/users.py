@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from batchlab.core.model.base import Model
+from batchlab.core.model.secrets import FORGOTTEN
 from batchlab.errors import InvalidRequest, invalid
 
 AutoUserScope = Literal["task", "pool"]
 ElevationLevel = Literal["nonadmin", "admin"]
-FORGOTTEN = "(not kept)"
 
 
 def check_username(value: str, name: str, owner: str) -> None:

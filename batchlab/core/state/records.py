@@ -81,6 +81,7 @@ class RunRecord(Record, eq=False, kw_only=True):
     started: float
     ending: str = ""
     subtask: SubtaskRecord | None = None
+    container: TaskContainerExecutionInfo | None = None
 
     @property
     def priority(self) -> int:

@@ -1,4 +1,4 @@
-"""The container and the user of a run: from what its task says, its pool, and its node.
+"""The container and the user of a run: what its task, pool and node say, and what there was.
 
 In Azure, a task with container settings is accepted whatever its pool is, and fails when it starts
 if that pool runs no containers. A task without them runs on the node itself, in every pool.
@@ -6,17 +6,21 @@ if that pool runs no containers. A task without them runs on the node itself, in
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from batchlab.core.account import users
+from batchlab.core.messages.facts import RunContained
 from batchlab.core.messages.outputs import NOT_CONFIGURED, StartRun, no_containers
-from batchlab.core.model import TaskContainerSettings, UserIdentity
+from batchlab.core.model import TaskContainerExecutionInfo, TaskContainerSettings, UserIdentity
 from batchlab.core.model.common import ENTRY_POINT
-from batchlab.core.state.records import NodeRecord
+from batchlab.core.state.records import NodeRecord, RunRecord
 
-__all__ = ["as_specified"]
+if TYPE_CHECKING:
+    from batchlab.core.state.state import State
+
+__all__ = ["as_specified", "note", "run_contained"]
 
 
 class _Specified(Protocol):
@@ -51,3 +55,21 @@ def _contained(
     if settings.registry is None and (registry := pool.registry_of(settings.image_name)):
         settings = msgspec.structs.replace(settings, registry=registry)
     return msgspec.structs.replace(start_run, container=settings)
+
+
+def run_contained(state: State, report: RunContained) -> None:
+    """A command of a run has begun in a container."""
+    run = state.runs.get(report.run_id)
+    if run is None:
+        state.dropped += 1
+    else:
+        note(run, report.container)
+
+
+def note(run: RunRecord, container: TaskContainerExecutionInfo | None) -> None:
+    """Let a run, and what it is a run of, have this container; a task has that of its primary."""
+    run.container = container
+    if run.subtask is not None:
+        run.subtask.container_info = container
+    if run.task is not None and (run.subtask is None or not run.subtask.number):
+        run.task.container_info = container

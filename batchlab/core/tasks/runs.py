@@ -17,7 +17,7 @@ from batchlab.core.model.values import RecentTask
 from batchlab.core.placement import availability, placement, preemption, queues
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
-from batchlab.core.tasks import multi_instance, outcomes
+from batchlab.core.tasks import contained, multi_instance, outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
 from batchlab.core.tasks.start_runs import start_run_of
 
@@ -69,6 +69,7 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
 def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that has its slots on a prepared node."""
     run = state.new_run("task", node, task.job, task.spec.id, task)
+    contained.note(run, None)
     task.started = state.now
     state.command(start_run_of(state, task, run))
     state.move(task, phases.TaskRunning(state.now, run.id))
@@ -80,10 +81,7 @@ def run_exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
     assert task is not None
     outcomes.vacate(state, node, task)
     failure = failure_of(report)
-    if run.subtask is not None:
-        run.subtask.container_info = report.container
-    if run.subtask is None or not run.subtask.number:
-        task.container_info = report.container
+    contained.note(run, report.container)
     node.tasks_run += 1
     node.tasks_succeeded += failure is None
     if run.subtask is None:
@@ -115,6 +113,7 @@ def run_lost(state: State, run: RunRecord) -> None:
     """A run is lost because its node is gone."""
     task = run.task
     assert task is not None
+    contained.note(run, None)
     state.end_run(run)
     outcomes.vacate(state, run.node, task)
     if run.subtask is None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.messages.facts import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.facts import NodesMeasured, Report, RunExited
 from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,
@@ -46,7 +46,7 @@ from batchlab.drivers.dask.inherited import inherited
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
-from batchlab.drivers.dask.runs import NodeRun
+from batchlab.drivers.dask.runs import NodeRun, measure_runs
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.drivers.dask.trash import Trash
 from batchlab.drivers.node_log import NodeLog
@@ -271,12 +271,8 @@ class NodeAgent(WorkerPlugin):
 
     async def _measure(self) -> None:
         """Report the resource usage; requests during a measurement are ignored."""
-        runs = {
-            entry.run.process_id: entry.run.began
-            for entry in self._runs.values()
-            if entry.run.process_id is not None
-        }
-        usage = await threads.call(self._meter.measure, runs)
+        runs = [entry.run for entry in self._runs.values()]
+        usage = await threads.call(measure_runs, self._meter, runs)
         self._send([NodesMeasured(usages={self.config.node_id: usage})])
 
     def _spawn(self, work: Any) -> None:
@@ -285,12 +281,12 @@ class NodeAgent(WorkerPlugin):
         task.add_done_callback(self._tasks.discard)
 
     def _register(self, start_run: StartRun, reported: bool) -> _Entry:
-        parts = (start_run, self._facts, self._inherited, self._done, self._meter, self._store,
-                 self._equipment, self._containers, self._users)  # fmt: skip
+        parts = (start_run, self._facts, self._inherited, self._report, self._done, self._meter,
+                 self._store, self._equipment, self._containers, self._users)  # fmt: skip
         if start_run.coordination is None:
             run = NodeRun(*parts)
         else:
-            run = SubtaskRun(start_run.coordination, self._coordinated, *parts)
+            run = SubtaskRun(start_run.coordination, *parts)
         entry = _Entry(run, self._loop.create_future(), reported)
         self._runs[start_run.run_id] = entry
         self._has_run = True
@@ -326,8 +322,8 @@ class NodeAgent(WorkerPlugin):
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._flush)
 
-    def _coordinated(self, report: RunCoordinated) -> None:
-        """Report that the coordination command of a subtask has returned; on any thread."""
+    def _report(self, report: Report) -> None:
+        """Report how far a run has come, on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._send, [report])
 

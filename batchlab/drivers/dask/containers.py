@@ -17,8 +17,11 @@ import os
 import re
 import shlex
 import threading
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import psutil
 
 from batchlab.core.messages.outputs import StartRun, no_containers
 from batchlab.core.model import (
@@ -48,6 +51,9 @@ __all__ = ["AZURE_ROOT", "ContainedCommand", "NodeContainers"]
 AZURE_ROOT = "/mnt/batch/tasks"
 """Where Azure's nodes have their root."""
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
+"""Between two looks for a new container."""
+
 _OWN = re.compile(
     r"HOME|PATH|TMPDIR|_|[A-Z]+_PROXY|[a-z]+_proxy|(LD|XDG|DOCKER|CONTAINERS?|PODMAN|STORAGE|SSL|"
     r"LISTEN)_.*|GO.*|NOTIFY_SOCKET"
@@ -58,6 +64,10 @@ _REFUSED = re.compile(r"(Error|docker|podman): .*(OCI|runc|crun|container|workdi
 _UNREACHED = re.compile(
     r"(?i)unauthorized|authentication|incorrect username|denied|no such host|connection refused|"
     r"dial tcp|invalid registry|x509|timeout"
+)
+_LOST = (
+    "the password for {} was lost when the lab was opened again, because it is kept in memory "
+    "only: create the pool or the task that has it again"
 )
 _MESSAGES = {
     "ContainerInvalidImage": "One or more container images specified are invalid",
@@ -134,6 +144,11 @@ class NodeContainers:
         with lock:
             if engine.has(image):
                 return
+            if registry is not None and registry.password and not registry.password.is_kept:
+                raise _failed(
+                    "ContainerInvalidRegistry", _LOST.format(registry.registry_server),
+                    ContainerRegistry=registry.registry_server,
+                )  # fmt: skip
             try:
                 engine.pull(image, registry, wanted, self.inherited, f"{self.root}/volatile")
                 return
@@ -190,6 +205,8 @@ class ContainedCommand:
         self._engine, self._name = engine, f"batchlab-{node.node_id}-{uuid.uuid4().hex[:12]}"
         self._id_file = f"{containers.root}/volatile/{self._name}"
         variables = environment(start_run, node)
+        self._directory = variables["AZ_BATCH_TASK_DIR"]
+        self._process: int | None = None
         uid, gid = user or _user_of(engine)
         run = engine.run_words(f"{uid}:{gid}")
         run += ["--name", self._name, "--cidfile", self._id_file]
@@ -218,9 +235,35 @@ class ContainedCommand:
                 run += ["--env", name]
         self.words = [*run, *_options(settings), settings.image_name, *words]
 
+    def begun(self, has_ended: Callable[[], bool]) -> TaskContainerExecutionInfo | None:
+        """Wait until the container is there; None if its program has ended without one."""
+        pause_s = FIRST_PAUSE_S
+        while not (container_id := self._read_id()):
+            if has_ended():
+                return None
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, LONGEST_PAUSE_S)
+        return TaskContainerExecutionInfo(container_id=container_id, state="running")
+
+    def find_process(self) -> int | None:
+        """The first process in the container, if it is on this machine; asks the engine once."""
+        if self._process is None and (container_id := self._read_id()):
+            with contextlib.suppress(EngineFailed, ValueError, psutil.Error):
+                words = ("inspect", "--format", "{{.State.Pid}}", container_id)
+                process = psutil.Process(int(self._engine.call(*words)))
+                # Docker may run containers elsewhere, where numbers mean other processes.
+                if process.environ().get("AZ_BATCH_TASK_DIR") == self._directory:
+                    self._process = process.pid
+        return self._process
+
+    def _read_id(self) -> str:
+        with contextlib.suppress(OSError), open(self._id_file, encoding="ascii") as file:
+            return file.read().strip()
+        return ""
+
     def ended(
         self, code: int, killed: bool, stderr: str
-    ) -> tuple[FailureInfo | None, TaskContainerExecutionInfo]:
+    ) -> tuple[FailureInfo | None, TaskContainerExecutionInfo | None]:
         """Leave nothing of it behind; return why it never ran, if so, and what it was.
 
         Parameters
@@ -234,15 +277,14 @@ class ContainedCommand:
         """
         if killed or code >= 125:
             self._engine.remove(RUN_LABEL, self._name)
-        container_id = ""
+        container_id = self._read_id()
         with contextlib.suppress(OSError):
-            with open(self._id_file, encoding="ascii") as file:
-                container_id = file.read().strip()
             os.unlink(self._id_file)
         reason = "" if killed or code not in (125, 126, 127) else _last_line(stderr)
         if not reason or (container_id and not _REFUSED.match(reason)):
-            state = "exited" if container_id else ""
-            return None, TaskContainerExecutionInfo(container_id=container_id, state=state)
+            if not container_id:
+                return None, None
+            return None, TaskContainerExecutionInfo(container_id=container_id, state="exited")
         kind = {126: "CommandLaunchFailed", 127: "CommandProgramNotFound"}.get(code)
         reason = reason.partition(": ")[2] or reason
         info = TaskContainerExecutionInfo(

@@ -170,7 +170,8 @@ def _credentials(registry: ContainerRegistryReference | None, folder: str) -> It
     if registry is None or registry.username is None:
         yield None
         return
-    given = f"{registry.username}:{registry.password or ''}".encode()
+    password = registry.password.reveal() if registry.password else ""
+    given = f"{registry.username}:{password}".encode()
     server = registry.registry_server.split("://", 1)[-1].rstrip("/")
     servers = [server, "https://index.docker.io/v1/"] if server == DOCKER_HUB else [server]
     auths = {each: {"auth": base64.b64encode(given).decode()} for each in servers}

@@ -14,7 +14,13 @@ from typing import Any, Union
 
 import msgspec
 
-from batchlab.core.messages.facts import NodesMeasured, Report, RunCoordinated, RunExited
+from batchlab.core.messages.facts import (
+    NodesMeasured,
+    Report,
+    RunContained,
+    RunCoordinated,
+    RunExited,
+)
 from batchlab.core.messages.outputs import (
     CancelRun,
     Command,
@@ -27,6 +33,7 @@ from batchlab.core.messages.outputs import (
 )
 from batchlab.core.model import ContainerConfiguration
 from batchlab.core.model.containers import Engines
+from batchlab.core.model.secrets import read_secret, reveal_secret
 from batchlab.drivers.vault import NodeCertificate
 from batchlab.errors import BatchError, Conflict, LabFailed
 from batchlab.storage.locations import StorageLocation
@@ -55,9 +62,11 @@ NodeCommand = Union[StartRun, StartApplication, CancelRun, ForgetJob, DeleteFile
 LENGTH_BYTES = 8
 """Size of the length prefix of a gateway message."""
 
-_encoder = msgspec.msgpack.Encoder()
-_commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeCommand])
-NodeReport = Union[RunExited, RunCoordinated, NodesMeasured]  # noqa: UP007
+_encoder = msgspec.msgpack.Encoder(enc_hook=reveal_secret)
+_commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(
+    list[NodeCommand], dec_hook=read_secret
+)
+NodeReport = Union[RunExited, RunContained, RunCoordinated, NodesMeasured]  # noqa: UP007
 """Reports that a node's agent sends; the fleet sends the others."""
 
 _reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])

@@ -3,6 +3,8 @@
 A run is identified by its session: a scan of all processes finds their sessions in a fraction of a
 millisecond. CPU times and byte counts include those of children that have ended; a run that ends
 is read once more before it is reaped. Processes that started their own session are not counted.
+A container is a session of its own, which its engine reaps: what it used after the last look
+before its end is not counted.
 
 CPU, memory, disk bytes and disk operations are those of the node's runs, even for light nodes that
 share a machine. Disk space is that of the disk with the node's folders, and network traffic is
@@ -92,23 +94,31 @@ class Meter:
         with self._lock:
             self._ended.append((pid, began, time.monotonic(), tally))
 
-    def measure(self, runs: Mapping[int, float]) -> NodeUsage:
-        """Return the usage since the last call, from each run's session and start time; blocks.
+    def measure(
+        self, runs: Mapping[int, float], inside: Mapping[int, int] | None = None
+    ) -> NodeUsage:
+        """Return the usage since the last call; blocks, the first time for a fifth of a second.
 
-        The first call measures a fifth of a second.
+        Parameters
+        ----------
+        runs : mapping
+            The start time of each run, by its session.
+        inside : mapping, optional
+            The session in the container of a run, by its own session.
         """
+        inside = inside or {}
         if self._since is None:
-            self._look(runs)
+            self._look(runs, inside)
             time.sleep(GLANCE_S)
-        return self._look(runs)
+        return self._look(runs, inside)
 
-    def _look(self, runs: Mapping[int, float]) -> NodeUsage:
+    def _look(self, runs: Mapping[int, float], inside: Mapping[int, int]) -> NodeUsage:
         now = time.monotonic()
         since = now if self._since is None else self._since
         self._since = now
         with self._lock:
             ended, self._ended = self._ended, []
-        tallies = _tallies(runs)
+        tallies = _tallies(runs, inside)
         seconds = sum(max(0.0, now - max(began, since)) for began in runs.values())
         cpu_s, memory, counts, known = 0.0, 0, [0, 0, 0, 0], True
         for pid, tally in tallies.items():
@@ -156,14 +166,15 @@ class Meter:
         )
 
 
-def _tallies(runs: Mapping[int, float]) -> dict[int, _Tally]:
-    """Return the usage of the processes of each session."""
+def _tallies(runs: Mapping[int, float], inside: Mapping[int, int]) -> dict[int, _Tally]:
+    """Return the usage of the processes of each run."""
     tallies = {pid: _Tally() for pid in runs}
+    run_of = {inside.get(pid, pid): pid for pid in runs}
     for pid in psutil.pids() if runs else ():
         with contextlib.suppress(OSError, psutil.Error):
-            session = os.getsid(pid)
-            if session in tallies:
-                tallies[session].add(psutil.Process(pid))
+            run = run_of.get(os.getsid(pid))
+            if run is not None:
+                tallies[run].add(psutil.Process(pid))
     return tallies
 
 

@@ -111,7 +111,7 @@ class Process:
     def kill(self) -> bool:
         """Kill the process and its group; False if it had already ended. Does not wait."""
         with self._lock:
-            if self._reaped or self._ended():
+            if self._reaped or self.has_ended():
                 return False
             self._killed = True
             _kill_group(self.pid)
@@ -154,7 +154,7 @@ class Process:
             kill_users(self._killable)
         return code
 
-    def _ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the process has ended; does not reap it."""
         if not hasattr(os, "waitid"):
             return self._popen.poll() is not None

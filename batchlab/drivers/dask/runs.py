@@ -16,16 +16,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from batchlab.core.messages.facts import RunExited
+from batchlab.core.messages.facts import Report, RunContained, RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import TaskContainerExecutionInfo
 from batchlab.core.model.common import ENTRY_POINT
-from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
+from batchlab.core.model.values import FailureInfo, NodeUsage, wall_clock_exceeded
 from batchlab.core.tasks.environment import NodeFacts, environment
 from batchlab.drivers import calls
 from batchlab.drivers.archives import PackageFailed
@@ -43,7 +43,7 @@ from batchlab.storage.uploads import ERR, OUT
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
-__all__ = ["Ending", "NodeRun"]
+__all__ = ["Ending", "NodeRun", "measure_runs"]
 
 Ending = Literal["cancelled", "expired"]
 
@@ -65,6 +65,8 @@ class NodeRun:
     node : NodeFacts
     inherited : dict of str
         The environment variables that runs inherit from the node's process.
+    report : callable
+        Called from any thread, with a report of how far the run has come.
     done : callable
         Called once, from any thread, with the `RunExited`.
     meter : Meter
@@ -84,6 +86,8 @@ class NodeRun:
         The ID of the run's process and session, while it exists.
     began : float
         When the process was spawned, on the monotonic clock.
+    container : ContainedCommand or None
+        The container that the process runs.
     """
 
     _repeats = True
@@ -94,6 +98,7 @@ class NodeRun:
         start_run: StartRun,
         node: NodeFacts,
         inherited: dict[str, str],
+        report: Callable[[Report], None],
         done: Callable[[NodeRun, RunExited], None],
         meter: Meter,
         store: BlobStore | None,
@@ -104,11 +109,13 @@ class NodeRun:
         self.start_run = start_run
         self._node = node
         self._inherited = inherited
+        self._report = report
         self._done = done
         self._store = store
         self._equipment = equipment
         self._containers = containers
         self._container: ContainedCommand | None = None
+        self.container: ContainedCommand | None = None
         self._container_info: TaskContainerExecutionInfo | None = None
         self._failure: FailureInfo | None = None  # of a container that never ran its command
         self._users = users
@@ -152,7 +159,7 @@ class NodeRun:
         words, directory, variables = self._prepare()
         process = self._launch(words, directory, variables)
         if process is not None:
-            self._note(process)
+            self._begun(process, self._container)
             code = process.wait(self._last_look)
             self._unpack(self._container, code, f"{directory}/stderr.txt")
             self._conclude(code, variables)
@@ -169,8 +176,12 @@ class NodeRun:
             ending = None if failed else self._ending
         self._exited(code if self._failure is None else None, failure, ending)
 
-    def _note(self, process: Process) -> None:
+    def _begun(self, process: Process, container: ContainedCommand | None) -> None:
+        """Note a process and, once its container is there, report that."""
         self.began, self.process_id = time.monotonic(), process.pid
+        self.container = container
+        if container is not None and (info := container.begun(process.has_ended)):
+            self._report(RunContained(run_id=self.start_run.run_id, container=info))
 
     def _last_look(self, pid: int) -> None:
         self._meter.ended(pid, self.began)
@@ -315,6 +326,18 @@ class NodeRun:
                 container=self._container_info,
             ),
         )
+
+
+def measure_runs(meter: Meter, runs: Iterable[NodeRun]) -> NodeUsage:
+    """Measure runs, those in containers by what runs inside; blocks."""
+    began, inside = {}, {}
+    for run in runs:
+        pid, container = run.process_id, run.container
+        if pid is not None:
+            began[pid] = run.began
+            if container is not None and (process_id := container.find_process()):
+                inside[pid] = process_id
+    return meter.measure(began, inside)
 
 
 def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:

@@ -9,7 +9,6 @@ before, so that no other process can get the ID of its process group.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +30,15 @@ class SubtaskRun(NodeRun):
     Parameters
     ----------
     coordination : Coordination
-    coordinated : callable
-        Called from any thread, with the `RunCoordinated`.
     *args
         The arguments of `NodeRun`.
     """
 
     _repeats = False  # its coordination command may have run
 
-    def __init__(
-        self, coordination: Coordination, coordinated: Callable[[RunCoordinated], None], *args: Any
-    ) -> None:
+    def __init__(self, coordination: Coordination, *args: Any) -> None:
         super().__init__(*args)
         self._coordination = coordination
-        self._coordinated = coordinated
         self._service: Process | None = None
         self._killed = False  # whether the coordination command was killed before it returned
         self._go_on = threading.Event()
@@ -82,14 +76,14 @@ class SubtaskRun(NodeRun):
             if self._ending is not None:
                 return
             self._service = self._spawn(container, words, directory, variables, streams)
-        self._note(self._service)
+        self._begun(self._service, container)
         began = self.began
         try:
             code = self._service.returned()
             self._unpack(container, code, f"{streams}stderr.txt")
             failed = code != 0 and not self._killed
             if code == 0 and not self._killed:
-                self._coordinated(RunCoordinated(run_id=start_run.run_id))
+                self._report(RunCoordinated(run_id=start_run.run_id))
                 code = self._apply(directory, variables)
         finally:
             self.process_id = None
@@ -104,7 +98,7 @@ class SubtaskRun(NodeRun):
         process = self._launch(self._words(), directory, variables)
         if process is None:
             return KILLED
-        self._note(process)
+        self._begun(process, self._container)
         code = process.wait(self._last_look)
         self._unpack(self._container, code, f"{directory}/stderr.txt")
         return code

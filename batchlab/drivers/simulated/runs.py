@@ -86,7 +86,13 @@ class Runner(ABC):
         if container is None:
             return steps
         pull_s = self.equipment.pull_s(node, container.image_name, self._now)
-        return _after(pull_s, steps)
+        return _after(pull_s, steps, lambda: self._contained(run))
+
+    def _contained(self, run: SimulatedRun) -> None:
+        container = _container_of(run, "running")
+        if container is not None:
+            report = facts.RunContained(run_id=run.id, container=container)
+            self._arrange(max(self._now, run.begun + SHORTEST_S), fact, report)
 
     def _coordinated(self, run: SimulatedRun) -> None:
         report = facts.RunCoordinated(run_id=run.id)
@@ -156,7 +162,7 @@ class Runner(ABC):
         if run.result is not None:
             run.node.log.run_ends(self._now, run.result)
         if run.result is not None and run.result.exit_code is not None:
-            return msgspec.structs.replace(run.result, container=_container_of(run))
+            return msgspec.structs.replace(run.result, container=_container_of(run, "exited"))
         return run.result
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
@@ -175,20 +181,21 @@ def fact(report: facts.Report) -> facts.Report:
     return report
 
 
-def _after(seconds: float, steps: Steps) -> Steps:
+def _after(seconds: float, steps: Steps, begun: Callable[[], None]) -> Steps:
     """Wait until an image is there, then run a command."""
     if seconds:
         yield seconds
+    begun()
     return (yield from steps)
 
 
-def _container_of(run: SimulatedRun) -> TaskContainerExecutionInfo | None:
+def _container_of(run: SimulatedRun, state: str) -> TaskContainerExecutionInfo | None:
     """The container of a run whose command ran in one; its id is as long as a real one."""
     if run.start_run.container is None:
         return None
     words = f"{run.node.id} {run.id} {run.begun}"
     container_id = hashlib.sha256(words.encode()).hexdigest()
-    return TaskContainerExecutionInfo(container_id=container_id, state="exited")
+    return TaskContainerExecutionInfo(container_id=container_id, state=state)
 
 
 def _subtask_steps(

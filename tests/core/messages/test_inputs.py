@@ -18,6 +18,7 @@ from batchlab.core.model import (
     Schedule,
     StartTask,
     TaskConstraints,
+    TaskContainerExecutionInfo,
     TaskSpec,
 )
 from batchlab.core.model.base import checked
@@ -103,6 +104,10 @@ INPUTS: list[inputs.Input] = [
     facts.NodeStartFailed(**BOOT, trying=True),
     facts.MachinesPassedOver(machines=(PassedOver(machine="m", reason="old", remedy="update"),)),
     facts.RunCoordinated(run_id=RunId("j", "a", "n", 7)),
+    facts.RunContained(
+        run_id=RunId("j", "a", "n", 7),
+        container=TaskContainerExecutionInfo(container_id="c", state="running"),
+    ),
     facts.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
     facts.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,

@@ -6,6 +6,7 @@ import batchlab as bl
 from batchlab.core.messages import facts, inputs, questions
 from batchlab.core.messages.outputs import StartNode, StartRun
 from batchlab.core.model.common import ENTRY_POINT
+from helpers.multi_instance import running, subtasks
 from helpers.world import World
 
 REGISTRY = bl.ContainerRegistryReference(
@@ -86,11 +87,67 @@ def test_every_kind_of_task_can_run_in_a_container():
     assert start.command_line == ENTRY_POINT
 
 
-def test_what_became_of_a_container_is_kept():
+def container(state):
+    return bl.TaskContainerExecutionInfo(container_id="c0ffee", state=state)
+
+
+def test_container_is_shown_while_it_runs_and_afterwards():
+    retried = bl.TaskConstraints(max_task_retry_count=1)
+    world, (run,) = runs_of(CONFIGURATION, spec(container_settings=SETTINGS, constraints=retried))
+
+    def shown():
+        return world.ask(questions.GetTask(job_id="j", task_id="t")).container_info
+
+    assert shown() is None
+    world.feed(facts.RunContained(run_id=run.run_id, container=container("running")))
+    assert shown() == container("running")
+    world.feed(facts.RunExited(run_id=run.run_id, exit_code=1, container=container("exited")))
+    assert shown() is None, "it runs again, and has no container yet"
+    world.feed(facts.RunContained(run_id=run.run_id, container=container("running")))
+    assert (shown(), world.core.state.dropped) == (None, 1)
+    (again,) = world.said()
+    world.feed(facts.RunExited(run_id=again.run_id, exit_code=0, container=container("exited")))
+    assert shown() == container("exited")
+
+
+def test_container_goes_with_its_node():
     world, (run,) = runs_of(CONFIGURATION, spec(container_settings=SETTINGS))
-    info = bl.TaskContainerExecutionInfo(container_id="c0ffee", state="exited")
-    world.feed(facts.RunExited(run_id=run.run_id, exit_code=0, container=info))
-    assert world.ask(questions.GetTask(job_id="j", task_id="t")).container_info == info
+    world.feed(facts.RunContained(run_id=run.run_id, container=container("running")))
+    world.feed(facts.NodeLost(node_id=run.run_id.node_id, boot=1))
+    world.said()
+    assert world.ask(questions.GetTask(job_id="j", task_id="t")).container_info is None
+
+
+def test_task_of_several_nodes_shows_the_container_of_its_primary():
+    world = World()
+    primary, other = running(world, 2)
+    for run, state in ((primary, "running"), (other, "other")):
+        world.feed(facts.RunContained(run_id=run.run_id, container=container(state)))
+    task = world.ask(questions.GetTask(job_id="j", task_id="m"))
+    assert task.container_info == container("running")
+    assert [one.container_info for one in subtasks(world)] == [container("other")]
+
+
+def test_start_task_shows_its_container_while_it_runs():
+    world = World()
+    start = bl.StartTask(command_line="x", container_settings=SETTINGS)
+    pool = bl.PoolSpec(id="p", target_dedicated_nodes=1, start_task=start,
+                       virtual_machine_configuration=CONFIGURATION)  # fmt: skip
+    world.feed(inputs.CreatePool(spec=pool))
+    (node,) = world.said()
+    world.feed(facts.NodeAllocated(node_id=node.node_id, boot=1, ip_address="10.0.0.4"))
+    world.feed(facts.NodeStarted(node_id=node.node_id, boot=1))
+    (run,) = world.said()
+
+    def shown():
+        about = world.ask(questions.GetNode(pool_id="p", node_id=node.node_id))
+        return about.start_task_info.container_info
+
+    assert shown() is None
+    world.feed(facts.RunContained(run_id=run.run_id, container=container("running")))
+    assert shown() == container("running")
+    world.feed(facts.RunExited(run_id=run.run_id, exit_code=0, container=container("exited")))
+    assert shown() == container("exited")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import batchlab as bl
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
+from batchlab.core.model.secrets import FORGOTTEN
 from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.dask import engines
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL
@@ -176,6 +177,25 @@ def test_node_without_an_engine_serves_other_tasks(fake):
         assert lab.jobs["j"].tasks["t1"].exit_code == 0
 
 
+def test_password_that_was_lost_with_its_lab_is_named(lab, fake):
+    lost = bl.ContainerRegistryReference(
+        username="ann", password=FORGOTTEN, registry_server="own.io"
+    )
+    task = ended(lab, "true", "own.io-a", registry=lost)
+    assert task.failure_info.code == "ContainerInvalidRegistry"
+    assert "own.io was lost when the lab was opened again" in str(task.failure_info.details)
+    assert "pull" not in (fake / "calls").read_text()
+
+
+def test_container_is_shown_while_it_runs(lab, fake):
+    job = one_job(lab)
+    task = job.create_task("t", "sleep 60", container_settings="i")
+    until(lambda: task.container_info)
+    assert task.state == "running"
+    assert task.container_info.state == "running"
+    assert task.container_info.container_id == "c0ffee"
+
+
 @pytest.mark.parametrize(("image", "state"), [("i", "idle"), ("no-image", "unusable")])
 def test_pool_has_its_images_before_its_nodes_take_tasks(lab, fake, image, state):
     pool = lab.create_pool(
@@ -232,7 +252,10 @@ def test_tasks_run_in_podman(tmp_path):
         alone = add("alone", "pwd", container_host_batch_bind_mounts=[])
         stubborn = "/bin/sh -c 'trap \"\" TERM INT; sleep 3333'"
         late, bare = add("late", stubborn, limit="1s"), add("bare", "env -i /bin/sleep 3334")
-        until(lambda: bare.state == "running" and roots_with_containers(tmp_path))
+        until(lambda: bare.container_info)
+        assert bare.container_info.state == "running"
+        id_ = bare.container_info.container_id
+        assert any(id_.startswith(found) for found in containers_of(engines.RUN_LABEL))
         bare.terminate()
         job.tasks.wait(timeout=60)
         assert ran.exit_code == 125
@@ -247,7 +270,18 @@ def test_tasks_run_in_podman(tmp_path):
         assert alone.stdout.endswith("/alone/wd\n")
         assert late.failure_info.code == bare.failure_info.code == "TaskEnded"
         assert roots_with_containers(tmp_path) == []
-        assert len(late.container_info.container_id) == 64
+        assert len(bare.container_info.container_id) == 64
+        assert bare.container_info.state == "exited"
+        busy = add("busy", "/bin/sh -c 'while :; do :; done'")
+        (node,) = lab.pools["p"].nodes.values()
+
+        def shows_the_shell_inside():
+            lab.pools["p"].measure()
+            usage = node.usage  # the engine's program has more memory, and waits
+            return usage and usage.cpu_percent > 5 and 0 < usage.memory_megabytes < 20
+
+        until(shows_the_shell_inside)
+        busy.terminate()
         add("left", stubborn)
         until(lambda: roots_with_containers(tmp_path))
     assert roots_with_containers(tmp_path) == []
@@ -265,7 +299,7 @@ def test_container_ends_whatever_is_killed(tmp_path, victim):
     place = tmp_path / "place"
     place.mkdir()
     with subprocess.Popen([sys.executable, script, place, image], stdin=subprocess.PIPE) as lab:
-        until(lambda: sleepers(2222))
+        until(lambda: sleepers(2222), 60)
         (root,) = roots_with_containers(place)
         (container,) = containers_of(f"{NODE_LABEL}={root}")
         if victim == "node":

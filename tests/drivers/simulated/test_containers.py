@@ -20,7 +20,10 @@ def test_first_task_of_an_image_waits_for_it_on_each_node():
         job = lab.create_job("j", pool)
         for name in ("a", "b"):
             job.create_task(name, "sleep 5", container_settings="ubuntu")
+        lab.advance(timedelta(seconds=60 + PULL_S + 1))
+        assert job.tasks["a"].container_info.state == "running"
         job.tasks.wait()
+        assert job.tasks["a"].container_info.state == "exited"
         pull, five = timedelta(seconds=PULL_S), timedelta(seconds=5)
         assert run_times(lab, "a", "b") == [pull + five, five]
         assert len(job.tasks["a"].container_info.container_id) == 64
