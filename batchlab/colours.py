@@ -20,6 +20,7 @@ __all__ = [
     "VERMILLION",
     "Role",
     "css",
+    "either",
     "ink_on",
     "light",
 ]
@@ -65,6 +66,15 @@ def light(role: str) -> str:
     return ROLES[role].light
 
 
+def either(role: str) -> str:
+    """The colour of a role where the page may be light or dark."""
+    return (
+        "#8f959e"
+        if role in ("idle", "faint")
+        else getattr(ROLES[role], _EITHER.get(role, "light"))
+    )
+
+
 def css(scope: str) -> str:
     """The roles as custom properties of a page: ``--bl-good`` and so on."""
     sides = [
@@ -83,4 +93,5 @@ def ink_on(colour: str) -> str:
     return "#111111" if (luminance + 0.05) ** 2 > 1.05 * 0.0556 else "#ffffff"
 
 
+_EITHER = {"aside": "dark", "away": "dark", "ended": "dark", "asked": "dark"}
 _WEIGHTS = (0.2126, 0.7152, 0.0722)

@@ -37,6 +37,11 @@ class Displayed:
 
     __slots__ = ()
 
+    def _ipython_display_(self, **options: Any) -> None:
+        # Jupyter then asks for the bundle.
+        if not is_kernel() or not _drawing("display").show_live(self):
+            raise NotImplementedError
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = _drawing("display").mimebundle(self)
         return bundle

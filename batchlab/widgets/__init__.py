@@ -22,9 +22,9 @@ from batchlab.widgets.autoscaling import (
 )
 from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, simulation_card
-from batchlab.widgets.show import mimebundle, page, watch
+from batchlab.widgets.show import mimebundle, page, show_live, watch
 
-__all__ = ["mimebundle", "page", "watch"]
+__all__ = ["mimebundle", "page", "show_live", "watch"]
 
 draw.register(Application, holdings.application_card)
 draw.register(Applications, holdings.applications_card)

@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import traitlets
 
 from batchlab import background
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab
 from batchlab.widgets import autoscale_answers as answers
+from batchlab.widgets.lasting import LastingView
 from batchlab.widgets.live import module, style, unbind
 from batchlab.widgets.ui import ui
 from batchlab.widgets.viewers import Viewers
@@ -31,8 +31,8 @@ logger = logging.getLogger("batchlab")
 LOOK_S = 0.5
 """How often the pool is queried while the display is visible."""
 SCRIPTS = (
-    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "kernel_gone", "formula",
-    "chart", "editor", "evaluations", "curve", "what_if", "autoscale",
+    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "kernel_gone", "places",
+    "formula", "chart", "editor", "evaluations", "curve", "what_if", "autoscale",
 )  # fmt: skip
 LONGEST = 20_000
 """The longest text accepted; a formula has 8192 characters at most."""
@@ -77,7 +77,7 @@ class Superseded(Exception):
     """There is newer work to do."""
 
 
-class AutoScaleView(anywidget.AnyWidget):
+class AutoScaleView(LastingView):
     """A live display of an `AutoScaleLab`.
 
     Parameters

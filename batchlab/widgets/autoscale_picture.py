@@ -1,8 +1,8 @@
-"""The picture of an `AutoScaleLab` for stored notebooks: the formula, and the pool over time."""
+"""The picture of an `AutoScaleLab` for saved notebooks: the formula, and the pool over time."""
 
 from __future__ import annotations
 
-from batchlab.colours import BLUE, GREEN, ORANGE, VERMILLION
+from batchlab.colours import GREEN, ORANGE, VERMILLION, either
 from batchlab.errors import BatchError
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
@@ -15,23 +15,28 @@ __all__ = ["lab_picture"]
 GUTTER, ROW, BAND = 30, 15, 62
 MOST_LINES, MOST_CHARACTERS = 12, 104
 WINDOW_S = 24 * 3600.0
-PAPER = "#f4f5f6"
 BANDS = (
-    (("current", BLUE, "nodes"), ("target", VERMILLION, "target")),
+    (("current", either("aside"), "nodes"), ("target", VERMILLION, "target")),
     (("waiting", ORANGE, "waiting tasks"), ("running", GREEN, "running tasks")),
 )
 
 
-def lab_picture(lab: AutoScaleLab) -> bytes:
-    """A PNG of the formula and, where there is a pool, of its last day."""
+def lab_picture(lab: AutoScaleLab) -> _Picture:
+    """The picture of the formula and, where there is a pool, of its last day."""
     try:
-        told = state(lab, WINDOW_S)
+        return _Picture(lab, state(lab, WINDOW_S))
     except BatchError:
-        told = {"pool": None, "lines": None}
-    return _Picture(lab, told).draw()
+        picture = _Picture(lab, {"pool": None, "lines": None})
+        picture.complete = False
+        return picture
 
 
 class _Picture:
+    body: int | None = None
+    """Where the charts begin, if there are any."""
+    complete = True
+    """Whether the lab could be queried."""
+
     def __init__(self, lab: AutoScaleLab, told: dict[str, object]) -> None:
         self.title = f"Autoscale of pool {lab.pool.id}" if lab.pool else "Autoscale formula"
         self.told = told
@@ -39,8 +44,9 @@ class _Picture:
         self.text = [shortened(line, MOST_CHARACTERS) for line in lines[:MOST_LINES]]
         if len(lines) > MOST_LINES:
             self.text.append(f"… and {plural(len(lines) - MOST_LINES, 'more line')}")
+        self._draw()
 
-    def draw(self) -> bytes:
+    def _draw(self) -> None:
         code = len(self.text) * ROW + 14
         charted = bool(self.told["lines"] and self.told["lines"]["at"])  # type: ignore[index]
         height = MARGIN * 2 + 44 + code + (2 * BAND + 62 if charted else 0)
@@ -49,12 +55,13 @@ class _Picture:
         self.sheet.text(MARGIN, MARGIN + 19, self._summary(), MUTED, 12)
         top = MARGIN + 40
         box = [MARGIN * SCALE, top * SCALE, (WIDTH - MARGIN) * SCALE, (top + code) * SCALE]
-        self.sheet.pen.rounded_rectangle(box, 6 * SCALE, PAPER, LINE, 1)
+        self.sheet.pen.rounded_rectangle(box, 6 * SCALE, None, LINE, 1)
         for number, line in enumerate(self.text):
             self.sheet.text(MARGIN + 10, top + 6 + number * ROW, line, INK, 12)
         if charted:
+            self.body = top + code + 6
             self._chart(top + code + 10)
-        return self.sheet.png()
+        self.words = f"{self.title}: {self._summary()}."
 
     def _summary(self) -> str:
         pool = self.told["pool"]

@@ -60,14 +60,14 @@ _STYLES = {
     "color: var(--jp-content-font-color1, inherit); line-height: 1.45; font-size: 13px",
     "bl-icon": "position: absolute; left: 0; top: 4px; width: 18px; height: 18px; "
     "border-radius: 5px; border: 3px solid; box-sizing: border-box",
-    "h3": "margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 650; line-height: 1.5; "
+    "h3": "margin: 0 0 4px; padding: 0; font-size: 15px; font-weight: 600; line-height: 1.5; "
     "overflow-wrap: anywhere",
     "small": f"font-size: 13px; font-weight: 400; {_SOFT}",
     "bl-label": f"font-weight: 400; {_SOFT}",
     "bl-muted": _SOFT,
     "table": "border-collapse: collapse; margin: 2px 0 8px; font-size: inherit; border: 0",
     "bl-pairs": "width: 100%; table-layout: fixed",
-    "caption": "text-align: left; font-weight: 650; padding: 6px 0 2px; color: inherit",
+    "caption": "text-align: left; font-weight: 600; padding: 6px 0 2px; color: inherit",
     "tr": "background: transparent; border: 0; "
     "border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .35))",
     "th": f"{_CELL}; vertical-align: bottom; color: var(--jp-content-font-color2, inherit)",

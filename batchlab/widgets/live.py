@@ -20,7 +20,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
@@ -29,6 +28,7 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.history.watch import Watch, watch
 from batchlab.widgets.answers import answer
+from batchlab.widgets.lasting import LastingView
 from batchlab.widgets.ui import ui
 from batchlab.widgets.viewers import Viewers
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
@@ -39,8 +39,9 @@ FOLLOW_S = 0.5
 """The shortest time between two queries of an open panel."""
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
-    "questions", "viewer", "shown_runs", "draw", "header", "grid", "timeline", "time_machine",
-    "panels", "past_waits", "past_states", "past_waiting_panel", "past_panels", "view",
+    "questions", "viewer", "places", "shown_runs", "draw", "header", "grid", "timeline",
+    "time_machine", "panels", "past_waits", "past_states", "past_waiting_panel", "past_panels",
+    "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
@@ -131,7 +132,7 @@ class Feed(ipywidgets.Widget):  # type: ignore[misc]
         self._tell({**head, "answers": True}, data)
 
 
-class LiveView(anywidget.AnyWidget):
+class LiveView(LastingView):
     """A live display of a lab, pool, job, task or node.
 
     Parameters

@@ -1,4 +1,8 @@
-"""The canvas of pictures for stored notebooks, at twice the resolution."""
+"""The canvas of pictures in saved notebooks, at twice the resolution.
+
+A saved picture cannot know whether its page is light or dark: the paper is transparent, and ink
+and lines are greys that can be read on both.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 __all__ = ["INK", "LINE", "MARGIN", "MUTED", "SCALE", "WIDTH", "Sheet", "clock", "end_of"]
 
 WIDTH, SCALE, MARGIN = 720, 2, 12
-INK, MUTED, LINE = "#1d1f23", "#5c6068", "#d0d0d0"
+INK, MUTED, LINE = "#71767e", "#7b8088", "#969ba3"
+COLOURS = 48
 
 
 class Sheet:
-    """A white sheet of width `WIDTH`; `pen` uses pixels, `SCALE` per unit.
+    """A transparent sheet of width `WIDTH`; `pen` uses pixels, `SCALE` per unit.
 
     Parameters
     ----------
@@ -22,7 +27,7 @@ class Sheet:
     """
 
     def __init__(self, height: int) -> None:
-        self._image = Image.new("RGB", (WIDTH * SCALE, height * SCALE), "#ffffff")
+        self._image = Image.new("RGBA", (WIDTH * SCALE, height * SCALE), "#80808000")
         self.pen = ImageDraw.Draw(self._image)
         self.fonts = {size: ImageFont.load_default(size * SCALE) for size in (9, 11, 12, 15)}
 
@@ -37,11 +42,13 @@ class Sheet:
         """The width of a text, in units."""
         return self.fonts[size].getlength(text) / SCALE
 
-    def png(self) -> bytes:
-        """The picture as PNG, with few colours."""
+    def png(self, top: int = 0, scale: int = SCALE) -> bytes:
+        """The picture below `top` units as PNG, with few colours, `scale` pixels per unit."""
+        image = self._image.crop((0, top * SCALE, *self._image.size))
+        if scale != SCALE:
+            image = image.reduce(SCALE // scale)
         data = io.BytesIO()
-        image = self._image.quantize(64, dither=Image.Dither.NONE)
-        image.save(data, "PNG", optimize=True)
+        image.quantize(COLOURS, dither=Image.Dither.NONE).save(data, "PNG", compress_level=9)
         return data.getvalue()
 
 

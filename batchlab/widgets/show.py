@@ -1,16 +1,17 @@
 """Which display a thing gets: live in a notebook, a picture in a stored one, else text and HTML.
 
-Live displays need a kernel and a page that listens. With ``BATCHLAB_STATIC=1`` a notebook gets
-pictures instead, which are visible wherever it is stored, without a kernel.
+A live display needs a kernel and a page that listens. What a notebook stores of it is a picture
+and a card, which need neither (see `outputs`). With ``BATCHLAB_STATIC=1`` a notebook gets only
+those.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from batchlab.display import is_kernel, is_static
+from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.extras import install_command
 from batchlab.handles.base import Handle
@@ -26,11 +27,11 @@ from batchlab.widgets.html import muted, tag
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["mimebundle", "page", "watch"]
+__all__ = ["mimebundle", "page", "show_live", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURED = ("lab", "pool", "job", "autoscale")
-"""Kinds that are pictures in a stored notebook."""
+"""Kinds that have a picture."""
 LIBRARIES = {
     "live": ("anywidget", "Live displays need anywidget"),
     "picture": ("PIL", "Pictures need Pillow"),
@@ -40,19 +41,82 @@ LIBRARIES = {
 def mimebundle(thing: object) -> dict[str, Any]:
     """The MIME bundle for Jupyter: text, and the best display that is possible here."""
     way = _way(thing)
-    if way == "picture" and _installed(way):
-        return {"text/plain": repr(thing), "image/png": b64encode(_picture(thing)).decode()}
-    bundle: dict[str, Any] = {"text/plain": repr(thing), "text/html": _html(thing, way)}
-    if way == "live" and _installed(way):
+    if not _installed(way):
+        return {"text/plain": repr(thing), "text/html": _html(thing, way)}
+    if way == "live":
         view = _view(thing)
-        bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-    return bundle
+        return {**stored(thing), **_reference(view)}
+    return stored(thing) if way == "picture" else cards.mimebundle(thing)
 
 
-def page(thing: object) -> str | None:
-    """HTML of a thing; None if it has a picture."""
+def page(thing: object) -> str:
+    """HTML of a thing."""
     way = _way(thing)
-    return None if way == "picture" and _installed(way) else _html(thing, way)
+    if way == "picture" and _installed(way):
+        return str(stored(thing)["text/html"])
+    return _html(thing, way)
+
+
+def show_live(thing: object, view: Any = None) -> bool:
+    """Display a thing live below the running cell; return False if that is not possible here.
+
+    Parameters
+    ----------
+    thing : object
+    view : LiveView or AutoScaleView, optional
+        The live display; a new one if omitted.
+    """
+    if _way(thing) != "live" or not _installed("live"):
+        return False
+    from batchlab.widgets.front_end import front_end  # noqa: PLC0415 - for kernels
+
+    listening = front_end()
+    if listening == "widgets":
+        return False
+    from batchlab.widgets.outputs import outputs  # noqa: PLC0415 - as above
+
+    place = ""
+    if listening == "page":
+        place = (view or _view(thing)).place
+    outputs.show(_Stored(thing, place), _connection(thing))
+    return True
+
+
+def stored(thing: object) -> dict[str, Any]:
+    """What a notebook stores of a thing: text, HTML with its picture and its card, and PNG."""
+    found = _Stored(thing, "")
+    found.take()
+    return found.bundle()
+
+
+class _Stored:
+    """What a notebook stores of a thing whose live display has a place."""
+
+    def __init__(self, thing: object, place: str) -> None:
+        self._thing, self._place = thing, place
+        self._card = ""
+        self._picture: Any = None
+
+    def take(self) -> None:
+        """Query the lab, and remember what it says; if it says nothing, keep what was known."""
+        try:
+            self._card = str(cards.draw(self._thing))
+        except BatchError:
+            self._card = self._card or str(cards.mimebundle(self._thing)["text/html"])
+        if _kind(self._thing) in PICTURED and _installed("picture"):
+            picture = _picture(self._thing)
+            if picture.complete or self._picture is None:
+                self._picture = picture
+
+    def bundle(self) -> dict[str, Any]:
+        """Draw what is remembered."""
+        from batchlab.widgets.still import bundle  # noqa: PLC0415 - needs Pillow
+
+        return bundle(repr(self._thing), self._card, self._picture, self._place)
+
+
+def _reference(view: ipywidgets.Widget) -> dict[str, Any]:
+    return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": view.model_id}}
 
 
 def watch(thing: object) -> Any:
@@ -62,10 +126,22 @@ def watch(thing: object) -> Any:
 
 def _way(thing: object) -> Literal["live", "picture", "card"]:
     """The best way to show a thing here."""
-    kind = "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
+    kind = _kind(thing)
     if is_static():
         return "picture" if kind in PICTURED else "card"
     return "live" if kind and is_kernel() else "card"
+
+
+def _kind(thing: object) -> str:
+    return "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
+
+
+def _connection(thing: Any) -> Connection | None:
+    """The connection to its lab, if it is of one."""
+    if isinstance(thing, AutoScaleLab):
+        return thing.pool._connection if thing.pool else None
+    found: Connection = thing._connection
+    return found
 
 
 def _installed(way: str) -> bool:
@@ -80,19 +156,23 @@ def _html(thing: object, way: str) -> str:
     return html + tag("p", muted(f"{LIBRARIES[way][1]}: {install_command('notebook')}"))
 
 
-def _view(thing: object) -> ipywidgets.Widget:
+def _view(thing: object) -> Any:
     # Takes a third of a second, only needed here.
     if isinstance(thing, AutoScaleLab):
         from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415
 
-        return AutoScaleView(thing)
-    from batchlab.widgets.live import LiveView  # noqa: PLC0415
+        view: Any = AutoScaleView(thing)
+    else:
+        from batchlab.widgets.live import LiveView  # noqa: PLC0415
 
-    kind, target = _subject(thing) or ("", {})
-    return LiveView(thing._connection, kind, target, repr(thing))  # type: ignore[attr-defined]
+        kind, target = _subject(thing) or ("", {})
+        connection = thing._connection  # type: ignore[attr-defined]
+        view = LiveView(connection, kind, target, repr(thing))
+    view.displays = (lambda: show_live(thing, view), lambda: {**stored(thing), **_reference(view)})
+    return view
 
 
-def _picture(thing: object) -> bytes:
+def _picture(thing: object) -> Any:
     if isinstance(thing, AutoScaleLab):
         from batchlab.widgets.autoscale_picture import lab_picture  # noqa: PLC0415 - as above
 

@@ -39,4 +39,4 @@ def notebook(
     with visited(chromium, pages, jupyter, request) as notebook:
         yield notebook
         notebook.page.screenshot(path=tmp_path / "end.png")  # to see what a test failed at
-    assert not notebook.problems
+    assert not notebook.problems, "\n".join(notebook.problems)

@@ -27,9 +27,9 @@ def test_lesson_runs_in_a_browser_with_live_displays_and_without_errors(
     outputs = [one for cell in notebook.run_through() for one in cell["outputs"]]
     assert [one for one in outputs if one["output_type"] == "error"] == []
     assert [one for one in outputs if one.get("name") == "stderr"] == []
-    views = [one for one in outputs if "application/vnd.jupyter.widget-view+json"
-             in one.get("data", {})]  # fmt: skip
-    assert views
+    data = [one.get("data", {}) for one in outputs]
+    assert any("bl-still" in "".join(one.get("text/html", "")) for one in data)
+    assert not any("application/vnd.jupyter.widget-view+json" in one for one in data)
     drawn = 0
     for piece in notebook.page_through():
         drawn += notebook.page.locator(".bl-view[data-draws]:visible").count()

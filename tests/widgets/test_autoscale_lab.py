@@ -255,11 +255,12 @@ def test_static_display_is_a_picture_with_a_constant_text(
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
     for bench in (pool.auto_scale_lab(), bl.AutoScaleLab("a = 1;\n" * 30)):
         bundle = bench._repr_mimebundle_()
-        assert list(bundle) == ["text/plain", "image/png"]
+        assert list(bundle) == ["text/plain", "text/html", "image/png"]
         assert bundle["text/plain"] == repr(bench)
-        assert bench._repr_html_() is None
+        assert bench._repr_html_() == bundle["text/html"]
         image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
-        assert image.width == 1440
+        assert image.width in (720, 1440)
+        assert sum(map(len, bundle.values())) <= 60_000
 
 
 def test_display_outside_of_a_notebook_is_text_and_escaped_html(pool: bl.Pool) -> None:

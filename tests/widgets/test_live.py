@@ -17,7 +17,7 @@ from batchlab.history.watch import watch
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import SCRIPTS, Feed, LiveView, feed_of, module, style
-from batchlab.widgets.picture import _Picture
+from batchlab.widgets.picture import Picture
 from batchlab.widgets.sheet import end_of
 from batchlab.widgets.ui import ui
 
@@ -308,12 +308,12 @@ def test_static_display_is_a_picture_with_a_constant_text(
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
     thing = {"lab": lab, "pool": lab.pools["p"], "job": job}[kind]
     bundle = thing._repr_mimebundle_()
-    assert list(bundle) == ["text/plain", "image/png"]
+    assert list(bundle) == ["text/plain", "text/html", "image/png"]
     assert bundle["text/plain"] == repr(thing)
-    assert thing._repr_html_() is None
+    assert thing._repr_html_() == bundle["text/html"]
     image = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     assert image.width == 1440
-    colours = [colour for _, colour in image.convert("RGB").getcolors(1_000_000)]
+    colours = [colour for _, colour in image.convert("RGBA").convert("RGB").getcolors(1_000_000)]
     assert any(abs(r - 0xD5) + abs(g - 0x5E) + abs(b) < 30 for r, g, b in colours), "the failure"
 
 
@@ -338,7 +338,7 @@ def test_static_picture_has_one_lane_for_a_slot_though_a_subtask_ends_late() -> 
         seen = watch(lab._connection)
         seen.catch_up()
         tables = seen.tables
-        drawn = _Picture(tables, "job", {"job": "j"})
+        drawn = Picture(tables, "job", {"job": "j"})
         runs, _ = drawn._runs()
         assert max(tables.columns["runs"]["lane"][run] for run in runs) == 1
         assert drawn._lanes(runs) == 1
@@ -368,7 +368,7 @@ def test_static_picture_shows_each_run_apart_from_the_next(
     row.create_tasks(["sleep 60"] * 12)
     row.tasks.wait()
     png = base64.b64decode(row._repr_mimebundle_()["image/png"])
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    line = [image.getpixel((x, 226)) == (255, 255, 255) for x in range(150, 1416)]
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    line = [image.getpixel((x, 226))[3] == 0 for x in range(150, 1416)]
     bars = sum(white and not before for before, white in pairwise(line))
     assert bars == 12

@@ -11,6 +11,7 @@ import { duration, plural } from "./format.js";
 import { GONE, whenGone } from "./kernel_gone.js";
 import { Questions, TRIES } from "./questions.js";
 import { Tabs } from "./tabs.js";
+import { live } from "./places.js";
 import { readTheme } from "./theme.js";
 import { Viewer } from "./viewer.js";
 import { REST_MS, WhatIf } from "./what_if.js";
@@ -298,11 +299,11 @@ export class AutoScaleView {
   }
 }
 
-export default {
-  render({ model, el }) {
-    const view = new AutoScaleView(model);
-    el.replaceChildren(view.element);
-    el.batchlab = view;
-    return () => view.close();
-  },
-};
+async function mount({ model, el }) {
+  const view = new AutoScaleView(model);
+  el.replaceChildren(view.element);
+  el.batchlab = view;
+  return () => view.close();
+}
+
+export default live(mount);

@@ -15,6 +15,7 @@ import { TimeMachine } from "./time_machine.js";
 import { Questions } from "./questions.js";
 import { rowsOf } from "./shown_runs.js";
 import { Tabs } from "./tabs.js";
+import { live } from "./places.js";
 import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
@@ -383,12 +384,12 @@ export class View {
   }
 }
 
-export default {
-  async render({ model, el }) {
-    const feed = await model.widget_manager.get_model(model.get("feed"));
-    const view = new View(model, feed);
-    el.replaceChildren(view.element);
-    el.batchlab = view;
-    return () => view.close();
-  },
-};
+async function mount({ model, el }) {
+  const feed = await model.widget_manager.get_model(model.get("feed"));
+  const view = new View(model, feed);
+  el.replaceChildren(view.element);
+  el.batchlab = view;
+  return () => view.close();
+}
+
+export default live(mount);

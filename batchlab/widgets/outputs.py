@@ -1,0 +1,213 @@
+"""Live displays in the cells of a notebook, and the pictures that are stored in their place.
+
+A page stores what the kernel published, not what it shows. So each display is published as a
+picture, which the live display covers, and the picture is published again: after each cell, when
+things have settled, now and then while they have not, and for the last time when the lab closes.
+Whatever the page saves, and whenever, is a picture of not long ago.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from batchlab.drivers.ports import Connection
+from batchlab.history.watch import watch
+from batchlab.widgets.front_end import cell_id, front_end
+from batchlab.widgets.ui import ui
+
+__all__ = ["Output", "Outputs", "outputs"]
+
+logger = logging.getLogger("batchlab")
+
+SETTLED_S = 2.0
+"""How long nothing has happened before the picture is drawn again."""
+RUNNING_S = 10.0
+"""How often it is drawn again while things happen."""
+SHARE = 20.0
+"""Drawing takes at most one part in this many of the time."""
+KEPT = 100
+"""The most displays whose pictures are kept up to date."""
+
+
+class Stored(Protocol):
+    """What is stored of a display."""
+
+    def take(self) -> None:
+        """Query the lab, and remember what it says; if it says nothing, keep what was known."""
+        ...
+
+    def bundle(self) -> dict[str, Any]:
+        """Draw what is remembered."""
+        ...
+
+
+class Output:
+    """One display in one cell.
+
+    Parameters
+    ----------
+    stored : Stored
+    connection : Connection or None
+        The lab that it shows.
+    publish : callable
+        Publishes a bundle: with a display id, and whether it replaces an earlier one.
+    cell : str
+        The id of its cell.
+    """
+
+    def __init__(
+        self, stored: Stored, connection: Connection | None,
+        publish: Callable[[dict[str, Any], str, bool], None], cell: str = "",
+    ) -> None:  # fmt: skip
+        self._stored, self._publish, self.cell = stored, publish, cell
+        self.connection = connection
+        self._watch = watch(connection) if connection is not None else None
+        self._id = f"batchlab-{uuid.uuid4().hex}"
+        self._lock = threading.Lock()
+        self._last: dict[str, Any] | None = None
+        self._drawn = -1  # the version in the picture
+        self._seen, self._seen_at = -1, 0.0
+        self._drawn_at = self._cost = 0.0
+        self.closed = False
+        self.over = False
+
+    @property
+    def version(self) -> int:
+        """Increases with what happens in the lab."""
+        return self._watch.version if self._watch else 0
+
+    def due(self, now: float) -> bool:
+        """Whether its picture should be drawn again."""
+        version = self.version
+        if version != self._seen:
+            self._seen, self._seen_at = version, now
+        if version == self._drawn or self.over:
+            return False
+        pause = now - self._drawn_at
+        settled = now - self._seen_at >= SETTLED_S
+        return pause >= self._cost * SHARE and (settled or pause >= RUNNING_S)
+
+    def hurry(self) -> None:
+        """Draw it again soon, if anything has happened."""
+        self._seen, self._seen_at, self._cost = self.version, 0.0, 0.0
+
+    def close(self) -> None:
+        """Its lab is about to close, and cannot be queried later."""
+        self._stored.take()
+        self.closed = True
+        self._drawn = -1
+        self.hurry()
+
+    def refresh(self) -> None:
+        """Draw it, and publish the picture if it has changed."""
+        with self._lock:
+            if self.over:
+                return
+            begin = time.monotonic()
+            if self._watch is not None and not self.closed:
+                self._watch.catch_up(1.0)
+            version = self.version
+            if not self.closed:
+                self._stored.take()
+            bundle = self._stored.bundle()
+            if bundle != self._last:
+                self._publish(bundle, self._id, self._last is not None)
+                self._last = bundle
+            self._drawn, self._drawn_at = version, time.monotonic()
+            self._cost = self._drawn_at - begin
+            self.over = self.closed
+
+
+class Outputs:
+    """All displays of this kernel that are in cells."""
+
+    def __init__(self) -> None:
+        self._all: list[Output] = []
+        self._closing: set[int] = set()
+        self._lock = threading.Lock()
+        self._busy = self._hooked = False
+
+    def show(self, stored: Stored, connection: Connection | None) -> None:
+        """Display something below the running cell, and keep its picture up to date."""
+        self._hook()
+        output = Output(stored, connection, _publish, cell_id())
+        output.refresh()
+        with self._lock:
+            self._all = [*self._all[1 - KEPT :], output]
+        if connection is not None and id(connection) not in self._closing:
+            self._closing.add(id(connection))
+            connection.before_close(lambda: self._close(connection))
+        ui.add(self)
+
+    def beat(self) -> None:
+        """Draw again what is due, on the thread that may wait for labs."""
+        if self._busy:
+            return
+        now = time.monotonic()
+        due = [output for output in self._all if output.due(now)]
+        if due:
+            self._busy = True
+            ui.ask(lambda: self._refresh(due))
+
+    def _refresh(self, due: list[Output]) -> None:
+        try:
+            for output in due:
+                _guarded(output.refresh)
+            with self._lock:
+                self._all = [output for output in self._all if not output.over]
+        finally:
+            self._busy = False
+
+    def _close(self, connection: Connection) -> None:
+        self._closing.discard(id(connection))
+        for output in self._of(connection):
+            _guarded(output.close)
+            if front_end() == "none":
+                _guarded(output.refresh)
+
+    def _of(self, connection: Connection) -> list[Output]:
+        return [output for output in self._all if output.connection is connection]
+
+    # -- cells ------------------------------------------------------------------------------------
+
+    def _hook(self) -> None:
+        if not self._hooked:
+            self._hooked = True
+            events = sys.modules["IPython"].get_ipython().events
+            events.register("pre_run_cell", self._before_cell)
+            events.register("post_run_cell", self._after_cell)
+
+    def _before_cell(self, info: Any) -> None:
+        """The outputs of a cell that runs again are gone."""
+        cell = cell_id()
+        with self._lock:
+            self._all = [output for output in self._all if not cell or output.cell != cell]
+
+    def _after_cell(self, result: Any) -> None:
+        for output in list(self._all):
+            output.hurry()
+            # Nobody else listens later.
+            if front_end() == "none" and output.due(time.monotonic()):
+                _guarded(output.refresh)
+
+
+def _publish(bundle: dict[str, Any], name: str, again: bool) -> None:
+    shell = sys.modules["IPython"].get_ipython()
+    shell.display_pub.publish(bundle, transient={"display_id": name}, update=again)
+
+
+def _guarded(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception:
+        logger.exception("the picture of a display could not be stored")
+
+
+outputs = Outputs()
+"""Those of this process."""
