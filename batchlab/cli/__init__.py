@@ -1,4 +1,4 @@
-"""The command line: `batchlab demo`, `lab`, `serve` and `simulate`.
+"""The command line: `batchlab demo`, `lab`, `lite`, `serve` and `simulate`.
 
 Fast to start: Dask and the rest are imported only by the commands that need them.
 """
@@ -12,6 +12,7 @@ import typer
 import batchlab
 from batchlab.cli.demo_command import demo
 from batchlab.cli.lab_command import lab
+from batchlab.cli.lite_command import lite
 from batchlab.cli.serve_command import serve
 from batchlab.cli.simulate_command import simulate
 
@@ -49,4 +50,5 @@ def _common(
 app.command()(demo)
 app.command(context_settings={"allow_extra_args": True})(serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
+app.command()(lite)
 app.command()(simulate)

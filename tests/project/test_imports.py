@@ -64,6 +64,7 @@ LINES = [
     {"batchlab.lab", "batchlab.lab_settings"},
     {"batchlab"},
     {"batchlab.lessons"},
+    {"batchlab.lite"},
     {"batchlab.demo", "batchlab.cli", "batchlab.__main__"},
 ]
 EXCEPTIONS = {

@@ -1,4 +1,4 @@
-"""The programs on simulated nodes: about a dozen that are common in learners' command lines.
+"""The programs on simulated nodes: about twenty that are common in learners' command lines.
 
 Each program receives its process and its arguments, and returns an exit code. An `OSError` is
 printed as by the real program; `NotUnderstood` (an option that is not supported here) leaves the
@@ -199,6 +199,63 @@ def _grep(host: Host, args: Sequence[str]) -> int:
     return int(not found)
 
 
+def _wc(host: Host, args: Sequence[str]) -> int:
+    options, names = _options(args, "lwc")
+    kinds = [kind for kind in "lwc" if kind in options or not options]
+    if len(kinds) > 1 or len(names) > 1:
+        raise NotUnderstood("wc")  # in columns, whose width is not the same everywhere
+    try:
+        data = host.disk.read(host.path(names[0])) if names else host.stdin()
+    except OSError as error:
+        host.complain(f"wc: {names[0]}: {error.strerror}")
+        return 1
+    count = {"l": data.count(b"\n"), "w": len(data.split()), "c": len(data)}[kinds[0]]
+    host.say(f"{count} {names[0]}\n" if names else f"{count}\n")
+    return 0
+
+
+def _lines(host: Host, program: str, names: Sequence[str]) -> list[str] | None:
+    """The lines of files, or of the standard input; None, and a complaint, if one is missing."""
+    texts: list[bytes] = []
+    failed = _each(
+        host, program, names, lambda name: texts.append(host.disk.read(host.path(name)))
+    )
+    if failed:
+        return None
+    return b"".join(texts or [host.stdin()]).decode(errors="replace").splitlines()
+
+
+def _sort(host: Host, args: Sequence[str]) -> int:
+    options, names = _options(args, "nru")
+    if (lines := _lines(host, "sort", names)) is None:
+        return 2
+    if "n" in options:
+        if "u" in options or not all(re.fullmatch(r"\s*-?\d+\b.*|\D*", line) for line in lines):
+            raise NotUnderstood("sort")
+        numbers = {line: int((re.match(r"\s*-?\d+", line) or ["0"])[0]) for line in lines}
+        lines.sort(key=lambda line: (numbers[line], line), reverse="r" in options)
+    else:
+        lines = sorted(set(lines) if "u" in options else lines, reverse="r" in options)
+    host.say("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _ends(host: Host, program: str, args: Sequence[str]) -> int:
+    """Print the first or the last lines: ``-n 3``, ``-n3`` or ``-3``."""
+    words, count = list(args), 10
+    if words and (match := re.fullmatch(r"-n?(\d+)", words[0])):
+        count, words = int(match[1]), words[1:]
+    elif len(words) > 1 and words[0] == "-n" and words[1].isdigit():
+        count, words = int(words[1]), words[2:]
+    if len(words) > 1 or any(word.startswith("-") for word in words):
+        raise NotUnderstood(program)
+    if (lines := _lines(host, program, words)) is None:
+        return 1
+    chosen = lines[:count] if program == "head" else lines[max(len(lines) - count, 0) :]
+    host.say("".join(f"{line}\n" for line in chosen))
+    return 0
+
+
 def _test(host: Host, args: Sequence[str]) -> int:
     words = list(args)
     if words[:1] == ["!"] and len(words) > 1:
@@ -273,6 +330,10 @@ PROGRAMS: dict[str, Program] = {
     "printenv": _printenv,
     "pwd": _pwd,
     "grep": _grep,
+    "head": lambda host, args: _ends(host, "head", args),
+    "sort": _sort,
+    "tail": lambda host, args: _ends(host, "tail", args),
+    "wc": _wc,
     "test": _test,
     "[": _bracket,
 }

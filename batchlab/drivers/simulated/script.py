@@ -2,12 +2,13 @@
 
 ::
 
-    script   = chain { (";" | newline) chain }        chain = command { ("&&" | "||") command }
+    script   = chain { (";" | newline) chain }        chain = pipe { ("&&" | "||") pipe }
+    pipe     = command { "|" command }
     command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
     word     = parts, each literal or $NAME, quoted or not
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
 
-Everything else (pipes, ``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
+Everything else (``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
 the whole script is then left to the workload. `shlex` is not enough, because it drops the quotes
 of a word, and ``'$A'`` differs from ``"$A"``.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "ShellChain",
     "ShellCommand",
     "ShellIf",
+    "ShellPipe",
     "Word",
     "parse",
 ]
@@ -61,10 +63,16 @@ class ShellCommand(NamedTuple):
     redirects: tuple[Redirect, ...]
 
 
+class ShellPipe(NamedTuple):
+    """Commands joined by ``|``, at least two."""
+
+    stages: tuple[ShellCommand, ...]
+
+
 class ShellChain(NamedTuple):
     """Commands joined by ``&&`` and ``||``; each operator precedes its command."""
 
-    links: tuple[tuple[str, ShellCommand | ShellIf], ...]
+    links: tuple[tuple[str, ShellCommand | ShellPipe | ShellIf], ...]
 
 
 class ShellIf(NamedTuple):
@@ -78,7 +86,7 @@ class ShellIf(NamedTuple):
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
       | (?P<redirect>[0-9]?(?:>>|>&|>|<))
-      | (?P<operator>&&|\|\||;|\n)
+      | (?P<operator>&&|\|\||;|\n|\|(?!&))
       | (?P<word>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|<>()`])+)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -129,16 +137,35 @@ class _Reader:
                 found.append(self._chain())
 
     def _chain(self) -> ShellChain:
-        links: list[tuple[str, ShellCommand | ShellIf]] = []
+        links: list[tuple[str, ShellCommand | ShellPipe | ShellIf]] = []
         joint = ""
         while True:
-            links.append((joint, self._command()))
+            links.append((joint, self._pipe()))
             kind, joint = self._tokens[self._at]
             if kind != "operator" or joint not in {"&&", "||"}:
                 return ShellChain(tuple(links))
+            self._go_on()
+
+    def _pipe(self) -> ShellCommand | ShellPipe | ShellIf:
+        first = command = self._command()
+        stages: list[ShellCommand] = []
+        while True:
+            if isinstance(command, ShellCommand):
+                stages.append(command)
+            elif stages:
+                raise NotUnderstood("an if behind a pipe")
+            if self._tokens[self._at] != ("operator", "|"):
+                return ShellPipe(tuple(stages)) if len(stages) > 1 else first
+            if isinstance(first, ShellIf):
+                raise NotUnderstood("an if before a pipe")
+            self._go_on()
+            command = self._command()
+
+    def _go_on(self) -> None:
+        """Pass an operator, after which a line may end."""
+        self._at += 1
+        while self._tokens[self._at] == ("operator", "\n"):
             self._at += 1
-            while self._tokens[self._at] == ("operator", "\n"):
-                self._at += 1  # a line may end after && or ||
 
     def _command(self) -> ShellCommand | ShellIf:
         if self._tokens[self._at] == ("word", "if"):

@@ -14,7 +14,6 @@ script.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from random import Random
@@ -24,6 +23,7 @@ from batchlab.core.model.common import ENTRY_POINT
 from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.launches import LaunchFailed, launch_failed
 from batchlab.drivers.simulated import functions
+from batchlab.drivers.simulated.arguments import exit_code, not_found, program_of, seconds, split
 from batchlab.drivers.simulated.disk import ROOT, Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import (
@@ -31,6 +31,7 @@ from batchlab.drivers.simulated.script import (
     ShellChain,
     ShellCommand,
     ShellIf,
+    ShellPipe,
     Word,
     parse,
 )
@@ -42,9 +43,6 @@ Steps = Generator[float, None, int]
 _SHELLS = {"sh", "bash", "dash"}
 _BUILTINS = {":", "cd", "exec", "exit", "export", "set"}
 _UNDERSTOOD = {"sleep", *_SHELLS, *PROGRAMS}
-_QUOTING = re.compile(r"['\"\\]")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)")
 
 
 class _Exit(Exception):
@@ -76,10 +74,10 @@ class Shell:
         if behavior is None and start_run.command_line == ENTRY_POINT:
             behavior = self.workload.default
         if behavior is None:
-            words = _split(start_run.command_line)
-            program = _program(words[0])
+            words = split(start_run.command_line)
+            program = program_of(words[0])
             if program in _BUILTINS:
-                raise _not_found(program)
+                raise not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
         if start_run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
@@ -114,7 +112,7 @@ class SimulatedProcess:
         self.disk = disk
         self.now = shell.now
         self.cwd = f"{directory}/wd"
-        self.streams: list[str | None] = [
+        self.streams: list[str | bytearray | None] = [
             None,
             f"{directory}/stdout.txt",
             f"{directory}/stderr.txt",
@@ -152,6 +150,10 @@ class SimulatedProcess:
     def stdin(self) -> bytes:
         """Return all of the standard input."""
         source = self.streams[0]
+        if isinstance(source, bytearray):  # a pipe
+            data = bytes(source)
+            source.clear()
+            return data
         return b"" if source is None else self.disk.read(source)
 
     def say(self, data: str | bytes) -> None:
@@ -165,7 +167,9 @@ class SimulatedProcess:
     def _emit(self, descriptor: int, data: str | bytes) -> None:
         target = self.streams[descriptor]
         data = data.encode() if isinstance(data, str) else data
-        if target is not None and data:
+        if isinstance(target, bytearray):
+            target += data
+        elif target is not None and data:
             with suppress(OSError):  # its folder was deleted under an open descriptor
                 self.disk.write(target, data, self.now())
 
@@ -190,10 +194,10 @@ class SimulatedProcess:
 
     def run(self, words: Sequence[str], *, top: bool = False) -> Steps:
         """Run a program with arguments."""
-        name, args = _program(words[0]), list(words[1:])
+        name, args = program_of(words[0]), list(words[1:])
         try:
             if name == "sleep":
-                yield _seconds(args)
+                yield seconds(args)
                 return 0
             if name in _SHELLS:
                 return (yield from self._subshell(args))
@@ -216,9 +220,12 @@ class SimulatedProcess:
         if not args or len(args) > 1:
             raise NotUnderstood("sh")
         text = args[0] if inline else self.disk.read(self.path(args[0])).decode(errors="replace")
+        return (yield from self._child(strict=strict)._script(text))
+
+    def _child(self, *, strict: bool) -> SimulatedProcess:
         child = SimulatedProcess(self._shell, self.disk, "", lambda: dict(self.environment))
         child.cwd, child.streams, child._strict = self.cwd, list(self.streams), strict
-        return (yield from child._script(text))
+        return child
 
     def _script(self, text: str) -> Steps:
         try:
@@ -226,6 +233,33 @@ class SimulatedProcess:
         except _Exit as ended:
             return ended.status
         return self._status
+
+    def _pipe(self, pipe: ShellPipe) -> Steps:
+        """Run the commands one after the other, in the time that the longest of them takes."""
+        read, status, longest = self.streams[0], 0, 0.0
+        for command in pipe.stages:
+            child = self._child(strict=self._strict)
+            child._variables, child._status = dict(self._variables), self._status
+            child.streams[0] = read
+            if command is not pipe.stages[-1]:
+                read = child.streams[1] = bytearray()
+            steps, taken = child._stage(command), 0.0
+            while True:
+                try:
+                    taken += next(steps)
+                except StopIteration as end:
+                    status = end.value
+                    break
+                if taken > longest:
+                    yield taken - longest
+                    longest = taken
+        return status
+
+    def _stage(self, command: ShellCommand) -> Steps:
+        try:
+            return (yield from self._simple(command))
+        except _Exit as ended:
+            return ended.status
 
     def _each(self, chains: Sequence[ShellChain]) -> Generator[float, None, None]:
         for chain in chains:
@@ -241,7 +275,7 @@ class SimulatedProcess:
         return self._status
 
     def _chain(
-        self, links: Sequence[tuple[str, ShellCommand | ShellIf]]
+        self, links: Sequence[tuple[str, ShellCommand | ShellPipe | ShellIf]]
     ) -> Generator[float, None, None]:
         last = links[-1][1]
         for joint, command in links:
@@ -249,6 +283,8 @@ class SimulatedProcess:
                 continue
             if isinstance(command, ShellIf):
                 self._status = yield from self._branch(command)
+            elif isinstance(command, ShellPipe):
+                self._status = yield from self._pipe(command)
             else:
                 self._status = yield from self._simple(command)
             if self._status and self._strict and command is last:
@@ -291,7 +327,7 @@ class SimulatedProcess:
 
     def _builtin(self, name: str, args: list[str]) -> Steps:
         if name == "exit":
-            raise _Exit(_exit_code(args, self._status))
+            raise _Exit(exit_code(args, self._status))
         if name == "exec" and args:
             raise _Exit((yield from self._with({}, args)))
         if name == "cd":
@@ -346,44 +382,3 @@ class SimulatedProcess:
         )
         fields = [field for field in whole.split("\0") if field]
         return fields or [""] * any(part.quoted for part in word)
-
-
-def _program(word: str) -> str:
-    """Return the name of a program, given as a name or as a path in the system's folders."""
-    return word.removeprefix("/usr").removeprefix("/bin/") if word[:1] == "/" else word
-
-
-def _split(command_line: str) -> list[str]:
-    """Split a command line into words; only quotes have a special meaning."""
-    if not _QUOTING.search(command_line):
-        return command_line.split()
-    try:
-        return shlex.split(command_line)
-    except ValueError as error:
-        raise launch_failed(
-            "CommandLaunchFailed",
-            f"the command line {command_line!r} cannot be parsed: {error}",
-        ) from None
-
-
-def _not_found(program: str) -> LaunchFailed:
-    return launch_failed(
-        "CommandProgramNotFound",
-        f"{program!r} is a shell builtin, not a program: use /bin/sh -c '...'",
-    )
-
-
-def _seconds(args: list[str]) -> float:
-    spans = [_SPAN.fullmatch(arg) for arg in args]
-    if args == ["infinity"]:
-        return float("inf")
-    found = [float(span[1]) * _UNITS[span[2]] for span in spans if span]
-    if not found or len(found) < len(spans):
-        raise NotUnderstood("sleep")
-    return sum(found)
-
-
-def _exit_code(args: list[str], status: int) -> int:
-    if not args:
-        return status
-    return int(args[0]) % 256 if args[0].isdigit() else 2

@@ -51,6 +51,15 @@ false || if true; then exit 3; fi; echo no
 echo if then else fi; if [ ! -f f ]; then echo x > f; fi && cat f
 echo 'a b' > f; echo ab >> f; grep a f; grep -c b f; grep -q x f || echo no
 echo 'a b' > f; echo ab >> f; grep '^ab$' f; grep -v ' ' f
+printf 'b 1\\na 2\\n' > f; sort f; sort -r < f; wc -l f; wc -w < f; head -n 1 f; tail -1 f; wc -c f
+printf '10\\n9\\n-1\\nx\\n10\\n' | sort -n; printf '10\\n9\\n' | sort -nr
+printf 'b\\na\\nb\\n' | sort -u
+echo a b c | wc -w; echo a | cat | grep -c a; cat nosuch 2> /dev/null | wc -l; echo $?
+false | true && echo yes; true | false || echo no; echo x | exit 3; echo $?; cd / | echo no
+A=inner; echo "$A" | cat; echo out | cat > f; cat f; echo err >&2 2>&1 | cat
+set -e; false | true; echo went on; true | false; echo never
+if echo x | grep -q x; then echo found; fi; wc -w nosuch 2> e; echo $?
+echo 1 | sort nosuch 2> e || echo $?; head nosuch 2> e || echo $?
 grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
 echo one &&
 
@@ -85,7 +94,11 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
 @pytest.mark.parametrize(
     "script",
     [
-        "echo a | cat",
+        "echo a |& cat",
+        "echo a | if true; then cat; fi",
+        "if true; then echo a; fi | cat",
+        "echo a |",
+        "wc f",
         "for i in 1 2; do echo $i; done",
         "if true; then echo x",
         "if true; then echo x; fi > f",

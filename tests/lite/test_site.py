@@ -1,0 +1,182 @@
+"""The site with the lessons: what it is built of, what refuses to be built, and how it is seen."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import batchlab as bl
+from batchlab.cli import app
+from batchlab.lite import SiteServer, build_site, packages, site
+from helpers.chromium import CHROMIUM, launched
+
+INFO = {"arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2", "abi_version": "1_0"}
+KERNEL_READY_S = 120
+
+
+def test_installed_package_is_packed_again_without_what_is_compiled(tmp_path: Path) -> None:
+    found = packages.metadata.distribution("markupsafe")
+    wheel = packages._packed(found, "markupsafe", tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "markupsafe/_native.py" in names
+    assert not [name for name in names if name.endswith((".so", ".pyc", "RECORD"))]
+    again = tmp_path / "again"
+    again.mkdir()
+    assert packages._packed(found, "markupsafe", again).read_bytes() == wheel.read_bytes()
+
+
+def test_own_package_is_packed_with_its_metadata_and_without_the_lessons(tmp_path: Path) -> None:
+    wheel = packages._packed(packages.metadata.distribution("batchlab"), "batchlab", tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert f"batchlab-{bl.__version__}.dist-info/METADATA" in names
+    assert "batchlab/widgets/static/grid.js" in names
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".ipynb")]
+    assert packages._imports(wheel) == ["batchlab"]
+
+
+def test_what_a_browser_cannot_run_is_not_needed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloaded = []
+
+    def download(wanted: Any, info: Any, folder: Path) -> Path:
+        downloaded.append(wanted.name)
+        stem = f"{wanted.name}-1.0"
+        with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as archive:
+            about = f"Metadata-Version: 2.1\nName: {wanted.name}\nVersion: 1.0\n"
+            archive.writestr(f"{stem}.dist-info/METADATA", about)
+        return folder / f"{stem}-py3-none-any.whl"
+
+    monkeypatch.setattr(packages, "_downloaded", download)
+    names = {package.name for package in packages._needed(INFO, tmp_path)}
+    assert {"batchlab", "anywidget", "ipywidgets", "lark", "markupsafe", "rich"} <= names
+    assert not names & {"distributed", "psutil", "pillow", "jupyterlab", "typer"}
+    assert "msgspec" in downloaded
+    assert "batchlab" not in downloaded
+
+
+@pytest.mark.parametrize("left", ["thesis.txt", "folder"])
+def test_folder_with_other_contents_is_refused_before_anything_is_built(
+    left: str, tmp_path: Path
+) -> None:
+    (tmp_path / left).mkdir()
+    with pytest.raises(bl.InvalidRequest, match="choose an empty or a new folder") as refusal:
+        build_site(tmp_path)
+    assert refusal.value.code == "InvalidPropertyValue"
+    assert (tmp_path / left).exists()
+
+
+def test_file_is_refused_as_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(bl.InvalidRequest, match="is not a folder"):
+        build_site(tmp_path / "file")
+    with pytest.raises(bl.InvalidRequest, match="is not a folder"):
+        build_site(tmp_path / "file" / "inside")
+
+
+def test_missing_npm_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(bl.BatchError, match="or name a folder with Pyodide"):
+        build_site(tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_folder_without_pyodide_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["lite", "--output", str(tmp_path / "site"), "--pyodide", str(tmp_path)]
+    )
+    assert done.exit_code == 1
+    assert "must be a folder with pyodide.mjs" in done.output
+    assert not (tmp_path / "site").exists()
+
+
+def test_missing_jupyterlite_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(bl.BatchError, match=r'pip install "batchlab\[lite\]"'):
+        build_site(tmp_path / "site")
+
+
+def test_taken_port_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        SiteServer(tmp_path, 0) as server,
+        pytest.raises(bl.InvalidRequest, match="0 takes a free port"),
+    ):
+        SiteServer(tmp_path, server.server_port)
+
+
+# -- a real site in a real browser --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> site.Site:
+    if CHROMIUM is None or shutil.which("npm") is None:
+        pytest.skip("chromium or npm is not installed")
+    folder = tmp_path_factory.mktemp("lite") / "site"
+    build_site(folder)
+    return build_site(folder)  # an earlier site is replaced
+
+
+@pytest.fixture(scope="module")
+def address(built: site.Site) -> Iterator[str]:
+    with SiteServer(built.folder, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.ci("browser")
+@pytest.mark.timeout(400)
+def test_lessons_run_in_the_browser_alone(built: site.Site, address: str) -> None:
+    assert built.size < 60e6
+    assert json.loads((built.folder / site.MARK).read_bytes())["lessons"] == built.lessons
+    with launched() as chromium:
+        for name in ("00-start-here.ipynb", "08-autoscale.ipynb", "12-why-does-nothing-run.ipynb"):
+            page = chromium.new_page(viewport={"width": 1280, "height": 900})
+            outside: list[str] = []
+            page.route("**/*", functools.partial(_only_here, address=address, outside=outside))
+            begin = time.monotonic()
+            page.goto(f"{address}/lab/index.html?path={name}")
+            ready = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+            page.wait_for_selector(ready, timeout=KERNEL_READY_S * 1000)
+            print(f"{name}: ready after {time.monotonic() - begin:.1f} s")
+            page.click("text=Run >> nth=0")
+            page.click("text=Run All Cells")
+            page.wait_for_function(LAST_CELL_RAN, timeout=KERNEL_READY_S * 1000)
+            assert page.evaluate(ERRORS) == []
+            assert page.locator(".bl-view").count() > 0  # a live display
+            assert outside == []
+            page.close()
+
+
+LAST_CELL_RAN = (
+    "() => { const all = window.jupyterapp ? [] : [...document.querySelectorAll('.jp-CodeCell "
+    ".jp-InputPrompt')].map(one => one.textContent);"
+    "return all.length > 0 && all.every(text => /\\d/.test(text)) }"
+)
+ERRORS = (
+    "() => [...document.querySelectorAll('[data-mime-type=\"application/vnd.jupyter.error\"]')]"
+    ".map(one => one.textContent)"
+)
+
+
+def _only_here(route: Any, *, address: str, outside: list[str]) -> None:
+    url = route.request.url
+    if url.startswith((address, "data:", "blob:")):
+        route.continue_()
+    else:
+        outside.append(url)
+        route.abort()
