@@ -177,7 +177,22 @@ def check(exercise: str, *answer: Any) -> Answer:
     return _record(found, "not yet", verdict.what, hint)
 
 
-def _find(id: Any) -> Exercise:  # noqa: A002
+def tries(id: str) -> int:  # noqa: A002
+    """How many answers to an exercise were checked and not right, in this session."""
+    return sum(count for (name, _), count in _tries.items() if name == id)
+
+
+def outcome(id: str) -> str:  # noqa: A002
+    """The best result of an exercise in this session."""
+    return _outcomes.get(id, "open")
+
+
+def find_exercise(id: Any, owner: str) -> str:  # noqa: A002
+    """Return the id of an exercise, or refuse it with the one that was probably meant."""
+    return _find(id, owner).id
+
+
+def _find(id: Any, owner: str = "lessons.check") -> Exercise:  # noqa: A002
     _load()
     if isinstance(id, str) and id in _known:
         return _known[id]
@@ -186,7 +201,7 @@ def _find(id: Any) -> Exercise:  # noqa: A002
     near = [padded] if padded in _known else get_close_matches(padded, _known, n=1, cutoff=0.7)
     meant = f"did you mean {near[0]!r}? " if near else ""
     reason = f"{meant}the exercises are {', '.join(exercises)}"
-    raise invalid("exercise", id, reason, owner="lessons.check")
+    raise invalid("exercise", id, reason, owner=owner)
 
 
 def _record(found: Exercise, outcome: str, text: str, hint: str = "") -> Answer:

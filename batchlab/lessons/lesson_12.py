@@ -1,7 +1,7 @@
-"""Checks of lesson 12: ten broken labs to repair.
+"""Checks of lesson 12: broken labs to repair.
 
 A lab is repaired when its waiting tasks have completed successfully; other tasks instead of them
-do not count. How it was done does not matter.
+do not count. How it was done does not matter, as long as nothing of others was harmed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,21 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+from batchlab.core.messages.outputs import (
+    Change,
+    JobChanged,
+    NodeChanged,
+    PoolChanged,
+    TaskChanged,
+)
+from batchlab.core.model.ids import fold
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.broken import TASKS
+from batchlab.lessons.broken import TASKS, BrokenConnection, Opened, etags
 from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.looking import history
 
 SOON = timedelta(hours=12)
 
@@ -84,21 +93,50 @@ HINTS = {
         "Look at the priority of the jobs, or at how many nodes there are and could be.",
         "job.update(priority=...) takes up to 1000; tasks that already run are not stopped.",
     ),
+    "12-11": (
+        "Two faults, one behind the other",
+        "What do the resize_errors of the pool say? And when its nodes are there: their states?",
+        (
+            "Make the other pool smaller, then resize yours. When its nodes are there, look at "
+            "startup/stderr.txt."
+        ),
+    ),
+    "12-12": (
+        "Two faults in two places",
+        "What do the tasks depend on, and how did that end? And do the nodes take tasks?",
+        (
+            "Enable scheduling, put the missing file on the nodes with a start task, and "
+            "reactivate the task that failed."
+        ),
+    ),
+    "12-13": (
+        "A job that waits",
+        "In which state are the nodes? Does that state pass?",
+        "Waiting is enough: job.tasks.wait(). To start over, open the lab again.",
+    ),
 }
 
 
 def _repaired(name: str, lab: BaseLab) -> str | Missing:
     _, hint, second = HINTS[name]
+    connection = lab._connection
+    opened = connection.opened if isinstance(connection, BrokenConnection) else None
+    if opened is None or opened.exercise != name:
+        whose = f"the lab of exercise {opened.exercise}" if opened else "another lab"
+        return Missing(
+            f"this is {whose}.",
+            "Each exercise has its own broken lab.",
+            f"Open it with lessons.broken({name!r}), and pass what that returns.",
+        )
+    harm = _harm(lab, opened)
+    if harm:
+        return harm
     names = [f"frame{number}" for number in range(1, TASKS + 1)]
     try:
         job = lab.jobs["work"]
         views = [job.tasks[name].view() for name in names]
     except NotFound:
-        return Missing(
-            "the three tasks that the job 'work' had are gone.",
-            "Repair the lab so that the waiting tasks can run; do not replace them with others.",
-            "To start over: lessons.broken(...) opens a new lab, broken as before.",
-        )
+        return _gone()
     done = [view for view in views if view.state == "completed"]
     failed = [view for view in done if view.result == "failure"]
     if failed:
@@ -113,11 +151,77 @@ def _repaired(name: str, lab: BaseLab) -> str | Missing:
             return Missing(
                 f"they waited {max(ends)}, until all other tasks were done.", hint, second
             )
+        if name == "12-13" and _touched(lab, opened):
+            return Missing(
+                "the tasks are completed, but you changed something.",
+                "Was anything wrong? What would have happened if you had only waited?",
+                second,
+            )
         return "the three waiting tasks are completed."
     return _still(job, hint, second)
 
 
+def _since(lab: BaseLab, opened: Opened) -> list[Change]:
+    return history(lab.jobs["work"])[opened.since :]
+
+
+def _harm(lab: BaseLab, opened: Opened) -> Missing | None:
+    """What was done to the tasks, to other jobs, or to pools that others use."""
+    jobs = {fold(name) for name in opened.job_ids}
+    changes = history(Job(lab._connection, "work"))[opened.since :]
+    for change in changes:
+        if isinstance(change, PoolChanged) and change.state == "deleting":
+            if change.pool_id in opened.other_pool_ids:
+                return _harmed(f"the pool {change.pool_id!r} was deleted.")
+        elif isinstance(change, TaskChanged) and change.state == "deleted":
+            if fold(change.job_id) == "work":
+                return _gone()
+            if fold(change.job_id) in jobs:
+                return _harmed(f"tasks of the job {change.job_id!r} were deleted.")
+        elif isinstance(change, JobChanged) and change.state in ("terminating", "deleting"):
+            if fold(change.job_id) == "work" and change.state == "deleting":
+                return _gone()
+            if fold(change.job_id) in jobs - {"work"}:
+                return _harmed(f"the job {change.job_id!r} was ended.")
+    for name in opened.job_ids:
+        job = lab.jobs[name]
+        if name != "work" and (job.state != "active" or job.counts.failed):
+            return _harmed(f"the job {name!r} no longer runs as before.")
+    return None
+
+
+def _harmed(what: str) -> Missing:
+    return Missing(
+        what,
+        "It belongs to someone else, who still needs it.",
+        "To start over: lessons.broken(...) opens a new lab, broken as before.",
+    )
+
+
+def _gone() -> Missing:
+    return Missing(
+        "the three tasks that the job 'work' had are gone.",
+        "Repair the lab so that the waiting tasks can run; do not replace them with others.",
+        "To start over: lessons.broken(...) opens a new lab, broken as before.",
+    )
+
+
+def _touched(lab: BaseLab, opened: Opened) -> bool:
+    calm = ("idle", "running", "waitingforstarttask", "starting")
+    return etags(lab) != opened.etags or any(
+        isinstance(change, NodeChanged) and change.state not in calm
+        for change in _since(lab, opened)
+    )
+
+
 def _still(job: Job, hint: str, second: str) -> Missing:
+    left = job.counts.active + job.counts.running
+    if getattr(job._connection, "locked", False):
+        return Missing(
+            f"{left} of the tasks are not completed yet.",
+            f"{hint} If you have repaired the lab, job.tasks.wait() waits for them.",
+            second,
+        )
     waiting = job.tasks.filter(state=["active", "preparing", "running"])[:1][0].explain()
     if any(reason.lasting for reason in waiting.reasons):
         return Missing("the tasks wait, and nothing will change that: " + waiting[0], hint, second)

@@ -37,13 +37,13 @@ SOLUTIONS = """# Solutions of lesson 16
 ## 16-1
 
 ```python
-pool = lab.create_pool("narrow")
+pool = lab.create_pool(lessons.fresh("narrow"))
 ```
 
 ## 16-2
 
 ```python
-wide = lab.create_pool("wide", target_dedicated_nodes=3)
+wide = lab.create_pool(lessons.fresh("wide"), target_dedicated_nodes=3)
 ```
 """
 
@@ -69,7 +69,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lesson = new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(lesson, folder / "notebooks/16-something-new.ipynb")
     (folder / "batchlab/lessons/lesson_16.py").write_text(CHECKS)
-    (folder / there / "solutions/16.md").write_text(SOLUTIONS)
+    (folder / "batchlab/lessons/solutions/16.md").write_text(SOLUTIONS)
     run(folder, str(there / "store.py"), "notebooks/16-something-new.ipynb")
     return folder
 

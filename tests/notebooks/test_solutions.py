@@ -11,12 +11,11 @@ import pytest
 from nbclient import NotebookClient
 
 from batchlab.lessons import exercises
+from batchlab.lessons.solving import solutions
 
 ROOT = Path(__file__).parents[2]
 LESSONS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
-FOLDER = Path(__file__).parent / "solutions"
 CHECK = re.compile(r'^lessons\.check\("(\d\d-\d+)", .+\)$', re.MULTILINE)
-SOLUTION = re.compile(r"^## (\d\d-\d+)$.*?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 each_lesson = pytest.mark.parametrize("number", LESSONS)
 
@@ -32,12 +31,12 @@ def checks(number: str) -> dict[str, Any]:
 
 
 def solved(cell: Any, solution: str) -> str:
-    """The cell with the dots replaced by what the solution does."""
+    """The cell with the dots replaced by what the solution does, twice."""
     before, dots, _ = re.split(r"(?m)^([\w, ]+ = \.\.\..*)$", cell.source)
     check = CHECK.search(cell.source)
     assert dots
     assert check
-    return f"{before}{solution}\n{check[0]}"
+    return f"{before}{solution}\n{solution}\n{check[0]}"
 
 
 def said(cell: Any) -> str:
@@ -66,15 +65,15 @@ def test_lesson_as_shipped_says_that_its_exercises_are_open(number: str) -> None
 )
 def test_lesson_with_solutions_is_all_right(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
-    solutions = dict(SOLUTION.findall((FOLDER / f"{number}.md").read_text(encoding="utf-8")))
+    known = solutions(number)
     notebook = nbformat.read(LESSONS[number], as_version=4)
     answered = {}
     for cell in notebook.cells:
         match = CHECK.search(cell.source) if cell.cell_type == "code" else None
         if match:
-            cell.source = solved(cell, solutions[match[1]])
+            cell.source = solved(cell, known[match[1]].code)
             answered[match[1]] = cell
-    assert list(answered) == list(solutions)
+    assert list(answered) == list(known)
     NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(ROOT)}}).execute()
     for name, cell in answered.items():
         assert said(cell).startswith(f"{name} right: "), said(cell)

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -79,7 +79,7 @@ class SimulatedConnection:
         fresh: bool = False,
         storage: StorageLocation | None = None,
         **conditions: Any,
-    ) -> SimulatedConnection:
+    ) -> Self:
         """Begin a lab, or go on with the one in a journal.
 
         Parameters
