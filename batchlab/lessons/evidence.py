@@ -10,27 +10,42 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
 from batchlab.core.messages.views import TaskView
+from batchlab.core.model import StartTask
 from batchlab.core.model.ids import fold
+from batchlab.core.model.values import ExecutionInfo
 from batchlab.drivers.simulated.connection import SimulatedConnection
+from batchlab.drivers.simulated.workload import Workload
+from batchlab.errors import NotFound
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
+from batchlab.handles.node import Node
+from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.exercises import Missing
 from batchlab.lessons.looking import history
 
 __all__ = [
+    "LONG",
     "Loss",
     "has_word",
+    "is_known",
     "is_typed",
+    "lines_after_starts",
     "losses",
+    "node_losses",
     "not_all_succeeded",
     "rehearsal",
     "run_seconds",
+    "words_in",
 ]
+
+UNKNOWN_S = 77_777
+LONG = "25h"
+"""Longer than any of these runs takes in a rehearsal."""
 
 
 def has_word(text: str, word: str) -> bool:
@@ -80,15 +95,24 @@ class Loss(NamedTuple):
     busy: bool
 
 
-def losses(job: Job, state: str, changes: Sequence[Change] | None = None) -> list[Loss]:
+def node_losses(thing: Pool | Job, state: str) -> list[Loss]:
+    """Each time when a node of a pool, or of a job's pool, entered a state."""
+    pool_id = thing.pool_id if isinstance(thing, Job) else thing.id
+    return _losses(history(thing), pool_id, "", state)
+
+
+def losses(job: Job, state: str) -> list[Loss]:
     """Each time when a node of the job's pool entered a state."""
+    return _losses(history(job), job.pool_id, job.id, state)
+
+
+def _losses(changes: Sequence[Change], pool: str, job: str, state: str) -> list[Loss]:
     running: dict[str, str] = {}
     states: dict[str, str] = {}
     found = []
-    pool_id, job_id = fold(job.pool_id), fold(job.id)
-    all_changes = history(job) if changes is None else changes
-    stops = _stops(all_changes, job_id)
-    for change in all_changes:
+    pool_id, job_id = fold(pool), fold(job)
+    stops = _stops(changes, job_id)
+    for change in changes:
         if isinstance(change, TaskChanged) and fold(change.job_id) == job_id:
             running.pop(change.task_id, None)
             if change.state == "running":
@@ -116,11 +140,52 @@ def _stops(changes: Sequence[Change], job_id: str) -> set[tuple[str, float]]:
 
 
 @contextmanager
-def rehearsal(thing: Handle, **conditions: Any) -> Iterator[SimulatedLab | None]:
-    """Open a simulated lab with the same programs; None if the thing's lab is not simulated."""
+def rehearsal(thing: Handle) -> Iterator[SimulatedLab]:
+    """Open a simulated lab with the same programs, as far as a simulated lab knows them.
+
+    A program of a real lab that it does not know takes `UNKNOWN_S`: that shows nothing.
+    """
     connection = thing._connection
-    if not isinstance(connection, SimulatedConnection):
-        yield None
-        return
-    with SimulatedLab(workload=connection.world.workload, **conditions) as lab:
+    if isinstance(connection, SimulatedConnection):
+        known = connection.world.workload
+    else:
+        known = Workload(default=UNKNOWN_S)
+    with SimulatedLab(workload=known) as lab:
         yield lab
+
+
+def is_known(*infos: ExecutionInfo | TaskView | None) -> bool:
+    """Whether a rehearsal knew what these runs do."""
+    return not any(
+        info and info.start_time and info.end_time
+        and (info.end_time - info.start_time).total_seconds() >= UNKNOWN_S
+        for info in infos
+    )  # fmt: skip
+
+
+def lines_after_starts(thing: Handle, start_task: StartTask, path: str) -> list[list[str] | None]:
+    """The words in a file of a node after its start task ran once, and again after a reboot.
+
+    A start task that does not make the node idle leaves nothing.
+    """
+    found = []
+    with rehearsal(thing) as lab:
+        pool = lab.create_pool("trial", target_dedicated_nodes=1, start_task=start_task)
+        lab.advance(LONG)
+        node = next(iter(pool.nodes.values()))
+        for again in (False, True):
+            if again:
+                node.reboot()
+                lab.advance(LONG)
+            if node.state != "idle":
+                return [None, None]
+            found.append(words_in(node, path))
+    return found
+
+
+def words_in(node: Node, path: str) -> list[str] | None:
+    """The words in a file of a node; None if there is no such file."""
+    try:
+        return node.files.text(path).split()
+    except NotFound:
+        return None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import shlex
 
+from batchlab.core.messages.outputs import NodeChanged, TaskChanged
+from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
-from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import shell_wanted, unfinished
+from batchlab.lessons.looking import history, shell_wanted, unfinished
+from batchlab.lessons.preparing import LINE, brought, left_over, who_did_it, without_file
 
-LINE = "a scene"
+MARK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.tried"
+FLAKY = f"/bin/sh -c 'cat {MARK} && exit 0; echo yes > {MARK}; exit 1'"
 
 
 @exercise("03-1", "A second try for a preparation", Job)
@@ -44,6 +49,12 @@ def _second_try(job: Job) -> str | Missing:
             "bl.JobPreparationTask takes command_line and constraints; look at "
             "bl.TaskConstraints, and give the new job a new id.",
         )
+    if _plain(job.job_preparation_task.command_line) != _plain(FLAKY):
+        return Missing(
+            "the preparation has another command line.",
+            "Keep the command line unchanged: it fails the first time on purpose.",
+            "Use the variable flaky.",
+        )
     if not any(row.retry_count for row in rows):
         return Missing(
             "the preparation succeeded at the first try, so there was no retry.",
@@ -51,7 +62,20 @@ def _second_try(job: Job) -> str | Missing:
             "It leaves a mark on the node under the id of the job, and fails if there is no mark "
             "yet. If an earlier job had the same id, use another id.",
         )
-    return unfinished(job) or ("the preparation failed, was retried, and then the task could run.")
+    return (
+        unfinished(job)
+        or not_all_succeeded(job)
+        or "the preparation failed, was retried, and then the task could run."
+    )
+
+
+def _plain(command_line: str) -> list[str]:
+    """The words of a command line, whatever quotes are around them."""
+    text = re.sub(r"\$\{(\w+)\}", r"$\1", command_line)
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
 
 
 @exercise("03-2", "Copy data to each node once, and clean up", Job)
@@ -111,38 +135,24 @@ def _brought_and_cleared(job: Job) -> str | Missing:
             "job.preparations shows its exit code. Does it delete the file that is there?",
             "rm fails if the file does not exist.",
         )
-    left = _left(job)
+    left = left_over(job)
     if left:
         return Missing(
             f"{left!r} is still on a node.",
             "A release can succeed without deleting what the preparation wrote.",
             "rm deletes a file. If this one is from an earlier try: node.files.delete(...).",
         )
-    return f"{len(job.preparations)} nodes were prepared, used and released, each of them once."
-
-
-def _left(job: Job) -> str:
-    """The name of a file that still contains the line, on a node that was prepared for the job."""
-    return next((name for name, text in _brought(job) if LINE in text), "")
-
-
-def _brought(job: Job) -> Iterator[tuple[str, str]]:
-    """The names and contents of the files where preparations leave them for tasks."""
-    nodes = Pool(job._connection, job.pool_id).nodes
-    for row in job.preparations:
-        own = row.job_preparation_task_execution_info.task_root_directory
-        files = nodes[row.node_id].files
-        for folder in ("shared", f"{own}/wd"):
-            for found in files.list(folder, recursive=True):
-                if not found.is_directory:
-                    yield found.name, files.text(found.name)
+    return (
+        who_did_it(job)
+        or f"{len(job.preparations)} nodes were prepared, used and released, each of them once."
+    )
 
 
 @exercise("03-3", "Four tasks, one preparation", Job)
 def _one_preparation(job: Job) -> str | Missing:
     if job.job_preparation_task is None:
         return _no_preparation()
-    waiting = unfinished(job, least=4)
+    waiting = unfinished(job, least=4) or not_all_succeeded(job)
     if waiting:
         return waiting
     nodes = {row.node_id for row in job.preparations}
@@ -153,13 +163,37 @@ def _one_preparation(job: Job) -> str | Missing:
             "from a node?",
             "A node has a method for that, and one that undoes it: look at pool.nodes[...].",
         )
-    if Pool(job._connection, job.pool_id).current_dedicated_nodes < 2:
+    others = _others(job, nodes)
+    if not all(others):
         return Missing(
-            "the pool of this job has no second node.",
+            "the pool of this job had no second node.",
             "The pool must keep its two nodes.",
             "A node has a method that keeps tasks away: look at the methods of pool.nodes[...].",
         )
+    if any("idle" in states for states in others):
+        return Missing(
+            "another node was idle when a task started, so it could have got that task.",
+            "That it did not may have been luck. How can you keep tasks away from a node?",
+            "A node has a method for that, and one that undoes it: look at pool.nodes[...].",
+        )
     return "all tasks ran on one node, and only that node was prepared."
+
+
+def _others(job: Job, used: set[str]) -> list[list[str]]:
+    """The states of the other nodes of the pool at each moment when a task of the job started."""
+    states: dict[str, str] = {}
+    found = []
+    for change in history(job):
+        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
+            states[change.node_id] = change.state
+        elif (
+            isinstance(change, TaskChanged)
+            and fold(change.job_id) == fold(job.id)
+            and change.state in ("preparing", "running")
+        ):
+            others = [state for name, state in states.items() if name not in used]
+            found.append([state for state in others if state not in ("deleted", "creating")])
+    return found
 
 
 @exercise("03-4", "Two jobs on one node, each with its own data", Job, Job)
@@ -186,6 +220,7 @@ def _apart(one: Job, another: Job) -> str | Missing:
     return (
         _same_node(one, another)
         or _both_read(one, another)
+        or without_file(one)
         or ("both jobs used the same node at the same time, and each read its own file.")
     )
 
@@ -236,7 +271,7 @@ def _both_read(one: Job, another: Job) -> str | Missing | None:
         said[job.id] = read.pop()
         if not any(
             name.endswith("/rates.txt") and text.strip() == said[job.id]
-            for name, text in _brought(job)
+            for name, text in brought(job)
         ):
             return Missing(
                 f"the tasks of {job.id!r} printed something else than a file rates.txt holds.",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from batchlab.core.messages.outputs import NodeChanged, NodeTaskChanged
+from batchlab.core.messages.outputs import NodeTaskChanged
 from batchlab.core.model.ids import fold
-from batchlab.errors import NotFound
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import (
+    lines_after_starts,
+    node_losses,
+    not_all_succeeded,
+    words_in,
+)
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import history, sent_back, shell_wanted, span, unfinished
 
@@ -28,25 +33,22 @@ def _equipped(pool: Pool) -> str | Missing:
 
 def _line_once(pool: Pool) -> str | Missing:
     nodes = list(pool.nodes.values())
-    if len(nodes) < 2 or any(node.state != "idle" for node in nodes):
+    if len(nodes) != 2 or any(node.state != "idle" for node in nodes):
         return Missing(
             f"the nodes are not ready: {pool.nodes!r}.",
             "The exercise asks for two nodes, and a node needs time to start.",
             "pool.nodes.wait('idle') waits for them. If a start task failed, node.start_task_info "
             "shows its exit code.",
         )
-    if not any(_starts(pool, node.id) > 1 for node in nodes):
+    rebooted = {loss.node_id for loss in node_losses(pool, "rebooting")}
+    if not any(_starts(pool, node.id) > 1 and node.id in rebooted for node in nodes):
         return Missing(
             "no node was rebooted.",
             "The line must be there exactly once after the start task has run twice.",
             "Call node.reboot(), and then node.wait('idle').",
         )
     for node in nodes:
-        try:
-            lines = node.files.text(TOOLS).split()
-        except NotFound:
-            lines = []
-        count = lines.count("renderer")
+        count = (words_in(node, TOOLS) or []).count("renderer")
         if count > 1:
             return Missing(
                 f"the line is there {count} times on a node.",
@@ -59,6 +61,21 @@ def _line_once(pool: Pool) -> str | Missing:
                 "Which text does your start task write, and into which file?",
                 "In a shell, the path of the file is $AZ_BATCH_NODE_SHARED_DIR/tools.txt.",
             )
+    start = pool.start_task
+    if start is None or any(node.start_task != start for node in nodes):
+        return Missing(
+            "the nodes ran another start task than the one that the pool has now.",
+            "The start task that wrote the line must be the one that ran again.",
+            "Do not update the start task between the starts: create a new pool.",
+        )
+    counts = [(words or []).count("renderer") for words in lines_after_starts(pool, start, TOOLS)]
+    if not start.resource_files and counts != [1, 1]:
+        return Missing(
+            f"the line is there once, but not by itself: on a node of its own, this start task "
+            f"leaves it {counts[0]} times, and after a reboot {counts[1]} times.",
+            "Who else wrote the line, or deleted one?",
+            "The start task can check first, or write the whole file instead of adding to it.",
+        )
     return "the start task ran again, and the line is there once."
 
 
@@ -82,7 +99,7 @@ def _prepared_once(job: Job) -> str | Missing:
             "create_job has a parameter for it.",
             "It is job_preparation_task=bl.JobPreparationTask(command_line=..., ...).",
         )
-    waiting = unfinished(job, least=2)
+    waiting = unfinished(job, least=2) or not_all_succeeded(job)
     if waiting:
         return waiting
     nodes = {view.node_id for view in job.tasks.views()}
@@ -92,8 +109,7 @@ def _prepared_once(job: Job) -> str | Missing:
             "A job is prepared on each node that runs one of its tasks.",
             "Use a pool with one node, or disable_scheduling() on the others.",
         )
-    begin, end = span(job)
-    if not _rebooted_between(job, nodes.pop() or "", begin, end):
+    if not _rebooted_between(job, nodes.pop() or ""):
         return Missing(
             "the node was not rebooted between the tasks.",
             "First run one task, then reboot the node, then run the other task.",
@@ -104,6 +120,14 @@ def _prepared_once(job: Job) -> str | Missing:
         for change in _changes(job)
         if fold(change.job_id) == fold(job.id)
     )
+    if not runs or any(
+        row.job_preparation_task_execution_info.result != "success" for row in job.preparations
+    ):
+        return Missing(
+            "the preparation did not succeed.",
+            "What was it meant to do, and what does job.preparations show?",
+            "The exercise is about one that succeeds and is not needed again.",
+        )
     if runs > 1:
         return Missing(
             f"the preparation ran {runs} times.",
@@ -113,13 +137,14 @@ def _prepared_once(job: Job) -> str | Missing:
     return "the node was rebooted, and the preparation did not run again."
 
 
-def _rebooted_between(job: Job, node_id: str, begin: float, end: float) -> bool:
+def _rebooted_between(job: Job, node_id: str) -> bool:
+    """Whether one task was done when the node was rebooted, and another one had not begun."""
+    views = list(job.tasks.views())
+    ends = [view.end_time.timestamp() for view in views if view.end_time]
+    begins = [view.start_time.timestamp() for view in views if view.start_time]
     return any(
-        isinstance(change, NodeChanged)
-        and change.node_id == node_id
-        and change.state == "rebooting"
-        and begin < change.at < end
-        for change in history(job)
+        loss.node_id == node_id and min(ends) <= loss.at <= max(begins)
+        for loss in node_losses(job, "rebooting")
     )
 
 
@@ -134,7 +159,7 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
     waiting = unfinished(job, least=6)
     if waiting:
         return waiting
-    versions = [_version(pool, node_id) for node_id in pool.nodes.ids()]
+    versions = [" ".join(words_in(node, VERSION) or []) for node in pool.nodes.values()]
     old = sum(version != "2" for version in versions)
     if old and pool.start_task is not None and "1" in pool.start_task.command_line:
         return Missing(
@@ -154,20 +179,28 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
             "A reboot sends tasks back to the queue, unless you ask it to wait for them.",
             "node.reboot has a parameter node_reboot_option.",
         )
+    ended = not_all_succeeded(job)
+    if ended:
+        return ended
     begin, end = span(job)
-    if not any(
-        begin < change.at < end and change.kind == "starttask" for change in _changes(pool)
-    ):
+    restarted = {
+        change.node_id
+        for change in _changes(pool)
+        if begin < change.at < end and change.kind == "starttask"
+    }
+    if not restarted.issuperset(pool.nodes.ids()):
         return Missing(
-            "no node was restarted while the job was running.",
+            f"{len(restarted)} of {len(versions)} nodes were restarted while the job was running.",
             "Start the job first. Install the new version while its tasks are running.",
             "First create_tasks, then lab.advance('30s'), then the reboots.",
         )
+    start = pool.start_task
+    if start is None or not (
+        start.resource_files or lines_after_starts(pool, start, VERSION)[0] == ["2"]
+    ):
+        return Missing(
+            "both nodes have version 2, but a new node of the pool would not.",
+            "Who installed it? A node that joins tomorrow needs it, too.",
+            "Call pool.update(start_task=...).",
+        )
     return "both nodes have version 2, and no task ran twice."
-
-
-def _version(pool: Pool, node_id: str) -> str:
-    try:
-        return pool.nodes[node_id].files.text(VERSION).strip()
-    except NotFound:
-        return ""

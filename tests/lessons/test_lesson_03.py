@@ -11,7 +11,8 @@ from batchlab import lessons
 
 MARK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.tried"
 FLAKY = f"/bin/sh -c 'cat {MARK} && exit 0; echo yes > {MARK}; exit 1'"
-SCENE = "$AZ_BATCH_NODE_SHARED_DIR/scene.txt"
+FIXED_SCENE = "$AZ_BATCH_NODE_SHARED_DIR/scene.txt"
+SCENE = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.txt"
 BRING = f"/bin/sh -c 'echo a scene > {SCENE}'"
 CLEAR = f"/bin/sh -c 'rm {SCENE}'"
 RETRIED = bl.JobPreparationTask(
@@ -69,6 +70,81 @@ def test_03_2_with_data_brought_and_cleared_is_right(lab: bl.SimulatedLab, pool:
     job.terminate()
     job.wait()
     assert lessons.check("03-2", job).is_right
+
+
+OTHER = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {
+            "job_preparation_task": f"/bin/sh -c \"mkdir {OTHER}; printf 'a scene' > {OTHER}/s\"",
+            "read": f"{OTHER}/s",
+            "job_release_task": f"/bin/sh -c 'rm -rf {OTHER}'",
+        },
+        {
+            "job_preparation_task": (
+                "/bin/sh -c 'echo a scene > $AZ_BATCH_NODE_SHARED_DIR/bring.scene'"
+            ),
+            "read": "$AZ_BATCH_NODE_SHARED_DIR/bring.scene",
+            "job_release_task": "/bin/sh -c 'rm -f $AZ_BATCH_NODE_SHARED_DIR/bring.scene'",
+        },
+        {"count": 9},
+    ],
+)
+def test_03_2_in_another_form_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool, job: dict[str, Any]
+) -> None:
+    made = bring(lab, **job)
+    made.update(on_all_tasks_complete="terminatejob")
+    lab.advance("5m")
+    answer = lessons.check("03-2", made)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize(
+    ("job", "read", "hint"),
+    [
+        (
+            {
+                "job_preparation_task": f"/bin/sh -c 'echo a scene > {FIXED_SCENE}'",
+                "job_release_task": f"/bin/sh -c 'rm {FIXED_SCENE}'",
+            },
+            f"cat {FIXED_SCENE}; sleep 1",
+            "the same folder shared",
+        ),
+        ({}, "echo a scene; sleep 1", "whatever is in it"),
+        (
+            {"job_preparation_task": "/bin/true"},
+            f"echo a scene > {SCENE}; cat {SCENE}; sleep 1",
+            "whatever is in it",
+        ),
+        ({"job_release_task": "/bin/true"}, f"cat {SCENE}; sleep 1; rm {SCENE}", "Look at"),
+        (
+            {"job_release_task": "/bin/true"},
+            f"cat {SCENE}; sleep 30; rm -f {SCENE}",
+            "Who deleted it",
+        ),
+    ],
+)
+def test_03_2_by_others_than_the_preparation_and_the_release_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, job: dict[str, Any], read: str, hint: str
+) -> None:
+    wanted: dict[str, Any] = {"job_preparation_task": BRING, "job_release_task": CLEAR} | job
+    made = lab.create_job("bring", "two", **wanted)
+    wide = bl.TaskSpec(id="x", command_line=f"/bin/sh -c '{read}'")
+    if "sleep 30" in read:
+        lab.create_pool("wide", vm_size="large", target_dedicated_nodes=2, task_slots_per_node=2)
+        lab.pools["wide"].nodes.wait("idle")
+        made = lab.create_job("bring-wide", "wide", **wanted)
+    made.create_tasks([bl.TaskSpec(id=f"t{n}", command_line=wide.command_line) for n in range(4)])
+    lab.advance("5m")
+    made.terminate()
+    lab.advance("5m")
+    answer = lessons.check("03-2", made)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
 
 
 @pytest.mark.parametrize(
@@ -223,3 +299,99 @@ def test_03_4_of_a_wrong_answer_gives_its_hint(
 def test_03_4_of_one_job_twice_asks_for_two(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
     job = bring(lab)
     assert "Two jobs share the node" in lessons.check("03-4", job, job).hint
+
+
+@pytest.mark.parametrize(
+    "preparation",
+    [
+        RETRIED,
+        bl.JobPreparationTask(
+            command_line=FLAKY.replace("'", '"').replace("$AZ_BATCH_JOB_ID", "${AZ_BATCH_JOB_ID}"),
+            constraints=bl.TaskConstraints(max_task_retry_count=-1),
+        ),
+    ],
+)
+def test_03_1_in_another_form_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool, preparation: Any
+) -> None:
+    job = lab.create_job("again", "two", job_preparation_task=preparation)
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="sleep 1") for n in range(3)])
+    lab.advance("5m")
+    answer = lessons.check("03-1", job)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize(
+    ("command_line", "task", "hint"),
+    [
+        (FLAKY.replace("yes", "no"), "/bin/true", "Keep the command line"),
+        (
+            "/bin/sh -c 'cat here && exit 0; echo yes > here; exit 1'",
+            "/bin/true",
+            "Keep the command line",
+        ),
+        (FLAKY, "/bin/false", "They should succeed"),
+        (FLAKY, "exit 0", "They should succeed"),
+    ],
+)
+def test_03_1_with_another_preparation_or_a_failed_task_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, command_line: str, task: str, hint: str
+) -> None:
+    preparation = bl.JobPreparationTask(
+        command_line=command_line, constraints=bl.TaskConstraints(max_task_retry_count=2)
+    )
+    job = lab.create_job("again", "two", job_preparation_task=preparation)
+    job.create_task("only", task)
+    lab.advance("5m")
+    assert hint in lessons.check("03-1", job).hint
+
+
+@pytest.mark.parametrize(
+    ("keep_away", "line", "hint"),
+    [
+        ("affinity", "/bin/true", "may have been luck"),
+        ("resize", "/bin/true", "keep its two nodes"),
+        ("disable", "/bin/sh -c 'exit 1'", "They should succeed"),
+    ],
+)
+def test_03_3_by_luck_or_on_one_node_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, keep_away: str | None, line: str, hint: str
+) -> None:
+    first, second = pool.nodes.values()
+    if keep_away == "resize":
+        pool.remove_nodes([second.id])
+        pool.wait("steady")
+    if keep_away == "disable":
+        second.disable_scheduling()
+    job = lab.create_job("one", pool, job_preparation_task="/bin/true")
+    for number in range(4):  # one after the other, so the same node is free each time
+        near = {"affinity_info": first.affinity_id} if keep_away == "affinity" else {}
+        job.create_task(f"t{number}", line, **near).wait()
+    assert hint in lessons.check("03-3", job).hint
+
+
+@pytest.mark.parametrize("keep_away", ["busy", "deallocate", "reboot"])
+def test_03_3_with_a_node_kept_away_in_another_way_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool, keep_away: str
+) -> None:
+    first, second = pool.nodes.values()
+    if keep_away == "busy":
+        first.disable_scheduling()
+        lab.create_job("hog", pool).create_task("hog", "sleep 3600")
+        lab.advance("1s")
+        first.enable_scheduling()
+    elif keep_away == "deallocate":
+        second.deallocate()
+        second.wait("deallocated")
+    else:
+        second.reboot()
+    job = lab.create_job("one", pool, job_preparation_task="echo ready")
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="sleep 1") for n in range(5)])
+    lab.advance("10s")
+    answer = lessons.check("03-3", job)
+    assert answer.is_right, answer
+
+
+def test_03_4_printed_without_the_file_is_wrong(lab: bl.SimulatedLab) -> None:
+    answer = two_jobs(lab, WRITE, "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID'")
+    assert answer.text == "the tasks print the same line without the file."

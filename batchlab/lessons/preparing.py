@@ -1,0 +1,109 @@
+"""What preparations leave on nodes, and rehearsals of preparations, their tasks and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
+from batchlab.lab import SimulatedLab
+from batchlab.lessons.evidence import LONG, is_known, rehearsal
+from batchlab.lessons.exercises import Missing
+
+__all__ = ["LINE", "brought", "left_over", "who_did_it", "without_file"]
+
+LINE = "a scene"
+"""What the preparation of exercise 03-2 brings."""
+
+
+def brought(job: Job) -> Iterator[tuple[str, str]]:
+    """The names and contents of the files where preparations leave them for tasks."""
+    nodes = Pool(job._connection, job.pool_id).nodes
+    for row in job.preparations:
+        own = row.job_preparation_task_execution_info.task_root_directory
+        files = nodes[row.node_id].files
+        for folder in ("shared", f"{own}/wd"):
+            for found in files.list(folder, recursive=True):
+                if not found.is_directory:
+                    yield found.name, files.text(found.name)
+
+
+def left_over(job: Job) -> str:
+    """The name of a file that still contains the line, on a node that was prepared for the job."""
+    return next((name for name, text in brought(job) if LINE in text), "")
+
+
+def who_did_it(job: Job) -> Missing | None:
+    """What shows that not the preparation brought the line, or not the release cleared it."""
+    preparation, release = job.job_preparation_task, job.job_release_task
+    assert preparation is not None
+    assert release is not None
+    typed = [view for view in job.tasks.views() if LINE in view.command_line]
+    if any("grep" not in view.command_line for view in typed):
+        return Missing(
+            f"{typed[0].id!r} prints a line that is in its own command line.",
+            "The tasks should print the file, whatever is in it.",
+            "cat prints a file.",
+        )
+    if preparation.resource_files or release.resource_files:
+        return None  # a rehearsal would not find them
+    with rehearsal(job) as lab:
+        lab.create_pool("trial", target_dedicated_nodes=1)
+        return _rehearsed(lab, job.id, preparation.command_line, release.command_line)
+
+
+def _rehearsed(lab: SimulatedLab, name: str, bring: str, clear: str) -> Missing | None:
+    first = _prepared(lab, name, bring, clear)
+    infos = [row.job_preparation_task_execution_info for row in first.preparations]
+    if not is_known(*infos):
+        return None
+    if not left_over(first):
+        return Missing(
+            "on a node of its own, the preparation leaves no file with the line.",
+            "Who wrote it on your nodes?",
+            "The preparation itself must write it.",
+        )
+    other = f"{name[:50]}-other"
+    _prepared(lab, other, bring.replace(name, other).replace(LINE, "another line"), clear)
+    if not left_over(first):
+        return Missing(
+            "another job with a preparation like this would overwrite the file.",
+            "All jobs on a node use the same folder shared.",
+            "Use the working directory of the preparation, or a folder with the id of the job: "
+            "$AZ_BATCH_JOB_ID.",
+        )
+    first.terminate()
+    lab.advance(LONG)
+    releases = [row.job_release_task_execution_info for row in first.preparations]
+    if left_over(first) and is_known(*releases):
+        return Missing(
+            "on a node of its own, the release leaves the file where it is.",
+            "Who deleted it on your nodes?",
+            "The release itself must delete it: rm.",
+        )
+    return None
+
+
+def _prepared(lab: SimulatedLab, name: str, bring: str, clear: str) -> Job:
+    """Let the node be prepared for a job, whose task does nothing."""
+    job = lab.create_job(name, "trial", job_preparation_task=bring, job_release_task=clear)
+    job.create_task("nothing", "/bin/true")
+    lab.advance(LONG)
+    return job
+
+
+def without_file(job: Job) -> Missing | None:
+    """What shows that a task prints a file, and not something that it knows without it."""
+    task = next(iter(job.tasks.values()))
+    with rehearsal(job) as lab:
+        lab.create_pool("trial", target_dedicated_nodes=1)
+        trial = lab.create_job(job.id, "trial", job_preparation_task="/bin/true")
+        alone = trial.create_task("alone", task.command_line)
+        lab.advance(LONG)
+        if not is_known(alone.view()) or task.stdout.strip() not in alone.stdout:
+            return None
+    return Missing(
+        "the tasks print the same line without the file.",
+        "The preparation writes the file, and the tasks print it.",
+        "cat $AZ_BATCH_JOB_PREP_WORKING_DIR/rates.txt, inside /bin/sh -c '...'.",
+    )
