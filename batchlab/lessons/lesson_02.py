@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from datetime import timedelta
 
 from batchlab.core.messages.outputs import StartRun
@@ -15,7 +14,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.task import Task
 from batchlab.lessons.evidence import is_typed
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import not_completed, shell_wanted
+from batchlab.lessons.looking import not_completed, plain_words, shell_wanted
 
 HANGS = "/bin/sh -c 'echo I have begun; sleep 600'"
 LIMIT = timedelta(seconds=2)
@@ -68,7 +67,7 @@ def _tidied(task: Task) -> str | Missing:
 
 @exercise("02-2", "End a program that hangs", Task)
 def _limited(task: Task) -> str | Missing:
-    if _words(task.command_line) != _words(HANGS):
+    if plain_words(task.command_line) != plain_words(HANGS):
         return Missing(
             "the task runs a different program.",
             "Use the variable hangs as its command line, unchanged.",
@@ -109,13 +108,6 @@ def _limited(task: Task) -> str | Missing:
             'You can write a duration as "2s".',
         )
     return "the service ended the task at its time limit."
-
-
-def _words(command_line: str) -> list[str]:
-    try:
-        return shlex.split(command_line)
-    except ValueError:
-        return [command_line]
 
 
 @exercise("02-3", "Count the variables", Task)

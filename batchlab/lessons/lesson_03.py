@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-
 from batchlab.core.messages.outputs import NodeChanged, TaskChanged
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, shell_wanted, unfinished
+from batchlab.lessons.looking import history, plain_words, shell_wanted, unfinished
 from batchlab.lessons.preparing import LINE, brought, left_over, who_did_it, without_file
 
 MARK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.tried"
@@ -49,7 +46,7 @@ def _second_try(job: Job) -> str | Missing:
             "bl.JobPreparationTask takes command_line and constraints; look at "
             "bl.TaskConstraints, and give the new job a new id.",
         )
-    if _plain(job.job_preparation_task.command_line) != _plain(FLAKY):
+    if plain_words(job.job_preparation_task.command_line) != plain_words(FLAKY):
         return Missing(
             "the preparation has another command line.",
             "Keep the command line unchanged: it fails the first time on purpose.",
@@ -67,15 +64,6 @@ def _second_try(job: Job) -> str | Missing:
         or not_all_succeeded(job)
         or "the preparation failed, was retried, and then the task could run."
     )
-
-
-def _plain(command_line: str) -> list[str]:
-    """The words of a command line, whatever quotes are around them."""
-    text = re.sub(r"\$\{(\w+)\}", r"$\1", command_line)
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return [text]
 
 
 @exercise("03-2", "Copy data to each node once, and clean up", Job)

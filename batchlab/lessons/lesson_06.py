@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from batchlab.core.model import (
+    OutputFile,
+    OutputFileBlobContainerDestination,
+    OutputFileDestination,
+)
 from batchlab.core.model.ids import fold
+from batchlab.drivers.simulated.resources import UPLOAD_S
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
+from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
+from batchlab.lessons.evidence import losses, rehearsal, run_seconds, words_in
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import node_times, not_completed, sent_back, unfinished
+from batchlab.lessons.looking import not_completed, sent_back, unfinished
 
 
 @exercise("06-1", "Paid once", Task)
@@ -41,7 +49,45 @@ def _paid_once(task: Task) -> str | Missing:
             else "The line must be: paid 10.",
             "What if each run overwrites the file? (Try it in a new job.)",
         )
+    if not task.resource_files and _paid_again(task):
+        return Missing(
+            "it paid once because the node was rebooted before it paid. After a later reboot it "
+            "would have paid twice.",
+            "What happens if the task runs once more from the beginning when it has paid?",
+            "What if each run overwrites the file, or looks first whether it was paid already?",
+        )
     return "the task ran twice, and paid once."
+
+
+def _paid_again(task: Task) -> bool:
+    """Whether the task would pay twice if its node were rebooted when its program has just ended.
+
+    Output files are uploaded after that, so the rehearsal has a moment for the reboot.
+    """
+    command_line, settings = task.command_line, task.environment_settings
+    with rehearsal(task) as lab:
+        pool = lab.create_pool("trial", target_dedicated_nodes=1)
+        pool.nodes.wait("idle")
+        plain = lab.create_job("plain", pool).create_task(
+            task.id, command_line, environment_settings=settings
+        )
+        plain.wait()
+        [seconds] = run_seconds([plain.view()])
+        lab.storage.create_container("outputs")
+        outputs = OutputFileBlobContainerDestination(container_url="outputs")
+        to = OutputFileDestination(container=outputs)
+        again = lab.create_job(task.job_id, pool).create_task(
+            task.id,
+            command_line,
+            environment_settings=settings,
+            output_files=[OutputFile(file_pattern="../stdout.txt", destination=to)],
+        )
+        lab.advance(seconds + UPLOAD_S / 2)
+        node = next(iter(pool.nodes.values()))
+        node.reboot()
+        again.wait()
+        words = words_in(node, f"shared/{task.job_id}.txt") or []
+        return words.count("paid") > 1
 
 
 @exercise("06-2", "Survive the loss of a node", Job)
@@ -49,18 +95,24 @@ def _survived(job: Job) -> str | Missing:
     waiting = unfinished(job, least=6)
     if waiting:
         return waiting
-    taken = node_times(job, job.pool_id, "preempted")
+    taken = losses(job, "preempted")
     if not taken:
         return Missing(
             "no node of the pool was taken away.",
             "You can play the cloud: a node has a method for it.",
             "Call node.preempt() on a spot node; the pool needs target_low_priority_nodes.",
         )
-    if not any(change.at >= min(taken) for change in sent_back(job)):
+    if not any(loss.busy for loss in taken):
         return Missing(
             "the node was not running a task of this job when it was taken.",
             "Move the clock forward until the tasks run, then take a node.",
             "Call lab.advance('30s') between create_tasks and preempt.",
+        )
+    if Pool(job._connection, job.pool_id).target_low_priority_nodes != 2:
+        return Missing(
+            "the pool should have two spot nodes.",
+            "How many has it?",
+            "Use target_low_priority_nodes=2.",
         )
     failed = len(job.tasks.filter(result="failure"))
     if failed:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from batchlab.core.messages.outputs import NodeChanged, TaskChanged
+from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job, Jobs
 from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import most_at_once, sent_back, span, unfinished
+from batchlab.lessons.looking import history, most_at_once, sent_back, span, unfinished
 
 
 @exercise("07-1", "Second created, first done", Job, Job)
 def _overtaken(first: Job, second: Job) -> str | Missing:
-    waiting = unfinished(first, least=12) or unfinished(second, least=12)
+    waiting = (
+        unfinished(first, least=12)
+        or unfinished(second, least=12)
+        or not_all_succeeded(first, second)
+    )
     if waiting:
         return waiting
     if first.pool_id.lower() != second.pool_id.lower():
@@ -22,7 +29,20 @@ def _overtaken(first: Job, second: Job) -> str | Missing:
             "Pass the jobs in the order of their creation.",
             "Call lessons.check('07-1', first, second), with the older job first.",
         )
-    _, end = span(second)
+    begin, end = span(second)
+    came = [view.creation_time.timestamp() for view in first.tasks.views()]
+    if sorted(came)[11] > begin:
+        return Missing(
+            "the first job had not got its tasks yet when the second one started.",
+            "A job without tasks is easily overtaken. Both should have theirs.",
+            "Add the tasks to the first job before the second one begins.",
+        )
+    if max(run_seconds(second.tasks.views())) < 0.9 * min(run_seconds(first.tasks.views())):
+        return Missing(
+            "the tasks of the second job are shorter.",
+            "The same tasks in both jobs: what puts one job before the other?",
+            'All tasks have the command line "render".',
+        )
     early = sum(
         view.end_time is not None and view.end_time.timestamp() < end
         for view in first.tasks.views()
@@ -38,7 +58,7 @@ def _overtaken(first: Job, second: Job) -> str | Missing:
 
 @exercise("07-2", "Two at a time", Job)
 def _modest(job: Job) -> str | Missing:
-    waiting = unfinished(job, least=8)
+    waiting = unfinished(job, least=8) or not_all_succeeded(job)
     if waiting:
         return waiting
     most = most_at_once(job)
@@ -61,6 +81,12 @@ def _modest(job: Job) -> str | Missing:
             "Two tasks may run at the same time.",
             "Use max_parallel_tasks=2 and a pool with at least two nodes.",
         )
+    if job.max_parallel_tasks != 2 and not job.uses_task_dependencies:
+        return Missing(
+            "two of the tasks ran at the same time, but the job did not see to it.",
+            "What if all four nodes had been free for them?",
+            "create_job has a parameter max_parallel_tasks.",
+        )
     return "two of the tasks ran at the same time, and never more."
 
 
@@ -71,6 +97,12 @@ def _made_room(moved: Job, urgent: Job) -> str | Missing:
     waiting = unfinished(moved, least=4) or unfinished(urgent)
     if waiting:
         return waiting
+    if _idle_nodes_when_it_came(urgent):
+        return Missing(
+            "not all nodes were running tasks when the second job came.",
+            "The first job must be running on all nodes before you create the second.",
+            "Create four tasks, then call lab.advance('30s'), then create the second job.",
+        )
     begin, _ = span(urgent)
     came = min(view.creation_time.timestamp() for view in urgent.tasks.views())
     if begin - came > 1:
@@ -92,6 +124,17 @@ def _made_room(moved: Job, urgent: Job) -> str | Missing:
             "Tasks that make room are queued again, and run later.",
         )
     return "tasks of the first job made room, and ran again later."
+
+
+def _idle_nodes_when_it_came(job: Job) -> list[str]:
+    """The nodes of the pool that were idle when the first task of a job was created."""
+    states: dict[str, str] = {}
+    for change in history(job):
+        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(job.pool_id):
+            states[change.node_id] = change.state
+        elif isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id):
+            break
+    return [name for name, state in states.items() if state == "idle"]
 
 
 def _elsewhere() -> Missing:

@@ -20,6 +20,7 @@ __all__ = [
     "most_at_once",
     "node_times",
     "not_completed",
+    "plain_words",
     "script_cut_short",
     "sent_back",
     "settle",
@@ -150,6 +151,15 @@ def script_cut_short(command_line: str) -> bool:
         return False
     is_shell = program.rsplit("/", 1)[-1] in ("sh", "bash", "dash")
     return is_shell and words[:1] == ["-c"] and len(words) > 2
+
+
+def plain_words(command_line: str) -> list[str]:
+    """The words of a command line, whatever quotes are around them."""
+    text = re.sub(r"\$\{(\w+)\}", r"$\1", command_line)
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
 
 
 def shell_wanted(verdict: str | Missing, **command_lines: str) -> str | Missing:

@@ -138,3 +138,98 @@ def test_05_3_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, more: dict[str, Any], hint: str
 ) -> None:
     assert hint in probe(lab, **more).hint
+
+
+def test_05_1_of_another_program_is_wrong(lab: bl.SimulatedLab) -> None:
+    easier = STUBBORN.replace("echo tried > one; exit 1", "echo tried > one; exit 2")
+    assert "unchanged" in persist(lab, easier, 2).hint
+
+
+@pytest.mark.parametrize(
+    ("command_line", "retries"),
+    [(STUBBORN, 5), (STUBBORN, -1), (STUBBORN.replace("'", '"'), 2)],
+)
+def test_05_1_in_another_form_is_right(
+    lab: bl.SimulatedLab, command_line: str, retries: int
+) -> None:
+    assert persist(lab, command_line, retries).is_right
+
+
+def test_05_1_with_retries_of_its_job_is_right(lab: bl.SimulatedLab) -> None:
+    limits = bl.JobConstraints(max_task_retry_count=3)
+    task = lab.create_job("tries", "farm", constraints=limits).create_task("mine", STUBBORN)
+    task.wait()
+    assert lessons.check("05-1", task).is_right
+
+
+CHAIN = {
+    "frame1": ["model"],
+    "frame2": ["frame1"],
+    "frame3": ["frame2", "MODEL"],
+    "frame4": ["frame3"],
+    "cut": ["frame4"],
+}
+
+
+@pytest.mark.parametrize(
+    "needs", [CHAIN, MODEL | {"cut": ["model", *FRAMES]}, MODEL | {"cut": FRAMES[::-1]}]
+)
+def test_05_2_in_another_form_is_right(lab: bl.SimulatedLab, needs: dict[str, list[str]]) -> None:
+    job = lab.create_job("film", "farm", uses_task_dependencies=True)
+    job.create_tasks(
+        [bl.TaskSpec(id=name, command_line="work", depends_on=needs.get(name))
+         for name in ("early", "cut", *FRAMES, "Model")]
+    )  # fmt: skip
+    job.tasks.wait()
+    answer = lessons.check("05-2", job)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize("line", ["/bin/sh -c 'exit 1'", "exit 0"])
+def test_05_2_of_failed_tasks_is_wrong(lab: bl.SimulatedLab, line: str) -> None:
+    job = lab.create_job("film", "farm", uses_task_dependencies=True)
+    blocked = bl.ExitConditions(
+        default=bl.ExitOptions(dependency_action="satisfy"),
+        pre_processing_error=bl.ExitOptions(dependency_action="satisfy"),
+    )
+    for name in ("cut", *FRAMES, "model"):
+        needs = ({"cut": FRAMES} | MODEL).get(name)
+        job.create_task(name, line, depends_on=needs, exit_conditions=blocked)
+    job.tasks.wait()
+    assert "They should succeed" in lessons.check("05-2", job).hint
+
+
+def satisfied(**where: Any) -> bl.ExitConditions:
+    return bl.ExitConditions(**where)
+
+
+GO = bl.ExitOptions(dependency_action="satisfy")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "right"),
+    [
+        (satisfied(exit_code_ranges=[bl.ExitCodeRangeMapping(start=1, end=1, exit_options=GO)]),
+         True),
+        (satisfied(exit_codes=[bl.ExitCodeMapping(code=1, exit_options=GO)],
+                   default=bl.ExitOptions(dependency_action="block")), True),
+        (satisfied(default=GO), False),
+        (satisfied(exit_code_ranges=[bl.ExitCodeRangeMapping(start=1, end=9, exit_options=GO)]),
+         False),
+        (satisfied(exit_codes=[bl.ExitCodeMapping(code=1, exit_options=GO),
+                               bl.ExitCodeMapping(code=2, exit_options=GO)]), False),
+        (satisfied(exit_codes=[bl.ExitCodeMapping(code=1, exit_options=GO)],
+                   pre_processing_error=GO), False),
+    ],
+)  # fmt: skip
+def test_05_3_lets_exit_code_1_through_and_no_other(
+    lab: bl.SimulatedLab, conditions: bl.ExitConditions, right: bool
+) -> None:
+    answer = probe(lab, conditions=conditions)
+    assert answer.is_right is right
+    assert ("What if the program crashes?" in answer.hint) is not right
+
+
+@pytest.mark.parametrize("command_line", ["/bin/false", "/bin/sh -c 'exit 1'"])
+def test_05_3_of_another_program_is_wrong(lab: bl.SimulatedLab, command_line: str) -> None:
+    assert "must be just: breaks" in probe(lab, command_line, conditions=SATISFY).hint

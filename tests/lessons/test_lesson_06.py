@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import batchlab as bl
@@ -46,7 +48,10 @@ def test_06_1_of_a_wrong_answer_gives_its_hint(
 @pytest.mark.parametrize(
     "command_line",
     [
-        f"/bin/sh -c 'render frame; echo paid 10 >> {BOOK}'",
+        f"/bin/sh -c 'test -e {BOOK} || render frame && echo paid 10 > {BOOK}'",
+        f'/bin/bash -c "render frame; echo paid 10 > new; cp new {BOOK}"',
+        f"/bin/sh -c 'grep -q paid {BOOK} || echo paid 10 >> {BOOK}; render frame'",
+        f"/bin/sh -c 'test -e done || echo paid 10 >> {BOOK}; echo 1 > done; render frame'",
         f"/bin/sh -c 'test -e {BOOK} || echo paid 10 > {BOOK}; render frame'",
         f"/bin/sh -c 'echo paid 10 > new; render frame; mv new {BOOK}'",
     ],
@@ -98,3 +103,73 @@ def test_06_2_of_a_wrong_answer_gives_its_hint(
     lab: bl.SimulatedLab, after: str, command_line: str, hint: str
 ) -> None:
     assert hint in lessons.check("06-2", survive(lab, after, command_line)).hint
+
+
+@pytest.mark.parametrize(
+    "command_line",
+    [
+        f"/bin/sh -c 'render frame; echo paid 10 >> {BOOK}'",
+        f"/bin/sh -c 'sleep 25; echo paid 10 >> {BOOK}; sleep 20'",
+        f"/bin/sh -c 'sleep 25 && echo paid 10 >> {BOOK} && sleep 1'",
+    ],
+)
+def test_06_1_that_is_only_lucky_with_the_reboot_is_wrong(
+    lab: bl.SimulatedLab, command_line: str
+) -> None:
+    answer = pay(lab, command_line)
+    assert answer.outcome == "not yet"
+    assert "once more from the beginning" in answer.hint
+
+
+def test_06_1_repaired_by_another_task_is_wrong(lab: bl.SimulatedLab) -> None:
+    pay(lab, f"/bin/sh -c 'echo paid 10 >> {BOOK}; render frame'")
+    path = "$AZ_BATCH_NODE_SHARED_DIR/careful.txt"
+    clean = lab.create_job("clean", "solo").create_task("t", f"/bin/sh -c 'echo paid 10 > {path}'")
+    clean.wait()
+    answer = lessons.check("06-1", lab.jobs["careful"].tasks["entry"])
+    assert answer.outcome == "not yet"
+
+
+def spot(
+    lab: bl.SimulatedLab, spot: int = 2, count: int = 6, take: str = "busy", dedicated: int = 0
+) -> lessons.Answer:
+    pool = lab.create_pool(
+        "spots", target_dedicated_nodes=dedicated, target_low_priority_nodes=spot
+    )
+    pool.nodes.wait("idle")
+    job = lab.create_job("mine", pool)
+    first = next(node for node in pool.nodes.values() if not node.is_dedicated)
+    if take == "idle":
+        first.disable_scheduling()
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(count)])
+    lab.advance("20s")
+    if take == "idle":
+        next(node for node in pool.nodes.values() if node != first).reboot()
+    if take == "reboot":
+        first.reboot()
+    else:
+        first.preempt()
+    lab.advance("30m")
+    return lessons.check("06-2", job)
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [
+        ({"take": "idle"}, "Move the clock"),
+        ({"take": "reboot"}, "play the cloud"),
+        ({"spot": 3}, "How many"),
+        ({"spot": 1}, "How many"),
+        ({"count": 5}, "list of command lines"),
+    ],
+)
+def test_06_2_of_an_idle_node_or_another_pool_is_wrong(
+    lab: bl.SimulatedLab, more: dict[str, Any], hint: str
+) -> None:
+    answer = spot(lab, **more)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_06_2_with_more_tasks_in_another_form_is_right(lab: bl.SimulatedLab) -> None:
+    assert spot(lab, count=11).is_right
