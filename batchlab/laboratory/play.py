@@ -9,7 +9,7 @@ the machine, so equal seeds give equal results.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 from random import Random
@@ -365,6 +365,9 @@ class _Stage:
             formula=self.formula,
             arrivals=repr(self.conditions.arrivals),
             vm_size=self.conditions.spec["vm_size"],
+            task_slots_per_node=self.conditions.spec.get("task_slots_per_node", 1),
+            boot=timedelta(seconds=self.conditions.boot_s),
+            sample_delay=timedelta(seconds=self.conditions.settings.sample_delay_s),
             days=self.conditions.days,
             seed=self.conditions.seed,
             begin=datetime.fromtimestamp(self.begin, UTC),

@@ -48,6 +48,11 @@ class Simulation(Displayed):
     ----------
     formula, arrivals, vm_size : str
         The formula and its conditions.
+    task_slots_per_node : int
+    boot : timedelta
+        How long a node took to start.
+    sample_delay : timedelta
+        How old a sample was when the formula first saw it.
     days : float
     seed : int
     begin : datetime
@@ -70,7 +75,8 @@ class Simulation(Displayed):
     """
 
     def __init__(
-        self, *, formula: str, arrivals: str, vm_size: str, days: float, seed: int,
+        self, *, formula: str, arrivals: str, vm_size: str, task_slots_per_node: int,
+        boot: timedelta, sample_delay: timedelta, days: float, seed: int,
         begin: datetime, timeline: dict[str, list[float]], waits: list[float], task_count: int,
         succeeded_count: int, failed_count: int, never_started_count: int, requeue_count: int,
         preempted_count: int, evaluation_count: int, failed_evaluation_count: int,
@@ -79,6 +85,9 @@ class Simulation(Displayed):
         self.formula = formula
         self.arrivals = arrivals
         self.vm_size = vm_size
+        self.task_slots_per_node = task_slots_per_node
+        self.boot = boot
+        self.sample_delay = sample_delay
         self.days = days
         self.seed = seed
         self.begin = begin

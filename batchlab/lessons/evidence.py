@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
@@ -19,11 +20,13 @@ from batchlab.core.model.ids import fold
 from batchlab.core.model.values import ExecutionInfo
 from batchlab.drivers.simulated.connection import SimulatedConnection
 from batchlab.drivers.simulated.workload import Workload
-from batchlab.errors import NotFound
+from batchlab.errors import BatchError, NotFound
 from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
+from batchlab.handles.storage import Storage
+from batchlab.handles.task import Task
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.exercises import Missing
 from batchlab.lessons.looking import history
@@ -40,6 +43,8 @@ __all__ = [
     "not_all_succeeded",
     "rehearsal",
     "run_seconds",
+    "sources",
+    "uploaded",
     "words_in",
 ]
 
@@ -189,3 +194,31 @@ def words_in(node: Node, path: str) -> list[str] | None:
         return node.files.text(path).split()
     except NotFound:
         return None
+
+
+def sources(task: Task) -> list[str]:
+    """The texts of the files that a task fetches, as far as they are in the lab's storage."""
+    view = task.view()
+    settings = view.multi_instance_settings
+    common = settings.common_resource_files if settings else ()
+    wanted = {file.http_url for file in (*view.resource_files, *common)}
+    names = {file.auto_storage_container_name for file in (*view.resource_files, *common)}
+    storage = Storage(task._connection)
+    found = []
+    for name in storage:
+        container = storage[name]
+        for blob in container.list():
+            if name in names or container.url_of(blob.name) in wanted:
+                with suppress(UnicodeDecodeError):
+                    found.append(container.text(blob.name))
+    paths = [Path(url) for url in wanted if url and url.startswith("/")]
+    return found + [path.read_text(errors="replace") for path in paths if path.is_file()]
+
+
+def uploaded(task: Task, blob: str) -> bool:
+    """Whether a task uploaded a file under this name, as its log says."""
+    try:
+        log = task.files.text("fileuploadout.txt")
+    except BatchError:  # its node is gone: then there is no log any more
+        return bool(task.output_files)
+    return any(line.endswith(f"/{blob}") for line in log.splitlines())

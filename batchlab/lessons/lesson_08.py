@@ -8,19 +8,23 @@ from batchlab.autoscale.formula import Formula
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.laboratory.results import Simulation
+from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import unfinished
+from batchlab.lessons.looking import span, unfinished
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LOAD = "Arrivals.office_hours(60, task=10m)"
 WAIT = timedelta(minutes=6)
 HOURS = 110
+BOOT, DELAY = timedelta(seconds=90), timedelta(seconds=30)
+EVALUATIONS = 12
 
 
-def _target(formula: Formula, pending: float | None) -> int | str:
-    """How many nodes the formula wants after an hour with this many pending tasks, or its error.
+def _target(formula: Formula, pending: float | None, current: int = 4) -> int | str:
+    """How many nodes the formula settles on with this many pending tasks, or its error.
 
-    Half of the tasks run, and the newest sample is half a minute old, as in a real pool.
+    Half of the tasks run, and the newest sample is half a minute old, as in a real pool. A formula
+    may take a few evaluations, for example if it removes half of the idle nodes each time.
     """
     times = [NOW - timedelta(seconds=30 * back) for back in range(120, 0, -1)]
     halves = {"$PendingTasks": 1.0, "$ActiveTasks": 0.5, "$RunningTasks": 0.5}
@@ -28,8 +32,15 @@ def _target(formula: Formula, pending: float | None) -> int | str:
         name: [] if pending is None else [(time, part * pending) for time in times]
         for name, part in halves.items()
     }
-    run = formula.evaluate(samples=samples, now=NOW, current_dedicated=4)
-    return run.error.code if run.error else run.target_dedicated_nodes
+    for _ in range(EVALUATIONS):
+        run = formula.evaluate(samples=samples, now=NOW, current_dedicated=current)
+        if run.error:
+            return run.error.code
+        found = run.target_dedicated_nodes + run.target_low_priority_nodes
+        if found == current:
+            break
+        current = found
+    return current
 
 
 @exercise("08-1", "A formula with bounds and a guard", Formula)
@@ -37,8 +48,9 @@ def _follower(formula: Formula) -> str | Missing:
     empty = _target(formula, None)
     wrong = [
         (pending, want, found)
-        for pending, want in ((8, 4), (14, 7), (500, 10), (0, 1))
-        if (found := _target(formula, pending)) != want
+        for pending, want in ((8, 4), (14, 7), (4, 2), (20, 10), (500, 10), (0, 1), (2, 1))
+        for current in (4, 0, 10)
+        if (found := _target(formula, pending, current)) != want
     ]
     for pending, want, found in wrong:
         if isinstance(found, str):
@@ -50,7 +62,7 @@ def _follower(formula: Formula) -> str | Missing:
         what = f"with {pending} pending tasks it wants {found} nodes, not {want}."
         if pending == 500:
             return Missing(what, "There is an upper bound, too.", "min(10, ...).")
-        if pending == 0:
+        if pending in (0, 2):
             return Missing(what, "There is a lower bound, too.", "max(1, ...).")
         if found == empty:
             return Missing(
@@ -76,7 +88,20 @@ def _follower(formula: Formula) -> str | Missing:
             "It should want 1 node there, too.",
             "How many tasks does the formula assume when there are no samples?",
         )
+    if formula.evaluate(samples={}, now=NOW).target_low_priority_nodes or _spot(formula):
+        return Missing(
+            "it also asks for spot nodes.",
+            "One node for every two tasks: of which kind?",
+            "Set $TargetDedicatedNodes only.",
+        )
     return "it follows the number of tasks, between 1 and 10 nodes, and works on a new pool."
+
+
+def _spot(formula: Formula) -> int:
+    times = [NOW - timedelta(seconds=30 * back) for back in range(120, 0, -1)]
+    names = ("$PendingTasks", "$ActiveTasks", "$RunningTasks")
+    samples = {name: [(time, 8.0) for time in times] for name in names}
+    return formula.evaluate(samples=samples, now=NOW).target_low_priority_nodes
 
 
 @exercise("08-2", "Short waits for little money", Simulation)
@@ -86,6 +111,13 @@ def _balanced(simulation: Simulation) -> str | Missing:
             f"this is a different day: {simulation.days:g} x {simulation.arrivals}.",
             "Simulate the same tasks as above.",
             "Call bl.simulate(formula, load), which simulates one day.",
+        )
+    usual = (simulation.vm_size, simulation.task_slots_per_node) == ("small", 1)
+    if not usual or simulation.boot < BOOT or simulation.sample_delay < DELAY:
+        return Missing(
+            "these are other nodes than above.",
+            "You may choose the formula and the interval.",
+            "Leave vm_size, task_slots_per_node, boot and sample_delay out.",
         )
     wait, hours = simulation.wait_percentile(95), simulation.node_hours
     minutes = wait.total_seconds() / 60
@@ -133,9 +165,22 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
             "Pass the pool and the job that ran on it.",
             f"The pool of this job is {job.pool_id!r}.",
         )
-    waiting = unfinished(job, least=10)
+    waiting = unfinished(job, least=10) or not_all_succeeded(job)
     if waiting:
         return waiting
+    begin, end = span(job)
+    runs = pool.auto_scale_history
+    asked = [run for run in runs if run.timestamp.timestamp() <= begin]
+    if not any(run.target_dedicated_nodes + run.target_low_priority_nodes for run in asked):
+        error = runs[-1].error if runs else None
+        return Missing(
+            "the tasks ran on nodes that the formula had not asked for.",
+            "Let the pool follow its formula first, and then wait for the tasks."
+            if error is None
+            else f"The formula fails with {error.code}.",
+            "Create a pool with target_dedicated_nodes=0, call enable_auto_scale, and create a "
+            "new job.",
+        )
     if pool.current_dedicated_nodes or pool.current_low_priority_nodes:
         error = pool.auto_scale_run.error if pool.auto_scale_run else None
         return Missing(
@@ -144,5 +189,12 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
             if error is None
             else f"The formula fails with {error.code}.",
             "pool.auto_scale_history[-1].explain() says how many nodes it wanted, and why.",
+        )
+    last = [run for run in runs if run.timestamp.timestamp() >= end and run.error is None]
+    if not any(run.target_dedicated_nodes + run.target_low_priority_nodes == 0 for run in last):
+        return Missing(
+            "the formula has not removed the nodes.",
+            "Does it want none when no task is pending?",
+            "pool.auto_scale_history[-1].explain() says how many nodes it wants, and why.",
         )
     return "the pool grew for its tasks, and then removed all its nodes."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchlab.core.messages.outputs import ApplicationChanged
 from batchlab.core.messages.views import TaskView
+from batchlab.handles.applications import Applications
 from batchlab.handles.job import Job
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
+from batchlab.lessons.evidence import is_typed, sources, uploaded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import not_completed, shell_forgotten, unfinished
+from batchlab.lessons.looking import history, not_completed, shell_forgotten, unfinished
 
 SORTED = ["Ada", "Barbara", "Grace"]
 
@@ -42,10 +45,32 @@ def _sorted(task: Task) -> str | Missing:
             "Uploading does not create the container. Create it first.",
             'Call lab.storage.create_container("sorted") before the task runs.',
         )
-    return not_completed(task) or _ended_badly(view) or _right_blob(container, view)
+    return (
+        not_completed(task)
+        or _ended_badly(task.view())
+        or _not_sorted_here(task)
+        or _right_blob(container, task)
+    )
 
 
-def _right_blob(container: Container, view: TaskView) -> str | Missing:
+def _not_sorted_here(task: Task) -> Missing | None:
+    view = task.view()
+    if any(is_typed(view, name) for name in SORTED):
+        return Missing(
+            "the names are in the definition of the task.",
+            "They should come from its input, whatever names are there.",
+            "Run sort names.txt > sorted.txt in a shell.",
+        )
+    if any(text.split() == SORTED for text in sources(task)):
+        return Missing(
+            "the input was sorted already.",
+            "The task should sort the names.",
+            'Use the blob names.txt as it is: names.url_of("names.txt").',
+        )
+    return None
+
+
+def _right_blob(container: Container, task: Task) -> str | Missing:
     names = [blob.name for blob in container.list()]
     if not names:
         return Missing(
@@ -59,6 +84,12 @@ def _right_blob(container: Container, view: TaskView) -> str | Missing:
             "If the pattern has no wildcards, path is the name of the blob. If it has wildcards, "
             "path is a directory before the name.",
             "Write the file under the right name, or give the destination a path.",
+        )
+    if not uploaded(task, "sorted.txt"):
+        return Missing(
+            "there is a 'sorted.txt', but this task did not upload it.",
+            "fileuploadout.txt in the task's folder says what it uploaded.",
+            "Delete what is left in the container, and run the task again.",
         )
     lines = container.text("sorted.txt").split()
     if lines != SORTED:
@@ -77,7 +108,14 @@ def _failures(job: Job) -> str | Missing:
     if waiting:
         return waiting
     views = list(job.tasks.views())
-    failed = {view.id for view in views if view.exit_code}
+    failed = {view.id for view in views if view.result == "failure" and _has_run(view)}
+    never = [view for view in views if not _has_run(view)]
+    if never:
+        return Missing(
+            f"{never[0].id!r} was not run at all.",
+            "Its failure_info says why.",
+            "/bin/sh -c 'exit 1' fails with an exit code.",
+        )
     if not failed or len(failed) == len(views):
         return Missing(
             f"{len(failed)} of {len(views)} tasks failed with an exit code other than 0.",
@@ -91,10 +129,16 @@ def _failures(job: Job) -> str | Missing:
             "Uploading does not create the container. Create it first.",
             'Call lab.storage.create_container("failures") before the tasks run.',
         )
-    return _kept_of(container, failed, views)
+    return _kept_of(job, container, failed, views)
 
 
-def _kept_of(container: Container, failed: set[str], views: Sequence[TaskView]) -> str | Missing:
+def _has_run(view: TaskView) -> bool:
+    return view.exit_code is not None
+
+
+def _kept_of(
+    job: Job, container: Container, failed: set[str], views: Sequence[TaskView]
+) -> str | Missing:
     names = {blob.name for blob in container.list()}
     if not names:
         return Missing(
@@ -130,6 +174,12 @@ def _kept_of(container: Container, failed: set[str], views: Sequence[TaskView]) 
             "Only the stderr.txt of each failed task should be there.",
             "Delete what is left from an earlier try: lab.storage.delete('failures', blob).",
         )
+    if not all(uploaded(job.tasks[name], f"{name}/stderr.txt") for name in failed):
+        return Missing(
+            "the files are there, but not every failed task uploaded its own.",
+            "Who put them there? The tasks should do it themselves.",
+            'Use output_files= with upload_options="taskfailure" for each task.',
+        )
     return f"{len(failed)} of {len(views)} tasks failed, and only their stderr.txt was kept."
 
 
@@ -153,8 +203,8 @@ def _versions(job: Job) -> str | Missing:
     if bad is not None:
         return _package_trouble(bad)
     said = {Task(job._connection, job.id, view.id).stdout.strip() for _, view in named}
-    versions = {reference.version for reference, _ in named}
-    if len(versions) < 2 and len(said) < 2:
+    versions = {_version(job, reference.version, view) for reference, view in named}
+    if len(versions) < 2:
         return Missing(
             "all tasks ran the same version.",
             "A reference names an application, and may name a version.",
@@ -166,7 +216,33 @@ def _versions(job: Job) -> str | Missing:
             "Do the two packages differ? And does each task run the one it asked for?",
             "The variable has the version in its name: AZ_BATCH_APP_PACKAGE_greeter_2_0.",
         )
+    for _, view in named:
+        variables = (view.command_line, *view.environment_settings.values())
+        if not any("APP_PACKAGE" in text for text in variables):
+            return Missing(
+                f"{view.id!r} does not run the program of its package.",
+                "Where on the node is the package?",
+                "Its folder is in a variable whose name begins with AZ_BATCH_APP_PACKAGE_greeter.",
+            )
     return "one job, two versions: " + " and ".join(map(repr, sorted(said))) + "."
+
+
+def _version(job: Job, named: str | None, view: TaskView) -> str:
+    """The version that a task ran: the one it named, or the default at that time."""
+    if named:
+        return named.lower()
+    application = Applications(job._connection)["greeter"]
+    started = view.start_time.timestamp() if view.start_time else 0.0
+    changes = [
+        change.at
+        for change in history(job)
+        if isinstance(change, ApplicationChanged)
+        and change.application_id.lower() == "greeter"
+        and not change.version
+    ]
+    if any(at > started for at in changes):
+        return f"default before {min(at for at in changes if at > started)}"
+    return (application.default_version or "").lower()
 
 
 def _package_trouble(view: TaskView) -> Missing:

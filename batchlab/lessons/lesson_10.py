@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
-from batchlab.core.messages.outputs import TaskChanged
+from batchlab.core.messages.outputs import JobChanged, JobScheduleChanged, TaskChanged
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job, Jobs
 from batchlab.handles.job_schedule import JobSchedule
 from batchlab.handles.pool import Pools
+from batchlab.lessons.evidence import not_all_succeeded, sources
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, not_completed, unfinished
+from batchlab.lessons.looking import history, not_completed, settle, unfinished
+
+BY_THEMSELVES = ("JMComplete", "AllTasksComplete")
+ADDS = re.compile(r"create_task|\.submit\(|\.map\(|add_task|BatchClient|/tasks|\btask add\b")
+"""What a program that adds tasks contains."""
 
 
 @exercise("10-1", "A manager that ends well", Job)
@@ -34,6 +40,7 @@ def _managed(job: Job) -> str | Missing:
     return (
         _manager_trouble(job, boss)
         or _too_few_parts(_first_start(job, boss), parts)
+        or _adds_nothing(job, boss)
         or _ended_with_it(parts)
         or _ended(job, boss)
         or f"{len(parts)} tasks were added while the manager ran, and the job ended by itself."
@@ -86,6 +93,23 @@ def _too_few_parts(began: float, parts: list[TaskView]) -> Missing | None:
     )
 
 
+def _adds_nothing(job: Job, boss: TaskView) -> Missing | None:
+    """What shows that someone else added the tasks: the program of the manager, if it is known.
+
+    In a simulated lab programs only take time, so someone else has to add them.
+    """
+    programs = sources(job.tasks[boss.id])
+    if not job._connection.speed or not (programs or "-c" in boss.command_line.split()):
+        return None
+    if any(ADDS.search(text) for text in (boss.command_line, *programs)):
+        return None
+    return Missing(
+        "the program of the manager adds no tasks.",
+        "Who added them? The manager itself should, in its program.",
+        "Use bl.Job.current().create_task(...), as in the program above.",
+    )
+
+
 def _ended_with_it(parts: list[TaskView]) -> Missing | None:
     bad = [view for view in parts if view.result != "success"]
     if not bad:
@@ -111,7 +135,7 @@ def _ended(job: Job, boss: TaskView) -> Missing | None:
             "Its manager has finished and does not end it. What else could?",
             'Set on_all_tasks_complete="terminatejob".',
         )
-    if job.terminate_reason not in ("JMComplete", "AllTasksComplete"):
+    if job.terminate_reason not in BY_THEMSELVES:
         return Missing(
             f"the job was ended from outside: {job.terminate_reason}.",
             "It should end by itself.",
@@ -170,13 +194,37 @@ def _three_times(schedule: JobSchedule) -> str | Missing:
             "The end must be more than one hour away, and each job must take less than half an "
             "hour.",
         )
-    if any(job.terminate_reason == "TerminateJobSchedule" for job in jobs):
+    by_hand = any(
+        isinstance(change, JobScheduleChanged)
+        and fold(change.job_schedule_id) == fold(view.id)
+        and change.state == "terminating"
+        for change in history(schedule)
+    )
+    if by_hand or any(job.terminate_reason not in BY_THEMSELVES for job in jobs):
         return Missing(
-            "the schedule was ended from outside, and its job with it.",
+            "the schedule or one of its jobs was ended from outside.",
             "It should complete by itself.",
             "Do not call terminate(). Set do_not_run_after=, and let time pass.",
         )
+    failed = not_all_succeeded(*(Job(schedule._connection, job.id) for job in jobs))
+    if failed:
+        return failed
+    if _deleted_jobs(schedule, view.id):
+        return Missing(
+            "there were more than three jobs, and some were deleted.",
+            "The schedule itself should create no more than three.",
+            "The end must be between one hour and one and a half hours after the beginning.",
+        )
     return "three jobs, half an hour apart, and the schedule completed by itself."
+
+
+def _deleted_jobs(schedule: JobSchedule, id: str) -> int:  # noqa: A002
+    return sum(
+        isinstance(change, JobChanged)
+        and change.state == "deleted"
+        and fold(change.job_id).startswith(f"{fold(id)}:")
+        for change in history(schedule)
+    )
 
 
 @exercise("10-3", "Nodes only for the job", Job)
@@ -188,9 +236,10 @@ def _own_nodes(job: Job) -> str | Missing:
             "Look at the section 'Nodes only for the job'.",
             "create_job takes bl.PoolInfo(auto_pool_specification=...) instead of a pool.",
         )
-    waiting = unfinished(job, least=4)
+    waiting = unfinished(job, least=4) or not_all_succeeded(job)
     if waiting:
         return waiting
+    settle(job, progress=False)
     if job.state != "completed":
         return Missing(
             f"the job is {job.state}, so its pool stays.",
@@ -208,5 +257,11 @@ def _own_nodes(job: Job) -> str | Missing:
             "the pool is still being deleted.",
             "Give its nodes some time.",
             'Call simulated.advance("5m").',
+        )
+    if auto.keep_alive:
+        return Missing(
+            "the pool did not go with its job: it was deleted by hand.",
+            "One of its settings keeps it alive.",
+            "Use keep_alive=False, which is the default.",
         )
     return f"{len(job.tasks)} tasks ran on nodes that were created for them, and are gone now."

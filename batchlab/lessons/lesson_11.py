@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task
+from batchlab.lessons.evidence import has_word, is_typed, sources
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import not_completed
 
@@ -29,7 +30,22 @@ def _roll_call(task: Task) -> str | Missing:
     if task.exit_code != 0:
         return _failed(task)
     nodes = {task.node_id or "", *(row.node_id or "" for row in task.subtasks)}
-    named = {node for node in nodes if node in task.stdout}
+    named = {node for node in nodes if has_word(task.stdout, node)}
+    view = task.view()
+    programs = sources(task)
+    texts = [settings.coordination_command_line, *programs]
+    if any(is_typed(view, node) or any(node in text for text in texts) for node in nodes):
+        return Missing(
+            "the ids of the nodes are in the definition or the program of the task already.",
+            "Nobody knows which nodes will run a task before it runs. Who can tell?",
+            "Each node knows its own: AZ_BATCH_NODE_ID is in its environment.",
+        )
+    if any("Lab.current" in text or "Job.current" in text for text in programs):
+        return Missing(
+            "the program asks the service for the ids.",
+            "Each node must report its own id.",
+            "Let share return os.environ['AZ_BATCH_NODE_ID'].",
+        )
     if not named:
         return Missing(
             "the output of the primary does not have the id of any node.",
@@ -57,7 +73,7 @@ def _forecast(task: Task) -> str | Missing:
         if "NoInterNodeCommunication" in codes:
             return Missing(
                 "the nodes of its pool may not talk to each other.",
-                "This is set when a pool is created, and cannot be changed later.",
+                "This is set when a pool is created. It may be changed while the pool is empty.",
                 "Use enable_inter_node_communication=True in a pool with another id.",
             )
         if "NotOneSlot" in codes:

@@ -163,3 +163,110 @@ def test_08_3_leads_from_no_formula_to_an_empty_pool() -> None:
             "$TargetDedicatedNodes = min($PendingTasks.GetSample(TimeInterval_Hour));"
         )
         assert "The formula fails with" in lessons.check("08-3", failing, done).hint
+
+
+LATER = """
+$share = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 15);
+$tasks = $share < 70 ? max(0, $PendingTasks.GetSample(1)) :
+    max($PendingTasks.GetSample(1), avg($PendingTasks.GetSample(TimeInterval_Minute * 15)));
+$targetVMs = $tasks > 0 ? $tasks / 2 : max(0, $TargetDedicatedNodes / 2);
+$TargetDedicatedNodes = max(1, min($targetVMs, 10));
+$NodeDeallocationOption = taskcompletion;
+"""
+"""The second example of the documentation, halved and bounded: it halves the nodes when idle."""
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        LATER,
+        GUARD + "$n = $tasks * 0.5; $TargetDedicatedNodes = $n > 10 ? 10 : ($n < 1 ? 1 : $n);",
+        GUARD + "$TargetDedicatedNodes = min(max($tasks / 2, 1), 10); "
+        "$TargetLowPriorityNodes = 0; $NodeDeallocationOption = taskcompletion;",
+        "$TargetDedicatedNodes = max(1, min(10, max(0, $PendingTasks.GetSample(1)) / 2));",
+    ],
+)
+def test_08_1_in_another_form_is_right(formula: str) -> None:
+    answer = follow(formula)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        GUARD
+        + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2)); $TargetLowPriorityNodes = 1;",
+        GUARD + "$TargetLowPriorityNodes = max(1, min(10, $tasks / 2));",
+        GUARD + "$TargetDedicatedNodes = $known ? max(1, min(10, $tasks / 2)) : "
+        "$TargetDedicatedNodes;",
+        GUARD + "$TargetDedicatedNodes = $tasks > 100 ? 10 : ($tasks > 12 ? 7 : "
+        "($tasks > 6 ? 4 : 1));",
+        GUARD + "$TargetDedicatedNodes = max(1, min(10, $tasks / 2 + $TargetDedicatedNodes - 4));",
+    ],
+)
+def test_08_1_of_other_nodes_or_a_table_is_wrong(formula: str) -> None:
+    assert follow(formula).outcome == "not yet"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"task_slots_per_node": 2},
+        {"boot": "1s"},
+        {"sample_delay": "0s"},
+        {"vm_size": "standard_d2s_v3"},
+    ],
+)
+def test_08_2_with_other_nodes_is_wrong(more: dict[str, Any]) -> None:
+    answer = play(bl.formulas.pending_tasks(16), auto_scale_evaluation_interval="5m", **more)
+    assert "the formula and the interval" in answer.hint
+
+
+def test_08_2_with_spot_nodes_and_the_defaults_spelled_out_is_right() -> None:
+    spot = bl.formulas.pending_tasks(16).text.replace("$TargetDedicated", "$TargetLowPriority")
+    more = {"boot": "90s", "vm_size": "small", "days": 1, "sample_delay": 30}
+    answer = play(bl.Formula(spot), auto_scale_evaluation_interval="PT5M", **more)
+    assert answer.is_right, answer
+
+
+def emptied(how: str) -> lessons.Answer:
+    five = {"auto_scale_evaluation_interval": "5m"}
+    follows = bl.formulas.pending_tasks(4)
+    with bl.SimulatedLab(workload=bl.Workload(default="10m")) as lab:
+        start = 4 if how in ("late", "zero") else 0
+        pool = lab.create_pool("farm", target_dedicated_nodes=start)
+        lab.advance("10m")
+        if how == "zero":
+            pool.enable_auto_scale("$TargetDedicatedNodes = 0;", **five)
+        if how in ("follows", "failing", "switched"):
+            pool.enable_auto_scale(follows, **five)
+        job = lab.create_job("frames", pool)
+        line = "/bin/sh -c 'exit 1'" if how == "failing" else "render frame"
+        job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line=line) for n in range(10)])
+        lab.advance("1m")
+        if how == "zero":
+            pool.disable_auto_scale()
+            pool.resize(2)
+            lab.advance("2h")
+            pool.enable_auto_scale("$TargetDedicatedNodes = 0;", **five)
+        lab.advance("3h")
+        if how == "late":
+            pool.resize(0)
+            pool.wait("steady")
+            pool.enable_auto_scale(follows, **five)
+        if how == "stays":
+            pool.enable_auto_scale(
+                "$TargetDedicatedNodes = max(1, min(4, $PendingTasks.GetSample(1)));", **five
+            )
+        lab.advance("2h")
+        return lessons.check("08-3", pool, job)
+
+
+@pytest.mark.parametrize("how", ["late", "zero", "failing", "stays"])
+def test_08_3_of_a_pool_that_did_not_follow_its_formula_is_wrong(how: str) -> None:
+    assert emptied(how).outcome == "not yet"
+
+
+def test_08_3_that_follows_from_the_beginning_is_right() -> None:
+    answer = emptied("follows")
+    assert answer.is_right, answer

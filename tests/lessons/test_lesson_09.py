@@ -202,3 +202,99 @@ def test_09_3_of_a_wrong_answer_gives_its_hint(
     answer = greet(lab, *asked, **changed)
     assert answer.outcome == "not yet"
     assert hint in answer.hint
+
+
+def test_09_1_of_names_that_are_typed_or_sorted_before_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    typed = sort(lab, "/bin/sh -c 'printf \"Ada\\nBarbara\\nGrace\\n\" > sorted.txt'")
+    assert "whatever names are there" in typed.hint
+    names = lab.storage["names"]
+    names.upload(b"Ada\nBarbara\nGrace\n", "done.txt")
+    job = lab.jobs["sorting"]
+    copied = job.create_task("copied", "/bin/sh -c 'cp done.txt sorted.txt'",
+                             resource_files=[names.url_of("done.txt")],
+                             output_files=[AWAY])  # fmt: skip
+    copied.wait()
+    assert "should sort the names" in lessons.check("09-1", copied).hint
+    lab.storage["sorted"].upload(b"Ada\nBarbara\nGrace\n", "sorted.txt")
+    other = job.create_task("other", SORT.replace("sorted.txt", "other.txt"),
+                            resource_files=[names.url_of("names.txt")],
+                            output_files=[AWAY])  # fmt: skip
+    other.wait()
+    assert "what it uploaded" in lessons.check("09-1", other).hint
+
+
+def test_09_1_in_another_form_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    into = bl.OutputFileBlobContainerDestination(container_url="sorted", path="sorted.txt")
+    answer = sort(
+        lab,
+        '/bin/bash -c "cd in && sort names.txt > ../here.txt"',
+        resource_files=[bl.ResourceFile(auto_storage_container_name="names", file_path="in")],
+        output_files=[
+            bl.OutputFile(
+                file_pattern="here.txt",
+                destination=bl.OutputFileDestination(container=into),
+                upload_options=bl.OutputFileUploadConfiguration(upload_condition="TaskSuccess"),
+            )
+        ],
+    )
+    assert answer.is_right, answer
+
+
+def test_09_2_with_files_from_the_notebook_or_tasks_that_never_ran_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    failures = lab.storage.create_container("failures")
+    job = lab.create_job("mine", pool)
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line=f"/bin/sh -c 'exit {n}'")
+                      for n in range(3)])  # fmt: skip
+    job.tasks.wait()
+    for name in ("t1", "t2"):
+        failures.upload(b"code", f"{name}/stderr.txt")
+    assert "do it themselves" in lessons.check("09-2", job).hint
+    job.create_task("never", "exit 1").wait()
+    assert "failure_info says why" in lessons.check("09-2", job).hint
+
+
+def test_09_2_in_another_form_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    answer = examine(lab, pattern="../stderr.*", path="{}", codes=(0, 3, 1, 0, 7))
+    assert answer.is_right, answer
+
+
+def test_09_3_by_the_default_version_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    greet(lab, FIRST)
+    lab.applications["greeter"].update(default_version="2.0")
+    lab.jobs["greetings"].create_task(
+        "default",
+        '/bin/sh -c "sh $AZ_BATCH_APP_PACKAGE_greeter/greet.sh"',
+        application_package_references=[bl.ApplicationPackageReference(application_id="GREETER")],
+    ).wait()
+    answer = lessons.check("09-3", lab.jobs["greetings"])
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ((FIRST, SECOND), "/bin/sh -c 'echo $AZ_BATCH_TASK_ID'"),
+        ((FIRST, FIRST), "/bin/sh -c 'sh ${}/greet.sh; echo $AZ_BATCH_TASK_ID'"),
+        ((SECOND, SECOND, SECOND), "/bin/sh -c 'echo $AZ_BATCH_TASK_ID; sh ${}/greet.sh'"),
+    ],
+)
+def test_09_3_of_one_version_or_of_none_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, asked: tuple[tuple[str, str], ...], line: str
+) -> None:
+    assert greet(lab, *asked, line=line).outcome == "not yet"
+
+
+def test_09_3_pinned_to_the_default_is_one_version(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    greet(lab, SECOND)
+    lab.applications["greeter"].update(default_version="2.0")
+    line = "/bin/sh -c 'sh $AZ_BATCH_APP_PACKAGE_greeter/greet.sh; echo again'"
+    lab.jobs["greetings"].create_task(
+        "default",
+        line,
+        application_package_references=[bl.ApplicationPackageReference(application_id="greeter")],
+    ).wait()
+    assert "may name a version" in lessons.check("09-3", lab.jobs["greetings"]).hint

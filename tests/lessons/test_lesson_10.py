@@ -225,3 +225,80 @@ def test_10_3_right_after_the_job_says_that_its_pool_needs_time(lab: bl.Simulate
     job = own(lab, passed="1s")
     job.wait()
     assert "some time" in lessons.check("10-3", job).hint
+
+
+def test_10_2_with_jobs_that_fail_or_are_ended_by_hand_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    failing = repeat(lab, line="/bin/sh -c 'exit 1'")
+    assert "should succeed" in lessons.check("10-2", failing).hint
+
+
+def test_10_2_whose_jobs_were_ended_by_hand_is_wrong(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    schedule = repeat(lab, line="compute part", passed="5m")
+    for _ in range(3):
+        recent = schedule.recent_job
+        assert recent
+        recent.terminate()
+        lab.advance("30m")
+    lab.advance("3h")
+    assert lessons.check("10-2", schedule).outcome == "not yet"
+
+
+def test_10_2_with_a_fourth_job_that_was_deleted_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    schedule = repeat(lab, last="100m")
+    [*_, fourth] = lab.jobs.filter(id="repeated:*").values()
+    fourth.delete()
+    lab.advance("5m")
+    assert "some were deleted" in lessons.check("10-2", schedule).text
+
+
+def test_10_2_in_other_words_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    schedule = lab.create_job_schedule(
+        "own",
+        schedule=bl.Schedule(
+            recurrence_interval=timedelta(minutes=30),
+            do_not_run_until=lab.now + timedelta(minutes=10),
+            do_not_run_after=lab.now + timedelta(minutes=95),
+        ),
+        job_specification=bl.JobSpec(
+            pool_info=bl.PoolInfo(pool_id="two"),
+            on_all_tasks_complete="terminatejob",
+            job_manager_task=manager("sleep 60", kill_job_on_completion=False),
+        ),
+    )
+    lab.advance("5h")
+    answer = lessons.check("10-2", schedule)
+    assert answer.is_right, answer
+
+
+def test_10_3_with_a_pool_deleted_by_hand_or_tasks_that_failed_is_wrong(
+    lab: bl.SimulatedLab,
+) -> None:
+    job = own(lab, keep_alive=True)
+    lab.pools[job.pool_id].delete()
+    lab.advance("10m")
+    assert "deleted by hand" in lessons.check("10-3", job).text
+    job.delete()
+    lab.advance("10m")
+    hasty = own(lab, passed="1s", done=None)
+    hasty.terminate()
+    lab.advance("1h")
+    assert lessons.check("10-3", hasty).outcome == "not yet"
+
+
+def test_10_3_with_spot_nodes_and_more_tasks_ended_by_hand_is_right(
+    lab: bl.SimulatedLab,
+) -> None:
+    auto = bl.AutoPoolSpecification(
+        pool_lifetime_option="Job", pool=bl.PoolSpec(target_low_priority_nodes=3)
+    )
+    job = lab.create_job("mine", bl.PoolInfo(auto_pool_specification=auto))
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(9)])
+    job.tasks.wait()
+    job.terminate()
+    lab.advance("1h")
+    answer = lessons.check("10-3", job)
+    assert answer.is_right, answer
