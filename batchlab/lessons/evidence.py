@@ -34,11 +34,13 @@ from batchlab.lessons.looking import history
 __all__ = [
     "LONG",
     "Loss",
+    "boot_seconds",
     "has_word",
     "is_known",
     "is_typed",
     "lines_after_starts",
     "losses",
+    "most_nodes",
     "node_losses",
     "not_all_succeeded",
     "rehearsal",
@@ -48,6 +50,7 @@ __all__ = [
     "words_in",
 ]
 
+UP = ("idle", "running", "waitingforstarttask")
 UNKNOWN_S = 77_777
 LONG = "25h"
 """Longer than any of these runs takes in a rehearsal."""
@@ -142,6 +145,30 @@ def _stops(changes: Sequence[Change], job_id: str) -> set[tuple[str, float]]:
             elif change.state == "active" and change.task_id in where:
                 found.add((where.pop(change.task_id), change.at))
     return found
+
+
+def boot_seconds(pool: Pool) -> list[float]:
+    """How long each node of a pool took from its creation until it could first run something."""
+    created: dict[str, float] = {}
+    found = []
+    for change in history(pool):
+        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id):
+            if change.state == "creating":
+                created[change.node_id] = change.at
+            elif change.state in UP and change.node_id in created:
+                found.append(change.at - created.pop(change.node_id))
+    return found
+
+
+def most_nodes(pool: Pool) -> int:
+    """The largest number of nodes that a pool ever had at a time."""
+    present: set[str] = set()
+    most = 0
+    for change in history(pool):
+        if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id):
+            (present.discard if change.state == "deleted" else present.add)(change.node_id)
+            most = max(most, len(present))
+    return most
 
 
 @contextmanager

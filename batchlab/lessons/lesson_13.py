@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from batchlab.core.messages.outputs import TaskChanged
+from batchlab.core.model import vm_cores
+from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import boot_seconds, most_nodes, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import sent_back, span, unfinished
+from batchlab.lessons.looking import history, span, unfinished
 from batchlab.rest.endpoint import Endpoint
 
 POINTS = 40
@@ -23,7 +27,7 @@ FEWEST = 6
 def _cloudy(endpoint: Endpoint, pool: Pool) -> str | Missing:
     client = endpoint.client()
     found = client.get_pool(pool.id)
-    if not pool.vm_size.startswith("standard_"):
+    if not pool.vm_size.startswith("standard_") or not _is_size(pool.vm_size):
         return Missing(
             f"Azure has no size {pool.vm_size!r}.",
             "lab.vm_sizes lists sizes. Those with one-word names are from 2015.",
@@ -67,6 +71,12 @@ def _cloudy(endpoint: Endpoint, pool: Pool) -> str | Missing:
     return "Azure would accept this pool, in an account that may have spot nodes."
 
 
+def _is_size(vm_size: str) -> bool:
+    """Whether a size has a number of cores that Azure's machines have."""
+    cores = vm_cores(vm_size)
+    return cores in (1, 2, 6, 10, 18, 30) or (cores % 4 == 0 and cores <= 896)
+
+
 def _name(image: Any) -> tuple[str, ...]:
     reference = image.image_reference
     if reference is None:
@@ -94,14 +104,48 @@ def _survey(job: Job) -> str | Missing:
             "client.reactivate_task takes the ids of the job and the task. Then wait until all "
             "tasks are completed.",
         )
-    again = {change.task_id for change in sent_back(job)}
+    again, others = _run_again(job)
     if not again:
         return Missing(
             "no task has run twice.",
             "Do not create anything again. The tasks that failed are still there.",
             "Run the cell above again with another job id, and reactivate the failed tasks.",
         )
+    if others or _deleted(job):
+        return Missing(
+            "some tasks were deleted."
+            if not others
+            else f"{others[0]!r} ran again, although it had not failed.",
+            "Only the tasks that failed should run again, and none should be created again.",
+            "Run the cell above again with another job id, and reactivate the failed tasks.",
+        )
     return f"{len(again)} tasks ran again, and all have succeeded."
+
+
+def _run_again(job: Job) -> tuple[list[str], list[str]]:
+    """The tasks that ran again when they had failed, and those that had not failed."""
+    before: dict[str, TaskChanged] = {}
+    failed: list[str] = []
+    others: list[str] = []
+    for change in _task_changes(job):
+        last = before.get(change.task_id)
+        if change.state == "active" and last is not None and last.state != "active":
+            has_failed = last.state == "completed" and last.reason
+            (failed if has_failed else others).append(change.task_id)
+        before[change.task_id] = change
+    return failed, others
+
+
+def _deleted(job: Job) -> bool:
+    return any(change.state == "deleted" for change in _task_changes(job))
+
+
+def _task_changes(job: Job) -> list[TaskChanged]:
+    return [
+        change
+        for change in history(job)
+        if isinstance(change, TaskChanged) and fold(change.job_id) == fold(job.id)
+    ]
 
 
 @exercise("13-3", "As few nodes as possible", Pool, Job)
@@ -112,7 +156,7 @@ def _fewest(pool: Pool, job: Job) -> str | Missing:
             "Pass the pool and the job that ran on it.",
             f"The pool of this job is {job.pool_id!r}.",
         )
-    waiting = unfinished(job, least=FRAMES)
+    waiting = unfinished(job, least=FRAMES) or not_all_succeeded(job)
     if waiting:
         return waiting
     views = list(job.tasks.views())
@@ -127,13 +171,13 @@ def _fewest(pool: Pool, job: Job) -> str | Missing:
             '"render frame".',
         )
     begin, end = span(job)
-    if begin - pool.creation_time.timestamp() < 4 * 60 - 1:
+    if min([begin - pool.creation_time.timestamp(), *boot_seconds(pool)]) < 4 * 60 - 1:
         return Missing(
             "the nodes started too soon, or were there already.",
             "In the cloud nodes take time to start. Here they should take four minutes.",
             'Use bl.SimulatedLab(boot="4m", ...), and a new pool for each try.',
         )
-    count = max(pool.target_dedicated_nodes, len(pool.nodes))
+    count = most_nodes(pool)
     if pool.task_slots_per_node > 1:
         return Missing(
             "a node of this pool runs more than one frame at a time.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from batchlab.core.state.states import NODE
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
+from batchlab.lessons.evidence import losses, most_nodes, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import node_times, sent_back, span, unfinished
+from batchlab.lessons.looking import span, unfinished
 
 
 @exercise("14-1", "A third machine", Job)
 def _on_three(job: Job) -> str | Missing:
-    waiting = unfinished(job, least=3)
+    waiting = unfinished(job, least=3) or not_all_succeeded(job)
     if waiting:
         return waiting
     pool = Pool(job._connection, job.pool_id)
@@ -24,7 +25,7 @@ def _on_three(job: Job) -> str | Missing:
             "Call start_worker(...) and client.wait_for_workers(3), then pool.resize(...) and "
             "pool.nodes.wait('idle').",
         )
-    used = {view.node_id for view in job.tasks.views()}
+    used = {view.node_id for view in job.tasks.views()} & set(pool.nodes.ids())
     if len(used) < 3:
         return Missing(
             f"the tasks ran on {len(used)} of {len(pool.nodes)} nodes.",
@@ -40,15 +41,15 @@ def _survivor(job: Job) -> str | Missing:
     if waiting:
         return waiting
     begin, end = span(job)
-    lost = node_times(job, job.pool_id, "unknown")
-    if not any(begin < at < end for at in lost):
+    lost = [loss for loss in losses(job, "unknown") if begin < loss.at < end]
+    if not lost:
         return Missing(
             "no machine died while the job ran.",
             "pull_the_plug takes the name of a worker. When do the tasks run?",
             "create_tasks returns at once: wait a second, pull the plug, and only then wait for "
             "the tasks.",
         )
-    if not sent_back(job):
+    if not any(loss.busy for loss in lost):
         return Missing(
             "the machine that died was not running a task of this job.",
             "Which workers are nodes of this pool? The job does not need any other worker.",
@@ -69,5 +70,12 @@ def _survivor(job: Job) -> str | Missing:
             "A worker with the same name takes the old place when the node is rebooted.",
             "Call start_worker with that name, client.wait_for_workers(...), and node.reboot() if "
             "the node is unusable. Then call pool.nodes.wait('idle').",
+        )
+    gone = next((loss for loss in lost if loss.busy and loss.node_id not in nodes), None)
+    if gone is not None and len(nodes) < most_nodes(Pool(job._connection, job.pool_id)):
+        return Missing(
+            f"the node {gone.node_id} is no longer in the pool.",
+            "Bring the machine back, instead of doing without it.",
+            "Call start_worker with the name of the machine, and resize the pool as before.",
         )
     return "a machine died while it was running tasks and came back, and no work was lost."

@@ -162,3 +162,111 @@ def test_13_3_with_frames_that_take_no_time_or_on_another_pool_gives_its_hint(
     assert "how long a frame takes" in lessons.check("13-3", pool, job).hint
     other = lab.create_pool("other")
     assert "the job that ran on it" in lessons.check("13-3", other, job).hint
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"vm_size": "STANDARD_D3S_V3"},
+        {"vm_size": "standard_d5000s_v5"},
+        {"target_low_priority_nodes": 3},
+        {"vm_size": "extralarge"},
+    ],
+)
+def test_13_1_of_a_size_that_is_not_there_or_other_nodes_is_wrong(
+    lab: bl.SimulatedLab, endpoint: Any, more: dict[str, Any]
+) -> None:
+    assert cloudy(lab, endpoint, **more).outcome == "not yet"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"vm_size": "Standard_E4s_v5", "target_dedicated_nodes": 0, "task_slots_per_node": 2},
+        {"vm_size": "standard_a1_v2"},
+        {"virtual_machine_configuration": machine(
+            models.BatchVmImageReference(publisher="Debian", offer="Debian-12", sku="12"),
+            "Batch.Node.Debian 12")},
+    ],
+)  # fmt: skip
+def test_13_1_in_another_form_is_right(
+    lab: bl.SimulatedLab, endpoint: Any, more: dict[str, Any]
+) -> None:
+    answer = cloudy(lab, endpoint, **more)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize("how", ["deleted", "rebooted", "succeeds"])
+def test_13_2_of_tasks_created_or_run_again_without_need_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, how: str
+) -> None:
+    job = survey(lab, pool)
+    bring_licence(lab, pool)
+    failed = list(job.tasks.filter(result="failure").values())
+    if how == "deleted":
+        failed.pop().delete()
+        job.create_task("instead", "/bin/true")
+    if how == "rebooted":
+        job.create_task("long", "sleep 60")
+        lab.advance("10s")
+        pool.nodes[job.tasks["long"].node_id or ""].reboot()
+        lab.advance("10m")
+        bring = lab.create_job(
+            "again", pool, job_preparation_task=f"/bin/sh -c 'echo 1 > {LICENCE}'"
+        )
+        bring.create_tasks(["sleep 5"] * 2)
+        lab.advance("5m")
+    if how == "succeeds":
+        for task in failed:
+            task.delete()
+        job.create_tasks([bl.TaskSpec(id=f"new{n}", command_line="/bin/true") for n in range(6)])
+        failed = []
+    for task in failed:
+        task.reactivate()
+    lab.advance("10m")
+    assert lessons.check("13-2", job).outcome == "not yet"
+
+
+def test_13_2_with_more_tasks_reactivated_twice_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = survey(lab, pool)
+    job.create_tasks([bl.TaskSpec(id=f"x{n}", command_line="sleep 1") for n in range(5)])
+    for licence in (False, True):
+        if licence:
+            bring_licence(lab, pool)
+        for task in job.tasks.filter(result="failure").values():
+            task.reactivate()
+        lab.advance("5m")
+    answer = lessons.check("13-2", job)
+    assert answer.is_right, answer
+
+
+@pytest.mark.parametrize("how", ["waits", "shrinks", "fails"])
+def test_13_3_with_easier_nodes_or_more_of_them_is_wrong(how: str) -> None:
+    rules = {"render *": "6m", "fail*": bl.Behavior(duration="6m", exit_code=1)}
+    boot = "1s" if how == "waits" else "4m"
+    with bl.SimulatedLab(boot=boot, workload=bl.Workload(rules=rules)) as lab:
+        pool = lab.create_pool("few", target_dedicated_nodes=10 if how == "shrinks" else 6)
+        if how == "waits":
+            lab.advance("4m")
+        job = lab.create_job("film", pool)
+        job.create_tasks(["fail frame" if how == "fails" else "render frame"] * 100)
+        job.tasks.wait()
+        if how == "shrinks":
+            pool.resize(6)
+            pool.wait("steady")
+        assert lessons.check("13-3", pool, job).outcome == "not yet"
+
+
+def test_13_3_with_spot_nodes_in_several_parts_is_right() -> None:
+    workload = bl.Workload(rules={"render *": "6m"})
+    with bl.SimulatedLab(boot="4m", workload=workload) as lab:
+        pool = lab.create_pool("few", target_low_priority_nodes=6, vm_size="standard_d2s_v3")
+        job = lab.create_job("film", pool)
+        for part in range(2):
+            job.create_tasks([bl.TaskSpec(id=f"t{part}-{n}", command_line="render frame 1")
+                              for n in range(50)])  # fmt: skip
+        job.tasks.wait()
+        answer = lessons.check("13-3", pool, job)
+        assert answer.is_right, answer

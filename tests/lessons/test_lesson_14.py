@@ -108,3 +108,70 @@ def test_14_2_with_a_machine_that_is_still_away_asks_for_it(
     answer = lessons.check("14-2", job)
     assert answer.text == f"the node {node.id} has not come back."
     assert "the old place" in answer.hint
+
+
+def test_14_1_of_failed_tasks_or_nodes_that_came_and_went_is_wrong(
+    lab: bl.SimulatedLab, three: bl.Pool
+) -> None:
+    job = lab.create_job("failing", three)
+    job.create_tasks(["/bin/sh -c 'sleep 10; exit 1'"] * 3)
+    job.tasks.wait()
+    assert "They should succeed" in lessons.check("14-1", job).hint
+    moved = lab.create_job("moved", three)
+    first = three.nodes.ids()[0]
+    moved.create_tasks(["sleep 10"] * 3)
+    moved.tasks.wait()
+    three.remove_nodes([first])
+    three.wait("steady")
+    three.resize(3)
+    three.nodes.wait("idle")
+    assert lessons.check("14-1", moved).outcome == "not yet"
+
+
+def test_14_1_with_more_nodes_and_tasks_is_right(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("four", target_dedicated_nodes=2, target_low_priority_nodes=2)
+    pool.nodes.wait("idle")
+    job = lab.create_job("more", pool)
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="/bin/sleep 10") for n in range(8)])
+    job.tasks.wait()
+    assert lessons.check("14-1", job).is_right
+
+
+@pytest.mark.parametrize("how", ["idle", "reboot", "removed"])
+def test_14_2_of_an_idle_machine_or_one_that_does_not_come_back_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, how: str
+) -> None:
+    first, second = pool.nodes.values()
+    if how == "idle":
+        first.disable_scheduling()
+    job = lab.create_job("mine", pool)
+    job.create_tasks(["sleep 30"] * 6)
+    lab.advance("5s")
+    if how == "reboot":
+        first.reboot()
+    else:
+        lab._connection.world.lose_node(first.id, for_good=how == "removed")
+    if how == "idle":
+        second.reboot()
+    lab.advance("30m")
+    if how == "removed":
+        pool.remove_nodes([first.id])
+        lab.advance("30m")
+    assert lessons.check("14-2", job).outcome == "not yet"
+
+
+def test_14_2_with_another_machine_in_its_place_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    first = pool.nodes.ids()[0]
+    job = lab.create_job("mine", pool)
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(9)])
+    lab.advance("5s")
+    lab._connection.world.lose_node(first, for_good=True)
+    lab.advance("30m")
+    pool.remove_nodes([first])
+    lab.advance("10m")
+    pool.resize(2)
+    lab.advance("10m")
+    answer = lessons.check("14-2", job)
+    assert answer.is_right, answer

@@ -144,3 +144,101 @@ def test_15_2_with_two_pools_asks_for_the_one_of_the_job(
 ) -> None:
     job = lab.create_job("last", "elsewhere")
     assert "the job that ran on it" in lessons.check("15-2", pool, job).hint
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"preparation": "/bin/true"}, "What all tasks need"),
+        ({"line": "/bin/sh -c 'echo {\\\"at_risk\\\": 0.1} > risk.json'"}, "should compute"),
+    ],
+)
+def test_15_1_of_a_constant_or_an_idle_preparation_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool, changed: dict[str, Any], hint: str
+) -> None:
+    answer = lessons.check("15-1", pairs(lab, **changed))
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_15_1_with_files_from_the_notebook_is_wrong(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    box = lab.storage.create_container("pairs")
+    job = lab.create_job("paired", pool, job_preparation_task="download prices")
+    job.create_tasks(["risk book"] * 15)
+    job.tasks.wait()
+    for number in range(15):
+        box.upload(RISK.encode(), f"pair{number}.json")
+    assert "do it themselves" in lessons.check("15-1", job).hint
+
+
+def test_15_1_with_the_prices_of_a_whole_container_in_each_task_is_wrong(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = pairs(lab)
+    job.create_task("one-more", "risk book", resource_files=[
+        bl.ResourceFile(auto_storage_container_name="market", file_path="in")
+    ]).wait()  # fmt: skip
+    assert "when the preparation has finished" in lessons.check("15-1", job).hint
+
+
+def cheap(
+    lab: bl.SimulatedLab,
+    line: str = "value book",
+    preparation: str = "download prices",
+    **pool: Any,
+) -> lessons.Answer:
+    made = lab.create_pool("cheap", **{"vm_size": "small"} | pool)
+    formula = bl.formulas.pending_tasks(40).text.replace(
+        "$TargetDedicatedNodes", "$TargetLowPriorityNodes"
+    )
+    made.enable_auto_scale(formula, auto_scale_evaluation_interval="5m")
+    job = lab.create_job("last", made, job_preparation_task=preparation)
+    job.create_tasks([line] * 600)
+    job.tasks.wait()
+    lab.advance("1h")
+    return lessons.check("15-2", made, job)
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"task_slots_per_node": 4}, "the same nodes as in the lesson"),
+        ({"vm_size": "standard_a1_v2"}, "the same nodes as in the lesson"),
+        ({"line": "sleep 60"}, "a book three"),
+        ({"preparation": "sleep 60"}, "the prices eight minutes"),
+    ],
+)
+def test_15_2_with_easier_work_or_other_nodes_is_wrong(
+    lab: bl.SimulatedLab, changed: dict[str, Any], hint: str
+) -> None:
+    answer = cheap(lab, **changed)
+    assert answer.outcome == "not yet"
+    assert hint in answer.hint
+
+
+def test_15_2_with_nodes_that_start_at_once_is_wrong() -> None:
+    with bl.SimulatedLab(boot="1s", workload=bl.Workload(rules=RULES)) as lab:
+        assert "takes 90 seconds to start" in cheap(lab).hint
+
+
+def test_15_2_with_a_pool_that_was_created_again_is_wrong(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("night", target_dedicated_nodes=40)
+    job = lab.create_job("last", pool, job_preparation_task="download prices")
+    job.create_tasks(["value book"] * 600)
+    job.tasks.wait()
+    pool.delete()
+    lab.advance("10m")
+    again = lab.create_pool("night", target_dedicated_nodes=0)
+    assert lessons.check("15-2", again, job).outcome == "not yet"
+
+
+def test_15_2_with_spot_nodes_by_hand_and_more_books_is_right(lab: bl.SimulatedLab) -> None:
+    pool = lab.create_pool("hand", target_low_priority_nodes=40)
+    job = lab.create_job("last", pool, job_preparation_task="download prices",
+                         on_all_tasks_complete="noaction")  # fmt: skip
+    job.create_tasks([bl.TaskSpec(id=f"t{n}", command_line="value book") for n in range(602)])
+    job.tasks.wait()
+    pool.resize(target_low_priority_nodes=0)
+    pool.wait("steady")
+    answer = lessons.check("15-2", pool, job)
+    assert answer.is_right, answer
