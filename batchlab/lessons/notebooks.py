@@ -4,6 +4,7 @@ In a checkout the lessons are in its folder `notebooks`. A wheel carries them in
 where nobody should write, so they are copied into a folder of the learner's choice. The copy
 remembers what it was given: a file that is still as it came follows the installed version, one
 that the learner has changed, or only run, is never touched, and one that was deleted comes back.
+The copies have no outputs, and their answers are folded (`batchlab.lessons.copies`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import batchlab
 from batchlab.errors import NotFound, invalid
+from batchlab.lessons.copies import for_learners
 
 __all__ = ["Copied", "copy_lessons", "lessons_folder", "titles"]
 
@@ -90,7 +92,7 @@ def copy_lessons(source: Path, folder: Path) -> Copied:
         folder.mkdir(parents=True, exist_ok=True)
         known = _remembered(folder)
         for lesson in sorted(source.glob("*.ipynb")):
-            new, target = lesson.read_bytes(), folder / lesson.name
+            new, target = for_learners(lesson.read_bytes()), folder / lesson.name
             old = target.read_bytes() if target.exists() else None
             if old is None or (old != new and known.get(lesson.name) == _digest(old)):
                 target.write_bytes(new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,13 @@ def test_lab_of_a_checkout_works_in_a_copy_when_asked_to(
     lessons = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
     assert sorted(path.name for path in folder.glob("*.ipynb")) == [one.name for one in lessons]
     assert started[0][-2:] == ["--no-browser", str(folder / lessons[0].name)]
-    assert (folder / lessons[3].name).read_bytes() == lessons[3].read_bytes()
+    copied = json.loads((folder / lessons[3].name).read_bytes())["cells"]
+    assert not any(cell.get("outputs") for cell in copied)
+    kept = [cell for cell in copied if "predict" not in cell["metadata"].get("tags", [])]
+    assert len(kept) < len(copied)
+    stored = json.loads(lessons[3].read_bytes())["cells"]
+    code = [cell["source"] for cell in stored if cell["cell_type"] == "code"]
+    assert [cell["source"] for cell in kept if cell["cell_type"] == "code"] == code
 
 
 @pytest.fixture

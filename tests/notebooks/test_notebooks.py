@@ -90,3 +90,21 @@ def test_there_are_lessons() -> None:
 def test_readme_s_badge_opens_the_first_lesson() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "labpath=notebooks%2F" + LESSONS[0].name in readme
+
+
+TIMES = re.compile(r"^- (\d+) minutes to read and run, and (\d+) for the exercises", re.MULTILINE)
+
+
+@lessons
+def test_lesson_states_how_long_it_takes_to_read_and_to_solve(lesson: Path) -> None:
+    cells = read(lesson).cells
+    found = TIMES.search(cells[0].source)
+    assert found
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    words = sum(len(text.split()) for text in texts)
+    lines = sum(len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code")
+    questions = sum(text.count("**Predict.**") for text in texts)
+    exercises = sum(len(re.findall(r"\*\*Exercise \d\d-\d+\.", text)) for text in texts)
+    minutes = words / 150 + lines / 12 + questions  # 150 words a minute, five seconds a line
+    assert minutes <= int(found[1]) <= max(15, 1.4 * minutes)
+    assert 5 * exercises <= int(found[2]) <= 15 * exercises

@@ -63,6 +63,7 @@ def test_lesson_as_shipped_says_that_its_exercises_are_open(number: str) -> None
         for number in LESSONS
     ],
 )
+@pytest.mark.timeout(300)
 def test_lesson_with_solutions_is_all_right(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCHLAB_STATIC", "1")
     known = solutions(number)
