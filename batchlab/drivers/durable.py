@@ -216,8 +216,13 @@ class JournalFolder:
         if not path.exists():
             lab = _Lab(account=account, storage_id=uuid.uuid4().hex[:12])
             temporary = self._path / "lab.tmp"
-            temporary.write_bytes(msgspec.json.encode(lab))
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.encode(lab))
+                file.flush()
+                os.fsync(file.fileno())  # without it, the lab could not be opened any more
             temporary.rename(path)
+            sync_folder(self._path)
+            sync_folder(self._path.absolute().parent)
             return lab
         try:
             lab = msgspec.json.decode(path.read_bytes(), type=_Lab)

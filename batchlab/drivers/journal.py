@@ -29,7 +29,6 @@ __all__ = [
     "JournalFile",
     "Notes",
     "Reading",
-    "decode_entry",
     "read",
     "replay",
     "sync",
@@ -59,8 +58,6 @@ _ANY_INPUT: Any = reduce(or_, REQUESTS + REPORTS)
 _decoder: msgspec.json.Decoder[tuple[float, Input]] = msgspec.json.Decoder(
     tuple[float, _ANY_INPUT], dec_hook=read_secret
 )
-decode_entry = _decoder.decode
-"""Read a line after the first."""
 
 
 class Journal(Protocol):
@@ -112,6 +109,7 @@ class JournalFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._number = os.open(path, flags, 0o600)  # it contains all environment variables
         self.size = 0
+        self._torn = False
         try:
             self._append(self._encode(Header(batchlab_journal=VERSION, settings=settings)) + b"\n")
         except OSError:
@@ -132,16 +130,24 @@ class JournalFile:
 
     def _append(self, data: bytes) -> None:
         try:
+            if self._torn:
+                self._cut()
             rest = data[os.write(self._number, data) :]
             while rest:
                 rest = rest[os.write(self._number, rest) :]
             if self._sync:
                 sync(self._number)
         except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._number, self.size)
+            self._torn = True
+            with contextlib.suppress(OSError):  # then before the next inputs
+                self._cut()
             raise
         self.size += len(data)
+
+    def _cut(self) -> None:
+        """Remove what was written of inputs that are not recorded."""
+        os.ftruncate(self._number, self.size)
+        self._torn = False
 
     def keep(self) -> Path:
         """Return its path: it is always kept."""

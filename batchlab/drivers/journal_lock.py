@@ -25,7 +25,8 @@ except ImportError:  # not POSIX: only this process is excluded
 
 __all__ = ["JournalLock", "brief_lock"]
 
-_ours: set[str] = set()
+_ours: set[tuple[int, int]] = set()
+"""The folders, by device and number: one may have several names."""
 
 
 class _Owner(msgspec.Struct, frozen=True):
@@ -47,9 +48,10 @@ class JournalLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._name = os.path.realpath(folder)
+        facts = folder.stat()
+        self._folder = facts.st_dev, facts.st_ino
         path = folder / "lock"
-        if self._name in _ours:
+        if self._folder in _ours:
             raise _taken(folder, f"process {os.getpid()}, this one")
         self._number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -59,7 +61,7 @@ class JournalLock:
             owner = _read(self._number)
             os.close(self._number)
             raise _taken(folder, str(owner) if owner else "another process") from None
-        _ours.add(self._name)
+        _ours.add(self._folder)
         owner = _Owner(os.uname().nodename, os.getpid(), time.time())
         with contextlib.suppress(OSError):  # a full disk: the lock itself needs no room
             os.ftruncate(self._number, 0)
@@ -70,7 +72,7 @@ class JournalLock:
         if self._number >= 0:
             os.close(self._number)
             self._number = -1
-            _ours.discard(self._name)
+            _ours.discard(self._folder)
 
 
 @contextlib.contextmanager

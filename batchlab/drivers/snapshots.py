@@ -34,7 +34,7 @@ import msgspec
 from batchlab.core.machine import Core
 from batchlab.core.messages.inputs import Input, Request
 from batchlab.drivers.freezing import Unreadable, freeze, thaw
-from batchlab.drivers.journal import Reading, decode_entry
+from batchlab.drivers.journal import Reading
 from batchlab.drivers.journal_lock import brief_lock
 from batchlab.errors import BatchError, InvalidRequest, NotFound
 from batchlab.version import __version__
@@ -177,13 +177,14 @@ class FolderReading:
 def _cut(path: Path) -> bool:
     """Remove what a crash left at the end of a segment: an incomplete line, or blocks of zeros.
 
-    Returns whether the first line is complete.
+    A complete line that this batchlab cannot read is left alone: it is damaged, or from a later
+    version. Returns whether the first line is complete.
     """
     data = path.read_bytes()
     end = len(data)
     while end:
         begin = data.rfind(b"\n", 0, end - 1) + 1
-        if begin == 0 or (data[end - 1 : end] == b"\n" and _is_entry(data[begin:end])):
+        if begin == 0 or (data[end - 1 : end] == b"\n" and _is_whole(data[begin:end])):
             break
         end = begin
     if end < len(data):
@@ -191,9 +192,9 @@ def _cut(path: Path) -> bool:
     return b"\n" in data
 
 
-def _is_entry(line: bytes) -> bool:
+def _is_whole(line: bytes) -> bool:
     try:
-        decode_entry(line)
+        msgspec.json.decode(line)
     except msgspec.MsgspecError:
         return False
     return True

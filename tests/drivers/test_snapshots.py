@@ -121,6 +121,18 @@ def test_damage_in_the_middle_is_refused_with_its_line(folder: Path) -> None:
         reopened(folder)
 
 
+def test_line_of_a_later_version_is_refused_and_kept(folder: Path) -> None:
+    with reopened(folder) as lab:
+        lab.create_pool("p")
+    last = segment(folder, 1)
+    whole = last.read_bytes() + b'[1767603600.0,{"type":"CreateMoon","id":"m"}]\n'
+    last.write_bytes(whole)
+    for _ in range(2):
+        with pytest.raises(bl.InvalidRequest, match=r"line 4 of .* is damaged: .*CreateMoon"):
+            reopened(folder)
+    assert last.read_bytes() == whole
+
+
 def test_snapshot_of_another_version_is_refused_with_the_reason(folder: Path) -> None:
     with reopened(folder) as lab:
         lab.create_pool("p")
