@@ -42,7 +42,7 @@ logger = logging.getLogger("batchlab")
 
 SEGMENT_INPUTS = 10_000
 SEGMENT_BYTES = 16 * 2**20
-_OWN = ("lock", "snapshot.lock", "earlier", "work")
+_OWN = ("lock", "snapshot.lock", "earlier", "work", "moving")
 _FORMAT = 1
 
 
@@ -187,7 +187,7 @@ class JournalFolder:
 
     def open(self, settings: Settings, fresh: bool) -> Opened:
         """Begin, or go on with what is there."""
-        if fresh:
+        if fresh or (self._path / "moving").exists():
             self._move_aside()
         lab = self._read_lab(settings.account_name)
         self.storage_id = lab.storage_id
@@ -215,13 +215,7 @@ class JournalFolder:
         path = self._path / "lab.json"
         if not path.exists():
             lab = _Lab(account=account, storage_id=uuid.uuid4().hex[:12])
-            temporary = self._path / "lab.tmp"
-            with temporary.open("wb") as file:
-                file.write(msgspec.json.encode(lab))
-                file.flush()
-                os.fsync(file.fileno())  # without it, the lab could not be opened any more
-            temporary.rename(path)
-            sync_folder(self._path)
+            _write_at_once(path, msgspec.json.encode(lab))
             sync_folder(self._path.absolute().parent)
             return lab
         try:
@@ -243,14 +237,18 @@ class JournalFolder:
         return lab
 
     def _move_aside(self) -> None:
-        entries = [entry for entry in self._path.iterdir() if entry.name not in _OWN]
-        if not entries:
-            return
-        earlier = _free(self._path / "earlier" / _stamp())
-        earlier.mkdir(mode=0o700, parents=True)
-        entries.sort(key=lambda entry: entry.name == "lab.json")  # the last one
-        for entry in entries:
-            entry.rename(earlier / entry.name)
+        """Move everything to a folder in ``earlier``; if a crash came between, go on with it."""
+        note = self._path / "moving"
+        if not note.exists():
+            if all(entry.name in _OWN for entry in self._path.iterdir()):
+                return
+            _write_at_once(note, _free(self._path / "earlier" / _stamp()).name.encode())
+        earlier = self._path / "earlier" / note.read_text()
+        earlier.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for entry in self._path.iterdir():
+            if entry.name not in _OWN:
+                entry.rename(earlier / entry.name)
+        note.unlink()
 
     def work_in(self, folder: str) -> str | None:
         """Note where the lab works on this machine; return where it did before it was killed."""
@@ -322,10 +320,21 @@ class JournalFolder:
 
 def _refuse_other_files(folder: Path) -> None:
     """Refuse a folder that is not a lab's and not empty."""
-    others = sorted({entry.name for entry in folder.iterdir()} - {*_OWN, "lab.tmp"})
+    others = sorted({entry.name for entry in folder.iterdir()} - {*_OWN, "lab.tmp", "moving.tmp"})
     if others and not (folder / "lab.json").exists():
         reason = f"it has other files, such as {others[0]!r}: choose a new folder"
         raise invalid("journal", str(folder), reason)
+
+
+def _write_at_once(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole or not at all, even if the power fails."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    sync_folder(path.parent)
 
 
 def _stamp() -> str:

@@ -10,6 +10,7 @@
     work                       where it works on the scheduler's machine
     storage/                   the lab's data, unless it is elsewhere
     earlier/                   what was here before ``fresh=True``
+    moving                     where what is here is being moved
 
 A snapshot and the segments from its number on give the state: `recover`. That is a pure function,
 so another process can compute the next snapshot from closed segments (`compact`), while the lab

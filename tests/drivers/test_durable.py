@@ -159,6 +159,36 @@ def test_fresh_lab_moves_the_old_one_aside(folder: Path) -> None:
         assert list(lab.pools) == ["p"]
 
 
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_crash_while_the_old_lab_is_moved_aside_leaves_neither_half(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    with reopened(folder) as lab:
+        lab.create_pool("p")
+        lab.storage.create_container("data").upload(b"kept", "text")
+    compact(folder, 1)
+    rename, done = Path.rename, []
+
+    def crash(self: Path, target: Path) -> Path:
+        if target.parent.parent.name == "earlier":
+            if len(done) == moved:
+                raise KeyboardInterrupt
+            done.append(self.name)
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", crash)
+        with pytest.raises(KeyboardInterrupt):
+            reopened(folder, fresh=True)
+    with reopened(folder) as lab:
+        assert list(lab.pools) == []
+        assert list(lab.storage) == []
+    (old,) = (folder / "earlier").iterdir()
+    with reopened(old) as lab:
+        assert list(lab.pools) == ["p"]
+        assert lab.storage["data"].read("text") == b"kept"
+
+
 def test_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "lab.jsonl"
     with bl.SimulatedLab(journal=path) as lab:
