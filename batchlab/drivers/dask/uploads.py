@@ -12,8 +12,8 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from batchlab.core.model import OutputFile
 from batchlab.core.model.values import FailureInfo
@@ -85,25 +85,22 @@ class _Disk:
 
 
 class _Logs:
-    """The two logs of an upload, next to the run's streams."""
+    """The two logs of an upload, next to the run's streams; a full disk only makes them short."""
 
     def __init__(self, directory: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._files: dict[str, IO[str]] = {}
-        for name in (OUT, ERR):
-            number = os.open(f"{directory}/{name}", flags, 0o644)
-            self._files[name] = os.fdopen(number, "w", encoding="utf-8", errors="replace")
+        self._numbers = {name: os.open(f"{directory}/{name}", flags, 0o644) for name in (OUT, ERR)}
 
     def note(self, name: str, line: str) -> None:
         """Write a line with the time."""
-        file = self._files[name]
-        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
-        file.flush()
+        text = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n"
+        with suppress(OSError):
+            os.write(self._numbers[name], text.encode("utf-8", "replace"))
 
     def close(self) -> None:
         """Close both."""
-        for file in self._files.values():
-            file.close()
+        for number in self._numbers.values():
+            os.close(number)
 
 
 def upload(

@@ -78,6 +78,18 @@ def test_one_file_that_fails_does_not_hold_up_the_others(store, run, tmp_path):
     assert not list((tmp_path / "data").rglob(".batchlab*"))
 
 
+def test_log_that_cannot_be_written_does_not_hold_up_an_upload(store, run, tmp_path, monkeypatch):
+    (tmp_path / "node" / "task" / "wd" / "good").write_text("good")
+
+    def full(number, data):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        assert sent(store, run, tmp_path, "*") is None
+    assert names(store) == ["good"]
+
+
 def test_pattern_that_cannot_be_read_is_a_recorded_failure(store, run, tmp_path):
     assert sent(store, run, tmp_path, "[z-a]").code == "FileUploadMiscError"
 
