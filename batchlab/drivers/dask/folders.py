@@ -24,7 +24,8 @@ import contextlib
 import os
 import tempfile
 
-from batchlab.drivers.dask.watchdog import engine_file, owner_file, remove_tree
+from batchlab.drivers.dask.removing import remove_tree
+from batchlab.drivers.dask.watchdog import engine_file, owner_file
 
 __all__ = ["NodeFolders", "lab_folder"]
 

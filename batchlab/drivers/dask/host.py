@@ -52,6 +52,7 @@ from batchlab.drivers.dask.fleet import Fleet
 from batchlab.drivers.dask.folders import lab_folder
 from batchlab.drivers.dask.node_calls import NodeCalls
 from batchlab.drivers.dask.once import Once
+from batchlab.drivers.dask.removing import remove_tree
 from batchlab.drivers.dask.supply import LightSupply, ProcessSupply, Supply
 from batchlab.drivers.dask.waiting_calls import WaitingCalls
 from batchlab.drivers.durable import Opened, open_journal
@@ -393,5 +394,5 @@ class BatchHost(SchedulerPlugin):
     def _leave(self, kept: bool = False) -> None:
         """Leave the lab's folder: delete it, unless it is kept."""
         if not kept:
-            watchdog.remove_tree(self.folder)
+            remove_tree(self.folder)
         guards.dismiss(self.folder)

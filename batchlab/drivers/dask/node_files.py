@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from batchlab.drivers.dask.watchdog import remove_tree
+from batchlab.drivers.dask.removing import remove_tree
 from batchlab.drivers.ports import MAX_READ, FileEntry, is_directory
 from batchlab.errors import Forbidden, NotFound, invalid
 
@@ -116,20 +116,23 @@ def _missing(path: str, code: str = "FileNotFound") -> NotFound:
 
 
 def _walk(directory: str, prefix: str, recursive: bool) -> Iterator[FileEntry]:
-    try:
-        scan = os.scandir(directory)
-    except OSError:
-        return  # deleted or made inaccessible meanwhile
-    with scan:
-        for item in scan:
-            name = f"{prefix}/{item.name}" if prefix else item.name
-            try:
-                facts = item.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            yield _entry(name, facts)
-            if recursive and stat.S_ISDIR(facts.st_mode):
-                yield from _walk(item.path, name, recursive)
+    waiting = [(directory, prefix)]  # not a recursion: a task may have made thousands of levels
+    while waiting:
+        directory, prefix = waiting.pop()
+        try:
+            scan = os.scandir(directory)
+        except OSError:
+            continue  # deleted or made inaccessible meanwhile
+        with scan:
+            for item in scan:
+                name = f"{prefix}/{item.name}" if prefix else item.name
+                try:
+                    facts = item.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                yield _entry(name, facts)
+                if recursive and stat.S_ISDIR(facts.st_mode):
+                    waiting.append((item.path, name))
 
 
 def _entry(name: str, facts: os.stat_result) -> FileEntry:

@@ -44,16 +44,15 @@ class _Disk:
             return iter(list(self._list(base, deep=deep)))
 
     def _list(self, base: str, *, deep: bool) -> Iterator[str]:
-        if deep:
-            for folder, _, names in os.walk(base):
-                before = folder[len(base) :].lstrip("/")
-                yield from (f"{before}/{name}" if before else name for name in names)
-            return
-        try:
-            entries = os.listdir(base)
-        except OSError:
-            return
-        yield from entries
+        waiting = [""]  # not a recursion: a task may have made thousands of levels
+        while waiting:
+            before = waiting.pop()
+            with suppress(OSError), os.scandir(f"{base}/{before}") as entries:
+                for entry in entries:
+                    if deep and entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{before}{entry.name}/")
+                    elif not deep or not os.path.isdir(entry.path):
+                        yield before + entry.name
 
     @contextmanager
     def opened(self, path: str) -> Iterator[str | None]:

@@ -32,7 +32,6 @@ import os
 import resource
 import select
 import signal
-import stat
 import sys
 import time
 import zlib
@@ -41,7 +40,7 @@ from importlib import import_module
 
 __all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES",
            "TABLE_BYTES", "USERS_FILE", "clear_away", "engine_file", "kill_marked", "kill_users",
-           "kin_of", "mark_kin", "owner_file", "remove_tree", "socket_file", "users_below",
+           "kin_of", "mark_kin", "owner_file", "socket_file", "users_below",
            "watch"]  # fmt: skip
 
 ROOT_MARK = b"AZ_BATCH_NODE_ROOT_DIR="
@@ -225,30 +224,6 @@ def _environments_by_ps() -> Iterator[tuple[int, bytes]]:
             yield int(pid), b"\0" + rest.replace(b" ", b"\0") + b"\0"
 
 
-def remove_tree(path: str) -> None:
-    """Delete a directory and its contents, as far as possible; never raises."""
-    import shutil  # noqa: PLC0415 - see above
-
-    def unlock(function: Callable[[str], None], name: str, _: object) -> None:
-        """Restore permissions that a task may have removed, and try again."""
-        if os.geteuid() == 0:
-            return  # permissions do not stop root, and a link could mislead it
-        with contextlib.suppress(OSError):
-            for place in (os.path.dirname(name), name):
-                if not os.path.islink(place):
-                    os.chmod(place, stat.S_IRWXU)
-            if function in (os.unlink, os.rmdir):
-                function(name)
-            else:
-                shutil.rmtree(name, ignore_errors=True)
-
-    if os.path.islink(path):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        return
-    shutil.rmtree(path, onerror=unlock)
-
-
 def owner_file(folder: str) -> str:
     """Return the file that names the process that owns a node's folder."""
     return _beside(folder, "owner")
@@ -386,7 +361,7 @@ def _text(path: str) -> str:
 def clear_away(folder: str) -> None:
     """Delete a folder and kill all processes of its nodes, although these may still write."""
     for _ in range(20):
-        remove_tree(folder)
+        import_module(f"{__package__}.removing".lstrip(".")).remove_tree(folder)
         _kill_nodes(folder)
         if not os.path.lexists(folder):
             break

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchlab.drivers.dask import watchdog
+from batchlab.drivers.dask.removing import remove_tree
 
 
 @pytest.fixture
@@ -15,4 +15,4 @@ def place(tmp_path):
     path.mkdir(mode=0o755)
     path.chmod(0o755)
     yield path
-    watchdog.remove_tree(str(path))
+    remove_tree(str(path))
