@@ -43,6 +43,7 @@ from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
 from batchlab.widgets.html import printable, shortened
+from batchlab.widgets.task_answers import act_on_tasks, explain_task, list_tasks
 
 __all__ = ["ANSWERS", "answer"]
 
@@ -364,6 +365,9 @@ ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
     "about": about,
     "node": _node,
     "task": _task,
+    "tasks": list_tasks,
+    "explain_task": explain_task,
+    "act_on_tasks": act_on_tasks,
     "why": _why,
     "preparations": _preparations,
     "output": _output,

@@ -39,9 +39,9 @@ FOLLOW_S = 0.5
 """The shortest time between two queries of an open panel."""
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
-    "questions", "viewer", "places", "shown_runs", "draw", "header", "grid", "timeline",
-    "time_machine", "panels", "past_waits", "past_states", "past_waiting_panel", "past_panels",
-    "view",
+    "questions", "viewer", "places", "shown_runs", "draw", "past_tasks", "task_table",
+    "task_panel", "header", "grid", "timeline", "time_machine", "panels", "past_waits",
+    "past_states", "past_waiting_panel", "past_panels", "panel_tabs", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
@@ -146,7 +146,7 @@ class LiveView(LastingView):
     """
 
     _esm = module()
-    _css = style()
+    _css = style("style", "tasks")
     kind = traitlets.Unicode().tag(sync=True)
     target = traitlets.Dict().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
@@ -243,5 +243,5 @@ class LiveView(LastingView):
 
 
 def _moves(question: Any) -> bool:
-    """Whether an answer may change without a change in the lab: files grow."""
-    return isinstance(question, dict) and question.get("what") in ("tail", "files")
+    """Whether an answer may change without a change in the lab: files grow, long lists wait."""
+    return isinstance(question, dict) and question.get("what") in ("tail", "files", "tasks")

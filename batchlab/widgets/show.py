@@ -19,7 +19,7 @@ from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
-from batchlab.handles.task import Task
+from batchlab.handles.task import Task, Tasks
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets import cards
 from batchlab.widgets.html import muted, tag
@@ -191,6 +191,8 @@ def _subject(thing: object) -> tuple[str, dict[str, str]] | None:
         return "pool", {"pool": _name(thing)}
     if isinstance(thing, Job):
         return "job", {"job": _name(thing)}
+    if isinstance(thing, Tasks) and not thing.narrowed:
+        return "tasks", {"job": _name(Job(thing._connection, thing._job_id))}
     if isinstance(thing, Task):
         return "task", {"job": thing._job_id, "task": _name(thing)}
     if isinstance(thing, Node):

@@ -65,6 +65,11 @@ def test_scripts_do_what_they_should(story: Path) -> None:
 
 
 @needs_node
+def test_table_of_tasks_does_what_it_should(story: Path) -> None:
+    run_node_tests("tasks.test.mjs", story, BATCHLAB_STORY=str(story))
+
+
+@needs_node
 def test_scripts_of_the_formula_editor_do_what_they_should(tmp_path: Path) -> None:
     run_node_tests("autoscale.test.mjs", tmp_path)
 

@@ -284,7 +284,9 @@ class TaskChanged(Change, frozen=True, kw_only=True):
 
     The reason is why a ``completed`` task failed (`reason_of`; empty if it succeeded), or why it
     is ``active`` again. ``deleted`` means that it is no longer listed. An ``active`` task that
-    waits for tasks it depends on is `blocked`; another change follows when it no longer is.
+    waits for tasks it depends on is `blocked`; another change follows when it no longer is. A
+    ``completed`` one says when it had `started` and its `exit_code`, if it had any: a watcher may
+    have missed the start.
     """
 
     job_id: str
@@ -293,6 +295,8 @@ class TaskChanged(Change, frozen=True, kw_only=True):
     node_id: str = ""
     slots: int = 1
     blocked: bool = False
+    started: float | None = None
+    exit_code: int | None = None
 
 
 class SubtaskChanged(Change, frozen=True, kw_only=True):

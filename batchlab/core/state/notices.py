@@ -80,10 +80,16 @@ class Notices:
 
     def tell_task(self, task: TaskRecord, state: str, node_id: str = "", reason: str = "") -> None:
         """Notify the watchers about a task: new, changed, deleted, or no longer blocked."""
+        done = task.phase if isinstance(task.phase, TaskCompleted) else None
+        if done is None or state != "completed":
+            started = exit_code = None
+        else:
+            started, exit_code, reason = task.started, done.exit_code, reason_of(done.failure)
         self.changes.append(
             TaskChanged(at=self.now, reason=reason, job_id=task.job.spec.id, task_id=task.spec.id,
                         state=state, node_id=node_id, slots=task.slots,
-                        blocked=task.unmet > 0 and state == "active")
+                        blocked=task.unmet > 0 and state == "active", started=started,
+                        exit_code=exit_code)
         )  # fmt: skip
 
     def tell_subtask(self, subtask: SubtaskRecord) -> None:

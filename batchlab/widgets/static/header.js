@@ -1,7 +1,8 @@
 // Above the pictures: what is shown, its state, the pool selector, and tasks by state.
 
-import { fill, h, say } from "./dom.js";
+import { button, fill, h, keepFocus, say } from "./dom.js";
 import { nodeName, plural } from "./format.js";
+import { showTasks } from "./task_panel.js";
 
 export class Header {
   constructor(view) {
@@ -19,9 +20,9 @@ export class Header {
 
   draw() {
     const { aim, kind, log } = this.view;
-    const name = { lab: this.view.model.get("title"), pool: aim.pool, job: aim.job, task: aim.task,
+    const name = { lab: this.view.model.get("title"), pool: aim.pool, job: aim.job, tasks: aim.job, task: aim.task,
       node: aim.node && nodeName(aim.node).replace("node ", "") }[kind];
-    const kindName = { lab: "", pool: "Pool ", job: "Job ", task: "Task ", node: "Node " }[kind];
+    const kindName = { lab: "", pool: "Pool ", job: "Job ", tasks: "Tasks of job ", task: "Task ", node: "Node " }[kind];
     if (this.shownName !== name) {
       this.shownName = name;
       fill(this.heading, kindName ? h("small", {}, kindName) : "", name);
@@ -43,7 +44,7 @@ export class Header {
   state() {
     const { view } = this;
     const { schema } = view.log;
-    if (view.kind === "job") {
+    if (view.kind === "job" || view.kind === "tasks") {
       const row = view.snapshot.jobs[view.jobNumber()];
       return row ? schema.states.job[row.state] : "not created yet";
     }
@@ -62,7 +63,7 @@ export class Header {
       this.bar.hidden = true;
       return;
     }
-    const counts = view.kind === "job" ? view.snapshot.total(view.jobNumber()) : this.poolTotal();
+    const counts = view.aim.job ? view.snapshot.total(view.jobNumber()) : this.poolTotal();
     const [active, running, succeeded, failed] = counts;
     const total = active + running + succeeded + failed;
     this.bar.hidden = !total;
@@ -72,11 +73,17 @@ export class Header {
     const text = total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
     if (this.tallyText === text) return;
     this.tallyText = text;
-    say(this.tally, text);
+    keepFocus(this.tally, () => fill(this.tally, total ? [`${plural(total, "task")}: `, parts.map(([name, , word], i) => [
+      i ? ", " : "", name === "failure" ? this.failures(words[i]) : words[i]])] : text));
     this.bar.setAttribute("aria-label", text);
     fill(this.bar, parts.map(([name, count]) =>
       h("span", { class: `bl-part bl-${name}`, style: { flexGrow: count } })));
     view.element.dataset.counts = counts.join(" ");
+  }
+
+  // Leads to the tasks that failed.
+  failures(words) {
+    return button(words, { class: "bl-link bl-alarm", title: "show what failed", onclick: () => showTasks(this.view, "failed") });
   }
 
   // Tasks of the jobs on the pool shown, or of all jobs.

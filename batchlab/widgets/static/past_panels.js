@@ -6,6 +6,7 @@ import { fill, h, say } from "./dom.js";
 import { clock, duration, nodeName } from "./format.js";
 import { headingOf, pairs } from "./panels.js";
 import { nodeTasksAt, nodeAt, taskAt } from "./past_states.js";
+import { tasksThen } from "./task_panel.js";
 import { knownOf, stateOf, waitingThen } from "./past_waiting_panel.js";
 
 function toldOf(run) {
@@ -84,7 +85,7 @@ export function drawPast(view) {
   return true;
 }
 
-const THEN = { selected: selectedThen, waiting: waitingThen, preparation: nodeTasksThen };
+const THEN = { selected: selectedThen, tasks: tasksThen, waiting: waitingThen, preparation: nodeTasksThen };
 
 // Say that a panel shows the present while the pictures do not, and offer a way back.
 function tellPresent(view, does) {

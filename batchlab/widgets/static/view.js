@@ -20,17 +20,10 @@ import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
 import { drawPast, movedOn } from "./past_panels.js";
-import { faults, files, preparation, selected, waiting } from "./panels.js";
+import { PANELS, ROOMY, TABS } from "./panel_tabs.js";
 
-const PANELS = { selected, waiting, preparation, files, faults };
-const TABS = {
-  lab: ["selected", "waiting", "preparation", "files", "faults"],
-  pool: ["selected", "waiting", "files", "faults"],
-  job: ["waiting", "preparation", "selected", "files", "faults"],
-  task: ["selected", "waiting", "files"],
-  node: ["selected", "files", "faults"],
-};
 const ASK_S = 20;
+const SMALL = new Set(["task", "node", "tasks"]); // displays without a grid of nodes
 
 export class View {
   constructor(model, feed) {
@@ -66,8 +59,7 @@ export class View {
     this.presentSaid = h("span", {});
     this.presentBack = button("", { class: "bl-link", onclick: () => this.machine.goLive() });
     this.present = h("p", { class: "bl-present", role: "note", hidden: true }, this.presentSaid, this.presentBack);
-    const pictures = h("div", { class: "bl-pictures" },
-      this.kind === "task" || this.kind === "node" ? "" : this.grid.element, this.timeline.element);
+    const pictures = h("div", { class: "bl-pictures" }, SMALL.has(this.kind) ? "" : this.grid.element, this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
       this.header.element, this.machine.element,
       h("div", { class: "bl-main" }, pictures,
@@ -212,14 +204,25 @@ export class View {
     this.changed();
   }
 
-  selectTask(job, task) {
+  // The number of the last run of a task; -1 if it has not run.
+  runOf(job, task) {
     const number = this.log.names.jobs.indexOf(job);
     const { labels } = this.log.names;
     let run = -1;
     for (let i = this.log.rows.runs - 1; i >= 0 && run < 0; i--) {
       if (labels[i] === task && this.log.tables.runs.job[i] === number) run = i;
     }
-    this.select({ kind: "task", job, task, run });
+    return run;
+  }
+
+  point(job, task) {
+    this.selection = { kind: "task", job, task, run: this.runOf(job, task) };
+    this.memory.path = this.memory.file = "";
+    this.changed();
+  }
+
+  selectTask(job, task) {
+    this.point(job, task);
     this.open("selected");
   }
 
@@ -307,7 +310,9 @@ export class View {
   open(name) {
     this.tab = name;
     this.tabs.show(name);
+    this.element.classList.toggle("bl-roomy", ROOMY.has(name));
     this.refresh();
+    this.changed();
   }
 
   // Ask for what the open panel wants, now and whenever it changes.
@@ -329,6 +334,7 @@ export class View {
 
   drawPresent() {
     const panel = PANELS[this.tab];
+    if (panel.alone?.(this.body, this)) return;
     if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
     else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
     else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
@@ -379,7 +385,7 @@ export class View {
   }
 
   timelineHeight() {
-    if (this.kind === "node" || this.kind === "task") return 110;
+    if (SMALL.has(this.kind)) return 110;
     return this.kind === "job" ? 210 : 190;
   }
 }

@@ -1,0 +1,15 @@
+// Which panels a display has, the first of them open.
+
+import { faults, files, preparation, selected, waiting } from "./panels.js";
+import { tasks } from "./task_panel.js";
+
+export const PANELS = { selected, tasks, waiting, preparation, files, faults };
+export const TABS = {
+  lab: ["selected", "tasks", "waiting", "preparation", "files", "faults"],
+  pool: ["selected", "tasks", "waiting", "files", "faults"],
+  job: ["waiting", "tasks", "preparation", "selected", "files", "faults"],
+  tasks: ["tasks", "waiting", "selected", "files"],
+  task: ["selected", "waiting", "files"],
+  node: ["selected", "files", "faults"],
+};
+export const ROOMY = new Set(["tasks", "files"]); // panels that get more than half of the width
