@@ -39,12 +39,14 @@ class Explanation(list[str], Displayed):
     """
 
     def __init__(
-        self, reasons: Iterable[Reason], nothing: str, *, whole: bool = False, output: str = ""
-    ) -> None:
+        self, reasons: Iterable[Reason], nothing: str, *, whole: bool = False, output: str = "",
+        failed: bool = False,
+    ) -> None:  # fmt: skip
         self.reasons = list(reasons)
         self.nothing = nothing
         self.whole = whole
         self.output = output
+        self._failed = failed or bool(output)
         super().__init__(reason.text for reason in self.reasons)
 
     @property
@@ -55,7 +57,7 @@ class Explanation(list[str], Displayed):
     @property
     def waits(self) -> bool:
         """Whether it is about something that waits, not about something that failed."""
-        return not self.output
+        return not self._failed
 
     def __repr__(self) -> str:
         return mask("\n".join(self._lines()))
@@ -64,7 +66,7 @@ class Explanation(list[str], Displayed):
         if not self.reasons:
             yield self.nothing
         for reason in self.reasons:
-            yield _sentence(reason) if self.whole or self.output else reason.text
+            yield _sentence(reason) if self.whole or self._failed else reason.text
         yield from self.output.splitlines()
 
 

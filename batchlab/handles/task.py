@@ -120,8 +120,9 @@ class Task(Handle, Awaited, TaskProperties, init=False):
     def explain(self) -> Explanation:
         """Why it is not running now, or what happened if it failed, in sentences.
 
-        For a failed task also the last lines of its stderr, if they are still on its node; for a
-        multi-instance task those of the subtask that failed first.
+        For a failed task also what to do and the last lines of its stderr, if they are still on
+        its node; for a multi-instance task those of the subtask that failed first, and for a task
+        that a failed one blocks those of the failed one.
 
         Examples
         --------
@@ -133,13 +134,18 @@ class Task(Handle, Awaited, TaskProperties, init=False):
         """
         question = ExplainTask(job_id=self._job_id, task_id=self._id)
         reasons, view = self._connection.ask(question), self.view()
-        output = ""
-        if view.result == "failure" and view.start_time is not None:
+        failed, output = self, ""
+        for reason in reasons:
+            if reason.code == "Dependencies" and reason.example:
+                failed = Task(self._connection, self._job_id, reason.example)
+        end = view if failed is self else failed.view()
+        if end.result == "failure" and end.start_time is not None:
             place = LocateTask(
-                job_id=self._job_id, task_id=self._id, subtask_id=self._culprit(view)
+                job_id=self._job_id, task_id=end.id, subtask_id=failed._culprit(end)
             )
             output = end_of_stderr(self._connection, (place, "stderr.txt"))
-        return Explanation(reasons, f"Not waiting: the task is {view.state}.", output=output)
+        return Explanation(reasons, f"Not waiting: the task is {view.state}.", output=output,
+                           failed=end.result == "failure")  # fmt: skip
 
     def _culprit(self, view: TaskView) -> int:
         """The number of the subtask that failed first; 0, the primary, for any other task."""

@@ -28,6 +28,8 @@ class Numbers:
         Whether it is complete; if not, it is a snapshot.
     succeeded, failed, running, waiting : int
         Tasks at the end.
+    timed_out : int
+        How many runs exceeded their time limit.
     retries, requeues : int
         How often a task started again after a failure, and after it lost its node.
     run_times : list of float
@@ -58,6 +60,7 @@ class Numbers:
     failed: int
     running: int
     waiting: int
+    timed_out: int
     retries: int
     requeues: int
     run_times: list[float]
@@ -121,6 +124,7 @@ def count(history: SubjectHistory) -> Numbers:
         failed=sum(row[3] for row in states.values()),
         running=sum(row[1] for row in states.values()),
         waiting=sum(row[0] for row in states.values()),
+        timed_out=sum(run.reason == "TimedOut" for run in tasks),
         retries=sum(run.outcome == "retry" for run in tasks),
         requeues=sum(run.outcome in ("requeued", "lost") for run in history.runs if run.slots),
         run_times=sorted(run.seconds for run in tasks if run.outcome in ("success", "failure")),

@@ -87,6 +87,7 @@ def _tasks(numbers: Numbers) -> str:
         return "none"
     states = ("succeeded", "failed", "running", "waiting")
     parts = [f"{n:,} {state}" for state in states if (n := getattr(numbers, state))]
+    parts += [f"{numbers.timed_out:,} timed out"] if numbers.timed_out else []
     parts += [f"{numbers.retries:,} retries"] if numbers.retries else []
     parts += [f"{numbers.requeues:,} requeues"] if numbers.requeues else []
     return f"{numbers.tasks:,}: {', '.join(parts)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -117,3 +118,47 @@ def test_secrets_in_stderr_are_masked(lab: bl.SimulatedLab) -> None:
     told = task.explain()
     assert "hunter2" not in told.output + repr(told) + told._repr_html_()
     assert "password=***" in told.output
+
+
+def test_blocked_task_says_what_happened_to_the_one_that_blocks_it(
+    lab: bl.SimulatedLab,
+) -> None:
+    job = job_of(lab, uses_task_dependencies=True)
+    job.create_task("1", "/bin/sh -c 'echo no scene >&2; exit 4'")
+    job.create_task("two", "true", depends_on=["1"])
+    job.create_task("three", "true", depends_on=["two"])
+    ranged = bl.TaskDependencies(task_id_ranges=(bl.TaskIdRange(start=1, end=1),))
+    job.create_task("four", "true", depends_on=ranged)
+    lab.advance("5m")
+    for name in ("two", "three", "four"):
+        told = job.tasks[name].explain()
+        assert told.codes == ["Dependencies", "FailureExitCode"], name
+        first, cure, second, repeat, title, line = repr(told).splitlines()
+        assert "'1' (failed, so its dependents are blocked)" in first
+        assert cure.startswith("    -> task.reactivate() for a failed task")
+        assert second.startswith("Task '1' exited with code 4, on node 1 of pool 'p', at ")
+        assert repeat.startswith("    -> look at task.stderr")
+        assert (title, line) == ("stderr.txt:", "    no scene")
+    job.create_task("early", "true", depends_on=["late"])
+    assert repr(job.tasks["early"].explain()).endswith("'late' (does not exist yet).")
+
+
+def test_task_that_ended_before_it_started_says_what_to_do(lab: bl.SimulatedLab) -> None:
+    task = lab.create_job("j", lab.create_pool("p")).create_task("t", "true")
+    task.terminate()
+    told = task.explain()
+    assert not told.waits
+    assert "before it had started on a node" in repr(told)
+    assert "-> task.reactivate() runs it again" in repr(told)
+
+
+def test_timed_out_task_says_its_limit_and_how_to_lift_it(lab: bl.SimulatedLab) -> None:
+    limit = bl.TaskConstraints(max_wall_clock_time=timedelta(seconds=20))
+    task = job_of(lab).create_task("t", "sleep 500", constraints=limit)
+    task.wait()
+    text = repr(task.explain())
+    assert text.startswith("The task exceeded its max_wall_clock_time of 20s and was killed")
+    assert "-> give it more time: task.update(constraints=...)" in text
+    report = lab.jobs["j"].report()
+    assert "1 timed out" in repr(report)
+    assert "its time limit was exceeded" in report._repr_html_()

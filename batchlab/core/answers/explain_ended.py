@@ -26,6 +26,16 @@ _EXITS = {
     126: "its shell found a program that it may not execute",
     127: "its shell did not find a program",
 }
+_CURES = {
+    "TimedOut": "give it more time: task.update(constraints=...)",
+    "CommandProgramNotFound": "install the program with a start task, a resource file or an "
+    "application package, or create the task again with another command_line",
+    "BlobNotFound": "upload the resource file, or correct its address in a new task",
+    "BlobAccessDenied": "give the resource file an address with a SAS or an identity",
+    "BlobDownloadTimedOut": "check that the node can reach the address of the resource file",
+    "BlobDownloadMiscError": "check that the node can reach the address of the resource file",
+}
+_OUTPUT = "look at task.stderr, task.stdout and task.files; once it is fixed"
 _KILLED = "the usual cause is that the machine ran out of memory"
 
 
@@ -37,6 +47,9 @@ def what_happened(exit_code: int | None, failure: FailureInfo) -> str:
         return f"exited with code {exit_code}" + (f" ({meaning})" if meaning else "")
     if code == "TaskEnded":
         return "was ended on request (TaskEnded)"
+    if code == "TimedOut":
+        about = failure.message.removeprefix("The task ").rstrip(".")
+        return f"{about} (TimedOut)"
     detail = failure.details.get("Message", "")
     about = failure.message + (f": {detail}" if detail and detail != failure.message else "")
     return f"failed with {failure.code}: {about}".rstrip(": .")
@@ -54,7 +67,7 @@ def _meaning(exit_code: int) -> str:
     return f"killed by signal {name}" + (f"; {_KILLED}" if name == "SIGKILL" else "")
 
 
-def explain_ended(task: TaskRecord) -> list[Reason]:
+def explain_ended(task: TaskRecord, who: str = "The task") -> list[Reason]:
     """What happened to a completed task that failed; empty for any other."""
     done = task.phase
     if not isinstance(done, phases.TaskCompleted) or done.failure is None:
@@ -64,16 +77,16 @@ def explain_ended(task: TaskRecord) -> list[Reason]:
         where = f"at {moment(done.since):%H:%M:%S}, before it had started on a node"
     else:
         where = _where(task.node, task.started, done.since)
-    text = f"The task {what}, {where}.{_retries(task)}{_subtasks(task)}"
+    text = f"{who} {what}, {where}.{_retries(task)}{_subtasks(task)}"
     again = task.job.phase.state in JOB.group("going") + JOB.group("held")
     cure = "task.reactivate() runs it again" if again else "create it again in an active job"
-    if reason_of(done.failure) == "TimedOut":
-        cure = f"give it more time (task.update(constraints=...)); {cure}"
-    elif task.started is not None and done.failure.code != "TaskEnded":
-        cure = f"look at task.stderr, task.stdout and task.files; once it is fixed, {cure}"
-    elif done.failure.code != "TaskEnded":
-        cure = f"fix what the message names; then {cure}"
-    return [Reason(code=reason_of(done.failure), text=text, lasting=True, remedy=cure)]
+    code = reason_of(done.failure)
+    if code in _CURES:
+        cure = f"{_CURES[code]}; then {cure}"
+    elif code != "TaskEnded":
+        first = _OUTPUT if task.started is not None else "fix what the message names; then"
+        cure = f"{first}, {cure}" if task.started is not None else f"{first} {cure}"
+    return [Reason(code=code, text=text, lasting=True, remedy=cure)]
 
 
 def _where(node: NodeRecord | None, started: float, ended: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from batchlab.core.answers.explain_blocked import explain_blocked
 from batchlab.core.answers.explain_ended import explain_ended
 from batchlab.core.answers.explain_user import explain_user
 from batchlab.core.answers.reasons import Reason, away_in_words, nodes_of, remedied
@@ -35,13 +36,13 @@ _COMING = NODE.group("coming")
 _TAKING = NODE.group("taking")
 _GOING, _HELD = JOB.group("going"), JOB.group("held")
 _USABLE = POOL.group("usable")
-SHOWN = 5
-"""How many of the tasks that a task depends on are named."""
+SHOWN = 5  # of the tasks that a task depends on
 
 
 def explain_task(state: State, task: TaskRecord) -> list[Reason]:
     """Why a task does not run, failed, or runs as another user than it asked for."""
-    return remedied(explain_ended(task) + explain(state, task) + explain_user(state, task))
+    waits = explain_blocked(task, explain(state, task))
+    return remedied(explain_ended(task) + waits + explain_user(state, task))
 
 
 def explain(state: State, task: TaskRecord) -> list[Reason]:

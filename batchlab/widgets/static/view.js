@@ -23,7 +23,7 @@ import { drawPast, movedOn } from "./past_panels.js";
 import { PANELS, ROOMY, TABS } from "./panel_tabs.js";
 
 const ASK_S = 20;
-const SMALL = new Set(["task", "node", "tasks"]); // displays without a grid of nodes
+const SMALL = new Set(["task", "node", "tasks"]); // kinds without a grid of nodes
 
 export class View {
   constructor(model, feed) {
@@ -268,7 +268,6 @@ export class View {
     return target.node ? { what: "node", pool: target.pool, node: target.node } : null;
   }
 
-  // Back to what the view was opened for.
   unselect() {
     this.selection = null;
     this.memory.path = this.memory.file = "";

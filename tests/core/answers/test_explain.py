@@ -12,7 +12,8 @@ def explain(world: World, task: str = "a", job: str = "j") -> list[Reason]:
 
 
 def the_one(world: World, code: str, *, lasting: bool) -> str:
-    (reason,) = explain(world)
+    reason, *causes = explain(world)
+    assert all(cause.code == "FailureExitCode" for cause in causes)
     assert (reason.code, reason.lasting) == (code, lasting)
     return reason.text
 
@@ -167,10 +168,12 @@ def test_explain_chain_names_the_task_at_its_root_that_failed(world: World) -> N
         "Waiting for tasks it depends on: 'b' (active). "
         "The cause is 'd' (failed, so its dependents are blocked)."
     )
-    (parent,) = explain(world, "c")
+    parent, cause = explain(world, "c")
     assert parent.text == (
         "Waiting for tasks it depends on: 'd' (failed, so its dependents are blocked)."
     )
+    assert parent.example == "d"
+    assert cause.text.startswith("Task 'd' exited with code 1, on ")
 
 
 def test_explain_chain_names_what_is_not_there(world: World) -> None:

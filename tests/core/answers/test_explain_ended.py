@@ -36,7 +36,7 @@ def test_failed_task_has_its_exit_code_place_and_time(world: World) -> None:
 
 def test_timed_out_task_names_its_limit_and_is_no_ended_one(world: World) -> None:
     text = failed(world, None, wall_clock_exceeded(120))
-    assert text.startswith("TimedOut: The task failed with TaskEnded: The task exceeded its max_")
+    assert text.startswith("TimedOut: The task exceeded its max_wall_clock_time")
     (reason,) = world.ask(questions.ExplainTask(job_id="j", task_id="a"))
     assert reason.remedy.startswith("give it more time")
 
