@@ -34,6 +34,7 @@ from batchlab.azure.names import (
     service_of,
 )
 from batchlab.azure.tokens import BATCH, TokenIssuer
+from batchlab.core.tasks.environment import PASSED_ON
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.extras import extra
@@ -199,8 +200,9 @@ class Cloud:
 
     @property
     def node_variables(self) -> dict[str, str]:
-        """Those of them for nodes and their tasks: the identity, but no keys."""
-        return {name: value for name, value in self.variables.items() if name not in _NOT_NODES}
+        """Those of them for nodes and their tasks, in containers as well: no keys."""
+        found = {name: value for name, value in self.variables.items() if name not in _NOT_NODES}
+        return found | {PASSED_ON: " ".join(found)}
 
     def close(self) -> None:
         """End everything. Calling it twice is harmless."""

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
+from batchlab.core.model.secrets import read_secret, reveal_secret
+
 __all__ = ["packed"]
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(enc_hook=reveal_secret).encode
 
 
 def packed(struct: msgspec.Struct) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -28,4 +30,4 @@ def _unpacked(cls: type[msgspec.Struct], data: bytes) -> Any:
 
 @cache
 def _decoder(cls: type[msgspec.Struct]) -> Callable[[bytes], Any]:
-    return msgspec.msgpack.Decoder(cls).decode
+    return msgspec.msgpack.Decoder(cls, dec_hook=read_secret).decode

@@ -16,9 +16,12 @@ import msgspec
 
 from batchlab.core.messages.outputs import Coordination, PackageToInstall, StartRun
 
-__all__ = ["ADDRESS", "SERVICE", "NodeFacts", "environment"]
+__all__ = ["ADDRESS", "PASSED_ON", "SERVICE", "NodeFacts", "environment"]
 
 SERVICE = "BATCHLAB_SERVICE"
+PASSED_ON = "BATCHLAB_PASSED_ON"
+"""The names of the variables that lead to services on the node's own machine. A container has them
+if it shares the node's network, and with them the files that they name."""
 """How a task reaches the service it runs in; Azure has no such variable."""
 ADDRESS = "BATCHLAB_NODE_IP_ADDRESS"
 """Where a task of a communicating pool may listen; in Azure that is the node's network card."""

@@ -32,7 +32,7 @@ from batchlab.core.model import (
 )
 from batchlab.core.model.containers import Engines
 from batchlab.core.model.values import FailureInfo
-from batchlab.core.tasks.environment import NodeFacts, environment
+from batchlab.core.tasks.environment import PASSED_ON, SERVICE, NodeFacts, environment
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL, clear_node
 from batchlab.drivers.dask.engines import (
     RUN_LABEL,
@@ -59,6 +59,7 @@ _OWN = re.compile(
     r"LISTEN)_.*|GO.*|NOTIFY_SOCKET"
 )
 """Variables that mean something to an engine's program, so that their values go as words."""
+_NETWORK = re.compile(r"--net(work)?(=.*)?")
 _DETACHED = re.compile(r"-[dit]*d[dit]*|--detach(=.*)?|--cidfile(=.*)?")
 _REFUSED = re.compile(r"(Error|docker|podman): .*(OCI|runc|crun|container|workdir|executable)")
 _UNREACHED = re.compile(
@@ -97,13 +98,17 @@ class NodeContainers:
     root : str
         The node's root.
     inherited : mapping
-        The environment of the engine's program.
+        The environment of the node. The engine's program has it, too, without what only leads
+        commands to services on this machine.
     """
 
     def __init__(self, wanted: Engines, root: str, inherited: Mapping[str, str]) -> None:
         self._wanted = wanted
         self.root = root
-        self.inherited = {**inherited, "AZ_BATCH_NODE_ROOT_DIR": root}
+        names = inherited.get(PASSED_ON, "").split()
+        self.passed_on = {name: inherited[name] for name in names if name in inherited}
+        own = {name: value for name, value in inherited.items() if name not in self.passed_on}
+        self.inherited = {**own, "AZ_BATCH_NODE_ROOT_DIR": root}
         self._engine: ContainerEngine | None = None
         self._pulls: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -204,7 +209,7 @@ class ContainedCommand:
         settings, engine = start_run.container, containers.engine()
         self._engine, self._name = engine, f"batchlab-{node.node_id}-{uuid.uuid4().hex[:12]}"
         self._id_file = f"{containers.root}/volatile/{self._name}"
-        variables = environment(start_run, node)
+        variables, options = environment(start_run, node), _options(settings)
         self._directory = variables["AZ_BATCH_TASK_DIR"]
         self._process: int | None = None
         uid, gid = user or _user_of(engine)
@@ -219,6 +224,14 @@ class ContainedCommand:
         mounts = _mounts(settings, start_run, containers.root)
         for path, alias, mode in mounts:
             run += ["--volume", f"{path}:{path}:{mode}", "--volume", f"{path}:{alias}:{mode}"]
+        if service := variables.get(SERVICE):
+            socket = service.rpartition("#")[0]
+            run += ["--volume", f"{socket}:{socket}"]
+        if containers.passed_on and not any(map(_NETWORK.fullmatch, options)):
+            variables = containers.passed_on | variables
+            run += ["--network", "host"]
+            for path in {each for each in containers.passed_on.values() if os.path.isfile(each)}:
+                run += ["--volume", f"{path}:{path}:ro"]
         if settings.working_directory == "taskworkingdirectory":
             working = variables["AZ_BATCH_TASK_WORKING_DIR"]
             run += ["--workdir", working]
@@ -233,7 +246,7 @@ class ContainedCommand:
             else:
                 self.environment[name] = value
                 run += ["--env", name]
-        self.words = [*run, *_options(settings), settings.image_name, *words]
+        self.words = [*run, *options, settings.image_name, *words]
 
     def begun(self, has_ended: Callable[[], bool]) -> TaskContainerExecutionInfo | None:
         """Wait until the container is there; None if its program has ended without one."""

@@ -90,6 +90,12 @@ def create_calls(
         The tasks' ids.
     """
     _check_calls(function, calls, owner)
+    if options.get("container_settings") is not None:
+        reason = (
+            "a function runs in the Python of its node, which an image does not have: create a "
+            "task with a command line that runs the Python of the image"
+        )
+        raise invalid("container_settings", options["container_settings"], reason, owner=owner)
     if ids is not None:
         ids = _checked_ids(ids, len(calls), owner)
     elif calls:

@@ -7,6 +7,7 @@ import pickle
 import msgspec
 import pytest
 
+import batchlab as bl
 from batchlab.core.messages import questions
 from batchlab.core.messages.facts import REPORTS
 from batchlab.core.messages.inputs import REQUESTS, CreateTasks
@@ -57,3 +58,11 @@ def test_page_of_views_is_the_same_after_pickling(world: World) -> None:
     for only_ids in (False, True):
         page = world.ask(questions.PageTasks(job_id="j", only_ids=only_ids))
         assert pickle.loads(pickle.dumps(page)) == page
+
+
+def test_secret_arrives_with_its_description() -> None:
+    registry = bl.ContainerRegistryReference(username="ann", password="hidden-word")
+    described = bl.TaskContainerSettings(image_name="i", registry=registry)
+    again = pickle.loads(pickle.dumps(described))
+    assert again == described
+    assert again.registry.password.reveal() == "hidden-word"

@@ -12,7 +12,7 @@ import batchlab as bl
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.secrets import FORGOTTEN
-from batchlab.core.tasks.environment import NodeFacts
+from batchlab.core.tasks.environment import PASSED_ON, NodeFacts
 from batchlab.drivers.dask import engines
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL
 from batchlab.drivers.dask.containers import AZURE_ROOT, ContainedCommand, NodeContainers
@@ -92,6 +92,31 @@ def test_values_of_variables_are_in_no_command_line_unless_the_engine_would_obey
 def test_isolated_user_is_the_user_inside(fake):
     _, made = command(fake, user=(7001, 7000))
     assert values_of(made.words, "--user") == ["7001:7000"]
+
+
+def test_container_shares_the_network_that_its_node_has_services_on(fake):
+    bundle = fake / "bundle.pem"
+    bundle.touch()
+    inherited = {"SSL_CERT_FILE": str(bundle), "IDENTITY_HEADER": "hidden", "OTHER": "x",
+                 "HTTPS_PROXY": "http://127.0.0.1:1", "MINE": "node",
+                 PASSED_ON: "SSL_CERT_FILE IDENTITY_HEADER HTTPS_PROXY MINE NONE"}  # fmt: skip
+    _, made = command(fake, inherited=inherited, environment={"MINE": "task"})
+    assert values_of(made.words, "--network") == ["host"]
+    assert f"{bundle}:{bundle}:ro" in values_of(made.words, "--volume")
+    named = set(values_of(made.words, "--env"))
+    assert {f"SSL_CERT_FILE={bundle}", "IDENTITY_HEADER", "HTTPS_PROXY=http://127.0.0.1:1"} < named
+    assert "OTHER" not in named
+    assert made.environment["IDENTITY_HEADER"] == "hidden"
+    assert made.environment["MINE"] == "task"
+    assert "HTTPS_PROXY" not in made.environment, "the engine itself pulls from anywhere"
+
+
+@pytest.mark.parametrize("options", ["--network none", "--net=bridge"])
+def test_container_with_a_network_of_its_own_has_no_variables_for_another(fake, options):
+    inherited = {"HTTPS_PROXY": "http://127.0.0.1:1", PASSED_ON: "HTTPS_PROXY"}
+    _, made = command(fake, inherited=inherited, container_run_options=options)
+    assert "host" not in made.words
+    assert "HTTPS_PROXY=http://127.0.0.1:1" not in made.words
 
 
 @pytest.mark.parametrize("options", ["-d", "-itd", "--detach", "--cidfile x", "--a 'b"])
@@ -175,6 +200,14 @@ def test_node_without_an_engine_serves_other_tasks(fake):
         lab.jobs["j"].create_task("t1", "true")
         lab.jobs["j"].tasks.wait(timeout=30)
         assert lab.jobs["j"].tasks["t1"].exit_code == 0
+
+
+def test_function_in_a_container_is_refused(lab):
+    job = one_job(lab)
+    with pytest.raises(bl.InvalidRequest, match=r"container_settings.* Python of its node") as no:
+        job.submit(len, "abc", container_settings="i")
+    assert no.value.code == "InvalidPropertyValue"
+    assert list(job.tasks) == []
 
 
 def test_password_that_was_lost_with_its_lab_is_named(lab, fake):
