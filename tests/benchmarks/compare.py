@@ -36,20 +36,23 @@ class Stopwatch:
     """Takes the time and the CPU, of this process and all below it, of a ``with`` block."""
 
     def __enter__(self) -> Self:
-        self.cpu_s, self.wall_s = -_cpu_s(), -time.perf_counter()
+        self.cpu_s, self.wall_s = -self.cpu_s_now(), -time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.wall_s += time.perf_counter()
-        self.cpu_s += _cpu_s()
+        self.cpu_s += self.cpu_s_now()
+
+    def cpu_s_now(self) -> float:
+        """The CPU seconds that have been used so far."""
+        me = psutil.Process()
+        return sum(map(used_s, [me, *me.children(recursive=True)]))
 
 
-def _cpu_s() -> float:
-    me, total = psutil.Process(), 0.0
-    for process in [me, *me.children(recursive=True)]:
-        times = process.cpu_times()
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
+def used_s(process: psutil.Process) -> float:
+    """The CPU seconds of a process and of those that it has waited for."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def alternate(
