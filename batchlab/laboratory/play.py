@@ -274,7 +274,7 @@ class _Stage:
             moment = world.next_moment()
             outside = heap[0][0] if heap else self.end
             if moment is not None and moment <= min(outside, self.end):
-                world.step()
+                world.step(moment)
                 if self.engine.failure is not None:
                     raise self.engine.failure
             elif heap and outside <= self.end:

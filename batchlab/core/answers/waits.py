@@ -43,6 +43,9 @@ _KINDS: dict[Any, str] = {
 
 def met(state: State, condition: questions.Condition) -> bool:
     """Whether a condition holds now."""
+    if isinstance(condition, questions.TasksCompleted):  # first, as it is asked most often
+        tasks = state.job(condition.job_id)
+        return not tasks.active and not tasks.running
     _check(condition)
     match condition:
         case questions.PoolIs(pool_id=pool_id, state=current):
@@ -72,9 +75,6 @@ def met(state: State, condition: questions.Condition) -> bool:
             if current == "deleted":
                 return read_thumbprint(thumbprint) not in state.certificates
             return certificates.find(state, thumbprint).phase.state == current
-        case questions.TasksCompleted(job_id=job_id):
-            job = state.job(job_id)
-            return not job.active and not job.running
         case questions.TaskCompletedSince(job_id=job_id, completed=completed):
             job = state.job(job_id)
             return job.succeeded + job.failed != completed
@@ -269,14 +269,16 @@ def _tasks(state: State, job: JobRecord) -> list[Reason]:
     if manager and isinstance(manager.phase, phases.TaskActive):
         reasons = explain(state, manager)
         return reasons if all(reason.lasting for reason in reasons) else []
-    sizes = {
-        (task.spec.required_slots, task.instances.count if task.instances else 0): None
-        for task in job.tasks.values()
-        if task.phase.state == "active" and not task.unmet
-    }
+    sizes: set[tuple[int, int]] = set()
     found: list[Reason] = []
-    for slots, instances in sizes:
-        reasons = explain_queued(state, job, slots, instances=instances)
+    for task in job.tasks.values():
+        if task.phase.state != "active" or task.unmet:
+            continue
+        size = task.spec.required_slots, task.instances.count if task.instances else 0
+        if size in sizes:
+            continue
+        sizes.add(size)
+        reasons = explain_queued(state, job, size[0], instances=size[1])
         if not all(reason.lasting for reason in reasons):
             return []
         found += [reason for reason in reasons if reason not in found]

@@ -312,15 +312,13 @@ def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
 
 def rest(state: State, node: NodeRecord) -> None:
     """Set the state that follows from a node's tasks: running, idle or (if disabled) offline."""
-    phase: phases.Phase
+    kind: type[phases.Phase]
     if node.free < node.pool.spec.task_slots_per_node:
-        phase = phases.NodeRunning(state.now)
-    elif node.scheduling == "disabled":
-        phase = phases.NodeOffline(state.now)
+        kind = phases.NodeRunning
     else:
-        phase = phases.NodeIdle(state.now)
-    if phase.state != node.phase.state:
-        state.move(node, phase)
+        kind = phases.NodeOffline if node.scheduling == "disabled" else phases.NodeIdle
+    if not isinstance(node.phase, kind):
+        state.move(node, kind(state.now))
     availability.sort_node(state, node)
 
 

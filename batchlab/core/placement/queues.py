@@ -108,10 +108,10 @@ def drop_out(pool: PoolRecord, job: JobRecord) -> None:
 
 def by_priority(pool: PoolRecord) -> Iterator[MutableMapping[int, JobRecord]]:
     """The jobs with queued tasks, highest priority first; those passed already may drop out."""
-    place = len(pool.ready)
-    while place:
-        place -= 1
-        yield pool.ready.values()[place]
+    for priority in tuple(pool.ready)[::-1]:
+        ready = pool.ready.get(priority)
+        if ready:
+            yield ready
 
 
 def may_run_more(job: JobRecord) -> bool:
@@ -122,6 +122,10 @@ def may_run_more(job: JobRecord) -> bool:
 
 def oldest_first(job: JobRecord) -> list[int]:
     """The sizes with queued tasks, starting with that of the oldest task."""
+    if len(job.queue) == 1:  # as usual
+        [(slots, queue)] = job.queue.items()
+        if queue and queue[0][1].phase is queue[0][2]:
+            return [slots]
     heads = []
     for slots, queue in list(job.queue.items()):
         while queue and queue[0][1].phase is not queue[0][2]:

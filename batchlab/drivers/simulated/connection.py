@@ -164,7 +164,7 @@ class SimulatedConnection:
                     if moment is None or moment > end:
                         self.world.advance_to(end)
                         return
-                    self._step()
+                    self._step(moment)
 
     def wait(
         self,
@@ -208,7 +208,7 @@ class SimulatedConnection:
                             "OperationTimedOut",
                             f"timed out after {limit:g} s of lab time, waiting until {condition}",
                         )
-                    self._step()
+                    self._step(moment)
                 steps += 1
                 if watch is not None:
                     watch()
@@ -256,8 +256,8 @@ class SimulatedConnection:
                 if self._journal is not None:
                     self._journal.close()
 
-    def _step(self) -> None:
-        self.world.step()
+    def _step(self, moment: float) -> None:
+        self.world.step(moment)
         if self.engine.failure is not None:
             raise self.engine.failure
         if self.engine.stalled is not None:

@@ -89,10 +89,8 @@ class Runner(ABC):
         return _after(pull_s, steps, lambda: self._contained(run))
 
     def _contained(self, run: SimulatedRun) -> None:
-        container = _container_of(run, "running")
-        if container is not None:
-            report = facts.RunContained(run_id=run.id, container=container)
-            self._arrange(max(self._now, run.begun + SHORTEST_S), fact, report)
+        report = facts.RunContained(run_id=run.id, container=_container_of(run, "running"))
+        self._arrange(max(self._now, run.begun + SHORTEST_S), fact, report)
 
     def _coordinated(self, run: SimulatedRun) -> None:
         report = facts.RunCoordinated(run_id=run.id)
@@ -159,11 +157,12 @@ class Runner(ABC):
     def _exited(self, run: SimulatedRun) -> Exited:
         if not run.node.ended(run, self._now):
             return None
-        if run.result is not None:
-            run.node.log.run_ends(self._now, run.result)
-        if run.result is not None and run.result.exit_code is not None:
-            return msgspec.structs.replace(run.result, container=_container_of(run, "exited"))
-        return run.result
+        result = run.result
+        if result is not None:
+            run.node.log.run_ends(self._now, result)
+            if result.exit_code is not None and run.start_run.container is not None:
+                return msgspec.structs.replace(result, container=_container_of(run, "exited"))
+        return result
 
     def _cancel_run(self, command: outputs.CancelRun) -> None:
         node = self._nodes.get(command.run_id.node_id)
@@ -189,10 +188,8 @@ def _after(seconds: float, steps: Steps, begun: Callable[[], None]) -> Steps:
     return (yield from steps)
 
 
-def _container_of(run: SimulatedRun, state: str) -> TaskContainerExecutionInfo | None:
+def _container_of(run: SimulatedRun, state: str) -> TaskContainerExecutionInfo:
     """The container of a run whose command ran in one; its id is as long as a real one."""
-    if run.start_run.container is None:
-        return None
     words = f"{run.node.id} {run.id} {run.begun}"
     container_id = hashlib.sha256(words.encode()).hexdigest()
     return TaskContainerExecutionInfo(container_id=container_id, state=state)

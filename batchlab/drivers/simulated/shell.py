@@ -80,7 +80,8 @@ class Shell:
                 raise not_found(program)
             if program not in _UNDERSTOOD:
                 behavior = self.workload.default
-        if start_run.command_line.split(maxsplit=1)[:1] == [PROGRAM]:
+        command = start_run.command_line
+        if PROGRAM in command and command.split(maxsplit=1)[:1] == [PROGRAM]:
             process = SimulatedProcess(self, disk, f"{ROOT}/{start_run.directory}", environment)
             chosen = behavior or self.workload.default
             return functions.call(process, chosen), chosen.load

@@ -136,17 +136,14 @@ class SimulatedWorld(Runner):
 
     def next_moment(self) -> float | None:
         """Return the time of the next event on the nodes or in the core; None if there is none."""
-        event, wake = self.next_event(), self._wake
-        if wake is None:
-            return event
-        moment = wake if event is None else min(wake, event)
-        return max(moment, self._now)
+        heap, wake = self._heap, self._wake
+        moment = heap[0][0] if heap else wake
+        if wake is None or moment is None:
+            return moment
+        return max(min(wake, moment), self._now)
 
-    def step(self) -> bool:
-        """Process all events of the next moment; return False if there is none."""
-        moment = self.next_moment()
-        if moment is None:
-            return False
+    def step(self, moment: float) -> None:
+        """Process all events of the next moment."""
         self._now = moment
         heap, reports = self._heap, []
         while heap and heap[0][0] <= moment:
@@ -159,17 +156,16 @@ class SimulatedWorld(Runner):
         if self._wake is not None and self._wake <= moment:
             self._wake = None
             self.engine.wake()
-        return True
 
     def settle(self) -> None:
         """Process all events that are due now."""
         while (moment := self.next_moment()) is not None and moment <= self._now:
-            self.step()
+            self.step(moment)
 
     def advance_to(self, when: float) -> None:
         """Process all events up to a time, and advance the clock to it."""
         while (moment := self.next_moment()) is not None and moment <= when:
-            self.step()
+            self.step(moment)
         self._now = max(self._now, when)
 
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
