@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -29,8 +30,16 @@ def store(path: Path) -> None:
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # the times of this run
+        describe(cell)
         cell.id = f"cell-{notebook.cells.index(cell):02d}"
     nbformat.write(notebook, path)
+
+
+def describe(cell: Any) -> None:
+    """Give the pictures of a cell the text that its metadata has for those who cannot see them."""
+    for output in cell.get("outputs", []):
+        if "image/png" in output.get("data", {}) and "alt" in cell.metadata:
+            output.metadata["image/png"] = {"alt": cell.metadata["alt"]}
 
 
 if __name__ == "__main__":

@@ -108,3 +108,17 @@ def test_lesson_states_how_long_it_takes_to_read_and_to_solve(lesson: Path) -> N
     minutes = words / 150 + lines / 12 + questions  # 150 words a minute, five seconds a line
     assert minutes <= int(found[1]) <= max(15, 1.4 * minutes)
     assert 5 * exercises <= int(found[2]) <= 15 * exercises
+
+
+@lessons
+def test_stored_picture_has_a_text_for_those_who_cannot_see_it(lesson: Path) -> None:
+    for cell in read(lesson).cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                text = output.metadata["image/png"]["alt"]
+                assert text == cell.metadata["alt"]
+                assert len(text.split()) > 5
+            for picture in re.findall(
+                r"<svg[^>]*>", "".join(output.get("data", {}).get("text/html", ""))
+            ):
+                assert "aria-" in picture
