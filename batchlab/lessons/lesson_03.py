@@ -7,7 +7,7 @@ from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import history, plain_words, shell_wanted, unfinished
+from batchlab.lessons.looking import history, plain_words, settle, shell_wanted, unfinished
 from batchlab.lessons.preparing import LINE, brought, left_over, who_did_it, without_file
 
 MARK = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID.tried"
@@ -95,6 +95,7 @@ def _brought_and_cleared(job: Job) -> str | Missing:
             "run on one node.",
             "Let each task sleep a second, and check that the pool has two nodes.",
         )
+    settle(job, progress=False)
     if job.state != "completed":
         return Missing(
             f"the job is {job.state}, so no node was released.",

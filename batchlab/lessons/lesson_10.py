@@ -129,6 +129,7 @@ def _ended_with_it(parts: list[TaskView]) -> Missing | None:
 
 
 def _ended(job: Job, boss: TaskView) -> Missing | None:
+    settle(job, progress=False)
     if job.state != "completed":
         return Missing(
             f"the job is {job.state}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from batchlab.core.model.values import ExecutionInfo
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
@@ -75,13 +76,18 @@ def _rehearsed(lab: SimulatedLab, name: str, bring: str, clear: str) -> Missing 
     first.terminate()
     lab.advance(LONG)
     releases = [row.job_release_task_execution_info for row in first.preparations]
-    if left_over(first) and is_known(*releases):
+    if left_over(first) and is_known(*releases) and _succeeded(releases):
         return Missing(
             "on a node of its own, the release leaves the file where it is.",
             "Who deleted it on your nodes?",
             "The release itself must delete it: rm.",
         )
     return None
+
+
+def _succeeded(infos: list[ExecutionInfo | None]) -> bool:
+    """Whether these runs succeeded; an unknown release is ended after fifteen minutes."""
+    return all(info is not None and info.result == "success" for info in infos)
 
 
 def _prepared(lab: SimulatedLab, name: str, bring: str, clear: str) -> Job:
