@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import batchlab as bl
 from batchlab.history.watch import watch
 from batchlab.widgets.autoscale import Newest
+from batchlab.widgets.front_end import cell_id
 from batchlab.widgets.ui import UiThread
 
 
@@ -117,3 +120,13 @@ def test_growing_file_is_uploaded_when_it_is_closed(tmp_path: Any) -> None:
     with outputs.save_tracked(path, "log", interval=0.01):
         path.write_text("one\ntwo\n")
     assert outputs.text("TaskLog", "log") == "one\ntwo\n"
+
+
+def test_cell_is_known_where_a_kernel_has_one_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Kernel:
+        def get_parent(self) -> dict[str, Any]:
+            return {"metadata": {"cellId": "cell 7"}}
+
+    shell = types.SimpleNamespace(kernel=Kernel())
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert cell_id() == "cell 7"

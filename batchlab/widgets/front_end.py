@@ -38,5 +38,10 @@ def front_end() -> Literal["page", "widgets", "none"]:
 def cell_id() -> str:
     """The id of the running cell; empty if the front end does not say."""
     kernel = getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
-    parent = kernel.get_parent("shell") if kernel is not None else None
+    if kernel is None:
+        return ""
+    try:
+        parent = kernel.get_parent("shell")
+    except TypeError:  # Pyodide's has one channel
+        parent = kernel.get_parent()
     return str(((parent or {}).get("metadata") or {}).get("cellId") or "")
