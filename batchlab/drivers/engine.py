@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -67,7 +68,7 @@ class Engine:
         self.watchers: list[Watcher] = []
         self.failure: LabFailed | None = None
         self.stalled: ServerBusy | None = None
-        self._inbox: deque[Report] = deque()
+        self._inbox: deque[tuple[float, Report]] = deque()
         self._turning = False
         self._to_fail: list[RunKind] = []
 
@@ -86,9 +87,18 @@ class Engine:
         self._handle(now, request, commands, changes)
         self._conclude(commands, changes)
 
-    def report(self, *reports: Report) -> None:
-        """Queue reports, and handle them unless a turn is in progress."""
-        self._inbox.extend(reports)
+    def report(self, *reports: Report, ages: Sequence[float] = ()) -> None:
+        """Queue reports, and handle them unless a turn is in progress.
+
+        Parameters
+        ----------
+        *reports : Report
+            In the order in which they happened.
+        ages : sequence of float, optional
+            How long ago each happened, in seconds of lab time; just now if omitted. The time of
+            the lab never goes back: one that is older than the last input counts from then on.
+        """
+        self._inbox.extend(zip(ages or repeat(0.0), reports, strict=False))
         if not self._turning:
             self.turn()
 
@@ -130,15 +140,19 @@ class Engine:
         commands: list[Command] = []
         changes: list[Change] = []
         now = self.driver.now()
-        entries = [(now, item) for item in self._inbox]
+        entries: list[tuple[float, Report]] = []
+        last = self.core.state.now
+        for age, item in self._inbox:
+            last = max(last, now - age)
+            entries.append((last, item))
         self._record(entries)
         if self.stalled is not None:
             self.driver.wake_at(now + self.driver.pause_s)
             return
         self._inbox.clear()
-        for _, item in entries:
+        for when, item in entries:
             if self.failure is None:
-                self._handle(now, item, commands, changes)
+                self._handle(when, item, commands, changes)
         self._conclude(commands, changes)
 
     def _record(self, entries: Sequence[tuple[float, Input]]) -> None:
