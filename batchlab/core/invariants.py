@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from batchlab.core.invariants_ahead import check_ahead
 from batchlab.core.model import vm_cores
 from batchlab.core.model.ids import fold
 from batchlab.core.placement import placement
@@ -34,6 +35,7 @@ def check(state: State) -> None:
     breaches += [breach for job in state.jobs.values() for breach in _job(state, job)]
     breaches += [breach for job in state.jobs.values() for breach in _dependencies(job)]
     breaches += [breach for key in state.schedules for breach in _schedule(state, key)]
+    breaches += [breach for pool in state.pools.values() for breach in check_ahead(state, pool)]
     breaches += [*_runs(state), *_books(state), *_references(state)]
     assert not breaches, "\n".join(breaches)
 
@@ -72,7 +74,7 @@ def _pool(state: State, pool: PoolRecord) -> Iterator[str]:
         yield f"{name} takes {list(pool.clearing)} to be ending"
     for free, bucket in enumerate(pool.buckets):
         for node in bucket.values():
-            if node.bucket != free or node.free != free:
+            if node.bucket != free or (0 if node.ahead.queue else node.free) != free:
                 yield f"node {node.id} with {node.free} free slots is in bucket {free}"
     if any(pool.buckets[1:]) and pool.phase.state == "active":
         for priority, ready in pool.ready.items():
@@ -110,7 +112,8 @@ def _node(state: State, node: NodeRecord) -> Iterator[str]:
     node_tasks = sum(run.task is None for run in node.runs.values())
     if node.node_task_count != node_tasks:
         yield f"{name} counts {node.node_task_count} node tasks and runs {node_tasks}"
-    if node.drain and not held and node.drain.option != "retaineddata":
+    waits = held or node.ahead.queue
+    if node.drain and not waits and node.drain.option != "retaineddata":
         yield f"{name} is empty and still drains for {node.drain.purpose}"
 
 
@@ -138,14 +141,15 @@ def _job(state: State, job: JobRecord) -> Iterator[str]:
         yield f"{name} counts {job.counts} and has {counts}"
     if current == "completed" and job.runs:
         yield f"{name} is completed with runs {list(job.runs)}"
-    if current in ("terminating", "deleting") and not job.runs and not _awaits_node(state, job):
+    waits = job.runs or job.ahead or _awaits_node(state, job)
+    if current in ("terminating", "deleting") and not waits:
         yield f"{name} is {current} and waits for nothing"
     if any(run.kind == "jobrelease" for run in job.runs.values()) and (
         current not in ("terminating", "deleting")
         or any(run.kind != "jobrelease" for run in job.runs.values())
     ):
         yield f"{name} ({current}) releases beside {[run.kind for run in job.runs.values()]}"
-    if current == "disabling" and not job.running:
+    if current == "disabling" and not job.running and not job.ahead:
         yield f"{name} is disabling with nothing running"
 
 

@@ -34,7 +34,14 @@ from batchlab.core.state.records import RunRecord
 from batchlab.core.state.revisions import revising
 from batchlab.core.state.settings import Settings
 from batchlab.core.state.state import State
-from batchlab.core.tasks import contained, multi_instance, preparing, runs, tasks
+from batchlab.core.tasks import (
+    ahead_reports,
+    contained,
+    multi_instance,
+    preparing,
+    runs,
+    tasks,
+)
 from batchlab.errors import Conflict
 
 __all__ = ["Core", "Settings"]
@@ -108,12 +115,15 @@ def _lab_closing(state: State, report: facts.LabClosing) -> None:
 
 def _run_exited(state: State, report: facts.RunExited) -> None:
     run = state.runs.get(report.run_id)
+    then = None if report.then is None else ahead_reports.leave(state, report.then)
     if run is None:
         state.dropped += 1
-        return
-    state.end_run(run)
-    _EXITED[run.kind](state, run, report)
-    state.touch_node(run.node)
+    else:
+        state.end_run(run)
+        _EXITED[run.kind](state, run, report)
+        state.touch_node(run.node)
+    if then is not None:
+        ahead_reports.begin(state, then)
 
 
 _EXITED: dict[RunKind, Callable[[State, RunRecord, facts.RunExited], None]] = {
@@ -180,6 +190,9 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
     facts.RunContained: contained.run_contained,
     facts.NodesMeasured: metrics.nodes_measured,
     facts.RunExited: _run_exited,
+    facts.RunStarted: ahead_reports.run_started,
+    facts.TakenBack: ahead_reports.taken_back,
+    facts.DepthMeasured: ahead_reports.depth_measured,
     facts.DeadlineReached: _deadline_reached,
     facts.LabClosing: _lab_closing,
     facts.LabResumed: resuming.lab_resumed,

@@ -14,9 +14,11 @@ from batchlab.core.machine import Core, Settings
 from batchlab.core.messages import inputs
 from batchlab.core.model import JobSpec, MultiInstanceSettings, TaskConstraints, TaskSpec
 from batchlab.core.tasks import dependencies
+from helpers.random_life.ahead import Ahead, AheadWalk
 from helpers.random_life.life import Life
 from helpers.random_life.strategies import INSTANCES, PREPARATIONS, TASK_LIMITS
 from helpers.random_life.walk import Walk
+from helpers.random_life.without_rules import without_rules
 
 SMALL = settings(
     max_examples=150,
@@ -86,23 +88,12 @@ class Together(Life):
         self.feed(inputs.CreateTasks(job_id="a", specs=specs))
 
 
-def _no_rule(name: str) -> Any:
-    """Keep a method of `Life`, and take its rule away."""
-    method = getattr(Life, name)
-
-    def without_rule(self: Life, *args: Any) -> None:
-        method(self, *args)
-
-    return without_rule
-
-
-for _name in (
+without_rules(Together, (
     "create_pool", "update_pool", "delete_pool", "measure_pool", "measured", "update_task",
     "delete_job", "terminate_job", "create_job_schedule", "update_job_schedule",
     "disable_job_schedule", "enable_job_schedule", "terminate_job_schedule",
     "delete_job_schedule", "out_of_turn",
-):  # fmt: skip
-    setattr(Together, _name, _no_rule(_name))
+))  # fmt: skip
 
 FEW = settings(SMALL, max_examples=40)
 FEW_LONG = settings(SMALL, max_examples=3_000, stateful_step_count=80, derandomize=False)
@@ -124,3 +115,13 @@ def test_core_random_walk_holds_invariants_and_drains(hundred: int) -> None:
     """A few of the lives that ``python tests/chaos/walk.py`` lives by the thousand."""
     for seed in range(100 * hundred, 100 * hundred + 100):
         Walk(seed).live(60)
+
+
+@pytest.mark.timeout(600)
+def test_core_random_life_of_short_tasks_drains() -> None:
+    run_random(Ahead, settings=FEW)
+
+
+def test_core_random_walk_of_short_tasks_drains() -> None:
+    for seed in range(150):
+        AheadWalk(seed).live(60)

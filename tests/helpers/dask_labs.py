@@ -13,6 +13,7 @@ from typing import Any, Self
 from distributed import Worker
 
 from batchlab.core.messages import inputs, questions
+from batchlab.core.messages.facts import DepthMeasured
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import JobSpec, PoolSpec, TaskSpec
 from batchlab.core.model.ids import RunId
@@ -86,7 +87,9 @@ class Node:
         await self.scheduler.close()
 
     def _take(self, reports: bytes = b"", **_: Any) -> None:
-        self.reports += messages.decode_reports(reports)
+        ages, decoded = messages.decode_reports(reports)
+        assert len(ages) == len(decoded)
+        self.reports += [each for each in decoded if not isinstance(each, DepthMeasured)]
 
     def _hear(self, worker: str = "", arrival: str = "", sent: float = 0.0, **beat: Any) -> None:
         self.beats.append(beat)

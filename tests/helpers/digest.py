@@ -56,6 +56,13 @@ def digest(core: Core, now: float | None = None) -> list[Any]:
         drain = node.drain and (node.drain.purpose, node.drain.option)
         found.append((node.id, drain, node.boot, node.image, list(node.footprints)))
         found.append((node.activity, node.since, node.node_task_count))
+        ahead = node.ahead
+        found.append((ahead.depth, ahead.patience_s, ahead.watched, list(node.pool.ahead.lacking)))
+        found += [
+            (entry.id, entry.task.spec.id, entry.place, entry.rank, entry.recalled, entry.taken,
+             entry.started)
+            for entry in ahead.queue.values()
+        ]  # fmt: skip
     found += [[(run.id, run.ending) for run in core.state.runs.values()], core.next_deadline()]
     found += [
         _bills(core.state.bills),

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import (
     CancelRun,
@@ -25,6 +27,7 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
     StopNode,
+    TakeBack,
 )
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
@@ -53,6 +56,10 @@ class Machines:
         self.begun: dict[RunId, None] = {}
         self.ghosts: list[RunId] = []
         self.prepared: dict[tuple[str, str], None] = {}
+        self.slots: dict[str, int] = {}
+        self.ahead: dict[RunId, StartRun] = {}
+        self.recalls: list[TakeBack] = []
+        self.lost_ahead: list[RunId] = []
 
     # -- what the core says ----------------------------------------------------------------------
 
@@ -60,7 +67,8 @@ class Machines:
         """Note what is owed for each command; refuse what no machine could do."""
         for command in commands:
             match command:
-                case StartNode(node_id=node_id, boot=boot):
+                case StartNode(node_id=node_id, boot=boot, task_slots=slots):
+                    self.slots[node_id] = slots
                     startable = (None, "lost", "evicted", "deallocated")
                     assert self.stages.get(node_id) in startable, self._said(command)
                     self._begin(node_id, boot)
@@ -96,8 +104,19 @@ class Machines:
                 case MeasureNodes(node_ids=node_ids):
                     assert node_ids, self._said(command)
                     assert all(self.stages[name] == "up" for name in node_ids), self._said(command)
+                case StartRun(ahead=True):
+                    self._queue(command)
                 case StartRun():
+                    own = [r for r in self.ahead if r.node_id == command.run_id.node_id]
+                    assert command.kind != "task" or not own, f"{command} overtakes {own}"
                     self._start(command)
+                case TakeBack(node_id=node_id, run_ids=run_ids):
+                    assert all(run_id.node_id == node_id for run_id in run_ids)
+                    asked = [run_id for recall in self.recalls for run_id in recall.run_ids]
+                    assert run_ids, self._said(command)
+                    assert not set(run_ids) & set(asked), self._said(command)
+                    assert all(run_id in self.ahead for run_id in run_ids), self._said(command)
+                    self.recalls.append(command)
                 case StartApplication(run_id=run_id):
                     self._begin_application(run_id)
                 case CancelRun(run_id=run_id):
@@ -107,6 +126,7 @@ class Machines:
                 case ForgetJob(job_id=job_id, node_id=node_id):
                     assert self.stages[node_id] == "up", self._said(command)
                     assert not self._of(job_id, node_id), self._said(command)
+                    assert all(r.job_id != job_id for r in self.ahead), self._said(command)
                 case DeleteFiles(node_id=node_id, directories=directories):
                     assert self.stages[node_id] == "up", self._said(command)
                     self._delete(node_id, directories)
@@ -121,8 +141,11 @@ class Machines:
         job_id, task_id, node_id, _ = run.run_id
         assert self.stages.get(node_id) == "up", self._said(run)
         assert run.run_id not in self.runs
-        same = [r for r in self.runs if (r.job_id, r.task_id) == (job_id, task_id)]
+        same = [r for r in (*self.runs, *self.ahead) if (r.job_id, r.task_id) == (job_id, task_id)]
         if run.kind == "task":
+            busy = [r for r in self.runs.values() if r.run_id.node_id == node_id]
+            tasks = sum(r.kind == "task" for r in busy)
+            assert tasks < self.slots[node_id], f"{run.run_id} has no slot beside {busy}"
             assert not same or self._together(run, same), f"{run.run_id} overlaps {same}"
             if run.preparation_directory:
                 assert (job_id, node_id) in self.prepared, f"{run.run_id} runs unprepared"
@@ -133,8 +156,43 @@ class Machines:
         if run.kind == "jobrelease":
             others = [r for r in self.runs.values() if r.run_id.job_id == job_id]
             assert all(r.kind == "jobrelease" for r in others), f"{run.run_id} beside {others}"
+            assert all(r.job_id != job_id for r in self.ahead), f"{run.run_id} before {self.ahead}"
             assert (job_id, node_id) in self.prepared, f"{run.run_id} releases nothing"
         self.runs[run.run_id] = run
+
+    def _queue(self, run: StartRun) -> None:
+        """Keep a run until its node has a free slot."""
+        job_id, task_id, node_id, _ = run.run_id
+        assert self.stages.get(node_id) == "up", self._said(run)
+        same = [r for r in (*self.runs, *self.ahead) if (r.job_id, r.task_id) == (job_id, task_id)]
+        assert not same, f"{run.run_id} is queued beside {same}"
+        if run.preparation_directory:
+            assert (job_id, node_id) in self.prepared, f"{run.run_id} is queued unprepared"
+        self.ahead[run.run_id] = run
+
+    def _next(self, node_id: str) -> RunId | None:
+        """Start the oldest run that waits on a node, if there is one and a free slot."""
+        tasks = [r for r in self.runs.values() if r.run_id.node_id == node_id and r.kind == "task"]
+        found = next((run_id for run_id in self.ahead if run_id.node_id == node_id), None)
+        if found is not None and len(tasks) < self.slots[node_id]:
+            self._start(self.ahead.pop(found))
+            return found
+        return None
+
+    def start_ahead(self) -> facts.Report | None:
+        """Start a run that waits on a node with a free slot."""
+        for node_id in {run_id.node_id: None for run_id in self.ahead}:
+            found = self._next(node_id)
+            if found is not None:
+                return facts.RunStarted(run_id=found)
+        return None
+
+    def take_back(self) -> facts.Report:
+        """Answer the oldest recall."""
+        run_ids = self.recalls.pop(0).run_ids
+        taken = tuple(run_id for run_id in run_ids if self.ahead.pop(run_id, None) is not None)
+        started = tuple(run_id for run_id in run_ids if run_id not in taken)
+        return facts.TakenBack(taken=taken, started=started)
 
     def _together(self, run: StartRun, same: list[RunId]) -> bool:
         """Whether a run is a further subtask of an attempt that starts in this moment."""
@@ -163,7 +221,8 @@ class Machines:
             assert parts[0] == "workitems", directory
             for run in self.runs.values():
                 at_work = run.run_id.node_id == node_id
-                assert not (at_work and run.directory.startswith(directory)), f"{run} loses files"
+                inside = f"{run.directory}/".startswith(f"{directory}/")
+                assert not (at_work and inside), f"{run} loses files"
             if len(parts) == 3:
                 self.prepared.pop((parts[1], node_id), None)
 
@@ -172,6 +231,10 @@ class Machines:
             del self.runs[run_id]
             self._strike(run_id)
             self.ghosts.append(run_id)
+        for run_id in [r for r in self.ahead if r.node_id == node_id]:
+            del self.ahead[run_id]
+            self.lost_ahead.append(run_id)
+        self.recalls = [recall for recall in self.recalls if recall.node_id != node_id]
 
     def _strike(self, run_id: RunId) -> None:
         for book in (self.cancelled, self.coordinated, self.begun):
@@ -250,7 +313,14 @@ class Machines:
 
     # -- what happens to runs --------------------------------------------------------------------
 
-    def exit(self, run_id: RunId, how: str = "") -> facts.Report:
+    def exit(self, run_id: RunId, how: str = "", *, then: bool = True) -> facts.Report:
+        """End a run, and `then` start what waits on its node; otherwise that takes a moment."""
+        report = self._exit(run_id, how)
+        if then and isinstance(report, facts.RunExited):
+            return msgspec.structs.replace(report, then=self._next(run_id.node_id))
+        return report
+
+    def _exit(self, run_id: RunId, how: str) -> facts.Report:
         """End a run: as ``how`` says, else as a well-behaved command would.
 
         ``1``: exit code 1, ``overdue``: killed by the clock, ``missing``: never launched,
@@ -290,6 +360,11 @@ class Machines:
                 return self.release(node_id)
             if stage == "stopping":
                 return self.stop(node_id)
+        if self.recalls:
+            return self.take_back()
+        started = self.start_ahead()
+        if started is not None:
+            return started
         for run_id, run in self.runs.items():
             waits = run.coordination and not self._coordinates(run_id)
             if run_id in self.cancelled or run_id in self.begun or not waits:

@@ -21,6 +21,7 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
     StopNode,
+    TakeBack,
 )
 from batchlab.core.model import JobSpec, PoolSpec, Quotas, TaskSpec
 from batchlab.core.model.ids import RunId
@@ -191,6 +192,8 @@ def _short(command: Command) -> tuple[Any, ...]:
             return kind, run_id.job_id, run_id.task_id, run_id.node_id
         case CancelRun(run_id=run_id):
             return "CancelRun", run_id.task_id, run_id.node_id
+        case TakeBack(node_id=node_id, run_ids=run_ids):
+            return "TakeBack", node_id, *[run_id.task_id for run_id in run_ids]
         case ForgetJob(job_id=job_id, node_id=node_id):
             return "ForgetJob", job_id, node_id
         case ForgetCertificate(thumbprint=thumbprint):

@@ -313,7 +313,7 @@ def _obstacle(node: NodeRecord, job: JobRecord, slots: int, instances: int) -> s
         return "PreparationFailed"
     gatherer = node.pool.gatherer
     own = gatherer is not None and gatherer.job is job and not instances
-    if node.free >= slots and (own or not availability.open_to(job, node)):
+    if node.free >= slots and (own or not availability.open_to(job, node) or node.pool.ahead.runs):
         return "Held"
     return "Busy" if node.free < slots else "Room"
 

@@ -22,7 +22,7 @@ from batchlab.core.jobs import release
 from batchlab.core.messages import inputs
 from batchlab.core.model import DisableTasks, JobSpec, PoolInfo
 from batchlab.core.model.ids import check_id, fold
-from batchlab.core.placement import preemption, queues
+from batchlab.core.placement import preemption, queues, recall
 from batchlab.core.pools import auto_pools, resizing
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, ScheduleRecord, TaskRecord
@@ -167,6 +167,7 @@ def update_job(state: State, request: inputs.UpdateJob) -> None:
     if complete == "noaction" and spec.on_all_tasks_complete == "terminatejob":
         raise invalid("on_all_tasks_complete", complete, "'terminatejob' cannot be undone")
     queues.withdraw(state, job)
+    recall.recall(state, job.ahead.values())
     changes = msgspec.structs.asdict(request) | {"pool_info": pool_info or keeping, "job_id": None}
     given = {name: value for name, value in changes.items() if value is not None}
     if pool_info:
@@ -192,9 +193,11 @@ def _disable(state: State, job: JobRecord, disable_tasks: DisableTasks) -> None:
     queues.withdraw(state, job)
     if job.phase.state != "disabled":
         state.move(job, phases.JobDisabling(state.now, disable_tasks))
-    if disable_tasks != "wait":
+    ending = "" if disable_tasks == "wait" else disable_tasks
+    recall.recall(state, job.ahead.values(), started=ending)
+    if ending:
         for task in _under_way(job):
-            runs.end(state, task, disable_tasks)
+            runs.end(state, task, ending)
     state.touch_job(job)
 
 
@@ -264,6 +267,7 @@ def _terminate(state: State, job: JobRecord, reason: str) -> None:
 
 def _end_all(state: State, job: JobRecord) -> None:
     queues.withdraw(state, job)
+    recall.recall(state, job.ahead.values(), started="terminate")
     for task in _under_way(job):
         runs.end(state, task, "terminate")
     for run in job.runs.values():
@@ -296,10 +300,10 @@ def settle(state: State, job: JobRecord) -> None:
         else:
             _end_if_still_empty(state, job)
     elif isinstance(phase, phases.JobDisabling):
-        if not job.running:
+        if not job.running and not job.ahead:
             state.move(job, phases.JobDisabled(state.now))
     elif isinstance(phase, (phases.JobTerminating, phases.JobDeleting)):
-        if any(run.kind != "jobrelease" for run in job.runs.values()):
+        if job.ahead or any(run.kind != "jobrelease" for run in job.runs.values()):
             return
         if release.start_due(state, job):
             release.forget(state, job)

@@ -19,6 +19,7 @@ from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model import RETENTION, JobPreparationTask
 from batchlab.core.model.ids import RunId
+from batchlab.core.placement import recall
 from batchlab.core.state import phases
 from batchlab.core.state.records import FootprintRecord, JobRecord, NodeRecord, RunRecord
 from batchlab.core.tasks.contained import as_specified
@@ -110,4 +111,5 @@ def exited(state: State, run: RunRecord, report: RunExited) -> bool | None:
     node_tasks.retain(state, footprint, spec.id, node_task, retention.total_seconds())
     if phase.failure and spec.wait_for_success and not report.cancelled:
         run.job.refused_by[node.id] = node
+        recall.recall(state, run.job.ahead.values())
     return phase.failure is None or not spec.wait_for_success

@@ -118,6 +118,7 @@ class RunExited(Report, frozen=True, kw_only=True):
     exit code and a `failure`: the run was killed at its time limit, or its output files could not
     be uploaded. `cancelled` is True if the node ended the run, or did not start it, because of
     `CancelRun`. `node_fault` is True if the node had no process, file or memory left to start it.
+    `then` is the run that was next on the node and has been started in its place.
     """
 
     run_id: RunId
@@ -126,6 +127,32 @@ class RunExited(Report, frozen=True, kw_only=True):
     cancelled: bool = False
     node_fault: bool = False
     container: TaskContainerExecutionInfo | None = None
+    then: RunId | None = None
+
+
+class RunStarted(Report, frozen=True, kw_only=True):
+    """A node has started a run that waited there, in a slot that was free already."""
+
+    run_id: RunId
+
+
+class TakenBack(Report, frozen=True, kw_only=True):
+    """The answer to `TakeBack`: which runs the node will not start, and which it has started."""
+
+    taken: tuple[RunId, ...] = ()
+    started: tuple[RunId, ...] = ()
+
+
+class DepthMeasured(Report, frozen=True, kw_only=True):
+    """How many runs should wait on a node for a free slot, and how long at most, in lab time.
+
+    A driver sends it when the tasks there take no longer than a report and the command that
+    answers it. Without it none wait there.
+    """
+
+    node_id: str
+    depth: int
+    patience_s: float
 
 
 class LabClosing(Report, frozen=True, kw_only=True):

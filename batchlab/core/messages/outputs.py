@@ -157,6 +157,9 @@ class StartRun(Command, frozen=True, kw_only=True):
     run with a `failure` must not be started: the failure is its result. With a `container` it
     runs in one; only there the command can be the entry point of an image. The node uploads
     `output_files` when the process has ended, before `RunExited`.
+
+    A run `ahead` waits on the node until a run of a task there exits, or a slot is free anyway:
+    then the oldest starts, as the `then` of that exit or with a `RunStarted`.
     """
 
     run_id: RunId
@@ -176,6 +179,7 @@ class StartRun(Command, frozen=True, kw_only=True):
     network: NodeNetwork | None = None
     coordination: Coordination | None = None
     container: TaskContainerSettings | None = None
+    ahead: bool = False
 
 
 NOT_CONFIGURED = (
@@ -204,6 +208,13 @@ class CancelRun(Command, frozen=True, kw_only=True):
     """Kill all processes of a run, or do not start it; `RunExited` follows in either case."""
 
     run_id: RunId
+
+
+class TakeBack(Command, frozen=True, kw_only=True):
+    """Do not start these runs, which wait on the node: answer `TakenBack`, in order of reports."""
+
+    node_id: str
+    run_ids: tuple[RunId, ...]
 
 
 class ForgetJob(Command, frozen=True, kw_only=True):

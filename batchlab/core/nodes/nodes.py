@@ -31,11 +31,11 @@ from batchlab.core.messages.outputs import (
     StopNode,
 )
 from batchlab.core.model import Deallocation
-from batchlab.core.placement import availability
+from batchlab.core.placement import availability, recall
 from batchlab.core.state import activity, phases
 from batchlab.core.state.records import NodeRecord
 from batchlab.core.state.states import NODE
-from batchlab.core.tasks import preparing, runs
+from batchlab.core.tasks import ahead_runs, preparing, runs
 from batchlab.errors import Conflict, invalid
 
 if TYPE_CHECKING:
@@ -198,6 +198,8 @@ def drain(state: State, node: NodeRecord, purpose: str, option: Deallocation) ->
     elif purpose != "disable" and option in ("requeue", "terminate"):
         _show(state, node, purpose)
     availability.sort_node(state, node)
+    ending = option if option in ("requeue", "terminate") else ""
+    recall.recall(state, node.ahead.queue.values(), started=ending)
     if option in ("requeue", "terminate"):
         for run in list(node.runs.values()):
             if run.task:
@@ -213,7 +215,10 @@ def settle(state: State, node: NodeRecord) -> None:
         return
     if node.phase.state in _SERVING:
         rest(state, node)
-    if node.drain is None or node.free < node.pool.spec.task_slots_per_node:
+    if node.drain is None:
+        return
+    if node.free < node.pool.spec.task_slots_per_node or node.ahead.queue:
+        activity.charge(node, state.now)
         return
     purpose = node.drain.purpose
     if node.drain.option == "retaineddata" and node.retained_until > state.now:
@@ -296,6 +301,7 @@ def _show(state: State, node: NodeRecord, purpose: str) -> None:
 def end_life(state: State, node: NodeRecord, *, gone: bool) -> None:
     """Nothing runs on the node any more: remove its runs, give tasks and node tasks back."""
     node.ending = True
+    ahead_runs.forget_all(state, node)
     for run in reversed(list(node.runs.values())):  # so that the oldest is first again
         if run.task:
             runs.run_lost(state, run)

@@ -20,10 +20,13 @@ _TAKING = NODE.group("taking")
 
 
 def sort_node(state: State, node: NodeRecord) -> None:
-    """Put a node into the bucket of its free slots, or into none while it takes no tasks."""
+    """Put a node into the bucket of its free slots, or into none while it takes no tasks.
+
+    A node where runs wait for a slot fills its slots by itself: it is in the bucket of full ones.
+    """
     pool = node.pool
     takes = node.drain is None and node.scheduling == "enabled" and node.phase.state in _TAKING
-    bucket = node.free if takes else -1
+    bucket = (0 if node.ahead.queue else node.free) if takes else -1
     if bucket == node.bucket:
         return
     if node.bucket >= 0:

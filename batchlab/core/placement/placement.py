@@ -32,6 +32,7 @@ from batchlab.core.placement.queues import (
     next_turn,
     oldest_first,
 )
+from batchlab.core.placement.recall import outranked
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskRecord
 
@@ -85,7 +86,7 @@ def _pick(state: State, pool: PoolRecord) -> tuple[TaskRecord, NodeRecord] | Non
 def _pick_from(
     state: State, pool: PoolRecord, job: JobRecord
 ) -> tuple[TaskRecord, NodeRecord] | None:
-    if not may_run_more(job):
+    if not may_run_more(job) or outranked(pool, job):
         return None
     manager = job.manager
     if manager is not None and isinstance(manager.phase, phases.TaskActive):
@@ -125,6 +126,8 @@ def could_run(pool: PoolRecord, job: JobRecord) -> bool:
     """Whether a task of a job that needs one node could be placed now."""
     manager = job.manager
     if not may_run_more(job) or (manager and isinstance(manager.phase, phases.TaskActive)):
+        return False
+    if outranked(pool, job):
         return False
     for slots in oldest_first(job):
         if slots < 0 and pool.gatherer is job.queue[slots][0][1]:

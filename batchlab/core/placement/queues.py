@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sortedcontainers import SortedDict
 
 from batchlab.core.model.ids import fold
+from batchlab.core.placement import recall
 from batchlab.core.state import phases
 from batchlab.core.state.records import JobRecord, PoolRecord, TaskRecord
 
@@ -40,7 +41,18 @@ def enqueue(state: State, task: TaskRecord, *, first: bool = False) -> None:
         queue.appendleft((-number, task, task.phase))
     else:
         queue.append((number, task, task.phase))
-    offer(state, job)
+    offer(state, job, at_once=first or slots != 1 or task is job.manager)
+
+
+def restore(state: State, task: TaskRecord, place: int) -> None:
+    """Put an active task back where it was in its job's queue."""
+    assert isinstance(task.phase, phases.TaskActive)
+    queue = task.job.queue.setdefault(size(task), deque())
+    before = 0
+    while before < len(queue) and queue[before][0] < place:
+        before += 1
+    queue.insert(before, (place, task, task.phase))
+    offer(state, task.job, again=True)
 
 
 def forget(task: TaskRecord) -> None:
@@ -56,12 +68,22 @@ def size(task: TaskRecord) -> int:
     return task.spec.required_slots if task.instances is None else -task.instances.count
 
 
-def offer(state: State, job: JobRecord) -> None:
-    """Let an active job with queued tasks take part in the placement of its pool."""
+def offer(state: State, job: JobRecord, *, at_once: bool = False, again: bool = False) -> None:
+    """Let an active job with queued tasks take part in the placement of its pool.
+
+    What waits on nodes and comes after it is recalled; `at_once` also what takes turns with it or
+    is of the same job. A job that is offered `again` had its turn before.
+    """
     pool = state.pools.get(fold(job.pool_id))
     if pool and job.queue and isinstance(job.phase, phases.JobActive):
-        _ready(pool, job.spec.priority).setdefault(job.number, job)
+        ready = _ready(pool, job.spec.priority)
+        new = job.number not in ready
+        if new:
+            ready[job.number] = job
         state.touch_pool(pool)
+        if pool.ahead.ranks:
+            equal = at_once or (new and not again)
+            recall.make_way(state, pool, job, equal=equal, own=at_once)
 
 
 def reorder(state: State, pool: PoolRecord) -> None:

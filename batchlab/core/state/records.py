@@ -30,6 +30,7 @@ from batchlab.core.model import (
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo, NodeUsage, RecentTask, ResizeError, TaskCounts
 from batchlab.core.state import phases
+from batchlab.core.state.ahead import AheadRecord, NodeAheadRecord, PoolAheadRecord
 from batchlab.core.state.base import Record, RevisedRecord
 from batchlab.core.state.books import AutoScaleRecord, BillRecord
 from batchlab.core.state.deadlines import Deadline
@@ -70,8 +71,7 @@ class FootprintRecord(Record, eq=False, kw_only=True):
 
 
 class RunRecord(Record, eq=False, kw_only=True):
-    """One run in progress on a node. `ending` says what to do when it is over: ``terminate``,
-    ``requeue`` or ``delete``; empty if it was not asked to end."""
+    """One run in progress on a node. `ending`: what to do when it is over (see `endings`)."""
 
     id: RunId
     kind: RunKind
@@ -96,9 +96,7 @@ class RunRecord(Record, eq=False, kw_only=True):
 
 class SubtaskRecord(Record, eq=False, kw_only=True):
     """A multi-instance task on one of its nodes; `run` is None before and after it runs there.
-
-    `coordinated`: its coordination command has returned 0.
-    """
+    `coordinated`: its coordination command has returned 0."""
 
     number: int
     task: TaskRecord
@@ -144,8 +142,9 @@ class InstancesRecord(Record, eq=False, kw_only=True):
 class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     """One task.
 
-    `number` counts all tasks of its job so far, `slots` is how many slots it takes on a node, and
-    `unmet` the number of missing dependencies. `instances` is only for a multi-instance task.
+    `number` counts all tasks of its job so far, `slots` is how many slots it takes, and `unmet`
+    the number of missing dependencies. `instances` is for a multi-instance task, `ahead` for one
+    that waits on a node.
     """
 
     number: int
@@ -168,6 +167,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     instances: InstancesRecord | None = None
     container_info: TaskContainerExecutionInfo | None = None
     expiry: Deadline | None = None
+    ahead: AheadRecord[TaskRecord, NodeRecord] | None = None
 
     @property
     def retention(self) -> timedelta:
@@ -229,6 +229,7 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
     succeeded: int = 0
     failed: int = 0
     runs: dict[RunId, RunRecord] = {}
+    ahead: dict[RunId, AheadRecord[TaskRecord, NodeRecord]] = {}
     footprints: dict[str, FootprintRecord] = {}
     refused_by: dict[str, NodeRecord] = {}
     nodes: dict[str, NodeRecord] = {}
@@ -268,9 +269,8 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
 
 
 class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
-    """One job schedule. `due` is the next occurrence, None if there is none; `job` the one job
-    that has not ended, `jobs` all that were not deleted, `pool_id` the auto pool they share.
-    `keeps_pool`: that pool stays when the schedule ends."""
+    """One job schedule. `due` is its next occurrence, `job` the one job that has not ended, `jobs`
+    all that were not deleted, `pool_id` their auto pool, which stays if it `keeps_pool`."""
 
     key: str
     spec: JobScheduleSpec
@@ -292,11 +292,11 @@ class NodeRecord(Record, eq=False, kw_only=True):
     """One node.
 
     `network` is set in pools with inter-node communication. `free` is the number of free slots,
-    and `bucket` where placement keeps the node (its free slots, or -1 while it takes no tasks).
-    `boot` counts its starts, `image` its reimages. `trash` has directories to delete when it is up
-    again. `activity` is its activity since `since`, `bill` what it did until then (see `costs`),
-    and `node_task_count` how many of its runs are not tasks. `recent` has its last tasks, `usage`
-    is the last measurement, and `unsampled` is set while no sample of the pool includes it.
+    and `bucket` where placement keeps the node (see `sort_node`). `boot` counts its starts,
+    `image` its reimages. `trash` has directories to delete when it is up again. `activity` is its
+    activity since `since`, `bill` what it did until then (see `costs`), `node_task_count` how many
+    of its runs are not tasks. `recent` has its last tasks, `usage` is the last measurement, and
+    `unsampled` is set while no sample of the pool includes it.
     `ending`: it is no longer there, although its state does not say so yet.
     """
 
@@ -318,6 +318,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     start: NodeTaskRecord | None = None
     certificate_references: tuple[CertificateReference, ...] = ()
     runs: dict[RunId, RunRecord] = {}
+    ahead: NodeAheadRecord[TaskRecord, NodeRecord] = msgspec.field(default_factory=NodeAheadRecord)
     node_task_count: int = 0
     activity: str = ""
     since: float = 0.0
@@ -395,4 +396,5 @@ class PoolRecord(RevisedRecord, eq=False, kw_only=True):
     )
     clearing: dict[RunId, RunRecord] = {}
     gatherer: TaskRecord | None = None
+    ahead: PoolAheadRecord[TaskRecord, NodeRecord] = msgspec.field(default_factory=PoolAheadRecord)
     bills: dict[bool, BillRecord] = {}

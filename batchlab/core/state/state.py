@@ -146,12 +146,16 @@ class State(Notices):
         """Send a command to the driver."""
         self.commands.append(command)
 
+    def new_run_id(self, node: NodeRecord, job: JobRecord | None, name: str) -> RunId:
+        """The id of another run."""
+        return RunId(job.spec.id if job else "", name, node.id, self.next_number())
+
     def new_run(
         self, kind: RunKind, node: NodeRecord, job: JobRecord | None, name: str,
-        task: TaskRecord | None = None,
+        task: TaskRecord | None = None, run_id: RunId | None = None,
     ) -> RunRecord:  # fmt: skip
-        """Add a run that is about to be started."""
-        run_id = RunId(job.spec.id if job else "", name, node.id, self.next_number())
+        """Add a run that is about to be started, or that a node has started."""
+        run_id = run_id or self.new_run_id(node, job, name)
         run = RunRecord(id=run_id, kind=kind, node=node, job=job, task=task, started=self.now)
         self.runs[run_id] = node.runs[run_id] = run
         if job:

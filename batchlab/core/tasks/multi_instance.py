@@ -25,6 +25,7 @@ from batchlab.core.model.ids import fold
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.placement import availability, gathering
 from batchlab.core.state import phases
+from batchlab.core.state.endings import stronger
 from batchlab.core.state.records import (
     FootprintRecord,
     InstancesRecord,
@@ -116,7 +117,8 @@ def _start(state: State, task: TaskRecord, group: InstancesRecord) -> None:
     for subtask in group.subtasks:
         run = state.new_run("task", subtask.node, task.job, task.spec.id, task)
         run.subtask, subtask.run, subtask.started = subtask, run, state.now
-        state.command(_coordinated(start_run_of(state, task, run), task, group, subtask))
+        start_run = start_run_of(state, task, run.id, subtask.node)
+        state.command(_coordinated(start_run, task, group, subtask))
         state.move(subtask, phases.TaskRunning(state.now, run.id))
     primary = group.live[0]
     state.move(task, phases.TaskRunning(state.now, primary.id))
@@ -189,7 +191,7 @@ def run_lost(state: State, subtask: SubtaskRecord, task: TaskRecord) -> None:
 def end(state: State, task: TaskRecord, group: InstancesRecord, ending: str) -> None:
     """End a task as `runs.end` does: take it off its nodes or, if it runs, stop all its runs."""
     if isinstance(task.phase, phases.TaskRunning):
-        group.ending = outcomes.stronger(ending, group.ending)
+        group.ending = stronger(ending, group.ending)
         _end_runs(state, group)
     elif isinstance(task.phase, phases.TaskPreparing):
         withdraw(state, task, group)
@@ -214,7 +216,7 @@ def _go_on(state: State, task: TaskRecord) -> None:
 
 def _end_runs(state: State, group: InstancesRecord) -> None:
     for run in group.live:
-        state.ask_to_end(run, outcomes.stronger(group.ending or "terminate", run.ending))
+        state.ask_to_end(run, stronger(group.ending or "terminate", run.ending))
 
 
 def _judge(state: State, task: TaskRecord, group: InstancesRecord) -> None:

@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
 MAX_RECOVERIES = 10
-_STRENGTH = {"": 0, "requeue": 1, "terminate": 2, "delete": 3}
-
-
-def stronger(ending: str, other: str) -> str:
-    """The stronger of two requests to end a task."""
-    return ending if _STRENGTH[ending] > _STRENGTH[other] else other
 
 
 def vacate(state: State, node: NodeRecord, task: TaskRecord) -> None:

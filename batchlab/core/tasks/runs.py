@@ -14,10 +14,11 @@ from batchlab.core.messages import facts
 from batchlab.core.model.ids import fold
 from batchlab.core.model.moments import maybe, moment
 from batchlab.core.model.values import RecentTask
-from batchlab.core.placement import availability, placement, preemption, queues
+from batchlab.core.placement import availability, placement, preemption, queues, recall
 from batchlab.core.state import phases
+from batchlab.core.state.endings import stronger
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
-from batchlab.core.tasks import contained, multi_instance, outcomes
+from batchlab.core.tasks import ahead_runs, contained, multi_instance, outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
 from batchlab.core.tasks.start_runs import start_run_of
 
@@ -39,6 +40,8 @@ def place(state: State, pool: PoolRecord) -> None:
     if pool.ready and (pool.preemptible or state.restarting):
         for task in preemption.victims(state, pool):
             end(state, task, "requeue")
+    if pool.ahead.lacking or pool.ahead.runs:
+        ahead_runs.fill(state, pool)
 
 
 def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
@@ -47,14 +50,9 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
         multi_instance.assign(state, task, task.instances)
         return
     job = task.job
-    former = task.node
-    if former is not node:
-        outcomes.delete_files(state, task)
-    task.node = node
-    job.nodes[node.id] = node
+    occupy(state, task, node)
     if task is job.manager:
         state.restarting.pop(job.key, None)
-    node.free -= task.slots
     if not isinstance(node.phase, phases.NodeRunning):
         state.move(node, phases.NodeRunning(state.now))
     availability.sort_node(state, node)
@@ -66,12 +64,28 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
         state.move(task, phases.TaskPreparing(state.now, node.id))
 
 
+def occupy(state: State, task: TaskRecord, node: NodeRecord) -> None:
+    """Give a task its slots on a node; its files on the node where it ran before go."""
+    if task.node is not node:
+        outcomes.delete_files(state, task)
+    task.node = node
+    task.job.nodes[node.id] = node
+    node.free -= task.slots
+
+
 def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
     """Run a task that has its slots on a prepared node."""
     run = state.new_run("task", node, task.job, task.spec.id, task)
+    state.command(start_run_of(state, task, run.id, node))
+    running(state, task, run)
+    if node.ahead.depth:
+        node.pool.ahead.lacking[node.id] = node
+
+
+def running(state: State, task: TaskRecord, run: RunRecord) -> None:
+    """A task runs."""
     contained.note(run, None)
     task.started = state.now
-    state.command(start_run_of(state, task, run))
     state.move(task, phases.TaskRunning(state.now, run.id))
 
 
@@ -129,13 +143,16 @@ def end(state: State, task: TaskRecord, ending: str) -> None:
     """
     phase = task.phase
     from_node = None
+    if task.ahead is not None:
+        recall.recall(state, [task.ahead], taken=ending, started=ending)
+        return
     if task.instances is not None:
         multi_instance.end(state, task, task.instances, ending)
         if isinstance(phase, phases.TaskRunning):
             return
     elif isinstance(phase, phases.TaskRunning):
         run = state.runs[phase.run_id]
-        state.ask_to_end(run, outcomes.stronger(ending, run.ending))
+        state.ask_to_end(run, stronger(ending, run.ending))
         return
     elif isinstance(phase, phases.TaskPreparing):
         assert task.node is not None

@@ -8,7 +8,8 @@ import msgspec
 
 from batchlab.core.account import applications
 from batchlab.core.messages.outputs import StartRun
-from batchlab.core.state.records import RunRecord, TaskRecord
+from batchlab.core.model.ids import RunId
+from batchlab.core.state.records import NodeRecord, TaskRecord
 from batchlab.core.tasks.contained import as_specified
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["start_run_of"]
 
 
-def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
+def start_run_of(
+    state: State, task: TaskRecord, run_id: RunId, node: NodeRecord, *, ahead: bool = False
+) -> StartRun:
     """The command for this run of a task."""
-    job, spec, node = task.job, task.spec, run.node
+    job, spec = task.job, task.spec
     limit, preparation = task.constraints.max_wall_clock_time, job.spec.job_preparation_task
     start_run = StartRun(
-        run_id=run.id,
+        run_id=run_id,
         kind="task",
         pool_id=node.pool.spec.id,
         command_line=spec.command_line,
@@ -33,6 +36,7 @@ def start_run_of(state: State, task: TaskRecord, run: RunRecord) -> StartRun:
         time_limit_s=limit.total_seconds() if limit else None,
         preparation_directory=f"{job.directory}/{preparation.id}" if preparation else None,
         network=node.network,
+        ahead=ahead,
     )
     start_run = as_specified(start_run, node, spec)
     if spec.application_package_references:

@@ -12,7 +12,7 @@ from batchlab.core.account import users
 from batchlab.core.messages import inputs
 from batchlab.core.model import TaskSpec
 from batchlab.core.model.ids import fold
-from batchlab.core.placement import queues
+from batchlab.core.placement import queues, recall
 from batchlab.core.state import phases
 from batchlab.core.state.records import (
     InstancesRecord,
@@ -92,6 +92,8 @@ def update_task(state: State, request: inputs.UpdateTask) -> None:
     _refuse_deleting(task.job)
     _refuse_completed(task)
     task.constraints = request.constraints
+    if task.ahead is not None:
+        recall.recall(state, [task.ahead])
 
 
 def terminate_task(state: State, request: inputs.TerminateTask) -> None:

@@ -31,6 +31,7 @@ from batchlab.core.messages.outputs import (
     MeasureNodes,
     StartApplication,
     StartRun,
+    TakeBack,
 )
 from batchlab.core.model.ids import RunId
 from batchlab.core.model.values import FailureInfo
@@ -46,6 +47,8 @@ from batchlab.drivers.dask.inherited import inherited
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
+from batchlab.drivers.dask.run_ahead import RunAhead
+from batchlab.drivers.dask.run_entry import RunEntry
 from batchlab.drivers.dask.runs import NodeRun, measure_runs
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.drivers.dask.trash import Trash
@@ -104,7 +107,7 @@ class NodeAgent(WorkerPlugin):
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._containers = NodeContainers(config.engine, self.folders.root, self._inherited)
         self._users: NodeUsers | None = None
-        self._runs: dict[RunId, _Entry] = {}
+        self._runs: dict[RunId, RunEntry] = {}
         self._outbox: list[tuple[NodeRun, RunExited]] = []
         self._flushing = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,6 +119,7 @@ class NodeAgent(WorkerPlugin):
         self._measuring: asyncio.Future[None] | None = None
         self._footprints = Footprints(worker, self._pend, self._end_runs, config.release_on_leave)
         self._lease = Lease(worker, config, self.folders.root, self._lose_lease)
+        self._ahead = RunAhead(config, self._start, self._send, self._lease.round_trip_s)
         try:
             await threads.call(self._arrive)
         except Exception:
@@ -211,6 +215,7 @@ class NodeAgent(WorkerPlugin):
         """End all current runs; the first call does it, later ones wait for it."""
         if self._quiet is None:
             self._left = True
+            self._ahead.close()
             for entry in list(self._runs.values()):
                 entry.run.end("cancelled")
             self._quiet = asyncio.ensure_future(self._wait_for_runs())
@@ -251,8 +256,12 @@ class NodeAgent(WorkerPlugin):
                 self._spawn(self._footprints.prepare(command))
             case StartRun(kind="jobrelease"):
                 self._spawn(self._footprints.release(command))
+            case StartRun(ahead=True):
+                self._ahead.add(command)
+            case TakeBack():
+                self._ahead.take_back(command.run_ids)
             case StartRun():
-                self._begin(self._register(command, True))
+                self._start(command)
             case StartApplication():
                 entry = self._runs.get(command.run_id)
                 if entry is not None and isinstance(entry.run, SubtaskRun):
@@ -273,28 +282,32 @@ class NodeAgent(WorkerPlugin):
         """Report the resource usage; requests during a measurement are ignored."""
         runs = [entry.run for entry in self._runs.values()]
         usage = await threads.call(measure_runs, self._meter, runs)
-        self._send([NodesMeasured(usages={self.config.node_id: usage})])
+        self._ahead.send([NodesMeasured(usages={self.config.node_id: usage})])
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _register(self, start_run: StartRun, reported: bool) -> _Entry:
+    def _start(self, start_run: StartRun) -> None:
+        self._begin(self._register(start_run, True))
+
+    def _register(self, start_run: StartRun, reported: bool) -> RunEntry:
         parts = (start_run, self._facts, self._inherited, self._report, self._done, self._meter,
                  self._store, self._equipment, self._containers, self._users)  # fmt: skip
         if start_run.coordination is None:
             run = NodeRun(*parts)
         else:
             run = SubtaskRun(start_run.coordination, *parts)
-        entry = _Entry(run, self._loop.create_future(), reported)
+        entry = RunEntry(run, self._loop.create_future(), reported)
         self._runs[start_run.run_id] = entry
         self._has_run = True
+        self._ahead.begin(start_run)
         self._log.run_begins(time.time(), start_run)
         self._gateway.open()
         return entry
 
-    def _begin(self, entry: _Entry) -> None:
+    def _begin(self, entry: RunEntry) -> None:
         limit = entry.run.start_run.time_limit_s
         if limit is not None and not entry.exited.done():
             entry.timer = self._loop.call_later(
@@ -325,32 +338,29 @@ class NodeAgent(WorkerPlugin):
     def _report(self, report: Report) -> None:
         """Report how far a run has come, on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._send, [report])
+            self._loop.call_soon_threadsafe(self._ahead.send, [report])
 
     def _flush(self) -> None:
         self._flushing = False
         done, self._outbox = self._outbox, []
-        reports = []
         for run, report in done:
             entry = self._runs.pop(run.start_run.run_id)
             if entry.timer is not None:
                 entry.timer.cancel()
             entry.exited.set_result(report)
-            if entry.reported:
-                reports.append(report)
-        if reports:
-            self._send(reports)
+            self._ahead.exited(report, reported=entry.reported)
+        self._ahead.flush()
         self._trash.empty_later()
 
-    def _send(self, reports: Sequence[Report]) -> None:
-        if self._left or self._lease.is_over():
+    def _send(self, reports: Sequence[Report], ages: Sequence[float]) -> None:
+        if not reports or self._left or self._lease.is_over():
             return
         with contextlib.suppress(OSError):  # the scheduler has stopped
             self._worker.batched_stream.send(
                 {
                     "op": messages.reports_op(self.config.account_name),
                     "node_id": self.config.node_id,
-                    "reports": messages.encode_reports(reports),
+                    "reports": messages.encode_reports(reports, ages),
                 }
             )
 
@@ -376,18 +386,6 @@ class NodeAgent(WorkerPlugin):
         files = Directory(os.path.join(self.folders.root, call.directory))
         method = getattr(files, call.method)
         return await threads.call(messages.answer, lambda: method(call.path, **call.options))
-
-
-class _Entry:
-    """A run of the node; its future is done when the run is over."""
-
-    __slots__ = ("exited", "reported", "run", "timer")
-
-    def __init__(self, run: NodeRun, exited: asyncio.Future[RunExited], reported: bool) -> None:
-        self.run = run
-        self.exited = exited
-        self.reported = reported
-        self.timer: asyncio.TimerHandle | None = None
 
 
 def _ignore(**_: Any) -> None:

@@ -1,10 +1,9 @@
 """The scheduler's side: the engine, in a plugin of Dask's scheduler.
 
-So a lab exists as long as its cluster. Clients connect and disconnect, and call it over Dask's RPC
+So a lab exists as long as its cluster. Clients come and go, and call it over Dask's RPC
 (``batchlab_hello@account``, ``batchlab_ask@account/lab`` ...). Each account has its own lab, with
-an engine, a journal and a folder. The labs share only the scheduler, and the workers, each of
-which is a node of one lab at a time. Everything here runs on the scheduler's loop. An error in a
-stream handler would remove a worker from the cluster, so it is logged and dropped.
+an engine, a journal and a folder. The labs share only the scheduler and the workers. All runs on
+the scheduler's loop; an error in a stream handler would remove a worker, so it is logged.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
     StopNode,
+    TakeBack,
 )
 from batchlab.core.messages.questions import ExplainPool, Question
 from batchlab.core.model import vm_cores
@@ -200,6 +200,7 @@ class BatchHost(SchedulerPlugin):
             node_id=start.node_id,
             is_dedicated=start.dedicated,
             cores=vm_cores(start.vm_size),
+            task_slots=start.task_slots,
             account_name=config.settings.account_name,
             account_url=config.settings.account_url,
             speed=config.speed,
@@ -235,7 +236,7 @@ class BatchHost(SchedulerPlugin):
             match command:
                 case StartRun() | StartApplication() | CancelRun():
                     for_nodes.setdefault(command.run_id.node_id, []).append(command)
-                case DeleteFiles() | ForgetJob():
+                case DeleteFiles() | ForgetJob() | TakeBack():
                     for_nodes.setdefault(command.node_id, []).append(command)
                 case MeasureNodes():
                     for node_id in command.node_ids:
@@ -295,7 +296,8 @@ class BatchHost(SchedulerPlugin):
 
     def _take_reports(self, worker: str = "", reports: bytes = b"", **_: Any) -> None:
         try:
-            self.engine.report(*messages.decode_reports(reports))
+            ages, decoded = messages.decode_reports(reports)
+            self.engine.report(*decoded, ages=ages)
         except Exception:
             logger.exception("a report from %s cannot be used", worker)
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -59,12 +60,17 @@ class Lease:
         self._deadline: guards.Deadline | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
+        self._round_trips: deque[float] = deque(maxlen=4)
         worker.stream_handlers[messages.lease_op(config.lab_id)] = self._renew
         if config.beat_s is None:
             return
         if config.lease_s is not None:
             self._until = time.monotonic() + config.lease_s
         self._beat()
+
+    def round_trip_s(self) -> float:
+        """How long a beat and its answer take; 0 if there are no beats, in the same process."""
+        return min(self._round_trips, default=0.0)
 
     def begin(self) -> None:
         """Let the watchdog know the end of the lease: from now on, there may be runs."""
@@ -111,6 +117,7 @@ class Lease:
         config = self._config
         if arrival != config.arrival or self.is_over():
             return
+        self._round_trips.append(time.monotonic() - sent)
         if not valid:
             self._end_runs()
         elif config.lease_s is not None:

@@ -15,11 +15,14 @@ from typing import Any, Union
 import msgspec
 
 from batchlab.core.messages.facts import (
+    DepthMeasured,
     NodesMeasured,
     Report,
     RunContained,
     RunCoordinated,
     RunExited,
+    RunStarted,
+    TakenBack,
 )
 from batchlab.core.messages.outputs import (
     CancelRun,
@@ -30,6 +33,7 @@ from batchlab.core.messages.outputs import (
     PackageToInstall,
     StartApplication,
     StartRun,
+    TakeBack,
 )
 from batchlab.core.model import ContainerConfiguration
 from batchlab.core.model.containers import Engines
@@ -56,7 +60,9 @@ __all__ = [
     "unpack",
 ]
 
-NodeCommand = Union[StartRun, StartApplication, CancelRun, ForgetJob, DeleteFiles, MeasureNodes]  # noqa: UP007
+NodeCommand = Union[  # noqa: UP007
+    StartRun, StartApplication, CancelRun, TakeBack, ForgetJob, DeleteFiles, MeasureNodes
+]
 """Commands that a node's agent carries out; the fleet carries out the others."""
 
 LENGTH_BYTES = 8
@@ -66,10 +72,14 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=reveal_secret)
 _commands: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(
     list[NodeCommand], dec_hook=read_secret
 )
-NodeReport = Union[RunExited, RunContained, RunCoordinated, NodesMeasured]  # noqa: UP007
+NodeReport = Union[  # noqa: UP007
+    RunExited, RunStarted, TakenBack, DepthMeasured, RunContained, RunCoordinated, NodesMeasured
+]
 """Reports that a node's agent sends; the fleet sends the others."""
 
-_reports: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[NodeReport])
+_reports: msgspec.msgpack.Decoder[tuple[list[float], list[Any]]] = msgspec.msgpack.Decoder(
+    tuple[list[float], list[NodeReport]]
+)
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +94,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         False for a spot node.
     cores : int
         The number of cores of its VM size.
+    task_slots : int
+        How many tasks with one slot run at the same time.
     speed : float
         Seconds of lab time per real second.
     root : str, optional
@@ -118,6 +130,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     account_url: str
     is_dedicated: bool = True
     cores: int = 1
+    task_slots: int = 1
     speed: float = 1.0
     root: str | None = None
     release_on_leave: bool = False
@@ -213,13 +226,13 @@ def decode_commands(data: bytes) -> list[Any]:
     return _commands.decode(data)
 
 
-def encode_reports(reports: Sequence[Report]) -> bytes:
-    """Encode the reports of one node."""
-    return _encoder.encode(reports)
+def encode_reports(reports: Sequence[Report], ages: Sequence[float]) -> bytes:
+    """Encode the reports of one node, with how long ago each happened, in lab time."""
+    return _encoder.encode((ages, reports))
 
 
-def decode_reports(data: bytes) -> list[Any]:
-    """Decode the result of `encode_reports`; raises `msgspec.MsgspecError`."""
+def decode_reports(data: bytes) -> tuple[list[float], list[Any]]:
+    """Decode the result of `encode_reports`: ages and reports; raises `msgspec.MsgspecError`."""
     return _reports.decode(data)
 
 

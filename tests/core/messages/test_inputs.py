@@ -108,6 +108,9 @@ INPUTS: list[inputs.Input] = [
         run_id=RunId("j", "a", "n", 7),
         container=TaskContainerExecutionInfo(container_id="c", state="running"),
     ),
+    facts.RunStarted(run_id=RunId("j", "t", "n", 1)),
+    facts.TakenBack(taken=(RunId("j", "t", "n", 1),), started=(RunId("j", "u", "n", 2),)),
+    facts.DepthMeasured(node_id="n", depth=3, patience_s=1.5),
     facts.NodesMeasured(usages={"n": NodeUsage(cpu_percent=12.5, memory_megabytes=3.0)}),
     facts.RunExited(
         run_id=RunId("j", "a", "n", 7), exit_code=-9, cancelled=True,

@@ -41,6 +41,7 @@ class CheckedLife(RuleBasedStateMachine):
         self.told: dict[str, dict[str, tuple[str, bool]]] = {}
         self.history: list[tuple[bytes, Step | None]] = []
         self.sound = True
+        self.depth = 0
 
     def feed(self, item: inputs.Input) -> None:
         written = msgspec.json.encode((self.now, item))
@@ -139,7 +140,15 @@ class CheckedLife(RuleBasedStateMachine):
         report = self.machines.answer()
         if report is not None:
             self.feed(report)
+            self.deepen(report)
         return report is not None
+
+    def deepen(self, report: facts.Report) -> None:
+        """Let runs wait on a node that has just started."""
+        if isinstance(report, facts.NodeStarted) and self.depth:
+            self.feed(
+                facts.DepthMeasured(node_id=report.node_id, depth=self.depth, patience_s=20.0)
+            )
 
     def dropped(self, report: facts.Report) -> None:
         """Feed a report that must have no effect."""

@@ -65,11 +65,13 @@ class Life(WithFormulas):
         preparation=st.none() | PREPARATIONS,
         up=st.booleans(),
         together=st.none() | INSTANCES,
+        depth=st.integers(0, 3),
     )
     def begin(
         self, quotas: Quotas | None, nodes: int, spot: int, slots: int, preparation: Any,
-        up: bool, together: MultiInstanceSettings | None,
+        up: bool, together: MultiInstanceSettings | None, depth: int,
     ) -> None:  # fmt: skip
+        self.depth = depth
         talk = together is not None
         nodes, slots = (nodes + 1, 1) if talk else (nodes, slots)
         self.core = Core(Settings(quotas=quotas or Quotas()))
@@ -319,13 +321,43 @@ class Life(WithFormulas):
             self.answer_one()
 
     @precondition(lambda self: self.machines.runs)
-    @rule(which=WHICH, how=HOW, again=st.booleans())
-    def exit(self, which: int, how: str, again: bool) -> None:
+    @rule(which=WHICH, how=HOW, again=st.booleans(), then=st.booleans())
+    def exit(self, which: int, how: str, again: bool, then: bool) -> None:
         runs = list(self.machines.runs)
-        report = self.machines.exit(runs[which % len(runs)], how)
+        report = self.machines.exit(runs[which % len(runs)], how, then=then)
         self.feed(report)
         if again:
             self.dropped(report)
+
+    @precondition(lambda self: self.machines.at("up"))
+    @rule(which=WHICH, depth=st.integers(0, 4), patience_s=st.sampled_from([0.5, 2.0, 30.0]))
+    def measure_depth(self, which: int, depth: int, patience_s: float) -> None:
+        nodes = self.machines.at("up")
+        node_id = nodes[which % len(nodes)]
+        self.feed(facts.DepthMeasured(node_id=node_id, depth=depth, patience_s=patience_s))
+
+    @rule()
+    def start_ahead(self) -> None:
+        report = self.machines.start_ahead()
+        if report is not None:
+            self.feed(report)
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.recalls)
+    @rule(again=st.booleans())
+    def take_back(self, again: bool) -> None:
+        report = self.machines.take_back()
+        self.feed(report)
+        if again:
+            self.dropped(report)
+
+    @precondition(lambda self: self.machines.lost_ahead)
+    @rule(which=WHICH, started=st.booleans())
+    def late_ahead(self, which: int, started: bool) -> None:
+        lost = self.machines.lost_ahead
+        run_id = lost.pop(which % len(lost))
+        late = facts.RunStarted(run_id=run_id) if started else facts.TakenBack(taken=(run_id,))
+        self.dropped(late)
 
     @precondition(lambda self: self.machines.at("asked", "trying", "allocated"))
     @rule(which=WHICH, well=st.booleans(), trying=st.booleans(), again=st.booleans())
@@ -340,6 +372,7 @@ class Life(WithFormulas):
         else:
             report = self.machines.start(node)
         self.feed(report)
+        self.deepen(report)
         if again:
             self.feed(report)
         if boots > 1:

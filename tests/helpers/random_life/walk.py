@@ -79,7 +79,7 @@ class Walk(Life):
 
     def live(self, steps: int) -> None:
         """Begin, take so many random steps, and come to rest."""
-        begin, rules = plan()
+        begin, rules = plan(type(self))
         self.act(begin)
         for _ in range(steps):
             step = self.random.choice(rules)
@@ -97,17 +97,17 @@ class Walk(Life):
 
 
 @cache
-def plan() -> tuple[Step, list[Step]]:
+def plan(life: type[Life] = Walk) -> tuple[Step, list[Step]]:
     """The first step of every life, and all others, those that answer several times."""
-    first = getattr(Life.begin, INITIALIZE_RULE_MARKER)
+    first = getattr(life.begin, INITIALIZE_RULE_MARKER)
     found = []
-    for _, method in inspect.getmembers(Life, callable):
+    for _, method in inspect.getmembers(life, callable):
         rule = getattr(method, RULE_MARKER, None)
         if rule is None:
             continue
         name = rule.function.__name__
         if name != "restart":  # hypothesis' lives do that
-            answers = name in ("answer_some", "exit", "boot", "later")
+            answers = name in ("answer_some", "exit", "boot", "later", "run_on")
             found += [_step(rule)] * (REPORTS if answers else 1)
     return _step(first), found
 

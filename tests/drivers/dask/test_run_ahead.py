@@ -1,0 +1,159 @@
+"""The queue of a node: what starts when, what is reported when, and how long the queue is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from batchlab.core.messages.facts import DepthMeasured, Report, RunExited, RunStarted, TakenBack
+from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.ids import RunId
+from batchlab.drivers.dask import run_ahead
+from batchlab.drivers.dask.messages import NodeConfig
+from batchlab.drivers.dask.run_ahead import RunAhead, depth_for
+
+
+class Node:
+    """A node whose runs exit when they are told to."""
+
+    def __init__(self, slots: int = 1, speed: float = 1.0, round_trip_s: float = 0.0) -> None:
+        config = NodeConfig(
+            lab_id="l", node_id="n", account_name="a", account_url="u", task_slots=slots,
+            speed=speed,
+        )  # fmt: skip
+        self.started: list[str] = []
+        self.sent: list[list[Report]] = []
+        self.ages: list[float] = []
+        self.ahead = RunAhead(config, self.start, self.send, lambda: round_trip_s)
+
+    def start(self, start_run: StartRun) -> None:
+        self.started.append(start_run.run_id.task_id)
+        self.ahead.begin(start_run)
+
+    def send(self, reports: Any, ages: Any) -> None:
+        assert len(reports) == len(ages)
+        self.sent.append([each for each in reports if not isinstance(each, DepthMeasured)])
+        self.ages += ages
+
+    def wait(self, *names: str) -> None:
+        for name in names:
+            self.ahead.add(run(name, ahead=True))
+
+    def exit(self, *names: str) -> None:
+        for name in names:
+            self.ahead.exited(RunExited(run_id=run(name).run_id, exit_code=0), reported=True)
+        self.ahead.flush()
+
+    def said(self) -> list[Report]:
+        """What was sent since the last look."""
+        sent, self.sent = self.sent, []
+        return [report for reports in sent for report in reports]
+
+
+def run(name: str, **settings: Any) -> StartRun:
+    return StartRun(
+        run_id=RunId("j", name, "n", ord(name)), kind="task", pool_id="p", command_line="x",
+        directory="d", **settings,
+    )  # fmt: skip
+
+
+def exited(name: str, then: str | None = None) -> RunExited:
+    return RunExited(run_id=run(name).run_id, exit_code=0, then=run(then).run_id if then else None)
+
+
+def test_next_run_starts_with_the_exit_and_is_reported_with_it() -> None:
+    node = Node()
+    node.start(run("a"))
+    node.wait("b", "c")
+    assert node.started == ["a"]
+    node.exit("a")
+    assert node.started == ["a", "b"]
+    node.exit("b")
+    node.exit("c")
+    assert node.said() == [exited("a", "b"), exited("b", "c"), exited("c")]
+
+
+def test_run_that_finds_a_free_slot_starts_at_once() -> None:
+    node = Node(slots=2)
+    node.start(run("a"))
+    node.wait("b", "c")
+    assert node.started == ["a", "b"]
+    assert node.said() == [RunStarted(run_id=run("b").run_id)]
+
+
+def test_run_is_either_taken_back_or_started() -> None:
+    node = Node()
+    node.start(run("a"))
+    node.wait("b", "c", "d")
+    node.exit("a")
+    node.ahead.take_back([run(name).run_id for name in "bc"])
+    taken = TakenBack(taken=(run("c").run_id,), started=(run("b").run_id,))
+    assert node.said() == [exited("a", "b"), taken]
+    node.exit("b")
+    assert node.started == ["a", "b", "d"]
+    node.ahead.close()
+    node.exit("d")
+    assert node.started == ["a", "b", "d"]
+
+
+def test_reports_are_held_while_there_is_enough_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_ahead, "HOLD_S", 0.05)
+    asyncio.run(hold())
+
+
+async def hold() -> None:
+    node = Node(speed=10.0)
+    node.start(run("a"))
+    node.wait(*"bcdef")
+    node.exit("a")
+    assert node.said() == [exited("a", "b")]  # how long runs take was not known yet
+    node.ahead._depth = 4
+    node.exit("b")
+    node.exit("c")
+    assert node.said() == []
+    while not node.sent:
+        await asyncio.sleep(0.005)
+    assert node.said() == [exited("b", "c"), exited("c", "d")]
+    assert 0.4 <= max(node.ages) < 100  # in lab time
+    node.ahead._depth = 4
+    node.exit("d")
+    node.exit("e")  # less than half is left
+    assert node.said() == [exited("d", "e"), exited("e", "f")]
+    node.exit("f")
+    assert node.said() == [exited("f")]
+
+
+@pytest.mark.parametrize(
+    ("run_s", "round_trip_s", "slots", "depth"),
+    [
+        (0.002, 0.0, 2, 24),
+        (0.02, 0.0, 1, 2),
+        (0.5, 0.0, 4, 0),  # nothing to gain
+        (0.5, 0.1, 4, 2),
+        (2.0, 0.3, 4, 0),  # tasks that take seconds
+        (0.001, 1.0, 8, 256),
+        (0.0, 0.0, 1, 256),
+    ],
+)
+def test_depth_covers_two_round_trips(
+    run_s: float, round_trip_s: float, slots: int, depth: int
+) -> None:
+    assert depth_for(run_s, round_trip_s, slots) == depth
+
+
+def test_depth_is_reported_when_it_has_changed_much_and_after_a_recall() -> None:
+    node, found = Node(round_trip_s=0.1), []
+    node.send = lambda reports, ages: found.extend(  # type: ignore[method-assign]
+        each for each in reports if isinstance(each, DepthMeasured)
+    )
+    node.ahead._send = node.send
+    for _ in range(5):
+        node.start(run("a"))
+        node.exit("a")
+    assert len(found) == 1
+    assert found[0].depth == 256
+    assert found[0].patience_s == pytest.approx(1.4)
+    node.ahead.take_back([])
+    assert len(found) == 2
