@@ -268,6 +268,7 @@ class JournalFolder:
         file = self._file
         if file is None:
             return
+        self._lock.keep()
         file.write(entries)
         self._inputs += len(entries)
         if self._inputs >= SEGMENT_INPUTS or file.size >= SEGMENT_BYTES:

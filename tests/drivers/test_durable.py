@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import batchlab as bl
+from batchlab.drivers import journal_lock
 from batchlab.drivers.durable import is_folder
-from batchlab.drivers.snapshots import compact
+from batchlab.drivers.snapshots import compact, segment
 from helpers.certificates import pfx
 
 
@@ -147,6 +150,61 @@ def test_lab_that_is_alive_is_refused_with_its_place(folder: Path, elsewhere: bo
         with pytest.raises(bl.Conflict, match=f"is open elsewhere .process {os.getpid()}"):
             reopened(folder)
     reopened(folder).close()
+
+
+def test_lab_whose_folder_is_copied_stays_its_own(folder: Path) -> None:
+    with reopened(folder) as lab:
+        shutil.copytree(folder, folder.parent / "copy")  # closes a handle of the lock
+        lab.create_pool("p")
+        script = f"import batchlab as bl; bl.SimulatedLab(journal={str(folder)!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert "is open elsewhere" in done.stderr
+
+
+def test_lab_that_another_process_has_taken_writes_nothing(folder: Path) -> None:
+    script = f"""
+import batchlab as bl
+with bl.SimulatedLab(journal={str(folder)!r}) as lab:
+    lab.create_pool("p")
+    input()
+"""
+    with reopened(folder) as lab:
+        (folder / "lock").read_bytes()
+        with subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, text=True
+        ) as other:
+            while not any(b'"CreatePool"' in path.read_bytes() for path in folder.glob("s*-*")):
+                assert other.poll() is None
+                time.sleep(0.02)
+            with pytest.raises(bl.ServerBusy, match=f"was opened elsewhere: process {other.pid}"):
+                lab.create_pool("q")
+            other.communicate("\n")
+        assert other.returncode == 0
+        with pytest.raises(bl.ServerBusy, match=f"was opened elsewhere: process {other.pid}"):
+            lab.create_pool("q")
+    assert b'"LabClosing"' not in segment(folder, 1).read_bytes()
+    with reopened(folder) as lab:
+        assert list(lab.pools) == ["p"]
+
+
+def test_second_lab_of_a_process_is_refused_while_the_first_one_opens(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lockf, refused = journal_lock.fcntl.lockf, []
+
+    def second(number: int, how: int) -> None:
+        if how & journal_lock.fcntl.LOCK_NB and not refused:
+            refused.append(True)
+            with pytest.raises(bl.Conflict, match="this one"):
+                reopened(folder)
+        lockf(number, how)
+
+    monkeypatch.setattr(journal_lock.fcntl, "lockf", second)
+    with reopened(folder) as lab:
+        lab.create_pool("p")
+        assert refused
 
 
 def test_fresh_lab_moves_the_old_one_aside(folder: Path) -> None:
