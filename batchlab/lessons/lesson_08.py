@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from batchlab.autoscale.formula import Formula
+from batchlab.core.messages.outputs import AutoScaleEvaluated
+from batchlab.core.model.ids import fold
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.laboratory.results import Simulation
 from batchlab.lessons.evidence import not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
-from batchlab.lessons.looking import span, unfinished
+from batchlab.lessons.looking import history, span, unfinished
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LOAD = "Arrivals.office_hours(60, task=10m)"
@@ -18,6 +21,7 @@ WAIT = timedelta(minutes=6)
 HOURS = 110
 BOOT, DELAY = timedelta(seconds=90), timedelta(seconds=30)
 EVALUATIONS = 12
+TARGET = re.compile(r"\$Target(?:Dedicated|LowPriority)Nodes=(\d+)")
 
 
 def _target(formula: Formula, pending: float | None, current: int = 4) -> int | str:
@@ -169,10 +173,9 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
     if waiting:
         return waiting
     begin, end = span(job)
-    runs = pool.auto_scale_history
-    asked = [run for run in runs if run.timestamp.timestamp() <= begin]
-    if not any(run.target_dedicated_nodes + run.target_low_priority_nodes for run in asked):
-        error = runs[-1].error if runs else None
+    wanted = _wanted(pool)
+    if not any(count for at, count in wanted if at <= begin):
+        error = pool.auto_scale_run.error if pool.auto_scale_run else None
         return Missing(
             "the tasks ran on nodes that the formula had not asked for.",
             "Let the pool follow its formula first, and then wait for the tasks."
@@ -190,11 +193,21 @@ def _emptied(pool: Pool, job: Job) -> str | Missing:
             else f"The formula fails with {error.code}.",
             "pool.auto_scale_history[-1].explain() says how many nodes it wanted, and why.",
         )
-    last = [run for run in runs if run.timestamp.timestamp() >= end and run.error is None]
-    if not any(run.target_dedicated_nodes + run.target_low_priority_nodes == 0 for run in last):
+    if all(count for at, count in wanted if at >= end):
         return Missing(
             "the formula has not removed the nodes.",
             "Does it want none when no task is pending?",
             "pool.auto_scale_history[-1].explain() says how many nodes it wants, and why.",
         )
     return "the pool grew for its tasks, and then removed all its nodes."
+
+
+def _wanted(pool: Pool) -> list[tuple[float, int]]:
+    """How many nodes each evaluation of the pool's formulas wanted, and when."""
+    return [
+        (change.at, sum(map(int, TARGET.findall(change.results))))
+        for change in history(pool)
+        if isinstance(change, AutoScaleEvaluated)
+        and fold(change.pool_id) == fold(pool.id)
+        and not change.error
+    ]

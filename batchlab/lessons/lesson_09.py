@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from batchlab.core.messages.outputs import ApplicationChanged
 from batchlab.core.messages.views import TaskView
+from batchlab.errors import NotFound
 from batchlab.handles.applications import Applications
 from batchlab.handles.job import Job
+from batchlab.handles.pool import Pool
 from batchlab.handles.storage import Container, Storage
 from batchlab.handles.task import Task
 from batchlab.lessons.evidence import is_typed, sources, uploaded
@@ -189,10 +192,7 @@ def _versions(job: Job) -> str | Missing:
     if waiting:
         return waiting
     views = list(job.tasks.views())
-    references = [
-        (reference, view) for view in views for reference in view.application_package_references
-    ]
-    named = [one for one in references if one[0].application_id.lower() == "greeter"]
+    named = [(version, view) for view in views for version in _asked(job, view)]
     if not named:
         return Missing(
             "no task references the application 'greeter'.",
@@ -203,7 +203,7 @@ def _versions(job: Job) -> str | Missing:
     if bad is not None:
         return _package_trouble(bad)
     said = {Task(job._connection, job.id, view.id).stdout.strip() for _, view in named}
-    versions = {_version(job, reference.version, view) for reference, view in named}
+    versions = {_version(job, version, view) for version, view in named}
     if len(versions) < 2:
         return Missing(
             "all tasks ran the same version.",
@@ -225,6 +225,32 @@ def _versions(job: Job) -> str | Missing:
                 "Its folder is in a variable whose name begins with AZ_BATCH_APP_PACKAGE_greeter.",
             )
     return "one job, two versions: " + " and ".join(map(repr, sorted(said))) + "."
+
+
+def _asked(job: Job, view: TaskView) -> list[str | None]:
+    """The versions of the application that a task asks for, or that it uses of its pool's."""
+    own = [one for one in view.application_package_references if _is_greeter(one.application_id)]
+    if own:
+        return [one.version for one in own]
+    try:
+        pool = Pool(job._connection, job.pool_id).view()
+    except NotFound:
+        return []
+    line = view.command_line.lower()
+    of_pool = [
+        one for one in pool.application_package_references if _is_greeter(one.application_id)
+    ]
+    return [one.version for one in of_pool if re.search(_variable(one.version), line)]
+
+
+def _is_greeter(application_id: str) -> bool:
+    return application_id.lower() == "greeter"
+
+
+def _variable(version: str | None) -> str:
+    """The pattern of the variable with the folder of a version."""
+    name = re.sub(r"[.#-]", "_", f"greeter_{version}" if version else "greeter").lower()
+    return rf"az_batch_app_package_{name}\b"
 
 
 def _version(job: Job, named: str | None, view: TaskView) -> str:

@@ -270,3 +270,18 @@ def test_08_3_of_a_pool_that_did_not_follow_its_formula_is_wrong(how: str) -> No
 def test_08_3_that_follows_from_the_beginning_is_right() -> None:
     answer = emptied("follows")
     assert answer.is_right, answer
+
+
+def test_08_3_whose_formula_was_changed_on_the_way_is_right() -> None:
+    five = {"auto_scale_evaluation_interval": "5m"}
+    with bl.SimulatedLab(workload=bl.Workload(default="10m")) as lab:
+        pool = lab.create_pool("farm", target_dedicated_nodes=0)
+        pool.enable_auto_scale("$TargetLowPriorityNodes = 3;", **five)
+        job = lab.create_job("frames", pool)
+        job.create_tasks(["render frame"] * 11)
+        job.tasks.wait()
+        assert lessons.check("08-3", pool, job).outcome == "not yet"
+        pool.enable_auto_scale("$TargetLowPriorityNodes = 0;", **five)
+        lab.advance("6d")
+        answer = lessons.check("08-3", pool, job)
+        assert answer.is_right, answer

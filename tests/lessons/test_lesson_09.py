@@ -298,3 +298,23 @@ def test_09_3_pinned_to_the_default_is_one_version(lab: bl.SimulatedLab, pool: b
         application_package_references=[bl.ApplicationPackageReference(application_id="greeter")],
     ).wait()
     assert "may name a version" in lessons.check("09-3", lab.jobs["greetings"]).hint
+
+
+def test_09_3_with_packages_of_the_pool_is_right(lab: bl.SimulatedLab, pool: bl.Pool) -> None:
+    greet(lab)
+    references = [
+        bl.ApplicationPackageReference(application_id="greeter", version=version)
+        for version in ("1.0", "2.0")
+    ]
+    lab.create_pool("packed", target_dedicated_nodes=1, application_package_references=references)
+    job = lab.create_job("of-the-pool", "packed")
+    for number in ("1_0", "2_0"):
+        line = f"/bin/sh -c 'sh $AZ_BATCH_APP_PACKAGE_greeter_{number}/greet.sh'"
+        job.create_task(f"t{number}", line)
+    job.tasks.wait()
+    answer = lessons.check("09-3", job)
+    assert answer.is_right, answer
+    same = lab.create_job("same", "packed")
+    same.create_tasks([line] * 3)
+    same.tasks.wait()
+    assert "may name a version" in lessons.check("09-3", same).hint
