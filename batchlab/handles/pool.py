@@ -134,7 +134,8 @@ class Pool(Handle, Awaited, AutoScaling, PoolProperties, init=False):
         Parameters
         ----------
         auto_scale_formula : Formula or str, optional
-            What to start with; the current formula if omitted.
+            What to start with. If omitted, the current formula, or one that keeps the present
+            targets.
         """
         # The laboratory imports this module.
         from batchlab.laboratory.auto_scale_lab import AutoScaleLab  # noqa: PLC0415

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from batchlab.autoscale import AutoScaleRun, Formula
+from batchlab.core.messages.views import PoolView
 from batchlab.core.model import price_per_hour
 from batchlab.core.model.ranges import is_number
 from batchlab.display import Displayed
@@ -89,7 +90,8 @@ class AutoScaleLab(Displayed):
         ----------
         pool : Pool
         formula : Formula or str, optional
-            The formula to start with; that of the pool if omitted.
+            The formula to start with. If omitted, that of the pool, or one that keeps its
+            present targets.
 
         Raises
         ------
@@ -99,7 +101,7 @@ class AutoScaleLab(Displayed):
             ``InvalidPropertyValue``: not a formula or text.
         """
         view = pool.view()
-        lab = cls(view.auto_scale_formula or NO_FORMULA if formula is None else formula)
+        lab = cls(view.auto_scale_formula or _present(view) if formula is None else formula)
         lab._pool = Pool(pool._connection, view.id)
         lab._recording = Recording(view.id)
         return lab
@@ -288,6 +290,13 @@ def figures(
     most = int(max(nodes, default=0))
     typical, long = percentile(waits, 50), percentile(waits, 95)
     return Figures(hours, cost, typical, long, most, len(waits))
+
+
+def _present(pool: PoolView) -> str:
+    """A formula that keeps the present targets of a pool."""
+    text = f"$TargetDedicatedNodes = {pool.target_dedicated_nodes};\n"
+    spot = pool.target_low_priority_nodes
+    return text + (f"$TargetLowPriorityNodes = {spot};\n" if spot else "")
 
 
 def _text(formula: Any, owner: str) -> str:

@@ -50,7 +50,7 @@ def figures(numbers: Numbers) -> dict[str, Any]:
     found = {}
     for name, make in makers.items():
         figure = go.Figure()
-        dress(figure, height=300, margin={"l": 12, "r": 16, "t": 48, "b": 8},
+        dress(figure, height=300, margin={"l": 12, "r": 44, "t": 48, "b": 8},
               modebar={"orientation": "v"})  # fmt: skip
         if make(figure, numbers):
             found[name] = figure

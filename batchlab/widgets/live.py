@@ -11,6 +11,7 @@ undoes that after each message we send.
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -37,10 +38,14 @@ __all__ = ["Feed", "LiveView", "feed_of", "module"]
 
 FOLLOW_S = 0.5
 """The shortest time between two queries of an open panel."""
+COSTS = ("about", "node")
+"""Questions whose answers hold costs, which grow while nodes are idle."""
+MOVING = {**dict.fromkeys(("tail", "files", "tasks"), FOLLOW_S), **dict.fromkeys(COSTS, 2.0)}
+"""How soon answers may change without a change in the lab, in seconds."""
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
     "questions", "viewer", "places", "shown_runs", "draw", "past_tasks", "task_table",
-    "task_panel", "header", "grid", "timeline", "time_machine", "panels", "past_waits",
+    "task_panel", "ending", "header", "grid", "timeline", "time_machine", "panels", "past_waits",
     "past_states", "past_waiting_panel", "past_panels", "panel_tabs", "view",
 )  # fmt: skip
 
@@ -215,11 +220,20 @@ class LiveView(LastingView):
         now = time.monotonic()
         questions = self._questions()
         due = now - self._asked_at > FOLLOW_S and not self._asking
-        still = version == self._asked_version and not any(map(_moves, questions.values()))
+        still = version == self._asked_version and now - self._asked_at < min(
+            map(self._changes_after, questions.values()), default=0.0
+        )
         if not questions or not due or still:
             return
         self._asked_version, self._asked_at, self._asking = version, now, True
         ui.ask(self._follow)
+
+    def _changes_after(self, question: Any) -> float:
+        """How long an answer stays as it is while nothing changes in the lab."""
+        what = question.get("what") if isinstance(question, dict) else None
+        if what in COSTS and not self._feed._watch.speed:
+            return math.inf
+        return MOVING.get(str(what), math.inf)
 
     def _follow(self) -> None:
         try:
@@ -240,8 +254,3 @@ class LiveView(LastingView):
 
     def _news(self, key: str, said: dict[str, Any]) -> Callable[[], None]:
         return lambda: self._tell({"type": "news", "key": key, **said})
-
-
-def _moves(question: Any) -> bool:
-    """Whether an answer may change without a change in the lab: files grow, long lists wait."""
-    return isinstance(question, dict) and question.get("what") in ("tail", "files", "tasks")

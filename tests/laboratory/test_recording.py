@@ -222,6 +222,9 @@ def test_lab_of_a_pool_begins_with_its_formula_and_applies_another() -> None:
         pool = lab.create_pool("Render")
         bench = lab.pools["rENDER"].auto_scale_lab()
         assert bench.formula == "$TargetDedicatedNodes = 0;\n"
+        fixed = lab.create_pool("fixed", target_dedicated_nodes=3, target_low_priority_nodes=2)
+        assert (fixed.auto_scale_lab().formula
+                == "$TargetDedicatedNodes = 3;\n$TargetLowPriorityNodes = 2;\n")  # fmt: skip
         assert repr(bench) == "AutoScaleLab of Pool('Render')"
         assert pool.auto_scale_lab(FORMULA).formula == FORMULA
         bench.apply("$TargetDedicatedNodes = 2;", auto_scale_evaluation_interval="10m")

@@ -265,6 +265,30 @@ def test_panel_is_told_again_only_what_changed(
     assert len(page.messages("news")) == 2
 
 
+def test_cost_is_asked_again_while_the_clock_runs_though_nothing_happens(
+    page: Page, lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    pool.nodes.wait()
+    view = view_of(pool)
+    asked: list[float] = []
+    monkeypatch.setattr(
+        view, "_follow", lambda: asked.append(1) or setattr(view, "_asking", False)
+    )
+    question = {"what": "about", "pool": "p"}
+    view._hear(None, {"type": "follow", "viewer": "a", "key": "k", "question": question}, [])
+    view._feed._watch.catch_up()
+    view.beat()
+    view._asked_at -= 60
+    view.beat()
+    assert len(asked) == 1, "the clock of a simulation stands still"
+    monkeypatch.setattr(type(view._feed._watch), "speed", 1.0)
+    view.beat()
+    assert len(asked) == 2
+    view.beat()
+    assert len(asked) == 2, "not all the time"
+
+
 def test_two_viewers_of_one_display_are_both_told(
     page: Page, lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

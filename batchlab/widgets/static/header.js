@@ -63,14 +63,9 @@ export class Header {
       this.bar.hidden = true;
       return;
     }
-    const counts = view.aim.job ? view.snapshot.total(view.jobNumber()) : this.poolTotal();
-    const [active, running, succeeded, failed] = counts;
-    const total = active + running + succeeded + failed;
+    const { counts, total, parts, words } = this.tasks();
     this.bar.hidden = !total;
-    const parts = [["success", succeeded, "succeeded"], ["failure", failed, "failed"],
-      ["running", running, "running"], ["active", active, "waiting"]].filter(([, count]) => count);
-    const words = parts.map(([, count, word]) => `${count.toLocaleString("en")} ${word}`);
-    const text = total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
+    const text = this.words();
     if (this.tallyText === text) return;
     this.tallyText = text;
     keepFocus(this.tally, () => fill(this.tally, total ? [`${plural(total, "task")}: `, parts.map(([name, , word], i) => [
@@ -84,6 +79,22 @@ export class Header {
   // Leads to the tasks that failed.
   failures(words) {
     return button(words, { class: "bl-link bl-alarm", title: "show what failed", onclick: () => showTasks(this.view, "failed") });
+  }
+
+  // Tasks by state: all counts, and those that are not zero with their class and words.
+  tasks() {
+    const { view } = this;
+    const counts = view.aim.job ? view.snapshot.total(view.jobNumber()) : this.poolTotal();
+    const [active, running, succeeded, failed] = counts;
+    const parts = [["success", succeeded, "succeeded"], ["failure", failed, "failed"],
+      ["running", running, "running"], ["active", active, "waiting"]].filter(([, count]) => count);
+    const words = parts.map(([, count, word]) => `${count.toLocaleString("en")} ${word}`);
+    return { counts, total: active + running + succeeded + failed, parts, words };
+  }
+
+  words() {
+    const { total, words } = this.tasks();
+    return total ? `${plural(total, "task")}: ${words.join(", ")}` : "no tasks yet";
   }
 
   // Tasks of the jobs on the pool shown, or of all jobs.

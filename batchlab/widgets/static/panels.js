@@ -13,7 +13,8 @@ export function pairs(rows) {
 
 // The heading of a panel about a past moment.
 export function headingOf(view, name) {
-  return h("h4", {}, name, h("small", { class: "bl-then" }, `as it was at ${clock(view.snapshot.at)}`));
+  const words = view.atEnd ? "as it was at the end," : "as it was at";
+  return h("h4", {}, name, h("small", { class: "bl-then" }, `${words} ${clock(view.snapshot.at)}`));
 }
 
 function outcome(info) {

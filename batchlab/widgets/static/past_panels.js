@@ -66,21 +66,32 @@ function nodeTasksThen(body, view) {
 
 // Whether the moment has changed since the last call.
 export function movedOn(view) {
-  const key = Number.isFinite(view.snapshot.at) ? `${view.snapshot.at} ${view.log.version}` : "";
+  const key = Number.isFinite(view.snapshot.at) ? `${view.snapshot.at} ${view.log.version}` : view.log.ended;
   const moved = key !== (view.memory.snapshot ?? "");
   view.memory.snapshot = key;
   return moved;
 }
 
-// Draw the open panel as of a past moment. False if it should show the present: because the view does,
-// or because the panel cannot show anything else, which it then says.
+// Draw the open panel as of a past moment, or of the end, when the kernel answers no more. False if it
+// should show the present: because the view does, or because the panel cannot show anything else, which
+// it then says.
 export function drawPast(view) {
-  const past = Number.isFinite(view.snapshot.at);
-  const draw = past && THEN[view.tab];
+  const { snapshot } = view;
+  const past = Number.isFinite(snapshot.at);
+  const over = !past && view.ending.why() && !view.ending.last(true);
+  const draw = (past || over) && THEN[view.tab];
   tellPresent(view, past && !draw);
   if (!draw) return false;
   const scroll = view.body.scrollTop;
-  draw(view.body, view);
+  const { at } = snapshot;
+  if (over) snapshot.at = view.log.now; // all that is known
+  view.atEnd = Boolean(over);
+  try {
+    draw(view.body, view);
+  } finally {
+    snapshot.at = at;
+    view.atEnd = false;
+  }
   view.body.scrollTop = scroll;
   return true;
 }
@@ -99,9 +110,28 @@ function tellPresent(view, does) {
   say(view.presentBack, ended ? "Go to the end" : "Go to the present");
 }
 
+// A whole lab, pool or job.
+function aboutThen(body, view) {
+  const { log, snapshot, kind, aim } = view;
+  const pool = view.poolNumber();
+  const title = kind === "job" ? `Job ${aim.job}` : pool >= 0 ? `Pool ${log.names.pools[pool]}` : "The whole lab";
+  const states = log.schema.states.node;
+  const counts = new Map();
+  for (const node of view.nodesNow(states.indexOf("deleted"))) {
+    const { label } = log.schema.nodes[states[snapshot.state[node]]];
+    counts.set(label, (counts.get(label) || 0) + 1);
+  }
+  const nodes = [...counts].map(([label, count]) => `${count.toLocaleString("en")} ${label}`).join(", ");
+  const begin = log.begin();
+  return fill(body, headingOf(view, title), pairs([
+    ["Nodes", nodes || "none"], ["Tasks", view.header.words()],
+    ["Began", clock(begin)], ["Lasted", duration(Math.max(0, snapshot.at - begin))],
+  ]), h("p", { class: "bl-hint" }, "Click a node or a bar to see its details at this moment."));
+}
+
 function selectedThen(body, view) {
   const subject = view.subject();
-  if (!subject) fill(body, h("p", { class: "bl-empty" }, "Click a node or a bar to see its details at this moment."));
+  if (!subject) aboutThen(body, view);
   else if (subject.what === "node") nodeThen(body, view, subject.node);
   else taskThen(body, view, subject);
 }

@@ -25,7 +25,15 @@ export function rowsOf(log, wanted) {
   for (let i = 0; i < log.rows.runs; i++) if (own(i)) see(i);
   const order = [];
   for (let i = 0; i < there.length; i++) if (there[i]) order.push(i);
-  return { order, first, last, seen };
+  return { order: inOrder(log, order), first, last, seen };
+}
+
+// Nodes by pool, and then by the numbers in their ids, which they may not have come up in.
+export function inOrder(log, nodes) {
+  const { pool } = log.tables.nodes;
+  const keys = nodes.map((node) => pool[node] * 1e7 + Number(/_(\d+)-/.exec(log.names.nodes[node])?.[1] ?? node));
+  if (keys.every((key, i) => !i || keys[i - 1] <= key)) return nodes;
+  return nodes.map((node, i) => [keys[i], node]).sort(([a], [b]) => a - b).map(([, node]) => node);
 }
 
 // The legend entries for what was seen.

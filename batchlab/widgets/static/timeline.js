@@ -99,14 +99,12 @@ export class Timeline {
         label)));
   }
 
-  // The time span with anything to show; for a job, a task or a node, when they ran.
+  // The time span with anything to show: from the first run to the last, or to now while one runs.
   span() {
     const { view } = this;
     const [begin, now] = [view.log.begin(), view.now()];
     const { first, last } = view.shown();
-    if (view.kind === "lab" || view.kind === "pool" || !Number.isFinite(first)) {
-      return [begin, Math.max(now, begin + 1)];
-    }
+    if (!Number.isFinite(first)) return [begin, Math.max(now, begin + 1)];
     const end = Math.max(Math.min(now, last), first + 1);
     return [first - (end - first) * 0.02, end];
   }
@@ -126,8 +124,10 @@ export class Timeline {
   zoom(factor, about) {
     const [begin, end] = this.span();
     const win = this.window();
-    const middle = about ?? (this.follow ? win.to : (win.from + win.to) / 2);
-    if (about !== undefined && about < end) this.follow = false;
+    const { at } = this.view.snapshot;
+    const shown = at >= win.from && at <= win.to ? at : (win.from + win.to) / 2;
+    const middle = about ?? (this.follow && !Number.isFinite(at) ? win.to : shown);
+    if (middle < Math.min(end, win.to)) this.follow = false;
     this.win = zoomed(win, factor, middle, begin, end + (end - begin) * 0.02);
     this.view.changed();
   }

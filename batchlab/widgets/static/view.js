@@ -6,6 +6,7 @@
 
 import { button, fill, h, keepFocus, say } from "./dom.js";
 import { logOf } from "./feed.js";
+import { Ending } from "./ending.js";
 import { ofTask } from "./format.js";
 import { Header } from "./header.js";
 import { Snapshot } from "./snapshot.js";
@@ -13,7 +14,7 @@ import { Grid } from "./grid.js";
 import { Timeline } from "./timeline.js";
 import { TimeMachine } from "./time_machine.js";
 import { Questions } from "./questions.js";
-import { rowsOf } from "./shown_runs.js";
+import { inOrder, rowsOf } from "./shown_runs.js";
 import { Tabs } from "./tabs.js";
 import { live } from "./places.js";
 import { readTheme } from "./theme.js";
@@ -38,6 +39,7 @@ export class View {
     this.memory = {};
     this.questions = new Questions(model, ASK_S);
     this.viewer = new Viewer(model);
+    this.ending = new Ending(this);
     this.pool = "";
     this.visible = true;
     this.cost = 0;
@@ -99,11 +101,9 @@ export class View {
   // The kernel has stopped: what is here remains visible.
   lose() {
     if (this.questions.over) return;
-    const { gone } = this.shared;
-    this.questions.end(gone);
+    this.questions.end(this.shared.gone);
     this.viewer.rest();
     clearTimeout(this.noticed);
-    say(this.said, gone);
     this.redrawPanel();
   }
 
@@ -160,8 +160,7 @@ export class View {
   }
 
   lanesOf(node) {
-    const size = this.snapshot.pools[this.log.tables.nodes.pool[node]];
-    return (size && size.slots) || 1;
+    return this.snapshot.pools[this.log.tables.nodes.pool[node]]?.slots || 1;
   }
 
   lanes() {
@@ -172,7 +171,7 @@ export class View {
 
   nodesNow(gone) {
     const pool = this.poolNumber();
-    return pool === -2 ? [] : this.snapshot.nodes(pool, gone);
+    return pool === -2 ? [] : inOrder(this.log, this.snapshot.nodes(pool, gone));
   }
 
   // The runs that the timeline shows, and the nodes with a row there.
@@ -294,6 +293,7 @@ export class View {
     } else if (content.type === "news" && content.key === this.key) {
       this.viewer.heard();
       this.value = content;
+      this.ending.keep(content);
       this.redrawPanel();
     }
   }
@@ -301,7 +301,7 @@ export class View {
   notice(text) {
     say(this.said, text);
     clearTimeout(this.noticed);
-    this.noticed = setTimeout(() => say(this.said, this.shared.gone), 8000);
+    this.noticed = setTimeout(() => say(this.said, this.ending.why()), 8000);
   }
 
   // -- panels -------------------------------------------------------------------------------
@@ -328,19 +328,19 @@ export class View {
   }
 
   redrawPanel() {
+    this.ending.tell();
     keepFocus(this.body, () => drawPast(this) || this.drawPresent());
   }
 
   drawPresent() {
     const panel = PANELS[this.tab];
     if (panel.alone?.(this.body, this)) return;
-    if (!this.key) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
-    else if (!this.value) fill(this.body, h("p", { class: "bl-empty" }, this.shared.gone || "…"));
-    else if (this.value.error) fill(this.body, h("p", { class: "bl-empty" }, this.value.error));
-    else if (this.value.value === null) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
+    const value = this.ending.why() ? this.ending.last() || this.value : this.value;
+    if (!this.key || value?.value === null) fill(this.body, h("p", { class: "bl-empty" }, panel.empty));
+    else if (!value || value.error) fill(this.body, h("p", { class: "bl-empty" }, value?.error || this.shared.gone || "…"));
     else {
       const scroll = this.body.scrollTop;
-      panel.draw(this.body, this.value.value, this);
+      panel.draw(this.body, value.value, this);
       this.body.scrollTop = scroll;
     }
   }

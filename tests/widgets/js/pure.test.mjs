@@ -8,7 +8,9 @@ const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${n
 const { Log } = await from("log");
 const { ABSENT, Snapshot } = await from("snapshot");
 const { clock, duration, inkOn, nodeName, plural } = await from("format");
-const { namesSeen, rowsOf } = await from("shown_runs");
+const { inOrder, namesSeen, rowsOf } = await from("shown_runs");
+const { Timeline } = await from("timeline");
+const { Ending } = await from("ending");
 const { band, cellAt, gridLayout, panned, rowLayout, ticks, upTo, zoomed } = await from("layout");
 
 // A lab's story, written by the kernel's side: in one piece, and in chunks.
@@ -255,4 +257,52 @@ test("a legend names what was seen, and waiting for preparation is not told", ()
 test("a row of few left-over cells is avoided where cells can be a little smaller", () => {
   assert.equal(gridLayout(16, 640, 150).rows, 1);
   assert.equal(gridLayout(30, 640, 150).rows, 2);
+});
+
+test("nodes are in the order of their numbers, pool by pool", () => {
+  const ids = ["tvm-1_2-x", "tvm-1_10-x", "tvm-2_1-x", "tvm-1_1-x", "tvm-2_3-x", "tvm-2_2-x"];
+  const log = { names: { nodes: ids }, tables: { nodes: { pool: [0, 0, 1, 0, 1, 1] } } };
+  assert.deepEqual(inOrder(log, [0, 1, 2, 3, 4, 5]), [3, 0, 1, 2, 5, 4]);
+  assert.deepEqual(inOrder(log, [3, 0, 1]), [3, 0, 1]);
+});
+
+function timelineOf(shown, now, at = Infinity) {
+  const view = { kind: "lab", log: { begin: () => 0 }, now: () => now, shown: () => shown,
+    snapshot: { at }, changed() {} };
+  return Object.assign(Object.create(Timeline.prototype), { view, win: null, follow: true, offset: 0 });
+}
+
+test("all is from the first run to the last, however long nothing has run since", () => {
+  assert.deepEqual(timelineOf({ first: 100, last: 200 }, 5000).span(), [98, 200]);
+  assert.deepEqual(timelineOf({ first: 100, last: Infinity }, 200).span(), [98, 200], "one is running");
+  assert.deepEqual(timelineOf({ first: Infinity, last: -Infinity }, 7).span(), [0, 7]);
+});
+
+test("zoom in the past keeps the moment that is shown", () => {
+  const timeline = timelineOf({ first: 100, last: 200 }, 5000, 120);
+  for (let i = 0; i < 4; i++) timeline.zoom(0.6);
+  const { from, to } = timeline.window();
+  assert.ok(from < 120 && to > 120 && to - from < 20, `${from} ${to}`);
+  const live = timelineOf({ first: 100, last: 200 }, 5000);
+  live.zoom(0.6);
+  assert.ok(live.window().to >= 200, "the present stays in sight");
+});
+
+test("what the kernel said last is kept until something else happens", () => {
+  const log = { rows: { runs: 1, ends: 1 }, ended: "" };
+  const view = { key: "k", log, shared: { gone: "" }, value: { value: 1 } };
+  const ending = new Ending(view);
+  ending.keep({ value: 1 });
+  assert.equal(ending.why(), "");
+  log.ended = "the lab is closed";
+  assert.equal(ending.why(), "", "a replay still answers");
+  view.value = { error: "closed" };
+  ending.keep(view.value);
+  assert.match(ending.why(), /^The lab is closed: this is how it ended/);
+  assert.equal(ending.last(true).value, 1);
+  log.rows.runs = 2;
+  assert.equal(ending.last(true), null);
+  assert.equal(ending.last().value, 1);
+  view.shared.gone = "The kernel has stopped";
+  assert.equal(ending.why(), "The kernel has stopped");
 });
