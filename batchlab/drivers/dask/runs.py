@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 import threading
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
 __all__ = ["Ending", "NodeRun", "measure_runs"]
+
+logger = logging.getLogger("batchlab")
 
 Ending = Literal["cancelled", "expired"]
 
@@ -149,6 +152,11 @@ class NodeRun:
                 exhausted = exhausted or getattr(error, "exhausted", False)
             except OSError as error:
                 failure, exhausted = _node_failure(error), is_exhausted(error)
+            except Exception as error:  # of batchlab; without a report, the run would never end
+                logger.exception("the run %s failed", self.start_run.run_id)
+                if self._process is not None:
+                    self._process.kill()
+                failure, exhausted = _node_failure(error), False
             if not (exhausted and self._repeats and time.monotonic() < patient_until):
                 self._exited(None, failure, None, node_fault=exhausted)
                 return
@@ -356,11 +364,12 @@ def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) 
             os.mkdir(variables[name])
 
 
-def _node_failure(error: OSError) -> FailureInfo:
-    code = "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed"
+def _node_failure(error: Exception) -> FailureInfo:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
     return FailureInfo(
         category="ServerError",
-        code=code,
-        message=f"The node could not prepare the task: {error.strerror or error}",
+        code="DiskFull" if full else "CommandLaunchFailed",
+        message=f"The node could not prepare the task: {reason}",
         details={"Message": str(error)},
     )

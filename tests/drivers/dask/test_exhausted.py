@@ -1,4 +1,4 @@
-"""A node without processes, files or memory left: its fault, not the task's."""
+"""A node without processes, files or memory left: its fault, not the task's; and other faults."""
 
 import errno
 import os
@@ -82,3 +82,20 @@ def test_task_that_waits_for_room_can_be_terminated(lab, monkeypatch):
     task.terminate()
     task.wait(timeout=10)
     assert task.exit_code is None
+
+
+def test_fault_of_batchlab_ends_the_run_that_it_is_in(lab, monkeypatch, caplog):
+    def broken(command_line):
+        raise RuntimeError("of a kind that nobody expected")
+
+    job = lab.jobs["j"]
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "split_command", broken)
+        task = job.create_task("a", "echo never")
+        task.wait(timeout=30)
+    assert task.exit_code is None
+    assert task.failure_info.category == "ServerError"
+    assert "RuntimeError: of a kind that nobody expected" in task.failure_info.message
+    assert "RuntimeError" in caplog.text
+    assert job.create_task("b", "echo works").wait(timeout=30) is None
+    assert job.tasks["b"].exit_code == 0
