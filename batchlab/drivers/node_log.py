@@ -8,15 +8,17 @@ as a whole if any line of it is from the requested time.
 from __future__ import annotations
 
 import contextlib
+import queue
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchlab import background
 from batchlab.core.messages.facts import RunExited
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
@@ -31,6 +33,8 @@ __all__ = ["NodeLog", "UploadNodeLogs", "UploadNodeLogsResult", "upload"]
 
 MOST_LINES = 1000
 NAME = "agent-debug.log"
+ANSWER_S = 10.0
+"""How long an upload may take."""
 Line = tuple[float, str]
 """A time on the lab's clock, and what happened."""
 
@@ -124,17 +128,46 @@ def upload(
     until = float("inf") if end is None else end.timestamp()
     directory = f"{pool_id}/{node_id}/{uuid.uuid4()}"
     wanted = any(start.timestamp() <= when <= until for when, _ in lines)
-    try:
+
+    def carry_out() -> None:
         container = connection.storage.resolve(options.container_url)
         container.check()
         if wanted:
             container.write(f"{directory}/{NAME}", _text(lines))
+
+    try:
+        _limited(carry_out)
     except StorageFailed as error:
         place, reason = options.container_url.partition("?")[0], error.reason
         raise invalid("container_url", place, f"the log cannot be uploaded: {reason}") from None
     return UploadNodeLogsResult(
         virtual_directory_name=directory, number_of_files_uploaded=int(wanted)
     )
+
+
+def _limited(work: Callable[[], None]) -> None:
+    """Do some work with a storage, which may not answer, nor say so, for minutes."""
+    if not background.threads():
+        work()
+        return
+    ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def carry_out() -> None:
+        try:
+            work()
+        except Exception as error:
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    background.start(carry_out, "batchlab-upload")
+    try:
+        error = ended.get(timeout=ANSWER_S)
+    except queue.Empty:
+        reason = f"the container did not answer within {ANSWER_S:g} s"
+        raise StorageFailed("timeout", reason) from None
+    if error is not None:
+        raise error
 
 
 def _text(lines: Iterable[Line]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
+from batchlab.drivers import node_log
 from helpers.rest import Desk, until
 
 
@@ -77,6 +80,23 @@ def test_log_is_uploaded_to_the_container_that_is_named(
     with pytest.raises(HttpResponseError) as caught:
         client.upload_node_logs("p", node, options)
     assert (caught.value.status_code, caught.value.error.code) == (400, "InvalidPropertyValue")
+
+
+def test_log_is_refused_by_a_container_that_does_not_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.furnish()
+    desk.lab.pools["p"].nodes.wait()
+    (node,) = desk.get("/pools/p/nodes").content["value"]
+    monkeypatch.setattr(node_log, "ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/logs"
+        body = {"containerUrl": url, "startTime": "2020-01-01T00:00:00Z"}
+        begin = time.monotonic()
+        answer = desk.post(f"/pools/p/nodes/{node['id']}/uploadbatchservicelogs", body)
+        assert time.monotonic() - begin < 15
+    assert (answer.status, answer.code) == (400, "InvalidPropertyValue")
+    assert "did not answer within 0.2 s" in answer.values[-1]["value"]
 
 
 def test_answers_have_the_status_and_the_form_of_azure(desk: Desk) -> None:
