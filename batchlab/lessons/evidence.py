@@ -8,10 +8,12 @@ of the learner's changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from batchlab.core.messages.outputs import Change, NodeChanged, TaskChanged
 from batchlab.core.messages.views import TaskView
@@ -35,6 +37,7 @@ __all__ = [
     "LONG",
     "Loss",
     "boot_seconds",
+    "can_rehearse",
     "has_word",
     "is_known",
     "is_typed",
@@ -43,6 +46,7 @@ __all__ = [
     "most_nodes",
     "node_losses",
     "not_all_succeeded",
+    "plain",
     "rehearsal",
     "run_seconds",
     "sources",
@@ -195,6 +199,31 @@ def is_known(*infos: ExecutionInfo | TaskView | None) -> bool:
     )  # fmt: skip
 
 
+def can_rehearse(*hooks: Any) -> bool:
+    """Whether start, preparation and release tasks need nothing that a rehearsal lacks."""
+    texts = [text for hook in hooks for text in (hook.command_line, *hook.environment_settings)]
+    return not any(hook.resource_files or hook.container_settings for hook in hooks) and not any(
+        "APP_PACKAGE" in text for text in texts
+    )
+
+
+def plain(hook: Any, other: Mapping[str, str] | None = None) -> Any:
+    """A start, preparation or release task as any node can run it, with some words exchanged."""
+
+    def told(text: str) -> str:
+        for word, instead in (other or {}).items():
+            text = text.replace(word, instead)
+        return text
+
+    settings = {name: told(value) for name, value in hook.environment_settings.items()}
+    return msgspec.structs.replace(
+        hook,
+        command_line=told(hook.command_line),
+        environment_settings=settings,
+        user_identity=None,
+    )
+
+
 def lines_after_starts(thing: Handle, start_task: StartTask, path: str) -> list[list[str] | None]:
     """The words in a file of a node after its start task ran once, and again after a reboot.
 
@@ -202,7 +231,7 @@ def lines_after_starts(thing: Handle, start_task: StartTask, path: str) -> list[
     """
     found = []
     with rehearsal(thing) as lab:
-        pool = lab.create_pool("trial", target_dedicated_nodes=1, start_task=start_task)
+        pool = lab.create_pool("trial", target_dedicated_nodes=1, start_task=plain(start_task))
         lab.advance(LONG)
         node = next(iter(pool.nodes.values()))
         for again in (False, True):

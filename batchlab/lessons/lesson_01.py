@@ -7,7 +7,7 @@ from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
-from batchlab.lessons.evidence import lines_after_starts, losses, not_all_succeeded
+from batchlab.lessons.evidence import can_rehearse, lines_after_starts, losses, not_all_succeeded
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import (
     most_at_once,
@@ -172,7 +172,7 @@ def _wrote_it(pool: Pool, node: Node) -> bool:
     ran, start = node.start_task, node.start_task_info
     if ran is None or start is None:
         return False
-    if not ran.resource_files:  # a rehearsal would not find them
+    if can_rehearse(ran):
         return lines_after_starts(pool, ran, "shared/tools.txt")[0] is not None
     written = node.files.stat("shared/tools.txt").last_modified
     return start.end_time is None or written is None or written <= start.end_time

@@ -8,6 +8,7 @@ from batchlab.handles.base import Handle
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lessons.evidence import (
+    can_rehearse,
     lines_after_starts,
     node_losses,
     not_all_succeeded,
@@ -69,7 +70,7 @@ def _line_once(pool: Pool) -> str | Missing:
             "Do not update the start task between the starts: create a new pool.",
         )
     counts = [(words or []).count("renderer") for words in lines_after_starts(pool, start, TOOLS)]
-    if not start.resource_files and counts != [1, 1]:
+    if can_rehearse(start) and counts != [1, 1]:
         return Missing(
             f"the line is there once, but not by itself: on a node of its own, this start task "
             f"leaves it {counts[0]} times, and after a reboot {counts[1]} times.",
@@ -196,7 +197,7 @@ def _rolled(pool: Pool, job: Job) -> str | Missing:
         )
     start = pool.start_task
     if start is None or not (
-        start.resource_files or lines_after_starts(pool, start, VERSION)[0] == ["2"]
+        not can_rehearse(start) or lines_after_starts(pool, start, VERSION)[0] == ["2"]
     ):
         return Missing(
             "both nodes have version 2, but a new node of the pool would not.",

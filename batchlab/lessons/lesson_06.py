@@ -64,7 +64,8 @@ def _paid_again(task: Task) -> bool:
 
     Output files are uploaded after that, so the rehearsal has a moment for the reboot.
     """
-    command_line, settings = task.command_line, task.environment_settings
+    common = Job(task._connection, task.job_id).common_environment_settings
+    command_line, settings = task.command_line, {**common, **task.environment_settings}
     with rehearsal(task) as lab:
         pool = lab.create_pool("trial", target_dedicated_nodes=1)
         pool.nodes.wait("idle")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from batchlab.core.messages.views import JobView
 from batchlab.core.model.values import ExecutionInfo
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.evidence import LONG, is_known, rehearsal
+from batchlab.lessons.evidence import LONG, can_rehearse, is_known, plain, rehearsal
 from batchlab.lessons.exercises import Missing
 
 __all__ = ["LINE", "brought", "left_over", "who_did_it", "without_file"]
@@ -46,15 +47,15 @@ def who_did_it(job: Job) -> Missing | None:
             "The tasks should print the file, whatever is in it.",
             "cat prints a file.",
         )
-    if preparation.resource_files or release.resource_files:
-        return None  # a rehearsal would not find them
+    if not can_rehearse(preparation, release):
+        return None
     with rehearsal(job) as lab:
         lab.create_pool("trial", target_dedicated_nodes=1)
-        return _rehearsed(lab, job.id, preparation.command_line, release.command_line)
+        return _rehearsed(lab, job.view())
 
 
-def _rehearsed(lab: SimulatedLab, name: str, bring: str, clear: str) -> Missing | None:
-    first = _prepared(lab, name, bring, clear)
+def _rehearsed(lab: SimulatedLab, job: JobView) -> Missing | None:
+    first = _prepared(lab, job, {})
     infos = [row.job_preparation_task_execution_info for row in first.preparations]
     if not is_known(*infos):
         return None
@@ -64,8 +65,7 @@ def _rehearsed(lab: SimulatedLab, name: str, bring: str, clear: str) -> Missing 
             "Who wrote it on your nodes?",
             "The preparation itself must write it.",
         )
-    other = f"{name[:50]}-other"
-    _prepared(lab, other, bring.replace(name, other).replace(LINE, "another line"), clear)
+    _prepared(lab, job, {job.id: f"{job.id[:50]}-other", LINE: "another line"})
     if not left_over(first):
         return Missing(
             "another job with a preparation like this would overwrite the file.",
@@ -90,12 +90,21 @@ def _succeeded(infos: list[ExecutionInfo | None]) -> bool:
     return all(info is not None and info.result == "success" for info in infos)
 
 
-def _prepared(lab: SimulatedLab, name: str, bring: str, clear: str) -> Job:
-    """Let the node be prepared for a job, whose task does nothing."""
-    job = lab.create_job(name, "trial", job_preparation_task=bring, job_release_task=clear)
-    job.create_task("nothing", "/bin/true")
+def _prepared(lab: SimulatedLab, job: JobView, other: Mapping[str, str]) -> Job:
+    """Let the node be prepared for a job like this one, whose task does nothing.
+
+    `other` says which words are others in it.
+    """
+    made = lab.create_job(
+        other.get(job.id, job.id),
+        "trial",
+        job_preparation_task=plain(job.job_preparation_task, other),
+        job_release_task=plain(job.job_release_task, other),
+        common_environment_settings=job.common_environment_settings,
+    )
+    made.create_task("nothing", "/bin/true")
     lab.advance(LONG)
-    return job
+    return made
 
 
 def without_file(job: Job) -> Missing | None:
@@ -103,8 +112,14 @@ def without_file(job: Job) -> Missing | None:
     task = next(iter(job.tasks.values()))
     with rehearsal(job) as lab:
         lab.create_pool("trial", target_dedicated_nodes=1)
-        trial = lab.create_job(job.id, "trial", job_preparation_task="/bin/true")
-        alone = trial.create_task("alone", task.command_line)
+        trial = lab.create_job(
+            job.id,
+            "trial",
+            job_preparation_task="/bin/true",
+            common_environment_settings=job.common_environment_settings,
+        )
+        settings = task.environment_settings
+        alone = trial.create_task("alone", task.command_line, environment_settings=settings)
         lab.advance(LONG)
         if not is_known(alone.view()) or task.stdout.strip() not in alone.stdout:
             return None

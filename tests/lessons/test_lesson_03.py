@@ -91,6 +91,12 @@ OTHER = "$AZ_BATCH_NODE_SHARED_DIR/$AZ_BATCH_JOB_ID"
             "job_release_task": "/bin/sh -c 'rm -f $AZ_BATCH_NODE_SHARED_DIR/bring.scene'",
         },
         {"count": 9},
+        {
+            "job_preparation_task": bl.JobPreparationTask(
+                command_line=f"/bin/sh -c 'echo $LINE > {SCENE}'",
+                environment_settings={"LINE": "a scene"},
+            )
+        },
     ],
 )
 def test_03_2_in_another_form_is_right(
@@ -284,6 +290,7 @@ def test_03_4_with_a_place_of_each_job_is_right(
         ({"end": True}, "looks at the files on the node"),
         ({"read": "/bin/sh -c 'echo rates of THIS'"}, "in the same way"),
         ({"read": "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID today'"}, "the tasks print it"),
+        ({"read": "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID'"}, "the tasks print it"),
         ({"write": "/bin/sh -c 'echo rates > rates.txt'"}, "the lines differ"),
         ({"read": "cat $AZ_BATCH_JOB_PREP_WORKING_DIR/rates.txt"}, "not started by a shell"),
     ],
@@ -390,8 +397,3 @@ def test_03_3_with_a_node_kept_away_in_another_way_is_right(
     lab.advance("10s")
     answer = lessons.check("03-3", job)
     assert answer.is_right, answer
-
-
-def test_03_4_printed_without_the_file_is_wrong(lab: bl.SimulatedLab) -> None:
-    answer = two_jobs(lab, WRITE, "/bin/sh -c 'echo rates of $AZ_BATCH_JOB_ID'")
-    assert answer.text == "the tasks print the same line without the file."

@@ -213,6 +213,13 @@ def test_04_1_of_a_line_that_is_there_once_for_another_reason_is_wrong(
         f"/bin/sh -c 'rm -f {TOOLS}; echo brush >> {TOOLS}; echo renderer >> {TOOLS}'",
         f"/bin/sh -c 'grep -q renderer {TOOLS} || echo renderer >> {TOOLS}'",
         bl.StartTask(command_line=f"/bin/sh -c 'install it; echo renderer > {TOOLS}'"),
+        bl.StartTask(
+            command_line=f"/bin/sh -c 'echo $TOOL > {TOOLS}'",
+            environment_settings={"TOOL": "renderer"},
+            user_identity=bl.UserIdentity(
+                auto_user=bl.AutoUserSpecification(elevation_level="admin")
+            ),
+        ),
     ],
 )
 def test_04_1_in_another_form_is_right(lab: bl.SimulatedLab, start_task: Any) -> None:
