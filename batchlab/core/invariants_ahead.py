@@ -76,7 +76,7 @@ def _kept(entry: Entry, job: JobRecord, node: NodeRecord) -> Iterator[str]:
 
 def _queue(node: NodeRecord) -> Iterator[str]:
     ahead = node.ahead
-    if len(ahead.kept) > ahead.depth:
+    if len(ahead.kept) > 2 * ahead.depth:
         yield f"node {node.id} has {len(ahead.kept)} runs ahead, and a depth of {ahead.depth}"
     if ahead.kept and not ahead.watched:
         yield f"nobody watches how long runs wait on node {node.id}"

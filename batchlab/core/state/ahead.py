@@ -40,7 +40,7 @@ class AheadRecord(Record, Generic[Task, Node], eq=False, kw_only=True):
 
 
 class NodeAheadRecord(Record, Generic[Task, Node], eq=False, kw_only=True):
-    """The queue of a node, oldest first: at most `depth` runs, none for longer than `patience_s`.
+    """The queue of a node, oldest first: filled up to `depth`, none for longer than `patience_s`.
 
     `watched`: there is a deadline for that.
     """

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def depth_measured(state: State, report: facts.DepthMeasured) -> None:
-    """A node should have a longer or a shorter queue."""
+    """A node should have a longer or a shorter queue; one that is a little too long runs down."""
     node = state.nodes.get(report.node_id)
     if node is None or not node.up:
         state.dropped += 1
         return
     node.ahead.depth, node.ahead.patience_s = min(report.depth, ahead.MOST), report.patience_s
-    recall.recall(state, node.ahead.kept[node.ahead.depth :])
+    recall.recall(state, node.ahead.kept[2 * node.ahead.depth :])
     recall.after(state, node)
 
 

@@ -41,7 +41,7 @@ LONGEST_S = 1.0
 GAIN = 0.02
 """The part of its time that a node must lose without a queue to get one."""
 DEEPEST = 256
-LATEST = 0.2
+LATEST = 0.1
 """How much the last run counts in the average."""
 
 
@@ -77,6 +77,7 @@ class RunAhead:
         self._timer: asyncio.TimerHandle | None = None
         self._urgent = False
         self._mean_s: float | None = None
+        self._news = False
         self._depth = 0
 
     def add(self, start_run: StartRun) -> None:
@@ -90,7 +91,8 @@ class RunAhead:
         """Do not start these runs, unless they have started already."""
         taken = [run_id for run_id in run_ids if self._waiting.pop(run_id, None) is not None]
         started = [run_id for run_id in run_ids if run_id not in taken]
-        self._depth = 0  # the host may have changed its mind: tell it again
+        if not self._waiting:
+            self._depth = 0  # the host may want none for now: tell it again after the next exit
         self.send([TakenBack(taken=tuple(taken), started=tuple(started))])
 
     def begin(self, start_run: StartRun) -> None:
@@ -105,6 +107,7 @@ class RunAhead:
             took_s = time.monotonic() - began
             mean_s = took_s if self._mean_s is None else self._mean_s
             self._mean_s = mean_s + LATEST * (took_s - mean_s)
+            self._news = True
             then = self._start_next()
             if then is not None:
                 report = msgspec.structs.replace(report, then=then)
@@ -149,13 +152,13 @@ class RunAhead:
         return run_id
 
     def _measured(self) -> list[Report]:
-        """How many runs should wait here, if that has changed much."""
-        if self._mean_s is None:
+        """How many runs should wait here, if that has changed much since a run exited."""
+        if self._mean_s is None or not self._news:
             return []
+        self._news = False
         round_trip_s = self._round_trip_s()
         depth = depth_for(self._mean_s, round_trip_s, self._config.task_slots)
-        low, high = sorted((depth, self._depth))
-        if 2 * high <= 3 * low:
+        if depth == self._depth or 0 < self._depth / 3 < depth < 1.5 * self._depth:
             return []
         self._depth = depth
         patience_s = (1.0 + 4 * round_trip_s) * self._config.speed

@@ -261,10 +261,16 @@ def test_what_waits_too_long_is_taken_back(world: World, ahead: Any) -> None:
     assert names(sent(world)[1]) == ["b", "c"]
 
 
-def test_smaller_depth_takes_back_what_is_too_much(world: World, ahead: Any) -> None:
-    node, _, (_, third) = ahead
+def test_smaller_depth_takes_back_what_is_much_too_much(world: World, ahead: Any) -> None:
+    node, running, (second, third) = ahead
     deepen(world, node, depth=1)
-    assert recalled(world) == [third.run_id]
+    go_on(world, running, second)
+    world.nothing_else()  # one waits: enough
+    deepen(world, node, depth=4)
+    assert names(sent(world)[1]) == ["d"]
+    deepen(world, node, depth=0)
+    assert names(recalled(world)) == ["c", "d"]
+    give(world, third.run_id)
 
 
 @pytest.mark.parametrize("option", ["requeue", "taskcompletion"])

@@ -152,8 +152,28 @@ def test_depth_is_reported_when_it_has_changed_much_and_after_a_recall() -> None
     for _ in range(5):
         node.start(run("a"))
         node.exit("a")
-    assert len(found) == 1
-    assert found[0].depth == 256
+    assert [each.depth for each in found] == [256]
     assert found[0].patience_s == pytest.approx(1.4)
-    node.ahead.take_back([])
+    node.start(run("a"))
+    node.wait("b", "c")
+    node.ahead.take_back([run("c").run_id])
+    node.exit("a")
+    assert len(found) == 1
+    node.wait("d")
+    node.ahead.take_back([run("d").run_id])
+    assert len(found) == 1  # what runs may be long: first it must exit
+    node.exit("b")
     assert len(found) == 2
+
+
+def test_depth_changes_at_once_when_runs_become_long() -> None:
+    node, found = Node(round_trip_s=0.1), []
+    node.ahead._send = lambda reports, ages: found.extend(
+        each.depth for each in reports if isinstance(each, DepthMeasured)
+    )
+    for took_s in (0.01, 0.011, 0.009, 20.0):
+        node.start(run("a"))
+        node.ahead._began[run("a").run_id] -= took_s
+        node.exit("a")
+    assert found[0] > 10
+    assert found[1:] == [0]
