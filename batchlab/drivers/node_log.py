@@ -43,11 +43,11 @@ class NodeLog:
     """The latest lines of the log of one node; they are put into words when they are read."""
 
     def __init__(self) -> None:
-        self._notes: deque[tuple[float, str, tuple[Any, ...]]] = deque(maxlen=MOST_LINES)
+        self._notes: deque[tuple[Any, ...]] = deque(maxlen=MOST_LINES)  # time, text, its values
 
     def note(self, when: float, text: str, *values: Any) -> None:
         """Add a line: a text with a ``%s`` for each value."""
-        self._notes.append((when, text, values))
+        self._notes.append((when, text, *values))
 
     def run_begins(self, when: float, run: StartRun) -> None:
         """Note a run that begins, and what it downloads first."""
@@ -63,8 +63,10 @@ class NodeLog:
     def run_ends(self, when: float, report: RunExited) -> None:
         """Note a run that is over, and why it failed."""
         code, failure = report.exit_code, report.failure
-        self.note(when, "%s ends with %s", report.run_id,
-                  "no exit code" if code is None else f"exit code {code}")  # fmt: skip
+        if code is None:
+            self.note(when, "%s ends with no exit code", report.run_id)
+        else:
+            self.note(when, "%s ends with exit code %s", report.run_id, code)
         if failure is not None:
             about = failure.details.get("Message", failure.message)
             self.note(when, "%s failed: %s: %s", report.run_id, failure.code, about)
@@ -74,7 +76,7 @@ class NodeLog:
     def lines(self) -> list[Line]:
         """All lines that are kept, oldest first."""
         return [
-            (when, mask(text % tuple(map(_words, values)))) for when, text, values in self._notes
+            (when, mask(text % tuple(map(_words, values)))) for when, text, *values in self._notes
         ]
 
     def save(self, path: str) -> None:

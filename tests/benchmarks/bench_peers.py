@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -171,15 +171,25 @@ class MarkedStopwatch(Stopwatch):
     """Counts the CPU of all processes with our mark: daemons are not below this process."""
 
     def cpu_s_now(self) -> float:
-        return sum(map(used_s, marked(os.environ[MARK])))
+        total = 0.0
+        for process in marked(os.environ[MARK]):
+            with suppress(psutil.Error):  # it has just ended
+                total += used_s(process)
+        return total
 
 
-def marked(mark: str) -> Iterator[psutil.Process]:
-    """The processes that a contender started, and that still run."""
+def marked(mark: str) -> set[psutil.Process]:
+    """The processes that a contender started, and that still run.
+
+    A daemon keeps the mark, but is below no process of ours; one that has changed its title has
+    lost it, but is below one that has it.
+    """
+    found = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(MARK) == mark:
-                yield process
+                found |= {process, *process.children(recursive=True)}
+    return found
 
 
 def run_here(name: str, root: str, tasks: int) -> None:
@@ -197,11 +207,12 @@ def run_alone(name: str, tasks: int) -> tuple[float, float]:
     try:
         done = subprocess.run(
             [sys.executable, __file__, "--one", name, root, str(tasks)],
-            env=own, cwd=root, stdout=subprocess.PIPE, text=True, check=True,
+            env=own, cwd=root, capture_output=True, text=True, check=True,
         )  # fmt: skip
     finally:
         for left in marked(mark):
-            left.kill()
+            with suppress(psutil.Error):
+                left.kill()
         shutil.rmtree(root, ignore_errors=True)
     wall_s, cpu_s = json.loads(done.stdout.splitlines()[-1])
     return wall_s, cpu_s
@@ -243,8 +254,9 @@ def main() -> None:
     def rate(name: str) -> float:
         try:
             wall_s, cpu_s = run_alone(name, tasks)
-        except subprocess.CalledProcessError:
-            print(f"failed, left out: {name}", flush=True)
+        except subprocess.CalledProcessError as error:
+            why = error.stderr.strip().splitlines()[-1:] or [str(error)]
+            print(f"failed, left out: {name}: {why[0]}", flush=True)
             return nan
         cpu[name].append(1e6 * cpu_s / tasks)
         print(f"  {name:36s} {tasks / wall_s:8,.0f} tasks/s {cpu[name][-1]:8,.0f} µs CPU",

@@ -72,8 +72,10 @@ def xargs(root: str, tasks: int, watch: Stopwatch, *, before: bool = True) -> No
         )  # fmt: skip
 
 
-def batchlab(tasks: int, watch: Stopwatch, *, slots: int, processes: bool) -> None:
-    """A lab with two nodes on this machine."""
+def batchlab(
+    tasks: int, watch: Stopwatch, *, slots: int, processes: bool, display: bool = False
+) -> None:
+    """A lab with two nodes on this machine; with `display`, a live one of the job is open."""
     import batchlab as bl
 
     with bl.Lab(processes=processes) as lab:
@@ -83,6 +85,10 @@ def batchlab(tasks: int, watch: Stopwatch, *, slots: int, processes: bool) -> No
         first.create_tasks(["/bin/true"] * 4)
         first.tasks.wait()
         job = lab.create_job("j", pool)
+        if display:
+            from batchlab.widgets.live import LiveView
+
+            LiveView(job._connection, "job", {"job_id": job.id}, repr(job))
         with watch:
             job.create_tasks(["/bin/true"] * tasks)
             job.tasks.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import dask
 
 from batchlab.drivers.dask import guards
 
-__all__ = ["FORKING", "SILENCE", "begin_to_fork"]
+__all__ = ["FORKING", "SILENCE", "allow_files", "begin_to_fork"]
 
 METHOD = "distributed.worker.multiprocessing-method"
 
@@ -99,3 +100,15 @@ SILENCE = WhileNeeded(partial(_silence, "distributed"))
 """Silences Dask's logging: the user did not start the cluster."""
 FORKING = WhileNeeded(_forking)
 """Forks workers from one process: a new one would need most of a second to import Dask."""
+
+
+def allow_files(count: int) -> None:
+    """Let this process have so many files open, as far as its user may allow that.
+
+    Many systems stop a process at 256 or 1,024 unless it asks for more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < count:
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        with contextlib.suppress(OSError, ValueError):  # macOS has another limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -23,11 +23,15 @@ from tornado.ioloop import PeriodicCallback
 
 from batchlab.drivers.dask.addresses import Addresses
 from batchlab.drivers.dask.handlers import forget_handlers
+from batchlab.drivers.dask.process_settings import allow_files
 
 __all__ = ["QUIET", "LightSupply", "NoMachine", "ProcessSupply", "QuietScheduler", "Supply"]
 
 RETURN_S = 60.0
 """How long a nanny may take to restart its worker."""
+
+FILES, FILES_OF_NODE = 512, 4
+"""How many files a process may need, and how many more for each light node with runs."""
 
 QUIET: dict[str, Any] = {
     "distributed.admin.low-level-log-length": 0,  # keeps the latest messages and transitions
@@ -256,6 +260,7 @@ class LightSupply(_OwnSupply):
 
     def make(self, node_id: str) -> Any:
         """Make the server of a node, not yet started."""
+        allow_files(FILES + FILES_OF_NODE * len(self._servers))
         return LightWorker(
             self._scheduler.address, nthreads=1, name=node_id, memory_limit=0,
             local_directory=self._scratch,
