@@ -36,6 +36,7 @@ from batchlab.core.model.ranges import is_whole
 from batchlab.errors import invalid
 from batchlab.rest.connections import Connections, most_connections
 from batchlab.rest.messages import MOST_BYTES, Response
+from batchlab.rest.taken_port import taken_port
 from batchlab.rest.tunnel import tunnel
 
 __all__ = ["Answering", "Server", "listen"]
@@ -255,10 +256,7 @@ def listen(
         name, value = ("port", port) if port else ("host", host)
         reason = f"cannot listen on this address: {error}"
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            reason = (
-                "cannot listen on this address: another program does; stop that, or use port "
-                "0, which takes any free one"
-            )
+            reason = taken_port(host, port)
         raise invalid(name, value, reason, owner="serve") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 import threading
@@ -95,8 +96,12 @@ def test_endpoint_asked_for_wrongly_it_is_refused_by_name(lab: Any, wrong: dict[
 def test_port_that_is_taken_is_refused(lab: Any) -> None:
     with lab.serve() as endpoint:
         port = int(endpoint.url.rpartition(":")[2])
-        with pytest.raises(bl.InvalidRequest, match=r"cannot listen on this address: .*port 0"):
+        with pytest.raises(
+            bl.InvalidRequest, match=r"cannot listen on this address: .*port 0"
+        ) as caught:
             lab.serve(port=port)
+        assert f"process {os.getpid()} (" in caught.value.message
+        assert re.search(r"or use port \d+, which is free, or port 0", caught.value.message)
 
 
 def test_clock_of_a_simulated_lab_runs_while_it_is_served(lab: Any) -> None:

@@ -1,0 +1,44 @@
+"""What to do about a port that another program uses: who that is, and which port is free."""
+
+from __future__ import annotations
+
+import socket
+
+__all__ = ["taken_port"]
+
+
+def taken_port(host: str, port: int) -> str:
+    """The reason why nobody else can listen on a port, and the cure."""
+    who = _listener(port) or "another program"
+    free = _free_port(host, port)
+    other = f"{free}, which is free, or port " if free else ""
+    return (
+        f"cannot listen on this address: {who} does; stop that, or use port {other}0, which takes "
+        "any free one"
+    )
+
+
+def _listener(port: int) -> str:
+    """The process that listens on a port, if this user may know."""
+    import psutil  # noqa: PLC0415 - only for this message
+
+    try:
+        for one in psutil.net_connections("tcp"):
+            if one.laddr and one.laddr.port == port and one.status == psutil.CONN_LISTEN:
+                if one.pid:
+                    return f"process {one.pid} ({psutil.Process(one.pid).name()})"
+                return ""
+    except (psutil.Error, OSError):
+        return ""
+    return ""
+
+
+def _free_port(host: str, port: int) -> int:
+    """The next free port; 0 if there is none nearby."""
+    for other in range(port + 1, min(port + 20, 65536)):
+        try:
+            with socket.create_server((host, other)):
+                return other
+        except OSError:
+            continue
+    return 0
