@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -16,6 +17,7 @@ from batchlab.display import Displayed
 from batchlab.drivers.ports import MAX_READ, Connection, FileEntry, is_directory
 from batchlab.errors import InvalidRequest, invalid
 from batchlab.handles.atomic_download import atomic_download
+from batchlab.handles.nearest import suggesting
 from batchlab.handles.tail import follow as pieces
 from batchlab.handles.tail import tail, whole_lines
 from batchlab.handles.verbs import verb
@@ -74,13 +76,16 @@ class Files(Displayed):
         where = self._locate()
         if not isinstance(recursive, bool):
             raise invalid("recursive", recursive, "must be True or False", owner="Files.list")
-        entries = self._connection.files.list(where, as_path(path), recursive=recursive)
-        return FileList(entries)
+        name = as_path(path)
+        with self._suggesting(where, name):
+            return FileList(self._connection.files.list(where, name, recursive=recursive))
 
     @verb
     def stat(self, path: str) -> FileEntry:
         """One entry: name, size, time of the last change, permissions."""
-        return self._connection.files.stat(self._locate(), as_path(path))
+        where, name = self._locate(), as_path(path)
+        with self._suggesting(where, name):
+            return self._connection.files.stat(where, name)
 
     @verb
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
@@ -145,7 +150,9 @@ class Files(Displayed):
         """
         name, count = as_path(path), _whole("lines", lines)
         if not follow:
-            return tail(self._connection.files, self._locate(), name, count)
+            where = self._locate()
+            with self._suggesting(where, name):
+                return tail(self._connection.files, where, name, count)
         if isinstance(self._place, LocateNode):
             reason = "only files of a task can be followed: use task.files"
             raise invalid("follow", follow, reason, owner="Files.tail")
@@ -197,7 +204,8 @@ class Files(Displayed):
             ``InvalidPropertyValue``: not a path, or a directory without `recursive`.
         """
         where, name = self._locate(), as_path(path)
-        self._connection.files.delete(where, name, recursive=bool(recursive))
+        with self._suggesting(where, name):
+            self._connection.files.delete(where, name, recursive=bool(recursive))
 
     def stream(self, path: str) -> str:
         """A file as text, or its end after a line that says how much was left out."""
@@ -214,10 +222,20 @@ class Files(Displayed):
         return location
 
     def _size(self, where: Location, path: str) -> int:
-        entry = self._connection.files.stat(where, path)
+        with self._suggesting(where, path):
+            entry = self._connection.files.stat(where, path)
         if entry.is_directory:
             raise is_directory(path)
         return entry.content_length or 0
+
+    def _suggesting(self, where: Location, path: str) -> AbstractContextManager[None]:
+        """Add the nearest path to the error if there is no such file or directory."""
+
+        def paths() -> Iterator[str]:
+            entries = self._connection.files.list(where, "", recursive=True)
+            return (entry.name for entry in entries)
+
+        return suggesting(path, paths, "FileNotFound", "PathNotFound")
 
     def _blocks(self, where: Location, path: str, start: int, count: int) -> Iterator[bytes]:
         while count > 0:

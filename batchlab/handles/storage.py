@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, Conflict, Forbidden, NotFound, ServerBusy, invalid
 from batchlab.handles.atomic_download import atomic_download
+from batchlab.handles.nearest import suggesting
 from batchlab.handles.verbs import verb
 from batchlab.storage.containers import Blob, BlobContainer
 from batchlab.storage.faults import Kind, StorageFailed
@@ -103,6 +104,7 @@ class Container(Displayed):
         name = _blob_name(blob)
         with (
             atomic_download(to, name.rpartition("/")[2], _OWNER) as (part, target),
+            self._suggesting(name),
             translate_storage_errors(),
         ):
             self._blobs.download(name, str(part))
@@ -112,8 +114,12 @@ class Container(Displayed):
     def read(self, blob: str) -> bytes:
         """Return the contents of a blob; download one that is too large for memory."""
         name = _blob_name(blob)
-        with translate_storage_errors():
+        with self._suggesting(name), translate_storage_errors():
             return self._blobs.read(name)
+
+    def _suggesting(self, name: str) -> AbstractContextManager[None]:
+        """Add the nearest name to the error if there is no such blob."""
+        return suggesting(name, lambda: (blob.name for blob in self.list()), "BlobNotFound")
 
     @verb
     def text(self, blob: str) -> str:
@@ -285,7 +291,7 @@ class Storage(Displayed, Mapping[str, Container]):
 
     def __getitem__(self, name: str) -> Container:
         container = self._container(name)
-        with translate_storage_errors():
+        with suggesting(name, lambda: iter(self)), translate_storage_errors():
             container._blobs.check()
         return container
 

@@ -208,10 +208,17 @@ def test_look_up_of_a_slip_names_the_nearest_id() -> None:
         pool = lab.create_pool("Render")
         job = lab.create_job("frames", pool)
         job.create_task("cut", "true")
+        lab.create_application("blender")
+        lab.storage.create_container("results")
+        template = bl.JobSpec(pool_info=bl.PoolInfo(pool_id="Render"))
+        lab.create_job_schedule("nightly", schedule="1h", job_specification=template)
         for things, key, near in (
             (lab.pools, "rendr", "Render"),
             (lab.jobs, "frame", "frames"),
             (job.tasks, "cuts", "cut"),
+            (lab.applications, "blendr", "blender"),
+            (lab.job_schedules, "nighly", "nightly"),
+            (lab.storage, "result", "results"),
         ):
             with pytest.raises(bl.NotFound, match=f"did you mean '{near}'"):
                 things[key]

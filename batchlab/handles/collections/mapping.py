@@ -8,17 +8,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from copy import copy
-from difflib import get_close_matches
 from typing import Any, ClassVar, Self, TypeVar, overload
 
 from batchlab.core.answers.pages import Where, matching
-from batchlab.core.model.ids import fold
 from batchlab.core.model.values import View
 from batchlab.display import Displayed
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, NotFound, invalid
 from batchlab.handles.base import Handle
 from batchlab.handles.collections.filters import as_where, where_text
+from batchlab.handles.nearest import suggesting
 
 __all__ = ["Handles"]
 
@@ -119,10 +118,8 @@ class Handles(Displayed, Mapping[str, H]):
         if not isinstance(key, str):
             reason = "must be an id, or a slice: things[:10] returns the first ten"
             raise invalid("id", key, reason, owner=type(self).__name__)
-        try:
+        with suggesting(key, self.ids):
             return self._found(key)
-        except NotFound as error:
-            raise self._suggesting(key, error) from None
 
     def _found(self, key: str) -> H:
         view = self._handle(key).view()
@@ -130,19 +127,6 @@ class Handles(Displayed, Mapping[str, H]):
             code = self._kind.title().replace(" ", "") + "NotFound"
             raise NotFound(code, f"{self._kind} {key!r} does not match {where_text(self._where)}")
         return self._handle(getattr(view, self._name))
-
-    def _suggesting(self, key: str, error: NotFound) -> NotFound:
-        """The same error, with the nearest id if there is one like it."""
-        try:
-            ids = {fold(id): id for id in self.ids()}  # noqa: A001
-        except BatchError:  # what they are in does not exist either
-            return error
-        near = get_close_matches(fold(key), ids, n=1)
-        if not near or near[0] == fold(key):
-            return error
-        return NotFound(
-            error.code, f"{error.message}: did you mean {ids[near[0]]!r}?", error.values
-        )
 
     def _sliced(self, key: slice) -> list[str]:
         try:
