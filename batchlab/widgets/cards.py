@@ -127,6 +127,7 @@ def _node(node: Node) -> Markup:
         ("Scheduling", view.scheduling_state),
         ("Pool", view.pool_id),
         ("Address", view.ip_address or ""),
+        ("Machine", view.machine),
         ("Slots in use", _of(view.running_task_slots_count, view.task_slots)),
         ("Tasks run", f"{view.total_tasks_run}, {view.total_tasks_succeeded} succeeded"),
         ("Running tasks", ", ".join(running)),
@@ -223,9 +224,10 @@ def _jobs(jobs: Jobs) -> Markup:
 def _nodes(nodes: Nodes) -> Markup:
     views = nodes.views()
     ordered = sorted(views, key=lambda view: natural(view.id))
-    rows = [_node_row(view) for view in ordered[:ROWS]]
-    columns = ("id", "state", "scheduling", "address", "slots in use", "tasks run")
-    grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[4:])
+    known = ("machine",) if any(view.machine for view in views) else ()
+    rows = [_node_row(view, *known) for view in ordered[:ROWS]]
+    columns = ("id", "state", "scheduling", "address", *known, "slots in use", "tasks run")
+    grid = table("", columns, rows, left_out=len(views) - len(rows), numbers=columns[-2:])
     return card("Nodes", _filter(nodes) or repr(nodes), [], grid, colour=GREEN)
 
 
@@ -308,12 +310,13 @@ def _schedule_table(views: Sequence[JobScheduleView], now: float) -> Markup:
     return table("", columns, rows, left_out=len(views) - len(rows))
 
 
-def _node_row(view: NodeView) -> tuple[str, ...]:
+def _node_row(view: NodeView, *more: str) -> tuple[str, ...]:
     return (
         view.id,
         state(view.state),
         view.scheduling_state,
         view.ip_address or "",
+        *(getattr(view, name) for name in more),
         _of(view.running_task_slots_count, view.task_slots),
         str(view.total_tasks_run),
     )

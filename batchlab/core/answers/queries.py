@@ -108,6 +108,7 @@ def node_view(node: NodeRecord) -> views.NodeView:
         allocation_time=maybe(node.allocated),
         last_boot_time=maybe(node.booted),
         ip_address=node.ip_address,
+        machine=node.machine,
         affinity_id=f"TVM:{node.id}",
         vm_size=spec.vm_size,
         is_dedicated=node.dedicated,

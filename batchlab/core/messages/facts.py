@@ -18,11 +18,15 @@ class Report(Input, frozen=True, kw_only=True):
 
 
 class NodeAllocated(Report, frozen=True, kw_only=True):
-    """The machine of a node is allocated and starts up."""
+    """The machine of a node is allocated and starts up.
+
+    `machine` is its name where the user may know it: the worker of a cluster that is not ours.
+    """
 
     node_id: str
     boot: int
     ip_address: str
+    machine: str = ""
     port_range: tuple[int, int] = (20000, 20099)
     """The first and the last of the ports that are reserved for the node at that address."""
 

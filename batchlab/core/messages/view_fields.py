@@ -124,6 +124,9 @@ class NodeProperties(Fields):
         When it last started.
     ip_address : str, optional
         Its address in the pool.
+    machine : str
+        Where it is: the name and address of its Dask worker. Empty on a cluster that the lab
+        started itself, and in a simulated lab.
     affinity_id : str
         Its id for a task's `affinity_info`.
     vm_size : str
@@ -162,6 +165,7 @@ class NodeProperties(Fields):
     allocation_time: datetime | None
     last_boot_time: datetime | None
     ip_address: str | None
+    machine: str
     affinity_id: str
     vm_size: str
     is_dedicated: bool

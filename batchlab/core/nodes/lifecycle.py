@@ -42,7 +42,7 @@ def node_allocated(state: State, report: facts.NodeAllocated) -> None:
         return
     if node.allocated is None:
         node.allocated = state.now
-    node.ip_address = report.ip_address
+    node.ip_address, node.machine = report.ip_address, report.machine
     if node.pool.spec.enable_inter_node_communication:
         node.network = NodeNetwork(report.ip_address, *report.port_range)
     node.pool.creating.pop(node.id, None)

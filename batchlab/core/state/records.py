@@ -311,6 +311,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     scheduling: str = "enabled"
     drain: phases.Drain | None = None
     ip_address: str | None = None
+    machine: str = ""
     network: NodeNetwork | None = None
     allocated: float | None = None
     booted: float | None = None

@@ -219,8 +219,17 @@ class NodeArrivals:
         node.in_time()
         ip_address = self._supply.ip_address(node.id, address)
         ports = self._supply.port_range(node.id, address)
-        report = NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address, port_range=ports)
+        report = NodeAllocated(node_id=node.id, boot=boot, ip_address=ip_address, port_range=ports,
+                               machine=self._machine(address))  # fmt: skip
         self._tell(node, boot, report)
+
+    def _machine(self, address: str) -> str:
+        """The name and address of a worker that is not ours."""
+        worker = None if self._supply.own else self._scheduler.workers.get(address)
+        if worker is None:
+            return ""
+        name = str(worker.name)
+        return address if name == address else f"{name} at {address}"
 
     def _start_failed(self, node: FleetNode, boot: int, why: str) -> NodeStartFailed:
         return NodeStartFailed(node_id=node.id, boot=boot, message=why, trying=True)

@@ -34,6 +34,8 @@ def test_cluster_gives_its_workers_and_is_left_as_it_was(cluster, tmp_path):
         lab = DaskConnection.attach(client, root=tmp_path)
         nodes = make_pool(lab, nodes=2)
         before = set(client.scheduler_info(n_workers=-1)["workers"])
+        machines = {node.machine.rpartition(" at ")[2] for node in nodes}
+        assert machines == before, "each node says on which worker it is"
         add_tasks(lab, *["sh -c 'echo $AZ_BATCH_NODE_ID; sleep 0.2'"] * 4)
         tasks = finish(lab)
         assert {task.node_id for task in tasks} == {node.id for node in nodes}
