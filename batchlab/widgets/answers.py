@@ -93,6 +93,7 @@ def _node(connection: Connection, asked: Question) -> dict[str, Any]:
         "dedicated": node.is_dedicated,
         "vm_size": node.vm_size,
         "ip_address": node.ip_address or "",
+        "machine": node.machine,
         "slots": node.task_slots,
         "slots_used": node.running_task_slots_count,
         "tasks_run": node.total_tasks_run,
@@ -308,7 +309,11 @@ def _files(connection: Connection, asked: Question) -> dict[str, Any]:
     return {
         "title": f"task {asked['task']}" if "task" in asked else asked["node"],
         "entries": [
-            {"name": e.name, "directory": e.is_directory, "size": e.content_length or 0}
+            {
+                "name": e.name.rpartition("/")[2],
+                "directory": e.is_directory,
+                "size": e.content_length or 0,
+            }
             for e in entries[:ROWS]
         ],
     }
@@ -317,7 +322,8 @@ def _files(connection: Connection, asked: Question) -> dict[str, Any]:
 def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
     size, data = connection.read_end(_question(asked), asked["path"], TAIL)
     shown = whole_lines(data) if size > len(data) else data
-    return {"text": printable(shown.decode(errors="replace")), "size": size}
+    text = printable(shown.decode(errors="replace"))
+    return {"text": text, "size": size, "begin": size - len(shown)}
 
 
 def _download(connection: Connection, asked: Question) -> dict[str, Any]:

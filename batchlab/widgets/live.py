@@ -45,8 +45,9 @@ MOVING = {**dict.fromkeys(("tail", "files", "tasks"), FOLLOW_S), **dict.fromkeys
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
     "questions", "viewer", "places", "shown_runs", "draw", "past_tasks", "task_table",
-    "task_panel", "ending", "header", "grid", "timeline", "time_machine", "panels", "past_waits",
-    "past_states", "past_waiting_panel", "past_panels", "panel_tabs", "view",
+    "task_panel", "ending", "header", "grid", "timeline", "time_machine", "panels",
+    "file_viewer", "files_panel", "past_waits", "past_states", "past_waiting_panel",
+    "past_panels", "panel_tabs", "view",
 )  # fmt: skip
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()

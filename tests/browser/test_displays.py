@@ -119,6 +119,59 @@ def test_files_are_browsed_and_followed(notebook: Notebook) -> None:
     body.get_by_text("This folder is empty.").wait_for()
 
 
+FILES = """
+import io
+import batchlab as bl
+from PIL import Image
+lab = bl.SimulatedLab()
+box = lab.storage.create_container("scene")
+picture = io.BytesIO()
+Image.radial_gradient("L").save(picture, "png")
+box.upload(picture.getvalue(), "sky.png")
+box.upload(b'frame,note\\n1,"light, 1"\\n', "run.csv")
+box.upload(b"".join(b"line %d %s\\n" % (n, b"fine" if n % 700 else b"error")
+                    for n in range(9000)), "log.txt")
+job = lab.create_job("j", lab.create_pool("p", target_dedicated_nodes=1))
+files = [bl.ResourceFile(http_url=box.url_of(name), file_path=f"out/{name}")
+         for name in ("sky.png", "run.csv", "log.txt")]
+task = job.create_task("paint", "true", resource_files=files)
+task.wait()
+task
+"""
+
+
+@pytest.mark.ci("browser")
+def test_files_are_shown_as_what_they_are(notebook: Notebook) -> None:
+    notebook.open(FILES)
+    notebook.run(views=1)
+    body = notebook.panel("Files", "wd/")
+    body.get_by_role("button", name="wd/").click()
+    body.get_by_role("button", name="out/").click()
+    body.get_by_role("button", name="log.txt").click()
+    find = body.get_by_label("find in the file")
+    find.fill("ERROR")
+    body.get_by_text("in the part shown").wait_for()
+    body.get_by_role("button", name="whole file").click()
+    body.get_by_text("1 of 13", exact=True).wait_for()
+    find.press("Enter")
+    body.get_by_text("2 of 13", exact=True).wait_for()
+    find.fill("nowhere")
+    body.get_by_text("not found").wait_for()
+    assert barriers(notebook.page, ".bl-view") == []
+    body.get_by_role("button", name="back").click()
+    body.get_by_role("button", name="run.csv").click()
+    body.get_by_role("cell", name="light, 1").wait_for()
+    assert barriers(notebook.page, ".bl-view") == []
+    body.get_by_role("button", name="as text").click()
+    body.get_by_text('1,"light, 1"').wait_for()
+    body.get_by_role("button", name="back").click()
+    body.get_by_role("button", name="sky.png").click()
+    body.get_by_role("img", name="wd/out/sky.png").wait_for()
+    width = body.locator("img").evaluate("async one => { await one.decode();"
+                                         "return one.naturalWidth }")  # fmt: skip
+    assert width == 256
+
+
 @pytest.mark.ci("browser")
 def test_any_moment_of_the_past_is_shown_without_the_kernel(notebook: Notebook) -> None:
     notebook.open(SETUP, "lab.watch()", "import time; time.sleep(3600)")

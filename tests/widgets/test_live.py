@@ -139,6 +139,22 @@ def test_view_answers_about_a_task_on_several_nodes(page: Page, lab: bl.Simulate
     assert value["subtasks"][0]["node_id"] == task.subtasks[0].node_id
 
 
+def test_node_of_a_cluster_says_on_which_worker_it_is(
+    page: Page, lab: bl.SimulatedLab, job: bl.Job
+) -> None:
+    nodes = lab.pools["p"].nodes
+    (node,) = nodes.values()
+    assert node.machine == ""
+    assert "Machine" not in node._repr_html_()
+    assert "machine" not in nodes._repr_html_()
+    (record,) = lab._connection.engine.core.state.pools["p"].nodes.values()
+    record.machine = "worker-3 at tcp://10.0.0.7:4711"
+    value = ask(page, view_of(lab), what="node", pool="p", node=node.id)["value"]
+    assert value["machine"] == node.machine == "worker-3 at tcp://10.0.0.7:4711"
+    for thing in (node, nodes):
+        assert "worker-3 at tcp://10.0.0.7:4711" in thing._repr_html_()
+
+
 def test_view_answers_about_a_node(page: Page, lab: bl.SimulatedLab, job: bl.Job) -> None:
     node = next(iter(lab.pools["p"].nodes))
     value = ask(page, view_of(lab), what="node", pool="p", node=node)["value"]
@@ -202,7 +218,7 @@ def test_view_lists_follows_and_gives_files(page: Page, lab: bl.SimulatedLab, jo
     files = ask(page, view, what="files", job="j", task="good", path="")["value"]
     assert {"stdout.txt", "stderr.txt"} <= {entry["name"] for entry in files["entries"]}
     tail = ask(page, view, what="tail", job="j", task="good", path="stdout.txt")["value"]
-    assert tail == {"text": "hello\n", "size": 6}
+    assert tail == {"text": "hello\n", "size": 6, "begin": 0}
     answer = ask(page, view, what="download", job="j", task="good", path="stdout.txt")
     assert answer["value"] == {}
     assert page.sent[-1][0] == [b"hello\n"]

@@ -70,6 +70,11 @@ def test_table_of_tasks_does_what_it_should(story: Path) -> None:
 
 
 @needs_node
+def test_files_are_shown_as_what_they_are(tmp_path: Path) -> None:
+    run_node_tests("files.test.mjs", tmp_path)
+
+
+@needs_node
 def test_scripts_of_the_formula_editor_do_what_they_should(tmp_path: Path) -> None:
     run_node_tests("autoscale.test.mjs", tmp_path)
 

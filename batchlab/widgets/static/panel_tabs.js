@@ -1,6 +1,7 @@
 // Which panels a display has, the first of them open.
 
-import { faults, files, preparation, selected, waiting } from "./panels.js";
+import { files } from "./files_panel.js";
+import { faults, preparation, selected, waiting } from "./panels.js";
 import { tasks } from "./task_panel.js";
 
 export const PANELS = { selected, tasks, waiting, preparation, files, faults };

@@ -1,4 +1,4 @@
-// Beside the pictures: what is selected, why things wait, preparation and release, files, faults.
+// Beside the pictures: what is selected, why things wait, preparation and release, faults.
 //
 // A panel says what it wants to know (`wants`), gets the answer whenever it changes, and draws it. It
 // knows no rules of the service: reasons, states and refusals come as text.
@@ -69,6 +69,7 @@ function drawNode(body, node, view) {
       ["Scheduling", node.scheduling === "enabled" ? "" : node.scheduling],
       ["Kind", `${node.dedicated ? "dedicated" : "spot"}, ${node.vm_size}`],
       ["Address", node.ip_address],
+      ["Machine", node.machine],
       ["Slots", `${node.slots_used} of ${node.slots} in use`],
       ["Tasks run", `${node.tasks_run}, ${node.tasks_succeeded} succeeded`],
       ["Cost", node.cost],
@@ -173,61 +174,6 @@ function nodeTaskCell(view, value, row, info, name) {
   return [h("button", { type: "button", class: "bl-link", title: "show its output", onclick: show },
     outcome(info)), info.exit_code ? ` exit code ${info.exit_code}` : "", " ",
   h("small", { class: "bl-muted" }, duration(info.seconds))];
-}
-
-// -- files --------------------------------------------------------------------------------------
-
-export const files = {
-  title: "Files",
-  wants(view) {
-    const target = view.target();
-    if (!target.task && !target.node) return null;
-    const path = view.memory.path || "";
-    return { what: view.memory.file ? "tail" : "files", ...target, path: view.memory.file || path };
-  },
-  empty: "Select a task or a node to see its files.",
-  draw(body, value, view) {
-    const go = (path, file) => {
-      view.memory.path = path;
-      view.memory.file = file;
-      view.refresh();
-    };
-    if (view.memory.file) {
-      const atEnd = isAtEnd(body);
-      fill(body,
-        h("p", { class: "bl-crumbs" }, button("‹ back", { class: "bl-link", onclick: () => go(view.memory.path || "", "") }),
-          " ", h("b", {}, view.memory.file), h("small", { class: "bl-muted" }, ` ${value.size.toLocaleString("en")} bytes`),
-          button("download", { class: "bl-link", onclick: () => download(view, view.memory.file) })),
-        h("pre", { class: "bl-output", tabindex: 0, "aria-label": `end of ${view.memory.file}` }, value.text));
-      if (atEnd) body.querySelector("pre").scrollTop = 1e9;
-      return;
-    }
-    const path = view.memory.path || "";
-    fill(body,
-      h("p", { class: "bl-crumbs" }, path
-        ? button("‹ up", { class: "bl-link", onclick: () => go(path.split("/").slice(0, -1).join("/"), "") }) : "",
-      " ", h("b", {}, value.title), path ? ` / ${path}` : ""),
-      value.entries.length ? h("ul", { class: "bl-files" }, value.entries.map((entry) => {
-        const full = path ? `${path}/${entry.name}` : entry.name;
-        return h("li", {}, button(entry.directory ? `${entry.name}/` : entry.name, {
-          class: "bl-link", onclick: () => (entry.directory ? go(full, "") : go(path, full)),
-        }), h("small", { class: "bl-muted" }, entry.directory ? "" : entry.size.toLocaleString("en")));
-      })) : h("p", { class: "bl-muted" }, "This folder is empty."));
-  },
-};
-
-function isAtEnd(body) {
-  const text = body.querySelector("pre");
-  return !text || text.scrollTop + text.clientHeight >= text.scrollHeight - 20;
-}
-
-async function download(view, path) {
-  const answer = await view.ask({ what: "download", ...view.target(), path });
-  if (answer.error) return view.notice(answer.error);
-  const link = h("a", { download: path.split("/").pop(),
-    href: URL.createObjectURL(new Blob([answer.buffer])) });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 // -- faults -------------------------------------------------------------------------------------
