@@ -53,7 +53,7 @@ def lab(
                 )
     except BatchError as error:
         fail(error.message)
-    lesson = place / min(path.name for path in source.glob("*.ipynb"))
+    lesson = place / notebooks.lesson_files(source)[0].name
     typer.echo(f"Lessons: {place}")
     command = [sys.executable, "-m", "jupyterlab", *context.args, str(lesson)]
     with subprocess.Popen(command) as jupyter:

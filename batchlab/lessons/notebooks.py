@@ -21,7 +21,7 @@ import batchlab
 from batchlab.errors import NotFound, invalid
 from batchlab.lessons.copies import for_learners
 
-__all__ = ["Copied", "copy_lessons", "lessons_folder", "titles"]
+__all__ = ["Copied", "copy_lessons", "lesson_files", "lessons_folder", "titles"]
 
 REMEMBERED = ".batchlab-lessons.json"
 """In a copy: the digest of each lesson as it was copied."""
@@ -56,7 +56,7 @@ def lessons_folder() -> tuple[Path, bool]:
         (package.parent / "notebooks", True),
         (package / "lessons" / "shipped", False),
     ):
-        if any(folder.glob("*.ipynb")):
+        if lesson_files(folder):
             return folder, own and os.access(folder, os.W_OK)
     raise NotFound(
         "FileNotFound",
@@ -64,9 +64,14 @@ def lessons_folder() -> tuple[Path, bool]:
     )
 
 
+def lesson_files(folder: Path) -> list[Path]:
+    """The lessons in a folder, the first one first; other notebooks that lie there are none."""
+    return sorted(folder.glob("[0-9][0-9]-*.ipynb"))
+
+
 def titles(folder: Path) -> Iterator[tuple[str, str]]:
     """The name and the title of each lesson in a folder."""
-    for path in sorted(folder.glob("*.ipynb")):
+    for path in lesson_files(folder):
         yield path.name, _title(path)
 
 
@@ -91,7 +96,7 @@ def copy_lessons(source: Path, folder: Path) -> Copied:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         known = _remembered(folder)
-        for lesson in sorted(source.glob("*.ipynb")):
+        for lesson in lesson_files(source):
             new, target = for_learners(lesson.read_bytes()), folder / lesson.name
             old = target.read_bytes() if target.exists() else None
             if old is None or (old != new and known.get(lesson.name) == _digest(old)):

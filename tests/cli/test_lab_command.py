@@ -105,6 +105,16 @@ def test_lab_of_an_installation_opens_a_copy_of_the_lessons(
     assert run("--list").stdout.splitlines() == ["01  (cannot be read)", "02  Second"]
 
 
+def test_notebooks_that_are_no_lessons_are_neither_opened_nor_listed(
+    installed: Path, started: list[list[str]]
+) -> None:
+    for name in ("!scratch.ipynb", "00 notes.ipynb", "Untitled.ipynb"):
+        (installed / name).write_text("{}")
+    assert run().exit_code == 0
+    assert started[0][-1].endswith("01-first.ipynb")
+    assert len(run("--list").stdout.splitlines()) == 2
+
+
 def test_copy_follows_the_installation_but_keeps_what_was_changed(
     installed: Path, started: list[list[str]]
 ) -> None:
