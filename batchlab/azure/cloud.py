@@ -35,6 +35,7 @@ from batchlab.azure.names import (
 )
 from batchlab.azure.tokens import BATCH, TokenIssuer
 from batchlab.core.tasks.environment import PASSED_ON
+from batchlab.drivers.dask import guards
 from batchlab.drivers.ports import Connection
 from batchlab.errors import invalid
 from batchlab.extras import extra
@@ -105,6 +106,8 @@ class Cloud:
         with ExitStack() as stack:
             made = stack.enter_context(tempfile.TemporaryDirectory(prefix="batchlab-azure-"))
             self.folder = Path(made)
+            guards.guard(made)  # deletes it if this process is killed: it has secrets
+            stack.callback(guards.dismiss, made)
             given = os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")
             others = [name for name in map(str.strip, given) if name not in ("", "*", *_HERE)]
             self._direct = ",".join([*_HERE, *others])

@@ -68,7 +68,9 @@ class Proxy:
     def _refuse_host(self, target: str) -> Response | None:
         host, _, port = target.partition(":")
         service = service_of(host)
-        if not service or port not in _PORTS:
+        if service and port not in _PORTS:
+            return _no(403, f"only port 443 of {host} leads to this lab, not {port}")
+        if not service:
             return _no(403, f"{target} is not one of Azure's names that lead to this lab: put "
                             "its host into NO_PROXY to reach it directly")  # fmt: skip
         if service in self.ports:

@@ -113,6 +113,10 @@ def said_to(endpoint: Any, request: str) -> str:
 
 @pytest.mark.parametrize(("request_", "status"), [
     ("CONNECT pypi.org:443 HTTP/1.1\r\nHost: pypi.org:443\r\n\r\n", "403"),
+    ("CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n", "403"),
+    ("CONNECT management.azure.com:80 HTTP/1.1\r\nHost: management.azure.com\r\n\r\n", "403"),
+    ("CONNECT management.azure.com.a.io:443 HTTP/1.1\r\nHost: a.io\r\n\r\n", "403"),
+    ("GET https://management.azure.com/ HTTP/1.1\r\nHost: a\r\n\r\n", "403"),
     ("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n", "403"),
     ("CONNECT a.blob.core.windows.net:443 HTTP/1.1\r\nHost: a\r\n\r\n", "502"),
     ("GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n", "403"),

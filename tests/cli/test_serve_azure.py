@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from batchlab.cli import app, serve_command
-from helpers.rest import banner_of
+from helpers.rest import banner_of, until
 
 SERVE = [sys.executable, "-m", "batchlab", "serve", "--azure", "--simulated", "--boot", "1s"]
 
@@ -151,8 +151,10 @@ def test_another_terminal_joins_the_lab(tmp_path: Path, environment: dict[str, s
         assert (wrong.returncode, "must be one of" in wrong.stderr) == (1, True)
         (kept,) = (tmp_path / "data/batchlab/served").iterdir()
         assert kept.stat().st_mode & 0o777 == 0o600
+        assert list((tmp_path / "tmp").glob("batchlab-azure-*"))
         process.send_signal(signal.SIGKILL)
         process.wait()
+    until(lambda: not list((tmp_path / "tmp").iterdir()))
     assert run("--env", environment=environment).returncode == 1
     assert not kept.exists(), "the lab was killed, and its file is of no use"
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from helpers.engines import image_of, real_image
 from helpers.environments import NotMade, environment, install
 
 PAGE = Path(__file__).parents[2] / "docs/azure.md"
@@ -29,6 +30,7 @@ SECTIONS = dict(
 BLOCKS = {title: BLOCK.findall(text) for title, text in SECTIONS.items()}
 INSTALLED = re.compile(r"^(pip|npm) install (.*)\n", re.MULTILINE)
 SAID = {
+    "Other sites": "pypi.org,files.pythonhosted.org,registry.npmjs.org\n",
     "az": '"standard_d2s_v3"',
     "azure-batch for Python": "['p']\n['p']\n['p']\n",
     "Older azure-batch": "[]\n[]\n",
@@ -116,7 +118,7 @@ def follow(
                        if language == "sh" and not role)  # fmt: skip
     if (programs.parent / "node_modules").exists():
         (folder / "node_modules").symlink_to(programs.parent / "node_modules")
-    places = [str(programs), blob_server(), os.environ["PATH"]]
+    places = [str(programs), blob_server(), str(Path(sys.executable).parent), os.environ["PATH"]]
     given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     given |= {
         "PATH": os.pathsep.join(places), "XDG_DATA_HOME": str(folder / "data"),
@@ -141,11 +143,12 @@ def check(title: str, folder: Path, request: pytest.FixtureRequest, **variables:
 
 @pytest.mark.ci("clients")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("title", ["az", "Java, and Nextflow"])
+@pytest.mark.parametrize(("title", "program"), [
+    ("az", "az"), ("Java, and Nextflow", "javac"), ("Other sites", "sh"),
+])  # fmt: skip
 def test_section_can_be_followed(
-    title: str, tmp_path: Path, request: pytest.FixtureRequest
+    title: str, program: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    program = "az" if title == "az" else "javac"
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     check(title, tmp_path, request)
@@ -154,7 +157,8 @@ def test_section_can_be_followed(
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("title", [
-    title for title in SAID if title not in ("az", "Java, and Nextflow", "Airflow", "Snakemake")
+    title for title in SAID
+    if title not in ("Java, and Nextflow", "Other sites", "Airflow", "Snakemake")
 ])  # fmt: skip
 def test_section_that_installs_its_client_can_be_followed(
     title: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -176,6 +180,13 @@ def test_airflow_comes_with_a_token_and_with_a_key(
 def test_snakemake_runs_its_rules_and_reports_one_that_fails(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    real_image()
+    programs = installed("Snakemake", request)
+    install(programs / "python", "pip")
+    said = subprocess.run(
+        [programs / "snakemake", "--version"], capture_output=True, text=True, check=True
+    )
+    request.addfinalizer(image_of(programs.parent, f"snakemake/snakemake:v{said.stdout.strip()}"))
     (tmp_path / "good").mkdir()
     done = check("Snakemake", tmp_path / "good", request)
     assert "4 of 4 steps (100%) done" in done.stdout + done.stderr

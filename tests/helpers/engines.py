@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +46,9 @@ if words[0] == "run":
         sys.exit(print("Error: unknown flag: --bad", file=sys.stderr) or 125)
     with open(id_file, "w") as file:
         file.write("c0ffee")
+    if "--no-tun" in words:
+        sys.exit(print("Error: /usr/bin/slirp4netns failed: no /dev/net/tun", file=sys.stderr)
+                 or 126)
     image = next(at for at, word in enumerate(words) if word in os.listdir(folder + "/images"))
     command, child = words[image + 1:] or ["echo", "entry"], dict(os.environ)
     child.update(word.split("=", 1) for at, word in enumerate(words[:image])
@@ -103,6 +109,35 @@ def real_image() -> str:
     if _obstacle():
         pytest.skip(f"no containers here: {_obstacle()}")
     return IMAGE
+
+
+def image_of(folder: Path, name: str) -> Callable[[], None]:
+    """Give a real Podman an image with a Python environment of this machine; how to remove it."""
+    base = Path(sys.base_prefix)
+    tools = ["bash", "sh", "env", "tar", "gzip", "ls", "cat", "mkdir", "rm", "cp", "mv", "chmod"]
+    programs = [found for tool in tools if (found := shutil.which(tool, path="/bin:/usr/bin"))]
+    modules = [*base.rglob("lib-dynload/*.so"), *folder.rglob("*.so*")]
+    words = ["ldd", base / "bin/python3", *programs, *modules]
+    listed = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    needed = {*programs, *re.findall(r"(/\S+) \(0x", listed)}
+    inside = (str(base), str(folder))
+    paths = [base, folder, "/etc/ssl/certs", "/etc/passwd",
+             *sorted(path for path in needed if not path.startswith(inside))]  # fmt: skip
+    names = "\n".join(str(path).removeprefix("/") for path in paths)
+    pack = ["tar", "-C", "/", "-c", "-h", "--hard-dereference", "--exclude=__pycache__", "-T", "-"]
+    with tempfile.TemporaryFile() as archive:
+        subprocess.run(pack, input=names.encode(), stdout=archive, check=True)
+        archive.seek(0)
+        change = f"ENV PATH={folder}/bin:/usr/bin:/bin"
+        subprocess.run(
+            ["podman", "import", "--quiet", "--change", change, "-", f"docker.io/{name}"],
+            stdin=archive, capture_output=True, check=True,
+        )  # fmt: skip
+
+    def remove() -> None:
+        _podman("rmi", "--force", f"docker.io/{name}")
+
+    return remove
 
 
 def containers_of(label: str) -> list[str]:

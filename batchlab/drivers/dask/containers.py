@@ -61,7 +61,10 @@ _OWN = re.compile(
 """Variables that mean something to an engine's program, so that their values go as words."""
 _NETWORK = re.compile(r"--net(work)?(=.*)?")
 _DETACHED = re.compile(r"-[dit]*d[dit]*|--detach(=.*)?|--cidfile(=.*)?")
-_REFUSED = re.compile(r"(Error|docker|podman): .*(OCI|runc|crun|container|workdir|executable)")
+_REFUSED = re.compile(
+    r"(Error|docker|podman): .*(OCI|runc|crun|conmon|container|workdir|executable|rootless|"
+    r"slirp4netns|pasta|netavark|plugin type=)"
+)
 _UNREACHED = re.compile(
     r"(?i)unauthorized|authentication|incorrect username|denied|no such host|connection refused|"
     r"dial tcp|invalid registry|x509|timeout"

@@ -178,6 +178,7 @@ def test_missing_image_is_pulled_once(lab, fake):
         ("true", "no-image", {"registry": bl.ContainerRegistryReference(username="u")},
          "ContainerInvalidRegistry"),
         ("true", "i", {"container_run_options": "--bad"}, "ContainerInvalidSettings"),
+        ("true", "i", {"container_run_options": "--no-tun"}, "CommandLaunchFailed"),
         ("nosuch", "i", {}, "CommandProgramNotFound"),
     ],
 )  # fmt: skip
@@ -319,6 +320,55 @@ def test_tasks_run_in_podman(tmp_path):
         until(lambda: roots_with_containers(tmp_path))
     assert roots_with_containers(tmp_path) == []
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.ci("container")
+def test_users_and_several_nodes_in_podman(place):
+    image = real_image()
+    with bl.Lab(containers="podman", root=place, isolate_users=not os.geteuid()) as lab:
+        pool = lab.create_pool(
+            "p", target_dedicated_nodes=2, enable_inter_node_communication=True,
+            virtual_machine_configuration=ONE,
+        )  # fmt: skip
+        job = lab.create_job("j", pool)
+        identity = bl.AutoUserSpecification(elevation_level="admin")
+        own = job.create_task("own", "/bin/sh -c 'touch x; ls -ln x'", container_settings=image)
+        admin = job.create_task(
+            "admin", "/bin/sh -c 'touch x; ls -ln x'", container_settings=image,
+            user_identity=identity,
+        )  # fmt: skip
+        several = job.create_task(
+            "several", "/bin/sh -c 'cat $AZ_BATCH_TASK_SHARED_DIR/x'", container_settings=image,
+            multi_instance_settings=bl.MultiInstanceSettings(
+                coordination_command_line="/bin/sh -c 'echo said > $AZ_BATCH_TASK_SHARED_DIR/x'",
+                number_of_instances=2,
+            ),
+        )  # fmt: skip
+        job.tasks.wait(timeout=100)
+        if not os.geteuid():
+            assert own.stdout.split()[2] not in ("0", str(os.geteuid()))
+        assert admin.stdout.split()[2] == "0"
+        assert (several.exit_code, several.stdout) == (0, "said\n")
+        assert [one.container_info.state for one in several.subtasks] == ["exited"]
+    assert roots_with_containers(place) == []
+
+
+@pytest.mark.ci("container")
+def test_lab_is_reached_from_a_container(tmp_path):
+    image = real_image()
+    places = {"/lib", "/lib64", "/usr", "/etc", sys.base_prefix, sys.prefix,
+              str(Path(bl.__file__).parents[1])}  # fmt: skip
+    mounts = " ".join(f"-v {place}:{place}:ro" for place in places if os.path.isdir(place))
+    code = "import batchlab; print(list(batchlab.Lab.current().jobs))"
+    with bl.Lab(containers="podman", root=tmp_path) as lab:
+        task = one_job(lab).create_task(
+            "t", f"{sys.executable} -c '{code}'",
+            container_settings=bl.TaskContainerSettings(
+                image_name=image, container_run_options=mounts
+            ),
+        )  # fmt: skip
+        task.wait(timeout=100)
+        assert task.stdout == "['j']\n", task.stderr or task.failure_info
 
 
 @pytest.mark.parametrize("victim", [
