@@ -242,3 +242,13 @@ def test_15_2_with_spot_nodes_by_hand_and_more_books_is_right(lab: bl.SimulatedL
     pool.wait("steady")
     answer = lessons.check("15-2", pool, job)
     assert answer.is_right, answer
+
+
+def test_15_1_with_other_names_and_more_books_is_right(
+    lab: bl.SimulatedLab, pool: bl.Pool
+) -> None:
+    job = pairs(lab, path="risks/of-{}.txt", count=17)
+    job.terminate()
+    lab.advance("5m")
+    answer = lessons.check("15-1", job)
+    assert answer.is_right, answer
