@@ -131,7 +131,7 @@ class Node:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             for report in self.reports:
-                if report.run_id == order.run_id:
+                if getattr(report, "run_id", None) == order.run_id:
                     return report
             assert time.monotonic() < deadline, f"no report of {order.command_line}"
             await asyncio.sleep(0.005)

@@ -47,9 +47,11 @@ from batchlab.drivers.dask.inherited import inherited
 from batchlab.drivers.dask.lease import Lease
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
+from batchlab.drivers.dask.plain_runs import PlainRun
 from batchlab.drivers.dask.run_ahead import RunAhead
 from batchlab.drivers.dask.run_entry import RunEntry
 from batchlab.drivers.dask.runs import NodeRun, measure_runs
+from batchlab.drivers.dask.spawners import NodeSpawner
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.drivers.dask.trash import Trash
 from batchlab.drivers.node_log import NodeLog
@@ -107,6 +109,7 @@ class NodeAgent(WorkerPlugin):
         self._equipment = Equipment(self.folders.root, config.certificates, self._store)
         self._containers = NodeContainers(config.engine, self.folders.root, self._inherited)
         self._users: NodeUsers | None = None
+        self._spawner = NodeSpawner()
         self._runs: dict[RunId, RunEntry] = {}
         self._outbox: list[tuple[NodeRun, RunExited]] = []
         self._flushing = False
@@ -209,6 +212,7 @@ class NodeAgent(WorkerPlugin):
             await self._footprints.leave()
         self._lease.end()
         await self._gateway.close()
+        await self._spawner.leave()
         await threads.call(self._clear, keep, reimage, dismiss)
 
     async def _end_runs(self) -> None:
@@ -222,8 +226,7 @@ class NodeAgent(WorkerPlugin):
         await asyncio.shield(self._quiet)
 
     async def _wait_for_runs(self) -> None:
-        waiting = [entry.exited for entry in self._runs.values()]
-        if waiting:
+        if waiting := [entry.exited for entry in self._runs.values()]:
             await asyncio.wait(waiting, timeout=END_S)
 
     def _clear(self, keep: bool, reimage: bool, dismiss: bool) -> None:
@@ -280,6 +283,7 @@ class NodeAgent(WorkerPlugin):
 
     async def _measure(self) -> None:
         """Report the resource usage; requests during a measurement are ignored."""
+        self._spawner.measure()
         runs = [entry.run for entry in self._runs.values()]
         usage = await threads.call(measure_runs, self._meter, runs)
         self._ahead.send([NodesMeasured(usages={self.config.node_id: usage})])
@@ -296,7 +300,7 @@ class NodeAgent(WorkerPlugin):
         parts = (start_run, self._facts, self._inherited, self._report, self._done, self._meter,
                  self._store, self._equipment, self._containers, self._users)  # fmt: skip
         if start_run.coordination is None:
-            run = NodeRun(*parts)
+            run: NodeRun = PlainRun(*parts)
         else:
             run = SubtaskRun(start_run.coordination, *parts)
         entry = RunEntry(run, self._loop.create_future(), reported)
@@ -310,10 +314,9 @@ class NodeAgent(WorkerPlugin):
     def _begin(self, entry: RunEntry) -> None:
         limit = entry.run.start_run.time_limit_s
         if limit is not None and not entry.exited.done():
-            entry.timer = self._loop.call_later(
-                limit / self.config.speed, entry.run.end, "expired"
-            )
-        threads.run(entry.run.execute)
+            limit /= self.config.speed
+            entry.timer = self._loop.call_later(limit, entry.run.end, "expired")
+        self._spawner.begin(entry.run)
 
     def _pend(self, start_run: StartRun, reported: bool) -> Pending:
         entry = self._register(start_run, reported)

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
-from batchlab.core.messages.outputs import PackageToInstall, RunKind
+from batchlab.core.messages.outputs import PackageToInstall, RunKind, StartRun
 from batchlab.core.model.values import FailureInfo
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence
 from batchlab.drivers.vault import NodeCertificate
@@ -50,6 +50,18 @@ class Equipment:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._installed: set[str] = set()
+
+    def is_plain(self, start_run: StartRun) -> bool:
+        """Whether a run is a task that needs nothing on its node but a folder and a process."""
+        return (
+            start_run.kind == "task"
+            and start_run.failure is None
+            and start_run.container is None
+            and start_run.coordination is None
+            and not start_run.resource_files
+            and not start_run.application_packages
+            and not any(certificate.is_for("task") for certificate in self._certificates)
+        )
 
     # -- certificates ---------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from collections.abc import Callable
 
 from batchlab.drivers.dask import watchdog
 
-__all__ = ["Deadline", "dismiss", "enter_session", "guard"]
+__all__ = ["Deadline", "SessionTable", "dismiss", "enter_session", "guard",
+           "session_table"]  # fmt: skip
 
 
 RETRY_S = 1.0
@@ -33,7 +34,7 @@ watchdog.watch()
 """Imports the watchdog, which is faster than to run its file, as it may be compiled already."""
 
 
-class _Table:
+class SessionTable:
     """Running sessions and the deadlines of nodes, in memory shared with the watchdog."""
 
     def __init__(self) -> None:
@@ -49,18 +50,33 @@ class _Table:
 
     def enter(self, session: int, folder: str) -> Callable[[], None]:
         """Record a session; call the result to remove it."""
-        try:
-            place = 2 * self._free.pop()
-        except IndexError:  # the table is full: the mark must be enough
+        place = self.reserve(self.places.get(folder, 0))
+        if place is None:  # the table is full: the mark must be enough
             return lambda: None
-        self._sessions[place + 1] = self.places.get(folder, 0)
-        self._sessions[place] = session
+        self.note(place, session)
+        return lambda: self.free(place)
 
-        def strike() -> None:
-            self._sessions[place] = 0
-            self._free.append(place // 2)
+    def reserve(self, deadline: int) -> int | None:
+        """Return a place for a session of a node with this deadline; None if there is none."""
+        try:
+            place = self._free.pop()
+        except IndexError:
+            return None
+        self._sessions[2 * place + 1] = deadline
+        return place
 
-        return strike
+    def note(self, place: int, session: int) -> None:
+        """Record a session at a reserved place."""
+        self._sessions[2 * place] = session
+
+    def session(self, place: int) -> int:
+        """Return the session at a place; 0 if there is none."""
+        return self._sessions[2 * place]
+
+    def free(self, place: int) -> None:
+        """Remove a session; its place may be reserved again."""
+        self._sessions[2 * place] = 0
+        self._free.append(place)
 
 
 class Deadline:
@@ -110,7 +126,7 @@ class Deadline:
 _lock = threading.Lock()
 _guarded: dict[str, str] = {}  # what the watchdog knows, by folder
 _watchdog: subprocess.Popen[bytes] | None = None
-_sessions: _Table | None = None
+_sessions: SessionTable | None = None
 
 
 def guard(folder: str, *, grace: bool = False, owner: str = "") -> None:
@@ -151,10 +167,16 @@ def enter_session(session: int, folder: str = "") -> Callable[[], None]:
     return table.enter(session, folder) if table is not None else lambda: None
 
 
+def session_table() -> SessionTable | None:
+    """Return the running sessions, in a file that other processes can map; None if no folder is
+    guarded."""
+    return _sessions
+
+
 def _tell(line: str) -> None:
     global _watchdog, _sessions  # noqa: PLW0603
     if _watchdog is None:
-        table = _Table()
+        table = SessionTable()
         try:
             _watchdog = _start(table)
         except BaseException:
@@ -171,7 +193,7 @@ def _say(process: subprocess.Popen[bytes], line: str) -> None:
         process.stdin.flush()
 
 
-def _start(table: _Table) -> subprocess.Popen[bytes]:
+def _start(table: SessionTable) -> subprocess.Popen[bytes]:
     number = table.file.fileno()
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _WATCH, watchdog.__file__, str(number)],
@@ -185,7 +207,7 @@ def _start(table: _Table) -> subprocess.Popen[bytes]:
     return process
 
 
-def _replace(process: subprocess.Popen[bytes], table: _Table) -> None:
+def _replace(process: subprocess.Popen[bytes], table: SessionTable) -> None:
     """Start another watchdog if this one ends too early."""
     global _watchdog  # noqa: PLW0603
     process.wait()

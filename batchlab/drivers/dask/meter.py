@@ -31,6 +31,9 @@ __all__ = ["Meter"]
 GLANCE_S = 0.2
 """How long the first measurement takes, as there is no earlier one to compare with."""
 _COUNTERS = ("read_bytes", "write_bytes", "read_count", "write_count")
+_IO_LINES = (b"read_bytes", b"write_bytes", b"syscr", b"syscw")
+_TIMES = slice(11, 15)
+"""User, system and children's times in ``/proc/<pid>/stat``, behind the name."""
 
 
 class _Tally:
@@ -60,6 +63,16 @@ class _Tally:
             for index, name in enumerate(_COUNTERS):
                 self.counts[index] += getattr(counters, name)
 
+    def add_files(self, stat: bytes, io: bytes) -> None:
+        """Add the usage of a process that has ended, from its files in ``/proc``."""
+        with contextlib.suppress(ValueError, LookupError):
+            times = stat.rpartition(b")")[2].split()[_TIMES]
+            self.cpu_s += sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+        with contextlib.suppress(ValueError, LookupError):
+            values = dict(line.split(b": ") for line in io.splitlines())
+            for index, name in enumerate(_IO_LINES):
+                self.counts[index] += int(values[name])
+
 
 class Meter:
     """Records the resource usage of one node's runs.
@@ -84,13 +97,26 @@ class Meter:
         self._ended: list[tuple[int, float, float, _Tally]] = []
         self._network: tuple[int, int] | None = None
 
-    def ended(self, pid: int, began: float) -> None:
-        """Record a run that has ended and is not yet reaped; called on the run's own thread."""
+    def ended(self, pid: int, began: float, files: tuple[bytes, bytes] | None = None) -> None:
+        """Record a run that has ended; called on any thread.
+
+        Parameters
+        ----------
+        pid : int
+            The ID of its process, which is not yet reaped unless there are `files`.
+        began : float
+            When it was spawned, on the monotonic clock.
+        files : tuple of bytes, optional
+            What ``/proc/<pid>/stat`` and ``/proc/<pid>/io`` said before it was reaped.
+        """
         if self._since is None:
             return
         tally = _Tally()
-        with contextlib.suppress(psutil.Error):
-            tally.add(psutil.Process(pid))
+        if files is not None:
+            tally.add_files(*files)
+        else:
+            with contextlib.suppress(psutil.Error):
+                tally.add(psutil.Process(pid))
         with self._lock:
             self._ended.append((pid, began, time.monotonic(), tally))
 

@@ -18,18 +18,19 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchlab.drivers.dask.guards import enter_session
+from batchlab.drivers.dask.spawner import open_stream
 from batchlab.drivers.dask.watchdog import kill_marked, kill_users, kin_of, mark_kin
 from batchlab.drivers.launches import LaunchFailed, is_exhausted, launch_failed
 
 if TYPE_CHECKING:
     from batchlab.drivers.dask.users import Owner
 
-__all__ = ["Process", "split_command"]
+__all__ = ["Process", "kill_remaining", "split_command"]
 
 _PLAIN = re.compile(r"[ !#-&(-\[\]-~]*")  # printable, without quotes and backslash
 
@@ -147,10 +148,7 @@ class Process:
             self._popen.wait()
             self._reaped = True
         if self._killed and "AZ_BATCH_TASK_DIR" in self._environment:
-            directory = self._environment["AZ_BATCH_TASK_DIR"]
-            kill_marked(
-                b"AZ_BATCH_TASK_DIR=" + os.fsencode(directory), kin=kin_of(self._root, directory)
-            )
+            kill_remaining(self._environment)
             kill_users(self._killable)
         return code
 
@@ -165,15 +163,24 @@ class Process:
             return True
 
 
+def kill_remaining(environment: Mapping[str, str], sessions: Collection[int] = ()) -> None:
+    """Kill the processes of a run that are no longer in its group, and those of `sessions`."""
+    root, directory = (
+        environment.get("AZ_BATCH_NODE_ROOT_DIR", ""),
+        environment["AZ_BATCH_TASK_DIR"],
+    )
+    mark = b"AZ_BATCH_TASK_DIR=" + os.fsencode(directory)
+    kill_marked(mark, sessions=sessions, kin=kin_of(root, directory))
+
+
 def _kill_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 
 
 def _open_stream(path: str, opened: contextlib.ExitStack, owner: Owner | None) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        number = os.open(path, flags, 0o644)
+        number = open_stream(path)
     except OSError as error:
         raise launch_failed(
             "DiskFull" if error.errno == errno.ENOSPC else "CommandLaunchFailed",

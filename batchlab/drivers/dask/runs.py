@@ -1,23 +1,21 @@
 """One run on a node: its folders, its files, its process, and its result.
 
-A thread carries out the run and blocks whenever it must wait. Meanwhile the node's loop may end
-the run, because it was cancelled or reached its time limit: its process is then killed with all
-its descendants, and the thread continues as after any exit. Before the process starts, there is
-nothing to kill, so the run ends immediately, and the thread notices that later. The same applies
-after the process, while output files are uploaded; the time limit of the run does not include
-the upload.
+A run has a thread, which blocks whenever it must wait, or a spawner (see `plain_runs`). Meanwhile
+the node's loop may end the run, because it was cancelled or reached its time limit: its process is
+then killed with all its descendants, and the run continues as after any exit. Before the process
+starts, there is nothing to kill, so the run ends immediately, and the thread notices that later.
+The same applies after the process, while output files are uploaded; the time limit of the run does
+not include the upload.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
-import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -36,12 +34,14 @@ from batchlab.drivers.dask.equipment import Equipment
 from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.processes import Process, split_command
 from batchlab.drivers.dask.resources import DownloadFailed, fetch
+from batchlab.drivers.dask.spawner import make_directories
 from batchlab.drivers.dask.uploads import upload
 from batchlab.drivers.launches import LaunchFailed, is_exhausted
 from batchlab.storage.stores import BlobStore
 from batchlab.storage.uploads import ERR, OUT
 
 if TYPE_CHECKING:
+    from batchlab.drivers.dask.spawners import Spawned
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
 __all__ = ["Ending", "NodeRun", "measure_runs"]
@@ -85,8 +85,6 @@ class NodeRun:
 
     Attributes
     ----------
-    process_id : int or None
-        The ID of the run's process and session, while it exists.
     began : float
         When the process was spawned, on the monotonic clock.
     container : ContainedCommand or None
@@ -126,11 +124,17 @@ class NodeRun:
         self._lock = threading.Lock()
         self._over = False
         self._ending: Ending | None = None
-        self._process: Process | None = None
+        self._process: Process | Spawned | None = None
         self._code: int | None = None
         self._meter = meter
-        self.process_id: int | None = None
+        self._process_id: int | None = None
+        self._logs = (OUT, ERR) if start_run.output_files else ()
         self.began = 0.0
+
+    @property
+    def process_id(self) -> int | None:
+        """The ID of the run's process and session, while it exists."""
+        return self._process_id
 
     def execute(self) -> None:
         """Carry out the run; blocks until it is over.
@@ -186,14 +190,14 @@ class NodeRun:
 
     def _begun(self, process: Process, container: ContainedCommand | None) -> None:
         """Note a process and, once its container is there, report that."""
-        self.began, self.process_id = time.monotonic(), process.pid
+        self.began, self._process_id = time.monotonic(), process.pid
         self.container = container
         if container is not None and (info := container.begun(process.has_ended)):
             self._report(RunContained(run_id=self.start_run.run_id, container=info))
 
     def _last_look(self, pid: int) -> None:
         self._meter.ended(pid, self.began)
-        self.process_id = None
+        self._process_id = None
 
     def end(self, why: Ending) -> None:
         """Kill the run, or prevent its start. Does not block."""
@@ -254,7 +258,7 @@ class NodeRun:
             if not self._owner.is_root:
                 node = msgspec.structs.replace(node, service="")
         variables = environment(start_run, node, inherited)
-        _make_directories(variables, (OUT, ERR) if start_run.output_files else ())
+        make_directories(variables, self._logs)
         if self._owner is not None:
             self._owner.give(variables["AZ_BATCH_TASK_WORKING_DIR"], 0o750)
         return variables
@@ -267,11 +271,12 @@ class NodeRun:
     ) -> Process | None:
         self._container = self._pack(words)
         with self._lock:
-            if self._ending is None:
-                self._process = self._spawn(
-                    self._container, words, directory, variables, f"{directory}/"
-                )
-            return self._process
+            if self._ending is not None:
+                return None
+            self._process = process = self._spawn(
+                self._container, words, directory, variables, f"{directory}/"
+            )
+            return process
 
     def _spawn(
         self, container: ContainedCommand | None, words: list[str], directory: str,
@@ -346,22 +351,6 @@ def measure_runs(meter: Meter, runs: Iterable[NodeRun]) -> NodeUsage:
             if container is not None and (process_id := container.find_process()):
                 inside[pid] = process_id
     return meter.measure(began, inside)
-
-
-def _make_directories(variables: Mapping[str, str], logs: tuple[str, ...] = ()) -> None:
-    """Create the folders of a run; delete the streams and logs of an earlier run."""
-    directory = variables["AZ_BATCH_TASK_DIR"]
-    try:
-        os.mkdir(directory)
-    except FileNotFoundError:
-        os.makedirs(directory, exist_ok=True)
-    except FileExistsError:
-        for name in ("stdout.txt", "stderr.txt", *logs):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{directory}/{name}")
-    for name in ("AZ_BATCH_TASK_WORKING_DIR", "AZ_BATCH_CERTIFICATES_DIR"):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(variables[name])
 
 
 def _node_failure(error: Exception) -> FailureInfo:

@@ -86,7 +86,7 @@ class SubtaskRun(NodeRun):
                 self._report(RunCoordinated(run_id=start_run.run_id))
                 code = self._apply(directory, variables)
         finally:
-            self.process_id = None
+            self._process_id = None
             self._service.clear(lambda pid: self._meter.ended(pid, began))
         self._conclude(code, variables, failed=failed)
 

@@ -12,8 +12,8 @@ A command that clears its environment (``env -i``) loses the mark, but not its s
 user if that was created for the node (see `users`). The sessions of running commands are in a
 table in shared memory, so recording one costs nothing. On Linux, a command also has a limit that
 means nothing, as it would take thousands of years to reach it, but that all its processes inherit:
-how long a real-time process may run. Its bits name the lab, the node and the run. It is set as
-soon as the command has been spawned: what escapes from all this within those milliseconds is lost.
+how long a real-time process may run. Its bits name the lab, the node and the run. A `spawner` sets
+it before the command executes; otherwise, what escapes in the milliseconds after that is lost.
 
 Beside them are deadlines: a node that runs on a `lease` moves its own on again and again, and when
 one passes, because the node has lost its host or is frozen, the watchdog kills the runs of that
@@ -38,7 +38,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 
-__all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES",
+__all__ = ["DEADLINES", "GRACE_S", "ROOT_MARK", "SESSIONS", "SESSION_BYTES", "SPAWNER",
            "TABLE_BYTES", "USERS_FILE", "clear_away", "engine_file", "kill_marked", "kill_users",
            "kin_of", "mark_kin", "owner_file", "socket_file", "users_below",
            "watch"]  # fmt: skip
@@ -53,7 +53,8 @@ _POLL_S = 0.2
 _ROUNDS = 200
 SESSIONS = 4096
 DEADLINES = 512
-SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline
+SPAWNER = -1
+SESSION_BYTES = 2 * 4 * SESSIONS  # the session, and the place of its node's deadline or `SPAWNER`
 TABLE_BYTES = SESSION_BYTES + 2 * 8 * DEADLINES  # when it is, and whether it has passed
 LAB_BITS, NODE_BITS, RUN_BITS = 20, 24, 16  # with a bit in front, 61: most of microseconds
 LATE_S = 1.0
@@ -158,8 +159,7 @@ def _kill_while(look: Callable[[], list[int]]) -> int:
     """Kill the processes that `look` finds, until it finds none; return their number."""
     killed: set[int] = set()
     for _ in range(_ROUNDS):
-        found = look()
-        if not found:
+        if not (found := look()):
             break
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -274,8 +274,7 @@ def _lines(pause: Callable[[], float | None]) -> Iterator[bytes]:
     while True:
         if not select.select([sys.stdin.fileno()], [], [], pause())[0]:
             continue
-        data = os.read(sys.stdin.fileno(), 2**16)
-        if not data:
+        if not (data := os.read(sys.stdin.fileno(), 2**16)):
             return
         *lines, rest = (rest + data).split(b"\n")
         yield from lines
@@ -301,7 +300,8 @@ def _strike(table: memoryview, nodes: dict[int, str]) -> float | None:
 
 def _sweep(table: memoryview, folders: dict[str, tuple[float, str]]) -> None:
     died = time.monotonic()
-    _kill_sessions(table)
+    for place in (SPAWNER, None):  # no spawner may begin anything after the rest was killed
+        _kill_sessions(table, place)
     for folder in folders:
         _kill_nodes(folder)
     while folders:

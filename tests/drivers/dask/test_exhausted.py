@@ -50,7 +50,7 @@ def test_task_starts_as_soon_as_the_node_has_room(lab, monkeypatch, number):
 
 def test_task_waits_for_a_file_of_the_node_too(lab, monkeypatch):
     full = Full(os.mkdir, errno.EMFILE)
-    monkeypatch.setattr(runs.os, "mkdir", full)
+    monkeypatch.setattr(os, "mkdir", full)
     task = lab.jobs["j"].create_task("a", "echo works")
     until(lambda: full.refused >= 2)
     full.full = False

@@ -87,7 +87,7 @@ def test_disk_that_is_full_is_a_failure_of_the_node(spawn, monkeypatch):
     def no_space(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("batchlab.drivers.dask.processes.os.open", no_space)
+    monkeypatch.setattr("batchlab.drivers.dask.spawner.os.open", no_space)
     with pytest.raises(LaunchFailed) as refused:
         spawn("true")
     failure = refused.value.failure

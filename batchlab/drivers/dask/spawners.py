@@ -1,0 +1,382 @@
+"""The worker's side of spawners: which there are, and what they do for the nodes.
+
+A loop that has nodes has at most `MOST` spawners, each of which serves its share of the nodes (see
+`batchlab.drivers.dask.spawner`). They are started when the nodes have begun some runs, and end
+with the last node that has used them. Until they are ready, and for all that needs more than a
+folder and a process (users, containers, resource files, packages, certificates, subtasks, and
+everything that is not a task), and on systems other than Linux, runs have threads instead.
+
+A spawner that ends or does not answer any more is a fault of the node: what it has begun is
+killed and reported as lost, so that it runs again, and another spawner is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from batchlab.drivers.dask import guards, spawner, threads, watchdog
+from batchlab.drivers.dask.plain_runs import PlainRun
+from batchlab.drivers.dask.processes import kill_remaining
+
+__all__ = ["Ended", "NodeSpawner", "Spawned", "Spawner"]
+
+logger = logging.getLogger("batchlab")
+
+MOST = 2
+"""How many spawners a loop has at most; a single one is busy while a command is being loaded."""
+FEW = 3
+"""How many runs have threads before a spawner is started."""
+TICK_S = 1.0
+SILENT_TICKS = 8
+"""A spawner with commands that is silent for so many ticks of the loop does not answer."""
+PAUSE_S = 2.0
+"""How long after a start of a spawner another one may be started in its place."""
+PATIENCE_S = 5.0
+"""How long a spawner that is closed has time to end by itself."""
+_SPAWN = """
+import os, sys
+sys.path.append(os.path.dirname(sys.argv[1]))
+import spawner
+spawner.spawn_forever()
+"""
+_POSSIBLE = sys.platform == "linux" and hasattr(os, "posix_spawn")
+
+
+class Ended(NamedTuple):
+    """How a spawner's attempt to run a command has ended."""
+
+    code: int | None
+    """The exit code, or 128 + signal; None if the command never began, or was lost."""
+    killed: bool
+    """Whether it was killed, or prevented, because of `Spawned.kill`."""
+    counters: tuple[int, bytes, bytes] | None = None
+    """The ID of the process and what its files in /proc said, if the spawner measures."""
+    lost: str = ""
+    """What happened to the spawner, if that is why the command has ended."""
+
+
+class Spawned:
+    """A command that a spawner was asked to begin."""
+
+    def __init__(
+        self, spawner: Spawner, number: int, place: int, variables: dict[str, str],
+        done: Callable[[Ended], None],
+    ) -> None:  # fmt: skip
+        self._spawner = spawner
+        self.number = number
+        self.place = place
+        self.variables = variables
+        self.done: Callable[[Ended], None] | None = done
+
+    @property
+    def pid(self) -> int | None:
+        """The ID of the process and its session, while it runs."""
+        return self._spawner.table.session(self.place) or None if self.done else None
+
+    def kill(self) -> bool:
+        """Have the command killed or not begun, unless its end was reported already."""
+        if self.done is None:
+            return False
+        self._spawner.order(("kill", self.number))
+        self._spawner.flush()
+        return True
+
+    def end(self, ended: Ended) -> None:
+        """Report the end."""
+        self._spawner.table.free(self.place)
+        done, self.done = self.done, None
+        if done is not None:
+            done(ended)
+
+
+class Spawner(asyncio.BufferedProtocol):
+    """A spawner; used on its loop only.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+    table : SessionTable
+        The running sessions, shared with the spawner and the watchdog.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], table: guards.SessionTable) -> None:
+        self.table = table
+        self.process = process
+        self.ended = asyncio.Event()
+        self._place = table.reserve(watchdog.SPAWNER)
+        if self._place is not None:
+            table.note(self._place, process.pid)
+        self._loop = asyncio.get_running_loop()
+        self._frames = spawner.Frames()
+        self._buffer = memoryview(bytearray(2**14))
+        self._orders: list[tuple[Any, ...]] = []
+        self._running: dict[int, Spawned] = {}
+        self._number = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._silence = 0
+        self._reason = "ended"
+
+    @classmethod
+    async def start(cls) -> Spawner:
+        """Start a spawner; raises `OSError`."""
+        table = guards.session_table()
+        if table is None:
+            raise OSError("no folder is guarded")
+        ours, theirs = socket.socketpair()
+        _links.add(ours)
+        try:
+            with theirs:
+                process = await threads.call(_start, table, theirs)
+        except OSError:
+            ours.close()
+            raise
+        new = cls(process, table)
+        await new._loop.create_unix_connection(lambda: new, sock=ours)
+        return new
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def begin(
+        self, words: list[str], variables: dict[str, str], logs: Sequence[str],
+        done: Callable[[Ended], None],
+    ) -> Spawned | None:  # fmt: skip
+        """Begin a command in its directories, soon; None if there are too many already."""
+        root, directory = variables["AZ_BATCH_NODE_ROOT_DIR"], variables["AZ_BATCH_TASK_DIR"]
+        place = self.table.reserve(self.table.places.get(root, 0))
+        if place is None:
+            return None
+        self._number += 1
+        spawned = Spawned(self, self._number, place, variables, done)
+        self._running[self._number] = spawned
+        (limit,) = watchdog.kin_of(root, directory)
+        self.order(("start", self._number, place, limit, words, directory, tuple(logs), variables))
+        if self._timer is None:
+            self._silence = 0
+            self._timer = self._loop.call_later(TICK_S, self._tick)
+        return spawned
+
+    def measure(self) -> None:
+        """Have the counters of commands reported from now on."""
+        self.order(("measure",))
+
+    def order(self, order: tuple[object, ...]) -> None:
+        """Send an order with all others of this turn of the loop."""
+        self._orders.append(order)
+        if len(self._orders) == 1:
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send the orders."""
+        if self._orders:
+            orders, self._orders = self._orders, []
+            self._transport.write(spawner.frame(orders))
+
+    def close(self) -> None:
+        """Let the spawner end."""
+        self._reason = "was closed"
+        self.flush()
+        self._transport.close()
+
+    # -- reports --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Be connected."""
+        self._transport: asyncio.WriteTransport = transport
+
+    def get_buffer(self, _: int) -> memoryview:
+        """Return where to put what arrives."""
+        return self._buffer
+
+    def buffer_updated(self, size: int) -> None:
+        """Take reports."""
+        self._silence = 0
+        for reports in self._frames.feed(bytes(self._buffer[:size])):
+            for number, *ended in reports:
+                spawned = self._running.pop(number, None)
+                if spawned is not None:
+                    spawned.end(Ended(*ended))
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self._running:
+            return
+        self._silence += 1
+        if self._silence > SILENT_TICKS:
+            self._reason = "did not answer"
+            self._transport.abort()
+            return
+        self._transport.write(spawner.frame([]))
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Clear away what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._task = asyncio.ensure_future(self._clear())
+
+    async def _clear(self) -> None:
+        await threads.call(_end, self.process, self._reason == "was closed")
+        if self._place is not None:
+            self.table.free(self._place)
+        lost, self._running = list(self._running.values()), {}
+        if lost:
+            reason = f"the node's process that begins commands {self._reason}"
+            logger.error("%s, with %d commands", reason, len(lost))
+            await threads.call(_kill_lost, lost, self.table)
+        for spawned in lost:
+            spawned.end(Ended(None, False, None, reason))
+        self.ended.set()
+
+    @property
+    def works(self) -> bool:
+        """Whether it takes orders."""
+        return not self._transport.is_closing()
+
+
+class _Seat:
+    """A spawner's place on a loop: the spawner is replaced if it has ended."""
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self._spawner: Spawner | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._not_before = 0.0
+
+    def spawner(self) -> Spawner | None:
+        """Return the spawner; if there is none, start one for later."""
+        if self._spawner is not None and self._spawner.works:
+            return self._spawner
+        if self._starting is None and time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + PAUSE_S
+            self._starting = asyncio.ensure_future(self._start())
+        return None
+
+    async def _start(self) -> None:
+        try:
+            self._spawner = await Spawner.start()
+        except OSError as error:  # the machine is full: later, then
+            logger.warning("a spawner could not be started: %s", error)
+        finally:
+            self._starting = None
+
+    async def leave(self) -> None:
+        """Remove a node; end with the last one."""
+        self.nodes -= 1
+        if self.nodes:
+            return
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+        if self._spawner is not None and not self.nodes:
+            ended, self._spawner = self._spawner, None
+            ended.close()
+            await ended.ended.wait()
+
+
+class _Seats:
+    """The spawners of one loop."""
+
+    def __init__(self) -> None:
+        self._seats = [_Seat() for _ in range(MOST)]
+        self.runs = 0
+
+    def join(self) -> _Seat:
+        """Return the place with the fewest nodes, for one more."""
+        seat = min(self._seats, key=lambda seat: seat.nodes)
+        seat.nodes += 1
+        return seat
+
+
+class NodeSpawner:
+    """What begins the runs of a node: its share of a spawner, or threads."""
+
+    def __init__(self) -> None:
+        self._seat: _Seat | None = None
+        self._measured: Spawner | None = None
+        self._measures = False
+
+    def begin(self, run: Any) -> None:
+        """Begin a `NodeRun`."""
+        plain = _POSSIBLE and isinstance(run, PlainRun) and run.is_plain
+        spawner = self._spawner() if plain else None
+        if spawner is None or not run.begin(spawner):
+            threads.run(run.execute)
+
+    def _spawner(self) -> Spawner | None:
+        if self._seat is None:
+            loop = asyncio.get_running_loop()
+            seats = _loops.get(loop) or _loops.setdefault(loop, _Seats())
+            seats.runs += 1
+            if seats.runs <= FEW:
+                return None
+            self._seat = seats.join()
+        spawner = self._seat.spawner()
+        if self._measures and spawner is not None and spawner is not self._measured:
+            self._measured = spawner
+            spawner.measure()
+        return spawner
+
+    def measure(self) -> None:
+        """Have the counters of runs reported from now on."""
+        self._measures = True
+        if self._seat is not None:
+            self._spawner()
+
+    async def leave(self) -> None:
+        """End the node's share; its runs are over."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            await seat.leave()
+
+
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Seats] = weakref.WeakKeyDictionary()
+_links: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def _start(table: guards.SessionTable, link: socket.socket) -> subprocess.Popen[bytes]:
+    number = table.file.fileno()
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _SPAWN, spawner.__file__, str(number),
+         str(watchdog.SESSION_BYTES)],
+        pass_fds=[number], stdin=link.fileno(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
+    )  # fmt: skip
+
+
+def _end(process: subprocess.Popen[bytes], gently: bool) -> None:
+    """Wait until a spawner has ended, which it does by itself if it can."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if gently:
+            process.wait(PATIENCE_S)
+    process.kill()
+    process.wait()
+
+
+def _kill_lost(lost: list[Spawned], table: guards.SessionTable) -> None:
+    """Kill the commands of a spawner that has ended, also those that it had just spawned."""
+    sessions = {pid for spawned in lost if (pid := table.session(spawned.place))}
+    for session in sessions:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(session, signal.SIGKILL)
+    for spawned in lost:
+        kill_remaining(spawned.variables, sessions)
+
+
+def _forget() -> None:
+    """Close the links: a forked child's copy would hide the end of its parent from spawners."""
+    for link in list(_links):
+        with contextlib.suppress(OSError):
+            os.close(link.detach())
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,94 @@
+"""What the tests of spawners share: one that is talked to directly, and those that are at work."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import time
+from typing import Any, Self
+
+import psutil
+
+from batchlab.drivers.dask import spawner, spawners
+from batchlab.drivers.dask.guards import SessionTable
+from batchlab.drivers.dask.watchdog import kin_of
+
+NAME = spawner.__file__
+
+
+def at_work() -> list[spawners.Spawner]:
+    """The spawners of this process that take orders."""
+    seats = [seat for loop in spawners._loops.values() for seat in loop._seats]
+    return [seat._spawner for seat in seats if seat._spawner and seat._spawner.works]
+
+
+def spawners_below(pid: int) -> list[psutil.Process]:
+    """The spawners that a process and those below it have started."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            if NAME in child.cmdline():
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+class Talk:
+    """A spawner without a worker, and what it reported."""
+
+    def __init__(self, root: Any) -> None:
+        self.root = str(root)
+        self.table = SessionTable()
+        self._link, theirs = socket.socketpair()
+        with theirs:
+            self.process: subprocess.Popen[bytes] = spawners._start(self.table, theirs)
+        self._frames = spawner.Frames()
+        self.reports: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.close()
+        self.process.kill()
+        self.process.wait()
+        self.table.file.close()
+
+    def start(self, number: int, *words: str, **variables: str) -> tuple[Any, ...]:
+        """Return an order to start a command."""
+        directory = f"{self.root}/{number}"
+        variables = {
+            "PATH": os.environ["PATH"],
+            "AZ_BATCH_TASK_DIR": directory,
+            "AZ_BATCH_TASK_WORKING_DIR": f"{directory}/wd",
+            "AZ_BATCH_CERTIFICATES_DIR": f"{directory}/certs",
+            **variables,
+        }
+        (limit,) = kin_of(self.root, directory)
+        return ("start", number, number, limit, list(words), directory, (), variables)
+
+    def send(self, *orders: tuple[Any, ...]) -> None:
+        """Send orders in one message."""
+        self._link.sendall(spawner.frame(list(orders)))
+
+    def hang_up(self) -> None:
+        """Close the link."""
+        self._link.close()
+
+    def report(self, number: int) -> tuple[Any, ...]:
+        """Wait for the report of a command: without its number."""
+        deadline = time.monotonic() + 20
+        while True:
+            for found, *rest in self.reports:
+                if found == number:
+                    return tuple(rest)
+            wait_s = deadline - time.monotonic()
+            assert wait_s > 0, f"no report of {number}"
+            if select.select([self._link], [], [], wait_s)[0]:
+                data = self._link.recv(2**16)
+                assert data, "the spawner has ended"
+                for reports in self._frames.feed(data):
+                    self.reports += reports
