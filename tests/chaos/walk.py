@@ -17,10 +17,16 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from helpers.random_life.walk import Walk, plan
+from helpers.random_life.ahead import AheadWalk
+from helpers.random_life.walk import Walk
 
 STEPS = 150
 """Random steps of one life."""
+
+
+def walk_of(seed: int, **options: int) -> Walk:
+    """The life of a seed: every third is one of short tasks that wait on nodes."""
+    return AheadWalk(seed, **options) if seed % 3 == 0 else Walk(seed, **options)
 
 
 class Outcome(NamedTuple):
@@ -33,10 +39,9 @@ class Outcome(NamedTuple):
 
 def live(seeds: range) -> Outcome:
     """Live one life for each seed."""
-    plan()
     count, broken, start = 0, [], time.process_time()
     for seed in seeds:
-        walk = Walk(seed)
+        walk = walk_of(seed)
         try:
             walk.live(STEPS)
         except Exception as error:
@@ -54,7 +59,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     asked = parser.parse_args()
     if asked.again is not None:
-        Walk(asked.again, every=1).live(STEPS)
+        walk_of(asked.again, every=1).live(STEPS)
         print(f"the life of seed {asked.again} is sound")
         return 0
     total, cpu_s, broken, seed, chunk = 0, 0.0, [], asked.seed, 200
