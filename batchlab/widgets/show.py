@@ -120,8 +120,12 @@ def _reference(view: ipywidgets.Widget) -> dict[str, Any]:
 
 
 def watch(thing: object) -> Any:
-    """A live display to keep; the thing itself outside a notebook."""
-    return _view(thing) if _way(thing) == "live" and _installed("live") else thing
+    """A live display to keep; the thing itself where nobody would see it live."""
+    if _way(thing) != "live" or not _installed("live"):
+        return thing
+    from batchlab.widgets.front_end import front_end  # noqa: PLC0415 - for kernels
+
+    return _view(thing) if front_end() != "none" else thing
 
 
 def _way(thing: object) -> Literal["live", "picture", "card"]:
