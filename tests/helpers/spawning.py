@@ -7,6 +7,8 @@ import select
 import socket
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import psutil
@@ -14,6 +16,7 @@ import psutil
 from batchlab.drivers.dask import spawner, spawners
 from batchlab.drivers.dask.guards import SessionTable
 from batchlab.drivers.dask.watchdog import kin_of
+from helpers.dask_labs import Node
 
 NAME = spawner.__file__
 
@@ -34,6 +37,30 @@ def spawners_below(pid: int) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+ESCAPE = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        for number in range(3):
+            os.dup2(os.open("/dev/null", os.O_RDWR), number)
+        os.execve("/bin/sleep", ["sleep", sys.argv[1]], {})
+    os._exit(0)
+time.sleep(600)
+"""
+
+
+@asynccontextmanager
+async def spawning(root: Any, **config: Any) -> AsyncIterator[tuple[Node, spawners.Spawner]]:
+    """A node whose spawner is at work, and the spawner."""
+    async with Node(root, **config) as node:
+        await node.report(node.run("true", name="first"))
+        await node.passes(at_work)
+        (spawner,) = at_work()
+        yield node, spawner
 
 
 class Talk:
