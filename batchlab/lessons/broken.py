@@ -26,7 +26,7 @@ from batchlab.errors import Conflict, WaitNeverEnds, invalid
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
 
-__all__ = ["BROKEN", "LOCKED", "TASKS", "BrokenConnection", "Opened", "broken"]
+__all__ = ["BROKEN", "LOCKED", "TASKS", "BrokenConnection", "OpenedLab", "broken"]
 
 TASKS = 3
 """The number of tasks in the job."""
@@ -38,7 +38,7 @@ LOCKED_TEXT = (
 )
 
 
-class Opened(NamedTuple):
+class OpenedLab(NamedTuple):
     """A broken lab as it was opened: its exercise, its jobs and pools, and its history so far."""
 
     exercise: str
@@ -51,7 +51,7 @@ class Opened(NamedTuple):
 class BrokenConnection(SimulatedConnection):
     """The service of a broken lab, which may be locked: then it does not explain anything."""
 
-    opened: Opened | None = None
+    opened: OpenedLab | None = None
     locked = False
 
     def ask(self, question: Question) -> Any:
@@ -95,11 +95,11 @@ def broken(exercise: str) -> SimulatedLab:
     return lab
 
 
-def _opened(exercise: str, lab: SimulatedLab) -> Opened:
+def _opened(exercise: str, lab: SimulatedLab) -> OpenedLab:
     jobs, pools = lab.jobs.values(), lab.pools.values()
     shared = {job.pool_id for job in jobs if job.id != "work"}
     own = {lab.jobs["work"].pool_id} - shared
-    return Opened(
+    return OpenedLab(
         exercise,
         tuple(job.id for job in jobs),
         tuple(pool.id for pool in pools if pool.id not in own),

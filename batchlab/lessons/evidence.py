@@ -20,6 +20,7 @@ from batchlab.core.messages.views import TaskView
 from batchlab.core.model import StartTask
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import ExecutionInfo
+from batchlab.core.state.states import NODE
 from batchlab.drivers.simulated.connection import SimulatedConnection
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import BatchError, NotFound
@@ -54,7 +55,6 @@ __all__ = [
     "words_in",
 ]
 
-UP = ("idle", "running", "waitingforstarttask")
 UNKNOWN_S = 77_777
 LONG = "25h"
 """Longer than any of these runs takes in a rehearsal."""
@@ -159,7 +159,7 @@ def boot_seconds(pool: Pool) -> list[float]:
         if isinstance(change, NodeChanged) and fold(change.pool_id) == fold(pool.id):
             if change.state == "creating":
                 created[change.node_id] = change.at
-            elif change.state in UP and change.node_id in created:
+            elif change.state in NODE.group("up") and change.node_id in created:
                 found.append(change.at - created.pop(change.node_id))
     return found
 

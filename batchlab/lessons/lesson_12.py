@@ -17,11 +17,12 @@ from batchlab.core.messages.outputs import (
     TaskChanged,
 )
 from batchlab.core.model.ids import fold
+from batchlab.core.state.states import NODE
 from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.broken import TASKS, BrokenConnection, Opened, etags
+from batchlab.lessons.broken import TASKS, BrokenConnection, OpenedLab, etags
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import history
 
@@ -161,11 +162,11 @@ def _repaired(name: str, lab: BaseLab) -> str | Missing:
     return _still(job, hint, second)
 
 
-def _since(lab: BaseLab, opened: Opened) -> list[Change]:
+def _since(lab: BaseLab, opened: OpenedLab) -> list[Change]:
     return history(lab.jobs["work"])[opened.since :]
 
 
-def _harm(lab: BaseLab, opened: Opened) -> Missing | None:
+def _harm(lab: BaseLab, opened: OpenedLab) -> Missing | None:
     """What was done to the tasks, to other jobs, or to pools that others use."""
     jobs = {fold(name) for name in opened.job_ids}
     changes = history(Job(lab._connection, "work"))[opened.since :]
@@ -206,8 +207,9 @@ def _gone() -> Missing:
     )
 
 
-def _touched(lab: BaseLab, opened: Opened) -> bool:
-    calm = ("idle", "running", "waitingforstarttask", "starting")
+def _touched(lab: BaseLab, opened: OpenedLab) -> bool:
+    # Nodes that start or work; one that is new, or is restarted, was not there before.
+    calm = {*NODE.group("taking"), *{*NODE.group("coming")} & {*NODE.group("deallocatable")}}
     return etags(lab) != opened.etags or any(
         isinstance(change, NodeChanged) and change.state not in calm
         for change in _since(lab, opened)

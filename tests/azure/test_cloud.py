@@ -169,7 +169,7 @@ def test_nothing_is_left(data_folder: Path) -> None:
 def test_port_is_that_of_the_proxy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, bl.SimulatedLab() as lab:
         port = taken.getsockname()[1]
-        with pytest.raises(bl.InvalidRequest, match=f"serve.port is {port}: .*another program"):
+        with pytest.raises(bl.InvalidRequest, match=rf"{port}: .*process \d+ .* does"):
             lab.serve(azure=True, port=port)
         taken.close()
         with lab.serve(azure=True, port=port) as endpoint:

@@ -27,6 +27,8 @@ from batchlab.errors import BatchError
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl.gz"))
 PROSE = {"message", "details", "values", "reason"}
+LATER = {"TaskChanged": ("started", "exit_code")}
+"""What messages say since all of these were recorded."""
 
 
 def lines(path: Path) -> list[bytes]:
@@ -35,7 +37,8 @@ def lines(path: Path) -> list[bytes]:
 
 def without_prose(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: without_prose(one) for key, one in value.items() if key not in PROSE}
+        left_out = {*PROSE, *LATER.get(value.get("type", ""), ())}
+        return {key: without_prose(one) for key, one in value.items() if key not in left_out}
     return [without_prose(one) for one in value] if isinstance(value, list | tuple) else value
 
 

@@ -21,10 +21,12 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")), *LESSONS,
 ]  # fmt: skip
 HOSTS = {
+    "batchlab.github.io",
     "distributed.dask.org",
     "docs.dask.org",
     "gateway.dask.org",
     "github.com",
+    "jupyterlite.rtfd.io",
     "kubernetes.dask.org",
     "learn.microsoft.com",
     "mybinder.org",
