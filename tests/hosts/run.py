@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers.dask_labs import until
 from hosts.cut_off_client import said_after_loss
 from hosts.network import Host, Network, obstacle
+from hosts.trials import SOON, TRIALS, attach, idle, since, start, trial
 
-SOON = 90
-TRIALS: dict[str, Callable[[Network], str]] = {}
 FORKS = """
 import asyncio, os, sys, time
 from distributed import Worker
@@ -49,42 +48,6 @@ while True:
     time.sleep(60)
 """
 """A program that is many workers, each a process: they share what they have imported."""
-
-
-def trial(sentence: str) -> Callable[[Any], Any]:
-    def note(function: Callable[[Network], str]) -> Callable[[Network], str]:
-        TRIALS[sentence] = function
-        return function
-
-    return note
-
-
-def attach(address: str, **options: Any) -> bl.Lab:
-    def lab() -> Any:
-        with contextlib.suppress(bl.BatchError):  # the scheduler may still be coming up
-            return bl.Lab(address, **options)
-
-    found: bl.Lab = until(lab, SOON)
-    return found
-
-
-def start(network: Network, workers: int = 2) -> tuple[str, list[Host]]:
-    """Start a scheduler and workers, each on a host of its own."""
-    address = network.host().scheduler()
-    hosts = [network.host() for _ in range(workers)]
-    for number, host in enumerate(hosts):
-        host.worker(address, f"w{number}", "--no-nanny")
-    return address, hosts
-
-
-def idle(lab: Any, count: int, name: str = "p", **options: Any) -> Any:
-    pool = lab.create_pool(name, target_dedicated_nodes=count, **options)
-    pool.nodes.wait("idle", timeout=SOON)
-    return pool
-
-
-def since(begin: float) -> str:
-    return f"{time.monotonic() - begin:.1f} s"
 
 
 # -- clusters that grow and shrink ------------------------------------------------------------
