@@ -130,6 +130,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(
     assert left(tmp_path) <= {"authority.pem"}
 
 
+@pytest.mark.ci("processes")
 def test_another_terminal_joins_the_lab(tmp_path: Path, environment: dict[str, str]) -> None:
     none = run("--env", environment=environment)
     assert none.returncode == 1

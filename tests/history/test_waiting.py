@@ -126,7 +126,7 @@ def test_explanation_and_report_agree_at_any_moment_of_any_life(
     run_random(
         ReportedLife,
         settings=settings(
-            max_examples=300, stateful_step_count=40, phases=[Phase.generate, Phase.shrink],
+            max_examples=100, stateful_step_count=40, phases=[Phase.generate, Phase.shrink],
             deadline=None, derandomize=True, database=None, print_blob=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),

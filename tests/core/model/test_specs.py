@@ -29,6 +29,7 @@ from batchlab.core.model import (
     TaskSpec,
 )
 from batchlab.core.model.base import Model
+from batchlab.core.model.secrets import read_secret, reveal_secret
 from batchlab.errors import BatchError, InvalidRequest
 from helpers.spec_samples import FULL, MINIMAL, MODELS, OPTIONAL
 
@@ -241,4 +242,5 @@ def test_any_value_makes_a_spec_that_can_be_written_down_or_a_refusal(
     except BatchError as refused:
         assert refused.status == 400  # noqa: PT017
     else:
-        assert msgspec.json.decode(msgspec.json.encode(value), type=model) == value
+        written = msgspec.json.encode(value, enc_hook=reveal_secret)
+        assert msgspec.json.decode(written, type=model, dec_hook=read_secret) == value

@@ -326,6 +326,7 @@ def test_lab_of_what_is_closed_is_refused(attached):
         bl.Lab(client if attached else cluster)
 
 
+@pytest.mark.ci("clusters")
 def test_scheduler_killed_and_started_again_has_no_such_lab():
     things = Things("client", elsewhere=True)
     things.close_first("scheduler")

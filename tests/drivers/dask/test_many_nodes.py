@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import resource
 import batchlab as bl
@@ -21,6 +23,7 @@ with bl.Lab() as lab:
 """
 
 
+@pytest.mark.ci("processes")
 def test_more_nodes_run_tasks_than_the_process_may_open_files() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=False, capture_output=True, text=True, timeout=120

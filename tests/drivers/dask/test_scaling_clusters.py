@@ -76,6 +76,7 @@ class Broken(LocalCluster):
         super().scale(n, **kwargs)
 
 
+@pytest.mark.ci("clusters")
 def test_error_of_a_cluster_object_is_explained(tmp_path):
     with Broken(n_workers=0, processes=False, dashboard_address=":0") as cluster:
         lab = DaskConnection.attach(cluster, root=tmp_path)
