@@ -23,6 +23,7 @@ from batchlab.core.state.records import (
 )
 from batchlab.core.state.states import NODE
 from batchlab.core.tasks import dependencies
+from batchlab.core.tasks.multi_instance import undecided
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -168,7 +169,7 @@ def _instances(state: State, task: TaskRecord, group: InstancesRecord) -> Iterat
             yield f"{name} has lost its run {run.id}"
         if bool(run.ending) != bool(group.ending or group.lost or group.verdict):
             yield f"{name} has run {run.id} ending as {run.ending!r}"
-    if live and group.undecided and all(one.coordinated for one in group.subtasks):
+    if live and undecided(group) and all(one.coordinated for one in group.subtasks):
         yield f"{name} is coordinated and does not begin"
 
 

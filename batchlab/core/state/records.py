@@ -129,11 +129,6 @@ class InstancesRecord(Record, eq=False, kw_only=True):
     gather_until: float | None = None
 
     @property
-    def undecided(self) -> bool:
-        """Whether the application may still be started."""
-        return not (self.begun or self.ending or self.lost or self.verdict)
-
-    @property
     def live(self) -> list[RunRecord]:
         """The runs in progress."""
         return [subtask.run for subtask in self.subtasks if subtask.run is not None]

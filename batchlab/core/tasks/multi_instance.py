@@ -209,7 +209,7 @@ def _go_on(state: State, task: TaskRecord) -> None:
     live = group.live
     if not live:
         _judge(state, task, group)
-    elif group.undecided and all(subtask.coordinated for subtask in group.subtasks):
+    elif undecided(group) and all(subtask.coordinated for subtask in group.subtasks):
         group.begun = True
         state.command(StartApplication(run_id=live[0].id))
 
@@ -241,3 +241,8 @@ def _failure(group: InstancesRecord, report: facts.RunExited) -> FailureInfo | N
     node = group.subtasks[group.culprit].node
     details = {**failure.details, "SubtaskId": str(group.culprit), "NodeId": node.id}
     return msgspec.structs.replace(failure, details=details)
+
+
+def undecided(group: InstancesRecord) -> bool:
+    """Whether the application of a multi-instance task may still be started."""
+    return not (group.begun or group.ending or group.lost or group.verdict)
