@@ -4,19 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batchlab.autoscale import Finding, Formula
-
-GOOD = """
-window = 10 * TimeInterval_Minute;
-share = $PendingTasks.GetSamplePercent(window);
-tasks = share < 70 ? 0 : avg($PendingTasks.GetSample(window));
-$TargetDedicatedNodes = min(25, tasks);
-$NodeDeallocationOption = taskcompletion;
-"""
-
-
-def said(text: str, severity: str) -> list[Finding]:
-    return [each for each in Formula(text).lint() if each.severity == severity]
+from batchlab.autoscale import Formula
+from helpers.lint import GOOD, said
 
 
 def test_lint_of_a_good_formula_says_nothing() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from batchlab.core.messages import facts, inputs
-from batchlab.core.messages.questions import GetJobSchedule
 from batchlab.core.model import (
     AutoPoolSpecification,
     JobScheduleSpec,
@@ -16,27 +15,8 @@ from batchlab.core.model import (
 )
 from batchlab.core.model.moments import moment
 from batchlab.errors import BatchError, Conflict, InvalidRequest, NotFound
+from helpers.schedules import MINUTE, finish, jobs, schedule, view
 from helpers.world import World
-
-MINUTE = 60.0
-
-
-def schedule(world: World, plan: Any = "1m", id: str = "s", **job: Any) -> None:  # noqa: A002
-    spec = JobSpec(**{"pool_info": "p", **job})
-    made = JobScheduleSpec(id=id, schedule=plan, job_specification=spec)
-    world.feed(inputs.CreateJobSchedule(spec=made))
-
-
-def view(world: World, id: str = "s") -> Any:  # noqa: A002
-    return world.ask(GetJobSchedule(job_schedule_id=id))
-
-
-def finish(world: World, number: int) -> None:
-    world.feed(inputs.TerminateJob(job_id=f"s:job-{number}"))
-
-
-def jobs(world: World) -> list[str]:
-    return [job.spec.id for job in world.core.state.jobs.values()]
 
 
 def test_first_job_is_made_at_once_and_the_next_after_the_interval(world: World) -> None:
