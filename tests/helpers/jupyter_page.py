@@ -282,8 +282,13 @@ class Notebook:
         return str(found)
 
     def counts(self, number: int = 0) -> list[int]:
-        """Tasks that wait, run, succeeded and failed, as a display says."""
-        text = self.view(number).get_attribute("data-counts") or ""
+        """Tasks that wait, run, succeeded and failed, as a display says once it has any."""
+        self.view(number)
+        text: str = self.page.wait_for_function(
+            "number => { const text = document.querySelectorAll('.bl-view')[number]"
+            "?.dataset.counts; return /[1-9]/.test(text) && text }",
+            arg=number,
+        ).json_value()
         return [int(part) for part in text.split()]
 
     def until_counts(self, *counts: int, number: int = 0) -> None:
