@@ -255,17 +255,17 @@ def test_output_of_a_task_takes_one_call(far, monkeypatch):
         bl.Task(far._connection, "j", "none").files.stream("stdout.txt")
 
 
-@pytest.mark.ci("clusters")
-def test_loss_that_is_longer_than_dasks_own_patience(network, near, far):
-    """Dask's clients give up for ever after half a minute."""
-    pool = far.create_pool("p", target_dedicated_nodes=1)
-    task = far.create_job("j", pool).create_task("t", "sleep 600")
-    network.cut()
-    calling, waiting = Calling(lambda: pool.state), Calling(task.wait)
-    time.sleep(45)  # the loss itself
-    assert calling.going
-    assert waiting.going
-    network.restore()
-    assert calling.join() == "active"
-    near.jobs["j"].tasks["t"].terminate()
-    waiting.join()
+def test_loss_that_is_longer_than_dasks_own_patience(network, near):
+    """Dask's clients give up for ever after some time."""
+    with Client(network.address, timeout=2) as client, bl.Lab(client) as far:
+        pool = far.create_pool("p", target_dedicated_nodes=1)
+        task = far.create_job("j", pool).create_task("t", "sleep 600")
+        network.cut()
+        calling, waiting = Calling(lambda: pool.state), Calling(task.wait)
+        until(lambda: client.status == "closed")
+        assert calling.going
+        assert waiting.going
+        network.restore()
+        assert calling.join() == "active"
+        near.jobs["j"].tasks["t"].terminate()
+        waiting.join()
