@@ -32,6 +32,24 @@ def check_image(value: str, name: str, owner: str) -> None:
 ImageName = Annotated[str, check_image]
 
 
+def full_name(image: str) -> str:
+    """The name of an image with its registry and its tag.
+
+    >>> full_name("ubuntu")
+    'docker.io/library/ubuntu:latest'
+    """
+    first, slash, _ = image.partition("/")
+    if not (slash and is_host(first)):
+        image = f"{DOCKER_HUB}/{'' if slash else 'library/'}{image}"
+    tagged = ":" in image.rpartition("/")[2] or "@" in image
+    return image if tagged else f"{image}:latest"
+
+
+def is_host(name: str) -> bool:
+    """Whether the first part of an image's name is that of a registry."""
+    return bool(set(name) & set(".:")) or name == "localhost"
+
+
 class ContainerRegistryReference(Model, frozen=True, kw_only=True):
     """A private container registry, and how to log in to it.
 
@@ -51,8 +69,7 @@ class ContainerRegistryReference(Model, frozen=True, kw_only=True):
         """Whether an image is pulled from here."""
         server = self.registry_server.split("://", 1)[-1].rstrip("/")
         first, slash, _ = image.partition("/")
-        is_host = slash and (set(first) & set(".:") or first == "localhost")
-        if not is_host:
+        if not (slash and is_host(first)):
             return server.endswith(DOCKER_HUB)
         return server.partition("/")[0] == first
 
@@ -102,6 +119,30 @@ class TaskContainerSettings(Model, frozen=True, kw_only=True):
     @classmethod
     def _from_sugar(cls, value: Any) -> Any:
         return cls(image_name=value) if isinstance(value, str) else None
+
+    def mounted(self, task: str, preparation: str | None) -> dict[str, bool]:
+        """The node's directories that the container sees, and whether each is read-only.
+
+        They are relative to the node's root; ``""`` is the root itself.
+
+        Parameters
+        ----------
+        task : str
+            The directory of the task.
+        preparation : str or None
+            The directory of the job preparation task, if there is one.
+        """
+        if self.container_host_batch_bind_mounts is None:
+            return {"": False}
+        directories = {
+            "shared": "shared", "startup": "startup", "vfsmounts": "fsmounts", "task": task,
+            "jobprep": preparation, "applications": "applications",
+        }  # fmt: skip
+        found = (
+            (directories[entry.source], entry.is_read_only)
+            for entry in self.container_host_batch_bind_mounts
+        )
+        return {name: read_only for name, read_only in found if name is not None}
 
 
 class ContainerConfiguration(Model, frozen=True, kw_only=True):

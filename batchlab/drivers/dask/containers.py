@@ -319,21 +319,12 @@ def _mounts(
     settings: TaskContainerSettings, start_run: StartRun, root: str
 ) -> list[tuple[str, str, str]]:
     """The node's directories that a container sees, where Azure has them, and the mode."""
-    chosen = settings.container_host_batch_bind_mounts
-    if chosen is None:
-        return [(root, AZURE_ROOT, "rw")]
-    directories = {
-        "shared": "shared", "startup": "startup", "vfsmounts": "fsmounts",
-        "task": start_run.directory, "jobprep": start_run.preparation_directory,
-        "applications": "applications",
-    }  # fmt: skip
-    found = {}
-    for entry in chosen:
-        name = directories[entry.source]
-        if name is not None and os.path.isdir(f"{root}/{name}"):
-            mode = "ro" if entry.is_read_only else "rw"
-            found[name] = (f"{root}/{name}", f"{AZURE_ROOT}/{name}", mode)
-    return list(found.values())
+    mounted = settings.mounted(start_run.directory, start_run.preparation_directory)
+    return [
+        (f"{root}/{name}".rstrip("/"), f"{AZURE_ROOT}/{name}".rstrip("/"), "ro" if only else "rw")
+        for name, only in mounted.items()
+        if os.path.isdir(f"{root}/{name}")
+    ]
 
 
 def _options(settings: TaskContainerSettings) -> list[str]:

@@ -12,7 +12,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 
-__all__ = ["ROOT", "Disk", "File", "Folder"]
+__all__ = ["ROOT", "Disk", "File", "Folder", "fault"]
 
 ROOT = "/mnt/batch/tasks"
 _LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile/startup", "workitems")
@@ -44,7 +44,8 @@ def parts_of(path: str) -> list[str]:
     return names
 
 
-def _fault(kind: int, path: str) -> OSError:
+def fault(kind: int, path: str) -> OSError:
+    """The error of the operating system that a real disk would give."""
     return OSError(kind, os.strerror(kind), path)
 
 
@@ -54,6 +55,10 @@ class Disk:
     def __init__(self) -> None:
         self._tree = Folder()
         self._noted: dict[str, float] = {}
+
+    def working_directory(self, directory: str) -> str:
+        """Where a command starts whose run has this directory."""
+        return f"{directory}/wd"
 
     def wipe(self) -> None:
         """Empty the disk, as when a node is reimaged."""
@@ -69,9 +74,9 @@ class Disk:
         here: File | Folder = self._settled()
         for name in parts_of(path):
             if not isinstance(here, Folder):
-                raise _fault(errno.ENOTDIR, path)
+                raise fault(errno.ENOTDIR, path)
             if name not in here:
-                raise _fault(errno.ENOENT, path)
+                raise fault(errno.ENOENT, path)
             here = here[name]
         return here
 
@@ -87,7 +92,7 @@ class Disk:
         """Return the contents of a file."""
         found = self.find(path)
         if isinstance(found, Folder):
-            raise _fault(errno.EISDIR, path)
+            raise fault(errno.EISDIR, path)
         return bytes(found.data)
 
     def write(self, path: str, data: bytes, now: float, *, append: bool = True) -> None:
@@ -95,7 +100,7 @@ class Disk:
         folder, name = self._parent(path)
         found = folder.get(name)
         if isinstance(found, Folder):
-            raise _fault(errno.EISDIR, path)
+            raise fault(errno.EISDIR, path)
         if found is None:
             folder[name] = File(data, now)
             return
@@ -125,16 +130,16 @@ class Disk:
             return
         folder, name = self._parent(path)
         if name in folder:
-            raise _fault(errno.EEXIST, path)
+            raise fault(errno.EEXIST, path)
         folder[name] = Folder()
 
     def remove(self, path: str, *, recursive: bool = False) -> None:
         """Remove a file or, with `recursive`, a folder."""
         folder, name = self._parent(path)
         if name not in folder:
-            raise _fault(errno.ENOENT, path)
+            raise fault(errno.ENOENT, path)
         if isinstance(folder[name], Folder) and not recursive:
-            raise _fault(errno.EISDIR, path)
+            raise fault(errno.EISDIR, path)
         del folder[name]
 
     def discard(self, directories: Iterable[str]) -> None:
@@ -147,7 +152,7 @@ class Disk:
         """Yield everything in a folder, recursively, with paths relative to it."""
         found = self.find(path)
         if not isinstance(found, Folder):
-            raise _fault(errno.ENOTDIR, path)
+            raise fault(errno.ENOTDIR, path)
         for name, entry in found.items():
             yield name, entry
             if isinstance(entry, Folder):
@@ -157,10 +162,10 @@ class Disk:
     def _parent(self, path: str) -> tuple[Folder, str]:
         names = parts_of(path)
         if not names:
-            raise _fault(errno.EISDIR, path)
+            raise fault(errno.EISDIR, path)
         folder = self.find("/" + "/".join(names[:-1]))
         if not isinstance(folder, Folder):
-            raise _fault(errno.ENOTDIR, path)
+            raise fault(errno.ENOTDIR, path)
         return folder, names[-1]
 
     def _settled(self) -> Folder:
@@ -185,6 +190,6 @@ class Disk:
         for name in parts_of(path):
             below = folder.setdefault(name, Folder())
             if not isinstance(below, Folder):
-                raise _fault(errno.EEXIST, path)
+                raise fault(errno.EEXIST, path)
             folder = below
         return folder

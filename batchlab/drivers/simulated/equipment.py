@@ -2,7 +2,8 @@
 
 Packages are real zip archives, unpacked onto simulated disks. An archive is read once, and its
 contents are shared by all nodes that have it. Images are not real: a node takes `PULL_S` to pull
-one that it does not have, and commands run as without a container.
+one that it does not have. A command then sees what is mounted, and else a disk of its own; its
+programs are those of the node, and options for the engine have no effect.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from batchlab.core.messages.outputs import (
     StartNode,
     StartRun,
 )
+from batchlab.core.model.containers import full_name
 from batchlab.drivers.archives import Archive, Entry, PackageFailed, absence, start_failed
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.disk import ROOT
@@ -82,7 +84,7 @@ class SimulatedEquipment:
 
     def pull_s(self, node: Machine, image: str, now: float) -> float:
         """How long a node takes until it has an image; 0 if it has it."""
-        return max(0.0, node.images.setdefault(image, now + PULL_S) - now)
+        return max(0.0, node.images.setdefault(full_name(image), now + PULL_S) - now)
 
     def provide(self, node: Machine, start_run: StartRun, now: float) -> None:
         """Have what a run needs on its node; raises `LaunchFailed`."""

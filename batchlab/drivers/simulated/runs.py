@@ -19,6 +19,7 @@ from batchlab.core.model import OutputFile, TaskContainerExecutionInfo
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import environment
 from batchlab.drivers.launches import LaunchFailed
+from batchlab.drivers.simulated.container_disk import ContainerDisk
 from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
 from batchlab.drivers.simulated.resources import upload, upload_seconds
@@ -79,8 +80,9 @@ class Runner(ABC):
     def _launch(self, run: SimulatedRun, start_run: outputs.StartRun) -> Steps:
         """Begin what a run was commanded to do, or a part of it."""
         node, container = run.node, start_run.container
+        disk = node.disk if container is None else ContainerDisk(node.disk, start_run)
         steps, load = self._shell.launch(
-            start_run, node.disk, lambda: environment(run.start_run, node.facts(self.settings))
+            start_run, disk, lambda: environment(run.start_run, node.facts(self.settings))
         )
         node.set_load(run, load)
         if container is None:

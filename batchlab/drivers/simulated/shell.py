@@ -112,7 +112,7 @@ class SimulatedProcess:
         self._shell = shell
         self.disk = disk
         self.now = shell.now
-        self.cwd = f"{directory}/wd"
+        self.cwd = disk.working_directory(directory)
         self.streams: list[str | bytearray | None] = [
             None,
             f"{directory}/stdout.txt",

@@ -38,6 +38,9 @@ _USER_CODES = (
     "BlobNotFound",
     "CommandLaunchFailed",
     "CommandProgramNotFound",
+    "ContainerInvalidImage",
+    "ContainerInvalidRegistry",
+    "ContainerInvalidSettings",
 )
 
 
