@@ -4,7 +4,10 @@ Pictures and HTML show node ids and times, which differ from run to run; the tex
 not. What a program writes to stderr is not part of a lesson.
 """
 
+import os
 from typing import Any
+
+os.environ["BATCHLAB_PROGRESS"] = ""  # the developer's own is neither seen nor changed
 
 
 def pytest_collectstart(collector: Any) -> None:

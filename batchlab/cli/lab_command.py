@@ -27,6 +27,26 @@ def lab(
         ),
     ] = None,
     only_list: Annotated[bool, typer.Option("--list", help="Only list the lessons.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check that this machine can run the lessons.")
+    ] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Only show which exercises you tried and solved.")
+    ] = False,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            metavar="csv|FILE.csv", help="Only write your progress, to stdout or a file."
+        ),
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LESSON",
+            help="Only put a lesson, such as 03, back as it was, and forget your progress in it. "
+            "Your version is kept under another name.",
+        ),
+    ] = None,
 ) -> None:
     """Open the lessons in JupyterLab.
 
@@ -41,11 +61,18 @@ def lab(
             for name, title in notebooks.titles(source):
                 typer.echo(f"{name[:2]}  {title}")
             return
+        copied = folder is not None or not own
+        place = (folder or Path("batchlab-notebooks")).absolute() if copied else source
+        if check:
+            from batchlab.cli.preflight import preflight  # noqa: PLC0415
+
+            raise typer.Exit(preflight(place))
+        if progress or export is not None or reset is not None:
+            _look_back(source, place, progress, export, reset)
+            return
         if importlib.util.find_spec("jupyterlab") is None:
             fail(f"The lessons need JupyterLab: {install_command('notebook')}")
-        place = source
-        if folder is not None or not own:
-            place = (folder or Path("batchlab-notebooks")).absolute()
+        if copied:
             kept = notebooks.copy_lessons(source, place).kept
             if kept:
                 typer.echo(
@@ -62,3 +89,21 @@ def lab(
                 raise typer.Exit(jupyter.wait())
             except KeyboardInterrupt:
                 continue  # JupyterLab received it too, and asks for confirmation
+
+
+def _look_back(
+    source: Path, place: Path, progress: bool, export: str | None, reset: str | None
+) -> None:
+    from batchlab.cli import progress_options as options  # noqa: PLC0415
+
+    if reset is not None:
+        if place.resolve() == source.resolve():
+            fail(
+                f"{place} has the lessons themselves, not a copy: git restores them, and "
+                "--folder DIR names a copy"
+            )
+        options.reset_lesson(source, place, reset)
+    if progress:
+        options.show_progress(place)
+    if export is not None:
+        options.export_progress(place, export)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from batchlab.colours import GREEN, GREY, ORANGE
 from batchlab.errors import BatchError, invalid
+from batchlab.lessons.progress import progress_file, read_progress, remember
 from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
@@ -111,7 +112,7 @@ class Answer:
 
 
 class Exercises:
-    """All exercises, with the results of the checks in this session."""
+    """All exercises, with the results of their checks (see `batchlab.lessons.progress`)."""
 
     def __iter__(self) -> Iterator[str]:
         _load()
@@ -123,10 +124,11 @@ class Exercises:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """The id, title and outcome of each exercise."""
-        return [(id, _known[id].title, _outcomes.get(id, "open")) for id in self]  # noqa: A001
+        before = _remembered()
+        return [(id, _known[id].title, _best(before.get(id), _outcomes.get(id))) for id in self]  # noqa: A001
 
     def reset(self) -> None:
-        """Forget all tries and results, as in a new session."""
+        """Forget all tries and results of this session."""
         _tries.clear()
         _outcomes.clear()
 
@@ -178,13 +180,24 @@ def check(exercise: str, *answer: Any) -> Answer:
 
 
 def tries(id: str) -> int:  # noqa: A002
-    """How many answers to an exercise were checked and not right, in this session."""
-    return sum(count for (name, _), count in _tries.items() if name == id)
+    """How many answers to an exercise were checked and not right, in this session or before."""
+    before = read_progress(progress_file()).get(id)
+    now = sum(count for (name, _), count in _tries.items() if name == id)
+    return max(now, before.hints if before else 0)
 
 
 def outcome(id: str) -> str:  # noqa: A002
-    """The best result of an exercise in this session."""
-    return _outcomes.get(id, "open")
+    """The best result of an exercise, in this session or before."""
+    return _best(_remembered().get(id), _outcomes.get(id))
+
+
+def _best(*results: str | None) -> str:
+    return next((one for one in ("right", "not yet") if one in results), "open")
+
+
+def _remembered() -> dict[str, str]:
+    found = read_progress(progress_file()).values()
+    return {one.exercise: "right" if one.solved else "not yet" for one in found if one.tries}
 
 
 def find_exercise(id: Any, owner: str) -> str:  # noqa: A002
@@ -205,8 +218,10 @@ def _find(id: Any, owner: str = "lessons.check") -> Exercise:  # noqa: A002
 
 
 def _record(found: Exercise, outcome: str, text: str, hint: str = "") -> Answer:
-    if outcome != "open" and _outcomes.get(found.id) != "right":
-        _outcomes[found.id] = outcome
+    if outcome != "open":
+        remember(found.id, "right" if outcome == "right" else "not yet")
+        if _outcomes.get(found.id) != "right":
+            _outcomes[found.id] = outcome
     return Answer(found.id, outcome, text, hint)
 
 

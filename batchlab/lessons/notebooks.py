@@ -14,14 +14,18 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import batchlab
 from batchlab.errors import NotFound, invalid
 from batchlab.lessons.copies import for_learners
+from batchlab.lessons.progress import NAME as PROGRESS
+from batchlab.lessons.progress import forget
 
-__all__ = ["Copied", "copy_lessons", "lesson_files", "lessons_folder", "titles"]
+__all__ = ["Copied", "copy_lessons", "find_lesson", "lesson_files", "lessons_folder", "restore",
+           "titles"]  # fmt: skip
 
 REMEMBERED = ".batchlab-lessons.json"
 """In a copy: the digest of each lesson as it was copied."""
@@ -112,6 +116,71 @@ def copy_lessons(source: Path, folder: Path) -> Copied:
         reason = f"the lessons cannot be copied there: {error.strerror or error}"
         raise invalid("folder", str(folder), reason, owner="batchlab lab") from None
     return done
+
+
+def find_lesson(folder: Path, lesson: str) -> Path:
+    """The notebook of a lesson, such as ``"03"``.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: there is no such lesson.
+    """
+    known = {path.name[:2]: path for path in lesson_files(folder)}
+    found = known.get(lesson.zfill(2))
+    if found is None:
+        reason = f"unknown lesson; the lessons are {', '.join(known)}"
+        raise invalid("lesson", lesson, reason, owner="batchlab lab")
+    return found
+
+
+def restore(source: Path, folder: Path, lesson: str) -> tuple[Path, Path | None]:
+    """Put a lesson back as it was delivered, and forget the progress in it.
+
+    Parameters
+    ----------
+    source : Path
+        The lessons as they are installed.
+    folder : Path
+        The copy of the learner.
+    lesson : str
+        Its number, such as ``"03"``.
+
+    Returns
+    -------
+    tuple of Path and (Path or None)
+        The notebook, and where the learner's version of it is now; None if there was no other.
+
+    Raises
+    ------
+    InvalidRequest
+        ``InvalidPropertyValue``: there is no such lesson, or the folder cannot be written to.
+    """
+    delivered = find_lesson(source, lesson)
+    target, kept = folder / delivered.name, None
+    new = for_learners(delivered.read_bytes())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = target.with_suffix(".new")
+        beside.write_bytes(new)  # before the learner's version is moved: the disk may be full
+        if target.exists() and target.read_bytes() != new:
+            kept = _unused(folder, target)
+            target.rename(kept)
+        beside.replace(target)
+        known = {**_remembered(folder), target.name: _digest(new)}
+        (folder / REMEMBERED).write_text(json.dumps(known, indent=1) + "\n")
+        forget(folder / PROGRESS, target.name[:2])
+    except OSError as error:
+        reason = f"the lesson cannot be restored there: {error.strerror or error}"
+        raise invalid("folder", str(folder), reason, owner="batchlab lab") from None
+    return target, kept
+
+
+def _unused(folder: Path, lesson: Path) -> Path:
+    """A name for the learner's version: not that of a lesson, with the time, and not in use."""
+    stem = f"mine-{lesson.stem}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    names = (f"{stem}{number}.ipynb" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _remembered(folder: Path) -> dict[str, Any]:

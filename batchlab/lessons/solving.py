@@ -15,6 +15,7 @@ from typing import Any
 from batchlab.colours import GREEN
 from batchlab.errors import Conflict, invalid
 from batchlab.lessons.exercises import find_exercise, outcome, tries
+from batchlab.lessons.progress import remember
 from batchlab.widgets.html import card, tag
 
 __all__ = ["ENOUGH_TRIES", "Solution", "fresh", "solution", "solutions"]
@@ -89,6 +90,7 @@ def solution(exercise: str) -> Solution:
             f"exercise {found} was tried {('not yet', 'once')[count]}: its solution is shown "
             f"after {ENOUGH_TRIES} tries; lessons.check({found!r}, ...) gives a hint for each",
         )
+    remember(found, "solution")
     return solutions(found[:2])[found]
 
 

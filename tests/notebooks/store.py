@@ -43,6 +43,7 @@ def describe(cell: Any) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["BATCHLAB_PROGRESS"] = ""
     os.environ["BATCHLAB_STATIC"] = "1"  # displays that need no running kernel to be seen
     for lesson in map(Path, sys.argv[1:] or sorted(LESSONS.glob("*.ipynb"))):
         print(lesson.name)
