@@ -89,6 +89,7 @@ if _typing.TYPE_CHECKING:
     from batchlab import formulas
     from batchlab.autoscale import AutoScaleRun, Formula, FormulaError
     from batchlab.drivers.simulated.workload import Behavior, Load, Workload
+    from batchlab.job_comparison import JobComparison, compare_jobs
     from batchlab.laboratory import (
         Arrivals,
         AutoScaleLab,
@@ -129,6 +130,7 @@ __all__ = [
     "FormulaError",
     "InvalidRequest",
     "Job",
+    "JobComparison",
     "JobConstraints",
     "JobManagerTask",
     "JobOutputStorage",
@@ -180,6 +182,7 @@ __all__ = [
     "Workload",
     "__version__",
     "compare",
+    "compare_jobs",
     "formulas",
     "simulate",
 ]
@@ -193,10 +196,12 @@ _LAZY = {
     "Comparison": "laboratory",
     "Formula": "autoscale",
     "FormulaError": "autoscale",
+    "JobComparison": "job_comparison",
     "Load": "drivers.simulated.workload",
     "Simulation": "laboratory",
     "Workload": "drivers.simulated.workload",
     "compare": "laboratory",
+    "compare_jobs": "job_comparison",
     "formulas": "",
     "simulate": "laboratory",
 }

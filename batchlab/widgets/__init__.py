@@ -11,6 +11,7 @@ from batchlab.handles.applications import (
 )
 from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.certificates import Certificate, Certificates
+from batchlab.job_comparison import JobComparison
 from batchlab.laboratory import AutoScaleLab, Comparison, Simulation
 from batchlab.widgets import holdings
 from batchlab.widgets.autoscaling import (
@@ -21,7 +22,7 @@ from batchlab.widgets.autoscaling import (
     sentence_list,
 )
 from batchlab.widgets.cards import draw
-from batchlab.widgets.laboratory import comparison_card, simulation_card
+from batchlab.widgets.laboratory import comparison_card, job_comparison_card, simulation_card
 from batchlab.widgets.show import mimebundle, page, show_live, watch
 
 __all__ = ["mimebundle", "page", "show_live", "watch"]
@@ -39,3 +40,4 @@ draw.register(Sentences, sentence_list)
 draw.register(Findings, findings_text)
 draw.register(Simulation, simulation_card)
 draw.register(Comparison, comparison_card)
+draw.register(JobComparison, job_comparison_card)

@@ -1,4 +1,4 @@
-"""Cards of simulations and comparisons of formulas: figures as text, lines as SVG."""
+"""Cards of simulations, and of comparisons of formulas and jobs: lines over time are SVG."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from batchlab.colours import BLUE, ORANGE, PINK
+from batchlab.job_comparison import JobComparison
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
 from batchlab.widgets.html import card, details, image, table, tag
 from batchlab.words import span_text
 
-__all__ = ["comparison_card", "simulation_card"]
+__all__ = ["comparison_card", "job_comparison_card", "simulation_card"]
 
 _COLOUR = PINK
 _NODES, _WAITING = BLUE, ORANGE
@@ -55,6 +56,16 @@ def comparison_card(comparison: Comparison) -> Markup:
     ]
     grid = table("", HEAD, rows, numbers=HEAD[2:])
     return card("Comparison", "", [], grid, tag("p", _NOTE, cls="bl-muted"), colour=_COLOUR)
+
+
+def job_comparison_card(comparison: JobComparison) -> Markup:
+    """What differs in words; the numbers are folded."""
+    one, other = comparison.a.name, comparison.b.name
+    said = tag("ul", *(tag("li", text) for text in comparison.differences))
+    head = ("", one, other)
+    grid = table("", head, list(comparison.rows()), numbers=head[1:])
+    named = f"{one} and {other}"
+    return card("Comparison", named, [], said, details("Numbers", grid), colour=PINK)
 
 
 def _tasks(simulation: Simulation) -> str:

@@ -20,6 +20,7 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task, Tasks
+from batchlab.job_comparison import JobComparison
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets import cards
 from batchlab.widgets.html import muted, tag
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["mimebundle", "page", "show_live", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PICTURED = ("lab", "pool", "job", "autoscale")
+PICTURED = ("lab", "pool", "job", "autoscale", "comparison")
 """Kinds that have a picture."""
 LIBRARIES = {
     "live": ("anywidget", "Live displays need anywidget"),
@@ -131,12 +132,14 @@ def watch(thing: object) -> Any:
 def _way(thing: object) -> Literal["live", "picture", "card"]:
     """The best way to show a thing here."""
     kind = _kind(thing)
-    if is_static():
+    if is_static() or kind == "comparison":  # which is over already
         return "picture" if kind in PICTURED else "card"
     return "live" if kind and is_kernel() else "card"
 
 
 def _kind(thing: object) -> str:
+    if isinstance(thing, JobComparison):
+        return "comparison"
     return "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
 
 
@@ -177,6 +180,10 @@ def _view(thing: object) -> Any:
 
 
 def _picture(thing: object) -> Any:
+    if isinstance(thing, JobComparison):
+        from batchlab.widgets.comparison_picture import ComparisonPicture  # noqa: PLC0415 - needs Pillow
+
+        return ComparisonPicture(thing)
     if isinstance(thing, AutoScaleLab):
         from batchlab.widgets.autoscale_picture import lab_picture  # noqa: PLC0415 - as above
 
