@@ -41,7 +41,8 @@ def draw_load(
             upper = base - load.columns[name][number] * tall
             if upper < base and edges[1] > edges[0]:
                 right = max(edges[0] + 1, edges[1] - 1)
-                box = [edges[0], upper * SCALE, right, base * SCALE - 1]
+                low = base * SCALE - 1
+                box = [edges[0], min(upper * SCALE, low), right, low]
                 sheet.pen.rectangle(box, fill=either(look.colour))
             base = upper
     right = left + (load.end - begin) * scale

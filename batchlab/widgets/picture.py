@@ -76,7 +76,8 @@ class Picture:
         self._draw()
 
     def _draw(self) -> None:
-        states, jobs, bars = self._states(), self._jobs(), RunBars(self.tables, self._runs())
+        states, jobs = self._states(), self._jobs()
+        bars = self.bars = RunBars(self.tables, self._runs())
         cell = 24 if len(states) <= 200 else 10 if len(states) <= 1000 else 5
         across = (WIDTH - 2 * MARGIN) // (cell + 3)
         grid = -(-min(len(states), MOST_CELLS) // across) * (cell + 3) if states else 16

@@ -83,7 +83,7 @@ class RunBars:
         columns = self.tables.columns["runs"]
         left, now = MARGIN + GUTTER, self.end
         place = {node: row for row, node in enumerate(nodes)}
-        lanes = self._lanes()
+        lanes = self.lanes
         failed = [run for run in self.runs if self._look(run) == "failure"]
         for tasks, layer in ((False, self.runs), (True, self.runs), (True, failed)):
             for run in layer:
@@ -116,7 +116,8 @@ class RunBars:
         kind = KINDS[self.tables.columns["runs"]["kind"][run]]
         return str(NODE_TASKS.get(kind, self.tables.labels[run]))
 
-    def _lanes(self) -> int:
+    @property
+    def lanes(self) -> int:
         """How many lanes a row has: as many as are used at once, at most the slots of a node.
 
         The next task of a node may start before the last subtask of the previous one has ended

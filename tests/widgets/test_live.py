@@ -379,9 +379,9 @@ def test_static_picture_has_one_lane_for_a_slot_though_a_subtask_ends_late() -> 
         seen.catch_up()
         tables = seen.tables
         drawn = Picture(tables, "job", {"job": "j"})
-        runs, _ = drawn._runs()
+        runs = drawn.bars.runs
         assert max(tables.columns["runs"]["lane"][run] for run in runs) == 1
-        assert drawn._lanes(runs) == 1
+        assert drawn.bars.lanes == 1
 
 
 @pytest.mark.parametrize(
@@ -409,6 +409,11 @@ def test_static_picture_shows_each_run_apart_from_the_next(
     row.tasks.wait()
     png = base64.b64decode(row._repr_mimebundle_()["image/png"])
     image = Image.open(io.BytesIO(png)).convert("RGBA")
-    line = [image.getpixel((x, 226))[3] == 0 for x in range(150, 1416)]
+    line = [image.getpixel((x, 314))[3] == 0 for x in range(150, 1416)]
     bars = sum(white and not before for before, white in pairwise(line))
     assert bars == 12
+    area = [[image.getpixel((x, y))[3] != 0 for y in range(222, 290)] for x in (160, 780, 1400)]
+    heights = [sum(column) for column in area]
+    assert heights[0] == pytest.approx(68, abs=2), "twelve tasks run or wait"
+    assert heights[1] == pytest.approx(68 * 6.5 / 12, abs=6)
+    assert heights[2] == pytest.approx(68 / 12, abs=2)
