@@ -27,7 +27,7 @@ class ContainerDisk(Disk):
     """
 
     def __init__(self, node: Disk, start_run: StartRun) -> None:
-        super().__init__()
+        super().__init__(node.capacity)
         assert start_run.container is not None
         self._node = node
         self._settings = start_run.container
@@ -47,6 +47,11 @@ class ContainerDisk(Disk):
             self._node.write(path, data, now, append=append)
         else:
             super().write(path, data, now, append=append)
+
+    def allocate(self, path: str, size: int, now: float) -> None:
+        """Allocate space to a file; in a folder of the node, it counts there."""
+        super().allocate(path, size, now)
+        self._node.count_space()
 
     def make_folder(self, path: str, *, parents: bool = False) -> None:
         """Create a folder; with `parents`, also its parents, and it may already exist."""

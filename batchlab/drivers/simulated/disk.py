@@ -4,6 +4,9 @@ The contents of a real node's root directory are in `ROOT` here, in the service'
 directory is only noted at first. It becomes a folder with ``wd``, ``certs`` and empty streams on
 the first access, so a hundred thousand silent runs cost little. Errors are those of the operating
 system (`OSError`), so a simulated shell can print the same messages as a real one.
+
+A file may be allocated more space than its contents need (``fallocate``). Only that space counts
+towards the capacity of the disk: texts are small.
 """
 
 from __future__ import annotations
@@ -18,15 +21,30 @@ ROOT = "/mnt/batch/tasks"
 _LAYOUT = ("applications", "fsmounts", "shared", "startup/wd", "volatile/startup", "workitems")
 
 
-class File:
-    """Contents, time of last change (seconds since 1970) and permissions."""
+FULL = 0.9
+"""From which part of its capacity on a disk counts as full: the agent of a node keeps the rest."""
 
-    __slots__ = ("data", "mode", "modified")
+
+class File:
+    """Contents, allocated space, time of last change (seconds since 1970) and permissions."""
+
+    __slots__ = ("allocated", "data", "mode", "modified")
 
     def __init__(self, data: bytes, modified: float, mode: int = 0o644) -> None:
         self.data: bytes | bytearray = bytearray(data)
+        self.allocated = 0
         self.modified = modified
         self.mode = mode
+
+    @property
+    def size(self) -> int:
+        """Bytes: what was allocated and not written to reads as zeros."""
+        return max(len(self.data), self.allocated)
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return up to `length` bytes from `start`."""
+        length = max(0, min(length, self.size - start))
+        return bytes(self.data[start : start + length]).ljust(length, b"\0")
 
 
 class Folder(dict[str, "File | Folder"]):
@@ -50,11 +68,31 @@ def fault(kind: int, path: str) -> OSError:
 
 
 class Disk:
-    """The file system of one node. Paths are absolute."""
+    """The file system of one node. Paths are absolute.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    capacity : float, optional
+        Bytes; no limit if omitted.
+    """
+
+    def __init__(self, capacity: float = float("inf")) -> None:
         self._tree = Folder()
         self._noted: dict[str, float] = {}
+        self.capacity = capacity
+        self._sparse = False  # whether space was ever allocated
+
+    @property
+    def allocated(self) -> int:
+        """Bytes that are allocated to files."""
+        if not self._sparse:
+            return 0
+        return sum(file.allocated for _, file in self.walk("/") if isinstance(file, File))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether too little is left of it for a node to work."""
+        return self.allocated > FULL * self.capacity
 
     def working_directory(self, directory: str) -> str:
         """Where a command starts whose run has this directory."""
@@ -64,6 +102,7 @@ class Disk:
         """Empty the disk, as when a node is reimaged."""
         self._tree = Folder()
         self._noted.clear()
+        self._sparse = False
 
     def note_run(self, directory: str, now: float) -> None:
         """Note that a run starts in this directory (relative to `ROOT`), with empty streams."""
@@ -95,17 +134,29 @@ class Disk:
             raise fault(errno.EISDIR, path)
         return bytes(found.data)
 
+    def size(self, path: str) -> int:
+        """Bytes of a file; 0 for a folder."""
+        found = self.find(path)
+        return 0 if isinstance(found, Folder) else found.size
+
+    def allocated_to(self, path: str) -> int:
+        """Bytes that were allocated to a file."""
+        found = self.find(path)
+        return 0 if isinstance(found, Folder) else found.allocated
+
     def write(self, path: str, data: bytes, now: float, *, append: bool = True) -> None:
         """Append to a file, or replace it; its folder must exist."""
         folder, name = self._parent(path)
         found = folder.get(name)
         if isinstance(found, Folder):
             raise fault(errno.EISDIR, path)
+        if data and self.allocated >= self.capacity:
+            raise fault(errno.ENOSPC, path)
         if found is None:
             folder[name] = File(data, now)
             return
         if not append:
-            found.data = bytearray()
+            found.data, found.allocated = bytearray(), 0
         elif isinstance(found.data, bytes):
             found.data = bytearray(found.data)
         found.data += data
@@ -116,6 +167,24 @@ class Disk:
         folder, name = self._parent(path)
         file = folder[name] = File(b"", now, mode)
         file.data = data
+
+    def allocate(self, path: str, size: int, now: float) -> None:
+        """Allocate space to a file, which is made if there is none."""
+        if not self.exists(path):
+            self.write(path, b"", now)
+        found = self.find(path)
+        if isinstance(found, Folder):
+            raise fault(errno.EISDIR, path)
+        more = max(0, size - found.allocated)
+        if self.allocated + more > self.capacity:
+            raise fault(errno.ENOSPC, path)
+        self.count_space()
+        found.allocated += more
+        found.modified = now
+
+    def count_space(self) -> None:
+        """Count from now on how much is allocated; before, nothing was."""
+        self._sparse = True
 
     def set_mode(self, path: str, mode: int) -> None:
         """Change the permissions of a file; folders have none."""

@@ -19,7 +19,7 @@ from batchlab.drivers import calls
 from batchlab.drivers.simulated.workload import Behavior
 
 if TYPE_CHECKING:
-    from batchlab.drivers.simulated.shell import SimulatedProcess, Steps
+    from batchlab.drivers.simulated.process import SimulatedProcess, Steps
 
 __all__ = ["call"]
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from batchlab.core.messages import facts
 from batchlab.core.messages.outputs import PackageToInstall, StartRun
-from batchlab.core.model import CertificateReference, ContainerConfiguration
+from batchlab.core.model import CertificateReference, ContainerConfiguration, vm_cores
 from batchlab.core.model.ids import RunId
+from batchlab.core.model.sizes import VM_SIZES
 from batchlab.core.model.values import NodeUsage
 from batchlab.core.state.settings import Settings
 from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.node_log import NodeLog
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.shell import Steps
+from batchlab.drivers.simulated.process import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load
 from batchlab.drivers.vault import NodeCertificate
 
 __all__ = ["Machine", "SimulatedRun"]
+
+GIGABYTE = 1 << 30
 
 _NOTHING_MOVED = {
     "disk_read_bytes": 0.0,
@@ -53,19 +56,23 @@ class Machine:
     """The machine of a node."""
 
     __slots__ = ("_cpu_s", "_even", "_even_s", "_measured", "_moved", "_run_s", "boot", "broken",
-                 "certificates", "containers", "cores", "dedicated", "digests", "disk", "id",
-                 "images", "installed",
-                 "ip_address", "log", "packages", "references", "runs", "up")  # fmt: skip
+                 "certificates", "containers", "cores", "crowded", "dedicated", "digests", "disk",
+                 "id", "images", "installed", "ip_address", "log", "new_since",
+                 "packages", "references", "runs", "up")  # fmt: skip
 
-    def __init__(self, node_id: str, ip_address: str, dedicated: bool, cores: int) -> None:
+    def __init__(self, node_id: str, ip_address: str, dedicated: bool, vm_size: str) -> None:
+        size = VM_SIZES.get(vm_size.lower())
+        disk_gb = size.disk_gb if size else 0  # without a temporary disk, there is no limit
         self.id = node_id
         self.ip_address = ip_address
         self.dedicated = dedicated
-        self.cores = cores
+        self.cores = vm_cores(vm_size)
         self.boot = 0
         self.up = False
         self.broken = False
-        self.disk = Disk()
+        self.disk = Disk(disk_gb * GIGABYTE or float("inf"))
+        self.crowded = False  # whether its disk was full when it started, and still is
+        self.new_since = 0.0  # when it first started with this disk
         self.log = NodeLog()
         self.packages: tuple[PackageToInstall, ...] = ()
         self.certificates: tuple[NodeCertificate, ...] = ()
@@ -84,6 +91,7 @@ class Machine:
     def wipe(self) -> None:
         """Empty the disk."""
         self.disk.wipe()
+        self.new_since = 0.0
         self.digests = {}
         self.images = {}
 

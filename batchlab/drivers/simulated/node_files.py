@@ -53,8 +53,8 @@ class SimulatedFiles:
         found = _find(disk, full, name)
         if isinstance(found, Folder):
             raise Forbidden("IOError", f"{path!r} is not a regular file")
-        first = max(0, len(found.data) + start) if start < 0 else start
-        return bytes(found.data[first : first + min(length, MAX_READ)])
+        first = max(0, found.size + start) if start < 0 else start
+        return found.read(first, min(length, MAX_READ))
 
     def delete(self, location: Location, path: str, *, recursive: bool = False) -> None:
         """Delete a file, or with `recursive` a directory."""
@@ -101,7 +101,7 @@ def _entry(name: str, found: File | Folder) -> FileEntry:
     return FileEntry(
         name=name,
         is_directory=False,
-        content_length=len(found.data),
+        content_length=found.size,
         last_modified=datetime.fromtimestamp(found.modified, UTC),
         file_mode=f"0o100{found.mode:03o}",
     )

@@ -48,6 +48,7 @@ class Host(Protocol):
 Program = Callable[[Host, Sequence[str]], int]
 _PLAIN = re.compile(r"\^?[\w ,:;=@%/_-]*\$?")
 """Patterns with the same meaning in grep and in Python."""
+_SIZE = re.compile(r"(\d+)((?:[KMGT](?:i?B)?)?)")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r"}
 
 
@@ -147,20 +148,46 @@ def _ls(host: Host, args: Sequence[str]) -> int:
     return 0
 
 
-def _copy(host: Host, args: Sequence[str]) -> int:
+def _from_to(host: Host, args: Sequence[str]) -> tuple[str, str]:
     _, names = _options(args, "")
     if len(names) != 2:
         raise NotUnderstood("cp")
     source, target = (host.path(name) for name in names)
     if host.disk.exists(target) and isinstance(host.disk.find(target), Folder):
         target = f"{target}/{source.rpartition('/')[2]}"
+    return source, target
+
+
+def _copy(host: Host, args: Sequence[str]) -> int:
+    source, target = _from_to(host, args)
     host.disk.write(target, host.disk.read(source), host.now(), append=False)
+    host.disk.allocate(target, host.disk.allocated_to(source), host.now())
     return 0
 
 
 def _move(host: Host, args: Sequence[str]) -> int:
-    _copy(host, args)
-    host.disk.remove(host.path(args[-2]))
+    source, target = _from_to(host, args)
+    data, size = host.disk.read(source), host.disk.allocated_to(source)
+    host.disk.remove(source)  # first, so that it needs no space twice
+    host.disk.write(target, data, host.now(), append=False)
+    host.disk.allocate(target, size, host.now())
+    return 0
+
+
+def _fallocate(host: Host, args: Sequence[str]) -> int:
+    words = list(args)
+    size = (
+        _SIZE.fullmatch(words[1]) if len(words) == 3 and words[0] in {"-l", "--length"} else None
+    )
+    if size is None:
+        raise NotUnderstood("fallocate")
+    base = 1000 if size[2].endswith("B") and "i" not in size[2] else 1024
+    number = int(size[1]) * base ** " KMGT".index(size[2][:1] or " ")
+    try:
+        host.disk.allocate(host.path(words[2]), number, host.now())
+    except OSError as error:
+        host.complain(f"fallocate: fallocate failed: {error.strerror}")
+        return 1
     return 0
 
 
@@ -293,7 +320,7 @@ _UNARY: dict[str, Callable[[Host, str], bool]] = {
     "-e": lambda host, name: host.disk.exists(host.path(name)),
     "-f": _is_file,
     "-d": _is_folder,
-    "-s": lambda host, name: _is_file(host, name) and bool(host.disk.read(host.path(name))),
+    "-s": lambda host, name: _is_file(host, name) and host.disk.size(host.path(name)) > 0,
     "-n": lambda host, text: bool(text),
     "-z": lambda host, text: not text,
 }
@@ -327,6 +354,7 @@ PROGRAMS: dict[str, Program] = {
     "cp": _copy,
     "mv": _move,
     "env": _env,
+    "fallocate": _fallocate,
     "printenv": _printenv,
     "pwd": _pwd,
     "grep": _grep,

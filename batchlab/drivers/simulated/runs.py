@@ -22,8 +22,9 @@ from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.container_disk import ContainerDisk
 from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
+from batchlab.drivers.simulated.process import Steps
 from batchlab.drivers.simulated.resources import upload, upload_seconds
-from batchlab.drivers.simulated.shell import Shell, Steps
+from batchlab.drivers.simulated.shell import Shell
 from batchlab.storage.stores import BlobStore
 
 __all__ = ["SHORTEST_S", "Happening", "Runner", "fact"]
@@ -44,6 +45,10 @@ class Runner(ABC):
     _now: float
     _nodes: dict[str, Machine]
     _shell: Shell
+
+    @abstractmethod
+    def _disk_full(self, node_id: str) -> facts.Report | None:
+        """Take a node out of service whose disk is full; a `Happening`."""
 
     @abstractmethod
     def _arrange(self, when: float, happen: Happening, subject: Any) -> None:
@@ -82,7 +87,10 @@ class Runner(ABC):
         node, container = run.node, start_run.container
         disk = node.disk if container is None else ContainerDisk(node.disk, start_run)
         steps, load = self._shell.launch(
-            start_run, disk, lambda: environment(run.start_run, node.facts(self.settings))
+            start_run,
+            disk,
+            lambda: environment(run.start_run, node.facts(self.settings)),
+            node.new_since,
         )
         node.set_load(run, load)
         if container is None:
@@ -162,6 +170,8 @@ class Runner(ABC):
         result = run.result
         if result is not None:
             run.node.log.run_ends(self._now, result)
+            if run.node.disk.is_full:
+                self._arrange(self._now, self._disk_full, run.node.id)
             if result.exit_code is not None and run.start_run.container is not None:
                 return msgspec.structs.replace(result, container=_container_of(run, "exited"))
         return result

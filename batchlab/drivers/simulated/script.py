@@ -7,8 +7,9 @@
     command  = { NAME=word } { word | redirect }      redirect = (">" | ">>" | "2>" | "<" ...) word
     word     = parts, each literal or $NAME, quoted or not
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
+    command  = ("while" | "until") script "do" script "done"
 
-Everything else (``&``, ``$(...)``, loops, functions, patterns) raises `NotUnderstood`, and
+Everything else (``&``, ``$(...)``, ``for``, functions, patterns) raises `NotUnderstood`, and
 the whole script is then left to the workload. `shlex` is not enough, because it drops the quotes
 of a word, and ``'$A'`` differs from ``"$A"``.
 """
@@ -22,10 +23,12 @@ from typing import NamedTuple
 __all__ = [
     "NotUnderstood",
     "Part",
+    "Piece",
     "Redirect",
     "ShellChain",
     "ShellCommand",
     "ShellIf",
+    "ShellLoop",
     "ShellPipe",
     "Word",
     "parse",
@@ -72,7 +75,7 @@ class ShellPipe(NamedTuple):
 class ShellChain(NamedTuple):
     """Commands joined by ``&&`` and ``||``; each operator precedes its command."""
 
-    links: tuple[tuple[str, ShellCommand | ShellPipe | ShellIf], ...]
+    links: tuple[tuple[str, Piece], ...]
 
 
 class ShellIf(NamedTuple):
@@ -83,6 +86,16 @@ class ShellIf(NamedTuple):
     otherwise: tuple[ShellChain, ...]
 
 
+class ShellLoop(NamedTuple):
+    """``while condition; do body; done``, or with ``until``."""
+
+    until: bool
+    condition: tuple[ShellChain, ...]
+    body: tuple[ShellChain, ...]
+
+
+Compound = ShellIf | ShellLoop
+Piece = ShellCommand | ShellPipe | Compound
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
       | (?P<redirect>[0-9]?(?:>>|>&|>|<))
@@ -137,7 +150,7 @@ class _Reader:
                 found.append(self._chain())
 
     def _chain(self) -> ShellChain:
-        links: list[tuple[str, ShellCommand | ShellPipe | ShellIf]] = []
+        links: list[tuple[str, Piece]] = []
         joint = ""
         while True:
             links.append((joint, self._pipe()))
@@ -146,18 +159,18 @@ class _Reader:
                 return ShellChain(tuple(links))
             self._go_on()
 
-    def _pipe(self) -> ShellCommand | ShellPipe | ShellIf:
+    def _pipe(self) -> Piece:
         first = command = self._command()
         stages: list[ShellCommand] = []
         while True:
             if isinstance(command, ShellCommand):
                 stages.append(command)
             elif stages:
-                raise NotUnderstood("an if behind a pipe")
+                raise NotUnderstood("an if or a loop behind a pipe")
             if self._tokens[self._at] != ("operator", "|"):
                 return ShellPipe(tuple(stages)) if len(stages) > 1 else first
-            if isinstance(first, ShellIf):
-                raise NotUnderstood("an if before a pipe")
+            if not isinstance(first, ShellCommand):
+                raise NotUnderstood("an if or a loop before a pipe")
             self._go_on()
             command = self._command()
 
@@ -167,10 +180,14 @@ class _Reader:
         while self._tokens[self._at] == ("operator", "\n"):
             self._at += 1
 
-    def _command(self) -> ShellCommand | ShellIf:
-        if self._tokens[self._at] == ("word", "if"):
+    def _command(self) -> ShellCommand | Compound:
+        kind, word = self._tokens[self._at]
+        if kind == "word" and word in {"if", "while", "until"}:
             self._at += 1
-            return self._branch()
+            found = self._branch() if word == "if" else self._loop(until=word == "until")
+            if self._tokens[self._at][0] not in {"operator", "end"}:
+                raise NotUnderstood("something behind fi or done")
+            return found
         begin = self._at
         while self._tokens[self._at][0] not in {"operator", "end"}:
             self._at += 1
@@ -189,9 +206,14 @@ class _Reader:
             otherwise = self.chains("fi")
         if not condition or not body or (end == "else" and not otherwise):
             raise NotUnderstood("a part of an if is empty")
-        if self._tokens[self._at][0] not in {"operator", "end"}:
-            raise NotUnderstood("fi with something behind it")
         return ShellIf(condition, body, otherwise)
+
+    def _loop(self, *, until: bool) -> ShellLoop:
+        """Parse the rest of a loop, through `done`."""
+        condition, body = self.chains("do"), self.chains("done")
+        if not condition or not body:
+            raise NotUnderstood("a part of a loop is empty")
+        return ShellLoop(until, condition, body)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

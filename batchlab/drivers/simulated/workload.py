@@ -11,18 +11,19 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.base import Model
+from batchlab.core.model.ids import RunId
 from batchlab.core.model.ranges import is_number
 from batchlab.core.model.values import FailureInfo
 from batchlab.durations import parse_duration
 from batchlab.errors import invalid
 
-__all__ = ["Behavior", "Load", "Workload"]
+__all__ = ["Behavior", "Launch", "Load", "Workload"]
 
 _SERVER_CODES = (
     "BlobDownloadMiscError",
@@ -160,6 +161,28 @@ class Behavior(Model, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class Launch(NamedTuple):
+    """A command that is launched, as the function of a rule sees it.
+
+    Attributes
+    ----------
+    command : str
+        The command line, or one command of a script.
+    run_id : RunId
+        Which run it belongs to: `job_id`, `task_id`, `node_id`, `number`.
+    now : datetime
+        The lab's time.
+    node_age : timedelta
+        Since the node first started with an empty disk; a reboot does not change it.
+    """
+
+    command: str
+    run_id: RunId
+    now: datetime
+    node_age: timedelta
+
+
+Describe = Callable[[str], Launch]
 Rules = Mapping[str, Any] | Callable[[StartRun], Any]
 
 
@@ -170,9 +193,12 @@ class Workload:
     ----------
     default : Behavior or duration, default "40s"
         The behavior of a command that no rule matches and the node cannot interpret.
-    rules : mapping of pattern to Behavior or duration, or callable, optional
+    rules : mapping of pattern to Behavior, duration or callable, or callable, optional
         Patterns as in `fnmatch`, matched against a task's id (ignoring case) and its command
-        line; the first match counts. A callable receives the run that starts
+        line, or a command of its script; the first match counts. A value may also be a function
+        of the command that is launched (``launch.node_age``, ``launch.run_id.node_id`` ...), which
+        returns a behavior or a duration: so a command can do something else on an old node, or at
+        night. A callable in place of the mapping receives each run that starts
         (``run.run_id.task_id``, ``run.command_line`` ...) and returns a behavior, a duration, or
         None.
     jitter : float, default 0
@@ -197,7 +223,7 @@ class Workload:
             raise invalid("jitter", jitter, "must be a number from 0 to less than 1",
                           owner="Workload")  # fmt: skip
         self.jitter = jitter
-        self._rules: list[tuple[re.Pattern[str], re.Pattern[str], Behavior]] = []
+        self._rules: list[_Rule] = []
         self._ask: Callable[[StartRun], Any] | None = None
         if callable(rules):
             self._ask = rules
@@ -211,7 +237,7 @@ class Workload:
         rules = "callable" if self._ask else len(self._rules)
         return f"Workload(default={self._default_s():g}s, rules={rules}, jitter={self.jitter:g})"
 
-    def of_run(self, start_run: StartRun) -> Behavior | None:
+    def of_run(self, start_run: StartRun, describe: Describe) -> Behavior | None:
         """What the rules say about a run; None if nothing."""
         if self._ask is not None:
             answer = self._ask(start_run)
@@ -220,14 +246,14 @@ class Workload:
             # The coordination command of a subtask is not what its task is known by.
             by_id = start_run.coordination is None and id_pattern.match(start_run.run_id.task_id)
             if by_id or command_pattern.match(start_run.command_line):
-                return behavior
+                return _decided(behavior, start_run.command_line, describe)
         return None
 
-    def of_command(self, command: str) -> Behavior | None:
+    def of_command(self, command: str, describe: Describe) -> Behavior | None:
         """Return the behavior of a command in a script; None if no rule matches."""
         for _, command_pattern, behavior in self._rules:
             if command_pattern.match(command):
-                return behavior
+                return _decided(behavior, command, describe)
         return None
 
     def seconds(self, behavior: Behavior, random: Random) -> float:
@@ -259,9 +285,19 @@ def _behavior(value: Any, name: str) -> Behavior:
     return found
 
 
-def _rule(pattern: object, value: Any) -> tuple[re.Pattern[str], re.Pattern[str], Behavior]:
+_Decision = Behavior | Callable[[Launch], Any]
+_Rule = tuple[re.Pattern[str], re.Pattern[str], _Decision]
+
+
+def _decided(decision: _Decision, command: str, describe: Describe) -> Behavior:
+    if isinstance(decision, Behavior):
+        return decision
+    return _behavior(decision(describe(command)), "rules(launch)")
+
+
+def _rule(pattern: object, value: Any) -> _Rule:
     if not isinstance(pattern, str):
         raise invalid("rules", pattern, "each pattern must be text", owner="Workload")
     regex = fnmatch.translate(pattern)
-    behavior = _behavior(value, f"rules[{pattern!r}]")
+    behavior = value if callable(value) else _behavior(value, f"rules[{pattern!r}]")
     return re.compile(regex, re.IGNORECASE), re.compile(regex), behavior

@@ -19,7 +19,6 @@ from typing import Any
 
 from batchlab.core.machine import Settings
 from batchlab.core.messages import facts, outputs
-from batchlab.core.model import vm_cores
 from batchlab.drivers.engine import Engine
 from batchlab.drivers.node_log import NodeLog
 from batchlab.drivers.simulated.disk import Disk
@@ -36,6 +35,10 @@ __all__ = ["SHORTEST_S", "START", "SimulatedWorld"]
 
 START = 1767603600.0
 """The start of virtual time: Monday, 2026-01-05 09:00 UTC."""
+DISK_FULL = (
+    "There is not enough disk space on the node: delete jobs, tasks or files there, and reboot it"
+)
+"""As in Azure, where a node whose disk is more than 90 % full becomes unusable."""
 _ALLOCATION = 2 / 3  # of the time a node takes to boot
 _STOP = 1 / 10
 
@@ -217,18 +220,22 @@ class SimulatedWorld(Runner):
             self._machines += 1
             number = self._machines + 3  # as in Azure, the first address of a network is .4
             address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            cores = vm_cores(command.vm_size)
-            node = Machine(command.node_id, address, command.dedicated, cores)
+            node = Machine(command.node_id, address, command.dedicated, command.vm_size)
             self._nodes[node.id] = node
         if node.broken:
             message = "the machine of the node has failed: reboot or remove the node"
             self._refuse_node(command, message)
             return
+        if node.disk.is_full:
+            self._refuse_node(command, DISK_FULL, code="DiskFull")
+            return
         self._boot(node, command, allocation_s=_ALLOCATION * self._boot_s)
 
-    def _refuse_node(self, command: outputs.StartNode, message: str) -> None:
+    def _refuse_node(
+        self, command: outputs.StartNode, message: str, code: str = "AllocationFailed"
+    ) -> None:
         refusal = facts.NodeStartFailed(
-            node_id=command.node_id, boot=command.boot, message=message
+            node_id=command.node_id, boot=command.boot, code=code, message=message
         )
         self._arrange(self._now + _ALLOCATION * self._boot_s, fact, refusal)
 
@@ -266,10 +273,27 @@ class SimulatedWorld(Runner):
             return None
         failure = self.equipment.start(node, self._now)
         node.up = failure is None
+        node.new_since = node.new_since or self._now
+        node.crowded = node.disk.is_full
+        if node.crowded:  # what was deleted meanwhile goes first
+            self._arrange(self._now + SHORTEST_S, self._still_full, node.id)
         node.log.note(self._now, "node %s starts for the %s. time", node.id, boot)
         if failure is not None:
             node.log.note(self._now, "%s: %s", failure.code, failure.message)
         return failure or facts.NodeStarted(node_id=node.id, boot=boot)
+
+    def _still_full(self, node_id: str) -> facts.Report | None:
+        node = self._nodes.get(node_id)
+        return self._disk_full(node_id) if node is not None and node.crowded else None
+
+    def _disk_full(self, node_id: str) -> facts.Report | None:
+        node = self._nodes.get(node_id)
+        if node is None or not node.up or not node.disk.is_full:
+            return None
+        boot = node.boot
+        node.log.note(self._now, "DiskFull: %s", DISK_FULL)
+        node.halt()
+        return facts.NodeLost(node_id=node_id, boot=boot, reason=DISK_FULL)
 
     def _stop_node(self, command: outputs.StopNode) -> None:
         node = self._nodes.get(command.node_id)
@@ -311,3 +335,4 @@ class SimulatedWorld(Runner):
         node = self._nodes.get(command.node_id)
         if node is not None:
             node.disk.discard(command.directories)
+            node.crowded = node.crowded and node.disk.is_full

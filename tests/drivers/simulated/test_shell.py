@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from batchlab import Workload
+from batchlab.core.model import TaskSpec
 from batchlab.drivers.simulated.workload import Behavior
-from helpers.simulated import outcome
+from helpers.simulated import add, connect, outcome, task
 
 SAME_AS_SH = """\
 echo hi; echo "a  b"   c
@@ -61,6 +62,12 @@ set -e; false | true; echo went on; true | false; echo never
 if echo x | grep -q x; then echo found; fi; wc -w nosuch 2> e; echo $?
 echo 1 | sort nosuch 2> e || echo $?; head nosuch 2> e || echo $?
 grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
+until test -e f; do echo once; touch f; done; while test -e f; do rm f; done; echo $?
+while false; do echo no; done; echo $?; until true; do echo no; done && echo after
+set -e; until test -e f; do touch f; done; while true; do false; done; echo never
+while true; do if test -s f; then exit 4; fi; echo x >> f; done; echo no
+echo while until do done; until grep -q xx f 2> e; do echo xx > f; until true; do a; done; done
+fallocate -l 2K f; wc -c < nosuch 2> e; ls -1; cp f g; test -s g && echo big; mv g h; ls
 echo one &&
 
 echo two
@@ -100,6 +107,14 @@ def test_shell_script_it_understands_does_what_sh_does(script, tmp_path):
         "echo a |",
         "wc f",
         "for i in 1 2; do echo $i; done",
+        "while true; do echo x",
+        "until; do echo x; done",
+        "while true; do done",
+        "while false; do echo x; done > f",
+        "echo a | while true; do cat; done",
+        "while false; do cat; done | cat",
+        "fallocate -l much f",
+        "fallocate -p -l 1K f",
         "if true; then echo x",
         "if true; then echo x; fi > f",
         "if true; then fi",
@@ -191,3 +206,24 @@ def test_command_that_is_never_launched_ends_a_script_with_127():
     result = outcome("/bin/sh -c 'nosuch --now'", workload=workload)
     assert (result.code, result.failure) == (127, "FailureExitCode")
     assert "CommandProgramNotFound" in result.err
+
+
+def test_loop_that_takes_no_time_hangs_and_does_not_stop_the_clock():
+    connection = connect(boot_s=0)
+    add(connection, TaskSpec(id="t", command_line="/bin/sh -c 'while true; do echo x; done'"))
+    connection.advance(3600)
+    assert task(connection).state == "running"
+
+
+def test_loop_asks_the_rules_at_each_turn():
+    asked = []
+
+    def server(launch):
+        asked.append(launch)
+        return Behavior(duration="5s", exit_code=int(len(asked) < 3))
+
+    workload = Workload(rules={"ask *": server})
+    result = outcome("/bin/sh -c 'until ask it; do sleep 10; done; echo ok'", workload=workload)
+    assert (result.code, result.out, result.seconds) == (0, "ok\n", 35)
+    assert {(launch.command, launch.run_id.task_id) for launch in asked} == {("ask it", "t")}
+    assert [launch.now.second for launch in asked] == [0, 15, 30]

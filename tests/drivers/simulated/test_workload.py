@@ -1,6 +1,6 @@
 import pytest
 
-from batchlab import BatchError, Behavior, Workload
+from batchlab import BatchError, Behavior, SimulatedLab, Workload
 from batchlab.core.messages.questions import TasksCompleted
 from batchlab.core.model import TaskSpec
 from helpers.simulated import add, connect, outcome, task, text
@@ -36,6 +36,35 @@ def test_workload_rules_may_be_a_function_of_the_run():
 
     assert outcome("anything", workload=Workload("2s", rules=rules)).seconds == 9
     assert outcome("anything", workload=Workload("2s", rules=lambda run: None)).seconds == 2
+
+
+def test_workload_rule_may_be_a_function_of_the_launch():
+    lab = SimulatedLab(boot="90s", workload=Workload(rules={"ask*": lambda it: it.node_age}))
+    pool = lab.create_pool("p", target_dedicated_nodes=1)
+    pool.nodes.wait("idle")
+    job = lab.create_job("j", pool)
+
+    def seconds(task_id, command_line="ask"):
+        made = job.create_task(task_id, command_line)
+        made.wait()
+        return (made.end_time - made.start_time).total_seconds()
+
+    lab.advance("10s")
+    assert seconds("t1") == 10
+    next(iter(pool.nodes.values())).reboot()
+    assert seconds("t2", "/bin/sh -c ask") == 50  # a reboot keeps the disk
+    next(iter(pool.nodes.values())).reimage()
+    lab.advance("100s")
+    assert seconds("ask-me", "anything") == 10
+
+
+@pytest.mark.parametrize("rule", [lambda launch: "soon", lambda launch: launch.nosuch])
+def test_workload_rule_that_fails_fails_the_command(rule):
+    workload = Workload(rules={"ask": rule})
+    assert outcome("ask", workload=workload).failure == "CommandLaunchFailed"
+    inside = outcome("/bin/sh -c 'echo a; ask; echo $?'", workload=workload)
+    assert inside.out == "a\n126\n"
+    assert "the rules of the workload failed" in inside.err
 
 
 @pytest.mark.parametrize("rules", [lambda run: "soon", lambda run: run.nosuch])

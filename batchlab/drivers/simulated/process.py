@@ -1,0 +1,366 @@
+"""A process on a simulated node: what it runs, and what it says.
+
+It interprets programs, builtins and scripts, and asks the rules of the workload before each
+command of a script. A process whose loop turns round without taking time hangs, as a real one
+would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from random import Random
+from typing import NamedTuple
+
+from batchlab.drivers.launches import LaunchFailed
+from batchlab.drivers.simulated.arguments import exit_code, program_of, seconds
+from batchlab.drivers.simulated.disk import Disk, parts_of
+from batchlab.drivers.simulated.programs import PROGRAMS
+from batchlab.drivers.simulated.script import (
+    NotUnderstood,
+    Piece,
+    ShellChain,
+    ShellCommand,
+    ShellIf,
+    ShellLoop,
+    ShellPipe,
+    Word,
+    parse,
+)
+from batchlab.drivers.simulated.workload import Behavior, Describe, Workload
+
+__all__ = ["BUILTINS", "UNDERSTOOD", "Around", "SimulatedProcess", "Steps", "rules_failed"]
+
+Steps = Generator[float, None, int]
+MOST_TURNS = 1000
+"""Turns of a loop in no time, after which it hangs."""
+_SHELLS = {"sh", "bash", "dash"}
+BUILTINS = {":", "cd", "exec", "exit", "export", "set"}
+UNDERSTOOD = {"sleep", *_SHELLS, *PROGRAMS}
+
+
+class Around(NamedTuple):
+    """What surrounds a process: the workload, the clock, chance, and what it is a part of."""
+
+    workload: Workload
+    now: Callable[[], float]
+    random: Random
+    describe: Describe
+
+
+class _Exit(Exception):
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def rules_failed(error: Exception) -> str:
+    """What to say of rules that fail."""
+    return f"the rules of the workload failed: {type(error).__name__}: {error}"
+
+
+class SimulatedProcess:
+    """A process with the state that child processes inherit: folder, variables, streams."""
+
+    def __init__(
+        self,
+        around: Around,
+        disk: Disk,
+        directory: str,
+        environment: Callable[[], dict[str, str]],
+    ) -> None:
+        self._around = around
+        self.disk = disk
+        self.now = around.now
+        self.cwd = disk.working_directory(directory)
+        self.streams: list[str | bytearray | None] = [
+            None,
+            f"{directory}/stdout.txt",
+            f"{directory}/stderr.txt",
+        ]
+        self._make_environment = environment
+        self._environment: dict[str, str] | None = None
+        self._variables: dict[str, str] = {}
+        self._status = 0
+        self._strict = False
+
+    def divert(self, prefix: str) -> None:
+        """Write the streams to other files, separate from those of a later command."""
+        folder = self.cwd.removesuffix("wd")
+        self.streams = [None, *(f"{folder}{prefix}{name}.txt" for name in ("stdout", "stderr"))]
+        for stream in self.streams[1:]:
+            self.disk.write(str(stream), b"", self.now(), append=False)
+
+    # -- what programs use -----------------------------------------------------------------------
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The exported variables, created on first use."""
+        if self._environment is None:
+            self._environment = self._make_environment()
+        return self._environment
+
+    @environment.setter
+    def environment(self, value: dict[str, str]) -> None:
+        self._environment = value
+
+    def path(self, name: str) -> str:
+        """Return the absolute path of a name."""
+        return name if name.startswith("/") else f"{self.cwd}/{name}"
+
+    def stdin(self) -> bytes:
+        """Return all of the standard input."""
+        source = self.streams[0]
+        if isinstance(source, bytearray):  # a pipe
+            data = bytes(source)
+            source.clear()
+            return data
+        return b"" if source is None else self.disk.read(source)
+
+    def say(self, data: str | bytes) -> None:
+        """Print to stdout."""
+        self._emit(1, data)
+
+    def complain(self, text: str, end: str = "\n") -> None:
+        """Print a line to stderr."""
+        self._emit(2, f"{text}{end}")
+
+    def _emit(self, descriptor: int, data: str | bytes) -> None:
+        target = self.streams[descriptor]
+        data = data.encode() if isinstance(data, str) else data
+        if isinstance(target, bytearray):
+            target += data
+        elif target is not None and data:
+            with suppress(OSError):  # its folder was deleted under an open descriptor
+                self.disk.write(target, data, self.now())
+
+    # -- what a process does ---------------------------------------------------------------------
+
+    def behave(self, behavior: Behavior, *, top: bool = False) -> Steps:
+        """Do what a behavior describes."""
+        failure = behavior.failure_info
+        if failure is not None:
+            if top:
+                raise LaunchFailed(failure)
+            self.complain(f"sh: {failure.code}")
+            return 127
+        yield self._around.workload.seconds(behavior, self._around.random)
+        self._emit(1, behavior.stdout)
+        self._emit(2, behavior.stderr)
+        for name, text in behavior.files.items():
+            folder, _, _ = self.path(name).rpartition("/")
+            self.disk.make_folder(folder, parents=True)
+            self.disk.write(self.path(name), text.encode(), self.now(), append=False)
+        return behavior.exit_code
+
+    def run(self, words: Sequence[str], *, top: bool = False) -> Steps:
+        """Run a program with arguments."""
+        name, args = program_of(words[0]), list(words[1:])
+        try:
+            if name == "sleep":
+                yield seconds(args)
+                return 0
+            if name in _SHELLS:
+                return (yield from self._subshell(args))
+            if name in PROGRAMS:
+                return PROGRAMS[name](self, args)
+        except NotUnderstood:
+            pass
+        except OSError as error:
+            self.complain(f"{name}: {error.filename}: {error.strerror}")
+            return 1
+        return (yield from self.behave(self._around.workload.default, top=top))
+
+    def _subshell(self, args: list[str]) -> Steps:
+        strict, inline = False, False
+        while args and args[0].startswith("-"):
+            letters = set(args.pop(0)[1:])
+            if letters - set("ceu"):
+                raise NotUnderstood("sh")
+            strict, inline = strict or "e" in letters, inline or "c" in letters
+        if not args or len(args) > 1:
+            raise NotUnderstood("sh")
+        text = args[0] if inline else self.disk.read(self.path(args[0])).decode(errors="replace")
+        return (yield from self._child(strict=strict)._script(text))
+
+    def _child(self, *, strict: bool) -> SimulatedProcess:
+        child = SimulatedProcess(self._around, self.disk, "", lambda: dict(self.environment))
+        child.cwd, child.streams, child._strict = self.cwd, list(self.streams), strict
+        return child
+
+    def _script(self, text: str) -> Steps:
+        try:
+            yield from self._each(parse(text))
+        except _Exit as ended:
+            return ended.status
+        return self._status
+
+    def _pipe(self, pipe: ShellPipe) -> Steps:
+        """Run the commands one after the other, in the time that the longest of them takes."""
+        read, status, longest = self.streams[0], 0, 0.0
+        for command in pipe.stages:
+            child = self._child(strict=self._strict)
+            child._variables, child._status = dict(self._variables), self._status
+            child.streams[0] = read
+            if command is not pipe.stages[-1]:
+                read = child.streams[1] = bytearray()
+            steps, taken = child._stage(command), 0.0
+            while True:
+                try:
+                    taken += next(steps)
+                except StopIteration as end:
+                    status = end.value
+                    break
+                if taken > longest:
+                    yield taken - longest
+                    longest = taken
+        return status
+
+    def _stage(self, command: ShellCommand) -> Steps:
+        try:
+            return (yield from self._simple(command))
+        except _Exit as ended:
+            return ended.status
+
+    def _each(self, chains: Sequence[ShellChain]) -> Generator[float, None, None]:
+        for chain in chains:
+            yield from self._chain(chain.links)
+
+    def _branch(self, branch: ShellIf) -> Steps:
+        strict, self._strict = self._strict, False  # a condition may fail
+        yield from self._each(branch.condition)
+        self._strict = strict
+        chosen = branch.otherwise if self._status else branch.body
+        self._status = 0
+        yield from self._each(chosen)
+        return self._status
+
+    def _loop(self, loop: ShellLoop) -> Steps:
+        strict, status, turns = self._strict, 0, 0
+        while True:
+            self._strict = False  # a condition may fail
+            begun = self.now()
+            yield from self._each(loop.condition)
+            self._strict = strict
+            if bool(self._status) != loop.until:
+                self._status = status
+                return status
+            self._status = 0
+            yield from self._each(loop.body)
+            status = self._status
+            turns = turns + 1 if self.now() == begun else 0
+            if turns > MOST_TURNS:
+                yield float("inf")
+
+    def _chain(self, links: Sequence[tuple[str, Piece]]) -> Generator[float, None, None]:
+        last = links[-1][1]
+        for joint, command in links:
+            if (joint == "&&" and self._status) or (joint == "||" and not self._status):
+                continue
+            if isinstance(command, ShellIf):
+                self._status = yield from self._branch(command)
+            elif isinstance(command, ShellLoop):
+                self._status = yield from self._loop(command)
+            elif isinstance(command, ShellPipe):
+                self._status = yield from self._pipe(command)
+            else:
+                self._status = yield from self._simple(command)
+            if self._status and self._strict and command is last:
+                raise _Exit(self._status)
+
+    def _simple(self, command: ShellCommand) -> Steps:
+        kept = list(self.streams)
+        try:
+            words = [field for word in command.words for field in self._fields(word)]
+            settings = {name: self._text(word) for name, word in command.assignments}
+            for redirect in command.redirects:
+                self._redirect(redirect.descriptor, redirect.operator, redirect.target)
+        except OSError as error:
+            self.streams = kept
+            self.complain(f"sh: cannot open {error.filename}: {error.strerror}")
+            return 2
+        try:
+            if not words:
+                for name, value in settings.items():
+                    self._assign(name, value)
+                return 0
+            return (yield from self._with(settings, words))
+        finally:
+            self.streams = kept
+
+    def _with(self, settings: dict[str, str], words: list[str]) -> Steps:
+        if words[0] in BUILTINS:
+            return (yield from self._builtin(words[0], words[1:]))
+        try:
+            rule = self._around.workload.of_command(" ".join(words), self._around.describe)
+        except Exception as error:  # the user's own function
+            self.complain(f"sh: {rules_failed(error)}")
+            return 126
+        if rule is not None:
+            return (yield from self.behave(rule))
+        if not settings:
+            return (yield from self.run(words))
+        before = self.environment
+        self.environment = {**before, **settings}
+        try:
+            return (yield from self.run(words))
+        finally:
+            self.environment = before
+
+    def _builtin(self, name: str, args: list[str]) -> Steps:
+        if name == "exit":
+            raise _Exit(exit_code(args, self._status))
+        if name == "exec" and args:
+            raise _Exit((yield from self._with({}, args)))
+        if name == "cd":
+            path = self.path(args[0] if args else "/")
+            if not self.disk.exists(path):
+                self.complain(f"sh: cd: can't cd to {args[0]}")
+                return 2
+            self.cwd = "/" + "/".join(parts_of(path))
+        elif name == "export":
+            for setting in args:
+                variable, sign, value = setting.partition("=")
+                self.environment[variable] = value if sign else self._value(variable)
+        elif name == "set" and args in (["-e"], ["-eu"], ["-ue"]):
+            self._strict = True
+        return 0
+
+    def _redirect(self, descriptor: int, operator: str, target: Word) -> None:
+        name = self._text(target)
+        if operator == ">&":
+            self.streams[descriptor] = self.streams[int(name)]
+        elif name == "/dev/null":
+            self.streams[descriptor] = None
+        elif name in {"/dev/stdout", "/dev/stderr"}:
+            self.streams[descriptor] = self.streams[1 if name == "/dev/stdout" else 2]
+        elif operator == "<":
+            self.disk.read(self.path(name))
+            self.streams[descriptor] = self.path(name)
+        else:
+            self.disk.write(self.path(name), b"", self.now(), append=operator == ">>")
+            self.streams[descriptor] = self.path(name)
+
+    # -- variables -------------------------------------------------------------------------------
+
+    def _assign(self, name: str, value: str) -> None:
+        (self.environment if name in self.environment else self._variables)[name] = value
+
+    def _value(self, name: str) -> str:
+        if name == "?":
+            return str(self._status)
+        return self._variables.get(name) or self.environment.get(name, "")
+
+    def _text(self, word: Word) -> str:
+        return "".join(self._value(part.text) if part.variable else part.text for part in word)
+
+    def _fields(self, word: Word) -> list[str]:
+        """Expand the variables of a word; the values of unquoted ones are split at blanks."""
+        whole = "".join(
+            re.sub(r"\s+", "\0", self._value(part.text))
+            if part.variable and not part.quoted
+            else self._text((part,))
+            for part in word
+        )
+        fields = [field for field in whole.split("\0") if field]
+        return fields or [""] * any(part.quoted for part in word)
