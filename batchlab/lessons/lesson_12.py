@@ -22,8 +22,9 @@ from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.broken import TASKS, BrokenConnection, OpenedLab, etags
+from batchlab.lessons.broken import BrokenConnection, OpenedLab, etags
 from batchlab.lessons.exercises import Missing, exercise
+from batchlab.lessons.labs_12 import TASKS
 from batchlab.lessons.looking import history
 
 SOON = timedelta(hours=12)

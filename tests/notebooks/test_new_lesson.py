@@ -16,7 +16,8 @@ pytestmark = pytest.mark.ci("notebooks")
 
 ROOT = Path(__file__).parents[2]
 
-CHECKS = '''"""Checks of lesson 16."""
+NUMBER = f"{1 + max(int(path.name[:2]) for path in (ROOT / 'notebooks').glob('*.ipynb')):02d}"
+CHECKS = '''"""Checks of a new lesson."""
 
 from batchlab.handles.pool import Pool
 from batchlab.lessons.exercises import Missing, exercise
@@ -31,8 +32,8 @@ def _pool(pool: Pool) -> str | Missing:
 def _wide(pool: Pool) -> str | Missing:
     wide = pool.target_dedicated_nodes == 3
     return "it has three nodes." if wide else Missing("it is narrow.", "Resize it.", "To three.")
-'''
-SOLUTIONS = """# Solutions of lesson 16
+'''.replace("16-", f"{NUMBER}-")
+SOLUTIONS = """# Solutions of a new lesson
 
 ## 16-1
 
@@ -45,7 +46,7 @@ pool = lab.create_pool(lessons.fresh("narrow"))
 ```python
 wide = lab.create_pool(lessons.fresh("wide"), target_dedicated_nodes=3)
 ```
-"""
+""".replace("16-", f"{NUMBER}-")
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +63,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new_markdown_cell("# Something new"),
         new_code_cell("import batchlab as bl\nfrom batchlab import lessons\n\n"
                       "lab = bl.SimulatedLab()"),
-        new_code_cell('pool = ...\nlessons.check("16-1", pool)'),
-        new_code_cell('wide = ...\nlessons.check("16-2", wide)'),
+        new_code_cell('pool = ...\nlessons.check("NN-1", pool)'.replace("NN", NUMBER)),
+        new_code_cell('wide = ...\nlessons.check("NN-2", wide)'.replace("NN", NUMBER)),
     ]  # fmt: skip
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     lesson = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(lesson, folder / "notebooks/16-something-new.ipynb")
-    (folder / "batchlab/lessons/lesson_16.py").write_text(CHECKS)
-    (folder / "batchlab/lessons/solutions/16.md").write_text(SOLUTIONS)
-    run(folder, str(there / "store.py"), "notebooks/16-something-new.ipynb")
+    nbformat.write(lesson, folder / f"notebooks/{NUMBER}-something-new.ipynb")
+    (folder / f"batchlab/lessons/lesson_{NUMBER}.py").write_text(CHECKS)
+    (folder / f"batchlab/lessons/solutions/{NUMBER}.md").write_text(SOLUTIONS)
+    run(folder, str(there / "store.py"), f"notebooks/{NUMBER}-something-new.ipynb")
     return folder
 
 
@@ -84,17 +85,19 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def test_new_lesson_is_listed(checkout: Path) -> None:
-    assert run(checkout, "-m", "batchlab", "lab", "--list").endswith("\n16  Something new\n")
+    assert run(checkout, "-m", "batchlab", "lab", "--list").endswith(
+        f"\n{NUMBER}  Something new\n"
+    )
     code = "from batchlab import lessons; print(lessons.exercises)"
     assert [line.split()[0] for line in run(checkout, "-c", code).splitlines()][-2:] == [
-        "16-1", "16-2",
+        f"{NUMBER}-1", f"{NUMBER}-2",
     ]  # fmt: skip
 
 
 def test_new_lesson_is_checked_and_solved(checkout: Path) -> None:
     tests = next(checkout.rglob("test_solutions.py")).relative_to(checkout)
     said = run(checkout, "-m", "pytest", "-n", "0", "-v", "-p", "no:cacheprovider", "-m", "",
-               str(tests), "-k", "16 or belongs")  # fmt: skip
-    assert "test_lesson_as_shipped_says_that_its_exercises_are_open[16] PASSED" in said
-    assert "test_lesson_with_solutions_is_all_right[16] PASSED" in said
+               str(tests), "-k", f"{NUMBER} or belongs")  # fmt: skip
+    assert f"test_lesson_as_shipped_says_that_its_exercises_are_open[{NUMBER}] PASSED" in said
+    assert f"test_lesson_with_solutions_is_all_right[{NUMBER}] PASSED" in said
     assert "3 passed" in said
