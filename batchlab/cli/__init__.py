@@ -1,4 +1,4 @@
-"""The command line: `batchlab demo`, `lab`, `lite`, `serve` and `simulate`.
+"""The command line: `batchlab class`, `demo`, `lab`, `lite`, `serve` and `simulate`.
 
 Fast to start: Dask and the rest are imported only by the commands that need them.
 """
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import batchlab
+from batchlab.cli.class_command import class_
 from batchlab.cli.demo_command import demo
 from batchlab.cli.lab_command import lab
 from batchlab.cli.lite_command import lite
@@ -47,6 +48,7 @@ def _common(
     pass
 
 
+app.command(name="class")(class_)
 app.command()(demo)
 app.command(context_settings={"allow_extra_args": True})(serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)

@@ -47,6 +47,16 @@ def lab(
             "Your version is kept under another name.",
         ),
     ] = None,
+    join: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="CODE URL",
+            help="Join your teacher's class, who then sees at which exercise you are.",
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="For --join: what to call you; by default a seat with a number.")
+    ] = "",
 ) -> None:
     """Open the lessons in JupyterLab.
 
@@ -58,8 +68,8 @@ def lab(
     try:
         source, own = notebooks.lessons_folder()
         if only_list:
-            for name, title in notebooks.titles(source):
-                typer.echo(f"{name[:2]}  {title}")
+            for file, title in notebooks.titles(source):
+                typer.echo(f"{file[:2]}  {title}")
             return
         copied = folder is not None or not own
         place = (folder or Path("batchlab-notebooks")).absolute() if copied else source
@@ -78,6 +88,10 @@ def lab(
                 typer.echo(
                     f"Kept your changed version although a newer one exists: {', '.join(kept)}"
                 )
+        if join is not None:
+            from batchlab.lessons.joining import join as join_class  # noqa: PLC0415
+
+            typer.echo(join_class(*join, name, folder=place))
     except BatchError as error:
         fail(error.message)
     lesson = place / notebooks.lesson_files(source)[0].name

@@ -14,7 +14,7 @@ from batchlab.lessons import exercises
 from batchlab.lessons.notebooks import restore
 from batchlab.lessons.progress import NAME, ExerciseProgress, read_progress
 
-__all__ = ["export_progress", "reset_lesson", "show_progress"]
+__all__ = ["export_progress", "reset_lesson", "show_progress", "write_csv"]
 
 COLUMNS = ("exercise", "title", "result", "tries", "hints", "solution_seen", "first", "last",
            "solved")  # fmt: skip
@@ -43,8 +43,6 @@ def show_progress(folder: Path) -> None:
 
 def export_progress(folder: Path, target: str) -> None:
     """Write the progress as CSV, with times in UTC: ``csv`` to stdout, else to that file."""
-    if target != "csv" and not target.endswith(".csv"):
-        raise typer.BadParameter("--export takes csv, or the name of a file that ends with .csv")
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n").writerow
     write(COLUMNS)
@@ -54,11 +52,18 @@ def export_progress(folder: Path, target: str) -> None:
             "yes" if one.solution_seen else "no", one.first.isoformat(), one.last.isoformat(),
             one.solved.isoformat() if one.solved else "",
         ))  # fmt: skip
+    write_csv(text.getvalue(), target)
+
+
+def write_csv(text: str, target: str) -> None:
+    """Write text to stdout, if the target is ``csv``, or to a file whose name ends so."""
+    if target != "csv" and not target.endswith(".csv"):
+        raise typer.BadParameter("--export takes csv, or the name of a file that ends with .csv")
     if target == "csv":
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(text, nl=False)
         return
     try:
-        Path(target).write_text(text.getvalue(), encoding="utf-8")
+        Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{target} cannot be written: {error.strerror or error}")
 
@@ -72,7 +77,7 @@ def reset_lesson(source: Path, folder: Path, lesson: str) -> None:
 
 
 def _progress(folder: Path) -> list[tuple[str, ExerciseProgress]]:
-    known = {id: title for id, title, _ in exercises.rows()}  # noqa: A001
+    known = exercises.titles()
     found = read_progress(folder / NAME).values()
     return [(known.get(one.exercise, ""), one) for one in found]
 

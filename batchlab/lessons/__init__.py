@@ -7,15 +7,19 @@ gives a second hint. After two tries, ``lessons.solution("03-2")`` shows a solut
 
 from batchlab.lessons.broken import broken
 from batchlab.lessons.exercises import Answer, Exercises, check, exercises
+from batchlab.lessons.joining import Joined, join, leave
 from batchlab.lessons.solving import Solution, fresh, solution
 
 __all__ = [
     "Answer",
     "Exercises",
+    "Joined",
     "Solution",
     "broken",
     "check",
     "exercises",
     "fresh",
+    "join",
+    "leave",
     "solution",
 ]

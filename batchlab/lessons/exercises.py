@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from batchlab.colours import GREEN, GREY, ORANGE
 from batchlab.errors import BatchError, invalid
+from batchlab.lessons.joining import tell
 from batchlab.lessons.progress import progress_file, read_progress, remember
 from batchlab.widgets.html import card, table, tag
 
@@ -122,6 +123,10 @@ class Exercises:
         _load()
         return len(_known)
 
+    def titles(self) -> dict[str, str]:
+        """The title of each exercise, by its id."""
+        return {id: _known[id].title for id in self}  # noqa: A001
+
     def rows(self) -> list[tuple[str, str, str]]:
         """The id, title and outcome of each exercise."""
         before = _remembered()
@@ -222,7 +227,13 @@ def _record(found: Exercise, outcome: str, text: str, hint: str = "") -> Answer:
         remember(found.id, "right" if outcome == "right" else "not yet")
         if _outcomes.get(found.id) != "right":
             _outcomes[found.id] = outcome
+        right = outcome == "right"
+        tell(found.id, right=right, tries=tries(found.id) + right, solved=_solved)
     return Answer(found.id, outcome, text, hint)
+
+
+def _solved() -> list[str]:
+    return [id for id, _, outcome in exercises.rows() if outcome == "right"]  # noqa: A001
 
 
 def _looked_at(found: Exercise, answer: tuple[Any, ...]) -> str | Missing:

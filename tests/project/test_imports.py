@@ -64,7 +64,7 @@ LINES = [
     {"batchlab.lab", "batchlab.lab_settings"},
     {"batchlab"},
     {"batchlab.lessons"},
-    {"batchlab.lite"},
+    {"batchlab.lite", "batchlab.classroom"},
     {"batchlab.demo", "batchlab.cli", "batchlab.__main__"},
 ]
 EXCEPTIONS = {
@@ -182,7 +182,7 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
-    if name in ("batchlab.rest.server", "batchlab.rest.tunnel"):
+    if name in ("batchlab.rest.server", "batchlab.rest.tunnel", "batchlab.classroom.server"):
         assert not roots & {"dask", "distributed"}
     elif not name.startswith("batchlab.drivers.dask"):
         assert not roots & {"dask", "distributed", "tornado"}

@@ -1,0 +1,62 @@
+"""The teacher's page of a class: live, in order, safe, readable by all, in light and dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchlab.classroom import ClassServer, ClassTable
+from helpers.chromium import barriers
+
+pytestmark = pytest.mark.ci("browser")
+
+NAME = "<img src=x onerror=document.title=1>"
+
+
+def test_teacher_sees_the_class(chromium: Any, tmp_path: Path) -> None:
+    table = ClassTable("K7QM3X")
+    server = ClassServer(table, "127.0.0.1")
+    context = chromium.new_context(viewport={"width": 1024, "height": 768})
+    try:
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: line.type == "error" and problems.append(line.text))
+        page.goto(server.url)
+        assert "ask your teacher" in page.inner_text("#message")
+        assert not page.is_visible("table")
+        for number, name in enumerate((NAME, "Ada", "", "Grace"), 1):
+            secret = f"secret-of-learner-{number:04}"
+            table.join(secret, name, "02")
+            if number < 4:
+                stuck = (30, 900, None)[number - 1]
+                state = {"exercise": "03-1", "tries": number, "solved": ["00-1"], "stuck_s": stuck}
+                table.report(secret, state)
+        page.goto(server.page)
+        page.wait_for_selector("tbody tr")
+        assert page.url == f"{server.url}/", "the key is not on the projector"
+        assert page.inner_text("#code") == "K7QM3X"
+        rows = page.locator("tbody tr")
+        assert [row.split("\t")[:2] for row in rows.all_inner_texts()] == [
+            ["seat 2", "Ada"], ["seat 1", NAME], ["seat 3", ""], ["seat 4", "Grace"],
+        ]  # fmt: skip
+        assert page.title() == "Class", "a name is no HTML"
+        assert page.locator("tr.stuck").count() == 1
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
+            assert barriers(page, "html") == []
+        table.leave("secret-of-learner-0002")
+        rows.nth(3).wait_for(state="detached")
+        page.reload()
+        page.wait_for_selector("tbody tr")
+        page.set_viewport_size({"width": 480, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 480
+        assert problems == []
+        server.stop()
+        page.get_by_text("The class has ended").wait_for()
+    finally:
+        context.close()
+        server.stop()
