@@ -98,6 +98,7 @@ if _typing.TYPE_CHECKING:
         compare,
         simulate,
     )
+    from batchlab.predictions import Prediction, predict
 
 __all__ = [
     "AffinityInfo",
@@ -152,6 +153,7 @@ __all__ = [
     "Pool",
     "PoolInfo",
     "PoolSpec",
+    "Prediction",
     "Quotas",
     "ReplayedLab",
     "RequestTooLarge",
@@ -184,6 +186,7 @@ __all__ = [
     "compare",
     "compare_jobs",
     "formulas",
+    "predict",
     "simulate",
 ]
 
@@ -198,11 +201,13 @@ _LAZY = {
     "FormulaError": "autoscale",
     "JobComparison": "job_comparison",
     "Load": "drivers.simulated.workload",
+    "Prediction": "predictions",
     "Simulation": "laboratory",
     "Workload": "drivers.simulated.workload",
     "compare": "laboratory",
     "compare_jobs": "job_comparison",
     "formulas": "",
+    "predict": "predictions",
     "simulate": "laboratory",
 }
 

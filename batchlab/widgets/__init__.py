@@ -13,6 +13,7 @@ from batchlab.handles.auto_scaling import AutoScaleHistory
 from batchlab.handles.certificates import Certificate, Certificates
 from batchlab.job_comparison import JobComparison
 from batchlab.laboratory import AutoScaleLab, Comparison, Simulation
+from batchlab.predictions import Prediction, PredictionOutcome
 from batchlab.widgets import holdings
 from batchlab.widgets.autoscaling import (
     findings_text,
@@ -23,6 +24,7 @@ from batchlab.widgets.autoscaling import (
 )
 from batchlab.widgets.cards import draw
 from batchlab.widgets.laboratory import comparison_card, job_comparison_card, simulation_card
+from batchlab.widgets.prediction_cards import outcome_card, prediction_card
 from batchlab.widgets.show import mimebundle, page, show_live, watch
 
 __all__ = ["mimebundle", "page", "show_live", "watch"]
@@ -41,3 +43,5 @@ draw.register(Findings, findings_text)
 draw.register(Simulation, simulation_card)
 draw.register(Comparison, comparison_card)
 draw.register(JobComparison, job_comparison_card)
+draw.register(Prediction, prediction_card)
+draw.register(PredictionOutcome, outcome_card)

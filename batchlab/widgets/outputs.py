@@ -38,6 +38,11 @@ KEPT = 100
 class Stored(Protocol):
     """What is stored of a display."""
 
+    @property
+    def version(self) -> int:
+        """Increases with what happens to a thing that belongs to no lab."""
+        ...
+
     def take(self) -> None:
         """Query the lab, and remember what it says; if it says nothing, keep what was known."""
         ...
@@ -80,7 +85,7 @@ class Output:
     @property
     def version(self) -> int:
         """Increases with what happens in the lab."""
-        return self._watch.version if self._watch else 0
+        return self._watch.version if self._watch else self._stored.version
 
     def due(self, now: float) -> bool:
         """Whether its picture should be drawn again."""

@@ -22,6 +22,7 @@ from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task, Tasks
 from batchlab.job_comparison import JobComparison
 from batchlab.laboratory import AutoScaleLab
+from batchlab.predictions import Prediction
 from batchlab.widgets import cards
 from batchlab.widgets.html import muted, tag
 
@@ -98,6 +99,11 @@ class _Stored:
         self._card = ""
         self._picture: Any = None
 
+    @property
+    def version(self) -> int:
+        """Increases with what happens to a thing that belongs to no lab."""
+        return self._thing.version if isinstance(self._thing, Prediction) else 0
+
     def take(self) -> None:
         """Query the lab, and remember what it says; if it says nothing, keep what was known."""
         try:
@@ -138,8 +144,8 @@ def _way(thing: object) -> Literal["live", "picture", "card"]:
 
 
 def _kind(thing: object) -> str:
-    if isinstance(thing, JobComparison):
-        return "comparison"
+    if isinstance(thing, (JobComparison, Prediction)):
+        return "comparison" if isinstance(thing, JobComparison) else "prediction"
     return "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
 
 
@@ -147,6 +153,8 @@ def _connection(thing: Any) -> Connection | None:
     """The connection to its lab, if it is of one."""
     if isinstance(thing, AutoScaleLab):
         return thing.pool._connection if thing.pool else None
+    if isinstance(thing, Prediction):
+        return None
     found: Connection = thing._connection
     return found
 
@@ -169,6 +177,10 @@ def _view(thing: object) -> Any:
         from batchlab.widgets.autoscale import AutoScaleView  # noqa: PLC0415
 
         view: Any = AutoScaleView(thing)
+    elif isinstance(thing, Prediction):
+        from batchlab.widgets.predicting import PredictionView  # noqa: PLC0415
+
+        view = PredictionView(thing)
     else:
         from batchlab.widgets.live import LiveView  # noqa: PLC0415
 

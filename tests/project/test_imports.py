@@ -59,7 +59,7 @@ LINES = [
     {"batchlab.reports", "batchlab.rest"},
     {"batchlab.handles", "batchlab.azure"},
     {"batchlab.laboratory"},
-    {"batchlab.replayed", "batchlab.job_comparison"},
+    {"batchlab.replayed", "batchlab.job_comparison", "batchlab.predictions"},
     {"batchlab.widgets"},
     {"batchlab.lab", "batchlab.lab_settings"},
     {"batchlab"},

@@ -11,7 +11,7 @@ import pytest
 import batchlab as bl
 from batchlab.colours import ROLES, ink_on
 from batchlab.history.watch import watch
-from batchlab.widgets import autoscale, live
+from batchlab.widgets import autoscale, live, predicting
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 from batchlab.words import span_text
 from helpers.node_scripts import NODE, needs_node, run_node_tests
@@ -80,7 +80,12 @@ def test_scripts_of_the_formula_editor_do_what_they_should(tmp_path: Path) -> No
 
 
 @needs_node
-@pytest.mark.parametrize("scripts", [live.SCRIPTS, autoscale.SCRIPTS])
+def test_scripts_of_predictions_do_what_they_should(tmp_path: Path) -> None:
+    run_node_tests("prediction.test.mjs", tmp_path)
+
+
+@needs_node
+@pytest.mark.parametrize("scripts", [live.SCRIPTS, autoscale.SCRIPTS, predicting.SCRIPTS])
 def test_scripts_in_one_module_are_a_program(scripts: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "module.mjs"
     path.write_text(live.module(scripts))
