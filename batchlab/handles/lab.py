@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -182,6 +183,44 @@ class BaseLab(Creation, Displayed):
         except BaseException:
             cloud.close()
             raise
+
+    @verb
+    def post(self, path: str, body: Mapping[str, Any] | str | bytes) -> dict[str, Any]:
+        """Send a definition in JSON to the lab's REST API, without a server.
+
+        ``lab.post("/pools", definition)`` does what ``az batch pool create --json-file`` does
+        with the same definition in a file, so it can be tried in a lab before it is used.
+
+        Parameters
+        ----------
+        path : str
+            The path in the REST API: ``"/pools"``, ``"/jobs"``, ``"/jobs/night/tasks"``,
+            ``"/jobs/night/addtaskcollection"`` ...
+        body : mapping, or JSON as text or bytes
+            The definition, with the names of the REST API: ``targetDedicatedNodes``.
+
+        Returns
+        -------
+        dict
+            The answer; empty for most requests. ``addtaskcollection`` answers for each task.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidRequestBody``: not JSON, or a property that does not exist; ``InvalidUri``:
+            no such path; ``InvalidPropertyValue`` ...: a property is invalid.
+        BatchError
+            What the request itself is refused with, such as ``PoolExists``.
+
+        Examples
+        --------
+        >>> pool = {"id": "night", "vmSize": "standard_d2s_v3", "targetDedicatedNodes": 2}
+        >>> lab.post("/pools", pool)  # doctest: +SKIP
+        {}
+        """
+        from batchlab.rest.direct import post  # noqa: PLC0415 - above this
+
+        return post(self._connection, path, body)
 
     def report(self) -> ActivityReport:
         """What happened in the lab until now; in a notebook with figures.
