@@ -198,6 +198,18 @@ class SimulatedWorld(Runner):
         node.halt()
         self.engine.report(facts.NodeLost(node_id=node_id, boot=boot))
 
+    def plan(self, when: float, fault: Callable[[], None]) -> None:
+        """Let a fault happen at a time: it is called between two events of the nodes.
+
+        Parameters
+        ----------
+        when : float
+            In seconds since 1970.
+        fault : callable
+            What happens, such as a request to the engine to preempt a node.
+        """
+        self._arrange(when, lambda fault: fault(), fault)
+
     # -- nodes -----------------------------------------------------------------------------------
 
     def disk(self, node_id: str) -> Disk | None:

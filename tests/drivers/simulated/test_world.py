@@ -305,3 +305,12 @@ def test_wake_comes_when_asked_for_after_what_happens_at_that_time():
     assert [line if line == "wake" else "exit" for _, line in notes.take()] == ["exit", "wake"]
     assert world.now() == START + 100
     assert world.next_moment() is None
+
+
+def test_planned_fault_happens_at_its_time_and_others_wait():
+    world, notes = make()
+    for when in (30, 10, 60):
+        world.plan(START + when, lambda: notes.lines.append((world.now() - START, "fault")))
+    world.advance_to(START + 40)
+    assert notes.lines == [(10, "fault"), (30, "fault")]
+    assert world.next_event() == START + 60
