@@ -28,6 +28,7 @@ __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "e
 _MADE = {
     "Formula": "Make a formula from text with bl.Formula(text).",
     "Simulation": "Pass what bl.simulate(...) returns.",
+    "function": "Define it with def, and pass its name, without parentheses.",
     "SimulatedLab": "Pass the lab that lessons.broken(...) returned, after you repaired it.",
 }
 """How to get the answers that are not handles."""
