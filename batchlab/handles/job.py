@@ -191,9 +191,11 @@ class Job(Handle, Awaited, PythonTasks, JobProperties, init=False):
             continues from the highest one in the job.
         """
         specs = self._specs(tasks)
+        # Made first: later, the garbage collector would look at what the request has made.
+        added = TaskList([Task(self._connection, self._id, spec.id) for spec in specs])
         if specs:
             self._connection.request(CreateTasks(job_id=self._id, specs=specs))
-        return TaskList(Task(self._connection, self._id, spec.id) for spec in specs)
+        return added
 
     def _specs(self, tasks: Any) -> tuple[TaskSpec, ...]:
         owner = "Job.create_tasks"

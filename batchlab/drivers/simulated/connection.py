@@ -280,7 +280,7 @@ def undisturbed() -> Iterator[Callable[[], None]]:
 
     Ctrl-C waits for `check`, because an interrupted core would be left half changed. The garbage
     collector waits for the end: steps create no cycles, and searching for them among a hundred
-    thousand tasks would take a fifth of the time.
+    thousand tasks would take a fifth of the time. So what they made counts as old then.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -289,6 +289,9 @@ def undisturbed() -> Iterator[Callable[[], None]]:
             yield check
     finally:
         if collecting:
+            if not gc.get_freeze_count():  # nothing is frozen that should stay so
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
