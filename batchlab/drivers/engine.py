@@ -143,7 +143,9 @@ class Engine:
         entries: list[tuple[float, Report]] = []
         last = self.core.state.now
         for age, item in self._inbox:
-            last = max(last, now - age)
+            when = now - age if age else now
+            if when > last:
+                last = when
             entries.append((last, item))
         self._record(entries)
         if self.stalled is not None:

@@ -43,11 +43,16 @@ class NodeLog:
     """The latest lines of the log of one node; they are put into words when they are read."""
 
     def __init__(self) -> None:
-        self._notes: deque[tuple[Any, ...]] = deque(maxlen=MOST_LINES)  # time, text, its values
+        self._parts: deque[Any] = deque()  # of each line: its time, its text, the values of that
+        self._count = 0
 
     def note(self, when: float, text: str, *values: Any) -> None:
         """Add a line: a text with a ``%s`` for each value."""
-        self._notes.append((when, text, *values))
+        self._parts.extend((when, text, *values))
+        self._count += 1
+        if self._count > MOST_LINES:
+            self._count -= 1
+            _next_line(self._parts.popleft)
 
     def run_begins(self, when: float, run: StartRun) -> None:
         """Note a run that begins, and what it downloads first."""
@@ -75,9 +80,9 @@ class NodeLog:
 
     def lines(self) -> list[Line]:
         """All lines that are kept, oldest first."""
-        return [
-            (when, mask(text % tuple(map(_words, values)))) for when, text, *values in self._notes
-        ]
+        take = iter(self._parts).__next__
+        lines = (_next_line(take) for _ in range(self._count))
+        return [(when, mask(text % tuple(map(_words, values)))) for when, text, values in lines]
 
     def save(self, path: str) -> None:
         """Keep the log in a file for the next agent of the node."""
@@ -88,6 +93,12 @@ class NodeLog:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             for when, text in msgspec.json.decode(Path(path).read_bytes(), type=list[Line]):
                 self.note(when, "%s", text)
+
+
+def _next_line(take: Callable[[], Any]) -> tuple[float, str, list[Any]]:
+    """Take the parts of one line."""
+    when, text = take(), take()
+    return when, text, [take() for _ in range(text.count("%"))]
 
 
 def _words(value: Any) -> Any:

@@ -17,6 +17,7 @@ from batchlab.core.answers.explain_pool import explain_pool
 from batchlab.core.answers.explain_schedule import explain_schedule
 from batchlab.core.answers.explain_task import explain_task
 from batchlab.core.answers.pages import chosen, page_tasks
+from batchlab.core.answers.recent import recent_tasks
 from batchlab.core.answers.slots import count_slots
 from batchlab.core.jobs.schedules import next_run
 from batchlab.core.messages import questions, views
@@ -303,7 +304,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
         node_view(node) for node in state.pool(q.pool_id).nodes.values()
     ],
     questions.ListRecentTasks: lambda state, q, now: {
-        node.id: node.recent for node in state.pool(q.pool_id).nodes.values() if node.recent
+        node.id: recent_tasks(node)
+        for node in state.pool(q.pool_id).nodes.values()
+        if node.recent
     },
     questions.GetNode: lambda state, q, now: node_view(state.node(q.pool_id, q.node_id)),
     questions.ListJobs: lambda state, q, now: [job_view(job) for job in state.jobs.values()],

@@ -36,6 +36,7 @@ from batchlab.core.state.books import AutoScaleRecord, BillRecord
 from batchlab.core.state.deadlines import Deadline
 from batchlab.core.state.dependencies import DependenciesRecord
 from batchlab.core.state.holdings import NodeUserRecord
+from batchlab.core.state.recent import CompletedRun
 from batchlab.core.state.states import NODE
 
 _UP = NODE.group("up")
@@ -290,7 +291,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     and `bucket` where placement keeps the node (see `sort_node`). `boot` counts its starts,
     `image` its reimages. `trash` has directories to delete when it is up again. `activity` is its
     activity since `since`, `bill` what it did until then (see `costs`), `node_task_count` how many
-    of its runs are not tasks. `recent` has its last tasks, `usage` is the last measurement, and
+    of its runs are not tasks. `recent` has its last tasks (`RecentTask` in snapshots of earlier
+    versions), `usage` is the last measurement, and
     `unsampled` is set while no sample of the pool includes it.
     `ending`: it is no longer there, although its state does not say so yet.
     """
@@ -324,7 +326,7 @@ class NodeRecord(Record, eq=False, kw_only=True):
     trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
-    recent: tuple[RecentTask, ...] = ()
+    recent: tuple[CompletedRun | RecentTask, ...] = ()
     usage: NodeUsage | None = None
     unsampled: bool = False
     ending: bool = False

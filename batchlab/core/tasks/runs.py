@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from batchlab.core.jobs import preparation
 from batchlab.core.messages import facts
 from batchlab.core.model.ids import fold
-from batchlab.core.model.moments import maybe, moment
-from batchlab.core.model.values import RecentTask
 from batchlab.core.placement import availability, placement, preemption, queues, recall
 from batchlab.core.state import phases
 from batchlab.core.state.endings import stronger
+from batchlab.core.state.recent import CompletedRun
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
 from batchlab.core.tasks import ahead_runs, contained, multi_instance, outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
@@ -104,23 +103,13 @@ def run_exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
         multi_instance.run_exited(state, run.subtask, task, report, failure)
     kept = task.job.tasks.get(fold(task.spec.id)) is task
     if kept and isinstance(task.phase, phases.TaskCompleted):
-        node.recent = (*node.recent[1 - RECENT :], _recent(task, task.phase))
-
-
-def _recent(task: TaskRecord, done: phases.TaskCompleted) -> RecentTask:
-    return RecentTask(
-        job_id=task.job.spec.id,
-        task_id=task.spec.id,
-        start_time=maybe(task.started),
-        end_time=moment(done.since),
-        exit_code=done.exit_code,
-        failure_info=done.failure,
-        result="failure" if done.failure else "success",
-        retry_count=task.retry_count,
-        last_retry_time=maybe(task.last_retry),
-        requeue_count=task.requeue_count,
-        last_requeue_time=maybe(task.last_requeue),
-    )
+        node.recent = (
+            *node.recent[1 - RECENT :],
+            CompletedRun(
+                task.job.spec.id, task.spec.id, task.started, task.phase, task.retry_count,
+                task.last_retry, task.requeue_count, task.last_requeue,
+            ),
+        )  # fmt: skip
 
 
 def run_lost(state: State, run: RunRecord) -> None:
