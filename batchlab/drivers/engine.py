@@ -144,8 +144,7 @@ class Engine:
         last = self.core.state.now
         for age, item in self._inbox:
             when = now - age if age else now
-            if when > last:
-                last = when
+            last = max(last, when)
             entries.append((last, item))
         self._record(entries)
         if self.stalled is not None:

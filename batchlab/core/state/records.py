@@ -140,7 +140,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
 
     `number` counts all tasks of its job so far, `slots` is how many slots it takes, and `unmet`
     the number of missing dependencies. `instances` is for a multi-instance task, `ahead` for one
-    that waits on a node.
+    that waits on a node. `expiry` is the number of its deadline.
     """
 
     number: int
@@ -162,7 +162,7 @@ class TaskRecord(RevisedRecord, eq=False, kw_only=True):
     slots: int = 1
     instances: InstancesRecord | None = None
     container_info: TaskContainerExecutionInfo | None = None
-    expiry: Deadline | None = None
+    expiry: int | Deadline | None = None
     ahead: AheadRecord[TaskRecord, NodeRecord] | None = None
 
     @property

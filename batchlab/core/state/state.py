@@ -85,7 +85,7 @@ class State(Notices):
         self.runs: dict[RunId, RunRecord] = {}
         self.restarting: dict[str, JobRecord] = {}
         self.bills: dict[tuple[str, bool], BillRecord] = {}
-        self.deadlines = Deadlines()
+        self.deadlines = Deadlines(self.delete_task_files)
         self.numbers = 0
         self.commands: list[Command] = []
         self.unplaced: dict[str, PoolRecord] = {}
@@ -235,7 +235,7 @@ class State(Notices):
         self._leave_pool(job)
         self.unfinished.pop(job, None)
         for task in job.tasks.values():
-            self.deadlines.cancel(task.expiry)
+            self.keep_files(task)
         for footprint in job.footprints.values():
             for node_task in (footprint.preparation, footprint.release):
                 self.deadlines.cancel(node_task.expiry if node_task else None)
@@ -257,10 +257,28 @@ class State(Notices):
         job = task.job
         del job.tasks[fold(task.spec.id)]
         job.count(task.phase, -1)
-        self.deadlines.cancel(task.expiry)
+        self.keep_files(task)
         if not isinstance(task.phase, TaskCompleted):
             _enter(_TASK, task, TaskCompleted(self.now, None, None))
         self.tell_task(task, "deleted")
+
+    def expire_files(self, task: TaskRecord) -> float:
+        """A task has completed: delete its files after its retention time; return when."""
+        seconds = task.retention.total_seconds()
+        task.expiry = self.deadlines.after(seconds, self.now, task)
+        return self.now + seconds
+
+    def keep_files(self, task: TaskRecord) -> None:
+        """Do not delete the files of a task when its retention time is over."""
+        if isinstance(task.expiry, int):
+            self.deadlines.cancel_after(task.retention.total_seconds(), task.expiry)
+        else:
+            self.deadlines.cancel(task.expiry)
+
+    def delete_task_files(self, task: TaskRecord) -> None:
+        """Delete a task's directory on the nodes where it last ran, if they still exist."""
+        for node in task.nodes if task.started is not None else ():
+            self.delete_files(node, task.directory)
 
     def delete_files(self, node: NodeRecord, directory: str) -> None:
         """Delete a directory of a node: now or, if the node is not up, when it is up again."""

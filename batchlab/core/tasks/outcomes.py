@@ -100,7 +100,7 @@ def activate(
 ) -> None:
     """Queue a task (again)."""
     state.move(task, phases.TaskActive(state.now, why), reason)
-    state.deadlines.cancel(task.expiry)
+    state.keep_files(task)
     state.touch_job(task.job)
     if task is task.job.manager and task.started is not None:
         state.restarting[task.job.key] = task.job
@@ -118,10 +118,9 @@ def complete(
     state.touch_job(task.job)
     if task.started is None:
         return
-    until = state.now + task.retention.total_seconds()
+    until = state.expire_files(task)
     for node in task.nodes:
         node.retained_until = max(node.retained_until, until)
-    task.expiry = state.deadlines.at(until, delete_files, state, task)
 
 
 def _follow(
@@ -152,6 +151,5 @@ def remove(state: State, task: TaskRecord) -> None:
 
 
 def delete_files(state: State, task: TaskRecord) -> None:
-    """Delete a task's directory on the nodes where it last ran, if they still exist."""
-    for node in task.nodes if task.started is not None else ():
-        state.delete_files(node, task.directory)
+    """Delete a task's directory; snapshots of earlier versions refer to this by its name."""
+    state.delete_task_files(task)

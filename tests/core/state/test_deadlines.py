@@ -82,3 +82,71 @@ def test_tasks_that_end_in_the_queue_leave_it(world: World, end: type) -> None:
     assert sum(map(len, world.core.state.job("j").queue.values())) < 100
     world.pool()
     assert world.run().run_id.task_id == "stays"
+
+
+def test_rows_of_deadlines_come_in_order_among_the_others() -> None:
+    seen: list[str] = []
+    deadlines = Deadlines(seen.append)
+    for now in range(200):
+        deadlines.after(10.0, float(now), f"row {now + 10}")
+        deadlines.at(float(now + 10), seen.append, f"own {now + 10}")
+        deadlines.after(5.0, float(now), f"row {now + 5}")
+    assert len(deadlines) == 600
+    assert deadlines.next() == 5.0
+    while action := deadlines.due(1000.0):
+        action()
+    assert seen[:5] == [f"row {when}" for when in range(5, 10)]
+    assert seen[5:8] == ["row 10", "own 10", "row 10"]  # in the order in which they were set
+    assert sorted(seen) == sorted(
+        [f"row {now + 10}" for now in range(200)]
+        + [f"own {now + 10}" for now in range(200)]
+        + [f"row {now + 5}" for now in range(200)]
+    )
+    assert (len(deadlines), deadlines.next(), deadlines._rows) == (0, None, {})
+
+
+@pytest.mark.parametrize("count", [30, 3000])
+def test_cancelled_deadlines_of_a_row_do_not_come(count: int) -> None:
+    seen: list[int] = []
+    deadlines = Deadlines(seen.append)
+    numbers = [deadlines.after(60.0, float(n), n) for n in range(count)]
+    for n, number in enumerate(numbers):
+        if n % 3:
+            deadlines.cancel_after(60.0, number)
+            deadlines.cancel_after(60.0, number)
+            deadlines.cancel_after(61.0, number)
+    assert len(deadlines) == count / 3
+    assert deadlines.next() == 60.0
+    while action := deadlines.due(60.0 + count / 2):
+        action()
+    assert seen == list(range(0, count // 2 + 1, 3))
+    deadlines.cancel_after(60.0, numbers[0])  # it is over
+    for number in numbers:
+        deadlines.cancel_after(60.0, number)
+    assert len(deadlines) == 0
+    assert deadlines.next() is None
+    again = deadlines.after(60.0, 1e6, -1)
+    assert (deadlines.next(), len(deadlines)) == (1e6 + 60, 1)
+    deadlines.cancel_after(60.0, again)
+
+
+def test_row_without_end_is_not_kept() -> None:
+    deadlines = Deadlines(print)
+    number = deadlines.after(1e15, 0.0, "x")
+    assert (len(deadlines), deadlines.next()) == (0, None)
+    deadlines.cancel_after(1e15, number)
+    assert len(deadlines) == 0
+
+
+def test_deadlines_of_an_earlier_snapshot_still_come() -> None:
+    seen: list[str] = []
+    deadlines = Deadlines.__new__(Deadlines)
+    kept = [1.0, 1, seen.append, ("a",)]
+    heap = [[0.0, 2, None, ()], kept, [2.0, 3, seen.append, ("b",)]]
+    deadlines.__setstate__({"_heap": heap, "_count": 3, "_cancelled": 1})
+    deadlines.cancel(kept)
+    assert len(deadlines) == 1
+    while action := deadlines.due(5.0):
+        action()
+    assert seen == ["b"]
+    assert len(deadlines) == 0

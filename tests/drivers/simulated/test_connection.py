@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import threading
@@ -16,6 +17,7 @@ from batchlab.core.messages.questions import (
     TasksCompleted,
 )
 from batchlab.core.model import JobConstraints, JobSpec, PoolSpec, TaskSpec
+from batchlab.core.state.records import TaskRecord
 from batchlab.drivers.simulated.connection import LONGEST_WAIT_S
 from batchlab.drivers.simulated.world import START
 from batchlab.errors import Conflict, WaitNeverEnds, WaitTimeout
@@ -176,3 +178,29 @@ def test_other_threads_may_ask_while_one_waits():
         thread.join()
     assert answers == sorted(answers)
     assert answers[0] < 500
+
+
+@pytest.fixture
+def _thawed():
+    """The objects that the tests have set aside are collected as usual."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    yield
+    if frozen:
+        gc.freeze()
+
+
+def old_tasks() -> int:
+    return sum(isinstance(each, TaskRecord) for each in gc.get_objects(2))
+
+
+@pytest.mark.usefixtures("_thawed")
+def test_what_a_wait_has_made_is_old_for_the_garbage_collector():
+    connection = connect()
+    add(connection, *(TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(2000)))
+    connection.wait(TasksCompleted(job_id="j"))
+    assert old_tasks() == 2000
+    assert not gc.get_freeze_count()
+    gc.freeze()
+    connection.advance(1)
+    assert gc.get_freeze_count() > 2000, "what the user has set aside stays there"
