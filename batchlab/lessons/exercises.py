@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from batchlab.colours import GREEN, GREY, ORANGE
 from batchlab.errors import BatchError, invalid
+from batchlab.html import card, table, tag
 from batchlab.lessons.joining import tell
 from batchlab.lessons.progress import progress_file, read_progress, remember
-from batchlab.widgets.html import card, table, tag
 
 __all__ = ["Answer", "Exercise", "Exercises", "Missing", "check", "exercise", "exercises"]
 

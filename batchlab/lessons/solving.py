@@ -14,9 +14,9 @@ from typing import Any
 
 from batchlab.colours import GREEN
 from batchlab.errors import Conflict, invalid
+from batchlab.html import card, tag
 from batchlab.lessons.exercises import find_exercise, outcome, tries
 from batchlab.lessons.progress import remember
-from batchlab.widgets.html import card, tag
 
 __all__ = ["ENOUGH_TRIES", "Solution", "fresh", "solution", "solutions"]
 

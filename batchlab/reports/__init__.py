@@ -16,9 +16,9 @@ from batchlab.display import Displayed, is_kernel
 from batchlab.drivers.ports import Connection
 from batchlab.errors import NotInstalled, invalid
 from batchlab.history.subject import SubjectHistory, tables_of
+from batchlab.html import card
 from batchlab.reports.numbers import Numbers, count
 from batchlab.reports.sentences import Grid, grids, sentences
-from batchlab.widgets.html import card
 from batchlab.words import money, span_text
 
 __all__ = ["ActivityReport", "Numbers", "report_of"]

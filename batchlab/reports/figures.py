@@ -19,9 +19,9 @@ from batchlab.core.state.states import ACTIVITIES, RESULT
 from batchlab.extras import extra
 from batchlab.history.series import Series
 from batchlab.history.subject import by
+from batchlab.html import shortened
 from batchlab.plots import INK, dress
 from batchlab.reports.numbers import Numbers, hours_of
-from batchlab.widgets.html import shortened
 from batchlab.words import money
 
 __all__ = ["figures"]

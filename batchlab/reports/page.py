@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from batchlab.html import tag
 from batchlab.reports.sentences import Grid
-from batchlab.widgets.html import tag
 
 __all__ = ["page"]
 

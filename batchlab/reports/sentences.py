@@ -13,8 +13,8 @@ from batchlab.core.model import price_per_hour
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.schema import JOB_STATES
 from batchlab.history.subject import PastRun, SubjectHistory, by
+from batchlab.html import table
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
-from batchlab.widgets.html import table
 from batchlab.words import amount, money, natural, span_text
 
 __all__ = ["Grid", "grids", "sentences"]

@@ -243,7 +243,7 @@ class Endpoint:
         return f"{head}\n\n{self.snippets['python']}\n\n{about}"
 
     def _repr_html_(self) -> str:
-        from batchlab.widgets.html import card, details, tag  # noqa: PLC0415 - for notebooks only
+        from batchlab.html import card, details, tag  # noqa: PLC0415 - for notebooks only
 
         titles = {"az": "az batch", "javascript": "JavaScript"}
         texts = {name: tag("pre", text) for name, text in self.snippets.items()}

@@ -10,10 +10,10 @@ from batchlab.core.model import JobPreparationTask, JobReleaseTask, StartTask
 from batchlab.core.model.ids import fold
 from batchlab.drivers.ports import Connection
 from batchlab.handles.costs import Cost
+from batchlab.html import printable, shortened
 from batchlab.widgets.autoscaling import run_line
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.holdings import reference_line
-from batchlab.widgets.html import printable, shortened
 from batchlab.words import plural
 
 __all__ = ["about"]

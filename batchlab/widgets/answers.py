@@ -39,10 +39,10 @@ from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest
 from batchlab.handles.costs import Cost
 from batchlab.handles.tail import whole_lines
+from batchlab.html import printable, shortened
 from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
-from batchlab.widgets.html import printable, shortened
 from batchlab.widgets.task_answers import act_on_tasks, explain_task, list_tasks
 
 __all__ = ["ANSWERS", "answer"]

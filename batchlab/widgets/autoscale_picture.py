@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from batchlab.colours import GREEN, ORANGE, VERMILLION, either
 from batchlab.errors import BatchError
+from batchlab.html import shortened
 from batchlab.laboratory import AutoScaleLab
 from batchlab.widgets.autoscale_answers import state
-from batchlab.widgets.html import shortened
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 from batchlab.words import plural
 

@@ -10,8 +10,8 @@ from batchlab.autoscale.results import AutoScaleRun, PythonValue, StatementValue
 from batchlab.colours import PINK
 from batchlab.errors import BatchError
 from batchlab.handles.auto_scaling import AutoScaleHistory
+from batchlab.html import NO_MATH, ROWS, card, code, details, muted, table, tag, time_text
 from batchlab.laboratory import AutoScaleLab
-from batchlab.widgets.html import NO_MATH, ROWS, card, code, details, muted, table, tag, time_text
 
 __all__ = ["findings_text", "history_card", "lab_card", "run_card", "run_line", "sentence_list"]
 

@@ -33,19 +33,7 @@ from batchlab.handles.preparations import Preparations
 from batchlab.handles.python_tasks.task_list import TaskList
 from batchlab.handles.subtasks import Subtasks
 from batchlab.handles.task import Task, Tasks, count_text, total
-from batchlab.replayed import ReplayedLab
-from batchlab.widgets.autoscaling import run_line
-from batchlab.widgets.costs import cost_card, cost_line, sizes_card
-from batchlab.widgets.data import (
-    blobs_card,
-    container_card,
-    file_list_card,
-    files_card,
-    storage_card,
-)
-from batchlab.widgets.explanation import explanation_card, explanation_text
-from batchlab.widgets.holdings import reference_line
-from batchlab.widgets.html import (
+from batchlab.html import (
     ROWS,
     bar,
     card,
@@ -59,6 +47,18 @@ from batchlab.widgets.html import (
     tag,
     time_text,
 )
+from batchlab.replayed import ReplayedLab
+from batchlab.widgets.autoscaling import run_line
+from batchlab.widgets.costs import cost_card, cost_line, sizes_card
+from batchlab.widgets.data import (
+    blobs_card,
+    container_card,
+    file_list_card,
+    files_card,
+    storage_card,
+)
+from batchlab.widgets.explanation import explanation_card, explanation_text
+from batchlab.widgets.holdings import reference_line
 from batchlab.widgets.preparations import outcome, preparation_card, preparation_table
 from batchlab.widgets.subtasks import subtask_card, subtask_table
 from batchlab.widgets.task_table import in_order, task_table

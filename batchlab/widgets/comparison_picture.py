@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from batchlab.history.schema import KINDS
+from batchlab.html import shortened
 from batchlab.job_comparison import JobComparison
 from batchlab.reports.run_comparison import ComparedRun
-from batchlab.widgets.html import shortened
 from batchlab.widgets.load_area import AREA, draw_load
 from batchlab.widgets.run_bars import GUTTER, ROW, RunBars, legend
 from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from batchlab.core.messages.views import CostView
 from batchlab.handles.costs import Cost, VmSizes
-from batchlab.widgets.html import ROWS, card, muted, table
+from batchlab.html import ROWS, card, muted, table
 from batchlab.words import amount, money
 
 __all__ = ["cost_card", "cost_line", "sizes_card"]

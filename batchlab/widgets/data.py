@@ -7,7 +7,7 @@ from markupsafe import Markup
 from batchlab.colours import GREY
 from batchlab.handles.files import FileList, Files
 from batchlab.handles.storage import BlobList, Container, Storage
-from batchlab.widgets.html import ROWS, card, code, none, table, time_text
+from batchlab.html import ROWS, card, code, none, table, time_text
 
 __all__ = ["blobs_card", "container_card", "file_list_card", "files_card", "storage_card"]
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from batchlab.colours import PINK
 from batchlab.core.answers.reasons import Reason
 from batchlab.handles.explanation import Explanation
-from batchlab.widgets.html import card, join, muted, tag
+from batchlab.html import card, join, muted, tag
 
 __all__ = ["explanation_card", "explanation_text"]
 

@@ -20,7 +20,7 @@ from batchlab.handles.applications import (
     Applications,
 )
 from batchlab.handles.certificates import Certificate, Certificates
-from batchlab.widgets.html import ROWS, card, code, none, state, table, time_text
+from batchlab.html import ROWS, card, code, none, state, table, time_text
 
 __all__ = [
     "application_card",

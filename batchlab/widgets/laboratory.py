@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from batchlab.colours import BLUE, ORANGE, PINK
+from batchlab.html import card, details, image, table, tag
 from batchlab.job_comparison import JobComparison
 from batchlab.laboratory.comparison import HEAD, Comparison
 from batchlab.laboratory.results import Simulation
-from batchlab.widgets.html import card, details, image, table, tag
 from batchlab.words import span_text
 
 __all__ = ["comparison_card", "job_comparison_card", "simulation_card"]

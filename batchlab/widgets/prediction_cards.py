@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from markupsafe import Markup
 
 from batchlab.colours import BLUE, ORANGE
+from batchlab.html import card, details, image, join, table, tag
 from batchlab.predictions import Prediction, PredictionOutcome
-from batchlab.widgets.html import card, details, image, join, table, tag
 from batchlab.words import span_text
 
 __all__ = ["outcome_card", "prediction_card"]

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from batchlab.colours import ORANGE
 from batchlab.core.model.values import ExecutionInfo
 from batchlab.handles.preparations import Preparations
-from batchlab.widgets.html import ROWS, card, muted, node_text, state, table
+from batchlab.html import ROWS, card, muted, node_text, state, table
 
 __all__ = ["outcome", "preparation_card", "preparation_table"]
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from batchlab.colours import light
 from batchlab.core.state.states import colour_of
 from batchlab.handles.progress import Pace, Progress
-from batchlab.widgets.html import tag
+from batchlab.html import tag
 from batchlab.words import span_text
 
 __all__ = ["NotebookBar", "TerminalBar", "progress_html", "progress_text"]

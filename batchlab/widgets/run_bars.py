@@ -8,7 +8,7 @@ from typing import Any
 from batchlab.colours import either, ink_on
 from batchlab.core.state.states import Legend
 from batchlab.history.schema import KINDS, NODE_TASKS, OUTCOMES, RUNS, look_of
-from batchlab.widgets.html import shortened
+from batchlab.html import shortened
 from batchlab.widgets.sheet import MARGIN, MUTED, SCALE, Sheet
 from batchlab.words import natural, node_name
 

@@ -20,11 +20,11 @@ from batchlab.handles.lab import BaseLab
 from batchlab.handles.node import Node
 from batchlab.handles.pool import Pool
 from batchlab.handles.task import Task, Tasks
+from batchlab.html import muted, tag
 from batchlab.job_comparison import JobComparison
 from batchlab.laboratory import AutoScaleLab
 from batchlab.predictions import Prediction
 from batchlab.widgets import cards
-from batchlab.widgets.html import muted, tag
 
 if TYPE_CHECKING:
     import ipywidgets

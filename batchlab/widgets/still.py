@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from batchlab.widgets.html import image, tag
+from batchlab.html import image, tag
 
 __all__ = ["MOST", "bundle", "place_class"]
 

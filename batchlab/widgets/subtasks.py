@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from batchlab.colours import PINK
 from batchlab.handles.subtasks import Subtasks
-from batchlab.widgets.html import ROWS, card, node_text, state, table
+from batchlab.html import ROWS, card, node_text, state, table
 
 __all__ = ["subtask_card", "subtask_table"]
 

@@ -15,7 +15,7 @@ from batchlab.errors import BatchError, InvalidRequest, NotFound
 from batchlab.handles.explanation import end_of_stderr
 from batchlab.handles.task import Task
 from batchlab.history.task_rows import GROUPS, Query, TaskRow, TaskRows, rows_of
-from batchlab.widgets.html import printable
+from batchlab.html import printable
 from batchlab.words import plural
 
 __all__ = ["act_on_tasks", "explain_task", "list_tasks"]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from batchlab.core.messages.views import TaskView
 from batchlab.core.state.states import RESULT
-from batchlab.widgets.html import code, node_text, state, table
+from batchlab.html import code, node_text, state, table
 from batchlab.words import natural, span_text
 
 __all__ = ["in_order", "task_table"]

@@ -55,7 +55,7 @@ LINES = [
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask", "batchlab.drivers.replayed"},
     {"batchlab.history"},
-    {"batchlab.widgets.html"},
+    {"batchlab.html"},
     {"batchlab.reports", "batchlab.rest"},
     {"batchlab.handles", "batchlab.azure"},
     {"batchlab.laboratory"},
@@ -224,6 +224,30 @@ def test_exports_of_the_package_are_exact_and_sorted() -> None:
     assert all(getattr(batchlab, name) for name in batchlab.__all__)
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = batchlab.nothing_like_it
+
+
+def test_whatever_is_used_first_can_be_imported() -> None:
+    """A circle through a package shows only when one of its modules is the first of all."""
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_ALONE, *batchlab._LAZY],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == ""
+
+
+EACH_ALONE = """
+import os, sys
+import batchlab, distributed, IPython, rich, typer  # heavy, and the same for all
+
+for name in sys.argv[1:]:
+    if not (child := os.fork()):
+        try:
+            getattr(batchlab, name)
+        except ImportError as error:
+            print(name, error, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
 
 
 def test_public_things_say_what_they_are() -> None:

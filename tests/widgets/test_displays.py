@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import batchlab as bl
-from batchlab.widgets import html, show
+from batchlab import html
+from batchlab.widgets import show
 from batchlab.widgets.cards import draw
 from batchlab.words import natural
 from helpers.certificates import pfx
