@@ -1,7 +1,7 @@
 """A lesson as a learner gets it: without outputs, and with its answers folded.
 
 A prediction is worth nothing if the answer is in view. So after each question there is a cell for
-the prediction, and the text that answers it is folded until it is asked for.
+the prediction, unless the lesson has one, and the text that answers it is folded until then.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ __all__ = ["QUESTION", "for_learners"]
 
 QUESTION = "**Predict.**"
 PREDICTION = "predicted = ...  # write down what you expect, then run the next cell"
+ASKED = "bl.predict("
+"""In a cell that asks for the prediction by itself."""
 FOLDED = "<details><summary>Compare with your prediction</summary>\n\n{}\n\n</details>"
 
 Cell = dict[str, Any]
@@ -36,7 +38,7 @@ def for_learners(content: bytes) -> bytes:
 
 def _asking(cells: list[Cell]) -> Iterator[Cell]:
     asked, questions = False, 0
-    for cell in cells:
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
             yield {**cell, "outputs": [], "execution_count": None}
@@ -48,7 +50,7 @@ def _asking(cells: list[Cell]) -> Iterator[Cell]:
             source = _fold(source)
         yield {**cell, "source": source.splitlines(keepends=True)}
         asked = QUESTION in source
-        if asked:
+        if asked and not (after and ASKED in "".join(after["source"])):
             questions += 1
             yield _prediction(questions)
 

@@ -85,6 +85,11 @@ class Numbers:
         return self.succeeded + self.failed + self.running + self.waiting
 
     @property
+    def most_running(self) -> int:
+        """How many tasks ran at the same time, at most."""
+        return int(self.lines["tasks"].most("running"))
+
+    @property
     def utilisation(self) -> float | None:
         """The fraction of slots in use; None if there were none."""
         return self.slot_hours / self.capacity_hours if self.capacity_hours else None
