@@ -7,13 +7,15 @@ calls of a client are counted in round trips.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from compare import fast_folder
+from compare import alternate, fast_folder, report
 
 import batchlab as bl
 
@@ -25,6 +27,7 @@ ROUND_TRIP_S = 0.1
 SLOTS = 4
 TASKS = 1600
 CALLS = 10
+ROUNDS = 3
 
 
 def tasks_per_second(lab: Any, name: str) -> float:
@@ -51,26 +54,27 @@ def seconds_per_call(call: Any) -> float:
 
 
 def main() -> None:
-    tempfile.tempdir = fast_folder()
+    os.environ["TMPDIR"] = tempfile.tempdir = fast_folder()  # that of the workers, too
     port = free_port()
     dask = [sys.executable, "-m"]
     address = f"tcp://127.0.0.1:{port}"
     scheduler = [*dask, "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
                  "--port", str(port), "--no-dashboard"]  # fmt: skip
-    rates = {}
+    names = (f"pool-{number}" for number in range(2 * ROUNDS))
     with running(scheduler, port, {}), bl.Lab(address) as lab:
-        for name, delay_s in (("near", 0.0), ("far", ROUND_TRIP_S / 2)):
+
+        def rate(delay_s: float) -> float:
+            own = free_port()
             with Forwarder(address, delay_s) as network:
-                own = free_port()
                 worker = [*dask, "distributed.cli.dask_worker", network.address, "--no-nanny",
                           "--host", "127.0.0.1", "--worker-port", str(own), "--no-dashboard",
                           "--nthreads", str(SLOTS)]  # fmt: skip
                 with running(worker, own, {}):
-                    rates[name] = tasks_per_second(lab, name)
-        print(f"\ntasks per second in {SLOTS} slots: near {rates['near']:.0f}, "
-              f"{ROUND_TRIP_S * 1e3:.0f} ms away {rates['far']:.0f} "
-              f"(x {rates['far'] / rates['near']:.2f}); slots / round trip = "
-              f"{SLOTS / ROUND_TRIP_S:.0f}")  # fmt: skip
+                    return tasks_per_second(lab, next(names))
+
+        ways = {"near": partial(rate, 0.0), "far": partial(rate, ROUND_TRIP_S / 2)}
+        title = f"{SLOTS} slots, {ROUND_TRIP_S * 1e3:.0f} ms away"
+        report(title, alternate(ways, ROUNDS), "tasks/s", "near", goal="x 0.7")
         own = free_port()
         worker = [*dask, "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1",
                   "--host", "127.0.0.1", "--worker-port", str(own), "--no-dashboard"]  # fmt: skip

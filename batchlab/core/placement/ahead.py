@@ -27,7 +27,7 @@ from batchlab.core.state.records import JobRecord, NodeRecord, PoolRecord, TaskR
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
 
-MOST = 256
+MOST = 1024
 """The greatest depth of a queue."""
 JOBS = 32
 """If more jobs have the same priority, nothing runs ahead: all are looked at at each exit."""
@@ -113,7 +113,7 @@ def _has_room(node: NodeRecord, jobs: list[JobRecord]) -> bool:
     if node.bucket != 0 or len(ahead.queue) >= ahead.depth:
         return False
     if ahead.queue:
-        if any(entry.recalled for entry in ahead.queue.values()):
+        if node.pool.ahead.recalled and any(entry.recalled for entry in ahead.queue.values()):
             return False
     elif len(node.runs) - node.node_task_count != node.pool.spec.task_slots_per_node:
         return False  # a run has several slots, or waits for a preparation

@@ -61,6 +61,7 @@ class Lease:
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
         self._round_trips: deque[float] = deque(maxlen=4)
+        self._first_beat: float | None = None
         worker.stream_handlers[messages.lease_op(config.lab_id)] = self._renew
         if config.beat_s is None:
             return
@@ -69,8 +70,13 @@ class Lease:
         self._beat()
 
     def round_trip_s(self) -> float:
-        """How long a beat and its answer take; 0 if there are no beats, in the same process."""
-        return min(self._round_trips, default=0.0)
+        """How long a beat and its answer take; 0 if there are no beats, in the same process.
+
+        Until the first answer comes, it is at least as long as that has taken so far.
+        """
+        if self._round_trips:
+            return min(self._round_trips)
+        return 0.0 if self._first_beat is None else time.monotonic() - self._first_beat
 
     def begin(self) -> None:
         """Let the watchdog know the end of the lease: from now on, there may be runs."""
@@ -97,13 +103,15 @@ class Lease:
         config = self._config
         assert config.beat_s is not None
         over = self.is_over()
+        sent = time.monotonic()
+        self._first_beat = self._first_beat or sent
         with contextlib.suppress(OSError):  # the scheduler has stopped
             self._worker.batched_stream.send(
                 {
                     "op": messages.beats_op(config.account_name),
                     "node_id": config.node_id,
                     "arrival": config.arrival,
-                    "sent": time.monotonic(),
+                    "sent": sent,
                     "over": over,
                 }
             )

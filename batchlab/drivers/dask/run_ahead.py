@@ -1,9 +1,9 @@
 """The queue of a node: runs that it starts by itself as soon as a slot is free.
 
 A run that waits here has not begun. When a run exits, the oldest one starts in its place, and
-one report has both. Such reports are held for `HOLD_S` and sent together, because the node has
-work and the host's answer is not urgent; all others are sent at once. `TakeBack` and the exits
-come on one thread, the node's loop, so a run is either taken back or started.
+one report has both. Such reports are held for `HOLD_S` and sent together while the node has work
+for as long, because the host's answer is not urgent then; all others are sent at once. `TakeBack`
+and the exits come on one thread, the node's loop, so a run is either taken back or started.
 
 How many runs should wait depends on how long runs and a round trip take: enough that the node has
 work until the next command comes, and none if that gains little. The host decides which (see
@@ -28,6 +28,7 @@ from batchlab.core.messages.facts import (
 )
 from batchlab.core.messages.outputs import StartRun
 from batchlab.core.model.ids import RunId
+from batchlab.core.placement.ahead import MOST
 from batchlab.drivers.dask.messages import NodeConfig
 
 __all__ = ["RunAhead"]
@@ -40,7 +41,6 @@ LONGEST_S = 1.0
 """If runs take longer on average, none wait here."""
 GAIN = 0.02
 """The part of its time that a node must lose without a queue to get one."""
-DEEPEST = 256
 LATEST = 0.1
 """How much the last run counts in the average."""
 
@@ -120,7 +120,7 @@ class RunAhead:
         """Send the reports, or hold them for a moment while there is enough to do."""
         if not self._reports:
             return
-        if self._urgent or not self._depth or 2 * len(self._waiting) < self._depth:
+        if self._urgent or self._lasts_s() < HOLD_S:
             self.send(())
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(HOLD_S, self.send, ())
@@ -151,6 +151,10 @@ class RunAhead:
         self._start(self._waiting.pop(run_id))
         return run_id
 
+    def _lasts_s(self) -> float:
+        """How long the node has work if nothing comes."""
+        return len(self._waiting) * (self._mean_s or 0.0) / self._config.task_slots
+
     def _measured(self) -> list[Report]:
         """How many runs should wait here, if that has changed much since a run exited."""
         if self._mean_s is None or not self._news:
@@ -170,4 +174,4 @@ def depth_for(run_s: float, round_trip_s: float, slots: int) -> int:
     away_s = round_trip_s + TURN_S
     if run_s > LONGEST_S or away_s < GAIN * run_s:
         return 0
-    return min(DEEPEST, math.ceil(2 * slots * (away_s + HOLD_S) / max(run_s, 1e-6)))
+    return min(MOST, math.ceil(2 * slots * (away_s + HOLD_S) / max(run_s, 1e-6)))

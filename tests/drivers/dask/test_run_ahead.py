@@ -108,8 +108,8 @@ async def hold() -> None:
     node.start(run("a"))
     node.wait(*"bcdef")
     node.exit("a")
-    assert node.said() == [exited("a", "b")]  # how long runs take was not known yet
-    node.ahead._depth = 4
+    assert node.said() == [exited("a", "b")]  # there is work for a moment only
+    node.ahead._mean_s = 0.1
     node.exit("b")
     node.exit("c")
     assert node.said() == []
@@ -117,9 +117,9 @@ async def hold() -> None:
         await asyncio.sleep(0.005)
     assert node.said() == [exited("b", "c"), exited("c", "d")]
     assert 0.4 <= max(node.ages) < 100  # in lab time
-    node.ahead._depth = 4
+    node.ahead._mean_s = 0.1
     node.exit("d")
-    node.exit("e")  # less than half is left
+    node.exit("e")  # the last one has begun
     assert node.said() == [exited("d", "e"), exited("e", "f")]
     node.exit("f")
     assert node.said() == [exited("f")]
@@ -133,8 +133,9 @@ async def hold() -> None:
         (0.5, 0.0, 4, 0),  # nothing to gain
         (0.5, 0.1, 4, 2),
         (2.0, 0.3, 4, 0),  # tasks that take seconds
-        (0.001, 1.0, 8, 256),
-        (0.0, 0.0, 1, 256),
+        (0.002, 0.05, 8, 497),
+        (0.001, 1.0, 8, 1024),
+        (0.0, 0.0, 1, 1024),
     ],
 )
 def test_depth_covers_two_round_trips(
@@ -152,7 +153,7 @@ def test_depth_is_reported_when_it_has_changed_much_and_after_a_recall() -> None
     for _ in range(5):
         node.start(run("a"))
         node.exit("a")
-    assert [each.depth for each in found] == [256]
+    assert [each.depth for each in found] == [1024]
     assert found[0].patience_s == pytest.approx(1.4)
     node.start(run("a"))
     node.wait("b", "c")
