@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model import ContainerConfiguration, TaskContainerSettings, UserIdentity
-from batchlab.core.model.containers import full_name
+from batchlab.core.model.containers import full_name, mounted
 from batchlab.core.model.ids import fold
 from batchlab.core.model.users import find
 from batchlab.errors import NotFound
@@ -64,13 +64,13 @@ def _at_once(job: Job) -> str | Missing:
             "second node gets one.",
         )
     return (
-        _told(pool, job)
+        _in_sight(pool, job)
         or _logged_in(configuration)
         or ("the nodes have the image before they take a task, and log in for it themselves.")
     )
 
 
-def _told(pool: Pool, job: Job) -> Missing | None:
+def _in_sight(pool: Pool, job: Job) -> Missing | None:
     """Where the password can be read."""
     places = [
         ("pool", pool.view()),
@@ -81,7 +81,7 @@ def _told(pool: Pool, job: Job) -> Missing | None:
         if PASSWORD in repr(view):
             return Missing(
                 f"the password can be read in the {place}.",
-                "Whoever may look at it sees its command lines, variables and names.",
+                "Everyone who may look at it sees its command lines, variables and names.",
                 "Only the password of a ContainerRegistryReference is kept apart.",
             )
     return None
@@ -128,43 +128,43 @@ def _stranger(task: Task) -> str | Missing:
 
 
 def _wall(task: Task, view: TaskView, settings: TaskContainerSettings) -> str | Missing:
-    mounted = settings.mounted("task", "jobprep")
-    if "" in mounted:
+    seen = mounted(settings, "task", "jobprep")
+    if "" in seen:
         return Missing(
             "the container sees all directories of the node, and may change them.",
             "That is so if nothing says what to mount.",
             "TaskContainerSettings has container_host_batch_bind_mounts=[...].",
         )
-    more = sorted(mounted.keys() - {"task", "shared"})
+    more = sorted(seen.keys() - {"task", "shared"})
     if more:
         return Missing(
             f"the container sees more than it needs: {', '.join(more)}.",
             "It needs two directories.",
             "Name 'Task' and 'Shared' only.",
         )
-    if "shared" not in mounted:
+    if "shared" not in seen:
         return Missing(
             "the container does not see the folder shared.",
             "The licence is there.",
             "Mount it with bl.ContainerHostBatchBindMountEntry(source='Shared', ...).",
         )
-    if not mounted["shared"]:
+    if not seen["shared"]:
         return Missing(
             "the container could change the folder shared, which all tasks of the node use.",
             "A mount can be read-only.",
             "bl.ContainerHostBatchBindMountEntry(source='Shared', is_read_only=True)",
         )
-    return _report(task, view, mounted)
+    return _report(task, view, seen)
 
 
-def _report(task: Task, view: TaskView, mounted: dict[str, bool]) -> str | Missing:
+def _report(task: Task, view: TaskView, seen: dict[str, bool]) -> str | Missing:
     kept = Missing(
         "there is no report in the working directory of the task.",
         "The report was written, but where? Which directory does the container share with its "
         "node?",
         "Mount 'Task', too, so that it can be written, and write to the working directory.",
     )
-    if mounted.get("task", True):
+    if seen.get("task", True):
         return kept
     if view.result == "failure":
         code = view.failure_info.code if view.failure_info else "its exit code is not 0"

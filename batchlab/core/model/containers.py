@@ -120,29 +120,31 @@ class TaskContainerSettings(Model, frozen=True, kw_only=True):
     def _from_sugar(cls, value: Any) -> Any:
         return cls(image_name=value) if isinstance(value, str) else None
 
-    def mounted(self, task: str, preparation: str | None) -> dict[str, bool]:
-        """The node's directories that the container sees, and whether each is read-only.
 
-        They are relative to the node's root; ``""`` is the root itself.
+def mounted(
+    settings: TaskContainerSettings, task: str, preparation: str | None
+) -> dict[str, bool]:
+    """The node's directories that a container sees, and whether each is read-only.
 
-        Parameters
-        ----------
-        task : str
-            The directory of the task.
-        preparation : str or None
-            The directory of the job preparation task, if there is one.
-        """
-        if self.container_host_batch_bind_mounts is None:
-            return {"": False}
-        directories = {
-            "shared": "shared", "startup": "startup", "vfsmounts": "fsmounts", "task": task,
-            "jobprep": preparation, "applications": "applications",
-        }  # fmt: skip
-        found = (
-            (directories[entry.source], entry.is_read_only)
-            for entry in self.container_host_batch_bind_mounts
-        )
-        return {name: read_only for name, read_only in found if name is not None}
+    They are relative to the node's root; ``""`` is the root itself.
+
+    Parameters
+    ----------
+    settings : TaskContainerSettings
+    task : str
+        The directory of the task.
+    preparation : str or None
+        The directory of the job preparation task, if there is one.
+    """
+    chosen = settings.container_host_batch_bind_mounts
+    if chosen is None:
+        return {"": False}
+    directories = {
+        "shared": "shared", "startup": "startup", "vfsmounts": "fsmounts", "task": task,
+        "jobprep": preparation, "applications": "applications",
+    }  # fmt: skip
+    found = ((directories[entry.source], entry.is_read_only) for entry in chosen)
+    return {name: read_only for name, read_only in found if name is not None}
 
 
 class ContainerConfiguration(Model, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ from batchlab.core.model import (
     TaskContainerExecutionInfo,
     TaskContainerSettings,
 )
-from batchlab.core.model.containers import Engines
+from batchlab.core.model.containers import Engines, mounted
 from batchlab.core.model.values import FailureInfo
 from batchlab.core.tasks.environment import PASSED_ON, SERVICE, NodeFacts, environment
 from batchlab.drivers.dask.abandoned_containers import NODE_LABEL, clear_node
@@ -319,10 +319,10 @@ def _mounts(
     settings: TaskContainerSettings, start_run: StartRun, root: str
 ) -> list[tuple[str, str, str]]:
     """The node's directories that a container sees, where Azure has them, and the mode."""
-    mounted = settings.mounted(start_run.directory, start_run.preparation_directory)
+    seen = mounted(settings, start_run.directory, start_run.preparation_directory)
     return [
         (f"{root}/{name}".rstrip("/"), f"{AZURE_ROOT}/{name}".rstrip("/"), "ro" if only else "rw")
-        for name, only in mounted.items()
+        for name, only in seen.items()
         if os.path.isdir(f"{root}/{name}")
     ]
 

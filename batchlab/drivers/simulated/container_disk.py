@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 
 from batchlab.core.messages.outputs import StartRun
+from batchlab.core.model.containers import mounted
 from batchlab.drivers.simulated.disk import ROOT, Disk, Folder, fault, parts_of
 
 __all__ = ["ContainerDisk"]
@@ -31,7 +32,9 @@ class ContainerDisk(Disk):
         assert start_run.container is not None
         self._node = node
         self._settings = start_run.container
-        self._mounts = self._settings.mounted(start_run.directory, start_run.preparation_directory)
+        self._mounts = mounted(
+            self._settings, start_run.directory, start_run.preparation_directory
+        )
         self._directory = f"{ROOT}/{start_run.directory}"
 
     def working_directory(self, directory: str) -> str:
