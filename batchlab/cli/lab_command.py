@@ -47,6 +47,14 @@ def lab(
             "Your version is kept under another name.",
         ),
     ] = None,
+    notes: Annotated[
+        str | None,
+        typer.Option(metavar="LESSON", help="Only print a teacher's notes, with the solutions."),
+    ] = None,
+    slides: Annotated[
+        str | None,
+        typer.Option(metavar="LESSON", help="Only write a lesson's slides, to an HTML file."),
+    ] = None,
     join: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -77,6 +85,9 @@ def lab(
             from batchlab.cli.preflight import preflight  # noqa: PLC0415
 
             raise typer.Exit(preflight(place))
+        if notes is not None or slides is not None:
+            _teach(source, notes, slides)
+            return
         if progress or export is not None or reset is not None:
             _look_back(source, place, progress, export, reset)
             return
@@ -103,6 +114,27 @@ def lab(
                 raise typer.Exit(jupyter.wait())
             except KeyboardInterrupt:
                 continue  # JupyterLab received it too, and asks for confirmation
+
+
+def _teach(source: Path, notes: str | None, slides: str | None) -> None:
+    from batchlab.lessons.notebooks import find_lesson  # noqa: PLC0415
+
+    if notes is not None:
+        from batchlab.lessons.teaching import teaching_guide  # noqa: PLC0415
+
+        typer.echo(teaching_guide(find_lesson(source, notes)), nl=False)
+    if slides is not None:
+        from batchlab.lessons.slides import write_slides  # noqa: PLC0415
+
+        lesson = find_lesson(source, slides)
+        target = Path(f"{lesson.stem}.slides.html")
+        try:
+            count = write_slides(lesson, target)
+        except OSError as error:
+            fail(f"{target} cannot be written: {error.strerror or error}")
+        typer.echo(
+            f"{target.absolute()}: {count} slides; arrow keys move, N shows all of the text"
+        )
 
 
 def _look_back(

@@ -12,6 +12,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from batchlab.lessons.teaching import lesson_time
+
 ROOT = Path(__file__).parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PYTEST = """
@@ -92,22 +94,35 @@ def test_readme_s_badge_opens_the_first_lesson() -> None:
     assert "labpath=notebooks%2F" + LESSONS[0].name in readme
 
 
-TIMES = re.compile(r"^- (\d+) minutes to read and run, and (\d+) for the exercises", re.MULTILINE)
+def effort(lesson: Path, *, optional: bool) -> tuple[float, int]:
+    """Minutes to read what is optional or what is not, and how many exercises it has."""
+    minutes, exercises, level = 0.0, 0, 0  # the level of the optional heading above
+    for cell in read(lesson).cells:
+        if cell.cell_type == "code":
+            if bool(level) is optional:
+                minutes += len(cell.source.splitlines()) / 12  # five seconds a line
+            continue
+        for part in re.split(r"^(?=#+ |\*\*Exercise)", cell.source, flags=re.MULTILINE):
+            head = re.match(r"(#+) .*\n+(\*Optional\.\*)?", part)
+            if head and (head[2] or len(head[1]) <= level):
+                level = len(head[1]) if head[2] else 0
+            exercise = re.match(r"\*\*Exercise \d\d-\d+\.\*\*( \*Optional\.\*)?", part)
+            left_out = bool(level) or bool(exercise and exercise[1])
+            if left_out is optional:
+                minutes += len(part.split()) / 150 + part.count("**Predict.**")
+                exercises += exercise is not None
+    return minutes, exercises
 
 
 @lessons
 def test_lesson_states_how_long_it_takes_to_read_and_to_solve(lesson: Path) -> None:
-    cells = read(lesson).cells
-    found = TIMES.search(cells[0].source)
-    assert found
-    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
-    words = sum(len(text.split()) for text in texts)
-    lines = sum(len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code")
-    questions = sum(text.count("**Predict.**") for text in texts)
-    exercises = sum(len(re.findall(r"\*\*Exercise \d\d-\d+\.", text)) for text in texts)
-    minutes = words / 150 + lines / 12 + questions  # 150 words a minute, five seconds a line
-    assert minutes <= int(found[1]) <= max(15, 1.4 * minutes)
-    assert 5 * exercises <= int(found[2]) <= 15 * exercises
+    stated = lesson_time(lesson)
+    minutes, exercises = effort(lesson, optional=False)
+    assert minutes <= stated.reading <= max(15, 1.4 * minutes)
+    assert 5 * exercises <= stated.exercises <= 15 * exercises
+    minutes, exercises = effort(lesson, optional=True)
+    assert minutes + 5 * exercises <= stated.optional <= 1.4 * minutes + 15 * exercises + 3
+    assert stated.total <= 45, "a lesson is a lesson at school; mark something as optional"
 
 
 @lessons
