@@ -122,6 +122,9 @@ class Lab(BaseLab):
     sample_delay : duration, default 30 seconds
         How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
         too; 0 makes them visible immediately.
+    prices : bool, default False
+        Whether nodes of the sizes ``small`` to ``extralarge`` have prices, so that displays and
+        reports show dollars. Nodes with a size of Azure's have them in every lab.
     vm_sizes : mapping, optional
         What nodes of a size need of a worker of an existing cluster, by the name of the size: any
         of ``threads``, ``memory`` (bytes, or a text such as ``"8 GB"``) and ``resources``, which
@@ -174,6 +177,7 @@ class Lab(BaseLab):
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
+        prices: bool | None = None,
         vm_sizes: Mapping[str, Mapping[str, Any]] | None = None,
         security: Any = None,
     ) -> None:
@@ -191,6 +195,7 @@ class Lab(BaseLab):
         choices = account_settings(
             "Lab", account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
         ) | given(
+            prices=truth("prices", prices),
             isolate_users=truth("isolate_users", isolate_users),
             containers=engine_name(containers),
         )
@@ -304,6 +309,9 @@ class SimulatedLab(BaseLab):
     sample_delay : duration, default 30 seconds
         How old a sample is when an autoscale formula first sees it. In Azure samples are delayed,
         too; 0 makes them visible immediately.
+    prices : bool, default True
+        Whether nodes of the sizes ``small`` to ``extralarge`` have prices, so that displays and
+        reports show dollars. Nodes with a size of Azure's have them in every lab.
 
     Raises
     ------
@@ -335,6 +343,7 @@ class SimulatedLab(BaseLab):
         storage: str | os.PathLike[str] | None = None,
         storage_options: Mapping[str, Any] | None = None,
         sample_delay: Duration = None,
+        prices: bool | None = None,
     ) -> None:
         from batchlab.drivers.simulated.connection import SimulatedConnection  # noqa: PLC0415
         from batchlab.drivers.simulated.workload import Workload  # noqa: PLC0415
@@ -344,7 +353,7 @@ class SimulatedLab(BaseLab):
             raise invalid("workload", workload, "must be a Workload", owner=owner)
         choices = account_settings(
             owner, account, quotas, not_enabled, spot_return=spot_return, sample_delay=sample_delay
-        )
+        ) | given(prices=truth("prices", prices, owner))
         connection = SimulatedConnection.start(
             settings=choices,
             workload=workload,

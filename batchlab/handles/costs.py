@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from batchlab.core.messages.views import CostView
-from batchlab.core.model import VM_SIZES, VmSize
+from batchlab.core.model import OWN_SIZES, VM_SIZES, VmSize
 from batchlab.display import Displayed
 from batchlab.errors import NotFound, invalid
 from batchlab.words import amount, money, plural
@@ -62,7 +62,10 @@ class Cost(Displayed, Sequence[CostView]):
 
     @property
     def unpriced(self) -> list[str]:
-        """The sizes without a known price."""
+        """The sizes of Azure without a known price."""
+        return [size for size in self._without_price() if size not in OWN_SIZES]
+
+    def _without_price(self) -> list[str]:
         sizes = [row.vm_size for row in self._rows if row.price_per_hour is None]
         return list(dict.fromkeys(sizes))
 
@@ -73,11 +76,12 @@ class Cost(Displayed, Sequence[CostView]):
 
     @property
     def cost_text(self) -> str:
-        """The cost as text; it says which sizes have no known price."""
+        """The cost as text, with the sizes it leaves out; empty on machines without prices."""
         if not self.is_priced:
-            return "price unknown"
-        rest = ", ".join(self.unpriced)
-        return money(self.cost) + (f" without {rest} (price unknown)" if rest else "")
+            return "price unknown" if self.unpriced else ""
+        rest = ", ".join(self._without_price())
+        why = " (price unknown)" if self.unpriced else ""
+        return money(self.cost) + (f" without {rest}{why}" if rest else "")
 
     def to_frame(self, columns: Sequence[str] | None = None) -> Any:
         """A pandas DataFrame with a row for each size and kind; see `job.tasks.to_frame`."""

@@ -62,14 +62,17 @@ class NodeTimes:
     def price(self, node: int) -> float | None:
         """What an hour of a node costs, in US dollars."""
         tables = self._history.tables
+        if not tables.priced[self._history.pool_of(node)]:
+            return None
         size = tables.vm_sizes[self._history.pool_of(node)]
         return price_per_hour(size, dedicated=bool(tables.columns["nodes"]["dedicated"][node]))
 
     def _follow(self, node: int, events: list[tuple[float, str, int]]) -> None:
         history, pool = self._history, self._history.pool_of(node)
         price = self.price(node)
-        if price is None and history.tables.vm_sizes[pool] not in self.unpriced:
-            self.unpriced.append(history.tables.vm_sizes[pool])
+        size, priced = history.tables.vm_sizes[pool], history.tables.priced[pool]
+        if price is None and priced and size not in self.unpriced:
+            self.unpriced.append(size)
         doing, since = "", 0.0
         for at, now_doing in _activities(events):
             if now_doing == doing:

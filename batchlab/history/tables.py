@@ -76,14 +76,13 @@ class Tables:
     ----------
     pool_ids, job_ids, node_ids : list of str
         By number.
-    labels : list of str
-        The task id of each run.
-    held : list of str
-        The task id of each hold.
+    labels, held : list of str
+        The task id of each run, and of each hold.
     reasons : list of str
         Why runs ended, by number; the first is empty.
     vm_sizes : list of str
-        Of each pool, by number.
+    priced : list of bool
+        Of each pool, by number: its size, and whether that may have a price.
     now : float
         The lab's clock when the last changes came, in seconds since 1970 (UTC).
     over : bool
@@ -102,8 +101,8 @@ class Tables:
         self.held: list[str] = []
         self.reasons: list[str] = [""]
         self.vm_sizes: list[str] = []
-        self.now = 0.0
-        self.over = False
+        self.priced: list[bool] = []
+        self.now, self.over = 0.0, False
         self._pools: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self._jobs: dict[str, _Job] = {}
@@ -320,7 +319,7 @@ class Tables:
 
     def _pool_changed(self, change: PoolChanged) -> None:
         pool = self._pool(change.pool_id)
-        self.vm_sizes[pool] = change.vm_size
+        self.vm_sizes[pool], self.priced[pool] = change.vm_size, change.priced
         pool_states = self.columns["pool_states"]
         pool_states["at"].append(change.at)
         pool_states["pool"].append(pool)
@@ -336,6 +335,7 @@ class Tables:
             self._pools[name] = number = len(self.pool_ids)
             self.pool_ids.append(name)
             self.vm_sizes.append("")
+            self.priced.append(True)
         return number
 
     def _job(self, name: str) -> _Job:

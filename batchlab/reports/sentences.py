@@ -123,7 +123,15 @@ def grids(numbers: Numbers) -> list[Grid]:
     else:
         found.append(_preparations(history))
     found += [_slowest(history), _failures(history)]
+    if not numbers.cost and not numbers.unpriced:
+        found = [_without_cost(grid) for grid in found]
     return [grid for grid in found if grid.rows]
+
+
+def _without_cost(grid: Grid) -> Grid:
+    if "cost" not in grid.columns:
+        return grid
+    return grid._replace(columns=grid.columns[:-1], rows=[row[:-1] for row in grid.rows])
 
 
 def _waiting(numbers: Numbers) -> Grid:
@@ -157,9 +165,11 @@ def _pools(numbers: Numbers) -> Grid:
         cost = sum(amount for (of, _), amount in times.costs.items() if of == pool)
         size = history.tables.vm_sizes[pool]
         is_priced = price_per_hour(size, dedicated=True) is not None
+        has_price = history.tables.priced[pool]
+        text = money(cost) if is_priced and has_price else "unknown" if has_price else ""
         rows.append((history.pool_name(pool), size,
                      f"{times.machines.get(pool, 0):,}", f"{total:,.3f}", *share,
-                     money(cost) if is_priced else "unknown"))  # fmt: skip
+                     text))  # fmt: skip
     columns = ("pool", "size", "machines", "node-hours", "tasks", "idle", "cost")
     return _cut("Pools", columns, rows)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def present(state: State) -> list[Change]:
     """One change for each thing that exists: it entered its state when it did, in this order."""
-    notices = Notices()
+    notices = Notices(state.settings)
     for pool in state.pools.values():
         notices.now = max(pool.phase.since, pool.allocation.since)
         notices.tell_pool(pool, pool.phase.state)

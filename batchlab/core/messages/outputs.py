@@ -250,7 +250,7 @@ class Change(msgspec.Struct, frozen=True, tag=True, kw_only=True, omit_defaults=
 class PoolChanged(Change, frozen=True, kw_only=True):
     """`target_...` are the target numbers of nodes; each node has `task_slots_per_node`.
 
-    `vm_size` determines their price, even after the pool is gone.
+    `vm_size` determines their price, even after the pool is gone, unless they have none.
     """
 
     pool_id: str
@@ -260,6 +260,7 @@ class PoolChanged(Change, frozen=True, kw_only=True):
     target_low_priority_nodes: int = 0
     task_slots_per_node: int = 1
     vm_size: str = ""
+    priced: bool = True
 
 
 class AutoScaleEvaluated(Change, frozen=True, kw_only=True):

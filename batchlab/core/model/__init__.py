@@ -64,12 +64,20 @@ from batchlab.core.model.pools import (
 )
 from batchlab.core.model.quotas import Quotas
 from batchlab.core.model.schedules import JobScheduleSpec, Schedule
-from batchlab.core.model.sizes import VM_SIZES, VmSize, check_size, price_per_hour, vm_cores
+from batchlab.core.model.sizes import (
+    OWN_SIZES,
+    VM_SIZES,
+    VmSize,
+    check_size,
+    price_per_hour,
+    vm_cores,
+)
 from batchlab.core.model.tasks import MultiInstanceSettings, TaskSpec
 from batchlab.core.model.users import AutoUserSpecification, UserAccount, UserIdentity
 
 __all__ = [
     "FOREVER",
+    "OWN_SIZES",
     "RETENTION",
     "VM_SIZES",
     "AffinityInfo",

@@ -150,6 +150,10 @@ def vm_cores(vm_size: str) -> int:
     return max(1, int(digits[:4])) if digits else 64
 
 
+OWN_SIZES = frozenset(size for size in VM_SIZES if "_" not in size)
+"""Those whose names are not Azure's today: what a lab on one's own machines calls them."""
+
+
 def price_per_hour(vm_size: str, *, dedicated: bool) -> float | None:
     """Price of a node per hour in US dollars; None if it is unknown."""
     size = VM_SIZES.get(vm_size.lower())

@@ -11,6 +11,7 @@ from batchlab.core.messages.views import CostView
 from batchlab.core.model import price_per_hour
 from batchlab.core.state.books import BillRecord
 from batchlab.core.state.records import NodeRecord, PoolRecord
+from batchlab.core.state.settings import may_have_price
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
@@ -83,7 +84,9 @@ def views(state: State, pool_id: str, node_id: str, now: float) -> list[CostView
             idle_hours=bill.seconds["idle"] / 3600,
             boot_hours=bill.seconds["boot"] / 3600,
             down_hours=bill.seconds["down"] / 3600,
-            price_per_hour=price_per_hour(size, dedicated=dedicated),
+            price_per_hour=price_per_hour(size, dedicated=dedicated)
+            if may_have_price(state.settings, size)
+            else None,
         )
         for (size, dedicated), bill in bills.items()
     ]

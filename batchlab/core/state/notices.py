@@ -27,12 +27,14 @@ from batchlab.core.state.records import (
     SubtaskRecord,
     TaskRecord,
 )
+from batchlab.core.state.settings import Settings, may_have_price
 
 
 class Notices:
     """The changes of a step, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.now = 0.0
         self.changes: list[Change] = []
 
@@ -48,7 +50,8 @@ class Notices:
                         target_dedicated_nodes=pool.target,
                         target_low_priority_nodes=pool.target_spot,
                         task_slots_per_node=pool.spec.task_slots_per_node,
-                        vm_size=pool.spec.vm_size)
+                        vm_size=pool.spec.vm_size,
+                        priced=may_have_price(self.settings, pool.spec.vm_size))
         )  # fmt: skip
 
     def tell_node(self, node: NodeRecord, state: str, reason: str = "") -> None:

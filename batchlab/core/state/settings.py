@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from batchlab.core.model import Quotas
+from batchlab.core.model import OWN_SIZES, Quotas
 from batchlab.core.model.containers import Engines
 from batchlab.core.model.quotas import Restricted
 
-__all__ = ["ACCOUNT_URL", "Settings"]
+__all__ = ["ACCOUNT_URL", "Settings", "may_have_price"]
 
 ACCOUNT_URL = "https://{}.local.batch.azure.com"
 
@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Whether commands really run as their users; otherwise the user is only recorded.
     containers : {"auto", "podman", "docker"}, default "auto"
         What runs the containers of tasks.
+    prices : bool, default True
+        Whether the sizes that are not Azure's have prices.
     rules : int, default 3
         What the service does; a journal is read with the rules it was written with. 3: the tasks
         of a job no longer wait for a job manager that has ended in the queue; a task that was
@@ -59,4 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sample_nodes: bool = True
     isolate_users: bool = False
     containers: Engines = "auto"
+    prices: bool = True
     rules: int = 3
+
+
+def may_have_price(settings: Settings, vm_size: str) -> bool:
+    """Whether nodes of a size may have a price: on one's own machines only where it was asked."""
+    return settings.prices or vm_size.lower() not in OWN_SIZES

@@ -67,8 +67,7 @@ class State(Notices):
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__()
-        self.settings = settings or Settings()
+        super().__init__(settings or Settings())
         self.closing = False
         self.dropped = 0
         self.passed_over: tuple[PassedOver, ...] = ()

@@ -122,7 +122,7 @@ class DaskConnection(RemoteConnection):
                 "this process is only importing the script of the one that started it, and cannot "
                 "start nodes: put the script's code under  if __name__ == '__main__':",
             )
-        chosen = Settings(**(settings or {}))
+        chosen = Settings(**{"prices": False, **(settings or {})})
         config = HostConfig(
             lab_id=uuid.uuid4().hex[:12],
             nodes="processes" if processes else "light",
@@ -199,7 +199,7 @@ class DaskConnection(RemoteConnection):
             was started by the lab of another account for its own use, or is to isolate users and
             has no TLS.
         """
-        chosen = Settings(**(settings or {}))
+        chosen = Settings(**{"prices": False, **(settings or {})})
         asked: dict[str, Any] = {
             "speed": None if speed is None else _check_speed(speed),
             "root": None if root is None else str(root),

@@ -3,9 +3,11 @@
 import pytest
 
 import batchlab as bl
+from batchlab.widgets import mimebundle
 from helpers.stories import SOON, only, pool_of, sh
 
 
+@pytest.mark.settings(prices=True)
 def test_cost_adds_up_and_outlives_the_pool(lab, world):
     pool = pool_of(lab)
     job = lab.create_job("j", pool, job_preparation_task=world.sleep(2),
@@ -27,6 +29,7 @@ def test_cost_adds_up_and_outlives_the_pool(lab, world):
     assert lab.cost.node_hours == kept.node_hours
 
 
+@pytest.mark.settings(prices=True)
 def test_cost_of_a_spot_node_stops_while_it_is_away(lab, world):
     pool = lab.create_pool("p", target_low_priority_nodes=1)
     pool.nodes.wait(timeout=SOON)
@@ -44,3 +47,28 @@ def test_size_says_how_many_nodes_the_quota_leaves(lab):
     pool.wait("steady", timeout=SOON)
     assert (pool.vm_size, pool.current_dedicated_nodes) == ("medium", 1)
     assert [error.code for error in pool.resize_errors] == ["AccountCoreQuotaReached"]
+
+
+def test_machines_of_your_own_have_no_prices_unless_asked(lab, world):
+    """Azure's sizes have them everywhere, and so have all sizes on a virtual clock."""
+    pool = pool_of(lab)
+    pool.nodes.wait(timeout=SOON)
+    azure = lab.create_pool("azure", vm_size="standard_d2s_v3", target_dedicated_nodes=1)
+    azure.nodes.wait(timeout=SOON)
+    world.until(lambda: lab.cost.node_hours > 1e-4)
+    report = repr(pool.report())
+    page = mimebundle(pool.cost)["text/html"]
+    if world.name == "simulated":
+        assert pool.cost.cost > 0
+        assert "$" in page
+        assert "Cost" in report
+    else:
+        assert pool.cost.cost_text == ""
+        assert not pool.cost.unpriced
+        assert "price per hour" not in page
+        assert "$" not in page + repr(pool.cost) + report
+        assert "prices=True" in page
+        assert "unknown" not in report
+        assert lab.cost.cost_text.endswith(" without small")
+    assert azure.cost.cost_text.startswith("$")
+    assert "Cost" in repr(azure.report())
