@@ -17,6 +17,7 @@ __all__ = [
     "Displayed",
     "is_kernel",
     "is_static",
+    "page_before",
     "progress_bar",
     "watched",
 ]
@@ -24,6 +25,7 @@ __all__ = [
 _DRAWN_BY = {
     "display": "batchlab.widgets",
     "bar": "batchlab.widgets.progress",
+    "page": "batchlab.widgets.served",
 }
 """Which module draws what."""
 
@@ -60,6 +62,11 @@ def progress_bar(place: str) -> Any:
     """Return a new bar for a wait; its place is ``notebook`` or ``terminal``."""
     bars = _drawing("bar")
     return bars.NotebookBar() if place == "notebook" else bars.TerminalBar()
+
+
+def page_before(service: Any, *about: Any, **settings: Any) -> Any:
+    """Return the page of a served lab, which stands before its service."""
+    return _drawing("page").Page(service, *about, **settings)
 
 
 def is_kernel() -> bool:

@@ -13,8 +13,8 @@ import pytest
 
 import batchlab as bl
 from batchlab.history.watch import watch
-from batchlab.widgets.autoscale import Newest
 from batchlab.widgets.front_end import cell_id
+from batchlab.widgets.newest import Newest
 from batchlab.widgets.ui import UiThread
 
 

@@ -99,6 +99,24 @@ def serve(
         bool,
         typer.Option("--allow-elevated", help="As root: let start tasks change this machine."),
     ] = False,
+    page: Annotated[
+        bool,
+        typer.Option("--page/--no-page", help="Whether a browser can show the live displays."),
+    ] = True,
+    page_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", envvar="BATCHLAB_PAGE_TOKEN",
+            help="Who has it may watch; random if omitted. With the same one, open pages connect "
+            "again after a restart.",
+        ),
+    ] = None,
+    manage: Annotated[
+        bool,
+        typer.Option(
+            "--manage", help="Let those who watch also act: terminate tasks, reboot nodes."
+        ),
+    ] = False,
     azure: Annotated[
         bool,
         typer.Option(
@@ -117,7 +135,8 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the Azure Batch REST API, for the azure-batch SDKs and `az batch`, until Ctrl-C.
 
-    Anyone who has the key can run commands on this machine.
+    The lab can be watched in a browser, at the address that is printed. Anyone who has the key can
+    run commands on this machine; anyone who has the page's token can read the files of tasks.
     """
     command = context.args
     if (env or shell or command) and not azure:
@@ -145,7 +164,7 @@ def serve(
     }  # fmt: skip
     own: dict[str, Any] = {
         "host": host, "bearer": bearer, "cert": cert, "cert_key": cert_key,
-        "behind_proxy": behind_proxy,
+        "behind_proxy": behind_proxy, "page": page, "page_token": page_token, "manage": manage,
     }  # fmt: skip
     code = 0
     try:
@@ -232,6 +251,8 @@ def _announced(endpoint: Endpoint, shows_key: bool) -> Iterator[None]:
     typer.echo(f"\nEndpoint: {endpoint.url}")
     typer.echo(f"Account:  {endpoint.account}")
     typer.echo(f"Key:      {endpoint.key if shows_key else '(as given)'}")
+    if endpoint.page_url is not None:
+        typer.echo(f"\nWatch it at {endpoint.page_url}")
     for name, snippet in endpoint.snippets.items():
         typer.echo(f"\n{titles[name]}:\n\n{snippet}")
     yield

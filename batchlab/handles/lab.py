@@ -113,9 +113,15 @@ class BaseLab(Creation, Displayed):
         cert_key: str | os.PathLike[str] | None = None,
         behind_proxy: bool = False,
         allow_elevated: bool = True,
+        page: bool = True,
+        page_token: str | None = None,
+        manage: bool = False,
         azure: bool | Cloud = False,
     ) -> Endpoint:
         """Serve the Azure Batch REST API, for unmodified clients of Azure Batch on this machine.
+
+        A browser shows the lab's live displays at ``endpoint.page_url``, to several people at
+        once.
 
         Parameters
         ----------
@@ -141,6 +147,15 @@ class BaseLab(Creation, Displayed):
             anyone can send them.
         allow_elevated : bool, default True
             Whether pools may have start tasks that run as administrators.
+        page : bool, default True
+            Whether the lab can be watched in a browser.
+        page_token : str, optional
+            Anyone who has it may watch, and read the files of tasks; 16 to 200 letters, digits,
+            ``-`` or ``_``; random if omitted. With the same token, pages that are open connect
+            again when the lab is served again.
+        manage : bool, default False
+            Whether those who watch may also press buttons: terminate and delete tasks, reboot
+            nodes, change autoscale formulas.
         azure : bool, default False
             Whether to serve Azure's own host names on this machine, with tokens, the management
             plane and, if Azurite is installed, blobs. Clients need the variables of
@@ -150,13 +165,14 @@ class BaseLab(Creation, Displayed):
         Returns
         -------
         Endpoint
-            It has `url`, `account`, `key`, `client` and `stop`; in a notebook it shows what to
-            paste into a client, without the key.
+            It has `url`, `page_url`, `account`, `key`, `client` and `stop`; in a notebook it shows
+            what to paste into a client, without the key.
 
         Raises
         ------
         InvalidRequest
             ``InvalidPropertyValue``: cannot listen on this address; the key is not base64;
+            the token could be guessed;
             the certificate cannot be read; `azure` with another address or certificate.
         NotInstalled
             ``OperationInvalidForCurrentState``: `azure` without the extra ``azure``.
@@ -171,7 +187,8 @@ class BaseLab(Creation, Displayed):
 
         common: dict[str, Any] = {
             "host": host, "speed": speed, "cert": cert, "cert_key": cert_key, "bearer": bearer,
-            "behind_proxy": behind_proxy, "allow_elevated": allow_elevated,
+            "behind_proxy": behind_proxy, "allow_elevated": allow_elevated, "page": page,
+            "page_token": page_token, "manage": manage,
         }  # fmt: skip
         if not azure:
             return Endpoint(self._connection, port=port, key=key, **common)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from batchlab.rest import auth
 
-__all__ = ["Callers", "Way"]
+__all__ = ["Callers", "Way", "Ways", "is_same"]
 
 
 class Way(NamedTuple):
@@ -28,32 +28,18 @@ class Way(NamedTuple):
     prefix: str
 
 
-class Callers:
-    """The check of who calls.
+class Ways:
+    """How clients reach a service, and whether what they call it can only be this machine.
 
     Parameters
     ----------
-    account : str
-    key : bytes
-    bearer : bool, default False
-        Whether any bearer token is accepted instead of a signature.
-    tokens : callable, optional
-        Whether a bearer token was issued for this service; one that was is accepted.
-    behind_proxy : bool, default False
-        Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
     host : str, optional
         The name or address that the server listens on; None if there is no server.
+    behind_proxy : bool, default False
+        Whether a proxy sets the headers ``X-Forwarded-Prefix``, ``-Proto`` and ``-Host``.
     """
 
-    def __init__(
-        self, account: str, key: bytes, *, bearer: bool = False,
-        tokens: Callable[[str], bool] | None = None, behind_proxy: bool = False,
-        host: str | None = None,
-    ) -> None:  # fmt: skip
-        self._tokens = tokens
-        self._account = account
-        self._key = key
-        self._bearer = bearer
+    def __init__(self, host: str | None = None, *, behind_proxy: bool = False) -> None:
         self._behind_proxy = behind_proxy
         name = socket.gethostname().lower()
         own = {"localhost", name, name.partition(".")[0]}
@@ -77,36 +63,9 @@ class Callers:
             scheme = said if said in ("http", "https") else scheme
         return Way(f"{scheme}://{host}{prefix}", prefix)
 
-    def check(
-        self, now: float, method: str, path: str, query: Mapping[str, str],
-        headers: Mapping[str, str], way: Way,
-    ) -> None:  # fmt: skip
-        """Refuse a request of someone who may not call; see `auth.check`.
-
-        Raises
-        ------
-        Forbidden
-            ``AuthenticationFailed``.
-        """
-        origin = headers.get("origin")
-        if origin is not None and not _is_same(origin, way.base):
-            raise auth.refusal("a web page of another site may not call the service")
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        if self._tokens is not None and kind.lower() == "bearer":
-            if not self._tokens(token):
-                raise auth.refusal(
-                    "the bearer token has ended, or it is not for Batch, or not from the token "
-                    "service of this lab"
-                )
-            return
-        if self._bearer and kind.lower() == "bearer":
-            if not (self._behind_proxy or way.base.startswith("https") or self._is_here(headers)):
-                raise auth.refusal(
-                    "with a bearer token, the Host header must name this machine: call the "
-                    "service by its address"
-                )
-            return
-        auth.check(self._account, self._key, now, method, way.prefix + path, query, headers)
+    def is_safe(self, headers: Mapping[str, str], way: Way) -> bool:
+        """Whether no web page can have given the name that a client calls to this machine."""
+        return self._behind_proxy or way.base.startswith("https") or self._is_here(headers)
 
     def _is_here(self, headers: Mapping[str, str]) -> bool:
         """Whether the host is an address, or a name that no one else can give to this machine."""
@@ -119,7 +78,64 @@ class Callers:
             return name in self._names or name.endswith(".localhost")
 
 
-def _is_same(origin: str, base: str) -> bool:
+class Callers:
+    """The check of who calls.
+
+    Parameters
+    ----------
+    account : str
+    key : bytes
+    bearer : bool, default False
+        Whether any bearer token is accepted instead of a signature.
+    tokens : callable, optional
+        Whether a bearer token was issued for this service; one that was is accepted.
+    ways : Ways, optional
+        How clients reach the service.
+    """
+
+    def __init__(
+        self, account: str, key: bytes, *, bearer: bool = False,
+        tokens: Callable[[str], bool] | None = None, ways: Ways | None = None,
+    ) -> None:  # fmt: skip
+        self._tokens = tokens
+        self._account = account
+        self._key = key
+        self._bearer = bearer
+        self.ways = ways or Ways()
+
+    def check(
+        self, now: float, method: str, path: str, query: Mapping[str, str],
+        headers: Mapping[str, str], way: Way,
+    ) -> None:  # fmt: skip
+        """Refuse a request of someone who may not call; see `auth.check`.
+
+        Raises
+        ------
+        Forbidden
+            ``AuthenticationFailed``.
+        """
+        origin = headers.get("origin")
+        if origin is not None and not is_same(origin, way.base):
+            raise auth.refusal("a web page of another site may not call the service")
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if self._tokens is not None and kind.lower() == "bearer":
+            if not self._tokens(token):
+                raise auth.refusal(
+                    "the bearer token has ended, or it is not for Batch, or not from the token "
+                    "service of this lab"
+                )
+            return
+        if self._bearer and kind.lower() == "bearer":
+            if not self.ways.is_safe(headers, way):
+                raise auth.refusal(
+                    "with a bearer token, the Host header must name this machine: call the "
+                    "service by its address"
+                )
+            return
+        auth.check(self._account, self._key, now, method, way.prefix + path, query, headers)
+
+
+def is_same(origin: str, base: str) -> bool:
     """Whether an origin is that of the service's own URLs; a proxy may change the scheme."""
     try:
         return urlsplit(origin.lower()).netloc == urlsplit(base.lower()).netloc

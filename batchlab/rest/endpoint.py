@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from batchlab.core.messages.questions import ListPools
 from batchlab.core.model.ranges import is_number
+from batchlab.display import page_before
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, invalid
 from batchlab.extras import extra
 from batchlab.rest.auth import read_key
+from batchlab.rest.callers import Ways
 
 if TYPE_CHECKING:
     import ssl
@@ -128,6 +130,9 @@ class Endpoint:
         cert_key: str | os.PathLike[str] | None = None,
         behind_proxy: bool = False,
         allow_elevated: bool = True,
+        page: bool = True,
+        page_token: str | None = None,
+        manage: bool = False,
         azure: AzureFront | None = None,
     ) -> None:
         # Only serving needs Tornado.
@@ -144,6 +149,12 @@ class Endpoint:
             connection, _key_bytes(self.key), bearer=bearer, behind_proxy=behind_proxy, host=host,
             tokens=None if azure is None else azure.is_token, allow_elevated=allow_elevated,
         )  # fmt: skip
+        self._page = None
+        if page and azure is None:
+            ways = Ways(host, behind_proxy=behind_proxy)
+            service = self._page = page_before(
+                service, connection, ways, token=page_token, manage=manage
+            )
         tls = _tls(cert, cert_key)
         self._cert = None if cert is None else Path(cert).absolute()
         pace = 0.0 if connection.speed else _check_speed(speed)
@@ -163,7 +174,7 @@ class Endpoint:
         self._pacer: threading.Thread | None = None
         if pace:
             self._pace(connection, pace)
-        connection.before_close(self.stop)
+        connection.before_close(lambda: self._stop("the lab is closed"))
 
     def client(self, **settings: Any) -> Any:
         """Create an azure-batch SDK client for this endpoint.
@@ -187,6 +198,15 @@ class Endpoint:
             way = {"https": self._azure.proxy}
             settings = {"proxies": way, "connection_verify": str(self._azure.bundle)} | settings
         return BatchClient(endpoint=self.url, credential=credential, **settings)
+
+    @property
+    def page_url(self) -> str | None:
+        """The address of the page on which the lab can be watched, with its token.
+
+        Anyone who has it may watch: give it only to those who may see the lab's files. None if
+        there is no page.
+        """
+        return None if self._page is None else f"{self.url}/?token={self._page.token}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -218,7 +238,12 @@ class Endpoint:
 
     def stop(self) -> None:
         """Stop serving; the lab goes on. Calling it twice is harmless."""
+        self._stop("the lab is no longer served")
+
+    def _stop(self, why: str) -> None:
         self._stopped.set()
+        if self._page is not None:
+            self._page.close(why)
         self._server.stop()
         if self._azure is not None:
             self._azure.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from batchlab.rest.unknown_properties import UnknownProperties
     from batchlab.rest.versions import Version
 
-__all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Wire"]
+__all__ = ["JSON", "MOST_BYTES", "Response", "RestCall", "Socket", "Visit", "Visitor", "Wire"]
 
 Wire = dict[str, Any]
 """A JSON object."""
@@ -29,11 +29,40 @@ MOST_BYTES = 4 * 2**20
 """How large the body of a request may be."""
 
 
+class Socket(Protocol):
+    """The WebSocket of one client, for use on the server's event loop."""
+
+    async def write(self, message: str | bytes) -> None:
+        """Send a message, and wait until the client takes it; raises `OSError` if it has gone."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it, with at most 120 bytes of a reason."""
+        ...
+
+
+class Visitor(Protocol):
+    """What a client does on its WebSocket; called on the server's event loop."""
+
+    def hear(self, message: str | bytes) -> None:
+        """Take a message."""
+        ...
+
+    def leave(self) -> None:
+        """The client has gone."""
+        ...
+
+
+Visit = Callable[[Socket], Visitor]
+"""Called with the socket of a new client."""
+
+
 @dataclass(slots=True)
 class Response:
     """A response; if `body` comes in pieces, `length` is its total length.
 
-    With a `tunnel`, a port of this machine, the client is connected to it instead.
+    With a `tunnel`, a port of this machine, the client is connected to it instead; with a
+    `visit`, its connection becomes a WebSocket, and what it does there is the visit's.
     """
 
     status: int = 200
@@ -41,6 +70,7 @@ class Response:
     body: bytes | Iterator[bytes] = b""
     length: int | None = None
     tunnel: int | None = None
+    visit: Visit | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,7 +35,7 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from batchlab.core.model.ranges import is_whole
 from batchlab.errors import invalid
 from batchlab.rest.connections import Connections, most_connections
-from batchlab.rest.messages import MOST_BYTES, Response
+from batchlab.rest.messages import MOST_BYTES, Response, Visit
 from batchlab.rest.taken_port import taken_port
 from batchlab.rest.tunnel import tunnel
 
@@ -109,6 +109,7 @@ class Server:
         self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-rest")
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._visits: dict[Any, asyncio.Future[None]] = {}
         self._ended = asyncio.Event()
         started = threading.Event()
         self._thread = threading.Thread(
@@ -148,6 +149,11 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.close_all_connections()
+        visits = list(self._visits.values())
+        for stream in list(self._visits):
+            stream.close()
+        if visits:
+            await asyncio.wait(visits, timeout=1.0)
 
     def _listen(self, server: HTTPServer, listener: socket.socket) -> None:
         if not self._ended.is_set():
@@ -201,7 +207,9 @@ class Server:
                 ),
             )  # fmt: skip
         with contextlib.suppress(StreamClosedError):  # the client has gone
-            if response.tunnel is not None:
+            if response.visit is not None:
+                self._upgrade(request, response.visit)
+            elif response.tunnel is not None:
                 await self._connect(request.connection, response.tunnel)
             else:
                 await self._send(request.connection, response)
@@ -214,6 +222,22 @@ class Server:
             await tunnel(stream, port)
         finally:
             self.connections.closed(held)
+
+    def _upgrade(self, request: HTTPServerRequest, visit: Visit) -> None:
+        from batchlab.rest.websocket import upgrade  # noqa: PLC0415 - for those who watch
+
+        stream: Any = request.connection.stream  # type: ignore[union-attr]
+        ended = self._visits[stream] = self._loop.create_future()
+        held = object()  # as above
+        self.connections.begins(held)
+
+        def left() -> None:
+            self.connections.closed(held)
+            self._visits.pop(stream, None)
+            if not ended.done():
+                ended.set_result(None)
+
+        upgrade(request, visit, left)
 
     async def _send(self, connection: Any, response: Response) -> None:
         headers = HTTPHeaders()

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError, InvalidRequest, LabFailed
 from batchlab.rest import account, files, jobs, nodes, older, pools, schedules, tasks
-from batchlab.rest.callers import Callers, Way
+from batchlab.rest.callers import Callers, Way, Ways
 from batchlab.rest.errors import error_response, too_large
 from batchlab.rest.messages import MOST_BYTES, Response, RestCall
 from batchlab.rest.odata import refusal
@@ -72,8 +72,8 @@ class Service:
     ) -> None:
         self._connection = connection
         self._callers = Callers(
-            connection.account, key, bearer=bearer, tokens=tokens, behind_proxy=behind_proxy,
-            host=host,
+            connection.account, key, bearer=bearer, tokens=tokens,
+            ways=Ways(host, behind_proxy=behind_proxy),
         )  # fmt: skip
         self._allow_elevated = allow_elevated
         self._clock = clock
@@ -147,7 +147,7 @@ class Service:
     ) -> Response | None:  # fmt: skip
         """Return what a step returns; a response gets its last headers, an error becomes one."""
         named = {name.lower(): value for name, value in headers.items()}
-        way = self._callers.way(scheme, named)
+        way = self._callers.ways.way(scheme, named)
         request_id = str(uuid.uuid4())
         try:
             response = step(named, way)

@@ -28,29 +28,26 @@ from batchlab.core.messages.questions import (
     ListPools,
     ListPreparations,
     ListSubtasks,
-    LocateNode,
-    LocateTask,
     Location,
 )
 from batchlab.core.messages.views import JobView, PreparationView, TaskView
 from batchlab.core.model.ids import fold
 from batchlab.core.model.values import ExecutionInfo
 from batchlab.drivers.ports import Connection
-from batchlab.errors import BatchError, InvalidRequest
+from batchlab.errors import BatchError, Forbidden, InvalidRequest
 from batchlab.handles.costs import Cost
 from batchlab.handles.tail import whole_lines
 from batchlab.html import printable, shortened
 from batchlab.widgets.about import about
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.faults import commit, list_faults
+from batchlab.widgets.file_answers import download, list_files, tail
 from batchlab.widgets.task_answers import act_on_tasks, explain_task, list_tasks
 
-__all__ = ["ANSWERS", "answer"]
+__all__ = ["ACTS", "ANSWERS", "answer", "read_only"]
 
 ROWS = 200
 """The most rows in a table."""
-TAIL = 64 * 1024
-"""Bytes of a file that are followed."""
 OUTPUT = 8192
 """Bytes shown of each output of a preparation or release task."""
 SUBTASKS = 20
@@ -63,16 +60,30 @@ EXPLAINED = 20
 Question = dict[str, Any]
 
 
-def answer(connection: Connection, question: Any) -> Any:
-    """Answer a question of a display; raises `BatchError`."""
+def answer(connection: Connection, question: Any, *, acts: bool = True) -> Any:
+    """Answer a question of a display; with `acts`, also do what it asks for.
+
+    Raises
+    ------
+    BatchError
+        The lab refuses it; ``InvalidRequestBody``: no such question; ``AuthorizationFailure``: it
+        asks for an action.
+    """
     what = question.get("what") if isinstance(question, dict) else None
-    function = ANSWERS.get(str(what))
+    function = ANSWERS.get(str(what)) or ACTS.get(str(what))
     if function is None:
         raise InvalidRequest("InvalidRequestBody", f"unknown question of a display: {what!r}")
+    if not acts and what in ACTS:
+        raise read_only()
     try:
         return function(connection, question)
     except KeyError as error:
         raise InvalidRequest("InvalidRequestBody", f"{what}: {error} is missing") from None
+
+
+def read_only() -> Forbidden:
+    """Build the error for an action where a lab may only be watched."""
+    return Forbidden("AuthorizationFailure", "this lab may only be watched here")
 
 
 def _node(connection: Connection, asked: Question) -> dict[str, Any]:
@@ -290,56 +301,6 @@ def _output(connection: Connection, asked: Question) -> dict[str, Any]:
     return {"text": "\n".join(texts)}
 
 
-# -- files ----------------------------------------------------------------------------------------
-
-
-def _question(asked: Question) -> LocateTask | LocateNode:
-    if "task" in asked:
-        return LocateTask(job_id=asked["job"], task_id=asked["task"])
-    return LocateNode(pool_id=asked["pool"], node_id=asked["node"])
-
-
-def _place(connection: Connection, asked: Question) -> Location:
-    place: Location = connection.ask(_question(asked))
-    return place
-
-
-def _files(connection: Connection, asked: Question) -> dict[str, Any]:
-    entries = connection.files.list(_place(connection, asked), asked["path"])
-    return {
-        "title": f"task {asked['task']}" if "task" in asked else asked["node"],
-        "entries": [
-            {
-                "name": e.name.rpartition("/")[2],
-                "directory": e.is_directory,
-                "size": e.content_length or 0,
-            }
-            for e in entries[:ROWS]
-        ],
-    }
-
-
-def _tail(connection: Connection, asked: Question) -> dict[str, Any]:
-    size, data = connection.read_end(_question(asked), asked["path"], TAIL)
-    shown = whole_lines(data) if size > len(data) else data
-    text = printable(shown.decode(errors="replace"))
-    return {"text": text, "size": size, "begin": size - len(shown)}
-
-
-def _download(connection: Connection, asked: Question) -> dict[str, Any]:
-    place, path = _place(connection, asked), asked["path"]
-    parts: list[bytes] = []
-    size, limit = 0, 64 * 2**20
-    while part := connection.files.read(place, path, size):
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            raise InvalidRequest(
-                "InvalidRange", f"{path} is larger than 64 MiB: call files.download() in a cell"
-            )
-    return {"data": b"".join(parts)}
-
-
 # -- values ---------------------------------------------------------------------------------------
 
 
@@ -373,14 +334,17 @@ ANSWERS: dict[str, Callable[[Connection, Question], Any]] = {
     "task": _task,
     "tasks": list_tasks,
     "explain_task": explain_task,
-    "act_on_tasks": act_on_tasks,
     "why": _why,
     "preparations": _preparations,
     "output": _output,
-    "files": _files,
-    "tail": _tail,
-    "download": _download,
+    "files": list_files,
+    "tail": tail,
+    "download": download,
     "faults": list_faults,
-    "fault": commit,
 }
 """The function that answers each question, by name."""
+ACTS: dict[str, Callable[[Connection, Question], Any]] = {
+    "act_on_tasks": act_on_tasks,
+    "fault": commit,
+}
+"""The function that does what each button asks for, by name."""

@@ -7,74 +7,26 @@ result.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import traitlets
 
-from batchlab import background
-from batchlab.errors import BatchError, InvalidRequest
+from batchlab.errors import BatchError
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab
 from batchlab.widgets import autoscale_answers as answers
 from batchlab.widgets.lasting import LastingView
-from batchlab.widgets.live import module, style, unbind
+from batchlab.widgets.live import unbind
+from batchlab.widgets.newest import Newest
+from batchlab.widgets.scripts import FORMULA_SCRIPTS, module, style
 from batchlab.widgets.ui import ui
 from batchlab.widgets.viewers import Viewers
 
-__all__ = ["AutoScaleView", "Newest"]
-
-logger = logging.getLogger("batchlab")
+__all__ = ["AutoScaleView"]
 
 LOOK_S = 0.5
 """How often the pool is queried while the display is visible."""
-SCRIPTS = (
-    "format", "layout", "dom", "theme", "tabs", "questions", "viewer", "kernel_gone", "places",
-    "formula", "chart", "editor", "evaluations", "curve", "what_if", "autoscale",
-)  # fmt: skip
-LONGEST = 20_000
-"""The longest text accepted; a formula has 8192 characters at most."""
-
-
-class Newest:
-    """Works on the newest item it is given, in a thread that ends when there is none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._next: Callable[[Callable[[], None]], None] | None = None
-        self._busy = False
-
-    def put(self, work: Callable[[Callable[[], None]], None]) -> None:
-        """Do this next and cancel the current work. `work` gets a function to call regularly."""
-        with self._lock:
-            self._next = work
-            if not self._busy:
-                self._busy = True
-                background.start(self._run, "batchlab-what-if")
-
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                work, self._next = self._next, None
-                if work is None:
-                    self._busy = False
-                    return
-            try:
-                work(self._go_on)
-            except Superseded:
-                continue
-            except Exception:
-                logger.exception("a formula could not be tried")
-
-    def _go_on(self) -> None:
-        if self._next is not None:
-            raise Superseded
-
-
-class Superseded(Exception):
-    """There is newer work to do."""
 
 
 class AutoScaleView(LastingView):
@@ -85,7 +37,7 @@ class AutoScaleView(LastingView):
     lab : AutoScaleLab
     """
 
-    _esm = module(SCRIPTS)
+    _esm = module(FORMULA_SCRIPTS)
     _css = style("style", "autoscale")
     title = traitlets.Unicode().tag(sync=True)
     pool = traitlets.Unicode().tag(sync=True)
@@ -143,21 +95,10 @@ class AutoScaleView(LastingView):
         self._say({"type": "answer", "id": content.get("id"), **said})
 
     def _do(self, asked: Any) -> Any:
-        what = asked["what"]
-        if what == "try":
-            text = str(asked["text"])
-            if len(text) > LONGEST:
-                raise InvalidRequest(
-                    "AutoScalingFormulaTooLong", "a formula has 8192 characters at most"
-                )
-            if text != self.formula:
-                ui.send(lambda: self._keep(text))
-            return answers.attempt(self._lab, text)
-        if what == "explain":
-            return answers.explanation(self._lab, asked["at"])
-        if what == "apply":
-            return answers.apply(self._lab, str(asked["text"]), asked["interval"])
-        raise ValueError(what)
+        value = answers.answer(self._lab, asked)
+        if asked["what"] == "try" and (text := str(asked["text"])) != self.formula:
+            ui.send(lambda: self._keep(text))
+        return value
 
     def _keep(self, text: str) -> None:
         """Keep the text for other views, and for pages that reload."""

@@ -15,20 +15,60 @@ from typing import Any
 from batchlab import formulas
 from batchlab.autoscale import AutoScaleRun, Finding, Formula, FormulaError
 from batchlab.durations import format_duration
-from batchlab.errors import BatchError, NotFound
+from batchlab.errors import BatchError, InvalidRequest, NotFound
 from batchlab.laboratory.auto_scale_lab import AutoScaleLab, Figures, figures
 from batchlab.laboratory.recording import LINES
 from batchlab.laboratory.results import Simulation
+from batchlab.widgets.answers import read_only
 from batchlab.words import money, span_text
 
-__all__ = ["apply", "attempt", "explanation", "library", "load", "span", "state", "what_if"]
+__all__ = [
+    "answer",
+    "apply",
+    "attempt",
+    "explanation",
+    "library",
+    "load",
+    "span",
+    "state",
+    "what_if",
+]
 
 ROWS = 100
 """The most evaluations listed."""
 POINTS = 600
 """The most points of a line that are sent."""
+LONGEST = 20_000
+"""The longest text accepted; a formula has 8192 characters at most."""
 
 Plain = dict[str, Any]
+
+
+def answer(lab: AutoScaleLab, asked: Any, *, acts: bool = True) -> Plain:
+    """Answer a question of a display, other than a what-if; with `acts`, also apply a formula.
+
+    Raises
+    ------
+    BatchError
+        As the lab; ``AuthorizationFailure``: it would change the pool.
+    KeyError, TypeError, ValueError
+        There is no such question.
+    """
+    what = asked["what"]
+    if what == "try":
+        text = str(asked["text"])
+        if len(text) > LONGEST:
+            raise InvalidRequest(
+                "AutoScalingFormulaTooLong", "a formula has 8192 characters at most"
+            )
+        return attempt(lab, text)
+    if what == "explain":
+        return explanation(lab, asked["at"])
+    if what == "apply":
+        if not acts:
+            raise read_only()
+        return apply(lab, str(asked["text"]), asked["interval"])
+    raise ValueError(what)
 
 
 # -- a text ---------------------------------------------------------------------------------------

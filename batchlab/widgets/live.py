@@ -11,65 +11,27 @@ undoes that after each message we send.
 
 from __future__ import annotations
 
-import math
-import re
 import threading
-import time
 import weakref
-from collections.abc import Callable
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import ipywidgets
 import traitlets
 
-from batchlab import colours
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
 from batchlab.history.watch import Watch, watch
 from batchlab.widgets.answers import answer
+from batchlab.widgets.following import Following, Said
 from batchlab.widgets.lasting import LastingView
+from batchlab.widgets.scripts import module, style
 from batchlab.widgets.ui import ui
-from batchlab.widgets.viewers import Viewers
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 
-__all__ = ["Feed", "LiveView", "feed_of", "module"]
-
-FOLLOW_S = 0.5
-"""The shortest time between two queries of an open panel."""
-COSTS = ("about", "node")
-"""Questions whose answers hold costs, which grow while nodes are idle."""
-MOVING = {**dict.fromkeys(("tail", "files", "tasks"), FOLLOW_S), **dict.fromkeys(COSTS, 2.0)}
-"""How soon answers may change without a change in the lab, in seconds."""
-SCRIPTS = (
-    "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
-    "questions", "viewer", "places", "shown_runs", "draw", "past_tasks", "task_table",
-    "task_panel", "ending", "header", "grid", "timeline", "time_machine", "panels",
-    "file_viewer", "files_panel", "past_waits", "past_states", "past_waiting_panel",
-    "past_panels", "panel_tabs", "view",
-)  # fmt: skip
+__all__ = ["Feed", "LiveView", "feed_of", "unbind"]
 
 _feeds: weakref.WeakKeyDictionary[Connection, Feed] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
-_IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
-
-
-@cache
-def module(scripts: tuple[str, ...] = SCRIPTS) -> str:
-    """Scripts as one module: tests load each one separately, a page needs a single one."""
-    files = resources.files("batchlab.widgets") / "static"
-    texts = ((files / f"{name}.js").read_text("utf-8") for name in scripts)
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
-
-
-@cache
-def style(*sheets: str) -> str:
-    """Style sheets, by default the one shared by all displays."""
-    files = resources.files("batchlab.widgets") / "static"
-    texts = [(files / f"{name}.css").read_text("utf-8") for name in sheets or ("style",)]
-    return "".join([colours.css(".bl-view"), *texts])
 
 
 def unbind(widget: ipywidgets.Widget) -> None:
@@ -164,11 +126,9 @@ class LiveView(LastingView):
     ) -> None:
         self._connection = connection
         self._feed = feed_of(connection)
-        self._viewers = Viewers()
-        self._last: dict[str, Any] = {}
-        self._asked_at = 0.0
-        self._asked_version = -1
-        self._asking = False
+        self._following = Following(
+            self._feed._watch, lambda question: self._answer(question)[0], ui.ask, self._news
+        )
         super().__init__(
             kind=kind, target=target, title=title, feed=self._feed.model_id, schema=SCHEMA
         )
@@ -186,14 +146,12 @@ class LiveView(LastingView):
         if kind == "ask":
             ui.ask(lambda: self._reply(content))
         elif kind == "follow":
-            key = str(content.get("key"))
-            news = self._viewers.hear(content.get("viewer"), (key, content.get("question")))
-            if news or content.get("again"):
-                self._last.pop(key, None)
-                self._asked_version = -1
-                self._asked_at = 0.0
+            self._following.hear(
+                content.get("viewer"), str(content.get("key")), content.get("question"),
+                again=bool(content.get("again")),
+            )  # fmt: skip
         elif kind == "bye":
-            self._viewers.leave(content.get("viewer"))
+            self._following.leave(content.get("viewer"))
 
     def _reply(self, content: dict[str, Any]) -> None:
         said, data = self._answer(content.get("question"))
@@ -217,41 +175,7 @@ class LiveView(LastingView):
 
     def beat(self) -> None:
         """Query again what the open panels show, if something may have changed."""
-        version = self._feed._watch.version
-        now = time.monotonic()
-        questions = self._questions()
-        due = now - self._asked_at > FOLLOW_S and not self._asking
-        still = version == self._asked_version and now - self._asked_at < min(
-            map(self._changes_after, questions.values()), default=0.0
-        )
-        if not questions or not due or still:
-            return
-        self._asked_version, self._asked_at, self._asking = version, now, True
-        ui.ask(self._follow)
+        self._following.beat()
 
-    def _changes_after(self, question: Any) -> float:
-        """How long an answer stays as it is while nothing changes in the lab."""
-        what = question.get("what") if isinstance(question, dict) else None
-        if what in COSTS and not self._feed._watch.speed:
-            return math.inf
-        return MOVING.get(str(what), math.inf)
-
-    def _follow(self) -> None:
-        try:
-            questions = self._questions()
-            for gone in self._last.keys() - questions.keys():
-                del self._last[gone]
-            for key, question in questions.items():
-                said, _ = self._answer(question)
-                if self._last.get(key) != said:
-                    self._last[key] = said
-                    ui.send(self._news(key, said))
-        finally:
-            self._asking = False
-
-    def _questions(self) -> dict[str, Any]:
-        """The questions of all viewers, without duplicates."""
-        return {key: question for key, question in self._viewers.wanted() if question}
-
-    def _news(self, key: str, said: dict[str, Any]) -> Callable[[], None]:
-        return lambda: self._tell({"type": "news", "key": key, **said})
+    def _news(self, key: str, said: Said) -> None:
+        ui.send(lambda: self._tell({"type": "news", "key": key, **said}))

@@ -9,7 +9,8 @@ import traitlets
 from batchlab.errors import BatchError
 from batchlab.predictions import Prediction
 from batchlab.widgets.lasting import LastingView
-from batchlab.widgets.live import module, style, unbind
+from batchlab.widgets.live import unbind
+from batchlab.widgets.scripts import module, style
 
 __all__ = ["PredictionView"]
 

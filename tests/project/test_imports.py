@@ -182,7 +182,10 @@ def test_core_imports_nothing_that_has_effects(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_dask_is_spoken_to_in_one_place(name: str) -> None:
     roots = {other.partition(".")[0] for other in imported(name, NAMES[name])}
-    if name in ("batchlab.rest.server", "batchlab.rest.tunnel", "batchlab.classroom.server"):
+    if name in (
+        "batchlab.rest.server", "batchlab.rest.tunnel", "batchlab.rest.websocket",
+        "batchlab.classroom.server",
+    ):  # fmt: skip
         assert not roots & {"dask", "distributed"}
     elif not name.startswith("batchlab.drivers.dask"):
         assert not roots & {"dask", "distributed", "tornado"}

@@ -14,8 +14,9 @@ from PIL import Image
 
 import batchlab as bl
 from batchlab.widgets import autoscale_answers as answers
-from batchlab.widgets.autoscale import SCRIPTS, AutoScaleView, Newest, Superseded
-from batchlab.widgets.live import module, style
+from batchlab.widgets.autoscale import AutoScaleView
+from batchlab.widgets.newest import Newest, Superseded
+from batchlab.widgets.scripts import FORMULA_SCRIPTS, module, style
 from batchlab.widgets.ui import ui
 
 FORMULA = "$TargetDedicatedNodes = min(5, val($PendingTasks.GetSample(1), 0));"
@@ -242,7 +243,7 @@ def test_question_that_fails_is_told_of_and_stops_no_other(
 
 
 def test_scripts_of_the_lab_are_one_module_that_fetches_nothing() -> None:
-    text = module(SCRIPTS)
+    text = module(FORMULA_SCRIPTS)
     assert "\nimport " not in text
     assert text.count("\nexport ") == 1
     assert "http" not in text + style("style", "autoscale")

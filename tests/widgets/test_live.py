@@ -16,8 +16,9 @@ import batchlab as bl
 from batchlab.history.watch import watch
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
-from batchlab.widgets.live import SCRIPTS, Feed, LiveView, feed_of, module, style
+from batchlab.widgets.live import Feed, LiveView, feed_of
 from batchlab.widgets.picture import Picture
+from batchlab.widgets.scripts import SCRIPTS, module, style
 from batchlab.widgets.sheet import end_of
 from batchlab.widgets.ui import ui
 
@@ -259,7 +260,7 @@ def test_question_that_has_no_answer_is_answered_so(
 def test_panel_is_told_again_only_what_changed(
     page: Page, lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchlab.widgets.live.FOLLOW_S", 0.0)
+    monkeypatch.setattr("batchlab.widgets.following.FOLLOW_S", 0.0)
     view = view_of(job)
     question = {"what": "why", "job": "j"}
     view._hear(None, {"type": "follow", "viewer": "a", "key": "k", "question": question}, [])
@@ -289,13 +290,15 @@ def test_cost_is_asked_again_while_the_clock_runs_though_nothing_happens(
     view = view_of(pool)
     asked: list[float] = []
     monkeypatch.setattr(
-        view, "_follow", lambda: asked.append(1) or setattr(view, "_asking", False)
+        view._following,
+        "_follow",
+        lambda: asked.append(1) or setattr(view._following, "_asking", False),
     )
     question = {"what": "about", "pool": "p"}
     view._hear(None, {"type": "follow", "viewer": "a", "key": "k", "question": question}, [])
     view._feed._watch.catch_up()
     view.beat()
-    view._asked_at -= 60
+    view._following._asked_at -= 60
     view.beat()
     assert len(asked) == 1, "the clock of a simulation stands still"
     monkeypatch.setattr(type(view._feed._watch), "speed", 1.0)
@@ -308,7 +311,7 @@ def test_cost_is_asked_again_while_the_clock_runs_though_nothing_happens(
 def test_two_viewers_of_one_display_are_both_told(
     page: Page, lab: bl.SimulatedLab, job: bl.Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchlab.widgets.live.FOLLOW_S", 0.0)
+    monkeypatch.setattr("batchlab.widgets.following.FOLLOW_S", 0.0)
     view = view_of(job)
 
     def follow(viewer: str, key: str, again: bool = False, **question: str) -> list[str]:

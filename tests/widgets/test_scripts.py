@@ -11,7 +11,8 @@ import pytest
 import batchlab as bl
 from batchlab.colours import ROLES, ink_on
 from batchlab.history.watch import watch
-from batchlab.widgets import autoscale, live, predicting
+from batchlab.widgets import predicting
+from batchlab.widgets.scripts import FORMULA_SCRIPTS, SCRIPTS, module
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 from batchlab.words import span_text
 from helpers.node_scripts import NODE, needs_node, run_node_tests
@@ -85,10 +86,10 @@ def test_scripts_of_predictions_do_what_they_should(tmp_path: Path) -> None:
 
 
 @needs_node
-@pytest.mark.parametrize("scripts", [live.SCRIPTS, autoscale.SCRIPTS, predicting.SCRIPTS])
+@pytest.mark.parametrize("scripts", [SCRIPTS, FORMULA_SCRIPTS, predicting.SCRIPTS])
 def test_scripts_in_one_module_are_a_program(scripts: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "module.mjs"
-    path.write_text(live.module(scripts))
+    path.write_text(module(scripts))
     done = subprocess.run([str(NODE), "--check", str(path)], capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ export class AutoScaleView {
     this.every = h("select", { class: "bl-chooser", onchange: () => this.whatIf.play() },
       INTERVALS.map((minutes) => h("option", { value: minutes * 60, selected: minutes === 15 },
         minutes < 60 ? `${minutes} min` : `${minutes / 60} h`)));
-    this.applier = button("Apply", { class: "bl-apply", onclick: () => this.apply(), hidden: !this.pool, disabled: true });
+    this.applier = button("Apply", { class: "bl-apply", onclick: () => this.apply(), hidden: !this.pool || this.model.get("read_only"), disabled: true });
     this.applier.addEventListener("blur", () => this.unsure());
     return h("div", { class: "bl-writing" },
       h("div", { class: "bl-bar-tools" }, library, h("span", { class: "bl-space" }),

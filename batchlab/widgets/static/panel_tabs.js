@@ -5,7 +5,7 @@ import { faults, preparation, selected, waiting } from "./panels.js";
 import { tasks } from "./task_panel.js";
 
 export const PANELS = { selected, tasks, waiting, preparation, files, faults };
-export const TABS = {
+const TABS = {
   lab: ["selected", "tasks", "waiting", "preparation", "files", "faults"],
   pool: ["selected", "tasks", "waiting", "files", "faults"],
   job: ["waiting", "tasks", "preparation", "selected", "files", "faults"],
@@ -13,4 +13,6 @@ export const TABS = {
   task: ["selected", "waiting", "files"],
   node: ["selected", "files", "faults"],
 };
+// The panels of a display; where a lab may only be watched, those without buttons.
+export const tabsOf = (kind, readOnly) => TABS[kind].filter((name) => !(readOnly && name === "faults"));
 export const ROOMY = new Set(["tasks", "files"]); // panels that get more than half of the width

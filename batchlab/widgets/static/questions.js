@@ -20,7 +20,7 @@ export class Questions {
     if (this.over) return Promise.resolve({ error: this.over });
     const id = ++asked;
     return new Promise((resolve) => {
-      const late = () => this.answer(id, { error: "The kernel does not answer." });
+      const late = () => this.answer(id, { error: "No answer came in time." });
       this.open.set(id, { resolve, timer: setTimeout(late, this.seconds * 1000) });
       this.send({ type: "ask", id, question }, tries);
     });

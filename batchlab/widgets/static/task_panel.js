@@ -79,7 +79,7 @@ class TaskPanel {
     const { view, table } = this;
     const wish = wishOf(view);
     const { ended } = view.log;
-    this.frozen = past || Boolean(ended);
+    this.frozen = past || Boolean(ended || view.model.get("read_only"));
     this.value = value;
     this.past = past;
     for (const [group, filter] of Object.entries(this.filters)) {

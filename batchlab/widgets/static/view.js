@@ -21,7 +21,7 @@ import { readTheme } from "./theme.js";
 import { Tip } from "./tip.js";
 import { Viewer } from "./viewer.js";
 import { drawPast, movedOn } from "./past_panels.js";
-import { PANELS, ROOMY, TABS } from "./panel_tabs.js";
+import { PANELS, ROOMY, tabsOf } from "./panel_tabs.js";
 
 const ASK_S = 20;
 const SMALL = new Set(["task", "node", "tasks"]); // kinds without a grid of nodes
@@ -53,7 +53,7 @@ export class View {
   }
 
   build() {
-    const tabs = TABS[this.kind];
+    const tabs = tabsOf(this.kind, this.model.get("read_only"));
     this.said = h("div", { class: "bl-notice", role: "status" });
     const titles = Object.fromEntries(tabs.map((name) => [name, PANELS[name].title]));
     this.tabs = new Tabs(titles, (name) => this.open(name));

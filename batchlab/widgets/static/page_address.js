@@ -1,0 +1,52 @@
+// Addresses of displays: what stands behind # in the address of the page, such as #/jobs/frames/tasks/t1.
+
+import { nodeName } from "./format.js";
+
+const LAB_ADDRESS = { kind: "lab", target: {}, tab: "" };
+const SHAPES = [ // parts of an address; names of a target stand for its values
+  ["pool", ["pools", { id: "pool" }]],
+  ["formula", ["pools", { id: "pool" }, "formula"]],
+  ["node", ["pools", { id: "pool" }, "nodes", { id: "node" }]],
+  ["job", ["jobs", { id: "job" }]],
+  ["tasks", ["jobs", { id: "job" }, "tasks"]],
+  ["task", ["jobs", { id: "job" }, "tasks", { id: "task" }]],
+];
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+// The display at an address; that of the lab if there is none.
+export function readAddress(hash) {
+  const [path, query] = hash.replace(/^#\/?/, "").split("?");
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  const tab = new URLSearchParams(query || "").get("tab") || "";
+  for (const [kind, shape] of SHAPES) {
+    if (shape.length !== parts.length || shape.some((one, i) => typeof one === "string" && one !== parts[i])) continue;
+    const target = Object.fromEntries(shape.flatMap((one, i) => (one.id ? [[one.id, parts[i]]] : [])));
+    return { kind, target, tab };
+  }
+  return { ...LAB_ADDRESS, tab: parts.length ? "" : tab };
+}
+
+export function addressOf(kind, target, tab = "") {
+  const shape = SHAPES.find(([name]) => name === kind)?.[1] || [];
+  const path = shape.map((one) => (one.id ? encodeURIComponent(target[one.id]) : one)).join("/");
+  return `#/${path}${tab ? `?tab=${encodeURIComponent(tab)}` : ""}`;
+}
+
+// The way to a display: the words and the address of each step, the lab first.
+export function stepsTo({ kind, target: { pool, job, node, task } }) {
+  const steps = [["Lab", addressOf("lab", {})]];
+  if (pool) steps.push([`Pool ${pool}`, addressOf("pool", { pool })]);
+  if (job) steps.push([`Job ${job}`, addressOf("job", { job })]);
+  if (kind === "node") steps.push([nodeName(node).replace(/^n/, "N"), addressOf(kind, { pool, node })]);
+  if (kind === "formula") steps.push(["Autoscale formula", addressOf(kind, { pool })]);
+  if (kind === "tasks") steps.push(["Tasks", addressOf(kind, { job })]);
+  if (kind === "task") steps.push([`Task ${task}`, addressOf(kind, { job, task })]);
+  return steps;
+}
