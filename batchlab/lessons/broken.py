@@ -23,9 +23,9 @@ from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import Conflict, WaitNeverEnds, invalid
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.exercises import exercises
+from batchlab.lessons.exercises import Missing, exercises
 
-__all__ = ["BrokenConnection", "OpenedLab", "breaking", "broken", "etags", "labs"]
+__all__ = ["BrokenConnection", "OpenedLab", "breaking", "broken", "etags", "labs", "opened_for"]
 
 EXPLAINING = (ExplainJob, ExplainJobSchedule, ExplainNode, ExplainPool, ExplainTask)
 LOCKED_TEXT = (
@@ -130,6 +130,20 @@ def broken(exercise: str) -> SimulatedLab:
     connection.opened = _opened(exercise, lab)
     connection.locked = found.locked
     return lab
+
+
+def opened_for(exercise: str, lab: BaseLab) -> OpenedLab | Missing:
+    """How the broken lab of an exercise was opened, or what is missing if it is another lab."""
+    connection = lab._connection
+    opened = connection.opened if isinstance(connection, BrokenConnection) else None
+    if opened is not None and opened.exercise == exercise:
+        return opened
+    whose = f"the lab of exercise {opened.exercise}" if opened else "another lab"
+    return Missing(
+        f"this is {whose}.",
+        "Each exercise has its own broken lab.",
+        f"Open it with lessons.broken({exercise!r}), and pass what that returns.",
+    )
 
 
 def _opened(exercise: str, lab: SimulatedLab) -> OpenedLab:

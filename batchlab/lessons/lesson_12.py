@@ -22,7 +22,7 @@ from batchlab.errors import NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
-from batchlab.lessons.broken import BrokenConnection, OpenedLab, etags
+from batchlab.lessons.broken import OpenedLab, etags, opened_for
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.labs_12 import TASKS
 from batchlab.lessons.looking import history
@@ -121,15 +121,9 @@ HINTS = {
 
 def _repaired(name: str, lab: BaseLab) -> str | Missing:
     _, hint, second = HINTS[name]
-    connection = lab._connection
-    opened = connection.opened if isinstance(connection, BrokenConnection) else None
-    if opened is None or opened.exercise != name:
-        whose = f"the lab of exercise {opened.exercise}" if opened else "another lab"
-        return Missing(
-            f"this is {whose}.",
-            "Each exercise has its own broken lab.",
-            f"Open it with lessons.broken({name!r}), and pass what that returns.",
-        )
+    opened = opened_for(name, lab)
+    if isinstance(opened, Missing):
+        return opened
     harm = _harm(lab, opened)
     if harm:
         return harm

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -289,10 +290,30 @@ def undisturbed() -> Iterator[Callable[[], None]]:
             yield check
     finally:
         if collecting:
-            if not gc.get_freeze_count():  # nothing is frozen that should stay so
-                gc.freeze()
-                gc.unfreeze()
+            _count_as_old()
             gc.enable()
+
+
+class _Frozen:
+    """Until when it is known that something is frozen, by the clock of this machine."""
+
+    until = 0.0
+
+
+def _count_as_old() -> None:
+    """Let the garbage collector count as old what was made, unless something is frozen.
+
+    That should stay so. To count it takes long, so after that nobody counts for a while.
+    """
+    begun = time.monotonic()
+    if begun < _Frozen.until:
+        return
+    if gc.get_freeze_count():
+        now = time.monotonic()
+        _Frozen.until = now + 100 * (now - begun)
+    else:
+        gc.freeze()
+        gc.unfreeze()
 
 
 @contextmanager

@@ -181,10 +181,12 @@ def test_other_threads_may_ask_while_one_waits():
 
 
 @pytest.fixture
-def _thawed():
+def _thawed(monkeypatch):
     """The objects that the tests have set aside are collected as usual."""
     frozen = gc.get_freeze_count()
     gc.unfreeze()
+    gc.collect()
+    monkeypatch.setattr("batchlab.drivers.simulated.connection._Frozen.until", 0.0)
     yield
     if frozen:
         gc.freeze()
@@ -196,11 +198,27 @@ def old_tasks() -> int:
 
 @pytest.mark.usefixtures("_thawed")
 def test_what_a_wait_has_made_is_old_for_the_garbage_collector():
+    before = old_tasks()  # of other tests
     connection = connect()
     add(connection, *(TaskSpec(id=f"t{n}", command_line="sleep 60") for n in range(2000)))
     connection.wait(TasksCompleted(job_id="j"))
-    assert old_tasks() == 2000
+    assert old_tasks() == before + 2000
     assert not gc.get_freeze_count()
     gc.freeze()
     connection.advance(1)
     assert gc.get_freeze_count() > 2000, "what the user has set aside stays there"
+
+
+def test_steps_do_not_count_again_and_again_what_is_frozen(monkeypatch):
+    counted = []
+
+    def count():
+        counted.append(time.sleep(0.02))
+        return 1
+
+    monkeypatch.setattr(gc, "get_freeze_count", count)
+    monkeypatch.setattr("batchlab.drivers.simulated.connection._Frozen.until", 0.0)
+    connection = connect()
+    for _ in range(20):
+        connection.advance(1)
+    assert len(counted) == 1
