@@ -205,7 +205,7 @@ HANDLERS: dict[type[inputs.Input], Callable[[State, Any], None]] = {
 
 def _settle(state: State) -> None:
     """Carry out the consequences of an input, until there are none left."""
-    while state.undrained or state.unsettled or state.unplaced or state.unscheduled:
+    while True:
         if state.unsettled:
             jobs.settle(state, state.unsettled.popitem()[1])
         elif state.unscheduled:
@@ -213,5 +213,7 @@ def _settle(state: State) -> None:
             schedules.settle(state, state.unscheduled.pop(first))
         elif state.unplaced:
             runs.place(state, state.unplaced.popitem()[1])
-        else:
+        elif state.undrained:
             nodes.settle(state, state.undrained.popitem()[1])
+        else:
+            return

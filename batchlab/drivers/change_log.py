@@ -103,9 +103,9 @@ class ChangeLog:
             while len(self._recent) >= self._most_recent + BLOCK:
                 self._packed.append(zlib.compress(encode_changes(self._recent[:BLOCK]), 1))
                 del self._recent[:BLOCK]
-            while len(self._packed) > self._most_packed:
-                self._last.take(decode_changes(zlib.decompress(self._packed.popleft())))
-                self._forgotten += BLOCK
+                if len(self._packed) > self._most_packed:
+                    self._last.take(decode_changes(zlib.decompress(self._packed.popleft())))
+                    self._forgotten += BLOCK
 
     def since(self, number: int, now: float) -> Batch:
         """Return up to `BLOCK` changes from a number on; only future ones if it is negative."""

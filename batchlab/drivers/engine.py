@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -81,7 +80,8 @@ class Engine:
         now = self.driver.now()
         if self.stalled is not None and self._inbox:
             raise self.stalled
-        self._record([(now, request)])
+        if self.journal is not None:
+            self._record([(now, request)], self.journal)
         if self.stalled is not None:
             raise self.stalled
         self._handle(now, request, commands, changes)
@@ -98,7 +98,7 @@ class Engine:
             How long ago each happened, in seconds of lab time; just now if omitted. The time of
             the lab never goes back: one that is older than the last input counts from then on.
         """
-        self._inbox.extend(zip(ages or repeat(0.0), reports, strict=False))
+        self._inbox += zip(ages, reports, strict=False) if ages else [(0.0, r) for r in reports]
         if not self._turning:
             self.turn()
 
@@ -116,7 +116,8 @@ class Engine:
 
     def met(self, condition: Condition) -> bool:
         """Whether a condition holds now."""
-        self._raise_failure()
+        if self.failure is not None:
+            raise self.failure
         return self.core.met(condition)
 
     def hopeless(self, condition: Condition) -> list[Reason]:
@@ -131,22 +132,21 @@ class Engine:
 
     def turn(self) -> None:
         """Handle all queued reports."""
-        if self._turning:
+        if self._turning or not self._inbox:
             return
         if self.failure is not None:
             self._inbox.clear()
-        if not self._inbox:
             return
         commands: list[Command] = []
         changes: list[Change] = []
-        now = self.driver.now()
+        now, last = self.driver.now(), self.core.state.now
         entries: list[tuple[float, Report]] = []
-        last = self.core.state.now
         for age, item in self._inbox:
             when = now - age if age else now
             last = max(last, when)
             entries.append((last, item))
-        self._record(entries)
+        if self.journal is not None:
+            self._record(entries, self.journal)
         if self.stalled is not None:
             self.driver.wake_at(now + self.driver.pause_s)
             return
@@ -156,17 +156,16 @@ class Engine:
                 self._handle(when, item, commands, changes)
         self._conclude(commands, changes)
 
-    def _record(self, entries: Sequence[tuple[float, Input]]) -> None:
+    def _record(self, entries: Sequence[tuple[float, Input]], journal: Journal) -> None:
         """Write inputs to the journal; if that fails, the engine is stalled until it succeeds."""
         stalled = None
-        if self.journal is not None:
-            try:
-                self.journal.write(entries)
-            except OSError as error:
-                text = _STALLED.format(path=self.journal.path, why=error.strerror or error)
-                stalled = ServerBusy("ServerBusy", text)
-                if self.stalled is None:
-                    logger.warning("%s", text)
+        try:
+            journal.write(entries)
+        except OSError as error:
+            text = _STALLED.format(path=journal.path, why=error.strerror or error)
+            stalled = ServerBusy("ServerBusy", text)
+            if self.stalled is None:
+                logger.warning("%s", text)
         self.stalled = stalled
 
     def _handle(

@@ -304,7 +304,9 @@ _ANSWERS: dict[type[questions.Question], Callable[[State, Any, float], Any]] = {
         node_view(node) for node in state.pool(q.pool_id).nodes.values()
     ],
     questions.ListRecentTasks: lambda state, q, now: {
-        node.id: recent_tasks(node) for node in state.pool(q.pool_id).nodes.values() if node.recent
+        node.id: recent_tasks(node)
+        for node in state.pool(q.pool_id).nodes.values()
+        if node.recent or node.completed
     },
     questions.GetNode: lambda state, q, now: node_view(state.node(q.pool_id, q.node_id)),
     questions.ListJobs: lambda state, q, now: [job_view(job) for job in state.jobs.values()],

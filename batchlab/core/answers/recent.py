@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from batchlab.core.model.moments import maybe, moment
 from batchlab.core.model.values import RecentTask
-from batchlab.core.state.recent import CompletedRun
+from batchlab.core.state.recent import RECENT, CompletedRun
 from batchlab.core.state.records import NodeRecord
 
 
 def recent_tasks(node: NodeRecord) -> tuple[RecentTask, ...]:
     """The last tasks that have completed on a node, oldest first."""
-    return tuple(_view(run) if isinstance(run, CompletedRun) else run for run in node.recent)
+    return (*node.recent, *map(_view, node.completed))[-RECENT:]
 
 
 def _view(run: CompletedRun) -> RecentTask:

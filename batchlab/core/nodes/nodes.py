@@ -213,11 +213,14 @@ def settle(state: State, node: NodeRecord) -> None:
     """If a node is empty, do what it was drained for; otherwise let it be idle or running."""
     if node.id not in state.nodes:
         return
+    busy = node.free < node.pool.spec.task_slots_per_node
+    if busy and node.drain is None and isinstance(node.phase, phases.NodeRunning):
+        return  # as usual: it goes on
     if node.phase.state in _SERVING:
         rest(state, node)
     if node.drain is None:
         return
-    if node.free < node.pool.spec.task_slots_per_node or node.ahead.queue:
+    if busy or node.ahead.queue:
         activity.charge(node, state.now)
         return
     purpose = node.drain.purpose

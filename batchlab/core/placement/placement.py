@@ -149,12 +149,11 @@ def _near(pool: PoolRecord, job: JobRecord, slots: int) -> NodeRecord | None:
 def _room(
     pool: PoolRecord, job: JobRecord, slots: int, *, spot_too: bool = True
 ) -> NodeRecord | None:
-    buckets = pool.buckets
-    pack = pool.spec.task_scheduling_policy.node_fill_type == "pack"
-    most = len(buckets) - 1
-    order = range(slots, most + 1) if pack else range(most, slots - 1, -1)
-    for free in order:
-        for node in buckets[free].values():
+    buckets = [bucket for bucket in pool.buckets[slots:] if bucket]
+    if pool.spec.task_scheduling_policy.node_fill_type != "pack":
+        buckets.reverse()
+    for bucket in buckets:
+        for node in bucket.values():
             if (pool.held or pool.gatherer) and not open_to(job, node):
                 continue
             if (not job.refused_by or accepts(job, node)) and (spot_too or node.dedicated):

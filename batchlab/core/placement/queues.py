@@ -10,7 +10,7 @@ entries deleted before.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
@@ -128,8 +128,14 @@ def drop_out(pool: PoolRecord, job: JobRecord) -> None:
             del pool.ready[job.spec.priority]
 
 
-def by_priority(pool: PoolRecord) -> Iterator[MutableMapping[int, JobRecord]]:
+def by_priority(pool: PoolRecord) -> Iterable[MutableMapping[int, JobRecord]]:
     """The jobs with queued tasks, highest priority first; those passed already may drop out."""
+    if len(pool.ready) == 1:  # as usual
+        return tuple(dict.values(pool.ready))  # type: ignore[arg-type]
+    return _several(pool)
+
+
+def _several(pool: PoolRecord) -> Iterator[MutableMapping[int, JobRecord]]:
     for priority in tuple(pool.ready)[::-1]:
         ready = pool.ready.get(priority)
         if ready:

@@ -136,7 +136,8 @@ class Deadlines:
 
     def next(self) -> float | None:
         """The time of the next deadline."""
-        self._skip()
+        if self._cancelled:
+            self._skip()
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> Callable[[], None] | None:

@@ -6,6 +6,9 @@ import msgspec
 
 from batchlab.core.state.phases import TaskCompleted
 
+RECENT = 10
+"""How many tasks that have completed on a node are remembered."""
+
 
 class CompletedRun(msgspec.Struct, frozen=True, gc=False):
     """The run with which a task completed, as it was then: `answers.recent` shows it."""

@@ -244,24 +244,26 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
     def counts(self) -> TaskCounts:
         """Tasks by state."""
         return TaskCounts(
-            active=self.active,
-            running=self.running,
-            completed=self.succeeded + self.failed,
-            succeeded=self.succeeded,
-            failed=self.failed,
-        )
+            active=self.active, running=self.running, completed=self.succeeded + self.failed,
+            succeeded=self.succeeded, failed=self.failed,
+        )  # fmt: skip
 
-    def count(self, phase: phases.TaskPhase, by: int) -> None:
-        """Count a task that enters a phase (1) or leaves it (-1)."""
-        state = phase.state
-        if state == "active":
-            self.active += by
-        elif state != "completed":
-            self.running += by
-        elif phase.failure is None:  # type: ignore[union-attr]
-            self.succeeded += by
+    def recount(self, old: phases.TaskPhase, new: phases.TaskPhase | None = None) -> None:
+        """Count a task that goes from a phase to another; to none if it is deleted."""
+        if isinstance(old, phases.TaskCompleted):
+            self.succeeded -= old.failure is None
+            self.failed -= old.failure is not None
+        elif isinstance(old, phases.TaskActive):
+            self.active -= 1
         else:
-            self.failed += by
+            self.running -= 1
+        if isinstance(new, phases.TaskCompleted):
+            self.succeeded += new.failure is None
+            self.failed += new.failure is not None
+        elif isinstance(new, phases.TaskActive):
+            self.active += 1
+        elif new is not None:
+            self.running += 1
 
 
 class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):
@@ -291,10 +293,9 @@ class NodeRecord(Record, eq=False, kw_only=True):
     and `bucket` where placement keeps the node (see `sort_node`). `boot` counts its starts,
     `image` its reimages. `trash` has directories to delete when it is up again. `activity` is its
     activity since `since`, `bill` what it did until then (see `costs`), `node_task_count` how many
-    of its runs are not tasks. `recent` has its last tasks (`RecentTask` in snapshots of earlier
-    versions), `usage` is the last measurement, and
-    `unsampled` is set while no sample of the pool includes it.
-    `ending`: it is no longer there, although its state does not say so yet.
+    of its runs are not tasks. `completed` has its last tasks (`recent` those before an update),
+    `usage` is the last measurement; `unsampled`: no sample of the pool includes it. `ending`: it
+    is no longer there, although its state does not say so yet.
     """
 
     id: str
@@ -326,7 +327,8 @@ class NodeRecord(Record, eq=False, kw_only=True):
     trash: list[str] = []
     tasks_run: int = 0
     tasks_succeeded: int = 0
-    recent: tuple[CompletedRun | RecentTask, ...] = ()
+    recent: tuple[RecentTask, ...] = ()
+    completed: list[CompletedRun] = []
     usage: NodeUsage | None = None
     unsampled: bool = False
     ending: bool = False

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchlab.core.messages import facts
-from batchlab.core.model.values import FailureInfo, reason_of
+from batchlab.core.model.values import FailureInfo
 from batchlab.core.placement import availability, queues
 from batchlab.core.state import phases
 from batchlab.core.state.records import NodeRecord, TaskRecord
@@ -112,8 +112,7 @@ def complete(
     state: State, task: TaskRecord, exit_code: int | None, failure: FailureInfo | None
 ) -> None:
     """Complete a task: record its result, and apply its exit conditions."""
-    phase = phases.TaskCompleted(state.now, exit_code, failure)
-    state.move(task, phase, reason_of(failure))
+    state.move(task, phases.TaskCompleted(state.now, exit_code, failure))
     _follow(state, task, exit_code, failure)
     state.touch_job(task.job)
     if task.started is None:
@@ -128,18 +127,21 @@ def _follow(
 ) -> None:
     """Apply the exit conditions for this result."""
     job = task.job
+    spec, manages = job.spec, task is job.manager
+    if not (spec.uses_task_dependencies or manages or spec.on_task_failure != "noaction"):
+        return  # as usual: nobody waits for it
     if failure == ENDED and state.settings.rules >= 3:
         job_action, dependency_action = "none", "block"  # a user's request is no exit condition
     else:
         job_action, dependency_action = exits.judge(task.spec, exit_code, failure)
-    if job.spec.uses_task_dependencies and dependency_action == "satisfy":
+    if spec.uses_task_dependencies and dependency_action == "satisfy":
         for child in dependencies.satisfy(job, task.spec.id):
             state.tell_task(child, "active")
             queues.enqueue(state, child)
-    if job.spec.on_task_failure != "noaction" and job_action != "none":
+    if spec.on_task_failure != "noaction" and job_action != "none":
         job.action = "TaskFailed" if job_action == "terminate" else "disable"
-    manager = job.spec.job_manager_task
-    if task is job.manager and manager and manager.kill_job_on_completion:
+    manager = spec.job_manager_task
+    if manages and manager and manager.kill_job_on_completion:
         job.action = "JMComplete"
 
 

@@ -15,7 +15,7 @@ from batchlab.core.model.ids import fold
 from batchlab.core.placement import availability, placement, preemption, queues, recall
 from batchlab.core.state import phases
 from batchlab.core.state.endings import stronger
-from batchlab.core.state.recent import CompletedRun
+from batchlab.core.state.recent import RECENT, CompletedRun
 from batchlab.core.state.records import NodeRecord, PoolRecord, RunRecord, TaskRecord
 from batchlab.core.tasks import ahead_runs, contained, multi_instance, outcomes
 from batchlab.core.tasks.failures import ENDED, failure_of
@@ -23,9 +23,6 @@ from batchlab.core.tasks.start_runs import start_run_of
 
 if TYPE_CHECKING:
     from batchlab.core.state.state import State
-
-RECENT = 10
-"""How many tasks that have completed on a node are remembered."""
 
 
 def place(state: State, pool: PoolRecord) -> None:
@@ -65,7 +62,7 @@ def assign(state: State, task: TaskRecord, node: NodeRecord) -> None:
 
 def occupy(state: State, task: TaskRecord, node: NodeRecord) -> None:
     """Give a task its slots on a node; its files on the node where it ran before go."""
-    if task.node is not node:
+    if task.started is not None and task.node is not node:
         outcomes.delete_files(state, task)
     task.node = node
     task.job.nodes[node.id] = node
@@ -83,7 +80,8 @@ def start(state: State, task: TaskRecord, node: NodeRecord) -> None:
 
 def running(state: State, task: TaskRecord, run: RunRecord) -> None:
     """A task runs."""
-    contained.note(run, None)
+    if task.container_info is not None:
+        contained.note(run, None)
     task.started = state.now
     state.move(task, phases.TaskRunning(state.now, run.id))
 
@@ -94,7 +92,8 @@ def run_exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
     assert task is not None
     outcomes.vacate(state, node, task)
     failure = failure_of(report)
-    contained.note(run, report.container)
+    if report.container is not run.container:
+        contained.note(run, report.container)
     node.tasks_run += 1
     node.tasks_succeeded += failure is None
     if run.subtask is None:
@@ -103,13 +102,13 @@ def run_exited(state: State, run: RunRecord, report: facts.RunExited) -> None:
         multi_instance.run_exited(state, run.subtask, task, report, failure)
     kept = task.job.tasks.get(fold(task.spec.id)) is task
     if kept and isinstance(task.phase, phases.TaskCompleted):
-        node.recent = (
-            *node.recent[1 - RECENT :],
+        node.completed.append(
             CompletedRun(
                 task.job.spec.id, task.spec.id, task.started, task.phase, task.retry_count,
                 task.last_retry, task.requeue_count, task.last_requeue,
-            ),
+            )
         )  # fmt: skip
+        del node.completed[:-RECENT]
 
 
 def run_lost(state: State, run: RunRecord) -> None:

@@ -92,7 +92,7 @@ class Disk:
     @property
     def is_full(self) -> bool:
         """Whether too little is left of it for a node to work."""
-        return self.allocated > FULL * self.capacity
+        return self._sparse and self.allocated > FULL * self.capacity
 
     def working_directory(self, directory: str) -> str:
         """Where a command starts whose run has this directory."""

@@ -131,7 +131,7 @@ class Runner(ABC):
     def _process_ended(self, run: SimulatedRun, result: facts.RunExited) -> Exited:
         """End a run whose process has ended, when its output files have been uploaded."""
         files, code = run.start_run.output_files, result.exit_code or 0
-        wanted = [output for output in files if output.wanted(code)]
+        wanted = [output for output in files if output.wanted(code)] if files else []
         if not wanted:
             return self._end(run, result)
         run.result = result

@@ -59,7 +59,6 @@ class Shell:
         Raises `LaunchFailed`, immediately or from the steps.
         """
         describe = partial(self._describe, start_run.run_id, new_since)
-        around = Around(self.workload, self.now, self.random, describe)
         try:
             behavior = self.workload.of_run(start_run, describe)
         except Exception as error:  # the user's own function
@@ -74,15 +73,14 @@ class Shell:
                 raise not_found(program)
             if program not in UNDERSTOOD:
                 behavior = self.workload.default
-        command = start_run.command_line
-        if PROGRAM in command and command.split(maxsplit=1)[:1] == [PROGRAM]:
-            process = SimulatedProcess(around, disk, f"{ROOT}/{start_run.directory}", environment)
-            chosen = behavior or self.workload.default
-            return functions.call(process, chosen), chosen.load
-        load = (behavior or self.workload.default).load
-        if behavior is not None and behavior.is_silent:
+        command, load = start_run.command_line, (behavior or self.workload.default).load
+        calls = PROGRAM in command and command.split(maxsplit=1)[:1] == [PROGRAM]
+        if behavior is not None and behavior.is_silent and not calls:
             return self._idle(behavior), load
+        around = Around(self.workload, self.now, self.random, describe)
         process = SimulatedProcess(around, disk, f"{ROOT}/{start_run.directory}", environment)
+        if calls:
+            return functions.call(process, behavior or self.workload.default), load
         if start_run.coordination is not None and not start_run.coordination.subtask:
             process.divert("coordination-")
         steps = (

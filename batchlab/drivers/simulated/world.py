@@ -139,11 +139,10 @@ class SimulatedWorld(Runner):
 
     def next_moment(self) -> float | None:
         """Return the time of the next event on the nodes or in the core; None if there is none."""
-        heap, wake = self._heap, self._wake
-        moment = heap[0][0] if heap else wake
-        if wake is None or moment is None:
+        wake, moment = self._wake, self._heap[0][0] if self._heap else None
+        if wake is None or (moment is not None and moment <= wake):
             return moment
-        return max(min(wake, moment), self._now)
+        return max(wake, self._now)
 
     def step(self, moment: float) -> None:
         """Process all events of the next moment."""
