@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from batchlab.core.messages.outputs import NodeChanged
 from batchlab.core.model import StartTask
 from batchlab.core.model.ids import fold
+from batchlab.core.state.states import NODE
 from batchlab.drivers.node_log import NAME
 from batchlab.drivers.simulated.workload import Behavior, Workload
 from batchlab.handles.job import Job
@@ -170,7 +171,7 @@ def _saved(lab: BaseLab, node_id: str) -> bool:
 @exercise("16-3", "Twenty films on one disk", Job)
 def _films(job: Job) -> str | Missing:
     pool = Pool(job._connection, job.pool_id)
-    if _states(pool) & {"unusable", "unknown"}:
+    if _states(pool) & {*NODE.group("lost")}:
         return Missing(
             "the node became unusable on the way.",
             "How much does each task leave on the disk, and for how long?",
@@ -186,7 +187,7 @@ def _films(job: Job) -> str | Missing:
             "More or larger disks also fill up, only later.",
             'lab.create_pool(..., target_dedicated_nodes=1), with the default vm_size "small".',
         )
-    if _states(pool) & {"rebooting", "reimaging", "deallocating"}:
+    if _states(pool) & {*NODE.group("awaited"), *NODE.group("away")} - {"creating"}:
         return Missing(
             "the node was restarted on the way.",
             "Nobody can do that by hand at night. What could each task do for itself?",

@@ -238,7 +238,19 @@ class Workload:
         return f"Workload(default={self._default_s():g}s, rules={rules}, jitter={self.jitter:g})"
 
     def of_run(self, start_run: StartRun, describe: Describe) -> Behavior | None:
-        """What the rules say about a run; None if nothing."""
+        """What the rules say about a run; None if nothing.
+
+        Parameters
+        ----------
+        start_run : StartRun
+        describe : callable
+            Returns the `Launch` of a command, for rules that are functions.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: a function returned something else.
+        """
         if self._ask is not None:
             answer = self._ask(start_run)
             return None if answer is None else _behavior(answer, "rules(run)")
@@ -250,7 +262,19 @@ class Workload:
         return None
 
     def of_command(self, command: str, describe: Describe) -> Behavior | None:
-        """Return the behavior of a command in a script; None if no rule matches."""
+        """Return the behavior of a command in a script; None if no rule matches.
+
+        Parameters
+        ----------
+        command : str
+        describe : callable
+            As for `of_run`.
+
+        Raises
+        ------
+        InvalidRequest
+            ``InvalidPropertyValue``: a function returned something else.
+        """
         for _, command_pattern, behavior in self._rules:
             if command_pattern.match(command):
                 return _decided(behavior, command, describe)
