@@ -111,13 +111,20 @@ class Node:
         **options: Any,
     ) -> StartRun:  # fmt: skip
         """Order a run; the order."""
+        order = self.order(command_line, kind, name, job_id, **options)
+        self.send(order)
+        return order
+
+    def order(
+        self, command_line: str, kind: Any = "task", name: str = "t1", job_id: str = "j",
+        **options: Any,
+    ) -> StartRun:  # fmt: skip
+        """The order of a run."""
         self._number += 1
-        order = StartRun(
+        return StartRun(
             run_id=RunId(job_id, name, "node", self._number), kind=kind, pool_id="pool",
             command_line=command_line, directory=f"workitems/{job_id}/job-1/{name}", **options,
         )  # fmt: skip
-        self.send(order)
-        return order
 
     def send(self, *commands: Any) -> None:
         """Give the node commands."""

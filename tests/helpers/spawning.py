@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from batchlab.drivers.dask import spawner, spawners
+from batchlab.drivers.dask import spawner, spawner_processes, spawners
 from batchlab.drivers.dask.guards import SessionTable
 from batchlab.drivers.dask.watchdog import kin_of
 from helpers.dask_labs import Node
@@ -24,7 +24,7 @@ NAME = spawner.__file__
 def at_work() -> list[spawners.Spawner]:
     """The spawners of this process that take orders."""
     seats = [seat for loop in spawners._loops.values() for seat in loop._seats]
-    return [seat._spawner for seat in seats if seat._spawner and seat._spawner.works]
+    return [seat.current for seat in seats if seat.current and seat.current.works]
 
 
 def spawners_below(pid: int) -> list[psutil.Process]:
@@ -71,7 +71,9 @@ class Talk:
         self.table = SessionTable()
         self._link, theirs = socket.socketpair()
         with theirs:
-            self.process: subprocess.Popen[bytes] = spawners._start(self.table, theirs)
+            self.process: subprocess.Popen[bytes] = spawner_processes.start_process(
+                self.table, theirs
+            )
         self._frames = spawner.Frames()
         self.reports: list[Any] = []
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from batchlab.core.messages.facts import NodesMeasured, Report, RunExited
+from batchlab.core.messages.facts import NodesMeasured, Report, RunExited, RunStarted
 from batchlab.core.messages.outputs import (
     CancelRun,
     DeleteFiles,
@@ -49,8 +49,8 @@ from batchlab.drivers.dask.meter import Meter
 from batchlab.drivers.dask.node_files import Directory
 from batchlab.drivers.dask.plain_runs import PlainRun
 from batchlab.drivers.dask.run_ahead import RunAhead
-from batchlab.drivers.dask.run_entry import RunEntry
-from batchlab.drivers.dask.runs import NodeRun, measure_runs
+from batchlab.drivers.dask.run_entry import EndedRuns, RunEntry
+from batchlab.drivers.dask.runs import NodeRun, measure_runs, node_failure
 from batchlab.drivers.dask.spawners import NodeSpawner
 from batchlab.drivers.dask.subtask_runs import SubtaskRun
 from batchlab.drivers.dask.trash import Trash
@@ -111,8 +111,7 @@ class NodeAgent(WorkerPlugin):
         self._users: NodeUsers | None = None
         self._spawner = NodeSpawner()
         self._runs: dict[RunId, RunEntry] = {}
-        self._outbox: list[tuple[NodeRun, RunExited]] = []
-        self._flushing = False
+        self._ended = EndedRuns(self._spawner.soon, self._take_ended)
         self._tasks: set[asyncio.Task[None]] = set()
         self._left = self._gone = False
         self._has_run = False
@@ -247,11 +246,21 @@ class NodeAgent(WorkerPlugin):
     def _take(self, commands: bytes, **_: Any) -> None:
         """Receive commands; an error in here would disconnect the worker from its scheduler."""
         try:
-            for command in messages.decode_commands(commands):
-                if not (self._left or self._lease.is_over()):
-                    self._obey(command)
+            decoded = messages.decode_commands(commands)
         except Exception:
-            logger.exception("node %s could not carry out a command", self.config.node_id)
+            logger.exception("node %s cannot read its commands", self.config.node_id)
+            return
+        for command in decoded:
+            if self._left or self._lease.is_over():
+                return
+            try:
+                self._obey(command)
+            except Exception as error:  # the others must be carried out all the same
+                logger.exception("node %s could not carry out a command", self.config.node_id)
+                if isinstance(command, StartRun) and command.run_id not in self._runs:
+                    begun = [RunStarted(run_id=command.run_id)] if command.ahead else []
+                    failed = RunExited(run_id=command.run_id, failure=node_failure(error))
+                    self._ahead.send([*begun, failed])
 
     def _obey(self, command: Any) -> None:
         match command:
@@ -330,23 +339,17 @@ class NodeAgent(WorkerPlugin):
     # -- reports --------------------------------------------------------------------------------
 
     def _done(self, run: NodeRun, report: RunExited) -> None:
-        """Queue the report of a run, on any thread; one wake-up of the loop sends all of them."""
+        """Note that a run is over, on any thread."""
         self._log.run_ends(time.time(), report)
-        self._outbox.append((run, report))
-        if not self._flushing:
-            self._flushing = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._flush)
+        self._ended.add(run, report)
 
     def _report(self, report: Report) -> None:
         """Report how far a run has come, on any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._ahead.send, [report])
 
-    def _flush(self) -> None:
-        self._flushing = False
-        done, self._outbox = self._outbox, []
-        for run, report in done:
+    def _take_ended(self, ended: list[tuple[NodeRun, RunExited]]) -> None:
+        for run, report in ended:
             entry = self._runs.pop(run.start_run.run_id)
             if entry.timer is not None:
                 entry.timer.cancel()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from batchlab.drivers.dask.spawners import Spawned
     from batchlab.drivers.dask.users import NodeUsers, Owner
 
-__all__ = ["Ending", "NodeRun", "measure_runs"]
+__all__ = ["Ending", "NodeRun", "measure_runs", "node_failure"]
 
 logger = logging.getLogger("batchlab")
 
@@ -155,12 +155,12 @@ class NodeRun:
                 failure, exhausted = error.failure, is_exhausted(error)
                 exhausted = exhausted or getattr(error, "exhausted", False)
             except OSError as error:
-                failure, exhausted = _node_failure(error), is_exhausted(error)
+                failure, exhausted = node_failure(error), is_exhausted(error)
             except Exception as error:  # of batchlab; without a report, the run would never end
                 logger.exception("the run %s failed", self.start_run.run_id)
                 if self._process is not None:
                     self._process.kill()
-                failure, exhausted = _node_failure(error), False
+                failure, exhausted = node_failure(error), False
             if not (exhausted and self._repeats and time.monotonic() < patient_until):
                 self._exited(None, failure, None, node_fault=exhausted)
                 return
@@ -353,7 +353,8 @@ def measure_runs(meter: Meter, runs: Iterable[NodeRun]) -> NodeUsage:
     return meter.measure(began, inside)
 
 
-def _node_failure(error: Exception) -> FailureInfo:
+def node_failure(error: Exception) -> FailureInfo:
+    """Return why a run failed that its node could not begin."""
     full = isinstance(error, OSError) and error.errno == errno.ENOSPC
     reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
     return FailureInfo(

@@ -13,21 +13,20 @@ killed and reported as lost, so that it runs again, and another spawner is start
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from batchlab.drivers.dask import guards, spawner, threads, watchdog
 from batchlab.drivers.dask.plain_runs import PlainRun
-from batchlab.drivers.dask.processes import kill_remaining
+from batchlab.drivers.dask.spawner_processes import end_process, kill_lost, links, start_process
 
 __all__ = ["Ended", "NodeSpawner", "Spawned", "Spawner"]
 
@@ -42,14 +41,6 @@ SILENT_TICKS = 8
 """A spawner with commands that is silent for so many ticks of the loop does not answer."""
 PAUSE_S = 2.0
 """How long after a start of a spawner another one may be started in its place."""
-PATIENCE_S = 5.0
-"""How long a spawner that is closed has time to end by itself."""
-_SPAWN = """
-import os, sys
-sys.path.append(os.path.dirname(sys.argv[1]))
-import spawner
-spawner.spawn_forever()
-"""
 _POSSIBLE = sys.platform == "linux" and hasattr(os, "posix_spawn")
 
 
@@ -125,6 +116,8 @@ class Spawner(asyncio.BufferedProtocol):
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
         self._silence = 0
+        self._reading = False
+        self._after: list[Callable[[], None]] = []
         self._reason = "ended"
 
     @classmethod
@@ -134,10 +127,10 @@ class Spawner(asyncio.BufferedProtocol):
         if table is None:
             raise OSError("no folder is guarded")
         ours, theirs = socket.socketpair()
-        _links.add(ours)
+        links.add(ours)
         try:
             with theirs:
-                process = await threads.call(_start, table, theirs)
+                process = await threads.call(start_process, table, theirs)
         except OSError:
             ours.close()
             raise
@@ -173,7 +166,7 @@ class Spawner(asyncio.BufferedProtocol):
     def order(self, order: tuple[object, ...]) -> None:
         """Send an order with all others of this turn of the loop."""
         self._orders.append(order)
-        if len(self._orders) == 1:
+        if len(self._orders) == 1 and not self._reading:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
@@ -201,11 +194,24 @@ class Spawner(asyncio.BufferedProtocol):
     def buffer_updated(self, size: int) -> None:
         """Take reports."""
         self._silence = 0
+        self._reading = True
         for reports in self._frames.feed(bytes(self._buffer[:size])):
             for number, *ended in reports:
                 spawned = self._running.pop(number, None)
                 if spawned is not None:
-                    spawned.end(Ended(*ended))
+                    _call(partial(spawned.end, Ended(*ended)))
+        self._reading = False
+        after, self._after = self._after, []
+        for callback in after:
+            _call(callback)
+        self.flush()
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call something when all reports of this turn are taken."""
+        if self._reading:
+            self._after.append(callback)
+        else:
+            self._loop.call_soon(callback)
 
     def _tick(self) -> None:
         self._timer = None
@@ -226,14 +232,15 @@ class Spawner(asyncio.BufferedProtocol):
         self._task = asyncio.ensure_future(self._clear())
 
     async def _clear(self) -> None:
-        await threads.call(_end, self.process, self._reason == "was closed")
+        await threads.call(end_process, self.process, self._reason == "was closed")
         if self._place is not None:
             self.table.free(self._place)
         lost, self._running = list(self._running.values()), {}
         if lost:
             reason = f"the node's process that begins commands {self._reason}"
             logger.error("%s, with %d commands", reason, len(lost))
-            await threads.call(_kill_lost, lost, self.table)
+            places = {spawned.place: spawned.variables for spawned in lost}
+            await threads.call(kill_lost, places, self.table)
         for spawned in lost:
             spawned.end(Ended(None, False, None, reason))
         self.ended.set()
@@ -244,19 +251,27 @@ class Spawner(asyncio.BufferedProtocol):
         return not self._transport.is_closing()
 
 
+def _call(callback: Callable[[], None]) -> None:
+    """Call something; an error in it must not end the spawner."""
+    try:
+        callback()
+    except Exception:
+        logger.exception("the end of a command could not be noted")
+
+
 class _Seat:
     """A spawner's place on a loop: the spawner is replaced if it has ended."""
 
     def __init__(self) -> None:
         self.nodes = 0
-        self._spawner: Spawner | None = None
+        self.current: Spawner | None = None
         self._starting: asyncio.Task[None] | None = None
         self._not_before = 0.0
 
     def spawner(self) -> Spawner | None:
         """Return the spawner; if there is none, start one for later."""
-        if self._spawner is not None and self._spawner.works:
-            return self._spawner
+        if self.current is not None and self.current.works:
+            return self.current
         if self._starting is None and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + PAUSE_S
             self._starting = asyncio.ensure_future(self._start())
@@ -264,7 +279,7 @@ class _Seat:
 
     async def _start(self) -> None:
         try:
-            self._spawner = await Spawner.start()
+            self.current = await Spawner.start()
         except OSError as error:  # the machine is full: later, then
             logger.warning("a spawner could not be started: %s", error)
         finally:
@@ -277,8 +292,8 @@ class _Seat:
             return
         if self._starting is not None:
             await asyncio.wait([self._starting])
-        if self._spawner is not None and not self.nodes:
-            ended, self._spawner = self._spawner, None
+        if self.current is not None and not self.nodes:
+            ended, self.current = self.current, None
             ended.close()
             await ended.ended.wait()
 
@@ -326,6 +341,13 @@ class NodeSpawner:
             spawner.measure()
         return spawner
 
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call something soon on the loop, once for all that has ended in the same turn."""
+        if self._seat is not None and self._seat.current is not None:
+            self._seat.current.soon(callback)
+        else:
+            asyncio.get_running_loop().call_soon(callback)
+
     def measure(self) -> None:
         """Have the counters of runs reported from now on."""
         self._measures = True
@@ -340,43 +362,3 @@ class NodeSpawner:
 
 
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Seats] = weakref.WeakKeyDictionary()
-_links: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-
-
-def _start(table: guards.SessionTable, link: socket.socket) -> subprocess.Popen[bytes]:
-    number = table.file.fileno()
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _SPAWN, spawner.__file__, str(number),
-         str(watchdog.SESSION_BYTES)],
-        pass_fds=[number], stdin=link.fileno(), stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
-    )  # fmt: skip
-
-
-def _end(process: subprocess.Popen[bytes], gently: bool) -> None:
-    """Wait until a spawner has ended, which it does by itself if it can."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        if gently:
-            process.wait(PATIENCE_S)
-    process.kill()
-    process.wait()
-
-
-def _kill_lost(lost: list[Spawned], table: guards.SessionTable) -> None:
-    """Kill the commands of a spawner that has ended, also those that it had just spawned."""
-    sessions = {pid for spawned in lost if (pid := table.session(spawned.place))}
-    for session in sessions:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(session, signal.SIGKILL)
-    for spawned in lost:
-        kill_remaining(spawned.variables, sessions)
-
-
-def _forget() -> None:
-    """Close the links: a forked child's copy would hide the end of its parent from spawners."""
-    for link in list(_links):
-        with contextlib.suppress(OSError):
-            os.close(link.detach())
-
-
-os.register_at_fork(after_in_child=_forget)

@@ -1,6 +1,9 @@
 import asyncio
 import os
 
+import pytest
+
+from batchlab.core.messages.facts import RunStarted
 from batchlab.core.messages.outputs import CancelRun, DeleteFiles, ForgetJob
 from batchlab.drivers.dask import messages
 from batchlab.drivers.dask.agent import PLUGIN_NAME, NodeAgent
@@ -194,6 +197,29 @@ def test_commands_that_cannot_be_read_leave_the_node_working(tmp_path):
             comm.send({"op": messages.commands_op("test"), "commands": b"\xff garbage"})
             comm.send({"op": messages.commands_op("test"), "commands": b"", "more": 1})
             assert (await node.report(node.run("true"))).exit_code == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_command_that_fails_does_not_take_others_with_it(tmp_path, monkeypatch, ahead):
+    def register(agent, start_run, reported):
+        if start_run.run_id.task_id == "bad":
+            raise RuntimeError("no way")
+        return before(agent, start_run, reported)
+
+    before = NodeAgent._register
+    monkeypatch.setattr(NodeAgent, "_register", register)
+
+    async def story():
+        async with Node(tmp_path) as node:
+            bad, good = node.order("true", name="bad", ahead=ahead), node.order("true")
+            node.send(DeleteFiles(node_id="node", directories=("a\0b",)), bad, good)
+            assert (await node.report(good)).exit_code == 0
+            *begun, end = [each for each in node.reports if each.run_id == bad.run_id]
+            assert begun == [RunStarted(run_id=bad.run_id)] * ahead
+            assert end.failure.code == "CommandLaunchFailed"
+            assert "no way" in end.failure.message
 
     asyncio.run(story())
 

@@ -162,7 +162,7 @@ def test_spawner_that_cannot_start_is_replaced_by_threads(tmp_path, monkeypatch)
         refused.append(True)
         raise BlockingIOError
 
-    monkeypatch.setattr(spawners, "_start", start)
+    monkeypatch.setattr(spawners, "start_process", start)
 
     async def story():
         async with Node(tmp_path) as node:
