@@ -8,6 +8,7 @@ gives a second hint. After two tries, ``lessons.solution("03-2")`` shows a solut
 from batchlab.lessons.broken import broken
 from batchlab.lessons.exercises import Answer, Exercises, check, exercises
 from batchlab.lessons.joining import Joined, join, leave
+from batchlab.lessons.nights import night
 from batchlab.lessons.solving import Solution, fresh, solution
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "fresh",
     "join",
     "leave",
+    "night",
     "solution",
 ]

@@ -29,7 +29,8 @@ _MADE = {
     "Formula": "Make a formula from text with bl.Formula(text).",
     "Simulation": "Pass what bl.simulate(...) returns.",
     "function": "Define it with def, and pass its name, without parentheses.",
-    "SimulatedLab": "Pass the lab that lessons.broken(...) returned, after you repaired it.",
+    "SimulatedLab": "Pass the lab that lessons.broken(...) or lessons.night(...) returned.",
+    "dict": "Write it in braces: {'name': value}.",
 }
 """How to get the answers that are not handles."""
 
