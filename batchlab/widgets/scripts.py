@@ -13,9 +13,9 @@ __all__ = ["FORMULA_SCRIPTS", "SCRIPTS", "module", "style"]
 SCRIPTS = (
     "log", "kernel_gone", "feed", "snapshot", "format", "layout", "dom", "theme", "tip", "tabs",
     "questions", "viewer", "places", "shown_runs", "draw", "past_tasks", "task_table",
-    "task_panel", "ending", "header", "grid", "timeline", "time_machine", "panels",
-    "file_viewer", "files_panel", "past_waits", "past_states", "past_waiting_panel",
-    "past_panels", "panel_tabs", "view",
+    "task_panel", "ending", "header", "load_series", "load_area", "grid", "timeline",
+    "time_machine", "panels", "file_viewer", "files_panel", "past_waits", "past_states",
+    "past_waiting_panel", "past_panels", "panel_tabs", "view",
 )  # fmt: skip
 """Of the display of a lab, pool, job, task or node."""
 FORMULA_SCRIPTS = (

@@ -11,6 +11,7 @@ import { ofTask } from "./format.js";
 import { Header } from "./header.js";
 import { Snapshot } from "./snapshot.js";
 import { Grid } from "./grid.js";
+import { LoadArea } from "./load_area.js";
 import { Timeline } from "./timeline.js";
 import { TimeMachine } from "./time_machine.js";
 import { Questions } from "./questions.js";
@@ -45,6 +46,7 @@ export class View {
     this.cost = 0;
     this.header = new Header(this);
     this.grid = new Grid(this);
+    this.load = new LoadArea(this);
     this.timeline = new Timeline(this);
     this.machine = new TimeMachine(this);
     this.tip = new Tip();
@@ -61,7 +63,7 @@ export class View {
     this.presentSaid = h("span", {});
     this.presentBack = button("", { class: "bl-link", onclick: () => this.machine.goLive() });
     this.present = h("p", { class: "bl-present", role: "note", hidden: true }, this.presentSaid, this.presentBack);
-    const pictures = h("div", { class: "bl-pictures" }, SMALL.has(this.kind) ? "" : this.grid.element, this.timeline.element);
+    const pictures = h("div", { class: "bl-pictures" }, SMALL.has(this.kind) ? [] : [this.load.element, this.grid.element], this.timeline.element);
     this.element = h("div", { class: `bl-view bl-kind-${this.kind}` },
       this.header.element, this.machine.element,
       h("div", { class: "bl-main" }, pictures,
@@ -369,7 +371,7 @@ export class View {
     this.header.draw();
     this.machine.draw();
     const inner = this.grid.element.clientWidth || this.timeline.element.clientWidth;
-    if (this.grid.element.isConnected) this.grid.draw(inner - 4, this.theme);
+    if (this.grid.element.isConnected) [this.load, this.grid].forEach((one) => one.draw(inner - 4, this.theme));
     this.timeline.draw(this.timeline.element.clientWidth, this.timelineHeight(), this.theme);
     this.element.classList.toggle("bl-past", this.snapshot.at !== Infinity);
     if (movedOn(this)) this.redrawPanel();
@@ -379,13 +381,11 @@ export class View {
   }
 
   gridHeight() {
-    if (this.grid.nodes.length > 1500) return 230;
-    return this.kind === "job" ? 90 : 150;
+    return this.grid.nodes.length > 1500 ? 230 : this.kind === "job" ? 90 : 150;
   }
 
   timelineHeight() {
-    if (SMALL.has(this.kind)) return 110;
-    return this.kind === "job" ? 210 : 190;
+    return SMALL.has(this.kind) ? 110 : this.kind === "job" ? 210 : 190;
   }
 }
 

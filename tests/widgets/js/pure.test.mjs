@@ -9,6 +9,7 @@ const { Log } = await from("log");
 const { ABSENT, Snapshot } = await from("snapshot");
 const { clock, duration, inkOn, nodeName, plural } = await from("format");
 const { inOrder, namesSeen, rowsOf } = await from("shown_runs");
+const { LoadSeries } = await from("load_series");
 const { Timeline } = await from("timeline");
 const { Ending } = await from("ending");
 const { band, cellAt, gridLayout, panned, rowLayout, ticks, upTo, zoomed } = await from("layout");
@@ -305,4 +306,21 @@ test("what the kernel said last is kept until something else happens", () => {
   assert.equal(ending.last().value, 1);
   view.shared.gone = "The kernel has stopped";
   assert.equal(ending.why(), "The kernel has stopped");
+});
+
+test("tasks over time are those that the counts tell of, now and at any moment", () => {
+  const log = whole();
+  const series = new LoadSeries().update(log, "", () => true);
+  const [active, running] = told.counts;
+  assert.deepEqual(series.when(Infinity), [running, active]);
+  const snapshot = new Snapshot(log);
+  for (const share of [0.1, 0.35, 0.6, 0.9]) {
+    const time = log.begin() + share * (log.now - log.begin());
+    const [waits, runs] = snapshot.seek(time).total(-1);
+    assert.deepEqual(series.when(time), [runs, waits]);
+  }
+  const found = series.columns(log.begin(), log.now, 50);
+  assert.equal(found.total, Math.max(...series.at.map((_, i) => series.running[i] + series.waiting[i])));
+  assert.deepEqual([found.running[49], found.waiting[49]].map((one) => one > 0), [running > 0, active > 0]);
+  assert.ok(series.update(log, "none", () => false).at.length === 0, "of other jobs there are none");
 });
