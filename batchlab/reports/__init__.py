@@ -7,6 +7,8 @@ It is a snapshot: what happens later is in a later report.
 from __future__ import annotations
 
 import os
+from base64 import b64encode
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ from batchlab.words import money, span_text
 
 __all__ = ["ActivityReport", "Numbers", "report_of"]
 
-PLOTLY = "application/vnd.plotly.v1+json"
+PLOTLY, PNG = "application/vnd.plotly.v1+json", "image/png"
 _TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
 
 
@@ -146,8 +148,14 @@ class ActivityReport(Displayed):
         html = str(self._html(note))
         show({"text/plain": repr(self), "text/html": html}, raw=True)
         for figure in figures.values():
-            bundle = figure.to_plotly_json()
-            show({"text/plain": figure.layout.title.text, PLOTLY: bundle}, raw=True)
+            bundle = {"text/plain": figure.layout.title.text, PLOTLY: figure.to_plotly_json()}
+            metadata = {}
+            if find_spec("PIL") is not None:
+                from batchlab.reports.pictures import picture_of  # noqa: PLC0415 - needs Pillow
+
+                png, words = picture_of(figure)
+                bundle[PNG], metadata[PNG] = b64encode(png).decode(), {"alt": words}
+            show(bundle, metadata=metadata, raw=True)
 
 
 def _tiles(numbers: Numbers) -> list[tuple[str, str]]:

@@ -186,7 +186,8 @@ def _length(a: ComparedRun, b: ComparedRun) -> Iterator[str]:
             left = plural(run.tasks_left, "task")
             yield f"{run.name} is not finished: {left} left after {span_text(run.seconds)}."
     if not _differ(a.seconds, b.seconds, 0.05):
-        yield f"Both took {span_text(a.seconds)}."
+        if not a.tasks_left and not b.tasks_left:
+            yield f"Both took {span_text(a.seconds)}."
         return
     short, long = sorted((a, b), key=lambda run: run.seconds)
     more = span_text(long.seconds - short.seconds)

@@ -13,7 +13,7 @@ from batchlab.core.model import price_per_hour
 from batchlab.core.state.states import ACTIVITIES
 from batchlab.history.schema import JOB_STATES
 from batchlab.history.subject import PastRun, SubjectHistory, by
-from batchlab.html import table
+from batchlab.html import details, table
 from batchlab.reports.numbers import Numbers, hours_of, task_counts
 from batchlab.words import amount, money, natural, span_text
 
@@ -21,8 +21,8 @@ __all__ = ["Grid", "grids", "sentences"]
 
 MOST = 20
 """Rows of a table."""
-NAMED = 3
-"""How many of the tasks that failed in one way are named."""
+NAMED, LISTED = 3, 2000
+"""How many of the tasks that failed in one way are named at once, and in a list that is folded."""
 
 
 class Grid(NamedTuple):
@@ -40,8 +40,21 @@ class Grid(NamedTuple):
 
     def html(self) -> Markup:
         """The table as HTML."""
-        return table(self.title, self.columns, self.rows, left_out=self.left_out,
+        rows = self.rows
+        if self.columns[-1:] == ("which",):
+            rows = [(*row[:-1], _folded(row[-1].split(", "))) for row in rows]
+        return table(self.title, self.columns, rows, left_out=self.left_out,
                      numbers=self.numbers)  # fmt: skip
+
+
+def _folded(names: list[str]) -> str:
+    """A few names; the others, if there are any, are in a list that is folded."""
+    few, more = ", ".join(names[:NAMED]), len(names) - NAMED
+    if more <= 0:
+        return few
+    rest = len(names) - LISTED
+    last = f" and {rest:,} more" if rest > 0 else ""
+    return details(f"{few} and {more:,} more", ", ".join(names[NAMED:LISTED]) + last)
 
 
 _TEXT = ("state", "size", "node", "job", "result", "kind", "which")
@@ -230,15 +243,13 @@ def _failures(history: SubjectHistory) -> Grid:
 
 
 def _named(history: SubjectHistory, runs: Sequence[PastRun]) -> str:
-    """The first tasks among runs, and how many others there are; with jobs if there are more."""
+    """The tasks among runs, with their jobs if there are several."""
     one_job = history.kind == "job"
     tasks = {
         (run.task_id if one_job else f"{history.job_name(run.job)}/{run.task_id}"): None
         for run in runs if run.task_id
     }  # fmt: skip
-    names = sorted(tasks, key=natural)
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join(sorted(tasks, key=natural))
 
 
 def _wrong(run: PastRun) -> str:

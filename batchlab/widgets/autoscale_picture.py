@@ -6,8 +6,8 @@ from batchlab.colours import GREEN, ORANGE, VERMILLION, either
 from batchlab.errors import BatchError
 from batchlab.html import shortened
 from batchlab.laboratory import AutoScaleLab
+from batchlab.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 from batchlab.widgets.autoscale_answers import state
-from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock
 from batchlab.words import plural
 
 __all__ = ["lab_picture"]

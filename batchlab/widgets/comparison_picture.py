@@ -8,9 +8,9 @@ from batchlab.history.schema import KINDS
 from batchlab.html import shortened
 from batchlab.job_comparison import JobComparison
 from batchlab.reports.run_comparison import ComparedRun
+from batchlab.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet
 from batchlab.widgets.load_area import AREA, draw_load
 from batchlab.widgets.run_bars import GUTTER, ROW, RunBars, legend
-from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet
 from batchlab.words import plural, span_text
 
 __all__ = ["ComparisonPicture"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from batchlab.colours import either
 from batchlab.history.series import Series
+from batchlab.sheet import LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet
 from batchlab.widgets.run_bars import GUTTER, LOAD
-from batchlab.widgets.sheet import LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet
 
 __all__ = ["AREA", "draw_load"]
 

@@ -17,9 +17,9 @@ from batchlab.drivers.ports import Connection
 from batchlab.history.load import load_of
 from batchlab.history.schema import KINDS, NODE_STATES, POOL_STATES
 from batchlab.history.watch import watch
+from batchlab.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 from batchlab.widgets.load_area import AREA, draw_load
 from batchlab.widgets.run_bars import GUTTER, ROW, RunBars, legend
-from batchlab.widgets.sheet import INK, LINE, MARGIN, MUTED, SCALE, WIDTH, Sheet, clock, end_of
 from batchlab.words import natural, plural
 
 __all__ = ["Picture", "picture"]

@@ -9,7 +9,7 @@ from batchlab.colours import either, ink_on
 from batchlab.core.state.states import Legend
 from batchlab.history.schema import KINDS, NODE_TASKS, OUTCOMES, RUNS, look_of
 from batchlab.html import shortened
-from batchlab.widgets.sheet import MARGIN, MUTED, SCALE, Sheet
+from batchlab.sheet import MARGIN, MUTED, SCALE, Sheet
 from batchlab.words import natural, node_name
 
 __all__ = ["GUTTER", "LOAD", "ROW", "RunBars", "legend"]

@@ -55,7 +55,7 @@ LINES = [
     },
     {"batchlab.drivers.simulated", "batchlab.drivers.dask", "batchlab.drivers.replayed"},
     {"batchlab.history"},
-    {"batchlab.html"},
+    {"batchlab.html", "batchlab.sheet"},
     {"batchlab.reports", "batchlab.rest"},
     {"batchlab.handles", "batchlab.azure"},
     {"batchlab.laboratory"},

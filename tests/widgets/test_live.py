@@ -14,12 +14,12 @@ from PIL import Image
 
 import batchlab as bl
 from batchlab.history.watch import watch
+from batchlab.sheet import end_of
 from batchlab.widgets import show
 from batchlab.widgets.costs import cost_line
 from batchlab.widgets.live import Feed, LiveView, feed_of
 from batchlab.widgets.picture import Picture
 from batchlab.widgets.scripts import SCRIPTS, module, style
-from batchlab.widgets.sheet import end_of
 from batchlab.widgets.ui import ui
 
 
