@@ -11,7 +11,7 @@ import os
 import secrets
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,10 @@ class Cloud:
     def opened(self, port: int) -> None:
         """Lead clients to the server behind the proxy, which has this port."""
         self._proxy.ports |= dict.fromkeys(SERVED, port)
+
+    def put_before(self, front: Callable[[Answering], Answering]) -> None:
+        """Let something else answer at the address of the proxy first."""
+        self._server.service = front(self._proxy)
 
     @property
     def variables(self) -> dict[str, str]:

@@ -49,7 +49,7 @@ def print_variables(port: int, shell: str | None) -> None:
 
 
 @contextmanager
-def announced(cloud: Cloud, shell: Shell) -> Iterator[None]:
+def announced(cloud: Cloud, shell: Shell, watch_at: str) -> Iterator[None]:
     """Say what is served, and let other terminals find it while this lasts."""
     typer.echo(f"\nEndpoint: {cloud.url}")
     typer.echo(f"Account:  {cloud.account.name}")
@@ -57,6 +57,7 @@ def announced(cloud: Cloud, shell: Shell) -> Iterator[None]:
     blobs = f"https://{cloud.account.blob_host}" if cloud.has_storage else (
         "none, because Azurite is not installed: npm install -g azurite")  # fmt: skip
     typer.echo(f"Blobs:    {blobs}")
+    typer.echo(watch_at, nl=False)
     typer.echo(f"\n{written(cloud.variables, shell)}")
     typer.echo(f"\nIn another terminal: {joining(shell, cloud.port)}")
     others = " or ".join(f"--shell {name}" for name in SHELLS if name != shell)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+KEY, PAGE_TOKEN = "BATCHLAB_KEY", "BATCHLAB_PAGE_TOKEN"
+
 
 def serve(
     context: typer.Context,
@@ -50,7 +52,7 @@ def serve(
     key: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", envvar="BATCHLAB_KEY",
+            metavar="KEY", envvar=KEY,
             help="Account key in base64; random if omitted.",
         ),
     ] = None,
@@ -106,7 +108,7 @@ def serve(
     page_token: Annotated[
         str | None,
         typer.Option(
-            metavar="TOKEN", envvar="BATCHLAB_PAGE_TOKEN",
+            metavar="TOKEN", envvar=PAGE_TOKEN,
             help="Who has it may watch; random if omitted. With the same one, open pages connect "
             "again after a restart.",
         ),
@@ -146,6 +148,8 @@ def serve(
 
         print_variables(port, shell)
         return
+    for secret in (KEY, PAGE_TOKEN):  # tasks inherit the environment
+        os.environ.pop(secret, None)
     choose_one(scheduler, processes=processes, simulated=simulated)
     if isolate_users and simulated:
         raise typer.BadParameter("--isolate-users has no meaning with --simulated: no task runs")
@@ -197,7 +201,11 @@ def serve(
 
                     code = run(command, endpoint.environment, check)
                 else:
-                    with announced(cloud, wanted) if cloud else _announced(endpoint, key is None):
+                    watch_at = _watch_at(endpoint, shows_token=page_token is None)
+                    with (
+                        announced(cloud, wanted, watch_at) if cloud
+                        else _announced(endpoint, watch_at, shows_key=key is None)
+                    ):  # fmt: skip
                         _serve_until_interrupted(check)
     except BatchError as error:
         fail(str(error))
@@ -244,15 +252,23 @@ def _runners(scheduler: str | None, *, isolated: bool) -> str:
     )
 
 
+def _watch_at(endpoint: Endpoint, *, shows_token: bool) -> str:
+    """Where a browser shows the lab, with a token only if nobody knows it yet."""
+    if endpoint.page_url is None:
+        return ""
+    base, _, _ = endpoint.page_url.partition("?")
+    where = endpoint.page_url if shows_token else f"{base} with the token as given"
+    return f"\nWatch it at {where}\n"
+
+
 @contextmanager
-def _announced(endpoint: Endpoint, shows_key: bool) -> Iterator[None]:
+def _announced(endpoint: Endpoint, watch_at: str, *, shows_key: bool) -> Iterator[None]:
     """Say what is served, and how clients come here."""
     titles = {"python": "Python", "az": "az", "javascript": "JavaScript"}
     typer.echo(f"\nEndpoint: {endpoint.url}")
     typer.echo(f"Account:  {endpoint.account}")
     typer.echo(f"Key:      {endpoint.key if shows_key else '(as given)'}")
-    if endpoint.page_url is not None:
-        typer.echo(f"\nWatch it at {endpoint.page_url}")
+    typer.echo(watch_at, nl=False)
     for name, snippet in endpoint.snippets.items():
         typer.echo(f"\n{titles[name]}:\n\n{snippet}")
     yield

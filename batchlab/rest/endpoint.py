@@ -23,6 +23,7 @@ from batchlab.rest.callers import Ways
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from batchlab.rest.server import Answering
 
@@ -93,6 +94,10 @@ class AzureFront(Protocol):
         """What answers behind the proxy."""
         ...
 
+    def put_before(self, front: Callable[[Answering], Answering]) -> None:
+        """Let something else answer at the address of the proxy first."""
+        ...
+
     def opened(self, port: int) -> None:
         """Lead clients to this port."""
         ...
@@ -149,12 +154,19 @@ class Endpoint:
             connection, _key_bytes(self.key), bearer=bearer, behind_proxy=behind_proxy, host=host,
             tokens=None if azure is None else azure.is_token, allow_elevated=allow_elevated,
         )  # fmt: skip
-        self._page = None
-        if page and azure is None:
+        self._page: Any = None
+
+        def before(behind: Answering) -> Answering:
             ways = Ways(host, behind_proxy=behind_proxy)
-            service = self._page = page_before(
-                service, connection, ways, token=page_token, manage=manage
-            )
+            about: dict[str, Any] = {"token": page_token, "manage": manage}
+            self._page = page_before(behind, connection, ways, **about)
+            front: Answering = self._page
+            return front
+
+        if page and azure is not None:
+            azure.put_before(before)
+        elif page:
+            service = before(service)
         tls = _tls(cert, cert_key)
         self._cert = None if cert is None else Path(cert).absolute()
         pace = 0.0 if connection.speed else _check_speed(speed)
@@ -206,7 +218,10 @@ class Endpoint:
         Anyone who has it may watch: give it only to those who may see the lab's files. None if
         there is no page.
         """
-        return None if self._page is None else f"{self.url}/?token={self._page.token}"
+        if self._page is None:
+            return None
+        base = self.url if self._azure is None else self._azure.proxy
+        return f"{base}/?token={self._page.token}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -88,6 +88,11 @@ class Server:
     most : int, optional
         The most connections at a time; by default, a part of the files that this process may open.
 
+    Attributes
+    ----------
+    service : Answering
+        What answers from now on.
+
     Raises
     ------
     OSError
@@ -98,7 +103,7 @@ class Server:
         self, service: Answering, host: str, port: int, tls: ssl.SSLContext | None = None,
         *, most: int | None = None,
     ) -> None:  # fmt: skip
-        self._service = service
+        self.service = service
         self._tls = tls
         self._most = most or most_connections()
         self.connections = Connections()
@@ -190,7 +195,7 @@ class Server:
 
     def refuse(self, request: HTTPServerRequest) -> Response | None:
         """Return the answer to a request that may not be made, or None."""
-        return self._service.refuse(*_of(request), scheme=request.protocol)
+        return self.service.refuse(*_of(request), scheme=request.protocol)
 
     def take(self, request: HTTPServerRequest, refused: Response | None) -> None:
         """Answer a complete request."""
@@ -202,7 +207,7 @@ class Server:
         if response is None:
             response = await self._loop.run_in_executor(
                 self._pool,
-                lambda: self._service.answer(
+                lambda: self.service.answer(
                     *_of(request), request.body, scheme=request.protocol
                 ),
             )  # fmt: skip

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from batchlab.cli import app, serve_command
 from helpers.rest import banner_of, until
+from helpers.watchers import TOKEN, cookie_of, visit
 
 SERVE = [sys.executable, "-m", "batchlab", "serve", "--azure", "--simulated", "--boot", "1s"]
 
@@ -161,8 +162,11 @@ def test_another_terminal_joins_the_lab(tmp_path: Path, environment: dict[str, s
 
 
 def test_banner_has_the_variables_once_and_how_to_join(environment: dict[str, str]) -> None:
-    with serving(environment, "--shell", "bash") as (_, said):
-        block = said.partition("\n\n")[2].partition("\n\n")[0]
+    with serving(environment, "--shell", "bash", "--page-token", TOKEN) as (_, said):
+        block = said.partition("\nWatch it at ")[2].partition("\n\n")[2].partition("\n\n")[0]
+        proxy = re.search(r"^Proxy:    (\S+)$", said, re.MULTILINE)[1]
+        assert f"\nWatch it at {proxy}/ with the token as given\n" in said
+        assert visit(proxy, Cookie=cookie_of(proxy)).status == 200
         command = re.search(r'In another terminal: eval "\$\(batchlab (.*)\)"\n', said)
         assert command, said
         joined = subprocess.run(

@@ -20,6 +20,7 @@ import batchlab as bl
 from batchlab.cli import app, serve_command
 from helpers.certificates import self_signed
 from helpers.rest import banner_of, served, until
+from helpers.watchers import TOKEN, cookie_of, visit
 
 
 def left_in(folder: Path) -> set[str]:
@@ -38,6 +39,8 @@ def test_lab_served_until_it_is_interrupted(
         with lab.client() as client:
             client.create_pool(m.BatchPoolCreateOptions(id="p", vm_size="small"))
             assert [pool.id for pool in client.list_pools()] == ["p"]
+        address = re.search(r"^Watch it at (\S+)$", lab.said, re.MULTILINE)[1]
+        assert visit(lab.url, address.removeprefix(lab.url)).status == 303
         lab.process.send_signal(number)
         assert lab.process.stdout.read() == "Stopped.\n"
         assert lab.process.wait(30) == 0
@@ -90,6 +93,28 @@ def test_journal_of_a_served_lab_shows_what_it_was(tmp_path: Path) -> None:
     assert lab.key.encode() not in journal.read_bytes()
 
 
+@pytest.mark.ci("processes")
+def test_token_that_is_given_is_neither_printed_nor_shown_to_tasks() -> None:
+    secrets = {"BATCHLAB_PAGE_TOKEN": TOKEN, "BATCHLAB_KEY": "c2VjcmV0"}
+    with served(**secrets) as lab:
+        assert f"\nWatch it at {lab.url}/ with the token as given\n" in lab.said
+        assert TOKEN not in lab.said
+        page = visit(lab.url, Cookie=cookie_of(lab.url))
+        assert (page.status, "page/page.js" in page.text) == (200, True)
+        assert lab.key == "(as given)"
+        with lab._replace(key=secrets["BATCHLAB_KEY"]).client() as client:
+            client.create_pool(m.BatchPoolCreateOptions(
+                id="p", vm_size="small", target_dedicated_nodes=1
+            ))  # fmt: skip
+            info = m.BatchPoolInfo(pool_id="p")
+            client.create_job(m.BatchJobCreateOptions(id="j", pool_info=info))
+            client.create_task("j", m.BatchTaskCreateOptions(id="t", command_line="env"))
+            until(lambda: client.get_task("j", "t").state == "completed")
+            seen = b"".join(client.download_task_file("j", "t", "stdout.txt")).decode()
+    assert "AZ_BATCH_TASK_ID" in seen
+    assert not [secret for secret in secrets if secret in seen]
+
+
 def test_port_that_is_taken_is_refused_and_nothing_left(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -105,7 +130,8 @@ def test_port_that_is_taken_is_refused_and_nothing_left(tmp_path: Path) -> None:
 
 def test_lab_served_with_a_certificate_clients_come_by_https(tmp_path: Path) -> None:
     cert = self_signed(tmp_path)
-    with served("--simulated", "--cert", str(cert)) as lab:
+    with served("--simulated", "--no-page", "--cert", str(cert)) as lab:
+        assert "Watch it" not in lab.said
         assert lab.url.startswith("https://127.0.0.1:")
         with lab.client(connection_verify=str(cert)) as client:
             assert list(client.list_pools()) == []

@@ -118,6 +118,7 @@ class Command(NamedTuple):
     url: str
     account: str
     key: str
+    said: str
 
     def client(self, **settings: Any) -> Any:
         credential = AzureNamedKeyCredential(self.account, self.key)
@@ -144,9 +145,10 @@ def served(*options: str, **environment: str) -> Iterator[Command]:
     ) as process:
         try:
             said = banner_of(process)
-            found = re.search(r"Endpoint: (\S+)\nAccount:  (\S+)\nKey:      (\S+)\n", said)
+            found = re.search(r"Endpoint: (\S+)\nAccount:  (\S+)\nKey:      (.+)\n", said)
             assert found, said
-            yield Command(process, *found.groups())
+            url, account, key = found.groups()
+            yield Command(process, url, account, key, said)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -13,6 +13,7 @@ from batchlab.colours import ROLES, ink_on
 from batchlab.history.watch import watch
 from batchlab.widgets import predicting
 from batchlab.widgets.scripts import FORMULA_SCRIPTS, SCRIPTS, module
+from batchlab.widgets.served.documents import PAGE_SCRIPTS
 from batchlab.widgets.wire import SCHEMA, Place, rows_since
 from batchlab.words import span_text
 from helpers.node_scripts import NODE, needs_node, run_node_tests
@@ -86,7 +87,12 @@ def test_scripts_of_predictions_do_what_they_should(tmp_path: Path) -> None:
 
 
 @needs_node
-@pytest.mark.parametrize("scripts", [SCRIPTS, FORMULA_SCRIPTS, predicting.SCRIPTS])
+def test_scripts_of_the_page_of_a_served_lab_do_what_they_should(tmp_path: Path) -> None:
+    run_node_tests("page.test.mjs", tmp_path)
+
+
+@needs_node
+@pytest.mark.parametrize("scripts", [SCRIPTS, FORMULA_SCRIPTS, predicting.SCRIPTS, PAGE_SCRIPTS])
 def test_scripts_in_one_module_are_a_program(scripts: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "module.mjs"
     path.write_text(module(scripts))

@@ -44,13 +44,14 @@ _SIGN_IN = Markup("""\
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">{refresh}
+<meta name="color-scheme" content="light dark">{script}
 <title>{title} · batchlab</title>
 <link rel="icon" href="page/icon.svg"><link rel="stylesheet" href="page/page.css">
 </head>
 <body class="bl-sign-in"><main><h1>{title}</h1>{words}{form}</main></body>
 </html>
 """)
+_AGAIN = Markup('<script type="module" src="page/again.js"></script>')
 _FORM = Markup("""\
 <form method="get" action="./"><label for="token">Token</label>
 <input type="password" name="token" id="token" autocomplete="off" required>
@@ -76,6 +77,7 @@ def _assets() -> dict[str, _File]:
         "page.js": _file(script, module(PAGE_SCRIPTS)),
         "displays.js": _file(script, module()),
         "formula.js": _file(script, module(FORMULA_SCRIPTS)),
+        "again.js": _file(script, module(("page_again",))),
         "page.css": _file(sheet, colours.css(".bl-content") + style(*SHEETS)),
         "icon.svg": _file("image/svg+xml", (files / "page.svg").read_text("utf-8")),
     }
@@ -119,12 +121,12 @@ def sign_in(
     *words : str
         Paragraphs, as text.
     again : bool, default False
-        Whether the browser should ask once more at once.
+        Whether the browser may have the cookie all the same.
     ask : bool, default True
         Whether to ask for the token.
     """
     body = _SIGN_IN.format(
-        refresh=Markup('<meta http-equiv="refresh" content="0">') if again else "",
+        script=_AGAIN if again else "",
         title=title, words=join(tag("p", one) for one in words), form=_FORM if ask else "",
     )  # fmt: skip
     headers = HEADERS | {"Content-Type": _HTML, "Cache-Control": "no-store"}

@@ -136,10 +136,7 @@ class Page:
             })  # fmt: skip
         if self._access.has_cookie(asked.headers):
             return document(asked.headers)
-        # After a click on another site, a browser keeps the cookie back until the page is loaded
-        # again by itself.
-        again = asked.headers.get("sec-fetch-site") == "cross-site"
-        return sign_in(401, "Watch this lab", *_ASK, again=again)
+        return sign_in(401, "Watch this lab", *_ASK, again=True)
 
 
 class _Call:

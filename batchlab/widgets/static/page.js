@@ -49,7 +49,7 @@ class Page {
     if (this.version && version !== this.version) return location.reload(); // a newer batchlab
     const again = this.run && run !== this.run;
     Object.assign(this, { version, account, manage });
-    say(this.state, "");
+    say(this.state, manage ? "" : "read only");
     this.state.className = "bl-page-state";
     if (this.run !== run) {
       this.run = run;
