@@ -176,6 +176,8 @@ def test_lessons_run_in_the_browser_alone(built: Path, address: str) -> None:
         for name, live in LESSONS.items():
             page = chromium.new_page(viewport={"width": 1280, "height": 900})
             outside: list[str] = []
+            broken: list[str] = []  # displays are loaded as blobs
+            page.on("console", lambda line: "blob:" in line.text and broken.append(line.text))  # noqa: B023
             page.route("**/*", functools.partial(_only_here, address=address, outside=outside))
             begin = time.monotonic()
             page.goto(f"{address}/lab/index.html?path={name}")
@@ -188,6 +190,7 @@ def test_lessons_run_in_the_browser_alone(built: Path, address: str) -> None:
             assert page.evaluate(ERRORS) == []
             assert page.locator(".bl-view").count() >= live
             assert outside == []
+            assert [text for text in broken if "Error" in text] == []
             page.close()
 
 

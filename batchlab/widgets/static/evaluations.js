@@ -46,7 +46,7 @@ export function samplesPanel(run) {
       h("th", { scope: "row" }, h("code", {}, `${one.variable}.${one.method}`)),
       h("td", {}, one.end > one.start ? `${clock(one.start)} to ${clock(one.end)}` : clock(one.end)),
       h("td", {}, h("span", { class: "bl-whole" }, share(one), `${one.received} of ${one.wanted}`),
-        one.required === null ? "" : h("small", { class: "bl-muted" }, ` at least ${Math.round(one.required)} %`))))));
+        (one.required ?? null) === null ? "" : h("small", { class: "bl-muted" }, ` at least ${Math.round(one.required)} %`))))));
 }
 
 function share(one) {

@@ -31,7 +31,7 @@ class PredictionView {
   }
 
   get value() {
-    return this.model.get("value");
+    return this.model.get("value") ?? null; // Python in a browser sends None as undefined
   }
 
   answer(value) {
