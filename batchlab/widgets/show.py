@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
+from batchlab.background import threads
 from batchlab.display import is_kernel, is_static
 from batchlab.drivers.ports import Connection
 from batchlab.errors import BatchError
@@ -164,11 +165,11 @@ def _installed(way: str) -> bool:
 
 
 def _html(thing: object, way: str) -> str:
-    """Its card, with a note on what is missing for a better display."""
+    """Its card, with a note on what is missing for a better display, and can be installed."""
     html = str(cards.mimebundle(thing)["text/html"])
-    if _installed(way):
+    if _installed(way) or not threads():
         return html
-    return html + tag("p", muted(f"{LIBRARIES[way][1]}: {install_command('notebook')}"))
+    return html + str(tag("p", muted(f"{LIBRARIES[way][1]}: {install_command('notebook')}")))
 
 
 def _view(thing: object) -> Any:

@@ -233,6 +233,9 @@ def test_card_says_what_a_better_display_needs(
             for html in (bundle["text/html"], thing._repr_html_()):
                 assert word in html
                 assert "pip install &#34;batchlab[notebook]&#34;" in html
+                assert html.startswith("<div "), "it is no text about HTML"
+        monkeypatch.setattr(show, "threads", lambda: False)
+        assert word not in pool._repr_html_(), "a browser cannot install it"
         assert word not in lab.pools._repr_html_()
 
 
