@@ -129,7 +129,7 @@ class Deadlines:
         self._tidy()
 
     def cancel_after(self, seconds: float, number: int) -> None:
-        """Forget what `after` was told; no effect if it is over."""
+        """Forget what was passed to `after`; no effect if it is over."""
         row = self._rows.get(seconds)
         if row is not None and row.cancel(number):
             self._tidy()
