@@ -19,7 +19,8 @@ from batchlab.drivers import calls
 from batchlab.drivers.simulated.workload import Behavior
 
 if TYPE_CHECKING:
-    from batchlab.drivers.simulated.process import SimulatedProcess, Steps
+    from batchlab.drivers.simulated.around import Steps
+    from batchlab.drivers.simulated.process import SimulatedProcess
 
 __all__ = ["call"]
 

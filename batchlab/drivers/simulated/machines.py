@@ -16,8 +16,8 @@ from batchlab.core.model.values import NodeUsage
 from batchlab.core.state.settings import Settings
 from batchlab.core.tasks.environment import NodeFacts
 from batchlab.drivers.node_log import NodeLog
+from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.process import Steps
 from batchlab.drivers.simulated.workload import PLAIN, Load
 from batchlab.drivers.vault import NodeCertificate
 

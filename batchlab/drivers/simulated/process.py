@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from random import Random
-from typing import NamedTuple
 
 from batchlab.drivers.launches import LaunchFailed
 from batchlab.drivers.simulated.arguments import exit_code, program_of, seconds
+from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import Disk, parts_of
 from batchlab.drivers.simulated.programs import PROGRAMS
 from batchlab.drivers.simulated.script import (
@@ -22,31 +21,24 @@ from batchlab.drivers.simulated.script import (
     Piece,
     ShellChain,
     ShellCommand,
+    ShellFor,
+    ShellGroup,
     ShellIf,
     ShellLoop,
+    ShellNot,
     ShellPipe,
     Word,
     parse,
 )
-from batchlab.drivers.simulated.workload import Behavior, Describe, Workload
+from batchlab.drivers.simulated.workload import Behavior
 
-__all__ = ["BUILTINS", "UNDERSTOOD", "Around", "SimulatedProcess", "Steps", "rules_failed"]
+__all__ = ["BUILTINS", "UNDERSTOOD", "SimulatedProcess"]
 
-Steps = Generator[float, None, int]
 MOST_TURNS = 1000
 """Turns of a loop in no time, after which it hangs."""
 _SHELLS = {"sh", "bash", "dash"}
-BUILTINS = {":", "cd", "exec", "exit", "export", "set"}
+BUILTINS = {":", "break", "cd", "continue", "exec", "exit", "export", "set"}
 UNDERSTOOD = {"sleep", *_SHELLS, *PROGRAMS}
-
-
-class Around(NamedTuple):
-    """What surrounds a process: the workload, the clock, chance, and what it is a part of."""
-
-    workload: Workload
-    now: Callable[[], float]
-    random: Random
-    describe: Describe
 
 
 class _Exit(Exception):
@@ -54,9 +46,11 @@ class _Exit(Exception):
         self.status = status
 
 
-def rules_failed(error: Exception) -> str:
-    """What to say of rules that fail."""
-    return f"the rules of the workload failed: {type(error).__name__}: {error}"
+class _Leave(Exception):
+    """``break``, or ``continue`` if it goes on."""
+
+    def __init__(self, *, goes_on: bool) -> None:
+        self.goes_on = goes_on
 
 
 class SimulatedProcess:
@@ -83,6 +77,7 @@ class SimulatedProcess:
         self._variables: dict[str, str] = {}
         self._status = 0
         self._strict = False
+        self._loops = 0  # around what runs
 
     def divert(self, prefix: str) -> None:
         """Write the streams to other files, separate from those of a later command."""
@@ -243,30 +238,63 @@ class SimulatedProcess:
             yield from self._each(loop.condition)
             self._strict = strict
             if bool(self._status) != loop.until:
-                self._status = status
                 return status
-            self._status = 0
-            yield from self._each(loop.body)
+            if (yield from self._turn(loop.body)):
+                return 0
             status = self._status
             turns = turns + 1 if self.now() == begun else 0
             if turns > MOST_TURNS:
                 yield float("inf")
 
+    def _for(self, loop: ShellFor) -> Steps:
+        self._status = 0
+        for field in [field for word in loop.words for field in self._fields(word)]:
+            self._assign(loop.name, field)
+            if (yield from self._turn(loop.body)):
+                return 0
+        return self._status
+
+    def _turn(self, body: Sequence[ShellChain]) -> Generator[float, None, bool]:
+        """Run the body of a loop; return whether the loop ends with it."""
+        self._status, before = 0, self._loops
+        self._loops += 1
+        try:
+            yield from self._each(body)
+        except _Leave as leave:
+            self._status = 0
+            return not leave.goes_on
+        finally:
+            self._loops = before
+        return False
+
     def _chain(self, links: Sequence[tuple[str, Piece]]) -> Generator[float, None, None]:
         last = links[-1][1]
-        for joint, command in links:
+        for joint, piece in links:
             if (joint == "&&" and self._status) or (joint == "||" and not self._status):
                 continue
-            if isinstance(command, ShellIf):
-                self._status = yield from self._branch(command)
-            elif isinstance(command, ShellLoop):
-                self._status = yield from self._loop(command)
-            elif isinstance(command, ShellPipe):
-                self._status = yield from self._pipe(command)
-            else:
-                self._status = yield from self._simple(command)
-            if self._status and self._strict and command is last:
+            self._status = yield from self._piece(piece)
+            plain = not isinstance(piece, ShellNot)
+            if self._status and self._strict and piece is last and plain:
                 raise _Exit(self._status)
+
+    def _piece(self, piece: Piece) -> Steps:
+        if isinstance(piece, ShellCommand):
+            return (yield from self._simple(piece))
+        if isinstance(piece, ShellPipe):
+            return (yield from self._pipe(piece))
+        if isinstance(piece, ShellIf):
+            return (yield from self._branch(piece))
+        if isinstance(piece, ShellLoop):
+            return (yield from self._loop(piece))
+        if isinstance(piece, ShellFor):
+            return (yield from self._for(piece))
+        if isinstance(piece, ShellGroup):
+            yield from self._each(piece.body)
+            return self._status
+        strict, self._strict = self._strict, False
+        status = yield from self._piece(piece.piece)
+        self._strict = strict
+        return int(not status)
 
     def _simple(self, command: ShellCommand) -> Steps:
         kept = list(self.streams)
@@ -310,6 +338,8 @@ class SimulatedProcess:
     def _builtin(self, name: str, args: list[str]) -> Steps:
         if name == "exit":
             raise _Exit(exit_code(args, self._status))
+        if name in {"break", "continue"} and self._loops:
+            raise _Leave(goes_on=name == "continue")
         if name == "exec" and args:
             raise _Exit((yield from self._with({}, args)))
         if name == "cd":

@@ -19,10 +19,10 @@ from batchlab.core.model import OutputFile, TaskContainerExecutionInfo
 from batchlab.core.model.values import FailureInfo, wall_clock_exceeded
 from batchlab.core.tasks.environment import environment
 from batchlab.drivers.launches import LaunchFailed
+from batchlab.drivers.simulated.around import Steps
 from batchlab.drivers.simulated.container_disk import ContainerDisk
 from batchlab.drivers.simulated.equipment import SimulatedEquipment
 from batchlab.drivers.simulated.machines import Machine, SimulatedRun
-from batchlab.drivers.simulated.process import Steps
 from batchlab.drivers.simulated.resources import upload, upload_seconds
 from batchlab.drivers.simulated.shell import Shell
 from batchlab.storage.stores import BlobStore

@@ -8,8 +8,10 @@
     word     = parts, each literal or $NAME, quoted or not
     command  = "if" script "then" script { "elif" script "then" script } [ "else" script ] "fi"
     command  = ("while" | "until") script "do" script "done"
+    command  = "for" NAME "in" { word } (";" | newline) "do" script "done"
+    command  = "{" script "}"                         pipe = "!" pipe
 
-Everything else (``&``, ``$(...)``, ``for``, functions, patterns) raises `NotUnderstood`, and
+Everything else (``&``, ``$(...)``, ``case``, functions, patterns) raises `NotUnderstood`, and
 the whole script is then left to the workload. `shlex` is not enough, because it drops the quotes
 of a word, and ``'$A'`` differs from ``"$A"``.
 """
@@ -27,8 +29,11 @@ __all__ = [
     "Redirect",
     "ShellChain",
     "ShellCommand",
+    "ShellFor",
+    "ShellGroup",
     "ShellIf",
     "ShellLoop",
+    "ShellNot",
     "ShellPipe",
     "Word",
     "parse",
@@ -94,8 +99,28 @@ class ShellLoop(NamedTuple):
     body: tuple[ShellChain, ...]
 
 
-Compound = ShellIf | ShellLoop
-Piece = ShellCommand | ShellPipe | Compound
+class ShellFor(NamedTuple):
+    """``for name in words; do body; done``."""
+
+    name: str
+    words: tuple[Word, ...]
+    body: tuple[ShellChain, ...]
+
+
+class ShellGroup(NamedTuple):
+    """``{ body; }``."""
+
+    body: tuple[ShellChain, ...]
+
+
+class ShellNot(NamedTuple):
+    """``! piece``."""
+
+    piece: Piece
+
+
+Compound = ShellIf | ShellLoop | ShellFor | ShellGroup
+Piece = ShellCommand | ShellPipe | ShellNot | Compound
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\\\n|(?<![^\s;&|])\#[^\n]*)
       | (?P<redirect>[0-9]?(?:>>|>&|>|<))
@@ -115,6 +140,8 @@ _INNER = re.compile(
 )
 _ENDS_OF_LINE = {("operator", ";"), ("operator", "\n")}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_COMPOUND = {"if", "while", "until", "for", "{"}
 _PATTERN = re.compile(r"^~|[*?]|\[.")
 _KEYWORD = re.compile(
     "if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|select|time|!|{|}"
@@ -160,6 +187,9 @@ class _Reader:
             self._go_on()
 
     def _pipe(self) -> Piece:
+        if self._tokens[self._at] == ("word", "!"):
+            self._at += 1
+            return ShellNot(self._pipe())
         first = command = self._command()
         stages: list[ShellCommand] = []
         while True:
@@ -182,11 +212,11 @@ class _Reader:
 
     def _command(self) -> ShellCommand | Compound:
         kind, word = self._tokens[self._at]
-        if kind == "word" and word in {"if", "while", "until"}:
+        if kind == "word" and word in _COMPOUND:
             self._at += 1
-            found = self._branch() if word == "if" else self._loop(until=word == "until")
+            found = self._compound(word)
             if self._tokens[self._at][0] not in {"operator", "end"}:
-                raise NotUnderstood("something behind fi or done")
+                raise NotUnderstood(f"something behind the end of {word}")
             return found
         begin = self._at
         while self._tokens[self._at][0] not in {"operator", "end"}:
@@ -194,6 +224,34 @@ class _Reader:
         if self._at == begin:
             raise NotUnderstood("no command where one should be")
         return _command(self._tokens[begin : self._at])
+
+    def _compound(self, word: str) -> Compound:
+        if word == "if":
+            return self._branch()
+        if word == "{":
+            body = self.chains("}")
+            if not body:
+                raise NotUnderstood("a group is empty")
+            return ShellGroup(body)
+        return self._for() if word == "for" else self._loop(until=word == "until")
+
+    def _for(self) -> ShellFor:
+        """Parse the rest of a `for`, through `done`."""
+        begin = self._at
+        while self._tokens[self._at][0] == "word":
+            self._at += 1
+        name, *words = [token for _, token in self._tokens[begin : self._at]] or [""]
+        if not _NAME.fullmatch(name) or words[:1] != ["in"]:
+            raise NotUnderstood("for without a name and in")
+        while self._tokens[self._at] in _ENDS_OF_LINE:
+            self._at += 1
+        if self._tokens[self._at] != ("word", "do"):
+            raise NotUnderstood("for without do")
+        self._at += 1
+        body = self.chains("done")
+        if not body:
+            raise NotUnderstood("a part of a loop is empty")
+        return ShellFor(name, tuple(map(_word, words[1:])), body)
 
     def _branch(self) -> ShellIf:
         """Parse the rest of an `if` or `elif`, through the final `fi`."""

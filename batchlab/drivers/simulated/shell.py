@@ -6,9 +6,9 @@ as real ones do. As on real nodes, no shell interprets a command line: its words
 it is ``/bin/sh -c '...'``.
 
 The shell understands the programs of `batchlab.drivers.simulated.programs`, ``sleep``, the
-builtins ``cd exec exit export set :``, and the language of `batchlab.drivers.simulated.script`.
-Everything else is left to the workload; if a part of a script is not understood, so is the whole
-script.
+builtins ``break cd continue exec exit export set :``, and the language of
+`batchlab.drivers.simulated.script`. Everything else is left to the workload; if a part of a script
+is not understood, so is the whole script.
 """
 
 from __future__ import annotations
@@ -25,15 +25,9 @@ from batchlab.drivers.calls import PROGRAM
 from batchlab.drivers.launches import launch_failed
 from batchlab.drivers.simulated import functions
 from batchlab.drivers.simulated.arguments import not_found, program_of, split
+from batchlab.drivers.simulated.around import Around, Steps, rules_failed
 from batchlab.drivers.simulated.disk import ROOT, Disk
-from batchlab.drivers.simulated.process import (
-    BUILTINS,
-    UNDERSTOOD,
-    Around,
-    SimulatedProcess,
-    Steps,
-    rules_failed,
-)
+from batchlab.drivers.simulated.process import BUILTINS, UNDERSTOOD, SimulatedProcess
 from batchlab.drivers.simulated.workload import Behavior, Launch, Load, Workload
 
 __all__ = ["Shell"]
