@@ -1,7 +1,7 @@
 """Simulated labs in which something is wrong, each for a different reason.
 
-A lesson has its own, registered with `breaking`. Each has a job ``work`` that does not run as it
-should. In some labs `explain` is locked: Azure has none.
+A lesson has its own, registered with `breaking`. Some have a job ``work`` that does not run as it
+should; in others, things will go wrong. In some labs `explain` is locked: Azure has none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from batchlab.core.messages.questions import (
 from batchlab.drivers.simulated.connection import SimulatedConnection
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import Conflict, WaitNeverEnds, invalid
+from batchlab.handles.job import Job
 from batchlab.handles.lab import BaseLab
 from batchlab.lab import SimulatedLab
 from batchlab.lessons.exercises import Missing, exercises
@@ -44,6 +45,7 @@ class BrokenLab(NamedTuple):
     breaks: Break
     workload: Callable[[], Workload]
     locked: bool
+    max_nodes: int
 
 
 _known: dict[str, BrokenLab] = {}
@@ -58,11 +60,12 @@ def breaking(
     *,
     locked: bool = False,
     workload: Callable[[], Workload] = _a_minute,
+    max_nodes: int = 4,
 ) -> Callable[[Break], Break]:
     """Register a function that breaks the lab of an exercise."""
 
     def name(breaks: Break) -> Break:
-        _known[exercise] = BrokenLab(exercise, breaks, workload, locked)
+        _known[exercise] = BrokenLab(exercise, breaks, workload, locked, max_nodes)
         return breaks
 
     return name
@@ -106,7 +109,7 @@ class BrokenConnection(SimulatedConnection):
 
 
 def broken(exercise: str) -> SimulatedLab:
-    """Open the broken lab of an exercise, such as those of lessons 12 and 16.
+    """Open the broken lab of an exercise, such as those of lessons 12, 16 and 17.
 
     Parameters
     ----------
@@ -123,7 +126,9 @@ def broken(exercise: str) -> SimulatedLab:
     if found is None:
         reason = f"the broken labs are {', '.join(known)}"
         raise invalid("exercise", exercise, reason, owner="lessons.broken")
-    connection = BrokenConnection.start(settings={}, workload=found.workload(), max_nodes=4)
+    connection = BrokenConnection.start(
+        settings={}, workload=found.workload(), max_nodes=found.max_nodes
+    )
     lab = SimulatedLab.__new__(SimulatedLab)
     BaseLab.__init__(lab, connection, f"lessons.broken({exercise!r})")
     found.breaks(lab)
@@ -132,8 +137,11 @@ def broken(exercise: str) -> SimulatedLab:
     return lab
 
 
-def opened_for(exercise: str, lab: BaseLab) -> OpenedLab | Missing:
-    """How the broken lab of an exercise was opened, or what is missing if it is another lab."""
+def opened_for(exercise: str, lab: BaseLab | Job) -> OpenedLab | Missing:
+    """How the broken lab of an exercise was opened, or what is missing if it is another lab.
+
+    A job stands for the lab that it is in.
+    """
     connection = lab._connection
     opened = connection.opened if isinstance(connection, BrokenConnection) else None
     if opened is not None and opened.exercise == exercise:
@@ -142,14 +150,14 @@ def opened_for(exercise: str, lab: BaseLab) -> OpenedLab | Missing:
     return Missing(
         f"this is {whose}.",
         "Each exercise has its own broken lab.",
-        f"Open it with lessons.broken({exercise!r}), and pass what that returns.",
+        f"Open it with lessons.broken({exercise!r}), and use what that returns.",
     )
 
 
 def _opened(exercise: str, lab: SimulatedLab) -> OpenedLab:
     jobs, pools = lab.jobs.values(), lab.pools.values()
     shared = {job.pool_id for job in jobs if job.id != "work"}
-    own = {lab.jobs["work"].pool_id} - shared
+    own = {job.pool_id for job in jobs if job.id == "work"} - shared
     return OpenedLab(
         exercise,
         tuple(job.id for job in jobs),
