@@ -57,6 +57,9 @@ class Machines(Workload):
                 f"lsof *{LOCK}*": self._held,
                 f"sudo fuser *{LOCK}*": self._held,
                 f"sudo lsof *{LOCK}*": self._held,
+                "pgrep *unattended*": self._held,
+                "systemctl *unattended*": self._stop,
+                "sudo systemctl *unattended*": self._stop,
                 "povray *": self._povray,
                 "fetch-model*": self._fetch,
                 "render *": self._render,
@@ -85,6 +88,9 @@ class Machines(Workload):
 
     def _held(self, launch: Launch) -> Behavior:
         return Behavior(duration=MOMENT, exit_code=int(launch.node_age >= LOCKED))
+
+    def _stop(self, launch: Launch) -> Behavior:
+        return Behavior(duration=max(MOMENT, LOCKED - launch.node_age))  # until it has finished
 
     def _povray(self, launch: Launch) -> Behavior:
         there = _machine(launch) in self._installed

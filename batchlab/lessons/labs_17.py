@@ -39,10 +39,15 @@ SEATS = 3
 _PRICE = re.compile(r"price (\d+) (\d+)")
 
 
-def items_of(command_line: str) -> range:
-    """The items that a command prices; empty if it is another command."""
-    match = _PRICE.search(command_line)
-    return range(int(match[1]), int(match[2]) + 1) if match else range(0)
+def items_of(script: str) -> list[int]:
+    """The items that the commands of a script price; none if it has other commands."""
+    found: list[int] = []
+    for command in re.split(r"\s*(?:;|&&|\n)\s*", script.strip()):
+        match = _PRICE.fullmatch(command)
+        if match is None:
+            return []
+        found += range(int(match[1]), int(match[2]) + 1)
+    return found
 
 
 class Busy(Workload):

@@ -125,7 +125,7 @@ def _black_hole(lab: BaseLab) -> str | Missing:
             "First take the sick node out of service, then run the failed tasks again.",
             "task.reactivate() queues a failed task again; job.tasks.wait() waits.",
         )
-    start_task = lab.pools["farm"].start_task
+    start_task = lab.pools[job.pool_id].start_task
     if start_task is None or not start_task.wait_for_success:
         return Missing(
             "the next node whose start task fails would take tasks again.",
@@ -140,7 +140,8 @@ def _black_hole(lab: BaseLab) -> str | Missing:
         )
     idlers = [
         node.id
-        for node in lab.pools["farm"].nodes.values()
+        for pool in lab.pools.values()
+        for node in pool.nodes.values()
         if node.scheduling_state == "disabled"
         or node.start_task_info is None
         or node.start_task_info.result != "success"

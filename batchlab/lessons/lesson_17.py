@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import msgspec
+
 from batchlab.core.messages.outputs import TaskChanged
 from batchlab.core.messages.views import TaskView
 from batchlab.core.model.ids import fold
@@ -20,7 +22,7 @@ from batchlab.lessons.broken import BrokenConnection, opened_for
 from batchlab.lessons.evidence import losses, not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.labs_17 import ITEMS, LOSSES, STEP_S, STEPS, Licensed, items_of
-from batchlab.lessons.looking import history, plain_words, span, unfinished
+from batchlab.lessons.looking import history, script_of, span, unfinished
 
 STORM_LIMIT = timedelta(minutes=36)
 FRAMES, FRAME_S = 20, 60
@@ -67,7 +69,7 @@ def _right_size(job: Job) -> str | Missing:
     missing = missing or not_all_succeeded(job) or _priced(job)
     if missing:
         return missing
-    size = max(len(items_of(view.command_line)) for view in job.tasks.views())
+    size = max(len(items_of(script_of(view.command_line))) for view in job.tasks.views())
     taken, lost = _taken(job), len(_lost_seconds(job))
     if taken > STORM_LIMIT:
         return Missing(
@@ -95,14 +97,14 @@ def _given_up(job: Job) -> Missing | None:
 def _priced(job: Job) -> Missing | None:
     counts: Counter[int] = Counter()
     for view in job.tasks.views():
-        words = plain_words(view.command_line)
-        if words[:1] != ["price"]:
+        items = items_of(script_of(view.command_line))
+        if not items:
             return Missing(
                 f"{view.id!r} does something else than price items.",
                 "The program takes the first and the last item: price 1 100.",
                 'Each command line should be f"price {first} {last}".',
             )
-        counts.update(items_of(view.command_line))
+        counts.update(items)
     absent = ITEMS - sum(1 <= item <= ITEMS for item in counts)
     if absent:
         return Missing(
@@ -190,19 +192,25 @@ def _final_state(job: Job) -> str:
 
 def _repeated(job: Job, final: str) -> Missing | None:
     """What shows that a step would count twice if its node were lost after it has saved."""
-    last = max(job.tasks.views(), key=lambda view: view.end_time or view.creation_time)
-    if any(file.auto_storage_container_name is None for file in last.resource_files):
-        return None
+    writers = [view for view in job.tasks.views() if view.output_files]
+    last = max(writers, key=lambda view: view.end_time or view.creation_time)
     saved = Storage(job._connection)[CONTAINER]
     with SimulatedLab() as lab:
         container = lab.storage.create_container(CONTAINER)
+        urls = {}
         for blob in saved.list():
             container.upload(saved.read(blob.name), blob.name)
+            urls[saved.url_of(blob.name)] = container.url_of(blob.name)
         pool = lab.create_pool("trial", target_dedicated_nodes=1)
         lab.create_job("trial", pool).create_task(
             "again",
             last.command_line,
-            resource_files=list(last.resource_files),
+            resource_files=[
+                msgspec.structs.replace(file, http_url=urls.get(file.http_url, file.http_url))
+                if file.http_url
+                else file
+                for file in last.resource_files
+            ],
             output_files=list(last.output_files),
             environment_settings=last.environment_settings,
         ).wait()
@@ -260,7 +268,7 @@ def _stragglers(job: Job) -> str | Missing:
 
 def _frame(view: TaskView) -> int:
     """The number of the frame that a task renders; 0 if it renders none."""
-    words = plain_words(view.command_line)
+    words = script_of(view.command_line).split()
     if len(words) == 2 and words[0] == "render" and words[1].isdigit():
         number = int(words[1])
         return number if number <= FRAMES else 0

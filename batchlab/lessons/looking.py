@@ -22,6 +22,7 @@ __all__ = [
     "not_completed",
     "plain_words",
     "script_cut_short",
+    "script_of",
     "sent_back",
     "settle",
     "shell_forgotten",
@@ -151,6 +152,13 @@ def script_cut_short(command_line: str) -> bool:
         return False
     is_shell = program.rsplit("/", 1)[-1] in ("sh", "bash", "dash")
     return is_shell and words[:1] == ["-c"] and len(words) > 2
+
+
+def script_of(command_line: str) -> str:
+    """What a shell runs with ``-c``; without a shell, the command line itself."""
+    words = plain_words(command_line)
+    is_shell = words[0].rsplit("/", 1)[-1] in ("sh", "bash", "dash") if words else False
+    return words[2] if is_shell and words[1:2] == ["-c"] and len(words) == 3 else command_line
 
 
 def plain_words(command_line: str) -> list[str]:
