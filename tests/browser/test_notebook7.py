@@ -1,0 +1,90 @@
+"""Notebook 7: displays are live there, saved as pictures, and shown again without a kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from helpers.chromium import needed
+from helpers.jupyter_page import serving
+
+pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(300)]
+
+CELLS = (
+    """
+import batchlab as bl
+lab = bl.SimulatedLab(workload=bl.Workload(default="40s"))
+pool = lab.create_pool("render", target_dedicated_nodes=3)
+job = lab.create_job("frames", pool)
+job.create_tasks(["work"] * 6)
+job.tasks.wait()""",
+    "job",
+    'guess = bl.predict("How many nodes?", unit="nodes"); guess',
+)
+IDLE = (
+    "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+    " === 'idle'"
+)
+SAVED = (
+    "async () => { await window.jupyterapp.commands.execute('docmanager:save');"
+    "await window.jupyterapp.serviceManager.sessions.shutdownAll() }"
+)
+
+
+def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
+    needed()
+    pytest.importorskip("notebook")
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS],
+        metadata={"kernelspec": {"name": "python3", "display_name": "python3"}},
+    )
+    nbformat.write(book, folder / "lab.ipynb")
+    environment = {
+        **os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+        "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+    }  # fmt: skip
+    environment.pop("BATCHLAB_STATIC", None)
+    command = [sys.executable, "-m", "notebook",
+               "--JupyterNotebookApp.expose_app_in_browser=True"]  # fmt: skip
+    with serving(command, tmp_path / "log", folder, environment) as (url, _):
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{url}/notebooks/lab.ipynb")
+        page.wait_for_function(IDLE)
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        page.get_by_role("spinbutton").fill("3")
+        page.get_by_text("Your prediction: 3 nodes.").wait_for()
+        page.locator(".bl-view").first.get_by_text("6 succeeded").wait_for()
+        page.wait_for_function(
+            "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON())"
+            ".includes('Your prediction: ')"
+        )
+        page.evaluate(SAVED)
+        page.close()
+        found = json.loads((folder / "lab.ipynb").read_text())
+        stored = [output["data"] for cell in found["cells"] for output in cell["outputs"]]
+        assert [sorted(data) for data in stored] == [
+            ["image/png", "text/html", "text/plain"], ["text/html", "text/plain"],
+        ]  # fmt: skip
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{url}/notebooks/lab.ipynb")
+        picture = page.locator(".bl-still img")
+        picture.wait_for()
+        assert "6 succeeded" in picture.get_attribute("alt")
+        assert picture.evaluate("one => one.naturalWidth") >= 700
+        page.get_by_text("Your prediction: 3 nodes").wait_for()
+        assert page.locator(".bl-view").count() == 0
+        assert page.get_by_text("model not found").count() == 0
+        page.wait_for_function(IDLE)
+        page.evaluate(SAVED)
+        page.close()
