@@ -19,11 +19,14 @@ class LastingView(anywidget.AnyWidget):
     ----------
     place : str
         The key by which a page finds where it is displayed.
+    thing : object
+        What it shows, if a notebook can store that.
     displays : (callable, callable) or None
         Displays it below the running cell, if that is possible; makes its MIME bundle.
     """
 
     place = traitlets.Unicode().tag(sync=True)
+    thing: Any = None
     displays: tuple[Callable[[], bool], Callable[[], dict[str, Any]]] | None = None
 
     def __init__(self, **state: Any) -> None:

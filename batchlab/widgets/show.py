@@ -30,7 +30,7 @@ from batchlab.widgets import cards
 if TYPE_CHECKING:
     import ipywidgets
 
-__all__ = ["mimebundle", "page", "show_live", "watch"]
+__all__ = ["StoredThing", "connection_of", "mimebundle", "page", "show_live", "watch"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURED = ("lab", "pool", "job", "autoscale", "comparison")
@@ -81,18 +81,18 @@ def show_live(thing: object, view: Any = None) -> bool:
     place = ""
     if listening == "page":
         place = (view or _view(thing)).place
-    outputs.show(_Stored(thing, place), _connection(thing))
+    outputs.show(StoredThing(thing, place), connection_of(thing))
     return True
 
 
 def stored(thing: object) -> dict[str, Any]:
     """What a notebook stores of a thing: text, HTML with its picture and its card, and PNG."""
-    found = _Stored(thing, "")
+    found = StoredThing(thing, "")
     found.take()
     return found.bundle()
 
 
-class _Stored:
+class StoredThing:
     """What a notebook stores of a thing whose live display has a place."""
 
     def __init__(self, thing: object, place: str) -> None:
@@ -133,7 +133,12 @@ def watch(thing: object) -> Any:
         return thing
     from batchlab.widgets.front_end import front_end  # noqa: PLC0415 - for kernels
 
-    return _view(thing) if front_end() != "none" else thing
+    if front_end() == "none":
+        return thing
+    from batchlab.widgets.containers import hook  # noqa: PLC0415 - as above
+
+    hook()
+    return _view(thing)
 
 
 def _way(thing: object) -> Literal["live", "picture", "card"]:
@@ -150,7 +155,7 @@ def _kind(thing: object) -> str:
     return "autoscale" if isinstance(thing, AutoScaleLab) else (_subject(thing) or ("",))[0]
 
 
-def _connection(thing: Any) -> Connection | None:
+def connection_of(thing: Any) -> Connection | None:
     """The connection to its lab, if it is of one."""
     if isinstance(thing, AutoScaleLab):
         return thing.pool._connection if thing.pool else None
@@ -188,6 +193,7 @@ def _view(thing: object) -> Any:
         kind, target = _subject(thing) or ("", {})
         connection = thing._connection  # type: ignore[attr-defined]
         view = LiveView(connection, kind, target, repr(thing))
+    view.thing = thing
     view.displays = (lambda: show_live(thing, view), lambda: {**stored(thing), **_reference(view)})
     return view
 

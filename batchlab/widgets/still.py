@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from batchlab.html import image, tag
 
-__all__ = ["MOST", "bundle", "place_class"]
+__all__ = ["MOST", "PNG", "bundle", "place_class", "still"]
 
 MOST = 60_000
 """The most bytes that a display adds to a notebook."""
@@ -65,4 +65,9 @@ def _html(card: str, shown: str, place: str) -> str:
     """The card with the picture below its heading."""
     head, end, rest = card.partition("</h3>")
     inner = head + end + shown + rest if end else shown + card
-    return str(tag("div", Markup(inner), cls=place_class(place)))
+    return still(inner, place)
+
+
+def still(html: str, place: str) -> str:
+    """HTML that a live display covers if it finds its place."""
+    return str(tag("div", Markup(html), cls=place_class(place)))

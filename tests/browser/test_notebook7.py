@@ -25,8 +25,12 @@ job = lab.create_job("frames", pool)
 job.create_tasks(["work"] * 6)
 job.tasks.wait()""",
     "job",
+    """
+import ipywidgets
+ipywidgets.Tab([lab.watch(), ipywidgets.HBox([lab.watch()])], titles=["One", "Two"])""",
     'guess = bl.predict("How many nodes?", unit="nodes"); guess',
 )
+SHOTS = os.environ.get("BATCHLAB_SHOTS")
 IDLE = (
     "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
     " === 'idle'"
@@ -64,6 +68,16 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
         page.get_by_role("spinbutton").fill("3")
         page.get_by_text("Your prediction: 3 nodes.").wait_for()
         page.locator(".bl-view").first.get_by_text("6 succeeded").wait_for()
+        tabs = page.locator(".bl-live .jupyter-widget-tab")
+        for title, view in (("Two", 1), ("One", 0)):
+            tabs.get_by_role("tab", name=title, exact=True).click()
+            shown = tabs.locator(".bl-view").nth(view)
+            shown.get_by_text("6 succeeded").wait_for()
+            assert shown.bounding_box()["width"] > 400
+        if SHOTS:
+            page.set_viewport_size({"width": 1280, "height": 2600})
+            page.wait_for_timeout(1500)
+            page.screenshot(path=Path(SHOTS) / "notebook7.png")
         page.wait_for_function(
             "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON())"
             ".includes('Your prediction: ')"
@@ -73,15 +87,20 @@ def test_display_survives_in_notebook_7(chromium: Any, tmp_path: Path) -> None:
         found = json.loads((folder / "lab.ipynb").read_text())
         stored = [output["data"] for cell in found["cells"] for output in cell["outputs"]]
         assert [sorted(data) for data in stored] == [
-            ["image/png", "text/html", "text/plain"], ["text/html", "text/plain"],
+            ["image/png", "text/html", "text/plain"], ["image/png", "text/html", "text/plain"],
+            ["text/html", "text/plain"],
         ]  # fmt: skip
         page = chromium.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{url}/notebooks/lab.ipynb")
-        picture = page.locator(".bl-still img")
-        picture.wait_for()
-        assert "6 succeeded" in picture.get_attribute("alt")
-        assert picture.evaluate("one => one.naturalWidth") >= 700
+        page.set_viewport_size({"width": 1280, "height": 2600})  # what is off it is not drawn
+        pictures = page.locator(".bl-still img")
+        pictures.nth(2).wait_for()
+        assert pictures.count() == 3
+        for picture in pictures.all():
+            assert "6 succeeded" in picture.get_attribute("alt")
+            assert picture.evaluate("one => one.naturalWidth") >= 700
+        assert page.get_by_role("heading", name="Two").count()
         page.get_by_text("Your prediction: 3 nodes").wait_for()
         assert page.locator(".bl-view").count() == 0
         assert page.get_by_text("model not found").count() == 0

@@ -32,7 +32,7 @@ class Page:
         self.bundles: list[dict[str, Any]] = []
         self.names: set[str] = set()
         connection = show._connection(thing)
-        self.output = Output(show._Stored(thing, "here"), connection, self.publish)
+        self.output = Output(show.StoredThing(thing, "here"), connection, self.publish)
         self.output.refresh()
 
     def publish(self, bundle: dict[str, Any], name: str, again: bool) -> None:
