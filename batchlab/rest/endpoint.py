@@ -120,6 +120,8 @@ class Endpoint:
     account : str
     key : str
         In Base64, as in Azure.
+    page_url : str or None
+        The address of the page for browsers, with its token, which displays do not show either.
     """
 
     def __init__(
@@ -290,6 +292,8 @@ class Endpoint:
         more = [details(title, texts[name]) for name, title in titles.items()]
         state = "stopped" if self._stopped.is_set() else "serving"
         pairs = [("Endpoint", self.url), ("Account", self.account), ("State", state)]
+        if self._page is not None:
+            pairs.append(("Page", "for browsers, at the address that endpoint.page_url shows"))
         about = tag("p", _KEY_SHOWN.format(key=KEY_VARIABLE))
         return str(card("Azure Batch", "", pairs, texts["python"], about, *more))
 

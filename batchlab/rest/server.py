@@ -212,6 +212,8 @@ class Server:
                 ),
             )  # fmt: skip
         with contextlib.suppress(StreamClosedError):  # the client has gone
+            if response.visit is not None and len(self._visits) >= self._most // 2:
+                response = Response(503, length=0)  # others need connections, too
             if response.visit is not None:
                 self._upgrade(request, response.visit)
             elif response.tunnel is not None:

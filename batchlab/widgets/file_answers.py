@@ -65,6 +65,6 @@ def download(connection: Connection, asked: Question) -> dict[str, Any]:
         size += len(part)
         if size > limit:
             raise InvalidRequest(
-                "InvalidRange", f"{path} is larger than 64 MiB: call files.download() in a cell"
+                "InvalidRange", f"{path} is larger than 64 MiB: call files.download()"
             )
     return {"data": b"".join(parts)}

@@ -94,6 +94,16 @@ def test_several_people_watch_a_lab_over_a_restart_to_its_end(opened: Opened) ->
     assert barriers(one, "html") == []
     assert one.get_by_role("tab", name="Faults").count() == 0
 
+    # What does not exist yet is shown as soon as it does, by any spelling of its name.
+    one.evaluate("location.hash = '#/jobs/LATE'")
+    one.get_by_text("There is no job “LATE” in this lab.").wait_for()
+    assert barriers(one, "html") == []
+    lab.create_job("late", pool).create_task("only", "work")
+    wait_for_title(one, "Job late · batchlab")
+    wait_for_counts(one, "0 1 0 0")
+    one.evaluate("location.hash = '#/pools/render/formula'")
+    one.get_by_text("Valid.").wait_for()
+
     # The server is restarted: pages say so, and go on.
     port = int(endpoint.url.rpartition(":")[2])
     endpoint.stop()

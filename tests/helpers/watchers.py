@@ -48,8 +48,8 @@ def cookie_of(url: str, token: str = TOKEN) -> str:
 class Channel:
     """The channel of an open page: what was said on it, by type."""
 
-    def __init__(self, connection: WebSocketClientConnection) -> None:
-        self.connection = connection
+    def __init__(self, connection: WebSocketClientConnection, url: str) -> None:
+        self.connection, self.url = connection, url
         self.heard: list[tuple[dict[str, Any], bytes]] = []
 
     async def say(self, message: Any) -> None:
@@ -101,7 +101,7 @@ async def channel(url: str, cookie: str, **headers: str) -> AsyncIterator[Channe
         url.replace("http", "ws", 1) + "/page/live",
         headers={"Cookie": cookie, "Origin": url} | headers, connect_timeout=PATIENCE_S,
     )  # fmt: skip
-    found = Channel(await websocket_connect(request))
+    found = Channel(await websocket_connect(request), url)
     try:
         yield found
     finally:

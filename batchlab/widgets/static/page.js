@@ -6,7 +6,7 @@
 import { fill, h, say } from "./dom.js";
 import { logOf } from "./feed.js";
 import { nodeName } from "./format.js";
-import { addressOf, readAddress, stepsTo } from "./page_address.js";
+import { addressOf, readAddress, settle, stepsTo } from "./page_address.js";
 import { linkTo, PageContents } from "./page_contents.js";
 import { Link, PageModel } from "./page_link.js";
 import { PageTheme } from "./page_theme.js";
@@ -57,8 +57,10 @@ class Page {
       this.shared = logOf(this.feed, schema);
       this.schema = schema;
       this.link.followed.clear();
+      this.filled = new Promise((resolve) => this.shared.watchers.add(resolve));
       this.show();
-    } else this.shared.ask();
+    }
+    this.shared.ask();
     return again ? this.tell("The server was restarted: this is its lab of now.") : this.tell("");
   }
 
@@ -76,6 +78,7 @@ class Page {
       : "The server does not answer. The page tries again.", true);
     try {
       const answer = await fetch("page/access", { cache: "no-store" });
+      if (answer.ok) this.tell("The server accepts no more watchers at the moment. The page tries again.", true);
       if (answer.status === 401) this.tell("The server has a new token: open the address that it printed, or reload the page to enter the token.", true);
     } catch {
       // it is not there at all
@@ -96,8 +99,12 @@ class Page {
     const about = readAddress(location.hash);
     if (!this.feed) return;
     const number = ++this.shown;
+    await this.filled;
+    if (number !== this.shown) return;
     this.close();
+    const missing = settle(about.target, this.shared.log.names);
     this.about = about;
+    if (location.hash) history.replaceState(null, "", addressOf(about.kind, about.target, about.tab));
     const steps = stepsTo(about);
     const last = steps.length - 1;
     fill(this.crumbs, steps.map(([words, address], i) => h("li", {},
@@ -106,6 +113,7 @@ class Page {
     say(this.title, `${name}, account ${this.account}`);
     document.title = `${last ? steps.slice(1).reverse().map(([words]) => words).join(" · ") : this.account} · batchlab`;
     this.drawAlso();
+    if (missing) return this.showMissing(missing);
     const contents = new PageContents(this.shared, about);
     fill(this.below, contents.element);
     this.closing = () => contents.close();
@@ -127,6 +135,15 @@ class Page {
     this.closing();
     this.closing = () => {};
     this.view = this.model = null;
+  }
+
+  // Nothing yet: it may be created while the page is open.
+  showMissing(words) {
+    fill(this.display, h("p", { class: "bl-page-muted" }, words, " It may have been named otherwise, or not be created yet."));
+    fill(this.below);
+    const look = () => settle({ ...this.about.target }, this.shared.log.names) || this.show();
+    this.shared.watchers.add(look);
+    this.closing = () => this.shared.watchers.delete(look);
   }
 
   async showView({ kind, target }, el) {
@@ -182,10 +199,15 @@ class Page {
     const { kind, target } = this.about;
     const chosen = this.view?.selection && this.view.target();
     const ways = [];
+    if (settle({ ...target }, this.shared.log.names)) return this.drawWays(ways);
     if (kind === "pool") ways.push(["Autoscale formula", "formula", target]);
     if (kind === "job") ways.push(["All tasks", "tasks", target]);
     if (chosen?.task && kind !== "task") ways.push([`Open task ${chosen.task}`, "task", { job: chosen.job, task: chosen.task }]);
     else if (chosen?.node && kind !== "node") ways.push([`Open ${nodeName(chosen.node)}`, "node", { pool: chosen.pool, node: chosen.node }]);
+    return this.drawWays(ways);
+  }
+
+  drawWays(ways) {
     const key = JSON.stringify(ways);
     if (key === this.alsoKey) return;
     this.alsoKey = key;

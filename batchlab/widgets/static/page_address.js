@@ -39,6 +39,17 @@ export function addressOf(kind, target, tab = "") {
   return `#/${path}${tab ? `?tab=${encodeURIComponent(tab)}` : ""}`;
 }
 
+// What an address names that a lab never had, in words; else nothing, and ids are as they were created.
+export function settle(target, names) {
+  for (const kind of ["pool", "job", "node"].filter((one) => one in target)) {
+    const same = (id) => id.toLowerCase() === target[kind].toLowerCase();
+    const found = names[`${kind}s`].find((id) => id === target[kind]) ?? names[`${kind}s`].find(same);
+    if (found === undefined) return `There is no ${kind} “${target[kind]}” in this lab.`;
+    target[kind] = found;
+  }
+  return "";
+}
+
 // The way to a display: the words and the address of each step, the lab first.
 export function stepsTo({ kind, target: { pool, job, node, task } }) {
   const steps = [["Lab", addressOf("lab", {})]];

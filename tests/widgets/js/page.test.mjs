@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const from = (name) => import(pathToFileURL(`${process.env.BATCHLAB_SCRIPTS}/${name}.js`));
-const { addressOf, readAddress, stepsTo } = await from("page_address");
+const { addressOf, readAddress, settle, stepsTo } = await from("page_address");
 
 const node = "tvm-0123456789_12-20260105t090000z";
 const ABOUT = [
@@ -34,6 +34,16 @@ test("an address that leads nowhere is that of the lab", () => {
     assert.deepEqual(readAddress(hash), { kind: "lab", target: {}, tab: "" });
   }
   assert.equal(readAddress("#/jobs/%E0%A4%A").target.job, "%E0%A4%A");
+});
+
+test("ids are found as they were created, and what does not exist is named", () => {
+  const names = { pools: ["Render", "render2"], jobs: ["a"], nodes: [] };
+  const target = { pool: "RENDER", job: "a" };
+  assert.equal(settle(target, names), "");
+  assert.deepEqual(target, { pool: "Render", job: "a" });
+  assert.equal(settle({}, names), "");
+  assert.match(settle({ pool: "rend" }, names), /no pool “rend”/);
+  assert.match(settle({ pool: "Render", node: "n" }, names), /no node “n”/);
 });
 
 // A server that is played: the last socket, and what was sent on it.

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from tornado.httpclient import HTTPClientError
 
 import batchlab as bl
 from batchlab.widgets.answers import answer
@@ -243,6 +244,25 @@ def test_one_too_many_is_told_to_come_again(
         assert (await two.ask(what="why"))["value"]
 
     watched(lab, story, watchers=3)
+
+
+def test_watchers_leave_half_of_the_connections_to_others(
+    lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchlab.rest.server.most_connections", lambda: 4)
+
+    async def story(one: Channel, two: Channel) -> None:
+        with pytest.raises(HTTPClientError, match="503"):
+            await open_another(two.url)
+        one.connection.close()
+        await one.closed()
+        await open_another(two.url)
+
+    async def open_another(url: str) -> None:
+        async with channel(url, await asyncio.to_thread(cookie_of, url)) as page:
+            assert (await page.ask(what="why"))["value"]
+
+    watched(lab, story, watchers=2)
 
 
 def test_page_that_floods_the_server_is_closed(lab: bl.SimulatedLab) -> None:
