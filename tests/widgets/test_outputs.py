@@ -31,7 +31,7 @@ class Page:
     def __init__(self, thing: Any) -> None:
         self.bundles: list[dict[str, Any]] = []
         self.names: set[str] = set()
-        connection = show._connection(thing)
+        connection = show.connection_of(thing)
         self.output = Output(show.StoredThing(thing, "here"), connection, self.publish)
         self.output.refresh()
 
