@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -21,6 +22,8 @@ from batchlab.lessons.looking import not_completed, shell_wanted, unfinished
 RENDER = "registry.example.com/render:4.2"
 PASSWORD = "open-sesame-4711"
 OTHER_LICENCE = "licence 0815"
+_OPENED = re.compile(r"(^|\s)(-v|--(volume|mount|privileged|cap-add|device|pid|ipc|userns))")
+"""Options of an engine that let a container see more of its node."""
 
 
 def _pool_of(job: Job) -> Pool:
@@ -153,6 +156,12 @@ def _wall(task: Task, view: TaskView, settings: TaskContainerSettings) -> str | 
             "the container could change the folder shared, which all tasks of the node use.",
             "A mount can be read-only.",
             "bl.ContainerHostBatchBindMountEntry(source='Shared', is_read_only=True)",
+        )
+    if _OPENED.search(settings.container_run_options or ""):
+        return Missing(
+            "the options of the container mount more, or give it rights on the node.",
+            "A wall with a door in it is no wall.",
+            "Leave out container_run_options.",
         )
     return _report(task, view, seen)
 

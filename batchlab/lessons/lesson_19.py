@@ -24,6 +24,7 @@ from batchlab.lessons.scenes_19 import (
     SCENES,
     TIMES,
     Account,
+    Names,
     crowd,
 )
 from batchlab.lessons.trying import said, takes, trial_lab
@@ -80,7 +81,9 @@ def _alarmed(stuck_jobs: FunctionType) -> str | Missing:
         return wrong
     for scene in SCENES:
         with trial_lab(TIMES) as lab:
-            scene.make(lab)
+            names = Names()
+            scene.make(lab, names)
+            stuck = frozenset(names[name] for name in scene.stuck)
             before = etags(lab)
             try:
                 found = _ids(_called(stuck_jobs, lab))
@@ -98,8 +101,8 @@ def _alarmed(stuck_jobs: FunctionType) -> str | Missing:
                     "It should only look.",
                     "Leave out what changes pools, jobs or tasks.",
                 )
-            if found != scene.stuck:
-                what = "misses" if scene.stuck - found else "gives a false alarm for"
+            if found != stuck:
+                what = "misses" if stuck - found else "gives a false alarm for"
                 return Missing(
                     f"the function {what} {scene.what}.",
                     scene.hint,
@@ -126,41 +129,40 @@ def _tidied(tidy: FunctionType) -> str | Missing:
     wrong = takes(tidy, 1, "a lab")
     if wrong:
         return wrong
-    for prefix in ("", "x-"):
-        with trial_lab(TIMES) as lab:
-            crowd(lab, prefix)
-            before = _kept(lab, prefix)
-            for _ in range(2):
-                try:
-                    _called(tidy, lab, most=A_MOMENT)
-                except _Stopped as stopped:
-                    return stopped.missing("jobs in all states, and called twice")
-                found = _judged(lab, prefix, before)
-                if found:
-                    return found
-                lab.advance(A_MOMENT)
+    with trial_lab(TIMES) as lab:
+        names = Names()
+        crowd(lab, names)
+        before = _kept(lab, names)
+        for _ in range(2):
+            try:
+                _called(tidy, lab, most=A_MOMENT)
+            except _Stopped as stopped:
+                return stopped.missing("jobs in all states, and called twice")
+            found = _judged(lab, names, before)
+            if found:
+                return found
+            lab.advance(A_MOMENT)
     return "the jobs that are done are ended, and all others are as before."
 
 
-def _kept(lab: SimulatedLab, prefix: str) -> dict[str, list[str]]:
+def _kept(lab: SimulatedLab, names: Names) -> dict[str, list[str]]:
     """The versions of the jobs that should be left alone, and of their tasks."""
     found = {}
     for name in (*KEPT, "gone"):
-        job = lab.jobs.get(prefix + name)
+        job = lab.jobs.get(names[name])
         found[name] = [job.etag, *(view.etag for view in job.tasks.views())] if job else []
     return found
 
 
-def _judged(lab: SimulatedLab, prefix: str, before: dict[str, list[str]]) -> Missing | None:
+def _judged(lab: SimulatedLab, names: Names, before: dict[str, list[str]]) -> Missing | None:
     states = {fold(job.id): job.state for job in lab.jobs.views()}
-    names = (*ENDED, *KEPT, "gone")
-    if any(states.get(prefix + name) in (None, "deleting") for name in names):
+    if any(states.get(one) in (None, "deleting") for one in names.values()):
         return Missing(
             "it deletes a job.",
             "With a job, its tasks and their files are deleted.",
             "There is another verb to end a job.",
         )
-    after = _kept(lab, prefix)
+    after = _kept(lab, names)
     for name, what in KEPT.items():
         if after[name] != before[name]:
             return Missing(
@@ -170,7 +172,7 @@ def _judged(lab: SimulatedLab, prefix: str, before: dict[str, list[str]]) -> Mis
                 "compared with lab.now.",
             )
     for name, what in ENDED.items():
-        if states[prefix + name] not in ("terminating", "completed"):
+        if states[names[name]] not in ("terminating", "completed"):
             return Missing(
                 f"it leaves {what} active.",
                 "A task that failed is completed, too. How long ago did the last one end?",

@@ -4,95 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from uuid import uuid4
 
 from batchlab import formulas
 from batchlab.drivers.simulated.workload import Workload
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 
-__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "Account", "crowd"]
+__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "Account", "Names",
+           "crowd"]  # fmt: skip
 
 TIMES = Workload(default="10m", rules={"film": "1h", "simulate *": "10h"})
+
+
+class Names(dict[str, str]):
+    """The ids of jobs in one lab: no function can know them."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = f"job-{uuid4().hex[:12]}"
+        return self[name]
 
 
 class Scene(NamedTuple):
     """How a lab comes about, the jobs that are stuck in it, and what is easy to miss."""
 
-    make: Callable[[SimulatedLab], None]
+    make: Callable[[SimulatedLab, Names], None]
     stuck: frozenset[str]
     what: str
     hint: str
 
 
-def _no_nodes(lab: SimulatedLab) -> None:
-    lab.create_job("dawn", lab.create_pool("none")).create_tasks(["render"] * 3)
-    lab.advance("45m")
+def _no_nodes(lab: SimulatedLab, names: Names) -> None:
+    lab.create_job(names["dawn"], lab.create_pool("none")).create_tasks(["render"] * 3)
+    lab.advance("31m")
 
 
-def _long_queue(lab: SimulatedLab) -> None:
-    lab.create_job("noon", lab.create_pool("two", target_dedicated_nodes=2))
-    lab.jobs["noon"].create_tasks(["render"] * 60)
+def _long_queue(lab: SimulatedLab, names: Names) -> None:
+    lab.create_job(names["noon"], lab.create_pool("two", target_dedicated_nodes=2))
+    lab.jobs[names["noon"]].create_tasks(["render"] * 60)
     lab.advance("3h")
 
 
-def _just_created(lab: SimulatedLab) -> None:
-    job = lab.create_job("dusk", lab.create_pool("none"))
+def _just_created(lab: SimulatedLab, names: Names) -> None:
+    job = lab.create_job(names["dusk"], lab.create_pool("none"))
     lab.advance("3h")
     job.create_tasks(["render"] * 3)
-    lab.advance("10m")
+    lab.advance("29m")
 
 
-def _long_task(lab: SimulatedLab) -> None:
-    lab.create_job("tide", lab.create_pool("one", target_dedicated_nodes=1))
-    lab.jobs["tide"].create_tasks(["simulate tide"] * 2)
+def _long_task(lab: SimulatedLab, names: Names) -> None:
+    lab.create_job(names["tide"], lab.create_pool("one", target_dedicated_nodes=1))
+    lab.jobs[names["tide"]].create_tasks(["simulate tide"] * 2)
     lab.advance("5h")
 
 
-def _nothing_left(lab: SimulatedLab) -> None:
+def _nothing_left(lab: SimulatedLab, names: Names) -> None:
     pool = lab.create_pool("two", target_dedicated_nodes=2)
-    lab.create_job("done", pool).create_tasks(["render"] * 4)
-    lab.create_job("empty", pool)
+    lab.create_job(names["done"], pool).create_tasks(["render"] * 4)
+    lab.create_job(names["empty"], pool)
     lab.advance("9h")
 
 
-def _nodes_gone(lab: SimulatedLab) -> None:
+def _nodes_gone(lab: SimulatedLab, names: Names) -> None:
     pool = lab.create_pool("two", target_dedicated_nodes=2)
-    lab.create_job("half", pool).create_tasks(["render"] * 8)
+    lab.create_job(names["half"], pool).create_tasks(["render"] * 8)
     lab.advance("20m")
     pool.resize(0)
-    lab.create_job("whole", lab.create_pool("other", target_dedicated_nodes=1))
-    lab.jobs["whole"].create_tasks(["render"] * 30)
-    lab.advance("2h")
+    lab.create_job(names["whole"], lab.create_pool("other", target_dedicated_nodes=1))
+    lab.jobs[names["whole"]].create_tasks(["render"] * 30)
+    lab.advance("31m")
 
 
-def _ended_just_now(lab: SimulatedLab) -> None:
+def _ended_just_now(lab: SimulatedLab, names: Names) -> None:
     pool = lab.create_pool("two", target_dedicated_nodes=2)
-    lab.create_job("pause", pool).create_tasks(["render"] * 20)
+    lab.create_job(names["pause"], pool).create_tasks(["render"] * 20)
     lab.advance("62m")
     pool.resize(0, node_deallocation_option="taskcompletion")
-    lab.advance("20m")
+    lab.advance("31m")  # the last tasks end two minutes after the resize
 
 
-def _blocked(lab: SimulatedLab) -> None:
+def _blocked(lab: SimulatedLab, names: Names) -> None:
     pool = lab.create_pool("two", target_dedicated_nodes=2)
-    chain = lab.create_job("chain", pool, uses_task_dependencies=True)
+    chain = lab.create_job(names["chain"], pool, uses_task_dependencies=True)
     chain.create_task("first", "/bin/sh -c 'exit 1'")
     chain.create_task("then", "render", depends_on=["first"])
     lab.advance("2h")
 
 
-def _not_active(lab: SimulatedLab) -> None:
+def _not_active(lab: SimulatedLab, names: Names) -> None:
     pool = lab.create_pool("none")
     for name in ("ended", "off"):
-        lab.create_job(name, pool).create_tasks(["render"] * 3)
-    lab.jobs["ended"].terminate()
-    lab.jobs["off"].disable("requeue")
+        lab.create_job(names[name], pool).create_tasks(["render"] * 3)
+    lab.jobs[names["ended"]].terminate()
+    lab.jobs[names["off"]].disable("requeue")
     lab.advance("2h")
 
 
 SCENES = (
     Scene(_no_nodes, frozenset({"dawn"}), "a job in a pool without nodes",
-          "Its tasks have been active for 45 minutes."),
+          "Its tasks have been active for 31 minutes."),
     Scene(_long_queue, frozenset(), "a long queue",
           "Tasks wait for hours there, but others of the job run."),
     Scene(_just_created, frozenset(), "an old job with new tasks",
@@ -102,8 +112,8 @@ SCENES = (
     Scene(_nothing_left, frozenset(), "a job whose tasks are all completed, and an empty one",
           "No task waits there."),
     Scene(_nodes_gone, frozenset({"half"}), "a job that has lost its nodes, beside a healthy one",
-          "Some of its tasks were completed, but two hours ago. Look at each job by itself."),
-    Scene(_ended_just_now, frozenset(), "a job in which a task ended 20 minutes ago",
+          "Some of its tasks were completed, but half an hour ago. Look at each job by itself."),
+    Scene(_ended_just_now, frozenset(), "a job in which a task ended 29 minutes ago",
           "None runs, but when did the last one end?"),
     Scene(_blocked, frozenset({"chain"}), "a task that waits for a failed one",
           "Its nodes are idle, but the task cannot run."),
@@ -126,12 +136,12 @@ KEPT = {
 }
 
 
-def crowd(lab: SimulatedLab, prefix: str) -> None:
+def crowd(lab: SimulatedLab, names: Names) -> None:
     """Jobs in all states, three hours later."""
     pool = lab.create_pool("farm", target_dedicated_nodes=8)
     pool.nodes.wait("idle")
-    jobs = {name: lab.create_job(prefix + name, pool) for name in (*ENDED, *KEPT)}
-    gone = lab.create_job(prefix + "gone", pool)
+    jobs = {name: lab.create_job(names[name], pool) for name in (*ENDED, *KEPT)}
+    gone = lab.create_job(names["gone"], pool)
     jobs["reports"].create_tasks(["render"] * 3)
     jobs["failures"].create_tasks(["/bin/sh -c 'exit 1'", "render"])
     jobs["working"].create_tasks(["render", "simulate tide"])

@@ -148,6 +148,7 @@ def stranger(
     contained: bool = True,
     configuration: Any = None,
     working_directory: str = "taskWorkingDirectory",
+    options: str | None = None,
     **task: Any,
 ) -> bl.Task:
     made = lab.create_pool(
@@ -159,6 +160,7 @@ def stranger(
     settings = bl.TaskContainerSettings(
         image_name=RENDER,
         working_directory=working_directory,
+        container_run_options=options,
         container_host_batch_bind_mounts=(
             [read_only("Shared"), "Task"] if mounts == "right" else mounts
         ),
@@ -179,6 +181,7 @@ def stranger(
         {"line": SCRIPT.replace("report", "$AZ_BATCH_TASK_WORKING_DIR/report"),
          "working_directory": "containerImageDefault"},
         {"environment_settings": {"STUDIO": "north"}},
+        {"options": "--rm --memory 2g"},
     ],
 )  # fmt: skip
 def test_18_2_with_a_wall_around_the_program_is_right(
@@ -202,6 +205,9 @@ def test_18_2_with_a_wall_around_the_program_is_right(
         ({"mounts": [read_only("Shared"), read_only("Task")]}, "The report was written"),
         ({"working_directory": "containerImageDefault"}, "The report was written, but where"),
         ({"line": SCRIPT.replace("report.txt", "/tmp/report.txt")}, "The report was written"),
+        ({"options": "--rm --volume /mnt:/mnt"}, "A wall with a door"),
+        ({"options": "-v /mnt:/mnt"}, "A wall with a door"),
+        ({"options": "--privileged"}, "A wall with a door"),
         ({"start": None}, "write the licence"),
         ({"line": "/bin/sh -c 'echo licence 4711 > report.txt'"}, "With another licence"),
         ({"line": "/bin/sh -c 'echo $KNOWN > report.txt'",

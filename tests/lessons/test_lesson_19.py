@@ -94,6 +94,15 @@ def right_jobs(lab: bl.SimulatedLab) -> list[str]:
     return found
 
 
+def right_after(minutes: int) -> Callable[[bl.SimulatedLab], list[str]]:
+    namespace: dict[str, Any] = {}
+    code = solutions("19")["19-1"].code
+    assert "minutes=30" in code
+    exec(code.replace("minutes=30", f"minutes={minutes}"), namespace)
+    function: Callable[[bl.SimulatedLab], list[str]] = namespace["stuck_jobs"]
+    return function
+
+
 def waits(lab: bl.SimulatedLab) -> list[str]:
     lab.advance("30m")
     return []
@@ -142,7 +151,7 @@ def test_19_1_that_tells_stuck_from_waiting_is_right(function: Callable[..., Any
     ("function", "what"),
     [
         (by_age, "gives a false alarm for a long queue"),
-        (by_running, "gives a false alarm for a job in which a task ended 20 minutes ago"),
+        (by_running, "gives a false alarm for a job in which a task ended 29 minutes ago"),
         (by_progress, "gives a false alarm for a task of ten hours"),
         (by_creation, "gives a false alarm for an old job with new tasks"),
         (by_no_success, "misses a job that has lost its nodes"),
@@ -150,7 +159,10 @@ def test_19_1_that_tells_stuck_from_waiting_is_right(function: Callable[..., Any
         (of_all, "gives a false alarm for jobs that are completed or disabled"),
         (all_or_none, "misses a job that has lost its nodes"),
         (lambda lab: [], "misses a job in a pool without nodes"),
-        (lambda lab: ["dawn"], "gives a false alarm for a long queue"),
+        (lambda lab: list(lab.jobs), "gives a false alarm for a long queue"),
+        (lambda lab: ["work"], "misses a job in a pool without nodes"),
+        (right_after(minutes=20), "gives a false alarm for an old job with new tasks"),
+        (right_after(minutes=60), "misses a job in a pool without nodes"),
         (lambda lab: bool(right_jobs(lab)), "does not return ids"),
         (lambda lab: None, "does not return ids"),
         (lambda lab: "dawn", "does not return ids"),
@@ -248,7 +260,7 @@ def test_19_2_that_ends_what_is_done_is_right(function: Callable[..., Any]) -> N
         (ends(lambda lab, job: True), "JobCompleted"),
         (ends(lambda lab, job: job.state != "completed" and not job.counts.running),
          "it ends or changes"),
-        (ends(lambda lab, job: job.id in ("reports", "failures") and job.state == "active"),
+        (ends(lambda lab, job: job.id == "monday" and job.state == "active"),
          "it leaves a job whose tasks have all succeeded"),
         (lambda lab: None, "it leaves a job whose tasks have all succeeded"),
         (lambda lab: lab.advance("6h"), "takes too much lab time"),
