@@ -20,6 +20,12 @@ LOAD = {
     "waiting": Legend("waiting to start", "asked"),
 }
 """The look of tasks over time, from the bottom up."""
+_LOOKS = {
+    (kind, outcome): look_of(KINDS[kind], (*OUTCOMES, "")[outcome])
+    for kind in range(len(KINDS)) for outcome in range(len(OUTCOMES) + 1)
+}  # fmt: skip
+"""The key in `RUNS` of each kind and outcome; the last outcome is none yet."""
+_FAILED = {numbers for numbers, look in _LOOKS.items() if look == "failure"}
 
 
 class RunBars:
@@ -46,6 +52,10 @@ class RunBars:
         rows = zip(ends["run"], ends["at"], ends["outcome"], strict=True)
         self._ends = {run: (at, outcome) for run, at, outcome in rows}
         columns = tables.columns["runs"]
+        running = (0.0, len(OUTCOMES))
+        self._looks = {
+            run: (columns["kind"][run], self._ends.get(run, running)[1]) for run in runs
+        }
         self.nodes = sorted({columns["node"][run] for run in runs}, key=self._order)
         self.begin = min((columns["start"][run] for run in runs), default=tables.now)
         self.end = max(tables.now, self.begin + 0.001)
@@ -58,12 +68,10 @@ class RunBars:
     @property
     def looks(self) -> set[str]:
         """The keys in `RUNS` that are in use."""
-        return {self._look(run) for run in self.runs}
+        return {_LOOKS[number] for number in set(self._looks.values())}
 
     def _look(self, run: int) -> str:
-        outcome = self._ends.get(run, (0, -1))[1]
-        kind = KINDS[self.tables.columns["runs"]["kind"][run]]
-        return look_of(kind, OUTCOMES[outcome] if outcome >= 0 else "")
+        return _LOOKS[self._looks[run]]
 
     def draw(
         self, sheet: Sheet, nodes: Sequence[int], top: float, begin: float, scale: float
@@ -84,7 +92,7 @@ class RunBars:
         left, now = MARGIN + GUTTER, self.end
         place = {node: row for row, node in enumerate(nodes)}
         lanes = self.lanes
-        failed = [run for run in self.runs if self._look(run) == "failure"]
+        failed = [run for run in self.runs if self._looks[run] in _FAILED]
         for tasks, layer in ((False, self.runs), (True, self.runs), (True, failed)):
             for run in layer:
                 row = place.get(columns["node"][run])
