@@ -64,6 +64,9 @@ def test_several_people_watch_a_lab_over_a_restart_to_its_end(opened: Opened) ->
     assert two.url == f"{endpoint.url}/#/jobs/frames/tasks/first?tab=files"
     two.get_by_role("button", name="stderr.txt").click()
     two.locator(".bl-body").get_by_text("no light").wait_for()
+    assert two.url.endswith("first?tab=files&file=stderr.txt")
+    two.reload()
+    two.locator(".bl-body").get_by_text("no light").wait_for()
 
     # A task that a client of Azure submits appears to both.
     wait_for_counts(one, "0 1 0 1")

@@ -69,16 +69,20 @@ class ServedLab:
         self._simulating = threading.Lock()
         self._watchers: set[Watcher] = set()
         self._opened = self._closed = False
+        self._beating: asyncio.Task[None] | None = None
 
     def visit(self, socket: Socket) -> Visitor:
         """Someone opens the page; called on the server's event loop."""
         if not self._opened:
             self._open()
+        self._submit(self.watch.follow)  # after an error it had ended
         watcher = Watcher(self, socket)
         if len(self._watchers) >= MOST:
             socket.close(FULL, f"{MOST} people are watching already")
             return watcher
         self._watchers.add(watcher)
+        if self._beating is None or self._beating.done():
+            self._beating = self._loop.create_task(self._beat())
         watcher.begin()
         return watcher
 
@@ -87,7 +91,6 @@ class ServedLab:
         self._pool = concurrent.futures.ThreadPoolExecutor(THREADS, "batchlab-page")
         self.watch: Watch = watch(self._connection)
         self.following = Following(self.watch, self.say, self._submit, self._news)
-        self._beating = self._loop.create_task(self._beat())
         self._opened = True
 
     def gone(self, watcher: Watcher) -> None:
@@ -102,12 +105,11 @@ class ServedLab:
         })  # fmt: skip
 
     async def _beat(self) -> None:
-        """Wake watchers for whom there may be news."""
+        """Wake watchers for whom there may be news, as long as there are any."""
         seen = -1
-        while True:
+        while self._watchers:
             await asyncio.sleep(1 / HZ)
-            if self._watchers:
-                self.following.beat()
+            self.following.beat()
             if self.watch.version != seen:
                 seen = self.watch.version
                 for watcher in self._watchers:
@@ -216,7 +218,8 @@ class ServedLab:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _end(self, why: str) -> None:
-        self._beating.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
         ends = [asyncio.ensure_future(watcher.end(why)) for watcher in list(self._watchers)]
         if ends:
             await asyncio.wait(ends, timeout=CLOSE_S)

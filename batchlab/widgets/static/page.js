@@ -104,7 +104,7 @@ class Page {
     this.close();
     const missing = settle(about.target, this.shared.log.names);
     this.about = about;
-    if (location.hash) history.replaceState(null, "", addressOf(about.kind, about.target, about.tab));
+    if (location.hash) history.replaceState(null, "", addressOf(about.kind, about.target, about.tab, about.file));
     const steps = stepsTo(about);
     const last = steps.length - 1;
     fill(this.crumbs, steps.map(([words, address], i) => h("li", {},
@@ -126,8 +126,8 @@ class Page {
       close();
     };
     this.view = el.batchlab;
+    if (about.file && this.view?.memory) Object.assign(this.view.memory, { file: about.file, path: about.file.split("/").slice(0, -1).join("/") });
     if (about.tab && this.view?.tabs.buttons.some((tab) => tab.dataset.tab === about.tab)) this.view.open(about.tab);
-    this.first = about.tab ? "" : this.view?.tab;
     this.drawAlso();
   }
 
@@ -182,14 +182,15 @@ class Page {
     });
   }
 
-  // Displays know nothing of addresses: after each click, the address says which panel is open.
+  // Displays know nothing of addresses: after each click, the address says which panel and file are open.
   follow() {
     const { view, about } = this;
     if (!view) return;
-    const tab = view.tab === this.first ? "" : view.tab || "";
-    if (about.kind !== "formula" && tab !== about.tab) {
-      about.tab = tab;
-      history.replaceState(null, "", addressOf(about.kind, about.target, tab));
+    const tab = view.tab === view.tabs.buttons[0].dataset.tab ? "" : view.tab;
+    const file = (tab === "files" && !view.selection && view.memory.file) || "";
+    if (about.kind !== "formula" && (tab !== about.tab || file !== about.file)) {
+      Object.assign(about, { tab, file });
+      history.replaceState(null, "", addressOf(about.kind, about.target, tab, file));
     }
     this.drawAlso();
   }

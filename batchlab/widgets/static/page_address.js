@@ -2,7 +2,6 @@
 
 import { nodeName } from "./format.js";
 
-const LAB_ADDRESS = { kind: "lab", target: {}, tab: "" };
 const SHAPES = [ // parts of an address; names of a target stand for its values
   ["pool", ["pools", { id: "pool" }]],
   ["formula", ["pools", { id: "pool" }, "formula"]],
@@ -24,19 +23,21 @@ function decoded(part) {
 export function readAddress(hash) {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const parts = path.split("/").filter(Boolean).map(decoded);
-  const tab = new URLSearchParams(query || "").get("tab") || "";
+  const asked = new URLSearchParams(query || "");
+  const [tab, file] = ["tab", "file"].map((name) => asked.get(name) || "");
   for (const [kind, shape] of SHAPES) {
     if (shape.length !== parts.length || shape.some((one, i) => typeof one === "string" && one !== parts[i])) continue;
     const target = Object.fromEntries(shape.flatMap((one, i) => (one.id ? [[one.id, parts[i]]] : [])));
-    return { kind, target, tab };
+    return { kind, target, tab, file };
   }
-  return { ...LAB_ADDRESS, tab: parts.length ? "" : tab };
+  return { kind: "lab", target: {}, tab: parts.length ? "" : tab, file: "" };
 }
 
-export function addressOf(kind, target, tab = "") {
+export function addressOf(kind, target, tab = "", file = "") {
   const shape = SHAPES.find(([name]) => name === kind)?.[1] || [];
   const path = shape.map((one) => (one.id ? encodeURIComponent(target[one.id]) : one)).join("/");
-  return `#/${path}${tab ? `?tab=${encodeURIComponent(tab)}` : ""}`;
+  const asked = Object.entries({ tab, file }).filter(([, value]) => value);
+  return `#/${path}${asked.map(([name, value], i) => `${i ? "&" : "?"}${name}=${encodeURIComponent(value)}`).join("")}`;
 }
 
 // What an address names that a lab never had, in words; else nothing, and ids are as they were created.

@@ -9,20 +9,21 @@ const { addressOf, readAddress, settle, stepsTo } = await from("page_address");
 
 const node = "tvm-0123456789_12-20260105t090000z";
 const ABOUT = [
-  ["#/", { kind: "lab", target: {}, tab: "" }],
-  ["#/?tab=tasks", { kind: "lab", target: {}, tab: "tasks" }],
-  ["#/pools/render", { kind: "pool", target: { pool: "render" }, tab: "" }],
-  ["#/pools/render/formula", { kind: "formula", target: { pool: "render" }, tab: "" }],
-  [`#/pools/render/nodes/${node}?tab=files`, { kind: "node", target: { pool: "render", node }, tab: "files" }],
-  ["#/jobs/frames", { kind: "job", target: { job: "frames" }, tab: "" }],
-  ["#/jobs/frames/tasks", { kind: "tasks", target: { job: "frames" }, tab: "" }],
-  ["#/jobs/a%2Fb%3F%23/tasks/%C3%A9", { kind: "task", target: { job: "a/b?#", task: "é" }, tab: "" }],
+  ["#/", { kind: "lab", target: {}, tab: "", file: "" }],
+  ["#/?tab=tasks", { kind: "lab", target: {}, tab: "tasks", file: "" }],
+  ["#/pools/render", { kind: "pool", target: { pool: "render" }, tab: "", file: "" }],
+  ["#/pools/render/formula", { kind: "formula", target: { pool: "render" }, tab: "", file: "" }],
+  [`#/pools/render/nodes/${node}?tab=files`, { kind: "node", target: { pool: "render", node }, tab: "files", file: "" }],
+  ["#/jobs/frames", { kind: "job", target: { job: "frames" }, tab: "", file: "" }],
+  ["#/jobs/frames/tasks/t1?tab=files&file=wd%2Fa%26b.txt", { kind: "task", target: { job: "frames", task: "t1" }, tab: "files", file: "wd/a&b.txt" }],
+  ["#/jobs/frames/tasks", { kind: "tasks", target: { job: "frames" }, tab: "", file: "" }],
+  ["#/jobs/a%2Fb%3F%23/tasks/%C3%A9", { kind: "task", target: { job: "a/b?#", task: "é" }, tab: "", file: "" }],
 ];
 
 test("each display has one address", () => {
   for (const [address, about] of ABOUT) {
     assert.deepEqual(readAddress(address), about);
-    assert.equal(addressOf(about.kind, about.target, about.tab), address);
+    assert.equal(addressOf(about.kind, about.target, about.tab, about.file), address);
     assert.equal(stepsTo(about).at(-1)[1], addressOf(about.kind, about.target));
     for (const [, step] of stepsTo(about)) assert.deepEqual(addressOf(...Object.values(readAddress(step))), step);
   }
@@ -31,7 +32,7 @@ test("each display has one address", () => {
 
 test("an address that leads nowhere is that of the lab", () => {
   for (const hash of ["", "#", "#/nothing", "#/pools", "#/pools//formula/x", "#/pools/a/nodes", "#javascript:alert(1)"]) {
-    assert.deepEqual(readAddress(hash), { kind: "lab", target: {}, tab: "" });
+    assert.deepEqual(readAddress(hash), { kind: "lab", target: {}, tab: "", file: "" });
   }
   assert.equal(readAddress("#/jobs/%E0%A4%A").target.job, "%E0%A4%A");
 });
