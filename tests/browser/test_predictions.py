@@ -7,6 +7,7 @@ import json
 import pytest
 
 from browser.test_saved import LEAVE, saved, shot
+from helpers.chromium import barriers
 from helpers.jupyter_page import Notebook
 
 pytestmark = [pytest.mark.ci("browser"), pytest.mark.timeout(400)]
@@ -55,6 +56,7 @@ def test_predictions_are_answered_revealed_and_kept(notebook: Notebook) -> None:
     chart.press("ArrowUp")
     assert chart.get_attribute("aria-valuenow") == "1", "behind the stroke it goes on as it began"
     assert chart.get_attribute("aria-valuetext") == "1 node after 9 min 55 s"
+    assert barriers(page, ".bl-prediction") == []
     shot(notebook, "asked")
     for code in REVEALED:
         page.evaluate(
