@@ -26,6 +26,8 @@ from batchlab.words import money, span_text
 __all__ = ["ActivityReport", "Numbers", "report_of"]
 
 PLOTLY, PNG = "application/vnd.plotly.v1+json", "image/png"
+WIDE = 720
+"""Of a figure's picture, in units of the page."""
 _TITLES = {"lab": "Lab report", "pool": "Pool report", "job": "Job report"}
 
 
@@ -154,7 +156,7 @@ class ActivityReport(Displayed):
                 from batchlab.reports.pictures import picture_of  # noqa: PLC0415 - needs Pillow
 
                 png, words = picture_of(figure)
-                bundle[PNG], metadata[PNG] = b64encode(png).decode(), {"alt": words}
+                bundle[PNG], metadata[PNG] = b64encode(png).decode(), {"alt": words, "width": WIDE}
             show(bundle, metadata=metadata, raw=True)
 
 

@@ -76,6 +76,7 @@ def test_notebook_gets_figures_with_pictures(job: bl.Job, monkeypatch: pytest.Mo
     for bundle, metadata in figures:
         assert bundle.keys() == {"text/plain", "application/vnd.plotly.v1+json", "image/png"}
         assert metadata["image/png"]["alt"]
+        assert metadata["image/png"]["width"] == 720, "as wide as it is sharp"
 
 
 def test_all_failed_tasks_are_named_in_a_folded_list(job: bl.Job) -> None:
