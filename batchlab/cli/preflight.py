@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,9 @@ LAB_S = 10.0
 """How long the lab may take: one that starts slower than this annoys in every lesson."""
 EXTENSIONS = {"@jupyter-widgets/jupyterlab-manager": "ipywidgets", "anywidget": "anywidget"}
 """The front ends of live displays, and the packages that bring them."""
+
+LIBRARIES = {"13": ("azure.batch", "sdk"), "15": ("plotly", "plotly")}
+"""What some lessons need, and the extras that bring it."""
 
 LAB = """
 import json, time
@@ -77,7 +81,7 @@ def preflight(place: Path) -> int:
     """
     worst = 0
     looks: tuple[Callable[[], Iterator[MachineCheck]], ...] = (
-        _python, _packages, _front_ends, _port, lambda: _disk(place), _machine, _lab,
+        _python, _packages, _lessons, _front_ends, _port, lambda: _disk(place), _machine, _lab,
     )  # fmt: skip
     for look in looks:
         for one in look():
@@ -119,6 +123,18 @@ def _packages() -> Iterator[MachineCheck]:
     shown = (f"{name} {found[name]}" for name in ("distributed", "jupyterlab") if name in found)
     own = metadata.version("batchlab")
     yield MachineCheck("ok", f"Versions: {', '.join([f'batchlab {own}', *shown])}")
+
+
+def _lessons() -> Iterator[MachineCheck]:
+    """What single lessons need beside that."""
+    for lesson, (library, extra) in LIBRARIES.items():
+        try:
+            found = find_spec(library)
+        except ModuleNotFoundError:  # azure itself is missing
+            found = None
+        if found is None:
+            cure = install_command(extra)
+            yield MachineCheck("note", f"Lesson {lesson} needs {library}, which is missing", cure)
 
 
 def _front_ends() -> Iterator[MachineCheck]:

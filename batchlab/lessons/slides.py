@@ -24,6 +24,8 @@ __all__ = ["write_slides"]
 TEMPLATE = Path(__file__).with_name("slides.html")
 PICTURES_FIRST = ["image/png", "text/html", "image/svg+xml", "text/markdown", "text/plain"]
 LEFT_OUT = {"Further reading"}
+NOT_SHOWN = ("lessons.check(", "bl.predict(")
+"""Cells that wait for the reader: a class answers aloud."""
 MOST_LINES = 16
 FEW_LINES = 3
 LINE = 85
@@ -46,7 +48,7 @@ class _Slide:
 
     def is_full(self, more: int) -> bool:
         """Whether so many lines do not fit any more."""
-        return len(self.cells) > 1 and self.lines + more > MOST_LINES
+        return self.lines > FEW_LINES and self.lines + more > MOST_LINES
 
     def give_last(self, other: _Slide) -> None:
         """Move the text at the end, which leads to what comes next, to the next slide."""
@@ -91,6 +93,7 @@ def write_slides(lesson: Path, target: Path) -> int:
         notebook = nbformat.from_dict({"cells": cells, "metadata": {}, "nbformat": 4,
                                        "nbformat_minor": 4})  # fmt: skip
         made = str(export.from_notebook_node(notebook)[0])
+        made = re.sub(r"<details(?=[^>]*><summary[^>]*>What happened<)", "<details open", made)
         return re.sub(r' id="[^"]*"|<a class="anchor-link".*?</a>', "", made)
 
     def section(slide: _Slide, number: int) -> str:
@@ -133,7 +136,7 @@ def _slides(cells: list[Cell]) -> Iterator[_Slide]:
     slide, asked = _first(cells[0]["source"]), False
     for cell in cells[1:]:
         if cell["cell_type"] == "code":
-            if "lessons.check(" in cell["source"]:
+            if any(call in cell["source"] for call in NOT_SHOWN):
                 continue
             if asked:
                 slide.add(_code(cell, outputs=False), _height(cell["source"]))

@@ -62,6 +62,21 @@ def test_answer_is_on_the_slide_after_its_question(tmp_path: Path) -> None:
     assert "More of it" in notes
 
 
+def test_cell_that_waits_for_the_reader_is_left_out(tmp_path: Path) -> None:
+    card = "<div><details><summary>What happened</summary>42</details></div>"
+    found = made(
+        tmp_path,
+        new_markdown_cell("## Sum\n\n**Predict.** What is it?"),
+        new_code_cell("asked = bl.predict('What is it?')\nasked"),
+        new_code_cell(
+            "asked.reveal(6 * 7)", outputs=[new_output("execute_result", {"text/html": card})]
+        ),
+    )
+    _, question, answer = found
+    assert "predict(" not in re.sub(r"<[^>]*>", "", question)
+    assert "<details open" in answer
+
+
 def test_picture_is_shown_in_place_of_html_and_text(tmp_path: Path) -> None:
     picture = base64.b64encode(b"picture").decode()
     data = {"text/plain": "a pool", "text/html": "<b>card</b>", "image/png": picture}
