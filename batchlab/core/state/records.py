@@ -248,22 +248,17 @@ class JobRecord(RevisedRecord, eq=False, kw_only=True):
             succeeded=self.succeeded, failed=self.failed,
         )  # fmt: skip
 
-    def recount(self, old: phases.TaskPhase, new: phases.TaskPhase | None = None) -> None:
-        """Count a task that goes from a phase to another; to none if it is deleted."""
-        if isinstance(old, phases.TaskCompleted):
-            self.succeeded -= old.failure is None
-            self.failed -= old.failure is not None
-        elif isinstance(old, phases.TaskActive):
-            self.active -= 1
+    def count(self, phase: phases.TaskPhase, by: int) -> None:
+        """Count a task that enters a phase (1) or leaves it (-1)."""
+        state = phase.state
+        if state == "active":
+            self.active += by
+        elif state != "completed":
+            self.running += by
+        elif phase.failure is None:  # type: ignore[union-attr]
+            self.succeeded += by
         else:
-            self.running -= 1
-        if isinstance(new, phases.TaskCompleted):
-            self.succeeded += new.failure is None
-            self.failed += new.failure is not None
-        elif isinstance(new, phases.TaskActive):
-            self.active += 1
-        elif new is not None:
-            self.running += 1
+            self.failed += by
 
 
 class ScheduleRecord(RevisedRecord, eq=False, kw_only=True):

@@ -255,7 +255,7 @@ class State(Notices):
         """Remove a task, its counts, and its queue entry, if any."""
         job = task.job
         del job.tasks[fold(task.spec.id)]
-        job.recount(task.phase)
+        job.count(task.phase, -1)
         self.keep_files(task)
         if not isinstance(task.phase, TaskCompleted):
             _enter(_TASK, task, TaskCompleted(self.now, None, None))
@@ -345,7 +345,8 @@ def _schedule_moved(state: State, schedule: ScheduleRecord, old: Phase, reason: 
 
 def _task_moved(state: State, task: TaskRecord, old: TaskPhase, reason: str) -> None:
     job, phase, node = task.job, task.phase, task.node
-    job.recount(old, phase)
+    job.count(old, -1)
+    job.count(phase, 1)
     state.tell_task(task, phase.state, node.id if node else "", reason)
 
 

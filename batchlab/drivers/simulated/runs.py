@@ -9,6 +9,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any
 
 import msgspec
@@ -63,7 +64,7 @@ class Runner(ABC):
             self._arrange(now, fact, facts.RunExited(run_id=run_id, failure=lost))
             return
         limit = start_run.time_limit_s
-        run = SimulatedRun(start_run, node, now, float("inf") if limit is None else now + limit)
+        run = SimulatedRun(start_run, node, now, inf if limit is None else now + limit)
         node.begin(run)
         node.log.run_begins(now, start_run)
         node.disk.note_run(start_run.directory, now)
@@ -124,7 +125,7 @@ class Runner(ABC):
             return self._end(run, facts.RunExited(run_id=run.id, failure=error.failure))
         if when > run.limit:
             self._arrange(run.limit, self._time_over, run)
-        elif when != float("inf"):
+        elif when != inf:
             self._arrange(when, self._go_on, run)
         return None
 
@@ -225,5 +226,5 @@ def _subtask_steps(
     if code:
         return code
     coordinated()
-    yield float("inf")
+    yield inf
     return (yield from launch(msgspec.structs.replace(start_run, coordination=None)))
