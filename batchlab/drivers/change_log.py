@@ -35,6 +35,9 @@ __all__ = ["BLOCK", "Batch", "ChangeLog", "decode_changes", "encode_changes"]
 
 BLOCK = 2_000
 """Number of changes in a compressed block, and the maximum in one answer."""
+LIMIT = 5_000_000
+"""Number of changes to keep. A million tasks make three million, which take 35 MB; the last change
+of each task, which stays when they are dropped, would take ten times as much."""
 
 AnyChange = Union[  # noqa: UP007
     PoolChanged, AutoScaleEvaluated, NodeChanged, JobChanged, JobScheduleChanged, TaskChanged,
@@ -81,7 +84,7 @@ class ChangeLog:
         Number of changes to keep in total.
     """
 
-    def __init__(self, *, recent: int = BLOCK, limit: int = 1_000_000) -> None:
+    def __init__(self, *, recent: int = BLOCK, limit: int = LIMIT) -> None:
         self._lock = threading.Lock()
         self._recent: list[Change] = []
         self._packed: deque[bytes] = deque()
