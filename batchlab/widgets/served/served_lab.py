@@ -148,8 +148,8 @@ class ServedLab:
             return {"value": self._answer(question, acts=acts and self.manage)}
         except BatchError as error:
             return {"error": error.message}
-        except (KeyError, TypeError, ValueError) as error:
-            return {"error": f"{what}: {error} is missing or of a wrong type"}
+        except KeyError as error:
+            return {"error": f"{what}: {error} is missing"}
         except Exception as error:
             logger.exception("a page's question %s failed", what)
             return {"error": f"an internal error of batchlab: {type(error).__name__}"}
@@ -176,8 +176,8 @@ class ServedLab:
             return {"value": autoscale_answers.what_if(lab, question, go_on)}
         except BatchError as error:
             return {"error": error.message}
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            return {"error": f"what_if: {error} is missing or of a wrong type"}
+        except KeyError as error:
+            return {"error": f"what_if: {error} is missing"}
         finally:
             self._simulating.release()
 
