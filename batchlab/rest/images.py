@@ -2,8 +2,8 @@
 
 To a lab an image is only a name: whatever a pool asks for, its nodes run on the lab's machines. So
 the list has the common Linux images, and accepts any other. Windows is listed as in Azure, but a
-pool of it is refused: see `pool_resources`. The end of Batch's support is that of the
-distribution.
+pool of it is refused: see `pool_resources`. The end of Batch's support is the one that
+was announced, or that of the distribution.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SupportedImage(msgspec.Struct, frozen=True):
 
 
 _ENDS = {
-    "batch.node.ubuntu 20.04": (2025, 5), "batch.node.ubuntu 22.04": (2027, 5),
+    "batch.node.ubuntu 20.04": (2025, 5), "batch.node.ubuntu 22.04": (2027, 6),
     "batch.node.ubuntu 24.04": (2029, 5), "batch.node.debian 11": (2026, 8),
     "batch.node.debian 12": (2028, 6), "batch.node.el 8": (2029, 3), "batch.node.el 9": (2032, 5),
 }  # fmt: skip
