@@ -35,7 +35,7 @@ __all__ = ["FILE", "Joined", "join", "leave", "tell"]
 
 FILE = ".batchlab-class.json"
 ASKED_S = 5.0
-"""How long joining and leaving wait, because the learner does."""
+"""How long joining may take: the learner waits for it."""
 SENDING_S = 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
 MOST_ANSWER = 64 * 1024
@@ -133,7 +133,7 @@ def leave() -> None:
     _sender.drop()
     if member is not None:
         with contextlib.suppress(BatchError):  # the machine is gone, and its table with it
-            _asked(member, "leave")
+            _asked(member, "leave", SENDING_S)
 
 
 def tell(exercise: str, *, right: bool, tries: int, solved: Callable[[], list[str]]) -> None:
