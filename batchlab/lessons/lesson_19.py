@@ -23,7 +23,7 @@ from batchlab.lessons.scenes_19 import (
     KEPT,
     SCENES,
     TIMES,
-    Account,
+    GuardedLab,
     Names,
     crowd,
 )
@@ -201,7 +201,7 @@ def _guarded(guard: FunctionType) -> str | Missing:
     return f"it keeps {len(ACCOUNTS)} accounts within their budgets, and no work is lost."
 
 
-def _night(guard: FunctionType, lab: SimulatedLab, account: Account) -> Missing | None:
+def _night(guard: FunctionType, lab: SimulatedLab, account: GuardedLab) -> Missing | None:
     """Call the guard every ten minutes for some hours, and judge what it did."""
     things = len(lab.jobs), len(lab.pools)
     acted: datetime | None = None
@@ -245,7 +245,7 @@ def _most(pool: Pool) -> int:
     return max(target, pool.current_dedicated_nodes + pool.current_low_priority_nodes)
 
 
-def _harm(lab: SimulatedLab, account: Account, things: tuple[int, int]) -> Missing | None:
+def _harm(lab: SimulatedLab, account: GuardedLab, things: tuple[int, int]) -> Missing | None:
     """What the guard did to the work."""
     active = [job for job in lab.jobs.values() if job.state == "active"]
     pools = [pool for pool in lab.pools.values() if pool.state == "active"]

@@ -11,7 +11,7 @@ from batchlab.drivers.simulated.workload import Workload
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 
-__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "Account", "Names",
+__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "GuardedLab", "Names",
            "crowd"]  # fmt: skip
 
 TIMES = Workload(default="10m", rules={"film": "1h", "simulate *": "10h"})
@@ -162,7 +162,7 @@ HOURS = 5
 BUDGET = 1.0
 
 
-class Account(NamedTuple):
+class GuardedLab(NamedTuple):
     """A lab to guard, and whether its budget is used up within the time."""
 
     make: Callable[[SimulatedLab], None]
@@ -205,16 +205,16 @@ def _cheap(lab: SimulatedLab) -> None:
 
 
 ACCOUNTS = (
-    Account(_cheap, runs_out=False, what="an account that never reaches its budget",
+    GuardedLab(_cheap, runs_out=False, what="an account that never reaches its budget",
             hint="While there is money left for ten minutes, change nothing."),
-    Account(_fixed, runs_out=True, what="a pool of six nodes"),
-    Account(_long_tasks, runs_out=True, what="a pool with tasks of ten hours",
+    GuardedLab(_fixed, runs_out=True, what="a pool of six nodes"),
+    GuardedLab(_long_tasks, runs_out=True, what="a pool with tasks of ten hours",
             hint="When do the nodes leave? There is node_deallocation_option."),
-    Account(_with_formula, runs_out=True, what="a pool with a formula",
+    GuardedLab(_with_formula, runs_out=True, what="a pool with a formula",
             hint="After pool.disable_auto_scale() it keeps its nodes, and can be resized."),
-    Account(_two_pools, runs_out=True, what="two pools, with large and with spot nodes",
+    GuardedLab(_two_pools, runs_out=True, what="two pools, with large and with spot nodes",
             hint="Each size has its price. Spot nodes are a target of their own: "
             "target_low_priority_nodes."),
-    Account(_idle, runs_out=True, what="a pool with idle nodes only",
+    GuardedLab(_idle, runs_out=True, what="a pool with idle nodes only",
             hint="Idle nodes cost as much as busy ones."),
 )  # fmt: skip
