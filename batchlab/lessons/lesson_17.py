@@ -25,6 +25,8 @@ from batchlab.lessons.labs_17 import ITEMS, LOSSES, STEP_S, STEPS, Licensed, ite
 from batchlab.lessons.looking import history, script_of, span, unfinished
 
 STORM_LIMIT = timedelta(minutes=36)
+LOST = 3
+"""The least number of runs that a storm of that length takes."""
 FRAMES, FRAME_S = 20, 60
 FRAMES_LIMIT = timedelta(minutes=8)
 COPIES = 3
@@ -71,6 +73,12 @@ def _right_size(job: Job) -> str | Missing:
         return missing
     size = max(len(items_of(script_of(view.command_line))) for view in job.tasks.views())
     taken, lost = _taken(job), len(_lost_seconds(job))
+    if lost < LOST:
+        return Missing(
+            f"only {lost} runs were lost: the storm was over, or had hardly begun.",
+            "A node is taken every four minutes, for eight hours from the opening of the lab.",
+            "Open the lab again, and create the job without a pause.",
+        )
     if taken > STORM_LIMIT:
         return Missing(
             f"it took {taken}, with {lost} runs lost.",

@@ -81,6 +81,10 @@ def other(lab: bl.SimulatedLab) -> None:
     lab.create_pool("safe", target_dedicated_nodes=4).nodes.wait("idle")
 
 
+def later(lab: bl.SimulatedLab) -> None:
+    lab.advance("9h")
+
+
 @pytest.mark.parametrize(
     ("lines", "more", "hint"),
     [
@@ -97,10 +101,11 @@ def other(lab: bl.SimulatedLab) -> None:
         ([f"/bin/sh -c 'true || {line}'" for line in ranges(40)], {}, "first and the last"),
         ([f"/bin/true # {line}" for line in ranges(40)], {}, "first and the last"),
         (ranges(300), {"before": dedicated}, "Safer nodes"),
+        (ranges(300), {"before": later}, "for eight hours"),
         (ranges(300), {"before": other, "pool": "safe"}, "Safer nodes"),
         ([], {}, "list of command lines"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_17_1_of_a_wrong_answer_gives_its_hint(
     lines: list[str], more: dict[str, Any], hint: str

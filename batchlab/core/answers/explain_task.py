@@ -358,7 +358,8 @@ _SENTENCES = {
     "Restarting": "{are} about to restart, after the tasks there and their retention times.",
     "StartTaskFailed": "{are} out of service: the start task failed{how}. "
     "Reboot {it} to run it again.",
-    "Unusable": "{are} unusable: lost, or without a package of the pool (see node.errors). "
+    "Unusable": "{are} unusable: lost, out of disk space, or without a package of the pool "
+    "(see node.errors). "
     "Reboot or remove {it}.",
     "ContactLost": "{are} unusable: contact was lost, and there is no machine for {it} yet.",
     "SchedulingDisabled": "{are} taking no tasks: scheduling is disabled.",

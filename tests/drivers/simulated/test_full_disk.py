@@ -36,6 +36,7 @@ def test_node_is_unusable_when_its_disk_is_full_and_its_tasks_wait(lab):
     assert error.code == "DiskFull"
     assert error.message.startswith("There is not enough disk space on the node")
     assert "DiskFull" in node.explain()[0]
+    assert "out of disk space" in job.tasks["task006"].explain()[0]
     lines = [text for _, text in lab._connection.world.log(node.id).lines()]
     assert any(line.startswith("DiskFull: ") for line in lines)
 
