@@ -89,12 +89,13 @@ class Watch:
             self._follows = True
             background.take_turns(self._turns(), "batchlab-watch")
 
-    def catch_up(self, seconds: float | None = None) -> None:
-        """Take in what has happened until now, for at most this many seconds."""
+    def catch_up(self, seconds: float | None = None) -> bool:
+        """Take in what has happened, for at most this many seconds; whether that is all."""
         begin = time.monotonic()
         while self._fetch(0.0):
             if seconds is not None and time.monotonic() - begin > seconds:
-                return
+                return False
+        return True
 
     def _turns(self) -> Iterator[float]:
         hold_s = HOLD_S if background.threads() else 0.0

@@ -53,6 +53,10 @@ class _StoredContainer:
         for _, part in self._parts:
             part.take()
 
+    def sketch(self) -> dict[str, Any]:
+        html = "".join(part.sketch()["text/html"] for _, part in self._parts)
+        return {"text/plain": self._text, "text/html": still(html, self._place)}
+
     def bundle(self) -> dict[str, Any]:
         found = [(title, part.bundle()) for title, part in self._parts]
         html = "".join(

@@ -29,6 +29,8 @@ SETTLED_S = 2.0
 """How long nothing has happened before the picture is drawn again."""
 RUNNING_S = 10.0
 """How often it is drawn again while things happen."""
+SOON_S = 0.1
+"""How long reading the history may take before a display appears without its picture."""
 SHARE = 20.0
 """Drawing takes at most one part in this many of the time."""
 KEPT = 100
@@ -49,6 +51,10 @@ class Stored(Protocol):
 
     def bundle(self) -> dict[str, Any]:
         """Draw what is remembered."""
+        ...
+
+    def sketch(self) -> dict[str, Any]:
+        """Its place and its text, without a picture."""
         ...
 
 
@@ -109,14 +115,28 @@ class Output:
         self._drawn = -1
         self.hurry()
 
-    def refresh(self) -> None:
-        """Draw it, and publish the picture if it has changed."""
+    def refresh(self, *, soon: bool = False) -> None:
+        """Draw it, and publish the picture if it has changed.
+
+        Parameters
+        ----------
+        soon : bool, default False
+            Whether to publish it without a picture if there is a long history to draw: the live
+            display then appears at once, and the picture follows.
+        """
         with self._lock:
             if self.over:
                 return
             begin = time.monotonic()
-            if self._watch is not None and not self.closed:
-                self._watch.catch_up(1.0)
+            known = self.closed or self._watch is None
+            if not known and self._watch is not None:
+                known = self._watch.catch_up(SOON_S if soon else 1.0)
+            if soon and not known:
+                self._last = self._stored.sketch()
+                self._publish(self._last, self._id, False)
+                self._drawn = -1
+                self.hurry()
+                return
             version = self.version
             if not self.closed:
                 self._stored.take()
@@ -142,7 +162,7 @@ class Outputs:
         """Display something below the running cell, and keep its picture up to date."""
         self._hook()
         output = Output(stored, connection, _publish, cell_id())
-        output.refresh()
+        output.refresh(soon=front_end() == "page")
         with self._lock:
             self._all = [*self._all[1 - KEPT :], output]
         if connection is not None and id(connection) not in self._closing:

@@ -116,6 +116,13 @@ class StoredThing:
             if picture.complete or self._picture is None:
                 self._picture = picture
 
+    def sketch(self) -> dict[str, Any]:
+        """Its place and its text, without a picture."""
+        from batchlab.widgets.still import bundle  # noqa: PLC0415 - needs Pillow
+
+        return bundle(repr(self._thing), str(cards.mimebundle(self._thing)["text/html"]), None,
+                      self._place)  # fmt: skip
+
     def bundle(self) -> dict[str, Any]:
         """Draw what is remembered."""
         from batchlab.widgets.still import bundle  # noqa: PLC0415 - needs Pillow

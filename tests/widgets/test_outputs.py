@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,3 +132,22 @@ def test_picture_suits_light_and_dark_pages(lab: bl.SimulatedLab) -> None:
     clear = image.convert("RGBA").getpixel((2, 2))
     assert isinstance(clear, tuple)
     assert clear[3] == 0
+
+
+def test_display_of_a_long_history_appears_before_its_picture(
+    lab: bl.SimulatedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(lab)
+    page.bundles.clear()
+    page.output._last = None
+    monkeypatch.setattr(page.output._watch, "catch_up", lambda seconds=1.0: seconds >= 1)
+    page.output.refresh(soon=True)
+    (sketch,) = page.bundles
+    assert "bl-at-here" in sketch["text/html"]
+    assert "image/png" not in sketch
+    assert "<img" not in sketch["text/html"]
+    assert page.output.due(time.monotonic()), "the picture follows at once"
+    page.output.refresh()
+    assert page.bundles[-1]["image/png"]
+    assert "tasks: " in page.words()
+    assert not page.output.due(time.monotonic())
