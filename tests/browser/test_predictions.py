@@ -92,6 +92,6 @@ def test_predictions_are_answered_revealed_and_kept(notebook: Notebook) -> None:
     page.get_by_text("Your prediction: 12 tasks").first.wait_for()
     page.get_by_text("it was 2 tasks: 6 times").first.wait_for()
     assert page.locator(".bl-view").count() == 0
-    picture = page.locator("img[alt*='nodes at most']")
+    picture = page.locator("img[alt*='it was 6 nodes']")
     assert picture.evaluate("one => one.naturalWidth") >= 600
     shot(notebook, "predictions-reopened")
