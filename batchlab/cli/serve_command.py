@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+_ALL = ("0.0.0.0", "::", "")
 KEY, PAGE_TOKEN = "BATCHLAB_KEY", "BATCHLAB_PAGE_TOKEN"
 
 
@@ -201,7 +202,7 @@ def serve(
 
                     code = run(command, endpoint.environment, check)
                 else:
-                    watch_at = _watch_at(endpoint, shows_token=page_token is None)
+                    watch_at = _watch_at(endpoint, host, shows_token=page_token is None)
                     with (
                         announced(cloud, wanted, watch_at) if cloud
                         else _announced(endpoint, watch_at, shows_key=key is None)
@@ -252,13 +253,14 @@ def _runners(scheduler: str | None, *, isolated: bool) -> str:
     )
 
 
-def _watch_at(endpoint: Endpoint, *, shows_token: bool) -> str:
+def _watch_at(endpoint: Endpoint, host: str, *, shows_token: bool) -> str:
     """Where a browser shows the lab, with a token only if nobody knows it yet."""
     if endpoint.page_url is None:
         return ""
     base, _, _ = endpoint.page_url.partition("?")
     where = endpoint.page_url if shows_token else f"{base} with the token as given"
-    return f"\nWatch it at {where}\n"
+    others = "On other machines, use the name or address of this one.\n" * (host in _ALL)
+    return f"\nWatch it at {where}\n{others}"
 
 
 @contextmanager

@@ -115,6 +115,14 @@ def test_token_that_is_given_is_neither_printed_nor_shown_to_tasks() -> None:
     assert not [secret for secret in secrets if secret in seen]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", ""])
+def test_banner_says_how_other_machines_come_to_the_page(host: str) -> None:
+    with bl.SimulatedLab() as lab, lab.serve(page_token=TOKEN) as endpoint:
+        said = serve_command._watch_at(endpoint, host, shows_token=True)
+        assert said.startswith(f"\nWatch it at {endpoint.page_url}\n")
+        assert ("On other machines" in said) == (host != "127.0.0.1")
+
+
 def test_port_that_is_taken_is_refused_and_nothing_left(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -61,7 +61,7 @@ class Page {
       this.show();
     }
     this.shared.ask();
-    return again ? this.tell("The server was restarted: this is its lab of now.") : this.tell("");
+    return again ? this.tell("The server was restarted. This is its lab now.") : this.tell("");
   }
 
   async lost(why, was) {

@@ -112,7 +112,11 @@ export class Link {
       this.open.set(number, { model, id: content.id });
       return this.write({ ...content, id: number });
     }
-    if (content.type === "follow") this.followed.set(content.viewer, { ...content, again: false });
+    if (content.type === "follow") {
+      this.followed.set(content.viewer, { ...content, again: false });
+      const { key, question } = content;
+      if (!this.online && question) setTimeout(() => this.online || model.hear({ type: "news", key, error: this.over || LOST }));
+    }
     if (content.type === "bye") this.followed.delete(content.viewer);
     return this.write(content);
   }

@@ -112,6 +112,11 @@ test("what is asked of a server that is away is answered with the reason", async
   model.send({ type: "ask", id: 1, question: {} });
   t.mock.timers.tick(1);
   assert.match(answers.pop()[0].error, /lost/);
+  model.send({ type: "follow", viewer: "a", key: "k", question: { what: "why" } });
+  t.mock.timers.tick(1);
+  const [news] = answers.pop();
+  assert.deepEqual([news.type, news.key], ["news", "k"]);
+  assert.match(news.error, /lost/);
   socket().say({ type: "welcome" });
   model.send({ type: "ask", id: 2, question: {} });
   socket().say({ type: "end", why: "the lab is closed" });
