@@ -11,8 +11,8 @@ from batchlab.drivers.simulated.workload import Workload
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
 
-__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "GuardedLab", "Names",
-           "crowd"]  # fmt: skip
+__all__ = ["ACCOUNTS", "BUDGET", "ENDED", "HOURS", "KEPT", "SCENES", "TIMES", "GuardedLab",
+           "Names", "crowd"]  # fmt: skip
 
 TIMES = Workload(default="10m", rules={"film": "1h", "simulate *": "10h"})
 
