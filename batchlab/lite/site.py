@@ -159,8 +159,9 @@ def _write_settings(site: Path, packages: list[str]) -> None:
         },
     }
     (site / "jupyter-lite.json").write_text(json.dumps(settings, indent=1) + "\n")
-    # A live display stays in its page while the reader scrolls.
-    overrides = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
+    # A live display stays in its page while the reader scrolls; in a narrow window code is whole.
+    notebook = {"windowingMode": "none", "codeCellConfig": {"lineWrap": True}}
+    overrides = {"@jupyterlab/notebook-extension:tracker": notebook}
     (site / "overrides.json").write_text(json.dumps(overrides, indent=1) + "\n")
 
 

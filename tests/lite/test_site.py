@@ -130,6 +130,13 @@ def test_taken_port_says_what_to_do(tmp_path: Path) -> None:
         SiteServer(tmp_path, server.server_port)
 
 
+def test_code_is_wrapped_in_a_narrow_window_and_displays_stay(tmp_path: Path) -> None:
+    site._write_settings(tmp_path, [])
+    (settings,) = json.loads((tmp_path / "overrides.json").read_bytes()).values()
+    assert settings["codeCellConfig"] == {"lineWrap": True}
+    assert settings["windowingMode"] == "none"
+
+
 # -- a real site in a real browser --------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from batchlab.cli import app
 from batchlab.lessons import exercises
 from batchlab.lessons.solving import solutions
 from batchlab.lessons.teaching import cells_of, lesson_time, predictions, teaching_guide
+from batchlab.lite.lessons import runs
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = {path.name[:2]: path for path in sorted(FOLDER.glob("[0-9][0-9]-*.ipynb"))}
@@ -83,6 +85,19 @@ def test_times_of_a_plan_add_up(plan: str) -> None:
         since_break = 0 if what in ("break", "lunch") else since_break + int(minutes or 0)
         assert since_break <= 120
     assert rows[-1][3] == "end"
+
+
+def test_page_says_what_does_not_run_in_a_browser() -> None:
+    only_read, partly = [], []
+    for number, path in LESSONS.items():
+        if runs(json.loads(path.read_bytes())) == "machine":
+            only_read.append(number)
+        elif any("browser" in cell["metadata"].get("batchlab", {}) for cell in cells_of(path)):
+            partly.append(number)
+    some = r"lessons ([\d, and]+)"
+    found = re.search(rf"{some} can only be read, and some cells of {some} do not run", PAGE)
+    assert found
+    assert [re.findall(r"\d\d", one) for one in found.groups()] == [only_read, partly]
 
 
 def run(*arguments: str) -> Any:
