@@ -1,4 +1,4 @@
-"""The programs on simulated nodes: about twenty that are common in learners' command lines.
+"""The programs on simulated nodes: some two dozen that are common in learners' command lines.
 
 Each program receives its process and its arguments, and returns an exit code. An `OSError` is
 printed as by the real program; `NotUnderstood` (an option that is not supported here) leaves the
@@ -267,6 +267,16 @@ def _sort(host: Host, args: Sequence[str]) -> int:
     return 0
 
 
+def _tee(host: Host, args: Sequence[str]) -> int:
+    options, names = _options(args, "a")
+    data = host.stdin()
+    host.say(data)
+    return _each(
+        host, "tee", names,
+        lambda name: host.disk.write(host.path(name), data, host.now(), append="a" in options),
+    )  # fmt: skip
+
+
 def _ends(host: Host, program: str, args: Sequence[str]) -> int:
     """Print the first or the last lines: ``-n 3``, ``-n3`` or ``-3``."""
     words, count = list(args), 10
@@ -361,6 +371,7 @@ PROGRAMS: dict[str, Program] = {
     "head": lambda host, args: _ends(host, "head", args),
     "sort": _sort,
     "tail": lambda host, args: _ends(host, "tail", args),
+    "tee": _tee,
     "wc": _wc,
     "test": _test,
     "[": _bracket,

@@ -60,6 +60,7 @@ false | true && echo yes; true | false || echo no; echo x | exit 3; echo $?; cd 
 A=inner; echo "$A" | cat; echo out | cat > f; cat f; echo err >&2 2>&1 | cat
 set -e; false | true; echo went on; true | false; echo never
 if echo x | grep -q x; then echo found; fi; wc -w nosuch 2> e; echo $?
+echo a | tee f g; cat f g; echo b | tee -a f | cat; cat f; echo c | tee no/such 2> e; echo $?
 echo 1 | sort nosuch 2> e || echo $?; head nosuch 2> e || echo $?
 grep -q x nosuch 2> e || echo $?; echo A > f; grep -i a < f; grep -x b f; grep -F A f
 until test -e f; do echo once; touch f; done; while test -e f; do rm f; done; echo $?
