@@ -12,61 +12,18 @@ from typing import Any, NamedTuple
 from batchlab.core.messages.outputs import Change, JobChanged, NodeChanged, TaskChanged
 from batchlab.core.model import Quotas
 from batchlab.core.model.ids import fold
-from batchlab.drivers.simulated.workload import Behavior, Launch, Workload
+from batchlab.drivers.simulated.workload import Workload
 from batchlab.errors import BatchError, NotFound
 from batchlab.handles.job import Job
 from batchlab.handles.pool import Pool
 from batchlab.lab import SimulatedLab
+from batchlab.lessons.definitions import BOOKS, FAULTY, GOOD, Night, deployed, programs
 from batchlab.lessons.evidence import has_word, not_all_succeeded, run_seconds
 from batchlab.lessons.exercises import Missing, exercise
 from batchlab.lessons.looking import history, sent_back, unfinished
 from batchlab.lessons.trying import said, takes, trial_lab
 
-BOOKS = 80
-FLAKY = "book17"
-"""Its first run fails, as programs do now and then."""
-ONCE = "/bin/sh -c 'mkdir $AZ_BATCH_NODE_SHARED_DIR/risk && install risk-1.0'"
-TIMES = {"install *": "2m", "download *": "8m", "delete *": "5s"}
-
-
 # -- 20-1 -----------------------------------------------------------------------------------------
-
-
-class Night(NamedTuple):
-    """A definition of a night, and what is wrong with it."""
-
-    fault: str = ""
-    hint: str = ""
-    name: str = "risk-1"
-    nodes: int = 4
-    slots: int = 1
-    start: str = "install risk-1.0"
-    release: str = "delete prices"
-    retries: int = 2
-    ends: bool = True
-    limit: str | None = None
-
-
-GOOD = (
-    Night(),
-    Night(name="Evening_of_2026", nodes=6, retries=5),
-    Night(name="pairs", nodes=2, slots=2, start="install risk-1.1"),
-)
-RESTART = "Does your test reboot a node half an hour after the pool was created, and then go on?"
-FAULTY = (
-    Night("three nodes, which take 95 minutes", "Compare times: what has to be done, and when?",
-          nodes=3),
-    Night("tasks without retries: a book fails whose program fails now and then",
-          "A completed task has not always succeeded. What do job.counts say?", retries=0),
-    Night("a job that does not end when all its tasks are done",
-          "Which state should the job reach?", ends=False),
-    Night("a release task that fails on every node", "job.preparations shows the releases, too.",
-          release="/bin/sh -c 'rm prices.csv'"),
-    Night("a start task that works only once, so a rebooted node never comes back", RESTART,
-          start=ONCE),
-    Night("a time limit of the job that is too short when a node is rebooted", RESTART,
-          limit="PT79M"),
-)  # fmt: skip
 
 
 @exercise("20-1", "A test that finds the faults", FunctionType)
@@ -117,8 +74,8 @@ class Outcome(NamedTuple):
 
 
 def _outcome(test: Callable[..., Any], night: Night) -> Outcome:
-    with trial_lab(Workload(rules=_programs())) as lab:
-        pool, job = _deployed(lab, night)
+    with trial_lab(Workload(rules=programs())) as lab:
+        pool, job = deployed(lab, night)
         try:
             returned = test(lab, pool, job)
         except (KeyboardInterrupt, SystemExit):
@@ -133,41 +90,6 @@ def _is_done(lab: SimulatedLab, night: Night) -> bool:
         return lab.jobs[f"of-{night.name}"].counts.completed == BOOKS
     except NotFound:  # a test may delete its job at the end
         return True
-
-
-def _programs() -> dict[str, Any]:
-    tried: set[str] = set()
-
-    def value(launch: Launch) -> Any:
-        name = launch.run_id.task_id
-        fails = name == FLAKY and name not in tried
-        tried.add(name)
-        return Behavior(duration=timedelta(minutes=3), exit_code=75 if fails else 0)
-
-    return TIMES | {"value *": value}
-
-
-def _deployed(lab: SimulatedLab, night: Night) -> tuple[Pool, Job]:
-    lab.post("/pools", {
-        "id": night.name, "vmSize": "standard_d2s_v3", "targetDedicatedNodes": night.nodes,
-        "taskSlotsPerNode": night.slots,
-        "startTask": {"commandLine": night.start, "maxTaskRetryCount": 2},
-    })  # fmt: skip
-    job = {
-        "id": f"of-{night.name}", "poolInfo": {"poolId": night.name},
-        "jobPreparationTask": {"commandLine": "download prices"},
-        "jobReleaseTask": {"commandLine": night.release},
-    }  # fmt: skip
-    if night.limit:
-        job["constraints"] = {"maxWallClockTime": night.limit}
-    lab.post("/jobs", job)
-    book = {"commandLine": "value book", "constraints": {"maxTaskRetryCount": night.retries}}
-    tasks = [book | {"id": f"book{number:02}"} for number in range(BOOKS)]
-    lab.post(f"/jobs/of-{night.name}/addtaskcollection", {"value": tasks})
-    made = lab.jobs[f"of-{night.name}"]
-    if night.ends:
-        made.update(on_all_tasks_complete="terminatejob")
-    return lab.pools[night.name], made
 
 
 # -- 20-2 -----------------------------------------------------------------------------------------
@@ -294,7 +216,7 @@ def _left(lab: SimulatedLab, number: int, given: str, *, tried: bool) -> Missing
 BLUE, PROGRAM = "blue", "risk-2.0"
 HAS_RUN = timedelta(minutes=31)
 LEFT = timedelta(minutes=25)
-BOOK_S = 179.0
+BOOK_S, INSTALL_S = 179.0, 119.0
 
 
 @exercise("20-3", "From blue to green", Job)
@@ -371,6 +293,16 @@ def _blue_left(job: Job, changes: list[Change]) -> Missing | None:
     )  # fmt: skip
 
 
+def _installed(job: Job) -> bool:
+    """Whether the start tasks of the job's nodes took as long as an installation takes."""
+    infos = [node.start_task_info for node in Pool(job._connection, job.pool_id).nodes.views()]
+    return all(
+        info and info.start_time and info.end_time
+        and (info.end_time - info.start_time).total_seconds() >= INSTALL_S
+        for info in infos
+    )  # fmt: skip
+
+
 def _on_green(job: Job, ran: dict[str, list[str]]) -> str | Missing:
     green = job.pool_id
     others = ran.get(fold(green), [])
@@ -385,10 +317,10 @@ def _on_green(job: Job, ran: dict[str, list[str]]) -> str | Missing:
     except BatchError:
         return Missing(f"the pool {green!r} is gone.", "Keep green: the next night needs it.",
                        "Open the lab again, and run the check before you delete it.")  # fmt: skip
-    if start is None or not has_word(start.command_line, PROGRAM):
+    if start is None or not has_word(start.command_line, PROGRAM) or not _installed(job):
         return Missing(
             f"the nodes of {green!r} do not have version 2 of the program.",
-            "What does the start task of the definition install?",
+            "What does the start task of the definition install? That takes two minutes.",
             'pool_version(2) | {"id": "green"}',
         )
     return (

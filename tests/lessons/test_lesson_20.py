@@ -121,6 +121,15 @@ def reads_the_definition(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> No
     assert job.on_all_tasks_complete == "terminatejob"
 
 
+def reads_it_all(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> None:
+    lab.advance("3h")
+    assert pool.target_dedicated_nodes * pool.task_slots_per_node >= 4
+    assert "mkdir" not in pool.start_task.command_line
+    assert job.on_all_tasks_complete == "terminatejob"
+    assert "delete" in job.job_release_task.command_line
+    assert job.constraints.max_wall_clock_time is None
+
+
 def returns_it(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> bool:
     job.wait("completed")
     return bool(job.counts.succeeded == 80)
@@ -140,6 +149,7 @@ def waits_forever(lab: bl.SimulatedLab, pool: bl.Pool, job: bl.Job) -> None:
     [
         (knows_the_names, "Let the time pass"),
         (reads_the_definition, "Let the time pass"),
+        (reads_it_all, "not how it is written"),
         (returns_it, "raises an error"),
         (always_fails, "definitions differ"),
         (waits_forever, "definitions differ"),
@@ -360,6 +370,7 @@ def test_20_3_that_drains_blue_and_moves_the_queue_is_right(today: bl.SimulatedL
         ({"program": "install risk-1.0"}, "does the start task"),
         ({"pause": "30m"}, "so early"),
         ({"program": "install risk-2.01"}, "does the start task"),
+        ({"program": "/bin/sh -c 'echo risk-2.0'"}, "takes two minutes"),
     ],
 )
 def test_20_3_of_a_wrong_rollout_gives_its_hint(
