@@ -102,7 +102,7 @@ NO_POOLS = {"quotas": Quotas(pool_quota=0)}
 NO_ROOM = "None can have all the nodes."
 
 
-class Choice(NamedTuple):
+class RegionCase(NamedTuple):
     """Regions, and the number of the one to choose; None if there is none."""
 
     regions: Sequence[dict[str, Any]]
@@ -110,12 +110,12 @@ class Choice(NamedTuple):
     what: str
 
 
-CHOICES = (
-    Choice((PLENTY, PLENTY), 0, "two regions with plenty of nodes"),
-    Choice((SCARCE, PLENTY), 1, "a first region with only two nodes left"),
-    Choice((NO_POOLS, PLENTY), 1, "a first region that refuses the pool"),
-    Choice((NO_CORES, SCARCE, PLENTY), 2, "two regions that give too few nodes, and a third"),
-    Choice((SCARCE, NO_POOLS), None, "no region with enough nodes"),
+REGION_CASES = (
+    RegionCase((PLENTY, PLENTY), 0, "two regions with plenty of nodes"),
+    RegionCase((SCARCE, PLENTY), 1, "a first region with only two nodes left"),
+    RegionCase((NO_POOLS, PLENTY), 1, "a first region that refuses the pool"),
+    RegionCase((NO_CORES, SCARCE, PLENTY), 2, "two regions that give too few nodes, and a third"),
+    RegionCase((SCARCE, NO_POOLS), None, "no region with enough nodes"),
 )
 
 
@@ -124,24 +124,24 @@ def _placed(place: FunctionType) -> str | Missing:
     wrong = takes(place, 2, "a list of labs and the definition of a pool")
     if wrong:
         return wrong
-    for number, choice in enumerate(CHOICES):
+    for number, case in enumerate(REGION_CASES):
         with ExitStack() as stack:
             labs = [stack.enter_context(trial_lab(Workload(default="2m"), **one))
-                    for one in choice.regions]  # fmt: skip
-            found = _looked_at(place, labs, choice, f"risk-{number + 1}")
+                    for one in case.regions]  # fmt: skip
+            found = _looked_at(place, labs, case, f"risk-{number + 1}")
         if found:
             return found
     return "it finds the first region with room, and leaves no nodes in the others."
 
 
 def _looked_at(
-    place: Callable[..., Any], labs: list[SimulatedLab], choice: Choice, name: str
+    place: Callable[..., Any], labs: list[SimulatedLab], case: RegionCase, name: str
 ) -> Missing | None:
     definition = {
         "id": name, "vmSize": "standard_d1_v2", "targetDedicatedNodes": WANTED,
         "startTask": {"commandLine": "install risk"},
     }  # fmt: skip
-    given = f"with {choice.what}, "
+    given = f"with {case.what}, "
     try:
         pool = place(list(labs), definition)
     except Exception as error:
@@ -150,17 +150,17 @@ def _looked_at(
             "A request that is refused raises bl.BatchError. Then the next region has its turn.",
             "try: ... except bl.BatchError: continue",
         )
-    if choice.right is None:
+    if case.right is None:
         if pool is not None:
             return Missing(f"{given}it returns {pool!r}, not None.", NO_ROOM,
                            "After the loop: return None.")  # fmt: skip
     else:
-        verdict = _is_right(pool, labs[choice.right], labs, given)
+        verdict = _is_right(pool, labs[case.right], labs, given)
         if verdict:
             return verdict
     for number, lab in enumerate(labs):
-        if number != choice.right:
-            left = _left(lab, number, given, tried=choice.right is None or number < choice.right)
+        if number != case.right:
+            left = _left(lab, number, given, tried=case.right is None or number < case.right)
             if left:
                 return left
     return None
